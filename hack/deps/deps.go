@@ -1,0 +1,40 @@
+//go:build deps
+
+// Package deps is scaffolding: removed before landing.
+package deps
+
+import (
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/google/nftables"
+	_ "github.com/moby/sys/mountinfo"
+	_ "github.com/spf13/cobra"
+	_ "github.com/vishvananda/netlink"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/term"
+	_ "google.golang.org/grpc"
+	_ "helm.sh/helm/v3/pkg/action"
+	_ "helm.sh/helm/v3/pkg/chart/loader"
+	_ "helm.sh/helm/v3/pkg/cli"
+	_ "helm.sh/helm/v3/pkg/cli/values"
+	_ "helm.sh/helm/v3/pkg/downloader"
+	_ "helm.sh/helm/v3/pkg/getter"
+	_ "helm.sh/helm/v3/pkg/registry"
+	_ "k8s.io/api/core/v1"
+	_ "k8s.io/apimachinery/pkg/apis/meta/v1"
+	_ "k8s.io/cli-runtime/pkg/genericclioptions"
+	_ "k8s.io/cli-runtime/pkg/genericiooptions"
+	_ "k8s.io/client-go/informers"
+	_ "k8s.io/client-go/kubernetes"
+	_ "k8s.io/client-go/kubernetes/fake"
+	_ "k8s.io/client-go/tools/remotecommand"
+	_ "k8s.io/client-go/tools/watch"
+	_ "k8s.io/cluster-bootstrap/token/api"
+	_ "k8s.io/cluster-bootstrap/token/jws"
+	_ "k8s.io/cluster-bootstrap/token/util"
+	_ "k8s.io/cri-api/pkg/apis/runtime/v1"
+	_ "k8s.io/kubectl/pkg/cmd/util"
+	_ "k8s.io/kubectl/pkg/drain"
+	_ "k8s.io/kubectl/pkg/util/templates"
+	_ "sigs.k8s.io/yaml"
+)
