@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// env is what every command is given, and the single seam that tests replace.
+type env struct {
+	streams genericiooptions.IOStreams
+	flags   *genericclioptions.ConfigFlags
+	color   string
+	// config and client are built when a command asks, after its flags are
+	// read.
+	config func() (*rest.Config, error)
+	client func() (kubernetes.Interface, error)
+	// terminal says whether a stream (stdin, stderr) is one.
+	terminal func(stream any) bool
+}
+
+func newEnv(streams genericiooptions.IOStreams) *env {
+	e := &env{streams: streams, flags: genericclioptions.NewConfigFlags(true), terminal: isTerminal}
+	e.config = func() (*rest.Config, error) {
+		config, err := e.flags.ToRESTConfig()
+		if err != nil {
+			return nil, plan.As(plan.Refused, explain(err))
+		}
+		// The server's own Priority and Fairness paces us; a second bucket on
+		// the client side only makes a person wait (kubernetes#23531).
+		config.QPS = -1
+		config.UserAgent = "kubectl-lifecycle/" + version
+		return config, nil
+	}
+	e.client = func() (kubernetes.Interface, error) {
+		config, err := e.config()
+		if err != nil {
+			return nil, err
+		}
+		client, err := kubernetes.NewForConfig(config)
+		if err != nil {
+			return nil, plan.As(plan.Refused, fmt.Errorf("make a client: %w", err))
+		}
+		return client, nil
+	}
+	return e
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// nothingChanged marks an error of the reading part of a command: unless it has
+// a class already, it is a refusal.
+func nothingChanged(err error) error {
+	if err == nil {
+		return nil
+	}
+	if plan.ClassOf(err) != plan.Broken {
+		return err
+	}
+	return plan.As(plan.Refused, explain(err))
+}
+
+// explain adds the way out to the errors that any API call can return.
+func explain(err error) error {
+	if err == nil || plan.HintOf(err) != "" {
+		return err
+	}
+	var netErr *net.OpError
+	var urlErr *url.Error
+	switch {
+	case clientcmd.IsEmptyConfig(err):
+		return plan.Hint(err, "name a kubeconfig: --kubeconfig FILE, or export KUBECONFIG=FILE")
+	case apierrors.IsForbidden(err):
+		return plan.Hint(err, "ask for that verb on that resource; 'kubectl auth can-i --list' shows what you may do")
+	case apierrors.IsUnauthorized(err):
+		return plan.Hint(err, "the credentials in your kubeconfig are not accepted: renew them, or choose another --context")
+	case errors.As(err, &netErr), errors.As(err, &urlErr):
+		return plan.Hint(err, "is the API server reachable from here? Try: kubectl cluster-info")
+	}
+	return err
+}
+
+// dryRun is the value of --dry-run.
+type dryRun string
+
+// The values of --dry-run, with kubectl's meanings.
+const (
+	dryRunNone   dryRun = "none"
+	dryRunClient dryRun = "client"
+	dryRunServer dryRun = "server"
+)
+
+// addDryRun adds --dry-run; client and server say what each does.
+func addDryRun(flags *pflag.FlagSet, into *string, usage string) {
+	flags.StringVar(into, "dry-run", string(dryRunNone), usage)
+	flags.Lookup("dry-run").NoOptDefVal = string(dryRunClient)
+}
+
+// parseDryRun checks the value of --dry-run.
+func parseDryRun(value string) (dryRun, error) {
+	switch d := dryRun(value); d {
+	case dryRunNone, dryRunClient, dryRunServer:
+		return d, nil
+	}
+	return "", plan.As(plan.Misused, fmt.Errorf("--dry-run must be none, client or server, not %q", value))
+}

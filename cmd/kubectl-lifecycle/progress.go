@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// progress shows events to a person on stderr: one line that changes in place
+// on a terminal, plain lines elsewhere.
+type progress struct {
+	mu      sync.Mutex
+	out     io.Writer
+	live    bool
+	color   bool
+	width   func() int
+	started map[string]time.Time
+	pending bool   // a live line without an end is on the screen
+	last    string // the last plain progress line, to leave out repetitions
+}
+
+// progress makes the observer of a command.
+func (e *env) progress() *progress {
+	tty := e.terminal(e.streams.ErrOut)
+	_, noColor := os.LookupEnv("NO_COLOR")
+	return &progress{
+		out:     e.streams.ErrOut,
+		live:    tty && os.Getenv("TERM") != "dumb",
+		color:   e.color == "always" || (e.color == "auto" && tty && !noColor),
+		width:   terminalWidth(e.streams.ErrOut),
+		started: map[string]time.Time{},
+	}
+}
+
+func terminalWidth(stream io.Writer) func() int {
+	return func() int {
+		if f, ok := stream.(*os.File); ok {
+			if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 10 {
+				return w
+			}
+		}
+		return 80
+	}
+}
+
+// Observe shows one event.
+func (p *progress) Observe(e plan.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := e.Host + "\x00" + e.Step
+	indent := ""
+	if e.Host != "" {
+		indent = "  "
+	}
+	switch e.Kind {
+	case plan.Started:
+		p.started[key] = e.Time
+		p.passing(indent + "… " + e.Title)
+	case plan.Progress:
+		p.passing(indent + "  " + e.Message)
+	case plan.Skipped:
+		p.line(indent + p.paint("2", "- "+e.Title+" (nothing to do)"))
+	case plan.Undone:
+		p.line(indent + p.paint("33", "↺ "+e.Title+" (taken back)"))
+	case plan.Done:
+		p.line(indent + p.paint("32", "✓ ") + e.Title + p.took(key, e.Time))
+	case plan.Failed:
+		p.line(indent + p.paint("31", "✗ ") + e.Title + p.took(key, e.Time))
+	}
+}
+
+// took says how long a step was under way, from a tenth of a second on.
+func (p *progress) took(key string, end time.Time) string {
+	start, ok := p.started[key]
+	if !ok || end.Sub(start) < 100*time.Millisecond {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", end.Sub(start).Round(100*time.Millisecond))
+}
+
+// passing shows a line that the next one replaces on a terminal.
+func (p *progress) passing(s string) {
+	if !p.live {
+		if s != p.last {
+			fmt.Fprintln(p.out, s)
+		}
+		p.last = s
+		return
+	}
+	s = strings.ReplaceAll(s, "\n", " ")
+	if r := []rune(s); len(r) >= p.width() {
+		s = string(r[:p.width()-2]) + "…"
+	}
+	fmt.Fprintf(p.out, "\r\x1b[K%s", s)
+	p.pending = true
+}
+
+// line shows a line that stays.
+func (p *progress) line(s string) {
+	if p.pending {
+		fmt.Fprint(p.out, "\r\x1b[K")
+		p.pending = false
+	}
+	fmt.Fprintln(p.out, s)
+}
+
+// close ends a live line, before something else is written.
+func (p *progress) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pending {
+		fmt.Fprint(p.out, "\r\x1b[K")
+		p.pending = false
+	}
+}
+
+func (p *progress) paint(code, s string) string {
+	if !p.color {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}

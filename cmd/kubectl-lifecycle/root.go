@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const rootLong = `Take a kubeadm node through its whole life from your laptop, with nothing but a
+kubeconfig: give the cluster a network, join a host, drain it, remove it and
+leave the host as it was before it joined.
+
+Exit codes: 0 done or nothing to do, 1 failed after changes began (safe to run
+again), 2 wrong usage, 3 a check found something, 4 refused and nothing changed,
+5 timed out waiting, 130 interrupted.`
+
+// run is the whole program but for the process around it: it returns the exit
+// code.
+func run(ctx context.Context, streams genericiooptions.IOStreams, args []string) int {
+	e := newEnv(streams)
+	root := newRootCommand(e)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	e.tellError(err)
+	return int(plan.ClassOf(err))
+}
+
+func newRootCommand(e *env) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kubectl-lifecycle",
+		Short:         "The whole life of a kubeadm node, from the laptop",
+		Long:          rootLong,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl lifecycle"},
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(e.streams.In)
+	root.SetOut(e.streams.Out)
+	root.SetErr(e.streams.ErrOut)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return plan.As(plan.Misused, plan.Hint(err, "see '%s --help'", cmd.CommandPath()))
+	})
+	e.flags.AddFlags(root.PersistentFlags())
+	root.PersistentFlags().StringVar(&e.color, "color", "auto", "Colour the progress: auto, always or never (NO_COLOR is respected)")
+	for _, newCommand := range commands() {
+		root.AddCommand(newCommand(e))
+	}
+	return root
+}
+
+// commands lists the verbs in the order of a node's life.
+func commands() []func(*env) *cobra.Command {
+	return []func(*env) *cobra.Command{
+		newVersionCommand,
+	}
+}
+
+// usageArgs makes an argument error one of usage, with the way to the help.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return plan.As(plan.Misused, plan.Hint(err, "see '%s --help'", cmd.CommandPath()))
+		}
+		return nil
+	}
+}
