@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` explains every target.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -o errexit -o nounset -o pipefail -c
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PAYLOAD     := pkg/runner/payload
+STATIC      := CGO_ENABLED=0 $(GO) build -trimpath
+TESTBED     := cd hack/testbed && $(GO) run .
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Say what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: node-program ## Build the plugin with the node program inside: bin/kubectl-lifecycle
+	$(STATIC) -ldflags "-s -w -X main.version=$(VERSION)" -o bin/kubectl-lifecycle ./cmd/kubectl-lifecycle
+
+.PHONY: node-program
+node-program: ## Build the node program for both architectures, to be embedded
+	@for arch in amd64 arm64; do \
+	  GOOS=linux GOARCH=$$arch $(STATIC) -ldflags "-s -w -buildid=" -o bin/lifecycle-node-linux-$$arch ./cmd/lifecycle-node; \
+	  gzip -9nc bin/lifecycle-node-linux-$$arch > $(PAYLOAD)/lifecycle-node-linux-$$arch.gz.new; \
+	  mv $(PAYLOAD)/lifecycle-node-linux-$$arch.gz.new $(PAYLOAD)/lifecycle-node-linux-$$arch.gz; \
+	  size=$$(stat -c %s bin/lifecycle-node-linux-$$arch); \
+	  [ $$size -le $$((12 << 20)) ] || { echo "node program for $$arch: $$size bytes, more than 12 MiB" >&2; exit 1; }; \
+	done
+
+.PHONY: unit
+unit: ## Test without a cluster (as root, the host's side runs in namespaces of its own)
+	hack/unit.sh
+
+.PHONY: e2e
+e2e: build ## Test on a real cluster, which is brought up first (E2E=off leaves it out, loudly)
+	hack/e2e.sh
+
+.PHONY: test
+test: unit e2e ## Everything: unit and e2e, with all that they need, on a bare Debian machine
+
+.PHONY: testbed
+testbed: ## Bring up a real kind cluster without a network, and a blank host beside it
+	$(TESTBED) up
+
+.PHONY: testbed-down
+testbed-down: ## Remove what 'make testbed' brought up
+	$(TESTBED) down
+
+.PHONY: demo
+demo: build ## The whole circle on real nodes, each command as you would type it
+	hack/demo.sh
+
+.PHONY: bench
+bench: build ## Print how fast things are, beside a peer in the same run
+	hack/bench.sh
+
+.PHONY: lint
+lint: ## Check the style (golangci-lint, pinned in hack/tools)
+	cd hack/tools && $(GO) build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	bin/golangci-lint run ./...
+
+.PHONY: clean
+clean: ## Remove what was built here (the test bed's cache stays)
+	rm -rf bin $(PAYLOAD)/lifecycle-node-linux-*

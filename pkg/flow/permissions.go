@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// need is one thing that a recipe has to be allowed to do.
+type need struct {
+	verb, group, resource, subresource, namespace string
+}
+
+func (n need) String() string {
+	s := n.verb + " " + n.resource
+	if n.subresource != "" {
+		s += "/" + n.subresource
+	}
+	if n.group != "" {
+		s += "." + n.group
+	}
+	if n.namespace != "" {
+		return s + " in namespace " + n.namespace
+	}
+	return s + " in all namespaces"
+}
+
+// allowed asks the API server for each need and refuses with the list of what
+// is missing, before anything is changed.
+func allowed(ctx context.Context, client kubernetes.Interface, needs []need) error {
+	denied := make([]bool, len(needs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(10)
+	for i, n := range needs {
+		group.Go(func() error {
+			review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+				Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+					Verb: n.verb, Group: n.group, Resource: n.resource, Subresource: n.subresource, Namespace: n.namespace,
+				}},
+			}, metav1.CreateOptions{})
+			if err != nil {
+				return fmt.Errorf("ask whether you may %s: %w", n, err)
+			}
+			denied[i] = !review.Status.Allowed
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	var missing []string
+	for i, n := range needs {
+		if denied[i] {
+			missing = append(missing, n.String())
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return plan.Refuse(errors.New("you may not "+strings.Join(missing, ", nor ")),
+		"ask the cluster's administrator for these verbs, or use other credentials (--context, --as)")
+}
+
+// doorNeeds is what it takes to run a pod on a node and stream into it.
+func doorNeeds(namespace string) []need {
+	return []need{
+		{verb: "list", resource: "pods"},
+		{verb: "get", resource: "secrets", namespace: namespace},
+		{verb: "create", resource: "pods", namespace: namespace},
+		{verb: "watch", resource: "pods", namespace: namespace},
+		{verb: "delete", resource: "pods", namespace: namespace},
+		{verb: "create", resource: "pods", subresource: "attach", namespace: namespace},
+	}
+}
+
+// runNeeds is what a run with a record takes beyond the door.
+func runNeeds(namespace string) []need {
+	needs := doorNeeds(namespace)
+	for _, verb := range []string{"create", "watch", "patch", "delete"} {
+		needs = append(needs, need{verb: verb, resource: "secrets", namespace: namespace})
+	}
+	for _, verb := range []string{"create", "delete"} {
+		needs = append(needs,
+			need{verb: verb, resource: "serviceaccounts", namespace: namespace},
+			need{verb: verb, group: "rbac.authorization.k8s.io", resource: "roles", namespace: namespace},
+			need{verb: verb, group: "rbac.authorization.k8s.io", resource: "rolebindings", namespace: namespace})
+	}
+	return append(needs, need{verb: "create", resource: "serviceaccounts", subresource: "token", namespace: namespace})
+}
+
+// drainNeeds is what a drain takes.
+func drainNeeds() []need {
+	return []need{
+		{verb: "patch", resource: "nodes"},
+		{verb: "list", resource: "pods"},
+		{verb: "watch", resource: "pods"},
+		{verb: "create", resource: "pods", subresource: "eviction"},
+		{verb: "list", group: "policy", resource: "poddisruptionbudgets"},
+		{verb: "list", group: "apps", resource: "daemonsets"},
+	}
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// canaryTimeout bounds the wait for the program's first word from the host.
+const canaryTimeout = 60 * time.Second
+
+// Owner says who begins what on which node.
+type Owner struct {
+	Node      string
+	Operation wire.Operation
+	// Who is "user@host", for the person who finds the node held.
+	Who string
+}
+
+// Task is a run to begin.
+type Task struct {
+	Owner
+	Node *corev1.Node
+	// Input is the operation's own input, as JSON.
+	Input json.RawMessage
+	// Patience is how long the program on the host waits for an order before
+	// it takes the way back by itself; zero means an hour.
+	Patience time.Duration
+}
+
+// Look runs the program on a node once and returns what it found. It makes one
+// pod, which is gone afterwards, and changes nothing else.
+func Look(ctx context.Context, c Cluster, node *corev1.Node, input json.RawMessage, report plan.Report) (json.RawMessage, error) {
+	rec, held, err := Get(ctx, c.Client, c.namespace(), node.Name)
+	if err != nil {
+		return nil, err
+	}
+	if held && rec.State.Resumable() {
+		return nil, busy(rec)
+	}
+	spec, err := c.door(ctx, NameFor(node.Name)+"-look", wire.Inspect, node)
+	if err != nil {
+		return nil, err
+	}
+	pod, err := c.open(ctx, spec, report)
+	if err != nil {
+		return nil, err
+	}
+	report("reading the host")
+	answer, err := c.pass(ctx, pod, spec.payload.Program, wire.Delivery{Spec: wire.Spec{
+		Operation: wire.Inspect, Node: node.Name, Task: input,
+		MachineID: node.Status.NodeInfo.MachineID, BootID: node.Status.NodeInfo.BootID,
+	}})
+	return answer.Result, errors.Join(err, c.close(pod))
+}
+
+// door gathers what a pod on the node is made of.
+func (c Cluster) door(ctx context.Context, name string, op wire.Operation, node *corev1.Node) (podSpec, error) {
+	payload, err := PayloadFor(node.Status.NodeInfo.Architecture)
+	if err != nil {
+		return podSpec{}, err
+	}
+	pods, err := c.Client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node.Name})
+	if err != nil {
+		return podSpec{}, fmt.Errorf("list pods on node %s: %w", node.Name, err)
+	}
+	if err := room(node, pods.Items); err != nil {
+		return podSpec{}, err
+	}
+	image := c.Image
+	if image == "" {
+		image = chooseImage(node, pods.Items)
+	}
+	if image == "" {
+		return podSpec{}, plan.Refuse(fmt.Errorf("no image is known to be on node %s", node.Name), "name one that is: --runner-image IMAGE")
+	}
+	return podSpec{name: name, namespace: c.namespace(), operation: string(op), image: image, node: node, payload: payload}, nil
+}
+
+// room refuses a node that runs as many pods as it may: the kubelet would
+// reject the door (OutOfpods), and only after it was created.
+func room(node *corev1.Node, pods []corev1.Pod) error {
+	var active int64
+	for _, p := range pods {
+		if p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+			active++
+		}
+	}
+	limit := node.Status.Allocatable.Pods().Value()
+	if limit > 0 && active >= limit {
+		return plan.Refuse(fmt.Errorf("node %s is full: it runs %d of at most %d pods, and the runner needs one", node.Name, active, limit),
+			"move one pod away first: kubectl get pods -A --field-selector spec.nodeName=%s", node.Name)
+	}
+	return nil
+}
+
+// Begin holds the node and starts the program on it as a unit that has changed
+// nothing yet: the canary. A run of the same operation that is already there
+// is taken up where it is; one of another operation is refused with who, what
+// and since when. When Begin fails nothing is left behind.
+func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, error) {
+	t.Owner.Node = t.Node.Name
+	rec, err := create(ctx, c.Client, c.namespace(), t.Owner)
+	if err != nil {
+		if !errors.Is(err, ErrBusy) || rec.State.Operation != t.Operation {
+			return Record{}, err
+		}
+		report("taking up the %s", rec.State.Describe())
+		if rec.State.Phase != wire.Preparing {
+			return rec, nil
+		}
+	}
+	begun, err := c.start(ctx, rec, t, report)
+	if err != nil {
+		cleanup, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		return Record{}, errors.Join(err, End(cleanup, c.Client, rec))
+	}
+	return begun, nil
+}
+
+// start gives the record its identity, opens the door and waits for the
+// program's first word, which it sends from the host itself.
+func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Report) (Record, error) {
+	spec, err := c.door(ctx, rec.Name, t.Operation, t.Node)
+	if err != nil {
+		return rec, err
+	}
+	owner := rec.ownerRef()
+	spec.owner = &owner
+	endpoints, ca, err := c.endpoints(ctx)
+	if err != nil {
+		return rec, err
+	}
+	token, err := rec.identity(ctx, c.Client)
+	if err != nil {
+		return rec, err
+	}
+	pod, err := c.open(ctx, spec, report)
+	if err != nil {
+		return rec, err
+	}
+	report("handing the program to the host")
+	patience := t.Patience
+	if patience == 0 {
+		patience = time.Hour
+	}
+	_, err = c.pass(ctx, pod, spec.payload.Program, wire.Delivery{Token: token, Spec: wire.Spec{
+		Operation: t.Operation, Node: t.Node.Name, Record: rec.ref(), Endpoints: endpoints, CA: ca, Task: t.Input, Patience: patience,
+		MachineID: t.Node.Status.NodeInfo.MachineID, BootID: t.Node.Status.NodeInfo.BootID,
+	}})
+	if err != nil {
+		return rec, err
+	}
+	report("waiting for the program's first word from the host")
+	word, cancel := context.WithTimeout(ctx, canaryTimeout)
+	defer cancel()
+	state, err := c.await(word, rec, nil, func(s wire.State) bool { return s.Phase != wire.Preparing })
+	if err != nil {
+		return rec, plan.Refuse(fmt.Errorf("the program on node %s did not report within %s: %w", t.Node.Name, canaryTimeout, err),
+			"can the host reach an API server at %v? On the host: journalctl -u kubectl-lifecycle", endpoints)
+	}
+	rec.State = state
+	return rec, nil
+}
+
+// Tell leaves an order in the record.
+func Tell(ctx context.Context, client kubernetes.Interface, rec Record, order wire.Order) error {
+	return annotate(ctx, client, rec, map[string]string{wire.KeyOrder: string(order)})
+}
+
+// NoteCordoned remembers in the record that the run cordoned the node.
+func NoteCordoned(ctx context.Context, client kubernetes.Interface, rec Record) error {
+	return annotate(ctx, client, rec, map[string]string{wire.KeyCordoned: "true"})
+}
+
+// annotate patches the record's data; the UID keeps it from reaching a later
+// record of the same name.
+func annotate(ctx context.Context, client kubernetes.Interface, rec Record, data map[string]string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": rec.UID}, "stringData": data})
+	if err != nil {
+		return fmt.Errorf("encode a patch: %w", err)
+	}
+	if _, err := client.CoreV1().Secrets(rec.Namespace).Patch(ctx, rec.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		return fmt.Errorf("patch run record secret %s/%s: %w", rec.Namespace, rec.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Bounds of what is read from a record; a Secret holds 1 MiB at most.
+const (
+	maxLine = 8 << 10
+	maxText = 2 << 10
+)
+
+// State is a record's data, parsed.
+type State struct {
+	Operation Operation
+	Node      string
+	// Who began the run ("user@host") and when.
+	Who   string
+	Since time.Time
+	Phase Phase
+	// Order is the last order given; empty if none was.
+	Order Order
+	// Error is why the program waits; empty in other phases.
+	Error string
+	// Events are the last ones, oldest first, numbered by Total.
+	Events []Numbered
+	// Outcome is the operation's own result, present once Finished.
+	Outcome json.RawMessage
+	// Alive is the plugin's sign of life; only its changing means something.
+	Alive string
+	// Cordoned says that the run cordoned the node, so that the way back
+	// uncordons it.
+	Cordoned bool
+}
+
+// Numbered is an event with its place in the whole run, so that a follower
+// shows each event once although the record keeps only a tail.
+type Numbered struct {
+	Seq int `json:"seq"`
+	plan.Event
+}
+
+// Parse reads a record's data. Texts are cut to a bound and stripped of
+// control characters (a terminal would obey them); lines that are no events
+// are dropped; an unknown phase is an error.
+func Parse(data map[string][]byte) (State, error) {
+	s := State{
+		Operation: Operation(clean(data[KeyOperation])),
+		Node:      clean(data[KeyNode]),
+		Who:       clean(data[KeyWho]),
+		Phase:     Phase(clean(data[KeyPhase])),
+		Order:     Order(clean(data[KeyOrder])),
+		Error:     clean(data[KeyError]),
+		Alive:     clean(data[KeyAlive]),
+		Cordoned:  string(data[KeyCordoned]) == "true",
+	}
+	switch s.Phase {
+	case Preparing, Ready, Working, Waiting, Leaving, Finished, Aborted:
+	default:
+		return State{}, fmt.Errorf("run record: unknown phase %q", s.Phase)
+	}
+	if since, err := time.Parse(time.RFC3339, clean(data[KeySince])); err == nil {
+		s.Since = since
+	}
+	for line := range bytes.Lines(data[KeyEvents]) {
+		var e Numbered
+		if len(line) > maxLine || json.Unmarshal(line, &e) != nil {
+			continue
+		}
+		e.Title, e.Message, e.Step = clean([]byte(e.Title)), clean([]byte(e.Message)), clean([]byte(e.Step))
+		s.Events = append(s.Events, e)
+	}
+	if json.Valid(data[KeyOutcome]) {
+		s.Outcome = data[KeyOutcome]
+	}
+	return s, nil
+}
+
+// Resumable reports whether the host may have been changed.
+func (s State) Resumable() bool {
+	return s.Phase == Working || s.Phase == Waiting || s.Phase == Leaving
+}
+
+// Describe says who does what since when.
+func (s State) Describe() string {
+	since := "an unknown time"
+	if !s.Since.IsZero() {
+		since = s.Since.Local().Format(time.DateTime)
+	}
+	return fmt.Sprintf("%s of node %s by %s since %s (%s)", s.Operation, s.Node, s.Who, since, s.Phase)
+}
+
+// clean makes a text from a record fit for a terminal.
+func clean(raw []byte) string {
+	if len(raw) > maxText {
+		raw = append(append([]byte{}, raw[:maxText]...), "…"...)
+	}
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(string(raw), ""))
+}

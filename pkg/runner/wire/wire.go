@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package wire is what the plugin and the program on a node say to each other.
+//
+// The plugin streams the program into a pod, and after it one line of JSON: a
+// Delivery. From then on the two meet in one object only, the run record: a
+// Secret whose data the program PATCHes (phase, events, outcome) and in which
+// the plugin leaves its word (Order).
+//
+//	plugin                         record                       host
+//	  │── create ──────────────────▶ preparing
+//	  │                              ready ◀──────────── canary ──│
+//	  │── order go ────────────────▶ working ◀─────────── events ──│
+//	  │                              waiting ◀── a step failed ────│
+//	  │── order retry | abort ─────▶                               │
+//	  │◀──────────── outcome ─────── finished | aborted ◀──────────│
+//
+// The package imports the standard library and pkg/plan only, because the node
+// side uses it. Everything read from a record is data somebody else may have
+// written: Parse bounds it and rejects what is malformed.
+package wire
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Operation is what a run does.
+type Operation string
+
+// The operations.
+const (
+	// Inspect reads the host and prints what it found; no record, no unit.
+	Inspect Operation = "inspect"
+	// Remove cleans the host.
+	Remove Operation = "remove"
+)
+
+// Phase is how far a run has come.
+type Phase string
+
+// The phases, in their order.
+const (
+	// Preparing: the record exists, the program has not spoken yet.
+	Preparing Phase = "preparing"
+	// Ready: the program runs as a unit on the host and has changed nothing.
+	Ready Phase = "ready"
+	// Working: the host is being changed.
+	Working Phase = "working"
+	// Waiting: a step failed; the program waits for retry or abort.
+	Waiting Phase = "waiting"
+	// Leaving: the outcome is in the record; the program takes itself off the
+	// host.
+	Leaving Phase = "leaving"
+	// Finished: the work is done and the outcome is in the record; the
+	// program has left the host.
+	Finished Phase = "finished"
+	// Aborted: the way back was taken; the program has left the host.
+	Aborted Phase = "aborted"
+)
+
+// Order is the plugin's word to the program.
+type Order string
+
+// The orders.
+const (
+	Go    Order = "go"
+	Retry Order = "retry"
+	Abort Order = "abort"
+)
+
+// The keys of a record's data.
+const (
+	KeyOperation = "operation"
+	KeyNode      = "node"
+	KeyWho       = "who"
+	KeySince     = "since"
+	KeyPhase     = "phase"
+	KeyOrder     = "order"
+	KeyError     = "error"
+	KeyEvents    = "events"
+	KeyOutcome   = "outcome"
+	KeyCordoned  = "cordoned"
+	// KeyAlive changes as long as a plugin drives the run, so that a long
+	// drain does not use up the program's patience.
+	KeyAlive = "alive"
+)
+
+// MaxEvents bounds the tail of events that a record keeps; the journal on the
+// host has them all.
+const MaxEvents = 100
+
+// Ref names one Secret, this very one and no later one of the same name.
+type Ref struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	UID       string `json:"uid"`
+}
+
+// Spec tells the program what to do, where, and whom to tell.
+type Spec struct {
+	Operation Operation `json:"operation"`
+	// Node, MachineID and BootID are those of the Node object; the program
+	// refuses a host that is another.
+	Node      string `json:"node"`
+	MachineID string `json:"machineID"`
+	BootID    string `json:"bootID"`
+	// Record is empty for Inspect.
+	Record Ref `json:"record,omitzero"`
+	// Endpoints are https URLs of API servers, tried in turn. CA is the PEM
+	// bundle they are checked against.
+	Endpoints []string `json:"endpoints,omitempty"`
+	CA        string   `json:"ca,omitempty"`
+	// Patience is how long the program waits for an order before it takes the
+	// way back by itself.
+	Patience time.Duration `json:"patience,omitempty"`
+	// Task is the operation's own input.
+	Task json.RawMessage `json:"task,omitempty"`
+}
+
+// Delivery is the line that follows the program in the stream.
+type Delivery struct {
+	Spec Spec `json:"spec"`
+	// Token authenticates the program; it goes to a file of mode 0600 and
+	// nowhere else.
+	Token string `json:"token,omitempty"`
+}
+
+// Answer is the last line that the program prints into the stream.
+type Answer struct {
+	// Started says that the unit runs; nil error and false for Inspect.
+	Started bool `json:"started,omitempty"`
+	// Result is the operation's own output (Inspect).
+	Result json.RawMessage `json:"result,omitempty"`
+	// Error is set when the program refused or failed, with its way out.
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// AnswerPrefix begins the line that holds an Answer, so that a warning of the
+// container's shell is not taken for one.
+const AnswerPrefix = "kubectl-lifecycle-answer:"
+
+// EncodeEvents joins the last MaxEvents events, one JSON object a line.
+func EncodeEvents(events []Numbered) ([]byte, error) {
+	if len(events) > MaxEvents {
+		events = events[len(events)-MaxEvents:]
+	}
+	var out []byte
+	for _, e := range events {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, line...), '\n')
+	}
+	return out, nil
+}
