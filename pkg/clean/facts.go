@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import "time"
+
+// Facts are what the cluster knows about a node and the host alone does not:
+// they make the difference between "looks like ours" and "is ours". They are
+// gathered while the API still answers and travel to the host as JSON. Every
+// field may be empty; less is then provable, and less is removed.
+type Facts struct {
+	// Node is the name of the Node object.
+	Node string `json:"node"`
+	// PodCIDRs are the pod networks of all nodes and of the cluster as a
+	// whole, in CIDR notation, both families. A route is only ours if it leads
+	// into one of them.
+	PodCIDRs []string `json:"podCIDRs,omitempty"`
+	// ServiceCIDRs are the service networks, both families.
+	ServiceCIDRs []string `json:"serviceCIDRs,omitempty"`
+	// NodeIPs are the internal addresses of all nodes: the gateways that a pod
+	// network without tunnels routes through.
+	NodeIPs []string `json:"nodeIPs,omitempty"`
+	// CNI is the pod network's name ("flannel"); empty means unknown. It never
+	// widens what is removed.
+	CNI string `json:"cni,omitempty"`
+	// CRISocket is the runtime's socket, with or without "unix://"; empty
+	// means: what the kubelet's configuration says, else the first of the
+	// well-known ones that exists.
+	CRISocket string `json:"criSocket,omitempty"`
+	// KubeletRoot is the kubelet's --root-dir; empty means /var/lib/kubelet.
+	KubeletRoot string `json:"kubeletRoot,omitempty"`
+	// Joined is when the host joined, by the host's own clock; zero means that
+	// Survey finds out from the birth of the kubelet's files. What is older
+	// than this was there before Kubernetes and stays.
+	Joined time.Time `json:"joined,omitzero"`
+}
+
+// DefaultKubeletRoot is where a kubelet keeps its state unless told otherwise.
+const DefaultKubeletRoot = "/var/lib/kubelet"
+
+// Root returns the kubelet's root directory.
+func (f Facts) Root() string {
+	if f.KubeletRoot == "" {
+		return DefaultKubeletRoot
+	}
+	return f.KubeletRoot
+}
