@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// recorder keeps "step kind" lines.
+type recorder struct{ lines []string }
+
+func (r *recorder) Observe(e plan.Event) { r.lines = append(r.lines, e.Step+" "+string(e.Kind)) }
+
+func step(id string, log *[]string, err error) plan.Step {
+	return plan.Step{
+		ID: id, Title: "Do " + id,
+		Do:   func(context.Context, plan.Report) error { *log = append(*log, id); return err },
+		Undo: func(context.Context) error { *log = append(*log, "undo "+id); return nil },
+	}
+}
+
+func TestRunDoesTheStepsInOrderAndSkipsWhatIsNotNeeded(t *testing.T) {
+	var log []string
+	skipped := step("b", &log, nil)
+	skipped.Needed = func(context.Context) (bool, error) { return false, nil }
+	watch := &recorder{}
+	res, err := plan.Plan{Steps: []plan.Step{step("a", &log, nil), skipped, step("c", &log, nil)}}.Run(context.Background(), watch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"a", "c"}; !slices.Equal(log, want) || !slices.Equal(res.Done, want) {
+		t.Errorf("done %v, result %v, want %v", log, res.Done, want)
+	}
+	if want := []string{"a started", "a done", "b skipped", "c started", "c done"}; !slices.Equal(watch.lines, want) {
+		t.Errorf("events %v, want %v", watch.lines, want)
+	}
+}
+
+func TestRunStopsAtTheFirstErrorAndUndoesInReverse(t *testing.T) {
+	var log []string
+	boom := errors.New("boom")
+	res, err := plan.Plan{Steps: []plan.Step{
+		step("a", &log, nil), step("b", &log, nil), step("c", &log, boom), step("d", &log, nil),
+	}}.Run(context.Background(), nil)
+	if !errors.Is(err, boom) || err.Error() != "do c: boom" {
+		t.Errorf("error %q", err)
+	}
+	if want := []string{"a", "b", "c", "undo b", "undo a"}; !slices.Equal(log, want) {
+		t.Errorf("log %v, want %v", log, want)
+	}
+	if res.Failed != "c" {
+		t.Errorf("failed %q", res.Failed)
+	}
+}
+
+func TestUndoHasAContextOfItsOwn(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	undone := false
+	_, err := plan.Plan{Steps: []plan.Step{
+		{ID: "a", Do: func(context.Context, plan.Report) error { return nil }, Undo: func(ctx context.Context) error { undone = true; return ctx.Err() }},
+		{ID: "b", Do: func(ctx context.Context, _ plan.Report) error { cancel(); return ctx.Err() }},
+	}}.Run(ctx, nil)
+	if !undone || plan.ClassOf(err) != plan.Interrupted || strings.Contains(err.Error(), "undo") {
+		t.Errorf("undone %v, class %d, error %v", undone, plan.ClassOf(err), err)
+	}
+}
+
+func TestACancelledPlanDoesNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var log []string
+	_, err := plan.Plan{Steps: []plan.Step{step("a", &log, nil)}}.Run(ctx, nil)
+	if len(log) != 0 || plan.ClassOf(err) != plan.Interrupted {
+		t.Errorf("log %v, error %v", log, err)
+	}
+}
+
+func TestReportsComeAsProgress(t *testing.T) {
+	var got plan.Event
+	watch := plan.ObserverFunc(func(e plan.Event) {
+		if e.Kind == plan.Progress {
+			got = e
+		}
+	})
+	_, err := plan.Plan{Title: "T", Steps: []plan.Step{{ID: "a", Do: func(_ context.Context, report plan.Report) error {
+		report("%d of %d", 1, 2)
+		return nil
+	}}}}.Run(context.Background(), watch)
+	if err != nil || got.Message != "1 of 2" || got.Plan != "T" || got.Step != "a" || got.Time.IsZero() {
+		t.Errorf("event %+v, error %v", got, err)
+	}
+}
+
+func TestTheClassAndTheHintOfAnErrorAreFoundThroughWrapping(t *testing.T) {
+	refusal := plan.Refuse(errors.New("it is blocked"), "use %s", "--force")
+	cases := map[string]struct {
+		err   error
+		class plan.Class
+		hint  string
+	}{
+		"no error":                              {nil, 0, ""},
+		"a plain error":                         {errors.New("x"), plan.Broken, ""},
+		"a refusal, wrapped":                    {fmt.Errorf("drain: %w", refusal), plan.Refused, "use --force"},
+		"a refusal, joined with another":        {errors.Join(errors.New("x"), refusal), plan.Refused, "use --force"},
+		"an outer class wins":                   {plan.As(plan.Misused, refusal), plan.Misused, "use --force"},
+		"an outer hint wins":                    {plan.Hint(refusal, "better"), plan.Refused, "better"},
+		"a deadline":                            {fmt.Errorf("wait: %w", context.DeadlineExceeded), plan.TimedOut, ""},
+		"a cancelled context":                   {fmt.Errorf("wait: %w", context.Canceled), plan.Interrupted, ""},
+		"a hint of nothing is no error":         {plan.Hint(nil, "x"), 0, ""},
+		"a class of nothing is no error":        {plan.As(plan.Refused, nil), 0, ""},
+		"a refusal of an interrupted operation": {plan.Refuse(context.Canceled, "again"), plan.Refused, "again"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := plan.ClassOf(c.err); got != c.class {
+				t.Errorf("class %d, want %d", got, c.class)
+			}
+			if got := plan.HintOf(c.err); got != c.hint {
+				t.Errorf("hint %q, want %q", got, c.hint)
+			}
+		})
+	}
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+func TestEventsSurviveTheRecordAndOldOnesAreDropped(t *testing.T) {
+	var events []wire.Numbered
+	for i := range wire.MaxEvents + 5 {
+		events = append(events, wire.Numbered{Seq: i + 1, Event: plan.Event{Step: "s", Kind: plan.Done}})
+	}
+	raw, err := wire.EncodeEvents(events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := wire.Parse(map[string][]byte{wire.KeyPhase: []byte("working"), wire.KeyEvents: raw})
+	if err != nil || len(s.Events) != wire.MaxEvents || s.Events[0].Seq != 6 || s.Events[0].Kind != plan.Done {
+		t.Errorf("%d events, first %+v, error %v", len(s.Events), s.Events[0], err)
+	}
+}
+
+func TestARecordIsHostileInput(t *testing.T) {
+	data := func(key, value string) map[string][]byte {
+		return map[string][]byte{wire.KeyPhase: []byte("waiting"), key: []byte(value)}
+	}
+	cases := map[string]struct {
+		data map[string][]byte
+		ok   func(wire.State, error) bool
+	}{
+		"an unknown phase is an error": {map[string][]byte{wire.KeyPhase: []byte("owned")}, func(_ wire.State, err error) bool { return err != nil }},
+		"no phase is an error":         {nil, func(_ wire.State, err error) bool { return err != nil }},
+		"a terminal's escapes are stripped": {data(wire.KeyError, "a\x1b[2Jb\x07\r"), func(s wire.State, err error) bool {
+			return err == nil && s.Error == "a[2Jb"
+		}},
+		"a huge text is cut":         {data(wire.KeyWho, strings.Repeat("x", 1<<20)), func(s wire.State, _ error) bool { return len(s.Who) < 4<<10 }},
+		"lines that are no events":   {data(wire.KeyEvents, "{\n[]\nnull\n\"x\"\n{\"seq\":\"x\"}\n"), func(s wire.State, _ error) bool { return len(s.Events) <= 1 }},
+		"an outcome that is no JSON": {data(wire.KeyOutcome, "{"), func(s wire.State, _ error) bool { return s.Outcome == nil }},
+		"a time that is none":        {data(wire.KeySince, "yesterday"), func(s wire.State, _ error) bool { return s.Since.IsZero() }},
+		"invalid UTF-8":              {data(wire.KeyError, "a\xff\xfeb"), func(s wire.State, _ error) bool { return s.Error == "ab" }},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if s, err := wire.Parse(c.data); !c.ok(s, err) {
+				t.Errorf("state %+v, error %v", s, err)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("working"), []byte(`{"seq":1,"step":"a"}`), []byte("\x1b[0m"))
+	f.Fuzz(func(t *testing.T, phase, events, text []byte) {
+		s, err := wire.Parse(map[string][]byte{wire.KeyPhase: phase, wire.KeyEvents: events, wire.KeyError: text})
+		if err == nil && strings.ContainsRune(s.Error, 0x1b) {
+			t.Errorf("an escape came through: %q", s.Error)
+		}
+	})
+}
