@@ -1,0 +1,3 @@
+module github.com/kubectl-lifecycle/kubectl-lifecycle/hack/testbed
+
+go 1.26.0
