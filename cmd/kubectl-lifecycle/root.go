@@ -61,6 +61,9 @@ func newRootCommand(e *env) *cobra.Command {
 // commands lists the verbs in the order of a node's life.
 func commands() []func(*env) *cobra.Command {
 	return []func(*env) *cobra.Command{
+		newInspectCommand,
+		newRemoveCommand,
+		newRunsCommand,
 		newVersionCommand,
 	}
 }

@@ -49,7 +49,8 @@ func NameFor(node string) string {
 }
 
 // Get reads a node's record; found is false when there is none.
-func Get(ctx context.Context, client kubernetes.Interface, namespace, node string) (rec Record, found bool, err error) {
+func Get(ctx context.Context, c Cluster, node string) (rec Record, found bool, err error) {
+	client, namespace := c.Client, c.namespace()
 	secret, err := client.CoreV1().Secrets(namespace).Get(ctx, NameFor(node), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return Record{}, false, nil
@@ -61,8 +62,9 @@ func Get(ctx context.Context, client kubernetes.Interface, namespace, node strin
 	return rec, true, err
 }
 
-// List reads all records of a namespace, sorted by name.
-func List(ctx context.Context, client kubernetes.Interface, namespace string) ([]Record, error) {
+// List reads all records of the cluster's namespace, sorted by name.
+func List(ctx context.Context, c Cluster) ([]Record, error) {
+	client, namespace := c.Client, c.namespace()
 	secrets, err := client.CoreV1().Secrets(namespace).List(ctx, metav1.ListOptions{LabelSelector: Label})
 	if err != nil {
 		return nil, fmt.Errorf("list run records in %s: %w", namespace, err)
@@ -98,7 +100,8 @@ var ErrBusy = errors.New("the node is being worked on")
 
 // create makes the record, which is the lock: of two that try, one wins. The
 // other gets the refusal with who, what and since when.
-func create(ctx context.Context, client kubernetes.Interface, namespace string, o Owner) (Record, error) {
+func create(ctx context.Context, c Cluster, o Owner) (Record, error) {
+	client, namespace := c.Client, c.namespace()
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: NameFor(o.Node), Namespace: namespace,
@@ -114,7 +117,7 @@ func create(ctx context.Context, client kubernetes.Interface, namespace string, 
 	}
 	made, err := client.CoreV1().Secrets(namespace).Create(ctx, secret, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		other, found, getErr := Get(ctx, client, namespace, o.Node)
+		other, found, getErr := Get(ctx, c, o.Node)
 		if getErr != nil {
 			return Record{}, getErr
 		}

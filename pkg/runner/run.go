@@ -43,7 +43,7 @@ type Task struct {
 // Look runs the program on a node once and returns what it found. It makes one
 // pod, which is gone afterwards, and changes nothing else.
 func Look(ctx context.Context, c Cluster, node *corev1.Node, input json.RawMessage, report plan.Report) (json.RawMessage, error) {
-	rec, held, err := Get(ctx, c.Client, c.namespace(), node.Name)
+	rec, held, err := Get(ctx, c, node.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func room(node *corev1.Node, pods []corev1.Pod) error {
 // and since when. When Begin fails nothing is left behind.
 func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, error) {
 	t.Owner.Node = t.Node.Name
-	rec, err := create(ctx, c.Client, c.namespace(), t.Owner)
+	rec, err := create(ctx, c, t.Owner)
 	if err != nil {
 		if !errors.Is(err, ErrBusy) || rec.State.Operation != t.Operation {
 			return Record{}, err
@@ -197,4 +197,20 @@ func annotate(ctx context.Context, client kubernetes.Interface, rec Record, data
 		return fmt.Errorf("patch run record secret %s/%s: %w", rec.Namespace, rec.Name, err)
 	}
 	return nil
+}
+
+// KeepAlive gives a sign of life in the record until the context ends: as long
+// as it changes, the program on the host is patient. A patch that fails is no
+// harm, the next one may not.
+func KeepAlive(ctx context.Context, client kubernetes.Interface, rec Record, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		_ = annotate(ctx, client, rec, map[string]string{wire.KeyAlive: time.Now().UTC().Format(time.RFC3339)})
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+)
+
+const inspectLong = `Read the host of a node: units, sandboxes, mounts, links, routes, rules, the
+packet filter of both backends, BPF pins and files, each with its owner and
+whether a removal would take it away.
+
+It runs one pod on the node, of an image that is there already, and leaves
+nothing behind. Nothing is changed.`
+
+func newInspectCommand(e *env) *cobra.Command {
+	var output string
+	var runnerOpts runnerFlags
+	cmd := &cobra.Command{
+		Use:     "inspect NODE",
+		Short:   "List what Kubernetes and the network own on a node's host",
+		Long:    inspectLong,
+		Example: "  kubectl lifecycle inspect worker-3\n  kubectl lifecycle inspect worker-3 -o json",
+		Args:    usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.inspect(cmd.Context(), args[0], output, runnerOpts)
+		},
+	}
+	addOutput(cmd.Flags(), &output, "table, wide")
+	runnerOpts.add(cmd.Flags())
+	return cmd
+}
+
+func (e *env) inspect(ctx context.Context, node, output string, opts runnerFlags) error {
+	if err := checkOutput(output, "wide"); err != nil {
+		return err
+	}
+	cluster, err := e.cluster(opts)
+	if err != nil {
+		return err
+	}
+	progress := e.progress()
+	inventory, err := flow.Inspect(ctx, cluster, node, progress)
+	progress.close()
+	if err != nil {
+		return nothingChanged(err)
+	}
+	wide := output == "wide"
+	if wide {
+		output = ""
+	}
+	return e.print(output, inventory, func(w io.Writer) error { return inventoryTable(w, inventory, wide) })
+}
+
+// inventoryTable shows what is ours, and with wide everything else too.
+func inventoryTable(w io.Writer, inv clean.Inventory, wide bool) error {
+	rows := [][]string{{"KIND", "NAME", "IN", "OWNER", "FATE", "DETAIL"}}
+	hidden := 0
+	for _, item := range inv.Items {
+		if !wide && item.Fate != clean.Goes {
+			hidden++
+			continue
+		}
+		detail := item.Detail
+		if item.Why != "" {
+			detail = item.Why
+		}
+		rows = append(rows, []string{string(item.Kind), item.Name, item.In, string(item.Owner), string(item.Fate), detail})
+	}
+	if err := table(w, rows); err != nil {
+		return err
+	}
+	for _, part := range inv.Unchecked {
+		fmt.Fprintf(w, "not checked: %s %s: %s\n", part.Kind, part.What, part.Why)
+	}
+	if hidden > 0 {
+		fmt.Fprintf(w, "%d more things are not Kubernetes' or stay (-o wide lists them)\n", hidden)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+func newRunsCommand(e *env) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "runs",
+		Short: "List the nodes that are being worked on; follow a run, or take it back",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return e.listRuns(cmd.Context(), output) },
+	}
+	addOutput(cmd.Flags(), &output, "")
+	cmd.AddCommand(&cobra.Command{
+		Use: "follow NODE", Short: "Show what the run on a node does, until it ends or waits",
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return e.followRun(cmd.Context(), args[0]) },
+	}, &cobra.Command{
+		Use: "abort NODE", Short: "Take the run on a node back: its kubelet runs again, and it is uncordoned",
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return e.abortRun(cmd.Context(), args[0]) },
+	})
+	return cmd
+}
+
+// run is a record as "runs -o json" prints it.
+type runRow struct {
+	Node      string         `json:"node"`
+	Operation wire.Operation `json:"operation"`
+	Phase     wire.Phase     `json:"phase"`
+	Who       string         `json:"who"`
+	Since     time.Time      `json:"since"`
+	Error     string         `json:"error,omitempty"`
+}
+
+func (e *env) listRuns(ctx context.Context, output string) error {
+	if err := checkOutput(output); err != nil {
+		return err
+	}
+	cluster, err := e.cluster(runnerFlags{})
+	if err != nil {
+		return err
+	}
+	records, err := runner.List(ctx, cluster)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	runs := make([]runRow, 0, len(records))
+	for _, r := range records {
+		s := r.State
+		runs = append(runs, runRow{Node: s.Node, Operation: s.Operation, Phase: s.Phase, Who: s.Who, Since: s.Since, Error: s.Error})
+	}
+	return e.print(output, runs, func(w io.Writer) error {
+		if len(runs) == 0 {
+			e.say("no node is being worked on")
+			return nil
+		}
+		rows := [][]string{{"NODE", "OPERATION", "PHASE", "WHO", "AGE"}}
+		for _, r := range runs {
+			rows = append(rows, []string{r.Node, string(r.Operation), string(r.Phase), r.Who, duration.HumanDuration(time.Since(r.Since))})
+		}
+		return table(w, rows)
+	})
+}
+
+func (e *env) followRun(ctx context.Context, node string) error {
+	cluster, err := e.cluster(runnerFlags{})
+	if err != nil {
+		return err
+	}
+	rec, found, err := runner.Get(ctx, cluster, node)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	if !found {
+		return plan.Refuse(fmt.Errorf("no run holds node %s", node), "see which there are: kubectl lifecycle runs")
+	}
+	e.say("%s", rec.State.Describe())
+	progress := e.progress()
+	state, err := runner.Follow(ctx, cluster, rec, progress)
+	progress.close()
+	if err != nil {
+		return err
+	}
+	if state.Phase == wire.Waiting {
+		return plan.As(plan.Found, plan.Hint(fmt.Errorf("the program on the host waits: %s", state.Error),
+			"remove the cause and run: kubectl lifecycle %s %s; or take it back: kubectl lifecycle runs abort %s", state.Operation, node, node))
+	}
+	_, err = fmt.Fprintf(e.streams.Out, "%s of node %s: %s\n", state.Operation, node, state.Phase)
+	return err
+}
+
+func (e *env) abortRun(ctx context.Context, node string) error {
+	cluster, err := e.cluster(runnerFlags{})
+	if err != nil {
+		return err
+	}
+	p, err := flow.Abort(ctx, cluster, node)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	progress := e.progress()
+	_, err = p.Run(ctx, progress)
+	progress.close()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.streams.Out, "node/%s: the run was taken back\n", node)
+	return err
+}

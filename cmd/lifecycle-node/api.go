@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// maxAnswer bounds what is read from an API server: a Secret and some more.
+const maxAnswer = 4 << 20
+
+// errGone says that the record is no more, or another has its name.
+var errGone = errors.New("the run record is gone")
+
+// api reads and patches one Secret, over whichever API server answers.
+type api struct {
+	spec  wire.Spec
+	token string
+	http  *http.Client
+}
+
+func newAPI(spec wire.Spec, token string) (*api, error) {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(spec.CA)) {
+		return nil, errors.New("the spec holds no CA certificate")
+	}
+	return &api{spec: spec, token: token, http: &http.Client{
+		Timeout: 10 * time.Second,
+		Transport: &http.Transport{
+			Proxy:               nil, // a host's proxy is not on the way to its API server
+			TLSClientConfig:     &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+			MaxIdleConnsPerHost: 1,
+			IdleConnTimeout:     30 * time.Second,
+		},
+	}}, nil
+}
+
+// get reads the record.
+func (a *api) get(ctx context.Context) (wire.State, error) {
+	secret, err := a.do(ctx, http.MethodGet, nil)
+	if err != nil {
+		return wire.State{}, err
+	}
+	return wire.Parse(secret.Data)
+}
+
+// patch sets keys of the record.
+func (a *api) patch(ctx context.Context, data map[string]string) error {
+	body, err := json.Marshal(map[string]any{
+		"metadata":   map[string]string{"uid": a.spec.Record.UID},
+		"stringData": data,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = a.do(ctx, http.MethodPatch, body)
+	return err
+}
+
+// secret is the part of a Secret that is read here.
+type secret struct {
+	Metadata struct {
+		UID string `json:"uid"`
+	} `json:"metadata"`
+	Data map[string][]byte `json:"data"`
+}
+
+// do tries the API servers in turn. A server that says that the record is not
+// there, or does not know the token any more (it is bound to the record),
+// counts as errGone.
+func (a *api) do(ctx context.Context, method string, body []byte) (secret, error) {
+	var errs []error
+	for _, server := range a.spec.Endpoints {
+		got, err := a.ask(ctx, server, method, body)
+		if err == nil || errors.Is(err, errGone) {
+			return got, err
+		}
+		errs = append(errs, err)
+	}
+	return secret{}, errors.Join(errs...)
+}
+
+func (a *api) ask(ctx context.Context, server, method string, body []byte) (secret, error) {
+	url := fmt.Sprintf("%s/api/v1/namespaces/%s/secrets/%s", server, a.spec.Record.Namespace, a.spec.Record.Name)
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return secret{}, err
+	}
+	request.Header.Set("Authorization", "Bearer "+a.token)
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", "lifecycle-node")
+	if method == http.MethodPatch {
+		request.Header.Set("Content-Type", "application/merge-patch+json")
+	}
+	response, err := a.http.Do(request)
+	if err != nil {
+		return secret{}, err
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return secret{}, err
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusUnauthorized:
+		return secret{}, fmt.Errorf("%w: %s answers %s", errGone, server, response.Status)
+	default:
+		return secret{}, fmt.Errorf("%s %s: %s", method, url, response.Status)
+	}
+	var got secret
+	if err := json.Unmarshal(raw, &got); err != nil {
+		return secret{}, fmt.Errorf("decode the answer of %s: %w", server, err)
+	}
+	if got.Metadata.UID != a.spec.Record.UID {
+		return secret{}, fmt.Errorf("%w: another has its name", errGone)
+	}
+	return got, nil
+}

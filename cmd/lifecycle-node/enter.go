@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// maxDelivery bounds the line that follows the program in the stream.
+const maxDelivery = 4 << 20
+
+// enter reads the delivery, checks that this is the machine that is meant, and
+// either answers at once (inspect) or starts the unit. The answer is one line
+// on out.
+func enter(ctx context.Context, in io.Reader, out io.Writer) int {
+	answer, err := accept(ctx, in)
+	if err != nil {
+		answer.Error, answer.Hint = err.Error(), plan.HintOf(err)
+	}
+	line, encodeErr := json.Marshal(answer)
+	if encodeErr != nil {
+		fmt.Fprintln(os.Stderr, "lifecycle-node: encode the answer:", encodeErr)
+		return 1
+	}
+	fmt.Fprintf(out, "%s%s\n", wire.AnswerPrefix, line)
+	if err != nil {
+		return 1
+	}
+	return 0
+}
+
+func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, maxDelivery)).ReadBytes('\n')
+	if err != nil {
+		return wire.Answer{}, fmt.Errorf("read the delivery: %w", err)
+	}
+	var d wire.Delivery
+	if err := json.Unmarshal(line, &d); err != nil {
+		return wire.Answer{}, fmt.Errorf("decode the delivery: %w", err)
+	}
+	if err := sameMachine(d.Spec); err != nil {
+		return wire.Answer{}, err
+	}
+	var facts clean.Facts
+	if err := json.Unmarshal(d.Spec.Task, &facts); err != nil {
+		return wire.Answer{}, fmt.Errorf("decode the facts: %w", err)
+	}
+	switch d.Spec.Operation {
+	case wire.Inspect:
+		return inspect(ctx, facts)
+	case wire.Remove:
+		return wire.Answer{Started: true}, settle(ctx, d)
+	}
+	return wire.Answer{}, fmt.Errorf("unknown operation %q", d.Spec.Operation)
+}
+
+// inspect reads the host and changes nothing.
+func inspect(ctx context.Context, facts clean.Facts) (wire.Answer, error) {
+	inventory, err := clean.Target{Facts: facts}.Survey(ctx)
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	result, err := json.Marshal(inventory)
+	if err != nil {
+		return wire.Answer{}, fmt.Errorf("encode the inventory: %w", err)
+	}
+	return wire.Answer{Result: result}, nil
+}
+
+// sameMachine compares the Node object's identity with this host's: the
+// machine-id alone is not enough (cloned VMs share it) and the boot-id alone
+// is not either (containers share it with their host), so both must agree, and
+// so must the name in the kubelet's own certificate where there is one.
+func sameMachine(spec wire.Spec) error {
+	wrong := func(what, want, got string) error {
+		return plan.Refuse(fmt.Errorf("this is another machine than node %s: its %s is %q, the Node object says %q", spec.Node, what, got, want),
+			"was the host rebooted or re-imaged a moment ago? Wait until its kubelet has reported, then run the command again")
+	}
+	machine, err := trimmed("/etc/machine-id")
+	if err != nil {
+		return err
+	}
+	if machine != spec.MachineID {
+		return wrong("machine-id", spec.MachineID, machine)
+	}
+	boot, err := trimmed("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return err
+	}
+	if boot != spec.BootID {
+		return wrong("boot-id", spec.BootID, boot)
+	}
+	name, err := kubeletName("/var/lib/kubelet/pki/kubelet-client-current.pem")
+	if err != nil {
+		return err
+	}
+	if name != "" && name != spec.Node {
+		return wrong("kubelet's name", spec.Node, name)
+	}
+	return nil
+}
+
+func trimmed(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+// kubeletName reads the node name from the kubelet's client certificate
+// (subject system:node:NAME); empty where there is no such file.
+func kubeletName(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return "", fmt.Errorf("parse %s: %w", path, err)
+		}
+		return strings.TrimPrefix(cert.Subject.CommonName, "system:node:"), nil
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return "", nil
+	}
+	return "", fmt.Errorf("%s holds no certificate", path)
+}

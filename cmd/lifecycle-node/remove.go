@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// target is this host with the facts of the run.
+func (w *worker) target() (clean.Target, error) {
+	t := clean.Target{StateDir: stateDir}
+	if err := json.Unmarshal(w.spec.Task, &t.Facts); err != nil {
+		return t, fmt.Errorf("decode the facts: %w", err)
+	}
+	return t, nil
+}
+
+// remove cleans the host and proves it: inventory, recipe, inventory, verdict.
+// It returns the verdict as the record's outcome; a host that is not clean is
+// an error that names what is left.
+func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
+	t, err := w.target()
+	if err != nil {
+		return nil, err
+	}
+	before, err := inventoryBefore(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := t.Recipe().Run(ctx, w.report); err != nil {
+		return nil, err
+	}
+	var verdict clean.Verdict
+	proof := plan.Plan{Title: "Prove it", Steps: []plan.Step{{
+		ID: "host/verify", Title: "Look at the host again and compare",
+		Do: func(ctx context.Context, report plan.Report) error {
+			after, err := t.Survey(ctx)
+			if err != nil {
+				return err
+			}
+			verdict = clean.Verify(before, after)
+			report("verdict: %s", verdict.State)
+			return dirty(verdict)
+		},
+	}}}
+	if _, err := proof.Run(ctx, w.report); err != nil {
+		return nil, err
+	}
+	return outcome(verdict)
+}
+
+// inventoryBefore is the inventory that was taken before the first change,
+// however often the program has been started since.
+func inventoryBefore(ctx context.Context, t clean.Target) (clean.Inventory, error) {
+	var inv clean.Inventory
+	raw, err := os.ReadFile(in("before.json"))
+	if err == nil && json.Unmarshal(raw, &inv) == nil {
+		return inv, nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return inv, err
+	}
+	if inv, err = t.Survey(ctx); err != nil {
+		return inv, err
+	}
+	if raw, err = json.Marshal(inv); err != nil {
+		return inv, fmt.Errorf("encode the inventory: %w", err)
+	}
+	return inv, place(in("before.json"), 0o600, strings.NewReader(string(raw)))
+}
+
+// dirty is the error of a verdict that is not clean.
+func dirty(v clean.Verdict) error {
+	if v.State != clean.Dirty {
+		return nil
+	}
+	const most = 10
+	var names []string
+	for _, item := range v.Remaining {
+		names = append(names, item.String())
+	}
+	for _, part := range v.Unchecked {
+		names = append(names, fmt.Sprintf("%s not checked: %s", part.What, part.Why))
+	}
+	names = append(names, v.Blocking...)
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("and %d more", more))
+	}
+	return plan.Hint(fmt.Errorf("the host is not clean:\n  %s", strings.Join(names, "\n  ")),
+		"look at what holds these, then run the same command again")
+}
+
+// goBack starts the kubelet again, while its credentials are there.
+func (w *worker) goBack(ctx context.Context) error {
+	t, err := w.target()
+	if err != nil {
+		return err
+	}
+	back := plan.Plan{Title: "Take it back", Steps: []plan.Step{{
+		ID: "host/restore", Title: "Start the kubelet again",
+		Do: func(ctx context.Context, _ plan.Report) error { return t.Restore(ctx) },
+	}}}
+	_, err = back.Run(ctx, w.report)
+	return err
+}

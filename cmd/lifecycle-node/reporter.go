@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// reporter keeps the journal on the host and the record in the API in step.
+// The journal is written first and synced; the record follows when an API
+// server answers. It never makes the work wait.
+type reporter struct {
+	api     *api
+	journal *os.File
+
+	// sending keeps patches in order: an older phase must not overtake a newer.
+	sending sync.Mutex
+
+	mu     sync.Mutex
+	events []wire.Numbered
+	dirty  map[string]string // what the record does not have yet
+	wake   chan struct{}
+}
+
+// openReporter continues the journal where an earlier process left it.
+func openReporter(a *api) (*reporter, error) {
+	r := &reporter{api: a, dirty: map[string]string{}, wake: make(chan struct{}, 1)}
+	raw, err := os.ReadFile(in("journal"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	past, _ := wire.Parse(map[string][]byte{wire.KeyPhase: []byte(wire.Working), wire.KeyEvents: raw})
+	r.events = past.Events
+	r.journal, err = os.OpenFile(in("journal"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	return r, err
+}
+
+// Observe writes an event down.
+func (r *reporter) Observe(e plan.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := 1
+	if n := len(r.events); n > 0 {
+		next = r.events[n-1].Seq + 1
+	}
+	r.events = append(r.events, wire.Numbered{Seq: next, Event: e})
+	if len(r.events) > wire.MaxEvents {
+		r.events = r.events[len(r.events)-wire.MaxEvents:]
+	}
+	if line, err := json.Marshal(r.events[len(r.events)-1]); err == nil {
+		_, writeErr := r.journal.Write(append(line, '\n'))
+		if err := errors.Join(writeErr, r.journal.Sync()); err != nil {
+			fmt.Fprintln(os.Stderr, "lifecycle-node: journal:", err)
+		}
+	}
+	if text, err := wire.EncodeEvents(r.events); err == nil {
+		r.setLocked(map[string]string{wire.KeyEvents: string(text)})
+	}
+}
+
+// set leaves keys for the record.
+func (r *reporter) set(data map[string]string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.setLocked(data)
+}
+
+func (r *reporter) setLocked(data map[string]string) {
+	maps.Copy(r.dirty, data)
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// serve sends what is new until the context ends.
+func (r *reporter) serve(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.wake:
+		}
+		if err := r.flush(ctx); err != nil {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
+			}
+			r.set(nil)
+		}
+	}
+}
+
+// flush sends what is new, once; on failure it stays new.
+func (r *reporter) flush(ctx context.Context) error {
+	r.sending.Lock()
+	defer r.sending.Unlock()
+	r.mu.Lock()
+	batch := r.dirty
+	r.dirty = map[string]string{}
+	r.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	err := r.api.patch(ctx, batch)
+	if err != nil {
+		r.mu.Lock()
+		for key, value := range batch {
+			if _, newer := r.dirty[key]; !newer {
+				r.dirty[key] = value
+			}
+		}
+		r.mu.Unlock()
+	}
+	return err
+}
+
+// deliver sends what is new and insists, for as long as the record exists and
+// patience lasts.
+func (r *reporter) deliver(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := r.flush(ctx)
+		if err == nil || errors.Is(err, errGone) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(time.Second):
+		}
+	}
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// Where a run lives on the host. The directory survives a reboot, as the unit
+// does; both are gone when the run is over.
+const (
+	stateDir = "/var/lib/kubectl-lifecycle"
+	unitName = "kubectl-lifecycle.service"
+	unitFile = "/etc/systemd/system/" + unitName
+	unitLink = "/etc/systemd/system/multi-user.target.wants/" + unitName
+)
+
+const unitText = `[Unit]
+Description=kubectl lifecycle: maintenance of this Kubernetes node
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=exec
+ExecStart=` + stateDir + `/lifecycle-node work
+Restart=on-failure
+RestartSec=1
+KillMode=process
+
+[Install]
+WantedBy=multi-user.target
+`
+
+// in names a file of the run.
+func in(name string) string { return filepath.Join(stateDir, name) }
+
+// settle puts the program, its spec and its token on the host and starts the
+// unit. A run of another record that is under way is not disturbed; one of the
+// same record is taken up.
+func settle(ctx context.Context, d wire.Delivery) error {
+	if _, err := os.Stat("/run/systemd/system"); err != nil {
+		return plan.Refuse(errors.New("this host does not run systemd"), "remove the node by hand: the inventory of 'kubectl lifecycle inspect' names what is there")
+	}
+	if err := ownDirectory(stateDir); err != nil {
+		return err
+	}
+	unlock, err := lock(in("lock"))
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return occupied(d.Spec)
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if old, err := loadSpec(); err == nil && old.Record.UID != d.Spec.Record.UID {
+		// Its unit is not running (we hold the lock): a leftover.
+		if err := errors.Join(os.RemoveAll(in("begun")), os.RemoveAll(in("before.json"))); err != nil {
+			return err
+		}
+	}
+	if err := install(d); err != nil {
+		return err
+	}
+	unlock()
+	for _, args := range [][]string{{"daemon-reload"}, {"enable", "--quiet", unitName}, {"restart", unitName}} {
+		if err := systemctl(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// occupied is the answer to a delivery while the unit of a run works: fine if
+// it is the same run.
+func occupied(spec wire.Spec) error {
+	old, err := loadSpec()
+	if err == nil && old.Record.UID == spec.Record.UID {
+		return nil
+	}
+	return plan.Refuse(fmt.Errorf("another run works on this host: %s of node %s", old.Operation, old.Node),
+		"wait until it has ended; on the host: systemctl status %s", unitName)
+}
+
+// ownDirectory makes a directory of mode 0700, or takes one that is really
+// ours: no link, owned by root, closed to others.
+func ownDirectory(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err == nil || !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || !ok || stat.Uid != 0 || info.Mode().Perm() != 0o700 {
+		return plan.Refuse(fmt.Errorf("%s exists and is not a directory of root's own with mode 0700", dir), "look at it, and move it away")
+	}
+	return nil
+}
+
+// install writes the files of a run, each in one rename.
+func install(d wire.Delivery) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program: %w", err)
+	}
+	program, err := os.Open(self)
+	if err != nil {
+		return fmt.Errorf("open the program: %w", err)
+	}
+	defer program.Close()
+	spec, err := json.Marshal(d.Spec)
+	if err != nil {
+		return fmt.Errorf("encode the spec: %w", err)
+	}
+	return errors.Join(
+		place(in("lifecycle-node"), 0o700, program),
+		place(in("spec.json"), 0o600, strings.NewReader(string(spec))),
+		place(in("token"), 0o600, strings.NewReader(d.Token)),
+		place(unitFile, 0o644, strings.NewReader(unitText)),
+	)
+}
+
+// place writes a file whole or not at all, and durably.
+func place(path string, mode os.FileMode, from io.Reader) error {
+	temp := path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, copyErr := io.Copy(f, from)
+	if err := errors.Join(copyErr, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if mode&0o100 != 0 {
+		label(temp)
+	}
+	return os.Rename(temp, path)
+}
+
+// label lets systemd execute the file where SELinux is enforced (init_t may
+// not run var_lib_t: containerd#11814). Without SELinux there is nothing to do.
+func label(path string) {
+	if _, err := os.Stat("/sys/fs/selinux/enforce"); err == nil {
+		_ = unix.Setxattr(path, "security.selinux", []byte("system_u:object_r:bin_t:s0\x00"), 0)
+	}
+}
+
+func loadSpec() (wire.Spec, error) {
+	var spec wire.Spec
+	raw, err := os.ReadFile(in("spec.json"))
+	if err != nil {
+		return spec, err
+	}
+	return spec, json.Unmarshal(raw, &spec)
+}
+
+// lock takes the lock of last resort: one program works on a host.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+func systemctl(ctx context.Context, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "systemctl", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("systemctl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// leave takes the run off the host: unit first, so that no reboot brings it
+// back, then everything else. The files are ours by name and the directory is
+// removed only when they were all it held.
+func leave(ctx context.Context) error {
+	var errs []error
+	for _, path := range []string{unitLink, unitFile} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	errs = append(errs, systemctl(ctx, "daemon-reload"))
+	entries, err := os.ReadDir(stateDir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	for _, entry := range entries {
+		errs = append(errs, os.RemoveAll(in(entry.Name())))
+	}
+	if err := os.Remove(stateDir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// pollEvery is how often the record is read while the program waits for an
+// order: one GET of one object.
+const pollEvery = time.Second
+
+// worker is the unit's process: one run on this host.
+type worker struct {
+	spec   wire.Spec
+	api    *api
+	report *reporter
+}
+
+// work runs the operation to its end: the host is clean, or it is as it was,
+// and nothing of the run is left on it. It returns an error only where another
+// start of the unit may help.
+func work(ctx context.Context) error {
+	unlock, err := lock(in("lock"))
+	if err != nil {
+		return fmt.Errorf("lock this host: %w", err)
+	}
+	defer unlock()
+	w, err := newWorker()
+	if err != nil {
+		return err
+	}
+	go w.report.serve(ctx)
+	if !begun() {
+		w.report.set(map[string]string{wire.KeyPhase: string(wire.Ready)})
+		order, err := w.await(ctx)
+		if err != nil {
+			return err
+		}
+		if order != wire.Go && order != wire.Retry {
+			return w.depart(ctx, wire.Aborted)
+		}
+		if err := place(in("begun"), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339))); err != nil {
+			return err
+		}
+	}
+	return w.run(ctx)
+}
+
+func newWorker() (*worker, error) {
+	spec, err := loadSpec()
+	if err != nil {
+		return nil, fmt.Errorf("load the spec: %w", err)
+	}
+	token, err := trimmed(in("token"))
+	if err != nil {
+		return nil, fmt.Errorf("load the token: %w", err)
+	}
+	a, err := newAPI(spec, token)
+	if err != nil {
+		return nil, err
+	}
+	r, err := openReporter(a)
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	return &worker{spec: spec, api: a, report: r}, nil
+}
+
+// begun says whether the host may have been changed.
+func begun() bool {
+	_, err := os.Stat(in("begun"))
+	return err == nil
+}
+
+// run does the work, waits where a step fails, and ends in one of the two
+// final phases.
+func (w *worker) run(ctx context.Context) error {
+	for {
+		w.report.set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
+		outcome, err := w.remove(ctx)
+		if err == nil {
+			w.report.set(map[string]string{wire.KeyPhase: string(wire.Leaving), wire.KeyOutcome: string(outcome)})
+			if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
+				fmt.Fprintln(os.Stderr, "lifecycle-node: the host is clean, but the outcome could not be reported:", err)
+			}
+			return w.depart(ctx, wire.Finished)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err)})
+		order, err := w.await(ctx)
+		if err != nil {
+			return err
+		}
+		if order == wire.Retry || order == wire.Go {
+			continue
+		}
+		if err := w.goBack(ctx); err != nil {
+			w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err), wire.KeyOrder: ""})
+			_ = w.report.deliver(ctx, time.Minute)
+			return w.strand(ctx, err)
+		}
+		return w.depart(ctx, wire.Aborted)
+	}
+}
+
+func withHint(err error) string {
+	if hint := plan.HintOf(err); hint != "" {
+		return err.Error() + "\n" + hint
+	}
+	return err.Error()
+}
+
+// await waits for an order. Where the record is gone, or nobody has given a
+// sign of life for as long as the spec's patience, the order is to take the
+// way back. An API server that does not answer is nobody's order: only patience
+// ends that.
+func (w *worker) await(ctx context.Context) (wire.Order, error) {
+	last, alive, gone := time.Now(), "", 0
+	for {
+		if err := w.report.flush(ctx); errors.Is(err, errGone) {
+			gone++
+		}
+		state, err := w.api.get(ctx)
+		switch {
+		case errors.Is(err, errGone):
+			gone++
+		case err == nil:
+			gone = 0
+			if state.Order != "" {
+				return state.Order, nil
+			}
+			if state.Alive != alive {
+				last, alive = time.Now(), state.Alive
+			}
+		}
+		// A server that has just started may not know the token for a moment.
+		if gone > 5 || time.Since(last) > w.spec.Patience {
+			return wire.Abort, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// depart takes the run off the host and says so last: after that word nothing
+// of it is left here but this process.
+func (w *worker) depart(ctx context.Context, phase wire.Phase) error {
+	if err := leave(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "lifecycle-node: take the run off the host:", err)
+	}
+	w.report.set(map[string]string{wire.KeyPhase: string(phase), wire.KeyOrder: "", wire.KeyError: ""})
+	if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
+		fmt.Fprintln(os.Stderr, "lifecycle-node: report the end:", err)
+	}
+	return nil
+}
+
+// strand leaves word on the host where the way back is closed, and goes on
+// waiting for a retry.
+func (w *worker) strand(ctx context.Context, cause error) error {
+	text := fmt.Sprintf("kubectl lifecycle could not finish the %s of node %s on this host:\n%v\n"+
+		"Its state is in %s; 'systemctl restart %s' tries again.\n", w.spec.Operation, w.spec.Node, cause, stateDir, unitName)
+	fmt.Fprint(os.Stderr, text)
+	if err := os.MkdirAll("/run/motd.d", 0o755); err == nil {
+		_ = os.WriteFile("/run/motd.d/kubectl-lifecycle", []byte(text), 0o644)
+	}
+	for {
+		order, err := w.await(ctx)
+		if err != nil {
+			return err
+		}
+		if order == wire.Retry {
+			_ = os.Remove("/run/motd.d/kubectl-lifecycle")
+			return w.run(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Minute):
+		}
+	}
+}
+
+// outcome is the result of a removal as the record carries it.
+func outcome(value any) (json.RawMessage, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("encode the outcome: %w", err)
+	}
+	return raw, nil
+}

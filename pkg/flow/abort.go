@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// sendHome orders the program to take the way back, waits until it has, and
+// deletes the record.
+func sendHome(ctx context.Context, cluster runner.Cluster, rec runner.Record) error {
+	if err := runner.Tell(ctx, cluster.Client, rec, wire.Abort); err != nil {
+		return err
+	}
+	state, err := runner.Follow(ctx, cluster, rec, plan.Discard)
+	if err != nil {
+		return fmt.Errorf("wait until the program has left the host of node %s: %w", rec.State.Node, err)
+	}
+	if state.Phase != wire.Aborted {
+		return fmt.Errorf("%w: %s", ErrWaiting, state.Error)
+	}
+	return runner.End(ctx, cluster.Client, rec)
+}
+
+// Abort is the way back of a run: the program starts the kubelet again and
+// leaves the host, the node is uncordoned if the run had cordoned it, and the
+// record goes. It waits until the node is Ready.
+func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan, error) {
+	client := cluster.Client
+	rec, found, err := runner.Get(ctx, cluster, name)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	if !found {
+		return plan.Plan{}, plan.Refuse(fmt.Errorf("no run holds node %s", name), "see which there are: kubectl lifecycle runs")
+	}
+	if rec.State.Phase == wire.Finished || rec.State.Phase == wire.Leaving {
+		return plan.Plan{}, plan.Refuse(fmt.Errorf("the %s is over, the host is clean: there is no way back from that", rec.State.Describe()),
+			"finish it: kubectl lifecycle remove %s", name)
+	}
+	return plan.Plan{
+		Title: "Take back the " + string(rec.State.Operation) + " of node " + name,
+		Steps: []plan.Step{
+			{ID: "host", Title: "Start the kubelet of " + name + " again", Do: func(ctx context.Context, _ plan.Report) error {
+				return backOut(ctx, cluster, rec)
+			}},
+			{ID: "ready", Title: "Wait until node " + name + " is Ready", Do: func(ctx context.Context, report plan.Report) error {
+				return awaitReady(ctx, client, name, report)
+			}},
+			{ID: "uncordon", Title: "Uncordon " + name,
+				Needed: func(context.Context) (bool, error) { return rec.State.Cordoned, nil },
+				Do: func(ctx context.Context, _ plan.Report) error {
+					_, err := drain.Cordon(ctx, client, name, false)
+					return err
+				}},
+			{ID: "record", Title: "Delete the run record", Do: func(ctx context.Context, _ plan.Report) error {
+				return runner.End(ctx, client, rec)
+			}},
+		},
+	}, nil
+}
+
+// backOut brings the program to leave, unless it never came.
+func backOut(ctx context.Context, cluster runner.Cluster, rec runner.Record) error {
+	if rec.State.Phase == wire.Preparing || rec.State.Phase == wire.Aborted {
+		return nil
+	}
+	if err := runner.Tell(ctx, cluster.Client, rec, wire.Abort); err != nil {
+		return err
+	}
+	state, err := runner.Follow(ctx, cluster, rec, plan.Discard)
+	if err != nil {
+		return err
+	}
+	if state.Phase != wire.Aborted {
+		return plan.Hint(fmt.Errorf("the host of node %s cannot go back: %s", rec.State.Node, state.Error),
+			"finish the removal instead: kubectl lifecycle remove %s", rec.State.Node)
+	}
+	return nil
+}

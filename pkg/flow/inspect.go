@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+)
+
+// Inspect reads a node's host through one pod that is gone afterwards, and
+// returns what Kubernetes, its network and others have there.
+func Inspect(ctx context.Context, cluster runner.Cluster, name string, watch plan.Observer) (clean.Inventory, error) {
+	var inventory clean.Inventory
+	node, err := GetNode(ctx, cluster.Client, name)
+	if err != nil {
+		return inventory, err
+	}
+	if err := RequireKubeadm(ctx, cluster.Client, node); err != nil {
+		return inventory, err
+	}
+	if err := allowed(ctx, cluster.Client, doorNeeds(namespaceOf(cluster))); err != nil {
+		return inventory, err
+	}
+	facts, err := hostFacts(ctx, cluster.Client, node)
+	if err != nil {
+		return inventory, err
+	}
+	input, err := encodeFacts(facts)
+	if err != nil {
+		return inventory, err
+	}
+	_, err = plan.Plan{Title: "Inspect " + name, Steps: []plan.Step{{
+		ID: "host/inspect", Title: "Read the host of node " + name,
+		Do: func(ctx context.Context, report plan.Report) error {
+			raw, err := runner.Look(ctx, cluster, node, input, report)
+			if err != nil {
+				return err
+			}
+			if err := json.Unmarshal(raw, &inventory); err != nil {
+				return fmt.Errorf("decode the inventory of node %s: %w", name, err)
+			}
+			return nil
+		},
+	}}}.Run(ctx, watch)
+	return inventory, err
+}
+
+// namespaceOf is where a cluster's runs live.
+func namespaceOf(cluster runner.Cluster) string {
+	if cluster.Namespace == "" {
+		return runner.DefaultNamespace
+	}
+	return cluster.Namespace
+}

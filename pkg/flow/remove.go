@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// aliveEvery is how often the record gets a sign of life during a drain.
+const aliveEvery = 30 * time.Second
+
+// RemoveOptions are the choices of a removal.
+type RemoveOptions struct {
+	Drain drain.Options
+	// Who is "user@host", for whoever finds the node held.
+	Who string
+	// Patience is how long the program on the host waits for an order before
+	// it starts the kubelet again; zero means an hour.
+	Patience time.Duration
+}
+
+// Removal is a removal that has been read and decided, and can be shown and
+// then run.
+type Removal struct {
+	Node *corev1.Node
+	// Drain is what becomes of each pod; empty when the drain is over already.
+	Drain drain.Decision
+	// Resumes is the run that this removal takes up; nil for a new one.
+	Resumes *runner.Record
+	// Verdict is the host's, after the plan has run.
+	Verdict clean.Verdict
+	// Watch is told what happens on the host; nil for nobody.
+	Watch plan.Observer
+
+	cluster runner.Cluster
+	opts    RemoveOptions
+	input   json.RawMessage
+	record  runner.Record
+}
+
+// PrepareRemove reads everything, and refuses before anything has changed what
+// cannot be removed: an unknown node, one that kubeadm did not make, a control
+// plane, one that another run holds, pods that need consent, permissions that
+// are missing.
+func PrepareRemove(ctx context.Context, cluster runner.Cluster, name string, opts RemoveOptions) (*Removal, error) {
+	client := cluster.Client
+	node, err := GetNode(ctx, client, name)
+	if err != nil {
+		return nil, err
+	}
+	r := &Removal{Node: node, cluster: cluster, opts: opts}
+	if err := removable(ctx, client, node); err != nil {
+		return nil, err
+	}
+	needs := append(runNeeds(namespaceOf(cluster)), drainNeeds()...)
+	needs = append(needs, need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"})
+	if err := allowed(ctx, client, needs); err != nil {
+		return nil, err
+	}
+	rec, held, err := runner.Get(ctx, cluster, name)
+	if err != nil {
+		return nil, err
+	}
+	if held {
+		if rec.State.Operation != wire.Remove {
+			return nil, plan.Refuse(fmt.Errorf("%w: %s", runner.ErrBusy, rec.State.Describe()),
+				"wait for it, or take it back: kubectl lifecycle runs abort %s", name)
+		}
+		r.Resumes = &rec
+	}
+	facts, err := hostFacts(ctx, client, node)
+	if err != nil {
+		return nil, err
+	}
+	if r.input, err = encodeFacts(facts); err != nil {
+		return nil, err
+	}
+	if r.hostUnderWay() {
+		return r, nil
+	}
+	if r.Resumes == nil && !isReady(node) {
+		return nil, plan.Refuse(fmt.Errorf("node %s is not Ready: %s; its host cannot be cleaned through its kubelet", name, readyMessage(node)),
+			"bring its kubelet back first; if the host is gone for good, 'kubectl delete node %s' is all that is left to do", name)
+	}
+	snapshot, err := drain.Survey(ctx, client, name, opts.Drain)
+	if err != nil {
+		return nil, err
+	}
+	r.Drain = drain.Decide(snapshot, opts.Drain)
+	return r, r.Drain.Refusal()
+}
+
+func removable(ctx context.Context, client kubernetes.Interface, node *corev1.Node) error {
+	if err := RequireKubeadm(ctx, client, node); err != nil {
+		return err
+	}
+	if isControlPlane(node) {
+		return plan.Refuse(fmt.Errorf("node %s is a control-plane node", node.Name),
+			"its etcd member and API server need care that this version does not have yet: nothing was changed")
+	}
+	return nil
+}
+
+// hostUnderWay says that the run which is taken up is past its drain.
+func (r *Removal) hostUnderWay() bool {
+	if r.Resumes == nil {
+		return false
+	}
+	phase := r.Resumes.State.Phase
+	return phase == wire.Working || phase == wire.Waiting || phase == wire.Leaving || phase == wire.Finished
+}
+
+func isReady(node *corev1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func readyMessage(node *corev1.Node) string {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Reason + ": " + c.Message
+		}
+	}
+	return "its kubelet has never reported"
+}
+
+// Plan is the removal, step by step.
+func (r *Removal) Plan() plan.Plan {
+	name := r.Node.Name
+	past := func(context.Context) (bool, error) { return !r.hostUnderWay(), nil }
+	return plan.Plan{
+		Title: "Remove node " + name,
+		Steps: []plan.Step{
+			{ID: "canary", Title: "Start the program on the host of " + name, Do: r.begin, Undo: r.giveUp},
+			{ID: "cordon", Title: "Cordon " + name, Needed: past, Do: r.cordon},
+			{ID: "drain", Title: r.drainTitle(), Needed: past, Do: r.drain},
+			{ID: "host", Title: "Clean the host of " + name, Do: r.clean},
+			{ID: "node", Title: "Delete node " + name, Do: r.deleteNode},
+			{ID: "record", Title: "Delete the run record", Do: r.end},
+		},
+		Notes: []string{
+			"packages, container images, the kubelet's unit and what was prepared on purpose stay",
+			"packet-filter rules, links, mounts and files of others stay as they are",
+		},
+	}
+}
+
+func (r *Removal) drainTitle() string {
+	return fmt.Sprintf("Evict %d pods from %s", len(r.Drain.ToEvict()), r.Node.Name)
+}
+
+func (r *Removal) begin(ctx context.Context, report plan.Report) error {
+	rec, err := runner.Begin(ctx, r.cluster, runner.Task{
+		Owner: runner.Owner{Operation: wire.Remove, Who: r.opts.Who},
+		Node:  r.Node, Input: r.input, Patience: r.opts.Patience,
+	}, report)
+	if err != nil {
+		return err
+	}
+	r.record = rec
+	if rec.State.Phase == wire.Aborted {
+		return errors.Join(plan.Refuse(errors.New("an earlier run had been taken back and its record was still there"), "it is deleted now: run the command again"),
+			runner.End(ctx, r.cluster.Client, rec))
+	}
+	return nil
+}
+
+// giveUp takes the program off a host that it has not changed yet. Once the
+// host is being changed the run stays, so that the same command takes it up.
+func (r *Removal) giveUp(ctx context.Context) error {
+	rec, found, err := runner.Get(ctx, r.cluster, r.Node.Name)
+	if err != nil || !found || rec.UID != r.record.UID || rec.State.Phase != wire.Ready {
+		return err
+	}
+	return sendHome(ctx, r.cluster, rec)
+}
+
+func (r *Removal) cordon(ctx context.Context, report plan.Report) error {
+	changed, err := drain.Cordon(ctx, r.cluster.Client, r.Node.Name, true)
+	if err != nil {
+		return err
+	}
+	if !changed {
+		report("it was cordoned already")
+		return nil
+	}
+	return runner.NoteCordoned(ctx, r.cluster.Client, r.record)
+}
+
+func (r *Removal) drain(ctx context.Context, report plan.Report) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go runner.KeepAlive(ctx, r.cluster.Client, r.record, aliveEvery)
+	// Read again: the canary has taken its time, and the pods may be others.
+	snapshot, err := drain.Survey(ctx, r.cluster.Client, r.Node.Name, r.opts.Drain)
+	if err != nil {
+		return err
+	}
+	decision := drain.Decide(snapshot, r.opts.Drain)
+	if err := decision.Refusal(); err != nil {
+		return plan.As(plan.Broken, err)
+	}
+	_, err = drain.Evict(ctx, r.cluster.Client, decision, r.opts.Drain, report)
+	return plan.Hint(err, "node %s stays cordoned; run the same command again to go on, or: kubectl uncordon %s", r.Node.Name, r.Node.Name)
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// ErrWaiting is wrapped by the error of a host on which a step failed: the
+// program is still there and waits.
+var ErrWaiting = errors.New("the program on the host waits")
+
+// clean gives the order, follows the events of the host, and returns when the
+// host has its verdict.
+func (r *Removal) clean(ctx context.Context, _ plan.Report) error {
+	client := r.cluster.Client
+	switch r.record.State.Phase {
+	case wire.Waiting:
+		if err := runner.Tell(ctx, client, r.record, wire.Retry); err != nil {
+			return err
+		}
+	case wire.Preparing, wire.Ready:
+		if err := runner.Tell(ctx, client, r.record, wire.Go); err != nil {
+			return err
+		}
+	case wire.Working, wire.Leaving, wire.Finished, wire.Aborted:
+	}
+	state, err := runner.Follow(ctx, r.cluster, r.record, r.Watch)
+	if ctx.Err() != nil {
+		return plan.As(plan.ClassOf(ctx.Err()), plan.Hint(fmt.Errorf("the host goes on by itself: %w", ctx.Err()),
+			"follow it: kubectl lifecycle runs follow %s; finish it: run the same command again", r.Node.Name))
+	}
+	if err != nil {
+		return err
+	}
+	switch state.Phase {
+	case wire.Waiting:
+		return plan.Hint(fmt.Errorf("%w: %s", ErrWaiting, state.Error),
+			"remove the cause and run the same command again, or take it back: kubectl lifecycle runs abort %s", r.Node.Name)
+	case wire.Aborted:
+		return plan.Hint(errors.Join(errors.New("the removal was taken back, the kubelet runs again"), runner.End(ctx, client, r.record)),
+			"if that is not what you wanted, run the same command again")
+	case wire.Preparing, wire.Ready, wire.Working, wire.Leaving, wire.Finished:
+	}
+	if err := json.Unmarshal(state.Outcome, &r.Verdict); err != nil {
+		return fmt.Errorf("decode the verdict of node %s: %w", r.Node.Name, err)
+	}
+	if r.Verdict.State != clean.Clean && r.Verdict.State != clean.CleanAfterReboot {
+		return fmt.Errorf("the verdict of node %s is %q", r.Node.Name, r.Verdict.State)
+	}
+	return nil
+}
+
+// deleteNode deletes what is left of the node in the API: its pods first,
+// because without a kubelet nothing confirms that they have ended and they
+// would stay Terminating.
+func (r *Removal) deleteNode(ctx context.Context, report plan.Report) error {
+	client := r.cluster.Client
+	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + r.Node.Name})
+	if err != nil {
+		return fmt.Errorf("list pods on node %s: %w", r.Node.Name, err)
+	}
+	// The Node goes first, or DaemonSets would replace their pods at once.
+	uid := r.Node.UID
+	err = client.CoreV1().Nodes().Delete(ctx, r.Node.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete node %s: %w", r.Node.Name, err)
+	}
+	report("%d pods that ran there are deleted, too", len(pods.Items))
+	var errs []error
+	now := int64(0)
+	for _, pod := range pods.Items {
+		err := client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
+			GracePeriodSeconds: &now, Preconditions: &metav1.Preconditions{UID: &pod.UID},
+		})
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			errs = append(errs, fmt.Errorf("delete pod %s/%s: %w", pod.Namespace, pod.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Removal) end(ctx context.Context, _ plan.Report) error {
+	return runner.End(ctx, r.cluster.Client, r.record)
+}
+
+// Rehearse names the exact objects on the host that a removal would take away,
+// through one read-only pod that is gone afterwards.
+func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (clean.Removal, error) {
+	inventory, err := Inspect(ctx, r.cluster, r.Node.Name, watch)
+	if err != nil {
+		return clean.Removal{}, err
+	}
+	return clean.Decide(inventory), nil
+}
+
+// FinishRecord deletes the record of a removal that was interrupted after its
+// Node was deleted, and reports whether there was one.
+func FinishRecord(ctx context.Context, cluster runner.Cluster, name string) (finished bool, err error) {
+	rec, found, err := runner.Get(ctx, cluster, name)
+	if err != nil || !found {
+		return false, err
+	}
+	if rec.State.Operation != wire.Remove || rec.State.Phase != wire.Finished {
+		return false, plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()),
+			"follow it: kubectl lifecycle runs follow %s", name)
+	}
+	return true, runner.End(ctx, cluster.Client, rec)
+}
