@@ -34,7 +34,7 @@ func (b *Bed) Up(ctx context.Context) error {
 	if err := sys.Here().Check(); err != nil {
 		return err
 	}
-	release, err := sys.Lock(ctx, b.lockPath(), b.Progress)
+	release, err := sys.Lock(ctx, b.bedLock(), b.Progress)
 	if err != nil {
 		return err
 	}
@@ -59,6 +59,11 @@ func (b *Bed) Up(ctx context.Context) error {
 
 // ensureEngine installs the tools of the host and has an engine answer.
 func (b *Bed) ensureEngine(ctx context.Context) error {
+	release, err := sys.Lock(ctx, b.engineLock(), b.Progress)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := sys.Install(ctx, b.Progress, engine.Tools()); err != nil {
 		return err
 	}
@@ -138,7 +143,7 @@ func (b *Bed) moduleRoot(ctx context.Context, dir, module string) (string, error
 
 // Down removes the bed: cluster, blank hosts with their volumes, kubeconfig.
 func (b *Bed) Down(ctx context.Context) error {
-	release, err := sys.Lock(ctx, b.lockPath(), b.Progress)
+	release, err := sys.Lock(ctx, b.bedLock(), b.Progress)
 	if err != nil {
 		return err
 	}

@@ -100,8 +100,11 @@ func (c Config) recordedVersion() string {
 	return strings.TrimSpace(string(raw))
 }
 
-// lockPath serialises the runs in one cache.
-func (c Config) lockPath() string { return filepath.Join(c.Cache, "testbed.lock") }
+// The locks: one per bed, one for starting the engine, one for the long builds.
+// Whoever only brings up a cluster does not wait for another version's build.
+func (c Config) bedLock() string    { return filepath.Join(c.Cache, "locks", "bed-"+c.Name) }
+func (c Config) engineLock() string { return filepath.Join(c.Cache, "locks", "engine") }
+func (c Config) buildLock() string  { return filepath.Join(c.Cache, "locks", "build") }
 
 // or returns the first of two strings that is not empty.
 func or(first, second string) string {

@@ -134,6 +134,15 @@ func (b *Bed) products() []build.Product {
 
 // buildNode builds all parts of the node image, and then the image.
 func (b *Bed) buildNode(ctx context.Context, tag string) error {
+	release, err := sys.Lock(ctx, b.buildLock(), b.Progress)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if hasImage(ctx, tag) {
+		b.Progress.Say("node image %s was built meanwhile", tag)
+		return b.tools(ctx)
+	}
 	if err := sys.Install(ctx, b.Progress, build.RootfsTools()); err != nil {
 		return err
 	}
