@@ -26,18 +26,46 @@ type progress struct {
 	started map[string]time.Time
 	pending bool   // a live line without an end is on the screen
 	last    string // the last plain progress line, to leave out repetitions
+	moved   time.Time
+	stop    chan struct{}
 }
+
+// heartbeat is how often a pipe or a log is told that something still goes on.
+const heartbeat = 15 * time.Second
 
 // progress makes the observer of a command.
 func (e *env) progress() *progress {
 	tty := e.terminal(e.streams.ErrOut)
 	_, noColor := os.LookupEnv("NO_COLOR")
-	return &progress{
+	p := &progress{
 		out:     e.streams.ErrOut,
 		live:    tty && os.Getenv("TERM") != "dumb",
 		color:   e.color == "always" || (e.color == "auto" && tty && !noColor),
 		width:   terminalWidth(e.streams.ErrOut),
 		started: map[string]time.Time{},
+		moved:   time.Now(),
+		stop:    make(chan struct{}),
+	}
+	go p.beat()
+	return p
+}
+
+// beat repeats what is waited for, and for how long, when nothing has been
+// shown for a while. A terminal gets it in place.
+func (p *progress) beat() {
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		if quiet := time.Since(p.moved); p.last != "" && quiet >= heartbeat {
+			p.show(fmt.Sprintf("%s (for %s now)", p.last, quiet.Round(time.Second)))
+		}
+		p.mu.Unlock()
 	}
 }
 
@@ -87,13 +115,19 @@ func (p *progress) took(key string, end time.Time) string {
 	return fmt.Sprintf(" (%s)", end.Sub(start).Round(100*time.Millisecond))
 }
 
-// passing shows a line that the next one replaces on a terminal.
+// passing shows a line that the next one replaces on a terminal. Elsewhere a
+// repetition is left out.
 func (p *progress) passing(s string) {
+	if s == p.last && !p.live {
+		return
+	}
+	p.last, p.moved = s, time.Now()
+	p.show(s)
+}
+
+func (p *progress) show(s string) {
 	if !p.live {
-		if s != p.last {
-			fmt.Fprintln(p.out, s)
-		}
-		p.last = s
+		fmt.Fprintln(p.out, s)
 		return
 	}
 	s = strings.ReplaceAll(s, "\n", " ")
@@ -110,13 +144,15 @@ func (p *progress) line(s string) {
 		fmt.Fprint(p.out, "\r\x1b[K")
 		p.pending = false
 	}
+	p.last = ""
 	fmt.Fprintln(p.out, s)
 }
 
-// close ends a live line, before something else is written.
+// close ends a live line and the heartbeat, before something else is written.
 func (p *progress) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	close(p.stop)
 	if p.pending {
 		fmt.Fprint(p.out, "\r\x1b[K")
 		p.pending = false

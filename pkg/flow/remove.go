@@ -91,8 +91,8 @@ func PrepareRemove(ctx context.Context, cluster runner.Cluster, name string, opt
 	if r.hostUnderWay() {
 		return r, nil
 	}
-	if r.Resumes == nil && !isReady(node) {
-		return nil, plan.Refuse(fmt.Errorf("node %s is not Ready: %s; its host cannot be cleaned through its kubelet", name, readyMessage(node)),
+	if r.Resumes == nil && !kubeletAnswers(node) {
+		return nil, plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", name, readyMessage(node)),
 			"bring its kubelet back first; if the host is gone for good, 'kubectl delete node %s' is all that is left to do", name)
 	}
 	snapshot, err := drain.Survey(ctx, client, name, opts.Drain)
@@ -127,6 +127,18 @@ func isReady(node *corev1.Node) bool {
 	for _, c := range node.Status.Conditions {
 		if c.Type == corev1.NodeReady {
 			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// kubeletAnswers says whether the kubelet reports at all. A node without a
+// network is NotReady by its own kubelet's word ("False"), and can be worked
+// on; one whose kubelet is silent has the status "Unknown".
+func kubeletAnswers(node *corev1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status != corev1.ConditionUnknown
 		}
 	}
 	return false
@@ -186,7 +198,7 @@ func (r *Removal) begin(ctx context.Context, report plan.Report) error {
 // host is being changed the run stays, so that the same command takes it up.
 func (r *Removal) giveUp(ctx context.Context) error {
 	rec, found, err := runner.Get(ctx, r.cluster, r.Node.Name)
-	if err != nil || !found || rec.UID != r.record.UID || rec.State.Phase != wire.Ready {
+	if err != nil || !found || rec.UID != r.record.UID || rec.State.Phase != wire.Ready || rec.State.Order != "" {
 		return err
 	}
 	return sendHome(ctx, r.cluster, rec)
