@@ -37,6 +37,9 @@ type env struct {
 func newEnv(streams genericiooptions.IOStreams) *env {
 	e := &env{streams: streams, flags: genericclioptions.NewConfigFlags(true), terminal: isTerminal}
 	e.config = func() (*rest.Config, error) {
+		if err := e.requireKubeconfig(); err != nil {
+			return nil, err
+		}
 		config, err := e.flags.ToRESTConfig()
 		if err != nil {
 			return nil, plan.As(plan.Refused, explain(err))
@@ -59,6 +62,20 @@ func newEnv(streams genericiooptions.IOStreams) *env {
 		return client, nil
 	}
 	return e
+}
+
+// requireKubeconfig refuses to go on where nothing says which cluster is meant:
+// client-go would try localhost:8080.
+func (e *env) requireKubeconfig() error {
+	raw, err := e.flags.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return plan.As(plan.Refused, explain(fmt.Errorf("read the kubeconfig: %w", err)))
+	}
+	if len(raw.Clusters) > 0 || *e.flags.APIServer != "" || os.Getenv("KUBERNETES_SERVICE_HOST") != "" {
+		return nil
+	}
+	return plan.Refuse(errors.New("there is no kubeconfig: no cluster is named anywhere"),
+		"name one: --kubeconfig FILE, or export KUBECONFIG=FILE; on a control-plane host it is /etc/kubernetes/admin.conf")
 }
 
 func isTerminal(stream any) bool {

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// command runs the program with arguments and returns what it wrote.
+func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	streams, _, out, errOut := genericiooptions.NewTestIOStreams()
+	code = run(t.Context(), streams, args)
+	return code, out.String(), errOut.String()
+}
+
+// nowhere is a kubeconfig whose API server is a closed port of this machine.
+func nowhere(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config")
+	config := `{"apiVersion":"v1","kind":"Config","current-context":"x",
+"clusters":[{"name":"x","cluster":{"server":"https://127.0.0.1:1"}}],
+"contexts":[{"name":"x","context":{"cluster":"x","user":"x"}}],"users":[{"name":"x","user":{}}]}`
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestEveryErrorHasItsExitCodeAndItsWayOut(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	closed := nowhere(t)
+	cases := map[string]struct {
+		args      []string
+		code      int
+		says, way string
+	}{
+		"an unknown command":               {[]string{"frobnicate"}, 2, `unknown command "frobnicate"`, "--help"},
+		"an unknown flag":                  {[]string{"remove", "w", "--frobnicate"}, 2, "unknown flag: --frobnicate", "kubectl lifecycle remove --help"},
+		"a missing argument":               {[]string{"remove"}, 2, "accepts 1 arg(s), received 0", "kubectl lifecycle remove --help"},
+		"an unknown output format":         {[]string{"inspect", "w", "-o", "xml"}, 2, `unknown output format "xml"`, ""},
+		"a broken template":                {[]string{"inspect", "w", "-o", "jsonpath={"}, 2, "--output", ""},
+		"an unknown kind of dry run":       {[]string{"remove", "w", "--dry-run=maybe"}, 2, "--dry-run must be none, client or server", ""},
+		"no kubeconfig":                    {[]string{"inspect", "w"}, 4, "", "--kubeconfig"},
+		"an API server that is not there":  {[]string{"inspect", "w", "--kubeconfig", closed}, 4, "connection refused", "kubectl cluster-info"},
+		"a removal without an API server":  {[]string{"remove", "w", "--yes", "--kubeconfig", closed}, 4, "connection refused", "kubectl cluster-info"},
+		"a list of runs without a cluster": {[]string{"runs", "--kubeconfig", closed}, 4, "connection refused", "kubectl cluster-info"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			code, out, errOut := command(t, c.args...)
+			if code != c.code || out != "" {
+				t.Errorf("exit code %d, want %d; stdout %q", code, c.code, out)
+			}
+			if !strings.Contains(errOut, c.says) || !strings.Contains(errOut, c.way) {
+				t.Errorf("stderr %q, want %q and the way out %q", errOut, c.says, c.way)
+			}
+		})
+	}
+}
+
+func TestVersionPrintsItselfInEveryFormat(t *testing.T) {
+	for format, want := range map[string]string{
+		"": "kubectl lifecycle dev\n", "json": `"version": "dev"`, "yaml": "version: dev\n", "jsonpath={.version}": "dev\n",
+	} {
+		code, out, errOut := command(t, "version", "-o", format)
+		if code != 0 || !strings.Contains(out, want) || errOut != "" {
+			t.Errorf("%q: code %d, stdout %q, stderr %q", format, code, out, errOut)
+		}
+	}
+}
+
+func TestConfirmationNeedsATerminalOrYes(t *testing.T) {
+	streams, in, _, _ := genericiooptions.NewTestIOStreams()
+	e := newEnv(streams)
+	if err := e.confirm("Really?", "w1"); plan.ClassOf(err) != plan.Misused || !strings.Contains(plan.HintOf(err), "--yes") {
+		t.Errorf("without a terminal: %v", err)
+	}
+	e.terminal = func(any) bool { return true }
+	for answer, want := range map[string]plan.Class{"w1\n": 0, " w1 \n": 0, "yes\n": plan.Refused, "": plan.Refused} {
+		in.Reset()
+		in.WriteString(answer)
+		if got := plan.ClassOf(e.confirm("Really?", "w1")); got != want {
+			t.Errorf("answer %q: class %d, want %d", answer, got, want)
+		}
+	}
+}
+
+// screen makes a progress that writes into a buffer.
+func screen(live bool) (*progress, *bytes.Buffer) {
+	var out bytes.Buffer
+	return &progress{out: &out, live: live, width: func() int { return 20 }, started: map[string]time.Time{}, stop: make(chan struct{})}, &out
+}
+
+func TestAPipeGetsPlainLinesWithoutRepetition(t *testing.T) {
+	p, out := screen(false)
+	for _, k := range []plan.Kind{plan.Started, plan.Progress, plan.Progress, plan.Done} {
+		p.Observe(plan.Event{Step: "a", Title: "Do it", Kind: k, Message: "waiting"})
+	}
+	p.Observe(plan.Event{Step: "b", Title: "On the host", Kind: plan.Skipped, Host: "w1"})
+	if want := "… Do it\n  waiting\n✓ Do it\n  - On the host (nothing to do)\n"; out.String() != want {
+		t.Errorf("output %q, want %q", out.String(), want)
+	}
+}
+
+func TestATerminalGetsOneLineThatFits(t *testing.T) {
+	p, out := screen(true)
+	p.Observe(plan.Event{Step: "a", Title: "A title that is much too long", Kind: plan.Started})
+	p.Observe(plan.Event{Step: "a", Title: "Short", Kind: plan.Done})
+	for _, line := range strings.Split(strings.ReplaceAll(out.String(), "\r\x1b[K", "\n"), "\n") {
+		if len([]rune(line)) >= 20 {
+			t.Errorf("line %q does not fit", line)
+		}
+	}
+	if !strings.HasSuffix(out.String(), "\r\x1b[K✓ Short\n") {
+		t.Errorf("output %q", out.String())
+	}
+}
+
+func TestALogGetsAHeartbeatWhileNothingHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, out := screen(false)
+		p.moved = time.Now()
+		go p.beat()
+		p.Observe(plan.Event{Step: "a", Title: "Drain", Kind: plan.Progress, Message: "waiting for budget x"})
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		p.close()
+		if got := strings.Count(out.String(), "waiting for budget x"); got != 3 {
+			t.Errorf("said %d times in 31 s: %q", got, out.String())
+		}
+		if !strings.Contains(out.String(), "(for 30s now)") {
+			t.Errorf("output %q", out.String())
+		}
+	})
+}
+
+func TestAnInterruptionIsExitCode130(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	streams, _, _, _ := genericiooptions.NewTestIOStreams()
+	if code := run(ctx, streams, []string{"inspect", "w", "--kubeconfig", nowhere(t)}); code != int(plan.Interrupted) {
+		t.Errorf("exit code %d", code)
+	}
+	if got := plan.ClassOf(errors.Join(errors.New("x"), context.Canceled)); got != plan.Interrupted {
+		t.Errorf("class %d", got)
+	}
+}

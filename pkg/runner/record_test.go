@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runner
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	authv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// held is a record as another run has left it.
+func held(op wire.Operation, phase wire.Phase) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "lifecycle-worker-1", Namespace: DefaultNamespace, UID: "1", Labels: map[string]string{Label: string(op)}},
+		Data: map[string][]byte{
+			wire.KeyOperation: []byte(op), wire.KeyNode: []byte("worker-1"), wire.KeyWho: []byte("alice@laptop"),
+			wire.KeySince: []byte("2026-01-02T03:04:05Z"), wire.KeyPhase: []byte(phase),
+		},
+	}
+}
+
+func quiet(string, ...any) {}
+
+func TestARecordIsTheLockOnItsNode(t *testing.T) {
+	stranger := held(wire.Remove, wire.Working)
+	stranger.Labels = nil
+	cases := map[string]struct {
+		there  runtime.Object
+		phase  wire.Phase
+		refuse string
+	}{
+		"another operation holds it":                 {held("prepare", wire.Working), "", "prepare of node worker-1 by alice@laptop since 2026-01-0"},
+		"the same operation is taken up":             {held(wire.Remove, wire.Working), wire.Working, ""},
+		"the same operation waits, and is taken up":  {held(wire.Remove, wire.Waiting), wire.Waiting, ""},
+		"a secret of that name that is not a record": {stranger, "", "is not a run record"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset(c.there)
+			rec, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: node("amd64"), Owner: Owner{Operation: wire.Remove, Who: "bob"}}, quiet)
+			if c.refuse != "" {
+				if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), c.refuse) || plan.HintOf(err) == "" {
+					t.Errorf("error %v, hint %q", err, plan.HintOf(err))
+				}
+				return
+			}
+			if err != nil || rec.State.Phase != c.phase {
+				t.Errorf("record %+v, error %v", rec, err)
+			}
+		})
+	}
+}
+
+func TestARunThatCannotStartLeavesNothing(t *testing.T) {
+	client := fake.NewClientset()
+	_, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: node("riscv64"), Owner: Owner{Operation: wire.Remove}}, quiet)
+	if plan.ClassOf(err) != plan.Refused {
+		t.Errorf("error %v", err)
+	}
+	secrets, listErr := client.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{})
+	if listErr != nil || len(secrets.Items) != 0 {
+		t.Errorf("left behind: %v, error %v", secrets.Items, listErr)
+	}
+}
+
+func TestAHostThatIsBeingChangedIsNotLookedAt(t *testing.T) {
+	client := fake.NewClientset(held(wire.Remove, wire.Working))
+	if _, err := Look(t.Context(), Cluster{Client: client}, node("amd64"), nil, quiet); !errors.Is(err, ErrBusy) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTheIdentityReachesItsOwnRecordOnly(t *testing.T) {
+	client := fake.NewClientset()
+	client.PrependReactor("create", "serviceaccounts", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		return a.GetSubresource() == "token", &authv1.TokenRequest{Status: authv1.TokenRequestStatus{Token: "t"}}, nil
+	})
+	rec := Record{Namespace: "ns", Name: "lifecycle-w", UID: "7", State: wire.State{Operation: wire.Remove}}
+	if _, err := rec.identity(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	role, err := client.RbacV1().Roles("ns").Get(t.Context(), "lifecycle-w", metav1.GetOptions{})
+	if err != nil || len(role.Rules) != 1 {
+		t.Fatalf("role %+v, error %v", role, err)
+	}
+	rule := role.Rules[0]
+	if strings.Join(rule.ResourceNames, " ") != "lifecycle-w" || strings.Join(rule.Verbs, " ") != "get patch" || strings.Join(rule.Resources, " ") != "secrets" {
+		t.Errorf("rule %+v", rule)
+	}
+	if len(role.OwnerReferences) != 1 || role.OwnerReferences[0].UID != "7" {
+		t.Errorf("owners %+v: it would outlive its record", role.OwnerReferences)
+	}
+}
+
+func TestNamesFitEvenForTheLongestNode(t *testing.T) {
+	a, b := strings.Repeat("a", 252)+"x", strings.Repeat("a", 252)+"y"
+	if len(NameFor(a)) > 253-len("-look") || NameFor(a) == NameFor(b) {
+		t.Errorf("names %q and %q", NameFor(a), NameFor(b))
+	}
+}
+
+func TestTheStateOfTheDoorIsSaidAndItsFailuresHaveAWayOut(t *testing.T) {
+	pod := func(phase corev1.PodPhase, reason string, state corev1.ContainerState) *corev1.Pod {
+		p := door("amd64")
+		p.Status = corev1.PodStatus{Phase: phase, Reason: reason, ContainerStatuses: []corev1.ContainerStatus{{State: state}}}
+		return p
+	}
+	waiting := func(reason string) corev1.ContainerState {
+		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "m"}}
+	}
+	cases := map[string]struct {
+		pod     *corev1.Pod
+		running bool
+		hint    string
+	}{
+		"it runs":               {pod(corev1.PodRunning, "", corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}), true, ""},
+		"it is being created":   {pod(corev1.PodPending, "", waiting("ContainerCreating")), false, ""},
+		"the image is not here": {pod(corev1.PodPending, "", waiting("ErrImageNeverPull")), false, "--runner-image"},
+		"the node is too full":  {pod(corev1.PodFailed, "OutOfpods", corev1.ContainerState{}), false, "make room"},
+		"nsenter is missing":    {pod(corev1.PodRunning, "", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 127}}), false, "/usr/bin/nsenter"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			running, _, err := doorState(c.pod)
+			if running != c.running || (err == nil) != (c.hint == "") || !strings.Contains(plan.HintOf(err), c.hint) {
+				t.Errorf("running %v, error %v, hint %q", running, err, plan.HintOf(err))
+			}
+		})
+	}
+}
