@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package join
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Stage is how far a host has come. Later stages are greater.
+type Stage int
+
+// The stages in their order, each with who brings about the next one.
+const (
+	// Awaited: no request yet; the host has to run its command.
+	Awaited Stage = iota
+	// Requested: a certificate is asked for; csrapproving approves it.
+	Requested
+	// Approved: csrsigning issues it.
+	Approved
+	// Issued: the kubelet has its own credentials and makes its Node. From
+	// here on the host does not need the token.
+	Issued
+	// Registered: there is a Node; it is Ready once runtime and network are.
+	Registered
+	// Ready is the end.
+	Ready
+)
+
+// String is the stage in one lower-case word.
+func (s Stage) String() string {
+	names := [...]string{"awaited", "requested", "approved", "issued", "registered", "ready"}
+	if s < 0 || int(s) >= len(names) {
+		return "unknown"
+	}
+	return names[s]
+}
+
+// Arrival is how far a host has come, and why not further.
+type Arrival struct {
+	Stage Stage
+	// Node is the name the host asked for; empty while it is awaited.
+	Node string
+	// Request is the name of the CertificateSigningRequest.
+	Request string
+	// Reason says what keeps the host from the next stage; empty when Ready.
+	Reason string
+	// Hint is what would help; empty if waiting does.
+	Hint string
+}
+
+// sight is what can be seen of one host.
+type sight struct {
+	request request
+	node    *corev1.Node
+	pods    []*corev1.Pod
+}
+
+// judge decides how far a host has come. A zero request is a host not seen.
+func judge(s sight) Arrival {
+	csr := s.request.CertificateSigningRequest
+	if csr == nil {
+		return Arrival{Stage: Awaited, Reason: "no certificate request yet", Hint: "run the join command on the host, as root"}
+	}
+	a := Arrival{Node: s.request.node, Request: csr.Name}
+	switch {
+	case len(csr.Status.Certificate) == 0 && condition(csr, certificatesv1.CertificateApproved) == nil:
+		a.Stage, a.Reason = Requested, "its certificate request "+csr.Name+" is pending"
+		a.Hint = "does kube-controller-manager run? To approve by hand: kubectl certificate approve " + csr.Name
+	case len(csr.Status.Certificate) == 0:
+		a.Stage, a.Reason = Approved, "its certificate request "+csr.Name+" is approved, not issued"
+		a.Hint = "the csrsigning controller of kube-controller-manager issues it, if it runs and has the key of the cluster's authority (ca.key)"
+	case s.node == nil:
+		a.Stage, a.Reason = Issued, "it has its certificate, and has not registered its node yet"
+		a.Hint = "if it stays so, look on the host: journalctl -u kubelet"
+	case !isReady(s.node):
+		a.Stage = Registered
+		a.Reason, a.Hint = notReady(s.node, s.pods)
+	default:
+		a.Stage = Ready
+	}
+	return a
+}
+
+// notReady says why a registered node is not Ready: by its own condition, and
+// by the host-network pods on it, among them the network's agent, that do not
+// get up.
+func notReady(node *corev1.Node, pods []*corev1.Pod) (reason, hint string) {
+	var parts []string
+	c := readyCondition(node)
+	if c == nil {
+		parts = append(parts, "its kubelet has not reported yet")
+	} else {
+		parts = append(parts, plain(c.Message))
+	}
+	agents := agentsOf(pods)
+	for _, pod := range agents {
+		if why := stuck(pod); why != "" {
+			parts = append(parts, fmt.Sprintf("%s/%s: %s", pod.Namespace, pod.Name, why))
+		}
+	}
+	noNetwork := c != nil && (strings.Contains(c.Message, "cni plugin not initialized") || strings.Contains(c.Message, "NetworkPluginNotReady"))
+	switch {
+	case noNetwork && len(agents) == 0:
+		parts = append(parts, "no network agent is on it")
+		hint = "give the cluster a network: kubectl lifecycle cni install flannel"
+	case len(parts) > 1:
+		hint = "look at those pods: kubectl describe pod"
+	default:
+		hint = "look at it: kubectl describe node " + node.Name
+	}
+	return strings.Join(parts, "; "), hint
+}
+
+// agentsOf finds the pods that can be a network's agent: of a DaemonSet, in the
+// host's network since there is no other yet, and not kube-proxy. Sorted.
+func agentsOf(pods []*corev1.Pod) []*corev1.Pod {
+	var agents []*corev1.Pod
+	for _, pod := range pods {
+		owner := metav1.GetControllerOf(pod)
+		if owner == nil || owner.Kind != "DaemonSet" || owner.Name == "kube-proxy" || !pod.Spec.HostNetwork {
+			continue
+		}
+		agents = append(agents, pod)
+	}
+	slices.SortFunc(agents, func(a, b *corev1.Pod) int {
+		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	})
+	return agents
+}
+
+// stuck says for what the first unready container of a pod waits; empty if none
+// does.
+func stuck(pod *corev1.Pod) string {
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if w := c.State.Waiting; w != nil && w.Reason != "PodInitializing" {
+			if w.Message == "" {
+				return plain(w.Reason)
+			}
+			return plain(w.Reason + ": " + w.Message)
+		}
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return plain(c.Reason + ": " + c.Message)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package join
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/cluster-bootstrap/token/api"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// configMapName is where kubeadm keeps the ClusterConfiguration, in kube-system.
+const configMapName = "kubeadm-config"
+
+// Cluster is what a host has to know about the cluster it joins.
+type Cluster struct {
+	// Endpoint is HOST:PORT of the API server as cluster-info names it. Hosts
+	// that join go on talking to it, whatever the kubeconfig here says.
+	Endpoint string `json:"endpoint"`
+	// Pins are the public key pins of the certificate authorities, one for
+	// each, in the order of the bundle: "sha256:<64 hex digits>".
+	Pins []string `json:"caCertHashes"`
+	// ControlPlaneEndpoint is that of the ClusterConfiguration; empty in a
+	// cluster made without one.
+	ControlPlaneEndpoint string `json:"controlPlaneEndpoint,omitempty"`
+	// KubernetesVersion is that of the control plane ("v1.36.3"): the kubeadm
+	// of a host must be of the same minor version.
+	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
+	// Warnings are what is likely to keep a host from joining.
+	Warnings []Warning `json:"warnings,omitempty"`
+}
+
+// Warning is something that does not stop us but may stop a host.
+type Warning struct {
+	Text string `json:"text"`
+	// Hint is the way out: a command, or what to look at.
+	Hint string `json:"hint,omitempty"`
+}
+
+// Survey reads what a join needs to know and changes nothing. A cluster that
+// kubeadm did not make is refused by its name (class Refused).
+func Survey(ctx context.Context, client kubernetes.Interface) (Cluster, error) {
+	info, err := read(ctx, client, metav1.NamespacePublic, api.ConfigMapClusterInfo)
+	if err != nil {
+		return Cluster{}, err
+	}
+	config, err := read(ctx, client, metav1.NamespaceSystem, configMapName)
+	if err != nil {
+		return Cluster{}, err
+	}
+	if info == nil || config == nil {
+		return Cluster{}, notKubeadm(ctx, client, info == nil)
+	}
+	c, err := describeCluster(info.Data[api.KubeConfigKey], config.Data["ClusterConfiguration"])
+	if err != nil {
+		return Cluster{}, err
+	}
+	more, err := obstacles(ctx, client)
+	if err != nil {
+		return Cluster{}, err
+	}
+	c.Warnings = append(c.Warnings, more...)
+	return c, nil
+}
+
+// read gets a ConfigMap; nil if there is none.
+func read(ctx context.Context, client kubernetes.Interface, namespace, name string) (*corev1.ConfigMap, error) {
+	cm, err := client.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get configmap %s/%s: %w", namespace, name, err)
+	}
+	return cm, nil
+}
+
+// describeCluster puts together what the two ConfigMaps of kubeadm say.
+func describeCluster(kubeconfig, clusterConfiguration string) (Cluster, error) {
+	info, err := parseClusterInfo(kubeconfig)
+	if err != nil {
+		return Cluster{}, plan.Refuse(fmt.Errorf("read configmap %s/%s: %w", metav1.NamespacePublic, api.ConfigMapClusterInfo, err),
+			"have it written again, on a control plane: kubeadm init phase bootstrap-token")
+	}
+	// A tree and not kubeadm's types: the fields of any version, and none lost.
+	var tree map[string]any
+	if err := yaml.Unmarshal([]byte(clusterConfiguration), &tree); err != nil {
+		return Cluster{}, plan.Refuse(fmt.Errorf("read configmap %s/%s: ClusterConfiguration: %w", metav1.NamespaceSystem, configMapName, err),
+			"correct it: kubectl -n %s edit configmap %s", metav1.NamespaceSystem, configMapName)
+	}
+	if tree["kind"] != "ClusterConfiguration" {
+		return Cluster{}, plan.Refuse(fmt.Errorf("configmap %s/%s holds no ClusterConfiguration", metav1.NamespaceSystem, configMapName),
+			"have it written again, on a control plane: kubeadm init phase upload-config kubeadm")
+	}
+	endpoint, _ := tree["controlPlaneEndpoint"].(string)
+	version, _ := tree["kubernetesVersion"].(string)
+	c := Cluster{Endpoint: info.endpoint, ControlPlaneEndpoint: endpoint, KubernetesVersion: version}
+	for _, ca := range info.cas {
+		c.Pins = append(c.Pins, Pin(ca))
+	}
+	c.Warnings = append(info.warnings, endpointWarnings(info.endpoint, endpoint)...)
+	return c, nil
+}
+
+// notKubeadm is the refusal of a cluster without kubeadm's ConfigMaps.
+func notKubeadm(ctx context.Context, client kubernetes.Interface, noInfo bool) error {
+	missing := metav1.NamespaceSystem + "/" + configMapName
+	if noInfo {
+		missing = metav1.NamespacePublic + "/" + api.ConfigMapClusterInfo
+	}
+	var version string
+	if v, err := client.Discovery().ServerVersion(); err == nil {
+		version = v.GitVersion
+	}
+	var nodes []corev1.Node
+	// A few nodes tell what kind of cluster this is.
+	if list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 10}); err == nil {
+		nodes = list.Items
+	}
+	if d, ok := recognise(version, nodes); ok {
+		return plan.Refuse(fmt.Errorf("this is not a kubeadm cluster but %s: there is no configmap %s", d.name, missing), "%s", d.way)
+	}
+	return plan.Refuse(fmt.Errorf("this is not a kubeadm cluster: there is no configmap %s", missing),
+		"if kubeadm did make it, have it written again, on a control plane: kubeadm init phase bootstrap-token, or upload-config kubeadm")
+}
+
+// CheckName looks whether a host may take a name. A name that no Node can have
+// is of class Misused; one that a Ready Node has is refused, since kubeadm
+// would; one that a Node has which is not Ready is a warning: the host takes
+// it over. An empty name is fine.
+func CheckName(ctx context.Context, client kubernetes.Interface, name string) ([]Warning, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if err := validName(name); err != nil {
+		return nil, err
+	}
+	node, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get node %s: %w", name, err)
+	case isReady(node):
+		return nil, plan.Refuse(fmt.Errorf("node %s is in the cluster and Ready", name),
+			"choose another name, or remove that node first: kubectl lifecycle remove %s", name)
+	}
+	return []Warning{{
+		Text: fmt.Sprintf("node %s is in the cluster, not Ready: the host will take it over, labels and taints included", name),
+		Hint: "if that is another host, choose another name; if it is gone: kubectl delete node " + name,
+	}}, nil
+}
+
+func validName(name string) error {
+	if faults := validation.IsDNS1123Subdomain(name); len(faults) > 0 {
+		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no name for a node", plain(name)), "%s", faults[0]))
+	}
+	return nil
+}
+
+// isReady reads the condition Ready of a Node; nil is not ready.
+func isReady(node *corev1.Node) bool {
+	c := readyCondition(node)
+	return c != nil && c.Status == corev1.ConditionTrue
+}
+
+// readyCondition is nil while the kubelet has not reported it.
+func readyCondition(node *corev1.Node) *corev1.NodeCondition {
+	if node == nil {
+		return nil
+	}
+	for i := range node.Status.Conditions {
+		if node.Status.Conditions[i].Type == corev1.NodeReady {
+			return &node.Status.Conditions[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package join
+
+import (
+	"strings"
+	"testing"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
+	fakediscovery "k8s.io/client-go/discovery/fake"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// wantRefusal checks an error's class, its way out and a part of its text; an
+// empty text wants no error.
+func wantRefusal(t *testing.T, err error, text string) {
+	t.Helper()
+	wantClass(t, err, plan.Refused, text)
+}
+
+func wantClass(t *testing.T, err error, class plan.Class, text string) {
+	t.Helper()
+	if text == "" {
+		if err != nil {
+			t.Fatalf("unexpected error: %v", err)
+		}
+		return
+	}
+	if err == nil || !strings.Contains(err.Error(), text) {
+		t.Fatalf("got error %v, want one with %q", err, text)
+	}
+	if plan.ClassOf(err) != class || plan.HintOf(err) == "" {
+		t.Errorf("%v: class %d with hint %q, want class %d and a hint", err, plan.ClassOf(err), plan.HintOf(err), class)
+	}
+}
+
+// allow answers access reviews: everything but what denied says.
+func allow(client *fake.Clientset, denied func(authorizationv1.SubjectAccessReviewSpec) bool) {
+	client.PrependReactor("create", "subjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview).DeepCopy()
+		review.Status.Allowed = !denied(review.Spec)
+		return true, review, nil
+	})
+}
+
+func nothing(authorizationv1.SubjectAccessReviewSpec) bool { return false }
+
+// kubeadmObjects are those of a healthy kubeadm cluster.
+func kubeadmObjects(t *testing.T) []runtime.Object {
+	t.Helper()
+	return []runtime.Object{
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-public", Name: "cluster-info"},
+			Data: map[string]string{"kubeconfig": infoKubeconfig(t, "https://api:6443", bundle(t, "ca-rsa.crt"))}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubeadm-config"},
+			Data: map[string]string{"ClusterConfiguration": "kind: ClusterConfiguration\ncontrolPlaneEndpoint: api:6443\n"}},
+		controlPlanePod("kube-controller-manager", "--controllers=*,bootstrapsigner,tokencleaner"),
+		controlPlanePod("kube-apiserver", "--anonymous-auth=true"),
+	}
+}
+
+func controlPlanePod(component string, flags ...string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: component + "-cp", Labels: map[string]string{"tier": "control-plane", "component": component}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: component, Command: append([]string{component}, flags...)}}},
+	}
+}
+
+func TestSurveyOfAHealthyClusterWarnsOfNothing(t *testing.T) {
+	client := fake.NewClientset(kubeadmObjects(t)...)
+	allow(client, nothing)
+	got, err := Survey(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantWarnings(t, got.Warnings)
+	if got.Endpoint != "api:6443" || len(got.Pins) != 1 || got.Pins[0] != pinRSA {
+		t.Errorf("got %+v", got)
+	}
+	for _, action := range client.Actions() {
+		if action.GetVerb() != "get" && action.GetVerb() != "list" && action.GetResource().Resource != "subjectaccessreviews" {
+			t.Errorf("a survey did %s %s", action.GetVerb(), action.GetResource().Resource)
+		}
+	}
+}
+
+func TestSurveyNamesEachRightThatHostsLack(t *testing.T) {
+	tests := []struct {
+		name   string
+		denied func(authorizationv1.SubjectAccessReviewSpec) bool
+		want   []string
+	}{
+		{"anonymous reading of cluster-info", func(s authorizationv1.SubjectAccessReviewSpec) bool { return s.User == "system:anonymous" }, []string{"bootstrap-signer-clusterinfo"}},
+		{"asking for certificates", func(s authorizationv1.SubjectAccessReviewSpec) bool {
+			return s.ResourceAttributes.Resource == "certificatesigningrequests" && s.ResourceAttributes.Subresource == ""
+		}, []string{"kubeadm:kubelet-bootstrap"}},
+		{"approval by itself", func(s authorizationv1.SubjectAccessReviewSpec) bool {
+			return s.ResourceAttributes.Subresource == "nodeclient"
+		}, []string{"kubeadm:node-autoapprove-bootstrap"}},
+		{"reading nodes", func(s authorizationv1.SubjectAccessReviewSpec) bool { return s.ResourceAttributes.Resource == "nodes" }, []string{"kubeadm:get-nodes"}},
+		{"reading both configurations", func(s authorizationv1.SubjectAccessReviewSpec) bool {
+			return s.ResourceAttributes.Namespace == "kube-system"
+		}, []string{"kubeadm:nodes-kubeadm-config", "kubeadm:kubelet-config"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			client := fake.NewClientset(kubeadmObjects(t)...)
+			allow(client, tt.denied)
+			got, err := Survey(t.Context(), client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantWarnings(t, got.Warnings, tt.want...)
+		})
+	}
+}
+
+func TestSurveyWithoutTheRightToReviewSaysSoAndGoesOn(t *testing.T) {
+	client := fake.NewClientset(kubeadmObjects(t)...)
+	client.PrependReactor("create", "subjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "subjectaccessreviews"}, "", nil)
+	})
+	got, err := Survey(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantWarnings(t, got.Warnings, "you may not create subjectaccessreviews")
+}
+
+func TestFlagWarnings(t *testing.T) {
+	const kcm, api = "kube-controller-manager", "kube-apiserver"
+	tests := []struct {
+		name string
+		pods []corev1.Pod
+		want []string
+	}{
+		{"no pods to see are no news", nil, nil},
+		{"kubeadm's own flags are fine", []corev1.Pod{*controlPlanePod(kcm, "--controllers=*,bootstrapsigner,tokencleaner")}, nil},
+		{"a star alone leaves the signer off", []corev1.Pod{*controlPlanePod(kcm, "--controllers=*")}, []string{"bootstrapsigner controller is off"}},
+		{"so does no flag at all", []corev1.Pod{*controlPlanePod(kcm)}, []string{"bootstrapsigner controller is off"}},
+		{"so does its name with a minus", []corev1.Pod{*controlPlanePod(kcm, "--controllers=*,-bootstrapsigner")}, []string{"bootstrapsigner controller is off"}},
+		{"an API server may refuse strangers", []corev1.Pod{*controlPlanePod(api, "--anonymous-auth=false")}, []string{"anonymous requests are refused"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wantWarnings(t, flagWarnings(tt.pods), tt.want...)
+		})
+	}
+}
+
+func TestSurveyRefusesOtherClustersByName(t *testing.T) {
+	node := func(change func(*corev1.Node)) *corev1.Node {
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", Labels: map[string]string{"kubernetes.io/os": "linux"}}}
+		change(n)
+		return n
+	}
+	label := func(key string) *corev1.Node { return node(func(n *corev1.Node) { n.Labels[key] = "x" }) }
+	tests := []struct {
+		name    string
+		version string
+		node    *corev1.Node
+		want    string
+	}{
+		{"k3s by its version", "v1.35.1+k3s1", nil, "but k3s:"},
+		{"k3s by its provider", "", node(func(n *corev1.Node) { n.Spec.ProviderID = "k3s://n1" }), "but k3s:"},
+		{"RKE2 by its version", "v1.35.1+rke2r1", nil, "but RKE2:"},
+		{"RKE2 by a kubelet", "", node(func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.35.1+rke2r1" }), "but RKE2:"},
+		{"k0s by its version", "v1.35.1+k0s", nil, "but k0s:"},
+		{"Talos by its OS image", "v1.35.1", node(func(n *corev1.Node) { n.Status.NodeInfo.OSImage = "Talos (v1.12.0)" }), "but Talos:"},
+		{"OpenShift by a label", "v1.33.5", label("node.openshift.io/os_id"), "but OpenShift:"},
+		{"EKS by its version", "v1.34.2-eks-3025e55", nil, "but Amazon EKS:"},
+		{"EKS by a label", "", label("eks.amazonaws.com/nodegroup"), "but Amazon EKS:"},
+		{"GKE by its version", "v1.34.1-gke.1829001", nil, "but Google GKE:"},
+		{"GKE by a label", "", label("cloud.google.com/gke-nodepool"), "but Google GKE:"},
+		{"AKS by a label", "v1.34.1", label("kubernetes.azure.com/cluster"), "but Azure AKS:"},
+		{"MicroK8s by a label", "v1.34.1", label("microk8s.io/cluster"), "but MicroK8s:"},
+		{"an unknown one by what is missing", "v1.36.3", label("example.com/x"), "not a kubeadm cluster: there is no configmap kube-public/cluster-info"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			client := fake.NewClientset()
+			if tt.node != nil {
+				client = fake.NewClientset(tt.node)
+			}
+			client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: tt.version}
+			_, err := Survey(t.Context(), client)
+			wantRefusal(t, err, tt.want)
+		})
+	}
+}
+
+func TestSurveyNamesAMissingKubeadmConfig(t *testing.T) {
+	client := fake.NewClientset(kubeadmObjects(t)[0])
+	_, err := Survey(t.Context(), client)
+	wantRefusal(t, err, "there is no configmap kube-system/kubeadm-config")
+}
+
+func TestCheckName(t *testing.T) {
+	client := fake.NewClientset(nodeNamed("up", corev1.ConditionTrue, ""), nodeNamed("down", corev1.ConditionUnknown, ""))
+	tests := []struct {
+		name, node string
+		class      plan.Class
+		wantErr    string
+		warnings   []string
+	}{
+		{name: "no name is the host's own", node: ""},
+		{name: "a free name is fine", node: "new"},
+		{name: "what no node can be named is wrong usage", node: "No_Name", class: plan.Misused, wantErr: "no name for a node"},
+		{name: "the name of a Ready node is refused", node: "up", class: plan.Refused, wantErr: "node up is in the cluster and Ready"},
+		{name: "that of a dead node is a warning", node: "down", warnings: []string{"take it over"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := CheckName(t.Context(), client, tt.node)
+			wantClass(t, err, tt.class, tt.wantErr)
+			wantWarnings(t, got, tt.warnings...)
+		})
+	}
+}
+
+// nodeNamed makes a Node with a condition Ready.
+func nodeNamed(name string, ready corev1.ConditionStatus, message string) *corev1.Node {
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready, Message: message}}},
+	}
+}

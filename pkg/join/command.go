@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package join
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// CommandOptions are the flags of kubeadm join that a person may want set.
+type CommandOptions struct {
+	// NodeName is the Node's name; empty leaves it to the host's name.
+	NodeName string
+	// CRISocket is a path or a unix:// address; empty leaves it to kubeadm.
+	CRISocket string
+	// IgnorePreflightErrors are names of kubeadm's checks, or "all".
+	IgnorePreflightErrors []string
+}
+
+// Validate returns an error of class Misused for what kubeadm would not take.
+func (o CommandOptions) Validate() error {
+	if o.NodeName != "" {
+		if err := validName(o.NodeName); err != nil {
+			return err
+		}
+	}
+	if o.CRISocket != "" && !validSocket(o.CRISocket) {
+		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no CRI socket", plain(o.CRISocket)),
+			"give it like unix:///run/containerd/containerd.sock"))
+	}
+	check := regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+	for _, name := range o.IgnorePreflightErrors {
+		if !check.MatchString(name) {
+			return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no name of a kubeadm check", plain(name)),
+				"kubeadm prints the names in brackets, for example Swap; or give all"))
+		}
+		if strings.EqualFold(name, "all") && len(o.IgnorePreflightErrors) > 1 {
+			return plan.As(plan.Misused, plan.Hint(errors.New("all checks and single ones cannot be ignored together"),
+				"give all alone, or the names alone"))
+		}
+	}
+	return nil
+}
+
+func validSocket(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "unix" || u.Scheme == "") && u.Host == "" && strings.HasPrefix(u.Path, "/") && plain(s) == s
+}
+
+// Command is the line to run as root on the host that joins, and the one place
+// where a token is shown. Every word is safe for a POSIX shell. None needs quotes
+// unless the endpoint is an IPv6 address or a socket has an odd name, so that
+// $(…) around it works as well.
+func Command(c Cluster, t Token, o CommandOptions) string {
+	words := []string{"kubeadm", "join", c.Endpoint, "--token", t.text()}
+	for _, pin := range c.Pins {
+		words = append(words, "--discovery-token-ca-cert-hash", pin)
+	}
+	if o.NodeName != "" {
+		words = append(words, "--node-name", o.NodeName)
+	}
+	if o.CRISocket != "" {
+		words = append(words, "--cri-socket", o.CRISocket)
+	}
+	if len(o.IgnorePreflightErrors) > 0 {
+		words = append(words, "--ignore-preflight-errors", strings.Join(o.IgnorePreflightErrors, ","))
+	}
+	for i, word := range words {
+		words[i] = quote(word)
+	}
+	return strings.Join(words, " ")
+}
+
+// quote makes one word for a POSIX shell.
+//
+//	worker-1  →  worker-1
+//	it's      →  'it'\''s'
+func quote(word string) string {
+	unsafe := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:,@%+=", r)
+	}
+	if word != "" && strings.IndexFunc(word, unsafe) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package join
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+func TestCommand(t *testing.T) {
+	token := mustParse(t, given)
+	one := Cluster{Endpoint: "api.example.com:6443", Pins: []string{pinRSA}}
+	tests := []struct {
+		name    string
+		cluster Cluster
+		options CommandOptions
+		want    string
+	}{
+		{"a worker needs endpoint, token and pin", one, CommandOptions{},
+			"kubeadm join api.example.com:6443 --token " + given + " --discovery-token-ca-cert-hash " + pinRSA},
+		{"each authority is one flag", Cluster{Endpoint: "10.0.0.1:6443", Pins: []string{pinRSA, pinECDSA}}, CommandOptions{},
+			"kubeadm join 10.0.0.1:6443 --token " + given + " --discovery-token-ca-cert-hash " + pinRSA + " --discovery-token-ca-cert-hash " + pinECDSA},
+		{"options follow", one, CommandOptions{NodeName: "worker-3", CRISocket: "unix:///run/containerd/containerd.sock", IgnorePreflightErrors: []string{"Swap", "SystemVerification"}},
+			"kubeadm join api.example.com:6443 --token " + given + " --discovery-token-ca-cert-hash " + pinRSA +
+				" --node-name worker-3 --cri-socket unix:///run/containerd/containerd.sock --ignore-preflight-errors Swap,SystemVerification"},
+		{"an IPv6 address is quoted, or the shell would take it for a pattern", Cluster{Endpoint: "[fd00::1]:6443"}, CommandOptions{},
+			"kubeadm join '[fd00::1]:6443' --token " + given},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := Command(tt.cluster, token, tt.options); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestQuotedWordsReachTheProgramUnchanged(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell here")
+	}
+	for _, word := range []string{"plain", "", "two words", "it's", `$HOME "x" \n`, "a;rm -rf /", "~", "*", "$(id)", "`id`", "-n", "é", "tab\tnewline\n.", "a=b"} {
+		out, err := exec.CommandContext(t.Context(), sh, "-c", `printf '%s.' `+quote(word)).Output()
+		if err != nil || string(out) != word+"." {
+			t.Errorf("quote(%q) = %s: the shell made %q of it (%v)", word, quote(word), out, err)
+		}
+	}
+}
+
+func TestCommandOptionsValidate(t *testing.T) {
+	tests := []struct {
+		name    string
+		options CommandOptions
+		wantErr string
+	}{
+		{"none are fine", CommandOptions{}, ""},
+		{"a socket may be an address", CommandOptions{CRISocket: "unix:///run/crio/crio.sock"}, ""},
+		{"or a path", CommandOptions{CRISocket: "/run/crio/crio.sock"}, ""},
+		{"not a TCP address", CommandOptions{CRISocket: "tcp://10.0.0.1:1"}, "no CRI socket"},
+		{"not a relative path", CommandOptions{CRISocket: "unix://run/crio.sock"}, "no CRI socket"},
+		{"nor two lines", CommandOptions{CRISocket: "/run/a\nb"}, "no CRI socket"},
+		{"checks have names", CommandOptions{IgnorePreflightErrors: []string{"FileAvailable--etc-kubernetes-kubelet.conf", "Port-10250"}}, ""},
+		{"all may be given alone", CommandOptions{IgnorePreflightErrors: []string{"all"}}, ""},
+		{"but not beside others", CommandOptions{IgnorePreflightErrors: []string{"Swap", "ALL"}}, "together"},
+		{"a check is no sentence", CommandOptions{IgnorePreflightErrors: []string{"a b"}}, "no name of a kubeadm check"},
+		{"a node has a DNS name", CommandOptions{NodeName: "Worker 3"}, "no name for a node"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wantClass(t, tt.options.Validate(), plan.Misused, tt.wantErr)
+		})
+	}
+}
+
+func TestPlainMakesForeignTextHarmless(t *testing.T) {
+	if got := plain("a\n\x1b[2Jb\u202e c\t d "); got != "a [2Jb c d" {
+		t.Errorf("got %q", got)
+	}
+	if got := []rune(plain(strings.Repeat("ä", 1000))); len(got) != longest {
+		t.Errorf("got %d characters", len(got))
+	}
+}

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package join
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	certificatesv1 "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// csrOf makes a certificate request as the kubelet of a host with our token
+// would, for a subject, with a change.
+func csrOf(t *testing.T, name, node string, change func(*certificatesv1.CertificateSigningRequest)) *certificatesv1.CertificateSigningRequest {
+	t.Helper()
+	csr := &certificatesv1.CertificateSigningRequest{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), CreationTimestamp: metav1.NewTime(time.Now())},
+		Spec: certificatesv1.CertificateSigningRequestSpec{
+			Username: "system:bootstrap:abcdef", SignerName: certificatesv1.KubeAPIServerClientKubeletSignerName,
+			Request: pemRequest(t, pkix.Name{CommonName: "system:node:" + node, Organization: []string{"system:nodes"}}),
+		},
+	}
+	if change != nil {
+		change(csr)
+	}
+	return csr
+}
+
+func pemRequest(t *testing.T, subject pkix.Name) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: subject}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+}
+
+func with(kind certificatesv1.RequestConditionType, message string) func(*certificatesv1.CertificateSigningRequest) {
+	return func(csr *certificatesv1.CertificateSigningRequest) {
+		csr.Status.Conditions = append(csr.Status.Conditions, certificatesv1.CertificateSigningRequestCondition{
+			Type: kind, Status: corev1.ConditionTrue, Reason: "Test", Message: message,
+		})
+	}
+}
+
+func issued(csr *certificatesv1.CertificateSigningRequest) {
+	with(certificatesv1.CertificateApproved, "")(csr)
+	csr.Status.Certificate = []byte("certificate")
+}
+
+// bed is one Follow under way in a bubble.
+type bed struct {
+	*testing.T
+	client *fake.Clientset
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	reports []string
+	arrival Arrival
+	err     error
+	done    bool
+}
+
+func (b *bed) report(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reports = append(b.reports, fmt.Sprintf(format, args...))
+}
+
+func follow(t *testing.T, client *fake.Clientset, r FollowRequest, timeout time.Duration) *bed {
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	b := &bed{T: t, client: client, cancel: cancel}
+	go func() {
+		arrival, err := Follow(ctx, client, r, b.report)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.arrival, b.err, b.done = arrival, err, true
+	}()
+	t.Cleanup(func() { cancel(); synctest.Wait() })
+	synctest.Wait()
+	return b
+}
+
+func (b *bed) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+func (b *bed) makeCSR(csr *certificatesv1.CertificateSigningRequest) {
+	b.Helper()
+	_, err := b.client.CertificatesV1().CertificateSigningRequests().Create(b.Context(), csr, metav1.CreateOptions{})
+	b.must(err)
+}
+
+func (b *bed) changeCSR(csr *certificatesv1.CertificateSigningRequest, change func(*certificatesv1.CertificateSigningRequest)) {
+	b.Helper()
+	change(csr)
+	_, err := b.client.CertificatesV1().CertificateSigningRequests().Update(b.Context(), csr, metav1.UpdateOptions{})
+	b.must(err)
+}
+
+func (b *bed) makeNode(node *corev1.Node) {
+	b.Helper()
+	_, err := b.client.CoreV1().Nodes().Create(b.Context(), node, metav1.CreateOptions{})
+	b.must(err)
+}
+
+func (b *bed) changeNode(node *corev1.Node) {
+	b.Helper()
+	_, err := b.client.CoreV1().Nodes().Update(b.Context(), node, metav1.UpdateOptions{})
+	b.must(err)
+}
+
+// last wants the newest report to hold a text.
+func (b *bed) last(text string) {
+	b.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.reports) == 0 || !strings.Contains(b.reports[len(b.reports)-1], text) {
+		b.Fatalf("the last report has no %q: %q", text, b.reports)
+	}
+}
+
+// end wants the Follow to have ended at a stage, with an error that holds a
+// text or none.
+func (b *bed) end(stage Stage, text string) {
+	b.Helper()
+	synctest.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.done:
+		b.Fatalf("it goes on: %q", b.reports)
+	case b.arrival.Stage != stage:
+		b.Errorf("ended at stage %s, want %s (%v)", b.arrival.Stage, stage, b.err)
+	case (b.err == nil) != (text == "") || (b.err != nil && !strings.Contains(b.err.Error(), text)):
+		b.Errorf("ended with error %v, want %q", b.err, text)
+	}
+	if all := strings.Join(b.reports, "\n"); strings.Contains(all, givenSecret) {
+		b.Errorf("the reports show the secret:\n%s", all)
+	}
+}
+
+func ours(t *testing.T) FollowRequest { return FollowRequest{Token: mustParse(t, given)} }
+
+func TestFollowReportsEachStageOfAnArrival(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		allow(client, nothing)
+		b := follow(t, client, ours(t), time.Hour)
+		b.last("waiting for the host: no certificate request yet")
+		csr := csrOf(t, "csr-1", "w3", nil)
+		b.makeCSR(csr)
+		b.last("host w3 is not Ready: its certificate request csr-1 is pending")
+		b.changeCSR(csr, with(certificatesv1.CertificateApproved, ""))
+		b.last("csr-1 is approved, not issued")
+		b.changeCSR(csr, issued)
+		b.last("has not registered its node yet")
+		node := nodeNamed("w3", corev1.ConditionFalse, "cni plugin not initialized")
+		b.makeNode(node)
+		b.last("cni plugin not initialized; no network agent is on it")
+		_, err := client.CoreV1().Pods("kube-flannel").Create(t.Context(), agent("w3", "ImagePullBackOff", "no such host"), metav1.CreateOptions{})
+		b.must(err)
+		b.last("kube-flannel/kube-flannel-ds-x: ImagePullBackOff: no such host")
+		b.changeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.last("host w3 is Ready")
+		b.end(Ready, "")
+		if b.arrival.Node != "w3" || b.arrival.Request != "csr-1" {
+			t.Errorf("got %+v", b.arrival)
+		}
+	})
+}
+
+// agent is the pod of a network's agent that waits.
+func agent(node, reason, message string) *corev1.Pod {
+	controller := true
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-flannel", Name: "kube-flannel-ds-x",
+			OwnerReferences: []metav1.OwnerReference{{Kind: "DaemonSet", Name: "kube-flannel-ds", Controller: &controller}}},
+		Spec: corev1.PodSpec{NodeName: node, HostNetwork: true},
+		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
+		}}},
+	}
+}
+
+func TestFollowIgnoresRequestsOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := follow(t, fake.NewClientset(), ours(t), time.Minute)
+		b.makeCSR(csrOf(t, "csr-other", "evil", func(c *certificatesv1.CertificateSigningRequest) {
+			c.Spec.Username = "system:bootstrap:zzzzzz"
+			with(certificatesv1.CertificateDenied, "no")(c)
+		}))
+		b.makeCSR(csrOf(t, "csr-serving", "evil", func(c *certificatesv1.CertificateSigningRequest) {
+			c.Spec.SignerName = certificatesv1.KubeletServingSignerName
+		}))
+		b.makeCSR(csrOf(t, "csr-user", "x", func(c *certificatesv1.CertificateSigningRequest) {
+			c.Spec.Request = pemRequest(t, pkix.Name{CommonName: "admin", Organization: []string{"system:masters"}})
+		}))
+		b.makeCSR(csrOf(t, "csr-odd", "\x1b[2J", nil))
+		b.makeCSR(csrOf(t, "csr-garbage", "x", func(c *certificatesv1.CertificateSigningRequest) { c.Spec.Request = []byte("x") }))
+		b.last("waiting for the host")
+		time.Sleep(time.Minute)
+		b.end(Awaited, "timed out waiting for a host that uses token abcdef")
+		wantClass(t, b.err, plan.TimedOut, "timed out")
+	})
+}
+
+func TestFollowSaysWhatItWaitsForAndHowLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		allow(client, func(s authorizationv1.SubjectAccessReviewSpec) bool {
+			return s.User == "system:bootstrap:abcdef" && s.ResourceAttributes.Subresource == "nodeclient"
+		})
+		b := follow(t, client, ours(t), time.Minute)
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		b.last("no certificate request yet (10s; run the join command on the host, as root)")
+		b.makeCSR(csrOf(t, "csr-1", "w3", nil))
+		time.Sleep(2 * heartbeat)
+		synctest.Wait()
+		b.last("csr-1 is pending (20s; it may not be approved by itself, for want of clusterrolebinding kubeadm:node-autoapprove-bootstrap; by hand: kubectl certificate approve csr-1)")
+		time.Sleep(time.Minute)
+		b.end(Requested, "timed out waiting for host w3 to be Ready: its certificate request csr-1 is pending")
+		if hint := plan.HintOf(b.err); !strings.Contains(hint, "node-autoapprove-bootstrap") {
+			t.Errorf("the hint is %q", hint)
+		}
+	})
+}
+
+func TestFollowEndsWhenARequestIsDeniedOrFails(t *testing.T) {
+	for kind, text := range map[certificatesv1.RequestConditionType]string{
+		certificatesv1.CertificateDenied: "certificate request csr-1 of host w3 was denied: Test: not today",
+		certificatesv1.CertificateFailed: "failed to be signed: Test: not today",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := follow(t, fake.NewClientset(), ours(t), time.Hour)
+			csr := csrOf(t, "csr-1", "w3", nil)
+			b.makeCSR(csr)
+			b.changeCSR(csr, with(kind, "not\ntoday"))
+			b.end(Requested, text)
+			wantClass(t, b.err, plan.Broken, text)
+		})
+	}
+}
+
+func TestFollowTakesTheNewestRequestOfTheSameHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := follow(t, fake.NewClientset(), ours(t), time.Hour)
+		b.makeCSR(csrOf(t, "csr-1", "w3", nil))
+		time.Sleep(time.Second)
+		b.makeCSR(csrOf(t, "csr-2", "w3", issued))
+		b.last("has not registered its node yet")
+		b.makeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.end(Ready, "")
+		if b.arrival.Request != "csr-2" {
+			t.Errorf("got %+v", b.arrival)
+		}
+	})
+}
+
+func TestFollowStaysWithItsHostAndNamesAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := follow(t, fake.NewClientset(), ours(t), time.Hour)
+		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
+		time.Sleep(time.Second)
+		b.makeCSR(csrOf(t, "csr-2", "w4", issued))
+		b.last("another host uses this token: w4")
+		b.makeNode(nodeNamed("w4", corev1.ConditionTrue, ""))
+		b.makeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.end(Ready, "")
+		if b.arrival.Node != "w3" {
+			t.Errorf("got %+v", b.arrival)
+		}
+	})
+}
+
+func TestFollowWaitsForTheHostOfAGivenName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ours(t)
+		r.NodeName = "w4"
+		b := follow(t, fake.NewClientset(nodeNamed("w3", corev1.ConditionTrue, "")), r, time.Hour)
+		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
+		b.last("host w3 uses this token; waiting for w4")
+		b.makeCSR(csrOf(t, "csr-2", "w4", issued))
+		b.makeNode(nodeNamed("w4", corev1.ConditionTrue, ""))
+		b.end(Ready, "")
+	})
+}
+
+func TestFollowRefusesTheNameOfAReadyNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := nodeNamed("w3", corev1.ConditionTrue, "")
+		old.CreationTimestamp = metav1.NewTime(time.Now().Add(-time.Hour))
+		b := follow(t, fake.NewClientset(old), ours(t), time.Hour)
+		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
+		b.end(Issued, "host w3 (certificate request csr-1): the name is that of a Ready node")
+		if !errors.Is(b.err, ErrNameTaken) || plan.HintOf(b.err) == "" {
+			t.Errorf("got %v", b.err)
+		}
+	})
+}
+
+func TestFollowSeesADeadNodeTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := nodeNamed("w3", corev1.ConditionUnknown, "Kubelet stopped posting node status.")
+		old.CreationTimestamp = metav1.NewTime(time.Now().Add(-time.Hour))
+		b := follow(t, fake.NewClientset(old), ours(t), time.Hour)
+		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
+		b.last("Kubelet stopped posting node status.")
+		if all := strings.Join(b.reports, "\n"); !strings.Contains(all, "node w3 was there before, not Ready: the host takes it over") {
+			t.Errorf("got %s", all)
+		}
+		b.changeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.end(Ready, "")
+	})
+}
+
+func TestFollowOfAReusedTokenPassesOverHostsThatCameBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(csrOf(t, "csr-1", "w3", issued), nodeNamed("w3", corev1.ConditionTrue, ""))
+		r := ours(t)
+		r.Token.Reused = true
+		b := follow(t, client, r, time.Hour)
+		b.last("waiting for the host")
+		if b.reports[0] != "host w3 came with this token before and is Ready" {
+			t.Errorf("got %q", b.reports)
+		}
+		b.makeCSR(csrOf(t, "csr-2", "w4", issued))
+		b.makeNode(nodeNamed("w4", corev1.ConditionTrue, ""))
+		b.end(Ready, "")
+		if b.arrival.Node != "w4" {
+			t.Errorf("got %+v", b.arrival)
+		}
+	})
+}
+
+func TestFollowOfAReusedTokenResumes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(csrOf(t, "csr-1", "w3", issued), nodeNamed("w3", corev1.ConditionFalse, "starting"))
+		r := ours(t)
+		r.Token.Reused = true
+		b := follow(t, client, r, time.Hour)
+		b.last("host w3 is not Ready: starting")
+		b.changeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.end(Ready, "")
+	})
+}
+
+func TestFollowGoesOnAfterABrokenWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		var breaking sync.Once
+		broken := watch.NewRaceFreeFake()
+		client.PrependWatchReactor("certificatesigningrequests", func(clienttesting.Action) (handled bool, w watch.Interface, err error) {
+			breaking.Do(func() { handled, w = true, broken })
+			return handled, w, nil
+		})
+		b := follow(t, client, ours(t), time.Hour)
+		// Made while the watch is deaf: only a new list can find it.
+		b.makeCSR(csrOf(t, "csr-1", "w3", nil))
+		b.last("waiting for the host")
+		broken.Error(&apierrors.NewResourceExpired("too old").ErrStatus)
+		broken.Stop()
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		b.last("csr-1 is pending")
+	})
+}
+
+func TestFollowEndsWhenItMayNotWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		client.PrependReactor("list", "certificatesigningrequests", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewForbidden(schema.GroupResource{Group: "certificates.k8s.io", Resource: "certificatesigningrequests"}, "", nil)
+		})
+		b := follow(t, client, ours(t), time.Hour)
+		b.end(Awaited, "certificatesigningrequests.certificates.k8s.io")
+		if !apierrors.IsForbidden(b.err) {
+			t.Errorf("got %v", b.err)
+		}
+	})
+}
+
+func TestFollowInterruptedSaysHowFarItCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := follow(t, fake.NewClientset(), ours(t), time.Hour)
+		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
+		b.cancel()
+		b.end(Issued, "interrupted while waiting for host w3 to be Ready")
+		wantClass(t, b.err, plan.Interrupted, "interrupted")
+	})
+}
