@@ -40,6 +40,9 @@ func (b *Bed) Up(ctx context.Context) error {
 	}
 	defer release()
 	b.Progress.Say("test bed %s: Kubernetes %s, cache %s", b.Name, b.Version, b.Cache)
+	if err := sys.RaiseLimits(b.Progress); err != nil {
+		return err
+	}
 	if err := b.ensureEngine(ctx); err != nil {
 		return err
 	}
@@ -185,5 +188,6 @@ func (b *Bed) Leftovers(ctx context.Context) {
 	if _, err := sys.Command("docker", "network", "inspect", network).Output(ctx); err == nil {
 		b.Progress.Say("  docker network:      docker network rm %s (once no kind cluster uses it)", network)
 	}
+	b.Progress.Say("  raised fs.inotify limits: gone with the next boot")
 	b.Progress.Say("  Debian packages and the Go module and build caches stay as they are")
 }

@@ -90,3 +90,22 @@ func TestRunShowsWhy(t *testing.T) {
 		t.Errorf("error = %v, want the reason and the exit status", err)
 	}
 }
+
+func TestNeeded(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		raw   string
+		least int
+		raise bool
+	}{
+		{"128\n", 8192, true},
+		{"8192\n", 8192, false},
+		{"1048576\n", 524288, false},
+		{"what\n", 1, false},
+	}
+	for _, tt := range tests {
+		if _, raise := needed(tt.raw, tt.least); raise != tt.raise {
+			t.Errorf("needed(%q, %d) = %v, want %v", tt.raw, tt.least, raise, tt.raise)
+		}
+	}
+}
