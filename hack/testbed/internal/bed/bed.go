@@ -151,24 +151,36 @@ func (b *Bed) Down(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	if err := engine.Answers(ctx); err == nil {
-		containers, err := b.ownContainers(ctx)
-		if err != nil {
-			return err
-		}
-		for _, name := range containers {
-			b.Progress.Say("removing %s", name)
-		}
-		if err := removeContainers(ctx, containers); err != nil {
-			return err
-		}
-	} else {
+	if err := engine.Answers(ctx); err != nil {
 		b.Progress.Say("no docker engine answers, so nothing of this bed runs")
+	} else if err := b.removeAll(ctx); err != nil {
+		return err
 	}
 	if err := os.RemoveAll(b.StateDir()); err != nil {
 		return fmt.Errorf("remove state of test bed: %w", err)
 	}
 	b.Progress.Say("test bed %s is gone; left: the cache %s (builds, so that the next up is quick) and dockerd", b.Name, b.Cache)
+	return nil
+}
+
+// removeAll removes the containers of this bed, the blank hosts too: a host that
+// had joined a cluster which is gone is not blank and nobody's node.
+func (b *Bed) removeAll(ctx context.Context) error {
+	containers, err := b.ownContainers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range containers {
+		b.Progress.Say("removing %s", name)
+	}
+	if err := removeContainers(ctx, containers); err != nil {
+		return err
+	}
+	for _, path := range []string{b.Kubeconfig(), b.createdPath()} {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("remove state of test bed: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -56,7 +56,7 @@ func (b *Bed) ensureCluster(ctx context.Context, node string) error {
 	}
 	if exists {
 		b.Progress.Say("cluster %s is made again: %s", b.Name, fault)
-		if err := b.removeCluster(ctx); err != nil {
+		if err := b.removeAll(ctx); err != nil {
 			return err
 		}
 	}
@@ -88,6 +88,9 @@ func (b *Bed) clusterFault(ctx context.Context) (fault string, exists bool, err 
 	}
 	if version = strings.TrimSpace(version); version != b.Version {
 		return fmt.Sprintf("it has Kubernetes %s, and %s was asked for", version, b.Version), true, nil
+	}
+	if _, err := os.Stat(b.createdPath()); err != nil {
+		return "its creation was interrupted", true, nil
 	}
 	if err := b.checkAPI(ctx); err != nil {
 		return "its API does not answer", true, nil
@@ -149,15 +152,21 @@ func (b *Bed) createCluster(ctx context.Context, node string) error {
 	if err := writeTemplate(path, b.Config); err != nil {
 		return err
 	}
+	if err := os.WriteFile(b.versionPath(), []byte(b.Version+"\n"), 0o644); err != nil {
+		return fmt.Errorf("record version of test bed: %w", err)
+	}
 	create := b.kind("create", "cluster", "--name", b.Name, "--config", path,
 		"--image", node, "--kubeconfig", b.Kubeconfig())
 	if err := create.Run(ctx); err != nil {
 		return err
 	}
-	if err := os.WriteFile(b.versionPath(), []byte(b.Version+"\n"), 0o644); err != nil {
-		return fmt.Errorf("record version of test bed: %w", err)
+	if err := b.checkAPI(ctx); err != nil {
+		return fmt.Errorf("wait for the api of cluster %s: %w", b.Name, err)
 	}
-	return b.checkAPI(ctx)
+	if err := os.WriteFile(b.createdPath(), nil, 0o644); err != nil {
+		return fmt.Errorf("record creation of test bed: %w", err)
+	}
+	return nil
 }
 
 func writeTemplate(path string, c Config) error {
@@ -173,20 +182,6 @@ func writeTemplate(path string, c Config) error {
 		return fmt.Errorf("write cluster description: %w", err)
 	}
 	return nil
-}
-
-// removeCluster removes the nodes' containers and the kubeconfig, nothing else
-// of the bed.
-func (b *Bed) removeCluster(ctx context.Context) error {
-	out, err := sys.Command("docker", "ps", "--all", "--filter", "label="+clusterLabel+"="+b.Name,
-		"--format", "{{.Names}}").Output(ctx)
-	if err != nil {
-		return fmt.Errorf("list nodes of cluster %s: %w", b.Name, err)
-	}
-	if err := os.RemoveAll(b.Kubeconfig()); err != nil {
-		return fmt.Errorf("remove kubeconfig: %w", err)
-	}
-	return removeContainers(ctx, lines(out))
 }
 
 // kind calls the kind program of this bed; the provider is named because kind

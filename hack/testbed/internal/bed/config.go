@@ -91,6 +91,10 @@ func (c Config) Program(name string) string { return filepath.Join(c.BinDir(), n
 
 func (c Config) versionPath() string { return filepath.Join(c.StateDir(), "version") }
 
+// createdPath is the mark that kind has finished: an interrupted creation leaves
+// running containers, and even an API that answers.
+func (c Config) createdPath() string { return filepath.Join(c.StateDir(), "created") }
+
 // recordedVersion is the version that an earlier up gave to this bed.
 func (c Config) recordedVersion() string {
 	raw, err := os.ReadFile(c.versionPath())

@@ -143,6 +143,9 @@ func (b *Bed) buildNode(ctx context.Context, tag string) error {
 		b.Progress.Say("node image %s was built meanwhile", tag)
 		return b.tools(ctx)
 	}
+	if err := b.builder.Sweep(); err != nil {
+		return err
+	}
 	if err := sys.Install(ctx, b.Progress, build.RootfsTools()); err != nil {
 		return err
 	}

@@ -18,9 +18,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/hack/testbed/internal/sys"
 )
+
+// unfinishedPrefix begins the names of directories that are being made.
+const unfinishedPrefix = ".making-"
 
 // Builder builds into Cache. Source is the directory hack/testbed.
 type Builder struct {
@@ -65,7 +69,7 @@ func (b *Builder) Once(ctx context.Context, dir, title string, work func(ctx con
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return fmt.Errorf("create cache directory: %w", err)
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(dir), ".making-")
+	temp, err := os.MkdirTemp(filepath.Dir(dir), unfinishedPrefix)
 	if err != nil {
 		return fmt.Errorf("create build directory: %w", err)
 	}
@@ -79,6 +83,27 @@ func (b *Builder) Once(ctx context.Context, dir, title string, work func(ctx con
 	}
 	if err := os.Rename(temp, dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("keep build product: %w", err)
+	}
+	return nil
+}
+
+// abandoned is the age at which an unfinished directory belongs to nobody.
+const abandoned = 2 * time.Hour
+
+// Sweep removes what killed runs have left half made in the cache.
+func (b *Builder) Sweep() error {
+	unfinished, err := filepath.Glob(filepath.Join(b.Cache, "*", unfinishedPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("look for unfinished builds: %w", err)
+	}
+	for _, dir := range unfinished {
+		info, err := os.Stat(dir)
+		if err != nil || time.Since(info.ModTime()) < abandoned {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove unfinished build: %w", err)
+		}
 	}
 	return nil
 }

@@ -29,10 +29,16 @@ const (
 
 // Tools are the commands of a local engine and their Debian packages.
 func Tools() []sys.Tool {
-	return []sys.Tool{
+	tools := []sys.Tool{
 		{Command: "docker", Packages: []string{"docker.io"}},
 		{Command: "iptables", Packages: []string{"iptables"}},
 	}
+	// dockerd starts no container on a kernel with AppArmor without its parser,
+	// which the package only recommends.
+	if enabled, err := os.ReadFile("/sys/module/apparmor/parameters/enabled"); err == nil && strings.HasPrefix(string(enabled), "Y") {
+		tools = append(tools, sys.Tool{Command: "apparmor_parser", Packages: []string{"apparmor"}})
+	}
+	return tools
 }
 
 // Engine is the Docker engine of this machine. Dir keeps its log and the copy

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -36,8 +37,11 @@ func (c Cmd) Run(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, c.Name, c.Args...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout = c.Dir, c.Stdin, c.Stdout
 	cmd.Env = append(os.Environ(), c.Env...)
-	// A grandchild that keeps the pipe open must not hang us after a cancel.
-	cmd.WaitDelay = 5 * time.Second
+	// Asked to end, programs such as mmdebstrap and kind clean up after
+	// themselves; killed, they would not. A grandchild that keeps the pipe
+	// open must not hang us.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
