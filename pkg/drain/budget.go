@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// maxDisruptedPods is the number of unconfirmed evictions from which on the API
+// server refuses more (Kubernetes 1.36, pkg/registry/core/pod/storage).
+const maxDisruptedPods = 2000
+
+// Budget is a PodDisruptionBudget in numbers.
+type Budget struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Rule is the spec in words: "minAvailable 2".
+	Rule     string `json:"rule"`
+	Selector string `json:"selector"`
+	// Needed, CurrentHealthy, DisruptionsAllowed and Expected are the counts
+	// of pods in the status.
+	Needed             int32 `json:"needed"`
+	CurrentHealthy     int32 `json:"currentHealthy"`
+	DisruptionsAllowed int32 `json:"disruptionsAllowed"`
+	Expected           int32 `json:"expected"`
+	// Trouble says why the numbers cannot be trusted; empty if they can.
+	Trouble string `json:"trouble,omitempty"`
+	// Never is true if the budget would allow no eviction even with every pod
+	// healthy.
+	Never bool `json:"never,omitempty"`
+}
+
+// String is namespace/name.
+func (b Budget) String() string { return b.Namespace + "/" + b.Name }
+
+// Numbers is the budget in words: "minAvailable 2: needs 2 healthy pods, has
+// 2, 0 may go".
+func (b Budget) Numbers() string {
+	if b.Trouble != "" {
+		return b.Rule + ": " + b.Trouble
+	}
+	return fmt.Sprintf("%s: needs %d healthy pods, has %d, %d may go", b.Rule, b.Needed, b.CurrentHealthy, b.DisruptionsAllowed)
+}
+
+// unblock says what would let a pod with these owners go.
+func (b Budget) unblock(owners Owners) string {
+	switch {
+	case b.Trouble != "":
+		return fmt.Sprintf("look at the budget: kubectl -n %s describe pdb %s", b.Namespace, b.Name)
+	case !b.Never:
+		return fmt.Sprintf("see which pods are not Ready: kubectl -n %s get pods -l '%s'", b.Namespace, b.Selector)
+	}
+	top := Owner{}
+	if len(owners) > 0 {
+		top = owners[len(owners)-1]
+	}
+	absolute := strings.HasPrefix(b.Rule, "minAvailable ") && !strings.HasSuffix(b.Rule, "%")
+	if absolute && (top.Kind == "Deployment" || top.Kind == "StatefulSet" || top.Kind == "ReplicaSet") {
+		return fmt.Sprintf("one more replica makes room: kubectl -n %s scale %s --replicas=%d",
+			b.Namespace, strings.ToLower(top.Kind)+"/"+top.Name, b.Expected+1)
+	}
+	return fmt.Sprintf("this budget never lets a pod go (%s of %d pods): kubectl -n %s edit pdb %s", b.Rule, b.Expected, b.Namespace, b.Name)
+}
+
+// describe turns a PodDisruptionBudget into numbers.
+func describe(pdb *policyv1.PodDisruptionBudget) Budget {
+	b := Budget{
+		Namespace:          pdb.Namespace,
+		Name:               pdb.Name,
+		Rule:               rule(pdb.Spec),
+		Selector:           metav1.FormatLabelSelector(pdb.Spec.Selector),
+		Needed:             pdb.Status.DesiredHealthy,
+		CurrentHealthy:     pdb.Status.CurrentHealthy,
+		DisruptionsAllowed: pdb.Status.DisruptionsAllowed,
+		Expected:           pdb.Status.ExpectedPods,
+	}
+	sync := meta.FindStatusCondition(pdb.Status.Conditions, policyv1.DisruptionAllowedCondition)
+	switch {
+	case pdb.Status.ObservedGeneration < pdb.Generation:
+		b.Trouble = "the disruption controller has not seen its last change"
+	case sync != nil && sync.Status == metav1.ConditionFalse && sync.Reason == policyv1.SyncFailedReason:
+		b.Trouble = "the disruption controller cannot work it out: " + sync.Message
+	case len(pdb.Status.DisruptedPods) > maxDisruptedPods:
+		b.Trouble = "too many evictions are not confirmed yet"
+	default:
+		b.Never = b.Expected > 0 && b.Needed >= b.Expected
+	}
+	return b
+}
+
+func rule(spec policyv1.PodDisruptionBudgetSpec) string {
+	text := func(name string, v *intstr.IntOrString) string { return name + " " + v.String() }
+	switch {
+	case spec.MinAvailable != nil:
+		return text("minAvailable", spec.MinAvailable)
+	case spec.MaxUnavailable != nil:
+		return text("maxUnavailable", spec.MaxUnavailable)
+	}
+	return "no rule"
+}
+
+// guard is a budget with its selector parsed once.
+type guard struct {
+	pdb      *policyv1.PodDisruptionBudget
+	selector labels.Selector
+}
+
+// guards are the budgets by namespace, sorted by name.
+type guards map[string][]guard
+
+// newGuards leaves out budgets with an invalid selector, as the server does.
+// An empty selector matches every pod of the namespace, a missing one none.
+func newGuards(pdbs []*policyv1.PodDisruptionBudget) guards {
+	out := guards{}
+	for _, pdb := range pdbs {
+		selector, err := metav1.LabelSelectorAsSelector(pdb.Spec.Selector)
+		if err != nil {
+			continue
+		}
+		out[pdb.Namespace] = append(out[pdb.Namespace], guard{pdb: pdb, selector: selector})
+	}
+	for _, list := range out {
+		sort.Slice(list, func(i, j int) bool { return list[i].pdb.Name < list[j].pdb.Name })
+	}
+	return out
+}
+
+// of returns the budgets that match the pod.
+func (g guards) of(pod *corev1.Pod) []*policyv1.PodDisruptionBudget {
+	var out []*policyv1.PodDisruptionBudget
+	for _, one := range g[pod.Namespace] {
+		if one.selector.Matches(labels.Set(pod.Labels)) {
+			out = append(out, one.pdb)
+		}
+	}
+	return out
+}
+
+// gate is how the API server would answer an eviction right now.
+type gate int
+
+const (
+	// gateFree: no budget has a say.
+	gateFree gate = iota
+	// gateSpend: allowed, and one disruption of the budget is spent.
+	gateSpend
+	// gateClosed: the budget refuses.
+	gateClosed
+	// gateSeveral: more than one budget matches, which the eviction API
+	// answers with an error (kubernetes/kubernetes#75957).
+	gateSeveral
+)
+
+// gateOf follows the rules of the eviction handler (Kubernetes 1.36,
+// pkg/registry/core/pod/storage/eviction.go) in their order.
+func gateOf(pod *corev1.Pod, pdbs []*policyv1.PodDisruptionBudget) gate {
+	if finished(pod) || pod.Status.Phase == corev1.PodPending || pod.DeletionTimestamp != nil {
+		return gateFree
+	}
+	switch len(pdbs) {
+	case 0:
+		return gateFree
+	case 1:
+	default:
+		return gateSeveral
+	}
+	pdb := pdbs[0]
+	status := pdb.Status
+	if !ready(pod) {
+		always := pdb.Spec.UnhealthyPodEvictionPolicy != nil && *pdb.Spec.UnhealthyPodEvictionPolicy == policyv1.AlwaysAllow
+		if always || status.CurrentHealthy >= status.DesiredHealthy && status.DesiredHealthy > 0 {
+			return gateFree
+		}
+	}
+	stale := status.ObservedGeneration < pdb.Generation
+	if stale || status.DisruptionsAllowed <= 0 || len(status.DisruptedPods) > maxDisruptedPods {
+		return gateClosed
+	}
+	return gateSpend
+}
+
+func ready(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func finished(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}

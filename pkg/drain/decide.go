@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Decide says for every pod of the snapshot what is to become of it, sorted by
+// namespace and name. Which pods block, stay or go is what the filters of
+// "kubectl drain" say (k8s.io/kubectl v0.37, pkg/drain/filters.go), but for
+// pods with RunnerLabel, which stay. Where kubectl names the first reason only,
+// all of them are given, so that one look shows every flag that is missing.
+func Decide(s Snapshot, o Options) Decision {
+	d := Decision{Node: s.Node.Name, NodeReady: nodeReady(&s.Node), Cordoned: s.Node.Spec.Unschedulable, ResourceVersion: s.ResourceVersion}
+	pdbs := make([]*policyv1.PodDisruptionBudget, 0, len(s.Budgets))
+	for i := range s.Budgets {
+		pdbs = append(pdbs, &s.Budgets[i])
+	}
+	budgets := newGuards(pdbs)
+	for i := range s.Pods {
+		pod := &s.Pods[i]
+		v := s.judge(pod, o)
+		v.Pod = Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
+		v.Node = s.Node.Name
+		v.Owners = s.owners(pod)
+		for _, pdb := range budgets.of(pod) {
+			v.Budgets = append(v.Budgets, describe(pdb))
+		}
+		v.Message = message(v, pod, o)
+		d.Verdicts = append(d.Verdicts, v)
+	}
+	sort.Slice(d.Verdicts, func(i, j int) bool {
+		a, b := d.Verdicts[i], d.Verdicts[j]
+		if a.Namespace != b.Namespace {
+			return a.Namespace < b.Namespace
+		}
+		return a.Name < b.Name
+	})
+	return d
+}
+
+// judge walks the filters in kubectl's order and fills in Action, Reason and
+// Also.
+func (s *Snapshot) judge(pod *corev1.Pod, o Options) Verdict {
+	if _, ours := pod.Labels[RunnerLabel]; ours {
+		return Verdict{Action: ActionSkip, Reason: ReasonRunner}
+	}
+	if overdue(pod, o, s.Taken) {
+		return Verdict{Action: ActionSkip, Reason: ReasonOverdue}
+	}
+	controller := metav1.GetControllerOf(pod)
+	var blocking, consented []Reason
+	weigh := func(r Reason, consent bool) {
+		if consent {
+			consented = append(consented, r)
+		} else {
+			blocking = append(blocking, r)
+		}
+	}
+	if isApps(controller, "DaemonSet") && !finished(pod) {
+		switch exists := s.DaemonSets[types.NamespacedName{Namespace: pod.Namespace, Name: controller.Name}]; {
+		case !exists:
+			weigh(ReasonDaemonSetMissing, o.Force)
+		case o.IgnoreDaemonSets:
+			return Verdict{Action: ActionSkip, Reason: ReasonDaemonSet}
+		default:
+			return Verdict{Action: ActionBlock, Reason: ReasonDaemonSet}
+		}
+	}
+	// A pod that blocked above is judged no further by kubectl, so it blocks
+	// even if it is a mirror pod.
+	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && len(blocking) == 0 {
+		return Verdict{Action: ActionSkip, Reason: ReasonMirror}
+	}
+	if !finished(pod) {
+		if hasEmptyDir(pod) {
+			weigh(ReasonLocalStorage, o.DeleteEmptyDirData)
+		}
+		if controller == nil {
+			weigh(ReasonUnmanaged, o.Force)
+		}
+	}
+	if len(blocking) > 0 {
+		return Verdict{Action: ActionBlock, Reason: blocking[0], Also: blocking[1:]}
+	}
+	return leaving(pod, o, consented)
+}
+
+// leaving is the verdict of a pod that may go.
+func leaving(pod *corev1.Pod, o Options, consented []Reason) Verdict {
+	v := Verdict{Action: ActionEvict, Reason: ReasonManaged, Also: consented}
+	switch {
+	case pod.DeletionTimestamp != nil && !hastens(pod, o):
+		v.Action, v.Reason = ActionWait, ReasonTerminating
+		return v
+	case finished(pod):
+		v.Reason = ReasonFinished
+	case len(consented) > 0:
+		v.Reason, v.Also = consented[0], consented[1:]
+	}
+	if o.DisableEviction {
+		v.Action = ActionDelete
+	}
+	return v
+}
+
+// hastens reports whether asking again would end a terminating pod sooner: a
+// shorter grace period than the one it is given now was asked for.
+func hastens(pod *corev1.Pod, o Options) bool {
+	now := pod.DeletionGracePeriodSeconds
+	return o.GracePeriodSeconds >= 0 && now != nil && int64(o.GracePeriodSeconds) < *now
+}
+
+// overdue reports whether the pod should have been gone for longer than one
+// wants to wait; deletionTimestamp is the end of the grace period.
+func overdue(pod *corev1.Pod, o Options, now time.Time) bool {
+	limit := o.SkipWaitForDeleteTimeoutSeconds
+	return limit > 0 && pod.DeletionTimestamp != nil && int(now.Sub(pod.DeletionTimestamp.Time).Seconds()) > limit
+}
+
+func hasEmptyDir(pod *corev1.Pod) bool {
+	for _, volume := range pod.Spec.Volumes {
+		if volume.EmptyDir != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// owners is the chain of controllers of the pod, two links at most.
+func (s *Snapshot) owners(pod *corev1.Pod) Owners {
+	ref := metav1.GetControllerOf(pod)
+	if ref == nil {
+		return nil
+	}
+	chain := Owners{{Kind: ref.Kind, Name: ref.Name, UID: ref.UID}}
+	if parent, ok := s.Parents[ref.UID]; ok && ref.Kind == "ReplicaSet" {
+		chain = append(chain, Owner{Kind: parent.Kind, Name: parent.Name, UID: parent.UID})
+	}
+	return chain
+}
+
+func nodeReady(node *corev1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// message is the verdict for a person.
+func message(v Verdict, pod *corev1.Pod, o Options) string {
+	text := v.Reason.text(v.Action, pod, o)
+	for _, also := range v.Also {
+		text += "; " + also.text(v.Action, pod, o)
+	}
+	return text
+}
+
+// text is one reason for a person, with the flag that overrides it.
+func (r Reason) text(action Action, pod *corev1.Pod, o Options) string {
+	blocked := action == ActionBlock
+	switch r {
+	case ReasonRunner:
+		return "works on this node for kubectl lifecycle"
+	case ReasonOverdue:
+		return fmt.Sprintf("should have been gone for more than %d s, not waited for", o.SkipWaitForDeleteTimeoutSeconds)
+	case ReasonDaemonSet:
+		return choose(blocked, "managed by a DaemonSet (--ignore-daemonsets leaves it where it is)", "managed by a DaemonSet, stays")
+	case ReasonDaemonSetMissing:
+		name := metav1.GetControllerOf(pod).Name
+		return choose(blocked, fmt.Sprintf("its DaemonSet %q does not exist (--force overrides)", name),
+			fmt.Sprintf("its DaemonSet %q does not exist; nothing creates it anew", name))
+	case ReasonMirror:
+		return "static pod, run by the kubelet from a file"
+	case ReasonLocalStorage:
+		return choose(blocked, "has local data in an emptyDir (--delete-emptydir-data overrides)", "its emptyDir data is lost")
+	case ReasonUnmanaged:
+		return choose(blocked, "declares no controller (--force overrides)", "declares no controller; nothing creates it anew")
+	case ReasonTerminating:
+		return "is being deleted already"
+	case ReasonFinished:
+		return "has finished"
+	case ReasonManaged:
+		return "its controller creates another one"
+	}
+	return string(r)
+}
+
+func choose(first bool, yes, no string) string {
+	if first {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+var now = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
+
+func snapshotOf(pods ...*corev1.Pod) Snapshot {
+	s := Snapshot{
+		Node:       *makeNode(theNode),
+		Taken:      now,
+		DaemonSets: map[types.NamespacedName]bool{{Namespace: "shop", Name: "agent"}: true},
+		Parents:    map[types.UID]metav1.OwnerReference{"uid-ReplicaSet-web-7c": {Kind: "Deployment", Name: "web", UID: "uid-web"}},
+	}
+	for _, pod := range pods {
+		s.Pods = append(s.Pods, *pod)
+	}
+	return s
+}
+
+func TestDecideFollowsTheFilters(t *testing.T) {
+	flags := func(change func(*Options)) Options {
+		o := DefaultOptions()
+		change(&o)
+		return o
+	}
+	none := DefaultOptions()
+	force := flags(func(o *Options) { o.Force = true })
+	ignore := flags(func(o *Options) { o.IgnoreDaemonSets = true })
+	empty := flags(func(o *Options) { o.DeleteEmptyDirData = true })
+	all := flags(func(o *Options) { o.Force, o.IgnoreDaemonSets, o.DeleteEmptyDirData = true, true, true })
+	deletes := flags(func(o *Options) { o.DisableEviction = true })
+	skip := flags(func(o *Options) { o.SkipWaitForDeleteTimeoutSeconds = 60 })
+	quick := flags(func(o *Options) { o.GracePeriodSeconds = 0 })
+	for _, tc := range []struct {
+		name   string
+		pod    *corev1.Pod
+		opts   Options
+		action Action
+		reason Reason
+		also   []Reason
+	}{
+		{"a pod of a ReplicaSet is evicted", makePod("a"), none, ActionEvict, ReasonManaged, nil},
+		{"a pod of any controller is evicted", makePod("a", controlledBy("example.com/v1", "Widget", "w")), none, ActionEvict, ReasonManaged, nil},
+		{"without evictions it is deleted", makePod("a"), deletes, ActionDelete, ReasonManaged, nil},
+		{"a pod without a controller blocks", makePod("a", uncontrolled), none, ActionBlock, ReasonUnmanaged, nil},
+		{"a pod without a controller goes with --force", makePod("a", uncontrolled), force, ActionEvict, ReasonUnmanaged, nil},
+		{"a finished pod without a controller goes", makePod("a", uncontrolled, inPhase(corev1.PodSucceeded)), none, ActionEvict, ReasonFinished, nil},
+		{"a failed pod without a controller goes", makePod("a", uncontrolled, inPhase(corev1.PodFailed)), none, ActionEvict, ReasonFinished, nil},
+		{"a pod of a DaemonSet blocks", makePod("a", ofDaemonSet), none, ActionBlock, ReasonDaemonSet, nil},
+		{"a pod of a DaemonSet blocks with --force too", makePod("a", ofDaemonSet), force, ActionBlock, ReasonDaemonSet, nil},
+		{"a pod of a DaemonSet stays with --ignore-daemonsets", makePod("a", ofDaemonSet), ignore, ActionSkip, ReasonDaemonSet, nil},
+		{"a pod of a DaemonSet with an emptyDir stays", makePod("a", ofDaemonSet, withEmptyDir), ignore, ActionSkip, ReasonDaemonSet, nil},
+		{"a finished pod of a DaemonSet goes", makePod("a", ofDaemonSet, inPhase(corev1.PodFailed)), none, ActionEvict, ReasonFinished, nil},
+		{"a pod of a missing DaemonSet blocks", makePod("a", ofMissingDaemonSet), ignore, ActionBlock, ReasonDaemonSetMissing, nil},
+		{"a pod of a missing DaemonSet goes with --force", makePod("a", ofMissingDaemonSet), force, ActionEvict, ReasonDaemonSetMissing, nil},
+		{"a DaemonSet of another API group is any controller", makePod("a", controlledBy("example.com/v1", "DaemonSet", "x")), none, ActionEvict, ReasonManaged, nil},
+		{"a mirror pod stays", makePod("a", mirrored, uncontrolled), none, ActionSkip, ReasonMirror, nil},
+		{"a mirror pod with an emptyDir stays", makePod("a", mirrored, withEmptyDir), none, ActionSkip, ReasonMirror, nil},
+		{"a mirror pod of a missing DaemonSet blocks", makePod("a", mirrored, ofMissingDaemonSet), none, ActionBlock, ReasonDaemonSetMissing, nil},
+		{"a mirror pod of a missing DaemonSet stays with --force", makePod("a", mirrored, ofMissingDaemonSet), force, ActionSkip, ReasonMirror, nil},
+		{"an emptyDir blocks", makePod("a", withEmptyDir), none, ActionBlock, ReasonLocalStorage, nil},
+		{"an emptyDir goes with --delete-emptydir-data", makePod("a", withEmptyDir), empty, ActionEvict, ReasonLocalStorage, nil},
+		{"an emptyDir of a finished pod goes", makePod("a", withEmptyDir, inPhase(corev1.PodSucceeded)), none, ActionEvict, ReasonFinished, nil},
+		{"all that blocks is said at once", makePod("a", uncontrolled, withEmptyDir), none, ActionBlock, ReasonLocalStorage, []Reason{ReasonUnmanaged}},
+		{"half a consent still blocks", makePod("a", uncontrolled, withEmptyDir), empty, ActionBlock, ReasonUnmanaged, nil},
+		{"with every consent it goes", makePod("a", uncontrolled, withEmptyDir), all, ActionEvict, ReasonLocalStorage, []Reason{ReasonUnmanaged}},
+		{"a terminating pod is waited for", makePod("a", deletedAt(now.Add(20*time.Second), 30)), none, ActionWait, ReasonTerminating, nil},
+		{"a terminating pod is asked again for a shorter grace", makePod("a", deletedAt(now.Add(20*time.Second), 30)), quick, ActionEvict, ReasonManaged, nil},
+		{"a terminating pod without a controller blocks", makePod("a", uncontrolled, deletedAt(now, 30)), none, ActionBlock, ReasonUnmanaged, nil},
+		{"an overdue pod is not waited for", makePod("a", uncontrolled, deletedAt(now.Add(-62*time.Second), 30)), skip, ActionSkip, ReasonOverdue, nil},
+		{"a pod overdue by just the limit is waited for", makePod("a", deletedAt(now.Add(-60*time.Second), 30)), skip, ActionWait, ReasonTerminating, nil},
+		{"an overdue pod of a DaemonSet does not block", makePod("a", ofDaemonSet, deletedAt(now.Add(-62*time.Second), 30)), skip, ActionSkip, ReasonOverdue, nil},
+		{"a runner pod stays, whatever it is", makePod("a", uncontrolled, withEmptyDir, labelled(RunnerLabel, "x")), none, ActionSkip, ReasonRunner, nil},
+		{"a runner pod stays with every flag", makePod("a", uncontrolled, labelled(RunnerLabel, "")), all, ActionSkip, ReasonRunner, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			v := Decide(snapshotOf(tc.pod), tc.opts).Verdicts[0]
+			if v.Action != tc.action || v.Reason != tc.reason {
+				t.Errorf("got %s because %s, want %s because %s", v.Action, v.Reason, tc.action, tc.reason)
+			}
+			if len(v.Also)+len(tc.also) > 0 && !equal(v.Also, tc.also) {
+				t.Errorf("got also %v, want %v", v.Also, tc.also)
+			}
+			if v.Message == "" {
+				t.Error("the verdict has no message")
+			}
+			if v.Action == ActionBlock && !strings.Contains(v.Message, v.Reason.Flag()) {
+				t.Errorf("the message %q does not name %s", v.Message, v.Reason.Flag())
+			}
+		})
+	}
+}
+
+func equal[T comparable](a, b []T) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestDecideSortsAndResolves(t *testing.T) {
+	s := snapshotOf(makePod("z"), makePod("a"), makePod("m", inNamespace("db"), uncontrolled))
+	s.Budgets = append(s.Budgets, *makeBudget("web", 2, 2, 0))
+	d := Decide(s, DefaultOptions())
+	var order []string
+	for _, v := range d.Verdicts {
+		order = append(order, v.String())
+	}
+	if want := []string{"db/m", "shop/a", "shop/z"}; !equal(order, want) {
+		t.Errorf("got %v, want %v", order, want)
+	}
+	v := d.Verdicts[1]
+	if got := v.Owners.String(); got != "ReplicaSet/web-7c → Deployment/web" {
+		t.Errorf("got owners %q", got)
+	}
+	if len(v.Budgets) != 1 || v.Budgets[0].Numbers() != "minAvailable 2: needs 2 healthy pods, has 2, 0 may go" {
+		t.Errorf("got budgets %+v", v.Budgets)
+	}
+	if len(d.Verdicts[0].Budgets) != 0 {
+		t.Error("a budget of another namespace matches")
+	}
+}
+
+func TestRefusalNamesReasonsPodsAndFlags(t *testing.T) {
+	if err := Decide(snapshotOf(makePod("a")), DefaultOptions()).Refusal(); err != nil {
+		t.Fatalf("nothing blocks, but: %v", err)
+	}
+	d := Decide(snapshotOf(makePod("a", withEmptyDir), makePod("b", withEmptyDir), makePod("c", withEmptyDir), makePod("d", withEmptyDir, uncontrolled),
+		makePod("e", ofDaemonSet), makePod("f", ofMissingDaemonSet)), DefaultOptions())
+	err := d.Refusal()
+	if plan.ClassOf(err) != plan.Refused {
+		t.Errorf("got class %v", plan.ClassOf(err))
+	}
+	for _, want := range []string{
+		"1 pod of a DaemonSet, which heeds no cordon (--ignore-daemonsets leaves them): shop/e",
+		"4 pods with local data in an emptyDir (--delete-emptydir-data loses it): shop/a, shop/b, shop/c and 1 more",
+		"1 pod without a controller (--force lets them go for good): shop/d",
+		"1 pod of a DaemonSet that does not exist",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in:\n%v", want, err)
+		}
+	}
+	if got := plan.HintOf(err); got != "if that is meant, add --ignore-daemonsets --force --delete-emptydir-data" {
+		t.Errorf("got hint %q", got)
+	}
+}
+
+func TestWarningsSayWhatIsLostAndWhatWillNotGo(t *testing.T) {
+	o := DefaultOptions()
+	o.Force, o.IgnoreDaemonSets, o.DeleteEmptyDirData = true, true, true
+	s := snapshotOf(makePod("a", withEmptyDir, uncontrolled), makePod("e", ofDaemonSet))
+	s.Budgets = append(s.Budgets, *makeBudget("web", 2, 2, 0), *makeBudget("all", 2, 2, 0))
+	s.Node.Status.Conditions = nil
+	got := strings.Join(Decide(s, o).Warnings(), "\n")
+	for _, want := range []string{
+		"leaving pods of DaemonSets where they are: shop/e",
+		"deleting the emptyDir data of pods: shop/a",
+		"evicting pods that nothing creates anew: shop/a",
+		"more than one PodDisruptionBudget matches, which the eviction API refuses while the pod runs: shop/a (all, web)",
+		`node "w1" is not Ready`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in:\n%s", want, got)
+		}
+	}
+}
+
+func TestOptionsValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		opts Options
+		want string
+	}{
+		{"the defaults are valid", DefaultOptions(), ""},
+		{"a negative grace period is the pod's own", Options{GracePeriodSeconds: -5}, ""},
+		{"a negative skip-wait is off, as in kubectl", Options{SkipWaitForDeleteTimeoutSeconds: -1}, ""},
+		{"a negative timeout is wrong", Options{Timeout: -time.Second}, "--timeout"},
+		{"a negative chunk size is wrong", Options{ChunkSize: -1}, "--chunk-size"},
+		{"a selector must parse", Options{PodSelector: "a in b"}, "--pod-selector"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := tc.opts.Validate()
+			switch {
+			case tc.want == "" && err != nil:
+				t.Errorf("got %v", err)
+			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want) || plan.ClassOf(err) != plan.Misused):
+				t.Errorf("got %v of class %v, want one about %s", err, plan.ClassOf(err), tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// How much of a long list an error or a warning shows.
+const (
+	maxGroups = 5
+	maxNames  = 3
+)
+
+// Decision is what is to become of the pods of a node.
+type Decision struct {
+	Node string `json:"node"`
+	// NodeReady is false if the kubelet does not answer, and so cannot confirm
+	// that a pod has stopped.
+	NodeReady bool `json:"nodeReady"`
+	// Cordoned is true if the node was unschedulable already.
+	Cordoned bool      `json:"cordoned"`
+	Verdicts []Verdict `json:"pods"`
+	// ResourceVersion is that of the list of pods the decision rests on.
+	ResourceVersion string `json:"-"`
+}
+
+// Blocked returns the pods for which the whole drain is refused.
+func (d Decision) Blocked() []Verdict { return d.with(ActionBlock) }
+
+// ToEvict returns the pods that have to leave, including those that are on
+// their way.
+func (d Decision) ToEvict() []Verdict { return d.with(ActionEvict, ActionDelete, ActionWait) }
+
+// Skipped returns the pods that stay.
+func (d Decision) Skipped() []Verdict { return d.with(ActionSkip) }
+
+func (d Decision) with(actions ...Action) []Verdict {
+	var out []Verdict
+	for _, v := range d.Verdicts {
+		for _, action := range actions {
+			if v.Action == action {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// Refusal is the error of a decision that blocks, of class plan.Refused, with
+// every reason, some of the pods, and the flags that unblock; nil if nothing
+// blocks.
+func (d Decision) Refusal() error {
+	blocked := d.Blocked()
+	if len(blocked) == 0 {
+		return nil
+	}
+	var lines, flags []string
+	for _, r := range []Reason{ReasonDaemonSet, ReasonDaemonSetMissing, ReasonLocalStorage, ReasonUnmanaged} {
+		pods := having(blocked, r)
+		if len(pods) == 0 {
+			continue
+		}
+		lines = append(lines, r.of(len(pods))+": "+some(pods))
+		if flag := r.Flag(); !contains(flags, flag) {
+			flags = append(flags, flag)
+		}
+	}
+	err := fmt.Errorf("node %q cannot be drained, nothing was changed:\n%s", d.Node, strings.Join(capped(lines), "\n"))
+	return plan.Refuse(err, "if that is meant, add %s", strings.Join(flags, " "))
+}
+
+// Warnings are what a person should know before the pods go, one line each.
+func (d Decision) Warnings() []string {
+	var out []string
+	leaving := d.ToEvict()
+	add := func(text string, pods []string) {
+		if len(pods) > 0 {
+			out = append(out, text+": "+some(pods))
+		}
+	}
+	add("leaving pods of DaemonSets where they are", having(d.Skipped(), ReasonDaemonSet))
+	add("deleting the emptyDir data of pods", having(leaving, ReasonLocalStorage))
+	add("evicting pods that nothing creates anew", append(having(leaving, ReasonUnmanaged), having(leaving, ReasonDaemonSetMissing)...))
+	add("not waiting for pods that are overdue", having(d.Skipped(), ReasonOverdue))
+	var several, never []string
+	for _, v := range leaving {
+		switch {
+		case v.Action != ActionEvict || v.Reason == ReasonFinished:
+		case len(v.Budgets) > 1:
+			several = append(several, fmt.Sprintf("%s (%s)", v.Pod, budgetNames(v.Budgets)))
+		case len(v.Budgets) == 1 && v.Budgets[0].Never:
+			never = append(never, fmt.Sprintf("%s (%s, %s)", v.Pod, v.Budgets[0].Name, v.Budgets[0].Rule))
+		}
+	}
+	add("more than one PodDisruptionBudget matches, which the eviction API refuses while the pod runs", several)
+	add("the PodDisruptionBudget never lets a healthy pod go", never)
+	if !d.NodeReady && len(leaving) > 0 {
+		out = append(out, fmt.Sprintf("node %q is not Ready: if its kubelet is gone, its pods stay Terminating; "+
+			"--skip-wait-for-delete-timeout=SECONDS does not wait for those", d.Node))
+	}
+	return out
+}
+
+// of says how many pods there are and what they have in common.
+func (r Reason) of(n int) string {
+	noun := choose(n == 1, "1 pod", fmt.Sprintf("%d pods", n))
+	switch r {
+	case ReasonDaemonSet:
+		return noun + " of a DaemonSet, which heeds no cordon (--ignore-daemonsets leaves them)"
+	case ReasonDaemonSetMissing:
+		return noun + " of a DaemonSet that does not exist (--force lets them go for good)"
+	case ReasonLocalStorage:
+		return noun + " with local data in an emptyDir (--delete-emptydir-data loses it)"
+	case ReasonUnmanaged:
+		return noun + " without a controller (--force lets them go for good)"
+	case ReasonRunner, ReasonOverdue, ReasonMirror, ReasonTerminating, ReasonFinished, ReasonManaged:
+	}
+	return noun
+}
+
+// having returns the names of the pods with that reason.
+func having(verdicts []Verdict, r Reason) []string {
+	var out []string
+	for _, v := range verdicts {
+		if v.has(r) {
+			out = append(out, v.String())
+		}
+	}
+	return out
+}
+
+// some is a list of names that stays readable: three of them and a count.
+func some(names []string) string {
+	if more := len(names) - maxNames; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// capped cuts a list of lines to five and a count.
+func capped(lines []string) []string {
+	if more := len(lines) - maxGroups; more > 0 {
+		return append(lines[:maxGroups:maxGroups], fmt.Sprintf("and %d more reasons", more))
+	}
+	return lines
+}
+
+func contains(list []string, one string) bool {
+	for _, s := range list {
+		if s == one {
+			return true
+		}
+	}
+	return false
+}
+
+func budgetNames(budgets []Budget) string {
+	names := make([]string, 0, len(budgets))
+	for _, b := range budgets {
+		names = append(names, b.Name)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+)
+
+// dispatch sends what may be sent now, in the order of the decision.
+func (r *run) dispatch(ctx context.Context, now time.Time) {
+	for _, it := range r.items {
+		if r.inFlight >= maxInFlight {
+			return
+		}
+		if it.phase != waiting {
+			continue
+		}
+		pod, exists := r.pods.get(it.UID)
+		if !exists {
+			continue
+		}
+		pdb, open := r.gate(it, pod, now)
+		if !open || now.Before(it.retryAt) {
+			continue
+		}
+		r.send(ctx, it, pdb)
+	}
+}
+
+// gate reports whether the pod may be asked for now, and which budget is
+// charged for it. A closed gate is noted as the reason for waiting.
+func (r *run) gate(it *item, pod *corev1.Pod, now time.Time) (charged *policyv1.PodDisruptionBudget, open bool) {
+	if it.Action == ActionDelete {
+		return nil, true
+	}
+	pdbs := r.guards.of(pod)
+	switch gateOf(pod, pdbs) {
+	case gateFree:
+		if len(it.budgets) > 0 {
+			it.said, it.budgets = answer{kind: later, cause: CauseNotAsked}, nil
+		}
+		return nil, true
+	case gateSeveral:
+		r.hold(it, CauseSeveralBudgets, pdbs)
+		return nil, false
+	case gateSpend:
+		account := r.ledger.of(pdbs[0], now)
+		if account.room(pdbs[0]) > 0 || account.due(now) {
+			return pdbs[0], true
+		}
+	case gateClosed:
+		if r.ledger.of(pdbs[0], now).due(now) {
+			return pdbs[0], true
+		}
+	}
+	r.hold(it, CauseBudget, pdbs)
+	return nil, false
+}
+
+// hold notes that budgets keep a pod.
+func (r *run) hold(it *item, cause Cause, pdbs []*policyv1.PodDisruptionBudget) {
+	it.said = answer{kind: later, cause: cause}
+	it.budgets = it.budgets[:0]
+	for _, pdb := range pdbs {
+		it.budgets = append(it.budgets, describe(pdb))
+	}
+}
+
+// send asks for one pod in a goroutine of its own.
+func (r *run) send(ctx context.Context, it *item, pdb *policyv1.PodDisruptionBudget) {
+	it.phase, it.budget = asked, pdb
+	if pdb != nil {
+		r.ledger.of(pdb, time.Now()).charges[it.Name] = false
+	}
+	r.inFlight++
+	r.out.Requests++
+	r.flight.Go(func() {
+		said := read(r.asker.ask(ctx, it.Verdict))
+		if ctx.Err() != nil && said.cause == CauseServer {
+			said = answer{kind: later, cause: CauseNotAsked, text: "no answer came"}
+		}
+		r.answers <- answered{item: it, said: said}
+	})
+}
+
+// settle takes in what the server said about one pod.
+func (r *run) settle(one answered) {
+	it, said, now := one.item, one.said, time.Now()
+	r.inFlight--
+	if it.budget != nil {
+		r.ledger.of(it.budget, now).settle(it.Name, it.budget.ResourceVersion, said, now)
+	}
+	r.nameBudgets(it, said)
+	if said.cause != it.said.cause || said.cause != CauseServer {
+		it.since = now
+	}
+	it.said = said
+	switch said.kind {
+	case accepted:
+		it.phase, it.ours, it.tries = stopping, true, 0
+	case gone:
+		r.leave(it, now)
+	case never:
+		it.phase = givenUp
+	case later:
+		it.phase = waiting
+		it.tries++
+		it.retryAt = now.Add(r.pauseAfter(it, said))
+		if said.cause == CauseBudget || said.cause == CauseSeveralBudgets {
+			r.out.Refusals++
+		}
+		if hopeless(it, now) {
+			it.phase = givenUp
+		}
+	}
+}
+
+// hopeless reports whether the server has said the same for too long: that it
+// has trouble, or that several budgets match which cannot be seen from here.
+func hopeless(it *item, now time.Time) bool {
+	switch {
+	case it.said.cause == CauseServer:
+		return now.Sub(it.since) >= forbearance
+	case it.said.cause == CauseSeveralBudgets:
+		return len(it.budgets) < 2 && it.tries >= 3
+	}
+	return false
+}
+
+// nameBudgets fills in the budgets that an answer is about, as far as they are
+// known here.
+func (r *run) nameBudgets(it *item, said answer) {
+	if said.cause != CauseBudget && said.cause != CauseSeveralBudgets {
+		it.budgets = nil
+		return
+	}
+	if pod, exists := r.pods.get(it.UID); exists {
+		r.hold(it, said.cause, r.guards.of(pod))
+	}
+}
+
+// pauseAfter is how long to leave a pod alone after an answer. A budget that
+// refuses is asked again when its status changes, so the pause only keeps a
+// contended one from being hammered.
+func (r *run) pauseAfter(it *item, said answer) time.Duration {
+	switch said.cause {
+	case CauseBudget:
+		if it.budget == nil {
+			return max(said.after, backoff(it.tries, time.Second, 15*time.Second))
+		}
+		return backoff(it.tries-1, 250*time.Millisecond, 5*time.Second)
+	case CauseNamespace, CauseWebhook, CauseSeveralBudgets:
+		return max(said.after, backoff(it.tries, 2*time.Second, 30*time.Second))
+	case CauseBusy, CauseServer, CauseNotAsked, CauseStopping, CauseForbidden, CauseRejected:
+	}
+	return max(said.after, backoff(it.tries, 500*time.Millisecond, 15*time.Second))
+}
+
+// next is the moment at which time alone changes something.
+func (r *run) next(now time.Time) time.Time {
+	next := r.tell.nextBeat(now)
+	sooner := func(t time.Time) {
+		if t.After(now) && t.Before(next) {
+			next = t
+		}
+	}
+	for _, it := range r.items {
+		switch it.phase {
+		case waiting:
+			sooner(it.retryAt)
+		case stopping:
+			sooner(it.since.Add(reconsider))
+			if limit := r.opts.SkipWaitForDeleteTimeoutSeconds; limit > 0 && !it.finishAt.IsZero() {
+				sooner(it.finishAt.Add(time.Duration(limit+1) * time.Second))
+			}
+		case asked, left, unwaited, givenUp:
+		}
+	}
+	for _, account := range r.ledger {
+		sooner(account.probe)
+	}
+	return next
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"fmt"
+	"sort"
+)
+
+// obstacle is one reason with the pods that it keeps.
+type obstacle struct {
+	Left // the first of them
+	pods []string
+}
+
+// group puts pods together that one thing keeps, budgets first, because they
+// are what a person can do something about.
+func group(left []Left) []obstacle {
+	var out []obstacle
+	index := map[string]int{}
+	for _, l := range left {
+		key := l.key()
+		i, seen := index[key]
+		if !seen {
+			i = len(out)
+			index[key] = i
+			out = append(out, obstacle{Left: l})
+		}
+		out[i].pods = append(out[i].pods, l.String())
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].rank() < out[j].rank() })
+	return out
+}
+
+// key is equal for pods that one thing keeps.
+func (l Left) key() string {
+	key := string(l.Cause)
+	switch l.Cause {
+	case CauseBudget, CauseSeveralBudgets:
+		for _, b := range l.Budgets {
+			key += " " + b.String()
+		}
+		return key + " " + l.Owners.String()
+	case CauseNamespace:
+		return key + " " + l.Namespace
+	case CauseStopping:
+		return key + " " + l.Why
+	case CauseWebhook, CauseBusy, CauseServer, CauseForbidden, CauseRejected, CauseNotAsked:
+		// What the server said names the pod, so it is no key.
+	}
+	return key
+}
+
+func (l Left) rank() int {
+	for i, c := range []Cause{CauseBudget, CauseSeveralBudgets, CauseForbidden, CauseRejected, CauseWebhook, CauseNamespace, CauseServer, CauseBusy} {
+		if l.Cause == c {
+			return i
+		}
+	}
+	return 100
+}
+
+// text is the obstacle in one line, with its pods.
+func (o obstacle) text() string {
+	pods := some(o.pods)
+	switch o.Cause {
+	case CauseBudget:
+		if len(o.Budgets) == 1 {
+			b := o.Budgets[0]
+			return fmt.Sprintf("PodDisruptionBudget %s (%s) keeps %s%s", b, b.Numbers(), pods, o.ownedBy())
+		}
+	case CauseSeveralBudgets:
+		return fmt.Sprintf("%s: %s%s", o.Why, pods, o.ownedBy())
+	case CauseStopping, CauseNamespace, CauseWebhook, CauseBusy, CauseServer, CauseForbidden, CauseRejected, CauseNotAsked:
+	}
+	return o.Why + ": " + pods
+}
+
+func (o obstacle) ownedBy() string {
+	return choose(len(o.Owners) == 0, "", " of "+o.Owners.String())
+}
+
+// hint says what would let the pods go.
+func (o obstacle) hint(opts Options) string {
+	switch o.Cause {
+	case CauseBudget:
+		if len(o.Budgets) == 1 {
+			return o.Budgets[0].unblock(o.Owners)
+		}
+		return fmt.Sprintf("look at the budgets: kubectl -n %s get pdb", o.Namespace)
+	case CauseSeveralBudgets:
+		if len(o.Budgets) > 1 {
+			return fmt.Sprintf("the eviction API supports one budget per pod; keep one of them: kubectl -n %s delete pdb %s", o.Namespace, o.Budgets[1].Name)
+		}
+		return fmt.Sprintf("the eviction API supports one budget per pod; keep one of them: kubectl -n %s get pdb", o.Namespace)
+	case CauseStopping:
+		if o.Why == "stopping" {
+			return "they need more time: a longer --timeout, or a shorter --grace-period"
+		}
+		return fmt.Sprintf("see what holds it: kubectl -n %s describe pod %s; if the node is dead, --skip-wait-for-delete-timeout=SECONDS does not wait", o.Namespace, o.Name)
+	case CauseNamespace:
+		return fmt.Sprintf("see what holds the namespace: kubectl get namespace %s -o yaml", o.Namespace)
+	case CauseWebhook:
+		return "the webhook decides; ask the operator it belongs to"
+	case CauseForbidden:
+		if opts.DisableEviction {
+			return "have 'delete' on 'pods' allowed for you"
+		}
+		return "have 'create' on 'pods/eviction' allowed for you"
+	case CauseRejected:
+		return "the server finds fault with the request: check --grace-period"
+	case CauseBusy, CauseServer:
+		return "see how the API server fares: kubectl get --raw '/readyz?verbose'"
+	case CauseNotAsked:
+	}
+	return "they were not asked yet: a longer --timeout"
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Outcome is what became of the pods of a decision. Every pod that had to leave
+// is in exactly one of Evicted, Deleted, Gone, Left and Skipped; the lists are
+// sorted by namespace and name.
+type Outcome struct {
+	Node string `json:"node"`
+	// Evicted and Deleted left because they were asked to here.
+	Evicted []Pod `json:"evicted,omitempty"`
+	Deleted []Pod `json:"deleted,omitempty"`
+	// Gone left without: they were on their way, or somebody else was faster.
+	Gone []Pod `json:"gone,omitempty"`
+	// Skipped stay, or are overdue and were not waited for.
+	Skipped []Verdict `json:"skipped,omitempty"`
+	// Left should have gone and did not.
+	Left []Left `json:"left,omitempty"`
+	// Returned are new pods on the node whose controller is one whose pod just
+	// left: they tolerate the cordon, and would do so again.
+	Returned []Returned `json:"returned,omitempty"`
+	// Arrived are other pods that were bound to the node after the survey;
+	// another survey takes them in.
+	Arrived []Pod `json:"arrived,omitempty"`
+	// Requests is the number of evictions and deletions sent, Refusals how
+	// many of them a budget refused.
+	Requests int `json:"requests"`
+	Refusals int `json:"refusals"`
+}
+
+// Left is a pod that did not go.
+type Left struct {
+	Pod
+	Owners Owners `json:"owners,omitempty"`
+	Cause  Cause  `json:"cause"`
+	Why    string `json:"why"`
+	// Budgets are those that keep it.
+	Budgets []Budget `json:"budgets,omitempty"`
+}
+
+// Returned is a pod that came to a node that is being drained.
+type Returned struct {
+	Pod
+	Owners Owners `json:"owners"`
+	// Why says how it got past the cordon.
+	Why string `json:"why"`
+}
+
+// outcome sums up the run; d adds what never had to leave.
+func (r *run) outcome(d Decision) Outcome {
+	out := r.out
+	out.Node, out.Skipped = d.Node, d.Skipped()
+	controllers := map[types.UID]Owners{}
+	for _, it := range r.items {
+		if len(it.Owners) > 0 {
+			controllers[it.Owners[0].UID] = it.Owners
+		}
+		switch it.phase {
+		case left:
+			r.file(&out, it)
+		case unwaited:
+			v := it.Verdict
+			v.Action, v.Reason, v.Also, v.Message = ActionSkip, ReasonOverdue, nil, ReasonOverdue.text(ActionSkip, nil, r.opts)
+			out.Skipped = append(out.Skipped, v)
+		case waiting, asked, stopping, givenUp:
+			out.Left = append(out.Left, r.left(it))
+		}
+	}
+	r.newcomers(d, controllers, &out)
+	sort.SliceStable(out.Skipped, func(i, j int) bool { return out.Skipped[i].before(out.Skipped[j].Pod) })
+	return out
+}
+
+// file puts a pod that is gone under the way it went.
+func (r *run) file(out *Outcome, it *item) {
+	switch {
+	case !it.ours:
+		out.Gone = append(out.Gone, it.Pod)
+	case it.Action == ActionDelete:
+		out.Deleted = append(out.Deleted, it.Pod)
+	default:
+		out.Evicted = append(out.Evicted, it.Pod)
+	}
+}
+
+func (r *run) left(it *item) Left {
+	l := Left{Pod: it.Pod, Owners: it.Owners, Cause: it.said.cause, Why: it.said.sentence(), Budgets: it.budgets}
+	switch {
+	case it.phase == stopping:
+		l.Cause, l.Why, l.Budgets = CauseStopping, choose(it.said.text == "", "stopping", it.said.text), nil
+	case it.phase == asked && l.Cause == CauseNotAsked:
+		l.Why = "no answer yet"
+	case l.Cause == CauseBudget && len(l.Budgets) == 1:
+		l.Why = "PodDisruptionBudget " + l.Budgets[0].Name + ": " + l.Budgets[0].Numbers()
+	case l.Cause == CauseSeveralBudgets && len(l.Budgets) > 1:
+		l.Why += ": " + budgetNames(l.Budgets)
+	}
+	return l
+}
+
+// newcomers finds the pods that were bound to the node since the survey.
+func (r *run) newcomers(d Decision, controllers map[types.UID]Owners, out *Outcome) {
+	known := map[types.UID]bool{}
+	for _, v := range d.Verdicts {
+		known[v.UID] = true
+	}
+	selector, err := labels.Parse(r.opts.PodSelector)
+	if err != nil {
+		return // Validate has seen it
+	}
+	for _, pod := range r.pods.all() {
+		if known[pod.UID] || !selector.Matches(labels.Set(pod.Labels)) || !moves(pod, d.Node) {
+			continue
+		}
+		name := Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
+		ref := metav1.GetControllerOf(pod)
+		if ref != nil && controllers[ref.UID] != nil {
+			out.Returned = append(out.Returned, Returned{Pod: name, Owners: controllers[ref.UID], Why: entrance(pod)})
+			continue
+		}
+		out.Arrived = append(out.Arrived, name)
+	}
+	sort.Slice(out.Returned, func(i, j int) bool { return out.Returned[i].before(out.Returned[j].Pod) })
+	sort.Slice(out.Arrived, func(i, j int) bool { return out.Arrived[i].before(out.Arrived[j]) })
+}
+
+// moves reports whether the pod is one that a drain of the node would move.
+func moves(pod *corev1.Pod, node string) bool {
+	_, ours := pod.Labels[RunnerLabel]
+	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
+	return pod.Spec.NodeName == node && !ours && !mirror && !finished(pod) &&
+		pod.DeletionTimestamp == nil && !isApps(metav1.GetControllerOf(pod), "DaemonSet")
+}
+
+// entrance says how a pod got onto a cordoned node.
+func entrance(pod *corev1.Pod) string {
+	for _, t := range pod.Spec.Tolerations {
+		if t.Operator == corev1.TolerationOpExists && (t.Key == "" || t.Key == corev1.TaintNodeUnschedulable) {
+			return "it tolerates " + choose(t.Key == "", "every taint", "the taint of a cordon")
+		}
+	}
+	return "it was bound before the cordon took effect, or without the scheduler"
+}
+
+func (p Pod) before(other Pod) bool {
+	if p.Namespace != other.Namespace {
+		return p.Namespace < other.Namespace
+	}
+	return p.Name < other.Name
+}
+
+// verdict is the error of a run that ended with err.
+func (r *run) verdict(err error, out Outcome) error {
+	if len(out.Left) == 0 && r.ready() {
+		return nil
+	}
+	groups := group(out.Left)
+	lines, hints := make([]string, 0, len(groups)), make([]string, 0, len(groups)+1)
+	for _, g := range groups {
+		lines = append(lines, g.text())
+		hints = append(hints, g.hint(r.opts))
+	}
+	what := fmt.Sprintf("%d of %d pods are left on node %q:\n%s", len(out.Left), len(r.items), r.node, strings.Join(capped(lines), "\n"))
+	hint := strings.Join(append(capped(hints), "the same command again goes on from here"), "\n")
+	switch {
+	case err == nil:
+		return plan.As(plan.Broken, plan.Hint(errors.New(what), "%s", hint))
+	case errors.Is(err, errTimeout):
+		return plan.As(plan.TimedOut, plan.Hint(fmt.Errorf("timed out after %s, %s", r.opts.Timeout, what), "%s", hint))
+	case plan.HintOf(err) != "":
+		return fmt.Errorf("drain node %q: %w", r.node, err)
+	}
+	word := choose(errors.Is(err, context.Canceled), "interrupted", "stopped")
+	return plan.Hint(fmt.Errorf("%s (%w), %s", word, err, what), "%s", hint)
+}

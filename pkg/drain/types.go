@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// RunnerLabel marks the pods through which this program works on a node. They
+// are never evicted, whatever the value of the label.
+const RunnerLabel = "lifecycle.kubectl.io/runner"
+
+// Options are the choices of "kubectl drain", with its meanings. The zero value
+// stops every pod at once, without any grace; start from DefaultOptions.
+type Options struct {
+	// Force lets pods go that no controller will recreate.
+	Force bool
+	// IgnoreDaemonSets leaves the pods of DaemonSets where they are.
+	IgnoreDaemonSets bool
+	// DeleteEmptyDirData lets pods go whose emptyDir volumes are lost by it.
+	DeleteEmptyDirData bool
+	// DisableEviction deletes instead of evicting: no budget is asked.
+	DisableEviction bool
+	// GracePeriodSeconds is the time each pod gets to stop; negative means the
+	// pod's own.
+	GracePeriodSeconds int
+	// Timeout bounds all of Evict; 0 means no limit.
+	Timeout time.Duration
+	// PodSelector limits the drain to pods with these labels; empty means all.
+	PodSelector string
+	// SkipWaitForDeleteTimeoutSeconds leaves alone what should have been gone
+	// for more than this many seconds; 0 or less means to wait for all.
+	SkipWaitForDeleteTimeoutSeconds int
+	// ChunkSize is the number of objects per page of a list; 0 means one page.
+	ChunkSize int64
+}
+
+// DefaultOptions are the defaults of "kubectl drain".
+func DefaultOptions() Options {
+	return Options{GracePeriodSeconds: -1, ChunkSize: 500}
+}
+
+// Validate returns an error of class plan.Misused for values that make no
+// sense. Negative SkipWaitForDeleteTimeoutSeconds are accepted, as kubectl
+// does.
+func (o Options) Validate() error {
+	var errs []error
+	if o.Timeout < 0 {
+		errs = append(errs, fmt.Errorf("--timeout must not be negative, not %s", o.Timeout))
+	}
+	if o.ChunkSize < 0 {
+		errs = append(errs, fmt.Errorf("--chunk-size must not be negative, not %d", o.ChunkSize))
+	}
+	if _, err := labels.Parse(o.PodSelector); err != nil {
+		errs = append(errs, fmt.Errorf("--pod-selector must be a valid label selector: %w", err))
+	}
+	return plan.As(plan.Misused, errors.Join(errs...))
+}
+
+// Pod names one pod, and no other that may come to have its name.
+type Pod struct {
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	UID       types.UID `json:"uid"`
+}
+
+// String is namespace/name.
+func (p Pod) String() string { return p.Namespace + "/" + p.Name }
+
+// Owner is a controller.
+type Owner struct {
+	Kind string    `json:"kind"`
+	Name string    `json:"name"`
+	UID  types.UID `json:"uid,omitempty"`
+}
+
+// String is Kind/name.
+func (o Owner) String() string { return o.Kind + "/" + o.Name }
+
+// Owners is the chain of controllers from a pod upwards, as far as it is known.
+type Owners []Owner
+
+// String is "ReplicaSet/web-7c → Deployment/web", or "no controller".
+func (o Owners) String() string {
+	if len(o) == 0 {
+		return "no controller"
+	}
+	names := make([]string, 0, len(o))
+	for _, owner := range o {
+		names = append(names, owner.String())
+	}
+	return strings.Join(names, " → ")
+}
+
+// Action is what is done about one pod.
+type Action string
+
+// The actions.
+const (
+	// ActionEvict asks through the eviction API, which heeds budgets.
+	ActionEvict Action = "evict"
+	// ActionDelete deletes, because evictions are disabled.
+	ActionDelete Action = "delete"
+	// ActionWait does nothing but wait: the pod is being deleted already.
+	ActionWait Action = "wait"
+	// ActionSkip leaves the pod on the node.
+	ActionSkip Action = "skip"
+	// ActionBlock refuses the whole drain.
+	ActionBlock Action = "block"
+)
+
+// Reason says why an Action was chosen.
+type Reason string
+
+// The reasons, in the order in which they are looked at.
+const (
+	// ReasonRunner: the pod is one of this program's own.
+	ReasonRunner Reason = "Runner"
+	// ReasonOverdue: deleted longer ago than one wants to wait for.
+	ReasonOverdue Reason = "Overdue"
+	// ReasonDaemonSet: a DaemonSet would put it back at once.
+	ReasonDaemonSet Reason = "DaemonSet"
+	// ReasonDaemonSetMissing: its DaemonSet does not exist.
+	ReasonDaemonSetMissing Reason = "DaemonSetMissing"
+	// ReasonMirror: the kubelet runs it from a file; the API cannot stop it.
+	ReasonMirror Reason = "Mirror"
+	// ReasonLocalStorage: its emptyDir volumes are lost with it.
+	ReasonLocalStorage Reason = "LocalStorage"
+	// ReasonUnmanaged: nothing will create it anew.
+	ReasonUnmanaged Reason = "Unmanaged"
+	// ReasonTerminating: it is being deleted already.
+	ReasonTerminating Reason = "Terminating"
+	// ReasonFinished: it has run to its end.
+	ReasonFinished Reason = "Finished"
+	// ReasonManaged: its controller creates another one elsewhere.
+	ReasonManaged Reason = "Managed"
+)
+
+// Flag is the flag that turns a blocking reason into consent; empty if there
+// is none.
+func (r Reason) Flag() string {
+	switch r {
+	case ReasonDaemonSet:
+		return "--ignore-daemonsets"
+	case ReasonLocalStorage:
+		return "--delete-emptydir-data"
+	case ReasonUnmanaged, ReasonDaemonSetMissing:
+		return "--force"
+	case ReasonOverdue:
+		return "--skip-wait-for-delete-timeout"
+	case ReasonRunner, ReasonMirror, ReasonTerminating, ReasonFinished, ReasonManaged:
+	}
+	return ""
+}
+
+// Verdict is what is to become of one pod, and why.
+type Verdict struct {
+	Pod
+	Node   string `json:"node"`
+	Action Action `json:"action"`
+	// Reason decided; Also are further reasons that block or warn as well.
+	Reason  Reason   `json:"reason"`
+	Also    []Reason `json:"also,omitempty"`
+	Message string   `json:"message"`
+	Owners  Owners   `json:"owners,omitempty"`
+	// Budgets are those whose selectors match the pod, whether or not it is
+	// one that they protect now.
+	Budgets []Budget `json:"budgets,omitempty"`
+}
+
+// has reports whether r is among the reasons of the verdict.
+func (v Verdict) has(r Reason) bool {
+	if v.Reason == r {
+		return true
+	}
+	for _, also := range v.Also {
+		if also == r {
+			return true
+		}
+	}
+	return false
+}
