@@ -4,6 +4,8 @@ package clean
 
 import (
 	"context"
+	"path/filepath"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -14,22 +16,99 @@ import (
 type Target struct {
 	Host  host.Local
 	Facts Facts
-	// StateDir is a directory of the caller's, made by it, in which the
-	// snapshots of the packet filter and what must outlive an interruption are
-	// kept. It is not part of the inventory.
+	// StateDir is a directory of the caller's in which the snapshots of the
+	// packet filter and what must outlive an interruption are kept; it is made
+	// if it does not exist, only root may read it, and it survives a reboot.
+	// It is not part of the inventory.
 	StateDir string
 }
 
-// Survey reads the whole host. It returns an error only if nothing useful can
-// be said at all; parts that cannot be read are Inventory.Unchecked.
-func (t Target) Survey(ctx context.Context) (Inventory, error) { return Inventory{}, nil }
+// parts are all parts in the order of a removal:
+//
+// the kubelet first, so that nothing is started again; containers while their
+// network's configuration is there to take them down; mounts when nothing uses
+// them; the network from what uses it to what is used; files when nothing is
+// mounted any more; the credentials last, so that there is a way back until
+// then; and then the kubelet's hold is released.
+func (t Target) parts() []part {
+	return []part{
+		t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.links(), t.routes(), t.filter(),
+		t.ipsets(), t.pins(), t.cgroups(), t.files(), t.credentials(), t.release(),
+	}
+}
+
+// Survey reads the whole host; it takes well under a second and changes
+// nothing. It returns an error only if the context ends; parts that cannot be
+// read are Inventory.Unchecked.
+func (t Target) Survey(ctx context.Context) (Inventory, error) {
+	t.Facts.Joined = t.joined()
+	inv := Inventory{Items: []Item{}}
+	id, err := t.Host.Identity()
+	all := sight{}
+	all.missed(KindFile, "/etc/machine-id", err)
+	inv.Hostname, inv.MachineID, inv.BootID = id.Hostname, id.MachineID, id.BootID
+	for _, p := range t.parts() {
+		if err := context.Cause(ctx); err != nil {
+			return inv, err
+		}
+		if p.look == nil {
+			continue
+		}
+		s, err := p.look(ctx)
+		s.missed(p.kind, p.title, err)
+		all.add(s.items...)
+		all.unchecked = append(all.unchecked, s.unchecked...)
+	}
+	inv.Items, inv.Unchecked = append(inv.Items, all.items...), all.unchecked
+	inv.Blocking = t.blocking(inv)
+	inv.sorted()
+	return inv, nil
+}
 
 // Recipe is the removal, in its binding order. Each step looks at its part of
 // the host again before it does anything, so that running the recipe again
-// finishes what was interrupted.
-func (t Target) Recipe() plan.Plan { return plan.Plan{} }
+// finishes what was interrupted. A step fails with what is left and, if
+// something is in use, by whom; nothing after it is touched then.
+func (t Target) Recipe() plan.Plan {
+	t.Facts.Joined = t.joined()
+	p := plan.Plan{Title: "Clean the host", Notes: []string{
+		"Container images, packages, sysctls and kernel modules stay.",
+		"/etc/cni/net.d and other empty directories stay.",
+		"Packet-filter rules, links, routes and files of others stay as they are.",
+	}}
+	for _, part := range t.parts() {
+		p.Steps = append(p.Steps, part.step())
+	}
+	return p
+}
 
-// Restore is the way back: it releases the hold and starts the kubelet, as
-// long as the node's credentials are still there. It returns an error with a
-// hint if they are not, and changes nothing then but the hold.
-func (t Target) Restore(ctx context.Context) error { return nil }
+// root is the kubelet's directory without symbolic links.
+func (t Target) root() string {
+	root := t.Facts.Root()
+	if real, err := filepath.EvalSymlinks(t.Host.Path(root)); err == nil && t.Host.Root == "" {
+		return real
+	}
+	return root
+}
+
+// joined is when the host joined, as far as that can be told: from the facts,
+// from what an earlier run wrote down, from the birth of the files that a join
+// makes; zero if nothing tells.
+func (t Target) joined() time.Time {
+	if !t.Facts.Joined.IsZero() {
+		return t.Facts.Joined
+	}
+	if at := t.recalled(); !at.IsZero() {
+		return at
+	}
+	var first time.Time
+	for _, path := range []string{
+		filepath.Join(t.root(), "config.yaml"), filepath.Join(t.root(), "kubeadm-flags.env"), filepath.Join(t.root(), "pki"),
+		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
+	} {
+		if at, err := t.Host.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}

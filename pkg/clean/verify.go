@@ -23,16 +23,43 @@ type Verdict struct {
 	Unchecked []Unchecked `json:"unchecked,omitempty"`
 	// Blocking is what would stop this host from joining again.
 	Blocking []string `json:"blocking,omitempty"`
-	// Harmless is what stays of ours because it is empty and does nothing.
+	// Harmless is what stays because it is empty and does nothing; each says
+	// why.
 	Harmless []Item `json:"harmless,omitempty"`
 	// Lost are foreign things that were there before and are not any more, and
-	// Changed those whose content differs. Neither makes a host dirty (others
-	// change a host, too), but it is the first thing to look at.
+	// Changed those whose content differs (as they are now). Neither makes a
+	// host dirty, since others change a host too, but it is the first thing to
+	// look at.
 	Lost    []Item `json:"lost,omitempty"`
 	Changed []Item `json:"changed,omitempty"`
 }
 
-// Verify compares the inventory after a removal with the one before it.
+// Verify compares the inventory after a removal with the one before it, and is
+// pure. A host is Clean only if nothing of ours is left, nothing blocks a
+// join, and every part could be read.
 func Verify(before, after Inventory) Verdict {
-	return Verdict{}
+	v := Verdict{
+		State: Clean, Remaining: after.With(Goes), AfterReboot: after.With(Reboot),
+		Unchecked: after.Unchecked, Blocking: after.Blocking, Harmless: after.With(Harmless),
+	}
+	now := map[string]Item{}
+	for _, it := range after.Items {
+		now[it.Key()] = it
+	}
+	for _, was := range before.With(Stays) {
+		is, there := now[was.Key()]
+		switch {
+		case !there:
+			v.Lost = append(v.Lost, was)
+		case is.Digest != was.Digest:
+			v.Changed = append(v.Changed, is)
+		}
+	}
+	switch {
+	case len(v.Remaining)+len(v.Unchecked)+len(v.Blocking) > 0:
+		v.State = Dirty
+	case len(v.AfterReboot) > 0:
+		v.State = CleanAfterReboot
+	}
+	return v
 }

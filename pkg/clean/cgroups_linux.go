@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	cgroupDir = "/sys/fs/cgroup"
+	// killLimit is how long killed processes may take to be gone.
+	killLimit = 5 * time.Second
+)
+
+// podCgroup reports whether a cgroup is the root of the pods' ("kubepods" with
+// the cgroupfs driver, "kubepods.slice" or "kubelet-kubepods.slice" with
+// systemd's).
+func podCgroup(name string) bool {
+	return name == "kubepods" || name == "kubepods.slice" || strings.HasSuffix(name, "-kubepods.slice")
+}
+
+// podCgroups finds the roots of the pods' cgroups in all hierarchies.
+func (t Target) podCgroups() ([]string, error) {
+	const depth = 3 // /sys/fs/cgroup/<controller>/<kubelet's root>/kubepods
+	top := t.Host.Path(cgroupDir)
+	var out []string
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // it ended while we looked
+		case err != nil:
+			return err
+		case !d.IsDir():
+			return nil
+		case podCgroup(d.Name()):
+			rel, _ := filepath.Rel(top, path)
+			out = append(out, filepath.Join(cgroupDir, rel))
+			return fs.SkipDir
+		case strings.Count(strings.TrimPrefix(path, top), "/") >= depth:
+			return fs.SkipDir
+		}
+		return nil
+	})
+	slices.Sort(out)
+	return out, err
+}
+
+// podProcesses are the processes in the pods' cgroups, by pid.
+func (t Target) podProcesses() (map[int]string, error) {
+	roots, err := t.podCgroups()
+	out := map[int]string{}
+	for _, root := range roots {
+		err = errors.Join(err, filepath.WalkDir(t.Host.Path(root), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.Name() != "cgroup.procs" {
+				if errors.Is(err, fs.ErrNotExist) {
+					err = nil
+				}
+				return err
+			}
+			raw, err := os.ReadFile(path)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.EOPNOTSUPP) {
+				return err
+			}
+			for _, line := range strings.Fields(string(raw)) {
+				if pid, err := strconv.Atoi(line); err == nil && pid > 1 && pid != os.Getpid() {
+					out[pid] = filepath.Dir(path)
+				}
+			}
+			return nil
+		}))
+	}
+	return out, err
+}
+
+// processes are what is left in the pods' cgroups when the runtime knows of no
+// container any more: stray shims and orphans. They are found by cgroup, never
+// by name.
+func (t Target) processes() part {
+	return part{
+		id: "processes", title: "End what is left of the pods' processes", kind: KindProcess,
+		look: func(context.Context) (sight, error) {
+			var s sight
+			pids, err := t.podProcesses()
+			for pid, cgroup := range pids {
+				s.add(Item{Kind: KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: cgroup, Owner: Runtime, Fate: Goes})
+			}
+			return s, err
+		},
+		take: t.killProcesses,
+	}
+}
+
+func commandName(pid int) string {
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return strings.TrimSpace(string(name))
+}
+
+func (t Target) killProcesses(ctx context.Context, report plan.Report) error {
+	deadline := time.Now().Add(killLimit)
+	for {
+		pids, err := t.podProcesses()
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d processes of pods do not end", len(pids))
+		}
+		for pid := range pids {
+			report("killing %s (pid %d)", commandName(pid), pid)
+			if err := kill(pid); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// kill kills the process that has a pid now, if it is still in a pod's cgroup:
+// the descriptor makes sure that it is the same one.
+func kill(pid int) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("kill pid %d: %w", pid, err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil || !strings.Contains(string(raw), "kubepods") {
+		return nil //nolint:nilerr // it has ended
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("kill pid %d: %w", pid, err)
+	}
+	return nil
+}
+
+// cgroups are the pods' cgroups, empty by now.
+func (t Target) cgroups() part {
+	return part{
+		id: "cgroups", title: "Remove the pods' cgroups", kind: KindCgroup,
+		look: func(context.Context) (sight, error) {
+			var s sight
+			roots, err := t.podCgroups()
+			for _, root := range roots {
+				s.add(Item{Kind: KindCgroup, Name: root, Owner: Kubelet, Fate: Goes})
+			}
+			return s, err
+		},
+		take: t.removeCgroups,
+	}
+}
+
+// removeCgroups has systemd forget its slices, which removes their cgroups,
+// and removes what is left (the cgroupfs driver's, other hierarchies').
+func (t Target) removeCgroups(ctx context.Context, report plan.Report) error {
+	for _, pattern := range []string{"kubepods*.slice", "*-kubepods*.slice"} {
+		units, err := t.Host.Units(ctx, pattern)
+		if errors.Is(err, host.ErrNoSystemd) {
+			break
+		}
+		if err == nil && len(units) > 0 {
+			report("stopping %d slices", len(units))
+			err = t.Host.StopUnit(ctx, units...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	roots, err := t.podCgroups()
+	if err != nil {
+		return err
+	}
+	for _, root := range roots {
+		if err := removeTree(t.Host.Path(root)); err != nil {
+			return err
+		}
+		report("removed %s", root)
+	}
+	return nil
+}
+
+// removeTree removes a cgroup with those in it, deepest first. Only the
+// directories are real.
+func removeTree(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := removeTree(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove cgroup %s: %w", dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	criListLimit = 10 * time.Second
+	// sandboxLimit is for one call about one pod; a network that cannot reach
+	// its API server takes its time to fail (kubernetes/kubeadm#688).
+	sandboxLimit = 45 * time.Second
+	// graceMost is how long a container of the pods that a drain leaves (the
+	// node's own agents) gets to end by itself.
+	graceMost = 10 * time.Second
+	// atOnce is how many pods are stopped at the same time.
+	atOnce = 8
+	// rounds is how often what could not be removed is tried again.
+	rounds = 3
+)
+
+// wellKnownSockets are those that kubeadm knows (cmd/kubeadm/app/constants).
+func wellKnownSockets() []string {
+	return []string{"/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/cri-dockerd.sock"}
+}
+
+// socket is where the container runtime listens: what the cluster says, what
+// the kubelet's files say, the first well-known one that exists; empty if
+// there is none.
+func (t Target) socket() string {
+	if t.Facts.CRISocket != "" {
+		return strings.TrimPrefix(t.Facts.CRISocket, "unix://")
+	}
+	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
+	for _, name := range []string{"config.yaml", "instance-config.yaml", "kubeadm-flags.env"} {
+		raw, err := os.ReadFile(t.Host.Path(filepath.Join(t.root(), name)))
+		if found := said.FindSubmatch(raw); err == nil && found != nil {
+			return string(found[1])
+		}
+	}
+	for _, path := range wellKnownSockets() {
+		if t.exists(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+func (t Target) containers() part {
+	return part{
+		id: "containers", title: "Stop and remove the pods' containers", kind: KindSandbox, vital: true,
+		look: t.lookContainers, take: t.removeContainers,
+	}
+}
+
+// lookContainers lists sandboxes and containers. A runtime that does not
+// answer is unchecked, not empty.
+func (t Target) lookContainers(ctx context.Context) (sight, error) {
+	var s sight
+	socket := t.socket()
+	if socket == "" {
+		if t.credentialed() {
+			s.missed(KindSandbox, "container runtime", errors.New("no socket found; name it in the facts"))
+		}
+		return s, nil // a host that never had one
+	}
+	client := cri.New(t.Host.Path(socket))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, criListLimit)
+	defer cancel()
+	pods, err := t.pods(ctx, client)
+	s.missed(KindSandbox, "container runtime at "+socket, err)
+	for _, p := range pods {
+		detail := "not ready"
+		if p.Ready {
+			detail = "ready"
+		}
+		if p.HostNetwork {
+			detail += ", " + hostNetwork
+		}
+		s.add(Item{Kind: KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: Runtime, Fate: Goes, Detail: detail})
+		for _, c := range p.containers {
+			detail := "ended"
+			if c.Running {
+				detail = "running"
+			}
+			if p.HostNetwork {
+				detail += ", " + hostNetwork
+			}
+			s.add(Item{Kind: KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: Runtime, Fate: Goes, Detail: detail})
+		}
+	}
+	return s, nil
+}
+
+// pod is a sandbox with its containers. Containers whose sandbox is gone come
+// in a pod without an ID.
+type pod struct {
+	cri.Sandbox
+	containers []cri.Container
+}
+
+func (t Target) pods(ctx context.Context, client *cri.Client) ([]pod, error) {
+	sandboxes, err := client.Sandboxes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	containers, err := client.Containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string][]cri.Container{}
+	for _, c := range containers {
+		of[c.Sandbox] = append(of[c.Sandbox], c)
+	}
+	var out []pod
+	for _, s := range sandboxes {
+		hostNet, err := client.HostNetwork(ctx, s.ID)
+		if cri.NotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.HostNetwork = hostNet
+		out = append(out, pod{s, of[s.ID]})
+		delete(of, s.ID)
+	}
+	for _, orphans := range of {
+		out = append(out, pod{containers: orphans})
+	}
+	return out, nil
+}
+
+// removeContainers takes the pods with a network of their own first: their
+// network is taken down by plugins, which may need the agents that run as pods
+// in the host's network.
+func (t Target) removeContainers(ctx context.Context, report plan.Report) error {
+	client := cri.New(t.Host.Path(t.socket()))
+	defer client.Close()
+	var errs []error
+	for round := range rounds {
+		listing, cancel := context.WithTimeout(ctx, criListLimit)
+		pods, err := t.pods(listing, client)
+		cancel()
+		if err != nil {
+			return err
+		}
+		if len(pods) == 0 {
+			return nil
+		}
+		errs = nil
+		for _, hostNet := range []bool{false, true} {
+			var group []pod
+			for _, p := range pods {
+				if p.HostNetwork == hostNet {
+					group = append(group, p)
+				}
+			}
+			errs = append(errs, t.removePods(ctx, client, group, report)...)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if len(errs) > 0 && round == rounds-1 {
+			break
+		}
+	}
+	if len(errs) == 0 {
+		return left(ctx, t.lookContainers)
+	}
+	return plan.Hint(summary(errs), "see why on the host (journalctl -u containerd), then run the removal again")
+}
+
+// removePods removes some pods side by side and returns what went wrong.
+func (t Target) removePods(ctx context.Context, client *cri.Client, pods []pod, report plan.Report) []error {
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	var errs []error
+	slots := make(chan struct{}, atOnce)
+	for _, p := range pods {
+		wait.Add(1)
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots; wait.Done() }()
+			err := removePod(ctx, client, p)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+				return
+			}
+			if p.ID != "" {
+				report("removed pod %s/%s", p.Namespace, p.Name)
+			}
+		}()
+	}
+	wait.Wait()
+	return errs
+}
+
+// removePod stops the containers, each with its own grace period up to a
+// limit, then the sandbox, then removes all of it.
+func removePod(ctx context.Context, client *cri.Client, p pod) error {
+	var wait sync.WaitGroup
+	for _, c := range p.containers {
+		if !c.Running {
+			continue
+		}
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			grace := min(c.Grace, graceMost)
+			// What does not end now is killed with its sandbox.
+			_ = bounded(ctx, grace+sandboxLimit, func(ctx context.Context) error { return client.StopContainer(ctx, c.ID, grace) })
+		}()
+	}
+	wait.Wait()
+	if p.ID == "" {
+		var errs []error
+		for _, c := range p.containers {
+			err := bounded(ctx, sandboxLimit, func(ctx context.Context) error { return client.RemoveContainer(ctx, c.ID) })
+			if err != nil {
+				errs = append(errs, fmt.Errorf("remove container %s of %s: %w", c.Name, c.Pod, err))
+			}
+		}
+		return errors.Join(errs...)
+	}
+	err := bounded(ctx, sandboxLimit, func(ctx context.Context) error { return client.StopSandbox(ctx, p.ID) })
+	if err != nil {
+		return fmt.Errorf("stop pod %s/%s: %w", p.Namespace, p.Name, err)
+	}
+	err = bounded(ctx, sandboxLimit, func(ctx context.Context) error { return client.RemoveSandbox(ctx, p.ID) })
+	if err != nil {
+		return fmt.Errorf("remove pod %s/%s: %w", p.Namespace, p.Name, err)
+	}
+	return nil
+}
+
+// bounded makes one call with a deadline of its own.
+func bounded(ctx context.Context, limit time.Duration, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return call(ctx)
+}

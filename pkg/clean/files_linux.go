@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+func (t Target) files() part {
+	return part{
+		id: "files", title: "Remove Kubernetes' and the network's files", kind: KindFile,
+		look: t.lookFiles, take: t.removeFiles,
+	}
+}
+
+// lookFiles lists the fixed list of paths, and what in shared directories is
+// ours by its name.
+func (t Target) lookFiles(ctx context.Context) (sight, error) {
+	var s sight
+	for _, p := range wholePaths() {
+		t.addPath(&s, p)
+	}
+	s.missed(KindFile, t.Facts.Root(), t.lookRoot(&s))
+	s.missed(KindFile, cniConfDir, t.lookConf(&s))
+	s.missed(KindFile, cniBinDir, t.lookPlugins(ctx, &s))
+	s.missed(KindFile, cniStateDir, t.lookCNIState(&s))
+	s.missed(KindFile, kubernetesDir, t.lookKubernetes(&s))
+	t.lookEmpty(&s)
+	return s, nil
+}
+
+// addPath adds a path that goes, if it exists.
+func (t Target) addPath(s *sight, p ownPath) {
+	info, err := os.Lstat(t.Host.Path(p.path))
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.missed(KindFile, p.path, err)
+		}
+		return
+	}
+	it := Item{Kind: KindFile, Name: p.path, Owner: p.owner, Fate: Goes}
+	if info.IsDir() {
+		it.Kind = KindDir
+		entries, _ := os.ReadDir(t.Host.Path(p.path)) // only to show
+		it.Detail = fmt.Sprintf("%d entries", len(entries))
+	}
+	s.add(it)
+}
+
+// names lists a directory; one that does not exist is empty.
+func (t Target) names(dir string) ([]string, error) {
+	entries, err := os.ReadDir(t.Host.Path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out, err
+}
+
+// lookRoot lists what is directly in the kubelet's root: all of it goes, the
+// credentials later.
+func (t Target) lookRoot(s *sight) error {
+	root := t.root()
+	names, err := t.names(root)
+	keep := keptForNow(root)
+	for _, name := range names {
+		if !slices.Contains(keep, name) {
+			t.addPath(s, ownPath{Kubelet, filepath.Join(root, name)})
+		}
+	}
+	return err
+}
+
+func (t Target) lookConf(s *sight) error {
+	names, err := t.names(cniConfDir)
+	for _, name := range names {
+		path := filepath.Join(cniConfDir, name)
+		if owner := cniConfOwner(name); owner != Foreign {
+			t.addPath(s, ownPath{owner, path})
+			continue
+		}
+		s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "not a file that a pod network is known to write", Digest: t.digest(path)})
+	}
+	return err
+}
+
+// lookPlugins takes a plugin for ours if it came with the network: by its
+// name, not from a package, and younger than the join.
+func (t Target) lookPlugins(ctx context.Context, s *sight) error {
+	names, err := t.names(cniBinDir)
+	for _, name := range names {
+		owner := cniBinOwner(name)
+		if owner == Foreign {
+			continue // the standard plugins: thirty of them, and never ours
+		}
+		path := filepath.Join(cniBinDir, name)
+		if why := t.before(ctx, path); why != "" {
+			s.add(Item{Kind: KindFile, Name: path, Owner: owner, Fate: Stays, Why: why})
+			continue
+		}
+		t.addPath(s, ownPath{owner, path})
+	}
+	return err
+}
+
+// before says why a file was there before Kubernetes was; empty if it was not.
+func (t Target) before(ctx context.Context, path string) string {
+	for _, asks := range [][]string{{"dpkg-query", "-S", path}, {"rpm", "-qf", path}} {
+		if !t.Host.Has(ctx, asks[0]) {
+			continue
+		}
+		cmd := host.Command{Name: asks[0], Args: asks[1:], Timeout: 20 * time.Second}
+		if out, err := t.Host.Run(ctx, cmd); err == nil {
+			return "from a package: " + strings.TrimSpace(out)
+		}
+	}
+	if t.Facts.Joined.IsZero() {
+		return "nothing tells whether it is older than the join"
+	}
+	if born, err := t.Host.Born(path); err != nil || born.IsZero() || born.Before(t.Facts.Joined) {
+		return "older than the join"
+	}
+	return ""
+}
+
+// lookCNIState looks at the standard plugins' state, which other users of CNI
+// on this host share: only networks of pods are ours.
+func (t Target) lookCNIState(s *sight) error {
+	networks, err := t.names(cniStateDir + "/networks")
+	for _, name := range networks {
+		path := filepath.Join(cniStateDir, "networks", name)
+		if ownNetwork(name) {
+			t.addPath(s, ownPath{CNIPlugins, path})
+			continue
+		}
+		s.add(Item{Kind: KindDir, Name: path, Owner: Foreign, Fate: Stays, Why: "not a pod network's"})
+	}
+	results, err2 := t.names(cniStateDir + "/results")
+	for _, name := range results {
+		network, _, _ := strings.Cut(name, "-")
+		for _, own := range []string{"cbr0-", "k8s-pod-network-", "cilium-", "antrea-", "kube-ovn-", "weave-"} {
+			if strings.HasPrefix(name, own) {
+				t.addPath(s, ownPath{CNIPlugins, filepath.Join(cniStateDir, "results", name)})
+				network = ""
+			}
+		}
+		if network != "" {
+			s.add(Item{Kind: KindFile, Name: filepath.Join(cniStateDir, "results", name), Owner: Foreign, Fate: Stays, Why: "not a pod network's"})
+		}
+	}
+	t.addPath(s, ownPath{Flannel, cniStateDir + "/flannel"})
+	return errors.Join(err, err2)
+}
+
+// lookKubernetes reports what is in /etc/kubernetes beside what kubeadm puts
+// there.
+func (t Target) lookKubernetes(s *sight) error {
+	names, err := t.names(kubernetesDir)
+	known := map[string]bool{manifestsDir: true}
+	for _, p := range append(wholePaths(), credentialPaths(t.root())...) {
+		known[p.path] = true
+	}
+	for _, name := range names {
+		if path := filepath.Join(kubernetesDir, name); !known[path] {
+			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "not a file of kubeadm's", Digest: t.digest(path)})
+		}
+	}
+	return err
+}
+
+// lookEmpty notes the directories that stay with nothing of ours in them, and
+// takes those that can only have come with the join.
+func (t Target) lookEmpty(s *sight) {
+	for _, dir := range []string{kubernetesDir, manifestsDir, t.root(), cniConfDir} {
+		if names, err := t.names(dir); err == nil && len(names) == 0 && t.exists(dir) {
+			s.add(Item{Kind: KindDir, Name: dir, Owner: Kubeadm, Fate: Harmless, Detail: "empty", Why: "packages own it, or programs watch it"})
+		}
+	}
+	for _, dir := range []ownPath{
+		{CNIPlugins, cniStateDir + "/networks"}, {CNIPlugins, cniStateDir + "/results"}, {CNIPlugins, cniStateDir + "/cache"}, {CNIPlugins, cniStateDir},
+		{Kubelet, "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"}, {Kubelet, "/usr/libexec/kubernetes/kubelet-plugins/volume"},
+		{Kubelet, "/usr/libexec/kubernetes/kubelet-plugins"}, {Kubelet, "/usr/libexec/kubernetes"},
+	} {
+		if t.hollow(dir.path) && t.younger(dir.path) {
+			t.addPath(s, dir)
+		}
+	}
+}
+
+// hollow reports whether a directory exists with nothing but directories in it.
+func (t Target) hollow(dir string) bool {
+	files := errors.New("not hollow")
+	err := filepath.WalkDir(t.Host.Path(dir), func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			err = files
+		}
+		return err
+	})
+	return err == nil
+}
+
+// younger reports whether something was made by the join or after it.
+func (t Target) younger(path string) bool {
+	born, err := t.Host.Born(path)
+	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined)
+}
+
+// removeFiles removes what goes, mount-safe, and tells of each path of the
+// list. A file that cannot be removed does not keep the others.
+func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
+	var errs []error
+	for range 2 { // directories that the first pass has made hollow
+		s, err := t.lookFiles(ctx)
+		if err != nil {
+			return err
+		}
+		errs = nil
+		for _, it := range Decide(Inventory{Items: s.items}).Objects {
+			if err := t.Host.Remove(it.Name); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			report("removed %s", it.Name)
+		}
+	}
+	if len(errs) > 0 {
+		return summary(errs)
+	}
+	return left(ctx, t.lookFiles)
+}

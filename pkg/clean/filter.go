@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+)
+
+// division is one table of the packet filter, divided into what is ours and
+// what is not.
+type division struct {
+	table netfilter.Table
+	// whole is the owner of a native table that has but one; else Foreign.
+	whole Owner
+	// chains are our chains by name.
+	chains map[string]Owner
+	// pinned are chains of ours that a foreign chain jumps to: they are emptied
+	// but stay, since that jump is not ours to delete. Value: the foreign chain.
+	pinned map[string]string
+	// jumps are our rules in chains that are not ours, in order.
+	jumps []jump
+}
+
+type jump struct {
+	chain string
+	rule  netfilter.Rule
+	owner Owner
+}
+
+// divide finds out what of a table is ours. In iptables' tables, ours are the
+// chains with our names, the rules in the kernel's own chains that jump to
+// them, and the rules there that carry our comments. Of other tables, ours are
+// those with our names, entirely; one that has a foreign owner is left alone
+// even if it has a chain called KUBE-SERVICES.
+func divide(t netfilter.Table) division {
+	d := division{table: t, whole: Foreign, chains: map[string]Owner{}, pinned: map[string]string{}}
+	if !t.Compatible() {
+		d.whole = tablePatterns().owner(t.Family + " " + t.Name)
+		return d
+	}
+	names, comments := chainPatterns(), commentPatterns()
+	for _, c := range t.Chains {
+		if owner := names.owner(c.Name); owner != Foreign && !c.Base {
+			d.chains[c.Name] = owner
+		}
+	}
+	for _, c := range t.Chains {
+		if _, ours := d.chains[c.Name]; ours {
+			continue
+		}
+		for _, r := range c.Rules {
+			d.claim(c, r, comments)
+		}
+	}
+	return d
+}
+
+// claim decides about one rule in a chain that is not ours.
+func (d *division) claim(c netfilter.Chain, r netfilter.Rule, comments patterns) {
+	owner := Foreign
+	for _, target := range r.Targets {
+		if o, ours := d.chains[target]; ours {
+			owner = o
+			if !c.Base {
+				d.pinned[target] = c.Name
+			}
+		}
+	}
+	if !c.Base {
+		return
+	}
+	if owner == Foreign && r.Comment != "" {
+		owner = comments.owner(r.Comment)
+	}
+	if owner != Foreign {
+		d.jumps = append(d.jumps, jump{chain: c.Name, rule: r, owner: owner})
+	}
+}
+
+// deletion is what has to be deleted so that nothing of ours is left.
+func (d division) deletion() netfilter.Deletion {
+	out := netfilter.Deletion{Table: d.table, Whole: d.whole != Foreign}
+	if out.Whole {
+		return out
+	}
+	for _, j := range d.jumps {
+		if out.Rules == nil {
+			out.Rules = map[string][]netfilter.Rule{}
+		}
+		out.Rules[j.chain] = append(out.Rules[j.chain], j.rule)
+	}
+	for _, c := range d.table.Chains {
+		if _, ours := d.chains[c.Name]; !ours {
+			continue
+		}
+		_, pinned := d.pinned[c.Name]
+		if len(c.Rules) > 0 || !pinned {
+			out.Flush = append(out.Flush, c.Name)
+		}
+		if !pinned {
+			out.Chains = append(out.Chains, c.Name)
+		}
+	}
+	return out
+}
+
+// items are the table, its chains and jumps as an inventory lists them.
+func (d division) items() []Item {
+	t := d.table
+	if d.whole != Foreign {
+		return []Item{{
+			Kind: KindTable, Name: t.String(), Owner: d.whole, Fate: Goes,
+			Detail: fmt.Sprintf("%d chains, %d rules", len(t.Chains), t.Rules()),
+		}}
+	}
+	out := []Item{d.foreign()}
+	for _, c := range t.Chains {
+		owner, ours := d.chains[c.Name]
+		if !ours {
+			continue
+		}
+		it := Item{Kind: KindChain, Name: c.Name, In: t.String(), Owner: owner, Fate: Goes, Detail: fmt.Sprintf("%d rules", len(c.Rules))}
+		if by, pinned := d.pinned[c.Name]; pinned && len(c.Rules) == 0 {
+			it.Fate, it.Why = Harmless, "empty; the chain "+by+", which is not ours, jumps to it"
+		}
+		out = append(out, it)
+	}
+	seen := map[string]int{}
+	for _, j := range d.jumps {
+		name := j.chain + " → " + strings.Join(j.rule.Targets, ", ")
+		if len(j.rule.Targets) == 0 || !d.owns(j.rule.Targets) {
+			name = j.chain + " # " + j.rule.Comment
+		}
+		if seen[name]++; seen[name] > 1 {
+			name = fmt.Sprintf("%s (%d)", name, seen[name])
+		}
+		out = append(out, Item{Kind: KindJump, Name: name, In: t.String(), Owner: j.owner, Fate: Goes, Detail: j.rule.Comment})
+	}
+	return out
+}
+
+func (d division) owns(targets []string) bool {
+	return slices.ContainsFunc(targets, func(t string) bool { _, ours := d.chains[t]; return ours })
+}
+
+// foreign is the part of a table that is not ours, as one item with a digest.
+func (d division) foreign() Item {
+	mine := map[uint64]bool{}
+	texts := map[string]bool{}
+	for _, j := range d.jumps {
+		mine[j.rule.Handle] = true
+		texts[j.chain+" "+j.rule.Text] = true
+	}
+	keep := func(c *netfilter.Chain, r *netfilter.Rule) bool {
+		if _, ours := d.chains[c.Name]; ours {
+			return false
+		}
+		if r == nil {
+			return true
+		}
+		if r.Handle != 0 {
+			return !mine[r.Handle]
+		}
+		return !texts[c.Name+" "+r.Text]
+	}
+	it := Item{Kind: KindTable, Name: d.table.String(), Owner: Foreign, Fate: Stays, Why: "not made by Kubernetes or its network", Digest: d.table.Digest(keep)}
+	rules, chains, empty := 0, 0, true
+	for i := range d.table.Chains {
+		c := &d.table.Chains[i]
+		if !keep(c, nil) {
+			continue
+		}
+		chains++
+		for j := range c.Rules {
+			if keep(c, &c.Rules[j]) {
+				rules++
+			}
+		}
+		empty = empty && c.Base && c.Policy == "accept"
+	}
+	it.Detail = fmt.Sprintf("%d foreign chains, %d foreign rules", chains, rules)
+	if d.table.Compatible() && empty && rules == 0 {
+		it.Fate, it.Why = Harmless, "the kernel's own chains, empty, policy accept: what iptables makes when it is first asked about a table"
+		it.Detail = fmt.Sprintf("%d empty chains", chains)
+	}
+	return it
+}

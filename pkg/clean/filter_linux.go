@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// snapshotFile is the packet filter as it was before a removal touched it.
+const snapshotFile = "packet-filter.json"
+
+func (t Target) filter() part {
+	return part{
+		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable,
+		look: t.lookFilter, take: t.removeRules,
+	}
+}
+
+// tables reads the packet filter: both backends, both families. What cannot be
+// read is missed, and the rest returned all the same.
+func (t Target) tables(ctx context.Context, s *sight) []netfilter.Table {
+	out, err := netfilter.ReadNft()
+	s.missed(KindTable, "nft", err)
+	for _, family := range []string{"ip", "ip6"} {
+		legacy, err := netfilter.ReadLegacy(ctx, t.Host, family)
+		s.missed(KindTable, "legacy iptables, "+family, err)
+		out = append(out, legacy...)
+	}
+	return out
+}
+
+func (t Target) lookFilter(ctx context.Context) (sight, error) {
+	var s sight
+	for _, table := range t.tables(ctx, &s) {
+		s.add(divide(table).items()...)
+	}
+	return s, nil
+}
+
+// removeRules deletes, table by table in one transaction each, what is ours.
+// Who changes the rules at the same moment (Docker does) can make a
+// transaction fail; then it is decided again from what is there now.
+func (t Target) removeRules(ctx context.Context, report plan.Report) error {
+	var errs []error
+	for round := range rounds {
+		var s sight
+		tables := t.tables(ctx, &s)
+		if round == 0 {
+			if err := t.snapshot(tables); err != nil {
+				return fmt.Errorf("keep a snapshot of the packet filter: %w", err)
+			}
+		}
+		errs = nil
+		for _, table := range tables {
+			d := divide(table).deletion()
+			if d.Empty() {
+				continue
+			}
+			if err := netfilter.Delete(ctx, t.Host, d); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			report("%s", said(d))
+		}
+		if len(errs) == 0 {
+			break
+		}
+	}
+	return errors.Join(summary(errs), left(ctx, t.lookFilter))
+}
+
+// said is what a deletion did, in a sentence.
+func said(d netfilter.Deletion) string {
+	if d.Whole {
+		return "deleted table " + d.Table.String()
+	}
+	rules := 0
+	for _, list := range d.Rules {
+		rules += len(list)
+	}
+	return fmt.Sprintf("table %s: deleted %d chains and the %d rules that led to them", d.Table, len(d.Chains), rules)
+}
+
+// snapshot writes the whole packet filter down before the first change, once
+// per removal: what a resumed one finds is not the state before it.
+func (t Target) snapshot(tables []netfilter.Table) error {
+	if t.saved(snapshotFile) {
+		return nil
+	}
+	raw, err := json.Marshal(tables)
+	if err != nil {
+		return err
+	}
+	return t.save(snapshotFile, raw)
+}
+
+func (t Target) ipsets() part {
+	return part{
+		id: "ipsets", title: "Destroy Kubernetes' ip sets", kind: KindIPSet, look: t.lookSets,
+		take: func(ctx context.Context, report plan.Report) error {
+			s, err := t.lookSets(ctx)
+			if err != nil {
+				return err
+			}
+			for _, it := range s.goes() {
+				if err := netfilter.DestroyIPSet(it.Name); err != nil {
+					return err
+				}
+				report("destroyed ip set %s", it.Name)
+			}
+			return left(ctx, t.lookSets)
+		},
+	}
+}
+
+func (t Target) lookSets(context.Context) (sight, error) {
+	var s sight
+	names, err := netfilter.IPSets()
+	owners := setPatterns()
+	for _, name := range names {
+		it := Item{Kind: KindIPSet, Name: name, Owner: owners.owner(name), Fate: Goes}
+		if it.Owner == Foreign {
+			it.Fate, it.Why = Stays, "not named as Kubernetes or a pod network names its sets"
+		}
+		s.add(it)
+	}
+	return s, err
+}

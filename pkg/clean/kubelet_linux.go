@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	kubeletUnit = "kubelet.service"
+	// dropIns is where an administrator's changes to the unit lie; the hold
+	// is one of them for a while.
+	dropIns  = "/etc/systemd/system/kubelet.service.d"
+	holdFile = dropIns + "/99-kubectl-lifecycle-hold.conf"
+)
+
+// hold keeps the kubelet from starting as long as the file itself exists; so
+// removing the file is enough to release it. The unit is not masked: masking
+// fails where it lies in /etc/systemd/system, and a mask that is forgotten
+// breaks the next join.
+const hold = `# Written by kubectl-lifecycle while it removes this node. If no removal is
+# under way, delete this file and run: systemctl daemon-reload
+[Unit]
+ConditionPathExists=!` + holdFile + "\n"
+
+// kubelet stops the kubelet and keeps it stopped.
+func (t Target) kubelet() part {
+	return part{
+		id: "kubelet", title: "Stop and hold the kubelet", kind: KindUnit, look: t.lookKubelet,
+		needed: func(ctx context.Context) (bool, error) {
+			u, err := t.Host.Unit(ctx, kubeletUnit)
+			if err != nil || u.Load == "not-found" {
+				return false, err
+			}
+			return t.credentialed() && (u.Running() || !t.held()) || u.Active == "active", nil
+		},
+		take: t.stopKubelet,
+	}
+}
+
+// credentialed reports whether the kubelet could still act as this node.
+func (t Target) credentialed() bool {
+	return t.exists("/etc/kubernetes/kubelet.conf") || t.exists("/etc/kubernetes/bootstrap-kubelet.conf")
+}
+
+func (t Target) held() bool { return t.exists(holdFile) }
+
+func (t Target) exists(path string) bool {
+	_, err := os.Lstat(t.Host.Path(path))
+	return err == nil
+}
+
+func (t Target) lookKubelet(ctx context.Context) (sight, error) {
+	var s sight
+	if t.held() {
+		s.add(Item{Kind: KindFile, Name: holdFile, Owner: Lifecycle, Fate: Goes, Detail: "holds the kubelet while a removal is under way"})
+	}
+	u, err := t.Host.Unit(ctx, kubeletUnit)
+	if err != nil || u.Load == "not-found" || u.Load == "" {
+		return s, err
+	}
+	it := Item{Kind: KindUnit, Name: kubeletUnit, Owner: Kubelet, Detail: u.Active, Fate: Harmless, Why: "installed by a package or by hand, and stopped"}
+	if u.Enabled != "" {
+		it.Detail += ", " + u.Enabled
+	}
+	switch {
+	case u.Active == "active", u.Running() && t.credentialed():
+		it.Fate, it.Why = Goes, ""
+	case u.Running():
+		it.Why = "installed by a package or by hand, and tries in vain to start until the host joins"
+	}
+	s.add(it)
+	return s, nil
+}
+
+// stopKubelet writes the hold before it stops the unit: between the two,
+// nothing may start it again.
+func (t Target) stopKubelet(ctx context.Context, report plan.Report) error {
+	if err := t.remember(); err != nil {
+		return err
+	}
+	dir := t.Host.Path(dropIns)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, filepath.Base(holdFile)), []byte(hold), 0o644); err != nil {
+		return err
+	}
+	if err := t.Host.ReloadUnits(ctx); err != nil {
+		return err
+	}
+	report("kubelet held, stopping it")
+	if err := t.Host.StopUnit(ctx, kubeletUnit); err != nil {
+		return err
+	}
+	u, err := t.Host.Unit(ctx, kubeletUnit)
+	if err == nil && u.Running() {
+		err = fmt.Errorf("%s is still %s", kubeletUnit, u.Active)
+	}
+	return err
+}
+
+// release takes the hold away again and leaves the kubelet stopped.
+func (t Target) release() part {
+	return part{
+		id: "release", title: "Release the kubelet's unit", kind: KindUnit,
+		needed: func(context.Context) (bool, error) { return t.held(), nil },
+		take: func(ctx context.Context, _ plan.Report) error {
+			return errors.Join(t.unhold(ctx), t.Host.ForgetFailure(ctx, kubeletUnit))
+		},
+	}
+}
+
+func (t Target) unhold(ctx context.Context) error {
+	if !t.held() {
+		return nil
+	}
+	if err := t.Host.Remove(holdFile); err != nil {
+		return err
+	}
+	// Made by us, if nothing else is in it.
+	_ = os.Remove(t.Host.Path(dropIns))
+	return t.Host.ReloadUnits(ctx)
+}
+
+// Restore is the way back after a step that failed: it releases the hold and
+// starts the kubelet, which then starts this node's pods again, the network's
+// agents included. It needs the node's credentials; once those are deleted it
+// returns an error with a hint, and has only released the hold.
+func (t Target) Restore(ctx context.Context) error {
+	if err := t.unhold(ctx); err != nil {
+		return err
+	}
+	if !t.credentialed() || !t.exists(filepath.Join(t.root(), "config.yaml")) {
+		return plan.Hint(errors.New("start the kubelet again: its credentials are deleted already"),
+			"run the removal again to finish it, or join this host anew: kubectl lifecycle join")
+	}
+	u, err := t.Host.Unit(ctx, kubeletUnit)
+	if errors.Is(err, host.ErrNoSystemd) {
+		return plan.Hint(err, "start the kubelet by hand")
+	}
+	if err != nil || u.Active == "active" {
+		return err
+	}
+	if err := t.Host.ForgetFailure(ctx, kubeletUnit); err != nil {
+		return err
+	}
+	return t.Host.StartUnit(ctx, kubeletUnit)
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// dumpTries is how often a listing is repeated during which something changed;
+// the kernel says so (vishvananda/netlink since 1.2.1 hands that on).
+const dumpTries = 10
+
+// dump repeats a listing until nothing changed meanwhile.
+func dump[T any](list func() (T, error)) (T, error) {
+	var out T
+	var err error
+	for range dumpTries {
+		if out, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return out, err
+}
+
+// link is a network link, and whose it is.
+type link struct {
+	netlink.Link
+	owner Owner
+	// master is the name of its bridge.
+	master string
+	// keep says why a link of ours stays; empty if it goes.
+	keep string
+}
+
+func (l link) name() string { return l.Attrs().Name }
+
+// ownLinks lists all links, in the kernel's order, with their owners: by name
+// and kind; ports of our bridges by their bridge. A bridge of ours with a port
+// that is not ours stays: someone uses it.
+func ownLinks() ([]link, error) {
+	all, err := dump(netlink.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	out := make([]link, 0, len(all))
+	index := map[int]int{}
+	for _, l := range all {
+		index[l.Attrs().Index] = len(out)
+		out = append(out, link{Link: l, owner: linkOwner(l.Attrs().Name, l.Type())})
+	}
+	for i := range out {
+		at, enslaved := index[out[i].Attrs().MasterIndex]
+		if !enslaved || out[i].Attrs().MasterIndex == 0 {
+			continue
+		}
+		out[i].master = out[at].name()
+		switch {
+		case out[at].owner == Foreign || out[at].Type() != "bridge":
+		case out[i].owner == Foreign && out[i].Type() == "veth":
+			out[i].owner = out[at].owner
+		case out[i].owner == Foreign:
+			out[at].keep = "its port " + out[i].name() + " is not ours"
+		}
+	}
+	return out, nil
+}
+
+func (t Target) links() part {
+	return part{
+		id: "links", title: "Delete the pod network's links", kind: KindLink, look: t.lookLinks,
+		take: func(ctx context.Context, report plan.Report) error {
+			all, err := ownLinks()
+			if err != nil {
+				return err
+			}
+			// Ports before their bridge.
+			slices.SortStableFunc(all, func(a, b link) int { return cmp.Compare(b.Attrs().MasterIndex, a.Attrs().MasterIndex) })
+			for _, l := range all {
+				if l.owner == Foreign || l.keep != "" {
+					continue
+				}
+				// The other end of a pair goes with the first.
+				if err := netlink.LinkDel(l.Link); err != nil && !errors.Is(err, unix.ENODEV) {
+					return fmt.Errorf("delete link %s: %w", l.name(), err)
+				}
+				report("deleted %s %s", l.Type(), l.name())
+			}
+			return left(ctx, t.lookLinks)
+		},
+	}
+}
+
+func (t Target) lookLinks(context.Context) (sight, error) {
+	var s sight
+	all, err := ownLinks()
+	if err != nil {
+		return s, err
+	}
+	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	s.missed(KindLink, "addresses", err)
+	of := map[int][]string{}
+	for _, a := range addrs {
+		if a.Scope != unix.RT_SCOPE_LINK { // fe80:: is the kernel's, and comes and goes
+			of[a.LinkIndex] = append(of[a.LinkIndex], a.IPNet.String())
+		}
+	}
+	for _, l := range all {
+		if l.name() == "lo" {
+			continue
+		}
+		slices.Sort(of[l.Attrs().Index])
+		it := Item{Kind: KindLink, Name: l.name(), In: l.master, Owner: l.owner, Fate: Goes,
+			Detail: strings.Join(append([]string{l.Type()}, of[l.Attrs().Index]...), " ")}
+		switch {
+		case l.owner == Foreign:
+			it.Fate, it.Why, it.Digest = Stays, "not made by Kubernetes or its network", it.Detail
+		case l.keep != "":
+			it.Fate, it.Why = Stays, l.keep
+		}
+		s.add(it)
+	}
+	return s, nil
+}

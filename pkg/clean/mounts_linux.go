@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// netnsDir is where network namespaces have names.
+const netnsDir = "/run/netns"
+
+// ours says of a mount whether it is Kubernetes': everything strictly below
+// the kubelet's root (the root itself may be a file system of the host's), and
+// the runtime's and network's own by their paths.
+func (t Target) ours() func(host.Mount) bool {
+	root := t.root()
+	return func(m host.Mount) bool { return host.Below(m.Path, root) || mountOwner(m.Path) != Foreign }
+}
+
+func (t Target) mounts() part {
+	return part{
+		id: "mounts", title: "Unmount what is mounted below " + t.Facts.Root(), kind: KindMount, vital: true,
+		look: t.lookMounts, take: t.unmount,
+	}
+}
+
+// lookMounts lists our mounts. Network namespaces are their own part.
+func (t Target) lookMounts(context.Context) (sight, error) {
+	var s sight
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return s, err
+	}
+	root, ours := t.root(), t.ours()
+	for _, m := range mounts {
+		if !ours(m) || host.Below(m.Path, netnsDir) {
+			continue
+		}
+		owner := mountOwner(m.Path)
+		if host.Below(m.Path, root) {
+			owner = Kubelet
+		}
+		s.add(Item{
+			Kind: KindMount, Name: m.Path, Owner: owner, Fate: Goes,
+			Detail: fmt.Sprintf("%s, %s from %s%s", m.Class(), m.FSType, m.Source, boundAt(m)),
+		})
+	}
+	return s, nil
+}
+
+// boundAt says which directory of its file system a bind mount shows.
+func boundAt(m host.Mount) string {
+	if m.Root == "/" {
+		return ""
+	}
+	return ", at " + m.Root
+}
+
+func (t Target) unmount(ctx context.Context, report plan.Report) error {
+	ours := t.ours()
+	err := t.Host.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, netnsDir) },
+		func(m host.Mount) { report("unmounted %s (%s)", m.Path, m.Class()) })
+	if busy := (*host.BusyError)(nil); errors.As(err, &busy) {
+		return plan.Hint(err, "end what uses it, then retry")
+	}
+	if err != nil {
+		return err
+	}
+	return left(ctx, t.lookMounts)
+}
+
+// namespaces are the network namespaces that the runtime named for pods.
+func (t Target) namespaces() part {
+	return part{
+		id: "netns", title: "Remove the pods' network namespaces", kind: KindNetNS,
+		look: t.lookNamespaces,
+		take: func(ctx context.Context, report plan.Report) error {
+			mine := func(m host.Mount) bool { return host.Below(m.Path, netnsDir) && mountOwner(m.Path) != Foreign }
+			if err := t.Host.UnmountAll(ctx, mine, func(host.Mount) {}); err != nil {
+				return err
+			}
+			s, err := t.lookNamespaces(ctx)
+			for _, it := range s.goes() {
+				if err := t.Host.Remove(it.Name); err != nil {
+					return err
+				}
+				report("removed %s", it.Name)
+			}
+			return err
+		},
+	}
+}
+
+func (t Target) lookNamespaces(context.Context) (sight, error) {
+	var s sight
+	entries, err := os.ReadDir(t.Host.Path(netnsDir))
+	if errors.Is(err, os.ErrNotExist) {
+		return s, nil
+	}
+	for _, e := range entries {
+		it := Item{Kind: KindNetNS, Name: filepath.Join(netnsDir, e.Name()), Owner: mountOwner(filepath.Join(netnsDir, e.Name())), Fate: Goes}
+		if it.Owner == Foreign {
+			it.Fate, it.Why = Stays, "not named as a container runtime names a pod's"
+		}
+		s.add(it)
+	}
+	return s, err
+}
+
+// noMounts returns an error unless nothing is mounted below any of some
+// directories: the promise to programs that delete by path.
+func (t Target) noMounts(dirs ...string) error {
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		for _, dir := range dirs {
+			if host.Below(m.Path, dir) || (m.Path == dir && dir != t.root()) {
+				return fmt.Errorf("%s is mounted: %w", m.Path, host.ErrMounted)
+			}
+		}
+	}
+	return nil
+}

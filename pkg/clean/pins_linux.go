@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const bpfDir = "/sys/fs/bpf"
+
+// pins are the names that keep BPF programs and maps alive.
+func (t Target) pins() part {
+	return part{
+		id: "bpf", title: "Unpin the pod network's BPF programs", kind: KindPin, look: t.lookPins,
+		take: func(ctx context.Context, report plan.Report) error {
+			s, err := t.lookPins(ctx)
+			if err != nil {
+				return err
+			}
+			for _, it := range s.goes() {
+				if err := t.Host.Remove(it.Name); err != nil {
+					return err
+				}
+				report("unpinned %s", it.Name)
+			}
+			return left(ctx, t.lookPins)
+		},
+	}
+}
+
+// lookPins looks at the names in the BPF file system, two levels deep, where
+// pod networks put theirs. Nothing is there if nothing is mounted.
+func (t Target) lookPins(context.Context) (sight, error) {
+	var s sight
+	var kind unix.Statfs_t
+	top := t.Host.Path(bpfDir)
+	if err := unix.Statfs(top, &kind); err != nil || kind.Type != unix.BPF_FS_MAGIC {
+		if errors.Is(err, unix.ENOENT) {
+			err = nil
+		}
+		return s, err
+	}
+	owners := pinPatterns()
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == top {
+			return err
+		}
+		name, _ := filepath.Rel(top, path)
+		it := Item{Kind: KindPin, Name: filepath.Join(bpfDir, name), Owner: owners.owner(name), Fate: Goes}
+		if it.Owner != Foreign {
+			s.add(it)
+			return skip(d)
+		}
+		if slices.Contains([]string{"tc", "tc/globals"}, name) {
+			return nil // shared by everybody who uses tc
+		}
+		it.Fate, it.Why = Stays, "not named as a pod network names its pins"
+		s.add(it)
+		if strings.Count(name, "/") > 1 || d.IsDir() {
+			return skip(d)
+		}
+		return nil
+	})
+	return s, err
+}
+
+func skip(d fs.DirEntry) error {
+	if d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}

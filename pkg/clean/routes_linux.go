@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Protocols of routes that networks use of their own
+// (/etc/iproute2/rt_protos; Calico's is in felix/routetable).
+const protoCalico = 80
+
+// route is a route, and whose it is.
+type route struct {
+	netlink.Route
+	owner Owner
+	text  string
+}
+
+// ownRoutes lists the routes of all tables except those of the kernel's table
+// "local" and those on links of ours, which go with their link.
+//
+// Ours is a route into a pod network through another node of this cluster
+// (what flannel's host-gw makes), and a blackhole of Calico's for one. That a
+// route leads into a pod network is not enough: Docker's own network may lie in
+// the same range.
+func (t Target) ownRoutes() ([]route, error) {
+	links, err := ownLinks()
+	if err != nil {
+		return nil, err
+	}
+	names, ours := map[int]string{}, map[int]bool{}
+	for _, l := range links {
+		names[l.Attrs().Index], ours[l.Attrs().Index] = l.name(), l.owner != Foreign && l.keep == ""
+	}
+	all, err := dump(func() ([]netlink.Route, error) {
+		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list routes: %w", err)
+	}
+	var out []route
+	for _, r := range all {
+		if r.Table == unix.RT_TABLE_LOCAL || ours[r.LinkIndex] || r.Flags&unix.RTM_F_CLONED != 0 {
+			continue
+		}
+		out = append(out, route{Route: r, owner: t.routeOwner(r), text: routeText(r, names[r.LinkIndex])})
+	}
+	return out, nil
+}
+
+// routeOwner decides about a route on a link that is not ours.
+func (t Target) routeOwner(r netlink.Route) Owner {
+	if r.Dst == nil || !contained(r.Dst, t.Facts.PodCIDRs) {
+		return Foreign
+	}
+	switch {
+	case r.Gw != nil && slices.ContainsFunc(t.Facts.NodeIPs, func(ip string) bool { return r.Gw.Equal(net.ParseIP(ip)) }):
+		return Flannel
+	case r.Type == unix.RTN_BLACKHOLE && r.Protocol == protoCalico:
+		return Calico
+	}
+	return Foreign
+}
+
+// contained reports whether a network lies in one of some others, none of
+// which may be everything.
+func contained(dst *net.IPNet, cidrs []string) bool {
+	ones, bits := dst.Mask.Size()
+	for _, cidr := range cidrs {
+		_, outer, err := net.ParseCIDR(cidr)
+		if err != nil {
+			continue
+		}
+		most, width := outer.Mask.Size()
+		if width == bits && most > 0 && ones >= most && outer.Contains(dst.IP) {
+			return true
+		}
+	}
+	return false
+}
+
+// routeText is a route as `ip route` prints it, near enough.
+func routeText(r netlink.Route, dev string) string {
+	s := "default"
+	if r.Dst != nil {
+		if ones, _ := r.Dst.Mask.Size(); ones > 0 {
+			s = r.Dst.String()
+		}
+	}
+	if r.Type != unix.RTN_UNICAST {
+		s = fmt.Sprintf("type %d %s", r.Type, s)
+		if r.Type == unix.RTN_BLACKHOLE {
+			s = "blackhole " + r.Dst.String()
+		}
+	}
+	if r.Gw != nil {
+		s += " via " + r.Gw.String()
+	}
+	for _, hop := range r.MultiPath {
+		s += " nexthop via " + hop.Gw.String()
+	}
+	if dev != "" {
+		s += " dev " + dev
+	}
+	if r.Priority != 0 {
+		s += fmt.Sprintf(" metric %d", r.Priority)
+	}
+	if r.Table != unix.RT_TABLE_MAIN {
+		s += fmt.Sprintf(" table %d", r.Table)
+	}
+	return s
+}
+
+func (t Target) routes() part {
+	return part{
+		id: "routes", title: "Delete the pod network's routes", kind: KindRoute, look: t.lookRoutes,
+		take: func(ctx context.Context, report plan.Report) error {
+			all, err := t.ownRoutes()
+			if err != nil {
+				return err
+			}
+			for _, r := range all {
+				if r.owner == Foreign {
+					continue
+				}
+				if err := netlink.RouteDel(&r.Route); err != nil && !errors.Is(err, unix.ESRCH) {
+					return fmt.Errorf("delete route %s: %w", r.text, err)
+				}
+				report("deleted route %s", r.text)
+			}
+			return errors.Join(t.takeRules(report), left(ctx, t.lookRoutes))
+		},
+	}
+}
+
+func (t Target) lookRoutes(context.Context) (sight, error) {
+	var s sight
+	all, err := t.ownRoutes()
+	s.missed(KindRoute, "routes", err)
+	for _, r := range all {
+		it := Item{Kind: KindRoute, Name: r.text, Owner: r.owner, Fate: Goes}
+		if r.owner == Foreign {
+			it.Fate, it.Why = Stays, "not provably a pod network's"
+		}
+		s.add(it)
+	}
+	rules, err := ownRules()
+	s.missed(KindRule, "routing rules", err)
+	for _, r := range rules {
+		it := Item{Kind: KindRule, Name: r.text, Owner: r.owner, Fate: Goes}
+		if r.owner == Foreign {
+			it.Fate, it.Why = Stays, "not made by a pod network"
+		}
+		s.add(it)
+	}
+	return s, nil
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// joinedFile is where a removal writes down when the host had joined: the
+// files that tell are gone when a removal is resumed.
+const joinedFile = "joined"
+
+// save writes a file into the state directory, whole or not at all, and only
+// root can read it. It is below Host.Root, like everything.
+func (t Target) save(name string, content []byte) error {
+	if t.StateDir == "" {
+		return errors.New("no state directory given")
+	}
+	dir := t.Host.Path(t.StateDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "."+name+"-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return fmt.Errorf("save %s: %w", name, err)
+	}
+	return nil
+}
+
+// saved reports whether a file is in the state directory.
+func (t Target) saved(name string) bool {
+	_, err := os.Lstat(filepath.Join(t.Host.Path(t.StateDir), name))
+	return t.StateDir != "" && err == nil
+}
+
+// recall reads what an earlier run wrote down; zero if there is nothing.
+func (t Target) recalled() time.Time {
+	if t.StateDir == "" {
+		return time.Time{}
+	}
+	raw, err := os.ReadFile(filepath.Join(t.Host.Path(t.StateDir), joinedFile))
+	if err != nil {
+		return time.Time{}
+	}
+	at, _ := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(raw))) // zero if unreadable
+	return at
+}
+
+// remember writes down when the host joined, unless that is known already.
+func (t Target) remember() error {
+	if t.Facts.Joined.IsZero() || t.saved(joinedFile) {
+		return nil
+	}
+	return t.save(joinedFile, []byte(t.Facts.Joined.UTC().Format(time.RFC3339Nano)+"\n"))
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// Sandbox is the shell of a pod: its network and cgroup, and the containers
+// inside.
+type Sandbox struct {
+	ID, Name, Namespace, UID string
+	// Ready is false once it was stopped.
+	Ready bool
+	// HostNetwork is true for a pod that lives in the host's network. It is
+	// only known after a call of Client.HostNetwork.
+	HostNetwork bool
+}
+
+// Container is one container of a sandbox.
+type Container struct {
+	ID, Sandbox, Name string
+	// Pod is namespace/name.
+	Pod     string
+	Running bool
+	// Grace is the pod's own termination grace period; zero if unknown.
+	Grace time.Duration
+}
+
+// Labels and annotations that the kubelet sets on every container
+// (pkg/kubelet/types/labels.go, pkg/kubelet/kuberuntime/labels.go).
+const (
+	labelPod        = "io.kubernetes.pod.name"
+	labelNamespace  = "io.kubernetes.pod.namespace"
+	annotationGrace = "io.kubernetes.pod.terminationGracePeriod"
+)
+
+// Sandboxes lists all sandboxes, stopped ones too.
+func (c *Client) Sandboxes(ctx context.Context) ([]Sandbox, error) {
+	msg, err := c.call(ctx, "ListPodSandbox", nil)
+	if err != nil {
+		return nil, err
+	}
+	var out []Sandbox
+	err = fields(msg, func(field int, b []byte, _ uint64) error {
+		if field != 1 {
+			return nil
+		}
+		s := Sandbox{Ready: true} // SANDBOX_READY is zero, and zero is not sent
+		err := fields(b, func(field int, b []byte, n uint64) error {
+			switch field {
+			case 1:
+				s.ID = string(b)
+			case 2:
+				return s.metadata(b)
+			case 3:
+				s.Ready = n == 0
+			}
+			return nil
+		})
+		out = append(out, s)
+		return err
+	})
+	return out, err
+}
+
+func (s *Sandbox) metadata(msg []byte) error {
+	return fields(msg, func(field int, b []byte, _ uint64) error {
+		switch field {
+		case 1:
+			s.Name = string(b)
+		case 2:
+			s.UID = string(b)
+		case 3:
+			s.Namespace = string(b)
+		}
+		return nil
+	})
+}
+
+// HostNetwork reports whether a sandbox lives in the host's network: status.
+// linux.namespaces.options.network is NODE (2).
+func (c *Client) HostNetwork(ctx context.Context, sandbox string) (bool, error) {
+	msg, err := c.call(ctx, "PodSandboxStatus", message(nil).text(1, sandbox))
+	if err != nil {
+		return false, err
+	}
+	mode := uint64(0)
+	path := []int{1, 6, 1, 2, 1} // status, linux, namespaces, options, network
+	var down func(depth int, msg []byte) error
+	down = func(depth int, msg []byte) error {
+		return fields(msg, func(field int, b []byte, n uint64) error {
+			switch {
+			case field != path[depth]:
+				return nil
+			case depth == len(path)-1:
+				mode = n
+				return nil
+			}
+			return down(depth+1, b)
+		})
+	}
+	err = down(0, msg)
+	return mode == 2, err
+}
+
+// Containers lists all containers, in every state.
+func (c *Client) Containers(ctx context.Context) ([]Container, error) {
+	msg, err := c.call(ctx, "ListContainers", nil)
+	if err != nil {
+		return nil, err
+	}
+	var out []Container
+	err = fields(msg, func(field int, b []byte, _ uint64) error {
+		if field != 1 {
+			return nil
+		}
+		one, err := container(b)
+		out = append(out, one)
+		return err
+	})
+	return out, err
+}
+
+func container(msg []byte) (Container, error) {
+	var c Container
+	var pod, namespace string
+	err := fields(msg, func(field int, b []byte, n uint64) error {
+		switch field {
+		case 1:
+			c.ID = string(b)
+		case 2:
+			c.Sandbox = string(b)
+		case 3:
+			return fields(b, func(field int, b []byte, _ uint64) error {
+				if field == 1 {
+					c.Name = string(b)
+				}
+				return nil
+			})
+		case 6:
+			c.Running = n == 1
+		case 8, 9:
+			key, value, err := pair(b)
+			switch key {
+			case labelPod:
+				pod = value
+			case labelNamespace:
+				namespace = value
+			case annotationGrace:
+				seconds, _ := strconv.Atoi(value) // unreadable is unknown
+				c.Grace = time.Duration(seconds) * time.Second
+			}
+			return err
+		}
+		return nil
+	})
+	c.Pod = namespace + "/" + pod
+	return c, err
+}
+
+// StopContainer asks a container to end and kills it after the grace period.
+// Stopping one that is gone is no error.
+func (c *Client) StopContainer(ctx context.Context, id string, grace time.Duration) error {
+	return c.gone(ctx, "StopContainer", message(nil).text(1, id).number(2, uint64(grace/time.Second)))
+}
+
+// RemoveContainer removes a container. Removing one that is gone is no error.
+func (c *Client) RemoveContainer(ctx context.Context, id string) error {
+	return c.gone(ctx, "RemoveContainer", message(nil).text(1, id))
+}
+
+// StopSandbox ends a sandbox: its containers are killed, its network is taken
+// down (CNI DEL). Stopping one that is gone is no error.
+func (c *Client) StopSandbox(ctx context.Context, id string) error {
+	return c.gone(ctx, "StopPodSandbox", message(nil).text(1, id))
+}
+
+// RemoveSandbox removes a sandbox and its containers. Removing one that is
+// gone is no error.
+func (c *Client) RemoveSandbox(ctx context.Context, id string) error {
+	return c.gone(ctx, "RemovePodSandbox", message(nil).text(1, id))
+}
+
+func (c *Client) gone(ctx context.Context, method string, request []byte) error {
+	if _, err := c.call(ctx, method, request); err != nil && !NotFound(err) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Identity is which machine this is. A cloned machine may share its machine-id
+// with another, and a boot changes the boot-id, so no one of them is enough.
+type Identity struct {
+	Hostname  string `json:"hostname"`
+	MachineID string `json:"machineID,omitempty"`
+	BootID    string `json:"bootID,omitempty"`
+}
+
+// Identity reads the host's names for itself; a file that is missing leaves
+// its field empty.
+func (l Local) Identity() (Identity, error) {
+	var id Identity
+	name, err := os.Hostname()
+	if err != nil {
+		return id, err
+	}
+	id.Hostname = name
+	id.MachineID, err = l.line("/etc/machine-id")
+	if err != nil {
+		return id, err
+	}
+	// Of the kernel, hence not below Root.
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return id, err
+	}
+	id.BootID = strings.TrimSpace(string(boot))
+	return id, nil
+}
+
+func (l Local) line(path string) (string, error) {
+	raw, err := os.ReadFile(l.Path(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(raw)), err
+}
+
+// Born is when a file was made, which writing to it does not change; zero if
+// the file does not exist or its file system does not say.
+func (l Local) Born(path string) (time.Time, error) {
+	var s unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, l.Path(path), unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC, unix.STATX_BTIME, &s)
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, fmt.Errorf("birth of %s: %w", path, err)
+	case s.Mask&unix.STATX_BTIME == 0:
+		return time.Time{}, nil
+	}
+	return time.Unix(s.Btime.Sec, int64(s.Btime.Nsec)), nil
+}

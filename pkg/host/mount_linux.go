@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+)
+
+// Mount is one mount as PID 1 sees it.
+type Mount struct {
+	ID, Parent int
+	// Path is where it is mounted, in the host's terms (below Local.Root).
+	Path string
+	// Root is what of its file system is mounted: "/" or a directory, then it
+	// is a bind mount.
+	Root   string
+	Device string // major:minor
+	FSType string
+	Source string
+	// Peers is the number of the group of mounts that share what is mounted
+	// and unmounted below them; zero for a mount that shares with none. Slave
+	// is true if what happens elsewhere happens here.
+	Peers int
+	Slave bool
+}
+
+// Class says what would be lost or hang if one were careless with a mount.
+type Class string
+
+// The classes of mounts.
+const (
+	Memory Class = "memory"    // tmpfs: secrets, tokens, emptyDirs in memory
+	Remote Class = "remote"    // NFS, CIFS, Ceph, FUSE …: may hang
+	Bind   Class = "host bind" // a directory of another file system: someone else's data
+	Disk   Class = "disk"      // a block device: someone's data
+	Pseudo Class = "pseudo"    // proc, sysfs, cgroup, namespaces, overlay …
+)
+
+// Class tells the class of a mount by its file system.
+func (m Mount) Class() Class {
+	switch kind, _, _ := strings.Cut(m.FSType, "."); kind {
+	case "nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse", "glusterfs", "lustre", "afs", "beegfs", "gpfs", "virtiofs":
+		return Remote
+	case "proc", "sysfs", "cgroup", "cgroup2", "nsfs", "bpf", "overlay", "mqueue", "devpts", "debugfs", "tracefs",
+		"securityfs", "pstore", "hugetlbfs", "configfs", "binfmt_misc", "autofs", "rpc_pipefs", "fusectl":
+		return Pseudo
+	case "tmpfs", "ramfs", "devtmpfs":
+		if m.Root == "/" && kind != "devtmpfs" {
+			return Memory
+		}
+	}
+	if m.Root != "/" {
+		return Bind
+	}
+	return Disk
+}
+
+// Mounts returns the mounts of the host (below Local.Root), in the kernel's
+// order: a mount comes after the one it is mounted on.
+func (l Local) Mounts() ([]Mount, error) {
+	proc := l.Proc
+	if proc == "" {
+		proc = "/proc/1"
+	}
+	raw, err := os.ReadFile(filepath.Join(proc, "mountinfo"))
+	if err != nil {
+		return nil, fmt.Errorf("read mounts: %w", err)
+	}
+	infos, err := mountinfo.GetMountsFromReader(bytes.NewReader(raw), nil)
+	if err != nil {
+		return nil, fmt.Errorf("read mounts: %w", err)
+	}
+	out := make([]Mount, 0, len(infos))
+	for _, i := range infos {
+		path, inside := strings.CutPrefix(i.Mountpoint, strings.TrimSuffix(filepath.Join("/", l.Root), "/"))
+		if !inside || (path != "" && path[0] != '/') {
+			continue
+		}
+		peers, slave := 0, false
+		for _, o := range strings.Fields(i.Optional) {
+			if n, yes := strings.CutPrefix(o, "shared:"); yes {
+				peers, _ = strconv.Atoi(n)
+			}
+			slave = slave || strings.HasPrefix(o, "master:")
+		}
+		out = append(out, Mount{
+			ID: i.ID, Parent: i.Parent, Path: filepath.Join("/", path), Root: i.Root, FSType: i.FSType, Source: i.Source,
+			Device: fmt.Sprintf("%d:%d", i.Major, i.Minor), Peers: peers, Slave: slave,
+		})
+	}
+	return out, nil
+}
+
+// Below reports whether a path lies strictly below a directory.
+func Below(path, dir string) bool {
+	return strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") && path != dir
+}
+
+// UnmountOrder puts those mounts for which ours says yes in an order in which
+// each can be unmounted when its turn comes: what is mounted on a mount goes
+// before it, and what hides another goes before what it hides.
+//
+// Neither the ids nor the length of the path tells: ids are reused (the lowest
+// free one is taken), and a mount at /a may hide an older one at /a/b. The
+// parent tells, and among mounts on one parent a shorter path hides a longer.
+func UnmountOrder(mounts []Mount, ours func(Mount) bool) []Mount {
+	children := map[int][]Mount{}
+	known := map[int]bool{}
+	for _, m := range mounts {
+		known[m.ID] = true
+	}
+	var tops []Mount
+	for _, m := range mounts {
+		if known[m.Parent] && m.Parent != m.ID {
+			children[m.Parent] = append(children[m.Parent], m)
+			continue
+		}
+		tops = append(tops, m)
+	}
+	byPath := func(a, b Mount) int { return strings.Compare(a.Path, b.Path) }
+	var out []Mount
+	var visit func(m Mount)
+	visit = func(m Mount) {
+		on := children[m.ID]
+		slices.SortStableFunc(on, byPath)
+		for _, c := range on {
+			visit(c)
+		}
+		if ours(m) {
+			out = append(out, m)
+		}
+	}
+	slices.SortStableFunc(tops, byPath)
+	for _, m := range tops {
+		visit(m)
+	}
+	return out
+}

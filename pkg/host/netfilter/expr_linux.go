@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package netfilter
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// expressions takes from a rule the little that has to be understood: where it
+// jumps to and its comment. Everything else is only hashed, so that kernels and
+// tools may invent what they like.
+func (r *Rule) expressions(list []byte) error {
+	return attrs(list, func(_ uint16, one []byte) error {
+		var name string
+		var data []byte
+		err := attrs(one, func(kind uint16, v []byte) error {
+			switch kind {
+			case unix.NFTA_EXPR_NAME:
+				name = text(v)
+			case unix.NFTA_EXPR_DATA:
+				data = v
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "counter", "quota", "last": // they change by themselves
+			r.content = append(r.content, name...)
+			return nil
+		case "immediate":
+			err = r.verdict(data)
+		case "match":
+			err = r.match(data)
+		}
+		r.content = append(append(append(r.content, name...), '='), data...)
+		return err
+	})
+}
+
+// verdict finds the chain that an immediate jumps to.
+func (r *Rule) verdict(data []byte) error {
+	return nested(data, []uint16{unix.NFTA_IMMEDIATE_DATA, unix.NFTA_DATA_VERDICT, unix.NFTA_VERDICT_CHAIN}, func(v []byte) {
+		r.Targets = append(r.Targets, text(v))
+	})
+}
+
+// match finds the comment that iptables-nft writes as a match of xtables.
+func (r *Rule) match(data []byte) error {
+	name, info := "", []byte(nil)
+	err := attrs(data, func(kind uint16, v []byte) error {
+		switch kind {
+		case unix.NFTA_MATCH_NAME:
+			name = text(v)
+		case unix.NFTA_MATCH_INFO:
+			info = v
+		}
+		return nil
+	})
+	if name == "comment" {
+		r.Comment = text(info)
+	}
+	return err
+}
+
+// userdata finds the comment that nft writes: type 0, length, text.
+func (r *Rule) userdata(v []byte) {
+	r.content = append(append(r.content, "userdata="...), v...)
+	for len(v) >= 2 && int(v[1])+2 <= len(v) {
+		if v[0] == 0 {
+			r.Comment = text(v[2 : 2+int(v[1])])
+		}
+		v = v[2+int(v[1]):]
+	}
+}
+
+// nested walks down a path of attribute kinds and calls found at its end.
+func nested(data []byte, path []uint16, found func([]byte)) error {
+	return attrs(data, func(kind uint16, v []byte) error {
+		switch {
+		case kind != path[0]:
+			return nil
+		case len(path) == 1:
+			found(v)
+			return nil
+		}
+		return nested(v, slices.Clone(path[1:]), found)
+	})
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package netfilter
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// dumpTries bounds the repetitions of a dump during which something
+	// changed; a dump that was not interrupted is consistent.
+	dumpTries  = 10
+	replyLimit = 10 * time.Second
+	dumpIntr   = 0x10 // NLM_F_DUMP_INTR
+	batchBegin = 0x10 // NFNL_MSG_BATCH_BEGIN
+	batchEnd   = 0x11 // NFNL_MSG_BATCH_END
+	subsysNft  = 10   // NFNL_SUBSYS_NFTABLES
+	subsysSet  = 6    // NFNL_SUBSYS_IPSET
+)
+
+var errInterrupted = errors.New("changed while it was read")
+
+// socket is one netlink socket to the kernel's packet filter, in the network
+// namespace of the thread that opened it.
+type socket struct{ fd int }
+
+func open() (*socket, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, fmt.Errorf("open netlink socket: %w", err)
+	}
+	limit := unix.NsecToTimeval(int64(replyLimit))
+	err = errors.Join(
+		unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 32<<20))
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("set up netlink socket: %w", err)
+	}
+	return &socket{fd: fd}, nil
+}
+
+func (s *socket) close() { _ = unix.Close(s.fd) }
+
+// request is one netfilter netlink message.
+type request struct {
+	subsys, message uint8
+	flags           uint16
+	family          uint8
+	resource        uint16
+	attrs           []byte
+}
+
+// encode appends the message with its two headers to buf.
+func (r request) encode(buf []byte, seq uint32) []byte {
+	size := unix.SizeofNlMsghdr + 4 + len(r.attrs)
+	buf = binary.NativeEndian.AppendUint32(buf, uint32(size))
+	buf = binary.NativeEndian.AppendUint16(buf, uint16(r.subsys)<<8|uint16(r.message))
+	buf = binary.NativeEndian.AppendUint16(buf, r.flags|unix.NLM_F_REQUEST)
+	buf = binary.NativeEndian.AppendUint32(buf, seq)
+	buf = binary.NativeEndian.AppendUint32(buf, 0)
+	buf = append(buf, r.family, 0)
+	buf = binary.BigEndian.AppendUint16(buf, r.resource)
+	buf = append(buf, r.attrs...)
+	for len(buf)%4 != 0 {
+		buf = append(buf, 0)
+	}
+	return buf
+}
+
+func (s *socket) send(buf []byte) error {
+	return unix.Sendto(s.fd, buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+}
+
+// dump asks for all objects of a kind and calls each with the family and the
+// attributes of every one. It starts over while others change things, so each
+// collects in something that reset empties.
+func (s *socket) dump(r request, reset func(), each func(family uint8, attrs []byte) error) error {
+	r.flags |= unix.NLM_F_DUMP
+	var err error
+	for range dumpTries {
+		reset()
+		if err = s.send(r.encode(nil, 1)); err != nil {
+			return err
+		}
+		err = s.receive(func(h header, payload []byte) (bool, error) {
+			if h.kind == unix.NLMSG_DONE {
+				return true, nil
+			}
+			if h.kind == unix.NLMSG_ERROR && len(payload) >= 4 {
+				return true, errno(payload)
+			}
+			if len(payload) < 4 {
+				return false, errTruncated
+			}
+			return false, each(payload[0], payload[4:])
+		})
+		if !errors.Is(err, errInterrupted) && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+	return err
+}
+
+// apply sends requests as one transaction: all of them happen or none does.
+func (s *socket) apply(requests []request) error {
+	if len(requests) == 0 {
+		return nil
+	}
+	buf := request{message: batchBegin, resource: subsysNft}.encode(nil, 0)
+	for i, r := range requests {
+		if i == len(requests)-1 {
+			r.flags |= unix.NLM_F_ACK // one acknowledgement, for the last, ends the wait
+		}
+		buf = r.encode(buf, uint32(i+1))
+	}
+	buf = request{message: batchEnd, resource: subsysNft}.encode(buf, uint32(len(requests)+1))
+	if err := s.send(buf); err != nil {
+		return err
+	}
+	var failed error
+	err := s.receive(func(h header, payload []byte) (bool, error) {
+		if h.kind != unix.NLMSG_ERROR || len(payload) < 4 {
+			return false, nil
+		}
+		err := errno(payload)
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("message %d of %d: %w", h.seq, len(requests), err)
+		}
+		return h.seq == uint32(len(requests)) || (err != nil && h.seq == 0), nil
+	})
+	return errors.Join(failed, err)
+}
+
+type header struct {
+	kind, flags uint16
+	seq         uint32
+}
+
+// receive calls each with every message until it says that this was the last.
+// Error messages are errors of a dump, and messages to apply's each.
+func (s *socket) receive(each func(h header, payload []byte) (last bool, err error)) error {
+	buf := make([]byte, 1<<20)
+	interrupted := false
+	for {
+		n, _, err := unix.Recvfrom(s.fd, buf, 0)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("netlink: %w", err)
+		}
+		msgs := buf[:n]
+		for len(msgs) >= unix.SizeofNlMsghdr {
+			size := int(binary.NativeEndian.Uint32(msgs))
+			if size < unix.SizeofNlMsghdr || size > len(msgs) {
+				return errTruncated
+			}
+			h := header{
+				kind: binary.NativeEndian.Uint16(msgs[4:]), flags: binary.NativeEndian.Uint16(msgs[6:]),
+				seq: binary.NativeEndian.Uint32(msgs[8:]),
+			}
+			payload := msgs[unix.SizeofNlMsghdr:size]
+			interrupted = interrupted || h.flags&dumpIntr != 0
+			last, err := s.one(h, payload, each)
+			if err != nil {
+				return err
+			}
+			if last {
+				if interrupted {
+					return errInterrupted
+				}
+				return nil
+			}
+			msgs = msgs[min(align(size), len(msgs)):]
+		}
+	}
+}
+
+// one hands a message on; a dump that fails ends with an error message in
+// place of its end.
+func (s *socket) one(h header, payload []byte, each func(header, []byte) (bool, error)) (bool, error) {
+	if h.kind == unix.NLMSG_DONE && len(payload) >= 4 {
+		if err := errno(payload); err != nil {
+			return false, err
+		}
+	}
+	return each(h, payload)
+}
+
+// errno is the error of an error message or of the end of a dump.
+func errno(payload []byte) error {
+	if code := -int32(binary.NativeEndian.Uint32(payload)); code > 0 {
+		return unix.Errno(code)
+	}
+	return nil
+}
+
+func align(n int) int { return (n + 3) &^ 3 }

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package netfilter
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+)
+
+// Backend is one of the two packet filters.
+type Backend string
+
+// The backends.
+const (
+	Nft    Backend = "nft"
+	Legacy Backend = "legacy"
+)
+
+// Table is one table with its chains in the kernel's order.
+type Table struct {
+	Backend Backend
+	// Family is nft's name of it: ip, ip6, inet, arp, bridge, netdev.
+	Family string
+	Name   string
+	Chains []Chain
+}
+
+// Chain is a list of rules.
+type Chain struct {
+	Name string
+	// Base chains hang on a hook of the kernel; nothing has to jump to them.
+	Base bool
+	// Policy of a base chain: "accept" or "drop"; empty for others.
+	Policy string
+	Rules  []Rule
+}
+
+// Rule is one rule, as far as it has to be understood.
+type Rule struct {
+	// Handle is the kernel's number of an nft rule; zero for legacy ones.
+	Handle uint64
+	// Targets are the chains it jumps or goes to.
+	Targets []string
+	// Comment is its comment, whichever way it was written.
+	Comment string
+	// Text is a legacy rule as iptables-save prints it, without counters.
+	Text string
+	// Raw is an nft rule's expressions as the kernel sent them.
+	Raw []byte
+	// content is what the rule does, without counters.
+	content []byte
+}
+
+// Compatible reports whether the table has the shape of an iptables table, so
+// that one may expect several owners in it. Native nft tables have one owner.
+func (t Table) Compatible() bool {
+	if t.Backend == Legacy {
+		return true
+	}
+	return slices.Contains([]string{"ip", "ip6"}, t.Family) &&
+		slices.Contains([]string{"raw", "mangle", "nat", "filter", "security"}, t.Name)
+}
+
+// String is "nft ip nat".
+func (t Table) String() string { return string(t.Backend) + " " + t.Family + " " + t.Name }
+
+// Chain returns the chain of a name, or nil.
+func (t Table) Chain(name string) *Chain {
+	for i := range t.Chains {
+		if t.Chains[i].Name == name {
+			return &t.Chains[i]
+		}
+	}
+	return nil
+}
+
+// Rules counts the rules of all chains.
+func (t Table) Rules() int {
+	n := 0
+	for _, c := range t.Chains {
+		n += len(c.Rules)
+	}
+	return n
+}
+
+// Digest is a hash of some chains and rules of a table, in their order, without
+// counters: of those for which keep says yes. A nil rule asks about the chain
+// itself.
+func (t Table) Digest(keep func(c *Chain, r *Rule) bool) string {
+	sum := sha256.New()
+	for i := range t.Chains {
+		c := &t.Chains[i]
+		if !keep(c, nil) {
+			continue
+		}
+		sum.Write([]byte("chain " + c.Name + " " + c.Policy + "\n"))
+		for j := range c.Rules {
+			if r := &c.Rules[j]; keep(c, r) {
+				sum.Write(r.content)
+				sum.Write([]byte{'\n'})
+			}
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
+// Deletion is what is to be deleted from one table, all of it or nothing.
+type Deletion struct {
+	Table Table
+	// Whole deletes the table with everything in it; the rest is then ignored.
+	Whole bool
+	// Rules are single rules in chains that stay, by chain name.
+	Rules map[string][]Rule
+	// Flush are chains that lose all their rules, and Chains those of them that
+	// are deleted.
+	Flush, Chains []string
+}
+
+// Empty reports whether there is nothing to delete.
+func (d Deletion) Empty() bool {
+	return !d.Whole && len(d.Rules) == 0 && len(d.Flush) == 0 && len(d.Chains) == 0
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrMounted says that something is mounted below what was to be removed.
+var ErrMounted = errors.New("something is mounted there")
+
+// fence is how a file below a directory is opened: never out of it, never
+// through a symbolic link, never into another mount, a bind mount of the same
+// file system included (Linux 5.6).
+const fence = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV
+
+// Remove deletes a file, a symbolic link, or a directory with everything in
+// it. It never leaves the mount that path's parent directory lies in: a mount
+// anywhere below is ErrMounted, and what is in it stays. Files are not
+// followed if they are symbolic links, and path must not lead through one.
+// Removing what does not exist is no error.
+func (l Local) Remove(path string) error {
+	return l.remove(path, nil, false)
+}
+
+// Empty deletes everything in a directory, except entries directly in it whose
+// names are kept, and leaves the directory itself; the same rules as for
+// Remove. The directory itself may be a mount of its own.
+func (l Local) Empty(dir string, keep ...string) error {
+	return l.remove(dir, keep, true)
+}
+
+func (l Local) remove(path string, keep []string, contents bool) error {
+	parent, name := filepath.Split(filepath.Clean(path))
+	if name == "" || parent == "" {
+		return fmt.Errorf("remove %s: %w", path, fs.ErrInvalid)
+	}
+	dir, err := openDir(l.Path(parent))
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	defer func() { _ = unix.Close(dir) }()
+	if !contents {
+		return removeAt(dir, name, path)
+	}
+	// The directory itself may be a mount: it is opened by its path, and what
+	// is in it must not cross into another.
+	self, err := openDir(l.Path(path))
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("empty %s: %w", path, err)
+	}
+	defer func() { _ = unix.Close(self) }()
+	return emptyAt(self, path, keep)
+}
+
+// openDir opens a directory by an absolute path without following symbolic
+// links anywhere in it; mounts on the way are all right.
+func openDir(path string) (int, error) {
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	fd, err := unix.Openat2(unix.AT_FDCWD, path, &how)
+	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
+		return fd, err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return -1, err
+	}
+	if real != filepath.Clean(path) {
+		return -1, unix.ELOOP
+	}
+	return unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+}
+
+// removeAt removes one entry of an open directory.
+func removeAt(dir int, name, path string) error {
+	err := unix.Unlinkat(dir, name, 0)
+	switch {
+	case err == nil, errors.Is(err, unix.ENOENT):
+		return nil
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("remove %s: %w", path, ErrMounted)
+	case errors.Is(err, unix.EPERM):
+		if thaw(dir, name) && unix.Unlinkat(dir, name, 0) == nil {
+			return nil
+		}
+	case !errors.Is(err, unix.EISDIR):
+		return &fs.PathError{Op: "remove", Path: path, Err: err}
+	}
+	sub, err := openBeneath(dir, name)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if errors.Is(err, unix.EXDEV) {
+		return fmt.Errorf("remove %s: %w", path, ErrMounted)
+	}
+	if err != nil {
+		return &fs.PathError{Op: "remove", Path: path, Err: err}
+	}
+	err = emptyAt(sub, path, nil)
+	_ = unix.Close(sub)
+	if err != nil {
+		return err
+	}
+	err = unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
+	if errors.Is(err, unix.EBUSY) {
+		err = ErrMounted
+	}
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	return nil
+}
+
+// emptyAt removes the entries of an open directory; one that cannot be removed
+// does not keep the others.
+func emptyAt(dir int, path string, keep []string) error {
+	again, err := unix.Dup(dir)
+	if err != nil {
+		return &fs.PathError{Op: "read", Path: path, Err: err}
+	}
+	list := os.NewFile(uintptr(again), path)
+	names, err := list.Readdirnames(-1)
+	_ = list.Close()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	slices.Sort(names)
+	var errs []error
+	for _, name := range names {
+		if slices.Contains(keep, name) {
+			continue
+		}
+		errs = append(errs, removeAt(dir, name, filepath.Join(path, name)))
+	}
+	return errors.Join(errs...)
+}
+
+// openBeneath opens a directory in a directory, if it is in the same mount;
+// else it returns EXDEV. Kernels before 5.6, and seccomp profiles older than
+// that, have no openat2: there the mount ids of both are compared.
+func openBeneath(dir int, name string) (int, error) {
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: fence}
+	fd, err := unix.Openat2(dir, name, &how)
+	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
+		return fd, err
+	}
+	return openBeneathOld(dir, name)
+}
+
+// openBeneathOld compares before it opens for reading: opening an O_PATH
+// descriptor touches nothing.
+func openBeneathOld(dir int, name string) (int, error) {
+	at, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = unix.Close(at) }()
+	outer, err := mountID(dir)
+	if err != nil {
+		return -1, err
+	}
+	inner, err := mountID(at)
+	if err != nil {
+		return -1, err
+	}
+	if outer != inner {
+		return -1, unix.EXDEV
+	}
+	fd, err := unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if again, err := mountID(fd); err != nil || again != outer {
+		_ = unix.Close(fd)
+		return -1, unix.EXDEV
+	}
+	return fd, nil
+}
+
+// mountID is the id of the mount that a descriptor is in.
+func mountID(fd int) (int, error) {
+	raw, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
+	if err != nil {
+		return 0, err
+	}
+	lines := bufio.NewScanner(strings.NewReader(string(raw)))
+	for lines.Scan() {
+		if id, found := strings.CutPrefix(lines.Text(), "mnt_id:"); found {
+			return strconv.Atoi(strings.TrimSpace(id))
+		}
+	}
+	return 0, errors.New("this kernel does not tell which mount a file is in")
+}
+
+// thaw takes the immutable and append-only attributes off a regular file or
+// directory in an open directory, and reports whether there were any.
+func thaw(dir int, name string) bool {
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: fence}
+	fd, err := unix.Openat2(dir, name, &how)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(fd) }()
+	const frozen = unix.STATX_ATTR_IMMUTABLE | unix.STATX_ATTR_APPEND // the same bits as FS_IMMUTABLE_FL, FS_APPEND_FL
+	flags, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
+	if err != nil || flags&frozen == 0 {
+		return false
+	}
+	return unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, int(flags&^frozen)) == nil
+}
