@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// parseCIDRs reads CIDRs separated by commas, as kubeadm and kube-proxy write
+// them: "10.244.0.0/16,fd00:10:244::/56" (IPv4 first or second). Empty text
+// gives none.
+func parseCIDRs(text string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(part)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a CIDR such as 10.244.0.0/16: %w", part, err)
+		}
+		out = append(out, prefix.Masked())
+	}
+	return out, nil
+}
+
+// family returns the first CIDR of an IP family.
+func family(prefixes []netip.Prefix, v6 bool) (netip.Prefix, bool) {
+	i := slices.IndexFunc(prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() == v6 })
+	if i < 0 {
+		return netip.Prefix{}, false
+	}
+	return prefixes[i], true
+}
+
+// contains tells whether some prefix holds the whole of inner.
+func contains(outer []netip.Prefix, inner netip.Prefix) bool {
+	return slices.ContainsFunc(outer, func(p netip.Prefix) bool {
+		return p.Bits() <= inner.Bits() && p.Contains(inner.Addr())
+	})
+}
+
+// overlap returns the first pair of CIDRs that share addresses.
+func overlap(a, b []netip.Prefix) (x, y netip.Prefix, found bool) {
+	for _, x := range a {
+		for _, y := range b {
+			if x.Overlaps(y) {
+				return x, y, true
+			}
+		}
+	}
+	return netip.Prefix{}, netip.Prefix{}, false
+}
+
+// text writes CIDRs as parseCIDRs reads them.
+func text(prefixes []netip.Prefix) string {
+	words := make([]string, 0, len(prefixes))
+	for _, p := range prefixes {
+		words = append(words, p.String())
+	}
+	return strings.Join(words, ",")
+}
+
+// same tells whether two lists hold the same CIDRs, whatever their order.
+func same(a, b []netip.Prefix) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, p := range a {
+		if !slices.Contains(b, p) {
+			return false
+		}
+	}
+	return true
+}

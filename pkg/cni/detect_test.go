@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestDetectNamesTheNetwork(t *testing.T) {
+	cases := map[string]struct {
+		name, image string
+		labels      map[string]string
+		pods        bool // pods have a network of their own
+		want        string
+	}{
+		"flannel by its name":                         {name: "kube-flannel-ds", want: "flannel"},
+		"an old flannel by name and architecture":     {name: "kube-flannel-ds-arm64", want: "flannel"},
+		"calico by its name":                          {name: "calico-node", want: "calico"},
+		"canal is not the calico in it":               {name: "canal", image: "docker.io/calico/node:v3", want: "canal"},
+		"cilium by its label":                         {name: "net", labels: map[string]string{"k8s-app": "cilium"}, want: "cilium"},
+		"cilium's proxy is not cilium":                {name: "cilium-envoy", image: "quay.io/cilium/cilium-envoy:v1", labels: map[string]string{"k8s-app": "cilium-envoy"}},
+		"antrea by its name":                          {name: "antrea-agent", want: "antrea"},
+		"kube-ovn by its name":                        {name: "kube-ovn-cni", want: "kube-ovn"},
+		"weave by its name":                           {name: "weave-net", want: "weave"},
+		"kube-router by its image":                    {name: "router", image: "docker.io/cloudnativelabs/kube-router", want: "kube-router"},
+		"kindnet by its name":                         {name: "kindnet", want: "kindnet"},
+		"flannel by the image of a mirror and digest": {name: "x", image: "mirror.local:5000/flannel-io/flannel:v0.28.4@sha256:00", want: "flannel"},
+		"a calico of a mirror":                        {name: "x", image: "docker.io/rancher/mirrored-calico-node:v3", want: "calico"},
+		"an exporter with pods' network is none":      {name: "x", labels: map[string]string{"app": "flannel"}, pods: true},
+		"kube-proxy is none":                          {name: "kube-proxy", image: "registry.k8s.io/kube-proxy:v1", labels: map[string]string{"k8s-app": "kube-proxy"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			set := appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: c.name, Namespace: "ns"}}
+			set.Spec.Template.Labels = c.labels
+			set.Spec.Template.Spec.HostNetwork = !c.pods
+			set.Spec.Template.Spec.Containers = []corev1.Container{{Image: c.image}}
+			got := ""
+			if found := detect([]appsv1.DaemonSet{set}); len(found) > 0 {
+				got = found[0].CNI
+			}
+			if got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestForeignNamesTheDistribution(t *testing.T) {
+	node := func(version, image, label string) *corev1.Node {
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{label: ""}}}
+		n.Status.NodeInfo = corev1.NodeSystemInfo{KubeletVersion: version, OSImage: image}
+		return n
+	}
+	for want, n := range map[string]*corev1.Node{
+		"k3s":        node("v1.35.1+k3s1", "", ""),
+		"RKE2":       node("v1.35.1+rke2r1", "", ""),
+		"k0s":        node("v1.35.1+k0s", "", ""),
+		"Talos":      node("v1.35.1", "Talos (v1.11.0)", ""),
+		"OpenShift":  node("v1.35.1", "", "node.openshift.io/os_id"),
+		"MicroK8s":   node("v1.35.1", "", "microk8s.io/cluster"),
+		"Amazon EKS": node("v1.35.1-eks-abc", "", ""),
+		"Google GKE": node("v1.35.1-gke.100", "", ""),
+		"Azure AKS":  node("v1.35.1", "", "kubernetes.azure.com/cluster"),
+		"":           node("v1.36.3", "Debian GNU/Linux 12", "node-role.kubernetes.io/control-plane"),
+	} {
+		if got := foreign(n); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"strings"
+	"time"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/kube"
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage/driver"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// hookTimeout is for a chart's own hooks, the only thing Helm waits for here.
+const hookTimeout = 5 * time.Minute
+
+// maxHistory is how many revisions of a release are kept.
+const maxHistory = 10
+
+// Helm is Releases by way of Helm's own library (v3.22). Its methods are not
+// for use by several goroutines at once: Helm is not either (helm#9089).
+type Helm struct {
+	// Getter leads to the cluster.
+	Getter genericclioptions.RESTClientGetter
+	// Driver is where releases are recorded, as in HELM_DRIVER; empty means
+	// Secrets.
+	Driver string
+}
+
+// Find returns the newest revision of a release.
+func (h Helm) Find(ctx context.Context, namespace, name string) (Release, error) {
+	if err := ctx.Err(); err != nil {
+		return Release{}, err
+	}
+	cfg, err := h.configuration(namespace)
+	if err != nil {
+		return Release{}, err
+	}
+	last, err := cfg.Releases.Last(name)
+	if errors.Is(err, driver.ErrReleaseNotFound) {
+		return Release{}, nil
+	}
+	if err != nil {
+		return Release{}, err
+	}
+	out := Release{Name: last.Name, Namespace: last.Namespace, Revision: last.Version, Status: Status(last.Info.Status), Updated: last.Info.LastDeployed.Time}
+	if last.Chart != nil && last.Chart.Metadata != nil {
+		out.Chart, out.Version, out.Digest = last.Chart.Metadata.Name, last.Chart.Metadata.Version, digest(last.Chart)
+	}
+	if deployed, err := cfg.Releases.Deployed(name); err == nil {
+		out.Values = deployed.Config
+	} else if !errors.Is(err, driver.ErrNoDeployedReleases) && !errors.Is(err, driver.ErrReleaseNotFound) {
+		return Release{}, err
+	}
+	return out, nil
+}
+
+// Render has the chart rendered against the cluster, without a change.
+func (h Helm) Render(ctx context.Context, desired Desired) ([]Object, error) {
+	defer quiet()()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	cfg, err := h.configuration(desired.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := desired.Chart.load()
+	if err != nil {
+		return nil, err
+	}
+	install := h.install(cfg, desired)
+	install.DryRun, install.DryRunOption = true, "server"
+	rendered, err := install.RunWithContext(ctx, loaded, clone(desired.Values))
+	if err != nil {
+		return nil, err
+	}
+	built, err := cfg.KubeClient.Build(strings.NewReader(rendered.Manifest), false)
+	if err != nil {
+		return nil, err
+	}
+	var objects []Object
+	for _, info := range built {
+		m := info.Mapping.Resource
+		objects = append(objects, Object{Group: m.Group, Resource: m.Resource, Namespace: info.Namespace, Name: info.Name})
+	}
+	switch h.Driver {
+	case "", "secret", "secrets":
+		objects = append(objects, Object{Resource: "secrets", Namespace: desired.Namespace, Name: "sh.helm.release.v1." + desired.Name})
+	case "configmap", "configmaps":
+		objects = append(objects, Object{Resource: "configmaps", Namespace: desired.Namespace, Name: "sh.helm.release.v1." + desired.Name})
+	}
+	return objects, nil
+}
+
+// Apply installs, replaces or upgrades. Helm goes on in the background when its
+// context ends (helm#12086), so it is given one that does not.
+func (h Helm) Apply(ctx context.Context, desired Desired) error {
+	defer quiet()()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	cfg, err := h.configuration(desired.Namespace)
+	if err != nil {
+		return err
+	}
+	loaded, err := desired.Chart.load()
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if desired.Action != Upgrade {
+		_, err = h.install(cfg, desired).RunWithContext(ctx, loaded, clone(desired.Values))
+		return err
+	}
+	upgrade := action.NewUpgrade(cfg)
+	upgrade.Namespace = desired.Namespace
+	upgrade.Timeout = hookTimeout
+	upgrade.MaxHistory = maxHistory
+	// The values are complete: what was kept of the old ones is among them.
+	upgrade.ResetValues = true
+	upgrade.PostRenderer = stamper{}
+	_, err = upgrade.RunWithContext(ctx, desired.Name, loaded, clone(desired.Values))
+	return err
+}
+
+func (h Helm) install(cfg *action.Configuration, desired Desired) *action.Install {
+	install := action.NewInstall(cfg)
+	install.ReleaseName, install.Namespace = desired.Name, desired.Namespace
+	install.Replace = desired.Action == Replace
+	install.Timeout = hookTimeout
+	install.PostRenderer = stamper{}
+	return install
+}
+
+// Unlock marks an unfinished release as failed.
+func (h Helm) Unlock(ctx context.Context, r Release) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	cfg, err := h.configuration(r.Namespace)
+	if err != nil {
+		return err
+	}
+	got, err := cfg.Releases.Get(r.Name, r.Revision)
+	if err != nil {
+		return err
+	}
+	got.SetStatus(release.StatusFailed, "left unfinished ("+string(got.Info.Status)+"), taken up again by kubectl-lifecycle")
+	return cfg.Releases.Update(got)
+}
+
+// configuration is made anew for each operation: Helm's actions write into it.
+func (h Helm) configuration(namespace string) (*action.Configuration, error) {
+	cfg := new(action.Configuration)
+	if err := cfg.Init(calm{h.Getter}, namespace, h.Driver, func(string, ...any) {}); err != nil {
+		return nil, plan.Refuse(fmt.Errorf("prepare Helm: %w", err), "is HELM_DRIVER right? Unset it for Secrets")
+	}
+	if client, ok := cfg.KubeClient.(*kube.Client); ok {
+		// Else objects without a namespace go to that of the kubeconfig.
+		client.Namespace = namespace
+	}
+	return cfg, nil
+}
+
+// calm is a getter whose clients neither print warnings nor wait for a bucket.
+type calm struct {
+	genericclioptions.RESTClientGetter
+}
+
+// ToRESTConfig returns the configuration of such clients.
+func (c calm) ToRESTConfig() (*rest.Config, error) {
+	config, err := c.RESTClientGetter.ToRESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	config = rest.CopyConfig(config)
+	config.WarningHandler = rest.NoWarnings{}
+	config.QPS = -1
+	return config, nil
+}
+
+// quiet silences Go's standard logger, which Helm writes to, until the returned
+// function is called.
+func quiet() func() {
+	before := log.Writer()
+	log.SetOutput(io.Discard)
+	return func() { log.SetOutput(before) }
+}
+
+// stamper is stampConfig as Helm wants it.
+type stamper struct{}
+
+// Run stamps what was rendered.
+func (stamper) Run(rendered *bytes.Buffer) (*bytes.Buffer, error) {
+	stamped, err := stampConfig(rendered.Bytes())
+	return bytes.NewBuffer(stamped), err
+}

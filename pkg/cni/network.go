@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// view is a look at everything that a working network shows itself in.
+type view struct {
+	inst  Installation
+	nodes []*corev1.Node
+	// agents is nil while there is no DaemonSet.
+	agents *appsv1.DaemonSet
+	// pods are those of the agents' namespace.
+	pods []*corev1.Pod
+	dns  []*appsv1.Deployment
+}
+
+// gap is one thing that is missing until the network works.
+type gap struct {
+	// kind and name say what it is about: "agent on" a node, "node", the
+	// "agents" or "CoreDNS" as such (then without a name).
+	kind, name string
+	// why is the reason as the cluster gives it.
+	why string
+	// see is a command that shows more.
+	see string
+	// pod is the agent that the gap is about; nil if there is none.
+	pod *corev1.Pod
+	// crashed names the container of it whose log tells more; else empty.
+	crashed string
+}
+
+// The kinds of gaps.
+const (
+	agentOn  = "agent on"
+	ofAgents = "agents"
+	ofNode   = "node"
+	ofDNS    = "CoreDNS"
+)
+
+// grouped says each reason once, with those it holds for: "node a, b, c: not
+// Ready: …".
+func grouped(gaps []gap) []string {
+	type group struct{ kind, why string }
+	var order []group
+	names := map[group][]string{}
+	for _, g := range gaps {
+		key := group{g.kind, g.why}
+		if _, seen := names[key]; !seen {
+			order = append(order, key)
+		}
+		names[key] = append(names[key], g.name)
+	}
+	var lines []string
+	for _, key := range order {
+		who := names[key]
+		if len(who) > maxNames {
+			who = append(who[:maxNames:maxNames], fmt.Sprintf("%d more", len(who)-maxNames))
+		}
+		lines = append(lines, strings.TrimSuffix(key.kind+" "+strings.Join(who, ", "), " ")+": "+key.why)
+	}
+	return lines
+}
+
+// gaps lists what is missing, in the order in which it comes: agents, nodes,
+// names. None means that the network works.
+func (v view) gaps() []gap {
+	gaps := v.agentGaps()
+	for _, node := range v.linuxNodes() {
+		if ready, message := readiness(node); !ready {
+			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + message, see: "kubectl describe node " + node.Name})
+		} else if unavailable(node) {
+			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "its condition NetworkUnavailable is true", see: "kubectl describe node " + node.Name})
+		}
+	}
+	for _, d := range v.dns {
+		if !available(d) {
+			gaps = append(gaps, gap{
+				kind: ofDNS,
+				why:  fmt.Sprintf("deployment %s has %d of %d pods available", d.Name, d.Status.AvailableReplicas, replicas(d)),
+				see:  "kubectl -n kube-system describe pods -l " + dnsSelector,
+			})
+		}
+	}
+	return gaps
+}
+
+// agentGaps looks for a ready agent of the newest kind on every node, one that
+// has written what it writes.
+func (v view) agentGaps() []gap {
+	set := v.agents
+	show := fmt.Sprintf("kubectl -n %s describe daemonset %s", v.inst.Namespace, v.inst.daemonSet)
+	if set == nil {
+		return []gap{{kind: ofAgents, why: fmt.Sprintf("there is no daemonset %s/%s", v.inst.Namespace, v.inst.daemonSet), see: show}}
+	}
+	if set.Status.ObservedGeneration < set.Generation {
+		return []gap{{kind: ofAgents, why: "the daemonset controller has not seen the newest daemonset yet", see: show}}
+	}
+	agents := v.agentsByNode()
+	var gaps []gap
+	for _, node := range v.linuxNodes() {
+		pod := agents[node.Name]
+		missing := agentGap(pod)
+		missing.kind, missing.name = agentOn, node.Name
+		switch {
+		case missing.why != "" && pod == nil:
+			missing.see = show
+		case missing.why != "":
+			missing.see = fmt.Sprintf("kubectl -n %s describe pod %s", pod.Namespace, pod.Name)
+		default:
+			if missing.why = v.inst.recipe().onNode(node); missing.why == "" {
+				continue
+			}
+			missing.see = fmt.Sprintf("kubectl -n %s logs %s", pod.Namespace, pod.Name)
+		}
+		gaps = append(gaps, missing)
+	}
+	if old := set.Status.DesiredNumberScheduled - set.Status.UpdatedNumberScheduled; old > 0 && set.Spec.UpdateStrategy.Type != appsv1.OnDeleteDaemonSetStrategyType {
+		gaps = append(gaps, gap{kind: ofAgents, why: fmt.Sprintf("%d of %d are still of the version before", old, set.Status.DesiredNumberScheduled), see: show})
+	}
+	return gaps
+}
+
+// agentsByNode finds the agent of each node; one that is going away is none. A
+// pod that is not scheduled yet is already bound to its node by affinity.
+func (v view) agentsByNode() map[string]*corev1.Pod {
+	selector, err := metav1.LabelSelectorAsSelector(v.agents.Spec.Selector)
+	if err != nil {
+		selector = labels.Nothing() // the API server would not have taken it
+	}
+	agents := map[string]*corev1.Pod{}
+	for _, pod := range v.pods {
+		if pod.DeletionTimestamp == nil && selector.Matches(labels.Set(pod.Labels)) && metav1.IsControlledBy(pod, v.agents) {
+			agents[targetNode(pod)] = pod
+		}
+	}
+	return agents
+}
+
+// targetNode is the node of a pod, or the one that its DaemonSet made it for.
+func targetNode(pod *corev1.Pod) string {
+	if pod.Spec.NodeName != "" || pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil {
+		return pod.Spec.NodeName
+	}
+	required := pod.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	if required == nil {
+		return ""
+	}
+	for _, term := range required.NodeSelectorTerms {
+		for _, field := range term.MatchFields {
+			if field.Key == metav1.ObjectNameField && len(field.Values) == 1 {
+				return field.Values[0]
+			}
+		}
+	}
+	return ""
+}
+
+// linuxNodes are the nodes that the network is for, sorted by name.
+func (v view) linuxNodes() []*corev1.Node {
+	var nodes []*corev1.Node
+	for _, node := range v.nodes {
+		if osOf(node) == "linux" && node.DeletionTimestamp == nil {
+			nodes = append(nodes, node)
+		}
+	}
+	slices.SortFunc(nodes, func(a, b *corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	return nodes
+}
+
+// summary counts what is there: "agents 1/3, nodes Ready 0/3, CoreDNS 0/2".
+func (v view) summary() string {
+	nodes := v.linuxNodes()
+	var agents, ready int
+	var byNode map[string]*corev1.Pod
+	if v.agents != nil {
+		byNode = v.agentsByNode()
+	}
+	for _, node := range nodes {
+		if pod := byNode[node.Name]; pod != nil && agentGap(pod).why == "" {
+			agents++
+		}
+		if ok, _ := readiness(node); ok {
+			ready++
+		}
+	}
+	line := fmt.Sprintf("agents %d/%d, nodes Ready %d/%d", agents, len(nodes), ready, len(nodes))
+	for _, d := range v.dns {
+		line += fmt.Sprintf(", CoreDNS %d/%d", d.Status.AvailableReplicas, replicas(d))
+	}
+	return line
+}
+
+func unavailable(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeNetworkUnavailable && c.Status == corev1.ConditionTrue
+	})
+}
+
+func available(d *appsv1.Deployment) bool {
+	return replicas(d) == 0 || d.Status.ObservedGeneration >= d.Generation &&
+		slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+			return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
+		})
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Prepare reads the chart, renders it against the cluster and asks for the
+// permissions that writing it takes, so that all that can be known to fail does
+// so while nothing is changed. It returns the installation with its action made
+// certain, and with the objects that will be written.
+func Prepare(ctx context.Context, client kubernetes.Interface, releases Releases, inst Installation) (Installation, error) {
+	if !inst.read {
+		return inst, nil
+	}
+	chart, err := releases.Load(ctx, inst.Source)
+	if err != nil {
+		return inst, fmt.Errorf("load chart %s: %w", inst.Source.Name, err)
+	}
+	if err := inst.settle(chart); err != nil {
+		return inst, err
+	}
+	if inst.Action == Keep {
+		return inst, nil
+	}
+	inst.Objects, err = releases.Render(ctx, inst.desired())
+	if err != nil {
+		return inst, renderError(inst, err)
+	}
+	return inst, allowed(ctx, client, inst.needs())
+}
+
+func (inst Installation) desired() Desired {
+	return Desired{Namespace: inst.Namespace, Name: inst.Release, Chart: inst.Chart, Values: inst.values, Action: inst.Action}
+}
+
+// renderError adds the way out to what Helm says.
+func renderError(inst Installation, err error) error {
+	err = fmt.Errorf("render chart %s %s: %w", inst.Chart.Name, inst.Chart.Version, err)
+	if strings.Contains(err.Error(), "cannot be imported into the current release") {
+		return plan.Refuse(err, "these objects were applied by hand: delete the manifest they came from (kubectl delete -f), then run this again")
+	}
+	if plan.HintOf(err) != "" {
+		return err
+	}
+	return plan.Refuse(err, "the chart and these values do not go together, or not with this Kubernetes: check --version, --set and --values")
+}
+
+// need is one thing that has to be allowed.
+type need struct {
+	verb, group, resource, namespace string
+}
+
+func (n need) String() string {
+	what := n.verb + " " + n.resource
+	if n.group != "" {
+		what += "." + n.group
+	}
+	if n.namespace != "" {
+		what += " in namespace " + n.namespace
+	}
+	return what
+}
+
+// needs lists what writing the objects takes, sorted and without repetitions.
+func (inst Installation) needs() []need {
+	needs := []need{
+		{verb: "create", resource: "namespaces"},
+		{verb: "patch", resource: "namespaces"},
+		// What Wait watches.
+		{verb: "watch", resource: "nodes"},
+		{verb: "watch", resource: "pods", namespace: inst.Namespace},
+		{verb: "watch", group: "apps", resource: "daemonsets", namespace: inst.Namespace},
+		{verb: "watch", group: "apps", resource: "deployments", namespace: metav1.NamespaceSystem},
+	}
+	for _, o := range inst.Objects {
+		for _, verb := range []string{"get", "create", "patch"} {
+			if verb == "patch" && o.Resource == "secrets" {
+				verb = "update"
+			}
+			needs = append(needs, need{verb, o.Group, o.Resource, o.Namespace})
+		}
+	}
+	slices.SortFunc(needs, func(a, b need) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(needs)
+}
+
+// allowed asks the API server for each need, and refuses with the list of what
+// is missing.
+func allowed(ctx context.Context, client kubernetes.Interface, needs []need) error {
+	denied := make([]bool, len(needs))
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(10)
+	for i, n := range needs {
+		group.Go(func() error {
+			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+				ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: n.verb, Group: n.group, Resource: n.resource, Namespace: n.namespace},
+			}}
+			got, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(within, review, metav1.CreateOptions{})
+			if err != nil {
+				return fmt.Errorf("ask whether you may %s: %w", n, err)
+			}
+			denied[i] = !got.Status.Allowed
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	var missing []string
+	for i, n := range needs {
+		if denied[i] {
+			missing = append(missing, n.String())
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return plan.Refuse(errors.New("you may not "+strings.Join(missing, ", nor ")),
+		"ask the cluster's administrator for these verbs, or use other credentials (--context, --as)")
+}

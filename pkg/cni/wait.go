@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	// heartbeat is how often a wait says that it still waits.
+	heartbeat = 15 * time.Second
+	// settled is how long the network has to work without a break: an agent
+	// without a readiness probe, such as flannel's, is ready for the moment
+	// before each crash.
+	settled = 3 * time.Second
+	// lastLook is for asking what went wrong after the time is up.
+	lastLook = 5 * time.Second
+	// maxReasons and maxNames bound what an error says.
+	maxReasons, maxNames = 5, 3
+)
+
+// Wait returns when the network works: the agents' DaemonSet is the newest and
+// seen, an agent is ready on every Linux node and has written there what others
+// need to route to it, every node is Ready, and CoreDNS is available, all that
+// for three seconds. It watches, reports what it waits for when that changes,
+// and gives a sign of life every 15 s.
+//
+// When ctx ends, the error is of class TimedOut or Interrupted and names what
+// is missing; its hint says what to look at.
+func Wait(ctx context.Context, client kubernetes.Interface, inst Installation, report plan.Report) error {
+	within, stop := context.WithCancel(ctx)
+	w := watchers(client, inst)
+	defer func() {
+		stop()
+		w.stop()
+	}()
+	if err := w.start(within); err != nil {
+		return fmt.Errorf("watch the network: %w", err)
+	}
+	f := follower{watch: w, report: report, since: time.Now()}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-f.whole(f.look()):
+			return nil
+		case <-w.changed:
+		case <-beat.C:
+			f.beat(within, client)
+		case err := <-w.broken:
+			report("the API server does not answer: %s; trying again", oneLine(err.Error()))
+		case err := <-w.denied:
+			return fmt.Errorf("watch the network: %w", err)
+		case <-ctx.Done():
+			return w.gaveUp(ctx, client, context.Cause(ctx))
+		}
+	}
+}
+
+// follower remembers what was said last.
+type follower struct {
+	watch  *watch
+	report plan.Report
+	since  time.Time
+	said   string
+	// works is since when the network works; zero while it does not.
+	works time.Time
+}
+
+// whole returns a channel that delivers once the network has worked long
+// enough, whatever else happens meanwhile: in a large cluster something always
+// does.
+func (f *follower) whole(works bool) <-chan time.Time {
+	if !works {
+		f.works = time.Time{}
+		return nil
+	}
+	if f.works.IsZero() {
+		f.works = time.Now()
+	}
+	return time.After(settled - time.Since(f.works))
+}
+
+// look says what has changed, and whether the network works.
+func (f *follower) look() bool {
+	v := f.watch.view()
+	gaps := v.gaps()
+	line := v.summary()
+	if len(gaps) > 0 {
+		line += "; waiting for " + short(gaps)
+	}
+	if line != f.said {
+		f.report("%s", line)
+		f.said = line
+	}
+	return len(gaps) == 0
+}
+
+// beat says again what is waited for, since when, and what more can be learned.
+func (f *follower) beat(ctx context.Context, client kubernetes.Interface) {
+	v := f.watch.view()
+	gaps := explain(ctx, client, v)
+	if len(gaps) == 0 {
+		return
+	}
+	f.report("%s; waiting for %s (%s so far)", v.summary(), short(gaps), time.Since(f.since).Round(time.Second))
+}
+
+// short is the first reason and the number of the others.
+func short(gaps []gap) string {
+	lines := grouped(gaps)
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return fmt.Sprintf("%s (and %d more)", lines[0], len(lines)-1)
+}
+
+// gaveUp is the error of a wait that ended before the network worked.
+func (w *watch) gaveUp(ctx context.Context, client kubernetes.Interface, cause error) error {
+	fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	defer cancel()
+	v := w.view()
+	gaps := explain(fresh, client, v)
+	if len(gaps) == 0 {
+		return plan.Hint(fmt.Errorf("%w before the network had worked for %s", cause, settled), "the same command again goes on waiting")
+	}
+	lines := grouped(gaps)
+	if len(lines) > maxReasons {
+		lines = append(lines[:maxReasons], fmt.Sprintf("and %d more reasons", len(lines)-maxReasons))
+	}
+	err := fmt.Errorf("%w, and the network does not work yet (%s):\n%s", cause, v.summary(), strings.Join(lines, "\n"))
+	return plan.Hint(err, "look at: %s\nthe same command again goes on waiting", gaps[0].see)
+}
