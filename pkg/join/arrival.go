@@ -23,10 +23,11 @@ const (
 	Requested
 	// Approved: csrsigning issues it.
 	Approved
-	// Issued: the kubelet has its own credentials and makes its Node. From
-	// here on the host does not need the token.
+	// Issued: the kubelet fetches its certificate, still with the token, and
+	// makes its Node.
 	Issued
-	// Registered: there is a Node; it is Ready once runtime and network are.
+	// Registered: there is a Node, made with the host's own credentials: the
+	// token has done its work. Ready once runtime and network are.
 	Registered
 	// Ready is the end.
 	Ready
@@ -59,6 +60,9 @@ type sight struct {
 	request request
 	node    *corev1.Node
 	pods    []*corev1.Pod
+	// settled says that the node has been there for a while, so that what is
+	// not on it may be called missing.
+	settled bool
 }
 
 // judge decides how far a host has come. A zero request is a host not seen.
@@ -80,7 +84,7 @@ func judge(s sight) Arrival {
 		a.Hint = "if it stays so, look on the host: journalctl -u kubelet"
 	case !isReady(s.node):
 		a.Stage = Registered
-		a.Reason, a.Hint = notReady(s.node, s.pods)
+		a.Reason, a.Hint = notReady(s)
 	default:
 		a.Stage = Ready
 	}
@@ -88,31 +92,31 @@ func judge(s sight) Arrival {
 }
 
 // notReady says why a registered node is not Ready: by its own condition, and
-// by the host-network pods on it, among them the network's agent, that do not
-// get up.
-func notReady(node *corev1.Node, pods []*corev1.Pod) (reason, hint string) {
-	var parts []string
-	c := readyCondition(node)
-	if c == nil {
-		parts = append(parts, "its kubelet has not reported yet")
-	} else {
-		parts = append(parts, plain(c.Message))
+// by the pods on it that can be the network's agent.
+func notReady(s sight) (reason, hint string) {
+	message := "its kubelet has not reported yet"
+	if c := readyCondition(s.node); c != nil {
+		message = plain(c.Message)
 	}
-	agents := agentsOf(pods)
+	parts := []string{message}
+	agents := agentsOf(s.pods)
 	for _, pod := range agents {
-		if why := stuck(pod); why != "" {
+		if why := unready(pod); why != "" {
 			parts = append(parts, fmt.Sprintf("%s/%s: %s", pod.Namespace, pod.Name, why))
 		}
 	}
-	noNetwork := c != nil && (strings.Contains(c.Message, "cni plugin not initialized") || strings.Contains(c.Message, "NetworkPluginNotReady"))
+	hint = "look at it: kubectl describe node " + s.node.Name
+	noNetwork := strings.Contains(message, "cni plugin not initialized") || strings.Contains(message, "NetworkPluginNotReady")
 	switch {
-	case noNetwork && len(agents) == 0:
-		parts = append(parts, "no network agent is on it")
-		hint = "give the cluster a network: kubectl lifecycle cni install flannel"
 	case len(parts) > 1:
 		hint = "look at those pods: kubectl describe pod"
+	case !noNetwork || !s.settled:
+	case len(agents) == 0:
+		parts = append(parts, "no network agent is on it")
+		hint = "give the cluster a network: kubectl lifecycle cni install flannel"
 	default:
-		hint = "look at it: kubectl describe node " + node.Name
+		// containerd/containerd#8419
+		hint = "the network's agent is up: if it stays so, the runtime has lost sight of /etc/cni/net.d; on the host: systemctl restart containerd"
 	}
 	return strings.Join(parts, "; "), hint
 }
@@ -134,10 +138,18 @@ func agentsOf(pods []*corev1.Pod) []*corev1.Pod {
 	return agents
 }
 
-// stuck says for what the first unready container of a pod waits; empty if none
-// does.
-func stuck(pod *corev1.Pod) string {
+// unready says why a pod is not ready; empty if it is.
+func unready(pod *corev1.Pod) string {
+	for _, c := range pod.Status.Conditions {
+		switch {
+		case c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue:
+			return ""
+		case c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse:
+			return plain(c.Reason + ": " + c.Message)
+		}
+	}
 	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		// PodInitializing only says that an earlier container is not done.
 		if w := c.State.Waiting; w != nil && w.Reason != "PodInitializing" {
 			if w.Message == "" {
 				return plain(w.Reason)
@@ -145,10 +157,5 @@ func stuck(pod *corev1.Pod) string {
 			return plain(w.Reason + ": " + w.Message)
 		}
 	}
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return plain(c.Reason + ": " + c.Message)
-		}
-	}
-	return ""
+	return "starting"
 }

@@ -43,8 +43,8 @@ type FollowRequest struct {
 //   - the context ended: class TimedOut or Interrupted, with what would help;
 //   - something may not be watched.
 //
-// With a reused token, hosts that are Ready already have come before and are
-// passed over.
+// A token made here is for one host, so one that is Ready already is the host.
+// A foreign one may have brought others before; those are passed over.
 func Follow(ctx context.Context, client kubernetes.Interface, r FollowRequest, report plan.Report) (Arrival, error) {
 	f := &follower{client: client, wanted: r, report: orNobody(report), signals: newSignals(), since: time.Now(), told: map[string]bool{}}
 	defer f.close()
@@ -101,7 +101,7 @@ func (f *follower) close() {
 // open begins to watch for requests.
 func (f *follower) open(ctx context.Context) error {
 	signer := fields.OneTermEqualSelector("spec.signerName", certificatesv1.KubeAPIServerClientKubeletSignerName).String()
-	if f.wanted.Token.Reused {
+	if f.wanted.Token.Foreign {
 		if err := f.passOver(ctx, signer); err != nil {
 			return err
 		}
@@ -153,7 +153,8 @@ func (f *follower) look(ctx context.Context) error {
 			return err
 		}
 	}
-	now := judge(sight{request: f.request, node: f.node(), pods: f.podsOn()})
+	settled := f.arrival.Stage == Registered && time.Since(f.since) >= heartbeat
+	now := judge(sight{request: f.request, node: f.node(), pods: f.podsOn(), settled: settled})
 	if now.Stage == f.arrival.Stage && now.Reason == f.arrival.Reason {
 		return nil // what remind has found out stays
 	}

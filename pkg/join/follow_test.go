@@ -189,7 +189,13 @@ func TestFollowReportsEachStageOfAnArrival(t *testing.T) {
 		b.last("has not registered its node yet")
 		node := nodeNamed("w3", corev1.ConditionFalse, "cni plugin not initialized")
 		b.makeNode(node)
+		b.last("host w3 is not Ready: cni plugin not initialized")
+		time.Sleep(heartbeat)
+		synctest.Wait()
 		b.last("cni plugin not initialized; no network agent is on it")
+		time.Sleep(heartbeat)
+		synctest.Wait()
+		b.last("(20s; give the cluster a network: kubectl lifecycle cni install flannel)")
 		_, err := client.CoreV1().Pods("kube-flannel").Create(t.Context(), agent("w3", "ImagePullBackOff", "no such host"), metav1.CreateOptions{})
 		b.must(err)
 		b.last("kube-flannel/kube-flannel-ds-x: ImagePullBackOff: no such host")
@@ -347,11 +353,11 @@ func TestFollowSeesADeadNodeTakenOver(t *testing.T) {
 	})
 }
 
-func TestFollowOfAReusedTokenPassesOverHostsThatCameBefore(t *testing.T) {
+func TestFollowOfAForeignTokenPassesOverHostsThatCameBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset(csrOf(t, "csr-1", "w3", issued), nodeNamed("w3", corev1.ConditionTrue, ""))
 		r := ours(t)
-		r.Token.Reused = true
+		r.Token.Foreign = true
 		b := follow(t, client, r, time.Hour)
 		b.last("waiting for the host")
 		if b.reports[0] != "host w3 came with this token before and is Ready" {
@@ -366,14 +372,23 @@ func TestFollowOfAReusedTokenPassesOverHostsThatCameBefore(t *testing.T) {
 	})
 }
 
-func TestFollowOfAReusedTokenResumes(t *testing.T) {
+func TestFollowOfAForeignTokenResumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset(csrOf(t, "csr-1", "w3", issued), nodeNamed("w3", corev1.ConditionFalse, "starting"))
 		r := ours(t)
-		r.Token.Reused = true
+		r.Token.Foreign = true
 		b := follow(t, client, r, time.Hour)
 		b.last("host w3 is not Ready: starting")
 		b.changeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.end(Ready, "")
+	})
+}
+
+func TestFollowOfOurTokenFindsTheHostThatCameMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := nodeNamed("w3", corev1.ConditionTrue, "")
+		node.CreationTimestamp = metav1.NewTime(time.Now())
+		b := follow(t, fake.NewClientset(csrOf(t, "csr-1", "w3", issued), node), ours(t), time.Hour)
 		b.end(Ready, "")
 	})
 }

@@ -37,7 +37,7 @@ type Request struct {
 	// Token comes from ParseToken; the zero Token has one generated.
 	Token Token
 	// TTL is between MinTTL and MaxTTL; zero is refused, because it is the
-	// "never expires" of kubeadm. It does not matter for a reused token.
+	// "never expires" of kubeadm. It does not matter for an existing token.
 	TTL time.Duration
 	// Description is kept in the Secret and shown by "kubeadm token list".
 	Description string
@@ -47,7 +47,7 @@ type Request struct {
 
 // Validate returns an error of class Misused for a TTL out of bounds.
 func (r Request) Validate() error {
-	if r.Token.Reused {
+	if r.Token.IsReference() {
 		return nil
 	}
 	switch {
@@ -61,14 +61,14 @@ func (r Request) Validate() error {
 	return nil
 }
 
-// Mint makes the token a request asks for, or reads the one it wants reused.
+// Mint makes the token a request asks for, or reads the one it refers to.
 // It refuses (class Refused) an id that is taken, and an existing token that
 // could not join a host: expired, without its usages or its group.
 func Mint(ctx context.Context, client kubernetes.Interface, r Request) (Token, error) {
 	if err := r.Validate(); err != nil {
 		return Token{}, err
 	}
-	if r.Token.Reused {
+	if r.Token.IsReference() {
 		return reuse(ctx, client, r.Token.ID)
 	}
 	t := r.Token
@@ -110,7 +110,7 @@ func tokenSecret(t Token, r Request, now time.Time) *corev1.Secret {
 		data[api.BootstrapTokenDescriptionKey] = []byte(r.Description)
 	}
 	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: t.SecretName(), Namespace: metav1.NamespaceSystem},
+		ObjectMeta: metav1.ObjectMeta{Name: t.SecretName(), Namespace: metav1.NamespaceSystem, Labels: map[string]string{Label: "token"}},
 		Type:       api.SecretTypeBootstrapToken,
 		Data:       data,
 	}
@@ -149,7 +149,6 @@ func reuse(ctx context.Context, client kubernetes.Interface, id string) (Token, 
 			"leave the token out to have one made")
 	}
 	t := newToken(id, secrets.GetData(secret, api.BootstrapTokenSecretKey))
-	t.Reused = true
 	return describe(t, secret), nil
 }
 
@@ -184,6 +183,8 @@ func unfit(secret *corev1.Secret, id string, now time.Time) string {
 // describe adds to a token what its Secret says about it.
 func describe(t Token, secret *corev1.Secret) Token {
 	t.created = secret.CreationTimestamp.Time
+	_, ours := secret.Labels[Label]
+	t.Foreign = !ours
 	// Unfit tokens were refused before: what does not parse here is absent.
 	t.Expires, _ = time.Parse(time.RFC3339, secrets.GetData(secret, api.BootstrapTokenExpirationKey))
 	return t

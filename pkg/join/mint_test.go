@@ -39,11 +39,11 @@ func mustParse(t *testing.T, text string) Token {
 
 func TestParseToken(t *testing.T) {
 	tests := []struct {
-		name, text string
-		reused, ok bool
+		name, text    string
+		reference, ok bool
 	}{
 		{name: "a whole token is to be made", text: given, ok: true},
-		{name: "an id alone is to be reused", text: "abcdef", reused: true, ok: true},
+		{name: "an id alone refers to an existing one", text: "abcdef", reference: true, ok: true},
 		{name: "nothing is malformed", text: ""},
 		{name: "capitals are malformed", text: "ABCDEF." + givenSecret},
 		{name: "a short secret is malformed", text: "abcdef.0123456789abcde"},
@@ -60,7 +60,7 @@ func TestParseToken(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.Reused != tt.reused || got.ID != "abcdef" {
+			if err != nil || got.IsReference() != tt.reference || got.ID != "abcdef" {
 				t.Errorf("got %v, %v", got, err)
 			}
 		})
@@ -100,7 +100,7 @@ func TestRequestValidate(t *testing.T) {
 		{"never is refused", Request{}, "never expires"},
 		{"less than a minute is out of bounds", Request{TTL: time.Second}, "out of bounds"},
 		{"less than nothing is out of bounds", Request{TTL: -time.Hour}, "out of bounds"},
-		{"a reused token has its own", Request{Token: Token{ID: "abcdef", Reused: true}}, ""},
+		{"an existing token has its own", Request{Token: Token{ID: "abcdef"}}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestMintMakesTheSecretThatKubeadmWould(t *testing.T) {
 		if diff := cmp.Diff(want, got.Data); diff != "" || got.Type != "bootstrap.kubernetes.io/token" {
 			t.Errorf("type %s, data %s", got.Type, diff)
 		}
-		if !token.Expires.Equal(time.Now().Add(time.Hour)) || token.Reused {
+		if !token.Expires.Equal(time.Now().Add(time.Hour)) || token.Foreign {
 			t.Errorf("got %+v, expires %s", token, token.Expires)
 		}
 		if fault := unfit(got, "abcdef", time.Now()); fault != "" {
@@ -208,6 +208,7 @@ func TestReuse(t *testing.T) {
 		wantErr string
 	}{
 		{"a good token is taken", nil, ""},
+		{"one of somebody else is taken", func(s *corev1.Secret) { s.Labels = nil }, ""},
 		{"one that never expires is taken", func(s *corev1.Secret) { delete(s.Data, "expiration") }, ""},
 		{"an expired one is refused", set("expiration", "2020-01-01T00:00:00Z"), "it has expired"},
 		{"an expiration nobody can read counts as expired", set("expiration", "tomorrow"), "it has expired"},
@@ -218,14 +219,17 @@ func TestReuse(t *testing.T) {
 		{"a secret of another type is refused", func(s *corev1.Secret) { s.Type = corev1.SecretTypeOpaque }, "another type"},
 		{"one that holds another id is refused", set("token-id", "ghijkl"), "another id"},
 		{"one with a malformed secret half is refused", set("token-secret", "x"), "malformed"},
-		{"one that is being deleted is refused", func(s *corev1.Secret) { s.DeletionTimestamp, s.Finalizers = &metav1.Time{Time: time.Now()}, []string{"x"} }, "being deleted"},
+		{"one that is being deleted is refused", func(s *corev1.Secret) {
+			s.DeletionTimestamp, s.Finalizers = &metav1.Time{Time: time.Now()}, []string{"x"}
+		}, "being deleted"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			client := fake.NewClientset(liveSecret(tt.change))
+			secret := liveSecret(tt.change)
+			client := fake.NewClientset(secret)
 			got, err := Mint(t.Context(), client, Request{Token: mustParse(t, "abcdef")})
 			wantRefusal(t, err, tt.wantErr)
-			if err == nil && (got.text() != given || !got.Reused) {
+			if _, ours := secret.Labels[Label]; err == nil && (got.text() != given || got.Foreign == ours) {
 				t.Errorf("got %v", got)
 			}
 		})

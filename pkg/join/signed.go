@@ -30,13 +30,13 @@ const (
 // WaitSigned waits until cluster-info is signed with the token, because a host
 // that looks earlier is told that the token is invalid. It gives up after a
 // minute or when the context ends, with an error of class TimedOut or
-// Interrupted that names the controller in charge; a token that is not
-// somebody else's (Reused) is revoked then, since nobody has it yet.
+// Interrupted that names the controller in charge; a token made here is
+// revoked then, since no host could use it.
 func WaitSigned(ctx context.Context, client kubernetes.Interface, t Token, report plan.Report) error {
 	limited, cancel := context.WithTimeout(ctx, signTimeout)
 	defer cancel()
 	err := awaitSignature(limited, client, t, orNobody(report))
-	if err == nil || t.Reused {
+	if err == nil || t.Foreign {
 		return err
 	}
 	// The context is often the very thing that has just ended.

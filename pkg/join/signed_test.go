@@ -90,7 +90,7 @@ func TestWaitSignedWatchesUntilTheSignatureIsRight(t *testing.T) {
 func TestWaitSignedGivesUpAndRevokesWhatWasMade(t *testing.T) {
 	tests := []struct {
 		name      string
-		reused    bool
+		foreign   bool
 		interrupt bool
 		class     plan.Class
 		text      string
@@ -103,7 +103,7 @@ func TestWaitSignedGivesUpAndRevokesWhatWasMade(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			client := fake.NewClientset(infoSigned(t, ""), liveSecret(nil))
 			token := mustParse(t, given)
-			token.Reused = tt.reused
+			token.Foreign = tt.foreign
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			_, result := waiting(ctx, t, client, token)
@@ -116,7 +116,7 @@ func TestWaitSignedGivesUpAndRevokesWhatWasMade(t *testing.T) {
 				t.Errorf("%s: hint %q", tt.name, hint)
 			}
 			_, err = client.CoreV1().Secrets("kube-system").Get(context.WithoutCancel(ctx), "bootstrap-token-abcdef", metav1.GetOptions{})
-			if apierrors.IsNotFound(err) == tt.reused {
+			if apierrors.IsNotFound(err) == tt.foreign {
 				t.Errorf("%s: the token's Secret: %v", tt.name, err)
 			}
 		})

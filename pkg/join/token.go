@@ -17,6 +17,9 @@ import (
 // token without it authenticates, but cannot join.
 const nodeGroup = "system:bootstrappers:kubeadm:default-node-token"
 
+// Label marks the Secret of a token that was made here, for one host.
+const Label = "lifecycle.kubectl.io/join"
+
 // Token is a bootstrap token. It prints as its id, whatever the verb; only
 // Command and the Secret in the cluster show the secret half. The zero Token
 // is none.
@@ -26,9 +29,9 @@ type Token struct {
 	// Expires is when the API server stops accepting it; zero means never,
 	// which only a token made elsewhere can be.
 	Expires time.Time `json:"expires,omitzero"`
-	// Reused says that the token was there before, or is to be: it belongs to
-	// somebody else, and the waits of this package never revoke it.
-	Reused bool `json:"reused,omitempty"`
+	// Foreign says that it was not made here (its Secret lacks Label): other
+	// hosts may be about to use it, so nothing here revokes it unasked.
+	Foreign bool `json:"foreign,omitempty"`
 
 	// created is when the Secret was, by the clock of the API server.
 	created time.Time
@@ -49,6 +52,9 @@ func (t Token) GoString() string { return t.String() }
 
 // SecretName is the name of the token's Secret in kube-system.
 func (t Token) SecretName() string { return util.BootstrapTokenSecretName(t.ID) }
+
+// IsReference says that only the id is known: Mint will read the rest.
+func (t Token) IsReference() bool { return t.ID != "" && t.secret == nil }
 
 // userName is who a host is while it uses the token.
 func (t Token) userName() string { return api.BootstrapUserPrefix + t.ID }
@@ -81,12 +87,12 @@ func generate() (Token, error) {
 func Placeholder() Token { return newToken("xxxxxx", "xxxxxxxxxxxxxxxx") }
 
 // ParseToken reads what a person gave: a whole token "abcdef.0123456789abcdef",
-// to be made, or the id "abcdef" of an existing one, to be reused. The error is
+// to be made, or the id "abcdef" of an existing one, a reference to it. The error is
 // of class Misused and does not repeat what was given.
 func ParseToken(text string) (Token, error) {
 	switch {
 	case util.IsValidBootstrapTokenID(text):
-		return Token{ID: text, Reused: true}, nil
+		return Token{ID: text}, nil
 	case util.IsValidBootstrapToken(text):
 		return newToken(text[:api.BootstrapTokenIDBytes], text[api.BootstrapTokenIDBytes+1:]), nil
 	}
