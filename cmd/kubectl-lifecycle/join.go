@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const joinLong = `Make a bootstrap token and print the kubeadm join command for a new host: with
+the endpoint that cluster-info names (not the one in your kubeconfig, which may
+be a tunnel), a pin for each certificate authority, and only once cluster-info
+is signed with the token, so that the command works the moment it is shown. What
+would keep a host from joining is said first.
+
+stdout holds the command alone; everything else goes to stderr. Run it as root
+on the host.
+
+--wait then follows the host, from its certificate request to a Ready node, says
+what each stage waits for, and revokes the token when the node is Ready. If that
+is given up (--timeout, Ctrl-C) before the host has registered its node, the
+token stays until it expires, because the command may be on its way to a host;
+how to revoke it, and how to go on following, is said. Once the node is there
+the token has done its work, and is revoked in any case. A token of somebody
+else (--token ID) is never revoked.`
+
+// joinFlags are the flags of join.
+type joinFlags struct {
+	ttl, timeout       time.Duration
+	token, description string
+	command            join.CommandOptions
+	wait               bool
+	output, dryRun     string
+}
+
+func newJoinCommand(e *env) *cobra.Command {
+	var f joinFlags
+	cmd := &cobra.Command{
+		Use:   "join",
+		Short: "Print the command with which a host joins, and follow it until it is Ready",
+		Long:  joinLong,
+		Example: "  kubectl lifecycle join\n" +
+			"  kubectl lifecycle join --wait\n" +
+			"  ssh root@worker-3 \"$(kubectl lifecycle join -o command --node-name worker-3)\"\n" +
+			"  kubectl lifecycle join --token abcdef --wait    # go on following",
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.join(cmd.Context(), f) },
+	}
+	f.add(cmd.Flags())
+	return cmd
+}
+
+func (f *joinFlags) add(flags *pflag.FlagSet) {
+	addOutput(flags, &f.output, "command")
+	addDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server check the token's Secret)")
+	flags.DurationVar(&f.ttl, "ttl", join.DefaultTTL, "How long the token lives, from 1m to 24h")
+	flags.StringVar(&f.token, "token", "", "Token to make (ID.SECRET), or the ID of an existing one to use; default: a random one")
+	flags.StringVar(&f.description, "description", "", "Description of the token (default: who made it)")
+	flags.StringVar(&f.command.NodeName, "node-name", "", "Name of the node (default: the host's name)")
+	flags.StringVar(&f.command.CRISocket, "cri-socket", "", "CRI socket on the host (default: kubeadm finds it)")
+	flags.StringSliceVar(&f.command.IgnorePreflightErrors, "ignore-preflight-errors", nil, "Checks of kubeadm whose failure is only a warning on the host")
+	flags.BoolVar(&f.wait, "wait", false, "Follow the host until its node is Ready, then revoke the token")
+	flags.DurationVar(&f.timeout, "timeout", 0, "How long --wait waits; 0 means as long as the token lives")
+}
+
+// request turns the flags into what is asked for; every error is one of usage.
+func (f *joinFlags) request() (join.Request, dryRun, error) {
+	mode, err := parseDryRun(f.dryRun)
+	if err != nil {
+		return join.Request{}, mode, err
+	}
+	r := join.Request{TTL: f.ttl, Description: f.description, DryRun: mode == dryRunServer}
+	if f.token != "" {
+		if r.Token, err = join.ParseToken(f.token); err != nil {
+			return join.Request{}, mode, err
+		}
+	}
+	if r.Description == "" {
+		r.Description = "kubectl lifecycle join by " + who()
+	}
+	switch {
+	case f.wait && mode != dryRunNone:
+		err = errors.New("--wait has nothing to wait for in a dry run")
+	case f.timeout < 0:
+		err = fmt.Errorf("--timeout %s is less than nothing", f.timeout)
+	case f.timeout > 0 && !f.wait:
+		err = errors.New("--timeout is for --wait")
+	}
+	if err != nil {
+		return join.Request{}, mode, plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle join --help'"))
+	}
+	return r, mode, errors.Join(r.Validate(), f.command.Validate(), checkOutput(f.output, "command"))
+}
+
+// joined is the machine-readable result.
+type joined struct {
+	Command string       `json:"command"`
+	Cluster join.Cluster `json:"cluster"`
+	Token   join.Token   `json:"token"`
+}
+
+func (e *env) join(ctx context.Context, f joinFlags) error {
+	request, mode, err := f.request()
+	if err != nil {
+		return err
+	}
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	cluster, err := join.Survey(ctx, client)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	more, err := join.CheckName(ctx, client, f.command.NodeName)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	for _, w := range append(cluster.Warnings, more...) {
+		e.warn("%s", w.Text)
+		e.say("         %s", w.Hint)
+	}
+	if mode != dryRunNone {
+		return e.rehearseJoin(ctx, client, cluster, request, f)
+	}
+	token, err := e.makeToken(ctx, client, request)
+	if err != nil {
+		return err
+	}
+	if err := e.printJoin(cluster, token, f); err != nil {
+		if request.Token.IsReference() {
+			return err
+		}
+		return errors.Join(err, e.revoke(ctx, client, token))
+	}
+	e.say("run it as root on the host, which needs kubeadm and kubelet of %s; %s", orSome(cluster.KubernetesVersion), life(token))
+	if !f.wait {
+		e.sayHowToGoOn(token)
+		return nil
+	}
+	limit := f.timeout
+	switch {
+	case limit > 0:
+	case !request.Token.IsReference():
+		limit = f.ttl
+	case !token.Expires.IsZero():
+		limit = time.Until(token.Expires)
+	}
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return e.followHost(ctx, client, token, f)
+}
+
+// makeToken makes the token and waits until hosts can use it.
+func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, r join.Request) (join.Token, error) {
+	var token join.Token
+	title := "Make a bootstrap token that lives " + duration.HumanDuration(r.TTL)
+	if r.Token.IsReference() {
+		title = "Read bootstrap token " + r.Token.ID
+	}
+	made := plan.Plan{Title: "Make a join command", Steps: []plan.Step{
+		{ID: "token", Title: title, Do: func(ctx context.Context, _ plan.Report) (err error) {
+			token, err = join.Mint(ctx, client, r)
+			return nothingChanged(err)
+		}},
+		{ID: "signature", Title: "Have cluster-info signed with it", Do: func(ctx context.Context, report plan.Report) error {
+			return join.WaitSigned(ctx, client, token, report)
+		}},
+	}}
+	progress := e.progress()
+	defer progress.close()
+	_, err := made.Run(ctx, progress)
+	return token, err
+}
+
+// printJoin writes the command to stdout.
+func (e *env) printJoin(cluster join.Cluster, token join.Token, f joinFlags) error {
+	format := f.output
+	if format == "command" {
+		format = ""
+	}
+	result := joined{Command: join.Command(cluster, token, f.command), Cluster: cluster, Token: token}
+	return e.print(format, result, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, result.Command)
+		return err
+	})
+}
+
+// rehearseJoin shows the command without a token that works.
+func (e *env) rehearseJoin(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, r join.Request, f joinFlags) error {
+	if r.DryRun || r.Token.IsReference() {
+		if _, err := join.Mint(ctx, client, r); err != nil {
+			return nothingChanged(err)
+		}
+	}
+	if err := e.printJoin(cluster, join.Placeholder(), f); err != nil {
+		return err
+	}
+	e.say("dry run: nothing was made; the token above is a placeholder")
+	return nil
+}
+
+// followHost follows the host and revokes the token.
+func (e *env) followHost(ctx context.Context, client kubernetes.Interface, token join.Token, f joinFlags) error {
+	var arrival join.Arrival
+	p := plan.Plan{Title: "Follow the host", Steps: []plan.Step{
+		{ID: "arrival", Title: "Join the host", Do: func(ctx context.Context, report plan.Report) (err error) {
+			arrival, err = join.Follow(ctx, client, join.FollowRequest{Token: token, NodeName: f.command.NodeName}, report)
+			return err
+		}},
+	}}
+	if !token.Foreign {
+		p.Steps = append(p.Steps, plan.Step{ID: "revoke", Title: "Revoke the token", Do: func(ctx context.Context, _ plan.Report) error {
+			return e.revoke(ctx, client, token)
+		}})
+	}
+	progress := e.progress()
+	_, err := p.Run(ctx, progress)
+	progress.close()
+	if err == nil {
+		e.say("node/%s joined", arrival.Node)
+		return nil
+	}
+	return errors.Join(err, e.leave(ctx, client, token, arrival, errors.Is(err, join.ErrNameTaken)))
+}
+
+// leave decides about the token of a host that is no longer followed.
+func (e *env) leave(ctx context.Context, client kubernetes.Interface, token join.Token, a join.Arrival, suspicious bool) error {
+	if token.Foreign || (a.Stage < join.Registered && !suspicious) {
+		e.say("%s", life(token))
+		e.sayHowToGoOn(token)
+		return nil
+	}
+	if err := e.revoke(ctx, client, token); err != nil {
+		return err
+	}
+	e.say("token %s was revoked", token.ID)
+	return nil
+}
+
+// revoke works after a Ctrl-C too.
+func (e *env) revoke(ctx context.Context, client kubernetes.Interface, token join.Token) error {
+	if token.Foreign {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return join.Revoke(ctx, client, token)
+}
+
+func (e *env) sayHowToGoOn(token join.Token) {
+	e.say("  follow the host:   kubectl lifecycle join --wait --token %s", token.ID)
+	e.say("  revoke the token:  kubectl -n kube-system delete secret %s", token.SecretName())
+}
+
+// life says until when a token is good.
+func life(token join.Token) string {
+	if token.Expires.IsZero() {
+		return fmt.Sprintf("token %s never expires", token.ID)
+	}
+	return fmt.Sprintf("token %s lives until %s", token.ID, token.Expires.Local().Format("2006-01-02 15:04:05 MST"))
+}
+
+func orSome(version string) string {
+	if version == "" {
+		return "the cluster's version"
+	}
+	return version
+}
