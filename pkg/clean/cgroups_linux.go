@@ -92,15 +92,28 @@ func (t Target) podProcesses() (map[int]string, error) {
 func (t Target) processes() part {
 	return part{
 		id: "processes", title: "End what is left of the pods' processes", kind: KindProcess,
-		look: func(context.Context) (sight, error) {
+		look: func(ctx context.Context) (sight, error) {
 			var s sight
 			pids, err := t.podProcesses()
+			known := t.knownContainers(ctx)
 			for pid, cgroup := range pids {
+				if known(cgroup) {
+					continue // ends with its container
+				}
 				s.add(Item{Kind: KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: cgroup, Owner: Runtime, Fate: Goes})
 			}
 			return s, err
 		},
 		take: t.killProcesses,
+	}
+}
+
+// knownContainers reports of a cgroup whether it is that of a container or
+// sandbox which the runtime lists. If the runtime does not answer, none is.
+func (t Target) knownContainers(ctx context.Context) func(cgroup string) bool {
+	s, err := t.lookContainers(ctx)
+	return func(cgroup string) bool {
+		return err == nil && slices.ContainsFunc(s.items, func(it Item) bool { return strings.Contains(cgroup, it.ID) })
 	}
 }
 

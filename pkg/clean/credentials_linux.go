@@ -31,25 +31,33 @@ func (t Target) credentials() part {
 func (t Target) lookCredentials(context.Context) (sight, error) {
 	var s sight
 	for _, p := range credentialPaths(t.root()) {
-		if p.path == pkiDir {
-			continue
+		if p.path != pkiDir {
+			t.addPath(&s, p)
 		}
-		t.addPath(&s, p)
-	}
-	// kubeadm leaves its directory of certificates empty; so it may have been
-	// before.
-	if names, err := t.names(pkiDir); err != nil {
-		s.missed(KindDir, pkiDir, err)
-	} else if len(names) > 0 || t.younger(pkiDir) && t.exists(pkiDir) {
-		t.addPath(&s, ownPath{Kubeadm, pkiDir})
 	}
 	names, err := t.names(manifestsDir)
 	s.missed(KindDir, manifestsDir, err)
 	for _, name := range names {
 		t.addPath(&s, ownPath{Kubelet, filepath.Join(manifestsDir, name)})
 	}
+	names, err = t.names(pkiDir)
+	s.missed(KindDir, pkiDir, err)
+	for _, name := range names {
+		t.addPath(&s, ownPath{Kubeadm, filepath.Join(pkiDir, name)})
+	}
+	// The directories, once they are empty: those that came with the join go.
+	for _, dir := range []ownPath{{Kubeadm, pkiDir}, {Kubeadm, manifestsDir}, {Kubeadm, kubernetesDir}, {Kubelet, t.root()}} {
+		switch empty := t.hollow(dir.path) && t.exists(dir.path); {
+		case empty && t.younger(dir.path) && !t.mounted(dir.path):
+			t.addPath(&s, dir)
+		case empty:
+			s.add(Item{Kind: KindDir, Name: dir.path, Owner: dir.owner, Fate: Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
+		}
+	}
 	for i := range s.items {
-		s.items[i].Why = credentialsLast
+		if s.items[i].Fate == Goes {
+			s.items[i].Why = credentialsLast
+		}
 	}
 	return s, nil
 }
@@ -84,14 +92,17 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 		}
 		report("kubeadm reset phase cleanup-node")
 	}
-	s, err = t.lookCredentials(ctx)
-	if err != nil {
-		return err
-	}
 	var errs []error
-	for _, it := range s.goes() {
-		if err := t.Host.Remove(it.Name); err != nil {
-			errs = append(errs, err)
+	for range 2 { // directories that the first pass has emptied
+		s, err = t.lookCredentials(ctx)
+		if err != nil {
+			return err
+		}
+		errs = nil
+		for _, it := range Decide(Inventory{Items: s.items}).Objects {
+			if err := t.Host.Remove(it.Name); err != nil {
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(summary(errs), left(ctx, t.lookCredentials))

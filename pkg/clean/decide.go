@@ -73,6 +73,7 @@ func stage(it Item) int {
 			return 14
 		}
 		return 13
+	case KindSysctl:
 	}
 	return 13
 }

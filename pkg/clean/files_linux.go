@@ -152,7 +152,7 @@ func (t Target) lookCNIState(s *sight) error {
 	results, err2 := t.names(cniStateDir + "/results")
 	for _, name := range results {
 		network, _, _ := strings.Cut(name, "-")
-		for _, own := range []string{"cbr0-", "k8s-pod-network-", "cilium-", "antrea-", "kube-ovn-", "weave-"} {
+		for _, own := range []string{"cni-loopback-", "cbr0-", "k8s-pod-network-", "cilium-", "antrea-", "kube-ovn-", "weave-"} {
 			if strings.HasPrefix(name, own) {
 				t.addPath(s, ownPath{CNIPlugins, filepath.Join(cniStateDir, "results", name)})
 				network = ""
@@ -182,22 +182,23 @@ func (t Target) lookKubernetes(s *sight) error {
 	return err
 }
 
-// lookEmpty notes the directories that stay with nothing of ours in them, and
-// takes those that can only have come with the join.
+// lookEmpty takes the directories that came with the join and hold nothing any
+// more, and notes those that were there before and stay.
 func (t Target) lookEmpty(s *sight) {
-	for _, dir := range []string{kubernetesDir, manifestsDir, t.root(), cniConfDir} {
-		if names, err := t.names(dir); err == nil && len(names) == 0 && t.exists(dir) {
-			s.add(Item{Kind: KindDir, Name: dir, Owner: Kubeadm, Fate: Harmless, Detail: "empty", Why: "packages own it, or programs watch it"})
-		}
-	}
 	for _, dir := range []ownPath{
 		{CNIPlugins, cniStateDir + "/networks"}, {CNIPlugins, cniStateDir + "/results"}, {CNIPlugins, cniStateDir + "/cache"}, {CNIPlugins, cniStateDir},
 		{Kubelet, "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"}, {Kubelet, "/usr/libexec/kubernetes/kubelet-plugins/volume"},
-		{Kubelet, "/usr/libexec/kubernetes/kubelet-plugins"}, {Kubelet, "/usr/libexec/kubernetes"},
+		{Kubelet, "/usr/libexec/kubernetes/kubelet-plugins"}, {Kubelet, "/usr/libexec/kubernetes"}, {Runtime, netnsDir},
 	} {
 		if t.hollow(dir.path) && t.younger(dir.path) {
 			t.addPath(s, dir)
 		}
+	}
+	if names, err := t.names(cniConfDir); err == nil && len(names) == 0 && t.exists(cniConfDir) {
+		s.add(Item{Kind: KindDir, Name: cniConfDir, Owner: CNIPlugins, Fate: Harmless, Detail: "empty", Why: "the container runtime watches it"})
+	}
+	if t.exists(xtablesLock) {
+		s.add(Item{Kind: KindFile, Name: xtablesLock, Owner: KubeProxy, Fate: Harmless, Why: "iptables' lock, which every user of it shares; goes with the next boot"})
 	}
 }
 
@@ -213,10 +214,12 @@ func (t Target) hollow(dir string) bool {
 	return err == nil
 }
 
-// younger reports whether something was made by the join or after it.
+// younger reports whether something was made by the join or after it. kubeadm
+// makes a directory just before the first file in it, which dates the join.
 func (t Target) younger(path string) bool {
+	const moment = 2 * time.Second
 	born, err := t.Host.Born(path)
-	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined)
+	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-moment))
 }
 
 // removeFiles removes what goes, mount-safe, and tells of each path of the

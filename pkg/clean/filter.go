@@ -81,9 +81,12 @@ func (d *division) claim(c netfilter.Chain, r netfilter.Rule, comments patterns)
 	}
 }
 
-// deletion is what has to be deleted so that nothing of ours is left.
+// deletion is what has to be deleted so that nothing of ours is left. A table
+// in which there is nothing but ours and the kernel's own empty chains was made
+// for ours, and goes with it, if it is still empty then.
 func (d division) deletion() netfilter.Deletion {
-	out := netfilter.Deletion{Table: d.table, Whole: d.whole != Foreign}
+	t := d.table
+	out := netfilter.Deletion{Table: t, Whole: d.whole != Foreign}
 	if out.Whole {
 		return out
 	}
@@ -93,7 +96,7 @@ func (d division) deletion() netfilter.Deletion {
 		}
 		out.Rules[j.chain] = append(out.Rules[j.chain], j.rule)
 	}
-	for _, c := range d.table.Chains {
+	for _, c := range t.Chains {
 		if _, ours := d.chains[c.Name]; !ours {
 			continue
 		}
@@ -103,6 +106,14 @@ func (d division) deletion() netfilter.Deletion {
 		}
 		if !pinned {
 			out.Chains = append(out.Chains, c.Name)
+		}
+	}
+	if !out.Empty() && len(d.pinned) == 0 && t.Backend == netfilter.Nft && d.foreign().Fate == Harmless {
+		out.Drop = true
+		for _, c := range t.Chains {
+			if c.Base {
+				out.Bare = append(out.Bare, c.Name)
+			}
 		}
 	}
 	return out
@@ -185,7 +196,7 @@ func (d division) foreign() Item {
 	it.Detail = fmt.Sprintf("%d foreign chains, %d foreign rules", chains, rules)
 	if d.table.Compatible() && empty && rules == 0 {
 		it.Fate, it.Why = Harmless, "the kernel's own chains, empty, policy accept: what iptables makes when it is first asked about a table"
-		it.Detail = fmt.Sprintf("%d empty chains", chains)
+		it.Detail = "empty"
 	}
 	return it
 }

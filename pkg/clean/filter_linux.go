@@ -15,6 +15,10 @@ import (
 // snapshotFile is the packet filter as it was before a removal touched it.
 const snapshotFile = "packet-filter.json"
 
+// filterRounds is how often it is decided anew because someone else changed
+// the rules meanwhile.
+const filterRounds = 8
+
 func (t Target) filter() part {
 	return part{
 		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable,
@@ -48,7 +52,7 @@ func (t Target) lookFilter(ctx context.Context) (sight, error) {
 // transaction fail; then it is decided again from what is there now.
 func (t Target) removeRules(ctx context.Context, report plan.Report) error {
 	var errs []error
-	for round := range rounds {
+	for round := range filterRounds {
 		var s sight
 		tables := t.tables(ctx, &s)
 		if round == 0 {
@@ -56,23 +60,35 @@ func (t Target) removeRules(ctx context.Context, report plan.Report) error {
 				return fmt.Errorf("keep a snapshot of the packet filter: %w", err)
 			}
 		}
-		errs = nil
-		for _, table := range tables {
-			d := divide(table).deletion()
-			if d.Empty() {
-				continue
-			}
-			if err := netfilter.Delete(ctx, t.Host, d); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			report("%s", said(d))
-		}
-		if len(errs) == 0 {
+		if errs = t.deleteFrom(ctx, tables, report); len(errs) == 0 {
 			break
 		}
 	}
 	return errors.Join(summary(errs), left(ctx, t.lookFilter))
+}
+
+// deleteFrom deletes what is ours from tables that were read together.
+func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, report plan.Report) []error {
+	var errs []error
+	own := uint32(0) // generations of our own making
+	for _, table := range tables {
+		if table.Generation != 0 {
+			table.Generation += own
+		}
+		d := divide(table).deletion()
+		if d.Empty() {
+			continue
+		}
+		if err := netfilter.Delete(ctx, t.Host, d); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if table.Backend == netfilter.Nft {
+			own++
+		}
+		report("%s", said(d))
+	}
+	return errs
 }
 
 // said is what a deletion did, in a sentence.
@@ -84,7 +100,11 @@ func said(d netfilter.Deletion) string {
 	for _, list := range d.Rules {
 		rules += len(list)
 	}
-	return fmt.Sprintf("table %s: deleted %d chains and the %d rules that led to them", d.Table, len(d.Chains), rules)
+	text := fmt.Sprintf("table %s: deleted %d chains and the %d rules that led to them", d.Table, len(d.Chains), rules)
+	if d.Drop {
+		text += ", and the table, which is empty now"
+	}
+	return text
 }
 
 // snapshot writes the whole packet filter down before the first change, once

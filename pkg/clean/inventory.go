@@ -29,13 +29,14 @@ const (
 	KindCgroup    Kind = "cgroup"    // Name: /sys/fs/cgroup/…
 	KindFile      Kind = "file"      // Name: its path
 	KindDir       Kind = "directory" // Name: its path; Detail: how much is in it
+	KindSysctl    Kind = "sysctl"    // Name: net.ipv4.ip_forward; Detail: its value
 )
 
 // kindOrder is the order of the constants above.
 func kindOrder() []Kind {
 	return []Kind{
 		KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindLink, KindRoute, KindRule,
-		KindTable, KindChain, KindJump, KindIPSet, KindPin, KindCgroup, KindFile, KindDir,
+		KindTable, KindChain, KindJump, KindIPSet, KindPin, KindCgroup, KindFile, KindDir, KindSysctl,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -129,4 +130,10 @@ func (t Target) noMounts(dirs ...string) error {
 		}
 	}
 	return nil
+}
+
+// mounted reports whether a directory is a mount of its own, or nobody knows.
+func (t Target) mounted(dir string) bool {
+	mounts, err := t.Host.Mounts()
+	return err != nil || slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Path == dir })
 }

@@ -17,6 +17,7 @@ const (
 	kubernetesDir = "/etc/kubernetes"
 	manifestsDir  = "/etc/kubernetes/manifests"
 	pkiDir        = "/etc/kubernetes/pki"
+	xtablesLock   = "/run/xtables.lock"
 )
 
 // ownPath is a path that only Kubernetes or a pod network uses: it goes with

@@ -33,7 +33,7 @@ type Target struct {
 func (t Target) parts() []part {
 	return []part{
 		t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.links(), t.routes(), t.filter(),
-		t.ipsets(), t.pins(), t.cgroups(), t.files(), t.credentials(), t.release(),
+		t.ipsets(), t.pins(), t.cgroups(), t.files(), t.credentials(), t.release(), t.sysctls(),
 	}
 }
 
@@ -77,7 +77,9 @@ func (t Target) Recipe() plan.Plan {
 		"Packet-filter rules, links, routes and files of others stay as they are.",
 	}}
 	for _, part := range t.parts() {
-		p.Steps = append(p.Steps, part.step())
+		if part.take != nil {
+			p.Steps = append(p.Steps, part.step())
+		}
 	}
 	return p
 }

@@ -49,7 +49,11 @@ func (m Mount) Class() Class {
 	switch kind, _, _ := strings.Cut(m.FSType, "."); kind {
 	case "nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse", "glusterfs", "lustre", "afs", "beegfs", "gpfs", "virtiofs":
 		return Remote
-	case "proc", "sysfs", "cgroup", "cgroup2", "nsfs", "bpf", "overlay", "mqueue", "devpts", "debugfs", "tracefs",
+	case "overlay":
+		if m.Root == "/" {
+			return Pseudo
+		}
+	case "proc", "sysfs", "cgroup", "cgroup2", "nsfs", "bpf", "mqueue", "devpts", "debugfs", "tracefs",
 		"securityfs", "pstore", "hugetlbfs", "configfs", "binfmt_misc", "autofs", "rpc_pipefs", "fusectl":
 		return Pseudo
 	case "tmpfs", "ramfs", "devtmpfs":

@@ -21,9 +21,22 @@ const (
 	batchEnd   = 0x11 // NFNL_MSG_BATCH_END
 	subsysNft  = 10   // NFNL_SUBSYS_NFTABLES
 	subsysSet  = 6    // NFNL_SUBSYS_IPSET
+
+	batchGeneration = 1     // NFNL_BATCH_GENID, Linux 4.13
+	messageGetGen   = 16    // NFT_MSG_GETGEN
+	attrGenID       = 1     // NFTA_GEN_ID
+	nonRecursive    = 0x100 // NLM_F_NONREC: only what is empty
+
+	errRestart = unix.Errno(85) // ERESTART, which no program gets to see otherwise
 )
 
-var errInterrupted = errors.New("changed while it was read")
+var (
+	// ErrChanged says that someone else changed the packet filter between a
+	// look at it and a change that rests on it. Look again.
+	ErrChanged = errors.New("the packet filter was changed by someone else meanwhile")
+
+	errInterrupted = errors.New("changed while it was read")
+)
 
 // socket is one netlink socket to the kernel's packet filter, in the network
 // namespace of the thread that opened it.
@@ -109,12 +122,18 @@ func (s *socket) dump(r request, reset func(), each func(family uint8, attrs []b
 	return err
 }
 
-// apply sends requests as one transaction: all of them happen or none does.
-func (s *socket) apply(requests []request) error {
+// apply sends requests as one transaction: all of them happen or none does,
+// and none does if anything changed since a generation (ErrChanged); zero
+// means whatever happened.
+func (s *socket) apply(requests []request, generation uint32) error {
 	if len(requests) == 0 {
 		return nil
 	}
-	buf := request{message: batchBegin, resource: subsysNft}.encode(nil, 0)
+	begin := request{message: batchBegin, resource: subsysNft}
+	if generation != 0 {
+		begin.attrs = attr(nil, batchGeneration, binary.BigEndian.AppendUint32(nil, generation))
+	}
+	buf := begin.encode(nil, 0)
 	for i, r := range requests {
 		if i == len(requests)-1 {
 			r.flags |= unix.NLM_F_ACK // one acknowledgement, for the last, ends the wait
@@ -133,6 +152,9 @@ func (s *socket) apply(requests []request) error {
 		err := errno(payload)
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("message %d of %d: %w", h.seq, len(requests), err)
+			if errors.Is(err, errRestart) {
+				failed = ErrChanged
+			}
 		}
 		return h.seq == uint32(len(requests)) || (err != nil && h.seq == 0), nil
 	})

@@ -33,18 +33,73 @@ func familyNumber(name string) uint8 {
 
 // ReadNft reads all nf_tables tables of the calling thread's network
 // namespace, sorted by family and name, with the chains and rules in the
-// kernel's order. It returns no tables on a kernel without nf_tables.
+// kernel's order, all of one generation. It returns no tables on a kernel
+// without nf_tables.
 func ReadNft() ([]Table, error) {
 	s, err := open()
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	// Rules come last: a chain that appears meanwhile has rules without a
-	// chain, which are dropped; the next look sees both.
-	var keys []string
+	var tables map[string]*Table
+	for range dumpTries {
+		var before, after uint32
+		if before, err = s.generation(); err != nil {
+			break
+		}
+		if tables, err = readTables(s); err != nil {
+			break
+		}
+		if after, err = s.generation(); err != nil || before == after {
+			for _, t := range tables {
+				t.Generation = before
+			}
+			break
+		}
+		err = fmt.Errorf("list nft rules: %w", errInterrupted)
+	}
+	switch {
+	// The kernel has no nf_tables: it knows no such subsystem, and says that
+	// the message is invalid.
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EINVAL):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	out := make([]Table, 0, len(tables))
+	for _, key := range slices.Sorted(maps.Keys(tables)) {
+		out = append(out, *tables[key])
+	}
+	return out, nil
+}
+
+// generation is the number of the state that nf_tables is in.
+func (s *socket) generation() (uint32, error) {
+	if err := s.send((request{subsys: subsysNft, message: messageGetGen}).encode(nil, 1)); err != nil {
+		return 0, err
+	}
+	generation := uint32(0)
+	err := s.receive(func(h header, payload []byte) (bool, error) {
+		if h.kind == unix.NLMSG_ERROR && len(payload) >= 4 {
+			return true, errno(payload)
+		}
+		if len(payload) < 4 {
+			return false, errTruncated
+		}
+		return true, attrs(payload[4:], func(kind uint16, v []byte) error {
+			if kind == attrGenID && len(v) == 4 {
+				generation = binary.BigEndian.Uint32(v)
+			}
+			return nil
+		})
+	})
+	return generation, err
+}
+
+// readTables makes the three listings of one look.
+func readTables(s *socket) (map[string]*Table, error) {
 	tables := map[string]*Table{}
-	err = s.dump(request{subsys: subsysNft, message: unix.NFT_MSG_GETTABLE}, func() { keys, tables = nil, map[string]*Table{} },
+	err := s.dump(request{subsys: subsysNft, message: unix.NFT_MSG_GETTABLE}, func() { clear(tables) },
 		func(family uint8, msg []byte) error {
 			t := &Table{Backend: Nft, Family: families()[family]}
 			err := attrs(msg, func(kind uint16, v []byte) error {
@@ -53,27 +108,16 @@ func ReadNft() ([]Table, error) {
 				}
 				return nil
 			})
-			tables[t.String()], keys = t, append(keys, t.String())
+			tables[t.String()] = t
 			return err
 		})
-	switch {
-	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EINVAL):
-		return nil, nil
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("list nft tables: %w", err)
 	}
 	if err := readChains(s, tables); err != nil {
 		return nil, err
 	}
-	if err := readRules(s, tables); err != nil {
-		return nil, err
-	}
-	slices.Sort(keys)
-	out := make([]Table, 0, len(keys))
-	for _, k := range keys {
-		out = append(out, *tables[k])
-	}
-	return out, nil
+	return tables, readRules(s, tables)
 }
 
 func readChains(s *socket, tables map[string]*Table) error {
@@ -157,14 +201,16 @@ func readRules(s *socket, tables map[string]*Table) error {
 	return nil
 }
 
-// DeleteNft makes one transaction of a table's deletions.
+// DeleteNft makes one transaction of a table's deletions. It fails with
+// ErrChanged, and nothing is deleted, unless nf_tables is in the generation
+// that Table.Generation says.
 func DeleteNft(d Deletion) error {
 	s, err := open()
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.apply(requests(d)); err != nil {
+	if err := s.apply(requests(d), d.Table.Generation); err != nil {
 		return fmt.Errorf("delete from table %s: %w", d.Table, err)
 	}
 	return nil
@@ -196,9 +242,18 @@ func requests(d Deletion) []request {
 	for _, chain := range d.Flush {
 		rule(chain, 0)
 	}
-	for _, chain := range d.Chains {
-		a := attrText(named(unix.NFTA_CHAIN_TABLE), unix.NFTA_CHAIN_NAME, chain)
-		out = append(out, request{subsys: subsysNft, message: unix.NFT_MSG_DELCHAIN, family: family, attrs: a})
+	chain := func(name string, flags uint16) {
+		a := attrText(named(unix.NFTA_CHAIN_TABLE), unix.NFTA_CHAIN_NAME, name)
+		out = append(out, request{subsys: subsysNft, message: unix.NFT_MSG_DELCHAIN, flags: flags, family: family, attrs: a})
+	}
+	for _, name := range d.Chains {
+		chain(name, 0)
+	}
+	for _, name := range d.Bare {
+		chain(name, nonRecursive)
+	}
+	if d.Drop {
+		out = append(out, request{subsys: subsysNft, message: unix.NFT_MSG_DELTABLE, flags: nonRecursive, family: family, attrs: named(unix.NFTA_TABLE_NAME)})
 	}
 	return out
 }

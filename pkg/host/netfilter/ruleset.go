@@ -24,6 +24,9 @@ type Table struct {
 	Family string
 	Name   string
 	Chains []Chain
+	// Generation is the state of all of nf_tables in which the table was read:
+	// every change makes it one more. Zero for legacy tables.
+	Generation uint32
 }
 
 // Chain is a list of rules.
@@ -115,9 +118,13 @@ type Deletion struct {
 	// Flush are chains that lose all their rules, and Chains those of them that
 	// are deleted.
 	Flush, Chains []string
+	// Bare are chains, and with Drop the table itself, that go only if nothing
+	// is in them when the rest is deleted; else the whole deletion fails.
+	Bare []string
+	Drop bool
 }
 
 // Empty reports whether there is nothing to delete.
 func (d Deletion) Empty() bool {
-	return !d.Whole && len(d.Rules) == 0 && len(d.Flush) == 0 && len(d.Chains) == 0
+	return !d.Whole && !d.Drop && len(d.Rules) == 0 && len(d.Flush) == 0 && len(d.Chains) == 0
 }

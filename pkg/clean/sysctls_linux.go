@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// setting is a kernel parameter that a node's agents set, and the kernel's own
+// default, which they may have overwritten.
+type setting struct {
+	owner               Owner
+	name, set, defaults string
+}
+
+// settings are those of the kubelet (pkg/kubelet/cm/container_manager_linux.go
+// and k8s.io/component-helpers/node/util/sysctl) and of kube-proxy
+// (cmd/kube-proxy/app/conntrack.go), Kubernetes 1.36.
+func settings() []setting {
+	return []setting{
+		{Kubelet, "vm.overcommit_memory", "1", "0"},
+		{Kubelet, "kernel.panic", "10", "0"},
+		{Kubelet, "kernel.panic_on_oops", "1", "0"},
+		{Kubelet, "kernel.keys.root_maxkeys", "1000000", "1000000"},
+		{Kubelet, "kernel.keys.root_maxbytes", "25000000", "25000000"},
+		{KubeProxy, "net.netfilter.nf_conntrack_tcp_timeout_established", "86400", "432000"},
+		{KubeProxy, "net.netfilter.nf_conntrack_tcp_timeout_close_wait", "3600", "60"},
+		{KubeProxy, "net.ipv4.conf.all.route_localnet", "1", "0"},
+		{CNIPlugins, "net.ipv4.ip_forward", "1", "0"},
+	}
+}
+
+// sysctls reports the settings that look as a node's agents leave them. Nobody
+// wrote down what they were before, and many are also set on purpose (by
+// whoever prepared the host), so they are not touched: they do no harm and
+// take their configured values with the next boot.
+func (t Target) sysctls() part {
+	return part{id: "sysctls", title: "Kernel parameters", kind: KindSysctl, look: func(context.Context) (sight, error) {
+		var s sight
+		for _, set := range settings() {
+			raw, err := os.ReadFile(t.Host.Path(filepath.Join("/proc/sys", strings.ReplaceAll(set.name, ".", "/"))))
+			if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults {
+				s.add(Item{Kind: KindSysctl, Name: set.name, Owner: set.owner, Fate: Harmless, Detail: value,
+					Why: "as Kubernetes sets it, or whoever prepared the host; takes its configured value with the next boot"})
+			}
+		}
+		return s, nil
+	}}
+}
