@@ -29,6 +29,16 @@ func TryCordon(ctx context.Context, client kubernetes.Interface, node string, un
 	return cordon(ctx, client, node, unschedulable, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 }
 
+// WouldCordon only reads: it reports whether Cordon would have to change
+// anything.
+func WouldCordon(ctx context.Context, client kubernetes.Interface, node string, unschedulable bool) (changes bool, err error) {
+	found, err := client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
+	if err != nil {
+		return false, unreadNode(err, node)
+	}
+	return found.Spec.Unschedulable != unschedulable, nil
+}
+
 func cordon(ctx context.Context, client kubernetes.Interface, node string, unschedulable bool, options metav1.PatchOptions) (bool, error) {
 	verb := choose(unschedulable, "cordon", "uncordon")
 	found, err := client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})

@@ -69,7 +69,7 @@ func (d Decision) Refusal() error {
 			flags = append(flags, flag)
 		}
 	}
-	err := fmt.Errorf("node %q cannot be drained, nothing was changed:\n%s", d.Node, strings.Join(capped(lines), "\n"))
+	err := fmt.Errorf("node %q cannot be drained:\n%s", d.Node, strings.Join(capped(lines), "\n"))
 	return plan.Refuse(err, "if that is meant, add %s", strings.Join(flags, " "))
 }
 

@@ -123,5 +123,5 @@ func backoff(n int, first, most time.Duration) time.Duration {
 
 // jitter spreads d by up to a fifth either way.
 func jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64())) //nolint:gosec // spreading load needs no secrecy
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
