@@ -35,7 +35,6 @@ const (
 const unitText = `[Unit]
 Description=kubectl lifecycle: maintenance of this Kubernetes node
 After=network-online.target
-Wants=network-online.target
 
 [Service]
 Type=exec
