@@ -96,7 +96,7 @@ func judge(s sight) Arrival {
 func notReady(s sight) (reason, hint string) {
 	message := "its kubelet has not reported yet"
 	if c := readyCondition(s.node); c != nil {
-		message = plain(c.Message)
+		message = strings.TrimSuffix(plain(c.Message), ".")
 	}
 	parts := []string{message}
 	agents := agentsOf(s.pods)

@@ -344,7 +344,7 @@ func TestFollowSeesADeadNodeTakenOver(t *testing.T) {
 		old.CreationTimestamp = metav1.NewTime(time.Now().Add(-time.Hour))
 		b := follow(t, fake.NewClientset(old), ours(t), time.Hour)
 		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
-		b.last("Kubelet stopped posting node status.")
+		b.last("Kubelet stopped posting node status")
 		if all := strings.Join(b.reports, "\n"); !strings.Contains(all, "node w3 was there before, not Ready: the host takes it over") {
 			t.Errorf("got %s", all)
 		}
