@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"encoding/json"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage"
+	"helm.sh/helm/v3/pkg/storage/driver"
+	helmtime "helm.sh/helm/v3/pkg/time"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/kubernetes/fake"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+)
+
+// secretsServer is an API server that knows the Secrets of one namespace.
+func secretsServer(t *testing.T, secrets typedcorev1.SecretInterface) Helm {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var answer any
+		var err error
+		name := path.Base(r.URL.Path)
+		switch {
+		case r.Method == http.MethodPut:
+			var secret corev1.Secret
+			raw, _ := io.ReadAll(r.Body)
+			if err = json.Unmarshal(raw, &secret); err == nil {
+				answer, err = secrets.Update(r.Context(), &secret, metav1.UpdateOptions{})
+			}
+		case name == "secrets":
+			answer, err = secrets.List(r.Context(), metav1.ListOptions{LabelSelector: r.URL.Query().Get("labelSelector")})
+		default:
+			answer, err = secrets.Get(r.Context(), name, metav1.GetOptions{})
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	t.Cleanup(server.Close)
+	flags := genericclioptions.NewConfigFlags(false)
+	empty := t.TempDir() + "/kubeconfig"
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flags.APIServer, flags.KubeConfig = &server.URL, &empty
+	return Helm{Getter: flags}
+}
+
+func revision(version int, status release.Status, values map[string]any) *release.Release {
+	return &release.Release{
+		Name: "flannel", Namespace: "kube-flannel", Version: version, Config: values,
+		Info:  &release.Info{Status: status, LastDeployed: helmtime.Time{Time: time.Unix(100, 0)}},
+		Chart: &chart.Chart{Metadata: &chart.Metadata{Name: "flannel", Version: "v0.28.4"}},
+	}
+}
+
+func TestHelmFindsTheNewestRevisionAndTheLastGoodValues(t *testing.T) {
+	cases := map[string]struct {
+		history  []*release.Release
+		revision int
+		status   Status
+		backend  any
+	}{
+		"none": {},
+		"one that is deployed": {
+			history: []*release.Release{revision(1, release.StatusDeployed, map[string]any{"backend": "udp"})}, revision: 1, status: Deployed, backend: "udp",
+		},
+		"one that was never deployed has no values worth keeping": {
+			history: []*release.Release{revision(1, release.StatusPendingInstall, map[string]any{"backend": "udp"})}, revision: 1, status: PendingInstall,
+		},
+		"a half-made upgrade keeps those from before": {
+			history: []*release.Release{
+				revision(1, release.StatusDeployed, map[string]any{"backend": "udp"}),
+				revision(2, release.StatusPendingUpgrade, map[string]any{"backend": "bad"}),
+			},
+			revision: 2, status: PendingUpgrade, backend: "udp",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			secrets := fake.NewClientset().CoreV1().Secrets("kube-flannel")
+			for _, r := range c.history {
+				if err := storage.Init(driver.NewSecrets(secrets)).Create(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := secretsServer(t, secrets).Find(t.Context(), "kube-flannel", "flannel")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Revision != c.revision || got.Status != c.status || got.Values["backend"] != c.backend {
+				t.Errorf("%+v", got)
+			}
+			if c.revision > 0 && (got.Version != "v0.28.4" || got.Digest == "" || !got.Updated.Equal(time.Unix(100, 0))) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestHelmUnlocksAHalfMadeRelease(t *testing.T) {
+	secrets := fake.NewClientset().CoreV1().Secrets("kube-flannel")
+	if err := storage.Init(driver.NewSecrets(secrets)).Create(revision(1, release.StatusPendingInstall, nil)); err != nil {
+		t.Fatal(err)
+	}
+	helm := secretsServer(t, secrets)
+	found, err := helm.Find(t.Context(), "kube-flannel", "flannel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := helm.Unlock(t.Context(), found); err != nil {
+		t.Fatal(err)
+	}
+	after, err := helm.Find(t.Context(), "kube-flannel", "flannel")
+	if err != nil || after.Status != Failed || after.Revision != 1 {
+		t.Errorf("%+v, %v", after, err)
+	}
+}
+
+func TestHelmSaysSoOfAnUnknownDriver(t *testing.T) {
+	_, err := Helm{Getter: genericclioptions.NewConfigFlags(false), Driver: "paper"}.Find(t.Context(), "n", "r")
+	if err == nil || !strings.Contains(err.Error(), `unknown driver "paper"`) {
+		t.Error(err)
+	}
+}
+
+func TestQuietGivesTheLoggerBack(t *testing.T) {
+	before := log.Writer()
+	loud := quiet()
+	if log.Writer() != io.Discard {
+		t.Error("it is not quiet")
+	}
+	if loud(); log.Writer() != before {
+		t.Error("it stays quiet")
+	}
+}

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	k8stesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+func ready(n *corev1.Node) {
+	n.Annotations = map[string]string{"flannel.alpha.coreos.com/kube-subnet-manager": "true", "flannel.alpha.coreos.com/public-ip": "172.18.0.2"}
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+}
+
+func agents(change ...func(*appsv1.DaemonSet)) *appsv1.DaemonSet {
+	set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: "kube-flannel-ds", Namespace: "kube-flannel", UID: "set", Generation: 1}}
+	set.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "flannel"}}
+	set.Status = appsv1.DaemonSetStatus{ObservedGeneration: 1, DesiredNumberScheduled: 2, UpdatedNumberScheduled: 2}
+	for _, c := range change {
+		c(set)
+	}
+	return set
+}
+
+// agent is a pod of the DaemonSet on a node, ready but for the changes.
+func agent(on string, change ...func(*corev1.Pod)) *corev1.Pod {
+	yes := true
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent-" + on, Namespace: "kube-flannel", Labels: map[string]string{"app": "flannel"}}}
+	pod.OwnerReferences = []metav1.OwnerReference{{Kind: "DaemonSet", Name: "kube-flannel-ds", UID: "set", Controller: &yes}}
+	pod.Spec.NodeName = on
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	for _, c := range change {
+		c(pod)
+	}
+	return pod
+}
+
+func waitingFor(reason, message string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status.Conditions = nil
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+			Name: "kube-flannel", Image: "ghcr.io/f:1",
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
+		}}
+	}
+}
+
+func crashing(p *corev1.Pod) {
+	waitingFor("CrashLoopBackOff", "back-off 10s")(p)
+	p.Status.ContainerStatuses[0].RestartCount = 3
+	p.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error"}
+}
+
+func coreDNS(available bool) *appsv1.Deployment {
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "coredns", Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"}}}
+	if available {
+		d.Status.AvailableReplicas = 1
+		d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}
+	}
+	return d
+}
+
+// working is a cluster of two nodes whose network works.
+func working() []runtime.Object {
+	return []runtime.Object{node("a", ready), node("b", ready), agents(), agent("a"), agent("b"), coreDNS(true)}
+}
+
+func makeWorking(t *testing.T, client *fake.Clientset) {
+	t.Helper()
+	for _, o := range working() {
+		if err := client.Tracker().Add(o); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+var flannel = Installation{CNI: "flannel", Namespace: "kube-flannel", Release: "flannel", daemonSet: "kube-flannel-ds"} //nolint:gochecknoglobals // never written
+
+func TestGapsNameWhatIsMissing(t *testing.T) {
+	// Each case replaces objects of a working cluster by kind and name.
+	cases := map[string]struct {
+		with    []runtime.Object
+		without string
+		want    []string
+		see     string
+	}{
+		"nothing, when all is there": {},
+		"no DaemonSet": {
+			without: "set", want: []string{"agents: there is no daemonset kube-flannel/kube-flannel-ds"}, see: "describe daemonset kube-flannel-ds",
+		},
+		"a DaemonSet that its controller has not seen": {
+			with: []runtime.Object{agents(func(s *appsv1.DaemonSet) { s.Generation = 2 })},
+			want: []string{"agents: the daemonset controller has not seen the newest daemonset yet"},
+		},
+		"agents of the version before": {
+			with: []runtime.Object{agents(func(s *appsv1.DaemonSet) { s.Status.UpdatedNumberScheduled = 1 })},
+			want: []string{"agents: 1 of 2 are still of the version before"},
+		},
+		"no pod for a node": {without: "agent-b", want: []string{"agent on b: no pod has been made for it yet"}},
+		"an agent that is going away is none": {
+			with: []runtime.Object{agent("b", func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} })},
+			want: []string{"agent on b: no pod has been made for it yet"},
+		},
+		"a pod of somebody else is none": {
+			with: []runtime.Object{agent("b", func(p *corev1.Pod) { p.OwnerReferences[0].UID = "other" })},
+			want: []string{"agent on b: no pod has been made for it yet"},
+		},
+		"an agent that finds no room, by the node it is meant for": {
+			with: []runtime.Object{agent("b", func(p *corev1.Pod) {
+				p.Spec.NodeName = ""
+				p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+					NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: "In", Values: []string{"b"}}}}},
+				}}}
+				p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/2 nodes: Insufficient cpu"}}
+			})},
+			want: []string{"agent on b: not scheduled: 0/2 nodes: Insufficient cpu"}, see: "kubectl -n kube-flannel describe pod agent-b",
+		},
+		"an image that cannot be pulled": {
+			with: []runtime.Object{agent("a", waitingFor("ImagePullBackOff", "not\n found"))},
+			want: []string{"agent on a: cannot pull image ghcr.io/f:1: not found"},
+		},
+		"a container that crashes": {
+			with: []runtime.Object{agent("a", crashing)}, want: []string{"agent on a: container kube-flannel crashes (3 restarts, exit code 1)"},
+		},
+		"a container that cannot be made": {
+			with: []runtime.Object{agent("a", waitingFor("CreateContainerConfigError", "no configmap"))},
+			want: []string{"agent on a: container kube-flannel: CreateContainerConfigError: no configmap"},
+		},
+		"an agent that begins": {
+			with: []runtime.Object{agent("a", waitingFor("PodInitializing", ""))}, want: []string{"agent on a: starting"},
+		},
+		"a ready agent that has not told the others of itself": {
+			with: []runtime.Object{node("a", ready, func(n *corev1.Node) { n.Annotations = nil })},
+			want: []string{"agent on a: no annotation flannel.alpha.coreos.com/kube-subnet-manager yet"}, see: "kubectl -n kube-flannel logs agent-a",
+		},
+		"nodes that are not Ready, together": {
+			with: []runtime.Object{node("a", ready, notReady("cni plugin not initialized")), node("b", ready, notReady("cni plugin not initialized"))},
+			want: []string{"node a, b: not Ready: cni plugin not initialized"}, see: "kubectl describe node a",
+		},
+		"a node without network by its condition": {
+			with: []runtime.Object{node("a", ready, func(n *corev1.Node) {
+				n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue})
+			})},
+			want: []string{"node a: its condition NetworkUnavailable is true"},
+		},
+		"a Windows node is not waited for": {
+			with: []runtime.Object{node("w", func(n *corev1.Node) { n.Labels[corev1.LabelOSStable] = "windows" })},
+		},
+		"CoreDNS": {with: []runtime.Object{coreDNS(false)}, want: []string{"CoreDNS: deployment coredns has 0 of 1 pods available"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			gaps := viewOf(c.with, c.without).gaps()
+			if got, want := fmt.Sprint(grouped(gaps)), fmt.Sprint(c.want); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if c.see != "" && !strings.Contains(gaps[0].see, c.see) {
+				t.Errorf("look at %q, want %q", gaps[0].see, c.see)
+			}
+		})
+	}
+}
+
+func notReady(message string) func(*corev1.Node) {
+	return func(n *corev1.Node) {
+		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: message}}
+	}
+}
+
+// viewOf is a working cluster with objects replaced, or one left out.
+func viewOf(with []runtime.Object, without string) view {
+	v := view{inst: flannel}
+	objects := map[string]runtime.Object{}
+	for _, o := range append(working(), with...) {
+		switch o := o.(type) {
+		case *corev1.Node:
+			objects["node "+o.Name] = o
+		case *corev1.Pod:
+			objects[o.Name] = o
+		case *appsv1.DaemonSet:
+			objects["set"] = o
+		case *appsv1.Deployment:
+			objects["dns"] = o
+		}
+	}
+	delete(objects, without)
+	for _, o := range objects {
+		switch o := o.(type) {
+		case *corev1.Node:
+			v.nodes = append(v.nodes, o)
+		case *corev1.Pod:
+			v.pods = append(v.pods, o)
+		case *appsv1.DaemonSet:
+			v.agents = o
+		case *appsv1.Deployment:
+			v.dns = append(v.dns, o)
+		}
+	}
+	return v
+}
+
+func TestGroupedNamesFewOfMany(t *testing.T) {
+	var gaps []gap
+	for i := range 5 {
+		gaps = append(gaps, gap{kind: ofNode, name: fmt.Sprintf("n%d", i), why: "not Ready"})
+	}
+	if got := fmt.Sprint(grouped(gaps)); got != "[node n0, n1, n2, 2 more: not Ready]" {
+		t.Error(got)
+	}
+}
+
+// waited runs Wait in the background and collects what it reports.
+type waited struct {
+	said []string
+	err  error
+	end  chan struct{}
+}
+
+// done tells whether Wait has returned; said and err may be read then.
+func (w *waited) done() bool {
+	synctest.Wait()
+	select {
+	case <-w.end:
+		return true
+	default:
+		return false
+	}
+}
+
+func waitOn(ctx context.Context, client *fake.Clientset) *waited {
+	w := &waited{end: make(chan struct{})}
+	go func() {
+		w.err = Wait(ctx, client, flannel, func(format string, args ...any) { w.said = append(w.said, fmt.Sprintf(format, args...)) })
+		close(w.end)
+	}()
+	time.Sleep(time.Second) // the caches have been read
+	return w
+}
+
+func replace(t *testing.T, client *fake.Clientset, o runtime.Object) {
+	t.Helper()
+	gvr := corev1.SchemeGroupVersion.WithResource("nodes")
+	switch o.(type) {
+	case *corev1.Pod:
+		gvr.Resource = "pods"
+	case *appsv1.Deployment:
+		gvr = appsv1.SchemeGroupVersion.WithResource("deployments")
+	case *appsv1.DaemonSet:
+		gvr = appsv1.SchemeGroupVersion.WithResource("daemonsets")
+	}
+	if err := client.Tracker().Update(gvr, o, o.(metav1.Object).GetNamespace()); err != nil { //nolint:forcetypeassert // objects of the API
+		t.Error(err)
+	}
+}
+
+func TestWaitFollowsTheNetworkUntilItHasWorkedAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(working()...)
+		replace(t, client, agent("b", waitingFor("PodInitializing", "")))
+		replace(t, client, node("b", ready, notReady("cni plugin not initialized")))
+		replace(t, client, coreDNS(false))
+		w := waitOn(t.Context(), client)
+		replace(t, client, agent("b"))
+		synctest.Wait()
+		replace(t, client, node("b", ready))
+		synctest.Wait()
+		replace(t, client, coreDNS(true))
+		time.Sleep(2 * time.Second)
+		// A crash right after the start, and then well again.
+		replace(t, client, agent("b", crashing))
+		synctest.Wait()
+		replace(t, client, agent("b"))
+		time.Sleep(2 * time.Second)
+		if w.done() {
+			t.Fatal("it did not wait for the network to settle")
+		}
+		time.Sleep(settled)
+		if !w.done() || w.err != nil {
+			t.Fatalf("not done, or %v", w.err)
+		}
+		want := strings.Join([]string{
+			"agents 1/2, nodes Ready 1/2, CoreDNS 0/1; waiting for agent on b: starting (and 2 more)",
+			"agents 2/2, nodes Ready 1/2, CoreDNS 0/1; waiting for node b: not Ready: cni plugin not initialized (and 1 more)",
+			"agents 2/2, nodes Ready 2/2, CoreDNS 0/1; waiting for CoreDNS: deployment coredns has 0 of 1 pods available",
+			"agents 2/2, nodes Ready 2/2, CoreDNS 1/1",
+			"agents 1/2, nodes Ready 2/2, CoreDNS 1/1; waiting for agent on b: container kube-flannel crashes (3 restarts, exit code 1)",
+			"agents 2/2, nodes Ready 2/2, CoreDNS 1/1",
+		}, "\n")
+		if got := strings.Join(w.said, "\n"); got != want {
+			t.Errorf("it said:\n%s\nwant:\n%s", got, want)
+		}
+	})
+}
+
+func TestWaitSettlesAmidUnrelatedChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(working()...)
+		w := waitOn(t.Context(), client)
+		for i := range 4 {
+			time.Sleep(settled / 4)
+			replace(t, client, node("b", ready, func(n *corev1.Node) { n.Labels["beat"] = fmt.Sprint(i) }))
+			synctest.Wait()
+		}
+		if !w.done() || w.err != nil {
+			t.Errorf("not done, or %v", w.err)
+		}
+	})
+}
+
+func TestWaitTimesOutNamingWhatIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(working()...)
+		replace(t, client, agent("a", crashing))
+		if err := client.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("pods"), "kube-flannel", "agent-b"); err != nil {
+			t.Fatal(err)
+		}
+		refusal := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: "kube-flannel"}, Reason: "FailedCreate", Message: "violates PodSecurity"}
+		refusal.InvolvedObject = corev1.ObjectReference{Kind: "DaemonSet", Name: "kube-flannel-ds", UID: "set"}
+		if err := client.Tracker().Add(refusal); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		w := waitOn(ctx, client)
+		<-w.end
+		if plan.ClassOf(w.err) != plan.TimedOut {
+			t.Fatalf("class %d: %v", plan.ClassOf(w.err), w.err)
+		}
+		for _, want := range []string{
+			"agents 0/2", "agent on a: container kube-flannel crashes (3 restarts, exit code 1): fake logs", "agent on b: its pod cannot be made: violates PodSecurity",
+		} {
+			if !strings.Contains(w.err.Error(), want) {
+				t.Errorf("no %q in %q", want, w.err)
+			}
+		}
+		if hint := plan.HintOf(w.err); !strings.Contains(hint, "kubectl -n kube-flannel describe pod agent-a") || !strings.Contains(hint, "goes on waiting") {
+			t.Error(hint)
+		}
+		if len(w.said) != 4 || !strings.HasSuffix(w.said[3], "(45s so far)") {
+			t.Errorf("one line and three signs of life, not:\n%s", strings.Join(w.said, "\n"))
+		}
+	})
+}
+
+func TestWaitEndsWhenInterruptedOrDenied(t *testing.T) {
+	t.Run("interrupted", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			w := waitOn(ctx, fake.NewClientset())
+			cancel()
+			<-w.end
+			if plan.ClassOf(w.err) != plan.Interrupted || !strings.Contains(w.err.Error(), "there is no daemonset") {
+				t.Errorf("class %d: %v", plan.ClassOf(w.err), w.err)
+			}
+		})
+	})
+	t.Run("not allowed to watch", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			client := fake.NewClientset()
+			client.PrependReactor("list", "nodes", func(k8stesting.Action) (bool, runtime.Object, error) {
+				return true, nil, apierrors.NewForbidden(corev1.Resource("nodes"), "", errors.New("no"))
+			})
+			w := waitOn(t.Context(), client)
+			if !w.done() || !apierrors.IsForbidden(w.err) {
+				t.Errorf("not done, or %v", w.err)
+			}
+		})
+	})
+}
