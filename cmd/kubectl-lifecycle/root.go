@@ -61,6 +61,8 @@ func newRootCommand(e *env) *cobra.Command {
 // commands lists the verbs in the order of a node's life.
 func commands() []func(*env) *cobra.Command {
 	return []func(*env) *cobra.Command{
+		newCNICommand,
+		newJoinCommand,
 		newInspectCommand,
 		newRemoveCommand,
 		newRunsCommand,

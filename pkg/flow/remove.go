@@ -198,8 +198,11 @@ func (r *Removal) begin(ctx context.Context, report plan.Report) error {
 // host is being changed the run stays, so that the same command takes it up.
 func (r *Removal) giveUp(ctx context.Context) error {
 	rec, found, err := runner.Get(ctx, r.cluster, r.Node.Name)
-	if err != nil || !found || rec.UID != r.record.UID || rec.State.Phase != wire.Ready || rec.State.Order != "" {
+	if err != nil {
 		return err
+	}
+	if !found || rec.UID != r.record.UID || rec.State.Phase != wire.Ready || rec.State.Order != "" {
+		return plan.ErrKept
 	}
 	return sendHome(ctx, r.cluster, rec)
 }

@@ -31,9 +31,13 @@ type Step struct {
 	Do func(ctx context.Context, report Report) error
 	// Undo takes back a courtesy (a cordon, a lock) when a later step fails;
 	// nil means there is nothing to take back. Work that is worth resuming has
-	// no Undo.
+	// no Undo. It returns ErrKept where there is nothing to take back any more.
 	Undo func(ctx context.Context) error
 }
+
+// ErrKept is what an Undo returns that leaves things as they are on purpose: it
+// is no failure, and nobody is told that something was taken back.
+var ErrKept = errors.New("nothing is taken back")
 
 // Plan is a recipe: what will be done, in order, and what will not.
 type Plan struct {
@@ -128,6 +132,9 @@ func (p Plan) undo(steps []Step, done []string, watch Observer) error {
 		ctx, cancel := context.WithTimeout(context.Background(), undoTimeout)
 		err := s.Undo(ctx)
 		cancel()
+		if errors.Is(err, ErrKept) {
+			continue
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("undo %s: %w", s.ID, err))
 			watch.Observe(p.event(s, Failed, "undo: "+err.Error()))

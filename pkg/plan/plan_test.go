@@ -60,6 +60,20 @@ func TestRunStopsAtTheFirstErrorAndUndoesInReverse(t *testing.T) {
 	}
 }
 
+func TestAnUndoThatKeepsThingsIsNeitherAFailureNorToldAsTakenBack(t *testing.T) {
+	var log []string
+	kept := step("a", &log, nil)
+	kept.Undo = func(context.Context) error { return plan.ErrKept }
+	watch := &recorder{}
+	_, err := plan.Plan{Steps: []plan.Step{kept, step("b", &log, errors.New("boom"))}}.Run(context.Background(), watch)
+	if err == nil || err.Error() != "do b: boom" {
+		t.Errorf("error %v", err)
+	}
+	if want := []string{"a started", "a done", "b started", "b failed"}; !slices.Equal(watch.lines, want) {
+		t.Errorf("events %v, want %v", watch.lines, want)
+	}
+}
+
 func TestUndoHasAContextOfItsOwn(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	undone := false
