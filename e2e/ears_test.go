@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+)
+
+// ears hear everything that is said during the story: outputs, run records,
+// process arguments; events and journals are read at the end. What they look
+// for are secrets.
+type ears struct {
+	mu    sync.Mutex
+	heard map[string]string // text → where it was heard first
+	// tokens are the bootstrap tokens that were ever there, with their IDs.
+	tokens map[string]string
+	// records and programs count what was listened to, so that deafness shows.
+	records, programs int
+	since             time.Time
+}
+
+// secretShapes are what no text may contain, whatever its value.
+func secretShapes() map[string]*regexp.Regexp {
+	return map[string]*regexp.Regexp{
+		"a ServiceAccount token": regexp.MustCompile(`eyJ[A-Za-z0-9_-]{16,}\.eyJ[A-Za-z0-9_-]{16,}`),
+		"a private key":          regexp.MustCompile(`BEGIN [A-Z ]*PRIVATE KEY`),
+		// "-----BEGIN " + RSA, EC or PRIVATE, in base64
+		"a private key in base64": regexp.MustCompile(`LS0tLS1CRUdJTiB(SU0EgUF|FQyBQU|QUklWQV)`),
+	}
+}
+
+// listen starts to listen, until the test ends.
+func listen(t *testing.T, client kubernetes.Interface) *ears {
+	t.Helper()
+	e := &ears{heard: map[string]string{}, tokens: map[string]string{}, since: time.Now()}
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() { e.watchSecrets(ctx, client) })
+	group.Go(func() { e.watchPrograms(ctx) })
+	t.Cleanup(func() { cancel(); group.Wait() })
+	return e
+}
+
+func (e *ears) hear(where, text string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, known := e.heard[text]; !known {
+		e.heard[text] = where
+	}
+}
+
+// watchSecrets hears every state of every run record, and learns the bootstrap
+// tokens.
+func (e *ears) watchSecrets(ctx context.Context, client kubernetes.Interface) {
+	for ctx.Err() == nil {
+		w, err := client.CoreV1().Secrets(metav1.NamespaceSystem).Watch(ctx, metav1.ListOptions{})
+		if err != nil {
+			continue
+		}
+		for event := range w.ResultChan() {
+			secret, ok := event.Object.(*corev1.Secret)
+			if !ok || event.Type == watch.Bookmark {
+				break
+			}
+			e.secret(secret)
+		}
+		w.Stop()
+	}
+}
+
+func (e *ears) secret(secret *corev1.Secret) {
+	if secret.Type == corev1.SecretTypeBootstrapToken {
+		e.mu.Lock()
+		e.tokens[string(secret.Data["token-secret"])] = string(secret.Data["token-id"])
+		e.mu.Unlock()
+	}
+	if secret.Labels[runnerLabel] == "" {
+		return
+	}
+	e.mu.Lock()
+	e.records++
+	e.mu.Unlock()
+	for key, value := range secret.Data {
+		e.hear("run record "+secret.Name+", key "+key, string(value))
+	}
+	e.hear("annotations of run record "+secret.Name, fmt.Sprint(secret.Annotations))
+}
+
+// watchPrograms hears the arguments of every process of this machine, those of
+// the hosts (which are containers here) among them, and the environment of ours.
+func (e *ears) watchPrograms(ctx context.Context) {
+	tick := time.NewTicker(150 * time.Millisecond)
+	defer tick.Stop()
+	known := map[string]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, path := range paths {
+			raw, err := os.ReadFile(path)
+			if err != nil || len(raw) == 0 || known[string(raw)] {
+				continue
+			}
+			known[string(raw)] = true
+			line := strings.ReplaceAll(string(raw), "\x00", " ")
+			e.hear("process arguments", line)
+			if strings.Contains(line, "lifecycle-node") {
+				e.mu.Lock()
+				e.programs++
+				e.mu.Unlock()
+				if env, err := os.ReadFile(filepath.Join(filepath.Dir(path), "environ")); err == nil {
+					e.hear("environment of "+line, string(env))
+				}
+			}
+		}
+	}
+}
+
+// hearEnd adds what was written down during the story: events and journals.
+func (e *ears) hearEnd(t *testing.T, b *bed, hosts ...string) {
+	t.Helper()
+	e.hear("events", b.kubectl(t, "", "get", "events", "-A", "-o", "json"))
+	for _, host := range hosts {
+		since := e.since.UTC().Format("2006-01-02 15:04:05 UTC")
+		journal := b.host(t, host, "journalctl --no-pager --quiet --since '"+since+"'")
+		if len(journal) == 0 {
+			t.Errorf("the journal of %s is empty: nothing could be heard there", host)
+		}
+		e.hear("journal of "+host, journal)
+	}
+}
+
+// secrets returns a sentence for each secret that was heard where it must not
+// be. A bootstrap token may be said on the line of a join command, and only
+// there.
+func (e *ears) secrets() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var found []string
+	for text, where := range e.heard {
+		for what, shape := range secretShapes() {
+			if at := shape.FindStringIndex(text); at != nil {
+				found = append(found, fmt.Sprintf("%s: %s near %q", where, what, text[max(0, at[0]-60):at[0]]))
+			}
+		}
+		for line := range strings.Lines(text) {
+			if strings.Contains(line, "kubeadm join") {
+				continue
+			}
+			for token, id := range e.tokens {
+				if strings.Contains(line, token) {
+					found = append(found, fmt.Sprintf("%s: the secret of bootstrap token %s", where, id))
+				}
+			}
+		}
+	}
+	return found
+}
