@@ -16,8 +16,10 @@ import (
 	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -32,10 +34,19 @@ const maxHistory = 10
 // for use by several goroutines at once: Helm is not either (helm#9089).
 type Helm struct {
 	// Getter leads to the cluster.
-	Getter genericclioptions.RESTClientGetter
+	Getter Getter
 	// Driver is where releases are recorded, as in HELM_DRIVER; empty means
 	// Secrets.
 	Driver string
+}
+
+// Getter makes what Helm talks to a cluster with. The configuration flags of
+// kubectl are one (genericclioptions.RESTClientGetter).
+type Getter interface {
+	ToRESTConfig() (*rest.Config, error)
+	ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error)
+	ToRESTMapper() (meta.RESTMapper, error)
+	ToRawKubeConfigLoader() clientcmd.ClientConfig
 }
 
 // Find returns the newest revision of a release.
@@ -176,12 +187,12 @@ func (h Helm) configuration(namespace string) (*action.Configuration, error) {
 
 // calm is a getter whose clients neither print warnings nor wait for a bucket.
 type calm struct {
-	genericclioptions.RESTClientGetter
+	Getter
 }
 
 // ToRESTConfig returns the configuration of such clients.
 func (c calm) ToRESTConfig() (*rest.Config, error) {
-	config, err := c.RESTClientGetter.ToRESTConfig()
+	config, err := c.Getter.ToRESTConfig()
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path"
 	"strings"
 	"testing"
@@ -21,9 +20,10 @@ import (
 	helmtime "helm.sh/helm/v3/pkg/time"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 )
 
 // secretsServer is an API server that knows the Secrets of one namespace.
@@ -35,10 +35,10 @@ func secretsServer(t *testing.T, secrets typedcorev1.SecretInterface) Helm {
 		name := path.Base(r.URL.Path)
 		switch {
 		case r.Method == http.MethodPut:
-			var secret corev1.Secret
 			raw, _ := io.ReadAll(r.Body)
-			if err = json.Unmarshal(raw, &secret); err == nil {
-				answer, err = secrets.Update(r.Context(), &secret, metav1.UpdateOptions{})
+			secret, _, bad := scheme.Codecs.UniversalDeserializer().Decode(raw, nil, nil) // protobuf
+			if err = bad; err == nil {
+				answer, err = secrets.Update(r.Context(), secret.(*corev1.Secret), metav1.UpdateOptions{}) //nolint:forcetypeassert // by the path
 			}
 		case name == "secrets":
 			answer, err = secrets.List(r.Context(), metav1.ListOptions{LabelSelector: r.URL.Query().Get("labelSelector")})
@@ -53,14 +53,16 @@ func secretsServer(t *testing.T, secrets typedcorev1.SecretInterface) Helm {
 		_ = json.NewEncoder(w).Encode(answer)
 	}))
 	t.Cleanup(server.Close)
-	flags := genericclioptions.NewConfigFlags(false)
-	empty := t.TempDir() + "/kubeconfig"
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	flags.APIServer, flags.KubeConfig = &server.URL, &empty
-	return Helm{Getter: flags}
+	return Helm{Getter: only{url: server.URL}}
 }
+
+// only is a Getter for those who need no more than an address.
+type only struct {
+	Getter
+	url string
+}
+
+func (o only) ToRESTConfig() (*rest.Config, error) { return &rest.Config{Host: o.url}, nil }
 
 func revision(version int, status release.Status, values map[string]any) *release.Release {
 	return &release.Release{
@@ -134,7 +136,7 @@ func TestHelmUnlocksAHalfMadeRelease(t *testing.T) {
 }
 
 func TestHelmSaysSoOfAnUnknownDriver(t *testing.T) {
-	_, err := Helm{Getter: genericclioptions.NewConfigFlags(false), Driver: "paper"}.Find(t.Context(), "n", "r")
+	_, err := Helm{Getter: only{}, Driver: "paper"}.Find(t.Context(), "n", "r")
 	if err == nil || !strings.Contains(err.Error(), `unknown driver "paper"`) {
 		t.Error(err)
 	}
