@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package hack_test holds what a machine checks about this repository as a
+// whole: which package may import which, and that the README is true.
+package hack_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kubectl-lifecycle/kubectl-lifecycle/"
+
+// pkg is one package as "go list" describes it.
+type pkg struct {
+	ImportPath string
+	// Standard says that it belongs to Go.
+	Standard bool
+	// Imports are its own, TestImports and XTestImports its tests', Deps
+	// everything that it is linked with.
+	Imports, TestImports, XTestImports, Deps []string
+}
+
+// rule says what the packages below some folders may not import. Folders and
+// forbidden packages stand for everything below them.
+type rule struct {
+	why      string
+	from     []string
+	except   []string
+	forbid   []string
+	indirect bool // whatever they are linked with, too
+	tests    bool // their tests, too
+}
+
+// domains are the packages that meet in pkg/flow only.
+func domains() []string {
+	return []string{"pkg/drain", "pkg/join", "pkg/cni", "pkg/certs", "pkg/runner"}
+}
+
+// rules is the section "Tree" of docs/design.md.
+func rules() []rule {
+	domains, nodeSide := domains(), []string{"pkg/host", "pkg/clean", "pkg/prep", "cmd/lifecycle-node", "pkg/runner/wire"}
+	below := append([]string{"pkg/plan"}, nodeSide...)
+	all := []rule{{
+		why: "nothing imports a program", from: []string{"pkg", "cmd"}, forbid: []string{module + "cmd"}, tests: true, indirect: true,
+	}, {
+		why: "the node side works when the API server is dead, and stays small", from: nodeSide, indirect: true,
+		forbid: []string{"k8s.io/client-go", "k8s.io/api", "k8s.io/apimachinery", "k8s.io/cli-runtime", "k8s.io/kubectl", "helm.sh"},
+	}, {
+		why: "imports point downwards only", from: append(below, domains...), forbid: []string{module + "pkg/flow"}, tests: true, indirect: true,
+	}, {
+		why: "imports point downwards only", from: below, forbid: inModule(domains...), tests: true, indirect: true,
+	}, {
+		why: "a machine does not know what is to be done with it", from: []string{"pkg/host"}, forbid: inModule("pkg/clean", "pkg/prep"), tests: true, indirect: true,
+	}, {
+		why: "Helm sits behind one interface in pkg/cni", from: []string{"cmd", "pkg", "e2e"}, except: []string{"pkg/cni"},
+		forbid: []string{"helm.sh"}, tests: true,
+	}, {
+		why: "only the plugin knows a command line", from: []string{"cmd", "pkg"}, except: []string{"cmd/kubectl-lifecycle"},
+		forbid: []string{"github.com/spf13", "k8s.io/cli-runtime"}, tests: true,
+	}}
+	for _, one := range domains {
+		others := slices.DeleteFunc(slices.Clone(domains), func(d string) bool { return d == one })
+		all = append(all, rule{
+			why: "domains meet in pkg/flow only", from: []string{one}, except: []string{"pkg/runner/wire"}, forbid: inModule(others...), tests: true, indirect: true,
+		})
+	}
+	return all
+}
+
+func inModule(folders ...string) []string {
+	var paths []string
+	for _, folder := range folders {
+		paths = append(paths, module+folder)
+	}
+	return paths
+}
+
+// wireIsShared lets everybody see the protocol: it is plain data, of the
+// standard library and pkg/plan.
+const wireIsShared = module + "pkg/runner/wire"
+
+// violations compares packages with the rules; the result is sorted.
+func violations(packages []pkg, rules []rule) []string {
+	var found []string
+	for _, p := range packages {
+		for _, r := range rules {
+			if !under(p.ImportPath, inModule(r.from...)) || under(p.ImportPath, inModule(r.except...)) {
+				continue
+			}
+			for _, i := range r.concerns(p) {
+				if i != p.ImportPath && i != wireIsShared && under(i, r.forbid) {
+					found = append(found, fmt.Sprintf("%s imports %s: %s", p.ImportPath, i, r.why))
+				}
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// concerns lists the imports of a package that a rule is about.
+func (r rule) concerns(p pkg) []string {
+	imports := slices.Clone(p.Imports)
+	if r.indirect {
+		imports = append(imports, p.Deps...)
+	}
+	if r.tests {
+		imports = append(append(imports, p.TestImports...), p.XTestImports...)
+	}
+	return imports
+}
+
+// strictViolations holds a few packages to a list of what they may import at
+// all, beside the standard library.
+func strictViolations(packages []pkg, allowed map[string][]string) []string {
+	standard := make(map[string]bool)
+	for _, p := range packages {
+		standard[p.ImportPath] = p.Standard
+	}
+	var found []string
+	for _, p := range packages {
+		may, strict := allowed[p.ImportPath]
+		if !strict {
+			continue
+		}
+		for _, i := range p.Deps {
+			if !standard[i] && !slices.Contains(may, i) {
+				found = append(found, fmt.Sprintf("%s imports %s: it may import the standard library and %v", p.ImportPath, i, may))
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// under says whether a path is one of some folders or below it.
+func under(path string, folders []string) bool {
+	return slices.ContainsFunc(folders, func(f string) bool { return path == f || strings.HasPrefix(path, f+"/") })
+}
+
+func TestImportsPointDownwardsOnly(t *testing.T) {
+	packages := list(t, "./pkg/...", "./cmd/...", "./e2e/...")
+	for _, v := range violations(packages, rules()) {
+		t.Error(v)
+	}
+	for _, v := range strictViolations(packages, map[string][]string{
+		module + "pkg/plan":        nil,
+		module + "pkg/runner/wire": {module + "pkg/plan"},
+	}) {
+		t.Error(v)
+	}
+}
+
+// list describes the packages and all that they are linked with, as they are
+// built for a Linux host.
+func list(t *testing.T, patterns ...string) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{
+		"list", "-deps", "-tags", "e2e", "-json=ImportPath,Standard,Imports,TestImports,XTestImports,Deps",
+	}, patterns...)...)
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var packages []pkg
+	decoder := json.NewDecoder(out)
+	for {
+		var p pkg
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if len(packages) < 10 {
+		t.Fatalf("go list names only %d packages", len(packages))
+	}
+	return packages
+}
+
+func TestAForbiddenImportIsFound(t *testing.T) {
+	cases := map[string]struct {
+		pkg  pkg
+		want int
+	}{
+		"a domain may import plan":                   {pkg{ImportPath: module + "pkg/drain", Imports: []string{module + "pkg/plan"}}, 0},
+		"a domain may not import another":            {pkg{ImportPath: module + "pkg/drain", Imports: []string{module + "pkg/join"}}, 1},
+		"nor may its tests":                          {pkg{ImportPath: module + "pkg/join", XTestImports: []string{module + "pkg/cni"}}, 1},
+		"nor what is below it":                       {pkg{ImportPath: module + "pkg/cni/x", Imports: []string{module + "pkg/runner"}}, 1},
+		"a domain may not import flow":               {pkg{ImportPath: module + "pkg/runner", Imports: []string{module + "pkg/flow"}}, 1},
+		"flow may import all domains":                {pkg{ImportPath: module + "pkg/flow", Imports: inModule(domains()...)}, 0},
+		"the node program may import the protocol":   {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{wireIsShared}}, 0},
+		"the node program may not link client-go":    {pkg{ImportPath: module + "cmd/lifecycle-node", Deps: []string{"k8s.io/client-go/rest"}}, 1},
+		"cri-api is not k8s.io/api":                  {pkg{ImportPath: module + "pkg/host", Deps: []string{"k8s.io/cri-api/pkg/apis"}}, 0},
+		"clean may not link k8s.io/api":              {pkg{ImportPath: module + "pkg/clean", Deps: []string{"k8s.io/api/core/v1"}}, 1},
+		"host may not import clean":                  {pkg{ImportPath: module + "pkg/host", Imports: []string{module + "pkg/clean"}}, 1},
+		"only cni imports Helm":                      {pkg{ImportPath: module + "pkg/flow", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
+		"cni imports Helm":                           {pkg{ImportPath: module + "pkg/cni", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
+		"flow may be linked with Helm through cni":   {pkg{ImportPath: module + "pkg/flow", Deps: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
+		"a domain does not know cobra":               {pkg{ImportPath: module + "pkg/cni", Imports: []string{"github.com/spf13/cobra"}}, 1},
+		"the node program does not know cobra":       {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{"github.com/spf13/cobra"}}, 1},
+		"the plugin does":                            {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: []string{"github.com/spf13/cobra"}}, 0},
+		"a package may not import a program":         {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "cmd/kubectl-lifecycle"}}, 1},
+		"a package of a similar name is another one": {pkg{ImportPath: module + "pkg/drainage", Imports: []string{module + "pkg/join"}}, 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := violations([]pkg{c.pkg}, rules()); len(got) != c.want {
+				t.Errorf("%d violations, want %d: %v", len(got), c.want, got)
+			}
+		})
+	}
+	plan := []pkg{{ImportPath: "fmt", Standard: true}, {ImportPath: module + "pkg/plan", Deps: []string{"fmt", "golang.org/x/sync/errgroup"}}}
+	if got := strictViolations(plan, map[string][]string{module + "pkg/plan": nil}); len(got) != 1 {
+		t.Errorf("plan imports more than the standard library: %v", got)
+	}
+}
