@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -156,32 +157,29 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 		pods, err := t.pods(listing, client)
 		cancel()
 		if err != nil {
-			return err
+			return plan.Hint(err, "start the container runtime, then retry")
 		}
 		if len(pods) == 0 {
 			return nil
 		}
-		errs = nil
 		for _, hostNet := range []bool{false, true} {
-			var group []pod
-			for _, p := range pods {
-				if p.HostNetwork == hostNet {
-					group = append(group, p)
-				}
+			group := slices.DeleteFunc(slices.Clone(pods), func(p pod) bool { return p.HostNetwork != hostNet })
+			failed := t.removePods(ctx, client, group, report)
+			if len(failed) > 0 && round > 0 && !hostNet {
+				failed = t.removeWithoutNetwork(ctx, client, group, report)
 			}
-			errs = append(errs, t.removePods(ctx, client, group, report)...)
+			if errs = failed; len(errs) > 0 {
+				break // the agents stay until nobody needs them
+			}
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if len(errs) > 0 && round == rounds-1 {
-			break
-		}
 	}
-	if len(errs) == 0 {
-		return left(ctx, t.lookContainers)
+	if err := summary(errs); err != nil {
+		return plan.Hint(err, "see why on the host (journalctl -u containerd), then retry")
 	}
-	return plan.Hint(summary(errs), "see why on the host (journalctl -u containerd), then run the removal again")
+	return left(ctx, t.lookContainers)
 }
 
 // removePods removes some pods side by side and returns what went wrong.

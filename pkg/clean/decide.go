@@ -67,7 +67,7 @@ func stage(it Item) int {
 		return 12
 	case KindFile, KindDir:
 		switch {
-		case it.Owner == Lifecycle:
+		case it.Name == holdFile:
 			return 15
 		case it.Why == credentialsLast:
 			return 14

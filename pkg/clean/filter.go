@@ -81,9 +81,10 @@ func (d *division) claim(c netfilter.Chain, r netfilter.Rule, comments patterns)
 	}
 }
 
-// deletion is what has to be deleted so that nothing of ours is left. A table
-// in which there is nothing but ours and the kernel's own empty chains was made
-// for ours, and goes with it, if it is still empty then.
+// deletion is what has to be deleted so that nothing of ours is left. iptables
+// on nf_tables makes the kernel's chains, and their table, when the first rule
+// comes: those that held only ours and let everything pass go with it, if they
+// are still empty then.
 func (d division) deletion() netfilter.Deletion {
 	t := d.table
 	out := netfilter.Deletion{Table: t, Whole: d.whole != Foreign}
@@ -108,15 +109,38 @@ func (d division) deletion() netfilter.Deletion {
 			out.Chains = append(out.Chains, c.Name)
 		}
 	}
-	if !out.Empty() && len(d.pinned) == 0 && t.Backend == netfilter.Nft && d.foreign().Fate == Harmless {
-		out.Drop = true
-		for _, c := range t.Chains {
-			if c.Base {
-				out.Bare = append(out.Bare, c.Name)
-			}
+	if t.Backend != netfilter.Nft || out.Empty() {
+		return out
+	}
+	for _, c := range t.Chains {
+		if c.Base && c.Policy == "accept" && d.bare(c) && (len(c.Rules) > 0 || d.alone()) {
+			out.Bare = append(out.Bare, c.Name)
 		}
 	}
+	out.Drop = d.alone()
 	return out
+}
+
+// bare reports whether a chain of the kernel's holds no rule but ours.
+func (d division) bare(c netfilter.Chain) bool {
+	mine := 0
+	for _, j := range d.jumps {
+		if j.chain == c.Name {
+			mine++
+		}
+	}
+	return mine == len(c.Rules)
+}
+
+// alone reports whether a table holds nothing but ours and empty chains of the
+// kernel's that let everything pass.
+func (d division) alone() bool {
+	for _, c := range d.table.Chains {
+		if _, ours := d.chains[c.Name]; !ours && (!c.Base || c.Policy != "accept" || !d.bare(c)) {
+			return false
+		}
+	}
+	return d.table.Compatible() && len(d.pinned) == 0
 }
 
 // items are the table, its chains and jumps as an inventory lists them.
@@ -158,28 +182,20 @@ func (d division) owns(targets []string) bool {
 	return slices.ContainsFunc(targets, func(t string) bool { _, ours := d.chains[t]; return ours })
 }
 
-// foreign is the part of a table that is not ours, as one item with a digest.
+// foreign is the part of a table that is not ours, as one item with a digest
+// of it.
 func (d division) foreign() Item {
-	mine := map[uint64]bool{}
-	texts := map[string]bool{}
+	mine := map[string]bool{}
 	for _, j := range d.jumps {
-		mine[j.rule.Handle] = true
-		texts[j.chain+" "+j.rule.Text] = true
+		mine[ruleKey(j.chain, j.rule)] = true
 	}
 	keep := func(c *netfilter.Chain, r *netfilter.Rule) bool {
-		if _, ours := d.chains[c.Name]; ours {
+		if _, ours := d.chains[c.Name]; ours || (c.Base && c.Policy == "accept" && d.bare(*c)) {
 			return false
 		}
-		if r == nil {
-			return true
-		}
-		if r.Handle != 0 {
-			return !mine[r.Handle]
-		}
-		return !texts[c.Name+" "+r.Text]
+		return r == nil || !mine[ruleKey(c.Name, *r)]
 	}
-	it := Item{Kind: KindTable, Name: d.table.String(), Owner: Foreign, Fate: Stays, Why: "not made by Kubernetes or its network", Digest: d.table.Digest(keep)}
-	rules, chains, empty := 0, 0, true
+	chains, rules := 0, 0
 	for i := range d.table.Chains {
 		c := &d.table.Chains[i]
 		if !keep(c, nil) {
@@ -191,12 +207,18 @@ func (d division) foreign() Item {
 				rules++
 			}
 		}
-		empty = empty && c.Base && c.Policy == "accept"
 	}
-	it.Detail = fmt.Sprintf("%d foreign chains, %d foreign rules", chains, rules)
-	if d.table.Compatible() && empty && rules == 0 {
-		it.Fate, it.Why = Harmless, "the kernel's own chains, empty, policy accept: what iptables makes when it is first asked about a table"
-		it.Detail = "empty"
+	it := Item{
+		Kind: KindTable, Name: d.table.String(), Owner: Foreign, Fate: Stays, Why: "not made by Kubernetes or its network",
+		Detail: fmt.Sprintf("%d foreign chains, %d foreign rules", chains, rules), Digest: d.table.Digest(keep),
+	}
+	if d.alone() {
+		it.Fate, it.Why, it.Digest = Harmless, "the kernel's own chains, empty, policy accept: what iptables makes when it is first asked about a table", ""
+		it.Detail = "empty apart from what goes"
 	}
 	return it
+}
+
+func ruleKey(chain string, r netfilter.Rule) string {
+	return fmt.Sprint(chain, " ", r.Handle, " ", r.Text)
 }

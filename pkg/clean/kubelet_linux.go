@@ -13,13 +13,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-const (
-	kubeletUnit = "kubelet.service"
-	// dropIns is where an administrator's changes to the unit lie; the hold
-	// is one of them for a while.
-	dropIns  = "/etc/systemd/system/kubelet.service.d"
-	holdFile = dropIns + "/99-kubectl-lifecycle-hold.conf"
-)
+const kubeletUnit = "kubelet.service"
 
 // hold keeps the kubelet from starting as long as the file itself exists; so
 // removing the file is enough to release it. The unit is not masked: masking

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -80,6 +81,7 @@ func left(ctx context.Context, look func(context.Context) (sight, error)) error 
 // summary joins errors, at most five of them.
 func summary(errs []error) error {
 	const most = 5
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	if more := len(errs) - most; more > 0 {
 		errs = append(errs[:most:most], fmt.Errorf("and %d more", more))
 	}

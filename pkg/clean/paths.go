@@ -18,6 +18,13 @@ const (
 	manifestsDir  = "/etc/kubernetes/manifests"
 	pkiDir        = "/etc/kubernetes/pki"
 	xtablesLock   = "/run/xtables.lock"
+	// noNetworkFile is a network configuration that does nothing, while pods
+	// are removed whose own network cannot be taken down.
+	noNetworkFile = cniConfDir + "/00-kubectl-lifecycle.conflist"
+	// dropIns is where an administrator's changes to the kubelet's unit lie;
+	// the hold is one of them for a while.
+	dropIns  = "/etc/systemd/system/kubelet.service.d"
+	holdFile = dropIns + "/99-kubectl-lifecycle-hold.conf"
 )
 
 // ownPath is a path that only Kubernetes or a pod network uses: it goes with
@@ -80,6 +87,7 @@ func keptForNow(root string) []string {
 // the networks give their files.
 func cniConfOwner(name string) Owner {
 	return compile(
+		pattern{Lifecycle, `00-kubectl-lifecycle\.conflist`},
 		pattern{Flannel, `10-flannel\.conf(list)?`},
 		pattern{Calico, `10-(calico|canal)\.conflist|calico-kubeconfig|calico-tls`},
 		pattern{Cilium, `0?[0-9]-cilium(-cni)?\.conf(list)?`},

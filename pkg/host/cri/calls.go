@@ -4,6 +4,7 @@ package cri
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"time"
 )
@@ -88,22 +89,45 @@ func (c *Client) HostNetwork(ctx context.Context, sandbox string) (bool, error) 
 		return false, err
 	}
 	mode := uint64(0)
-	path := []int{1, 6, 1, 2, 1} // status, linux, namespaces, options, network
-	var down func(depth int, msg []byte) error
-	down = func(depth int, msg []byte) error {
-		return fields(msg, func(field int, b []byte, n uint64) error {
-			switch {
-			case field != path[depth]:
-				return nil
-			case depth == len(path)-1:
-				mode = n
-				return nil
-			}
-			return down(depth+1, b)
-		})
-	}
-	err = down(0, msg)
+	err = find(msg, []int{1, 6, 1, 2, 1}, func(_ []byte, n uint64) error { // status, linux, namespaces, options, network
+		mode = n
+		return nil
+	})
 	return mode == 2, err
+}
+
+// NetNS is the path of the network namespace of a sandbox, as the runtime
+// tells in what it says about its own state; empty if it does not, or if the
+// sandbox lives in the host's network.
+func (c *Client) NetNS(ctx context.Context, sandbox string) (string, error) {
+	msg, err := c.call(ctx, "PodSandboxStatus", message(nil).text(1, sandbox).number(2, 1)) // verbose
+	if err != nil {
+		return "", err
+	}
+	path := ""
+	err = find(msg, []int{2}, func(entry []byte, _ uint64) error { // info
+		key, value, err := pair(entry)
+		if err != nil || key != "info" {
+			return err
+		}
+		var info struct {
+			RuntimeSpec struct {
+				Linux struct {
+					Namespaces []struct{ Type, Path string }
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(value), &info); err != nil {
+			return err
+		}
+		for _, n := range info.RuntimeSpec.Linux.Namespaces {
+			if n.Type == "network" {
+				path = n.Path
+			}
+		}
+		return nil
+	})
+	return path, err
 }
 
 // Containers lists all containers, in every state.

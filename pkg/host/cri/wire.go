@@ -84,3 +84,16 @@ func pair(msg []byte) (key, value string, err error) {
 	})
 	return key, value, err
 }
+
+// find calls found with every field at a path of field numbers.
+func find(msg []byte, path []int, found func(bytes []byte, number uint64) error) error {
+	return fields(msg, func(field int, b []byte, n uint64) error {
+		switch {
+		case field != path[0]:
+			return nil
+		case len(path) == 1:
+			return found(b, n)
+		}
+		return find(b, path[1:], found)
+	})
+}
