@@ -4,9 +4,13 @@ package main
 
 import (
 	"context"
+	"flag"
+	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/klog/v2"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -51,6 +55,8 @@ func newRootCommand(e *env) *cobra.Command {
 		return plan.As(plan.Misused, plan.Hint(err, "see '%s --help'", cmd.CommandPath()))
 	})
 	e.flags.AddFlags(root.PersistentFlags())
+	verbosity := root.PersistentFlags().IntP("v", "v", 0, "Show what the client library logs, from 1 (little) to 9 (every request)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return logVerbosity(*verbosity, e.streams.ErrOut) }
 	root.PersistentFlags().StringVar(&e.color, "color", "auto", "Colour the progress: auto, always or never (NO_COLOR is respected)")
 	for _, newCommand := range commands() {
 		root.AddCommand(newCommand(e))
@@ -68,6 +74,24 @@ func commands() []func(*env) *cobra.Command {
 		newRunsCommand,
 		newVersionCommand,
 	}
+}
+
+// logVerbosity lets the client library's log through from level 1 on. What a
+// person has to know is said by the commands themselves; the library's own
+// warnings about a watch that ended are not among it.
+func logVerbosity(level int, out io.Writer) error {
+	var flags flag.FlagSet
+	klog.InitFlags(&flags)
+	if level <= 0 {
+		out = io.Discard
+	}
+	klog.SetOutput(out)
+	for name, value := range map[string]string{"logtostderr": "false", "stderrthreshold": "FATAL", "v": strconv.Itoa(level)} {
+		if err := flags.Set(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // usageArgs makes an argument error one of usage, with the way to the help.

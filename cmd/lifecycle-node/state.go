@@ -35,6 +35,9 @@ const (
 const unitText = `[Unit]
 Description=kubectl lifecycle: maintenance of this Kubernetes node
 After=network-online.target
+# However often the program is started again: a host whose kubelet is held must
+# not be left alone by a limit.
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec

@@ -5,7 +5,6 @@ package flow
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -179,19 +178,20 @@ func (r *Removal) drainTitle() string {
 }
 
 func (r *Removal) begin(ctx context.Context, report plan.Report) error {
-	rec, err := runner.Begin(ctx, r.cluster, runner.Task{
+	task := runner.Task{
 		Owner: runner.Owner{Operation: wire.Remove, Who: r.opts.Who},
 		Node:  r.Node, Input: r.input, Patience: r.opts.Patience,
-	}, report)
-	if err != nil {
-		return err
+	}
+	rec, err := runner.Begin(ctx, r.cluster, task, report)
+	if err == nil && rec.State.Phase == wire.Aborted {
+		report("an earlier run was taken back; beginning anew")
+		if err := runner.End(ctx, r.cluster.Client, rec); err != nil {
+			return err
+		}
+		rec, err = runner.Begin(ctx, r.cluster, task, report)
 	}
 	r.record = rec
-	if rec.State.Phase == wire.Aborted {
-		return errors.Join(plan.Refuse(errors.New("an earlier run had been taken back and its record was still there"), "it is deleted now: run the command again"),
-			runner.End(ctx, r.cluster.Client, rec))
-	}
-	return nil
+	return err
 }
 
 // giveUp takes the program off a host that it has not changed yet. Once the

@@ -38,7 +38,7 @@ func (r *Removal) clean(ctx context.Context, _ plan.Report) error {
 	}
 	state, err := runner.Follow(ctx, r.cluster, r.record, r.Watch)
 	if ctx.Err() != nil {
-		return plan.As(plan.ClassOf(ctx.Err()), plan.Hint(fmt.Errorf("the host goes on by itself: %w", ctx.Err()),
+		return plan.As(plan.ClassOf(ctx.Err()), plan.Hint(fmt.Errorf("no longer watched (%w), but the host goes on by itself", ctx.Err()),
 			"follow it: kubectl lifecycle runs follow %s; finish it: run the same command again", r.Node.Name))
 	}
 	if err != nil {

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"encoding/pem"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// server is an API server that gives one answer and keeps what it was asked.
+func server(t *testing.T, status int, body string, asked *[]string) *httptest.Server {
+	t.Helper()
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		*asked = append(*asked, strings.Join([]string{r.Method, r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(raw)}, " "))
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func apiOf(t *testing.T, servers ...*httptest.Server) *api {
+	t.Helper()
+	spec := wire.Spec{Record: wire.Ref{Namespace: "ns", Name: "lifecycle-w", UID: "7"}}
+	for _, s := range servers {
+		spec.CA += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+		spec.Endpoints = append(spec.Endpoints, s.URL)
+	}
+	a, err := newAPI(spec, "secret-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+const record = `{"metadata":{"uid":"7"},"data":{"phase":"cmVhZHk=","order":"Z28="}}`
+
+func TestTheRecordIsReadFromWhicheverServerAnswers(t *testing.T) {
+	var broken, fine []string
+	a := apiOf(t, server(t, 500, "", &broken), server(t, 200, record, &fine))
+	state, err := a.get(t.Context())
+	if err != nil || state.Phase != wire.Ready || state.Order != wire.Go {
+		t.Errorf("state %+v, error %v", state, err)
+	}
+	want := "GET /api/v1/namespaces/ns/secrets/lifecycle-w Bearer secret-token  "
+	if len(broken) != 1 || len(fine) != 1 || fine[0] != want {
+		t.Errorf("asked %q and %q, want %q", broken, fine, want)
+	}
+}
+
+func TestAPatchNamesThisVeryRecord(t *testing.T) {
+	var asked []string
+	a := apiOf(t, server(t, 200, record, &asked))
+	if err := a.patch(t.Context(), map[string]string{"phase": "working"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := `application/merge-patch+json {"metadata":{"uid":"7"},"stringData":{"phase":"working"}}`; !strings.HasSuffix(asked[0], want) {
+		t.Errorf("asked %q, want %q", asked[0], want)
+	}
+}
+
+func TestWhatMeansThatTheRecordIsGone(t *testing.T) {
+	cases := map[string]struct {
+		status int
+		body   string
+		gone   bool
+	}{
+		"it is not found":               {404, "", true},
+		"the token is dead with it":     {401, "", true},
+		"another has its name":          {200, `{"metadata":{"uid":"8"}}`, true},
+		"the server has a bad day":      {503, "", false},
+		"the server is too busy":        {429, "", false},
+		"a proxy answers with a page":   {200, "<html>", false},
+		"the role was taken away":       {403, "", false},
+		"a conflict with another write": {409, "", false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var asked []string
+			_, err := apiOf(t, server(t, c.status, c.body, &asked)).get(t.Context())
+			if err == nil || errors.Is(err, errGone) != c.gone {
+				t.Errorf("error %v, want gone %v", err, c.gone)
+			}
+			if strings.Contains(err.Error(), "secret-token") {
+				t.Errorf("the error shows the token: %v", err)
+			}
+		})
+	}
+}
+
+func TestAServerThatCannotProveItsNameIsNotTalkedTo(t *testing.T) {
+	var asked []string
+	a := apiOf(t, server(t, 200, record, &asked))
+	other := httptest.NewUnstartedServer(nil)
+	other.StartTLS()
+	defer other.Close()
+	a.spec.Endpoints = []string{other.URL}
+	a.http.Transport.(*http.Transport).TLSClientConfig.ServerName = "not-in-the-certificate"
+	if _, err := a.get(t.Context()); err == nil {
+		t.Error("it was talked to")
+	}
+}
+
+func TestPlaceWritesAFileWholeWithItsMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	for _, text := range []string{"first", "second"} {
+		if err := place(path, 0o600, strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := os.ReadFile(path)
+		info, statErr := os.Stat(path)
+		if err != nil || statErr != nil || string(raw) != text || info.Mode().Perm() != 0o600 {
+			t.Errorf("content %q, mode %v, errors %v %v", raw, info.Mode(), err, statErr)
+		}
+	}
+}
+
+func TestTheStateDirectoryMustBeRootsOwn(t *testing.T) {
+	base := t.TempDir()
+	fresh := filepath.Join(base, "fresh")
+	if err := errors.Join(ownDirectory(fresh), ownDirectory(fresh)); err != nil {
+		t.Errorf("our own, twice: %v", err)
+	}
+	open := filepath.Join(base, "open")
+	if err := errors.Join(os.Mkdir(open, 0o755), os.Chmod(open, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(base, "link")
+	if err := os.Symlink(fresh, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{open, link} {
+		if err := ownDirectory(dir); err == nil {
+			t.Errorf("%s was taken", dir)
+		}
+	}
+}
+
+func TestTheLockIsHeldByOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, err := lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock(path); err == nil {
+		t.Error("a second one got it")
+	}
+	unlock()
+	again, err := lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+}
+
+func TestTheKubeletsNameIsReadFromItsCertificate(t *testing.T) {
+	dir := t.TempDir()
+	if name, err := kubeletName(filepath.Join(dir, "none")); name != "" || err != nil {
+		t.Errorf("without a certificate: %q, %v", name, err)
+	}
+	junk := filepath.Join(dir, "junk")
+	if err := os.WriteFile(junk, []byte("junk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kubeletName(junk); err == nil {
+		t.Error("junk was taken for a certificate")
+	}
+}

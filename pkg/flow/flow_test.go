@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+func worker() *corev1.Node {
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w1", Labels: map[string]string{}}}
+	n.Status.NodeInfo.OperatingSystem = "linux"
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+	return n
+}
+
+func kubeadmConfig() *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubeadm-config"},
+		Data:       map[string]string{"ClusterConfiguration": "networking:\n  podSubnet: 10.244.0.0/16,fd00::/48\n  serviceSubnet: 10.96.0.0/12\n"},
+	}
+}
+
+// permissive is a client whose server allows everything but the verbs named.
+func permissive(t *testing.T, denied []string, objects ...runtime.Object) *fake.Clientset {
+	t.Helper()
+	client := fake.NewClientset(objects...)
+	client.PrependReactor("create", "selfsubjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		review := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview)
+		attributes := review.Spec.ResourceAttributes
+		review.Status.Allowed = !slices.Contains(denied, attributes.Verb+" "+attributes.Resource)
+		return true, review, nil
+	})
+	return client
+}
+
+func TestTheRecipeOfARemovalDeletesTheNodeOnlyAfterTheHost(t *testing.T) {
+	got := (&Removal{Node: worker()}).Plan().IDs()
+	if want := []string{"canary", "cordon", "drain", "host", "node", "record"}; !slices.Equal(got, want) {
+		t.Errorf("steps %v, want %v", got, want)
+	}
+}
+
+func TestWhatCannotBeRemovedIsRefusedByName(t *testing.T) {
+	cases := map[string]struct {
+		change func(*corev1.Node)
+		noConf bool
+		denied []string
+		says   string
+	}{
+		"a k3s node":        {change: func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.1+k3s1" }, says: "a k3s node"},
+		"an RKE2 node":      {change: func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.1+rke2r1" }, says: "an RKE2 node"},
+		"an EKS node":       {change: func(n *corev1.Node) { n.Labels["eks.amazonaws.com/nodegroup"] = "x" }, says: "an EKS node"},
+		"a GKE node":        {change: func(n *corev1.Node) { n.Labels["cloud.google.com/gke-nodepool"] = "x" }, says: "a GKE node"},
+		"an AKS node":       {change: func(n *corev1.Node) { n.Labels["kubernetes.azure.com/cluster"] = "x" }, says: "an AKS node"},
+		"a Talos node":      {change: func(n *corev1.Node) { n.Status.NodeInfo.OSImage = "Talos (v1.11)" }, says: "a Talos node"},
+		"a Windows node":    {change: func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = "windows" }, says: "a Windows node"},
+		"no kubeadm-config": {noConf: true, says: "kubeadm did not make"},
+		"a control plane":   {change: func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" }, says: "is a control-plane node"},
+		"a dead kubelet":    {change: func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, says: "does not answer"},
+		"a missing verb":    {denied: []string{"delete nodes", "create pods"}, says: "delete nodes in all namespaces"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			node := worker()
+			if c.change != nil {
+				c.change(node)
+			}
+			objects := []runtime.Object{node}
+			if !c.noConf {
+				objects = append(objects, kubeadmConfig())
+			}
+			client := permissive(t, c.denied, objects...)
+			_, err := PrepareRemove(t.Context(), runner.Cluster{Client: client}, "w1", RemoveOptions{Drain: drain.DefaultOptions()})
+			if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, hint %q, want %q", err, plan.HintOf(err), c.says)
+			}
+			for _, a := range client.Actions() {
+				if verb := a.GetVerb(); verb != "get" && verb != "list" && a.GetResource().Resource != "selfsubjectaccessreviews" {
+					t.Errorf("it did %s %s", verb, a.GetResource().Resource)
+				}
+			}
+		})
+	}
+}
+
+func TestAnUnknownNodeIsToldApart(t *testing.T) {
+	_, err := PrepareRemove(t.Context(), runner.Cluster{Client: permissive(t, nil)}, "nope", RemoveOptions{})
+	if !errors.Is(err, ErrNoNode) || plan.ClassOf(err) != plan.Refused {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestARunPastItsDrainIsTakenUpWithoutDraining(t *testing.T) {
+	for phase, want := range map[wire.Phase]bool{
+		wire.Preparing: false, wire.Ready: false, wire.Working: true, wire.Waiting: true, wire.Leaving: true, wire.Finished: true,
+	} {
+		secret := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: runner.NameFor("w1"), Labels: map[string]string{runner.Label: "remove"}},
+			Data:       map[string][]byte{wire.KeyOperation: []byte("remove"), wire.KeyPhase: []byte(phase), wire.KeyNode: []byte("w1")},
+		}
+		client := permissive(t, nil, worker(), kubeadmConfig(), secret)
+		r, err := PrepareRemove(t.Context(), runner.Cluster{Client: client}, "w1", RemoveOptions{Drain: drain.DefaultOptions()})
+		if err != nil {
+			t.Fatalf("%s: %v", phase, err)
+		}
+		needed, err := r.Plan().Steps[2].Needed(t.Context())
+		if err != nil || needed == want {
+			t.Errorf("%s: drain needed %v", phase, needed)
+		}
+	}
+}
+
+func TestTheFactsOfAHostComeFromTheCluster(t *testing.T) {
+	node := worker()
+	node.Spec.PodCIDRs = []string{"10.244.1.0/24"}
+	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}, {Type: corev1.NodeHostName, Address: "w1"}}
+	facts, err := hostFacts(t.Context(), fake.NewClientset(node, kubeadmConfig()), node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(facts.PodCIDRs, " "); got != "10.244.0.0/16 10.244.1.0/24 fd00::/48" {
+		t.Errorf("pod networks %q", got)
+	}
+	if strings.Join(facts.ServiceCIDRs, " ") != "10.96.0.0/12" || strings.Join(facts.NodeIPs, " ") != "192.0.2.1" {
+		t.Errorf("facts %+v", facts)
+	}
+}
+
+func TestADrainSkipsTheDoorsOfTheRunner(t *testing.T) {
+	if drain.RunnerLabel != runner.Label {
+		t.Errorf("a drain looks for %q, the runner sets %q", drain.RunnerLabel, runner.Label)
+	}
+}
