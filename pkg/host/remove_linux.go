@@ -26,9 +26,9 @@ const fence = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_
 
 // Remove deletes a file, a symbolic link, or a directory with everything in
 // it. It never leaves the mount that path's parent directory lies in: a mount
-// anywhere below is ErrMounted, and what is in it stays. Files are not
-// followed if they are symbolic links, and path must not lead through one.
-// Removing what does not exist is no error.
+// anywhere below is ErrMounted, and what is in it stays. Symbolic links are
+// deleted and never followed, except those on the way to path, which are the
+// host's own (/var/run). Removing what does not exist is no error.
 func (l Local) Remove(path string) error {
 	return l.remove(path, nil, false)
 }
@@ -45,7 +45,7 @@ func (l Local) remove(path string, keep []string, contents bool) error {
 	if name == "" || parent == "" {
 		return fmt.Errorf("remove %s: %w", path, fs.ErrInvalid)
 	}
-	dir, err := openDir(l.Path(parent))
+	dir, err := l.openDir(parent)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (l Local) remove(path string, keep []string, contents bool) error {
 	}
 	// The directory itself may be a mount: it is opened by its path, and what
 	// is in it must not cross into another.
-	self, err := openDir(l.Path(path))
+	self, err := l.openDir(path)
 	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
@@ -69,22 +69,17 @@ func (l Local) remove(path string, keep []string, contents bool) error {
 	return emptyAt(self, path, keep)
 }
 
-// openDir opens a directory by an absolute path without following symbolic
-// links anywhere in it; mounts on the way are all right.
-func openDir(path string) (int, error) {
-	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: unix.RESOLVE_NO_SYMLINKS}
-	fd, err := unix.Openat2(unix.AT_FDCWD, path, &how)
-	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
-		return fd, err
-	}
-	real, err := filepath.EvalSymlinks(path)
+// openDir opens a directory of the host; mounts and the host's symbolic links
+// on the way are all right, as long as they lead to a place below Root.
+func (l Local) openDir(path string) (int, error) {
+	real, err := filepath.EvalSymlinks(l.Path(path))
 	if err != nil {
 		return -1, err
 	}
-	if real != filepath.Clean(path) {
-		return -1, unix.ELOOP
+	if root := l.Path("/"); root != "/" && real != root && !Below(real, root) {
+		return -1, fmt.Errorf("%s leads out of %s: %w", path, root, fs.ErrInvalid)
 	}
-	return unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	return unix.Open(real, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 }
 
 // removeAt removes one entry of an open directory.
@@ -96,18 +91,25 @@ func removeAt(dir int, name, path string) error {
 	case errors.Is(err, unix.EBUSY):
 		return fmt.Errorf("remove %s: %w", path, ErrMounted)
 	case errors.Is(err, unix.EPERM):
-		if thaw(dir, name) && unix.Unlinkat(dir, name, 0) == nil {
+		if thawAt(dir, name) && unix.Unlinkat(dir, name, 0) == nil {
 			return nil
 		}
 	case !errors.Is(err, unix.EISDIR):
 		return &fs.PathError{Op: "remove", Path: path, Err: err}
 	}
+	return removeDirAt(dir, name, path)
+}
+
+// removeDirAt removes a directory in an open directory with all that is in it.
+func removeDirAt(dir int, name, path string) error {
 	sub, err := openBeneath(dir, name)
-	if errors.Is(err, unix.ENOENT) {
+	switch {
+	case errors.Is(err, unix.ENOENT):
 		return nil
-	}
-	if errors.Is(err, unix.EXDEV) {
+	case errors.Is(err, unix.EXDEV):
 		return fmt.Errorf("remove %s: %w", path, ErrMounted)
+	case errors.Is(err, unix.ENOTDIR): // a file that may not be deleted
+		err = unix.EPERM
 	}
 	if err != nil {
 		return &fs.PathError{Op: "remove", Path: path, Err: err}
@@ -141,6 +143,9 @@ func emptyAt(dir int, path string, keep []string) error {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
 	slices.Sort(names)
+	if len(names) > 0 {
+		thaw(dir) // nothing can be deleted from a frozen directory
+	}
 	var errs []error
 	for _, name := range names {
 		if slices.Contains(keep, name) {
@@ -208,18 +213,28 @@ func mountID(fd int) (int, error) {
 	return 0, errors.New("this kernel does not tell which mount a file is in")
 }
 
-// thaw takes the immutable and append-only attributes off a regular file or
-// directory in an open directory, and reports whether there were any.
-func thaw(dir int, name string) bool {
+// thawAt thaws a file in an open directory, in the same mount.
+func thawAt(dir int, name string) bool {
 	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: fence}
 	fd, err := unix.Openat2(dir, name, &how)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = unix.Close(fd) }()
-	const frozen = unix.STATX_ATTR_IMMUTABLE | unix.STATX_ATTR_APPEND // the same bits as FS_IMMUTABLE_FL, FS_APPEND_FL
+	return thaw(fd)
+}
+
+// thaw takes the immutable and append-only attributes off a directory or a
+// file, and reports whether there were any. It leaves a file alone that has
+// another name somewhere, since that one would lose them too.
+func thaw(fd int) bool {
+	const frozen = unix.STATX_ATTR_IMMUTABLE | unix.STATX_ATTR_APPEND // the bits of FS_IMMUTABLE_FL and FS_APPEND_FL
 	flags, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
 	if err != nil || flags&frozen == 0 {
+		return false
+	}
+	var s unix.Stat_t
+	if err := unix.Fstat(fd, &s); err != nil || (s.Mode&unix.S_IFMT == unix.S_IFREG && s.Nlink > 1) {
 		return false
 	}
 	return unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, int(flags&^frozen)) == nil
