@@ -107,7 +107,7 @@ func (e *env) drain(ctx context.Context, arg string, f drainFlags) error {
 	return e.tellDrained(result, f.output, "")
 }
 
-// runDrain cordons and evicts.
+// runDrain cordons and evicts, and warns of what a person would not expect.
 func (e *env) runDrain(ctx context.Context, client kubernetes.Interface, decision drain.Decision, f drainFlags) (drained, error) {
 	name := decision.Node
 	result := drained{Outcome: drain.Outcome{Node: name}}
@@ -129,6 +129,17 @@ func (e *env) runDrain(ctx context.Context, client kubernetes.Interface, decisio
 	progress := e.progress()
 	_, err := p.Run(ctx, progress)
 	progress.close()
+	for _, back := range result.Returned {
+		e.warn("%s of %s came back to the cordoned node: %s", back.Pod, back.Owners, back.Why)
+	}
+	for _, pod := range result.Arrived {
+		e.warn("%s came to the node meanwhile and was left alone; the same command again takes it in", pod)
+	}
+	for _, v := range result.Skipped {
+		if v.Reason == drain.ReasonOverdue {
+			e.warn("%s was not waited for: %s", v.Pod, v.Message)
+		}
+	}
 	return result, err
 }
 
@@ -147,17 +158,6 @@ func (e *env) tellDrained(result drained, output, remark string) error {
 		return err
 	}
 	return e.print(output, result, func(w io.Writer) error {
-		for _, back := range result.Returned {
-			e.warn("%s of %s came back to the cordoned node: %s", back.Pod, back.Owners, back.Why)
-		}
-		for _, pod := range result.Arrived {
-			e.warn("%s came to the node meanwhile and was left alone; the same command again takes it in", pod)
-		}
-		for _, v := range result.Skipped {
-			if v.Reason == drain.ReasonOverdue {
-				e.warn("%s was not waited for: %s", v.Pod, v.Message)
-			}
-		}
 		_, err := fmt.Fprintf(w, "node/%s drained%s\n", result.Node, remark)
 		return err
 	})

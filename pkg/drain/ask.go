@@ -105,7 +105,7 @@ func Rehearse(ctx context.Context, client kubernetes.Interface, d Decision, o Op
 			if said := read(a.ask(ctx, v)); said.kind == later || said.kind == never {
 				out[i] = Rehearsal{Pod: v.Pod, Cause: said.cause, Why: said.sentence()}
 				if said.cause == CauseSeveralBudgets && len(v.Budgets) > 1 {
-					out[i].Why += ": " + budgetNames(v.Budgets)
+					out[i].Why += " (" + budgetNames(v.Budgets) + ")"
 				}
 			}
 			return nil

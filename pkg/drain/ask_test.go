@@ -17,6 +17,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // TestARefusalIsReadAndNotRepeated goes over HTTP: client-go would repeat a
@@ -95,4 +97,29 @@ func TestRehearseAsksOnceAndNeverLoops(t *testing.T) {
 			t.Error("a rehearsal changed something")
 		}
 	})
+}
+
+func TestRefusedNowPutsPodsTogether(t *testing.T) {
+	pod := func(name string) Pod { return Pod{Namespace: "shop", Name: name} }
+	if err := RefusedNow([]Rehearsal{{Pod: pod("a"), Allowed: true}}); err != nil {
+		t.Errorf("got %v", err)
+	}
+	err := RefusedNow([]Rehearsal{
+		{Pod: pod("a"), Cause: CauseBudget, Why: "needs 2"}, {Pod: pod("b"), Cause: CauseBudget, Why: "needs 2"},
+		{Pod: pod("c"), Cause: CauseBudget, Why: "needs 2"}, {Pod: pod("d"), Cause: CauseBudget, Why: "needs 2"},
+		{Pod: pod("e"), Allowed: true}, {Pod: pod("f"), Cause: CauseWebhook, Why: "denied"},
+	})
+	if want := "the server would not let 5 pods go now:\nneeds 2: shop/a, shop/b, shop/c and 1 more\ndenied: shop/f"; err.Error() != want || plan.ClassOf(err) != plan.Found {
+		t.Errorf("got %q of class %d, want %q", err, plan.ClassOf(err), want)
+	}
+}
+
+func TestAgainIsBrokenWhenItBlocksAfterTheCordon(t *testing.T) {
+	_, err := Again(t.Context(), newClient(makePod("late", uncontrolled)), theNode, DefaultOptions())
+	if plan.ClassOf(err) != plan.Broken || !strings.Contains(plan.HintOf(err), "--force") {
+		t.Errorf("got %v of class %d", err, plan.ClassOf(err))
+	}
+	if d, err := Again(t.Context(), newClient(makePod("a")), theNode, DefaultOptions()); err != nil || len(d.ToEvict()) != 1 {
+		t.Errorf("got %+v, %v", d, err)
+	}
 }

@@ -46,7 +46,7 @@ func TestATimeoutNamesBudgetsPodsOwnersAndTheWayOut(t *testing.T) {
 		}
 		beats := 0
 		for _, line := range r.said {
-			if strings.Contains(line, "3 of 4 pods left after") {
+			if strings.Contains(line, "3 of 4 pods still there after") {
 				beats++
 			}
 		}

@@ -196,7 +196,7 @@ func TestPodsWithSeveralBudgetsAreNamedAndTheOthersLeave(t *testing.T) {
 		if podNames(r.Evicted) != "b" || s.asked("a") != 0 || len(r.Left) != 1 || r.Left[0].Cause != CauseSeveralBudgets {
 			t.Errorf("got %+v", r.Outcome)
 		}
-		r.fails(t, plan.Broken, "1 of 2 pods are left", "more than one PodDisruptionBudget matches it: all, web: shop/a of ReplicaSet/web-7c", "kubectl -n shop delete pdb web")
+		r.fails(t, plan.Broken, "1 of 2 pods are left", "more than one PodDisruptionBudget matches it (all, web): shop/a of ReplicaSet/web-7c", "kubectl -n shop delete pdb web")
 	})
 }
 

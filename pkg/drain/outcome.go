@@ -108,7 +108,7 @@ func (r *run) left(it *item) Left {
 	case l.Cause == CauseBudget && len(l.Budgets) == 1:
 		l.Why = "PodDisruptionBudget " + l.Budgets[0].Name + ": " + l.Budgets[0].Numbers()
 	case l.Cause == CauseSeveralBudgets && len(l.Budgets) > 1:
-		l.Why += ": " + budgetNames(l.Budgets)
+		l.Why += " (" + budgetNames(l.Budgets) + ")"
 	}
 	return l
 }

@@ -4,7 +4,6 @@ package drain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -44,17 +43,30 @@ func dash(s string) string { return choose(s == "", "-", s) }
 // RefusedNow is what a rehearsal found, as an error of class plan.Found: the
 // pods that the server would not let go at this moment; nil if there are none.
 func RefusedNow(answers []Rehearsal) error {
-	var refused []string
+	var reasons, lines []string
+	pods, refused := map[string][]string{}, 0
+	hint := "a drain waits until it may; --timeout bounds that"
 	for _, answer := range answers {
-		if !answer.Allowed {
-			refused = append(refused, answer.String()+": "+answer.Why)
+		if answer.Allowed {
+			continue
+		}
+		refused++
+		if len(pods[answer.Why]) == 0 {
+			reasons = append(reasons, answer.Why)
+		}
+		pods[answer.Why] = append(pods[answer.Why], answer.String())
+		if answer.Cause == CauseSeveralBudgets {
+			hint = "keep one PodDisruptionBudget for each pod: the eviction API supports no more"
 		}
 	}
-	if len(refused) == 0 {
+	if refused == 0 {
 		return nil
 	}
-	err := errors.New("the server would not let these pods go now:\n" + strings.Join(refused, "\n"))
-	return plan.As(plan.Found, plan.Hint(err, "a drain waits for them; --timeout bounds that"))
+	for _, reason := range reasons {
+		lines = append(lines, reason+": "+some(pods[reason]))
+	}
+	err := fmt.Errorf("the server would not let %d pods go now:\n%s", refused, strings.Join(capped(lines), "\n"))
+	return plan.As(plan.Found, plan.Hint(err, "%s", hint))
 }
 
 // Again surveys and decides anew, which is due once a cordon has taken effect:

@@ -86,7 +86,7 @@ func (t *teller) waiting(r *run, now time.Time) {
 	}
 	t.key = key
 	left := len(r.items) - t.gone
-	t.say(now, "%d of %d pods left after %s: %s", left, len(r.items), now.Sub(t.began).Round(time.Second), strings.Join(capped(lines), "; "))
+	t.say(now, "%d of %d pods still there after %s: %s", left, len(r.items), now.Sub(t.began).Round(time.Second), strings.Join(capped(lines), "; "))
 }
 
 // remaining are the pods that are still there, as an outcome would name them.
