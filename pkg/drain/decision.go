@@ -4,6 +4,7 @@ package drain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -41,10 +42,8 @@ func (d Decision) Skipped() []Verdict { return d.with(ActionSkip) }
 func (d Decision) with(actions ...Action) []Verdict {
 	var out []Verdict
 	for _, v := range d.Verdicts {
-		for _, action := range actions {
-			if v.Action == action {
-				out = append(out, v)
-			}
+		if slices.Contains(actions, v.Action) {
+			out = append(out, v)
 		}
 	}
 	return out
@@ -65,7 +64,7 @@ func (d Decision) Refusal() error {
 			continue
 		}
 		lines = append(lines, r.of(len(pods))+": "+some(pods))
-		if flag := r.Flag(); !contains(flags, flag) {
+		if flag := r.Flag(); !slices.Contains(flags, flag) {
 			flags = append(flags, flag)
 		}
 	}
@@ -147,15 +146,6 @@ func capped(lines []string) []string {
 		return append(lines[:maxGroups:maxGroups], fmt.Sprintf("and %d more reasons", more))
 	}
 	return lines
-}
-
-func contains(list []string, one string) bool {
-	for _, s := range list {
-		if s == one {
-			return true
-		}
-	}
-	return false
 }
 
 func budgetNames(budgets []Budget) string {

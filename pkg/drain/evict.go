@@ -92,10 +92,10 @@ type answered struct {
 // decision goes on where this one stopped.
 func Evict(ctx context.Context, client kubernetes.Interface, d Decision, o Options, report plan.Report) (Outcome, error) {
 	if err := o.Validate(); err != nil {
-		return Outcome{}, err
+		return Outcome{Node: d.Node}, err
 	}
 	if err := d.Refusal(); err != nil {
-		return Outcome{}, err
+		return Outcome{Node: d.Node}, err
 	}
 	r := newRun(client, d, o, report)
 	if len(r.items) == 0 {

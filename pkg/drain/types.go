@@ -5,6 +5,7 @@ package drain
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,13 +179,5 @@ type Verdict struct {
 
 // has reports whether r is among the reasons of the verdict.
 func (v Verdict) has(r Reason) bool {
-	if v.Reason == r {
-		return true
-	}
-	for _, also := range v.Also {
-		if also == r {
-			return true
-		}
-	}
-	return false
+	return v.Reason == r || slices.Contains(v.Also, r)
 }
