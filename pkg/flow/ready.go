@@ -36,11 +36,11 @@ func awaitReady(ctx context.Context, client kubernetes.Interface, name string, r
 	}
 	selector := fields.OneTermEqualSelector("metadata.name", name).String()
 	list := &cache.ListWatch{
-		ListFunc: func(o metav1.ListOptions) (runtime.Object, error) {
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.FieldSelector = selector
 			return client.CoreV1().Nodes().List(ctx, o)
 		},
-		WatchFunc: func(o metav1.ListOptions) (watch.Interface, error) {
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.FieldSelector = selector
 			return client.CoreV1().Nodes().Watch(ctx, o)
 		},
@@ -69,11 +69,11 @@ func awaitLease(ctx context.Context, client kubernetes.Interface, name string) e
 	leases := client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
 	selector := fields.OneTermEqualSelector("metadata.name", name).String()
 	list := &cache.ListWatch{
-		ListFunc: func(o metav1.ListOptions) (runtime.Object, error) {
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.FieldSelector = selector
 			return leases.List(ctx, o)
 		},
-		WatchFunc: func(o metav1.ListOptions) (watch.Interface, error) {
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.FieldSelector = selector
 			return leases.Watch(ctx, o)
 		},

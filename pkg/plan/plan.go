@@ -77,7 +77,7 @@ func (p Plan) Run(ctx context.Context, watch Observer) (Result, error) {
 		switch {
 		case err != nil:
 			res.Failed = s.ID
-			undoErr := p.undo(p.Steps[:i+1], res.Done, watch)
+			undoErr := p.undo(ctx, p.Steps[:i+1], res.Done, watch)
 			return res, errors.Join(fmt.Errorf("%s: %w", lowerFirst(s.Title), err), undoErr)
 		case skipped:
 			res.Skipped = append(res.Skipped, s.ID)
@@ -118,7 +118,7 @@ func (p Plan) step(ctx context.Context, s Step, watch Observer) (skipped bool, e
 }
 
 // undo takes back the finished steps in reverse order.
-func (p Plan) undo(steps []Step, done []string, watch Observer) error {
+func (p Plan) undo(ctx context.Context, steps []Step, done []string, watch Observer) error {
 	finished := make(map[string]bool, len(done))
 	for _, id := range done {
 		finished[id] = true
@@ -129,7 +129,7 @@ func (p Plan) undo(steps []Step, done []string, watch Observer) error {
 		if s.Undo == nil || !finished[s.ID] {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), undoTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 		err := s.Undo(ctx)
 		cancel()
 		if errors.Is(err, ErrKept) {

@@ -73,7 +73,7 @@ func (c Cluster) open(ctx context.Context, spec podSpec, report plan.Report) (*c
 		return nil, fmt.Errorf("create pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	if err := c.awaitRunning(ctx, made, report); err != nil {
-		return nil, errors.Join(err, c.close(made))
+		return nil, errors.Join(err, c.close(ctx, made))
 	}
 	return made, nil
 }
@@ -114,13 +114,12 @@ func (c Cluster) sweep(ctx context.Context, spec podSpec) error {
 		return plan.Refuse(fmt.Errorf("%w: pod %s/%s (%s) since %s", ErrBusy, old.Namespace, old.Name, old.Labels[Label], old.CreationTimestamp.Local().Format(time.DateTime)),
 			"wait until it ends, or delete that pod if nobody uses it")
 	}
-	return c.close(old)
+	return c.close(ctx, old)
 }
 
-// close deletes a door and waits until it is gone. It has a context of its
-// own, because it also runs after an interruption.
-func (c Cluster) close(pod *corev1.Pod) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+// close deletes a door and waits until it is gone, after an interruption too.
+func (c Cluster) close(ctx context.Context, pod *corev1.Pod) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
 	uid, now := pod.UID, int64(0)
 	err := c.Client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
@@ -129,7 +128,7 @@ func (c Cluster) close(pod *corev1.Pod) error {
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	_, err = watchtools.UntilWithSync(ctx, c.onlyPod(ctx, pod), &corev1.Pod{}, func(store cache.Store) (bool, error) {
+	_, err = watchtools.UntilWithSync(ctx, c.onlyPod(pod), &corev1.Pod{}, func(store cache.Store) (bool, error) {
 		return len(store.List()) == 0, nil
 	}, func(e watch.Event) (bool, error) { return e.Type == watch.Deleted, nil })
 	if err != nil {
@@ -138,15 +137,15 @@ func (c Cluster) close(pod *corev1.Pod) error {
 	return nil
 }
 
-func (c Cluster) onlyPod(ctx context.Context, pod *corev1.Pod) cache.ListerWatcher {
+func (c Cluster) onlyPod(pod *corev1.Pod) cache.ListerWatcher {
 	selector := fields.OneTermEqualSelector("metadata.name", pod.Name).String()
 	api := c.Client.CoreV1().Pods(pod.Namespace)
 	return &cache.ListWatch{
-		ListFunc: func(o metav1.ListOptions) (runtime.Object, error) {
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.FieldSelector = selector
 			return api.List(ctx, o)
 		},
-		WatchFunc: func(o metav1.ListOptions) (watch.Interface, error) {
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.FieldSelector = selector
 			return api.Watch(ctx, o)
 		},
@@ -158,7 +157,7 @@ func (c Cluster) awaitRunning(ctx context.Context, pod *corev1.Pod, report plan.
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	last := "nothing yet"
-	_, err := watchtools.UntilWithSync(ctx, c.onlyPod(ctx, pod), &corev1.Pod{}, nil, func(e watch.Event) (bool, error) {
+	_, err := watchtools.UntilWithSync(ctx, c.onlyPod(pod), &corev1.Pod{}, nil, func(e watch.Event) (bool, error) {
 		got, ok := e.Object.(*corev1.Pod)
 		if !ok || got.UID != pod.UID {
 			return false, nil

@@ -63,7 +63,7 @@ func (c Cluster) await(ctx context.Context, rec Record, observer plan.Observer, 
 		return until(state), nil
 	}
 	gone := fmt.Errorf("%w: secret %s/%s", ErrGone, rec.Namespace, rec.Name)
-	_, err := watchtools.UntilWithSync(ctx, c.onlyRecord(ctx, rec), &corev1.Secret{}, func(store cache.Store) (bool, error) {
+	_, err := watchtools.UntilWithSync(ctx, c.onlyRecord(rec), &corev1.Secret{}, func(store cache.Store) (bool, error) {
 		items := store.List()
 		if len(items) == 0 {
 			return false, gone
@@ -81,15 +81,15 @@ func (c Cluster) await(ctx context.Context, rec Record, observer plan.Observer, 
 	return state, err
 }
 
-func (c Cluster) onlyRecord(ctx context.Context, rec Record) cache.ListerWatcher {
+func (c Cluster) onlyRecord(rec Record) cache.ListerWatcher {
 	selector := fields.OneTermEqualSelector("metadata.name", rec.Name).String()
 	api := c.Client.CoreV1().Secrets(rec.Namespace)
 	return &cache.ListWatch{
-		ListFunc: func(o metav1.ListOptions) (runtime.Object, error) {
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.FieldSelector = selector
 			return api.List(ctx, o)
 		},
-		WatchFunc: func(o metav1.ListOptions) (watch.Interface, error) {
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.FieldSelector = selector
 			return api.Watch(ctx, o)
 		},

@@ -63,7 +63,7 @@ func Look(ctx context.Context, c Cluster, node *corev1.Node, input json.RawMessa
 		Operation: wire.Inspect, Node: node.Name, Task: input,
 		MachineID: node.Status.NodeInfo.MachineID, BootID: node.Status.NodeInfo.BootID,
 	}})
-	return answer.Result, errors.Join(err, c.close(pod))
+	return answer.Result, errors.Join(err, c.close(ctx, pod))
 }
 
 // door gathers what a pod on the node is made of.
@@ -124,7 +124,7 @@ func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, 
 	}
 	begun, err := c.start(ctx, rec, t, report)
 	if err != nil {
-		cleanup, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
 		return Record{}, errors.Join(err, End(cleanup, c.Client, rec))
 	}
