@@ -45,13 +45,10 @@ func (t Target) lookCredentials(context.Context) (sight, error) {
 	for _, name := range names {
 		t.addPath(&s, ownPath{Kubeadm, filepath.Join(pkiDir, name)})
 	}
-	// The directories, once they are empty: those that came with the join go.
-	for _, dir := range []ownPath{{Kubeadm, pkiDir}, {Kubeadm, manifestsDir}, {Kubeadm, kubernetesDir}, {Kubelet, t.root()}} {
-		switch empty := t.hollow(dir.path) && t.exists(dir.path); {
-		case empty && t.younger(dir.path) && !t.mounted(dir.path):
-			t.addPath(&s, dir)
-		case empty:
-			s.add(Item{Kind: KindDir, Name: dir.path, Owner: dir.owner, Fate: Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
+	t.addHollow(&s, ownPath{Kubeadm, pkiDir}, ownPath{Kubeadm, manifestsDir}, ownPath{Kubeadm, kubernetesDir}, ownPath{Kubelet, t.root()})
+	for _, dir := range []string{pkiDir, manifestsDir, kubernetesDir, t.root()} {
+		if names, err := t.names(dir); err == nil && len(names) == 0 && t.exists(dir) && !t.younger(dir) {
+			s.add(Item{Kind: KindDir, Name: dir, Owner: Kubeadm, Fate: Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
 		}
 	}
 	for i := range s.items {
@@ -92,17 +89,14 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 		}
 		report("kubeadm reset phase cleanup-node")
 	}
+	s, err = t.lookCredentials(ctx)
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for range 2 { // directories that the first pass has emptied
-		s, err = t.lookCredentials(ctx)
-		if err != nil {
-			return err
-		}
-		errs = nil
-		for _, it := range Decide(Inventory{Items: s.items}).Objects {
-			if err := t.Host.Remove(it.Name); err != nil {
-				errs = append(errs, err)
-			}
+	for _, it := range Decide(Inventory{Items: s.items}).Objects {
+		if err := t.discard(it); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(summary(errs), left(ctx, t.lookCredentials))

@@ -182,18 +182,14 @@ func (t Target) lookKubernetes(s *sight) error {
 	return err
 }
 
-// lookEmpty takes the directories that came with the join and hold nothing any
-// more, and notes those that were there before and stay.
+// lookEmpty takes the directories that came with the join and hold nothing but
+// what goes, and notes what stays of ours.
 func (t Target) lookEmpty(s *sight) {
-	for _, dir := range []ownPath{
-		{CNIPlugins, cniStateDir + "/networks"}, {CNIPlugins, cniStateDir + "/results"}, {CNIPlugins, cniStateDir + "/cache"}, {CNIPlugins, cniStateDir},
-		{Kubelet, "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"}, {Kubelet, "/usr/libexec/kubernetes/kubelet-plugins/volume"},
-		{Kubelet, "/usr/libexec/kubernetes/kubelet-plugins"}, {Kubelet, "/usr/libexec/kubernetes"}, {Runtime, netnsDir},
-	} {
-		if t.hollow(dir.path) && t.younger(dir.path) {
-			t.addPath(s, dir)
-		}
-	}
+	t.addHollow(s,
+		ownPath{CNIPlugins, cniStateDir + "/networks"}, ownPath{CNIPlugins, cniStateDir + "/results"},
+		ownPath{CNIPlugins, cniStateDir + "/cache"}, ownPath{CNIPlugins, cniStateDir},
+		ownPath{Kubelet, pluginDir + "/volume/exec"}, ownPath{Kubelet, pluginDir + "/volume"},
+		ownPath{Kubelet, pluginDir}, ownPath{Kubelet, filepath.Dir(pluginDir)}, ownPath{Runtime, netnsDir})
 	if names, err := t.names(cniConfDir); err == nil && len(names) == 0 && t.exists(cniConfDir) {
 		s.add(Item{Kind: KindDir, Name: cniConfDir, Owner: CNIPlugins, Fate: Harmless, Detail: "empty", Why: "the container runtime watches it"})
 	}
@@ -202,22 +198,39 @@ func (t Target) lookEmpty(s *sight) {
 	}
 }
 
-// hollow reports whether a directory exists with nothing but directories in it.
-func (t Target) hollow(dir string) bool {
-	files := errors.New("not hollow")
-	err := filepath.WalkDir(t.Host.Path(dir), func(_ string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			err = files
+// addHollow adds those of some directories, deepest first, that came with the
+// join and hold nothing but what goes.
+func (t Target) addHollow(s *sight, dirs ...ownPath) {
+	for _, dir := range dirs {
+		names, err := t.names(dir.path)
+		if err != nil || !t.exists(dir.path) || !t.younger(dir.path) || t.mounted(dir.path) {
+			continue
 		}
-		return err
-	})
-	return err == nil
+		goes := func(name string) bool {
+			return slices.ContainsFunc(s.goes(), func(it Item) bool { return it.Name == filepath.Join(dir.path, name) })
+		}
+		if !slices.ContainsFunc(names, func(name string) bool { return !goes(name) }) {
+			s.add(Item{Kind: KindDir, Name: dir.path, Owner: dir.owner, Fate: Goes, Detail: hollow})
+		}
+	}
+}
+
+// hollow is the Detail of a directory that goes once nothing is in it, and
+// that stays if anything else turns out to be.
+const hollow = "empty after that"
+
+// discard removes a file or directory of a list.
+func (t Target) discard(it Item) error {
+	if it.Kind == KindDir && it.Detail == hollow {
+		return t.Host.RemoveEmpty(it.Name)
+	}
+	return t.Host.Remove(it.Name)
 }
 
 // younger reports whether something was made by the join or after it. kubeadm
 // makes a directory just before the first file in it, which dates the join.
 func (t Target) younger(path string) bool {
-	const moment = 2 * time.Second
+	const moment = 500 * time.Millisecond
 	born, err := t.Host.Born(path)
 	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-moment))
 }
@@ -226,19 +239,16 @@ func (t Target) younger(path string) bool {
 // list. A file that cannot be removed does not keep the others.
 func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
 	var errs []error
-	for range 2 { // directories that the first pass has made hollow
-		s, err := t.lookFiles(ctx)
-		if err != nil {
-			return err
+	s, err := t.lookFiles(ctx)
+	if err != nil {
+		return err
+	}
+	for _, it := range Decide(Inventory{Items: s.items}).Objects {
+		if err := t.discard(it); err != nil {
+			errs = append(errs, err)
+			continue
 		}
-		errs = nil
-		for _, it := range Decide(Inventory{Items: s.items}).Objects {
-			if err := t.Host.Remove(it.Name); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			report("removed %s", it.Name)
-		}
+		report("removed %s", it.Name)
 	}
 	if len(errs) > 0 {
 		return summary(errs)

@@ -18,6 +18,8 @@ const (
 	manifestsDir  = "/etc/kubernetes/manifests"
 	pkiDir        = "/etc/kubernetes/pki"
 	xtablesLock   = "/run/xtables.lock"
+	// pluginDir is where the kubelet makes its directory of volume plugins.
+	pluginDir = "/usr/libexec/kubernetes/kubelet-plugins"
 	// noNetworkFile is a network configuration that does nothing, while pods
 	// are removed whose own network cannot be taken down.
 	noNetworkFile = cniConfDir + "/00-kubectl-lifecycle.conflist"

@@ -40,6 +40,18 @@ func (l Local) Empty(dir string, keep ...string) error {
 	return l.remove(dir, keep, true)
 }
 
+// RemoveEmpty deletes a directory if nothing is in it; what is not empty, or a
+// mount, stays, and that is no error.
+func (l Local) RemoveEmpty(dir string) error {
+	err := unix.Rmdir(l.Path(dir))
+	for _, stays := range []error{nil, unix.ENOENT, unix.ENOTEMPTY, unix.EEXIST, unix.EBUSY, unix.ENOTDIR} {
+		if errors.Is(err, stays) {
+			return nil
+		}
+	}
+	return &fs.PathError{Op: "remove", Path: dir, Err: err}
+}
+
 func (l Local) remove(path string, keep []string, contents bool) error {
 	parent, name := filepath.Split(filepath.Clean(path))
 	if name == "" || parent == "" {
