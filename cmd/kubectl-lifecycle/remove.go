@@ -112,6 +112,9 @@ func (e *env) runRemove(ctx context.Context, removal *flow.Removal, f removeFlag
 	removal.Watch = progress
 	_, err := removal.Plan().Run(ctx, progress)
 	progress.close()
+	for _, back := range removal.Returned {
+		e.warn("%s of %s came back to the cordoned node (%s) and ended with it", back.Pod, back.Owners, back.Why)
+	}
 	if err != nil {
 		return err
 	}

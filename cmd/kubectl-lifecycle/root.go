@@ -69,6 +69,9 @@ func commands() []func(*env) *cobra.Command {
 	return []func(*env) *cobra.Command{
 		newCNICommand,
 		newJoinCommand,
+		newCordonCommand,
+		newUncordonCommand,
+		newDrainCommand,
 		newInspectCommand,
 		newRemoveCommand,
 		newRunsCommand,

@@ -5,6 +5,7 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,6 +40,9 @@ type Removal struct {
 	Drain drain.Decision
 	// Resumes is the run that this removal takes up; nil for a new one.
 	Resumes *runner.Record
+	// Returned are pods that came back to the cordoned node during the drain;
+	// they end with the node.
+	Returned []drain.Returned
 	// Verdict is the host's, after the plan has run.
 	Verdict clean.Verdict
 	// Watch is told what happens on the host; nil for nobody.
@@ -219,19 +223,40 @@ func (r *Removal) cordon(ctx context.Context, report plan.Report) error {
 	return runner.NoteCordoned(ctx, r.cluster.Client, r.record)
 }
 
+// drainRounds is how often pods that came meanwhile are taken in: those that
+// were on their way when the cordon took effect.
+const drainRounds = 3
+
+// drain evicts what has to leave. It reads again before it does: the canary
+// has taken its time, and the pods may be others.
 func (r *Removal) drain(ctx context.Context, report plan.Report) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go runner.KeepAlive(ctx, r.cluster.Client, r.record, aliveEvery)
-	// Read again: the canary has taken its time, and the pods may be others.
-	snapshot, err := drain.Survey(ctx, r.cluster.Client, r.Node.Name, r.opts.Drain)
-	if err != nil {
-		return err
+	for range drainRounds {
+		decision, err := drain.Again(ctx, r.cluster.Client, r.Node.Name, r.opts.Drain)
+		if err != nil {
+			return r.stillCordoned(err)
+		}
+		outcome, err := drain.Evict(ctx, r.cluster.Client, decision, r.opts.Drain, report)
+		if err != nil {
+			return r.stillCordoned(err)
+		}
+		r.Returned = append(r.Returned, outcome.Returned...)
+		if len(outcome.Arrived) == 0 {
+			return nil
+		}
+		report("%d pods came to the node meanwhile", len(outcome.Arrived))
 	}
-	decision := drain.Decide(snapshot, r.opts.Drain)
-	if err := decision.Refusal(); err != nil {
-		return plan.As(plan.Broken, err)
+	return r.stillCordoned(plan.Hint(errors.New("pods keep coming to the node although it is cordoned"),
+		"see who puts them there: kubectl get pods -A --field-selector spec.nodeName=%s", r.Node.Name))
+}
+
+// stillCordoned adds to an error's way out the way back.
+func (r *Removal) stillCordoned(err error) error {
+	back := fmt.Sprintf("node %[1]s stays cordoned; run the same command again to go on, or: kubectl lifecycle uncordon %[1]s", r.Node.Name)
+	if hint := plan.HintOf(err); hint != "" {
+		back = hint + "\n" + back
 	}
-	_, err = drain.Evict(ctx, r.cluster.Client, decision, r.opts.Drain, report)
-	return plan.Hint(err, "node %s stays cordoned; run the same command again to go on, or: kubectl uncordon %s", r.Node.Name, r.Node.Name)
+	return plan.Hint(err, "%s", back)
 }
