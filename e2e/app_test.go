@@ -47,6 +47,7 @@ spec:
 func (b *bed) deployWeb(t *testing.T, node string) {
 	t.Helper()
 	b.namespace(t)
+	b.kubectl(t, "", "-n", shop, "delete", "deployment/web", "--ignore-not-found", "--cascade=foreground")
 	for _, other := range []string{b.worker, b.worker2, b.blank} {
 		if other != node && b.node(t, other) != nil {
 			b.kubectl(t, "", "cordon", other)

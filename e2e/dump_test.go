@@ -37,12 +37,13 @@ func noise() []struct {
 		{"links", re(`^\d+: `), ""},                 // interface index
 		{"links", re(`@if\d+`), "@peer"},            // index of the peer outside
 		{"links", re(`link-netnsid \d+`), ""},       // number of the peer's namespace
+		{"links", re(`\S*timer +[\d.]+`), ""},       // bridges count
 		{"links", re(`\\\s+|\s{2,}`), " "},          // ip's own line breaks
 		{"addresses", re(`^\d+: `), ""},             // interface index
 		{"addresses", re(`\\.*`), ""},               // lifetimes
 		{"routes", re(`expires \d+sec`), ""},        // lifetimes
-		{"iptables", re(`^#.*`), ""},                // version and date
-		{"iptables", re(` \[\d+:\d+\]`), ""},        // counters
+		{"tables-", re(`^#.*`), ""},                 // version and date
+		{"tables-", re(` \[\d+:\d+\]`), ""},         // counters
 		{"nft", re(`packets \d+ bytes \d+`), ""},    // counters
 		{"nft", re(`^#.*`), ""},                     // remarks
 		{"mounts", re(`^\d+ \d+ \d+:\d+ `), ""},     // ids and device
@@ -76,7 +77,7 @@ func parseDump(text string) dump {
 			}
 		}
 		switch {
-		case strings.Contains(section, "iptables"):
+		case strings.Contains(section, "tables-"):
 			line, context = inTable(line, context)
 		case section == "nft":
 			line, context = inChain(line, context)
@@ -99,7 +100,7 @@ func parseDump(text string) dump {
 // sortKey sorts everything but packet-filter rules, whose order counts.
 func sortKey(line string) string {
 	section, _, _ := strings.Cut(line, " ")
-	if strings.Contains(section, "iptables") || section == "nft" {
+	if strings.Contains(section, "tables-") || section == "nft" {
 		return section
 	}
 	return line
@@ -216,7 +217,10 @@ type allowance struct {
 // allowances is the whole list, for a host as it is after a removal compared
 // with the same host before its first join.
 func allowances() []allowance {
-	return []allowance{}
+	re := regexp.MustCompile
+	return []allowance{
+		{re(`units dbus\.(service|socket) loaded (in)?active`), "the kubelet speaks to systemd over the host's D-Bus, which starts on demand and is not ours to stop"},
+	}
 }
 
 // judge takes the allowed lines out of a difference and says which allowances
@@ -278,7 +282,7 @@ func restlessHost() []allowance {
 	re := regexp.MustCompile
 	return []allowance{
 		{re(`files /var/lib/kubelet/(actuated|allocated)_pods_state `), "the kubelet's checkpoints name a past pod until the next one comes"},
-		{re(`files /var/log/pods/\S*-look_\S+ `), "the kubelet's garbage collection of logs comes once a minute"},
+		{re(`files /var/log/(pods|containers)/`), "pods write logs, and the kubelet's garbage collection of them comes once a minute"},
 		{re(`runtime \d+$`), "the kubelet's garbage collection of containers comes once a minute"},
 	}
 }

@@ -153,7 +153,7 @@ func (b *bed) unchanged(t *testing.T, host string, do func()) {
 
 // names are the names of what a command must not leave behind or take away, in
 // the whole cluster. Pods of a controller go by the controller's name, because
-// those that move get another one; what belongs to a node is left out.
+// those that move get another one; a node's own objects can be left out.
 func (b *bed) names(t *testing.T, except string) objects {
 	t.Helper()
 	kinds := "all,secrets,configmaps,roles,rolebindings,serviceaccounts,clusterroles,clusterrolebindings,nodes," +
@@ -181,7 +181,8 @@ func (b *bed) names(t *testing.T, except string) objects {
 				name = "of " + owner.Kind + " " + owner.Name
 			}
 		}
-		if except != "" && (spec.NodeName == except || ((o.Kind == "Node" || o.Kind == "CSINode") && name == except)) {
+		bare := o.Kind == "Pod" && name == o.Metadata.Name && spec.NodeName == except
+		if except != "" && (bare || ((o.Kind == "Node" || o.Kind == "CSINode") && name == except)) {
 			continue
 		}
 		all[o.Kind+" "+o.Metadata.Namespace+"/"+name] = ""

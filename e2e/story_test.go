@@ -5,6 +5,10 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +20,6 @@ func TestCircle(t *testing.T) {
 	b := newBed(t)
 	b.ears = listen(t, b.client)
 	b.fresh(t)
-	b.pristine = b.look(t, b.blank)
 	begun := time.Now()
 	for _, stage := range []struct {
 		name string
@@ -27,6 +30,12 @@ func TestCircle(t *testing.T) {
 		{"cni install gives the cluster a network that works", b.stageNetwork},
 		{"join prints a command that works and then dies", b.stageJoin},
 		{"the network of the joined host works across nodes", b.stagePodNetwork},
+		{"drain explains what blocks and heeds the budget", b.stageDrain},
+		{"remove leaves a clean host and everything of others", b.stageRemove},
+		{"the host joins again", b.stageRejoin},
+		{"a removal whose plugin was killed finishes", b.stageKilled},
+		{"a removal whose program was killed finishes", b.stageProgramKilled},
+		{"a busy mount makes it wait and abort brings the node back", b.stageBusy},
 	} {
 		start := time.Now()
 		t.Run(strings.ReplaceAll(stage.name, " ", "-"), stage.run)
@@ -38,22 +47,53 @@ func TestCircle(t *testing.T) {
 	}
 }
 
-// fresh makes sure that the blank host has never joined: one that has is made
-// again. Of an earlier story nothing else stays either.
+// fresh makes sure of a host that has never joined, and keeps what it looks
+// like beside the bed's kubeconfig, so that on a bed that is used again the host
+// is still compared with what it was at first.
 func (b *bed) fresh(t *testing.T) {
 	t.Helper()
 	b.forgetFixtures(t)
-	_, err := b.tryHost(t, b.blank, "test ! -e /etc/kubernetes/kubelet.conf && test ! -e /var/lib/kubelet")
-	if err == nil && b.node(t, b.blank) == nil {
+	if b.pristine = b.remembered(t); b.pristine != nil {
 		return
 	}
-	t.Logf("host %s has joined before: it is made again", b.blank)
-	b.kubectl(t, "", "delete", "node", b.blank, "--ignore-not-found")
-	for _, args := range [][]string{{"blank", "--rm", b.blank}, {"blank", b.blank}} {
-		if _, err := commandIn(t, "../hack/testbed", "go", append([]string{"run", "."}, args...)...); err != nil {
-			t.Fatal(err)
+	_, err := b.tryHost(t, b.blank, "test ! -e /etc/kubernetes/kubelet.conf && test ! -e /var/lib/kubelet")
+	if err != nil || b.node(t, b.blank) != nil {
+		t.Logf("host %s has joined before: it is made again", b.blank)
+		b.kubectl(t, "", "delete", "node", b.blank, "--ignore-not-found")
+		for _, args := range [][]string{{"blank", "--rm", b.blank}, {"blank", b.blank}} {
+			if _, err := commandIn(t, "../hack/testbed", "go", append([]string{"run", "."}, args...)...); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+	b.host(t, b.blank, plantEarly)
+	text := b.host(t, b.blank, dumpScript)
+	b.pristine = parseDump(text)
+	if err := os.WriteFile(b.memory(t), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// remembered is the host's first look, if this very container was looked at
+// before; nil otherwise.
+func (b *bed) remembered(t *testing.T) dump {
+	t.Helper()
+	text, err := os.ReadFile(b.memory(t))
+	if err != nil {
+		return nil
+	}
+	return parseDump(string(text))
+}
+
+// memory names the file for what the host, this very container, was like.
+func (b *bed) memory(t *testing.T) string {
+	t.Helper()
+	id, err := command(t, hostLimit, "", "docker", "inspect", "--format", "{{.Id}} {{.State.StartedAt}}", b.blank)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := sha256.Sum256([]byte(id))
+	return filepath.Join(filepath.Dir(b.kubeconfig), fmt.Sprintf("pristine-%x", hash[:6]))
 }
 
 // forgetFixtures deletes what an earlier story may have left in the cluster.

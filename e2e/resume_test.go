@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// drained makes sure that the host has joined and runs nothing but what every
+// node runs: what is removed then is the host alone.
+func (b *bed) drained(t *testing.T) {
+	t.Helper()
+	b.joined(t)
+	b.kubectl(t, "", "drain", b.blank, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
+}
+
+// kubeletStops waits until the kubelet of the host has been stopped, and fails
+// the test if the plugin ends before.
+func (b *bed) kubeletStops(t *testing.T, r *running) {
+	t.Helper()
+	eventually(t, time.Minute, "the kubelet of the host stops", func() (bool, string) {
+		state, _ := b.tryHost(t, b.blank, "systemctl is-active kubelet")
+		return strings.TrimSpace(state) != "active", state + r.err.String()
+	})
+}
+
+// stageKilled: the plugin is killed right after the kubelet stopped; the same
+// command again finishes.
+func (b *bed) stageKilled(t *testing.T) {
+	b.drained(t)
+	before := b.names(t, b.blank)
+	r := b.start(t, "remove", b.blank, "--yes")
+	b.kubeletStops(t, r)
+	if err := r.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if o := r.wait(t); o.code != -1 {
+		t.Fatalf("the plugin was to be killed, but had ended: exit code %d", o.code)
+	}
+	if b.node(t, b.blank) == nil {
+		t.Error("the Node was deleted before the verdict")
+	}
+	o := b.must(t, "remove", b.blank, "--yes")
+	o.says(t, "taking up the remove")
+	b.isGone(t, before)
+	b.isPristine(t, b.blank, b.pristine)
+}
+
+// stageProgramKilled: the program on the host is killed right after the kubelet
+// stopped; its unit starts it again and the same command finishes.
+func (b *bed) stageProgramKilled(t *testing.T) {
+	b.drained(t)
+	before := b.names(t, b.blank)
+	r := b.start(t, "remove", b.blank, "--yes")
+	b.kubeletStops(t, r)
+	b.host(t, b.blank, `pid=$(systemctl show -p MainPID --value kubectl-lifecycle); [ "$pid" -gt 0 ] && kill -KILL "$pid"`)
+	if o := r.wait(t); o.code != 0 {
+		t.Fatalf("exit code %d", o.code)
+	} else {
+		b.took("remove of a drained node, its program killed on the way", o.took)
+	}
+	b.isGone(t, before)
+	b.isPristine(t, b.blank, b.pristine)
+}
+
+// holdMount mounts a tmpfs below the kubelet's directory and has a process work
+// in it, whose process ID it returns.
+func (b *bed) holdMount(t *testing.T) (pid string) {
+	t.Helper()
+	b.host(t, b.blank, `set -e
+dir=/var/lib/kubelet/pods/e2e-busy/volumes/held
+mkdir -p $dir
+mount -t tmpfs e2e-held $dir
+echo kept >$dir/file`)
+	script := "cd /var/lib/kubelet/pods/e2e-busy/volumes/held && echo $$ >/srv/holder/pid && exec sleep 1234"
+	if _, err := command(t, hostLimit, "", "docker", "exec", "-d", b.blank, "sh", "-c", script); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "the holder has started", func() (bool, string) {
+		out, err := b.tryHost(t, b.blank, "pid=$(cat /srv/holder/pid) && grep -q sleep /proc/$pid/comm && echo $pid")
+		pid = strings.TrimSpace(out)
+		return err == nil, out
+	})
+	return pid
+}
+
+// waits runs a removal that has to stop at the held mount.
+func (b *bed) waits(t *testing.T, pid string) {
+	t.Helper()
+	o := b.run(t, 1, "remove", b.blank, "--yes")
+	o.says(t, "e2e-busy/volumes/held", "sleep", pid, "runs abort "+b.blank)
+	runs := b.run(t, 0, "runs")
+	if !strings.Contains(runs.stdout, b.blank) || !strings.Contains(runs.stdout, "waiting") {
+		t.Errorf("runs does not show the one that waits:\n%s", runs.stdout)
+	}
+	if node := b.node(t, b.blank); node == nil || !node.Spec.Unschedulable {
+		t.Error("the node of a removal that waits is to be there and cordoned")
+	}
+}
+
+// stageBusy: a mount that stays busy makes the program wait; abort brings the
+// node back; and when the holder is gone the same command finishes.
+func (b *bed) stageBusy(t *testing.T) {
+	b.joined(t)
+	pid := b.holdMount(t)
+	before := b.names(t, b.blank)
+	b.waits(t, pid)
+	t.Run("a run that waits holds the node", func(t *testing.T) {
+		b.run(t, 4, "inspect", b.blank).says(t, "being worked on", "remove of node "+b.blank, "since", "runs abort")
+	})
+	b.abort(t)
+	if changed := before.changed(b.names(t, b.blank)); len(changed) > 0 {
+		t.Errorf("the removal that was taken back left or took away: %v", changed)
+	}
+	b.crossNodes(t)
+	if kept := b.host(t, b.blank, "cat /var/lib/kubelet/pods/e2e-busy/volumes/held/file"); kept != "kept\n" {
+		t.Errorf("the held mount has lost its file: %q", kept)
+	}
+	b.drained(t)
+	before = b.names(t, b.blank)
+	b.waits(t, pid)
+	b.host(t, b.blank, fmt.Sprintf("kill %s; rm -r /srv/holder; mkdir /srv/holder", pid))
+	b.must(t, "remove", b.blank, "--yes")
+	b.isGone(t, before)
+	b.isPristine(t, b.blank, b.pristine)
+}
+
+// abort takes a run back and checks that the node is as before it.
+func (b *bed) abort(t *testing.T) {
+	t.Helper()
+	o := b.must(t, "runs", "abort", b.blank)
+	b.took("runs abort, until the node is Ready", o.took)
+	node := b.node(t, b.blank)
+	if !isReady(node) || node.Spec.Unschedulable {
+		t.Errorf("the node is not Ready and schedulable after abort")
+	}
+	if left := b.host(t, b.blank, "ls -d /var/lib/kubectl-lifecycle /etc/systemd/system/*lifecycle* /etc/systemd/system/kubelet.service.d/*lifecycle* /run/motd.d/*lifecycle* 2>/dev/null || true"); left != "" {
+		t.Errorf("abort left on the host: %s", left)
+	}
+	runs := b.run(t, 0, "runs")
+	if strings.Contains(runs.stdout, b.blank) {
+		t.Errorf("the run is still there after abort:\n%s", runs.stdout)
+	}
+}
+
+// stageFast prints how long the removal of a drained node takes.
+func (b *bed) stageFast(t *testing.T) {
+	b.drained(t)
+	o := b.must(t, "remove", b.blank, "--yes")
+	b.took("remove of a drained node (to be 15 s at most)", o.took)
+	b.isPristine(t, b.blank, b.pristine)
+}
