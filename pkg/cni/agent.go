@@ -27,9 +27,9 @@ func agentGap(pod *corev1.Pod) gap {
 	}
 	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
 	for _, s := range statuses {
-		if why, crashed := containerGap(s); why != "" {
-			g.why = why
-			if crashed {
+		if why, kind := containerGap(s); why != "" {
+			g.why, g.unpulled = why, kind == unpulled
+			if kind == crashed {
 				g.crashed = s.Name
 			}
 			return g
@@ -46,25 +46,62 @@ func agentGap(pod *corev1.Pod) gap {
 	return g
 }
 
-// containerGap says why a container keeps its pod from being ready, and whether
-// it crashed; empty if it runs, or ended well.
-func containerGap(s corev1.ContainerStatus) (why string, crashed bool) {
+// trouble is the kind of a container's trouble.
+type trouble int
+
+const (
+	other trouble = iota
+	crashed
+	unpulled
+)
+
+// containerGap says why a container keeps its pod from being ready; empty if it
+// runs, or ended well.
+func containerGap(s corev1.ContainerStatus) (why string, kind trouble) {
 	last := s.LastTerminationState.Terminated
 	switch {
 	case s.State.Waiting != nil && last != nil:
-		return fmt.Sprintf("container %s crashes (%d restarts, %s)", s.Name, s.RestartCount, ending(last)), true
+		return fmt.Sprintf("container %s crashes (%d restarts, %s)", s.Name, s.RestartCount, ending(last)), crashed
 	case s.State.Terminated != nil && s.State.Terminated.ExitCode != 0:
-		return fmt.Sprintf("container %s ended (%s)", s.Name, ending(s.State.Terminated)), true
+		return fmt.Sprintf("container %s ended (%s)", s.Name, ending(s.State.Terminated)), crashed
 	case s.State.Waiting == nil:
-		return "", false
-	case strings.HasPrefix(s.State.Waiting.Reason, "ErrImage"), strings.HasPrefix(s.State.Waiting.Reason, "ImagePull"), s.State.Waiting.Reason == "InvalidImageName":
-		return strings.TrimSuffix(fmt.Sprintf("cannot pull image %s: %s", s.Image, oneLine(s.State.Waiting.Message)), ": "), false
-	case s.State.Waiting.Reason == "PodInitializing", s.State.Waiting.Reason == "ContainerCreating":
+		return "", other
+	}
+	message := oneLine(s.State.Waiting.Message)
+	switch reason := s.State.Waiting.Reason; reason {
+	case "PodInitializing", "ContainerCreating":
 		// Nothing is wrong: what it waits for is in another container, or on
 		// its way.
-		return "", false
+		return "", other
+	case "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable":
+		return strings.TrimSuffix(fmt.Sprintf("cannot pull image %s: %s", s.Image, pullCause(message)), ": "), unpulled
+	default:
+		return strings.TrimSuffix(fmt.Sprintf("container %s: %s: %s", s.Name, reason, message), ": "), other
 	}
-	return strings.TrimSuffix(fmt.Sprintf("container %s: %s: %s", s.Name, s.State.Waiting.Reason, oneLine(s.State.Waiting.Message)), ": "), false
+}
+
+// pullCause leaves out what the kubelet and containerd put before the cause of
+// a failed pull, so that backing off is not another cause than failing:
+//
+//	Back-off pulling image "x": ErrImagePull: failed to pull and unpack image "x":
+//	failed to resolve reference "x": failed to do request: Head "https://…": dial tcp: no such host
+//	→ dial tcp: no such host
+func pullCause(message string) string {
+	for _, before := range []string{"ErrImagePull: ", "failed to resolve reference ", "failed to do request: "} {
+		if _, after, ok := strings.Cut(message, before); ok {
+			message = after
+		}
+	}
+	// What is left may begin with the reference or the request, quoted.
+	for _, verb := range []string{"Head ", "Get "} {
+		message = strings.TrimPrefix(message, verb)
+	}
+	if strings.HasPrefix(message, `"`) {
+		if _, after, ok := strings.Cut(message, `": `); ok {
+			message = after
+		}
+	}
+	return message
 }
 
 func ending(t *corev1.ContainerStateTerminated) string {

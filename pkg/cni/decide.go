@@ -20,7 +20,8 @@ type Request struct {
 	// Version is of the chart; empty means that of the release that is there,
 	// else the one that this package was tested with.
 	Version string
-	// Values go over those computed from the cluster (see ReadValues).
+	// Values go over those of the release that is there, null meaning the
+	// chart's own value (see ReadValues). None may contradict the cluster.
 	Values map[string]any
 }
 
@@ -142,7 +143,10 @@ func (inst *Installation) lay(computed []Setting, user map[string]any) {
 		fromCluster[s.Path] = s.Value
 		reasons[s.Path] = "from the cluster: " + s.Reason
 	}
-	inst.values = merge(merge(inst.prior.Values, fromCluster), user)
+	// Null means the chart's own value, whatever was said before: Helm would
+	// take the chart's own away too, and the same command would do one thing
+	// today and another tomorrow.
+	inst.values = merge(merge(forget(inst.prior.Values, user), fromCluster), forget(user, user))
 	given := leaves(user)
 	inst.Settings = settings(inst.values, func(path string) string {
 		if reason, ok := reasons[path]; ok {

@@ -177,6 +177,11 @@ func TestDecidePicksValues(t *testing.T) {
 			facts: kubeadmFacts(installed(Deployed, map[string]any{"podCidr": "10.0.0.0/8", "flannel": map[string]any{"backend": "host-gw"}})),
 			want:  []Setting{{"flannel.backend", "host-gw", "kept from release flannel"}, {"podCidr", "10.244.0.0/16", "from the cluster: kubeadm"}},
 		},
+		"null means the chart's own value, but never against the cluster": {
+			facts: kubeadmFacts(installed(Deployed, map[string]any{"flannel": map[string]any{"image": map[string]any{"tag": "bad"}, "mtu": 1400.0}})),
+			user:  map[string]any{"podCidr": nil, "global": nil, "flannel": map[string]any{"image": map[string]any{"tag": nil}}},
+			want:  []Setting{{"flannel.mtu", 1400.0, "kept from release flannel"}, {"podCidr", "10.244.0.0/16", "from the cluster: kubeadm"}},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,8 @@ type recipe struct {
 	repository, version string
 	// namespace is where the release goes; daemonSet is the agents' in it.
 	namespace, daemonSet string
+	// images are the values that name where the images come from.
+	images []string
 	// needsProxy: it does not do kube-proxy's work.
 	needsProxy bool
 	// values are those that must agree with the cluster, or a refusal. The
@@ -41,6 +43,7 @@ func recipes() []recipe {
 		version:    "v0.28.4",
 		namespace:  "kube-flannel",
 		daemonSet:  "kube-flannel-ds",
+		images:     []string{"flannel.image.repository", "flannel.flannel_cni.image.repository"},
 		needsProxy: true,
 		values:     flannelValues,
 		onNode:     flannelOnNode,

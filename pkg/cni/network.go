@@ -37,6 +37,8 @@ type gap struct {
 	pod *corev1.Pod
 	// crashed names the container of it whose log tells more; else empty.
 	crashed string
+	// unpulled: its image could not be pulled.
+	unpulled bool
 }
 
 // The kinds of gaps.
@@ -77,7 +79,7 @@ func (v view) gaps() []gap {
 	gaps := v.agentGaps()
 	for _, node := range v.linuxNodes() {
 		if ready, message := readiness(node); !ready {
-			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + message, see: "kubectl describe node " + node.Name})
+			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + inner(message), see: "kubectl describe node " + node.Name})
 		} else if unavailable(node) {
 			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "its condition NetworkUnavailable is true", see: "kubectl describe node " + node.Name})
 		}
@@ -198,6 +200,15 @@ func (v view) summary() string {
 		line += fmt.Sprintf(", CoreDNS %d/%d", d.Status.AvailableReplicas, replicas(d))
 	}
 	return line
+}
+
+// inner is the heart of what a kubelet says of its network: "container runtime
+// network not ready: NetworkReady=false reason:… message:HEART".
+func inner(message string) string {
+	if _, heart, ok := strings.Cut(message, " message:"); ok {
+		return heart
+	}
+	return oneLine(message)
 }
 
 func unavailable(node *corev1.Node) bool {

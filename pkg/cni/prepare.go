@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -52,11 +53,16 @@ func renderError(inst Installation, err error) error {
 	if strings.Contains(err.Error(), "cannot be imported into the current release") {
 		return plan.Refuse(err, "these objects were applied by hand: delete the manifest they came from (kubectl delete -f), then run this again")
 	}
+	if apierrors.IsForbidden(err) {
+		return plan.Refuse(err, "%s", askHint)
+	}
 	if plan.HintOf(err) != "" {
 		return err
 	}
 	return plan.Refuse(err, "the chart and these values do not go together, or not with this Kubernetes: check --version, --set and --values")
 }
+
+const askHint = "ask the cluster's administrator for that, or use other credentials (--context, --as)"
 
 // need is one thing that has to be allowed.
 type need struct {
@@ -128,6 +134,5 @@ func allowed(ctx context.Context, client kubernetes.Interface, needs []need) err
 	if len(missing) == 0 {
 		return nil
 	}
-	return plan.Refuse(errors.New("you may not "+strings.Join(missing, ", nor ")),
-		"ask the cluster's administrator for these verbs, or use other credentials (--context, --as)")
+	return plan.Refuse(errors.New("you may not "+strings.Join(missing, ", nor ")), "%s", askHint)
 }

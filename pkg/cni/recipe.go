@@ -60,12 +60,14 @@ func Recipe(client kubernetes.Interface, releases Releases, inst Installation) p
 }
 
 func releaseTitle(inst Installation) string {
-	verb := map[Action]string{Install: "Install", Replace: "Install", Upgrade: "Upgrade", Keep: "Install"}[inst.Action]
-	version := inst.Chart.Version
-	if version == "" {
-		version = inst.prior.Version
+	switch inst.Action {
+	case Keep:
+		return fmt.Sprintf("Keep release %s with chart %s %s", inst.Release, inst.CNI, inst.prior.Version)
+	case Upgrade:
+		return fmt.Sprintf("Upgrade release %s to chart %s %s", inst.Release, inst.CNI, inst.Chart.Version)
+	case Install, Replace:
 	}
-	return fmt.Sprintf("%s chart %s %s as release %s", verb, inst.CNI, version, inst.Release)
+	return fmt.Sprintf("Install chart %s %s as release %s", inst.CNI, inst.Chart.Version, inst.Release)
 }
 
 // privileged is what the agents' namespace needs where Pod Security admission

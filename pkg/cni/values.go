@@ -20,8 +20,7 @@ type Setting struct {
 	Reason string `json:"reason"`
 }
 
-// merge lays over on under and returns a new tree. A null stays: it is how Helm
-// is told to forget a default of the chart.
+// merge lays over on under and returns a new tree.
 func merge(under, over map[string]any) map[string]any {
 	out := make(map[string]any, len(under)+len(over))
 	for k, v := range under {
@@ -34,6 +33,27 @@ func merge(under, over map[string]any) map[string]any {
 			v = merge(a, b)
 		}
 		out[k] = v
+	}
+	return out
+}
+
+// forget leaves out of kept what is null in said, and the trees that are empty
+// by it.
+func forget(kept, said map[string]any) map[string]any {
+	out := clone(kept)
+	for k, v := range said {
+		tree, isTree := v.(map[string]any)
+		was, wasTree := out[k].(map[string]any)
+		switch {
+		case v == nil:
+			delete(out, k)
+		case isTree && wasTree:
+			if rest := forget(was, tree); len(rest) > 0 {
+				out[k] = rest
+			} else {
+				delete(out, k)
+			}
+		}
 	}
 	return out
 }

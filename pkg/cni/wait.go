@@ -4,7 +4,9 @@ package cni
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,6 +137,13 @@ func (w *watch) gaveUp(ctx context.Context, client kubernetes.Interface, cause e
 	if len(lines) > maxReasons {
 		lines = append(lines[:maxReasons], fmt.Sprintf("and %d more reasons", len(lines)-maxReasons))
 	}
-	err := fmt.Errorf("%w, and the network does not work yet (%s):\n%s", cause, v.summary(), strings.Join(lines, "\n"))
-	return plan.Hint(err, "look at: %s\nthe same command again goes on waiting", gaps[0].see)
+	err := fmt.Errorf("%w: the network does not work yet (%s):\n%s", cause, v.summary(), strings.Join(lines, "\n"))
+	if errors.Is(cause, context.DeadlineExceeded) {
+		err = plan.As(plan.TimedOut, fmt.Errorf("time is up: the network does not work yet (%s):\n%s", v.summary(), strings.Join(lines, "\n")))
+	}
+	hint := fmt.Sprintf("look at: %s\n", gaps[0].see)
+	if slices.ContainsFunc(gaps, func(g gap) bool { return g.unpulled }) {
+		hint += fmt.Sprintf("images from elsewhere: --set %s\n", strings.Join(w.inst.recipe().images, "=… --set ")+"=…")
+	}
+	return plan.Hint(err, "%sthe same command again goes on waiting", hint)
 }

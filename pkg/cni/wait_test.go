@@ -131,8 +131,15 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 			want: []string{"agent on b: not scheduled: 0/2 nodes: Insufficient cpu"}, see: "kubectl -n kube-flannel describe pod agent-b",
 		},
 		"an image that cannot be pulled": {
-			with: []runtime.Object{agent("a", waitingFor("ImagePullBackOff", "not\n found"))},
-			want: []string{"agent on a: cannot pull image ghcr.io/f:1: not found"},
+			with: []runtime.Object{
+				agent("a", waitingFor("ErrImagePull", `failed to pull and unpack image "x": failed to resolve reference "x": failed to do request: Head "https://x/": dial tcp: no such host`)),
+				agent("b", waitingFor("ImagePullBackOff", "Back-off pulling image \"x\": ErrImagePull: failed to pull and unpack image \"x\":\n failed to resolve reference \"x\": failed to do request: Head \"https://x/\": dial tcp: no such host")),
+			},
+			want: []string{"agent on a, b: cannot pull image ghcr.io/f:1: dial tcp: no such host"},
+		},
+		"an image that is not there": {
+			with: []runtime.Object{agent("a", waitingFor("ErrImagePull", `failed to pull and unpack image "x": failed to resolve reference "x": x: not found`))},
+			want: []string{"agent on a: cannot pull image ghcr.io/f:1: x: not found"},
 		},
 		"a container that crashes": {
 			with: []runtime.Object{agent("a", crashing)}, want: []string{"agent on a: container kube-flannel crashes (3 restarts, exit code 1)"},
@@ -149,7 +156,7 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 			want: []string{"agent on a: no annotation flannel.alpha.coreos.com/kube-subnet-manager yet"}, see: "kubectl -n kube-flannel logs agent-a",
 		},
 		"nodes that are not Ready, together": {
-			with: []runtime.Object{node("a", ready, notReady("cni plugin not initialized")), node("b", ready, notReady("cni plugin not initialized"))},
+			with: []runtime.Object{node("a", ready, notReady("cni plugin not initialized")), node("b", ready, notReady("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized"))},
 			want: []string{"node a, b: not Ready: cni plugin not initialized"}, see: "kubectl describe node a",
 		},
 		"a node without network by its condition": {
@@ -366,6 +373,19 @@ func TestWaitEndsWhenInterruptedOrDenied(t *testing.T) {
 			<-w.end
 			if plan.ClassOf(w.err) != plan.Interrupted || !strings.Contains(w.err.Error(), "there is no daemonset") {
 				t.Errorf("class %d: %v", plan.ClassOf(w.err), w.err)
+			}
+		})
+	})
+	t.Run("without an image, with a way to another", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			client := fake.NewClientset(working()...)
+			replace(t, client, agent("a", waitingFor("ErrImagePull", "not found")))
+			w := waitOn(ctx, client)
+			<-w.end
+			if !strings.Contains(plan.HintOf(w.err), "--set flannel.image.repository=… --set flannel.flannel_cni.image.repository=…") {
+				t.Error(plan.HintOf(w.err))
 			}
 		})
 	})

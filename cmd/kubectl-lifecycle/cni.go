@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const cniInstallLong = `Give the cluster a pod network from its Helm chart, and wait until it works: an
+agent ready on every node, every node Ready, CoreDNS available.
+
+What must agree with the cluster, the pod CIDR above all, is read from the
+cluster; a value that contradicts it is refused, and so is a second network
+beside a first. Nothing is created before the chart is read, rendered and
+checked against the API. Run it again after any interruption; when there is
+nothing to do, it says so.
+
+--chart takes a directory or .tgz, the URL of an archive or of a chart
+repository, or an oci:// reference. Values of a release that is there already
+are kept, unless --set or --values say otherwise; name=null takes back the
+chart's own.`
+
+// cniFlags are the flags of cni install.
+type cniFlags struct {
+	chart, version string
+	sets, files    []string
+	dryRun, output string
+	timeout        time.Duration
+}
+
+func newCNICommand(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cni",
+		Short: "The pod network of the cluster",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newCNIInstallCommand(e))
+	return cmd
+}
+
+func newCNIInstallCommand(e *env) *cobra.Command {
+	var f cniFlags
+	cmd := &cobra.Command{
+		Use:   "install NAME",
+		Short: "Install a pod network and wait until it works (" + strings.Join(cni.Known(), ", ") + ")",
+		Long:  cniInstallLong,
+		Example: "  kubectl lifecycle cni install flannel\n" +
+			"  kubectl lifecycle cni install flannel --chart ./flannel.tgz --set flannel.backend=host-gw\n" +
+			"  kubectl lifecycle cni install flannel --dry-run=client",
+		Args:      usageArgs(cobra.ExactArgs(1)),
+		ValidArgs: cni.Known(),
+		RunE:      func(cmd *cobra.Command, args []string) error { return e.installCNI(cmd.Context(), args[0], f) },
+	}
+	f.add(cmd.Flags())
+	return cmd
+}
+
+func (f *cniFlags) add(flags *pflag.FlagSet) {
+	addOutput(flags, &f.output, "name")
+	addDryRun(flags, &f.dryRun, "none, client or server: show what would be done; both render the chart and check it against the API")
+	flags.StringVar(&f.chart, "chart", "", "Where to take the chart from (default: the network's own repository)")
+	flags.StringVar(&f.version, "version", "", "Version of the chart (default: the one installed, else the one this plugin was tested with)")
+	flags.StringArrayVar(&f.sets, "set", nil, "Set a value of the chart, as with Helm: a.b=c")
+	flags.StringArrayVar(&f.files, "values", nil, "File with values of the chart, in YAML")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
+}
+
+func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
+	mode, err := parseDryRun(f.dryRun)
+	if err != nil {
+		return err
+	}
+	if err := checkOutput(f.output, "name"); err != nil {
+		return err
+	}
+	values, err := cni.ReadValues(f.files, f.sets)
+	if err != nil {
+		return err
+	}
+	request := cni.Request{CNI: name, Chart: f.chart, Version: f.version, Values: values}
+	if err := request.Validate(); err != nil {
+		return err
+	}
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+	}
+	helm := cni.Helm{Getter: e.flags, Driver: os.Getenv("HELM_DRIVER")}
+	facts, err := cni.Survey(ctx, client, helm)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	inst, err := cni.Decide(facts, request)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	inst, err = cni.Prepare(ctx, client, helm, inst)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	recipe := cni.Recipe(client, helm, inst)
+	if err := e.showCNI(facts, inst, recipe); err != nil {
+		return err
+	}
+	if mode != dryRunNone {
+		return e.tellCNI(f.output, inst, "would be "+verbOf(inst.Action)+" (dry run: nothing was changed)")
+	}
+	progress := e.progress()
+	result, err := recipe.Run(ctx, progress)
+	progress.close()
+	if err != nil {
+		return err
+	}
+	if len(result.Done) == 0 {
+		return e.tellCNI(f.output, inst, "works, nothing to do")
+	}
+	return e.tellCNI(f.output, inst, verbOf(inst.Action))
+}
+
+// verbOf says what an action does to a network.
+func verbOf(action cni.Action) string {
+	switch action {
+	case cni.Upgrade:
+		return "upgraded"
+	case cni.Keep:
+		return "left as it is"
+	case cni.Install, cni.Replace:
+	}
+	return "installed"
+}
+
+// showCNI writes facts, values and plan to stderr.
+func (e *env) showCNI(f cni.Facts, inst cni.Installation, recipe plan.Plan) error {
+	ready := 0
+	for _, n := range f.Nodes {
+		if n.Ready {
+			ready++
+		}
+	}
+	rows := [][]string{{"Nodes", fmt.Sprintf("%d, %d Ready", len(f.Nodes), ready)}}
+	for _, r := range []struct {
+		title string
+		cni.Range
+	}{{"Pods", f.Pods}, {"Services", f.Services}} {
+		rows = append(rows, []string{r.title, strings.Trim(fmt.Sprint(r.CIDRs), "[]"), r.Source})
+	}
+	if f.DNS.Name != "" {
+		rows = append(rows, []string{"CoreDNS", fmt.Sprintf("%d of %d available", f.DNS.Available, f.DNS.Desired)})
+	}
+	rows = append(rows, []string{"Release", inst.Namespace + "/" + inst.Release, string(inst.Action) + ": " + inst.Because})
+	if inst.Chart.Name != "" {
+		rows = append(rows, []string{"Chart", inst.Chart.Name + " " + inst.Chart.Version, inst.Source.Chart})
+	}
+	for _, s := range inst.Settings {
+		rows = append(rows, []string{"Value", fmt.Sprintf("%s=%v", s.Path, s.Value), s.Reason})
+	}
+	if err := table(e.streams.ErrOut, rows); err != nil {
+		return err
+	}
+	e.showPlan(recipe, nil)
+	return nil
+}
+
+// cniResult is the machine-readable result.
+type cniResult struct {
+	cni.Installation
+	Result string `json:"result"`
+}
+
+func (e *env) tellCNI(output string, inst cni.Installation, result string) error {
+	if output == "name" {
+		_, err := fmt.Fprintf(e.streams.Out, "cni/%s\n", inst.CNI)
+		return err
+	}
+	return e.print(output, cniResult{Installation: inst, Result: result}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "cni/%s %s\n", inst.CNI, result)
+		return err
+	})
+}
