@@ -182,15 +182,16 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 		}
 		result.Answers = answers
 	}
-	var err error
+	var errs []error
 	if f.output == "name" {
 		for _, v := range d.ToEvict() {
-			fmt.Fprintf(e.streams.Out, "pod/%s\n", v.Name)
+			_, err := fmt.Fprintf(e.streams.Out, "pod/%s\n", v.Name)
+			errs = append(errs, err)
 		}
 	} else {
-		err = e.print(f.output, result, func(w io.Writer) error { return e.showDecision(w, result) })
+		errs = append(errs, e.print(f.output, result, func(w io.Writer) error { return e.showDecision(w, result) }))
 	}
-	return errors.Join(err, d.Refusal(), drain.RefusedNow(result.Answers))
+	return errors.Join(append(errs, d.Refusal(), drain.RefusedNow(result.Answers))...)
 }
 
 // showDecision is the table of a dry run.

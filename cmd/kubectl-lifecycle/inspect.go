@@ -78,10 +78,13 @@ func inventoryTable(w io.Writer, inv clean.Inventory, wide bool) error {
 		return err
 	}
 	for _, part := range inv.Unchecked {
-		fmt.Fprintf(w, "not checked: %s %s: %s\n", part.Kind, part.What, part.Why)
+		if _, err := fmt.Fprintf(w, "not checked: %s %s: %s\n", part.Kind, part.What, part.Why); err != nil {
+			return err
+		}
 	}
-	if hidden > 0 {
-		fmt.Fprintf(w, "%d more things are not Kubernetes' or stay (-o wide lists them)\n", hidden)
+	if hidden == 0 {
+		return nil
 	}
-	return nil
+	_, err := fmt.Fprintf(w, "%d more things are not Kubernetes' or stay (-o wide lists them)\n", hidden)
+	return err
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // version is set by the linker (-X main.version=…).
-var version = "dev" //nolint:gochecknoglobals // the linker can only set a package variable
+var version = "dev"
 
 // versionInfo is what "version -o json" prints.
 type versionInfo struct {

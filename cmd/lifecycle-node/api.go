@@ -109,7 +109,7 @@ func (a *api) ask(ctx context.Context, server, method string, body []byte) (secr
 	if err != nil {
 		return secret{}, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return secret{}, err

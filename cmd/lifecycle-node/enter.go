@@ -38,8 +38,7 @@ func enter(ctx context.Context, in io.Reader, out io.Writer) int {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: encode the answer:", encodeErr)
 		return 1
 	}
-	fmt.Fprintf(out, "%s%s\n", wire.AnswerPrefix, line)
-	if err != nil {
+	if _, writeErr := fmt.Fprintf(out, "%s%s\n", wire.AnswerPrefix, line); err != nil || writeErr != nil {
 		return 1
 	}
 	return 0

@@ -127,7 +127,7 @@ func install(d wire.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("open the program: %w", err)
 	}
-	defer program.Close()
+	defer func() { _ = program.Close() }()
 	spec, err := json.Marshal(d.Spec)
 	if err != nil {
 		return fmt.Errorf("encode the spec: %w", err)
