@@ -64,6 +64,10 @@ func (b *bed) stageProgramKilled(t *testing.T) {
 	} else {
 		b.took("remove of a drained node, its program killed on the way", o.took)
 	}
+	journal := b.host(t, b.blank, "journalctl --no-pager -u kubectl-lifecycle")
+	if !strings.Contains(journal, "status=9/KILL") {
+		t.Errorf("the program was not killed while it worked:\n%s", journal)
+	}
 	b.isGone(t, before)
 	b.isPristine(t, b.blank, b.pristine)
 }
