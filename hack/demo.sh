@@ -53,8 +53,8 @@ snapshot() {
     find /etc/cni /etc/kubernetes /var/lib/kubelet /var/lib/cni /opt/cni/bin /var/log/pods -type f -o -type l 2>/dev/null | sort
     ip -br link | cut -d" " -f1 | cut -d@ -f1
     ip route show table all | grep -v "^broadcast\|^multicast\|fe80\|^anycast" | sort
-    iptables-save | sed "s/\[[0-9:]*\]//;/^#/d"
-    nft list ruleset | sed "s/counter packets [0-9]* bytes [0-9]*//"
+    iptables-save 2>/dev/null | sed "s/\[[0-9:]*\]//;/^#/d"
+    nft list ruleset 2>/dev/null | sed "s/counter packets [0-9]* bytes [0-9]*//"
     cut -d" " -f5 /proc/1/mountinfo | sort'
 }
 
