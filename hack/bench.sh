@@ -108,7 +108,8 @@ if (cd hack/testbed && go run . status) >/dev/null 2>&1; then
   bed=$(cd hack/testbed && go run . env)
   eval "$bed"
 fi
-start_up "$(command -v kubectl || echo "${TESTBED_KUBECTL:-}")"
+# The bed's kubectl is the real one; on the PATH it may be a distribution's wrapper.
+start_up "${TESTBED_KUBECTL:-$(command -v kubectl || true)}"
 sizes
 if [ -n "$bed" ]; then
   removal
