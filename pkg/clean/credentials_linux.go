@@ -64,7 +64,7 @@ func (t Target) lookCredentials(context.Context) (sight, error) {
 // every container (cmd/kubeadm/app/cmd/phases/reset/cleanupnode.go, 1.36), so
 // it is asked only when there are neither.
 func (t Target) removeCredentials(ctx context.Context, report plan.Report) error {
-	if err := t.noMounts(t.root(), DefaultKubeletRoot, manifestsDir, pkiDir); err != nil {
+	if err := t.noMounts(t.root(), DefaultKubeletRoot, manifestsDir, pkiDir); err != nil && !t.fixedBelow() {
 		return fmt.Errorf("before kubeadm deletes: %w", err)
 	}
 	s, err := t.lookContainers(ctx)
@@ -77,6 +77,8 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 	switch {
 	case !t.Host.Has(ctx, "kubeadm"):
 		report("no kubeadm on this host: removing its files without it")
+	case t.fixedBelow():
+		report("a mount of /etc/fstab stays below %s, and kubeadm would delete through it: removing its files without it", t.root())
 	case t.Host.Root != "":
 		report("not the root of this machine: kubeadm is not asked")
 	default:

@@ -77,9 +77,17 @@ func (t Target) lookRoot(s *sight) error {
 	root := t.root()
 	names, err := t.names(root)
 	keep := keptForNow(root)
+	fixed := t.fixedMounts()
 	for _, name := range names {
-		if !slices.Contains(keep, name) {
-			t.addPath(s, ownPath{Kubelet, filepath.Join(root, name)})
+		path := filepath.Join(root, name)
+		switch {
+		case slices.Contains(keep, name):
+		case slices.Contains(fixed, path) && t.mounted(path):
+			if inside, err := t.names(path); err != nil || len(inside) > 0 {
+				s.add(Item{Kind: KindDir, Name: path, Owner: Kubelet, Fate: Goes, Detail: contents})
+			}
+		default:
+			t.addPath(s, ownPath{Kubelet, path})
 		}
 	}
 	return err
@@ -166,6 +174,16 @@ func (t Target) lookCNIState(s *sight) error {
 	return errors.Join(err, err2)
 }
 
+// otherNetworks reports whether this host has CNI networks besides the pods'
+// (podman, nerdctl), by their configuration or by addresses they gave out.
+func (t Target) otherNetworks() bool {
+	configs, _ := t.names(cniConfDir)
+	networks, _ := t.names(cniStateDir + "/networks")
+	return slices.ContainsFunc(configs, func(name string) bool {
+		return cniConfOwner(name) == Foreign && strings.Contains(filepath.Ext(name), ".conf")
+	}) || slices.ContainsFunc(networks, func(name string) bool { return !ownNetwork(name) })
+}
+
 // lookKubernetes reports what is in /etc/kubernetes beside what kubeadm puts
 // there.
 func (t Target) lookKubernetes(s *sight) error {
@@ -215,14 +233,24 @@ func (t Target) addHollow(s *sight, dirs ...ownPath) {
 	}
 }
 
-// hollow is the Detail of a directory that goes once nothing is in it, and
-// that stays if anything else turns out to be.
-const hollow = "empty after that"
+// Details of directories that do not go with all that is in them.
+const (
+	// hollow goes once nothing is in it, and stays if anything else turns out
+	// to be.
+	hollow = "empty after that"
+	// contents is emptied: it is a file system of the host's own.
+	contents = "what is in it"
+)
 
 // discard removes a file or directory of a list.
 func (t Target) discard(it Item) error {
-	if it.Kind == KindDir && it.Detail == hollow {
-		return t.Host.RemoveEmpty(it.Name)
+	if it.Kind == KindDir {
+		switch it.Detail {
+		case hollow:
+			return t.Host.RemoveEmpty(it.Name)
+		case contents:
+			return t.Host.Empty(it.Name)
+		}
 	}
 	return t.Host.Remove(it.Name)
 }

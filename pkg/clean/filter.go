@@ -21,6 +21,9 @@ type division struct {
 	// pinned are chains of ours that a foreign chain jumps to: they are emptied
 	// but stay, since that jump is not ours to delete. Value: the foreign chain.
 	pinned map[string]string
+	// shared are chains of the standard CNI plugins that other networks of this
+	// host use as well: they stay, and only our rules in them go.
+	shared map[string]bool
 	// jumps are our rules in chains that are not ours, in order.
 	jumps []jump
 }
@@ -35,11 +38,15 @@ type jump struct {
 // chains with our names, the rules in the kernel's own chains that jump to
 // them, and the rules there that carry our comments. Of other tables, ours are
 // those with our names, entirely; one that has a foreign owner is left alone
-// even if it has a chain called KUBE-SERVICES.
-func divide(t netfilter.Table) division {
-	d := division{table: t, whole: Foreign, chains: map[string]Owner{}, pinned: map[string]string{}}
+// even if it has a chain called KUBE-SERVICES. others says that this host has
+// CNI networks besides the pods', which use the same plugins.
+func divide(t netfilter.Table, others bool) division {
+	d := division{table: t, whole: Foreign, chains: map[string]Owner{}, pinned: map[string]string{}, shared: map[string]bool{}}
 	if !t.Compatible() {
 		d.whole = tablePatterns().owner(t.Family + " " + t.Name)
+		if d.whole == CNIPlugins && others {
+			d.whole = Foreign
+		}
 		return d
 	}
 	names, comments := chainPatterns(), commentPatterns()
@@ -48,6 +55,7 @@ func divide(t netfilter.Table) division {
 			d.chains[c.Name] = owner
 		}
 	}
+	d.share(others)
 	for _, c := range t.Chains {
 		if _, ours := d.chains[c.Name]; ours {
 			continue
@@ -59,24 +67,64 @@ func divide(t netfilter.Table) division {
 	return d
 }
 
+// share gives up those chains of the standard CNI plugins that belong to other
+// networks. Chains of a single container tell by the comments of the rules in
+// them and of those that jump to them (`name: "podman" id: "…"`); the chains
+// for port mappings are shared if there is such a chain in the table; those of
+// the firewall plugin, whose rules say nothing, if there are other networks at
+// all.
+func (d *division) share(others bool) {
+	foreign := false
+	for _, c := range d.table.Chains {
+		for _, r := range c.Rules {
+			network := networkOf(r.Comment)
+			if network == "" || ownNetwork(network) {
+				continue
+			}
+			for _, name := range append(r.Targets, c.Name) {
+				if d.chains[name] == CNIPlugins && containerChain().MatchString(name) {
+					delete(d.chains, name)
+					foreign = true
+				}
+			}
+		}
+	}
+	for name, owner := range d.chains {
+		mapping := strings.HasPrefix(name, "CNI-HOSTPORT-")
+		if owner == CNIPlugins && !containerChain().MatchString(name) && (foreign || others && !mapping) {
+			delete(d.chains, name)
+			d.shared[name] = true
+		}
+	}
+}
+
+// networkOf takes the network's name out of a comment of a CNI plugin:
+// `dnat name: "cbr0" id: "b9c6…"` → cbr0.
+func networkOf(comment string) string {
+	_, rest, found := strings.Cut(comment, `name: "`)
+	name, _, ends := strings.Cut(rest, `"`)
+	if !found || !ends || !strings.Contains(rest, `id: "`) {
+		return ""
+	}
+	return name
+}
+
 // claim decides about one rule in a chain that is not ours.
 func (d *division) claim(c netfilter.Chain, r netfilter.Rule, comments patterns) {
+	ours := c.Base || d.shared[c.Name]
 	owner := Foreign
 	for _, target := range r.Targets {
-		if o, ours := d.chains[target]; ours {
+		if o, known := d.chains[target]; known {
 			owner = o
-			if !c.Base {
+			if !ours {
 				d.pinned[target] = c.Name
 			}
 		}
 	}
-	if !c.Base {
-		return
-	}
-	if owner == Foreign && r.Comment != "" {
+	if c.Base && owner == Foreign && r.Comment != "" {
 		owner = comments.owner(r.Comment)
 	}
-	if owner != Foreign {
+	if ours && owner != Foreign {
 		d.jumps = append(d.jumps, jump{chain: c.Name, rule: r, owner: owner})
 	}
 }

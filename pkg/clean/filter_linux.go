@@ -41,8 +41,9 @@ func (t Target) tables(ctx context.Context, s *sight) []netfilter.Table {
 
 func (t Target) lookFilter(ctx context.Context) (sight, error) {
 	var s sight
+	others := t.otherNetworks()
 	for _, table := range t.tables(ctx, &s) {
-		s.add(divide(table).items()...)
+		s.add(divide(table, others).items()...)
 	}
 	return s, nil
 }
@@ -75,7 +76,7 @@ func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, report
 		if table.Generation != 0 {
 			table.Generation += own
 		}
-		d := divide(table).deletion()
+		d := divide(table, t.otherNetworks()).deletion()
 		if d.Empty() {
 			continue
 		}

@@ -22,19 +22,22 @@ func legacy(t *testing.T, save string) netfilter.Table {
 }
 
 func TestWhatOfATableGoes(t *testing.T) {
-	for _, tc := range []struct{ name, save, want string }{
-		{"nothing of a table without Kubernetes", `*filter
+	for _, tc := range []struct {
+		name, save, want string
+		others           bool
+	}{
+		{name: "nothing of a table without Kubernetes", save: `*filter
 :INPUT DROP [0:0]
 :DOCKER-USER - [0:0]
 -A INPUT -p tcp --dport 22 -j ACCEPT
--A INPUT -j DOCKER-USER`, "*filter\nCOMMIT\n"},
-		{"own chains, and the jumps to them from the kernel's", `*nat
+-A INPUT -j DOCKER-USER`, want: "*filter\nCOMMIT\n"},
+		{name: "own chains, and the jumps to them from the kernel's", save: `*nat
 :PREROUTING ACCEPT [0:0]
 :KUBE-SERVICES - [0:0]
 :KUBE-SVC-TCOU7JCQXEZGVUNU - [0:0]
 -A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
 -A PREROUTING -d 192.0.2.1 -j DNAT --to-destination 192.0.2.2
--A KUBE-SERVICES -d 10.96.0.10/32 -j KUBE-SVC-TCOU7JCQXEZGVUNU`, `*nat
+-A KUBE-SERVICES -d 10.96.0.10/32 -j KUBE-SVC-TCOU7JCQXEZGVUNU`, want: `*nat
 -D PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
 -F KUBE-SERVICES
 -F KUBE-SVC-TCOU7JCQXEZGVUNU
@@ -42,32 +45,32 @@ func TestWhatOfATableGoes(t *testing.T) {
 -X KUBE-SVC-TCOU7JCQXEZGVUNU
 COMMIT
 `},
-		{"a jump that is there twice goes twice", `*filter
+		{name: "a jump that is there twice goes twice", save: `*filter
 :FORWARD ACCEPT [0:0]
 :FLANNEL-FWD - [0:0]
 -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
--A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD`, `*filter
+-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD`, want: `*filter
 -D FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
 -D FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
 -F FLANNEL-FWD
 -X FLANNEL-FWD
 COMMIT
 `},
-		{"a rule that says it is flannel's, of the time before it had chains", `*nat
+		{name: "a rule that says it is flannel's, of the time before it had chains", save: `*nat
 :POSTROUTING ACCEPT [0:0]
 -A POSTROUTING -s 10.244.0.0/16 -m comment --comment "flanneld masq" -j MASQUERADE
--A POSTROUTING -s 10.0.0.0/16 -m comment --comment "flanneld masq of mine" -j MASQUERADE`, `*nat
+-A POSTROUTING -s 10.0.0.0/16 -m comment --comment "flanneld masq of mine" -j MASQUERADE`, want: `*nat
 -D POSTROUTING -s 10.244.0.0/16 -m comment --comment "flanneld masq" -j MASQUERADE
 COMMIT
 `},
-		{"a chain that a foreign chain jumps to is emptied and stays, and so does the jump", `*filter
+		{name: "a chain that a foreign chain jumps to is emptied and stays, and so does the jump", save: `*filter
 :FORWARD ACCEPT [0:0]
 :KUBE-FORWARD - [0:0]
 :MINE - [0:0]
 -A FORWARD -j KUBE-FORWARD
 -A MINE -j KUBE-FORWARD
--A KUBE-FORWARD -j ACCEPT`, "*filter\n-D FORWARD -j KUBE-FORWARD\n-F KUBE-FORWARD\nCOMMIT\n"},
-		{"names that are only alike are foreign", `*filter
+-A KUBE-FORWARD -j ACCEPT`, want: "*filter\n-D FORWARD -j KUBE-FORWARD\n-F KUBE-FORWARD\nCOMMIT\n"},
+		{name: "names that are only alike are foreign", save: `*filter
 :INPUT ACCEPT [0:0]
 :KUBE-ADMIN-ALLOW - [0:0]
 :MY-KUBE-SERVICES - [0:0]
@@ -75,13 +78,13 @@ COMMIT
 :CNI-mine - [0:0]
 :calico - [0:0]
 -A INPUT -j KUBE-ADMIN-ALLOW
--A KUBE-ADMIN-ALLOW -s 192.0.2.0/24 -j ACCEPT`, "*filter\nCOMMIT\n"},
-		{"the chains of port mappings and masquerading", `*nat
+-A KUBE-ADMIN-ALLOW -s 192.0.2.0/24 -j ACCEPT`, want: "*filter\nCOMMIT\n"},
+		{name: "the chains of port mappings and masquerading", save: `*nat
 :PREROUTING ACCEPT [0:0]
 :CNI-HOSTPORT-DNAT - [0:0]
 :CNI-DN-6b7d7c1ffd1f3b6ab4a5d - [0:0]
 :CNI-4b1b8f0bd1a3c2f0a9d1e2c3 - [0:0]
--A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT`, `*nat
+-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT`, want: `*nat
 -D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
 -F CNI-HOSTPORT-DNAT
 -F CNI-DN-6b7d7c1ffd1f3b6ab4a5d
@@ -91,9 +94,33 @@ COMMIT
 -X CNI-4b1b8f0bd1a3c2f0a9d1e2c3
 COMMIT
 `},
+		{name: "the chains of another CNI network stay, and of the chains it shares with us only our jumps go", save: `*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:CNI-HOSTPORT-DNAT - [0:0]
+:CNI-DN-0123456789abcdef01234 - [0:0]
+:CNI-DN-ffffffffffffffffffff0 - [0:0]
+:CNI-ffffffffffffffffffff0000 - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A POSTROUTING -s 10.88.0.2/32 -m comment --comment "name: \"podman\" id: \"f\"" -j CNI-ffffffffffffffffffff0000
+-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"cbr0\" id: \"0\"" -j CNI-DN-0123456789abcdef01234
+-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"podman\" id: \"f\"" -j CNI-DN-ffffffffffffffffffff0
+-A CNI-DN-0123456789abcdef01234 -j RETURN
+-A CNI-DN-ffffffffffffffffffff0 -j RETURN`, want: `*nat
+-D CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"cbr0\" id: \"0\"" -j CNI-DN-0123456789abcdef01234
+-F CNI-DN-0123456789abcdef01234
+-X CNI-DN-0123456789abcdef01234
+COMMIT
+`},
+		{name: "the firewall plugin's chains stay if there are other networks", others: true, save: `*filter
+:FORWARD ACCEPT [0:0]
+:CNI-FORWARD - [0:0]
+:CNI-HOSTPORT-MASQ - [0:0]
+-A FORWARD -j CNI-FORWARD
+-A CNI-FORWARD -s 10.88.0.2/32 -j ACCEPT`, want: "*filter\n-F CNI-HOSTPORT-MASQ\n-X CNI-HOSTPORT-MASQ\nCOMMIT\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, divide(legacy(t, tc.save)).deletion().Restore()); diff != "" {
+			if diff := cmp.Diff(tc.want, divide(legacy(t, tc.save), tc.others).deletion().Restore()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -114,29 +141,31 @@ func TestWhatOfAnNftTableGoes(t *testing.T) {
 	}
 	kube := netfilter.Chain{Name: "KUBE-SERVICES"}
 	for _, tc := range []struct {
-		name  string
-		table netfilter.Table
-		want  netfilter.Deletion
+		name   string
+		table  netfilter.Table
+		want   netfilter.Deletion
+		others bool
 	}{
-		{"kube-proxy's own table, all of it", native("ip", "kube-proxy", base("x")), netfilter.Deletion{Whole: true}},
-		{"a table of that name in another family is not kube-proxy's", native("inet", "kube-proxy", base("x")), netfilter.Deletion{}},
-		{"a chain called KUBE-SERVICES in someone's own table", native("inet", "mine", kube), netfilter.Deletion{}},
-		{"a table that held nothing but ours goes, if it is empty then", native("ip", "nat", base("OUTPUT", to(3, "KUBE-SERVICES")), base("INPUT"), kube),
-			netfilter.Deletion{
+		{name: "kube-proxy's own table, all of it", table: native("ip", "kube-proxy", base("x")), want: netfilter.Deletion{Whole: true}},
+		{name: "a table of that name in another family is not kube-proxy's", table: native("inet", "kube-proxy", base("x")), want: netfilter.Deletion{}},
+		{name: "a chain called KUBE-SERVICES in someone's own table", table: native("inet", "mine", kube), want: netfilter.Deletion{}},
+		{name: "a table that held nothing but ours goes, if it is empty then", table: native("ip", "nat", base("OUTPUT", to(3, "KUBE-SERVICES")), base("INPUT"), kube),
+			want: netfilter.Deletion{
 				Rules: map[string][]netfilter.Rule{"OUTPUT": {to(3, "KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"}, Chains: []string{"KUBE-SERVICES"},
 				Bare: []string{"OUTPUT", "INPUT"}, Drop: true,
 			}},
-		{"of a shared table, the kernel's chain that held only ours", native("ip", "nat", base("OUTPUT", to(3, "KUBE-SERVICES")), base("INPUT", to(5)), base("PREROUTING"), kube),
-			netfilter.Deletion{
+		{name: "of a shared table, the kernel's chain that held only ours", table: native("ip", "nat", base("OUTPUT", to(3, "KUBE-SERVICES")), base("INPUT", to(5)), base("PREROUTING"), kube),
+			want: netfilter.Deletion{
 				Rules: map[string][]netfilter.Rule{"OUTPUT": {to(3, "KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"}, Chains: []string{"KUBE-SERVICES"},
 				Bare: []string{"OUTPUT"},
 			}},
-		{"a chain whose policy is drop stays", native("ip", "filter", netfilter.Chain{Name: "INPUT", Base: true, Policy: "drop", Rules: []netfilter.Rule{to(2, "KUBE-SERVICES")}}, kube),
-			netfilter.Deletion{Rules: map[string][]netfilter.Rule{"INPUT": {to(2, "KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"}, Chains: []string{"KUBE-SERVICES"}}},
-		{"an empty table in which nothing is ours", native("ip", "nat", base("OUTPUT")), netfilter.Deletion{}},
+		{name: "a chain whose policy is drop stays", table: native("ip", "filter", netfilter.Chain{Name: "INPUT", Base: true, Policy: "drop", Rules: []netfilter.Rule{to(2, "KUBE-SERVICES")}}, kube),
+			want: netfilter.Deletion{Rules: map[string][]netfilter.Rule{"INPUT": {to(2, "KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"}, Chains: []string{"KUBE-SERVICES"}}},
+		{name: "a table of the CNI plugins, unless other networks use it too", table: native("inet", "cni_plugins_masquerade", base("x")), others: true},
+		{name: "an empty table in which nothing is ours", table: native("ip", "nat", base("OUTPUT")), want: netfilter.Deletion{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := divide(tc.table).deletion()
+			got := divide(tc.table, tc.others).deletion()
 			tc.want.Table, got.Table = netfilter.Table{}, netfilter.Table{}
 			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(netfilter.Rule{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -155,7 +184,7 @@ func TestTheItemsOfATableNameEachChainAndJump(t *testing.T) {
 -A INPUT -j KUBE-FIREWALL
 -A FORWARD -m comment --comment "flanneld forward" -j ACCEPT
 -A FORWARD -j f2b-sshd
--A KUBE-FIREWALL -j DROP`))
+-A KUBE-FIREWALL -j DROP`), false)
 	var got []string
 	for _, it := range d.items() {
 		got = append(got, it.String()+" | "+string(it.Owner)+" | "+string(it.Fate)+" | "+it.Detail)
@@ -174,8 +203,8 @@ func TestTheItemsOfATableNameEachChainAndJump(t *testing.T) {
 
 func TestTheForeignDigestIsThatOfTheTableAfterTheRemoval(t *testing.T) {
 	const foreign = "*filter\n:INPUT DROP [0:0]\n:f2b-sshd - [0:0]\n%s-A INPUT -j f2b-sshd\n-A f2b-sshd -j RETURN\n"
-	with := divide(legacy(t, strings.Replace(foreign, "%s", ":KUBE-FIREWALL - [0:0]\n-A INPUT -j KUBE-FIREWALL\n", 1))).foreign()
-	without := divide(legacy(t, strings.Replace(foreign, "%s", "", 1))).foreign()
+	with := divide(legacy(t, strings.Replace(foreign, "%s", ":KUBE-FIREWALL - [0:0]\n-A INPUT -j KUBE-FIREWALL\n", 1)), false).foreign()
+	without := divide(legacy(t, strings.Replace(foreign, "%s", "", 1)), false).foreign()
 	if with.Digest == "" || with.Digest != without.Digest || with.Detail != without.Detail {
 		t.Errorf("with %+v, without %+v", with, without)
 	}

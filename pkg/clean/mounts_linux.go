@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -18,11 +19,30 @@ import (
 const netnsDir = "/run/netns"
 
 // ours says of a mount whether it is Kubernetes': everything strictly below
-// the kubelet's root (the root itself may be a file system of the host's), and
-// the runtime's and network's own by their paths.
+// the kubelet's root (the root itself may be a file system of the host's),
+// except what /etc/fstab mounts there, and the runtime's and network's own by
+// their paths.
 func (t Target) ours() func(host.Mount) bool {
-	root := t.root()
-	return func(m host.Mount) bool { return host.Below(m.Path, root) || mountOwner(m.Path) != Foreign }
+	root, fixed := t.root(), t.fixedMounts()
+	return func(m host.Mount) bool {
+		return host.Below(m.Path, root) && !slices.Contains(fixed, m.Path) || mountOwner(m.Path) != Foreign
+	}
+}
+
+// fixedMounts are the mountpoints that /etc/fstab names: an administrator gave
+// the pods a disk of their own, say. They are emptied, and stay mounted.
+func (t Target) fixedMounts() []string {
+	raw, err := os.ReadFile(t.Host.Path("/etc/fstab"))
+	if err != nil {
+		return nil // a host without one
+	}
+	var out []string
+	for _, line := range strings.Split(string(raw), "\n") {
+		if words := strings.Fields(line); len(words) > 1 && !strings.HasPrefix(words[0], "#") {
+			out = append(out, filepath.Clean(strings.ReplaceAll(words[1], `\040`, " ")))
+		}
+	}
+	return out
 }
 
 func (t Target) mounts() part {
@@ -41,7 +61,13 @@ func (t Target) lookMounts(context.Context) (sight, error) {
 	}
 	root, ours := t.root(), t.ours()
 	for _, m := range mounts {
-		if !ours(m) || host.Below(m.Path, netnsDir) {
+		if host.Below(m.Path, netnsDir) {
+			continue
+		}
+		if !ours(m) {
+			if host.Below(m.Path, root) {
+				s.add(Item{Kind: KindMount, Name: m.Path, Owner: Foreign, Fate: Stays, Detail: string(m.Class()), Why: "in /etc/fstab; what is in it goes"})
+			}
 			continue
 		}
 		owner := mountOwner(m.Path)
@@ -62,6 +88,12 @@ func boundAt(m host.Mount) string {
 		return ""
 	}
 	return ", at " + m.Root
+}
+
+// fixedBelow reports whether anything below the kubelet's root stays mounted.
+func (t Target) fixedBelow() bool {
+	root := t.root()
+	return slices.ContainsFunc(t.fixedMounts(), func(path string) bool { return host.Below(path, root) && t.mounted(path) })
 }
 
 func (t Target) unmount(ctx context.Context, report plan.Report) error {

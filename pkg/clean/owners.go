@@ -54,7 +54,7 @@ func chainPatterns() patterns {
 		pattern{KubeProxy, `KUBE-(SVC|SVL|EXT|SEP|FW|XLB)-[A-Z2-7]+`},
 		pattern{KubeProxy, `KUBE-IPVS-(FILTER|OUT-FILTER|IPS)`},
 		pattern{CNIPlugins, `CNI-(HOSTPORT-(DNAT|SNAT|SETMARK|MASQ)|FORWARD|ADMIN|ISOLATION-STAGE-[12])`},
-		pattern{CNIPlugins, `CNI-((DN|SN)-)?[0-9a-f]{20,}`},
+		pattern{CNIPlugins, containerChain().String()},
 		pattern{Flannel, `FLANNEL-(POSTRTG|FWD)`},
 		pattern{Calico, `cali-.+`},
 		pattern{Cilium, `(OLD_)?CILIUM_.+`},
@@ -63,6 +63,10 @@ func chainPatterns() patterns {
 		pattern{Weave, `WEAVE(-.+)?`},
 	)
 }
+
+// containerChain fits the chains that a standard CNI plugin makes for a single
+// container: masquerading, and port mappings of two ages of the plugins.
+func containerChain() *regexp.Regexp { return regexp.MustCompile(`^CNI-((DN|SN)-)?[0-9a-f]{20,}$`) }
 
 // commentPatterns are rules outside of own chains that say whose they are.
 func commentPatterns() patterns {

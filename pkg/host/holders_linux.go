@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Holder is a process that uses a mount.
@@ -56,34 +58,56 @@ func (l Local) Holders(m Mount) []Holder {
 	return out
 }
 
-// holds says how a process uses a mount; empty means not at all.
+// holds says how a process uses a mount; empty means not at all. A path means
+// the same to it as to us only in the same mount namespace; elsewhere the
+// mount's id must agree, for which the file is opened without being looked at,
+// and even that is not tried on a mount that may hang.
 func (l Local) holds(dir string, m Mount) string {
 	at := l.Path(m.Path)
-	on := func(link string) (string, bool) {
+	here := sameNamespace(dir, l.proc())
+	on := func(link string) bool {
 		target, err := os.Readlink(filepath.Join(dir, link))
-		return target, err == nil && (target == at || Below(target, at))
+		if err != nil || here {
+			return err == nil && (target == at || Below(target, at))
+		}
+		return m.Class() != Remote && opensIn(filepath.Join(dir, link), m.ID)
 	}
 	for _, use := range []struct{ link, how string }{{"cwd", "working directory"}, {"root", "root directory"}, {"exe", "program"}} {
-		if _, yes := on(use.link); yes {
+		if on(use.link) {
 			return use.how
 		}
 	}
 	open, _ := os.ReadDir(filepath.Join(dir, "fd"))
 	for _, fd := range open {
 		info, err := os.ReadFile(filepath.Join(dir, "fdinfo", fd.Name()))
-		if err != nil {
-			continue
-		}
-		if strings.Contains(string(info), "mnt_id:\t"+strconv.Itoa(m.ID)+"\n") {
-			target, _ := on(filepath.Join("fd", fd.Name()))
+		if err == nil && strings.Contains(string(info), "mnt_id:\t"+strconv.Itoa(m.ID)+"\n") {
+			target, _ := os.Readlink(filepath.Join(dir, "fd", fd.Name()))
 			return "open file " + target
 		}
 	}
 	maps, _ := os.ReadFile(filepath.Join(dir, "maps"))
-	if strings.Contains(string(maps), " "+strings.TrimSuffix(at, "/")+"/") {
+	if here && strings.Contains(string(maps), " "+strings.TrimSuffix(at, "/")+"/") {
 		return "mapped file"
 	}
 	return ""
+}
+
+// sameNamespace reports whether two processes see the same mounts.
+func sameNamespace(a, b string) bool {
+	one, err := os.Readlink(filepath.Join(a, "ns/mnt"))
+	other, err2 := os.Readlink(filepath.Join(b, "ns/mnt"))
+	return err == nil && err2 == nil && one == other
+}
+
+// opensIn reports whether a file lies in the mount of an id.
+func opensIn(path string, mount int) bool {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(fd) }()
+	id, err := mountID(fd)
+	return err == nil && id == mount
 }
 
 func command(dir string) string {

@@ -19,3 +19,11 @@ type Local struct {
 
 // Path is where a path of the host lies for this program.
 func (l Local) Path(path string) string { return filepath.Join("/", l.Root, path) }
+
+// proc is the process whose mounts are the host's.
+func (l Local) proc() string {
+	if l.Proc == "" {
+		return "/proc/1"
+	}
+	return l.Proc
+}

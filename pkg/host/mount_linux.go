@@ -70,11 +70,7 @@ func (m Mount) Class() Class {
 // Mounts returns the mounts of the host (below Local.Root), in the kernel's
 // order: a mount comes after the one it is mounted on.
 func (l Local) Mounts() ([]Mount, error) {
-	proc := l.Proc
-	if proc == "" {
-		proc = "/proc/1"
-	}
-	raw, err := os.ReadFile(filepath.Join(proc, "mountinfo"))
+	raw, err := os.ReadFile(filepath.Join(l.proc(), "mountinfo"))
 	if err != nil {
 		return nil, fmt.Errorf("read mounts: %w", err)
 	}

@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -145,13 +147,20 @@ func TestAHolderIsFoundByOpenFileProgramAndMap(t *testing.T) {
 		mounts, err := l.Mounts()
 		hosttest.Must(t, err)
 		mount := mounts[len(mounts)-1]
+		// The same path in another namespace is another file.
+		stranger := exec.CommandContext(t.Context(), dir+kubelet+"/v/nap", "1000")
+		stranger.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+		hosttest.Must(t, stranger.Start())
+		t.Cleanup(func() { _ = stranger.Process.Kill() })
 		program := exec.CommandContext(t.Context(), dir+kubelet+"/v/nap", "1000")
 		hosttest.Must(t, program.Start())
+		t.Cleanup(func() { _ = program.Process.Kill() })
 		log, err := os.Open(dir + kubelet + "/v/log")
 		hosttest.Must(t, err)
 		reader := exec.CommandContext(t.Context(), "sleep", "1000")
 		reader.ExtraFiles = []*os.File{log}
 		hosttest.Must(t, reader.Start())
+		t.Cleanup(func() { _ = reader.Process.Kill() })
 		hosttest.Must(t, log.Close())
 		how := map[int]string{}
 		for _, h := range l.Holders(mount) {
@@ -167,5 +176,17 @@ func TestAHundredMountsTakeNoTime(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		hosttest.Script(t, `cd `+dir+`; for n in $(seq 100); do mkdir -p .`+kubelet+`/$n; mount -t tmpfs tmpfs .`+kubelet+`/$n; done`)
 		unmountAll(t, local(dir))
+	})
+}
+
+func TestAFileSystemWhoseServerNeverAnswersIsNotWaitedFor(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, dir string) {
+		hosttest.Script(t, `cd `+dir+`; mkdir -p .`+kubelet+`/dead .`+kubelet+`/tmp; mount -t tmpfs tmpfs .`+kubelet+`/tmp`)
+		host.DeadFUSE(t, dir+kubelet+"/dead")
+		begin := time.Now()
+		unmountAll(t, local(dir))
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("it took %s", took)
+		}
 	})
 }
