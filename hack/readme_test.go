@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hack_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const tool = "kubectl lifecycle"
+
+// TestTheReadmeIsTrue runs every command of the documents with the real plugin
+// and without a cluster: it has to understand the words and flags, and to stop
+// at the missing kubeconfig. And every command there is must be in the README.
+func TestTheReadmeIsTrue(t *testing.T) {
+	plugin := filepath.Join(t.TempDir(), "kubectl-lifecycle")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", plugin, "../cmd/kubectl-lifecycle")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	readme := read(t, "../README.md")
+	for _, words := range toolCommands(readme + read(t, "../docs/design.md") + read(t, "../CONTRIBUTING.md")) {
+		t.Run(strings.Join(words, " "), func(t *testing.T) {
+			if out, code := run(t, plugin, words); code != 0 && (code != 4 || !strings.Contains(out, "no kubeconfig")) {
+				t.Errorf("exit code %d: %s", code, out)
+			}
+		})
+	}
+	known := ""
+	for _, words := range allCommands(t, plugin, nil) {
+		out, _ := run(t, plugin, append(words, "--help"))
+		known += out
+		if name := tool + " " + strings.Join(words, " "); !strings.Contains(readme, name) {
+			t.Errorf("the README does not show %q", name)
+		}
+	}
+	for _, flag := range flagsNamed(readme) {
+		if !regexp.MustCompile(flag + `\b[^-]`).MatchString(known) {
+			t.Errorf("the README names the flag %s, and no command has it", flag)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// code are the pieces of a document that are code: lines of fenced blocks, and
+// what stands between backquotes.
+func code(markdown string) []string {
+	var pieces []string
+	fenced := false
+	for line := range strings.Lines(markdown) {
+		switch {
+		case strings.HasPrefix(line, "```"):
+			fenced = !fenced
+		case fenced:
+			pieces = append(pieces, strings.TrimSpace(line))
+		default:
+			for i, span := range strings.Split(line, "`") {
+				if i%2 == 1 {
+					pieces = append(pieces, span)
+				}
+			}
+		}
+	}
+	return pieces
+}
+
+// toolCommands finds the arguments of each call of the plugin in a document.
+func toolCommands(markdown string) [][]string {
+	var calls [][]string
+	for _, piece := range code(markdown) {
+		for _, rest := range strings.Split(piece, tool)[1:] {
+			rest, _, _ = strings.Cut(rest, "#")
+			rest, _, _ = strings.Cut(rest, ")")
+			calls = append(calls, strings.Fields(rest))
+		}
+	}
+	return calls
+}
+
+// flagsNamed finds the flags that a document explains: what is between
+// backquotes and begins with two dashes.
+func flagsNamed(markdown string) []string {
+	var flags []string
+	for _, piece := range code(markdown) {
+		if flag := regexp.MustCompile(`^--[a-z-]+`).FindString(piece); flag != "" {
+			flags = append(flags, flag)
+		}
+	}
+	slices.Sort(flags)
+	return slices.Compact(flags)
+}
+
+// allCommands walks the help texts for commands that do something themselves.
+func allCommands(t *testing.T, plugin string, above []string) [][]string {
+	t.Helper()
+	help, _ := run(t, plugin, append(slices.Clone(above), "--help"))
+	_, list, parent := strings.Cut(help, "Available Commands:\n")
+	if !parent {
+		return [][]string{above}
+	}
+	var all [][]string
+	for line := range strings.Lines(list) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			break
+		}
+		if words[0] != "help" && words[0] != "completion" {
+			all = append(all, allCommands(t, plugin, append(slices.Clone(above), words[0]))...)
+		}
+	}
+	return all
+}
+
+// run runs the plugin where there is no cluster and nobody to ask.
+func run(t *testing.T, plugin string, args []string) (out string, code int) {
+	t.Helper()
+	home := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), plugin, args...)
+	cmd.Dir = home
+	cmd.Env = []string{"HOME=" + home, "KUBECONFIG=" + filepath.Join(home, "none"), "PATH=" + os.Getenv("PATH")}
+	raw, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(raw), cmd.ProcessState.ExitCode()
+}
+
+func TestCommandsAreFoundInDocuments(t *testing.T) {
+	markdown := "Run `kubectl lifecycle runs abort NODE` or kubectl lifecycle nothing.\n```sh\n" +
+		"ssh root@x \"$(kubectl lifecycle join -o command)\"\nkubectl lifecycle remove x --yes  # a remark\n```\n`--yes` is not `-y`\n"
+	want := "[[runs abort NODE] [join -o command] [remove x --yes]]"
+	if got := toolCommands(markdown); !slices.EqualFunc(got, [][]string{{"runs", "abort", "NODE"}, {"join", "-o", "command"}, {"remove", "x", "--yes"}}, slices.Equal) {
+		t.Errorf("%v, want %s", got, want)
+	}
+	if got := flagsNamed(markdown); !slices.Equal(got, []string{"--yes"}) {
+		t.Errorf("flags %v", got)
+	}
+}
