@@ -35,47 +35,22 @@ func Decide(inv Inventory) Removal {
 	return r
 }
 
-// stage is when in a removal a thing goes.
+// stage is when in a removal a thing goes: the number of its step.
 func stage(it Item) int {
-	switch it.Kind {
-	case KindUnit:
-		return 0
-	case KindContainer, KindSandbox:
-		if strings.Contains(it.Detail, hostNetwork) {
-			return 2 // the network's own agents, after all pods that need them
-		}
-		return 1
-	case KindProcess:
-		return 3
-	case KindMount:
-		return 4
-	case KindNetNS:
-		return 5
-	case KindLink:
-		return 6
-	case KindRoute, KindRule:
-		return 7
-	case KindJump:
-		return 8
-	case KindChain, KindTable:
-		return 9
-	case KindIPSet:
-		return 10
-	case KindPin:
-		return 11
-	case KindCgroup:
-		return 12
-	case KindFile, KindDir:
-		switch {
-		case it.Name == holdFile:
-			return 15
-		case it.Why == credentialsLast:
-			return 14
-		}
-		return 13
-	case KindSysctl:
+	stages := [][]Kind{
+		{KindUnit}, {KindContainer, KindSandbox}, {}, {KindProcess}, {KindMount}, {KindNetNS}, {KindLink}, {KindRoute, KindRule},
+		{KindJump}, {KindChain, KindTable}, {KindIPSet}, {KindPin}, {KindCgroup}, {KindFile, KindDir}, {}, {},
 	}
-	return 13
+	n := slices.IndexFunc(stages, func(kinds []Kind) bool { return slices.Contains(kinds, it.Kind) })
+	switch {
+	case it.Name == holdFile:
+		return len(stages) - 1
+	case it.Why == credentialsLast:
+		return len(stages) - 2
+	case n == 1 && strings.Contains(it.Detail, hostNetwork):
+		return n + 1 // the network's own agents, after all pods that need them
+	}
+	return n
 }
 
 // Marks in Detail and Why that Decide reads.
@@ -87,10 +62,10 @@ const (
 // within orders things of one stage: deeper mounts and directories first, and
 // the ports of a bridge before the bridge.
 func within(a, b Item) int {
-	switch a.Kind {
-	case KindMount, KindFile, KindDir, KindCgroup:
+	switch {
+	case slices.Contains([]Kind{KindMount, KindFile, KindDir, KindCgroup}, a.Kind):
 		return strings.Compare(b.Name, a.Name)
-	case KindLink:
+	case a.Kind == KindLink:
 		return cmp.Or(-cmp.Compare(len(a.In), len(b.In)), strings.Compare(a.Name, b.Name))
 	}
 	return 0

@@ -157,15 +157,21 @@ func (d division) deletion() netfilter.Deletion {
 			out.Chains = append(out.Chains, c.Name)
 		}
 	}
-	if t.Backend != netfilter.Nft || out.Empty() {
-		return out
+	if t.Backend == netfilter.Nft && !out.Empty() {
+		out.Bare, out.Drop = d.bared(), d.alone()
 	}
-	for _, c := range t.Chains {
+	return out
+}
+
+// bared are the kernel's chains that hold nothing once ours is deleted, and
+// held something or go with their table.
+func (d division) bared() []string {
+	var out []string
+	for _, c := range d.table.Chains {
 		if c.Base && c.Policy == "accept" && d.bare(c) && (len(c.Rules) > 0 || d.alone()) {
-			out.Bare = append(out.Bare, c.Name)
+			out = append(out, c.Name)
 		}
 	}
-	out.Drop = d.alone()
 	return out
 }
 

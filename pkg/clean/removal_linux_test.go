@@ -22,7 +22,7 @@ import (
 )
 
 // steps is the order that a removal keeps.
-var steps = []string{ //nolint:gochecknoglobals // a constant
+var steps = []string{
 	"kubelet", "containers", "processes", "mounts", "netns", "links", "routes", "packet-filter", "ipsets", "bpf", "cgroups",
 	"files", "credentials", "release",
 }

@@ -3,4 +3,4 @@
 package host
 
 // DeadFUSE is deadFUSE for the tests of the package from outside.
-var DeadFUSE = deadFUSE //nolint:gochecknoglobals // a test's bridge
+var DeadFUSE = deadFUSE

@@ -84,7 +84,7 @@ func (s *Sandbox) metadata(msg []byte) error {
 // HostNetwork reports whether a sandbox lives in the host's network: status.
 // linux.namespaces.options.network is NODE (2).
 func (c *Client) HostNetwork(ctx context.Context, sandbox string) (bool, error) {
-	msg, err := c.call(ctx, "PodSandboxStatus", message(nil).text(1, sandbox))
+	msg, err := c.call(ctx, "PodSandboxStatus", about(sandbox))
 	if err != nil {
 		return false, err
 	}
@@ -100,7 +100,7 @@ func (c *Client) HostNetwork(ctx context.Context, sandbox string) (bool, error) 
 // tells in what it says about its own state; empty if it does not, or if the
 // sandbox lives in the host's network.
 func (c *Client) NetNS(ctx context.Context, sandbox string) (string, error) {
-	msg, err := c.call(ctx, "PodSandboxStatus", message(nil).text(1, sandbox).number(2, 1)) // verbose
+	msg, err := c.call(ctx, "PodSandboxStatus", about(sandbox).number(2, 1)) // verbose
 	if err != nil {
 		return "", err
 	}
@@ -188,24 +188,24 @@ func container(msg []byte) (Container, error) {
 // StopContainer asks a container to end and kills it after the grace period.
 // Stopping one that is gone is no error.
 func (c *Client) StopContainer(ctx context.Context, id string, grace time.Duration) error {
-	return c.gone(ctx, "StopContainer", message(nil).text(1, id).number(2, uint64(grace/time.Second)))
+	return c.gone(ctx, "StopContainer", about(id).number(2, uint64(grace/time.Second)))
 }
 
 // RemoveContainer removes a container. Removing one that is gone is no error.
 func (c *Client) RemoveContainer(ctx context.Context, id string) error {
-	return c.gone(ctx, "RemoveContainer", message(nil).text(1, id))
+	return c.gone(ctx, "RemoveContainer", about(id))
 }
 
 // StopSandbox ends a sandbox: its containers are killed, its network is taken
 // down (CNI DEL). Stopping one that is gone is no error.
 func (c *Client) StopSandbox(ctx context.Context, id string) error {
-	return c.gone(ctx, "StopPodSandbox", message(nil).text(1, id))
+	return c.gone(ctx, "StopPodSandbox", about(id))
 }
 
 // RemoveSandbox removes a sandbox and its containers. Removing one that is
 // gone is no error.
 func (c *Client) RemoveSandbox(ctx context.Context, id string) error {
-	return c.gone(ctx, "RemovePodSandbox", message(nil).text(1, id))
+	return c.gone(ctx, "RemovePodSandbox", about(id))
 }
 
 func (c *Client) gone(ctx context.Context, method string, request []byte) error {

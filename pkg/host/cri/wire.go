@@ -12,14 +12,11 @@ var errWire = errors.New("malformed protobuf message")
 // message is a protobuf message under construction.
 type message []byte
 
-// text appends a string field; an empty one is left out, as proto3 does.
-func (m message) text(field int, s string) message {
-	if s == "" {
-		return m
-	}
-	m = binary.AppendUvarint(m, uint64(field)<<3|2)
-	m = binary.AppendUvarint(m, uint64(len(s)))
-	return append(m, s...)
+// about is a request about one thing: its id is the first field of them all.
+func about(id string) message {
+	m := binary.AppendUvarint(nil, 1<<3|2)
+	m = binary.AppendUvarint(m, uint64(len(id)))
+	return append(m, id...)
 }
 
 // number appends a non-negative integer field; zero is left out.
