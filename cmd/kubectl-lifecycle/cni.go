@@ -128,8 +128,11 @@ func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
 	if err != nil {
 		return err
 	}
-	if len(result.Done) == 0 {
+	switch {
+	case len(result.Done) == 0:
 		return e.tellCNI(f.output, inst, "works, nothing to do")
+	case inst.Action == cni.Keep:
+		return e.tellCNI(f.output, inst, "works")
 	}
 	return e.tellCNI(f.output, inst, verbOf(inst.Action))
 }

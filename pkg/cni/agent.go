@@ -26,8 +26,8 @@ func agentGap(pod *corev1.Pod) gap {
 		}
 	}
 	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
-	for _, s := range statuses {
-		if why, kind := containerGap(s); why != "" {
+	for i, s := range statuses {
+		if why, kind := containerGap(s, i < len(pod.Status.InitContainerStatuses)); why != "" {
 			g.why, g.unpulled = why, kind == unpulled
 			if kind == crashed {
 				g.crashed = s.Name
@@ -56,27 +56,27 @@ const (
 )
 
 // containerGap says why a container keeps its pod from being ready; empty if it
-// runs, or ended well.
-func containerGap(s corev1.ContainerStatus) (why string, kind trouble) {
-	last := s.LastTerminationState.Terminated
+// runs, or has not begun. Only one that prepares may end, and only well.
+func containerGap(s corev1.ContainerStatus, prepares bool) (why string, kind trouble) {
+	last, now := s.LastTerminationState.Terminated, s.State.Terminated
 	switch {
 	case s.State.Waiting != nil && last != nil:
-		return fmt.Sprintf("container %s crashes (%d restarts, %s)", s.Name, s.RestartCount, ending(last)), crashed
-	case s.State.Terminated != nil && s.State.Terminated.ExitCode != 0:
-		return fmt.Sprintf("container %s ended (%s)", s.Name, ending(s.State.Terminated)), crashed
+		return crash(s, last), crashed
+	case now != nil && (now.ExitCode != 0 || !prepares):
+		return crash(s, now), crashed
 	case s.State.Waiting == nil:
 		return "", other
 	}
-	message := oneLine(s.State.Waiting.Message)
+	message := strings.Join(strings.Fields(s.State.Waiting.Message), " ")
 	switch reason := s.State.Waiting.Reason; reason {
 	case "PodInitializing", "ContainerCreating":
 		// Nothing is wrong: what it waits for is in another container, or on
 		// its way.
 		return "", other
 	case "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable":
-		return strings.TrimSuffix(fmt.Sprintf("cannot pull image %s: %s", s.Image, pullCause(message)), ": "), unpulled
+		return strings.TrimSuffix(fmt.Sprintf("cannot pull image %s: %s", s.Image, oneLine(pullCause(message))), ": "), unpulled
 	default:
-		return strings.TrimSuffix(fmt.Sprintf("container %s: %s: %s", s.Name, reason, message), ": "), other
+		return strings.TrimSuffix(fmt.Sprintf("container %s: %s: %s", s.Name, reason, oneLine(message)), ": "), other
 	}
 }
 
@@ -104,15 +104,17 @@ func pullCause(message string) string {
 	return message
 }
 
-func ending(t *corev1.ContainerStateTerminated) string {
-	words := fmt.Sprintf("exit code %d", t.ExitCode)
+// crash says how a container ended. Not how often: that changes all the time,
+// and every change is a line of progress.
+func crash(s corev1.ContainerStatus, t *corev1.ContainerStateTerminated) string {
+	words := fmt.Sprintf("container %s crashes (exit code %d", s.Name, t.ExitCode)
 	if t.Reason != "" && t.Reason != "Error" {
 		words += ", " + t.Reason
 	}
 	if t.Message != "" {
 		words += ": " + oneLine(t.Message)
 	}
-	return words
+	return words + ")"
 }
 
 // oneLine shortens what a cluster says to what fits a line of progress.

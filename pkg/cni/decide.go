@@ -141,7 +141,7 @@ func (inst *Installation) lay(computed []Setting, user map[string]any) {
 	fromCluster, reasons := map[string]any{}, map[string]string{}
 	for _, s := range computed {
 		fromCluster[s.Path] = s.Value
-		reasons[s.Path] = "from the cluster: " + s.Reason
+		reasons[s.Path] = s.Reason
 	}
 	// Null means the chart's own value, whatever was said before: Helm would
 	// take the chart's own away too, and the same command would do one thing

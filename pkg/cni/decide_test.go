@@ -76,8 +76,12 @@ func TestDecideRefuses(t *testing.T) {
 			facts: kubeadmFacts(func(f *Facts) { f.Proxy.Present = false }), says: "needs kube-proxy", hint: "kubeadm init phase addon kube-proxy",
 		},
 		"a cluster without a pod CIDR": {
-			facts: kubeadmFacts(func(f *Facts) { f.Pods, f.Proxy.CIDRs = Range{}, nil }),
+			facts: kubeadmFacts(func(f *Facts) { f.Pods, f.Proxy.CIDRs, f.Nodes = Range{}, nil, nil }),
 			says:  "pod CIDR of this cluster is not set", hint: "--cluster-cidr=",
+		},
+		"a cluster that gives out pod CIDRs without saying from where": {
+			facts: kubeadmFacts(func(f *Facts) { f.Pods, f.Proxy.CIDRs = Range{}, nil }),
+			says:  "pod CIDR of this cluster is not set", hint: "node a has 10.244.0.0/24: name the whole range",
 		},
 		"nodes to which no pod CIDR was given": {
 			facts: kubeadmFacts(func(f *Facts) { f.Nodes[0].PodCIDRs, f.Nodes[1].PodCIDRs = nil, nil }),
@@ -158,7 +162,7 @@ func TestDecidePicksValues(t *testing.T) {
 				f.Pods.CIDRs = cidrs("fd00:10:244::/56")
 				f.Nodes = nil
 			}),
-			want: []Setting{{"podCidr", "", "from the cluster: this cluster has no IPv4 pods: kubeadm"}, {"podCidrv6", "fd00:10:244::/56", "from the cluster: kubeadm"}},
+			want: []Setting{{"podCidr", "", "there are no IPv4 pods: kubeadm"}, {"podCidrv6", "fd00:10:244::/56", "from the cluster: kubeadm"}},
 		},
 		"a person's values go along, secrets unseen": {
 			facts: kubeadmFacts(),
@@ -171,7 +175,7 @@ func TestDecidePicksValues(t *testing.T) {
 		"where the cluster does not say it, a person may": {
 			facts: kubeadmFacts(func(f *Facts) { f.Pods = Range{} }),
 			user:  map[string]any{"podCidr": "10.244.0.0/16"},
-			want:  []Setting{{"podCidr", "10.244.0.0/16", "from the cluster: --set or --values (the cluster does not say it)"}},
+			want:  []Setting{{"podCidr", "10.244.0.0/16", "--set or --values (the cluster does not say it)"}},
 		},
 		"values of a deployed release are kept, but for what is the cluster's": {
 			facts: kubeadmFacts(installed(Deployed, map[string]any{"podCidr": "10.0.0.0/8", "flannel": map[string]any{"backend": "host-gw"}})),

@@ -69,12 +69,16 @@ func flannelValues(f Facts, user map[string]any) ([]Setting, error) {
 	}
 	v4, has4 := family(pods.CIDRs, false)
 	v6, has6 := family(pods.CIDRs, true)
-	settings := []Setting{{Path: flannelV4, Value: "", Reason: "this cluster has no IPv4 pods: " + pods.Source}}
+	reason := "from the cluster: " + pods.Source
+	if len(f.Pods.CIDRs) == 0 {
+		reason = pods.Source + " (the cluster does not say it)"
+	}
+	settings := []Setting{{Path: flannelV4, Value: "", Reason: "there are no IPv4 pods: " + pods.Source}}
 	if has4 {
-		settings[0] = Setting{Path: flannelV4, Value: v4.String(), Reason: pods.Source}
+		settings[0] = Setting{Path: flannelV4, Value: v4.String(), Reason: reason}
 	}
 	if has6 {
-		settings = append(settings, Setting{Path: flannelV6, Value: v6.String(), Reason: pods.Source})
+		settings = append(settings, Setting{Path: flannelV6, Value: v6.String(), Reason: reason})
 	}
 	return settings, contradictions(pods, user)
 }
@@ -92,13 +96,26 @@ func flannelRange(f Facts, user map[string]any) (Range, error) {
 		}
 	}
 	if len(words) == 0 {
-		return Range{}, plan.Refuse(errors.New("the pod CIDR of this cluster is not set: neither kubeadm nor kube-proxy knows one"), "%s", unsetHint)
+		return Range{}, unset(f)
 	}
 	prefixes, err := parseCIDRs(strings.Join(words, ","))
 	if err != nil {
 		return Range{}, plan.As(plan.Misused, fmt.Errorf("value %s or %s: %w", flannelV4, flannelV6, err))
 	}
-	return Range{CIDRs: prefixes, Source: "--set or --values (the cluster does not say it)"}, nil
+	return Range{CIDRs: prefixes, Source: "--set or --values"}, nil
+}
+
+// unset refuses a cluster that does not say its pods' range. Its nodes may have
+// pod CIDRs all the same: the controller manager was given the range by hand.
+func unset(f Facts) error {
+	err := errors.New("the pod CIDR of this cluster is not set: neither kubeadm nor kube-proxy knows one")
+	for _, n := range f.Nodes {
+		if len(n.PodCIDRs) > 0 {
+			return plan.Refuse(err, "node %s has %s: name the whole range that the nodes' were cut from (--cluster-cidr of kube-controller-manager): --set %s=…",
+				n.Name, text(n.PodCIDRs), flannelV4)
+		}
+	}
+	return plan.Refuse(err, "%s", unsetHint)
 }
 
 const unsetHint = `a running cluster gets one in two places:

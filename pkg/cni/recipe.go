@@ -142,7 +142,7 @@ func apply(ctx context.Context, releases Releases, inst Installation, report pla
 func unlock(ctx context.Context, releases Releases, inst Installation, report plan.Report) error {
 	p := inst.prior
 	if left := min(takeOver, takeOver-time.Since(p.Updated)); left > 0 {
-		report("release %s is %s since %s, perhaps by another program: leaving it %s", p.Name, p.Status, p.Updated.Format(time.TimeOnly), left.Round(time.Second))
+		report("release %s is %s since %s, perhaps by another program: waiting %s before taking it over", p.Name, p.Status, p.Updated.Format(time.TimeOnly), left.Round(time.Second))
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

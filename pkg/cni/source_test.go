@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -64,12 +65,51 @@ func repository(t *testing.T, digest string) *httptest.Server {
 	return server
 }
 
+// ociRegistry serves the chart of testdata as charts/flannel:v9.9.9, as a
+// registry of the OCI distribution specification does.
+func ociRegistry(t *testing.T) string {
+	t.Helper()
+	blobs := map[string][]byte{}
+	blob := func(mediaType string, data []byte) map[string]any {
+		digest := fmt.Sprintf("sha256:%x", sha256.Sum256(data))
+		blobs[digest] = data
+		return map[string]any{"mediaType": mediaType, "digest": digest, "size": len(data)}
+	}
+	const manifestType = "application/vnd.oci.image.manifest.v1+json"
+	manifest, err := json.Marshal(map[string]any{
+		"schemaVersion": 2, "mediaType": manifestType,
+		"config": blob("application/vnd.cncf.helm.config.v1+json", []byte(`{"name":"flannel","version":"v9.9.9"}`)),
+		"layers": []any{blob("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archived(t))},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := fmt.Sprintf("sha256:%x", sha256.Sum256(manifest))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v2/charts/flannel/manifests/{reference}", func(w http.ResponseWriter, r *http.Request) {
+		if ref := r.PathValue("reference"); ref != "v9.9.9" && ref != digest {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", manifestType)
+		w.Header().Set("Docker-Content-Digest", digest)
+		_, _ = w.Write(manifest)
+	})
+	mux.HandleFunc("/v2/charts/flannel/blobs/{digest}", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write(blobs[r.PathValue("digest")])
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return strings.Replace(server.URL, "http://", "oci://", 1) + "/charts/flannel"
+}
+
 func TestLoadFindsAChartEverywhere(t *testing.T) {
 	server := repository(t, "")
 	file := filepath.Join(t.TempDir(), "flannel.tgz")
 	if err := os.WriteFile(file, archived(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	oci := ociRegistry(t)
 	var digests []string
 	for name, source := range map[string]Source{
 		"in a directory":  {Chart: "testdata/chart"},
@@ -77,6 +117,8 @@ func TestLoadFindsAChartEverywhere(t *testing.T) {
 		"at a URL":        {Chart: server.URL + "/charts/archives/flannel.tgz"},
 		"in a repository": {Chart: server.URL + "/charts", Version: "v9.9.9"},
 		"in a repository, by version without its v": {Chart: server.URL + "/charts/", Version: "9.9.9"},
+		"in a registry":         {Chart: oci, Version: "v9.9.9"},
+		"in a registry, by tag": {Chart: oci + ":v9.9.9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source.Name = "flannel"
@@ -120,6 +162,7 @@ func TestLoadSaysWhyThereIsNoChart(t *testing.T) {
 		"another digest":              {Source{Chart: wrong.URL + "/charts", Version: "v9.9.9"}, "the repository says sha256:00", "do not use this chart"},
 		"nobody listens":              {Source{Chart: "http://127.0.0.1:1/c.tgz"}, "connection refused", "bring the chart along"},
 		"no registry":                 {Source{Chart: "oci://127.0.0.1:1/flannel", Version: "v1"}, "pull oci://127.0.0.1:1/flannel:v1", "helm registry login"},
+		"no such tag":                 {Source{Chart: ociRegistry(t), Version: "v1"}, "chart not found: pull oci://", "check --chart and --version"},
 		"a password is not shown":     {Source{Chart: secret + "/no.tgz"}, "me:xxxxx@", "bring the chart along"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,8 @@ import (
 const (
 	// heartbeat is how often a wait says that it still waits.
 	heartbeat = 15 * time.Second
+	// pause is between two reports: what changes faster is told together.
+	pause = time.Second
 	// settled is how long the network has to work without a break: an agent
 	// without a readiness probe, such as flannel's, is ready for the moment
 	// before each crash.
@@ -54,6 +56,8 @@ func Wait(ctx context.Context, client kubernetes.Interface, inst Installation, r
 		case <-f.whole(f.look()):
 			return nil
 		case <-w.changed:
+		case <-f.later:
+			f.later = nil
 		case <-beat.C:
 			f.beat(within, client)
 		case err := <-w.broken:
@@ -72,6 +76,9 @@ type follower struct {
 	report plan.Report
 	since  time.Time
 	said   string
+	saidAt time.Time
+	// later delivers when a report is due that came too soon after another.
+	later <-chan time.Time
 	// works is since when the network works; zero while it does not.
 	works time.Time
 }
@@ -98,9 +105,13 @@ func (f *follower) look() bool {
 	if len(gaps) > 0 {
 		line += "; waiting for " + short(gaps)
 	}
-	if line != f.said {
+	switch left := pause - time.Since(f.saidAt); {
+	case line == f.said:
+	case left > 0 && f.said != "":
+		f.later = time.After(left)
+	default:
 		f.report("%s", line)
-		f.said = line
+		f.said, f.saidAt = line, time.Now()
 	}
 	return len(gaps) == 0
 }

@@ -62,7 +62,6 @@ func waitingFor(reason, message string) func(*corev1.Pod) {
 
 func crashing(p *corev1.Pod) {
 	waitingFor("CrashLoopBackOff", "back-off 10s")(p)
-	p.Status.ContainerStatuses[0].RestartCount = 3
 	p.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error"}
 }
 
@@ -142,11 +141,23 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 			want: []string{"agent on a: cannot pull image ghcr.io/f:1: x: not found"},
 		},
 		"a container that crashes": {
-			with: []runtime.Object{agent("a", crashing)}, want: []string{"agent on a: container kube-flannel crashes (3 restarts, exit code 1)"},
+			with: []runtime.Object{agent("a", crashing)}, want: []string{"agent on a: container kube-flannel crashes (exit code 1)"},
 		},
 		"a container that cannot be made": {
 			with: []runtime.Object{agent("a", waitingFor("CreateContainerConfigError", "no configmap"))},
 			want: []string{"agent on a: container kube-flannel: CreateContainerConfigError: no configmap"},
+		},
+		"an agent that ends, even well": {
+			with: []runtime.Object{agent("a", waitingFor("", ""), func(p *corev1.Pod) {
+				p.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed"}}
+			})},
+			want: []string{"agent on a: container kube-flannel crashes (exit code 0, Completed)"},
+		},
+		"a preparation that has ended well is no gap of its own": {
+			with: []runtime.Object{agent("a", waitingFor("PodInitializing", ""), func(p *corev1.Pod) {
+				p.Status.InitContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+			})},
+			want: []string{"agent on a: starting"},
 		},
 		"an agent that begins": {
 			with: []runtime.Object{agent("a", waitingFor("PodInitializing", ""))}, want: []string{"agent on a: starting"},
@@ -283,16 +294,20 @@ func TestWaitFollowsTheNetworkUntilItHasWorkedAWhile(t *testing.T) {
 		replace(t, client, coreDNS(false))
 		w := waitOn(t.Context(), client)
 		replace(t, client, agent("b"))
-		synctest.Wait()
+		time.Sleep(pause)
 		replace(t, client, node("b", ready))
-		synctest.Wait()
+		time.Sleep(pause / 4)
+		replace(t, client, node("b", ready, notReady("flapping"))) // too short to be told
+		time.Sleep(pause / 4)
+		replace(t, client, node("b", ready))
+		time.Sleep(pause)
 		replace(t, client, coreDNS(true))
-		time.Sleep(2 * time.Second)
+		time.Sleep(settled - pause)
 		// A crash right after the start, and then well again.
 		replace(t, client, agent("b", crashing))
-		synctest.Wait()
+		time.Sleep(pause)
 		replace(t, client, agent("b"))
-		time.Sleep(2 * time.Second)
+		time.Sleep(settled - pause)
 		if w.done() {
 			t.Fatal("it did not wait for the network to settle")
 		}
@@ -305,7 +320,7 @@ func TestWaitFollowsTheNetworkUntilItHasWorkedAWhile(t *testing.T) {
 			"agents 2/2, nodes Ready 1/2, CoreDNS 0/1; waiting for node b: not Ready: cni plugin not initialized (and 1 more)",
 			"agents 2/2, nodes Ready 2/2, CoreDNS 0/1; waiting for CoreDNS: deployment coredns has 0 of 1 pods available",
 			"agents 2/2, nodes Ready 2/2, CoreDNS 1/1",
-			"agents 1/2, nodes Ready 2/2, CoreDNS 1/1; waiting for agent on b: container kube-flannel crashes (3 restarts, exit code 1)",
+			"agents 1/2, nodes Ready 2/2, CoreDNS 1/1; waiting for agent on b: container kube-flannel crashes (exit code 1)",
 			"agents 2/2, nodes Ready 2/2, CoreDNS 1/1",
 		}, "\n")
 		if got := strings.Join(w.said, "\n"); got != want {
@@ -349,7 +364,7 @@ func TestWaitTimesOutNamingWhatIsMissing(t *testing.T) {
 			t.Fatalf("class %d: %v", plan.ClassOf(w.err), w.err)
 		}
 		for _, want := range []string{
-			"agents 0/2", "agent on a: container kube-flannel crashes (3 restarts, exit code 1): fake logs", "agent on b: its pod cannot be made: violates PodSecurity",
+			"agents 0/2", "agent on a: container kube-flannel crashes (exit code 1): fake logs", "agent on b: its pod cannot be made: violates PodSecurity",
 		} {
 			if !strings.Contains(w.err.Error(), want) {
 				t.Errorf("no %q in %q", want, w.err)
