@@ -75,6 +75,7 @@ func (b *bed) tokenAnswer(t *testing.T, token string) int {
 // checks that the token is dead when join --wait has ended.
 func (b *bed) joinHost(t *testing.T) {
 	t.Helper()
+	b.ears.joins++
 	r := b.start(t, "join", "--wait", "--timeout", "3m")
 	var parts []string
 	eventually(t, time.Minute, "join prints its command", func() (bool, string) {

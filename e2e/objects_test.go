@@ -25,8 +25,9 @@ import (
 const runnerLabel = "lifecycle.kubectl.io/runner"
 
 // objects are all objects of the cluster, "resource namespace/name" → version.
-// Leases and events are left out because they change all the time; of a Node,
-// what people set counts and what its kubelet reports does not.
+// What kubelets and controllers report about the state of things is left out,
+// because it changes without anybody's doing: leases, events, endpoints, and the
+// status of whatever counts generations.
 type objects map[string]string
 
 func (b *bed) objects(t *testing.T) objects {
@@ -61,7 +62,7 @@ func (b *bed) objects(t *testing.T) objects {
 				mu.Lock()
 				defer mu.Unlock()
 				for _, o := range found.Items {
-					all[r.Name+" "+o.Namespace+"/"+o.Name] = string(o.UID) + " " + o.ResourceVersion
+					all[r.Name+" "+o.Namespace+"/"+o.Name] = version(o.ObjectMeta)
 				}
 				return nil
 			})
@@ -76,7 +77,21 @@ func (b *bed) objects(t *testing.T) objects {
 
 // restless resources change without anybody's doing, or are looked at apart.
 func restless(resource string) bool {
-	return slices.Contains([]string{"leases", "events", "nodes", "componentstatuses"}, resource)
+	return slices.Contains([]string{"leases", "events", "endpoints", "endpointslices", "nodes", "componentstatuses"}, resource)
+}
+
+// version tells whether an object is still the same: its resourceVersion, or,
+// where there is a generation that leaves out the status, everything but that.
+func version(o metav1.ObjectMeta) string {
+	if o.Generation == 0 {
+		return string(o.UID) + " " + o.ResourceVersion
+	}
+	o.ResourceVersion, o.ManagedFields = "", nil
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
 }
 
 // nodes are the Nodes without their status.

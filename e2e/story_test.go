@@ -31,11 +31,15 @@ func TestCircle(t *testing.T) {
 		{"join prints a command that works and then dies", b.stageJoin},
 		{"the network of the joined host works across nodes", b.stagePodNetwork},
 		{"drain explains what blocks and heeds the budget", b.stageDrain},
+		{"remove refuses what it cannot finish", b.stageRefusals},
 		{"remove leaves a clean host and everything of others", b.stageRemove},
 		{"the host joins again", b.stageRejoin},
 		{"a removal whose plugin was killed finishes", b.stageKilled},
 		{"a removal whose program was killed finishes", b.stageProgramKilled},
 		{"a busy mount makes it wait and abort brings the node back", b.stageBusy},
+		{"a drained node is removed in seconds", b.stageFast},
+		{"nothing is left of any run", b.stageNothingLeft},
+		{"no secret was said", b.stageSecrets},
 	} {
 		start := time.Now()
 		t.Run(strings.ReplaceAll(stage.name, " ", "-"), stage.run)
@@ -100,5 +104,8 @@ func (b *bed) memory(t *testing.T) string {
 func (b *bed) forgetFixtures(t *testing.T) {
 	t.Helper()
 	b.kubectl(t, "", "delete", "namespace", shop, "--ignore-not-found", "--wait=true")
+	b.kubectl(t, "", "delete", "validatingadmissionpolicy/e2e-policy", "validatingadmissionpolicybinding/e2e-policy",
+		"clusterrole/e2e-half", "clusterrolebinding/e2e-half", "node/e2e-k3s", "node/e2e-rke2", "node/e2e-eks", "--ignore-not-found")
+	_, _ = b.tryKubectl(t, "", "delete", "mutatingadmissionpolicy/e2e-policy", "mutatingadmissionpolicybinding/e2e-policy", "--ignore-not-found")
 	b.kubectl(t, "", "uncordon", b.controlPlane, b.worker, b.worker2)
 }
