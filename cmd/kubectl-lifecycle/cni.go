@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -37,6 +38,7 @@ type cniFlags struct {
 	sets, files    []string
 	dryRun, output string
 	timeout        time.Duration
+	mode           dryRun // what dryRun says
 }
 
 func newCNICommand(e *env) *cobra.Command {
@@ -78,8 +80,8 @@ func (f *cniFlags) add(flags *pflag.FlagSet) {
 }
 
 func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
-	mode, err := parseDryRun(f.dryRun)
-	if err != nil {
+	var err error
+	if f.mode, err = parseDryRun(f.dryRun); err != nil {
 		return err
 	}
 	if err := checkOutput(f.output, "name"); err != nil {
@@ -103,7 +105,12 @@ func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
 		defer cancel()
 	}
 	helm := cni.Helm{Getter: e.flags, Driver: os.Getenv("HELM_DRIVER")}
-	facts, err := cni.Survey(ctx, client, helm)
+	return e.runCNI(ctx, client, helm, request, f)
+}
+
+// runCNI reads, decides, shows, does and tells.
+func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases cni.Releases, request cni.Request, f cniFlags) error {
+	facts, err := cni.Survey(ctx, client, releases)
 	if err != nil {
 		return nothingChanged(err)
 	}
@@ -111,33 +118,32 @@ func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
 	if err != nil {
 		return nothingChanged(err)
 	}
-	inst, err = cni.Prepare(ctx, client, helm, inst)
+	inst, err = cni.Prepare(ctx, client, releases, inst)
 	if err != nil {
 		return nothingChanged(err)
 	}
-	recipe := cni.Recipe(client, helm, inst)
+	recipe := cni.Recipe(client, releases, inst)
 	if err := e.showCNI(facts, inst, recipe); err != nil {
 		return err
 	}
-	if mode != dryRunNone {
+	if f.mode != dryRunNone {
 		return e.tellCNI(f.output, inst, "would be "+verbOf(inst.Action)+" (dry run: nothing was changed)")
 	}
 	progress := e.progress()
 	result, err := recipe.Run(ctx, progress)
 	progress.close()
-	if err != nil {
-		return err
-	}
 	switch {
+	case err != nil:
+		return err
 	case len(result.Done) == 0:
-		return e.tellCNI(f.output, inst, "works, nothing to do")
-	case inst.Action == cni.Keep:
-		return e.tellCNI(f.output, inst, "works")
+		return e.tellCNI(f.output, inst, "installed (nothing to do)")
+	case inst.Action == cni.Upgrade:
+		return e.tellCNI(f.output, inst, "upgraded")
 	}
-	return e.tellCNI(f.output, inst, verbOf(inst.Action))
+	return e.tellCNI(f.output, inst, "installed")
 }
 
-// verbOf says what an action does to a network.
+// verbOf says what an action would do to a network.
 func verbOf(action cni.Action) string {
 	switch action {
 	case cni.Upgrade:

@@ -108,7 +108,7 @@ func recipeOf(name string) (recipe, error) {
 
 // recipe is the one that the installation was decided by.
 func (inst Installation) recipe() recipe {
-	r, _ := recipeOf(inst.CNI) //nolint:errcheck // Decide has found it by this name
+	r, _ := recipeOf(inst.CNI) // Decide has found it by this name
 	return r
 }
 

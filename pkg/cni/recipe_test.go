@@ -63,7 +63,7 @@ func decided(t *testing.T, f Facts, req Request) Installation {
 	return inst
 }
 
-var someObjects = []Object{{Group: "apps", Resource: "daemonsets", Namespace: "kube-flannel", Name: "x"}, {Resource: "secrets", Namespace: "kube-flannel", Name: "y"}} //nolint:gochecknoglobals // never written
+var someObjects = []Object{{Group: "apps", Resource: "daemonsets", Namespace: "kube-flannel", Name: "x"}, {Resource: "secrets", Namespace: "kube-flannel", Name: "y"}}
 
 func TestPrepareReadsBeforeAnythingIsWritten(t *testing.T) {
 	chart := Chart{Name: "flannel", Version: "v0.28.4"}

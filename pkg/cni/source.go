@@ -156,7 +156,7 @@ func download(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, plan.Refuse(fmt.Errorf("%w: get %s: %w", errNoChart, u.Redacted(), cause(err)), bringHint)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // it was only read
 	if response.StatusCode != http.StatusOK {
 		return nil, plan.Refuse(fmt.Errorf("%w: get %s: the server says %s", errNoChart, u.Redacted(), response.Status), "check --chart and --version; %s", bringHint)
 	}

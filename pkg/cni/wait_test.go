@@ -88,7 +88,7 @@ func makeWorking(t *testing.T, client *fake.Clientset) {
 	}
 }
 
-var flannel = Installation{CNI: "flannel", Namespace: "kube-flannel", Release: "flannel", daemonSet: "kube-flannel-ds"} //nolint:gochecknoglobals // never written
+var flannel = Installation{CNI: "flannel", Namespace: "kube-flannel", Release: "flannel", daemonSet: "kube-flannel-ds"}
 
 func TestGapsNameWhatIsMissing(t *testing.T) {
 	// Each case replaces objects of a working cluster by kind and name.
