@@ -76,8 +76,8 @@ func (b *bed) stageBadInput(t *testing.T) {
 		refusal{"remove of the control plane", []string{"remove", b.controlPlane, "--yes"}, 4, []string{b.controlPlane, "control-plane"}, nil},
 		refusal{"remove without a terminal and without --yes", []string{"remove", b.worker}, 2, []string{"--yes"}, nil},
 
-		refusal{"a malformed token", []string{"join", "--token", "not-a-token"}, 2, []string{"token"}, nil},
-		refusal{"an expired token", []string{"join", "--token", expired}, 4, []string{expired, "expired"}, nil},
+		refusal{"a malformed token", []string{"join", "--bootstrap-token", "not-a-token"}, 2, []string{"token"}, nil},
+		refusal{"an expired token", []string{"join", "--bootstrap-token", expired}, 4, []string{expired, "expired"}, nil},
 	)
 }
 

@@ -33,7 +33,7 @@ is given up (--timeout, Ctrl-C) before the host has registered its node, the
 token stays until it expires, because the command may be on its way to a host;
 how to revoke it, and how to go on following, is said. Once the node is there
 the token has done its work, and is revoked in any case. A token of somebody
-else (--token ID) is never revoked.`
+else (--bootstrap-token ID) is never revoked.`
 
 // joinFlags are the flags of join.
 type joinFlags struct {
@@ -53,7 +53,7 @@ func newJoinCommand(e *env) *cobra.Command {
 		Example: "  kubectl lifecycle join\n" +
 			"  kubectl lifecycle join --wait\n" +
 			"  ssh root@worker-3 \"$(kubectl lifecycle join -o command --node-name worker-3)\"\n" +
-			"  kubectl lifecycle join --token abcdef --wait    # go on following",
+			"  kubectl lifecycle join --bootstrap-token abcdef --wait    # go on following",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.join(cmd.Context(), f) },
 	}
@@ -65,7 +65,7 @@ func (f *joinFlags) add(flags *pflag.FlagSet) {
 	addOutput(flags, &f.output, "command")
 	addDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server check the token's Secret)")
 	flags.DurationVar(&f.ttl, "ttl", join.DefaultTTL, "How long the token lives, from 1m to 24h")
-	flags.StringVar(&f.token, "token", "", "Token to make (ID.SECRET), or the ID of an existing one to use; default: a random one")
+	flags.StringVar(&f.token, "bootstrap-token", "", "Token to make (ID.SECRET), or the ID of an existing one to use; default: a random one")
 	flags.StringVar(&f.description, "description", "", "Description of the token (default: who made it)")
 	flags.StringVar(&f.command.NodeName, "node-name", "", "Name of the node (default: the host's name)")
 	flags.StringVar(&f.command.CRISocket, "cri-socket", "", "CRI socket on the host (default: kubeadm finds it)")
@@ -263,7 +263,7 @@ func (e *env) revoke(ctx context.Context, client kubernetes.Interface, token joi
 }
 
 func (e *env) sayHowToGoOn(token join.Token) {
-	e.say("  follow the host:   kubectl lifecycle join --wait --token %s", token.ID)
+	e.say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", token.ID)
 	e.say("  revoke the token:  kubectl -n kube-system delete secret %s", token.SecretName())
 }
 

@@ -149,8 +149,8 @@ func TestJoinPrintsTheCommandAlone(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newJoinBed(t)
 			b.sign()
-			err := b.run(t.Context(), append(format, "--token", joinToken)...)
-			b.check(err, 0, joinLine+b.pin+"\n", "run it as root on the host, which needs kubeadm and kubelet of v1.36.3", "kubectl lifecycle join --wait --token abcdef")
+			err := b.run(t.Context(), append(format, "--bootstrap-token", joinToken)...)
+			b.check(err, 0, joinLine+b.pin+"\n", "run it as root on the host, which needs kubeadm and kubelet of v1.36.3", "kubectl lifecycle join --wait --bootstrap-token abcdef")
 			if got := b.tokens(); len(got) != 1 || got[0] != "bootstrap-token-abcdef" {
 				t.Errorf("tokens: %v", got)
 			}
@@ -162,7 +162,7 @@ func TestJoinPrintsJSONWithoutTheSecretButInTheCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newJoinBed(t)
 		b.sign()
-		if err := b.run(t.Context(), "--token", joinToken, "-o", "json"); err != nil {
+		if err := b.run(t.Context(), "--bootstrap-token", joinToken, "-o", "json"); err != nil {
 			t.Fatal(err)
 		}
 		var got joined
@@ -200,7 +200,7 @@ func TestJoinInADryRunMakesNothing(t *testing.T) {
 
 func TestJoinRefusesWrongUsageBeforeAnything(t *testing.T) {
 	for _, args := range [][]string{
-		{"--token", "abc"}, {"--ttl", "0"}, {"--ttl", "48h"}, {"--node-name", "A B"}, {"-o", "wide"}, {"--dry-run=maybe"},
+		{"--bootstrap-token", "abc"}, {"--ttl", "0"}, {"--ttl", "48h"}, {"--node-name", "A B"}, {"-o", "wide"}, {"--dry-run=maybe"},
 		{"--wait", "--dry-run"}, {"--timeout", "1m"}, {"--wait", "--timeout", "-1s"}, {"--cri-socket", "x"}, {"--ignore-preflight-errors", "a b"},
 	} {
 		b := newJoinBed(t)
@@ -226,7 +226,7 @@ func TestJoinWaitRevokesTheTokenWhenTheNodeIsReady(t *testing.T) {
 		b := newJoinBed(t)
 		b.sign()
 		go b.arrive(corev1.ConditionTrue)
-		err := b.run(t.Context(), "--wait", "--token", joinToken)
+		err := b.run(t.Context(), "--wait", "--bootstrap-token", joinToken)
 		b.check(err, 0, joinLine+b.pin+"\n", "node/w3 joined")
 		if got := b.tokens(); len(got) > 0 {
 			t.Errorf("tokens: %v", got)
@@ -251,7 +251,7 @@ func TestJoinWaitGivenUp(t *testing.T) {
 			if tt.node != "" {
 				go b.arrive(tt.node)
 			}
-			err := b.run(t.Context(), "--wait", "--timeout", "2m", "--token", joinToken)
+			err := b.run(t.Context(), "--wait", "--timeout", "2m", "--bootstrap-token", joinToken)
 			b.check(err, 5, joinLine+b.pin+"\n", tt.stderr...)
 			if got := b.tokens(); len(got) != tt.tokens {
 				t.Errorf("%s: tokens: %v", tt.name, got)
