@@ -180,7 +180,7 @@ func pages(query metav1.ListOptions, list func(metav1.ListOptions) (next string,
 func unreadNode(err error, node string) error {
 	switch {
 	case apierrors.IsNotFound(err):
-		return plan.Refuse(fmt.Errorf("node %q not found: %w", node, err), "see the nodes there are: kubectl get nodes")
+		return plan.Refuse(fmt.Errorf("node %q not found", node), "see the nodes there are: kubectl get nodes")
 	case apierrors.IsForbidden(err):
 		return mayNot(err, "get", "nodes")
 	}
