@@ -67,7 +67,7 @@ func (b *bed) tokenAnswer(t *testing.T, token string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	return answer.StatusCode
 }
 

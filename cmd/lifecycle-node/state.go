@@ -71,9 +71,10 @@ func settle(ctx context.Context, d wire.Delivery) error {
 		return err
 	}
 	defer unlock()
-	if old, err := loadSpec(); err == nil && old.Record.UID != d.Spec.Record.UID {
-		// Its unit is not running (we hold the lock): a leftover.
-		if err := errors.Join(os.RemoveAll(in("begun")), os.RemoveAll(in("before.json"))); err != nil {
+	if old, err := loadSpec(); err != nil || old.Record.UID != d.Spec.Record.UID {
+		// Its unit is not running (we hold the lock): a leftover, of which
+		// nothing may be taken for this run's.
+		if err := forget("lock"); err != nil {
 			return err
 		}
 	}
@@ -210,15 +211,24 @@ func leave(ctx context.Context) error {
 		}
 	}
 	errs = append(errs, systemctl(ctx, "daemon-reload"))
-	entries, err := os.ReadDir(stateDir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		errs = append(errs, err)
-	}
-	for _, entry := range entries {
-		errs = append(errs, os.RemoveAll(in(entry.Name())))
-	}
+	errs = append(errs, forget(""))
 	if err := os.Remove(stateDir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// forget removes what is in the run's directory, but for one name.
+func forget(keep string) error {
+	entries, err := os.ReadDir(stateDir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	var errs []error
+	for _, entry := range entries {
+		if entry.Name() != keep {
+			errs = append(errs, os.RemoveAll(in(entry.Name())))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -95,13 +95,22 @@ func read(err error) answer {
 		a.cause, a.text = CauseWebhook, status.Message
 		return a
 	}
-	switch code := int(status.Code); {
+	switch {
 	case apierrors.IsNotFound(err) && names(status, "pods"):
 		a.kind, a.cause = gone, CauseStopping
+		return a
 	case apierrors.IsConflict(err):
-		a = conflict(a)
-	case code == http.StatusTooManyRequests:
-		a = tooMany(a, err)
+		return conflict(a)
+	case apierrors.IsTooManyRequests(err):
+		return tooMany(a, err)
+	}
+	return refused(a, err, status)
+}
+
+// refused reads an answer that is neither success nor one of those that every
+// eviction can meet.
+func refused(a answer, err error, status metav1.Status) answer {
+	switch code := int(status.Code); {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		a.cause = CauseNamespace
 	case code == http.StatusForbidden && names(status, "poddisruptionbudget"):

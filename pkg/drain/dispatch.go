@@ -122,13 +122,14 @@ func (r *run) settle(one answered) {
 // hopeless reports whether the server has said the same for too long: that it
 // has trouble, or that several budgets match which cannot be seen from here.
 func hopeless(it *item, now time.Time) bool {
-	switch {
-	case it.said.cause == CauseServer:
+	switch it.said.cause {
+	case CauseServer:
 		return now.Sub(it.since) >= forbearance
-	case it.said.cause == CauseSeveralBudgets:
+	case CauseSeveralBudgets:
 		return len(it.budgets) < 2 && it.tries >= 3
+	default:
+		return false
 	}
-	return false
 }
 
 // nameBudgets fills in the budgets that an answer is about, as far as they are

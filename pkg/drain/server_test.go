@@ -52,6 +52,7 @@ type server struct {
 }
 
 func newServer(t *testing.T, objects ...runtime.Object) *server {
+	t.Helper()
 	s := &server{Clientset: newClient(objects...), t: t, stop: time.Second, asks: map[string]int{}, healthy: 1 << 20}
 	s.PrependReactor("create", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		create, ok := action.(clienttesting.CreateAction)
@@ -106,9 +107,7 @@ func (s *server) evict(namespace, name string, options *metav1.DeleteOptions, bu
 // spend takes one disruption from the budget that matches.
 func (s *server) spend(pod *corev1.Pod) error {
 	var all []*policyv1.PodDisruptionBudget
-	for _, pdb := range s.budgets() {
-		all = append(all, pdb)
-	}
+	all = append(all, s.budgets()...)
 	matching := newGuards(all).of(pod)
 	switch gateOf(pod, matching) {
 	case gateFree:

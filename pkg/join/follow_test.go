@@ -96,6 +96,7 @@ func (b *bed) report(format string, args ...any) {
 }
 
 func follow(t *testing.T, client *fake.Clientset, r FollowRequest, timeout time.Duration) *bed {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	b := &bed{T: t, client: client, cancel: cancel}
 	go func() {
@@ -172,7 +173,10 @@ func (b *bed) end(stage Stage, text string) {
 	}
 }
 
-func ours(t *testing.T) FollowRequest { return FollowRequest{Token: mustParse(t, given)} }
+func ours(t *testing.T) FollowRequest {
+	t.Helper()
+	return FollowRequest{Token: mustParse(t, given)}
+}
 
 func TestFollowReportsEachStageOfAnArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

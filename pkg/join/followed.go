@@ -95,6 +95,7 @@ func sentence(a Arrival) string {
 		return "waiting for the host: " + a.Reason
 	case Ready:
 		return "host " + a.Node + " is Ready"
+	case Requested, Approved, Issued, Registered:
 	}
 	return fmt.Sprintf("host %s is not Ready: %s", a.Node, a.Reason)
 }

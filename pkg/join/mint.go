@@ -82,7 +82,7 @@ func Mint(ctx context.Context, client kubernetes.Interface, r Request) (Token, e
 	if err != nil {
 		return Token{}, err
 	}
-	skew := made.CreationTimestamp.Sub(time.Now())
+	skew := time.Until(made.CreationTimestamp.Time)
 	if !made.CreationTimestamp.IsZero() && skew.Abs() > maxSkew && !r.DryRun {
 		// The expiration is wrong by as much as the clock here; born expired,
 		// the token is already gone. Make it again by the server's clock.
