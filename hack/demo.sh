@@ -7,7 +7,22 @@ cd "$(dirname "$0")/.."
 
 export TESTBED_NAME="${TESTBED_NAME:-lifecycle-demo}"
 chapters=()
+background=()
+current=
 began=$(date +%s%N)
+
+# farewell ends what still runs beside the demo, and says how to remove the bed.
+farewell() {
+  local code=$?
+  for pid in "${background[@]}"; do kill "$pid" 2>/dev/null || true; done
+  [ $code = 0 ] || printf '\nThe demo stopped at "%s" (exit code %d).\n' "$current" "$code" >&2
+  cat <<TEXT
+
+The test bed is still there: export KUBECONFIG=${KUBECONFIG:-}
+Remove it with:              TESTBED_NAME=$TESTBED_NAME make testbed-down
+TEXT
+}
+trap farewell EXIT
 
 bold() { if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then printf '\n\033[1m%s\033[0m\n' "$1"; else printf '\n%s\n' "$1"; fi; }
 seconds() { awk -v a="$1" -v b="$(date +%s%N)" 'BEGIN {printf "%.1f s", (b - a) / 1e9}'; }
@@ -16,6 +31,7 @@ seconds() { awk -v a="$1" -v b="$(date +%s%N)" 'BEGIN {printf "%.1f s", (b - a) 
 chapter() {
   local title=$1 start
   shift
+  current=$title
   bold "── $title"
   start=$(date +%s%N)
   "$@"
@@ -58,7 +74,10 @@ snapshot() {
     cut -d" " -f5 /proc/1/mountinfo | sort'
 }
 
-network() { try kubectl lifecycle cni install flannel --chart "$TESTBED_FLANNEL_CHART"; try kubectl get nodes; }
+network() {
+  try kubectl lifecycle cni install flannel --chart "$TESTBED_FLANNEL_CHART"
+  try kubectl get nodes
+}
 
 join() {
   local out log
@@ -66,6 +85,7 @@ join() {
   printf '$ kubectl lifecycle join --wait\n'
   kubectl lifecycle join --wait --timeout 5m >"$out" &
   local plugin=$!
+  background+=("$plugin")
   while ! grep -q 'kubeadm join' "$out"; do
     kill -0 "$plugin" 2>/dev/null || { wait "$plugin"; return 1; }
     sleep 0.2
@@ -79,6 +99,9 @@ join() {
 }
 
 app() {
+  # All three on the node that is to be drained: there the budget matters.
+  kubectl cordon "$TESTBED_NAME-worker" >/dev/null
+  kubectl cordon "$TESTBED_NAME-worker2" >/dev/null
   kubectl create namespace demo >/dev/null
   sed "s|IMAGE|$TESTBED_AGNHOST_IMAGE|" <<'YAML' | kubectl apply -f -
 apiVersion: apps/v1
@@ -91,8 +114,6 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       terminationGracePeriodSeconds: 2
-      topologySpreadConstraints:
-      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: web}}}
       containers:
       - name: web
         image: IMAGE
@@ -105,34 +126,71 @@ metadata: {name: web, namespace: demo}
 spec: {minAvailable: 2, selector: {matchLabels: {app: web}}}
 YAML
   kubectl -n demo rollout status deployment/web --timeout 2m
+  kubectl uncordon "$TESTBED_NAME-worker" >/dev/null
+  kubectl uncordon "$TESTBED_NAME-worker2" >/dev/null
   try kubectl -n demo get pods -o wide
+  try kubectl -n demo get poddisruptionbudget
+}
+
+# watch_web FILE says, in the background, how many pods of the app are ready
+# each time that changes; a pod that is being stopped does not count.
+watch_web() {
+  kubectl -n demo get pods -l app=web --watch --output-watch-events --no-headers > >(count_ready "$1") &
+  background+=("$!")
+}
+
+count_ready() {
+  local -A ready=()
+  local event pod containers status last=""
+  while read -r event pod containers status _; do
+    unset "ready[$pod]"
+    [ "$event $containers $status" != "${event/DELETED/} 1/1 Running" ] || ready[$pod]=yes
+    if [ ${#ready[@]} != "$last" ] && { [ "$last" ] || [ ${#ready[@]} = 3 ]; }; then
+      last=${#ready[@]}
+      echo "$last" >>"$1"
+      echo "      watch: $last of 3 pods of web are ready"
+    fi
+  done
 }
 
 drain() {
-  # Watch how many are ready all the while, and say the lowest.
-  local seen watch
+  local seen lowest
   seen=$(mktemp)
-  kubectl -n demo get deployment web --watch -o jsonpath='{.status.readyReplicas}{"\n"}' >"$seen" 2>/dev/null &
-  watch=$!
+  watch_web "$seen"
+  until [ -s "$seen" ]; do sleep 0.1; done
   try kubectl lifecycle drain "$TESTBED_BLANK" --ignore-daemonsets
   kubectl -n demo rollout status deployment/web --timeout 2m >/dev/null
-  kill "$watch" 2>/dev/null || true
-  wait "$watch" 2>/dev/null || true
-  local lowest
-  lowest=$(grep -E '^[0-9]+$' "$seen" | sort -n | head -n 1)
+  kill "${background[-1]}"
+  wait "${background[-1]}" 2>/dev/null || true
+  lowest=$(sort -n "$seen" | head -n 1)
   echo "ready pods of web while it was drained, at least: $lowest (the budget wants 2)"
   rm -f "$seen"
   [ "$lowest" -ge 2 ]
 }
 
-remove() { try kubectl lifecycle remove "$TESTBED_BLANK" --yes; try kubectl get nodes; }
+rehearse() {
+  local out
+  out=$(mktemp)
+  printf '$ kubectl lifecycle remove %s --dry-run=server\n' "$TESTBED_BLANK"
+  kubectl lifecycle remove "$TESTBED_BLANK" --dry-run=server >"$out" 2>/dev/null
+  sed -n '1p; /^link\|^mount .*cni\|flannel\|kubelet.conf/p; $p' "$out" | sed 's/  *$//' | head -n 25
+  echo "($(wc -l <"$out") lines, of which some are shown)"
+  rm -f "$out"
+}
+
+remove() {
+  try kubectl lifecycle remove "$TESTBED_BLANK" --yes
+  try kubectl get nodes
+}
 
 clean() {
   on_host 'ip -br link'
   on_host 'ls -A /etc/cni/net.d /etc/kubernetes /var/lib/kubelet /var/lib/cni 2>&1 || true'
-  if snapshot | diff "$TESTBED_CACHE/demo-before" -; then
-    echo "files, links, routes, packet filter and mounts are what they were before the join"
+  if ! snapshot | diff "$TESTBED_CACHE/demo-before" - >"$TESTBED_CACHE/demo-differences"; then
+    head -n 40 "$TESTBED_CACHE/demo-differences"
+    return 1
   fi
+  echo "files, links, routes, packet filter and mounts are what they were before the join"
 }
 
 chapter "A real cluster without a network, and a host beside it" bed
@@ -140,6 +198,7 @@ chapter "Give it a network" network
 chapter "Join the host" join
 chapter "Run an app that may lose one pod at a time" app
 chapter "Drain the node" drain
+chapter "See what a removal would take away" rehearse
 chapter "Remove it" remove
 chapter "Look at the host with its own tools" clean
 chapter "Join it again" join
@@ -147,8 +206,3 @@ chapter "Join it again" join
 bold "── Summary"
 for line in "${chapters[@]}"; do printf '%10s  %s\n' "${line%%|*}" "${line#*|}"; done
 printf '%10s  all of it\n' "$(seconds "$began")"
-cat <<TEXT
-
-The test bed is still there: export KUBECONFIG=$KUBECONFIG
-Remove it with:              TESTBED_NAME=$TESTBED_NAME make testbed-down
-TEXT
