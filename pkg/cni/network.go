@@ -217,8 +217,10 @@ func unavailable(node *corev1.Node) bool {
 	})
 }
 
+// available wants every replica, and not only as many as the condition of that
+// name does: that one is true with maxUnavailable of them missing.
 func available(d *appsv1.Deployment) bool {
-	return replicas(d) == 0 || d.Status.ObservedGeneration >= d.Generation &&
+	return replicas(d) == 0 || d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas >= replicas(d) &&
 		slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
 			return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
 		})

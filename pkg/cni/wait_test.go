@@ -74,6 +74,14 @@ func coreDNS(available bool) *appsv1.Deployment {
 	return d
 }
 
+// halfDNS is CoreDNS with one pod of two, enough for its condition.
+func halfDNS() *appsv1.Deployment {
+	d := coreDNS(true)
+	d.Spec.Replicas = new(int32)
+	*d.Spec.Replicas = 2
+	return d
+}
+
 // working is a cluster of two nodes whose network works.
 func working() []runtime.Object {
 	return []runtime.Object{node("a", ready), node("b", ready), agents(), agent("a"), agent("b"), coreDNS(true)}
@@ -180,6 +188,9 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 			with: []runtime.Object{node("w", func(n *corev1.Node) { n.Labels[corev1.LabelOSStable] = "windows" })},
 		},
 		"CoreDNS": {with: []runtime.Object{coreDNS(false)}, want: []string{"CoreDNS: deployment coredns has 0 of 1 pods available"}},
+		"one of two pods of CoreDNS, which its own condition calls available": {
+			with: []runtime.Object{halfDNS()}, want: []string{"CoreDNS: deployment coredns has 1 of 2 pods available"},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
