@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -218,7 +219,8 @@ func leave(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// forget removes what is in the run's directory, but for one name.
+// forget removes what is in the run's directory, but for one name, and never
+// through a mount that somebody has put there.
 func forget(keep string) error {
 	entries, err := os.ReadDir(stateDir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -227,7 +229,7 @@ func forget(keep string) error {
 	var errs []error
 	for _, entry := range entries {
 		if entry.Name() != keep {
-			errs = append(errs, os.RemoveAll(in(entry.Name())))
+			errs = append(errs, host.Local{}.Remove(in(entry.Name())))
 		}
 	}
 	return errors.Join(errs...)

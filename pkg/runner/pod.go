@@ -93,10 +93,10 @@ umask 077
 for base in /var/lib /run; do
   dir=$(mktemp -d "$base/kubectl-lifecycle-door.XXXXXX" 2>/dev/null) || continue
   printf '#!/bin/sh\n' >"$dir/probe" && chmod 700 "$dir/probe" && "$dir/probe" 2>/dev/null && break
-  rm -rf "$dir"; dir=
+  rm -f "$dir/probe"; rmdir "$dir"; dir=
 done
 [ -n "${dir:-}" ] || { echo "no directory on this host is writable and executable (tried /var/lib and /run)" >&2; exit 71; }
-trap 'rm -rf "$dir"' EXIT
+trap 'rm -f "$dir/probe" "$dir/lifecycle-node"; rmdir "$dir"' EXIT
 head -c "$1" >"$dir/lifecycle-node"
 echo "$2  $dir/lifecycle-node" | sha256sum -c --status || { echo "the program arrived damaged" >&2; exit 74; }
 chmod 700 "$dir/lifecycle-node"
