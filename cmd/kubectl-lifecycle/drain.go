@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,19 +31,20 @@ goes on. drain never asks.`
 type drainFlags struct {
 	drain.Options
 	output, dryRun string
+	selector       string
+	reason         string
 }
 
 func newDrainCommand(e *env) *cobra.Command {
 	f := drainFlags{Options: drain.DefaultOptions()}
 	cmd := &cobra.Command{
-		Use:   "drain NODE",
-		Short: "Cordon a node and have its pods leave",
+		Use:   "drain NODE...",
+		Short: "Cordon nodes and have their pods leave",
 		Long:  drainLong,
 		Example: "  kubectl lifecycle drain worker-3 --ignore-daemonsets\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --dry-run\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --delete-emptydir-data --timeout 10m",
-		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return e.drain(cmd.Context(), args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error { return e.drain(cmd.Context(), args, f) },
 	}
 	f.add(cmd.Flags())
 	return cmd
@@ -60,27 +62,34 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.PodSelector, "pod-selector", f.PodSelector, "Drain only pods with these labels")
 	flags.IntVar(&f.SkipWaitForDeleteTimeoutSeconds, "skip-wait-for-delete-timeout", f.SkipWaitForDeleteTimeoutSeconds,
 		"Do not wait for pods that should have been gone for more than this many seconds; 0 waits for all")
+	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
+	flags.StringVar(&f.reason, "reason", "", "Why, for whoever finds the node cordoned")
+	flags.DurationVar(&f.PodTimeout, "pod-timeout", f.PodTimeout, "How long one pod may take from its first turn until it is gone; the others go on. 0 means no limit")
+	flags.StringSliceVar(&f.Order, "order", f.Order, "Label selectors: pods that match the first leave first, then those of the next, and the rest last")
+	flags.StringVar(&f.MaxParallel, "max-parallel", f.MaxParallel, "How many nodes are drained at the same time: a number, or a percentage of them")
+	flags.BoolVar(&f.OneZone, "one-zone", f.OneZone, "Drain only nodes of the same zone at the same time")
+	flags.BoolVar(&f.WaitForReplacement, "wait-for-replacement", f.WaitForReplacement, "Take the next pod of a workload only when those before are replaced and Ready")
 	flags.Int64Var(&f.ChunkSize, "chunk-size", f.ChunkSize, "Objects per page of a list; 0 means one page")
 }
 
 // drained is the machine-readable result.
 type drained struct {
-	// Cordoned is true if the node was not cordoned before.
-	Cordoned bool `json:"cordoned"`
+	// Cordoned are the nodes that were not before.
+	Cordoned []string `json:"cordoned"`
 	drain.Outcome
 }
 
-func (e *env) drain(ctx context.Context, arg string, f drainFlags) error {
+func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	mode, err := parseDryRun(f.dryRun)
-	name, nameErr := nodeName(arg)
-	if err := errors.Join(err, nameErr, checkOutput(f.output, "name"), f.Validate()); err != nil {
+	target, targetErr := targetOf(args, f.selector)
+	if err := errors.Join(err, targetErr, checkOutput(f.output, "name"), f.Validate()); err != nil {
 		return err
 	}
 	client, err := e.client()
 	if err != nil {
 		return err
 	}
-	snapshot, err := drain.Survey(ctx, client, name, f.Options)
+	snapshot, err := drain.Survey(ctx, client, target, f.Options)
 	if err != nil {
 		return nothingChanged(err)
 	}
@@ -91,8 +100,8 @@ func (e *env) drain(ctx context.Context, arg string, f drainFlags) error {
 	if err := decision.Refusal(); err != nil {
 		return err
 	}
-	if decision.Cordoned && len(decision.ToEvict()) == 0 {
-		return e.tellDrained(drained{Outcome: drain.Outcome{Node: name, Skipped: decision.Skipped()}}, f.output, " (nothing to do)")
+	if decision.NothingToDo() {
+		return e.tellDrained(drained{Outcome: drain.Finished(decision)}, f.output, " (nothing to do)")
 	}
 	for _, warning := range decision.Warnings() {
 		e.warn("%s", warning)
@@ -109,28 +118,29 @@ func (e *env) drain(ctx context.Context, arg string, f drainFlags) error {
 
 // runDrain cordons and evicts, and warns of what a person would not expect.
 func (e *env) runDrain(ctx context.Context, client kubernetes.Interface, decision drain.Decision, f drainFlags) (drained, error) {
-	name := decision.Node
-	result := drained{Outcome: drain.Outcome{Node: name}}
-	p := plan.Plan{Title: "Drain node " + name, Steps: []plan.Step{
-		{ID: "cordon", Title: "Cordon " + name, Do: func(ctx context.Context, _ plan.Report) (err error) {
-			result.Cordoned, err = drain.Cordon(ctx, client, name, true)
+	var result drained
+	names := decision.Names()
+	p := plan.Plan{Title: "Drain " + decision.Title(), Steps: []plan.Step{
+		{ID: "cordon", Title: "Cordon " + decision.Title(), Do: func(ctx context.Context, _ plan.Report) (err error) {
+			note := drain.Note{By: who(), At: time.Now().UTC(), Reason: f.reason}
+			result.Cordoned, err = drain.Cordon(ctx, client, decision, note)
 			return nothingChanged(err)
-		}, Needed: func(context.Context) (bool, error) { return !decision.Cordoned, nil }},
-		{ID: "drain", Title: fmt.Sprintf("Have %s leave %s", countPods(len(decision.ToEvict())), name), Do: func(ctx context.Context, report plan.Report) (err error) {
-			if result.Cordoned {
-				if decision, err = drain.Again(ctx, client, name, f.Options); err != nil {
-					return stillCordoned(err, name)
+		}, Needed: func(context.Context) (bool, error) { return len(decision.ToCordon()) > 0, nil }},
+		{ID: "drain", Title: fmt.Sprintf("Have %s leave %s", countPods(len(decision.ToEvict())), decision.Title()), Do: func(ctx context.Context, report plan.Report) (err error) {
+			if len(result.Cordoned) > 0 {
+				if decision, err = drain.Again(ctx, client, drain.Target{Names: names}, f.Options); err != nil {
+					return stillCordoned(err, names)
 				}
 			}
-			result.Outcome, err = drain.Evict(ctx, client, decision, f.Options, report)
-			return stillCordoned(err, name)
+			result.Outcome, err = drain.Evict(ctx, client, decision, f.Options, drain.Listener{Report: report})
+			return stillCordoned(err, names)
 		}},
 	}}
 	progress := e.progress()
 	_, err := p.Run(ctx, progress)
 	progress.close()
 	for _, back := range result.Returned {
-		e.warn("%s of %s came back to the cordoned node: %s", back.Pod, back.Owners, back.Why)
+		e.warn("%s of %s came back to the cordoned node %s: %s", back.Pod, back.Owners, back.Node, back.Why)
 	}
 	for _, pod := range result.Arrived {
 		e.warn("%s came to the node meanwhile and was left alone; the same command again takes it in", pod)
@@ -144,8 +154,8 @@ func (e *env) runDrain(ctx context.Context, client kubernetes.Interface, decisio
 }
 
 // stillCordoned adds to an error's way out the way back.
-func stillCordoned(err error, name string) error {
-	back := "node " + name + " stays cordoned; to take that back: kubectl lifecycle uncordon " + name
+func stillCordoned(err error, names []string) error {
+	back := fmt.Sprintf("%s: %s; to take that back: kubectl lifecycle uncordon %[2]s", "cordoned still", strings.Join(names, " "))
 	if hint := plan.HintOf(err); hint != "" {
 		back = hint + "\n" + back
 	}
@@ -153,14 +163,18 @@ func stillCordoned(err error, name string) error {
 }
 
 func (e *env) tellDrained(result drained, output, remark string) error {
-	if output == "name" {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", result.Node)
-		return err
+	lines := func(w io.Writer, text string) error {
+		for _, n := range result.Nodes {
+			if _, err := fmt.Fprintf(w, "node/%s%s\n", n.Name, text); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return e.print(output, result, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "node/%s drained%s\n", result.Node, remark)
-		return err
-	})
+	if output == "name" {
+		return lines(e.streams.Out, "")
+	}
+	return e.print(output, result, func(w io.Writer) error { return lines(w, " drained"+remark) })
 }
 
 // drainRehearsal is the machine-readable result of a dry run.
@@ -173,8 +187,11 @@ type drainRehearsal struct {
 func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d drain.Decision, f drainFlags) error {
 	result := drainRehearsal{Decision: d}
 	if f.dryRun == string(dryRunServer) && d.Refusal() == nil {
-		if _, err := drain.TryCordon(ctx, client, d.Node, true); err != nil {
-			return nothingChanged(err)
+		for _, node := range d.ToCordon() {
+			try := drain.Scheduling{Unschedulable: true, DryRun: true, Note: drain.Note{By: who(), Reason: f.reason}}
+			if _, err := try.Apply(ctx, client, node.Name); err != nil {
+				return nothingChanged(err)
+			}
 		}
 		answers, err := drain.Rehearse(ctx, client, d, f.Options)
 		if err != nil {
@@ -205,7 +222,7 @@ func (e *env) showDecision(w io.Writer, result drainRehearsal) error {
 	if len(result.Blocked()) > 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "node/%s would be drained of %s (dry run: nothing was changed)\n", result.Node, countPods(len(result.ToEvict())))
+	_, err := fmt.Fprintf(w, "%s would be drained of %s (dry run: nothing was changed)\n", result.Title(), countPods(len(result.ToEvict())))
 	return err
 }
 
@@ -214,87 +231,4 @@ func countPods(n int) string {
 		return "1 pod"
 	}
 	return fmt.Sprintf("%d pods", n)
-}
-
-// schedulingFlags are what cordon and uncordon are given.
-type schedulingFlags struct {
-	verb           string
-	unschedulable  bool
-	output, dryRun string
-}
-
-func newCordonCommand(e *env) *cobra.Command {
-	return newSchedulingCommand(e, "Make a node unschedulable: no new pod is placed on it", schedulingFlags{verb: "cordon", unschedulable: true})
-}
-
-func newUncordonCommand(e *env) *cobra.Command {
-	return newSchedulingCommand(e, "Make a node schedulable again", schedulingFlags{verb: "uncordon"})
-}
-
-func newSchedulingCommand(e *env, short string, f schedulingFlags) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     f.verb + " NODE",
-		Short:   short,
-		Long:    short + ".\n\nUnlike kubectl " + f.verb + ", it fails if the server refuses the change or something takes it back.",
-		Example: "  kubectl lifecycle " + f.verb + " worker-3",
-		Args:    usageArgs(cobra.ExactArgs(1)),
-		RunE:    func(cmd *cobra.Command, args []string) error { return e.setScheduling(cmd.Context(), args[0], f) },
-	}
-	addOutput(cmd.Flags(), &f.output, "table, name")
-	addDryRun(cmd.Flags(), &f.dryRun, "none, client (say what would be done) or server (also ask the server whether it would accept it)")
-	return cmd
-}
-
-// scheduling is the machine-readable result of cordon and uncordon; Changed is
-// false if the node was like that already.
-type scheduling struct {
-	Node          string `json:"node"`
-	Unschedulable bool   `json:"unschedulable"`
-	Changed       bool   `json:"changed"`
-}
-
-func (e *env) setScheduling(ctx context.Context, arg string, f schedulingFlags) error {
-	mode, err := parseDryRun(f.dryRun)
-	name, nameErr := nodeName(arg)
-	if err := errors.Join(err, nameErr, checkOutput(f.output, "name")); err != nil {
-		return err
-	}
-	client, err := e.client()
-	if err != nil {
-		return err
-	}
-	set, remark := drain.Cordon, " (dry run)"
-	switch mode {
-	case dryRunNone:
-		remark = ""
-	case dryRunClient:
-		set = drain.WouldCordon
-	case dryRunServer:
-		set = drain.TryCordon
-	}
-	result := scheduling{Node: name, Unschedulable: f.unschedulable}
-	if result.Changed, err = set(ctx, client, name, f.unschedulable); err != nil {
-		return nothingChanged(err)
-	}
-	if f.output == "name" {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", name)
-		return err
-	}
-	return e.print(f.output, result, func(w io.Writer) error {
-		already := map[bool]string{false: "already "}[result.Changed]
-		_, err := fmt.Fprintf(w, "node/%s %s%sed%s\n", name, already, f.verb, remark)
-		return err
-	})
-}
-
-// nodeName takes NAME or node/NAME, as kubectl does.
-func nodeName(arg string) (string, error) {
-	kind, name, slash := strings.Cut(arg, "/")
-	if !slash {
-		kind, name = "node", arg
-	}
-	if name == "" || kind != "node" && kind != "nodes" && kind != "no" {
-		return "", plan.As(plan.Misused, fmt.Errorf("%q is not the name of a node", arg))
-	}
-	return name, nil
 }

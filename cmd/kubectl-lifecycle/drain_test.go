@@ -121,7 +121,7 @@ func TestDrainCordonsEvictsAndHasNothingToDoAgain(t *testing.T) {
 
 func TestDrainSpeaksToMachines(t *testing.T) {
 	for format, want := range map[string]string{
-		"json": `"name": "a"`, "yaml": "cordoned: true", "name": "node/w1\n", "jsonpath={.evicted[0].name} {.requests}": "a 1\n", "table": "node/w1 drained\n",
+		"json": `"name": "a"`, "yaml": "cordoned:\n- w1", "name": "node/w1\n", "jsonpath={.evicted[0].name} {.requests}": "a 1\n", "table": "node/w1 drained\n",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newDrainBed(drainPod("a", "ReplicaSet"))
@@ -178,7 +178,7 @@ func TestDryRunsShowAndChangeNothing(t *testing.T) {
 		class plan.Class
 		want  []string
 	}{
-		{"client shows the table", []string{"--dry-run"}, 0, []string{"ACTION", "evict", "shop/a", "ReplicaSet/web", "node/w1 would be drained of 2 pods (dry run: nothing was changed)"}},
+		{"client shows the table", []string{"--dry-run"}, 0, []string{"ACTION", "evict", "shop/a", "ReplicaSet/web", "node w1 would be drained of 2 pods (dry run: nothing was changed)"}},
 		{"server shows the answers", []string{"--dry-run=server"}, plan.Found, []string{"SERVER", "allowed", "Cannot evict pod"}},
 		{"client shows names", []string{"--dry-run=client", "-o", "name"}, 0, []string{"pod/a\npod/b\n"}},
 		{"client shows JSON", []string{"--dry-run=client", "-o", "json"}, 0, []string{`"action": "evict"`, `"reason": "Managed"`}},

@@ -42,6 +42,13 @@ const (
 	CauseForbidden Cause = "Forbidden"
 	// CauseRejected: the server finds fault with the request itself.
 	CauseRejected Cause = "Rejected"
+	// CauseReplacement: the pods that were taken from its controller before are
+	// not replaced yet.
+	CauseReplacement Cause = "Replacement"
+	// CauseTurn: other nodes, or other pods, come first.
+	CauseTurn Cause = "Turn"
+	// CauseUncordoned: its node is schedulable again, or gone.
+	CauseUncordoned Cause = "Uncordoned"
 	// CauseNotAsked: its turn has not come, or no answer has.
 	CauseNotAsked Cause = "NotAsked"
 )
@@ -181,7 +188,7 @@ func (a answer) sentence() string {
 		return "the API server is busy: " + a.text
 	case CauseSeveralBudgets:
 		return "more than one PodDisruptionBudget matches it"
-	case CauseForbidden, CauseRejected, CauseBudget, CauseWebhook:
+	case CauseForbidden, CauseRejected, CauseBudget, CauseWebhook, CauseTurn, CauseReplacement, CauseUncordoned:
 	}
 	return fmt.Sprint(a.text)
 }

@@ -115,11 +115,11 @@ func TestRefusedNowPutsPodsTogether(t *testing.T) {
 }
 
 func TestAgainIsBrokenWhenItBlocksAfterTheCordon(t *testing.T) {
-	_, err := Again(t.Context(), newClient(makePod("late", uncontrolled)), theNode, DefaultOptions())
+	_, err := Again(t.Context(), newClient(makePod("late", uncontrolled)), Target{Names: []string{theNode}}, DefaultOptions())
 	if plan.ClassOf(err) != plan.Broken || !strings.Contains(plan.HintOf(err), "--force") {
 		t.Errorf("got %v of class %d", err, plan.ClassOf(err))
 	}
-	if d, err := Again(t.Context(), newClient(makePod("a")), theNode, DefaultOptions()); err != nil || len(d.ToEvict()) != 1 {
+	if d, err := Again(t.Context(), newClient(makePod("a")), Target{Names: []string{theNode}}, DefaultOptions()); err != nil || len(d.ToEvict()) != 1 {
 		t.Errorf("got %+v, %v", d, err)
 	}
 }

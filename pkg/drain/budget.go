@@ -114,7 +114,7 @@ type guard struct {
 	selector labels.Selector
 }
 
-// guards are the budgets by namespace, sorted by name.
+// guards are the budgets of a cluster by namespace, sorted by name.
 type guards map[string][]guard
 
 // newGuards leaves out budgets with an invalid selector, as the server does.

@@ -5,8 +5,13 @@ package drain
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"sync"
+	"time"
 
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -15,57 +20,145 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// Cordon makes a node unschedulable, or schedulable again, and reports whether
+// NoteAnnotation is the annotation of a Node that says who cordoned it, when
+// and why. A node that is cordoned without one was cordoned by somebody else,
+// and is left so when a drain is taken back.
+const NoteAnnotation = "lifecycle.kubectl.io/cordon"
+
+// Note is what a cordon leaves on a Node.
+type Note struct {
+	// By is who did it, in the words of whoever calls: "ann@laptop".
+	By     string    `json:"by,omitempty"`
+	At     time.Time `json:"at,omitzero"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// String is "by ann@laptop at 2026-05-04T03:02:01Z: new disks".
+func (n Note) String() string {
+	text := "by " + choose(n.By == "", "somebody", n.By) + " at " + n.At.UTC().Format(time.RFC3339)
+	return text + choose(n.Reason == "", "", ": "+n.Reason)
+}
+
+// noteOf reads the note of a Node; what cannot be read is none.
+func noteOf(node *corev1.Node) (Note, bool) {
+	var n Note
+	text, ok := node.Annotations[NoteAnnotation]
+	if !ok || json.Unmarshal([]byte(text), &n) != nil {
+		return Note{}, false
+	}
+	return n, true
+}
+
+// Scheduling is a change of whether new pods are placed on a node.
+type Scheduling struct {
+	Unschedulable bool
+	// Note is left on the Node by a cordon, and removed with it.
+	Note Note
+	// DryRun asks the server and changes nothing.
+	DryRun bool
+}
+
+// Apply makes one node unschedulable, or schedulable again, and reports whether
 // it had to change anything. A cordon that fails is an error, unlike in
 // kubectl, which goes on and evicts (kubernetes/kubectl#1568); so is one that
 // the server accepts but something takes back.
-func Cordon(ctx context.Context, client kubernetes.Interface, node string, unschedulable bool) (changed bool, err error) {
-	return cordon(ctx, client, node, unschedulable, metav1.PatchOptions{})
-}
-
-// TryCordon asks the server whether it would accept the same change, and
-// changes nothing.
-func TryCordon(ctx context.Context, client kubernetes.Interface, node string, unschedulable bool) (changes bool, err error) {
-	return cordon(ctx, client, node, unschedulable, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
-}
-
-// WouldCordon only reads: it reports whether Cordon would have to change
-// anything.
-func WouldCordon(ctx context.Context, client kubernetes.Interface, node string, unschedulable bool) (changes bool, err error) {
+func (s Scheduling) Apply(ctx context.Context, client kubernetes.Interface, node string) (changed bool, err error) {
 	found, err := client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
 	if err != nil {
 		return false, unreadNode(err, node)
 	}
-	return found.Spec.Unschedulable != unschedulable, nil
+	return s.apply(ctx, client, stateOf(found))
 }
 
-func cordon(ctx context.Context, client kubernetes.Interface, node string, unschedulable bool, options metav1.PatchOptions) (bool, error) {
-	verb := choose(unschedulable, "cordon", "uncordon")
+// Would only reads: it reports whether Apply would have to change anything.
+func (s Scheduling) Would(ctx context.Context, client kubernetes.Interface, node string) (bool, error) {
 	found, err := client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
 	if err != nil {
 		return false, unreadNode(err, node)
 	}
-	if found.Spec.Unschedulable == unschedulable {
+	return found.Spec.Unschedulable != s.Unschedulable, nil
+}
+
+// apply does it with what is known of the node, in one request.
+func (s Scheduling) apply(ctx context.Context, client kubernetes.Interface, node NodeState) (bool, error) {
+	verb := choose(s.Unschedulable, "cordon", "uncordon")
+	if node.Cordoned == s.Unschedulable {
 		return false, nil
 	}
-	// The UID makes the server refuse if it is another Node by now.
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": found.UID},
-		"spec":     map[string]any{"unschedulable": unschedulable},
-	})
-	if err != nil {
-		return false, fmt.Errorf("%s node %q: %w", verb, node, err)
+	options := metav1.PatchOptions{}
+	if s.DryRun {
+		options.DryRun = []string{metav1.DryRunAll}
 	}
-	after, err := client.CoreV1().Nodes().Patch(ctx, node, types.StrategicMergePatchType, patch, options)
+	patch, err := s.patch(node.UID)
+	if err != nil {
+		return false, fmt.Errorf("%s node %q: %w", verb, node.Name, err)
+	}
+	after, err := client.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, options)
 	switch {
 	case apierrors.IsForbidden(err):
-		return false, plan.Refuse(fmt.Errorf("%s node %q: %w", verb, node, err),
+		return false, plan.Refuse(fmt.Errorf("%s node %q: %w", verb, node.Name, err),
 			"have 'patch' on 'nodes' allowed for you; 'kubectl auth can-i patch nodes' shows whether it is")
 	case err != nil:
-		return false, fmt.Errorf("%s node %q: %w", verb, node, err)
-	case after.Spec.Unschedulable != unschedulable:
-		return false, plan.Refuse(fmt.Errorf("%s node %q: the server accepted the change and did not make it", verb, node),
+		return false, fmt.Errorf("%s node %q: %w", verb, node.Name, err)
+	case after.Spec.Unschedulable != s.Unschedulable:
+		return false, plan.Refuse(fmt.Errorf("%s node %q: the server accepted the change and did not make it", verb, node.Name),
 			"an admission webhook takes it back; see: kubectl get mutatingwebhookconfigurations")
 	}
 	return true, nil
+}
+
+// patch holds the UID, so that the server refuses if it is another Node by now.
+func (s Scheduling) patch(uid types.UID) ([]byte, error) {
+	var note any
+	if s.Unschedulable {
+		text, err := json.Marshal(s.Note)
+		if err != nil {
+			return nil, err
+		}
+		note = string(text)
+	}
+	return json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": uid, "annotations": map[string]any{NoteAnnotation: note}},
+		"spec":     map[string]any{"unschedulable": s.Unschedulable},
+	})
+}
+
+// Cordon cordons every node of a decision that is not, in one request each, and
+// returns their names. If one fails, the others are made schedulable again, so
+// that nothing has changed; the error says so if that, too, fails.
+func Cordon(ctx context.Context, client kubernetes.Interface, d Decision, note Note) (cordoned []string, err error) {
+	s := Scheduling{Unschedulable: true, Note: note}
+	var group errgroup.Group
+	group.SetLimit(readers)
+	var mu sync.Mutex
+	done := map[string]NodeState{}
+	for _, node := range d.ToCordon() {
+		group.Go(func() error {
+			changed, err := s.apply(ctx, client, node)
+			mu.Lock()
+			defer mu.Unlock()
+			if changed {
+				node.Cordoned = true
+				done[node.Name] = node
+			}
+			return err
+		})
+	}
+	err = group.Wait()
+	for _, node := range d.Nodes {
+		if _, ok := done[node.Name]; ok {
+			cordoned = append(cordoned, node.Name)
+		}
+	}
+	if err == nil || len(cordoned) == 0 {
+		return cordoned, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	for _, node := range done {
+		if _, back := (Scheduling{}).apply(ctx, client, node); back != nil {
+			err = plan.As(plan.Broken, plan.Hint(errors.Join(err, back), "take it back yourself: kubectl lifecycle uncordon %s", node.Name))
+		}
+	}
+	return nil, err
 }

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -19,32 +20,54 @@ import (
 // pods with RunnerLabel, which stay. Where kubectl names the first reason only,
 // all of them are given, so that one look shows every flag that is missing.
 func Decide(s Snapshot, o Options) Decision {
-	d := Decision{Node: s.Node.Name, NodeReady: nodeReady(&s.Node), Cordoned: s.Node.Spec.Unschedulable, ResourceVersion: s.ResourceVersion}
+	d := Decision{reach: s.reach, versions: s.versions}
+	for i := range s.Nodes {
+		d.Nodes = append(d.Nodes, stateOf(&s.Nodes[i]))
+	}
 	pdbs := make([]*policyv1.PodDisruptionBudget, 0, len(s.Budgets))
 	for i := range s.Budgets {
 		pdbs = append(pdbs, &s.Budgets[i])
 	}
 	budgets := newGuards(pdbs)
+	stages, _ := o.stages() // Survey has validated them
 	for i := range s.Pods {
 		pod := &s.Pods[i]
 		v := s.judge(pod, o)
 		v.Pod = Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
-		v.Node = s.Node.Name
+		v.Node = pod.Spec.NodeName
 		v.Owners = s.owners(pod)
+		v.Stage = stageOf(pod, stages)
 		for _, pdb := range budgets.of(pod) {
 			v.Budgets = append(v.Budgets, describe(pdb))
 		}
 		v.Message = message(v, pod, o)
 		d.Verdicts = append(d.Verdicts, v)
 	}
-	sort.Slice(d.Verdicts, func(i, j int) bool {
-		a, b := d.Verdicts[i], d.Verdicts[j]
-		if a.Namespace != b.Namespace {
-			return a.Namespace < b.Namespace
-		}
-		return a.Name < b.Name
-	})
+	sort.Slice(d.Verdicts, func(i, j int) bool { return d.Verdicts[i].before(d.Verdicts[j].Pod) })
 	return d
+}
+
+// stageOf is the place of the pod in an order: the first selector that it
+// matches, or after all of them.
+func stageOf(pod *corev1.Pod, stages []labels.Selector) int {
+	for i, selector := range stages {
+		if selector.Matches(labels.Set(pod.Labels)) {
+			return i
+		}
+	}
+	return len(stages)
+}
+
+// stateOf is a node as a decision sees it.
+func stateOf(node *corev1.Node) NodeState {
+	n := NodeState{
+		Name: node.Name, UID: node.UID, Ready: nodeReady(node), Cordoned: node.Spec.Unschedulable,
+		Zone: node.Labels[corev1.LabelTopologyZone],
+	}
+	if note, ok := noteOf(node); ok {
+		n.Note = &note
+	}
+	return n
 }
 
 // judge walks the filters in kubectl's order and fills in Action, Reason and

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -16,18 +18,58 @@ const (
 	maxNames  = 3
 )
 
-// Decision is what is to become of the pods of a node.
-type Decision struct {
-	Node string `json:"node"`
-	// NodeReady is false if the kubelet does not answer, and so cannot confirm
-	// that a pod has stopped.
-	NodeReady bool `json:"nodeReady"`
+// NodeState is a node that is to be drained.
+type NodeState struct {
+	Name string    `json:"name"`
+	UID  types.UID `json:"uid"`
+	// Ready is false if the kubelet does not answer, and so cannot confirm that
+	// a pod has stopped.
+	Ready bool `json:"ready"`
 	// Cordoned is true if the node was unschedulable already.
-	Cordoned bool      `json:"cordoned"`
-	Verdicts []Verdict `json:"pods"`
-	// ResourceVersion is that of the list of pods the decision rests on.
-	ResourceVersion string `json:"-"`
+	Cordoned bool   `json:"cordoned"`
+	Zone     string `json:"zone,omitempty"`
+	// Note is what an earlier cordon left; nil if there is none.
+	Note *Note `json:"note,omitempty"`
 }
+
+// Decision is what is to become of the pods of some nodes.
+type Decision struct {
+	// Nodes are in the order in which they are drained.
+	Nodes []NodeState `json:"nodes"`
+	// Verdicts are sorted by namespace and name.
+	Verdicts []Verdict `json:"pods"`
+	// reach and versions say how the pods were read.
+	reach    reach
+	versions map[string]string
+}
+
+// Names are the names of the nodes.
+func (d Decision) Names() []string {
+	out := make([]string, 0, len(d.Nodes))
+	for _, n := range d.Nodes {
+		out = append(out, n.Name)
+	}
+	return out
+}
+
+// Title names the nodes in a few words: "node w1", "nodes w1, w2, w3 and 4 more".
+func (d Decision) Title() string {
+	return choose(len(d.Nodes) == 1, "node ", "nodes ") + some(d.Names())
+}
+
+// ToCordon are the nodes that are schedulable still.
+func (d Decision) ToCordon() []NodeState {
+	var out []NodeState
+	for _, n := range d.Nodes {
+		if !n.Cordoned {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// NothingToDo reports whether every node is cordoned and empty.
+func (d Decision) NothingToDo() bool { return len(d.ToCordon()) == 0 && len(d.ToEvict()) == 0 }
 
 // Blocked returns the pods for which the whole drain is refused.
 func (d Decision) Blocked() []Verdict { return d.with(ActionBlock) }
@@ -68,7 +110,7 @@ func (d Decision) Refusal() error {
 			flags = append(flags, flag)
 		}
 	}
-	err := fmt.Errorf("node %q cannot be drained:\n%s", d.Node, strings.Join(capped(lines), "\n"))
+	err := fmt.Errorf("%s cannot be drained:\n%s", d.Title(), strings.Join(capped(lines), "\n"))
 	return plan.Refuse(err, "if that is meant, add %s", strings.Join(flags, " "))
 }
 
@@ -97,10 +139,13 @@ func (d Decision) Warnings() []string {
 	}
 	add("more than one PodDisruptionBudget matches, which the eviction API refuses while the pod runs", several)
 	add("the PodDisruptionBudget never lets a healthy pod go", never)
-	if !d.NodeReady && len(leaving) > 0 {
-		out = append(out, fmt.Sprintf("node %q is not Ready: if its kubelet is gone, its pods stay Terminating; "+
-			"--skip-wait-for-delete-timeout=SECONDS does not wait for those", d.Node))
+	var silent []string
+	for _, n := range d.Nodes {
+		if !n.Ready && slices.ContainsFunc(leaving, func(v Verdict) bool { return v.Node == n.Name }) {
+			silent = append(silent, n.Name)
+		}
 	}
+	add("not Ready; if a kubelet is gone, its pods stay Terminating, and --skip-wait-for-delete-timeout=SECONDS does not wait for those", silent)
 	return out
 }
 

@@ -4,6 +4,7 @@ package drain
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 
 // dispatch sends what may be sent now, in the order of the decision.
 func (r *run) dispatch(ctx context.Context, now time.Time) {
+	r.turns.advance()
 	for _, it := range r.items {
 		if r.inFlight >= maxInFlight {
 			return
@@ -19,16 +21,41 @@ func (r *run) dispatch(ctx context.Context, now time.Time) {
 		if it.phase != waiting {
 			continue
 		}
-		pod, exists := r.pods.get(it.UID)
-		if !exists {
+		pod, exists := r.pod(it)
+		if !exists || r.outOfTurn(it, now) {
 			continue
 		}
 		pdb, open := r.gate(it, pod, now)
 		if !open || now.Before(it.retryAt) {
 			continue
 		}
+		r.workloads.take(it, ready(pod))
 		r.send(ctx, it, pdb)
 	}
+}
+
+// outOfTurn reports, and notes, that others come before the item, or that its
+// controller is to be whole first.
+func (r *run) outOfTurn(it *item, now time.Time) bool {
+	if why := r.turns.wait(it); why != "" {
+		it.said, it.budgets = answer{kind: later, cause: CauseTurn, text: why}, nil
+		return true
+	}
+	if it.said.cause == CauseTurn || it.said.cause == CauseReplacement {
+		it.said = answer{kind: later, cause: CauseNotAsked}
+	}
+	if it.turnAt.IsZero() {
+		it.turnAt = now
+	}
+	if len(it.Owners) == 0 {
+		return false
+	}
+	if lacks := r.workloads.lacks(it.Owners[0].UID); lacks != "" {
+		text := fmt.Sprintf("%s has %s", it.Owners, lacks)
+		it.said, it.budgets = answer{kind: later, cause: CauseReplacement, text: text}, nil
+		return true
+	}
+	return false
 }
 
 // gate reports whether the pod may be asked for now, and which budget is
@@ -37,7 +64,7 @@ func (r *run) gate(it *item, pod *corev1.Pod, now time.Time) (charged *policyv1.
 	if it.Action == ActionDelete {
 		return nil, true
 	}
-	pdbs := r.guards.of(pod)
+	pdbs := r.matching.of(it, pod)
 	switch gateOf(pod, pdbs) {
 	case gateFree:
 		if len(it.budgets) > 0 {
@@ -78,6 +105,7 @@ func (r *run) send(ctx context.Context, it *item, pdb *policyv1.PodDisruptionBud
 	}
 	r.inFlight++
 	r.out.Requests++
+	r.tell.event(time.Now(), EventAsked, it, "")
 	r.flight.Go(func() {
 		said := read(r.asker.ask(ctx, it.Verdict))
 		if ctx.Err() != nil && said.cause == CauseServer {
@@ -95,10 +123,16 @@ func (r *run) settle(one answered) {
 		r.ledger.of(it.budget, now).settle(it.Name, it.budget.ResourceVersion, said, now)
 	}
 	r.nameBudgets(it, said)
+	if said.kind != accepted {
+		r.workloads.giveBack(it)
+	}
 	if said.cause != it.said.cause || said.cause != CauseServer {
 		it.since = now
 	}
 	it.said = said
+	if said.kind != accepted {
+		r.tell.event(now, EventAnswered, it, said.sentence())
+	}
 	switch said.kind {
 	case accepted:
 		it.phase, it.ours, it.tries = stopping, true, 0
@@ -139,8 +173,8 @@ func (r *run) nameBudgets(it *item, said answer) {
 		it.budgets = nil
 		return
 	}
-	if pod, exists := r.pods.get(it.UID); exists {
-		r.hold(it, said.cause, r.guards.of(pod))
+	if pod, exists := r.pod(it); exists {
+		r.hold(it, said.cause, r.matching.of(it, pod))
 	}
 }
 
@@ -156,7 +190,7 @@ func (r *run) pauseAfter(it *item, said answer) time.Duration {
 		return backoff(it.tries-1, 250*time.Millisecond, 5*time.Second)
 	case CauseNamespace, CauseWebhook, CauseSeveralBudgets:
 		return max(said.after, backoff(it.tries, 2*time.Second, 30*time.Second))
-	case CauseBusy, CauseServer, CauseNotAsked, CauseStopping, CauseForbidden, CauseRejected:
+	case CauseBusy, CauseServer, CauseNotAsked, CauseStopping, CauseForbidden, CauseRejected, CauseTurn, CauseReplacement, CauseUncordoned:
 	}
 	return max(said.after, backoff(it.tries, 500*time.Millisecond, 15*time.Second))
 }
@@ -170,6 +204,9 @@ func (r *run) next(now time.Time) time.Time {
 		}
 	}
 	for _, it := range r.items {
+		if limit := r.opts.PodTimeout; limit > 0 && !it.over() && !it.turnAt.IsZero() {
+			sooner(it.turnAt.Add(limit))
+		}
 		switch it.phase {
 		case waiting:
 			sooner(it.retryAt)
@@ -184,5 +221,6 @@ func (r *run) next(now time.Time) time.Time {
 	for _, account := range r.ledger {
 		sooner(account.probe)
 	}
+	sooner(r.tell.nextDraw())
 	return next
 }

@@ -34,7 +34,7 @@ func TestATimeoutNamesBudgetsPodsOwnersAndTheWayOut(t *testing.T) {
 			t.Errorf("got %+v after %s", r.Outcome, r.took)
 		}
 		r.fails(t, plan.TimedOut,
-			`timed out after 5m0s, 3 of 4 pods are left on node "w1"`,
+			`timed out after 5m0s, 3 of 4 pods are left on node w1`,
 			"PodDisruptionBudget shop/web (minAvailable 2: needs 2 healthy pods, has 2, 0 may go) keeps shop/a, shop/b of ReplicaSet/web-7c → Deployment/web",
 			"PodDisruptionBudget shop/db (maxUnavailable 0: needs 3 healthy pods, has 3, 0 may go) keeps shop/db-0 of StatefulSet/db",
 			"kubectl -n shop scale deployment/web --replicas=3",
@@ -227,7 +227,7 @@ func TestPodsThatComeBackAreNamed(t *testing.T) {
 func TestADecisionThatBlocksIsNotCarriedOut(t *testing.T) {
 	s := newServer(t, makePod("a"), makePod("naked", uncontrolled))
 	d := decideOn(t, s.Clientset, DefaultOptions())
-	out, err := Evict(t.Context(), s.Clientset, d, DefaultOptions(), nil)
+	out, err := Evict(t.Context(), s.Clientset, d, DefaultOptions(), Listener{})
 	if plan.ClassOf(err) != plan.Refused || out.Requests != 0 || s.asked("a") != 0 {
 		t.Errorf("got %v, %+v", err, out)
 	}
@@ -239,7 +239,7 @@ func TestNothingToDoMakesNoRequest(t *testing.T) {
 	o.IgnoreDaemonSets = true
 	d := decideOn(t, s.Clientset, o)
 	s.ClearActions()
-	out, err := Evict(t.Context(), s.Clientset, d, o, nil)
+	out, err := Evict(t.Context(), s.Clientset, d, o, Listener{})
 	if err != nil || len(out.Skipped) != 1 || len(s.Actions()) != 0 {
 		t.Errorf("got %v, %+v, %d requests", err, out, len(s.Actions()))
 	}

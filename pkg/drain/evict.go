@@ -10,9 +10,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 const (
@@ -53,20 +52,29 @@ type item struct {
 	since    time.Time // of the first server error in a row; of the consent
 	budget   *policyv1.PodDisruptionBudget
 	finishAt time.Time
+	turnAt   time.Time // when its turn first came
+	expired  bool      // given up for Options.PodTimeout
+	match    match
 }
+
+// over reports whether nothing more is to be expected of the pod.
+func (it *item) over() bool { return it.phase == left || it.phase == unwaited || it.phase == givenUp }
 
 // run is one Evict under way. Everything but the mirrors and the requests
 // happens in one goroutine.
 type run struct {
-	opts    Options
-	node    string
-	items   []*item
-	asker   asker
-	pods    *mirror[*corev1.Pod]
-	budgets *mirror[*policyv1.PodDisruptionBudget]
-	guards  guards
-	ledger  ledger
-	tell    teller
+	opts      Options
+	decision  Decision
+	items     []*item
+	turns     *turns
+	asker     asker
+	pods      map[string]*mirror[*corev1.Pod] // by scope
+	nodes     *mirror[*corev1.Node]
+	budgets   *mirror[*policyv1.PodDisruptionBudget]
+	workloads *workloads
+	matching  *matching
+	ledger    ledger
+	tell      teller
 
 	flight   sync.WaitGroup
 	inFlight int
@@ -82,33 +90,35 @@ type answered struct {
 }
 
 // Evict makes the pods of a decision leave: it asks for each as soon as its
-// budgets allow it, waits until the pods are gone, and returns what happened.
-// A decision that blocks is refused. Report may be nil.
+// turn has come and its budgets allow it, waits until the pods are gone, and
+// returns what happened. A decision that blocks is refused. One account is kept
+// for each budget over all nodes.
 //
-// The error is of class plan.TimedOut after Options.Timeout, naming what holds
-// the pods and what would let them go; of class plan.Interrupted if ctx was
-// cancelled; else of class plan.Broken if some pods cannot be evicted at all.
-// The Outcome is valid in every case, and calling Evict again with a new
-// decision goes on where this one stopped.
-func Evict(ctx context.Context, client kubernetes.Interface, d Decision, o Options, report plan.Report) (Outcome, error) {
+// The error is of class plan.TimedOut after Options.Timeout, or if a pod was
+// given up after Options.PodTimeout, naming what holds the pods and what would
+// let them go; of class plan.Interrupted if ctx was cancelled; else of class
+// plan.Broken if some pods cannot be evicted at all, or somebody made a node
+// schedulable again. The Outcome is valid in every case, and calling Evict
+// again with a new decision goes on where this one stopped.
+func Evict(ctx context.Context, client kubernetes.Interface, d Decision, o Options, hear Listener) (Outcome, error) {
 	if err := o.Validate(); err != nil {
-		return Outcome{Node: d.Node}, err
+		return Outcome{}, err
 	}
 	if err := d.Refusal(); err != nil {
-		return Outcome{Node: d.Node}, err
+		return Outcome{}, err
 	}
-	r := newRun(client, d, o, report)
+	r := newRun(client, d, o, hear)
 	if len(r.items) == 0 {
-		return r.outcome(d), nil
+		return r.outcome(), nil
 	}
 	ctx, cancel := within(ctx, o.Timeout)
-	r.follow(ctx, client, d)
+	r.follow(ctx, client)
 	err := r.loop(ctx)
 	cancel()
 	r.flight.Wait()
 	r.gather()
 	r.observe(time.Now())
-	out := r.outcome(d)
+	out := r.outcome()
 	return out, r.verdict(err, out)
 }
 
@@ -120,45 +130,64 @@ func within(ctx context.Context, timeout time.Duration) (context.Context, contex
 	return context.WithCancel(ctx)
 }
 
-func newRun(client kubernetes.Interface, d Decision, o Options, report plan.Report) *run {
+func newRun(client kubernetes.Interface, d Decision, o Options, hear Listener) *run {
+	now := time.Now()
 	r := &run{
-		opts: o, node: d.Node, ledger: ledger{},
+		opts: o, decision: d, ledger: ledger{},
 		asker:   asker{client: client, opts: o},
 		changed: make(chan struct{}, 1),
-		fatal:   make(chan error, 2),
-		tell:    teller{report: report, began: time.Now()},
+		fatal:   make(chan error, 8+len(d.Nodes)),
+		tell:    teller{Listener: hear, began: now},
+		pods:    map[string]*mirror[*corev1.Pod]{},
 	}
-	wake := func() {
-		select {
-		case r.changed <- struct{}{}:
-		default:
-		}
+	r.nodes, r.budgets = newMirror[*corev1.Node](r.wake), newMirror[*policyv1.PodDisruptionBudget](r.wake)
+	r.workloads = newWorkloads(o.WaitForReplacement, r.wake)
+	for _, scope := range d.reach.scopes() {
+		r.pods[scope] = newMirror[*corev1.Pod](r.wake)
 	}
-	r.pods, r.budgets = newMirror[*corev1.Pod](wake), newMirror[*policyv1.PodDisruptionBudget](wake)
 	for _, v := range d.ToEvict() {
 		it := &item{Verdict: v, said: answer{kind: later, cause: CauseNotAsked}}
 		if v.Action == ActionWait {
-			it.phase, it.said = stopping, read(nil)
+			it.phase, it.said, it.turnAt = stopping, read(nil), now
 		}
 		r.items = append(r.items, it)
 	}
+	r.turns = newTurns(d.Nodes, r.items, o)
 	r.answers = make(chan answered, len(r.items))
 	return r
 }
 
-// follow starts the two watches; without evictions the budgets do not matter.
-func (r *run) follow(ctx context.Context, client kubernetes.Interface, d Decision) {
-	r.flight.Go(func() {
-		if err := podsOf(client, d.Node, d.ResourceVersion).follow(ctx, r.pods); err != nil {
-			r.fatal <- err
+// wake has the loop look again.
+func (r *run) wake() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// follow starts the watches; without evictions the budgets do not matter.
+func (r *run) follow(ctx context.Context, client kubernetes.Interface) {
+	d := r.decision
+	for scope, mirror := range r.pods {
+		pods := d.reach.pods(client, scope)
+		if version := d.versions[scope]; version != "" {
+			pods.query.ResourceVersion, pods.query.ResourceVersionMatch = version, metav1.ResourceVersionMatchNotOlderThan
 		}
-	})
+		begin(ctx, r, pods, mirror)
+	}
+	begin(ctx, r, d.reach.nodesOf(client), r.nodes)
+	r.workloads.follow(ctx, r, client)
 	if r.opts.DisableEviction {
 		r.budgets.replace(nil)
 		return
 	}
+	begin(ctx, r, budgetsOf(client, r.opts.ChunkSize), r.budgets)
+}
+
+// begin follows one source until the run ends.
+func begin[T metav1.Object](ctx context.Context, r *run, from source[T], into *mirror[T]) {
 	r.flight.Go(func() {
-		if err := budgetsOf(client, r.opts.ChunkSize).follow(ctx, r.budgets); err != nil {
+		if err := from.follow(ctx, into); err != nil {
 			r.fatal <- err
 		}
 	})
@@ -183,72 +212,35 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// ready reports whether both mirrors have had their first list.
+// ready reports whether all mirrors have had their first list.
 func (r *run) ready() bool {
-	pods, _ := r.pods.state()
-	budgets, _ := r.budgets.state()
-	return pods && budgets
-}
-
-// finished reports whether waiting longer is pointless: every pod is gone or
-// given up, or what is left can never be evicted while several budgets match.
-func (r *run) finished() bool {
-	for _, it := range r.items {
-		switch it.phase {
-		case left, unwaited, givenUp:
-		case waiting:
-			if it.said.cause != CauseSeveralBudgets {
-				return false
-			}
-		case asked, stopping:
+	for _, mirror := range r.pods {
+		if synced, _ := mirror.state(); !synced {
 			return false
 		}
 	}
-	return true
+	budgets, _ := r.budgets.state()
+	nodes, _ := r.nodes.state()
+	return budgets && nodes && r.workloads.ready()
 }
 
-// observe brings the items up to date with the mirrors.
-func (r *run) observe(now time.Time) {
-	if !r.ready() {
-		return
-	}
-	if news := r.budgets.news(); len(news) > 0 || r.guards == nil {
-		for _, pdb := range news {
-			r.ledger.heard(pdb, now)
-		}
-		r.guards = newGuards(r.budgets.all())
-	}
-	r.pods.news()
+// pod is the pod of an item as the server last told it.
+func (r *run) pod(it *item) (*corev1.Pod, bool) {
+	return r.pods[r.decision.reach.scope(it.Node)].get(it.UID)
+}
+
+// finished reports whether waiting longer is pointless: every pod is gone or
+// given up and replaced, or what is left can never be evicted while several
+// budgets match, and the rest waits for its turn behind that.
+func (r *run) finished() bool {
 	for _, it := range r.items {
-		if it.phase == left || it.phase == unwaited || it.phase == givenUp {
-			continue
+		switch {
+		case it.over():
+		case it.phase != waiting, it.said.cause != CauseSeveralBudgets && it.said.cause != CauseTurn:
+			return false
 		}
-		pod, exists := r.pods.get(it.UID)
-		if !exists {
-			r.leave(it, now)
-			continue
-		}
-		r.age(it, pod, now)
 	}
-}
-
-// age follows a pod that is still there.
-func (r *run) age(it *item, pod *corev1.Pod, now time.Time) {
-	if it.phase == waiting && pod.DeletionTimestamp != nil && !hastens(pod, r.opts) {
-		it.phase, it.said = stopping, read(nil)
-	}
-	if it.phase != stopping {
-		return
-	}
-	switch {
-	case overdue(pod, r.opts, now):
-		it.phase = unwaited
-	case pod.DeletionTimestamp != nil:
-		it.finishAt = pod.DeletionTimestamp.Time
-		it.said.text = lingering(pod, now)
-	case it.Action != ActionWait && now.Sub(it.since) >= reconsider:
-		it.phase = waiting
-	}
+	return r.workloads.whole()
 }
 
 // leave notes that a pod is gone.

@@ -50,7 +50,7 @@ func evict(t *testing.T, ctx context.Context, s *server, o Options) result {
 	d := decideOn(t, s.Clientset, o)
 	var heard says
 	begun := time.Now()
-	out, err := Evict(ctx, s.Clientset, d, o, heard.report)
+	out, err := Evict(ctx, s.Clientset, d, o, Listener{Report: heard.report})
 	took := time.Since(begun).Round(time.Millisecond)
 	s.underWay.Wait()
 	return result{Outcome: out, err: err, took: took, said: heard.all()}

@@ -97,6 +97,12 @@ func makeNode(name string) *corev1.Node {
 	}
 }
 
+// cordoned is a node as a drain finds it.
+func cordoned(node *corev1.Node) *corev1.Node {
+	node.Spec.Unschedulable = true
+	return node
+}
+
 func makeDaemonSet() *appsv1.DaemonSet {
 	return &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "agent"}}
 }
@@ -143,7 +149,7 @@ func (s *says) all() []string {
 // decideOn surveys and decides, failing the test on an error.
 func decideOn(t *testing.T, client *fake.Clientset, o Options) Decision {
 	t.Helper()
-	s, err := Survey(context.Background(), client, theNode, o)
+	s, err := Survey(context.Background(), client, Target{Names: []string{theNode}}, o)
 	if err != nil {
 		t.Fatalf("survey: %v", err)
 	}
@@ -151,5 +157,5 @@ func decideOn(t *testing.T, client *fake.Clientset, o Options) Decision {
 }
 
 func newClient(objects ...runtime.Object) *fake.Clientset {
-	return fake.NewClientset(append(objects, makeNode(theNode))...)
+	return fake.NewClientset(append(objects, cordoned(makeNode(theNode)))...)
 }

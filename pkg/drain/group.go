@@ -45,14 +45,16 @@ func (l Left) key() string {
 		return key + " " + l.Namespace
 	case CauseStopping:
 		return key + " " + l.Why
-	case CauseWebhook, CauseBusy, CauseServer, CauseForbidden, CauseRejected, CauseNotAsked:
+	case CauseReplacement, CauseUncordoned:
+		return key + " " + l.Why
+	case CauseWebhook, CauseBusy, CauseServer, CauseForbidden, CauseRejected, CauseNotAsked, CauseTurn:
 		// What the server said names the pod, so it is no key.
 	}
 	return key
 }
 
 func (l Left) rank() int {
-	for i, c := range []Cause{CauseBudget, CauseSeveralBudgets, CauseForbidden, CauseRejected, CauseWebhook, CauseNamespace, CauseServer, CauseBusy} {
+	for i, c := range []Cause{CauseBudget, CauseSeveralBudgets, CauseUncordoned, CauseReplacement, CauseForbidden, CauseRejected, CauseWebhook, CauseNamespace, CauseServer, CauseBusy} {
 		if l.Cause == c {
 			return i
 		}
@@ -71,7 +73,7 @@ func (o obstacle) text() string {
 		}
 	case CauseSeveralBudgets:
 		return fmt.Sprintf("%s: %s%s", o.Why, pods, o.ownedBy())
-	case CauseStopping, CauseNamespace, CauseWebhook, CauseBusy, CauseServer, CauseForbidden, CauseRejected, CauseNotAsked:
+	case CauseStopping, CauseNamespace, CauseWebhook, CauseBusy, CauseServer, CauseForbidden, CauseRejected, CauseNotAsked, CauseTurn, CauseReplacement, CauseUncordoned:
 	}
 	return o.Why + ": " + pods
 }
@@ -111,7 +113,11 @@ func (o obstacle) hint(opts Options) string {
 		return "the server finds fault with the request: check --grace-period"
 	case CauseBusy, CauseServer:
 		return "see how the API server fares: kubectl get --raw '/readyz?verbose'"
-	case CauseNotAsked:
+	case CauseUncordoned:
+		return "find out who wants the node back, and why; then the same command again"
+	case CauseReplacement:
+		return "see what keeps the new pods: kubectl -n " + o.Namespace + " get pods,events"
+	case CauseNotAsked, CauseTurn:
 	}
 	return "they were not asked yet: a longer --timeout"
 }

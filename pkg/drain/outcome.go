@@ -21,7 +21,8 @@ import (
 // is in exactly one of Evicted, Deleted, Gone, Left and Skipped; the lists are
 // sorted by namespace and name.
 type Outcome struct {
-	Node string `json:"node"`
+	// Nodes are in the order of the decision.
+	Nodes []NodeOutcome `json:"nodes"`
 	// Evicted and Deleted left because they were asked to here.
 	Evicted []Pod `json:"evicted,omitempty"`
 	Deleted []Pod `json:"deleted,omitempty"`
@@ -43,9 +44,20 @@ type Outcome struct {
 	Refusals int `json:"refusals"`
 }
 
+// NodeOutcome is what became of one node.
+type NodeOutcome struct {
+	Name string `json:"name"`
+	// Drained is true if every pod that had to leave has left.
+	Drained bool `json:"drained"`
+	// Pods had to leave, Left of them are still there.
+	Pods int `json:"pods"`
+	Left int `json:"left"`
+}
+
 // Left is a pod that did not go.
 type Left struct {
 	Pod
+	Node   string `json:"node"`
 	Owners Owners `json:"owners,omitempty"`
 	Cause  Cause  `json:"cause"`
 	Why    string `json:"why"`
@@ -56,15 +68,21 @@ type Left struct {
 // Returned is a pod that came to a node that is being drained.
 type Returned struct {
 	Pod
+	Node   string `json:"node"`
 	Owners Owners `json:"owners"`
 	// Why says how it got past the cordon.
 	Why string `json:"why"`
 }
 
-// outcome sums up the run; d adds what never had to leave.
-func (r *run) outcome(d Decision) Outcome {
+// Finished is the outcome of a decision by which nothing has to leave.
+func Finished(d Decision) Outcome {
+	return newRun(nil, d, DefaultOptions(), Listener{}).outcome()
+}
+
+// outcome sums up the run, and adds what never had to leave.
+func (r *run) outcome() Outcome {
 	out := r.out
-	out.Node, out.Skipped = d.Node, d.Skipped()
+	out.Skipped = r.decision.Skipped()
 	controllers := map[types.UID]Owners{}
 	for _, it := range r.items {
 		if len(it.Owners) > 0 {
@@ -81,7 +99,17 @@ func (r *run) outcome(d Decision) Outcome {
 			out.Left = append(out.Left, r.left(it))
 		}
 	}
-	r.newcomers(d, controllers, &out)
+	r.newcomers(controllers, &out)
+	for _, n := range r.decision.Nodes {
+		node := NodeOutcome{Name: n.Name, Pods: len(r.turns.items[n.Name])}
+		for _, l := range out.Left {
+			if l.Node == n.Name {
+				node.Left++
+			}
+		}
+		node.Drained = node.Left == 0
+		out.Nodes = append(out.Nodes, node)
+	}
 	sort.SliceStable(out.Skipped, func(i, j int) bool { return out.Skipped[i].before(out.Skipped[j].Pod) })
 	return out
 }
@@ -99,9 +127,9 @@ func (r *run) file(out *Outcome, it *item) {
 }
 
 func (r *run) left(it *item) Left {
-	l := Left{Pod: it.Pod, Owners: it.Owners, Cause: it.said.cause, Why: it.said.sentence(), Budgets: it.budgets}
+	l := Left{Pod: it.Pod, Node: it.Node, Owners: it.Owners, Cause: it.said.cause, Why: it.said.sentence(), Budgets: it.budgets}
 	switch {
-	case it.phase == stopping:
+	case it.phase == stopping, it.expired && it.said.cause == CauseStopping:
 		l.Cause, l.Why, l.Budgets = CauseStopping, choose(it.said.text == "", "stopping", it.said.text), nil
 	case it.phase == asked && l.Cause == CauseNotAsked:
 		l.Why = "no answer yet"
@@ -110,40 +138,45 @@ func (r *run) left(it *item) Left {
 	case l.Cause == CauseSeveralBudgets && len(l.Budgets) > 1:
 		l.Why += " (" + budgetNames(l.Budgets) + ")"
 	}
+	if it.expired {
+		l.Why += fmt.Sprintf("; given up after --pod-timeout %s", r.opts.PodTimeout)
+	}
 	return l
 }
 
-// newcomers finds the pods that were bound to the node since the survey.
-func (r *run) newcomers(d Decision, controllers map[types.UID]Owners, out *Outcome) {
+// newcomers finds the pods that were bound to the nodes since the survey.
+func (r *run) newcomers(controllers map[types.UID]Owners, out *Outcome) {
 	known := map[types.UID]bool{}
-	for _, v := range d.Verdicts {
+	for _, v := range r.decision.Verdicts {
 		known[v.UID] = true
 	}
 	selector, err := labels.Parse(r.opts.PodSelector)
 	if err != nil {
 		return // Validate has seen it
 	}
-	for _, pod := range r.pods.all() {
-		if known[pod.UID] || !selector.Matches(labels.Set(pod.Labels)) || !moves(pod, d.Node) {
-			continue
+	for _, mirror := range r.pods {
+		for _, pod := range mirror.all() {
+			if known[pod.UID] || !selector.Matches(labels.Set(pod.Labels)) || !moves(pod) {
+				continue
+			}
+			name := Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
+			ref := metav1.GetControllerOf(pod)
+			if ref != nil && controllers[ref.UID] != nil {
+				out.Returned = append(out.Returned, Returned{Pod: name, Node: pod.Spec.NodeName, Owners: controllers[ref.UID], Why: entrance(pod)})
+				continue
+			}
+			out.Arrived = append(out.Arrived, name)
 		}
-		name := Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
-		ref := metav1.GetControllerOf(pod)
-		if ref != nil && controllers[ref.UID] != nil {
-			out.Returned = append(out.Returned, Returned{Pod: name, Owners: controllers[ref.UID], Why: entrance(pod)})
-			continue
-		}
-		out.Arrived = append(out.Arrived, name)
 	}
 	sort.Slice(out.Returned, func(i, j int) bool { return out.Returned[i].before(out.Returned[j].Pod) })
 	sort.Slice(out.Arrived, func(i, j int) bool { return out.Arrived[i].before(out.Arrived[j]) })
 }
 
-// moves reports whether the pod is one that a drain of the node would move.
-func moves(pod *corev1.Pod, node string) bool {
+// moves reports whether the pod is one that a drain of its node would move.
+func moves(pod *corev1.Pod) bool {
 	_, ours := pod.Labels[RunnerLabel]
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
-	return pod.Spec.NodeName == node && !ours && !mirror && !finished(pod) &&
+	return !ours && !mirror && !finished(pod) &&
 		pod.DeletionTimestamp == nil && !isApps(metav1.GetControllerOf(pod), "DaemonSet")
 }
 
@@ -166,7 +199,7 @@ func (p Pod) before(other Pod) bool {
 
 // verdict is the error of a run that ended with err.
 func (r *run) verdict(err error, out Outcome) error {
-	if len(out.Left) == 0 && r.ready() {
+	if len(out.Left) == 0 && r.ready() && (err == nil || r.workloads.whole()) {
 		return nil
 	}
 	groups := group(out.Left)
@@ -175,16 +208,46 @@ func (r *run) verdict(err error, out Outcome) error {
 		lines = append(lines, g.text())
 		hints = append(hints, g.hint(r.opts))
 	}
-	what := fmt.Sprintf("%d of %d pods are left on node %q:\n%s", len(out.Left), len(r.items), r.node, strings.Join(capped(lines), "\n"))
+	for _, missing := range r.unreplaced() {
+		lines = append(lines, "not replaced yet: "+missing)
+		hints = append(hints, "a longer --timeout waits on; see what keeps the new pods: kubectl get events -A --field-selector type=Warning")
+	}
+	what := fmt.Sprintf("%d of %d pods are left on %s:\n%s", len(out.Left), len(r.items), r.decision.Title(), strings.Join(capped(lines), "\n"))
 	hint := strings.Join(append(capped(hints), "the same command again goes on from here"), "\n")
 	switch {
+	case err == nil && r.anyExpired():
+		return plan.As(plan.TimedOut, plan.Hint(errors.New(what), "%s", hint))
 	case err == nil:
 		return plan.As(plan.Broken, plan.Hint(errors.New(what), "%s", hint))
 	case errors.Is(err, errTimeout):
 		return plan.As(plan.TimedOut, plan.Hint(fmt.Errorf("timed out after %s, %s", r.opts.Timeout, what), "%s", hint))
 	case plan.HintOf(err) != "":
-		return fmt.Errorf("drain node %q: %w", r.node, err)
+		return fmt.Errorf("drain %s: %w", r.decision.Title(), err)
 	}
 	word := choose(errors.Is(err, context.Canceled), "interrupted", "stopped")
 	return plan.Hint(fmt.Errorf("%s (%w), %s", word, err, what), "%s", hint)
+}
+
+func (r *run) anyExpired() bool {
+	for _, it := range r.items {
+		if it.expired {
+			return true
+		}
+	}
+	return false
+}
+
+// unreplaced are the controllers that pods were taken from and that lack some.
+func (r *run) unreplaced() []string {
+	seen, out := map[types.UID]bool{}, []string(nil)
+	for _, it := range r.items {
+		if len(it.Owners) == 0 || seen[it.Owners[0].UID] {
+			continue
+		}
+		seen[it.Owners[0].UID] = true
+		if lacks := r.workloads.lacks(it.Owners[0].UID); lacks != "" {
+			out = append(out, fmt.Sprintf("%s has %s", it.Owners, lacks))
+		}
+	}
+	return out
 }

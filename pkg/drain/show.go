@@ -72,8 +72,8 @@ func RefusedNow(answers []Rehearsal) error {
 // Again surveys and decides anew, which is due once a cordon has taken effect:
 // pods may have come until then. A decision that blocks now is an error of
 // class plan.Broken, since something has changed by then.
-func Again(ctx context.Context, client kubernetes.Interface, node string, o Options) (Decision, error) {
-	snapshot, err := Survey(ctx, client, node, o)
+func Again(ctx context.Context, client kubernetes.Interface, target Target, o Options) (Decision, error) {
+	snapshot, err := Survey(ctx, client, target, o)
 	if err != nil {
 		return Decision{}, plan.As(plan.Broken, err)
 	}

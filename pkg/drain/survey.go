@@ -4,7 +4,6 @@ package drain
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,48 +12,52 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // Snapshot is what a decision needs to know of the cluster.
 type Snapshot struct {
-	Node corev1.Node
-	// Pods are the pods bound to the node that match Options.PodSelector.
+	// Nodes are those to be drained, in the order in which they will be.
+	Nodes []corev1.Node
+	// Pods are the pods bound to them that match Options.PodSelector.
 	Pods []corev1.Pod
-	// ResourceVersion is the version of the list of pods.
-	ResourceVersion string
 	// Budgets are all those of the cluster; none if evictions are disabled.
 	Budgets []policyv1.PodDisruptionBudget
 	// DaemonSets are the names of those that exist; read only if a pod of the
-	// node says that it belongs to one.
+	// nodes says that it belongs to one.
 	DaemonSets map[types.NamespacedName]bool
 	// Parents are the controllers of ReplicaSets, by the ReplicaSet's UID.
 	Parents map[types.UID]metav1.OwnerReference
 	// Taken is the time against which ages are measured.
 	Taken time.Time
+	// reach says how the pods were read, and versions at which versions.
+	reach    reach
+	versions map[string]string
 }
 
-// Survey reads what Decide needs about a node: the Node, its pods by field
-// selector, and one list each of budgets, DaemonSets and ReplicaSets as far as
-// the pods call for it. It only reads.
+// Survey reads what Decide needs about some nodes: the Nodes, their pods, and
+// one list each of budgets, DaemonSets and ReplicaSets as far as the pods call
+// for it. It only reads.
 //
 // A missing node or permission is refused, naming the node or the verb and the
-// resource; only ReplicaSets may be unreadable, since they give no more than a
-// name for people to read.
-func Survey(ctx context.Context, client kubernetes.Interface, node string, o Options) (Snapshot, error) {
+// resource, and so is a selector that no node matches; only ReplicaSets may be
+// unreadable, since they give no more than a name for people to read.
+func Survey(ctx context.Context, client kubernetes.Interface, target Target, o Options) (Snapshot, error) {
 	if err := o.Validate(); err != nil {
 		return Snapshot{}, err
 	}
-	s := Snapshot{Taken: time.Now()}
-	found, err := client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
-	if err != nil {
-		return Snapshot{}, unreadNode(err, node)
+	if err := target.Validate(); err != nil {
+		return Snapshot{}, err
 	}
-	s.Node = *found
+	s := Snapshot{Taken: time.Now()}
+	var err error
+	if s.Nodes, err = readNodes(ctx, client, target, o.ChunkSize); err != nil {
+		return Snapshot{}, err
+	}
+	if s.reach, err = reachOf(ctx, client, s.Nodes); err != nil {
+		return Snapshot{}, err
+	}
 	if err := s.readPods(ctx, client, o); err != nil {
 		return Snapshot{}, err
 	}
@@ -74,27 +77,31 @@ func Survey(ctx context.Context, client kubernetes.Interface, node string, o Opt
 	return s, nil
 }
 
+// readPods reads the pods of the nodes, in one list or one per node.
 func (s *Snapshot) readPods(ctx context.Context, client kubernetes.Interface, o Options) error {
-	query := metav1.ListOptions{
-		Limit:         o.ChunkSize,
-		LabelSelector: o.PodSelector,
-		FieldSelector: fields.OneTermEqualSelector("spec.nodeName", s.Node.Name).String(),
+	lists := make([][]*corev1.Pod, len(s.reach.scopes()))
+	versions := make([]string, len(lists))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for i, scope := range s.reach.scopes() {
+		group.Go(func() (err error) {
+			source := s.reach.pods(client, scope)
+			source.query.Limit, source.query.LabelSelector = o.ChunkSize, o.PodSelector
+			lists[i], versions[i], err = source.read(ctx)
+			return err
+		})
 	}
-	return pages(query, func(query metav1.ListOptions) (string, error) {
-		list, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, query)
-		if err != nil {
-			return "", unreadList(err, "pods")
+	if err := group.Wait(); err != nil {
+		return unreadList(err, "pods")
+	}
+	s.versions = map[string]string{}
+	for i, scope := range s.reach.scopes() {
+		s.versions[scope] = versions[i]
+		for _, pod := range lists[i] {
+			s.Pods = append(s.Pods, *pod)
 		}
-		if query.Continue == "" {
-			s.Pods, s.ResourceVersion = nil, list.ResourceVersion
-		}
-		for _, pod := range list.Items {
-			if pod.Spec.NodeName == s.Node.Name {
-				s.Pods = append(s.Pods, pod)
-			}
-		}
-		return list.Continue, nil
-	})
+	}
+	return nil
 }
 
 func (s *Snapshot) readBudgets(ctx context.Context, client kubernetes.Interface, chunk int64) error {
@@ -174,35 +181,4 @@ func pages(query metav1.ListOptions, list func(metav1.ListOptions) (next string,
 		}
 		query.Continue = next
 	}
-}
-
-// unreadNode is the error of a Node that cannot be read.
-func unreadNode(err error, node string) error {
-	switch {
-	case apierrors.IsNotFound(err):
-		return plan.Refuse(fmt.Errorf("node %q not found", node), "see the nodes there are: kubectl get nodes")
-	case apierrors.IsForbidden(err):
-		return mayNot(err, "get", "nodes")
-	}
-	return fmt.Errorf("read node %q: %w", node, err)
-}
-
-// unreadList is the error of a list over all namespaces that cannot be read.
-func unreadList(err error, resource string) error {
-	if apierrors.IsForbidden(err) {
-		return mayNot(err, "list", resource)
-	}
-	return fmt.Errorf("list %s: %w", resource, err)
-}
-
-// unreadWatch is the error of a watch that is not allowed.
-func unreadWatch(err error, resource string) error {
-	return plan.Hint(fmt.Errorf("you may not list and watch %s in the whole cluster: %w", resource, err),
-		"have 'list' and 'watch' on '%s' allowed for you; 'kubectl auth can-i watch %s -A' shows whether they are", resource, resource)
-}
-
-// mayNot is the refusal of a missing permission.
-func mayNot(err error, verb, resource string) error {
-	return plan.Refuse(fmt.Errorf("you may not %s %s in the whole cluster: %w", verb, resource, err),
-		"have '%s' on '%s' allowed for you; 'kubectl auth can-i %s %s -A' shows whether it is", verb, resource, verb, resource)
 }

@@ -82,12 +82,12 @@ func TestSurveyAsksForThePodsOfTheNodeInChunks(t *testing.T) {
 	})
 	o := DefaultOptions()
 	o.ChunkSize, o.PodSelector = 1, "app=web"
-	s, err := Survey(t.Context(), client, theNode, o)
+	s, err := Survey(t.Context(), client, Target{Names: []string{theNode}}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Pods) != 3 || s.ResourceVersion != "42" {
-		t.Errorf("got %d pods at version %s", len(s.Pods), s.ResourceVersion)
+	if len(s.Pods) != 3 || s.versions[theNode] != "42" {
+		t.Errorf("got %d pods at version %s", len(s.Pods), s.versions[theNode])
 	}
 	for i, query := range queries {
 		if query.FieldSelector != "spec.nodeName=w1" || query.LabelSelector != "app=web" {
@@ -117,7 +117,7 @@ func TestSurveyRefusesWhatItCannotRead(t *testing.T) {
 		t.Run(tc.want, func(t *testing.T) {
 			client := newClient(makePod("a", ofDaemonSet))
 			answers(client, tc.verb, tc.resource, tc.err)
-			_, err := Survey(t.Context(), client, theNode, DefaultOptions())
+			_, err := Survey(t.Context(), client, Target{Names: []string{theNode}}, DefaultOptions())
 			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), tc.want) || plan.HintOf(err) == "" {
 				t.Errorf("got %v of class %d, hint %q", err, plan.ClassOf(err), plan.HintOf(err))
 			}
@@ -149,7 +149,7 @@ func TestCordon(t *testing.T) {
 			node := makeNode(theNode)
 			node.Spec.Unschedulable = tc.cordoned
 			client := fake.NewClientset(node)
-			changed, err := Cordon(t.Context(), client, theNode, tc.unschedulable)
+			changed, err := Scheduling{Unschedulable: tc.unschedulable}.Apply(t.Context(), client, theNode)
 			if err != nil || changed != tc.changed {
 				t.Fatalf("got %v, %v", changed, err)
 			}
@@ -161,7 +161,8 @@ func TestCordon(t *testing.T) {
 			for _, action := range client.Actions() {
 				if patch, ok := action.(clienttesting.PatchActionImpl); ok {
 					patches++
-					if want := fmt.Sprintf(`{"metadata":{"uid":"uid-w1"},"spec":{"unschedulable":%v}}`, tc.unschedulable); string(patch.Patch) != want {
+					note := choose(tc.unschedulable, `"{}"`, "null")
+					if want := fmt.Sprintf(`{"metadata":{"annotations":{%q:%s},"uid":"uid-w1"},"spec":{"unschedulable":%v}}`, NoteAnnotation, note, tc.unschedulable); string(patch.Patch) != want {
 						t.Errorf("got patch %s, want %s", patch.Patch, want)
 					}
 				}
@@ -186,11 +187,11 @@ func TestACordonThatFailsIsAnError(t *testing.T) {
 		{"reverted", nil, "accepted the change and did not make it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			client := newClient()
+			client := fake.NewClientset(makeNode(theNode))
 			client.PrependReactor("patch", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
 				return true, makeNode(theNode), tc.err
 			})
-			changed, err := Cordon(t.Context(), client, theNode, true)
+			changed, err := Scheduling{Unschedulable: true}.Apply(t.Context(), client, theNode)
 			if changed || err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, %v", changed, err)
 			}
@@ -198,9 +199,9 @@ func TestACordonThatFailsIsAnError(t *testing.T) {
 	}
 }
 
-func TestTryCordonIsADryRun(t *testing.T) {
-	client := newClient()
-	changed, err := TryCordon(t.Context(), client, theNode, true)
+func TestACordonAsADryRunAsksForOne(t *testing.T) {
+	client := fake.NewClientset(makeNode(theNode))
+	changed, err := Scheduling{Unschedulable: true, DryRun: true}.Apply(t.Context(), client, theNode)
 	if err != nil || !changed {
 		t.Fatalf("got %v, %v", changed, err)
 	}

@@ -6,10 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // heartbeat is how often a wait is spoken of when nothing changes.
@@ -18,8 +14,10 @@ const heartbeat = 15 * time.Second
 // teller reports what the run does and waits for, and repeats itself only at
 // the heartbeat.
 type teller struct {
-	report plan.Report
-	began  time.Time
+	Listener
+	began time.Time
+	// drawn is when Lines was last called.
+	drawn time.Time
 	// key is what was last said to be waited for, without the numbers that
 	// change all the time.
 	key  string
@@ -29,8 +27,8 @@ type teller struct {
 
 func (t *teller) say(now time.Time, format string, args ...any) {
 	t.last = now
-	if t.report != nil {
-		t.report(format, args...)
+	if t.Report != nil {
+		t.Report(format, args...)
 	}
 }
 
@@ -52,12 +50,15 @@ func (t *teller) left(r *run, it *item, now time.Time) {
 	case it.ours:
 		word = "evicted"
 	}
-	t.say(now, "%s %s (%d of %d)", it.Pod, word, t.gone, len(r.items))
+	t.event(now, EventLeft, it, word)
+	from := choose(len(r.decision.Nodes) > 1, " from "+it.Node, "")
+	t.say(now, "%s %s%s (%d of %d)", it.Pod, word, from, t.gone, len(r.items))
 }
 
 // waiting tells what keeps the pods that are left, when that has changed or
 // after a while.
 func (t *teller) waiting(r *run, now time.Time) {
+	t.draw(r, now)
 	var lines, ordinary, keys []string
 	for _, err := range r.troubles() {
 		lines = append(lines, err.Error())
@@ -65,7 +66,7 @@ func (t *teller) waiting(r *run, now time.Time) {
 	}
 	if r.ready() {
 		for _, o := range group(r.remaining()) {
-			if o.Cause == CauseNotAsked || o.Cause == CauseStopping && o.Why == "stopping" {
+			if o.Cause == CauseNotAsked || o.Cause == CauseTurn || o.Cause == CauseStopping && o.Why == "stopping" {
 				ordinary = append(ordinary, o.text())
 				continue
 			}
@@ -86,6 +87,7 @@ func (t *teller) waiting(r *run, now time.Time) {
 	}
 	t.key = key
 	left := len(r.items) - t.gone
+	t.event(now, EventWaiting, nil, strings.Join(lines, "; "))
 	t.say(now, "%d of %d pods still there after %s: %s", left, len(r.items), now.Sub(t.began).Round(time.Second), strings.Join(capped(lines), "; "))
 }
 
@@ -103,24 +105,18 @@ func (r *run) remaining() []Left {
 // troubles are the watches that do not work just now.
 func (r *run) troubles() []error {
 	var out []error
-	if _, err := r.pods.state(); err != nil {
-		out = append(out, fmt.Errorf("cannot watch the pods of node %s: %w", r.node, err))
+	add := func(what string, err error) {
+		if err != nil {
+			out = append(out, fmt.Errorf("cannot watch %s: %w", what, err))
+		}
 	}
-	if _, err := r.budgets.state(); err != nil {
-		out = append(out, fmt.Errorf("cannot watch PodDisruptionBudgets: %w", err))
+	for _, scope := range r.decision.reach.scopes() {
+		_, err := r.pods[scope].state()
+		add(choose(scope == everywhere, "pods", "the pods of node "+scope), err)
 	}
+	_, err := r.nodes.state()
+	add("nodes", err)
+	_, err = r.budgets.state()
+	add("PodDisruptionBudgets", err)
 	return out
-}
-
-// lingering says why a pod that should be gone is still there; empty while its
-// grace period lasts.
-func lingering(pod *corev1.Pod, now time.Time) string {
-	late := now.Sub(pod.DeletionTimestamp.Time)
-	switch {
-	case late < 5*time.Second:
-		return ""
-	case len(pod.Finalizers) > 0:
-		return fmt.Sprintf("past its grace period, held by the finalizer %s", pod.Finalizers[0])
-	}
-	return "past its grace period, its kubelet has not confirmed that it stopped"
 }

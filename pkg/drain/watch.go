@@ -7,14 +7,10 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
 )
 
 // renewWatch is how long a watch lives before it is opened anew, a few minutes
@@ -109,16 +105,23 @@ func (m *mirror[T]) change(do func()) {
 type source[T metav1.Object] struct {
 	resource string
 	query    metav1.ListOptions
-	list     func(context.Context, metav1.ListOptions) (items []T, meta metav1.ListMeta, err error)
-	watch    func(context.Context, metav1.ListOptions) (watch.Interface, error)
+	// keep says which objects matter; nil means all.
+	keep  func(T) bool
+	list  func(context.Context, metav1.ListOptions) (items []T, meta metav1.ListMeta, err error)
+	watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
 }
+
+func (s source[T]) matters(item T) bool { return s.keep == nil || s.keep(item) }
 
 // follow keeps the mirror up to date until ctx ends. Without the permission to
 // do so it ends with that error; every other failure is tried again.
 func (s source[T]) follow(ctx context.Context, into *mirror[T]) error {
-	query, failures := s.query, 0
+	failures := 0
 	for ctx.Err() == nil {
-		version, err := s.refresh(ctx, query, into)
+		all, version, err := s.read(ctx)
+		if err == nil {
+			into.replace(all)
+		}
 		for err == nil {
 			failures = 0
 			version, err = s.stream(ctx, version, into)
@@ -133,16 +136,15 @@ func (s source[T]) follow(ctx context.Context, into *mirror[T]) error {
 			into.fail(err)
 		}
 		// A version that the server cannot serve is not asked for twice.
-		query.ResourceVersion, query.ResourceVersionMatch = "", ""
+		s.query.ResourceVersion, s.query.ResourceVersionMatch = "", ""
 		pause(ctx, backoff(failures, 500*time.Millisecond, 15*time.Second))
 	}
 	return nil
 }
 
-// refresh lists everything and returns the version to watch from.
-func (s source[T]) refresh(ctx context.Context, query metav1.ListOptions, into *mirror[T]) (version string, err error) {
-	var all []T
-	err = pages(query, func(query metav1.ListOptions) (string, error) {
+// read lists everything that matters, and returns the version of the list.
+func (s source[T]) read(ctx context.Context) (all []T, version string, err error) {
+	err = pages(s.query, func(query metav1.ListOptions) (string, error) {
 		items, meta, err := s.list(ctx, query)
 		if err != nil {
 			return "", err
@@ -150,14 +152,14 @@ func (s source[T]) refresh(ctx context.Context, query metav1.ListOptions, into *
 		if query.Continue == "" {
 			all, version = nil, meta.ResourceVersion
 		}
-		all = append(all, items...)
+		for _, item := range items {
+			if s.matters(item) {
+				all = append(all, item)
+			}
+		}
 		return meta.Continue, nil
 	})
-	if err != nil {
-		return "", err
-	}
-	into.replace(all)
-	return version, nil
+	return all, version, err
 }
 
 // stream watches from a version on until the watch ends, and returns the
@@ -191,59 +193,12 @@ func (s source[T]) stream(ctx context.Context, version string, into *mirror[T]) 
 				return "", apierrors.FromObject(event.Object)
 			case !known:
 				continue
-			case event.Type != watch.Bookmark:
+			case event.Type != watch.Bookmark && s.matters(item):
 				into.apply(event.Type, item)
 			}
 			version = item.GetResourceVersion()
 		}
 	}
-}
-
-// podsOf is the source of the pods of a node, at least as new as version.
-func podsOf(client kubernetes.Interface, node, version string) source[*corev1.Pod] {
-	query := metav1.ListOptions{
-		FieldSelector:   fields.OneTermEqualSelector("spec.nodeName", node).String(),
-		ResourceVersion: version,
-	}
-	if version != "" {
-		query.ResourceVersionMatch = metav1.ResourceVersionMatchNotOlderThan
-	}
-	return source[*corev1.Pod]{
-		resource: "pods",
-		query:    query,
-		list: func(ctx context.Context, query metav1.ListOptions) ([]*corev1.Pod, metav1.ListMeta, error) {
-			list, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, query)
-			if err != nil {
-				return nil, metav1.ListMeta{}, err
-			}
-			return pointers(list.Items), list.ListMeta, nil
-		},
-		watch: client.CoreV1().Pods(metav1.NamespaceAll).Watch,
-	}
-}
-
-// budgetsOf is the source of all budgets.
-func budgetsOf(client kubernetes.Interface, chunk int64) source[*policyv1.PodDisruptionBudget] {
-	return source[*policyv1.PodDisruptionBudget]{
-		resource: "poddisruptionbudgets.policy",
-		query:    metav1.ListOptions{Limit: chunk},
-		list: func(ctx context.Context, query metav1.ListOptions) ([]*policyv1.PodDisruptionBudget, metav1.ListMeta, error) {
-			list, err := client.PolicyV1().PodDisruptionBudgets(metav1.NamespaceAll).List(ctx, query)
-			if err != nil {
-				return nil, metav1.ListMeta{}, err
-			}
-			return pointers(list.Items), list.ListMeta, nil
-		},
-		watch: client.PolicyV1().PodDisruptionBudgets(metav1.NamespaceAll).Watch,
-	}
-}
-
-func pointers[T any](items []T) []*T {
-	out := make([]*T, len(items))
-	for i := range items {
-		out[i] = &items[i]
-	}
-	return out
 }
 
 // pause waits, or not, if ctx ends.

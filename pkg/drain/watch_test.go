@@ -69,7 +69,7 @@ func TestAServerThatIsAwayIsSpokenOf(t *testing.T) {
 		o := DefaultOptions()
 		o.Timeout = time.Minute
 		var heard says
-		out, err := Evict(t.Context(), s.Clientset, d, o, heard.report)
+		out, err := Evict(t.Context(), s.Clientset, d, o, Listener{Report: heard.report})
 		r := result{Outcome: out, err: err, said: heard.all()}
 		r.heard(t, "cannot watch the pods of node w1: connection refused")
 		r.fails(t, plan.TimedOut, "1 of 1 pods are left", "shop/a")

@@ -56,7 +56,7 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 			{ID: "uncordon", Title: "Uncordon " + name,
 				Needed: func(context.Context) (bool, error) { return rec.State.Cordoned, nil },
 				Do: func(ctx context.Context, _ plan.Report) error {
-					_, err := drain.Cordon(ctx, client, name, false)
+					_, err := drain.Scheduling{}.Apply(ctx, client, name)
 					return err
 				}},
 			{ID: "record", Title: "Delete the run record", Do: func(ctx context.Context, _ plan.Report) error {

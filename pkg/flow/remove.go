@@ -98,7 +98,7 @@ func PrepareRemove(ctx context.Context, cluster runner.Cluster, name string, opt
 		return nil, plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", name, readyMessage(node)),
 			"bring its kubelet back first; if the host is gone for good, 'kubectl delete node %s' is all that is left to do", name)
 	}
-	snapshot, err := drain.Survey(ctx, client, name, opts.Drain)
+	snapshot, err := drain.Survey(ctx, client, drain.Target{Names: []string{name}}, opts.Drain)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +212,8 @@ func (r *Removal) giveUp(ctx context.Context) error {
 }
 
 func (r *Removal) cordon(ctx context.Context, report plan.Report) error {
-	changed, err := drain.Cordon(ctx, r.cluster.Client, r.Node.Name, true)
+	note := drain.Note{By: r.opts.Who, At: time.Now().UTC(), Reason: "removal of the node"}
+	changed, err := drain.Scheduling{Unschedulable: true, Note: note}.Apply(ctx, r.cluster.Client, r.Node.Name)
 	if err != nil {
 		return err
 	}
@@ -234,11 +235,11 @@ func (r *Removal) drain(ctx context.Context, report plan.Report) error {
 	defer stop()
 	go runner.KeepAlive(ctx, r.cluster.Client, r.record, aliveEvery)
 	for range drainRounds {
-		decision, err := drain.Again(ctx, r.cluster.Client, r.Node.Name, r.opts.Drain)
+		decision, err := drain.Again(ctx, r.cluster.Client, drain.Target{Names: []string{r.Node.Name}}, r.opts.Drain)
 		if err != nil {
 			return r.stillCordoned(err)
 		}
-		outcome, err := drain.Evict(ctx, r.cluster.Client, decision, r.opts.Drain, report)
+		outcome, err := drain.Evict(ctx, r.cluster.Client, decision, r.opts.Drain, drain.Listener{Report: report})
 		if err != nil {
 			return r.stillCordoned(err)
 		}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// observe brings the items up to date with the mirrors.
+func (r *run) observe(now time.Time) {
+	if !r.ready() {
+		return
+	}
+	if news := r.budgets.news(); len(news) > 0 || r.matching == nil {
+		for _, pdb := range news {
+			r.ledger.heard(pdb, now)
+		}
+		r.matching = newMatching(r.budgets.all())
+	}
+	for _, mirror := range r.pods {
+		mirror.news()
+	}
+	r.nodes.news()
+	taken := r.uncordoned()
+	for _, it := range r.items {
+		if it.over() {
+			continue
+		}
+		pod, exists := r.pod(it)
+		if !exists {
+			r.leave(it, now)
+			continue
+		}
+		r.age(it, pod, now)
+		if why, stop := taken[it.Node]; stop && it.phase == waiting {
+			it.phase, it.said, it.budgets = givenUp, answer{kind: never, cause: CauseUncordoned, text: why}, nil
+		}
+	}
+}
+
+// uncordoned are the nodes from which no more pods are to be taken, and why:
+// somebody has made them schedulable again, or they are other Nodes by now.
+func (r *run) uncordoned() map[string]string {
+	out := map[string]string{}
+	for _, n := range r.decision.Nodes {
+		switch node, exists := r.nodes.get(n.UID); {
+		case !exists:
+			out[n.Name] = "node " + n.Name + " was deleted"
+		case !node.Spec.Unschedulable:
+			out[n.Name] = "somebody made node " + n.Name + " schedulable again"
+		}
+	}
+	return out
+}
+
+// age follows a pod that is still there.
+func (r *run) age(it *item, pod *corev1.Pod, now time.Time) {
+	if it.phase == waiting && pod.DeletionTimestamp != nil && !hastens(pod, r.opts) {
+		it.phase, it.said = stopping, read(nil)
+	}
+	if limit := r.opts.PodTimeout; limit > 0 && it.phase != asked && !it.turnAt.IsZero() && now.Sub(it.turnAt) >= limit {
+		it.phase, it.expired = givenUp, true
+		return
+	}
+	if it.phase != stopping {
+		return
+	}
+	switch {
+	case overdue(pod, r.opts, now):
+		it.phase = unwaited
+	case pod.DeletionTimestamp != nil:
+		it.finishAt = pod.DeletionTimestamp.Time
+		it.said.text = lingering(pod, r.kubeletSilent(it.Node), now)
+	case it.Action != ActionWait && now.Sub(it.since) >= reconsider:
+		it.phase = waiting
+	}
+}
+
+// kubeletSilent reports whether the node's kubelet does not answer.
+func (r *run) kubeletSilent(name string) bool {
+	for _, n := range r.decision.Nodes {
+		if node, exists := r.nodes.get(n.UID); exists && n.Name == name {
+			return !nodeReady(node)
+		}
+	}
+	return false
+}

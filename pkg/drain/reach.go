@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	// readers bounds the reads under way at once.
+	readers = 16
+	// fewNodes are read and watched one by one. More are, too, unless they are
+	// at least one of wholeShare nodes of the cluster: then one list and one
+	// watch of all pods cost less than many of a few.
+	fewNodes   = 8
+	wholeShare = 4
+)
+
+// reach says how the pods of some nodes are read and watched.
+type reach struct {
+	nodes []string
+	// whole is true for one request over all pods of the cluster.
+	whole bool
+}
+
+// everywhere is the scope of a request over the whole cluster.
+const everywhere = ""
+
+// scopes are what is asked for one by one: nodes by name, or everywhere.
+func (r reach) scopes() []string {
+	if r.whole {
+		return []string{everywhere}
+	}
+	return r.nodes
+}
+
+// scope is the one that a node belongs to.
+func (r reach) scope(node string) string {
+	if r.whole {
+		return everywhere
+	}
+	return node
+}
+
+// reachOf decides how to read the pods of the nodes.
+func reachOf(ctx context.Context, client kubernetes.Interface, nodes []corev1.Node) (reach, error) {
+	r := reach{}
+	for _, node := range nodes {
+		r.nodes = append(r.nodes, node.Name)
+	}
+	if len(nodes) <= fewNodes {
+		return r, nil
+	}
+	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 1})
+	if err != nil {
+		return r, unreadList(err, "nodes")
+	}
+	total := int64(len(list.Items))
+	if list.RemainingItemCount != nil {
+		total += *list.RemainingItemCount
+	}
+	r.whole = int64(len(nodes))*wholeShare >= total
+	return r, nil
+}
+
+// pods is the source of the pods of one scope.
+func (r reach) pods(client kubernetes.Interface, scope string) source[*corev1.Pod] {
+	wanted := map[string]bool{scope: true}
+	query := metav1.ListOptions{}
+	if r.whole {
+		for _, name := range r.nodes {
+			wanted[name] = true
+		}
+	} else {
+		query.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", scope).String()
+	}
+	return source[*corev1.Pod]{
+		resource: "pods",
+		query:    query,
+		// The fake client knows no field selectors, and a pod is bound once only.
+		keep: func(pod *corev1.Pod) bool { return pod.Spec.NodeName != "" && wanted[pod.Spec.NodeName] },
+		list: func(ctx context.Context, query metav1.ListOptions) ([]*corev1.Pod, metav1.ListMeta, error) {
+			list, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, query)
+			if err != nil {
+				return nil, metav1.ListMeta{}, err
+			}
+			return pointers(list.Items), list.ListMeta, nil
+		},
+		watch: client.CoreV1().Pods(metav1.NamespaceAll).Watch,
+	}
+}
+
+// nodesOf is the source of the Nodes that are drained.
+func (r reach) nodesOf(client kubernetes.Interface) source[*corev1.Node] {
+	wanted := map[string]bool{}
+	for _, name := range r.nodes {
+		wanted[name] = true
+	}
+	query := metav1.ListOptions{}
+	if len(r.nodes) == 1 {
+		query.FieldSelector = fields.OneTermEqualSelector("metadata.name", r.nodes[0]).String()
+	}
+	return source[*corev1.Node]{
+		resource: "nodes",
+		query:    query,
+		keep:     func(node *corev1.Node) bool { return wanted[node.Name] },
+		list: func(ctx context.Context, query metav1.ListOptions) ([]*corev1.Node, metav1.ListMeta, error) {
+			list, err := client.CoreV1().Nodes().List(ctx, query)
+			if err != nil {
+				return nil, metav1.ListMeta{}, err
+			}
+			return pointers(list.Items), list.ListMeta, nil
+		},
+		watch: client.CoreV1().Nodes().Watch,
+	}
+}
+
+// budgetsOf is the source of all budgets.
+func budgetsOf(client kubernetes.Interface, chunk int64) source[*policyv1.PodDisruptionBudget] {
+	return source[*policyv1.PodDisruptionBudget]{
+		resource: "poddisruptionbudgets.policy",
+		query:    metav1.ListOptions{Limit: chunk},
+		list: func(ctx context.Context, query metav1.ListOptions) ([]*policyv1.PodDisruptionBudget, metav1.ListMeta, error) {
+			list, err := client.PolicyV1().PodDisruptionBudgets(metav1.NamespaceAll).List(ctx, query)
+			if err != nil {
+				return nil, metav1.ListMeta{}, err
+			}
+			return pointers(list.Items), list.ListMeta, nil
+		},
+		watch: client.PolicyV1().PodDisruptionBudgets(metav1.NamespaceAll).Watch,
+	}
+}
+
+// readNodes reads the nodes that are meant: in the order in which they were
+// named, each once; those of a selector by name.
+func readNodes(ctx context.Context, client kubernetes.Interface, target Target, chunk int64) ([]corev1.Node, error) {
+	if target.Selector != "" {
+		return selectNodes(ctx, client, target.Selector, chunk)
+	}
+	var names []string
+	seen := map[string]bool{}
+	for _, name := range target.Names {
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	nodes := make([]corev1.Node, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for i, name := range names {
+		group.Go(func() error {
+			node, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+			if err != nil {
+				return unreadNode(err, name)
+			}
+			nodes[i] = *node
+			return nil
+		})
+	}
+	return nodes, group.Wait()
+}
+
+// Names resolves a target to the names of nodes; names that were given are not
+// looked up. A selector that no node matches is refused.
+func Names(ctx context.Context, client kubernetes.Interface, target Target) ([]string, error) {
+	if target.Selector == "" {
+		return target.Names, nil
+	}
+	nodes, err := selectNodes(ctx, client, target.Selector, DefaultOptions().ChunkSize)
+	var out []string
+	for _, node := range nodes {
+		out = append(out, node.Name)
+	}
+	return out, err
+}
+
+func selectNodes(ctx context.Context, client kubernetes.Interface, selector string, chunk int64) ([]corev1.Node, error) {
+	var nodes []corev1.Node
+	err := pages(metav1.ListOptions{LabelSelector: selector, Limit: chunk}, func(query metav1.ListOptions) (string, error) {
+		list, err := client.CoreV1().Nodes().List(ctx, query)
+		if err != nil {
+			return "", unreadList(err, "nodes")
+		}
+		if query.Continue == "" {
+			nodes = nil
+		}
+		nodes = append(nodes, list.Items...)
+		return list.Continue, nil
+	})
+	if err == nil && len(nodes) == 0 {
+		err = plan.Refuse(fmt.Errorf("no node matches %q", selector), "see the labels there are: kubectl get nodes --show-labels")
+	}
+	sort.Slice(nodes, func(i, j int) bool { return nodes[i].Name < nodes[j].Name })
+	return nodes, err
+}
+
+func pointers[T any](items []T) []*T {
+	out := make([]*T, len(items))
+	for i := range items {
+		out[i] = &items[i]
+	}
+	return out
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// turns decide whose pods may be asked for: only so many nodes at the same
+// time, and the stages of an order one after the other.
+type turns struct {
+	order  []NodeState
+	limit  int
+	byZone bool
+	items  map[string][]*item // by node
+	stages int
+	all    []*item
+	// active are the nodes whose turn it is.
+	active map[string]bool
+	// stage is the one whose turn it is.
+	stage int
+}
+
+func newTurns(nodes []NodeState, items []*item, o Options) *turns {
+	t := &turns{byZone: o.OneZone, items: map[string][]*item{}, all: items, stages: len(o.Order), active: map[string]bool{}}
+	t.order = slices.Clone(nodes)
+	if t.byZone {
+		slices.SortStableFunc(t.order, func(a, b NodeState) int { return strings.Compare(a.Zone, b.Zone) })
+	}
+	t.limit, _ = o.parallel(len(nodes)) // Evict has validated it
+	for _, it := range items {
+		t.items[it.Node] = append(t.items[it.Node], it)
+	}
+	return t
+}
+
+// advance lets the next nodes begin for those that are done, and the next stage
+// when nothing of the one before is left. A node from which nothing can be
+// taken as things are keeps no other waiting.
+func (t *turns) advance() {
+	t.stage = t.stages
+	for _, it := range t.all {
+		if !it.over() {
+			t.stage = min(t.stage, it.Stage)
+		}
+	}
+	busy, zone := 0, ""
+	for _, n := range t.order {
+		if t.active[n.Name] && !t.rests(n.Name) {
+			busy++
+			zone = n.Zone
+		}
+	}
+	for _, n := range t.order {
+		if t.active[n.Name] || busy >= t.limit || t.byZone && busy > 0 && n.Zone != zone {
+			continue
+		}
+		t.active[n.Name] = true
+		if !t.rests(n.Name) {
+			busy++
+			zone = n.Zone
+		}
+	}
+}
+
+// rests reports whether nothing is to be expected of the node's pods.
+func (t *turns) rests(node string) bool {
+	return !slices.ContainsFunc(t.items[node], func(it *item) bool {
+		return !it.over() && (it.phase != waiting || it.said.cause != CauseSeveralBudgets)
+	})
+}
+
+// wait says why the item's turn has not come; empty if it has.
+func (t *turns) wait(it *item) string {
+	switch {
+	case it.Stage > t.stage:
+		return fmt.Sprintf("pods that come before it in the order (place %d of %d) are still there", t.stage+1, t.stages+1)
+	case !t.active[it.Node]:
+		return fmt.Sprintf("node %s has not had its turn: %d at the same time%s", it.Node, t.limit, choose(t.byZone, ", of one zone", ""))
+	}
+	return ""
+}
