@@ -106,6 +106,8 @@ func (s *server) evict(namespace, name string, options *metav1.DeleteOptions, bu
 
 // spend takes one disruption from the budget that matches.
 func (s *server) spend(pod *corev1.Pod) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var all []*policyv1.PodDisruptionBudget
 	all = append(all, s.budgets()...)
 	matching := newGuards(all).of(pod)
@@ -121,19 +123,19 @@ func (s *server) spend(pod *corev1.Pod) error {
 	pdb := matching[0].DeepCopy()
 	pdb.Status.DisruptionsAllowed--
 	pdb.Status.DisruptedPods = map[string]metav1.Time{pod.Name: metav1.Now()}
-	s.store(budgetResource, pdb, pdb.Namespace)
+	s.storeLocked(budgetResource, pdb, pdb.Namespace)
 	s.underWay.Go(func() { s.sync(pdb.Namespace, pdb.Name, -1) })
 	return nil
 }
 
 // sync is the disruption controller: healthy changed by so many.
 func (s *server) sync(namespace, name string, by int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	object, err := s.Tracker().Get(budgetResource, namespace, name)
 	if err != nil {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	pdb := object.(*policyv1.PodDisruptionBudget).DeepCopy()
 	pdb.Status.CurrentHealthy += by
 	s.healthy = min(s.healthy, pdb.Status.CurrentHealthy)
