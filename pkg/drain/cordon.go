@@ -67,7 +67,13 @@ func (s Scheduling) Apply(ctx context.Context, client kubernetes.Interface, node
 	if err != nil {
 		return false, unreadNode(err, node)
 	}
-	return s.apply(ctx, client, stateOf(found))
+	if changed, err = s.apply(ctx, client, stateOf(found)); err != nil {
+		return changed, err
+	}
+	if !s.Unschedulable && !s.DryRun && marked(found) {
+		return changed, Mark(ctx, client, []string{node}, NotDraining)
+	}
+	return changed, nil
 }
 
 // Would only reads: it reports whether Apply would have to change anything.

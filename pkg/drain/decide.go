@@ -41,6 +41,9 @@ func Decide(s Snapshot, o Options) Decision {
 			v.Budgets = append(v.Budgets, describe(pdb))
 		}
 		v.Message = message(v, pod, o)
+		if v.Action == ActionSkip {
+			d.staying = append(d.staying, claimsOf(pod)...)
+		}
 		d.Verdicts = append(d.Verdicts, v)
 	}
 	sort.Slice(d.Verdicts, func(i, j int) bool { return d.Verdicts[i].before(d.Verdicts[j].Pod) })

@@ -41,6 +41,8 @@ type Decision struct {
 	// reach and versions say how the pods were read.
 	reach    reach
 	versions map[string]string
+	// staying are the claims of pods that stay.
+	staying []claim
 }
 
 // Names are the names of the nodes.

@@ -5,6 +5,7 @@ package drain
 import (
 	"context"
 	"fmt"
+	"sort"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,7 +14,8 @@ import (
 
 // dispatch sends what may be sent now, in the order of the decision.
 func (r *run) dispatch(ctx context.Context, now time.Time) {
-	r.turns.advance()
+	r.turns.advance(now)
+	r.pass++
 	for _, it := range r.items {
 		if r.inFlight >= maxInFlight {
 			return
@@ -26,12 +28,52 @@ func (r *run) dispatch(ctx context.Context, now time.Time) {
 			continue
 		}
 		pdb, open := r.gate(it, pod, now)
+		r.clock(it, open, now)
 		if !open || now.Before(it.retryAt) {
 			continue
 		}
 		r.workloads.take(it, ready(pod))
 		r.send(ctx, it, pdb)
 	}
+}
+
+// clock keeps the time for which each budget held pods whose turn had come.
+func (r *run) clock(it *item, open bool, now time.Time) {
+	if open || len(it.budgets) == 0 {
+		return
+	}
+	name := it.budgets[0].String()
+	held := r.held[name]
+	if held.last.IsZero() || held.pass != r.pass-1 && held.pass != r.pass {
+		held.last = now
+	}
+	held.total += now.Sub(held.last)
+	held.last, held.pass = now, r.pass
+	r.held[name] = held
+}
+
+// holding is the time for which one budget has held pods.
+type holding struct {
+	total time.Duration
+	last  time.Time
+	pass  int
+}
+
+// waits are the times of clock, the longest first.
+func (r *run) waits() []Wait {
+	var out []Wait
+	for name, held := range r.held {
+		if held.total > 0 {
+			out = append(out, Wait{Budget: name, Seconds: held.total.Seconds()})
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].Seconds != out[j].Seconds {
+			return out[i].Seconds > out[j].Seconds
+		}
+		return out[i].Budget < out[j].Budget
+	})
+	return out
 }
 
 // outOfTurn reports, and notes, that others come before the item, or that its

@@ -75,6 +75,10 @@ type run struct {
 	matching  *matching
 	ledger    ledger
 	tell      teller
+	// held is the time that budgets took, and pass the number of the look that
+	// it was last added to.
+	held map[string]holding
+	pass int
 
 	flight   sync.WaitGroup
 	inFlight int
@@ -133,7 +137,7 @@ func within(ctx context.Context, timeout time.Duration) (context.Context, contex
 func newRun(client kubernetes.Interface, d Decision, o Options, hear Listener) *run {
 	now := time.Now()
 	r := &run{
-		opts: o, decision: d, ledger: ledger{},
+		opts: o, decision: d, ledger: ledger{}, held: map[string]holding{},
 		asker:   asker{client: client, opts: o},
 		changed: make(chan struct{}, 1),
 		fatal:   make(chan error, 8+len(d.Nodes)),
@@ -246,6 +250,7 @@ func (r *run) finished() bool {
 // leave notes that a pod is gone.
 func (r *run) leave(it *item, now time.Time) {
 	it.phase = left
+	r.turns.gone(it.Node, now)
 	r.tell.left(r, it, now)
 }
 

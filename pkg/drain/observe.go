@@ -72,6 +72,7 @@ func (r *run) age(it *item, pod *corev1.Pod, now time.Time) {
 		it.phase = unwaited
 	case pod.DeletionTimestamp != nil:
 		it.finishAt = pod.DeletionTimestamp.Time
+		r.date(pod)
 		it.said.text = lingering(pod, r.kubeletSilent(it.Node), now)
 	case it.Action != ActionWait && now.Sub(it.since) >= reconsider:
 		it.phase = waiting
@@ -86,4 +87,15 @@ func (r *run) kubeletSilent(name string) bool {
 		}
 	}
 	return false
+}
+
+// date notes when the first pod was told to stop, by the server's clock.
+func (r *run) date(pod *corev1.Pod) {
+	at := pod.DeletionTimestamp.Time
+	if grace := pod.DeletionGracePeriodSeconds; grace != nil {
+		at = at.Add(-time.Duration(*grace) * time.Second)
+	}
+	if r.out.Began.IsZero() || at.Before(r.out.Began) {
+		r.out.Began = at
+	}
 }

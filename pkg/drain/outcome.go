@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,6 +43,19 @@ type Outcome struct {
 	// many of them a budget refused.
 	Requests int `json:"requests"`
 	Refusals int `json:"refusals"`
+	// Began is when the first pod was told to stop, by the server's clock as
+	// far as it is known; Seconds is how long all took.
+	Began   time.Time `json:"began,omitzero"`
+	Seconds float64   `json:"seconds"`
+	// Waits are the budgets that pods had to wait for, the longest wait first.
+	Waits []Wait `json:"waits,omitempty"`
+}
+
+// Wait is the time for which a budget kept at least one pod that could have
+// been asked for.
+type Wait struct {
+	Budget  string  `json:"budget"`
+	Seconds float64 `json:"seconds"`
 }
 
 // NodeOutcome is what became of one node.
@@ -52,6 +66,9 @@ type NodeOutcome struct {
 	// Pods had to leave, Left of them are still there.
 	Pods int `json:"pods"`
 	Left int `json:"left"`
+	// Seconds is the time from its turn until its last pod was gone; 0 if there
+	// were none.
+	Seconds float64 `json:"seconds"`
 }
 
 // Left is a pod that did not go.
@@ -83,6 +100,10 @@ func Finished(d Decision) Outcome {
 func (r *run) outcome() Outcome {
 	out := r.out
 	out.Skipped = r.decision.Skipped()
+	if out.Began.IsZero() {
+		out.Began = r.tell.began
+	}
+	out.Seconds, out.Waits = time.Since(r.tell.began).Seconds(), r.waits()
 	controllers := map[types.UID]Owners{}
 	for _, it := range r.items {
 		if len(it.Owners) > 0 {
@@ -101,7 +122,7 @@ func (r *run) outcome() Outcome {
 	}
 	r.newcomers(controllers, &out)
 	for _, n := range r.decision.Nodes {
-		node := NodeOutcome{Name: n.Name, Pods: len(r.turns.items[n.Name])}
+		node := NodeOutcome{Name: n.Name, Pods: len(r.turns.items[n.Name]), Seconds: r.turns.took(n.Name).Seconds()}
 		for _, l := range out.Left {
 			if l.Node == n.Name {
 				node.Left++

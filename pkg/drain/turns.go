@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // turns decide whose pods may be asked for: only so many nodes at the same
@@ -21,10 +22,13 @@ type turns struct {
 	active map[string]bool
 	// stage is the one whose turn it is.
 	stage int
+	// began and ended are the times of each node's turn.
+	began, ended map[string]time.Time
 }
 
 func newTurns(nodes []NodeState, items []*item, o Options) *turns {
 	t := &turns{byZone: o.OneZone, items: map[string][]*item{}, all: items, stages: len(o.Order), active: map[string]bool{}}
+	t.began, t.ended = map[string]time.Time{}, map[string]time.Time{}
 	t.order = slices.Clone(nodes)
 	if t.byZone {
 		slices.SortStableFunc(t.order, func(a, b NodeState) int { return strings.Compare(a.Zone, b.Zone) })
@@ -39,7 +43,7 @@ func newTurns(nodes []NodeState, items []*item, o Options) *turns {
 // advance lets the next nodes begin for those that are done, and the next stage
 // when nothing of the one before is left. A node from which nothing can be
 // taken as things are keeps no other waiting.
-func (t *turns) advance() {
+func (t *turns) advance(now time.Time) {
 	t.stage = t.stages
 	for _, it := range t.all {
 		if !it.over() {
@@ -57,12 +61,23 @@ func (t *turns) advance() {
 		if t.active[n.Name] || busy >= t.limit || t.byZone && busy > 0 && n.Zone != zone {
 			continue
 		}
-		t.active[n.Name] = true
+		t.active[n.Name], t.began[n.Name] = true, now
 		if !t.rests(n.Name) {
 			busy++
 			zone = n.Zone
 		}
 	}
+}
+
+// gone notes that a pod of the node is gone.
+func (t *turns) gone(node string, now time.Time) { t.ended[node] = now }
+
+// took is the time from a node's turn until its last pod was gone.
+func (t *turns) took(node string) time.Duration {
+	if t.began[node].IsZero() || t.ended[node].Before(t.began[node]) {
+		return 0
+	}
+	return t.ended[node].Sub(t.began[node])
 }
 
 // rests reports whether nothing is to be expected of the node's pods.

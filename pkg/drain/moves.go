@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+)
+
+// Move is where the pods of one controller went: the ones that came for those
+// that left.
+type Move struct {
+	Namespace string `json:"namespace"`
+	Owners    Owners `json:"owners"`
+	// Left is how many of its pods left.
+	Left int `json:"left"`
+	// To is how many new pods there are, by node; those without a node are
+	// under "".
+	To map[string]int `json:"to,omitempty"`
+	// Pending says why some have no node, in the scheduler's words.
+	Pending string `json:"pending,omitempty"`
+}
+
+// String is "Deployment/web: 3 pods left, now on w2 (2), w3 (1)".
+func (m Move) String() string {
+	top := "pods without a controller"
+	if len(m.Owners) > 0 {
+		top = m.Owners[len(m.Owners)-1].String()
+	}
+	var to []string
+	for _, node := range slices.Sorted(maps.Keys(m.To)) {
+		if node != "" {
+			to = append(to, fmt.Sprintf("%s (%d)", node, m.To[node]))
+		}
+	}
+	if n := m.To[""]; n > 0 {
+		to = append(to, fmt.Sprintf("%d without a node%s", n, choose(m.Pending == "", "", ": "+m.Pending)))
+	}
+	where := choose(len(to) == 0, "no new pods yet", "now on "+some(to))
+	return fmt.Sprintf("%s/%s: %s, %s", m.Namespace, top, choose(m.Left == 1, "1 pod left", fmt.Sprintf("%d pods left", m.Left)), where)
+}
+
+// fewNamespaces are listed one by one; for more one list of all pods costs less.
+const fewNamespaces = 5
+
+// Moves finds out where the pods that left have their successors now. It reads
+// one list of pods for each namespace concerned, or a single one for many.
+func Moves(ctx context.Context, client kubernetes.Interface, d Decision, out Outcome) ([]Move, error) {
+	moves := leavers(d, out)
+	namespaces := map[string]bool{}
+	for _, m := range moves {
+		namespaces[m.Namespace] = true
+	}
+	scopes := slices.Sorted(maps.Keys(namespaces))
+	if len(scopes) > fewNamespaces {
+		scopes = []string{metav1.NamespaceAll}
+	}
+	var pods []*corev1.Pod
+	for _, namespace := range scopes {
+		// What the API server has in its cache is new enough to be told.
+		list, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{ResourceVersion: "0"})
+		if err != nil {
+			return nil, unreadList(err, "pods")
+		}
+		pods = append(pods, pointers(list.Items)...)
+	}
+	for _, pod := range pods {
+		ref := metav1.GetControllerOf(pod)
+		if ref == nil || moves[ref.UID] == nil || pod.CreationTimestamp.Time.Before(out.Began.Truncate(time.Second)) || pod.DeletionTimestamp != nil {
+			continue
+		}
+		moves[ref.UID].arrive(pod)
+	}
+	var all []Move
+	for _, m := range moves {
+		all = append(all, *m)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].String() < all[j].String() })
+	return all, nil
+}
+
+func (m *Move) arrive(pod *corev1.Pod) {
+	if m.To == nil {
+		m.To = map[string]int{}
+	}
+	m.To[pod.Spec.NodeName]++
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			m.Pending = strings.TrimSpace(c.Message)
+		}
+	}
+}
+
+// leavers counts the pods that left by their controller.
+func leavers(d Decision, out Outcome) map[types.UID]*Move {
+	owners := map[types.UID]Owners{}
+	for _, v := range d.Verdicts {
+		owners[v.UID] = v.Owners
+	}
+	moves := map[types.UID]*Move{}
+	for _, pod := range slices.Concat(out.Evicted, out.Deleted, out.Gone) {
+		chain := owners[pod.UID]
+		if len(chain) == 0 {
+			continue
+		}
+		m, ok := moves[chain[0].UID]
+		if !ok {
+			m = &Move{Namespace: pod.Namespace, Owners: chain}
+			moves[chain[0].UID] = m
+		}
+		m.Left++
+	}
+	return moves
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// claim names a PersistentVolumeClaim in use on a node.
+type claim struct{ node, namespace, name string }
+
+// claimsOf are the claims that a pod uses on its node; those of ephemeral
+// volumes are named after pod and volume.
+func claimsOf(pod *corev1.Pod) []claim {
+	var out []claim
+	for _, v := range pod.Spec.Volumes {
+		switch {
+		case v.PersistentVolumeClaim != nil:
+			out = append(out, claim{pod.Spec.NodeName, pod.Namespace, v.PersistentVolumeClaim.ClaimName})
+		case v.Ephemeral != nil:
+			out = append(out, claim{pod.Spec.NodeName, pod.Namespace, pod.Name + "-" + v.Name})
+		}
+	}
+	return out
+}
+
+// detaching waits for VolumeAttachments.
+type detaching struct {
+	client   kubernetes.Interface
+	decision Decision
+	mirror   *mirror[*storagev1.VolumeAttachment]
+	// used are the claims of the volumes that were looked up.
+	used map[string]claim
+}
+
+// AwaitVolumes waits until no volume is attached to the nodes of a decision,
+// except those of the pods that stay: until then another node cannot mount
+// them, and what is done to the host may lose data. A timeout of 0 means no
+// limit. The error is of class plan.TimedOut after the timeout, naming the
+// volumes and their claims.
+func AwaitVolumes(ctx context.Context, client kubernetes.Interface, d Decision, timeout time.Duration, hear Listener) error {
+	ctx, cancel := within(ctx, timeout)
+	defer cancel()
+	changed := make(chan struct{}, 1)
+	w := detaching{client: client, decision: d, used: map[string]claim{}}
+	w.mirror = newMirror[*storagev1.VolumeAttachment](func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})
+	fatal := make(chan error, 1)
+	var flight sync.WaitGroup
+	defer flight.Wait()
+	defer cancel()
+	flight.Go(func() {
+		if err := attachmentsOf(client, d).follow(ctx, w.mirror); err != nil {
+			fatal <- err
+		}
+	})
+	said := ""
+	for {
+		var left []string
+		if synced, _ := w.mirror.state(); synced {
+			var err error
+			if left, err = w.left(ctx); err != nil || len(left) == 0 {
+				return err
+			}
+		}
+		if text := strings.Join(capped(left), "; "); text != said && hear.Report != nil {
+			hear.Report("waiting until volumes are detached: %s", text)
+			said = text
+		}
+		select {
+		case <-ctx.Done():
+			return w.gaveUp(context.Cause(ctx), left, timeout)
+		case err := <-fatal:
+			return err
+		case <-changed:
+		}
+	}
+}
+
+func (w *detaching) gaveUp(cause error, left []string, timeout time.Duration) error {
+	if errors.Is(cause, errTimeout) {
+		err := fmt.Errorf("timed out after %s, volumes are attached still: %s", timeout, strings.Join(capped(left), "; "))
+		return plan.As(plan.TimedOut, plan.Hint(err, "see why: kubectl describe volumeattachments; kubectl get pods -A -o wide"))
+	}
+	return fmt.Errorf("wait until volumes are detached: %w", cause)
+}
+
+// left names the attachments that are in the way, sorted.
+func (w *detaching) left(ctx context.Context) ([]string, error) {
+	var out []string
+	for _, a := range w.mirror.all() {
+		volume := a.Spec.Source.PersistentVolumeName
+		if volume == nil {
+			out = append(out, fmt.Sprintf("an inline volume of %s on %s", a.Spec.Attacher, a.Spec.NodeName))
+			continue
+		}
+		used, err := w.claim(ctx, *volume)
+		if err != nil {
+			return nil, err
+		}
+		used.node = a.Spec.NodeName
+		if slices.Contains(w.decision.staying, used) {
+			continue
+		}
+		what := choose(used.name == "", "", " of claim "+used.namespace+"/"+used.name)
+		out = append(out, fmt.Sprintf("volume %s%s on %s", *volume, what, a.Spec.NodeName))
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// claim is the claim that a volume is bound to; none if it is gone.
+func (w *detaching) claim(ctx context.Context, volume string) (claim, error) {
+	if known, ok := w.used[volume]; ok {
+		return known, nil
+	}
+	found, err := w.client.CoreV1().PersistentVolumes().Get(ctx, volume, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+	case err != nil:
+		return claim{}, unreadList(err, "persistentvolumes")
+	case found.Spec.ClaimRef != nil:
+		w.used[volume] = claim{"", found.Spec.ClaimRef.Namespace, found.Spec.ClaimRef.Name}
+	}
+	return w.used[volume], nil
+}
+
+// attachmentsOf is the source of what is attached to the nodes.
+func attachmentsOf(client kubernetes.Interface, d Decision) source[*storagev1.VolumeAttachment] {
+	names := d.Names()
+	return source[*storagev1.VolumeAttachment]{
+		resource: "volumeattachments.storage.k8s.io",
+		keep:     func(a *storagev1.VolumeAttachment) bool { return slices.Contains(names, a.Spec.NodeName) },
+		list: func(ctx context.Context, query metav1.ListOptions) ([]*storagev1.VolumeAttachment, metav1.ListMeta, error) {
+			list, err := client.StorageV1().VolumeAttachments().List(ctx, query)
+			if err != nil {
+				return nil, metav1.ListMeta{}, err
+			}
+			return pointers(list.Items), list.ListMeta, nil
+		},
+		watch: client.StorageV1().VolumeAttachments().Watch,
+	}
+}
