@@ -26,6 +26,7 @@ type progress struct {
 	started map[string]time.Time
 	pending bool   // a live line without an end is on the screen
 	last    string // the last plain progress line, to leave out repetitions
+	block   int    // lines of a picture that are on the screen
 	moved   time.Time
 	stop    chan struct{}
 }
@@ -130,20 +131,56 @@ func (p *progress) show(s string) {
 		fmt.Fprintln(p.out, s)
 		return
 	}
+	p.clear()
+	fmt.Fprint(p.out, p.fit(s))
+	p.pending = true
+}
+
+// fit makes a text one line of the terminal.
+func (p *progress) fit(s string) string {
 	s = strings.ReplaceAll(s, "\n", " ")
 	if r := []rune(s); len(r) >= p.width() {
 		s = string(r[:p.width()-2]) + "…"
 	}
-	fmt.Fprintf(p.out, "\r\x1b[K%s", s)
-	p.pending = true
+	return s
+}
+
+// clear takes away what the next line replaces.
+func (p *progress) clear() {
+	var out strings.Builder
+	if p.pending || p.block > 0 {
+		out.WriteString("\r\x1b[K")
+	}
+	for range p.block {
+		out.WriteString("\x1b[1A\x1b[K")
+	}
+	fmt.Fprint(p.out, out.String())
+	p.pending, p.block = false, 0
+}
+
+// maxBlock is how many lines of a picture are shown at once.
+const maxBlock = 20
+
+// picture shows several lines in place on a terminal, and nothing elsewhere.
+func (p *progress) picture(lines []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.live {
+		return
+	}
+	if more := len(lines) - maxBlock; more > 0 {
+		lines = append(lines[:maxBlock:maxBlock], fmt.Sprintf("… and %d lines more", more))
+	}
+	p.clear()
+	for _, line := range lines {
+		fmt.Fprintln(p.out, p.fit("  "+line))
+	}
+	p.block, p.last, p.moved = len(lines), "", time.Now()
 }
 
 // line shows a line that stays.
 func (p *progress) line(s string) {
-	if p.pending {
-		fmt.Fprint(p.out, "\r\x1b[K")
-		p.pending = false
-	}
+	p.clear()
 	p.last = ""
 	fmt.Fprintln(p.out, s)
 }
@@ -153,10 +190,7 @@ func (p *progress) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	close(p.stop)
-	if p.pending {
-		fmt.Fprint(p.out, "\r\x1b[K")
-		p.pending = false
-	}
+	p.clear()
 }
 
 func (p *progress) paint(code, s string) string {
