@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -33,6 +32,7 @@ type drainFlags struct {
 	output, dryRun string
 	selector       string
 	reason         string
+	waitForVolumes bool
 }
 
 func newDrainCommand(e *env) *cobra.Command {
@@ -51,7 +51,7 @@ func newDrainCommand(e *env) *cobra.Command {
 }
 
 func (f *drainFlags) add(flags *pflag.FlagSet) {
-	addOutput(flags, &f.output, "table, name")
+	addOutput(flags, &f.output, "table, name, jsonl (an object for each event as it happens, the result last)")
 	addDryRun(flags, &f.dryRun, "none, client (show what becomes of each pod) or server (also ask the server once per pod, changing nothing)")
 	flags.BoolVar(&f.Force, "force", f.Force, "Evict pods, too, that no controller will create again")
 	flags.BoolVar(&f.IgnoreDaemonSets, "ignore-daemonsets", f.IgnoreDaemonSets, "Leave the pods of DaemonSets where they are")
@@ -69,20 +69,14 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.MaxParallel, "max-parallel", f.MaxParallel, "How many nodes are drained at the same time: a number, or a percentage of them")
 	flags.BoolVar(&f.OneZone, "one-zone", f.OneZone, "Drain only nodes of the same zone at the same time")
 	flags.BoolVar(&f.WaitForReplacement, "wait-for-replacement", f.WaitForReplacement, "Take the next pod of a workload only when those before are replaced and Ready")
+	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false, "Wait, too, until no volume is attached to the nodes any more, those of pods that stay aside")
 	flags.Int64Var(&f.ChunkSize, "chunk-size", f.ChunkSize, "Objects per page of a list; 0 means one page")
-}
-
-// drained is the machine-readable result.
-type drained struct {
-	// Cordoned are the nodes that were not before.
-	Cordoned []string `json:"cordoned"`
-	drain.Outcome
 }
 
 func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	mode, err := parseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
-	if err := errors.Join(err, targetErr, checkOutput(f.output, "name"), f.Validate()); err != nil {
+	if err := errors.Join(err, targetErr, checkOutput(f.output, "name", "jsonl"), f.Validate()); err != nil {
 		return err
 	}
 	client, err := e.client()
@@ -100,13 +94,14 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	if err := decision.Refusal(); err != nil {
 		return err
 	}
-	if decision.NothingToDo() {
+	if decision.NothingToDo() && !f.waitForVolumes {
 		return e.tellDrained(drained{Outcome: drain.Finished(decision)}, f.output, " (nothing to do)")
 	}
 	for _, warning := range decision.Warnings() {
 		e.warn("%s", warning)
 	}
-	result, err := e.runDrain(ctx, client, decision, f)
+	run := draining{env: e, client: client, flags: f, decision: decision}
+	result, err := run.do(ctx)
 	if err != nil {
 		if f.output != "" && f.output != "table" && f.output != "name" {
 			err = errors.Join(err, e.tellDrained(result, f.output, ""))
@@ -116,65 +111,14 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	return e.tellDrained(result, f.output, "")
 }
 
-// runDrain cordons and evicts, and warns of what a person would not expect.
-func (e *env) runDrain(ctx context.Context, client kubernetes.Interface, decision drain.Decision, f drainFlags) (drained, error) {
-	var result drained
-	names := decision.Names()
-	p := plan.Plan{Title: "Drain " + decision.Title(), Steps: []plan.Step{
-		{ID: "cordon", Title: "Cordon " + decision.Title(), Do: func(ctx context.Context, _ plan.Report) (err error) {
-			note := drain.Note{By: who(), At: time.Now().UTC(), Reason: f.reason}
-			result.Cordoned, err = drain.Cordon(ctx, client, decision, note)
-			return nothingChanged(err)
-		}, Needed: func(context.Context) (bool, error) { return len(decision.ToCordon()) > 0, nil }},
-		{ID: "drain", Title: fmt.Sprintf("Have %s leave %s", countPods(len(decision.ToEvict())), decision.Title()), Do: func(ctx context.Context, report plan.Report) (err error) {
-			if len(result.Cordoned) > 0 {
-				if decision, err = drain.Again(ctx, client, drain.Target{Names: names}, f.Options); err != nil {
-					return stillCordoned(err, names)
-				}
-			}
-			result.Outcome, err = drain.Evict(ctx, client, decision, f.Options, drain.Listener{Report: report})
-			return stillCordoned(err, names)
-		}},
-	}}
-	progress := e.progress()
-	_, err := p.Run(ctx, progress)
-	progress.close()
-	for _, back := range result.Returned {
-		e.warn("%s of %s came back to the cordoned node %s: %s", back.Pod, back.Owners, back.Node, back.Why)
-	}
-	for _, pod := range result.Arrived {
-		e.warn("%s came to the node meanwhile and was left alone; the same command again takes it in", pod)
-	}
-	for _, v := range result.Skipped {
-		if v.Reason == drain.ReasonOverdue {
-			e.warn("%s was not waited for: %s", v.Pod, v.Message)
-		}
-	}
-	return result, err
-}
-
 // stillCordoned adds to an error's way out the way back.
 func stillCordoned(err error, names []string) error {
-	back := fmt.Sprintf("%s: %s; to take that back: kubectl lifecycle uncordon %[2]s", "cordoned still", strings.Join(names, " "))
+	list := strings.Join(names, " ")
+	back := fmt.Sprintf("cordoned still: %s; to take that back: kubectl lifecycle uncordon %s", list, list)
 	if hint := plan.HintOf(err); hint != "" {
 		back = hint + "\n" + back
 	}
 	return plan.Hint(err, "%s", back)
-}
-
-func (e *env) tellDrained(result drained, output, remark string) error {
-	lines := func(w io.Writer, text string) error {
-		for _, n := range result.Nodes {
-			if _, err := fmt.Fprintf(w, "node/%s%s\n", n.Name, text); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if output == "name" {
-		return lines(e.streams.Out, "")
-	}
-	return e.print(output, result, func(w io.Writer) error { return lines(w, " drained"+remark) })
 }
 
 // drainRehearsal is the machine-readable result of a dry run.

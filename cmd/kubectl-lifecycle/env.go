@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
+	"sync/atomic"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -32,6 +34,8 @@ type env struct {
 	client func() (kubernetes.Interface, error)
 	// terminal says whether a stream (stdin, stderr) is one.
 	terminal func(stream any) bool
+	// requests counts what is sent to the API server.
+	requests atomic.Int64
 }
 
 func newEnv(streams genericiooptions.IOStreams) *env {
@@ -48,6 +52,7 @@ func newEnv(streams genericiooptions.IOStreams) *env {
 		// the client side only makes a person wait (kubernetes#23531).
 		config.QPS = -1
 		config.UserAgent = "kubectl-lifecycle/" + version
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counting{next, &e.requests} })
 		return config, nil
 	}
 	e.client = func() (kubernetes.Interface, error) {
@@ -62,6 +67,18 @@ func newEnv(streams genericiooptions.IOStreams) *env {
 		return client, nil
 	}
 	return e
+}
+
+// counting counts requests on their way.
+type counting struct {
+	next http.RoundTripper
+	sent *atomic.Int64
+}
+
+// RoundTrip counts one request and sends it.
+func (c counting) RoundTrip(request *http.Request) (*http.Response, error) {
+	c.sent.Add(1)
+	return c.next.RoundTrip(request)
 }
 
 // requireKubeconfig refuses to go on where nothing says which cluster is meant:

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// drained is the machine-readable result.
+type drained struct {
+	// Cordoned are the nodes that were not before.
+	Cordoned []string `json:"cordoned"`
+	drain.Outcome
+	// Moved says where the pods that left have their successors.
+	Moved []drain.Move `json:"moved,omitempty"`
+	// APIRequests are all those that the command made.
+	APIRequests int64 `json:"apiRequests"`
+}
+
+// draining is one drain under way.
+type draining struct {
+	*env
+	client   kubernetes.Interface
+	flags    drainFlags
+	decision drain.Decision
+	result   drained
+	// conditions is true where the server knows the conditions of drains.
+	conditions bool
+}
+
+// do cordons and evicts, and warns of what a person would not expect.
+func (r *draining) do(ctx context.Context) (drained, error) {
+	title := r.decision.Title()
+	progress := r.progress()
+	p := plan.Plan{Title: "Drain " + title, Steps: []plan.Step{
+		{ID: "cordon", Title: "Cordon " + title, Do: r.cordon, Needed: func(context.Context) (bool, error) {
+			return len(r.decision.ToCordon()) > 0, nil
+		}},
+		{ID: "drain", Title: fmt.Sprintf("Have %s leave %s", countPods(len(r.decision.ToEvict())), title), Do: func(ctx context.Context, report plan.Report) error {
+			return r.evict(ctx, r.listener(progress, report))
+		}},
+	}}
+	if r.flags.waitForVolumes {
+		p.Steps = append(p.Steps, plan.Step{ID: "volumes", Title: "Wait until volumes are detached from " + title, Do: r.volumes})
+	}
+	_, err := p.Run(ctx, progress)
+	progress.close()
+	if r.conditions {
+		// Told even after Ctrl-C: whoever reads it must not believe that a drain goes on.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		stage := drain.Drained
+		if err != nil {
+			stage = drain.NotDraining
+		}
+		r.mark(ctx, stage)
+	}
+	if moved, err := drain.Moves(ctx, r.client, r.decision, r.result.Outcome); err == nil { // only to tell
+		r.result.Moved = moved
+	}
+	r.result.APIRequests = r.requests.Load()
+	r.remark()
+	return r.result, err
+}
+
+func (r *draining) cordon(ctx context.Context, _ plan.Report) (err error) {
+	note := drain.Note{By: who(), At: time.Now().UTC(), Reason: r.flags.reason}
+	r.result.Cordoned, err = drain.Cordon(ctx, r.client, r.decision, note)
+	return nothingChanged(err)
+}
+
+func (r *draining) evict(ctx context.Context, hear drain.Listener) (err error) {
+	names := r.decision.Names()
+	if len(r.result.Cordoned) > 0 {
+		if r.decision, err = drain.Again(ctx, r.client, drain.Target{Names: names}, r.flags.Options); err != nil {
+			return stillCordoned(err, names)
+		}
+	}
+	if r.conditions = drain.ServesConditions(r.client); r.conditions {
+		r.mark(ctx, drain.Draining)
+	}
+	r.result.Outcome, err = drain.Evict(ctx, r.client, r.decision, r.flags.Options, hear)
+	return stillCordoned(err, names)
+}
+
+// volumes has what is left of the timeout.
+func (r *draining) volumes(ctx context.Context, report plan.Report) error {
+	timeout := r.flags.Timeout
+	if timeout > 0 {
+		timeout = max(timeout-time.Duration(r.result.Seconds*float64(time.Second)), time.Second)
+	}
+	return stillCordoned(drain.AwaitVolumes(ctx, r.client, r.decision, timeout, drain.Listener{Report: report}), r.decision.Names())
+}
+
+// mark sets the nodes' conditions, a courtesy to others: that it fails is said.
+func (r *draining) mark(ctx context.Context, stage drain.Stage) {
+	if err := drain.Mark(ctx, r.client, r.decision.Names(), stage); err != nil {
+		r.warn("%v", err)
+		r.conditions = false
+	}
+}
+
+// listener shows a picture on a terminal, lines elsewhere, and events to who
+// asked for them.
+func (r *draining) listener(progress *progress, report plan.Report) drain.Listener {
+	hear := drain.Listener{Report: report}
+	if progress.live {
+		hear = drain.Listener{Lines: progress.picture}
+	}
+	if r.flags.output == "jsonl" {
+		hear.Event = func(event drain.Event) {
+			_ = jsonLine(r.streams.Out, event) // a reader that is gone is told at the end
+		}
+	}
+	return hear
+}
+
+// jsonLine writes one object in one line.
+func jsonLine(w io.Writer, object any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(object)
+}
+
+// remark warns of what a person would not expect.
+func (r *draining) remark() {
+	for _, back := range r.result.Returned {
+		r.warn("%s of %s came back to the cordoned node %s: %s", back.Pod, back.Owners, back.Node, back.Why)
+	}
+	for _, pod := range r.result.Arrived {
+		r.warn("%s came to the node meanwhile and was left alone; the same command again takes it in", pod)
+	}
+	for _, v := range r.result.Skipped {
+		if v.Reason == drain.ReasonOverdue {
+			r.warn("%s was not waited for: %s", v.Pod, v.Message)
+		}
+	}
+}
+
+// tellDrained prints the result: on stdout what kubectl drain ends with, for a
+// person the rest on stderr.
+func (e *env) tellDrained(result drained, output, remark string) error {
+	lines := func(w io.Writer, text string) error {
+		var errs []error
+		for _, n := range result.Nodes {
+			_, err := fmt.Fprintf(w, "node/%s%s\n", n.Name, text)
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	}
+	switch output {
+	case "name":
+		return lines(e.streams.Out, "")
+	case "jsonl":
+		return jsonLine(e.streams.Out, map[string]any{"kind": "result", "result": result})
+	}
+	return e.print(output, result, func(w io.Writer) error {
+		for _, line := range result.summary() {
+			fmt.Fprintln(e.streams.ErrOut, "  "+line)
+		}
+		return lines(w, " drained"+remark)
+	})
+}
+
+// summary is what happened, for a person; empty if nothing had to leave.
+func (d drained) summary() []string {
+	gone := len(d.Evicted) + len(d.Deleted) + len(d.Gone)
+	if gone == 0 {
+		return nil
+	}
+	out := []string{fmt.Sprintf("%s left in %s: %d evicted, %d deleted, %d went without; %d stay; %d API requests, %d of them refused by a budget",
+		countPods(gone), seconds(d.Seconds), len(d.Evicted), len(d.Deleted), len(d.Gone), len(d.Skipped), d.APIRequests, d.Refusals)}
+	for i, m := range d.Moved {
+		if i == maxSummary {
+			out = append(out, fmt.Sprintf("… and %d more; -o json has all", len(d.Moved)-maxSummary))
+			break
+		}
+		out = append(out, m.String())
+	}
+	if len(d.Nodes) > 1 {
+		for _, n := range d.Nodes {
+			out = append(out, fmt.Sprintf("node %s: %s in %s", n.Name, countPods(n.Pods-n.Left), seconds(n.Seconds)))
+		}
+	}
+	for _, w := range d.Waits {
+		out = append(out, fmt.Sprintf("PodDisruptionBudget %s was waited for %s", w.Budget, seconds(w.Seconds)))
+	}
+	return out
+}
+
+// maxSummary is how many workloads a summary names.
+const maxSummary = 10
+
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(100 * time.Millisecond).String()
+}
