@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,37 +27,56 @@ const (
 	killLimit = 5 * time.Second
 )
 
-// podCgroup reports whether a cgroup is the root of the pods' ("kubepods" with
-// the cgroupfs driver, "kubepods.slice" or "kubelet-kubepods.slice" with
-// systemd's).
-func podCgroup(name string) bool {
-	return name == "kubepods" || name == "kubepods.slice" || strings.HasSuffix(name, "-kubepods.slice")
+// podRoots are where a kubelet keeps the pods' cgroups, relative to the top of
+// a hierarchy: in its cgroupRoot, by the names of the cgroupfs driver and of
+// systemd's. kind's kubelets use /kubelet. Others further down are those of a
+// cluster that runs in containers on this host, and not ours.
+func podRoots(cgroupRoot string) []string {
+	out := []string{"kubepods", "kubepods.slice", "kubelet/kubepods", "kubelet.slice/kubelet-kubepods.slice"}
+	root := strings.Trim(filepath.Clean("/"+cgroupRoot), "/")
+	if root == "" {
+		return out
+	}
+	units, name := "", ""
+	for part := range strings.SplitSeq(root, "/") {
+		name += part + "-"
+		units += strings.TrimSuffix(name, "-") + ".slice/"
+	}
+	return append(out, root+"/kubepods", units+name+"kubepods.slice")
 }
 
-// podCgroups finds the roots of the pods' cgroups in all hierarchies.
+// cgroupRoot is the kubelet's, as its configuration says; empty for the top.
+func (t Target) cgroupRoot() string {
+	raw, err := os.ReadFile(t.Host.Path(filepath.Join(t.root(), "config.yaml")))
+	if found := regexp.MustCompile(`(?m)^cgroupRoot: *"?(/[^"\s]*)`).FindSubmatch(raw); err == nil && found != nil {
+		return string(found[1])
+	}
+	return ""
+}
+
+// podCgroups finds the roots of the pods' cgroups in all hierarchies: version 2
+// has one, version 1 one in each directory.
 func (t Target) podCgroups() ([]string, error) {
-	const depth = 3 // /sys/fs/cgroup/<controller>/<kubelet's root>/kubepods
-	top := t.Host.Path(cgroupDir)
+	hierarchies := []string{""}
+	names, err := t.names(cgroupDir)
+	if err != nil {
+		return nil, err
+	}
+	var kind unix.Statfs_t
+	if err := unix.Statfs(t.Host.Path(cgroupDir), &kind); err == nil && kind.Type != unix.CGROUP2_SUPER_MAGIC {
+		hierarchies = append(hierarchies, names...)
+	}
 	var out []string
-	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil // it ended while we looked
-		case err != nil:
-			return err
-		case !d.IsDir():
-			return nil
-		case podCgroup(d.Name()):
-			rel, _ := filepath.Rel(top, path)
-			out = append(out, filepath.Join(cgroupDir, rel))
-			return fs.SkipDir
-		case strings.Count(strings.TrimPrefix(path, top), "/") >= depth:
-			return fs.SkipDir
+	for _, hierarchy := range hierarchies {
+		for _, root := range podRoots(t.cgroupRoot()) {
+			path := filepath.Join(cgroupDir, hierarchy, root)
+			if info, err := os.Lstat(t.Host.Path(path)); err == nil && info.IsDir() {
+				out = append(out, path)
+			}
 		}
-		return nil
-	})
+	}
 	slices.Sort(out)
-	return out, err
+	return slices.Compact(out), nil
 }
 
 // podProcesses are the processes in the pods' cgroups, by pid.
@@ -186,7 +206,7 @@ func (t Target) cgroups() part {
 // removeCgroups has systemd forget its slices, which removes their cgroups,
 // and removes what is left (the cgroupfs driver's, other hierarchies').
 func (t Target) removeCgroups(ctx context.Context, report plan.Report) error {
-	for _, pattern := range []string{"kubepods*.slice", "*-kubepods*.slice"} {
+	for _, pattern := range t.podSlices() {
 		units, err := t.Host.Units(ctx, pattern)
 		if errors.Is(err, host.ErrNoSystemd) {
 			break
@@ -210,6 +230,17 @@ func (t Target) removeCgroups(ctx context.Context, report plan.Report) error {
 		report("removed %s", root)
 	}
 	return nil
+}
+
+// podSlices are patterns of systemd's units for the pods' cgroups.
+func (t Target) podSlices() []string {
+	var out []string
+	for _, root := range podRoots(t.cgroupRoot()) {
+		if name, is := strings.CutSuffix(filepath.Base(root), ".slice"); is {
+			out = append(out, name+".slice", name+"-*.slice")
+		}
+	}
+	return out
 }
 
 // removeTree removes a cgroup with those in it, deepest first. Only the

@@ -255,10 +255,13 @@ func (t Target) discard(it Item) error {
 	return t.Host.Remove(it.Name)
 }
 
-// younger reports whether something was made by the join or after it. kubeadm
-// makes a directory just before the first file in it, which dates the join.
+// younger reports whether a directory was made by the join or after it. kubeadm
+// makes one just before the first file in it, which dates the join.
 func (t Target) younger(path string) bool {
 	const moment = 500 * time.Millisecond
+	if copied, err := t.Host.Copied(path); err != nil || copied {
+		return false // it may have been there before
+	}
 	born, err := t.Host.Born(path)
 	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-moment))
 }

@@ -66,3 +66,25 @@ func (l Local) Born(path string) (time.Time, error) {
 	}
 	return time.Unix(s.Btime.Sec, int64(s.Btime.Nsec)), nil
 }
+
+// Copied reports whether the age of a directory tells nothing, because it lies
+// on an overlay file system and may be a copy: an overlay copies a directory of
+// a lower layer, with a new birth, when the first thing in it changes. One that
+// is in several layers has but one link (ovl_getattr, since Linux 3.18), one
+// that was made here has two or more, except where the upper layer is of a
+// file system that counts none, as btrfs. What does not exist is no copy.
+func (l Local) Copied(dir string) (bool, error) {
+	var fs unix.Statfs_t
+	var s unix.Stat_t
+	err := unix.Statfs(l.Path(dir), &fs)
+	if err == nil {
+		err = unix.Lstat(l.Path(dir), &s)
+	}
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("file system of %s: %w", dir, err)
+	}
+	return int64(fs.Type) == unix.OVERLAYFS_SUPER_MAGIC && s.Mode&unix.S_IFMT == unix.S_IFDIR && s.Nlink < 2, nil
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+)
+
+// found are the things of an inventory whose names hold a text, as "fate name".
+func found(t *testing.T, dir, text string) []string {
+	t.Helper()
+	inv, err := clean.Target{Host: host.Local{Root: dir}}.Survey(t.Context())
+	hosttest.Must(t, err)
+	var out []string
+	for _, it := range inv.Items {
+		if strings.Contains(it.Name, text) {
+			out = append(out, string(it.Fate)+" "+it.Name)
+		}
+	}
+	return out
+}
+
+func TestOnAnOverlayADirectoryThatWasThereBeforeStays(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, dir string) {
+		hosttest.Script(t, `cd `+dir+`; mkdir -p lower/etc/kubernetes/manifests lower/var/lib lower/usr/libexec upper work root
+mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root; cd root
+mkdir -p etc/kubernetes/pki var/lib/kubelet/pki usr/libexec/kubernetes/kubelet-plugins/volume/exec
+touch etc/kubernetes/pki/ca.crt etc/kubernetes/kubelet.conf etc/kubernetes/manifests/x.yaml var/lib/kubelet/config.yaml`)
+		got := strings.Join(found(t, dir+"/root", "/"), "\n") + "\n"
+		for _, goes := range []string{"/etc/kubernetes/pki", "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests/x.yaml", "/usr/libexec/kubernetes"} {
+			if !strings.Contains(got, string(clean.Goes)+" "+goes+"\n") {
+				t.Errorf("%s does not go:\n%s", goes, got)
+			}
+		}
+		for _, stays := range []string{"/etc/kubernetes", "/etc/kubernetes/manifests"} {
+			if strings.Contains(got, string(clean.Goes)+" "+stays+"\n") {
+				t.Errorf("%s goes, and was there before:\n%s", stays, got)
+			}
+		}
+	})
+}
+
+func TestCgroupsOfAClusterInContainersAreNotOurs(t *testing.T) {
+	for name, tc := range map[string]struct{ make, config, want string }{
+		"the cgroupfs driver":           {"memory/kubepods cpu/kubepods", "", "/sys/fs/cgroup/cpu/kubepods /sys/fs/cgroup/memory/kubepods"},
+		"systemd's driver":              {"kubepods.slice/kubepods-burstable.slice", "", "/sys/fs/cgroup/kubepods.slice"},
+		"kind's kubelet":                {"kubelet.slice/kubelet-kubepods.slice/x", "", "/sys/fs/cgroup/kubelet.slice/kubelet-kubepods.slice"},
+		"a root of its own":             {"a.slice/a-b.slice/a-b-kubepods.slice memory/a/b/kubepods", "cgroupRoot: /a/b", "/sys/fs/cgroup/a.slice/a-b.slice/a-b-kubepods.slice /sys/fs/cgroup/memory/a/b/kubepods"},
+		"k3s in a container of Docker":  {"docker/0123/kubepods memory/docker/0123/kubepods", "", ""},
+		"the same, with systemd":        {"system.slice/docker-0123.scope/kubepods system.slice/docker-0123.scope/kubelet.slice/kubelet-kubepods.slice", "", ""},
+		"a slice that is only so named": {"user.slice/my-kubepods.slice", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			hosttest.Script(t, `cd `+dir+`; mkdir -p etc var/lib/kubelet sys/fs/cgroup; echo '`+tc.config+`' > var/lib/kubelet/config.yaml; cd sys/fs/cgroup; mkdir -p `+tc.make)
+			got := strings.ReplaceAll(strings.Join(found(t, dir, "/sys/fs/cgroup"), " "), string(clean.Goes)+" ", "")
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
