@@ -25,6 +25,26 @@ const maxAnswer = 4 << 20
 // errGone says that the record is no more, or another has its name.
 var errGone = errors.New("the run record is gone")
 
+// disbelief is for how long a server that says so is not believed: one that has
+// just started does not know the tokens for a while.
+const disbelief = 20 * time.Second
+
+// doubt is since when all servers have said that the record is gone; the zero
+// value is that none does.
+type doubt struct{ since time.Time }
+
+// believe takes in the outcome of a request, and reports whether the record is
+// gone for good.
+func (d *doubt) believe(err error, now time.Time) bool {
+	switch {
+	case err == nil:
+		d.since = time.Time{}
+	case errors.Is(err, errGone) && d.since.IsZero():
+		d.since = now
+	}
+	return errors.Is(err, errGone) && now.Sub(d.since) >= disbelief
+}
+
 // api reads and patches one Secret, over whichever API server answers.
 type api struct {
 	spec  wire.Spec
@@ -78,17 +98,25 @@ type secret struct {
 	Data map[string][]byte `json:"data"`
 }
 
-// do tries the API servers in turn. A server that says that the record is not
-// there, or does not know the token any more (it is bound to the record),
-// counts as errGone.
+// do tries the API servers in turn. If none has the record, and one says that
+// it is not there, or does not know the token any more (it is bound to the
+// record), that is errGone.
 func (a *api) do(ctx context.Context, method string, body []byte) (secret, error) {
 	var errs []error
+	var gone error
 	for _, server := range a.spec.Endpoints {
 		got, err := a.ask(ctx, server, method, body)
-		if err == nil || errors.Is(err, errGone) {
-			return got, err
+		switch {
+		case err == nil:
+			return got, nil
+		case errors.Is(err, errGone):
+			gone = err
+		default:
+			errs = append(errs, err)
 		}
-		errs = append(errs, err)
+	}
+	if gone != nil {
+		return secret{}, gone
 	}
 	return secret{}, errors.Join(errs...)
 }

@@ -14,10 +14,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -31,7 +36,7 @@ const maxDelivery = 4 << 20
 func enter(ctx context.Context, in io.Reader, out io.Writer) int {
 	answer, err := accept(ctx, in)
 	if err != nil {
-		answer.Error, answer.Hint = err.Error(), plan.HintOf(err)
+		answer.Error, answer.Hint = err.Error(), wayOut(err)
 	}
 	line, encodeErr := json.Marshal(answer)
 	if encodeErr != nil {
@@ -42,6 +47,22 @@ func enter(ctx context.Context, in io.Reader, out io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// wayOut is what a person can do about a refusal; nothing has changed on the
+// host by then.
+func wayOut(err error) string {
+	switch hint := plan.HintOf(err); {
+	case hint != "":
+		return hint
+	case errors.Is(err, host.ErrMounted):
+		return "something is mounted below " + stateDir + ": look at what it is, unmount it, and run the command again"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
+		return "root cannot write there: look at the file system (mount, lsattr, SELinux) on the host, and run the command again"
+	case errors.Is(err, unix.ENOSPC):
+		return "make room on the host, and run the command again"
+	}
+	return "nothing was changed on the host; look there (journalctl -b -u kubectl-lifecycle), and run the command again"
 }
 
 func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
@@ -71,7 +92,7 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 
 // inspect reads the host and changes nothing.
 func inspect(ctx context.Context, facts clean.Facts) (wire.Answer, error) {
-	inventory, err := clean.Target{Facts: facts}.Survey(ctx)
+	inventory, err := clean.Target{Facts: facts, Door: ownContainer("/proc/self/cgroup")}.Survey(ctx)
 	if err != nil {
 		return wire.Answer{}, err
 	}
@@ -80,6 +101,21 @@ func inspect(ctx context.Context, facts clean.Facts) (wire.Answer, error) {
 		return wire.Answer{}, fmt.Errorf("encode the inventory: %w", err)
 	}
 	return wire.Answer{Result: result}, nil
+}
+
+// ownContainer is the id of the container that this process came through: it
+// is in the host's namespaces, but still in the container's cgroup. Empty if it
+// was started on the host itself.
+func ownContainer(cgroup string) string {
+	raw, err := os.ReadFile(cgroup)
+	if err != nil {
+		return ""
+	}
+	ids := regexp.MustCompile(`[0-9a-f]{64}`).FindAllString(string(raw), -1)
+	if len(ids) == 0 {
+		return ""
+	}
+	return ids[len(ids)-1]
 }
 
 // sameMachine compares the Node object's identity with this host's: the

@@ -133,9 +133,10 @@ func (r *reporter) flush(ctx context.Context) error {
 func (r *reporter) deliver(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	var gone doubt
 	for {
 		err := r.flush(ctx)
-		if err == nil || errors.Is(err, errGone) {
+		if err == nil || gone.believe(err, time.Now()) {
 			return err
 		}
 		select {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 // pollEvery is how often the record is read while the program waits for an
 // order: one GET of one object.
 const pollEvery = time.Second
+
+// motd is where a person who comes to the host reads why it was left as it is.
+const motd = "/run/motd.d/kubectl-lifecycle"
 
 // worker is the unit's process: one run on this host.
 type worker struct {
@@ -88,6 +92,7 @@ func begun() bool {
 // final phases.
 func (w *worker) run(ctx context.Context) error {
 	for {
+		_ = os.Remove(motd) // whatever it said, it is being worked on
 		w.report.set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
 		outcome, err := w.remove(ctx)
 		if err == nil {
@@ -129,17 +134,11 @@ func withHint(err error) string {
 // way back. An API server that does not answer is nobody's order: only patience
 // ends that.
 func (w *worker) await(ctx context.Context) (wire.Order, error) {
-	last, alive, gone := time.Now(), "", 0
+	last, alive, gone := time.Now(), "", doubt{}
 	for {
-		if err := w.report.flush(ctx); errors.Is(err, errGone) {
-			gone++
-		}
+		_ = w.report.flush(ctx) // the next request tells as much
 		state, err := w.api.get(ctx)
-		switch {
-		case errors.Is(err, errGone):
-			gone++
-		case err == nil:
-			gone = 0
+		if err == nil {
 			if state.Order != "" {
 				return state.Order, nil
 			}
@@ -147,8 +146,7 @@ func (w *worker) await(ctx context.Context) (wire.Order, error) {
 				last, alive = time.Now(), state.Alive
 			}
 		}
-		// A server that has just started may not know the token for a moment.
-		if gone > 5 || time.Since(last) > w.spec.Patience {
+		if gone.believe(err, time.Now()) || time.Since(last) > w.spec.Patience {
 			return wire.Abort, nil
 		}
 		select {
@@ -178,8 +176,8 @@ func (w *worker) strand(ctx context.Context, cause error) error {
 	text := fmt.Sprintf("kubectl lifecycle could not finish the %s of node %s on this host:\n%v\n"+
 		"Its state is in %s; 'systemctl restart %s' tries again.\n", w.spec.Operation, w.spec.Node, cause, stateDir, unitName)
 	fmt.Fprint(os.Stderr, text)
-	if err := os.MkdirAll("/run/motd.d", 0o755); err == nil {
-		_ = os.WriteFile("/run/motd.d/kubectl-lifecycle", []byte(text), 0o644)
+	if err := os.MkdirAll(filepath.Dir(motd), 0o755); err == nil {
+		_ = os.WriteFile(motd, []byte(text), 0o644)
 	}
 	for {
 		order, err := w.await(ctx)
@@ -187,7 +185,6 @@ func (w *worker) strand(ctx context.Context, cause error) error {
 			return err
 		}
 		if order == wire.Retry {
-			_ = os.Remove("/run/motd.d/kubectl-lifecycle")
 			return w.run(ctx)
 		}
 		select {

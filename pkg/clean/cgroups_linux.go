@@ -132,8 +132,10 @@ func (t Target) processes() part {
 // sandbox which the runtime lists. If the runtime does not answer, none is.
 func (t Target) knownContainers(ctx context.Context) func(cgroup string) bool {
 	s, err := t.lookContainers(ctx)
+	door := t.doorIDs(ctx)
 	return func(cgroup string) bool {
-		return err == nil && slices.ContainsFunc(s.items, func(it Item) bool { return strings.Contains(cgroup, it.ID) })
+		of := func(id string) bool { return strings.Contains(cgroup, id) }
+		return slices.ContainsFunc(door, of) || err == nil && slices.ContainsFunc(s.items, func(it Item) bool { return of(it.ID) })
 	}
 }
 

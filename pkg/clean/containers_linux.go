@@ -84,6 +84,9 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 	pods, err := t.pods(ctx, client)
 	s.missed(KindSandbox, "container runtime at "+socket, err)
 	for _, p := range pods {
+		if t.isDoor(p) {
+			continue
+		}
 		detail := "not ready"
 		if p.Ready {
 			detail = "ready"
@@ -104,6 +107,38 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 		}
 	}
 	return s, nil
+}
+
+// isDoor reports whether the pod is the one that one looks through.
+func (t Target) isDoor(p pod) bool {
+	return t.Door != "" && slices.ContainsFunc(p.containers, func(c cri.Container) bool { return c.ID == t.Door })
+}
+
+// doorIDs are the ids of the sandbox and the containers of the pod that one
+// looks through; none if there is no such pod, or the runtime does not answer.
+func (t Target) doorIDs(ctx context.Context) []string {
+	if t.Door == "" {
+		return nil
+	}
+	client := cri.New(t.Host.Path(t.socket()))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, criListLimit)
+	defer cancel()
+	pods, err := t.pods(ctx, client)
+	if err != nil {
+		return []string{t.Door}
+	}
+	var out []string
+	for _, p := range pods {
+		if !t.isDoor(p) {
+			continue
+		}
+		out = append(out, p.ID)
+		for _, c := range p.containers {
+			out = append(out, c.ID)
+		}
+	}
+	return out
 }
 
 // pod is a sandbox with its containers. Containers whose sandbox is gone come

@@ -3,11 +3,14 @@
 package clean_test
 
 import (
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri/critest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
@@ -63,5 +66,33 @@ func TestCgroupsOfAClusterInContainersAreNotOurs(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestThePodThatOneLooksThroughIsNoLeftover(t *testing.T) {
+	dir := t.TempDir()
+	critest.Serve(t, dir+"/run/containerd/containerd.sock", critest.Pod{Name: "web"}, critest.Pod{Name: "look", HostNetwork: true})
+	hosttest.Script(t, `cd `+dir+`; mkdir -p sys/fs/cgroup/kubepods/pod1/c-look sys/fs/cgroup/kubepods/pod2/stray
+echo 424242 > sys/fs/cgroup/kubepods/pod1/c-look/cgroup.procs; echo 434343 > sys/fs/cgroup/kubepods/pod2/stray/cgroup.procs`)
+	for door, want := range map[string]string{
+		"":       "app c-look; app c-web; look look; web web; process in stray",
+		"c-look": "app c-web; web web; process in stray",
+	} {
+		inv, err := clean.Target{Host: host.Local{Root: dir}, Door: door}.Survey(t.Context())
+		hosttest.Must(t, err)
+		var got, processes []string
+		for _, it := range inv.Items {
+			switch it.Kind {
+			case clean.KindSandbox, clean.KindContainer:
+				got = append(got, filepath.Base(it.Name)+" "+it.ID)
+			case clean.KindProcess:
+				processes = append(processes, "process in "+filepath.Base(it.In))
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(processes)
+		if text := strings.Join(append(got, processes...), "; "); text != want {
+			t.Errorf("through %q: %s", door, text)
+		}
 	}
 }

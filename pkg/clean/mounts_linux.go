@@ -53,15 +53,15 @@ func (t Target) mounts() part {
 }
 
 // lookMounts lists our mounts. Network namespaces are their own part.
-func (t Target) lookMounts(context.Context) (sight, error) {
+func (t Target) lookMounts(ctx context.Context) (sight, error) {
 	var s sight
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return s, err
 	}
-	root, ours := t.root(), t.ours()
+	root, ours, door := t.root(), t.ours(), t.doorIDs(ctx)
 	for _, m := range mounts {
-		if host.Below(m.Path, netnsDir) {
+		if host.Below(m.Path, netnsDir) || slices.ContainsFunc(door, func(id string) bool { return strings.Contains(m.Path, id) }) {
 			continue
 		}
 		if !ours(m) {

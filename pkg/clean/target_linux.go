@@ -21,6 +21,9 @@ type Target struct {
 	// if it does not exist, only root may read it, and it survives a reboot.
 	// It is not part of the inventory.
 	StateDir string
+	// Door is the id of a container through which one only looks; its pod is
+	// no leftover, and not in an inventory. Empty if there is none.
+	Door string
 }
 
 // parts are all parts in the order of a removal:

@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -90,6 +91,26 @@ func TestTheReceiverTakesTheProgramAndLeavesNothing(t *testing.T) {
 				t.Errorf("left behind: %v", left)
 			}
 		})
+	}
+}
+
+// Where somebody mounts something in the door's directory, what is in it
+// stays: the script deletes its own files by name.
+func TestTheReceiverNeverDeletesThroughAMount(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("needs root for a mount namespace of its own")
+	}
+	dir := t.TempDir()
+	program := "#!/bin/sh\nmkdir ${0%/*}/there " + dir + "/data && echo precious > " + dir + "/data/file && mount --bind " + dir + "/data ${0%/*}/there\n"
+	wrapped := "mount --make-rprivate / && mount -t tmpfs tmpfs /var/lib && " + `sh -c "$0" receiver "$1" "$2"; ls /var/lib/*`
+	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", wrapped, receiver, strconv.Itoa(len(program)), payloadSum(t, program))
+	cmd.Stdin = strings.NewReader(program + "the delivery\n")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "there") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if got, err := os.ReadFile(dir + "/data/file"); err != nil || string(got) != "precious\n" {
+		t.Errorf("what was mounted there is %q, %v", got, err)
 	}
 }
 

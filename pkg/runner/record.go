@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	authv1 "k8s.io/api/authentication/v1"
@@ -159,23 +160,19 @@ func (r Record) identity(ctx context.Context, client kubernetes.Interface) (toke
 		OwnerReferences: []metav1.OwnerReference{r.ownerRef()},
 	}
 	no := false
-	account := &corev1.ServiceAccount{ObjectMeta: meta, AutomountServiceAccountToken: &no}
-	if _, err := client.CoreV1().ServiceAccounts(r.Namespace).Create(ctx, account, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-		return "", fmt.Errorf("create serviceaccount %s/%s: %w", r.Namespace, r.Name, err)
-	}
-	role := &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
-		APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{r.Name}, Verbs: []string{"get", "patch"},
-	}}}
-	if _, err := client.RbacV1().Roles(r.Namespace).Create(ctx, role, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-		return "", fmt.Errorf("create role %s/%s: %w", r.Namespace, r.Name, err)
-	}
-	binding := &rbacv1.RoleBinding{
-		ObjectMeta: meta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: r.Name},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: r.Namespace, Name: r.Name}},
-	}
-	if _, err := client.RbacV1().RoleBindings(r.Namespace).Create(ctx, binding, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-		return "", fmt.Errorf("create rolebinding %s/%s: %w", r.Namespace, r.Name, err)
+	accounts, roles, bindings := client.CoreV1().ServiceAccounts(r.Namespace), client.RbacV1().Roles(r.Namespace), client.RbacV1().RoleBindings(r.Namespace)
+	err = errors.Join(
+		own(ctx, r, "serviceaccount", &corev1.ServiceAccount{ObjectMeta: meta, AutomountServiceAccountToken: &no}, accounts),
+		own(ctx, r, "role", &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
+			APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{r.Name}, Verbs: []string{"get", "patch"},
+		}}}, roles),
+		own(ctx, r, "rolebinding", &rbacv1.RoleBinding{
+			ObjectMeta: meta,
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: r.Name},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: r.Namespace, Name: r.Name}},
+		}, bindings))
+	if err != nil {
+		return "", err
 	}
 	seconds := int64(tokenHours * 3600)
 	answer, err := client.CoreV1().ServiceAccounts(r.Namespace).CreateToken(ctx, r.Name, &authv1.TokenRequest{
@@ -188,6 +185,49 @@ func (r Record) identity(ctx context.Context, client kubernetes.Interface) (toke
 		return "", fmt.Errorf("request a token for serviceaccount %s/%s: %w", r.Namespace, r.Name, err)
 	}
 	return answer.Status.Token, nil
+}
+
+// client is what own needs of a typed client.
+type client[T metav1.Object] interface {
+	Create(context.Context, T, metav1.CreateOptions) (T, error)
+	Get(context.Context, string, metav1.GetOptions) (T, error)
+	Delete(context.Context, string, metav1.DeleteOptions) error
+}
+
+// own creates an object that goes with the record. One of an earlier record,
+// which the garbage collector has not come to yet, is deleted first: it would
+// be taken away in the middle of the run. One of somebody else is refused.
+func own[T metav1.Object](ctx context.Context, r Record, kind string, object T, in client[T]) error {
+	name := object.GetName()
+	fail := func(verb string, err error) error {
+		return fmt.Errorf("%s %s %s/%s: %w", verb, kind, r.Namespace, name, err)
+	}
+	_, err := in.Create(ctx, object, metav1.CreateOptions{})
+	if !apierrors.IsAlreadyExists(err) {
+		if err != nil {
+			return fail("create", err)
+		}
+		return nil
+	}
+	there, err := in.Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case err != nil && !apierrors.IsNotFound(err):
+		return fail("get", err)
+	case err != nil: // it went in between
+	case there.GetLabels()[Label] == "":
+		return plan.Refuse(fmt.Errorf("%s %s/%s exists and is not of a run", kind, r.Namespace, name), "look at it; if nobody needs it, delete it")
+	case slices.ContainsFunc(there.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == r.UID }):
+		return nil
+	default:
+		uid := there.GetUID()
+		if err := in.Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}); err != nil && !apierrors.IsNotFound(err) {
+			return fail("delete the old", err)
+		}
+	}
+	if _, err := in.Create(ctx, object, metav1.CreateOptions{}); err != nil {
+		return fail("create", err)
+	}
+	return nil
 }
 
 // End deletes everything a run made, the record last, and waits for none of

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -134,6 +135,47 @@ func TestTheStateOfTheDoorIsSaidAndItsFailuresHaveAWayOut(t *testing.T) {
 			running, _, err := doorState(c.pod)
 			if running != c.running || (err == nil) != (c.hint == "") || !strings.Contains(plan.HintOf(err), c.hint) {
 				t.Errorf("running %v, error %v, hint %q", running, err, plan.HintOf(err))
+			}
+		})
+	}
+}
+
+func TestWhatAnEarlierRecordLeftIsMadeAnew(t *testing.T) {
+	rec := Record{Namespace: DefaultNamespace, Name: "lifecycle-worker-1", UID: "2", State: wire.State{Operation: wire.Remove}}
+	there := func(owner types.UID, label string) *corev1.ServiceAccount {
+		meta := metav1.ObjectMeta{Name: rec.Name, Namespace: rec.Namespace, UID: "there", OwnerReferences: []metav1.OwnerReference{{UID: owner}}}
+		if label != "" {
+			meta.Labels = map[string]string{Label: label}
+		}
+		return &corev1.ServiceAccount{ObjectMeta: meta}
+	}
+	for name, tc := range map[string]struct {
+		there   *corev1.ServiceAccount
+		deleted bool
+		refused bool
+	}{
+		"this record's is kept":          {there("2", "remove"), false, false},
+		"an earlier record's is deleted": {there("1", "remove"), true, false},
+		"somebody else's is refused":     {there("9", ""), false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset(tc.there)
+			client.PrependReactor("create", "serviceaccounts", func(action clienttesting.Action) (bool, runtime.Object, error) {
+				if action.GetSubresource() != "token" {
+					return false, nil, nil
+				}
+				return true, &authv1.TokenRequest{Status: authv1.TokenRequestStatus{Token: "t"}}, nil
+			})
+			_, err := rec.identity(t.Context(), client)
+			if tc.refused != (plan.ClassOf(err) == plan.Refused) || !tc.refused && err != nil {
+				t.Fatalf("got %v", err)
+			}
+			deleted := false
+			for _, action := range client.Actions() {
+				deleted = deleted || action.Matches("delete", "serviceaccounts")
+			}
+			if deleted != tc.deleted {
+				t.Errorf("deleted: %v", deleted)
 			}
 		})
 	}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+func TestMain(m *testing.M) { hosttest.Main(m) }
+
+func TestTheRunsOwnDirectoryIsNotEmptiedThroughAMount(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, dir string) {
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -p `+stateDir+`/there `+dir+`/data; echo precious > `+dir+`/data/file
+touch `+stateDir+`/lock `+stateDir+`/journal; mount --bind `+dir+`/data `+stateDir+`/there`)
+		err := forget("lock")
+		if !errors.Is(err, host.ErrMounted) || !strings.Contains(err.Error(), stateDir+"/there") || !strings.Contains(wayOut(err), "unmount it") {
+			t.Errorf("got %v, hint %q", err, wayOut(err))
+		}
+		if got, err := os.ReadFile(dir + "/data/file"); err != nil || string(got) != "precious\n" {
+			t.Errorf("what was mounted there is %q, %v", got, err)
+		}
+		if left := hosttest.Script(t, `ls `+stateDir); left != "lock\nthere\n" {
+			t.Errorf("left: %q", left)
+		}
+		hosttest.Script(t, `umount `+stateDir+`/there`)
+		hosttest.Must(t, forget("lock"))
+		if left := hosttest.Script(t, `ls `+stateDir); left != "lock\n" {
+			t.Errorf("left: %q", left)
+		}
+	})
+}
+
+func TestEveryRefusalHasAWayOut(t *testing.T) {
+	for name, err := range map[string]error{
+		"with a hint of its own": plan.Hint(errors.New("x"), "do this"),
+		"no permission":          &os.PathError{Op: "mkdir", Path: stateDir, Err: unix.EACCES},
+		"a full disk":            fmt.Errorf("write: %w", unix.ENOSPC),
+		"a read-only disk":       fmt.Errorf("write: %w", unix.EROFS),
+		"anything else":          errors.New("x"),
+	} {
+		if wayOut(err) == "" {
+			t.Errorf("%s: none", name)
+		}
+	}
+}
+
+func TestTheContainerThatOneCameThroughIsKnown(t *testing.T) {
+	id := strings.Repeat("0a", 32)
+	for name, tc := range map[string]struct{ cgroup, want string }{
+		"version 2, systemd's driver": {"0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/cri-containerd-" + id + ".scope\n", id},
+		"version 1, cgroupfs":         {"9:memory:/kubepods/pod1/" + id + "\n0::/kubepods/pod1/" + id + "\n", id},
+		"on the host itself":          {"0::/user.slice/user-0.slice/session-1.scope\n", ""},
+	} {
+		file := filepath.Join(t.TempDir(), "cgroup")
+		hosttest.Must(t, os.WriteFile(file, []byte(tc.cgroup), 0o600))
+		if got := ownContainer(file); got != tc.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestAServerThatKnowsNoRecordIsBelievedAfterAWhile(t *testing.T) {
+	var d doubt
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, step := range []struct {
+		after time.Duration
+		err   error
+		want  bool
+	}{
+		{0, errGone, false},
+		{disbelief - time.Second, fmt.Errorf("%w: 401", errGone), false},
+		{disbelief, errors.New("connection refused"), false}, // says nothing, and takes nothing back
+		{disbelief, errGone, true},
+		{disbelief, nil, false},
+		{disbelief, errGone, false}, // it was there in between
+	} {
+		if got := d.believe(step.err, at.Add(step.after)); got != step.want {
+			t.Errorf("after %s, %v: %v", step.after, step.err, got)
+		}
+	}
+}
