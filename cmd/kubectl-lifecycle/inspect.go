@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -38,8 +39,9 @@ func newInspectCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-func (e *env) inspect(ctx context.Context, node, output string, opts runnerFlags) error {
-	if err := checkOutput(output, "wide"); err != nil {
+func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags) error {
+	node, err := nodeName(arg)
+	if err := errors.Join(err, checkOutput(output, "wide")); err != nil {
 		return err
 	}
 	cluster, err := e.cluster(opts)

@@ -71,12 +71,10 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.drain.GracePeriodSeconds, "grace-period", -1, "Seconds each pod gets to stop; negative means its own")
 }
 
-func (e *env) remove(ctx context.Context, name string, f removeFlags) error {
+func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	mode, err := parseDryRun(f.dryRun)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(checkOutput(f.output, "name"), f.drain.Validate()); err != nil {
+	name, nameErr := nodeName(arg)
+	if err := errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate()); err != nil {
 		return err
 	}
 	cluster, err := e.cluster(f.runnerFlags)

@@ -29,8 +29,11 @@ func run(ctx context.Context, streams genericiooptions.IOStreams, args []string)
 	e := newEnv(streams)
 	root := newRootCommand(e)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
+	// Asked before the command runs: with --help, cobra would show the root's.
+	_, _, err := root.Find(args)
+	if err != nil {
+		err = plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle --help'"))
+	} else if err = root.ExecuteContext(ctx); err == nil {
 		return 0
 	}
 	e.tellError(err)
@@ -45,7 +48,6 @@ func newRootCommand(e *env) *cobra.Command {
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl lifecycle"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          usageArgs(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(e.streams.In)

@@ -48,16 +48,17 @@ func TestEveryErrorHasItsExitCodeAndItsWayOut(t *testing.T) {
 		code      int
 		says, way string
 	}{
-		"an unknown command":               {[]string{"frobnicate"}, 2, `unknown command "frobnicate"`, "--help"},
-		"an unknown flag":                  {[]string{"remove", "w", "--frobnicate"}, 2, "unknown flag: --frobnicate", "kubectl lifecycle remove --help"},
-		"a missing argument":               {[]string{"remove"}, 2, "accepts 1 arg(s), received 0", "kubectl lifecycle remove --help"},
-		"an unknown output format":         {[]string{"inspect", "w", "-o", "xml"}, 2, `unknown output format "xml"`, ""},
-		"a broken template":                {[]string{"inspect", "w", "-o", "jsonpath={"}, 2, "--output", ""},
-		"an unknown kind of dry run":       {[]string{"remove", "w", "--dry-run=maybe"}, 2, "--dry-run must be none, client or server", ""},
-		"no kubeconfig":                    {[]string{"inspect", "w"}, 4, "", "--kubeconfig"},
-		"an API server that is not there":  {[]string{"inspect", "w", "--kubeconfig", closed}, 4, "connection refused", "kubectl cluster-info"},
-		"a removal without an API server":  {[]string{"remove", "w", "--yes", "--kubeconfig", closed}, 4, "connection refused", "kubectl cluster-info"},
-		"a list of runs without a cluster": {[]string{"runs", "--kubeconfig", closed}, 4, "connection refused", "kubectl cluster-info"},
+		"an unknown command, asked for help": {[]string{"drian", "--help"}, 2, `unknown command "drian"`, "--help"},
+		"an unknown command":                 {[]string{"frobnicate"}, 2, `unknown command "frobnicate"`, "--help"},
+		"an unknown flag":                    {[]string{"remove", "w", "--frobnicate"}, 2, "unknown flag: --frobnicate", "kubectl lifecycle remove --help"},
+		"a missing argument":                 {[]string{"remove"}, 2, "accepts 1 arg(s), received 0", "kubectl lifecycle remove --help"},
+		"an unknown output format":           {[]string{"inspect", "w", "-o", "xml"}, 2, `unknown output format "xml"`, ""},
+		"a broken template":                  {[]string{"inspect", "w", "-o", "jsonpath={"}, 2, "--output", ""},
+		"an unknown kind of dry run":         {[]string{"remove", "w", "--dry-run=maybe"}, 2, "--dry-run must be none, client or server", ""},
+		"no kubeconfig":                      {[]string{"inspect", "w"}, 4, "", "--kubeconfig"},
+		"an API server that is not there":    {[]string{"inspect", "w", "--kubeconfig", closed}, 4, "connection refused", "kubectl cluster-info"},
+		"a removal without an API server":    {[]string{"remove", "w", "--yes", "--kubeconfig", closed}, 4, "connection refused", "kubectl cluster-info"},
+		"a list of runs without a cluster":   {[]string{"runs", "--kubeconfig", closed}, 4, "connection refused", "kubectl cluster-info"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -78,7 +78,11 @@ func (e *env) listRuns(ctx context.Context, output string) error {
 	})
 }
 
-func (e *env) followRun(ctx context.Context, node string) error {
+func (e *env) followRun(ctx context.Context, arg string) error {
+	node, err := nodeName(arg)
+	if err != nil {
+		return err
+	}
 	cluster, err := e.cluster(runnerFlags{})
 	if err != nil {
 		return err
@@ -105,7 +109,11 @@ func (e *env) followRun(ctx context.Context, node string) error {
 	return err
 }
 
-func (e *env) abortRun(ctx context.Context, node string) error {
+func (e *env) abortRun(ctx context.Context, arg string) error {
+	node, err := nodeName(arg)
+	if err != nil {
+		return err
+	}
 	cluster, err := e.cluster(runnerFlags{})
 	if err != nil {
 		return err
