@@ -29,6 +29,8 @@ const usage = `usage: go run . COMMAND        (from hack/testbed)
   status              what there is; exit 3 when something is missing
   env [-o json]       what a shell or a test has to know (stdout only)
   blank [--rm] NAME   make, or remove, one more blank host
+  control up|down|status|env|restart
+                      a control plane of plain processes, with kwok for kubelets
   pin VERSION         write modules/kubernetes/VERSION, the pins of another version
 
   TESTBED_NAME        name of the bed, several can live side by side  (lifecycle)
@@ -95,7 +97,7 @@ func dispatch(ctx context.Context, b *bed.Bed, command string, args []string) er
 	case "blank":
 		remove = flags.Bool("rm", false, "")
 		operands = 1
-	case "pin":
+	case "pin", "control":
 		operands = 1
 	case "up", "status":
 	case "help", "-h", "--help":
@@ -121,6 +123,8 @@ func dispatch(ctx context.Context, b *bed.Bed, command string, args []string) er
 		return blank(ctx, b, flags.Arg(0), *remove)
 	case "pin":
 		return pin(ctx, b.Source, flags.Arg(0))
+	case "control":
+		return plane(ctx, b, flags.Arg(0))
 	}
 	return status(ctx, b)
 }

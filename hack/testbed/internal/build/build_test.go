@@ -163,7 +163,7 @@ func TestProgramName(t *testing.T) {
 // together: go mod tidy keeps only what a tool line names.
 func TestPinsNameEveryPackage(t *testing.T) {
 	t.Parallel()
-	products := append(NodeParts(), Kind(),
+	products := append(NodeParts(), Kind(), Kwok(),
 		Tools(DefaultKubernetes), Servers(DefaultKubernetes), Tools("v1.35.4"), Servers("v1.35.4"))
 	for _, product := range products {
 		raw, err := os.ReadFile(filepath.Join("..", "..", "modules", product.Module, "go.mod"))

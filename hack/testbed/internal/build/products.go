@@ -63,16 +63,27 @@ func Kind() Product {
 	return Product{Name: "kind", Module: "kind", Programs: map[string]string{"kind": "sigs.k8s.io/kind"}}
 }
 
+// Etcd is what a control plane keeps its objects in. The real etcd image carries
+// etcdctl beside etcd.
+func Etcd() Product {
+	return Product{Name: "etcd", Module: "etcd", Programs: map[string]string{
+		"etcd":    "go.etcd.io/etcd/server/v3",
+		"etcdctl": "go.etcd.io/etcd/etcdctl/v3",
+	}}
+}
+
+// Kwok stands in for kubelets where a control plane has no nodes.
+func Kwok() Product {
+	return Product{Name: "kwok", Module: "kwok", Programs: map[string]string{"kwok": "sigs.k8s.io/kwok/cmd/kwok"}}
+}
+
 // NodeParts is everything else that goes onto a node or into its images, the
 // longest build first.
 func NodeParts() []Product {
 	return []Product{
 		{Name: "coredns", Module: "coredns", Programs: map[string]string{
 			"coredns": "github.com/coredns/coredns"}},
-		// The real etcd image carries etcdctl beside etcd.
-		{Name: "etcd", Module: "etcd", Programs: map[string]string{
-			"etcd":    "go.etcd.io/etcd/server/v3",
-			"etcdctl": "go.etcd.io/etcd/etcdctl/v3"}},
+		Etcd(),
 		{Name: "containerd", Module: "containerd", Programs: map[string]string{
 			"containerd":              "github.com/containerd/containerd/v2/cmd/containerd",
 			"containerd-shim-runc-v2": "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
