@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/kubernetes"
@@ -156,6 +157,9 @@ func readNodes(ctx context.Context, client kubernetes.Interface, target Target, 
 			names = append(names, name)
 		}
 	}
+	if len(names) > fewNodes {
+		return pickNodes(ctx, client, names, chunk)
+	}
 	nodes := make([]corev1.Node, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readers)
@@ -170,6 +174,27 @@ func readNodes(ctx context.Context, client kubernetes.Interface, target Target, 
 		})
 	}
 	return nodes, group.Wait()
+}
+
+// pickNodes reads many nodes out of one list of all.
+func pickNodes(ctx context.Context, client kubernetes.Interface, names []string, chunk int64) ([]corev1.Node, error) {
+	all, err := listNodes(ctx, client, metav1.ListOptions{Limit: chunk})
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]*corev1.Node, len(all))
+	for i := range all {
+		byName[all[i].Name] = &all[i]
+	}
+	var nodes []corev1.Node
+	for _, name := range names {
+		node, exists := byName[name]
+		if !exists {
+			return nil, unreadNode(apierrors.NewNotFound(corev1.Resource("nodes"), name), name)
+		}
+		nodes = append(nodes, *node)
+	}
+	return nodes, nil
 }
 
 // Names resolves a target to the names of nodes; names that were given are not
@@ -187,8 +212,17 @@ func Names(ctx context.Context, client kubernetes.Interface, target Target) ([]s
 }
 
 func selectNodes(ctx context.Context, client kubernetes.Interface, selector string, chunk int64) ([]corev1.Node, error) {
+	nodes, err := listNodes(ctx, client, metav1.ListOptions{LabelSelector: selector, Limit: chunk})
+	if err == nil && len(nodes) == 0 {
+		err = plan.Refuse(fmt.Errorf("no node matches %q", selector), "see the labels there are: kubectl get nodes --show-labels")
+	}
+	sort.Slice(nodes, func(i, j int) bool { return nodes[i].Name < nodes[j].Name })
+	return nodes, err
+}
+
+func listNodes(ctx context.Context, client kubernetes.Interface, query metav1.ListOptions) ([]corev1.Node, error) {
 	var nodes []corev1.Node
-	err := pages(metav1.ListOptions{LabelSelector: selector, Limit: chunk}, func(query metav1.ListOptions) (string, error) {
+	err := pages(query, func(query metav1.ListOptions) (string, error) {
 		list, err := client.CoreV1().Nodes().List(ctx, query)
 		if err != nil {
 			return "", unreadList(err, "nodes")
@@ -199,10 +233,6 @@ func selectNodes(ctx context.Context, client kubernetes.Interface, selector stri
 		nodes = append(nodes, list.Items...)
 		return list.Continue, nil
 	})
-	if err == nil && len(nodes) == 0 {
-		err = plan.Refuse(fmt.Errorf("no node matches %q", selector), "see the labels there are: kubectl get nodes --show-labels")
-	}
-	sort.Slice(nodes, func(i, j int) bool { return nodes[i].Name < nodes[j].Name })
 	return nodes, err
 }
 

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package control
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// entry is one request as the API server's audit log has it.
+type entry struct {
+	Verb       string `json:"verb"`
+	UserAgent  string `json:"userAgent"`
+	RequestURI string `json:"requestURI"`
+	ObjectRef  struct {
+		Resource    string `json:"resource"`
+		Subresource string `json:"subresource"`
+	} `json:"objectRef"`
+	ResponseStatus struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
+}
+
+// what is "create pods/eviction".
+func (e entry) what() string {
+	s := e.Verb + " " + e.ObjectRef.Resource
+	if e.ObjectRef.Subresource != "" {
+		s += "/" + e.ObjectRef.Subresource
+	}
+	return s
+}
+
+// mark is the place in the audit log at which it ends now.
+func (p *plane) mark(t *testing.T) int64 {
+	t.Helper()
+	info, err := os.Stat(p.audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// requests are those that a program has made since a mark. Watches are counted
+// when they end, as they do with the program.
+func (p *plane) requests(t *testing.T, since int64, agent string) []entry {
+	t.Helper()
+	file, err := os.Open(p.audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Seek(since, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	var out []entry
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(e.UserAgent, agent) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// tally counts requests by what they are, and refused evictions.
+func tally(entries []entry) (counts map[string]int, refused int) {
+	counts = map[string]int{}
+	for _, e := range entries {
+		counts[e.what()]++
+		if e.what() == "create pods/eviction" && e.ResponseStatus.Code == 429 {
+			refused++
+		}
+	}
+	return counts, refused
+}
+
+func TestTheAuditLogCountsWhatAProgramAsks(t *testing.T) {
+	p := newPlane(t, 1)
+	before := p.mark(t)
+	if o := p.theirs(t, "get", "node", p.nodes[0]); o.code != 0 {
+		t.Fatal(o.all())
+	}
+	counts, _ := tally(p.requests(t, before, "kubectl"))
+	if counts["get nodes"] != 1 {
+		t.Errorf("kubectl get node: %v", counts)
+	}
+}

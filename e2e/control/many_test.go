@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package control
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// constant bounds the requests that a drain makes beside those for pods, nodes
+// and surges: lists and watches, reading the nodes, and telling where pods went.
+const constant = 60
+
+// TestTwentyNodesUnderTenBudgets: 2,000 pods move from twenty nodes to twenty
+// others, and each budget spans all of them.
+func TestTwentyNodesUnderTenBudgets(t *testing.T) {
+	for name, rival := range map[string]bool{"alone": false, "while somebody else evicts the same pods": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlane(t, 20)
+			var apps []app
+			floor := map[string]int{}
+			for i := range 10 {
+				a := app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 20", stop: "500ms", ready: "500ms"}
+				apps = append(apps, a)
+				floor[a.name] = 180
+			}
+			p.run(t, apps...)
+			drained := append([]string(nil), p.nodes...)
+			p.addNodes(t, 20)
+			seen := p.watchFloors(t)
+			before := p.mark(t)
+			stop := func() {}
+			if rival {
+				stop = p.rival(t, drained)
+			}
+			o := p.ours(t, append([]string{"drain", "--max-parallel", "100%"}, drained...)...)
+			stop()
+			if o.code != 0 {
+				t.Fatalf("exit code %d\n%s", o.code, o.all())
+			}
+			for _, node := range drained {
+				if left := p.on(t, node); len(left) > 0 {
+					t.Errorf("%d pods are left on %s", len(left), node)
+				}
+			}
+			seen.held(t, floor)
+			counts, refused := tally(p.requests(t, before, "kubectl-lifecycle"))
+			total := 0
+			for _, n := range counts {
+				total += n
+			}
+			t.Logf("2000 pods on 20 nodes in %s with %d requests, %d of them refused: %v", o.took.Round(100*time.Millisecond), total, refused, counts)
+			if most := 2000 + len(drained) + refused + constant; total > most {
+				t.Errorf("%d requests, more than pods + nodes + refusals + %d = %d: %v", total, constant, most, counts)
+			}
+			if counts["patch nodes"] != len(drained) {
+				t.Errorf("%d patches of nodes", counts["patch nodes"])
+			}
+			if most := 200; !rival && refused > most {
+				t.Errorf("%d refusals, more than a tenth of the pods", refused)
+			}
+		})
+	}
+}
+
+// rival evicts pods of the nodes at random, as another tool would.
+func (p *plane) rival(t *testing.T, nodes []string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for ctx.Err() == nil {
+			list, err := p.client.CoreV1().Pods(p.space).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + nodes[rand.IntN(len(nodes))]})
+			if err != nil || len(list.Items) == 0 {
+				continue
+			}
+			pod := list.Items[rand.IntN(len(list.Items))]
+			_ = p.client.PolicyV1().Evictions(p.space).Evict(ctx, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: p.space}})
+		}
+	})
+	return func() { cancel(); wait.Wait() }
+}
