@@ -147,12 +147,19 @@ func (b *bed) drainNeedsConsent(t *testing.T) {
 }
 
 // drainTimesOut: a budget that never opens is named with its numbers, and the
-// node stays cordoned, which is said.
+// node stays cordoned, which is said. A removal takes its program off the host.
 func (b *bed) drainTimesOut(t *testing.T) {
 	b.setBudget(t, 3)
 	defer b.setBudget(t, 2)
 	o := b.run(t, 5, "drain", b.blank, "--ignore-daemonsets", "--timeout", "4s")
 	o.says(t, shop+"/web", "3", "cordoned", "Deployment/web")
+	before := b.names(t, "")
+	o = b.run(t, 5, "remove", b.blank, "--yes", "--timeout", "8s")
+	o.says(t, shop+"/web", "3", "cordoned", "Deployment/web")
+	if changed := before.changed(b.names(t, "")); len(changed) > 0 {
+		t.Errorf("the removal that timed out left or took away: %v", changed)
+	}
+	b.nothingOnHost(t)
 	if got := b.webOn(t, b.blank); got != 3 {
 		t.Errorf("%d of 3 pods are left although the budget allows none to go", got)
 	}

@@ -87,16 +87,25 @@ func (b *bed) refusesPersons(t *testing.T) {
 // refusesOtherKinds: nodes that kubeadm did not make, by the name of what did.
 // They are Node objects only; no label gives them pods of DaemonSets.
 func (b *bed) refusesOtherKinds(t *testing.T) {
-	for kind, version := range map[string]string{"k3s": "v1.36.1+k3s1", "RKE2": "v1.36.1+rke2r1", "EKS": "v1.36.1-eks-abcdef"} {
+	for kind, info := range otherKinds() {
 		name := "e2e-" + strings.ToLower(kind)
 		b.kubectl(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"Node","metadata":{"name":%q},"spec":{"unschedulable":true}}`, name), "apply", "-f", "-")
 		defer b.kubectl(t, "", "delete", "node", name)
-		b.kubectl(t, "", "patch", "node", name, "--subresource=status", "--type=merge", "-p",
-			fmt.Sprintf(`{"status":{"nodeInfo":{"kubeletVersion":%q,"operatingSystem":"linux","architecture":"amd64"}}}`, version))
-		for _, args := range [][]string{{"remove", name, "--yes"}, {"inspect", name}} {
-			o := b.run(t, 4, args...)
-			o.says(t, kind, name, "use the tool that made this one")
-		}
+		b.kubectl(t, "", "patch", "node", name, "--subresource=status", "--type=merge", "-p", `{"status":{"nodeInfo":`+info+`}}`)
+		o := b.run(t, 4, "remove", name, "--yes")
+		o.says(t, kind, name, "use the tool that made this one")
+	}
+	b.run(t, 4, "inspect", "e2e-k3s").says(t, "k3s", "use the tool that made this one")
+}
+
+// otherKinds are what the kubelets of nodes report that kubeadm did not make.
+func otherKinds() map[string]string {
+	return map[string]string{
+		"k3s":     `{"kubeletVersion":"v1.36.1+k3s1","operatingSystem":"linux"}`,
+		"RKE2":    `{"kubeletVersion":"v1.36.1+rke2r1","operatingSystem":"linux"}`,
+		"EKS":     `{"kubeletVersion":"v1.36.1-eks-abcdef","operatingSystem":"linux"}`,
+		"Talos":   `{"kubeletVersion":"v1.36.1","operatingSystem":"linux","osImage":"Talos (v1.11.0)"}`,
+		"Windows": `{"kubeletVersion":"v1.36.1","operatingSystem":"windows","osImage":"Windows Server 2025"}`,
 	}
 }
 

@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -143,13 +144,44 @@ func (b *bed) abort(t *testing.T) {
 	if !isReady(node) || node.Spec.Unschedulable {
 		t.Errorf("the node is not Ready and schedulable after abort")
 	}
-	if left := b.host(t, b.blank, "ls -d /var/lib/kubectl-lifecycle /etc/systemd/system/*lifecycle* /etc/systemd/system/kubelet.service.d/*lifecycle* /run/motd.d/*lifecycle* 2>/dev/null || true"); left != "" {
-		t.Errorf("abort left on the host: %s", left)
-	}
+	b.nothingOnHost(t)
 	runs := b.run(t, 0, "runs")
 	if strings.Contains(runs.stdout, b.blank) {
 		t.Errorf("the run is still there after abort:\n%s", runs.stdout)
 	}
+}
+
+// nothingOnHost checks that no file of a run is on the host.
+func (b *bed) nothingOnHost(t *testing.T) {
+	t.Helper()
+	left := b.host(t, b.blank, "find /var/lib /run /etc -xdev -name '*lifecycle*' ! -path '/run/credentials/*' ! -path '*-look*' -print")
+	if left != "" {
+		t.Errorf("a run has left on the host: %s", left)
+	}
+}
+
+// stageInterrupted: after Ctrl-C the host goes on by itself, how to follow it is
+// said, and the same command finishes.
+func (b *bed) stageInterrupted(t *testing.T) {
+	b.drained(t)
+	before := b.names(t, b.blank)
+	r := b.start(t, "remove", b.blank, "--yes")
+	b.kubeletStops(t, r)
+	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	o := r.wait(t)
+	if o.code != 130 {
+		t.Errorf("exit code %d, want 130", o.code)
+	}
+	o.says(t, "goes on by itself", "kubectl lifecycle runs follow "+b.blank)
+	follow := b.run(t, 0, "runs", "follow", b.blank)
+	if !strings.Contains(follow.stdout, "remove of node "+b.blank+": finished") {
+		t.Errorf("runs follow: %q", follow.stdout)
+	}
+	b.must(t, "remove", b.blank, "--yes")
+	b.isGone(t, before)
+	b.isPristine(t, b.blank, b.pristine)
 }
 
 // stageFast prints how long the removal of a drained node takes.

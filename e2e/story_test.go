@@ -35,6 +35,7 @@ func TestCircle(t *testing.T) {
 		{"remove leaves a clean host and everything of others", b.stageRemove},
 		{"the host joins again", b.stageRejoin},
 		{"a removal whose plugin was killed finishes", b.stageKilled},
+		{"a removal that is interrupted goes on by itself", b.stageInterrupted},
 		{"a removal whose program was killed finishes", b.stageProgramKilled},
 		{"a busy mount makes it wait and abort brings the node back", b.stageBusy},
 		{"a drained node is removed in seconds", b.stageFast},
@@ -105,7 +106,10 @@ func (b *bed) forgetFixtures(t *testing.T) {
 	t.Helper()
 	b.kubectl(t, "", "delete", "namespace", shop, "--ignore-not-found", "--wait=true")
 	b.kubectl(t, "", "delete", "validatingadmissionpolicy/e2e-policy", "validatingadmissionpolicybinding/e2e-policy",
-		"clusterrole/e2e-half", "clusterrolebinding/e2e-half", "node/e2e-k3s", "node/e2e-rke2", "node/e2e-eks", "--ignore-not-found")
+		"clusterrole/e2e-half", "clusterrolebinding/e2e-half", "--ignore-not-found")
+	for kind := range otherKinds() {
+		b.kubectl(t, "", "delete", "node", "e2e-"+strings.ToLower(kind), "--ignore-not-found")
+	}
 	_, _ = b.tryKubectl(t, "", "delete", "mutatingadmissionpolicy/e2e-policy", "mutatingadmissionpolicybinding/e2e-policy", "--ignore-not-found")
 	b.kubectl(t, "", "uncordon", b.controlPlane, b.worker, b.worker2)
 }

@@ -21,6 +21,7 @@ type entry struct {
 	ObjectRef  struct {
 		Resource    string `json:"resource"`
 		Subresource string `json:"subresource"`
+		Namespace   string `json:"namespace"`
 	} `json:"objectRef"`
 	ResponseStatus struct {
 		Code int `json:"code"`
@@ -73,13 +74,13 @@ func (p *plane) requests(t *testing.T, since int64, agent string) []entry {
 	return out
 }
 
-// tally counts requests by what they are, and refused evictions.
-func tally(entries []entry) (counts map[string]int, refused int) {
-	counts = map[string]int{}
+// tally counts requests by what they are, and refused evictions by namespace.
+func tally(entries []entry) (counts, refused map[string]int) {
+	counts, refused = map[string]int{}, map[string]int{}
 	for _, e := range entries {
 		counts[e.what()]++
 		if e.what() == "create pods/eviction" && e.ResponseStatus.Code == 429 {
-			refused++
+			refused[e.ObjectRef.Namespace]++
 		}
 	}
 	return counts, refused

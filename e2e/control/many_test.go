@@ -53,8 +53,8 @@ func TestTwentyNodesUnderTenBudgets(t *testing.T) {
 				}
 			}
 			seen.held(t, floor)
-			counts, refused := tally(p.requests(t, before, "kubectl-lifecycle"))
-			total := 0
+			counts, refusals := tally(p.requests(t, before, "kubectl-lifecycle"))
+			total, refused := 0, refusals[p.space]
 			for _, n := range counts {
 				total += n
 			}

@@ -114,16 +114,17 @@ func (p *plane) forget(t *testing.T) {
 	if err != nil && !strings.Contains(err.Error(), "not found") {
 		t.Error(err)
 	}
-	err = p.client.CoreV1().Nodes().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "test=" + p.space})
-	if err != nil {
-		t.Error(err)
-	}
 	err = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		spaces, err := p.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + p.space})
 		return len(spaces.Items) == 0, err
 	})
 	if err != nil {
 		t.Errorf("wait until namespace %s is gone: %v", p.space, err)
+	}
+	// Only then: kwok ends no pod whose node is gone.
+	err = p.client.CoreV1().Nodes().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "test=" + p.space})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -155,7 +156,7 @@ type command struct {
 func (p *plane) start(t *testing.T, program, kubeconfig string, args ...string) *command {
 	t.Helper()
 	c := &command{began: time.Now()}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), limit) // in Cleanup, too
 	t.Cleanup(cancel)
 	c.cmd = exec.CommandContext(ctx, program, append([]string{"--kubeconfig", kubeconfig}, args...)...)
 	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.err
