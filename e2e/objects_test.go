@@ -135,12 +135,28 @@ func (before objects) changed(after objects) []string {
 
 // unchanged runs something and fails the test unless every object of the
 // cluster is then as it was, and the host, if one is named. What somebody else
+// settled looks at a host until two looks agree: a kubelet clears up after a pod
+// in its own time.
+func (b *bed) settled(t *testing.T, host string) dump {
+	t.Helper()
+	last := b.look(t, host)
+	for range 40 {
+		now := b.look(t, host)
+		if rest, _ := judge(compare(last, now), restlessHost()); rest.empty() {
+			return now
+		}
+		last = now
+	}
+	t.Errorf("host %s does not come to rest", host)
+	return last
+}
+
 // is about to finish (the kubelet's own cleaning up after a pod) gets time.
 func (b *bed) unchanged(t *testing.T, host string, do func()) {
 	t.Helper()
 	var before, after dump
 	if host != "" {
-		before = b.look(t, host)
+		before = b.settled(t, host)
 	}
 	was := b.objects(t)
 	do()

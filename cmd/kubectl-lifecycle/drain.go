@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -60,7 +62,7 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.GracePeriodSeconds, "grace-period", f.GracePeriodSeconds, "Seconds each pod gets to stop; negative means its own")
 	flags.DurationVar(&f.Timeout, "timeout", f.Timeout, "How long to wait before giving up; 0 means no limit")
 	flags.StringVar(&f.PodSelector, "pod-selector", f.PodSelector, "Drain only pods with these labels")
-	flags.IntVar(&f.SkipWaitForDeleteTimeoutSeconds, "skip-wait-for-delete-timeout", f.SkipWaitForDeleteTimeoutSeconds,
+	flags.Var((*secondsValue)(&f.SkipWaitForDeleteTimeoutSeconds), "skip-wait-for-delete-timeout",
 		"Do not wait for pods that should have been gone for more than this many seconds; 0 waits for all")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
 	flags.StringVar(&f.reason, "reason", "", "Why, for whoever finds the node cordoned")
@@ -175,4 +177,26 @@ func countPods(n int) string {
 		return "1 pod"
 	}
 	return fmt.Sprintf("%d pods", n)
+}
+
+// secondsValue is a flag of whole seconds, which takes a duration, too.
+type secondsValue int
+
+func (v *secondsValue) String() string { return strconv.Itoa(int(*v)) }
+
+// Type is what the help calls the value.
+func (v *secondsValue) Type() string { return "seconds" }
+
+// Set reads 30 or 30s.
+func (v *secondsValue) Set(text string) error {
+	if n, err := strconv.Atoi(text); err == nil {
+		*v = secondsValue(n)
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d%time.Second != 0 {
+		return fmt.Errorf("whole seconds are wanted, like 30 or 30s, not %q", text)
+	}
+	*v = secondsValue(d / time.Second)
+	return nil
 }

@@ -41,6 +41,7 @@ func Decide(s Snapshot, o Options) Decision {
 			v.Budgets = append(v.Budgets, describe(pdb))
 		}
 		v.Message = message(v, pod, o)
+		v.Tolerates = (v.Action == ActionEvict || v.Action == ActionDelete) && metav1.GetControllerOf(pod) != nil && entrance(pod) != ""
 		if v.Action == ActionSkip {
 			d.staying = append(d.staying, claimsOf(pod)...)
 		}

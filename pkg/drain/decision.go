@@ -129,6 +129,13 @@ func (d Decision) Warnings() []string {
 	add("deleting the emptyDir data of pods", having(leaving, ReasonLocalStorage))
 	add("evicting pods that nothing creates anew", append(having(leaving, ReasonUnmanaged), having(leaving, ReasonDaemonSetMissing)...))
 	add("not waiting for pods that are overdue", having(d.Skipped(), ReasonOverdue))
+	var back []string
+	for _, v := range leaving {
+		if v.Tolerates {
+			back = append(back, v.String())
+		}
+	}
+	add("pods that tolerate the cordon, so that their successors may come back", back)
 	var several, never []string
 	for _, v := range leaving {
 		switch {

@@ -263,6 +263,7 @@ func (r *run) next(now time.Time) time.Time {
 	for _, account := range r.ledger {
 		sooner(account.probe)
 	}
+	sooner(r.turns.last().Add(comeback))
 	sooner(r.tell.nextDraw())
 	return next
 }

@@ -104,11 +104,7 @@ func (r *run) outcome() Outcome {
 		out.Began = r.tell.began
 	}
 	out.Seconds, out.Waits = time.Since(r.tell.began).Seconds(), r.waits()
-	controllers := map[types.UID]Owners{}
 	for _, it := range r.items {
-		if len(it.Owners) > 0 {
-			controllers[it.Owners[0].UID] = it.Owners
-		}
 		switch it.phase {
 		case left:
 			r.file(&out, it)
@@ -120,7 +116,7 @@ func (r *run) outcome() Outcome {
 			out.Left = append(out.Left, r.left(it))
 		}
 	}
-	r.newcomers(controllers, &out)
+	r.newcomers(r.controllers(), &out)
 	for _, n := range r.decision.Nodes {
 		node := NodeOutcome{Name: n.Name, Pods: len(r.turns.items[n.Name]), Seconds: r.turns.took(n.Name).Seconds()}
 		for _, l := range out.Left {
@@ -165,6 +161,17 @@ func (r *run) left(it *item) Left {
 	return l
 }
 
+// controllers are those of the pods that had to leave.
+func (r *run) controllers() map[types.UID]Owners {
+	out := map[types.UID]Owners{}
+	for _, it := range r.items {
+		if len(it.Owners) > 0 {
+			out[it.Owners[0].UID] = it.Owners
+		}
+	}
+	return out
+}
+
 // newcomers finds the pods that were bound to the nodes since the survey.
 func (r *run) newcomers(controllers map[types.UID]Owners, out *Outcome) {
 	known := map[types.UID]bool{}
@@ -182,8 +189,12 @@ func (r *run) newcomers(controllers map[types.UID]Owners, out *Outcome) {
 			}
 			name := Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
 			ref := metav1.GetControllerOf(pod)
+			why := entrance(pod)
+			if why == "" {
+				why = "it was bound before the cordon took effect, or without the scheduler"
+			}
 			if ref != nil && controllers[ref.UID] != nil {
-				out.Returned = append(out.Returned, Returned{Pod: name, Node: pod.Spec.NodeName, Owners: controllers[ref.UID], Why: entrance(pod)})
+				out.Returned = append(out.Returned, Returned{Pod: name, Node: pod.Spec.NodeName, Owners: controllers[ref.UID], Why: why})
 				continue
 			}
 			out.Arrived = append(out.Arrived, name)
@@ -201,14 +212,14 @@ func moves(pod *corev1.Pod) bool {
 		pod.DeletionTimestamp == nil && !isApps(metav1.GetControllerOf(pod), "DaemonSet")
 }
 
-// entrance says how a pod got onto a cordoned node.
+// entrance says how a pod gets past a cordon; empty if it does not.
 func entrance(pod *corev1.Pod) string {
 	for _, t := range pod.Spec.Tolerations {
 		if t.Operator == corev1.TolerationOpExists && (t.Key == "" || t.Key == corev1.TaintNodeUnschedulable) {
 			return "it tolerates " + choose(t.Key == "", "every taint", "the taint of a cordon")
 		}
 	}
-	return "it was bound before the cordon took effect, or without the scheduler"
+	return ""
 }
 
 func (p Pod) before(other Pod) bool {

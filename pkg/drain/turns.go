@@ -72,6 +72,17 @@ func (t *turns) advance(now time.Time) {
 // gone notes that a pod of the node is gone.
 func (t *turns) gone(node string, now time.Time) { t.ended[node] = now }
 
+// last is when the last pod of any node went.
+func (t *turns) last() time.Time {
+	var at time.Time
+	for _, ended := range t.ended {
+		if ended.After(at) {
+			at = ended
+		}
+	}
+	return at
+}
+
 // took is the time from a node's turn until its last pod was gone.
 func (t *turns) took(node string) time.Duration {
 	if t.began[node].IsZero() || t.ended[node].Before(t.began[node]) {

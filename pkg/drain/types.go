@@ -252,6 +252,8 @@ type Verdict struct {
 	Owners  Owners   `json:"owners,omitempty"`
 	// Stage is the place of the pod in Options.Order: 0 goes first.
 	Stage int `json:"stage,omitempty"`
+	// Tolerates is true if the pod's successor may come to the cordoned node.
+	Tolerates bool `json:"tolerates,omitempty"`
 	// Budgets are those whose selectors match the pod, whether or not it is
 	// one that they protect now.
 	Budgets []Budget `json:"budgets,omitempty"`
