@@ -65,8 +65,8 @@ func (b Budget) unblock(owners Owners) string {
 	}
 	absolute := strings.HasPrefix(b.Rule, "minAvailable ") && !strings.HasSuffix(b.Rule, "%")
 	if absolute && (top.Kind == "Deployment" || top.Kind == "StatefulSet" || top.Kind == "ReplicaSet") {
-		return fmt.Sprintf("one more replica makes room: kubectl -n %s scale %s --replicas=%d",
-			b.Namespace, strings.ToLower(top.Kind)+"/"+top.Name, b.Expected+1)
+		return fmt.Sprintf("%s makes room: kubectl -n %s scale %s --replicas=%d",
+			choose(b.Needed <= b.Expected, "one more replica", "more replicas"), b.Namespace, strings.ToLower(top.Kind)+"/"+top.Name, max(b.Expected, b.Needed)+1)
 	}
 	return fmt.Sprintf("this budget never lets a pod go (%s of %d pods): kubectl -n %s edit pdb %s", b.Rule, b.Expected, b.Namespace, b.Name)
 }
@@ -83,11 +83,11 @@ func describe(pdb *policyv1.PodDisruptionBudget) Budget {
 		DisruptionsAllowed: pdb.Status.DisruptionsAllowed,
 		Expected:           pdb.Status.ExpectedPods,
 	}
-	sync := meta.FindStatusCondition(pdb.Status.Conditions, policyv1.DisruptionAllowedCondition)
 	switch {
 	case pdb.Status.ObservedGeneration < pdb.Generation:
 		b.Trouble = "the disruption controller has not seen its last change"
-	case sync != nil && sync.Status == metav1.ConditionFalse && sync.Reason == policyv1.SyncFailedReason:
+	case syncFailed(pdb):
+		sync := meta.FindStatusCondition(pdb.Status.Conditions, policyv1.DisruptionAllowedCondition)
 		b.Trouble = "the disruption controller cannot work it out: " + sync.Message
 	case len(pdb.Status.DisruptedPods) > maxDisruptedPods:
 		b.Trouble = "too many evictions are not confirmed yet"
@@ -95,6 +95,13 @@ func describe(pdb *policyv1.PodDisruptionBudget) Budget {
 		b.Never = b.Expected > 0 && b.Needed >= b.Expected
 	}
 	return b
+}
+
+// syncFailed reports whether the disruption controller gave up on the budget,
+// most often because the percentage of something without a scale is asked for.
+func syncFailed(pdb *policyv1.PodDisruptionBudget) bool {
+	sync := meta.FindStatusCondition(pdb.Status.Conditions, policyv1.DisruptionAllowedCondition)
+	return sync != nil && sync.Status == metav1.ConditionFalse && sync.Reason == policyv1.SyncFailedReason
 }
 
 func rule(spec policyv1.PodDisruptionBudgetSpec) string {

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Tool is a program that keeps objects as it has them.
+type Tool string
+
+// The tools.
+const (
+	// Helm puts a manual edit back at the release's next upgrade.
+	Helm Tool = "Helm"
+	// ArgoCD puts it back when it syncs, at once with self-heal.
+	ArgoCD Tool = "Argo CD"
+	// FluxHelm is a HelmRelease of Flux.
+	FluxHelm Tool = "Flux HelmRelease"
+	// FluxKustomize is a Kustomization of Flux; it puts a manual edit back at
+	// its next interval.
+	FluxKustomize Tool = "Flux Kustomization"
+	// Operator is a controller that made the object.
+	Operator Tool = "operator"
+)
+
+// Release is what an object was made by.
+type Release struct {
+	Tool      Tool   `json:"tool"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace,omitempty"`
+	// Kind is that of the owner, for an Operator.
+	Kind string `json:"kind,omitempty"`
+}
+
+// What tools write on the objects that they make (Helm 3 and 4; Argo CD 3,
+// whose annotation is "app:group/kind:namespace/name"; Flux 2).
+const (
+	helmManaged       = "app.kubernetes.io/managed-by"
+	helmName          = "meta.helm.sh/release-name"
+	helmNamespace     = "meta.helm.sh/release-namespace"
+	argoTracking      = "argocd.argoproj.io/tracking-id"
+	argoInstance      = "argocd.argoproj.io/instance"
+	fluxHelmPrefix    = "helm.toolkit.fluxcd.io/"
+	fluxKustomizeRoot = "kustomize.toolkit.fluxcd.io/"
+)
+
+// releasesOf says what an object was made by, the one first that would undo a
+// manual edit soonest.
+func releasesOf(object metav1.Object) []Release {
+	labels, notes := object.GetLabels(), object.GetAnnotations()
+	var out []Release
+	for _, flux := range []struct {
+		tool   Tool
+		prefix string
+	}{{FluxKustomize, fluxKustomizeRoot}, {FluxHelm, fluxHelmPrefix}} {
+		if name := labels[flux.prefix+"name"]; name != "" {
+			out = append(out, Release{Tool: flux.tool, Name: name, Namespace: labels[flux.prefix+"namespace"]})
+		}
+	}
+	if app := argoOf(labels, notes); app.Name != "" {
+		out = append(out, app)
+	}
+	// Flux's HelmReleases are Helm's as well; the one entry says both.
+	if name := notes[helmName]; name != "" && labels[helmManaged] == "Helm" && labels[fluxHelmPrefix+"name"] == "" {
+		out = append(out, Release{Tool: Helm, Name: name, Namespace: notes[helmNamespace]})
+	}
+	if ref := metav1.GetControllerOf(object); ref != nil && ref.Kind != "Deployment" {
+		out = append(out, Release{Tool: Operator, Kind: ref.Kind, Name: ref.Name, Namespace: object.GetNamespace()})
+	}
+	return out
+}
+
+// argoOf is the application of Argo CD; one outside of its own namespace is
+// called namespace_name.
+func argoOf(labels, notes map[string]string) Release {
+	name, _, tracked := strings.Cut(notes[argoTracking], ":")
+	for _, other := range []string{labels[argoInstance], notes[argoInstance]} {
+		if !tracked || name == "" {
+			name, tracked = other, other != ""
+		}
+	}
+	if namespace, own, apart := strings.Cut(name, "_"); apart {
+		return Release{Tool: ArgoCD, Name: own, Namespace: namespace}
+	}
+	return Release{Tool: ArgoCD, Name: name}
+}
+
+// String is "Helm release gitea in namespace git".
+func (r Release) String() string {
+	what := map[Tool]string{
+		Helm: "Helm release " + r.Name, ArgoCD: "Argo CD application " + r.Name,
+		FluxHelm: "Flux HelmRelease " + r.Name, FluxKustomize: "Flux Kustomization " + r.Name,
+		Operator: r.Kind + "/" + r.Name,
+	}[r.Tool]
+	return what + choose(r.Namespace == "", "", " in namespace "+r.Namespace)
+}
+
+// Undoes says what becomes of a manual edit, and where the value lives.
+func (r Release) Undoes() string {
+	switch r.Tool {
+	case Helm:
+		return fmt.Sprintf("%s undoes a manual edit at its next upgrade; the value lives in its values: helm -n %s get values %s --all", r, r.Namespace, r.Name)
+	case FluxHelm:
+		return fmt.Sprintf("%s undoes a manual edit at its next upgrade, or at once with drift detection; the value lives in its values: kubectl -n %s get helmreleases.helm.toolkit.fluxcd.io %s -o yaml", r, r.Namespace, r.Name)
+	case FluxKustomize:
+		return fmt.Sprintf("%s undoes a manual edit at its next interval; the value lives in its source: kubectl -n %s get kustomizations.kustomize.toolkit.fluxcd.io %s -o yaml", r, r.Namespace, r.Name)
+	case ArgoCD:
+		return fmt.Sprintf("%s undoes a manual edit when it syncs, at once with self-heal; the value lives in its source: kubectl get applications.argoproj.io -A --field-selector metadata.name=%s -o yaml", r, r.Name)
+	case Operator:
+		return fmt.Sprintf("%s made it, and its operator undoes a manual edit; the value lives in its spec", r)
+	}
+	return r.String()
+}
