@@ -17,7 +17,18 @@ if [ "$(id -u)" != 0 ]; then
   exit 1
 fi
 export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e}"
-(cd hack/testbed && go run . down && go run . up)
-eval "$(cd hack/testbed && go run . env)"
-go test -tags e2e -count=1 -timeout 45m -v ./e2e/...
-[ "${E2E_KEEP:-}" = yes ] || (cd hack/testbed && go run . down)
+testbed() { (cd hack/testbed && go run . "$@"); }
+down() { [ "${E2E_KEEP:-}" = yes ] || testbed "$@" down; }
+
+# First the cluster of real nodes, which is what counts most; then drains of
+# thousands of pods, on a control plane without nodes.
+testbed down
+testbed up
+eval "$(testbed env)"
+go test -tags e2e -count=1 -timeout 45m -v ./e2e/
+down
+testbed control down
+testbed control up
+eval "$(testbed control env)"
+go test -tags e2e -count=1 -timeout 30m -v ./e2e/control/
+down control

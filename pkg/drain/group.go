@@ -78,6 +78,21 @@ func (o obstacle) text() string {
 	return o.Why + ": " + pods
 }
 
+// short is the obstacle in a line that fits a terminal: what matters comes
+// first, the names of the pods last.
+func (o obstacle) short() string {
+	pods := choose(len(o.pods) == 1, o.pods[0], fmt.Sprintf("%d pods", len(o.pods)))
+	if o.Cause == CauseBudget && len(o.Budgets) == 1 {
+		b := o.Budgets[0]
+		why := fmt.Sprintf("%d of %d healthy, needs %d", b.CurrentHealthy, b.Expected, b.Needed)
+		if b.Trouble != "" {
+			why = b.Trouble
+		}
+		return fmt.Sprintf("PDB %s: %s; keeps %s", b, why, pods)
+	}
+	return o.Why + ": " + pods
+}
+
 func (o obstacle) ownedBy() string {
 	return choose(len(o.Owners) == 0, "", " of "+o.Owners.String())
 }

@@ -105,7 +105,7 @@ func (r *run) picture(now time.Time) []string {
 	}
 	for _, o := range group(r.remaining()) {
 		if o.Cause != CauseNotAsked && o.Cause != CauseTurn && (o.Cause != CauseStopping || o.Why != "stopping") {
-			out = append(out, "  "+o.text())
+			out = append(out, "  "+o.short())
 		}
 	}
 	for _, err := range r.troubles() {
