@@ -44,11 +44,13 @@ func newDrainCommand(e *env) *cobra.Command {
 		Short: "Cordon nodes and have their pods leave",
 		Long:  drainLong,
 		Example: "  kubectl lifecycle drain worker-3 --ignore-daemonsets\n" +
+			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --plan\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --dry-run\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --delete-emptydir-data --timeout 10m",
 		RunE: func(cmd *cobra.Command, args []string) error { return e.drain(cmd.Context(), args, f) },
 	}
 	f.add(cmd.Flags())
+	e.addPlan(cmd, &f)
 	return cmd
 }
 

@@ -225,6 +225,29 @@ func (f Forecast) Title() string { return f.decision.Title() }
 // Names are the names of the nodes.
 func (f Forecast) Names() []string { return f.decision.Names() }
 
+// Warnings are what a person should know that is not among the losses.
+func (f Forecast) Warnings() []string {
+	var back, silent []string
+	for _, p := range f.Pods {
+		if p.Tolerates {
+			back = append(back, p.String())
+		}
+	}
+	for _, n := range f.Nodes {
+		if !n.Ready && n.Leave > 0 {
+			silent = append(silent, n.Name)
+		}
+	}
+	var out []string
+	if len(back) > 0 {
+		out = append(out, "pods that tolerate the cordon, so that their successors may come back: "+some(back))
+	}
+	if len(silent) > 0 {
+		out = append(out, "not Ready; if a kubelet is gone, its pods stay Terminating: "+some(silent))
+	}
+	return out
+}
+
 // Refused are the pods for which the drain would be refused.
 func (f Forecast) Refused() []Verdict { return f.decision.Blocked() }
 

@@ -99,19 +99,27 @@ func (r Release) String() string {
 	return what + choose(r.Namespace == "", "", " in namespace "+r.Namespace)
 }
 
-// Undoes says what becomes of a manual edit, and where the value lives.
+// Undoes says what becomes of a manual edit.
 func (r Release) Undoes() string {
+	when := map[Tool]string{
+		Helm: "at its next upgrade", FluxHelm: "at its next upgrade, or at once with drift detection",
+		FluxKustomize: "at its next interval", ArgoCD: "when it syncs, at once with self-heal", Operator: "by way of its operator",
+	}[r.Tool]
+	return fmt.Sprintf("%s undoes a manual edit %s; the value lives in its %s", r, when, choose(r.Tool == ArgoCD || r.Tool == FluxKustomize, "source", choose(r.Tool == Operator, "spec", "values")))
+}
+
+// Where is a command that shows where the value lives.
+func (r Release) Where() string {
 	switch r.Tool {
 	case Helm:
-		return fmt.Sprintf("%s undoes a manual edit at its next upgrade; the value lives in its values: helm -n %s get values %s --all", r, r.Namespace, r.Name)
+		return fmt.Sprintf("helm -n %s get values %s --all", r.Namespace, r.Name)
 	case FluxHelm:
-		return fmt.Sprintf("%s undoes a manual edit at its next upgrade, or at once with drift detection; the value lives in its values: kubectl -n %s get helmreleases.helm.toolkit.fluxcd.io %s -o yaml", r, r.Namespace, r.Name)
+		return fmt.Sprintf("kubectl -n %s get helmreleases.helm.toolkit.fluxcd.io %s -o yaml", r.Namespace, r.Name)
 	case FluxKustomize:
-		return fmt.Sprintf("%s undoes a manual edit at its next interval; the value lives in its source: kubectl -n %s get kustomizations.kustomize.toolkit.fluxcd.io %s -o yaml", r, r.Namespace, r.Name)
+		return fmt.Sprintf("kubectl -n %s get kustomizations.kustomize.toolkit.fluxcd.io %s -o yaml", r.Namespace, r.Name)
 	case ArgoCD:
-		return fmt.Sprintf("%s undoes a manual edit when it syncs, at once with self-heal; the value lives in its source: kubectl get applications.argoproj.io -A --field-selector metadata.name=%s -o yaml", r, r.Name)
+		return fmt.Sprintf("kubectl get applications.argoproj.io -A --field-selector metadata.name=%s -o yaml", r.Name)
 	case Operator:
-		return fmt.Sprintf("%s made it, and its operator undoes a manual edit; the value lives in its spec", r)
 	}
-	return r.String()
+	return fmt.Sprintf("kubectl -n %s get %s %s -o yaml", r.Namespace, strings.ToLower(r.Kind), r.Name)
 }
