@@ -55,7 +55,7 @@ func (p *plane) requests(t *testing.T, since int64, agent string) []entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if _, err := file.Seek(since, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}

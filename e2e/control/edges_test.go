@@ -45,9 +45,9 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %[1]s}]
 		t.Errorf("kubectl evicts from a node that it may not cordon: %s", o.all())
 	}
 	p.settled(t, app{name: "a", replicas: 4})
-	before := names(p, t, p.nodes[1])
+	before := p.names(t, p.nodes[1])
 	o = p.ours(t, "drain", p.nodes[1], "--as", p.space)
-	if o.code != 4 || !strings.Contains(o.stderr, "'patch' on 'nodes'") || names(p, t, p.nodes[1]) != before {
+	if o.code != 4 || !strings.Contains(o.stderr, "'patch' on 'nodes'") || p.names(t, p.nodes[1]) != before {
 		t.Errorf("exit code %d: %s", o.code, o.all())
 	}
 }
@@ -68,10 +68,7 @@ func TestEdge2ARefusedDrainChangesNothing(t *testing.T) { // kubernetes/kubernet
 
 func TestEdge3ANewPodOfTheSameNameIsNotEvicted(t *testing.T) { // kubernetes/kubernetes#138229
 	t.Parallel()
-	for name, drain := range map[string]func(*plane, *testing.T) *command{
-		"kubectl": func(p *plane, t *testing.T) *command { return p.start(t, p.kubectl, p.kubeconfig, "drain", p.nodes[0]) },
-		"ours":    func(p *plane, t *testing.T) *command { return p.start(t, p.plugin, p.kubeconfig, "drain", p.nodes[0]) },
-	} {
+	for _, name := range []string{"kubectl", "ours"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlane(t, 1)
@@ -79,7 +76,7 @@ func TestEdge3ANewPodOfTheSameNameIsNotEvicted(t *testing.T) { // kubernetes/kub
 			p.run(t, db)
 			old := p.pod(t, "db-0")
 			p.addNodes(t, 1)
-			c := drain(p, t)
+			c := p.start(t, map[string]string{"kubectl": p.kubectl, "ours": p.plugin}[name], p.kubeconfig, "drain", p.nodes[0])
 			p.until(t, "the drain meets the budget", func(context.Context) (bool, error) {
 				said := c.out.String() + c.err.String()
 				return strings.Contains(said, "disruption budget") || strings.Contains(said, "PodDisruptionBudget"), nil
@@ -194,7 +191,7 @@ func TestEdge8ADurationIsUnderstood(t *testing.T) { // k0sproject/k0sctl passes 
 }
 
 // names are those of the pods on a node.
-func names(p *plane, t *testing.T, node string) string {
+func (p *plane) names(t *testing.T, node string) string {
 	t.Helper()
 	var out []string
 	for _, pod := range p.on(t, node) {

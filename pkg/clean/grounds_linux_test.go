@@ -82,10 +82,10 @@ echo 424242 > sys/fs/cgroup/kubepods/pod1/c-look/cgroup.procs; echo 434343 > sys
 		hosttest.Must(t, err)
 		var got, processes []string
 		for _, it := range inv.Items {
-			switch it.Kind {
-			case clean.KindSandbox, clean.KindContainer:
+			if it.Kind == clean.KindSandbox || it.Kind == clean.KindContainer {
 				got = append(got, filepath.Base(it.Name)+" "+it.ID)
-			case clean.KindProcess:
+			}
+			if it.Kind == clean.KindProcess {
 				processes = append(processes, "process in "+filepath.Base(it.In))
 			}
 		}

@@ -5,7 +5,6 @@ package drain
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -246,22 +245,6 @@ func (r *run) finished() bool {
 		}
 	}
 	return r.workloads.whole() && !r.expectsBack(time.Now())
-}
-
-// comeback is how long a drain waits, when all have left, for the successors of
-// pods that tolerate the cordon.
-const comeback = 2 * time.Second
-
-// expectsBack reports whether such a successor may come yet: none has, and the
-// last pod has left a moment ago.
-func (r *run) expectsBack(now time.Time) bool {
-	tolerates := slices.ContainsFunc(r.items, func(it *item) bool { return it.Tolerates && it.phase == left })
-	if !tolerates || now.Sub(r.turns.last()) >= comeback {
-		return false
-	}
-	var out Outcome
-	r.newcomers(r.controllers(), &out)
-	return len(out.Returned) == 0
 }
 
 // leave notes that a pod is gone.

@@ -79,6 +79,7 @@ func (w *world) play() map[types.UID]int {
 				}
 				matching := budgets.of(pod)
 				switch answer := gateOf(pod, matching); answer {
+				case gateClosed:
 				case gateSeveral:
 					changed = changed || it.said.cause != CauseSeveralBudgets
 					it.said.cause = CauseSeveralBudgets

@@ -100,16 +100,8 @@ func (o obstacle) ownedBy() string {
 // hint says what would let the pods go.
 func (o obstacle) hint(opts Options) string {
 	switch o.Cause {
-	case CauseBudget:
-		if len(o.Budgets) == 1 {
-			return o.Budgets[0].unblock(o.Owners)
-		}
-		return fmt.Sprintf("look at the budgets: kubectl -n %s get pdb", o.Namespace)
-	case CauseSeveralBudgets:
-		if len(o.Budgets) > 1 {
-			return fmt.Sprintf("the eviction API supports one budget per pod; keep one of them: kubectl -n %s delete pdb %s", o.Namespace, o.Budgets[1].Name)
-		}
-		return fmt.Sprintf("the eviction API supports one budget per pod; keep one of them: kubectl -n %s get pdb", o.Namespace)
+	case CauseBudget, CauseSeveralBudgets:
+		return o.openBudget()
 	case CauseStopping:
 		if o.Why == "stopping" {
 			return "they need more time: a longer --timeout, or a shorter --grace-period"
@@ -135,4 +127,18 @@ func (o obstacle) hint(opts Options) string {
 	case CauseNotAsked, CauseTurn:
 	}
 	return "they were not asked yet: a longer --timeout"
+}
+
+// openBudget says what would open the budgets.
+func (o obstacle) openBudget() string {
+	list := fmt.Sprintf("kubectl -n %s get pdb", o.Namespace)
+	switch {
+	case o.Cause == CauseBudget && len(o.Budgets) == 1:
+		return o.Budgets[0].unblock(o.Owners)
+	case o.Cause == CauseBudget:
+		return "look at the budgets: " + list
+	case len(o.Budgets) > 1:
+		list = fmt.Sprintf("kubectl -n %s delete pdb %s", o.Namespace, o.Budgets[1].Name)
+	}
+	return "the eviction API supports one budget per pod; keep one of them: " + list
 }

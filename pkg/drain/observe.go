@@ -3,6 +3,7 @@
 package drain
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -98,4 +99,20 @@ func (r *run) date(pod *corev1.Pod) {
 	if r.out.Began.IsZero() || at.Before(r.out.Began) {
 		r.out.Began = at
 	}
+}
+
+// comeback is how long a drain waits, when all have left, for the successors of
+// pods that tolerate the cordon.
+const comeback = 2 * time.Second
+
+// expectsBack reports whether such a successor may come yet: none has, and the
+// last pod has left a moment ago.
+func (r *run) expectsBack(now time.Time) bool {
+	tolerates := slices.ContainsFunc(r.items, func(it *item) bool { return it.Tolerates && it.phase == left })
+	if !tolerates || now.Sub(r.turns.last()) >= comeback {
+		return false
+	}
+	var out Outcome
+	r.newcomers(r.controllers(), &out)
+	return len(out.Returned) == 0
 }
