@@ -122,14 +122,18 @@ func (s *server) spend(pod *corev1.Pod) error {
 	}
 	pdb := matching[0].DeepCopy()
 	pdb.Status.DisruptionsAllowed--
-	pdb.Status.DisruptedPods = map[string]metav1.Time{pod.Name: metav1.Now()}
+	if pdb.Status.DisruptedPods == nil {
+		pdb.Status.DisruptedPods = map[string]metav1.Time{}
+	}
+	pdb.Status.DisruptedPods[pod.Name] = metav1.Now()
 	s.storeLocked(budgetResource, pdb, pdb.Namespace)
-	s.underWay.Go(func() { s.sync(pdb.Namespace, pdb.Name, -1) })
+	s.underWay.Go(func() { s.sync(pdb.Namespace, pdb.Name, -1, pod.Name) })
 	return nil
 }
 
-// sync is the disruption controller: healthy changed by so many.
-func (s *server) sync(namespace, name string, by int32) {
+// sync is the disruption controller: healthy changed by so many, and it has seen
+// that some pods are stopping. Those that it has not seen do not count as healthy.
+func (s *server) sync(namespace, name string, by int32, stopping ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	object, err := s.Tracker().Get(budgetResource, namespace, name)
@@ -139,8 +143,10 @@ func (s *server) sync(namespace, name string, by int32) {
 	pdb := object.(*policyv1.PodDisruptionBudget).DeepCopy()
 	pdb.Status.CurrentHealthy += by
 	s.healthy = min(s.healthy, pdb.Status.CurrentHealthy)
-	pdb.Status.DisruptionsAllowed = max(0, pdb.Status.CurrentHealthy-pdb.Status.DesiredHealthy)
-	pdb.Status.DisruptedPods = nil
+	for _, pod := range stopping {
+		delete(pdb.Status.DisruptedPods, pod)
+	}
+	pdb.Status.DisruptionsAllowed = max(0, pdb.Status.CurrentHealthy-int32(len(pdb.Status.DisruptedPods))-pdb.Status.DesiredHealthy)
 	s.storeLocked(budgetResource, pdb, namespace)
 }
 
