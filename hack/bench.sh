@@ -82,18 +82,29 @@ await_pods() {
     --field-selector "spec.nodeName=$1" --timeout=60s
 }
 
+# drains compares drains with kubectl's, its library's and the fastest possible,
+# on a control plane of its own.
+drains() {
+  local name="bench-$$"
+  (cd hack/testbed && TESTBED_NAME=$name go run . control up) >"$work/log" 2>&1 || give_up "no control plane"
+  plane=$name
+  eval "$(cd hack/testbed && TESTBED_NAME=$name go run . control env)"
+  go test -tags e2e,bench -count=1 -timeout 60m -run TestBench ./e2e/control/ | grep -vE '^(PASS|ok)'
+}
+
 give_up() {
   echo "  not measured: $1. Its last lines:" >&2
   tail -n 12 "$work/log" | sed 's/^/  | /' >&2
   exit 1
 }
 
-made= command=
+made= command= plane=
 work=$(mktemp -d)
 # tidy leaves the bed as it was, whatever has happened: no host, Node, record
 # or token of ours.
 tidy() {
   rm -rf "$work"
+  [ -z "$plane" ] || (cd hack/testbed && TESTBED_NAME=$plane go run . control down) >/dev/null 2>&1
   [ -n "$made" ] || return 0
   local token=${command#*--token }
   "$TESTBED_KUBECTL" delete -n kube-system --ignore-not-found --wait=false secret "lifecycle-$made" "bootstrap-token-${token%%.*}" >/dev/null || true
@@ -116,3 +127,4 @@ if [ -n "$bed" ]; then
 else
   echo "remove of a drained worker: not measured, no test bed is up ('make testbed')"
 fi
+drains
