@@ -57,11 +57,11 @@ func (e *env) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
 }
 
 // commandLine is the command as it was typed, to be run, without what only says
-// how to show it.
+// how to show it, and without secrets.
 func commandLine(cmd *cobra.Command, args []string) string {
 	words := append([]string{"kubectl lifecycle", cmd.Name()}, args...)
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
-		if slices.Contains([]string{"plan", "dry-run", "output", "color", "v"}, flag.Name) {
+		if slices.Contains([]string{"plan", "dry-run", "output", "color", "v", "token", "password"}, flag.Name) {
 			return
 		}
 		value := flag.Value.String()
