@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -57,6 +59,19 @@ func (d Decision) Names() []string {
 // Title names the nodes in a few words: "node w1", "nodes w1, w2, w3 and 4 more".
 func (d Decision) Title() string {
 	return choose(len(d.Nodes) == 1, "node ", "nodes ") + some(d.Names())
+}
+
+// stand are Nodes as the decision knows them, cordoned by now.
+func (d Decision) stand() []*corev1.Node {
+	var out []*corev1.Node
+	for _, n := range d.Nodes {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID}, Spec: corev1.NodeSpec{Unschedulable: true}}
+		if n.Ready {
+			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		}
+		out = append(out, node)
+	}
+	return out
 }
 
 // ToCordon are the nodes that are schedulable still.

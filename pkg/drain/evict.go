@@ -179,7 +179,13 @@ func (r *run) follow(ctx context.Context, client kubernetes.Interface) {
 		}
 		begin(ctx, r, pods, mirror)
 	}
-	begin(ctx, r, d.reach.nodesOf(client), r.nodes)
+	r.flight.Go(func() {
+		if err := d.reach.nodesOf(client).follow(ctx, r.nodes); err != nil {
+			// Who may drain may not always watch nodes; then it goes unseen that
+			// somebody uncordons one.
+			r.nodes.replace(d.stand())
+		}
+	})
 	r.workloads.follow(ctx, r, client)
 	if r.opts.DisableEviction {
 		r.budgets.replace(nil)
