@@ -35,6 +35,8 @@ type drainFlags struct {
 	selector       string
 	reason         string
 	waitForVolumes bool
+	surge          string
+	abort          bool
 }
 
 func newDrainCommand(e *env) *cobra.Command {
@@ -73,6 +75,8 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.MaxParallel, "max-parallel", f.MaxParallel, "How many nodes are drained at the same time: a number, or a percentage of them")
 	flags.BoolVar(&f.OneZone, "one-zone", f.OneZone, "Drain only nodes of the same zone at the same time")
 	flags.BoolVar(&f.WaitForReplacement, "wait-for-replacement", f.WaitForReplacement, "Take the next pod of a workload only when those before are replaced and Ready")
+	flags.StringVar(&f.surge, "surge", string(drain.SurgeOff), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
+	flags.BoolVar(&f.abort, "abort", false, "Take a drain back instead: the nodes that it cordoned take pods again, and Deployments that it changed are as they were")
 	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false, "Wait, too, until no volume is attached to the nodes any more, those of pods that stay aside")
 	flags.Int64Var(&f.ChunkSize, "chunk-size", f.ChunkSize, "Objects per page of a list; 0 means one page")
 }
@@ -80,12 +84,15 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	mode, err := parseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
-	if err := errors.Join(err, targetErr, checkOutput(f.output, "name", "jsonl"), f.Validate()); err != nil {
+	if err := errors.Join(err, targetErr, checkOutput(f.output, "name", "jsonl"), f.Validate(), drain.SurgeMode(f.surge).Validate()); err != nil {
 		return err
 	}
 	client, err := e.client()
 	if err != nil {
 		return err
+	}
+	if f.abort {
+		return e.abortDrain(ctx, client, target, mode)
 	}
 	snapshot, err := drain.Survey(ctx, client, target, f.Options)
 	if err != nil {
@@ -98,13 +105,17 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	if err := decision.Refusal(); err != nil {
 		return err
 	}
+	run := draining{env: e, client: client, flags: f, decision: decision}
 	if decision.NothingToDo() && !f.waitForVolumes {
-		return e.tellDrained(drained{Outcome: drain.Finished(decision)}, f.output, " (nothing to do)")
+		run.surge.begun = true // one that was killed may have left something
+		return errors.Join(run.endSurge(ctx), e.tellDrained(drained{Outcome: drain.Finished(decision)}, f.output, " (nothing to do)"))
 	}
 	for _, warning := range decision.Warnings() {
 		e.warn("%s", warning)
 	}
-	run := draining{env: e, client: client, flags: f, decision: decision}
+	if err := run.planSurge(ctx, snapshot); err != nil {
+		return nothingChanged(err)
+	}
 	result, err := run.do(ctx)
 	if err != nil {
 		if f.output != "" && f.output != "table" && f.output != "name" {

@@ -21,6 +21,8 @@ type drained struct {
 	// Cordoned are the nodes that were not before.
 	Cordoned []string `json:"cordoned"`
 	drain.Outcome
+	// Surged are the Deployments that were changed for the time of the drain.
+	Surged []drain.Measure `json:"surged,omitempty"`
 	// Moved says where the pods that left have their successors.
 	Moved []drain.Move `json:"moved,omitempty"`
 	// APIRequests are all those that the command made.
@@ -36,6 +38,7 @@ type draining struct {
 	result   drained
 	// conditions is true where the server knows the conditions of drains.
 	conditions bool
+	surge      surging
 }
 
 // do cordons and evicts, and warns of what a person would not expect.
@@ -55,6 +58,7 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 	}
 	_, err := p.Run(ctx, progress)
 	progress.close()
+	err = errors.Join(err, r.endSurge(ctx))
 	if r.conditions {
 		// Told even after Ctrl-C: whoever reads it must not believe that a drain goes on.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -88,6 +92,9 @@ func (r *draining) evict(ctx context.Context, hear drain.Listener) (err error) {
 	}
 	if r.conditions = drain.ServesConditions(r.client); r.conditions {
 		r.mark(ctx, drain.Draining)
+	}
+	if err := r.beginSurge(ctx, &hear); err != nil {
+		return stillCordoned(err, names)
 	}
 	r.result.Outcome, err = drain.Evict(ctx, r.client, r.decision, r.flags.Options, hear)
 	return stillCordoned(err, names)

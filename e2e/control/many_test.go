@@ -21,54 +21,65 @@ import (
 const constant = 60
 
 // TestTwentyNodesUnderTenBudgets: 2,000 pods move from twenty nodes to twenty
-// others, and each budget spans all of them.
+// others and back again, and each budget spans all of them. On the way back
+// somebody else evicts the same pods.
 func TestTwentyNodesUnderTenBudgets(t *testing.T) {
-	for name, rival := range map[string]bool{"alone": false, "while somebody else evicts the same pods": true} {
-		t.Run(name, func(t *testing.T) {
-			p := newPlane(t, 20)
-			var apps []app
-			floor := map[string]int{}
-			for i := range 10 {
-				a := app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 20", stop: "500ms", ready: "500ms"}
-				apps = append(apps, a)
-				floor[a.name] = 180
-			}
-			p.run(t, apps...)
-			drained := append([]string(nil), p.nodes...)
-			p.addNodes(t, 20)
-			seen := p.watchFloors(t)
-			before := p.mark(t)
-			stop := func() {}
-			if rival {
-				stop = p.rival(t, drained)
-			}
-			o := p.ours(t, append([]string{"drain", "--max-parallel", "100%"}, drained...)...)
-			stop()
-			if o.code != 0 {
-				t.Fatalf("exit code %d\n%s", o.code, o.all())
-			}
-			for _, node := range drained {
-				if left := p.on(t, node); len(left) > 0 {
-					t.Errorf("%d pods are left on %s", len(left), node)
-				}
-			}
-			seen.held(t, floor)
-			counts, refusals := tally(p.requests(t, before, "kubectl-lifecycle"))
-			total, refused := 0, refusals[p.space]
-			for _, n := range counts {
-				total += n
-			}
-			t.Logf("2000 pods on 20 nodes in %s with %d requests, %d of them refused: %v", o.took.Round(100*time.Millisecond), total, refused, counts)
-			if most := 2000 + len(drained) + refused + constant; total > most {
-				t.Errorf("%d requests, more than pods + nodes + refusals + %d = %d: %v", total, constant, most, counts)
-			}
-			if counts["patch nodes"] != len(drained) {
-				t.Errorf("%d patches of nodes", counts["patch nodes"])
-			}
-			if most := 200; !rival && refused > most {
-				t.Errorf("%d refusals, more than a tenth of the pods", refused)
-			}
-		})
+	p := newPlane(t, 20)
+	var apps []app
+	floor := map[string]int{}
+	for i := range 10 {
+		a := app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 20", stop: "500ms", ready: "500ms"}
+		apps = append(apps, a)
+		floor[a.name] = 180
+	}
+	p.run(t, apps...)
+	here := append([]string(nil), p.nodes...)
+	p.addNodes(t, 20)
+	there := p.nodes[20:]
+	seen := p.watchFloors(t)
+	p.moves(t, here, false)
+	if o := p.ours(t, append([]string{"uncordon"}, here...)...); o.code != 0 {
+		t.Fatal(o.all())
+	}
+	for _, a := range apps {
+		p.settled(t, a)
+	}
+	p.moves(t, there, true)
+	seen.held(t, floor)
+}
+
+// moves drains twenty nodes and counts what that took.
+func (p *plane) moves(t *testing.T, nodes []string, rival bool) {
+	t.Helper()
+	before := p.mark(t)
+	stop := func() {}
+	if rival {
+		stop = p.rival(t, nodes)
+	}
+	o := p.ours(t, append([]string{"drain", "--max-parallel", "100%"}, nodes...)...)
+	stop()
+	if o.code != 0 {
+		t.Fatalf("exit code %d\n%s", o.code, o.all())
+	}
+	for _, node := range nodes {
+		if left := p.on(t, node); len(left) > 0 {
+			t.Errorf("%d pods are left on %s", len(left), node)
+		}
+	}
+	counts, refusals := tally(p.requests(t, before, "kubectl-lifecycle"))
+	total, refused := 0, refusals[p.space]
+	for _, n := range counts {
+		total += n
+	}
+	t.Logf("2000 pods on 20 nodes in %s with %d requests, %d of them refused: %v", o.took.Round(100*time.Millisecond), total, refused, counts)
+	if most := 2000 + len(nodes) + refused + constant; total > most {
+		t.Errorf("%d requests, more than pods + nodes + refusals + %d = %d: %v", total, constant, most, counts)
+	}
+	if counts["patch nodes"] != len(nodes) {
+		t.Errorf("%d patches of nodes", counts["patch nodes"])
+	}
+	if most := 200; !rival && refused > most {
+		t.Errorf("%d refusals, more than a tenth of the pods", refused)
 	}
 }
 

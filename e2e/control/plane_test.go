@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,7 +62,9 @@ func newPlane(t *testing.T, n int) *plane {
 	p.config.QPS, p.config.UserAgent = -1, "e2e"
 	p.client = kubernetes.NewForConfigOrDie(p.config)
 	p.space = strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
-	p.space = strings.TrimRight(p.space[:min(len(p.space), 40)], "-")
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(t.Name()))
+	p.space = fmt.Sprintf("%s-%x", strings.TrimRight(p.space[:min(len(p.space), 30)], "-"), sum.Sum32())
 	p.forget(t)
 	if _, err := p.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.space}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

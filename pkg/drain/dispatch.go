@@ -172,7 +172,9 @@ func (r *run) settle(one answered) {
 		it.since = now
 	}
 	it.said = said
-	if said.kind != accepted {
+	if said.kind == accepted {
+		r.tell.event(now, EventTold, it, "")
+	} else {
 		r.tell.event(now, EventAnswered, it, said.sentence())
 	}
 	switch said.kind {

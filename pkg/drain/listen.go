@@ -35,6 +35,8 @@ const (
 	EventAsked EventKind = "asked"
 	// EventAnswered: the server's answer, which was no consent.
 	EventAnswered EventKind = "answered"
+	// EventTold: the server has accepted, and the pod is stopping.
+	EventTold EventKind = "told"
 	// EventLeft: a pod is gone.
 	EventLeft EventKind = "left"
 	// EventWaiting: what is waited for has changed, or is repeated.
