@@ -12,6 +12,18 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// readDaemonSets reads the names of all DaemonSets.
+func (s *scout) readDaemonSets(ctx context.Context) error {
+	api := s.client.AppsV1()
+	s.DaemonSets = map[types.NamespacedName]bool{}
+	return each(ctx, bulk[appsv1.DaemonSet]{
+		resource: "daemonsets.apps", path: "daemonsets", wire: api.RESTClient(), shape: less(2, 3).within(1, withoutManagers()),
+		list: listOf(api.DaemonSets(metav1.NamespaceAll).List, func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items }),
+	}, func(set *appsv1.DaemonSet) {
+		s.DaemonSets[types.NamespacedName{Namespace: set.Namespace, Name: set.Name}] = true
+	})
+}
+
 // readWorkloads reads ReplicaSets, then Deployments and StatefulSets, and keeps
 // those that pods of the nodes belong to.
 func (s *scout) readWorkloads(ctx context.Context) error {

@@ -18,28 +18,35 @@ type Pace struct {
 	Pods    int
 }
 
-// maxSamples bounds what is kept of one controller.
-const maxSamples = 32
+// maxSamples bounds what is kept of one controller; there may be very many.
+const maxSamples = 15
 
-// sample are the times of some pods of one controller.
+// sample are the times of some pods of one controller, in seconds.
 type sample struct {
-	times []time.Duration
-	// anew are those of pods that were restarted: the time at which one became
-	// Ready last says less.
-	anew []time.Duration
+	times [maxSamples]float32
+	n     int8
+	// restarts is true if they are of pods that were restarted: the time at
+	// which such a pod became Ready last says less, so one that was not restarted
+	// drives them out.
+	restarts bool
 }
 
 func (s *sample) add(pod *corev1.Pod) {
+	again := restarted(pod)
+	if again && !s.restarts && s.n > 0 {
+		return
+	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type != corev1.PodReady || c.LastTransitionTime.IsZero() || pod.CreationTimestamp.IsZero() {
 			continue
 		}
-		took := max(c.LastTransitionTime.Sub(pod.CreationTimestamp.Time), 0)
-		switch {
-		case restarted(pod) && len(s.anew) < maxSamples:
-			s.anew = append(s.anew, took)
-		case !restarted(pod) && len(s.times) < maxSamples:
-			s.times = append(s.times, took)
+		if s.restarts && !again {
+			s.n = 0
+		}
+		s.restarts = again
+		if s.n < maxSamples {
+			s.times[s.n] = float32(max(c.LastTransitionTime.Sub(pod.CreationTimestamp.Time), 0).Seconds())
+			s.n++
 		}
 	}
 }
@@ -55,15 +62,13 @@ func restarted(pod *corev1.Pod) bool {
 
 // pace is false if no pod was ever seen to become Ready.
 func (s *sample) pace() (Pace, bool) {
-	times := s.times
-	if len(times) == 0 {
-		times = s.anew
-	}
-	if len(times) == 0 {
+	if s.n == 0 {
 		return Pace{}, false
 	}
+	times := s.times[:s.n]
 	slices.Sort(times)
-	return Pace{Usual: times[len(times)/2], Slowest: times[len(times)-1], Pods: len(times)}, true
+	of := func(seconds float32) time.Duration { return time.Duration(seconds * float32(time.Second)) }
+	return Pace{Usual: of(times[len(times)/2]), Slowest: of(times[len(times)-1]), Pods: len(times)}, true
 }
 
 // defaultGrace is a pod's time to stop where it names none.

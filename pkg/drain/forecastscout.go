@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -69,7 +70,7 @@ func Scout(ctx context.Context, client kubernetes.Interface, target Target, o Op
 	s.Healthy = map[types.UID]int{}
 	s.Paces, s.Unready, s.Workloads = map[types.UID]Pace{}, map[types.UID][]Unready{}, map[types.UID]Workload{}
 	if !o.DisableEviction {
-		if err := s.readBudgets(ctx, client, o.ChunkSize); err != nil {
+		if err := s.readBudgets(ctx); err != nil {
 			return Outlook{}, err
 		}
 	}
@@ -96,6 +97,15 @@ type scout struct {
 	client  kubernetes.Interface
 	opts    Options
 	samples map[types.UID]*sample
+}
+
+// readBudgets reads all budgets.
+func (s *scout) readBudgets(ctx context.Context) error {
+	api := s.client.PolicyV1()
+	return each(ctx, bulk[policyv1.PodDisruptionBudget]{
+		resource: "poddisruptionbudgets.policy", path: "poddisruptionbudgets", wire: api.RESTClient(), shape: less().within(1, withoutManagers()),
+		list: listOf(api.PodDisruptionBudgets(metav1.NamespaceAll).List, func(l *policyv1.PodDisruptionBudgetList) []policyv1.PodDisruptionBudget { return l.Items }),
+	}, func(pdb *policyv1.PodDisruptionBudget) { s.Budgets = append(s.Budgets, *pdb) })
 }
 
 // readNodes reads all nodes, and finds those that are meant.
@@ -199,7 +209,7 @@ func (s *scout) count(pod *corev1.Pod, budgets, broken guards) {
 		for _, pdb := range broken.of(pod) {
 			s.Healthy[pdb.UID]++
 		}
-		if ref := metav1.GetControllerOf(pod); ref != nil {
+		if ref := metav1.GetControllerOf(pod); ref != nil && !isApps(ref, "DaemonSet") {
 			one, known := s.samples[ref.UID]
 			if !known {
 				one = &sample{}
@@ -250,7 +260,7 @@ func unreadyBecause(pod *corev1.Pod) string {
 func (s *scout) readOwners(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if s.anyControlledBy("DaemonSet") {
-		group.Go(func() error { return s.readDaemonSets(ctx, s.client, s.opts.ChunkSize) })
+		group.Go(func() error { return s.readDaemonSets(ctx) })
 	}
 	if s.anyControlledBy("ReplicaSet") || s.anyControlledBy("StatefulSet") {
 		group.Go(func() error { return s.readWorkloads(ctx) })

@@ -178,27 +178,23 @@ func (s *shape) trim(dst, message []byte) ([]byte, error) {
 
 // extent is how many bytes a field's value has: of its size, and of itself.
 func extent(rest []byte, kind uint64) (head, size int, err error) {
+	var length uint64
 	switch kind {
 	case 0:
 		_, head = binary.Uvarint(rest)
 	case 1:
-		size = 8
+		length = 8
 	case 2:
-		var length uint64
 		length, head = binary.Uvarint(rest)
-		if length > maxObject {
-			return 0, 0, errWire
-		}
-		size = int(length)
 	case 5:
-		size = 4
+		length = 4
 	default:
 		return 0, 0, errWire
 	}
-	if kind%5 != 1 && kind != 5 && head <= 0 || head+size > len(rest) {
+	if head < 0 || head == 0 && (kind == 0 || kind == 2) || length > uint64(len(rest)-head) {
 		return 0, 0, errWire
 	}
-	return head, size, nil
+	return head, int(length), nil
 }
 
 // put writes a varint of sizeRoom bytes; maxObject fits in.
@@ -225,9 +221,10 @@ func podShape() *shape {
 	return less().within(1, withoutManagers()).within(2, spec).within(3, status)
 }
 
-// nodeShape leaves out the images that a node has.
+// nodeShape leaves out what the kubelet tells of a node besides its conditions
+// and what it has to give.
 func nodeShape() *shape {
-	return less().within(1, withoutManagers()).within(3, less(8, 9, 10))
+	return less().within(1, withoutManagers()).within(3, less(1, 5, 6, 7, 8, 9, 10, 11, 12, 13))
 }
 
 // workloadShape leaves out the pod template, of a Deployment as of a
