@@ -133,16 +133,15 @@ func (before objects) changed(after objects) []string {
 	return out
 }
 
-// unchanged runs something and fails the test unless every object of the
-// cluster is then as it was, and the host, if one is named. What somebody else
-// settled looks at a host until two looks agree: a kubelet clears up after a pod
-// in its own time.
+// settled looks at a host until two looks agree and no pod's directory is left
+// there without its pod: a kubelet clears up after a pod in its own time.
 func (b *bed) settled(t *testing.T, host string) dump {
 	t.Helper()
 	last := b.look(t, host)
-	for range 40 {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); {
+		orphans := b.orphans(t, host, last)
 		now := b.look(t, host)
-		if rest, _ := judge(compare(last, now), restlessHost()); rest.empty() {
+		if rest, _ := judge(compare(last, now), restlessHost()); rest.empty() && len(orphans) == 0 {
 			return now
 		}
 		last = now
@@ -151,6 +150,29 @@ func (b *bed) settled(t *testing.T, host string) dump {
 	return last
 }
 
+// orphans are the pods' directories in a dump that belong to no pod of the node.
+func (b *bed) orphans(t *testing.T, host string, d dump) []string {
+	t.Helper()
+	list, err := b.client.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName=" + host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, line := range d {
+		rest, isPod := strings.CutPrefix(line, "files /var/lib/kubelet/pods/")
+		uid, _, _ := strings.Cut(rest, " ")
+		if !isPod || strings.Contains(uid, "/") {
+			continue
+		}
+		if !slices.ContainsFunc(list.Items, func(p corev1.Pod) bool { return string(p.UID) == uid }) {
+			out = append(out, uid)
+		}
+	}
+	return out
+}
+
+// unchanged runs something and fails the test unless every object of the
+// cluster is then as it was, and the host, if one is named. What somebody else
 // is about to finish (the kubelet's own cleaning up after a pod) gets time.
 func (b *bed) unchanged(t *testing.T, host string, do func()) {
 	t.Helper()
