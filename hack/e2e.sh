@@ -30,5 +30,5 @@ down
 testbed control down
 testbed control up
 eval "$(testbed control env)"
-go test -tags e2e -count=1 -timeout 30m -v ./e2e/control/
+go test -tags e2e -count=1 -parallel 6 -timeout 30m -v ./e2e/control/
 down control
