@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -55,7 +56,7 @@ func gitea() []runtime.Object {
 		pod("gitea-7c-x", "gitea", "ReplicaSet", "gitea-7c", "w1"),
 		pod("db-0", "db", "StatefulSet", "db", "w1"), pod("db-1", "db", "StatefulSet", "db", "w1"), pod("db-2", "db", "StatefulSet", "db", "w2"),
 		budget("gitea-pdb", "gitea", 1, 0, 1), budget("db-pdb", "db", 2, 1, 3),
-		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w2", UID: "uid-w2"}},
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w2", UID: "uid-w2"}, Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("110")}}},
 	}
 }
 

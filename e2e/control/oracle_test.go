@@ -28,7 +28,7 @@ import (
 // budget they have to have had together, or the test has shown nothing.
 const (
 	trials  = 32
-	guarded = 60
+	guarded = 80
 )
 
 // TestTheForecastIsWhatTheAPIServerDoes draws pods and budgets, foresees the
@@ -37,6 +37,7 @@ const (
 // that were foreseen, and no other.
 func TestTheForecastIsWhatTheAPIServerDoes(t *testing.T) {
 	p := newPlane(t, 2)
+	p.shun(t, p.nodes[1])
 	asked := make(chan int, trials)
 	t.Run("trials", func(t *testing.T) {
 		for n := range trials {
@@ -54,6 +55,15 @@ func TestTheForecastIsWhatTheAPIServerDoes(t *testing.T) {
 	t.Logf("%d evictions of pods under a budget were foreseen and compared", sum)
 	if sum < guarded {
 		t.Errorf("only %d pods under a budget were asked about", sum)
+	}
+}
+
+// shun makes the scheduler take a node last.
+func (p *plane) shun(t *testing.T, node string) {
+	t.Helper()
+	patch := fmt.Sprintf(`{"spec":{"taints":[{"key":"shunned","effect":%q}]}}`, corev1.TaintEffectPreferNoSchedule)
+	if _, err := p.client.CoreV1().Nodes().Patch(t.Context(), node, types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -107,13 +117,16 @@ func (p *plane) trial(t *testing.T, n int) int {
 	return count
 }
 
-// draw makes ReplicaSets, pods in all states, and budgets of all kinds.
+// draw makes ReplicaSets, pods in all states, and budgets of all kinds, most of
+// them close to what there is.
 func (o *oracle) draw(t *testing.T, nodes string) {
 	t.Helper()
 	var text strings.Builder
+	total := 0
 	for i := range 1 + o.rand.IntN(2) {
 		name := fmt.Sprint("app", i)
-		o.sets[name] = 1 + o.rand.IntN(6)
+		o.sets[name] = 1 + o.rand.IntN(5)
+		total += o.sets[name]
 		fmt.Fprintf(&text, `apiVersion: apps/v1
 kind: ReplicaSet
 metadata: {name: %[1]s, namespace: %[2]s}
@@ -126,26 +139,40 @@ spec:
 ---
 `, name, o.space, o.sets[name], nodes)
 	}
-	for i := range 1 + o.rand.IntN(2) {
-		rule := fmt.Sprintf([]string{"minAvailable: %d", "maxUnavailable: %d", "minAvailable: %d0%%", "maxUnavailable: %d0%%"}[o.rand.IntN(4)], o.rand.IntN(5))
-		policy := []string{"", ", unhealthyPodEvictionPolicy: IfHealthyBudget", ", unhealthyPodEvictionPolicy: AlwaysAllow"}[o.rand.IntN(3)]
-		selector := []string{"{matchLabels: {app: app0}}", "{matchLabels: {app: app1}}", `{matchLabels: {all: "yes"}}`, "{}"}[o.rand.IntN(4)]
-		fmt.Fprintf(&text, `apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: budget%d, namespace: %s}
-spec: {%s, selector: %s%s}
----
-`, i, o.space, rule, selector, policy)
-	}
 	o.apply(t, text.String())
 	o.complete(t)
+	healthy := map[string]int{}
 	for _, pod := range o.pods(t) {
-		if o.rand.IntN(6) == 0 {
+		if o.rand.IntN(8) == 0 {
 			continue // it stays Pending
 		}
-		o.becomes(t, &pod, o.rand.IntN(4) > 0)
+		ready := o.rand.IntN(4) > 0
+		o.becomes(t, &pod, ready)
+		if ready {
+			healthy[pod.Labels["app"]]++
+		}
 	}
+	o.apply(t, o.drawBudgets(healthy, total))
 	o.counted(t)
+}
+
+// drawBudgets is a manifest of one or two budgets.
+func (o *oracle) drawBudgets(healthy map[string]int, total int) string {
+	var text strings.Builder
+	for i := range 1 + o.rand.IntN(5)/4 {
+		selector, all, fit := "{matchLabels: {app: app0}}", o.sets["app0"], healthy["app0"]
+		if o.rand.IntN(3) == 0 {
+			selector, all, fit = []string{`{matchLabels: {all: "yes"}}`, "{}"}[o.rand.IntN(2)], total, healthy["app0"]+healthy["app1"]
+		}
+		near := o.rand.IntN(3) - 1
+		rule := []string{
+			fmt.Sprintf("minAvailable: %d", max(fit+near, 0)), fmt.Sprintf("maxUnavailable: %d", max(all-fit+near, 0)),
+			fmt.Sprintf("minAvailable: %d0%%", o.rand.IntN(11)), fmt.Sprintf("maxUnavailable: %d0%%", o.rand.IntN(11)),
+		}[min(o.rand.IntN(6)/2+o.rand.IntN(2), 3)]
+		policy := []string{"", ", unhealthyPodEvictionPolicy: IfHealthyBudget", ", unhealthyPodEvictionPolicy: AlwaysAllow"}[o.rand.IntN(3)]
+		fmt.Fprintf(&text, "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: budget%d, namespace: %s}\nspec: {%s, selector: %s%s}\n---\n", i, o.space, rule, selector, policy)
+	}
+	return text.String()
 }
 
 // complete waits until every ReplicaSet has its pods, all of them on a node.
