@@ -70,10 +70,10 @@ func (d *pool) compare(t *testing.T) bool {
 	template := d.template()
 	moving := d.put(t, "web", d.members[0], template)
 	for _, node := range d.members[1:] {
-		if d.rand.IntN(2) == 0 {
+		if d.rand.IntN(4) > 0 {
 			d.put(t, "web", node, template)
 		}
-		for range d.rand.IntN(3) {
+		for range d.rand.IntN(2) {
 			d.put(t, "db", node, d.template())
 		}
 	}
@@ -146,7 +146,7 @@ func (d *pool) template() corev1.PodTemplateSpec {
 		spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: term}}
 	case 2:
 		spec.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: term}}
-	case 3, 4:
+	case 3, 4, 5:
 		spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{d.spread(keys[d.rand.IntN(2)])}
 	}
 	return corev1.PodTemplateSpec{Spec: spec}
