@@ -106,6 +106,7 @@ func drainNeeds() []need {
 		{verb: "watch", resource: "pods"},
 		{verb: "create", resource: "pods", subresource: "eviction"},
 		{verb: "list", group: "policy", resource: "poddisruptionbudgets"},
+		{verb: "watch", group: "policy", resource: "poddisruptionbudgets"},
 		{verb: "list", group: "apps", resource: "daemonsets"},
 	}
 }

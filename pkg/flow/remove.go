@@ -52,6 +52,8 @@ type Removal struct {
 	opts    RemoveOptions
 	input   json.RawMessage
 	record  runner.Record
+	// drained is the last decision that was carried out.
+	drained drain.Decision
 }
 
 // PrepareRemove reads everything, and refuses before anything has changed what
@@ -69,7 +71,8 @@ func PrepareRemove(ctx context.Context, cluster runner.Cluster, name string, opt
 		return nil, err
 	}
 	needs := append(runNeeds(namespaceOf(cluster)), drainNeeds()...)
-	needs = append(needs, need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"})
+	needs = append(needs, need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"},
+		need{verb: "list", group: "storage.k8s.io", resource: "volumeattachments"}, need{verb: "watch", group: "storage.k8s.io", resource: "volumeattachments"})
 	if err := allowed(ctx, client, needs); err != nil {
 		return nil, err
 	}
@@ -166,6 +169,7 @@ func (r *Removal) Plan() plan.Plan {
 			{ID: "canary", Title: "Start the program on the host of " + name, Do: r.begin, Undo: r.giveUp},
 			{ID: "cordon", Title: "Cordon " + name, Needed: past, Do: r.cordon},
 			{ID: "drain", Title: r.drainTitle(), Needed: past, Do: r.drain},
+			{ID: "volumes", Title: "Wait until the volumes of " + name + " are detached", Needed: past, Do: r.volumes},
 			{ID: "host", Title: "Clean the host of " + name, Do: r.clean},
 			{ID: "node", Title: "Delete node " + name, Do: r.deleteNode},
 			{ID: "record", Title: "Delete the run record", Do: r.end},
@@ -243,7 +247,7 @@ func (r *Removal) drain(ctx context.Context, report plan.Report) error {
 		if err != nil {
 			return r.stillCordoned(err)
 		}
-		r.Returned = append(r.Returned, outcome.Returned...)
+		r.Returned, r.drained = append(r.Returned, outcome.Returned...), decision
 		if len(outcome.Arrived) == 0 {
 			return nil
 		}
@@ -251,6 +255,15 @@ func (r *Removal) drain(ctx context.Context, report plan.Report) error {
 	}
 	return r.stillCordoned(plan.Hint(errors.New("pods keep coming to the node although it is cordoned"),
 		"see who puts them there: kubectl get pods -A --field-selector spec.nodeName=%s", r.Node.Name))
+}
+
+// volumes waits for volumes that the node has still: cleaning the host under
+// one that is attached could lose what was written last.
+func (r *Removal) volumes(ctx context.Context, report plan.Report) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go runner.KeepAlive(ctx, r.cluster.Client, r.record, aliveEvery)
+	return r.stillCordoned(drain.AwaitVolumes(ctx, r.cluster.Client, r.drained, r.opts.Drain.Timeout, drain.Listener{Report: report}))
 }
 
 // stillCordoned adds to an error's way out the way back.
