@@ -35,7 +35,7 @@ func (b *bed) stageDrain(t *testing.T) {
 		})
 	}
 	before := b.names(t, "")
-	fewest := b.watchWeb(t)
+	fewest := b.watchReady(t, shop, "app=web")
 	o := b.must(t, "drain", b.blank, "--ignore-daemonsets", "--timeout", "3m")
 	b.took("drain, 3 pods under a budget of 2", o.took)
 	least, changes := fewest()
@@ -69,13 +69,13 @@ func (b *bed) budgetHeld(t *testing.T, fewest, changes int) {
 	}
 }
 
-// watchWeb watches the app from now on; what it returns ends that and says the
+// watchReady watches the pods of an app from now on; what it returns ends that and says the
 // fewest ready pods at any moment, and how many changes there were. A pod that
 // is being deleted does not count as ready, as in the budget's own arithmetic.
-func (b *bed) watchWeb(t *testing.T) func() (fewest, changes int) {
+func (b *bed) watchReady(t *testing.T, namespace, selector string) func() (fewest, changes int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	list, err := b.client.CoreV1().Pods(shop).List(ctx, metav1.ListOptions{LabelSelector: "app=web"})
+	list, err := b.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func (b *bed) watchWeb(t *testing.T) func() (fewest, changes int) {
 	for _, pod := range list.Items {
 		ready[pod.UID] = serves(&pod)
 	}
-	w, err := b.client.CoreV1().Pods(shop).Watch(ctx, metav1.ListOptions{LabelSelector: "app=web", ResourceVersion: list.ResourceVersion})
+	w, err := b.client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: selector, ResourceVersion: list.ResourceVersion})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func (b *bed) stageRemove(t *testing.T) {
 	planted := b.host(t, b.blank, showPlanted)
 	b.rehearsals(t)
 	before := b.names(t, b.blank)
-	fewest := b.watchWeb(t)
+	fewest := b.watchReady(t, shop, "app=web")
 	o := b.must(t, "remove", b.blank, "--yes", "--timeout", "4m")
 	b.took("remove, its drain of 3 pods under a budget of 2 included", o.took)
 	least, changes := fewest()

@@ -34,6 +34,7 @@ func TestCircle(t *testing.T) {
 		{"remove refuses what it cannot finish", b.stageRefusals},
 		{"remove leaves a clean host and everything of others", b.stageRemove},
 		{"the host joins again", b.stageRejoin},
+		{"a surge ends a drain that three budgets kept", b.stageGitea},
 		{"a removal whose plugin was killed finishes", b.stageKilled},
 		{"a removal that is interrupted goes on by itself", b.stageInterrupted},
 		{"a removal whose program was killed finishes", b.stageProgramKilled},
@@ -104,7 +105,7 @@ func (b *bed) memory(t *testing.T) string {
 // forgetFixtures deletes what an earlier story may have left in the cluster.
 func (b *bed) forgetFixtures(t *testing.T) {
 	t.Helper()
-	b.kubectl(t, "", "delete", "namespace", shop, "--ignore-not-found", "--wait=true")
+	b.kubectl(t, "", "delete", "namespace", shop, git, "--ignore-not-found", "--wait=true")
 	b.kubectl(t, "", "delete", "validatingadmissionpolicy/e2e-policy", "validatingadmissionpolicybinding/e2e-policy",
 		"clusterrole/e2e-half", "clusterrolebinding/e2e-half", "--ignore-not-found")
 	for kind := range otherKinds() {

@@ -69,7 +69,11 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 		}
 		r.mark(ctx, stage)
 	}
-	if moved, err := drain.Moves(ctx, r.client, r.decision, r.result.Outcome); err == nil { // only to tell
+	out := r.result.Outcome
+	if began := r.surge.began; !began.IsZero() && began.Before(out.Began) {
+		out.Began = began // successors came before anything left
+	}
+	if moved, err := drain.Moves(ctx, r.client, r.decision, out); err == nil { // only to tell
 		r.result.Moved = moved
 	}
 	r.result.APIRequests = r.requests.Load()

@@ -22,8 +22,9 @@ const takingBack = 15 * time.Second
 // surging is what a drain does for Deployments whose budget never opens.
 type surging struct {
 	measures []drain.Measure
-	// begun is true once there may be something to take back.
+	// begun is true once there may be something to take back, since began.
 	begun bool
+	began time.Time
 	// early are the measures being taken back while the drain goes on.
 	early sync.WaitGroup
 	mu    sync.Mutex
@@ -56,7 +57,7 @@ func (r *draining) planSurge(ctx context.Context, s drain.Snapshot) error {
 // as its last pod is told to stop: its controller has made no third one by then
 // that serves, and the one that is Ready elsewhere stays.
 func (r *draining) beginSurge(ctx context.Context, hear *drain.Listener) error {
-	r.surge.begun = true
+	r.surge.begun, r.surge.began = true, time.Now()
 	if err := drain.Surge(ctx, r.client, r.surge.measures, who()); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package drain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -264,7 +265,7 @@ func (f Forecast) Err() error {
 	}
 	var hints []string
 	for _, b := range f.Blockers {
-		if len(b.Cures) > 0 {
+		if len(b.Cures) > 0 && !slices.Contains(hints, b.Cures[0].Command) {
 			hints = append(hints, b.Cures[0].Command)
 		}
 	}

@@ -35,10 +35,10 @@ func (v *view) curePermanent(pdb *policyv1.PodDisruptionBudget, owners Owners) [
 	number := pdb.Spec.MinAvailable != nil && pdb.Spec.MinAvailable.Type == intstr.Int
 	switch {
 	case top.Kind != "Deployment":
-	case possible && number && enough == int(workload.Replicas)+1:
+	case possible && number && enough-int(workload.Replicas) <= max(1, int(workload.Replicas)):
 		out = append(out, Cure{Command: v.command + " --surge=auto", Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top, enough, workload.Replicas)})
-	case !possible && !workload.Paused:
-		out = append(out, Cure{Command: v.command + " --surge=restart", Effect: fmt.Sprintf("a rolling restart of %s brings its pods elsewhere; a Deployment asks no budget", top)})
+	case !number && !workload.Paused:
+		out = append(out, Cure{Command: v.command + " --surge=auto", Effect: fmt.Sprintf("a rolling restart of %s brings its pods elsewhere; a Deployment asks no budget", top)})
 	}
 	if possible {
 		out = append(out, Cure{

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -75,11 +76,9 @@ func Moves(ctx context.Context, client kubernetes.Interface, d Decision, out Out
 		pods = append(pods, pointers(list.Items)...)
 	}
 	for _, pod := range pods {
-		ref := metav1.GetControllerOf(pod)
-		if ref == nil || moves[ref.UID] == nil || pod.CreationTimestamp.Time.Before(out.Began.Truncate(time.Second)) || pod.DeletionTimestamp != nil {
-			continue
+		if m := moveOf(moves, pod); m != nil && !pod.CreationTimestamp.Time.Before(out.Began.Truncate(time.Second)) && pod.DeletionTimestamp == nil {
+			m.arrive(pod)
 		}
-		moves[ref.UID].arrive(pod)
 	}
 	var all []Move
 	for _, m := range moves {
@@ -87,6 +86,26 @@ func Moves(ctx context.Context, client kubernetes.Interface, d Decision, out Out
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].String() < all[j].String() })
 	return all, nil
+}
+
+// moveOf finds the move that a pod belongs to: by its controller, or, after a
+// rolling restart, by the Deployment whose ReplicaSets are called after it and
+// the hash of the pod's template.
+func moveOf(moves map[types.UID]*Move, pod *corev1.Pod) *Move {
+	ref := metav1.GetControllerOf(pod)
+	if ref == nil {
+		return nil
+	}
+	if m := moves[ref.UID]; m != nil {
+		return m
+	}
+	deployment, hashed := strings.CutSuffix(ref.Name, "-"+pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey])
+	for _, m := range moves {
+		if top := m.Owners[len(m.Owners)-1]; hashed && top.Kind == "Deployment" && top.Name == deployment && m.Namespace == pod.Namespace {
+			return m
+		}
+	}
+	return nil
 }
 
 func (m *Move) arrive(pod *corev1.Pod) {

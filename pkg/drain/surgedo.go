@@ -205,7 +205,7 @@ func unsurge(ctx context.Context, client kubernetes.Interface, m Measure) (strin
 		said = fmt.Sprintf("Deployment %s/%s keeps its %d replicas: somebody has changed them since there were %d", m.Namespace, m.Name, now, j.To)
 	default:
 		change["spec"] = map[string]any{"replicas": j.From}
-		said = fmt.Sprintf("Deployment %s/%s has %d replicas again", m.Namespace, m.Name, j.From)
+		said = fmt.Sprintf("Deployment %s/%s has %s again", m.Namespace, m.Name, choose(j.From == 1, "1 replica", fmt.Sprintf("%d replicas", j.From)))
 	}
 	return said, patchDeployment(ctx, client, m.Namespace, m.Name, change)
 }
