@@ -92,6 +92,12 @@ drains() {
   go test -tags e2e,bench -count=1 -timeout 60m -run TestBench ./e2e/control/ | grep -vE '^(PASS|ok)'
 }
 
+plan_of_a_big_cluster() {
+  echo "drain --plan on recorded lists of 5,000 nodes and 150,000 pods (to be 2 s and 150 MB at most)"
+  go test -run '^$' -bench PlanOfABigCluster -benchtime 5x ./cmd/kubectl-lifecycle |
+    awk '/^Benchmark/ { sub(/.*\//, "", $1); sub(/_nodes-.*/, "", $1); printf "  %-32s %8.2f s, %4.0f MiB\n", $1 " of the nodes drained", $7, $5 }'
+}
+
 give_up() {
   echo "  not measured: $1. Its last lines:" >&2
   tail -n 12 "$work/log" | sed 's/^/  | /' >&2
@@ -127,4 +133,5 @@ if [ -n "$bed" ]; then
 else
   echo "remove of a drained worker: not measured, no test bed is up ('make testbed')"
 fi
+plan_of_a_big_cluster
 drains
