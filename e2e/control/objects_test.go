@@ -25,6 +25,8 @@ type app struct {
 	// budget is the rule of its PodDisruptionBudget ("minAvailable: 2"); empty
 	// for none.
 	budget string
+	// floor is how many of its pods the budget demands; for benchmarks.
+	floor int
 	// stop and ready are how long a pod takes for that.
 	stop, ready string
 	// extra is more of the pod's spec, as a YAML flow mapping's inside.

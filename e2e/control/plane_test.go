@@ -27,9 +27,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// limit is how long any command or wait may take.
-const limit = 3 * time.Minute
-
 // plane is the control plane, and the two programs that are compared on it.
 type plane struct {
 	kubeconfig, audit string
