@@ -7,6 +7,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -97,10 +98,26 @@ func (b *bed) stageRemove(t *testing.T) {
 	if after := b.host(t, b.blank, showPlanted); after != planted {
 		t.Errorf("things of others were changed on the host:\nbefore:\n%s\nafter:\n%s", planted, after)
 	}
+	b.isBackedUp(t, o)
 	b.host(t, b.blank, unplantLate)
 	b.isGone(t, before)
 	b.isPristine(t, b.blank, b.pristine)
 	t.Run("again", b.removeAgain)
+}
+
+// isBackedUp: the archive that the removal tells of is there, for root alone,
+// with what was configured.
+func (b *bed) isBackedUp(t *testing.T, o outcome) {
+	t.Helper()
+	path := regexp.MustCompile(`/var/backups/kubectl-lifecycle/\S+\.tar\.gz`).FindString(o.stderr)
+	if path == "" {
+		t.Errorf("no backup is told of:\n%s", o.stderr)
+		return
+	}
+	got := b.host(t, b.blank, "stat -c '%a %U' "+path+"; tar -tzf "+path)
+	if !strings.HasPrefix(got, "600 root\n") || !strings.Contains(got, "etc/kubernetes/kubelet.conf\n") || !strings.Contains(got, "etc/cni/net.d/10-flannel.conflist\n") {
+		t.Errorf("%s: %s", path, got)
+	}
 }
 
 // rehearsals: inspect and both dry runs change nothing, and name what is there.

@@ -49,7 +49,7 @@ func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags)
 		return err
 	}
 	progress := e.progress()
-	inventory, err := flow.Inspect(ctx, cluster, node, progress)
+	inventory, err := flow.Inspect(ctx, cluster, node, clean.Choices{}, progress)
 	progress.close()
 	if err != nil {
 		return nothingChanged(err)

@@ -38,6 +38,7 @@ type removeFlags struct {
 	yes, missingOK bool
 	timeout        time.Duration
 	patience       time.Duration
+	choices        clean.Choices
 }
 
 func newRemoveCommand(e *env) *cobra.Command {
@@ -65,6 +66,9 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.missingOK, "ignore-not-found", false, "A node that does not exist is no error")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
 	flags.DurationVar(&f.patience, "patience", time.Hour, "How long the program on the host waits for somebody before it starts the kubelet again")
+	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(clean.FirewallOwned), "Which packet-filter rules go: owned (what is Kubernetes' or its network's) or none")
+	flags.BoolVar(&f.choices.NoBackup, "no-backup", false, "Do not back up the configuration that goes, in "+clean.BackupDir+" of the host")
+	flags.BoolVar(&f.choices.NoKeys, "shred-keys", false, "Keep private keys and credentials out of the backup: they are gone then")
 	flags.BoolVar(&f.drain.Force, "force", false, "Evict pods, too, that no controller will create again")
 	flags.BoolVar(&f.drain.DeleteEmptyDirData, "delete-emptydir-data", false, "Evict pods, too, that have data in an emptyDir, which is lost")
 	flags.BoolVar(&f.drain.DisableEviction, "disable-eviction", false, "Delete instead of evicting: no PodDisruptionBudget is heeded")
@@ -74,7 +78,7 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	mode, err := parseDryRun(f.dryRun)
 	name, nameErr := nodeName(arg)
-	if err := errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate()); err != nil {
+	if err := errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), plan.As(plan.Misused, f.choices.Validate())); err != nil {
 		return err
 	}
 	cluster, err := e.cluster(f.runnerFlags)
@@ -86,7 +90,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
-	removal, err := flow.PrepareRemove(ctx, cluster, name, flow.RemoveOptions{Drain: f.drain, Who: who(), Patience: f.patience})
+	removal, err := flow.PrepareRemove(ctx, cluster, name, flow.RemoveOptions{Drain: f.drain, Choices: f.choices, Who: who(), Patience: f.patience})
 	if errors.Is(err, flow.ErrNoNode) {
 		return e.absent(ctx, cluster, name, f, err)
 	}
@@ -132,6 +136,9 @@ func (e *env) tellRemoved(removal *flow.Removal, output string) error {
 		return err
 	}
 	return e.print(output, removed{Node: name, Verdict: removal.Verdict}, func(w io.Writer) error {
+		if backup := removal.Verdict.Backup; backup != "" {
+			e.say("what was configured is backed up on the host: %s", backup)
+		}
 		for _, item := range removal.Verdict.AfterReboot {
 			e.say("after the next boot: %s", item)
 		}

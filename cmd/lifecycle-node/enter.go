@@ -77,13 +77,13 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 	if err := sameMachine(d.Spec); err != nil {
 		return wire.Answer{}, err
 	}
-	var facts clean.Facts
-	if err := json.Unmarshal(d.Spec.Task, &facts); err != nil {
-		return wire.Answer{}, fmt.Errorf("decode the facts: %w", err)
+	var order clean.Order
+	if err := json.Unmarshal(d.Spec.Task, &order); err != nil {
+		return wire.Answer{}, fmt.Errorf("decode the order: %w", err)
 	}
 	switch d.Spec.Operation {
 	case wire.Inspect:
-		return inspect(ctx, facts)
+		return inspect(ctx, order)
 	case wire.Remove:
 		return wire.Answer{Started: true}, settle(ctx, d)
 	}
@@ -91,8 +91,8 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 }
 
 // inspect reads the host and changes nothing.
-func inspect(ctx context.Context, facts clean.Facts) (wire.Answer, error) {
-	inventory, err := clean.Target{Facts: facts, Door: ownContainer("/proc/self/cgroup")}.Survey(ctx)
+func inspect(ctx context.Context, order clean.Order) (wire.Answer, error) {
+	inventory, err := clean.Target{Facts: order.Facts, Choices: order.Choices, Door: ownContainer("/proc/self/cgroup")}.Survey(ctx)
 	if err != nil {
 		return wire.Answer{}, err
 	}

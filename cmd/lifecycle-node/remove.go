@@ -18,11 +18,11 @@ import (
 
 // target is this host with the facts of the run.
 func (w *worker) target() (clean.Target, error) {
-	t := clean.Target{StateDir: stateDir}
-	if err := json.Unmarshal(w.spec.Task, &t.Facts); err != nil {
-		return t, fmt.Errorf("decode the facts: %w", err)
+	var o clean.Order
+	if err := json.Unmarshal(w.spec.Task, &o); err != nil {
+		return clean.Target{}, fmt.Errorf("decode the order: %w", err)
 	}
-	return t, nil
+	return clean.Target{Facts: o.Facts, Choices: o.Choices, StateDir: stateDir}, o.Choices.Validate()
 }
 
 // remove cleans the host and proves it: inventory, recipe, inventory, verdict.
@@ -49,6 +49,7 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 				return err
 			}
 			verdict = clean.Verify(before, after)
+			verdict.Backup = t.Backup()
 			report("verdict: %s", verdict.State)
 			return dirty(verdict)
 		},

@@ -43,7 +43,7 @@ func (t Target) lookFilter(ctx context.Context) (sight, error) {
 	var s sight
 	others := t.otherNetworks()
 	for _, table := range t.tables(ctx, &s) {
-		s.add(divide(table, others).items()...)
+		s.add(t.Choices.keepRules(divide(table, others).items())...)
 	}
 	return s, nil
 }
@@ -149,7 +149,7 @@ func (t Target) lookSets(context.Context) (sight, error) {
 		if it.Owner == Foreign {
 			it.Fate, it.Why = Stays, "not named as Kubernetes or a pod network names its sets"
 		}
-		s.add(it)
+		s.add(t.Choices.keepRules([]Item{it})...)
 	}
 	return s, err
 }

@@ -24,7 +24,7 @@ import (
 // steps is the order that a removal keeps.
 var steps = []string{
 	"kubelet", "containers", "processes", "mounts", "netns", "links", "routes", "packet-filter", "ipsets", "bpf", "cgroups",
-	"files", "credentials", "release",
+	"backup", "files", "credentials", "release",
 }
 
 func TestTheOrderOfARemoval(t *testing.T) {

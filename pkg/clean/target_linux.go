@@ -14,8 +14,9 @@ import (
 // Target is a host, and what is known about the node on it. The zero value
 // with Facts and StateDir is this machine.
 type Target struct {
-	Host  host.Local
-	Facts Facts
+	Host    host.Local
+	Facts   Facts
+	Choices Choices
 	// StateDir is a directory of the caller's in which the snapshots of the
 	// packet filter and what must outlive an interruption are kept; it is made
 	// if it does not exist, only root may read it, and it survives a reboot.
@@ -30,13 +31,13 @@ type Target struct {
 //
 // the kubelet first, so that nothing is started again; containers while their
 // network's configuration is there to take them down; mounts when nothing uses
-// them; the network from what uses it to what is used; files when nothing is
-// mounted any more; the credentials last, so that there is a way back until
+// them; the network from what uses it to what is used; files, backed up
+// before, when nothing is mounted any more; the credentials last, so that there is a way back until
 // then; and then the kubelet's hold is released.
 func (t Target) parts() []part {
 	return []part{
 		t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.links(), t.routes(), t.filter(),
-		t.ipsets(), t.pins(), t.cgroups(), t.files(), t.credentials(), t.release(), t.sysctls(),
+		t.ipsets(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(),
 	}
 }
 

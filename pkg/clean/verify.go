@@ -15,6 +15,9 @@ const (
 // Verdict is whether a host is as it was before it joined, and if not, why.
 type Verdict struct {
 	State State `json:"state"`
+	// Backup is where on the host the configuration that went is; empty if
+	// nothing was backed up.
+	Backup string `json:"backup,omitempty"`
 	// Remaining are the things of ours that are still there.
 	Remaining []Item `json:"remaining,omitempty"`
 	// AfterReboot are the things of ours that only a reboot takes away.

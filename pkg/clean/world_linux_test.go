@@ -36,6 +36,7 @@ type world struct {
 	ran    []string
 	// missing are programs that this host does not have.
 	missing []string
+	choices clean.Choices
 }
 
 // foreign is what others have on the host: none of it may change.
@@ -53,7 +54,7 @@ ip link set lo up; ip link add eth0 type veth peer name eth0p; ip link set eth0p
 ip link add dummy0 type vxlan id 77 dstport 4789 dev eth0; ip link add docker0 type bridge; ip addr add 10.244.200.1/24 dev docker0; ip link set docker0 up
 ip link add vmine type veth peer name vminep; ip link set vmine master docker0
 ip route add 10.244.9.0/24 via 192.0.2.99; ip rule add from 10.46.0.0/16 table 100 prio 500
-mkdir -p etc/systemd/system etc/cni/net.d etc/kubernetes/manifests opt/cni/bin var/lib/cni/networks/podman var/log run/netns srv/data sys/fs/cgroup usr/libexec
+mkdir -p etc/systemd/system etc/cni/net.d etc/kubernetes/manifests opt/cni/bin var/lib/cni/networks/podman var/log var/backups run/netns srv/data sys/fs/cgroup usr/libexec
 echo precious > srv/data/file; echo mine > etc/kubernetes/audit.yaml; echo '{"name":"podman"}' > etc/cni/net.d/87-podman.conflist
 touch opt/cni/bin/bridge opt/cni/bin/loopback run/netns/mine; echo original > srv/resolv; touch etc/resolv.conf; mount --bind srv/resolv etc/resolv.conf
 iptables-legacy -t mangle -S > /dev/null # no one can take a legacy table away again
@@ -118,7 +119,7 @@ func (w *world) script(script string) string {
 // target is the removal of this node.
 func (w *world) target() clean.Target {
 	return clean.Target{
-		Host: host.Local{Root: w.dir, Proc: "/proc/self", Exec: w.exec}, StateDir: "/state",
+		Host: host.Local{Root: w.dir, Proc: "/proc/self", Exec: w.exec}, StateDir: "/state", Choices: w.choices,
 		Facts: clean.Facts{Node: "w1", PodCIDRs: []string{"10.244.0.0/16"}, NodeIPs: []string{"192.0.2.11", "192.0.2.10"}},
 	}
 }
@@ -179,7 +180,7 @@ func (w *world) dump() string {
 		iptables-legacy-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]//'; echo; ip6tables-legacy-save 2>/dev/null | grep -v '^#' || true
 		ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/state [A-Z]+//; s/<[^>]*>//'; ip -o addr | grep -v 'scope link' | sed -E 's/^[0-9]+: //; s/ +valid.*//'
 		ip route | sed 's/ linkdown//'; ip rule; cut -d' ' -f4,5 /proc/self/mountinfo | grep /mnt | sort
-		find . -path ./state -prune -o -path ./run/containerd -prune -o -printf '%y %m %p %l\n' | sort
+		find . -path ./state -prune -o -path ./var/backups/kubectl-lifecycle -prune -o -path ./run/containerd -prune -o -printf '%y %m %p %l\n' | sort
 		find etc srv opt -type f -exec sha256sum {} + | sort -k2`)
 }
 

@@ -79,11 +79,11 @@ func sortedUnique(all []string) []string {
 	return slices.Compact(all)
 }
 
-// encodeFacts is the form in which facts travel to the host.
-func encodeFacts(facts clean.Facts) (json.RawMessage, error) {
-	raw, err := json.Marshal(facts)
+// encode is the form in which an order travels to the host.
+func encode(facts clean.Facts, choices clean.Choices) (json.RawMessage, error) {
+	raw, err := json.Marshal(clean.Order{Facts: facts, Choices: choices})
 	if err != nil {
-		return nil, fmt.Errorf("encode the facts: %w", err)
+		return nil, fmt.Errorf("encode the order: %w", err)
 	}
 	return raw, nil
 }

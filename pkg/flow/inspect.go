@@ -14,7 +14,7 @@ import (
 
 // Inspect reads a node's host through one pod that is gone afterwards, and
 // returns what Kubernetes, its network and others have there.
-func Inspect(ctx context.Context, cluster runner.Cluster, name string, watch plan.Observer) (clean.Inventory, error) {
+func Inspect(ctx context.Context, cluster runner.Cluster, name string, choices clean.Choices, watch plan.Observer) (clean.Inventory, error) {
 	var inventory clean.Inventory
 	node, err := GetNode(ctx, cluster.Client, name)
 	if err != nil {
@@ -30,7 +30,7 @@ func Inspect(ctx context.Context, cluster runner.Cluster, name string, watch pla
 	if err != nil {
 		return inventory, err
 	}
-	input, err := encodeFacts(facts)
+	input, err := encode(facts, choices)
 	if err != nil {
 		return inventory, err
 	}

@@ -24,7 +24,8 @@ const aliveEvery = 30 * time.Second
 
 // RemoveOptions are the choices of a removal.
 type RemoveOptions struct {
-	Drain drain.Options
+	Drain   drain.Options
+	Choices clean.Choices
 	// Who is "user@host", for whoever finds the node held.
 	Who string
 	// Patience is how long the program on the host waits for an order before
@@ -91,7 +92,7 @@ func PrepareRemove(ctx context.Context, cluster runner.Cluster, name string, opt
 	if err != nil {
 		return nil, err
 	}
-	if r.input, err = encodeFacts(facts); err != nil {
+	if r.input, err = encode(facts, opts.Choices); err != nil {
 		return nil, err
 	}
 	if r.hostUnderWay() {
@@ -177,8 +178,19 @@ func (r *Removal) Plan() plan.Plan {
 		Notes: []string{
 			"packages, container images, the kubelet's unit and what was prepared on purpose stay",
 			"packet-filter rules, links, mounts and files of others stay as they are",
+			r.backupNote(),
 		},
 	}
+}
+
+func (r *Removal) backupNote() string {
+	switch {
+	case r.opts.Choices.NoBackup:
+		return "no backup is made of the configuration that goes"
+	case r.opts.Choices.NoKeys:
+		return "the configuration that goes is backed up on the host, in " + clean.BackupDir + ", without keys and credentials"
+	}
+	return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir
 }
 
 func (r *Removal) drainTitle() string {

@@ -98,7 +98,7 @@ func (r *Removal) end(ctx context.Context, _ plan.Report) error {
 // Rehearse names the exact objects on the host that a removal would take away,
 // through one read-only pod that is gone afterwards.
 func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (clean.Removal, error) {
-	inventory, err := Inspect(ctx, r.cluster, r.Node.Name, watch)
+	inventory, err := Inspect(ctx, r.cluster, r.Node.Name, r.opts.Choices, watch)
 	if err != nil {
 		return clean.Removal{}, err
 	}

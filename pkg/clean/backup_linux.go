@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	// backupFile notes in the state directory which backup a removal has made.
+	backupFile = "backup"
+	// Files above mostOfFile are no configuration and not backed up, and all
+	// together are at most mostOfAll.
+	mostOfFile, mostOfAll = 1 << 20, 64 << 20
+)
+
+// backup keeps what a person may want back: configuration, static pods,
+// certificates. What pods have written is not: it is theirs, and may be huge.
+func (t Target) backup() part {
+	return part{
+		id: "backup", title: "Back up the configuration that goes", kind: KindFile,
+		needed: func(ctx context.Context) (bool, error) {
+			if t.Choices.NoBackup || t.saved(backupFile) {
+				return false, nil
+			}
+			files, err := t.toBackUp(ctx)
+			return len(files) > 0, err
+		},
+		take: t.takeBackup,
+	}
+}
+
+// toBackUp lists the files of a backup: regular ones and symbolic links, not
+// through mounts, sorted.
+func (t Target) toBackUp(ctx context.Context) ([]string, error) {
+	var roots []string
+	for _, look := range []func(context.Context) (sight, error){t.lookFiles, t.lookCredentials} {
+		s, err := look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range s.goes() {
+			if t.keepsConfiguration(it.Name) {
+				roots = append(roots, it.Name)
+			}
+		}
+	}
+	var out []string
+	for _, root := range roots {
+		err := filepath.WalkDir(t.Host.Path(root), func(path string, entry fs.DirEntry, err error) error {
+			inside := strings.TrimPrefix(path, strings.TrimSuffix(t.Host.Path("/"), "/"))
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil
+			case err != nil:
+				return err
+			case entry.IsDir() && t.mounted(inside):
+				return fs.SkipDir
+			case entry.Type().IsRegular() || entry.Type() == fs.ModeSymlink:
+				out = append(out, inside)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// keepsConfiguration reports whether a path that goes is configuration or
+// credentials, and not state of pods, plugins or the kubelet.
+func (t Target) keepsConfiguration(path string) bool {
+	for _, dir := range []string{kubernetesDir, cniConfDir} {
+		if path == dir || strings.HasPrefix(path, dir+"/") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(credentialPaths(t.root()), func(p ownPath) bool { return p.path == path })
+}
+
+// takeBackup writes the archive, whole or not at all.
+func (t Target) takeBackup(ctx context.Context, report plan.Report) error {
+	files, err := t.toBackUp(ctx)
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	dir := t.Host.Path(BackupDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".unfinished-") // 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // once it has its name, there is nothing
+	left, err := t.archive(f, files)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write a backup: %w", err)
+	}
+	name := fmt.Sprintf("%s-%s.tar.gz", cmp.Or(t.Facts.Node, "node"), time.Now().UTC().Format("20060102T150405Z"))
+	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	report("backed up %d files on the host: %s", len(files)-len(left), filepath.Join(BackupDir, name))
+	for _, path := range left {
+		report("not in the backup: %s", path)
+	}
+	return t.save(backupFile, []byte(filepath.Join(BackupDir, name)+"\n"))
+}
+
+// archive writes files into an archive, and names those that it left out and
+// why.
+func (t Target) archive(w io.Writer, files []string) (left []string, err error) {
+	packed := gzip.NewWriter(w)
+	out := tar.NewWriter(packed)
+	total := 0
+	for _, path := range files {
+		header, content, why, err := t.entry(path)
+		if err != nil {
+			return nil, err
+		}
+		if why == "" && total+len(content) > mostOfAll {
+			why = "the backup is full"
+		}
+		if why != "" {
+			left = append(left, path+" ("+why+")")
+			continue
+		}
+		total += len(content)
+		if err := out.WriteHeader(header); err != nil {
+			return nil, err
+		}
+		if _, err := out.Write(content); err != nil {
+			return nil, err
+		}
+	}
+	return left, errors.Join(out.Close(), packed.Close())
+}
+
+// entry reads one file as it goes into an archive, or says why it does not.
+func (t Target) entry(path string) (header *tar.Header, content []byte, why string, err error) {
+	real := t.Host.Path(path)
+	info, err := os.Lstat(real)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, "it is gone", nil
+	}
+	if err != nil {
+		return nil, nil, "", err
+	}
+	target := ""
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if target, err = os.Readlink(real); err != nil {
+			return nil, nil, "", err
+		}
+	} else {
+		if info.Size() > mostOfFile {
+			return nil, nil, "it is bigger than 1 MiB", nil
+		}
+		if content, err = readPlain(real); err != nil {
+			return nil, nil, "", err
+		}
+	}
+	if t.Choices.NoKeys && secret(content) {
+		return nil, nil, "it holds a key or credentials", nil
+	}
+	header, err = tar.FileInfoHeader(info, target)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	header.Name, header.Size = strings.TrimPrefix(path, "/"), int64(len(content))
+	return header, content, "", nil
+}
+
+// readPlain reads a regular file without following a link that somebody put in
+// its place.
+func readPlain(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was read
+	return io.ReadAll(io.LimitReader(f, mostOfFile))
+}
+
+// secret reports whether a file holds a private key, or credentials of a
+// kubeconfig.
+func secret(content []byte) bool {
+	for _, mark := range []string{"PRIVATE KEY", "client-key-data:", "token:", "password:"} {
+		if bytes.Contains(content, []byte(mark)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Backup is where the removal has put its backup; empty if it made none.
+func (t Target) Backup() string {
+	raw, err := os.ReadFile(filepath.Join(t.Host.Path(t.StateDir), backupFile))
+	if t.StateDir == "" || err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(raw))
+}

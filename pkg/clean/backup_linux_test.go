@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+)
+
+// backups are the archives on the host.
+func (w *world) backups() []string {
+	w.Helper()
+	found, err := filepath.Glob(w.dir + clean.BackupDir + "/*")
+	hosttest.Must(w.T, err)
+	return found
+}
+
+// inBackup are the names in the only archive there is.
+func (w *world) inBackup() []string {
+	w.Helper()
+	found := w.backups()
+	if len(found) != 1 {
+		w.Fatalf("backups: %v", found)
+	}
+	info, err := os.Stat(found[0])
+	hosttest.Must(w.T, err)
+	dir, err := os.Stat(w.dir + clean.BackupDir)
+	hosttest.Must(w.T, err)
+	if info.Mode().Perm() != 0o600 || dir.Mode().Perm() != 0o700 {
+		w.Errorf("%s is of mode %v, its directory of mode %v", found[0], info.Mode(), dir.Mode())
+	}
+	return strings.Fields(hosttest.Run(w.T, "tar", "-tzf", found[0]))
+}
+
+// A backup has what kubeadm and the network configured, and nothing of pods, of
+// others, or from behind a mount; and it can be unpacked.
+func TestConfigurationIsBackedUpBeforeItGoes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.script(`mkdir etc/kubernetes/manifests/behind; mount --bind srv/data etc/kubernetes/manifests/behind
+			ln -s kubelet.key var/lib/kubelet/pki/current; mkfifo etc/kubernetes/pki/pipe; head -c 2000000 /dev/zero > etc/kubernetes/pki/huge`)
+		w.script("umount etc/kubernetes/manifests/behind; rmdir etc/kubernetes/manifests/behind")
+		verdict := w.remove()
+		want := []string{
+			"etc/cni/net.d/10-flannel.conflist", "etc/kubernetes/kubelet.conf", "etc/kubernetes/pki/ca.crt", "var/lib/kubelet/config.yaml",
+			"var/lib/kubelet/kubeadm-flags.env", "var/lib/kubelet/pki/current", "var/lib/kubelet/pki/kubelet.key",
+		}
+		if diff := cmp.Diff(want, w.inBackup()); diff != "" {
+			w.Errorf("(-want +got):\n%s", diff)
+		}
+		w.script(fmt.Sprintf("mkdir unpacked; tar -xzf %s -C unpacked", w.backups()[0]))
+		if got := w.script("cat unpacked/var/lib/kubelet/pki/current unpacked/etc/kubernetes/kubelet.conf"); got != "key\nconf\n" {
+			w.Errorf("unpacked: %q", got)
+		}
+		if at := w.target().Backup(); w.dir+at != w.backups()[0] || verdict.State != clean.Clean {
+			w.Errorf("%s, verdict %+v", at, verdict)
+		}
+	})
+}
+
+func TestABackupIsMadeOncePerRemoval(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		recipe := w.target().Recipe()
+		at := slices.IndexFunc(recipe.IDs(), func(id string) bool { return id == "credentials" })
+		recipe.Steps = recipe.Steps[:at]
+		_, err := recipe.Run(w.Context(), nil)
+		hosttest.Must(w.T, err)
+		before := w.inBackup()
+		w.remove()
+		if diff := cmp.Diff(before, w.inBackup()); diff != "" {
+			w.Errorf("it was made again, of what was left:\n%s", diff)
+		}
+	})
+}
+
+func TestABackupWithoutKeys(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.choices.NoKeys = true
+		w.join()
+		w.script(`printf -- '-----BEGIN EC PRIVATE KEY-----\n' > var/lib/kubelet/pki/kubelet.key; echo 'client-key-data: x' > etc/kubernetes/kubelet.conf`)
+		w.remove()
+		got := w.inBackup()
+		if slices.Contains(got, "var/lib/kubelet/pki/kubelet.key") || slices.Contains(got, "etc/kubernetes/kubelet.conf") || !slices.Contains(got, "etc/kubernetes/pki/ca.crt") {
+			w.Errorf("in the backup: %v", got)
+		}
+	})
+}
+
+func TestNoBackupIfThatIsChosen(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.choices.NoBackup = true
+		w.join()
+		w.remove()
+		if found := w.backups(); len(found) > 0 || w.target().Backup() != "" {
+			w.Errorf("backups: %v", found)
+		}
+	})
+}
+
+func TestThePacketFilterCanBeLeftAlone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.choices.Firewall = clean.FirewallNone
+		w.join()
+		rules := func() string { return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'; iptables-legacy-save | grep -v '^#'`) }
+		before := rules()
+		verdict := w.remove()
+		if diff := cmp.Diff(before, rules()); diff != "" {
+			w.Errorf("(-before +after):\n%s", diff)
+		}
+		if verdict.State != clean.Clean || w.exists("/etc/kubernetes/kubelet.conf") {
+			w.Errorf("verdict: %+v", verdict)
+		}
+	})
+}
+
+func TestChoicesThatAreNone(t *testing.T) {
+	if err := (clean.Choices{Firewall: "flush"}).Validate(); err == nil {
+		t.Error("it was taken")
+	}
+	for _, choice := range []clean.Firewall{"", clean.FirewallOwned, clean.FirewallNone} {
+		if err := (clean.Choices{Firewall: choice}).Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import "fmt"
+
+// Choices are what a person decides about a removal. The zero value is the
+// careful one: only rules of ours go, and files are backed up.
+type Choices struct {
+	// Firewall says which packet-filter rules and ip sets go; empty is
+	// FirewallOwned.
+	Firewall Firewall `json:"firewall,omitempty"`
+	// NoBackup removes files without a backup of them.
+	NoBackup bool `json:"noBackup,omitempty"`
+	// NoKeys leaves private keys and files with credentials out of the backup:
+	// they are gone then.
+	NoKeys bool `json:"noKeys,omitempty"`
+}
+
+// BackupDir is where backups are kept on a host: /var/backups is root's, and no
+// removal touches it.
+const BackupDir = "/var/backups/kubectl-lifecycle"
+
+// Firewall says which packet-filter rules a removal deletes.
+type Firewall string
+
+// The choices.
+const (
+	// FirewallOwned deletes what is provably Kubernetes' or its network's.
+	FirewallOwned Firewall = "owned"
+	// FirewallNone deletes nothing.
+	FirewallNone Firewall = "none"
+)
+
+// Validate returns an error for a choice that is none.
+func (c Choices) Validate() error {
+	switch c.Firewall {
+	case "", FirewallOwned, FirewallNone:
+		return nil
+	}
+	return fmt.Errorf("--firewall must be owned or none, not %q", c.Firewall)
+}
+
+// Order is what travels to a host: what the cluster knows about it, and what a
+// person has chosen.
+type Order struct {
+	Facts
+	Choices
+}
+
+// keepRules lets everything of the packet filter stay, if that was chosen.
+func (c Choices) keepRules(items []Item) []Item {
+	if c.Firewall != FirewallNone {
+		return items
+	}
+	for i := range items {
+		if items[i].Fate == Goes {
+			items[i].Fate, items[i].Why = Stays, "packet-filter rules were to be left alone"
+		}
+	}
+	return items
+}
