@@ -136,7 +136,9 @@ func readChains(s *socket, tables map[string]*Table) error {
 			case unix.NFTA_CHAIN_NAME:
 				c.Name = text(v)
 			case unix.NFTA_CHAIN_HOOK:
-				c.Base = true
+				c.Base, c.Hook = true, bytes.Clone(v)
+			case unix.NFTA_CHAIN_TYPE:
+				c.Type = text(v)
 			case unix.NFTA_CHAIN_POLICY:
 				c.Policy = "drop"
 				if len(v) == 4 && binary.BigEndian.Uint32(v) == 1 { // NF_ACCEPT
@@ -186,6 +188,7 @@ func readRules(s *socket, tables map[string]*Table) error {
 				r.Raw = bytes.Clone(v)
 				return r.expressions(r.Raw)
 			case unix.NFTA_RULE_USERDATA:
+				r.UserData = bytes.Clone(v)
 				r.userdata(v)
 			}
 			return nil

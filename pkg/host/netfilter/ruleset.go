@@ -36,7 +36,11 @@ type Chain struct {
 	Base bool
 	// Policy of a base chain: "accept" or "drop"; empty for others.
 	Policy string
-	Rules  []Rule
+	// Type ("filter", "nat", "route") and Hook are a base chain's in nft, the
+	// latter as the kernel sent it; empty in legacy tables.
+	Type  string
+	Hook  []byte
+	Rules []Rule
 }
 
 // Rule is one rule, as far as it has to be understood.
@@ -51,6 +55,8 @@ type Rule struct {
 	Text string
 	// Raw is an nft rule's expressions as the kernel sent them.
 	Raw []byte
+	// UserData is what a tool keeps with an nft rule: its comment, most often.
+	UserData []byte
 	// content is what the rule does, without counters.
 	content []byte
 }
