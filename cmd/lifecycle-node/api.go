@@ -68,6 +68,31 @@ func newAPI(spec wire.Spec, token string) (*api, error) {
 	}}, nil
 }
 
+// reach asks the API servers over new connections until one gives an answer,
+// whichever: that there is a way to it is what is asked.
+func (a *api) reach(ctx context.Context) error {
+	transport, ok := a.http.Transport.(*http.Transport)
+	if !ok {
+		return errors.New("no transport to make new connections with")
+	}
+	fresh := transport.Clone()
+	fresh.DisableKeepAlives = true
+	client := &http.Client{Timeout: a.http.Timeout, Transport: fresh}
+	var errs []error
+	for _, server := range a.spec.Endpoints {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/version", http.NoBody)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err == nil {
+			return response.Body.Close()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // get reads the record.
 func (a *api) get(ctx context.Context) (wire.State, error) {
 	secret, err := a.do(ctx, http.MethodGet, nil)

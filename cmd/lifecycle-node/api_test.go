@@ -45,6 +45,19 @@ func apiOf(t *testing.T, servers ...*httptest.Server) *api {
 	return a
 }
 
+func TestAnyAnswerOfAnyServerIsAWayToIt(t *testing.T) {
+	var asked []string
+	gone := server(t, 200, "", &asked)
+	gone.Close()
+	refuses := server(t, 401, "", &asked)
+	if err := apiOf(t, gone, refuses).reach(t.Context()); err != nil || len(asked) != 1 || !strings.HasPrefix(asked[0], "GET /version") {
+		t.Errorf("%v, asked %v", err, asked)
+	}
+	if err := apiOf(t, gone).reach(t.Context()); err == nil {
+		t.Error("a server that is not there was reached")
+	}
+}
+
 const record = `{"metadata":{"uid":"7"},"data":{"phase":"cmVhZHk=","order":"Z28="}}`
 
 func TestTheRecordIsReadFromWhicheverServerAnswers(t *testing.T) {

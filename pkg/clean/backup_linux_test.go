@@ -111,7 +111,9 @@ func TestThePacketFilterCanBeLeftAlone(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.choices.Firewall = clean.FirewallNone
 		w.join()
-		rules := func() string { return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'; iptables-legacy-save | grep -v '^#'`) }
+		rules := func() string {
+			return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'; iptables-legacy-save | grep -v '^#'`)
+		}
 		before := rules()
 		verdict := w.remove()
 		if diff := cmp.Diff(before, rules()); diff != "" {

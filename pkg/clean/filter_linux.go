@@ -22,7 +22,10 @@ const filterRounds = 8
 func (t Target) filter() part {
 	return part{
 		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable,
-		look: t.lookFilter, take: t.removeRules,
+		look: t.lookFilter, take: t.removeRules, needed: func(ctx context.Context) (bool, error) {
+			s, err := t.lookFilter(ctx)
+			return len(s.goes()) > 0 || t.pending(), err
+		},
 	}
 }
 
@@ -52,6 +55,17 @@ func (t Target) lookFilter(ctx context.Context) (sight, error) {
 // Who changes the rules at the same moment (Docker does) can make a
 // transaction fail; then it is decided again from what is there now.
 func (t Target) removeRules(ctx context.Context, report plan.Report) error {
+	if t.Choices.Firewall == FirewallNone {
+		return nil
+	}
+	before, err := t.unsettled()
+	if err == nil {
+		err = before.settle(ctx, report)
+	}
+	if err != nil {
+		return err
+	}
+	guard := t.arm(ctx, report)
 	var errs []error
 	for round := range filterRounds {
 		var s sight
@@ -61,15 +75,18 @@ func (t Target) removeRules(ctx context.Context, report plan.Report) error {
 				return fmt.Errorf("keep a snapshot of the packet filter: %w", err)
 			}
 		}
-		if errs = t.deleteFrom(ctx, tables, report); len(errs) == 0 {
+		if errs = t.deleteFrom(ctx, tables, guard, report); len(errs) == 0 {
 			break
 		}
+	}
+	if err := guard.settle(ctx, report); err != nil {
+		return errors.Join(err, summary(errs))
 	}
 	return errors.Join(summary(errs), left(ctx, t.lookFilter))
 }
 
 // deleteFrom deletes what is ours from tables that were read together.
-func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, report plan.Report) []error {
+func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, guard *deadman, report plan.Report) []error {
 	var errs []error
 	own := uint32(0) // generations of our own making
 	for _, table := range tables {
@@ -80,8 +97,11 @@ func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, report
 		if d.Empty() {
 			continue
 		}
+		if err := guard.before(d); err != nil {
+			return append(errs, fmt.Errorf("keep what is about to be deleted: %w", err))
+		}
 		if err := netfilter.Delete(ctx, t.Host, d); err != nil {
-			errs = append(errs, err)
+			errs = append(errs, err, guard.failed(d))
 			continue
 		}
 		if table.Backend == netfilter.Nft {

@@ -25,6 +25,11 @@ type Target struct {
 	// Door is the id of a container through which one only looks; its pod is
 	// no leftover, and not in an inventory. Empty if there is none.
 	Door string
+	// Reach asks an API server over a new connection; any answer will do. If it
+	// worked before packet-filter rules were deleted and does not within Grace
+	// (90 s if zero) afterwards, they are brought back. Nil if nobody can ask.
+	Reach func(ctx context.Context) error
+	Grace time.Duration
 }
 
 // parts are all parts in the order of a removal:

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -37,6 +38,8 @@ type world struct {
 	// missing are programs that this host does not have.
 	missing []string
 	choices clean.Choices
+	// reach is how the API server is asked; nil if it is not.
+	reach func(context.Context) error
 }
 
 // foreign is what others have on the host: none of it may change.
@@ -120,6 +123,7 @@ func (w *world) script(script string) string {
 func (w *world) target() clean.Target {
 	return clean.Target{
 		Host: host.Local{Root: w.dir, Proc: "/proc/self", Exec: w.exec}, StateDir: "/state", Choices: w.choices,
+		Reach: w.reach, Grace: 400 * time.Millisecond,
 		Facts: clean.Facts{Node: "w1", PodCIDRs: []string{"10.244.0.0/16"}, NodeIPs: []string{"192.0.2.11", "192.0.2.10"}},
 	}
 }

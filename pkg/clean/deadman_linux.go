@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	// deletedFile is what was deleted from the packet filter and is not known yet
+	// to be without harm.
+	deletedFile = "packet-filter-deleted.json"
+	// defaultGrace is how long an API server may be out of reach after that.
+	defaultGrace = 90 * time.Second
+	// reachEvery is how often it is asked.
+	reachEvery = 2 * time.Second
+)
+
+// deadman brings rules back if their deletion cut the host off: what let new
+// connections in or out may have been a rule of ours in front of somebody's
+// policy DROP. It brings back only what was deleted, never a whole snapshot:
+// others change rules, too. What was deleted is on disk before it is deleted,
+// so that a program that is killed meanwhile finds it.
+//
+// Whole tables of Kubernetes' own do not come back: to delete a table can only
+// open what it closed, and translations of services, which the program does not
+// use.
+type deadman struct {
+	Target
+	gone []netfilter.Deletion
+}
+
+// pending reports whether a deletion of an earlier start is unsettled.
+func (t Target) pending() bool { return t.saved(deletedFile) }
+
+// arm begins watching; it is nil if the API server could not be reached before,
+// which proves nothing.
+func (t Target) arm(ctx context.Context, report plan.Report) *deadman {
+	if t.Reach == nil {
+		return nil
+	}
+	if err := t.Reach(ctx); err != nil {
+		report("the API server is not reached as it is (%v), so that nothing can be told from that afterwards", err)
+		return nil
+	}
+	return &deadman{Target: t}
+}
+
+// before notes a deletion that is about to be made.
+func (d *deadman) before(deletion netfilter.Deletion) error {
+	if d == nil || deletion.Whole {
+		return nil
+	}
+	d.gone = append(d.gone, deletion)
+	return d.write()
+}
+
+// failed takes the last one back: it has not happened.
+func (d *deadman) failed(deletion netfilter.Deletion) error {
+	if d == nil || deletion.Whole {
+		return nil
+	}
+	d.gone = d.gone[:len(d.gone)-1]
+	return d.write()
+}
+
+func (d *deadman) write() error {
+	raw, err := json.Marshal(d.gone)
+	if err != nil {
+		return err
+	}
+	return d.save(deletedFile, raw)
+}
+
+// settle waits until a new connection reaches the API server, or brings back
+// what was deleted.
+func (d *deadman) settle(ctx context.Context, report plan.Report) error {
+	if d == nil || len(d.gone) == 0 {
+		return nil
+	}
+	err := d.reached(ctx, report)
+	if err == nil || ctx.Err() != nil { // not judged yet: the next start does
+		return errors.Join(err, d.forget(err == nil))
+	}
+	var errs []error
+	for _, deletion := range slices.Backward(d.gone) {
+		if undo := netfilter.Restore(ctx, d.Host, deletion); undo != nil {
+			errs = append(errs, undo)
+			continue
+		}
+		report("brought back what was deleted from table %s", deletion.Table)
+	}
+	if len(errs) > 0 {
+		return plan.Hint(fmt.Errorf("without the rules that were deleted no API server is reached (%w), and they could not be brought back: %w", err, errors.Join(errs...)),
+			"they are in %s on the host", filepath.Join(d.StateDir, deletedFile))
+	}
+	return errors.Join(plan.Hint(fmt.Errorf("without the rules that were deleted no API server is reached (%w), so they are back", err),
+		"find out which of them let the host's own connections pass, and give the host a rule for that; or take this back and leave all rules alone: remove --firewall=none"), d.forget(true))
+}
+
+// reached asks until a new connection works.
+func (d *deadman) reached(ctx context.Context, report plan.Report) error {
+	grace := d.Grace
+	if grace == 0 {
+		grace = defaultGrace
+	}
+	limit, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	tick := time.NewTicker(min(reachEvery, grace/4))
+	defer tick.Stop()
+	said := false
+	for {
+		err := d.Reach(limit)
+		if err == nil {
+			return nil
+		}
+		if !said {
+			report("waiting up to %s for the API server, which is not reached since the rules are gone", grace)
+			said = true
+		}
+		select {
+		case <-limit.Done():
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// forget removes the note of what was deleted, once that is settled.
+func (d *deadman) forget(settled bool) error {
+	if !settled {
+		return nil
+	}
+	err := os.Remove(filepath.Join(d.Host.Path(d.StateDir), deletedFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// unsettled is what an earlier start deleted and did not live to settle; nil if
+// there is nothing.
+func (t Target) unsettled() (*deadman, error) {
+	raw, err := os.ReadFile(filepath.Join(t.Host.Path(t.StateDir), deletedFile))
+	if t.StateDir == "" || t.Reach == nil || errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	d := &deadman{Target: t}
+	if err == nil {
+		err = json.Unmarshal(raw, &d.gone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what was deleted from the packet filter: %w", err)
+	}
+	return d, nil
+}
