@@ -81,6 +81,9 @@ func (r *race) run(t *testing.T, title, manifest string, pods int) {
 	var report peer.Report
 	for range peer.Runs() {
 		for _, name := range names {
+			if !peer.Wanted(name) {
+				continue
+			}
 			r.settle(t, manifest, pods)
 			r.counter.Take()
 			began := time.Now()

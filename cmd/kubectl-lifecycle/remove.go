@@ -28,7 +28,9 @@ after the verdict "clean" delete the Node.
 Everything that is not provably Kubernetes' or the network's stays as it is.
 Run it again after any interruption: it goes on where it was. Where a step
 fails, the program on the host waits for you to run it again or to take it
-back: kubectl lifecycle runs abort NODE.`
+back: kubectl lifecycle runs abort NODE.
+
+A host that is dead for good is given up with --node-lost.`
 
 // removeFlags are the flags of remove.
 type removeFlags struct {
@@ -39,6 +41,7 @@ type removeFlags struct {
 	timeout        time.Duration
 	patience       time.Duration
 	choices        clean.Choices
+	nodeLost       bool
 }
 
 func newRemoveCommand(e *env) *cobra.Command {
@@ -50,7 +53,8 @@ func newRemoveCommand(e *env) *cobra.Command {
 		Long:  removeLong,
 		Example: "  kubectl lifecycle remove worker-3\n" +
 			"  kubectl lifecycle remove worker-3 --dry-run=server\n" +
-			"  kubectl lifecycle remove worker-3 --yes --delete-emptydir-data --timeout 30m",
+			"  kubectl lifecycle remove worker-3 --yes --delete-emptydir-data --timeout 30m\n" +
+			"  kubectl lifecycle remove worker-3 --node-lost",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return e.remove(cmd.Context(), args[0], f) },
 	}
@@ -63,6 +67,7 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 	addOutput(flags, &f.output, "name")
 	addDryRun(flags, &f.dryRun, "none, client (show the plan from what the API says) or server (also name the exact objects on the host, through one read-only pod)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
+	flags.BoolVar(&f.nodeLost, "node-lost", false, "The host is dead: give up its pods, have its volumes detached and delete the Node, without cleaning the host. Refused if the node shows any sign of life")
 	flags.BoolVar(&f.missingOK, "ignore-not-found", false, "A node that does not exist is no error")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
 	flags.DurationVar(&f.patience, "patience", time.Hour, "How long the program on the host waits for somebody before it starts the kubelet again")
@@ -89,6 +94,9 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
+	}
+	if f.nodeLost {
+		return e.removeLost(ctx, cluster, name, mode, f)
 	}
 	removal, err := flow.PrepareRemove(ctx, cluster, name, flow.RemoveOptions{Drain: f.drain, Choices: f.choices, Who: who(), Patience: f.patience})
 	if errors.Is(err, flow.ErrNoNode) {

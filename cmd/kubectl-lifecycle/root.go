@@ -77,6 +77,7 @@ func commands() []func(*env) *cobra.Command {
 		newInspectCommand,
 		newRemoveCommand,
 		newRunsCommand,
+		newNodeProgramCommand,
 		newVersionCommand,
 	}
 }

@@ -4,7 +4,8 @@
 
 // Command lifecycle-node is the program that works on a host. The plugin
 // streams it in; "enter" takes the delivery from standard input, and "work" is
-// what the systemd unit runs. It needs no API server to work, only to report.
+// what the systemd unit runs. It needs no API server to work, only to report:
+// "clean" is for a person on a host that has no cluster any more.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 func main() {
@@ -27,20 +29,32 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	if len(args) != 1 {
-		fmt.Fprintln(os.Stderr, "usage: lifecycle-node enter|work")
+	verb := ""
+	if len(args) > 0 {
+		verb = args[0]
+	}
+	switch {
+	case verb == "clean":
+		return ended(cleanAlone(ctx, args[1:], os.Stdout))
+	case len(args) != 1:
+		fmt.Fprint(os.Stderr, cleanUsage)
 		return 2
 	}
-	switch args[0] {
+	switch verb {
 	case "enter":
 		return enter(ctx, os.Stdin, os.Stdout)
 	case "work":
-		if err := work(ctx); err != nil {
-			fmt.Fprintln(os.Stderr, "lifecycle-node:", err)
-			return 1
-		}
+		return ended(work(ctx))
+	}
+	fmt.Fprintf(os.Stderr, "lifecycle-node: unknown command %q\n\n%s", verb, cleanUsage)
+	return 2
+}
+
+// ended says why it failed, and is the exit code of that.
+func ended(err error) int {
+	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "lifecycle-node: unknown command %q\n", args[0])
-	return 2
+	fmt.Fprintln(os.Stderr, "lifecycle-node:", withHint(err))
+	return int(plan.ClassOf(err))
 }

@@ -73,6 +73,9 @@ func compare(t *testing.T, title string, n int, apps ...app) {
 	var report peer.Report
 	for range peer.Runs() {
 		for _, c := range contenders() {
+			if !peer.Wanted(c.name) {
+				continue
+			}
 			p := newPlane(t, n)
 			p.run(t, apps...)
 			p.theirs(t, append([]string{"label", "node", "old=" + p.space}, p.nodes...)...)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,6 +21,13 @@ func Runs() int {
 		return n
 	}
 	return 3
+}
+
+// Wanted reports whether a contender is to go: all of them, or those that
+// BENCH_ONLY names a part of, separated by commas.
+func Wanted(contender string) bool {
+	only := os.Getenv("BENCH_ONLY")
+	return only == "" || slices.ContainsFunc(strings.Split(only, ","), func(part string) bool { return strings.Contains(contender, part) })
 }
 
 // Report collects what contenders needed, in the order in which they came.

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -62,20 +64,22 @@ func (r *Removal) clean(ctx context.Context, _ plan.Report) error {
 	return nil
 }
 
-// deleteNode deletes what is left of the node in the API: its pods first,
-// because without a kubelet nothing confirms that they have ended and they
-// would stay Terminating.
 func (r *Removal) deleteNode(ctx context.Context, report plan.Report) error {
-	client := r.cluster.Client
-	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + r.Node.Name})
+	return deleteNode(ctx, r.cluster.Client, r.Node, report)
+}
+
+// deleteNode deletes a node, and what is left of it in the API: its pods, because
+// without a kubelet nothing confirms that they have ended and they would stay
+// Terminating.
+func deleteNode(ctx context.Context, client kubernetes.Interface, node *corev1.Node, report plan.Report) error {
+	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node.Name})
 	if err != nil {
-		return fmt.Errorf("list pods on node %s: %w", r.Node.Name, err)
+		return fmt.Errorf("list pods on node %s: %w", node.Name, err)
 	}
 	// The Node goes first, or DaemonSets would replace their pods at once.
-	uid := r.Node.UID
-	err = client.CoreV1().Nodes().Delete(ctx, r.Node.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
+	err = client.CoreV1().Nodes().Delete(ctx, node.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &node.UID}})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete node %s: %w", r.Node.Name, err)
+		return fmt.Errorf("delete node %s: %w", node.Name, err)
 	}
 	report("%d pods that ran there are deleted, too", len(pods.Items))
 	var errs []error

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+)
+
+func newNodeProgramCommand(e *env) *cobra.Command {
+	var arch string
+	cmd := &cobra.Command{
+		Use:   "node-program",
+		Short: "Write the program that cleans a host, for one that no cluster reaches",
+		Long: `Write the program that works on hosts to standard output. The other commands
+bring it to a node by themselves; this is for a host whose Node was given up:
+run "lifecycle-node clean" there, as root.`,
+		Example: "  kubectl lifecycle node-program > lifecycle-node",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			if e.terminal(e.streams.Out) {
+				return misused("the program is not to be read: redirect it into a file (> lifecycle-node)")
+			}
+			program, err := runner.PayloadFor(arch)
+			if err != nil {
+				return err
+			}
+			_, err = e.streams.Out.Write(program.Program)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&arch, "arch", "amd64", "The host's architecture: amd64 or arm64")
+	return cmd
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none] [--no-backup] [--shred-keys] [FACTS]
+
+Cleans the host that it runs on of Kubernetes and its network, without a cluster:
+for a host whose Node was given up. Without --yes it shows what would go, and
+changes nothing. FACTS are what the cluster knew, as JSON; the less there is, the
+less is provably Kubernetes' and goes.
+`
+
+// cleanAlone is "clean": the removal's own recipe, with nobody to report to but
+// whoever looks.
+func cleanAlone(ctx context.Context, args []string, out io.Writer) error {
+	t, yes, err := readCleanArgs(args)
+	if err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return plan.Refuse(errors.New("only root can clean a host"), "run it with sudo")
+	}
+	before, err := t.Survey(ctx)
+	if err != nil {
+		return err
+	}
+	removal := clean.Decide(before)
+	for _, it := range removal.Objects {
+		fmt.Fprintln(out, it)
+	}
+	for _, part := range removal.Unchecked {
+		fmt.Fprintf(out, "not checked: %s: %s\n", part.What, part.Why)
+	}
+	if !yes {
+		fmt.Fprintf(out, "%d things would go (nothing was changed; --yes does it)\n", len(removal.Objects))
+		return nil
+	}
+	return cleanNow(ctx, t, before, out)
+}
+
+// readCleanArgs makes a target of a command line.
+func readCleanArgs(args []string) (t clean.Target, yes bool, err error) {
+	t.StateDir = stateDir
+	flags := flag.NewFlagSet("clean", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.BoolVar(&yes, "yes", false, "")
+	flags.StringVar((*string)(&t.Choices.Firewall), "firewall", "", "")
+	flags.BoolVar(&t.Choices.NoBackup, "no-backup", false, "")
+	flags.BoolVar(&t.Choices.NoKeys, "shred-keys", false, "")
+	err = flags.Parse(args)
+	if err == nil && flags.NArg() > 1 {
+		err = errors.New("too many arguments")
+	}
+	if err == nil && flags.NArg() == 1 {
+		if err = json.Unmarshal([]byte(flags.Arg(0)), &t.Facts); err != nil {
+			err = fmt.Errorf("FACTS are no JSON: %w", err)
+		}
+	}
+	if err = errors.Join(err, t.Choices.Validate()); err != nil {
+		return t, yes, plan.As(plan.Misused, fmt.Errorf("%w\n\n%s", err, cleanUsage))
+	}
+	return t, yes, nil
+}
+
+// cleanNow cleans, and proves it.
+func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out io.Writer) error {
+	if err := ownDirectory(stateDir); err != nil {
+		return err
+	}
+	unlock, err := lock(in("lock"))
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return plan.Refuse(errors.New("a run works on this host"), "wait until it has ended; see: systemctl status %s", unitName)
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := t.Recipe().Run(ctx, printer{out}); err != nil {
+		return err
+	}
+	after, err := t.Survey(ctx)
+	if err != nil {
+		return err
+	}
+	verdict := clean.Verify(before, after)
+	if backup := t.Backup(); backup != "" {
+		fmt.Fprintf(out, "what was configured is backed up: %s\n", backup)
+	}
+	if err := dirty(verdict); err != nil {
+		return err
+	}
+	if err := leave(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "this host is %s\n", verdict.State)
+	return nil
+}
+
+// printer tells what happens, in lines.
+type printer struct{ out io.Writer }
+
+// Observe prints one event.
+func (p printer) Observe(e plan.Event) {
+	switch e.Kind {
+	case plan.Progress:
+		fmt.Fprintf(p.out, "  %s\n", e.Message)
+	case plan.Done:
+		fmt.Fprintf(p.out, "✓ %s\n", e.Title)
+	case plan.Failed:
+		fmt.Fprintf(p.out, "✗ %s\n", e.Title)
+	case plan.Started, plan.Skipped, plan.Undone:
+	}
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+)
+
+// vigil is how long the lease of a node is watched before its kubelet is called
+// silent. Kubelets renew it every 10 s.
+const vigil = 25 * time.Second
+
+// Lost is the farewell to a node whose host is dead, read and decided.
+type Lost struct {
+	Node *corev1.Node
+	// Drain says which pods it has; all of them are given up.
+	Drain drain.Decision
+	// Facts are what the cluster knows about the host, for whoever cleans it
+	// should it come back. Of big clusters the nodes' addresses are left out.
+	Facts clean.Facts
+
+	cluster runner.Cluster
+	timeout time.Duration
+}
+
+// PrepareLost reads everything, and refuses a node that shows any sign of life,
+// for two hosts may then write to one volume: one whose Ready condition is not
+// Unknown, one that answers through the API server, one that renews its lease
+// within the next 25 s. The clocks of two machines are not compared. What it
+// cannot see is a host that works and is cut off from the cluster; only a person
+// can.
+func PrepareLost(ctx context.Context, cluster runner.Cluster, name string, timeout time.Duration, report plan.Report) (*Lost, error) {
+	client := cluster.Client
+	node, err := GetNode(ctx, client, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := removable(ctx, client, node); err != nil {
+		return nil, err
+	}
+	if err := allowed(ctx, client, lostNeeds(namespaceOf(cluster))); err != nil {
+		return nil, err
+	}
+	if err := silent(ctx, client, node, report); err != nil {
+		return nil, err
+	}
+	l := &Lost{Node: node, cluster: cluster, timeout: timeout}
+	if l.Facts, err = hostFacts(ctx, client, node); err != nil {
+		return nil, err
+	}
+	l.Facts = brief(l.Facts)
+	options := drain.DefaultOptions()
+	options.Force, options.IgnoreDaemonSets, options.DeleteEmptyDirData = true, true, true
+	snapshot, err := drain.Survey(ctx, client, drain.Target{Names: []string{name}}, options)
+	if err != nil {
+		return nil, err
+	}
+	l.Drain = drain.Decide(snapshot, options)
+	return l, nil
+}
+
+// brief makes facts that a person can paste: what there is of every node is left
+// out where there are many.
+func brief(facts clean.Facts) clean.Facts {
+	const many = 16
+	if len(facts.NodeIPs) > many {
+		facts.NodeIPs = nil
+	}
+	if len(facts.PodCIDRs) > many {
+		facts.PodCIDRs = wide(facts.PodCIDRs)
+	}
+	return facts
+}
+
+// wide leaves out networks that are part of another.
+func wide(cidrs []string) []string {
+	var all []netip.Prefix
+	for _, text := range cidrs {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			all = append(all, p)
+		}
+	}
+	var out []string
+	for _, p := range all {
+		inside := slices.ContainsFunc(all, func(q netip.Prefix) bool { return q.Bits() < p.Bits() && q.Contains(p.Addr()) })
+		if !inside {
+			out = append(out, p.String())
+		}
+	}
+	return out
+}
+
+func lostNeeds(namespace string) []need {
+	return append(drainNeeds(),
+		need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"},
+		need{verb: "list", group: "storage.k8s.io", resource: "volumeattachments"}, need{verb: "watch", group: "storage.k8s.io", resource: "volumeattachments"},
+		need{verb: "get", group: "coordination.k8s.io", resource: "leases", namespace: corev1.NamespaceNodeLease},
+		need{verb: "list", group: "coordination.k8s.io", resource: "leases", namespace: corev1.NamespaceNodeLease},
+		need{verb: "watch", group: "coordination.k8s.io", resource: "leases", namespace: corev1.NamespaceNodeLease},
+		need{verb: "get", resource: "secrets", namespace: namespace}, need{verb: "delete", resource: "secrets", namespace: namespace})
+}
+
+// silent refuses a node that shows a sign of life.
+func silent(ctx context.Context, client kubernetes.Interface, node *corev1.Node, report plan.Report) error {
+	const wayOut = "without --node-lost it is drained and its host is cleaned; if its host is to be given up all the same, switch it off first"
+	if kubeletAnswers(node) {
+		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet reports (%s)", node.Name, readyMessage(node)), wayOut)
+	}
+	rest := client.CoreV1().RESTClient()
+	if answer, err := rest.Get().Resource("nodes").Name(node.Name).SubResource("proxy").Suffix("healthz").Timeout(5 * time.Second).DoRaw(ctx); err == nil {
+		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet answers %q", node.Name, answer), wayOut)
+	}
+	report("watching the lease of node %s for %s", node.Name, vigil)
+	watched, cancel := context.WithTimeout(ctx, vigil)
+	defer cancel()
+	err := awaitLease(watched, client, node.Name)
+	switch {
+	case err == nil:
+		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just renewed its lease", node.Name), wayOut)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case watched.Err() == nil:
+		return fmt.Errorf("watch the lease of node %s: %w", node.Name, err)
+	}
+	return nil
+}
+
+// Plan is the farewell, step by step.
+func (l *Lost) Plan() plan.Plan {
+	name := l.Node.Name
+	return plan.Plan{
+		Title: "Give up node " + name + ", whose host is dead",
+		Steps: []plan.Step{
+			{ID: "cordon", Title: "Cordon " + name, Do: l.cordon},
+			{ID: "taint", Title: "Declare " + name + " out of service", Do: l.taint},
+			{ID: "pods", Title: fmt.Sprintf("Wait until its %d pods are given up", len(l.Drain.Verdicts)), Do: l.awaitPods},
+			{ID: "volumes", Title: "Wait until its volumes are detached", Do: l.volumes},
+			{ID: "node", Title: "Delete node " + name, Do: l.delete},
+			{ID: "record", Title: "Delete the run record", Needed: l.recorded, Do: l.end},
+		},
+		Notes: []string{
+			"no budget is heeded: the pods do not run any more",
+			"if the host works and is only cut off, its pods still write to their volumes: make sure that it is switched off",
+			"its host is not cleaned",
+		},
+	}
+}
+
+func (l *Lost) cordon(ctx context.Context, _ plan.Report) error {
+	_, err := drain.Scheduling{Unschedulable: true}.Apply(ctx, l.cluster.Client, l.Node.Name)
+	return err
+}
+
+// taint has the control plane delete the pods by force and detach their volumes
+// at once (KEP-2268, non-graceful node shutdown).
+func (l *Lost) taint(ctx context.Context, _ plan.Report) error {
+	nodes := l.cluster.Client.CoreV1().Nodes()
+	node, err := nodes.Get(ctx, l.Node.Name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	out := corev1.Taint{Key: corev1.TaintNodeOutOfService, Value: "nodeshutdown", Effect: corev1.TaintEffectNoExecute}
+	for _, taint := range node.Spec.Taints {
+		if taint.MatchTaint(&out) {
+			return nil
+		}
+	}
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": l.Node.UID, "resourceVersion": node.ResourceVersion},
+		"spec":     map[string]any{"taints": append(node.Spec.Taints, out)},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = nodes.Patch(ctx, l.Node.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
+}
+
+// awaitPods waits until the pods that nothing lets stay are gone. Those of
+// DaemonSets and of the host itself end with the Node.
+func (l *Lost) awaitPods(ctx context.Context, report plan.Report) error {
+	options := drain.DefaultOptions()
+	options.Force, options.IgnoreDaemonSets, options.DeleteEmptyDirData, options.DisableEviction = true, true, true, true
+	options.GracePeriodSeconds, options.Timeout = 0, l.timeout
+	decision, err := drain.Again(ctx, l.cluster.Client, drain.Target{Names: []string{l.Node.Name}}, options)
+	if err != nil {
+		return err
+	}
+	_, err = drain.Evict(ctx, l.cluster.Client, decision, options, drain.Listener{Report: report})
+	return err
+}
+
+func (l *Lost) volumes(ctx context.Context, report plan.Report) error {
+	return drain.AwaitVolumes(ctx, l.cluster.Client, l.Drain, l.timeout, drain.Listener{Report: report})
+}
+
+func (l *Lost) delete(ctx context.Context, report plan.Report) error {
+	return deleteNode(ctx, l.cluster.Client, l.Node, report)
+}
+
+// recorded reports whether a run was under way when the host died.
+func (l *Lost) recorded(ctx context.Context) (bool, error) {
+	_, found, err := runner.Get(ctx, l.cluster, l.Node.Name)
+	return found, err
+}
+
+func (l *Lost) end(ctx context.Context, _ plan.Report) error {
+	rec, found, err := runner.Get(ctx, l.cluster, l.Node.Name)
+	if err != nil || !found {
+		return err
+	}
+	return runner.End(ctx, l.cluster.Client, rec)
+}
