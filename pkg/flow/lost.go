@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
@@ -148,7 +149,7 @@ func (l *Lost) Plan() plan.Plan {
 		Steps: []plan.Step{
 			{ID: "cordon", Title: "Cordon " + name, Do: l.cordon},
 			{ID: "taint", Title: "Declare " + name + " out of service", Do: l.taint},
-			{ID: "pods", Title: fmt.Sprintf("Wait until its %d pods are given up", len(l.Drain.Verdicts)), Do: l.awaitPods},
+			{ID: "pods", Title: fmt.Sprintf("Give up its %d pods", len(l.Drain.ToEvict())), Do: l.awaitPods},
 			{ID: "volumes", Title: "Wait until its volumes are detached", Do: l.volumes},
 			{ID: "node", Title: "Delete node " + name, Do: l.delete},
 			{ID: "record", Title: "Delete the run record", Needed: l.recorded, Do: l.end},
@@ -169,6 +170,10 @@ func (l *Lost) cordon(ctx context.Context, _ plan.Report) error {
 // taint has the control plane delete the pods by force and detach their volumes
 // at once (KEP-2268, non-graceful node shutdown).
 func (l *Lost) taint(ctx context.Context, _ plan.Report) error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error { return l.taintOnce(ctx) })
+}
+
+func (l *Lost) taintOnce(ctx context.Context) error {
 	nodes := l.cluster.Client.CoreV1().Nodes()
 	node, err := nodes.Get(ctx, l.Node.Name, metav1.GetOptions{})
 	if err != nil {
