@@ -7,7 +7,6 @@ package e2e
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -95,7 +94,7 @@ func (r *race) run(t *testing.T, title, manifest string, pods int) {
 			report.Add(name, took, requests, refused)
 		}
 	}
-	report.Print(os.Stdout, title)
+	fmt.Print(report.Text(title))
 }
 
 // settle brings all pods to the node, and gives them another one to go to.

@@ -87,19 +87,19 @@ type wireObject interface{ Marshal() ([]byte, error) }
 // record writes the lists of a big cluster as an API server sends them.
 func record(b *testing.B, dir string) {
 	b.Helper()
-	write(b, dir, "nodes", "v1", "NodeList", bigNodes, bigNode)
-	write(b, dir, "pods", "v1", "PodList", bigPods, bigPod)
+	write(b, dir, recorded{"nodes", "v1", "NodeList"}, bigNodes, bigNode)
+	write(b, dir, recorded{"pods", "v1", "PodList"}, bigPods, bigPod)
 	apps := bigPods * 5 / 6 / perApp
-	write(b, dir, "replicasets", "apps/v1", "ReplicaSetList", apps*2, func(i int) wireObject { return bigReplicaSet(i, apps) })
-	write(b, dir, "deployments", "apps/v1", "DeploymentList", apps, func(i int) wireObject {
+	write(b, dir, recorded{"replicasets", "apps/v1", "ReplicaSetList"}, apps*2, func(i int) wireObject { return bigReplicaSet(i, apps) })
+	write(b, dir, recorded{"deployments", "apps/v1", "DeploymentList"}, apps, func(i int) wireObject {
 		n, labels := int32(perApp), map[string]string{"app": fmt.Sprint("app-", i)}
 		return &appsv1.Deployment{ObjectMeta: bigMeta(fmt.Sprint("app-", i), i, "d", labels), Spec: appsv1.DeploymentSpec{Replicas: &n, Template: bigTemplate(labels)}}
 	})
-	write(b, dir, "statefulsets", "apps/v1", "StatefulSetList", 0, nil)
-	write(b, dir, "daemonsets", "apps/v1", "DaemonSetList", 5, func(i int) wireObject {
+	write(b, dir, recorded{"statefulsets", "apps/v1", "StatefulSetList"}, 0, nil)
+	write(b, dir, recorded{"daemonsets", "apps/v1", "DaemonSetList"}, 5, func(i int) wireObject {
 		return &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: fmt.Sprint("ds-", i), UID: types.UID(fmt.Sprint("ds-", i))}}
 	})
-	write(b, dir, "poddisruptionbudgets", "policy/v1", "PodDisruptionBudgetList", apps/perBudget, func(i int) wireObject {
+	write(b, dir, recorded{"poddisruptionbudgets", "policy/v1", "PodDisruptionBudgetList"}, apps/perBudget, func(i int) wireObject {
 		needed := intstr.FromInt32(perApp - 2)
 		labels := map[string]string{"app": fmt.Sprint("app-", i*perBudget)}
 		return &policyv1.PodDisruptionBudget{
@@ -110,10 +110,13 @@ func record(b *testing.B, dir string) {
 	})
 }
 
+// recorded is a list: the end of its URL's path, its version and its kind.
+type recorded struct{ name, version, kind string }
+
 // write puts the list into the envelope of runtime.Unknown.
-func write(b *testing.B, dir, name, version, kind string, n int, object func(int) wireObject) {
+func write(b *testing.B, dir string, list recorded, n int, object func(int) wireObject) {
 	b.Helper()
-	body, err := os.Create(filepath.Join(dir, name+".body"))
+	body, err := os.Create(filepath.Join(dir, list.name+".body"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -136,10 +139,10 @@ func write(b *testing.B, dir, name, version, kind string, n int, object func(int
 	if err := w.Flush(); err != nil {
 		b.Fatal(err)
 	}
-	typeMeta, _ := (&runtime.TypeMeta{APIVersion: version, Kind: kind}).Marshal()
+	typeMeta, _ := (&runtime.TypeMeta{APIVersion: list.version, Kind: list.kind}).Marshal()
 	head := append([]byte("k8s\x00\x0a"), byte(len(typeMeta)))
 	head = binary.AppendUvarint(append(append(head, typeMeta...), 0x12), uint64(size))
-	all, err := os.Create(filepath.Join(dir, name))
+	all, err := os.Create(filepath.Join(dir, list.name))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -159,7 +162,7 @@ func bigMeta(name string, i int, kind string, labels map[string]string) metav1.O
 	return metav1.ObjectMeta{
 		Namespace: fmt.Sprintf("team-%03d", i%200), Name: name, UID: types.UID(fmt.Sprintf("%s0000000-0000-0000-0000-%012d", kind, i)), ResourceVersion: fmt.Sprint(1000 + i),
 		Labels: labels, CreationTimestamp: metav1.NewTime(time.Unix(1_760_000_000, 0)),
-		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kube-controller-manager", Operation: "Update", APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: bytes.Repeat([]byte(`{"f:spec":{"f:x":{}}}`), 40)}}},
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kube-controller-manager", Operation: "Update", APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(strings.Repeat(`{"f:spec":{"f:x":{}}}`, 40))}},
 	}
 }
 

@@ -41,15 +41,15 @@ func cleanAlone(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	removal := clean.Decide(before)
+	removal, say := clean.Decide(before), printer{out}
 	for _, it := range removal.Objects {
-		fmt.Fprintln(out, it)
+		say.line("%s", it)
 	}
 	for _, part := range removal.Unchecked {
-		fmt.Fprintf(out, "not checked: %s: %s\n", part.What, part.Why)
+		say.line("not checked: %s: %s", part.What, part.Why)
 	}
 	if !yes {
-		fmt.Fprintf(out, "%d things would go (nothing was changed; --yes does it)\n", len(removal.Objects))
+		say.line("%d things would go (nothing was changed; --yes does it)", len(removal.Objects))
 		return nil
 	}
 	return cleanNow(ctx, t, before, out)
@@ -92,7 +92,8 @@ func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out i
 		return err
 	}
 	defer unlock()
-	if _, err := t.Recipe().Run(ctx, printer{out}); err != nil {
+	say := printer{out}
+	if _, err := t.Recipe().Run(ctx, say); err != nil {
 		return err
 	}
 	after, err := t.Survey(ctx)
@@ -101,7 +102,7 @@ func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out i
 	}
 	verdict := clean.Verify(before, after)
 	if backup := t.Backup(); backup != "" {
-		fmt.Fprintf(out, "what was configured is backed up: %s\n", backup)
+		say.line("what was configured is backed up: %s", backup)
 	}
 	if err := dirty(verdict); err != nil {
 		return err
@@ -109,22 +110,25 @@ func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out i
 	if err := leave(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "this host is %s\n", verdict.State)
+	say.line("this host is %s", verdict.State)
 	return nil
 }
 
 // printer tells what happens, in lines.
 type printer struct{ out io.Writer }
 
+// line prints one; a person who closes the pipe is told nothing more.
+func (p printer) line(format string, args ...any) { _, _ = fmt.Fprintf(p.out, format+"\n", args...) }
+
 // Observe prints one event.
 func (p printer) Observe(e plan.Event) {
 	switch e.Kind {
 	case plan.Progress:
-		fmt.Fprintf(p.out, "  %s\n", e.Message)
+		p.line("  %s", e.Message)
 	case plan.Done:
-		fmt.Fprintf(p.out, "✓ %s\n", e.Title)
+		p.line("✓ %s", e.Title)
 	case plan.Failed:
-		fmt.Fprintf(p.out, "✗ %s\n", e.Title)
+		p.line("✗ %s", e.Title)
 	case plan.Started, plan.Skipped, plan.Undone:
 	}
 }

@@ -22,7 +22,7 @@ func (w *worker) target() (clean.Target, error) {
 	if err := json.Unmarshal(w.spec.Task, &o); err != nil {
 		return clean.Target{}, fmt.Errorf("decode the order: %w", err)
 	}
-	return clean.Target{Facts: o.Facts, Choices: o.Choices, StateDir: stateDir, Reach: w.api.reach}, o.Choices.Validate()
+	return clean.Target{Facts: o.Facts, Choices: o.Choices, StateDir: stateDir, Reach: w.api.reach}, o.Validate()
 }
 
 // remove cleans the host and proves it: inventory, recipe, inventory, verdict.

@@ -6,7 +6,6 @@ package control
 
 import (
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -103,7 +102,7 @@ func compare(t *testing.T, title string, n int, apps ...app) {
 			p.forget(t)
 		}
 	}
-	report.Print(os.Stdout, title)
+	fmt.Print(report.Text(title))
 }
 
 func TestBench110Pods(t *testing.T) {

@@ -64,6 +64,7 @@ type pool struct {
 
 // compare returns what the forecast said: whether there is room.
 func (d *pool) compare(t *testing.T) bool {
+	t.Helper()
 	for i, node := range d.members {
 		d.furnish(t, node, i)
 	}

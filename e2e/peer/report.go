@@ -6,7 +6,6 @@ package peer
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -55,15 +54,21 @@ func (r *Report) Add(contender string, took time.Duration, requests, refused int
 	m.took, m.requests, m.refused = append(m.took, took), append(m.requests, requests), append(m.refused, refused)
 }
 
-// Print writes the medians, and each one's ratio to that of the last contender.
-func (r *Report) Print(w io.Writer, title string) {
-	fmt.Fprintf(w, "%s, medians of %d runs\n", title, Runs())
+// Text is the medians under a title, and each one's ratio to that of the last
+// contender.
+func (r *Report) Text(title string) string {
+	if len(r.order) == 0 {
+		return title + ": nobody went\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, medians of %d runs\n", title, Runs())
 	last := median(r.by[r.order[len(r.order)-1]].took)
 	for _, name := range r.order {
 		m := r.by[name]
-		fmt.Fprintf(w, "  %-46s %8.2f s  %6d requests  %4d refused   %6.2f × ours\n", name, median(m.took).Seconds(), median(m.requests), median(m.refused),
+		fmt.Fprintf(&b, "  %-46s %8.2f s  %6d requests  %4d refused   %6.2f × ours\n", name, median(m.took).Seconds(), median(m.requests), median(m.refused),
 			float64(median(m.took))/float64(last))
 	}
+	return b.String()
 }
 
 func median[T int | time.Duration](all []T) T {

@@ -35,7 +35,7 @@ func fullPod(i int) corev1.Pod {
 	seconds := int64(i)
 	pod.CreationTimestamp, pod.Spec.TerminationGracePeriodSeconds = at, &seconds
 	pod.Annotations = map[string]string{"a": strings.Repeat("x", i%300)}
-	pod.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:status":{}}`)}}}
+	pod.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: metav1.NewFieldsV1(`{"f:status":{}}`)}}
 	pod.Spec.NodeSelector = map[string]string{"disk": "ssd"}
 	pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 	pod.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: "zone", LabelSelector: &metav1.LabelSelector{MatchLabels: pod.Labels}}}}}

@@ -18,7 +18,7 @@ import (
 )
 
 // attached is a volume, bound to the claim shop/claim, attached to a node.
-func attached(client *fake.Clientset, t *testing.T, volume, claim, node string) {
+func attached(t *testing.T, client *fake.Clientset, volume, claim, node string) {
 	t.Helper()
 	pv := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: volume}, Spec: corev1.PersistentVolumeSpec{ClaimRef: &corev1.ObjectReference{Namespace: "shop", Name: claim}}}
 	va := &storagev1.VolumeAttachment{ObjectMeta: metav1.ObjectMeta{Name: "a-" + volume}, Spec: storagev1.VolumeAttachmentSpec{Attacher: "csi.test", NodeName: node, Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: &volume}}}
@@ -39,8 +39,8 @@ func claiming(pod *corev1.Pod, claim string) *corev1.Pod {
 
 func TestAwaitVolumesPassesOverThoseOfPodsThatStay(t *testing.T) {
 	client := newClient(makeDaemonSet(), claiming(makePod("agent", ofDaemonSet), "of-agent"), makePod("web"))
-	attached(client, t, "pv-agent", "of-agent", theNode)
-	attached(client, t, "pv-elsewhere", "other", "w2")
+	attached(t, client, "pv-agent", "of-agent", theNode)
+	attached(t, client, "pv-elsewhere", "other", "w2")
 	d := decideOn(t, client, Options{IgnoreDaemonSets: true, GracePeriodSeconds: -1, MaxParallel: "1"})
 	var heard says
 	if err := AwaitVolumes(t.Context(), client, d, time.Minute, Listener{Report: heard.report}); err != nil || len(heard.all()) > 0 {
@@ -50,7 +50,7 @@ func TestAwaitVolumesPassesOverThoseOfPodsThatStay(t *testing.T) {
 
 func TestAwaitVolumesWaitsForTheOthersAndNamesThem(t *testing.T) {
 	client := newClient(makeReplicaSet(), claiming(makePod("web"), "of-web"))
-	attached(client, t, "pv-web", "of-web", theNode)
+	attached(t, client, "pv-web", "of-web", theNode)
 	d := decideOn(t, client, DefaultOptions())
 	err := AwaitVolumes(t.Context(), client, d, 100*time.Millisecond, Listener{})
 	if plan.ClassOf(err) != plan.TimedOut || !strings.Contains(err.Error(), "volume pv-web of claim shop/of-web on w1") {
@@ -70,7 +70,7 @@ func TestAwaitVolumesWaitsForTheOthersAndNamesThem(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	attached(client, t, "pv-again", "of-web", theNode)
+	attached(t, client, "pv-again", "of-web", theNode)
 	if err := AwaitVolumes(ctx, client, d, 0, Listener{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
