@@ -53,10 +53,14 @@ func Floor(ctx context.Context, client kubernetes.Interface, namespace string, n
 		f.ask(ctx, answers)
 		select {
 		case a := <-answers:
-			if a.err != nil && !apierrors.IsTooManyRequests(a.err) {
+			busy := apierrors.IsTimeout(a.err) || apierrors.IsServerTimeout(a.err) || apierrors.IsConflict(a.err)
+			if a.err != nil && !busy && !apierrors.IsTooManyRequests(a.err) {
 				return a.err
 			}
 			a.pod.asked = a.err == nil
+			if busy { // the server came to no answer: whoever asks next may
+				f.allowed[a.pod.budget]++
+			}
 		case event, open := <-ofBudgets.ResultChan():
 			if pdb, ok := event.Object.(*policyv1.PodDisruptionBudget); ok {
 				f.allowed[pdb.Name] = pdb.Status.DisruptionsAllowed
