@@ -19,7 +19,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
 
-const removeLong = `Take a node out of the cluster and leave its host as it was before it joined:
+const removeLong = `Take nodes out of the cluster and leave each host as it was before it joined:
 start the program on the host (before anything is drained), drain the node,
 stop its kubelet, take away the sandboxes, mounts, links, routes, packet-filter
 rules and files of Kubernetes and its network, look at the host again, and only
@@ -30,45 +30,74 @@ Run it again after any interruption: it goes on where it was. Where a step
 fails, the program on the host waits for you to run it again or to take it
 back: kubectl lifecycle runs abort NODE.
 
+Several workers go in waves of --max-parallel, each wave under one account of
+the disruption budgets; then control planes, one at a time, each only if the
+others keep etcd's quorum. The last one is refused.
+
 A host that is dead for good is given up with --node-lost.`
 
 // removeFlags are the flags of remove.
 type removeFlags struct {
+	leaveFlags
+	selector            string
+	missingOK, nodeLost bool
+}
+
+// leaveFlags are those of every command after which a host has left its cluster.
+type leaveFlags struct {
 	runnerFlags
 	drain          drain.Options
 	output, dryRun string
-	yes, missingOK bool
+	yes            bool
 	timeout        time.Duration
 	patience       time.Duration
 	choices        clean.Choices
-	nodeLost       bool
 }
 
 func newRemoveCommand(e *env) *cobra.Command {
-	f := removeFlags{drain: drain.DefaultOptions()}
-	f.drain.IgnoreDaemonSets = true
+	f := removeFlags{leaveFlags: defaultLeave()}
 	cmd := &cobra.Command{
-		Use:   "remove NODE",
-		Short: "Take a node out of the cluster and leave its host clean",
+		Use:   "remove NODE...",
+		Short: "Take nodes out of the cluster and leave their hosts clean",
 		Long:  removeLong,
 		Example: "  kubectl lifecycle remove worker-3\n" +
 			"  kubectl lifecycle remove worker-3 --dry-run=server\n" +
 			"  kubectl lifecycle remove worker-3 --yes --delete-emptydir-data --timeout 30m\n" +
+			"  kubectl lifecycle remove -l rack=7 --max-parallel 3\n" +
 			"  kubectl lifecycle remove worker-3 --node-lost",
-		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return e.remove(cmd.Context(), args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case f.selector != "" || len(args) > 1:
+				return e.removeMany(cmd.Context(), args, f)
+			case len(args) == 0:
+				return plan.As(plan.Misused, plan.Hint(errors.New("which node?"), "name nodes, or choose them by their labels with -l; see 'kubectl lifecycle remove --help'"))
+			}
+			return e.remove(cmd.Context(), args[0], f)
+		},
 	}
 	f.add(cmd.Flags())
 	return cmd
 }
 
+func defaultLeave() leaveFlags {
+	f := leaveFlags{drain: drain.DefaultOptions()}
+	f.drain.IgnoreDaemonSets = true
+	return f
+}
+
 func (f *removeFlags) add(flags *pflag.FlagSet) {
+	f.leaveFlags.add(flags)
+	flags.BoolVar(&f.nodeLost, "node-lost", false, "The host is dead: give up its pods, have its volumes detached and delete the Node, without cleaning the host. Refused if the node shows any sign of life")
+	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
+	flags.StringVar(&f.drain.MaxParallel, "max-parallel", f.drain.MaxParallel, "How many workers are removed at the same time: a number, or a percentage of them; control planes go one at a time")
+	flags.BoolVar(&f.missingOK, "ignore-not-found", false, "A node that does not exist is no error")
+}
+
+func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	f.runnerFlags.add(flags)
 	addOutput(flags, &f.output, "name")
 	addDryRun(flags, &f.dryRun, "none, client (show the plan from what the API says) or server (also name the exact objects on the host, through one read-only pod)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
-	flags.BoolVar(&f.nodeLost, "node-lost", false, "The host is dead: give up its pods, have its volumes detached and delete the Node, without cleaning the host. Refused if the node shows any sign of life")
-	flags.BoolVar(&f.missingOK, "ignore-not-found", false, "A node that does not exist is no error")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
 	flags.DurationVar(&f.patience, "patience", time.Hour, "How long the program on the host waits for somebody before it starts the kubelet again")
 	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(clean.FirewallOwned), "Which packet-filter rules go: owned (what is Kubernetes' or its network's) or none")
@@ -81,24 +110,20 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 }
 
 func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
-	mode, err := parseDryRun(f.dryRun)
-	name, nameErr := nodeName(arg)
-	if err := errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), plan.As(plan.Misused, f.choices.Validate())); err != nil {
+	name, mode, err := f.validate(arg)
+	if err != nil {
 		return err
 	}
 	cluster, err := e.cluster(f.runnerFlags)
 	if err != nil {
 		return err
 	}
-	if f.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.timeout)
-		defer cancel()
-	}
+	ctx, cancel := f.limited(ctx)
+	defer cancel()
 	if f.nodeLost {
 		return e.removeLost(ctx, cluster, name, mode, f)
 	}
-	removal, err := flow.PrepareRemove(ctx, cluster, name, flow.RemoveOptions{Drain: f.drain, Choices: f.choices, Who: who(), Patience: f.patience})
+	removal, err := flow.PrepareRemove(ctx, cluster, name, f.options())
 	if errors.Is(err, flow.ErrNoNode) {
 		return e.absent(ctx, cluster, name, f, err)
 	}
@@ -106,29 +131,48 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 		return nothingChanged(err)
 	}
 	if mode != dryRunNone {
-		return e.rehearseRemove(ctx, removal, mode, f)
+		return e.rehearse(ctx, rehearsed{removal, removal.Plan(), mode, "removed"}, f.output)
 	}
-	e.showPlan(removal.Plan(), removal.Drain.Warnings())
+	e.showPlan(removal.Plan(), append(removal.Warnings, removal.Drain.Warnings()...))
 	if !f.yes {
 		if err := e.confirm(fmt.Sprintf("This takes node %s out of the cluster and cleans its host.", name), name); err != nil {
 			return err
 		}
 	}
-	return e.runRemove(ctx, removal, f)
+	if err := e.runRemoval(ctx, removal, removal.Plan()); err != nil {
+		return err
+	}
+	return e.tellRemoved(removal, f.output)
 }
 
-func (e *env) runRemove(ctx context.Context, removal *flow.Removal, f removeFlags) error {
+// validate checks what can be wrong about the flags and the node's name.
+func (f *leaveFlags) validate(arg string) (name string, mode dryRun, err error) {
+	mode, err = parseDryRun(f.dryRun)
+	name, nameErr := nodeName(arg)
+	return name, mode, errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), plan.As(plan.Misused, f.choices.Validate()))
+}
+
+func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.timeout > 0 {
+		return context.WithTimeout(ctx, f.timeout)
+	}
+	return context.WithCancel(ctx)
+}
+
+func (f *leaveFlags) options() flow.RemoveOptions {
+	return flow.RemoveOptions{Drain: f.drain, Choices: f.choices, Who: who(), Patience: f.patience}
+}
+
+// runRemoval runs a plan of which a removal is the main part.
+func (e *env) runRemoval(ctx context.Context, removal *flow.Removal, p plan.Plan) error {
 	progress := e.progress()
 	removal.Watch = progress
-	_, err := removal.Plan().Run(ctx, progress)
+	_, err := p.Run(ctx, progress)
 	progress.close()
 	for _, back := range removal.Returned {
 		e.warn("%s of %s came back to the cordoned node (%s) and ended with it", back.Pod, back.Owners, back.Why)
 	}
-	if err != nil {
-		return err
-	}
-	return e.tellRemoved(removal, f.output)
+	return err
 }
 
 // removed is the machine-readable result of a removal.
@@ -144,18 +188,23 @@ func (e *env) tellRemoved(removal *flow.Removal, output string) error {
 		return err
 	}
 	return e.print(output, removed{Node: name, Verdict: removal.Verdict}, func(w io.Writer) error {
-		if backup := removal.Verdict.Backup; backup != "" {
-			e.say("what was configured is backed up on the host: %s", backup)
-		}
-		for _, item := range removal.Verdict.AfterReboot {
-			e.say("after the next boot: %s", item)
-		}
-		for _, item := range append(removal.Verdict.Lost, removal.Verdict.Changed...) {
-			e.warn("not Kubernetes', and different from before: %s", item)
-		}
+		e.tellVerdict(removal.Verdict)
 		_, err := fmt.Fprintf(w, "node/%s removed, its host is %s\n", name, removal.Verdict.State)
 		return err
 	})
+}
+
+// tellVerdict says what a person has to know about a host beside that it is clean.
+func (e *env) tellVerdict(v clean.Verdict) {
+	if v.Backup != "" {
+		e.say("what was configured is backed up on the host: %s", v.Backup)
+	}
+	for _, item := range v.AfterReboot {
+		e.say("after the next boot: %s", item)
+	}
+	for _, item := range append(v.Lost, v.Changed...) {
+		e.warn("not Kubernetes', and different from before: %s", item)
+	}
 }
 
 // absent is the answer for a node that does not exist: it may be the end of a
@@ -174,58 +223,4 @@ func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f
 		return nil
 	}
 	return plan.Refuse(cause, "see which there are: kubectl get nodes; --ignore-not-found makes this no error")
-}
-
-// rehearsal is the machine-readable result of a dry run.
-type rehearsal struct {
-	Node  string         `json:"node"`
-	Steps []string       `json:"steps"`
-	Pods  drain.Decision `json:"drain"`
-	// Host is present for --dry-run=server only.
-	Host *clean.Removal `json:"host,omitempty"`
-}
-
-func (e *env) rehearseRemove(ctx context.Context, removal *flow.Removal, mode dryRun, f removeFlags) error {
-	result := rehearsal{Node: removal.Node.Name, Steps: removal.Plan().IDs(), Pods: removal.Drain}
-	if mode == dryRunServer {
-		progress := e.progress()
-		host, err := removal.Rehearse(ctx, progress)
-		progress.close()
-		if err != nil {
-			return nothingChanged(err)
-		}
-		result.Host = &host
-	}
-	if f.output == "name" {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", result.Node)
-		return err
-	}
-	return e.print(f.output, result, func(w io.Writer) error {
-		e.showPlan(removal.Plan(), removal.Drain.Warnings())
-		if result.Host != nil {
-			rows := [][]string{{"GOES", "NAME", "IN", "OWNER"}}
-			for _, item := range result.Host.Objects {
-				rows = append(rows, []string{string(item.Kind), item.Name, item.In, string(item.Owner)})
-			}
-			if err := table(w, rows); err != nil {
-				return err
-			}
-		}
-		_, err := fmt.Fprintf(w, "node/%s would be removed (dry run: nothing was changed)\n", result.Node)
-		return err
-	})
-}
-
-// showPlan writes what will be done, and what will not, to stderr.
-func (e *env) showPlan(p plan.Plan, warnings []string) {
-	e.say("%s:", p.Title)
-	for i, s := range p.Steps {
-		e.say("  %d. %s", i+1, s.Title)
-	}
-	for _, note := range p.Notes {
-		e.say("  · %s", note)
-	}
-	for _, warning := range warnings {
-		e.warn("%s", warning)
-	}
 }

@@ -76,6 +76,7 @@ func commands() []func(*env) *cobra.Command {
 		newDrainCommand,
 		newInspectCommand,
 		newRemoveCommand,
+		newMoveCommand,
 		newRunsCommand,
 		newNodeProgramCommand,
 		newVersionCommand,

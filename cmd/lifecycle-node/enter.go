@@ -84,7 +84,7 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 	switch d.Spec.Operation {
 	case wire.Inspect:
 		return inspect(ctx, order)
-	case wire.Remove:
+	case wire.Remove, wire.Move:
 		return wire.Answer{Started: true}, settle(ctx, d)
 	}
 	return wire.Answer{}, fmt.Errorf("unknown operation %q", d.Spec.Operation)

@@ -138,6 +138,7 @@ func install(d wire.Delivery) error {
 		place(in("lifecycle-node"), 0o700, program),
 		place(in("spec.json"), 0o600, strings.NewReader(string(spec))),
 		place(in("token"), 0o600, strings.NewReader(d.Token)),
+		place(in("join-token"), 0o600, strings.NewReader(d.JoinToken)),
 		place(unitFile, 0o644, strings.NewReader(unitText)),
 	)
 }

@@ -47,13 +47,16 @@ func work(ctx context.Context) error {
 	}
 	go w.report.serve(ctx)
 	if !begun() {
+		if err := w.mayBegin(ctx); err != nil {
+			return w.depart(ctx, wire.Aborted, withHint(err))
+		}
 		w.report.set(map[string]string{wire.KeyPhase: string(wire.Ready)})
 		order, err := w.await(ctx)
 		if err != nil {
 			return err
 		}
 		if order != wire.Go && order != wire.Retry {
-			return w.depart(ctx, wire.Aborted)
+			return w.depart(ctx, wire.Aborted, "")
 		}
 		if err := place(in("begun"), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339))); err != nil {
 			return err
@@ -94,13 +97,13 @@ func (w *worker) run(ctx context.Context) error {
 	for {
 		_ = os.Remove(motd) // whatever it said, it is being worked on
 		w.report.set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
-		outcome, err := w.remove(ctx)
+		outcome, err := w.operate(ctx)
 		if err == nil {
 			w.report.set(map[string]string{wire.KeyPhase: string(wire.Leaving), wire.KeyOutcome: string(outcome)})
 			if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
-				fmt.Fprintln(os.Stderr, "lifecycle-node: the host is clean, but the outcome could not be reported:", err)
+				fmt.Fprintln(os.Stderr, "lifecycle-node: the work is done, but the outcome could not be reported:", err)
 			}
-			return w.depart(ctx, wire.Finished)
+			return w.depart(ctx, wire.Finished, "")
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -118,8 +121,41 @@ func (w *worker) run(ctx context.Context) error {
 			_ = w.report.deliver(ctx, time.Minute)
 			return w.strand(ctx, err)
 		}
-		return w.depart(ctx, wire.Aborted)
+		return w.depart(ctx, wire.Aborted, "")
 	}
+}
+
+// operate does what the run is for.
+func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
+	if w.spec.Operation == wire.Move {
+		return w.move(ctx)
+	}
+	return w.remove(ctx)
+}
+
+// mayBegin refuses, before anything is drained, what would fail afterwards: an
+// etcd member without which its cluster has no quorum, a destination that this
+// host cannot join.
+func (w *worker) mayBegin(ctx context.Context) error {
+	if w.spec.Operation == wire.Move {
+		there, err := w.destination()
+		if err != nil {
+			return err
+		}
+		if err := there.Check(ctx); err != nil {
+			return err
+		}
+	}
+	t, err := w.target()
+	if err != nil {
+		return err
+	}
+	view, err := t.Etcd(ctx)
+	if err != nil || view == nil || view.Self == "" {
+		return err
+	}
+	_, err = view.Departure()
+	return err
 }
 
 func withHint(err error) string {
@@ -159,11 +195,11 @@ func (w *worker) await(ctx context.Context) (wire.Order, error) {
 
 // depart takes the run off the host and says so last: after that word nothing
 // of it is left here but this process.
-func (w *worker) depart(ctx context.Context, phase wire.Phase) error {
+func (w *worker) depart(ctx context.Context, phase wire.Phase, refusal string) error {
 	if err := leave(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: take the run off the host:", err)
 	}
-	w.report.set(map[string]string{wire.KeyPhase: string(phase), wire.KeyOrder: "", wire.KeyError: ""})
+	w.report.set(map[string]string{wire.KeyPhase: string(phase), wire.KeyOrder: "", wire.KeyError: refusal})
 	if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: report the end:", err)
 	}

@@ -41,7 +41,11 @@ func contenders() []contender {
 		}},
 		{"kubectl lifecycle drain", "kubectl-lifecycle", func(t *testing.T, p *plane) int {
 			t.Helper()
-			return p.ours(t, "drain", "-l", "old="+p.space, "--max-parallel", "100%").code
+			o := p.ours(t, "drain", "-l", "old="+p.space, "--max-parallel", "100%")
+			if o.code != 0 {
+				t.Log(o.all())
+			}
+			return o.code
 		}},
 	}
 }
@@ -77,10 +81,14 @@ func compare(t *testing.T, title string, n int, apps ...app) {
 			}
 			p := newPlane(t, n)
 			p.run(t, apps...)
-			p.theirs(t, append([]string{"label", "node", "old=" + p.space}, p.nodes...)...)
+			if o := p.theirs(t, append(append([]string{"label", "node"}, p.nodes...), "old="+p.space)...); o.code != 0 {
+				t.Fatal(o.all())
+			}
 			p.addNodes(t, n)
 			if c.agent == "e2e" { // who does it by hand has cordoned before
-				p.theirs(t, "cordon", "-l", "old="+p.space)
+				if o := p.theirs(t, "cordon", "-l", "old="+p.space); o.code != 0 {
+					t.Fatal(o.all())
+				}
 			}
 			seen := p.watchFloors(t)
 			before, began := p.mark(t), time.Now()
@@ -88,6 +96,11 @@ func compare(t *testing.T, title string, n int, apps ...app) {
 				t.Errorf("%s: exit code %d", c.name, code)
 			}
 			took := time.Since(began)
+			for _, node := range p.old(t) {
+				if left := p.on(t, node); len(left) > 0 {
+					t.Errorf("%s: %d pods are still on %s", c.name, len(left), node)
+				}
+			}
 			floors := map[string]int{}
 			for _, a := range apps {
 				floors[a.name] = a.floor
@@ -116,7 +129,7 @@ func TestBench10PodsUnderOneBudget(t *testing.T) {
 func TestBenchTwentyNodes(t *testing.T) {
 	var apps []app
 	for i := range 10 {
-		apps = append(apps, app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 20", floor: 180, stop: "500ms", ready: "500ms"})
+		apps = append(apps, app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 25%", floor: 150, stop: "5s", ready: "1s"})
 	}
-	compare(t, "20 nodes × 100 pods under 10 budgets of 20", 20, apps...)
+	compare(t, "20 nodes × 100 pods that stop within 5 s and are Ready within 1 s, under 10 budgets of a quarter", 20, apps...)
 }

@@ -57,6 +57,7 @@ func Floor(ctx context.Context, client kubernetes.Interface, namespace string, n
 			if a.err != nil && !busy && !apierrors.IsTooManyRequests(a.err) {
 				return a.err
 			}
+			f.inFlight--
 			a.pod.asked = a.err == nil
 			if busy { // the server came to no answer: whoever asks next may
 				f.allowed[a.pod.budget]++
@@ -83,7 +84,13 @@ type floor struct {
 	namespace string
 	left      map[types.UID]*leaver
 	allowed   map[string]int32
+	inFlight  int
 }
+
+// atOnce is how many requests are under way: a server that is asked for hundreds
+// of evictions at once fails most of them, and its budgets stay taken for two
+// minutes (kubernetes' disruption.DeletionTimeout).
+const atOnce = 32
 
 // leaver is a pod that has to leave; budget is empty if none matches.
 type leaver struct {
@@ -126,10 +133,14 @@ func (f *floor) read(budgets []policyv1.PodDisruptionBudget, pods []corev1.Pod, 
 // ask evicts what the budgets allow.
 func (f *floor) ask(ctx context.Context, answers chan<- answer) {
 	for _, pod := range f.left {
+		if f.inFlight >= atOnce {
+			return
+		}
 		if pod.asked || pod.budget != "" && f.allowed[pod.budget] <= 0 {
 			continue
 		}
 		pod.asked = true
+		f.inFlight++
 		if pod.budget != "" {
 			f.allowed[pod.budget]--
 		}

@@ -136,8 +136,10 @@ func (t Target) blocking(inv Inventory) []string {
 			out = append(out, path+" exists")
 		}
 	}
-	if taken("10250") {
-		out = append(out, "port 10250 is in use")
+	for _, port := range t.ports() {
+		if taken(port) {
+			out = append(out, "port "+port+" is in use")
+		}
 	}
 	for _, it := range inv.Ours() {
 		if it.Kind == KindLink && it.Name == "cni0" {
@@ -145,6 +147,14 @@ func (t Target) blocking(inv Inventory) []string {
 		}
 	}
 	return out
+}
+
+// ports are those that kubeadm wants free before a join.
+func (t Target) ports() []string {
+	if t.Facts.ControlPlane {
+		return []string{"10250", "6443", "10257", "10259", "2379", "2380"}
+	}
+	return []string{"10250"}
 }
 
 // taken reports whether something listens on a TCP port, as kubeadm finds out:

@@ -38,7 +38,7 @@ func Decide(inv Inventory) Removal {
 // stage is when in a removal a thing goes: the number of its step.
 func stage(it Item) int {
 	stages := [][]Kind{
-		{KindUnit}, {KindContainer, KindSandbox}, {}, {KindProcess}, {KindMount}, {KindNetNS}, {KindLink}, {KindRoute, KindRule},
+		{KindMember}, {KindUnit}, {KindContainer, KindSandbox}, {}, {KindProcess}, {KindMount}, {KindNetNS}, {KindLink}, {KindRoute, KindRule},
 		{KindJump}, {KindChain, KindTable}, {KindIPSet}, {KindPin}, {KindCgroup}, {KindFile, KindDir}, {}, {},
 	}
 	n := slices.IndexFunc(stages, func(kinds []Kind) bool { return slices.Contains(kinds, it.Kind) })
@@ -47,7 +47,7 @@ func stage(it Item) int {
 		return len(stages) - 1
 	case it.Why == credentialsLast:
 		return len(stages) - 2
-	case n == 1 && strings.Contains(it.Detail, hostNetwork):
+	case n == 2 && strings.Contains(it.Detail, hostNetwork):
 		return n + 1 // the network's own agents, after all pods that need them
 	}
 	return n

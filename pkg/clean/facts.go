@@ -20,6 +20,10 @@ type Facts struct {
 	// NodeIPs are the internal addresses of all nodes: the gateways that a pod
 	// network without tunnels routes through.
 	NodeIPs []string `json:"nodeIPs,omitempty"`
+	// ControlPlane says that the host runs an API server, too; ControlPlanes
+	// are the internal addresses of all others that do.
+	ControlPlane  bool     `json:"controlPlane,omitempty"`
+	ControlPlanes []string `json:"controlPlanes,omitempty"`
 	// CNI is the pod network's name ("flannel"); empty means unknown. It never
 	// widens what is removed.
 	CNI string `json:"cni,omitempty"`

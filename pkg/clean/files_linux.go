@@ -36,6 +36,7 @@ func (t Target) lookFiles(ctx context.Context) (sight, error) {
 	s.missed(KindFile, cniBinDir, t.lookPlugins(ctx, &s))
 	s.missed(KindFile, cniStateDir, t.lookCNIState(&s))
 	s.missed(KindFile, kubernetesDir, t.lookKubernetes(&s))
+	t.addData(&s)
 	t.lookEmpty(&s)
 	return s, nil
 }
@@ -275,7 +276,11 @@ func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
 		return err
 	}
 	for _, it := range Decide(Inventory{Items: s.items}).Objects {
-		if err := t.discard(it); err != nil {
+		err := t.mayDiscard(ctx, it)
+		if err == nil {
+			err = t.discard(it)
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}

@@ -77,7 +77,7 @@ func (d *division) share(others bool) {
 	foreign := false
 	for _, c := range d.table.Chains {
 		for _, r := range c.Rules {
-			network := networkOf(r.Comment)
+			network := networkOf(strings.Join(r.Comments, " "))
 			if network == "" || ownNetwork(network) {
 				continue
 			}
@@ -121,8 +121,10 @@ func (d *division) claim(c netfilter.Chain, r netfilter.Rule, comments patterns)
 			}
 		}
 	}
-	if c.Base && owner == Foreign && r.Comment != "" {
-		owner = comments.owner(r.Comment)
+	for _, comment := range r.Comments {
+		if c.Base && owner == Foreign {
+			owner = comments.owner(comment)
+		}
 	}
 	if ours && owner != Foreign {
 		d.jumps = append(d.jumps, jump{chain: c.Name, rule: r, owner: owner})
@@ -222,12 +224,12 @@ func (d division) items() []Item {
 	for _, j := range d.jumps {
 		name := j.chain + " → " + strings.Join(j.rule.Targets, ", ")
 		if len(j.rule.Targets) == 0 || !d.owns(j.rule.Targets) {
-			name = j.chain + " # " + j.rule.Comment
+			name = j.chain + " # " + strings.Join(j.rule.Comments, "; ")
 		}
 		if seen[name]++; seen[name] > 1 {
 			name = fmt.Sprintf("%s (%d)", name, seen[name])
 		}
-		out = append(out, Item{Kind: KindJump, Name: name, In: t.String(), Owner: j.owner, Fate: Goes, Detail: j.rule.Comment})
+		out = append(out, Item{Kind: KindJump, Name: name, In: t.String(), Owner: j.owner, Fate: Goes, Detail: strings.Join(j.rule.Comments, "; ")})
 	}
 	return out
 }

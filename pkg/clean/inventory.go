@@ -12,30 +12,31 @@ type Kind string
 
 // The kinds, in the order in which they are removed.
 const (
-	KindUnit      Kind = "unit"      // Name: kubelet.service; Detail: "active, enabled"
-	KindSandbox   Kind = "sandbox"   // Name: namespace/pod; ID: the sandbox's
-	KindContainer Kind = "container" // Name: namespace/pod/container; ID: the container's
-	KindProcess   Kind = "process"   // Name: command; ID: pid; In: its cgroup
-	KindMount     Kind = "mount"     // Name: where; Detail: class and source
-	KindNetNS     Kind = "netns"     // Name: /run/netns/…
-	KindLink      Kind = "link"      // Name: cni0; Detail: kind and addresses; In: its bridge
-	KindRoute     Kind = "route"     // Name: as `ip route` prints it
-	KindRule      Kind = "rule"      // Name: as `ip rule` prints it
-	KindTable     Kind = "table"     // Name: "nft ip kube-proxy"; of mixed ones: how much is foreign
-	KindChain     Kind = "chain"     // Name: "KUBE-SERVICES"; In: "nft ip nat", "legacy ip nat"
-	KindJump      Kind = "jump"      // Name: "PREROUTING → KUBE-SERVICES"; In: as of a chain
-	KindIPSet     Kind = "ipset"     // Name: KUBE-CLUSTER-IP
-	KindPin       Kind = "bpf-pin"   // Name: /sys/fs/bpf/…
-	KindCgroup    Kind = "cgroup"    // Name: /sys/fs/cgroup/…
-	KindFile      Kind = "file"      // Name: its path
-	KindDir       Kind = "directory" // Name: its path; Detail: how much is in it
-	KindSysctl    Kind = "sysctl"    // Name: net.ipv4.ip_forward; Detail: its value
+	KindMember    Kind = "etcd-member" // Name: the member's; ID: its number; In: its cluster; Detail: "leader, 3 of 3 …"
+	KindUnit      Kind = "unit"        // Name: kubelet.service; Detail: "active, enabled"
+	KindSandbox   Kind = "sandbox"     // Name: namespace/pod; ID: the sandbox's
+	KindContainer Kind = "container"   // Name: namespace/pod/container; ID: the container's
+	KindProcess   Kind = "process"     // Name: command; ID: pid; In: its cgroup
+	KindMount     Kind = "mount"       // Name: where; Detail: class and source
+	KindNetNS     Kind = "netns"       // Name: /run/netns/…
+	KindLink      Kind = "link"        // Name: cni0; Detail: kind and addresses; In: its bridge
+	KindRoute     Kind = "route"       // Name: as `ip route` prints it
+	KindRule      Kind = "rule"        // Name: as `ip rule` prints it
+	KindTable     Kind = "table"       // Name: "nft ip kube-proxy"; of mixed ones: how much is foreign
+	KindChain     Kind = "chain"       // Name: "KUBE-SERVICES"; In: "nft ip nat", "legacy ip nat"
+	KindJump      Kind = "jump"        // Name: "PREROUTING → KUBE-SERVICES"; In: as of a chain
+	KindIPSet     Kind = "ipset"       // Name: KUBE-CLUSTER-IP
+	KindPin       Kind = "bpf-pin"     // Name: /sys/fs/bpf/…
+	KindCgroup    Kind = "cgroup"      // Name: /sys/fs/cgroup/…
+	KindFile      Kind = "file"        // Name: its path
+	KindDir       Kind = "directory"   // Name: its path; Detail: how much is in it
+	KindSysctl    Kind = "sysctl"      // Name: net.ipv4.ip_forward; Detail: its value
 )
 
 // kindOrder is the order of the constants above.
 func kindOrder() []Kind {
 	return []Kind{
-		KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindLink, KindRoute, KindRule,
+		KindMember, KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindLink, KindRoute, KindRule,
 		KindTable, KindChain, KindJump, KindIPSet, KindPin, KindCgroup, KindFile, KindDir, KindSysctl,
 	}
 }
@@ -125,6 +126,8 @@ type Inventory struct {
 	Items []Item `json:"items"`
 	// Unchecked are the parts that could not be read, sorted.
 	Unchecked []Unchecked `json:"unchecked,omitempty"`
+	// Etcd is the etcd cluster of a control plane that runs a member of it.
+	Etcd *Etcd `json:"etcd,omitempty"`
 	// Blocking is what kubeadm's own checks would refuse a join for now, and
 	// leftovers that break a pod network later; sentences, sorted.
 	Blocking []string `json:"blocking,omitempty"`

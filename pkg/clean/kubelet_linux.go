@@ -129,6 +129,9 @@ func (t Target) unhold(ctx context.Context) error {
 // agents included. It needs the node's credentials; once those are deleted it
 // returns an error with a hint, and has only released the hold.
 func (t Target) Restore(ctx context.Context) error {
+	if err := t.stayMember(ctx); err != nil {
+		return err
+	}
 	if err := t.unhold(ctx); err != nil {
 		return err
 	}

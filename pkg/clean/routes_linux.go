@@ -30,7 +30,8 @@ type route struct {
 // "local" and those on links of ours, which go with their link.
 //
 // Ours is a route into a pod network through another node of this cluster
-// (what flannel's host-gw makes), and a blackhole of Calico's for one. That a
+// (what flannel's host-gw makes), a blackhole of Calico's for one, and what is in
+// a table that only Cilium uses. That a
 // route leads into a pod network is not enough: Docker's own network may lie in
 // the same range.
 func (t Target) ownRoutes() ([]route, error) {
@@ -60,6 +61,9 @@ func (t Target) ownRoutes() ([]route, error) {
 
 // routeOwner decides about a route on a link that is not ours.
 func (t Target) routeOwner(r netlink.Route) Owner {
+	if slices.Contains(ciliumTables(), r.Table) {
+		return Cilium
+	}
 	if r.Dst == nil || !contained(r.Dst, t.Facts.PodCIDRs) {
 		return Foreign
 	}

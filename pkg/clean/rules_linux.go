@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -53,11 +54,15 @@ func ownRules() ([]rule, error) {
 	return out, nil
 }
 
+// ciliumTables are those that only Cilium uses: to its proxy, and from it
+// (pkg/datapath/linux/linux_defaults).
+func ciliumTables() []int { return []int{2004, 2005} }
+
 // ruleOwner knows rules by the tables that only their owners use: Cilium 2004
 // (to proxy), 2005 (from proxy); kube-router 77 to 79.
 func ruleOwner(r netlink.Rule) Owner {
 	switch {
-	case r.Table == 2004 || r.Table == 2005:
+	case slices.Contains(ciliumTables(), r.Table):
 		return Cilium
 	case r.Table == unix.RT_TABLE_LOCAL && r.Priority == prioMoved && plain(r):
 		return Cilium

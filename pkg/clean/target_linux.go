@@ -5,6 +5,7 @@ package clean
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -34,14 +35,14 @@ type Target struct {
 
 // parts are all parts in the order of a removal:
 //
-// the kubelet first, so that nothing is started again; containers while their
+// the etcd member first, since it may not be allowed to leave; then the kubelet, so that nothing is started again; containers while their
 // network's configuration is there to take them down; mounts when nothing uses
 // them; the network from what uses it to what is used; files, backed up
 // before, when nothing is mounted any more; the credentials last, so that there is a way back until
 // then; and then the kubelet's hold is released.
 func (t Target) parts() []part {
 	return []part{
-		t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.links(), t.routes(), t.filter(),
+		t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.links(), t.routes(), t.filter(),
 		t.ipsets(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(),
 	}
 }
@@ -69,6 +70,9 @@ func (t Target) Survey(ctx context.Context) (Inventory, error) {
 		all.unchecked = append(all.unchecked, s.unchecked...)
 	}
 	inv.Items, inv.Unchecked = append(inv.Items, all.items...), all.unchecked
+	if slices.ContainsFunc(inv.Items, func(it Item) bool { return it.Kind == KindMember }) {
+		inv.Etcd, _ = t.Etcd(ctx) // its part has just seen it; nil if it is gone by now
+	}
 	inv.Blocking = t.blocking(inv)
 	inv.sorted()
 	return inv, nil

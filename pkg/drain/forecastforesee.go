@@ -101,7 +101,7 @@ func (v *view) lockstep(int) (gone, back time.Duration) { return 1, 1 }
 // walk puts the pods on paper.
 func (v *view) walk(times timing) walk {
 	w := walk{nodes: v.decision.Nodes, byZone: v.opts.OneZone, purses: make([]int, len(v.purse)), oneByOne: v.opts.WaitForReplacement}
-	w.limit, _ = v.opts.parallel(len(w.nodes)) // Scout has validated it
+	w.limit, _ = v.opts.Parallel(len(w.nodes)) // Scout has validated it
 	nodes, controllers := map[string]int{}, map[types.UID]int{}
 	for i, n := range w.nodes {
 		nodes[n.Name] = i

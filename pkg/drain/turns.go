@@ -33,7 +33,7 @@ func newTurns(nodes []NodeState, items []*item, o Options) *turns {
 	if t.byZone {
 		slices.SortStableFunc(t.order, func(a, b NodeState) int { return strings.Compare(a.Zone, b.Zone) })
 	}
-	t.limit, _ = o.parallel(len(nodes)) // Evict has validated it
+	t.limit, _ = o.Parallel(len(nodes)) // Evict has validated it
 	for _, it := range items {
 		t.items[it.Node] = append(t.items[it.Node], it)
 	}

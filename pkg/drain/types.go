@@ -76,7 +76,7 @@ func (o Options) Validate() error {
 	if o.PodTimeout < 0 {
 		errs = append(errs, fmt.Errorf("--pod-timeout must not be negative, not %s", o.PodTimeout))
 	}
-	if _, err := o.parallel(1); err != nil {
+	if _, err := o.Parallel(1); err != nil {
 		errs = append(errs, err)
 	}
 	if _, err := o.stages(); err != nil {
@@ -91,8 +91,8 @@ func (o Options) Validate() error {
 	return plan.As(plan.Misused, errors.Join(errs...))
 }
 
-// parallel is how many of n nodes may be drained at the same time, at least one.
-func (o Options) parallel(n int) (int, error) {
+// Parallel is how many of n nodes may be drained at the same time, at least one.
+func (o Options) Parallel(n int) (int, error) {
 	if o.MaxParallel == "" {
 		return 1, nil
 	}

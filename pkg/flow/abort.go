@@ -51,7 +51,7 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 				return backOut(ctx, cluster, rec)
 			}},
 			{ID: "ready", Title: "Wait until node " + name + " is Ready", Do: func(ctx context.Context, report plan.Report) error {
-				return awaitReady(ctx, client, name, report)
+				return awaitAgain(ctx, client, name, report)
 			}},
 			{ID: "uncordon", Title: "Uncordon " + name,
 				Needed: func(context.Context) (bool, error) { return rec.State.Cordoned, nil },

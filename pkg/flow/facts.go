@@ -30,7 +30,11 @@ func hostFacts(ctx context.Context, client kubernetes.Interface, node *corev1.No
 	if err != nil {
 		return facts, fmt.Errorf("list nodes: %w", err)
 	}
+	facts.ControlPlane = isControlPlane(node)
 	for _, n := range nodes.Items {
+		if facts.ControlPlane && n.Name != node.Name && isControlPlane(&n) {
+			facts.ControlPlanes = append(facts.ControlPlanes, internalIP(&n))
+		}
 		facts.PodCIDRs = append(facts.PodCIDRs, n.Spec.PodCIDRs...)
 		for _, address := range n.Status.Addresses {
 			if address.Type == corev1.NodeInternalIP {

@@ -70,7 +70,7 @@ func TestWhatCannotBeRemovedIsRefusedByName(t *testing.T) {
 		"a Talos node":      {change: func(n *corev1.Node) { n.Status.NodeInfo.OSImage = "Talos (v1.11)" }, says: "a Talos node"},
 		"a Windows node":    {change: func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = "windows" }, says: "a Windows node"},
 		"no kubeadm-config": {noConf: true, says: "kubeadm did not make"},
-		"a control plane":   {change: func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" }, says: "is a control-plane node"},
+		"a control plane":   {change: func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" }, says: "the only control-plane node"},
 		"a dead kubelet":    {change: func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, says: "does not answer"},
 		"a missing verb":    {denied: []string{"delete nodes", "create pods"}, says: "delete nodes in all namespaces"},
 	}

@@ -51,8 +51,12 @@ func PrepareLost(ctx context.Context, cluster runner.Cluster, name string, timeo
 	if err != nil {
 		return nil, err
 	}
-	if err := removable(ctx, client, node); err != nil {
+	if err := RequireKubeadm(ctx, client, node); err != nil {
 		return nil, err
+	}
+	if isControlPlane(node) {
+		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node: its etcd member counts against the quorum as long as it is one", name),
+			"take the member out on another control plane (etcdctl member list; etcdctl member remove ID), then: kubectl delete node %s", name)
 	}
 	if err := allowed(ctx, client, lostNeeds(namespaceOf(cluster))); err != nil {
 		return nil, err

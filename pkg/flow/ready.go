@@ -24,16 +24,23 @@ import (
 // readyTimeout bounds the wait for a kubelet that was started again.
 const readyTimeout = 5 * time.Minute
 
-// awaitReady waits until a node's kubelet has renewed its lease once more (for
+// awaitAgain waits until a node's kubelet has renewed its lease once more (for
 // up to 40 s after a kubelet has stopped, its Node still looks Ready), and the
 // Node is Ready.
-func awaitReady(ctx context.Context, client kubernetes.Interface, name string, report plan.Report) error {
+func awaitAgain(ctx context.Context, client kubernetes.Interface, name string, report plan.Report) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	report("waiting for a sign of life of its kubelet")
 	if err := awaitLease(ctx, client, name); err != nil {
 		return fmt.Errorf("wait for the lease of node %s: %w", name, err)
 	}
+	return awaitReady(ctx, client, name, report)
+}
+
+// awaitReady waits until a node is there and Ready.
+func awaitReady(ctx context.Context, client kubernetes.Interface, name string, report plan.Report) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
 	selector := fields.OneTermEqualSelector("metadata.name", name).String()
 	list := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
@@ -46,6 +45,8 @@ type Removal struct {
 	Returned []drain.Returned
 	// Verdict is the host's, after the plan has run.
 	Verdict clean.Verdict
+	// Warnings are what needs care once the node is gone.
+	Warnings []string
 	// Watch is told what happens on the host; nil for nobody.
 	Watch plan.Observer
 
@@ -53,111 +54,14 @@ type Removal struct {
 	opts    RemoveOptions
 	input   json.RawMessage
 	record  runner.Record
-	// drained is the last decision that was carried out.
+	// passage is where the host goes afterwards; nil for nowhere.
+	passage *passage
+	// drained is the last decision that was carried out; emptied are the nodes
+	// that have no pod left that had to leave.
 	drained drain.Decision
-}
-
-// PrepareRemove reads everything, and refuses before anything has changed what
-// cannot be removed: an unknown node, one that kubeadm did not make, a control
-// plane, one that another run holds, pods that need consent, permissions that
-// are missing.
-func PrepareRemove(ctx context.Context, cluster runner.Cluster, name string, opts RemoveOptions) (*Removal, error) {
-	client := cluster.Client
-	node, err := GetNode(ctx, client, name)
-	if err != nil {
-		return nil, err
-	}
-	r := &Removal{Node: node, cluster: cluster, opts: opts}
-	if err := removable(ctx, client, node); err != nil {
-		return nil, err
-	}
-	needs := append(runNeeds(namespaceOf(cluster)), drainNeeds()...)
-	needs = append(needs, need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"},
-		need{verb: "list", group: "storage.k8s.io", resource: "volumeattachments"}, need{verb: "watch", group: "storage.k8s.io", resource: "volumeattachments"})
-	if err := allowed(ctx, client, needs); err != nil {
-		return nil, err
-	}
-	rec, held, err := runner.Get(ctx, cluster, name)
-	if err != nil {
-		return nil, err
-	}
-	if held {
-		if rec.State.Operation != wire.Remove {
-			return nil, plan.Refuse(fmt.Errorf("%w: %s", runner.ErrBusy, rec.State.Describe()),
-				"wait for it, or take it back: kubectl lifecycle runs abort %s", name)
-		}
-		r.Resumes = &rec
-	}
-	facts, err := hostFacts(ctx, client, node)
-	if err != nil {
-		return nil, err
-	}
-	if r.input, err = encode(facts, opts.Choices); err != nil {
-		return nil, err
-	}
-	if r.hostUnderWay() {
-		return r, nil
-	}
-	if r.Resumes == nil && !kubeletAnswers(node) {
-		return nil, plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", name, readyMessage(node)),
-			"bring its kubelet back first; if the host is gone for good, 'kubectl delete node %s' is all that is left to do", name)
-	}
-	snapshot, err := drain.Survey(ctx, client, drain.Target{Names: []string{name}}, opts.Drain)
-	if err != nil {
-		return nil, err
-	}
-	r.Drain = drain.Decide(snapshot, opts.Drain)
-	return r, r.Drain.Refusal()
-}
-
-func removable(ctx context.Context, client kubernetes.Interface, node *corev1.Node) error {
-	if err := RequireKubeadm(ctx, client, node); err != nil {
-		return err
-	}
-	if isControlPlane(node) {
-		return plan.Refuse(fmt.Errorf("node %s is a control-plane node", node.Name),
-			"its etcd member and API server need care that this version does not have yet: nothing was changed")
-	}
-	return nil
-}
-
-// hostUnderWay says that the run which is taken up is past its drain.
-func (r *Removal) hostUnderWay() bool {
-	if r.Resumes == nil {
-		return false
-	}
-	phase := r.Resumes.State.Phase
-	return phase == wire.Working || phase == wire.Waiting || phase == wire.Leaving || phase == wire.Finished
-}
-
-func isReady(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
-}
-
-// kubeletAnswers says whether the kubelet reports at all. A node without a
-// network is NotReady by its own kubelet's word ("False"), and can be worked
-// on; one whose kubelet is silent has the status "Unknown".
-func kubeletAnswers(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status != corev1.ConditionUnknown
-		}
-	}
-	return false
-}
-
-func readyMessage(node *corev1.Node) string {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Reason + ": " + c.Message
-		}
-	}
-	return "its kubelet has never reported"
+	emptied map[string]bool
+	// others are removals whose nodes are drained with this one's.
+	others []*Removal
 }
 
 // Plan is the removal, step by step.
@@ -175,11 +79,11 @@ func (r *Removal) Plan() plan.Plan {
 			{ID: "node", Title: "Delete node " + name, Do: r.deleteNode},
 			{ID: "record", Title: "Delete the run record", Do: r.end},
 		},
-		Notes: []string{
+		Notes: append(r.etcdNotes(),
 			"packages, container images, the kubelet's unit and what was prepared on purpose stay",
 			"packet-filter rules, links, mounts and files of others stay as they are",
 			r.backupNote(),
-		},
+		),
 	}
 }
 
@@ -199,8 +103,11 @@ func (r *Removal) drainTitle() string {
 
 func (r *Removal) begin(ctx context.Context, report plan.Report) error {
 	task := runner.Task{
-		Owner: runner.Owner{Operation: wire.Remove, Who: r.opts.Who},
+		Owner: runner.Owner{Operation: r.operation(), Who: r.opts.Who},
 		Node:  r.Node, Input: r.input, Patience: r.opts.Patience,
+	}
+	if r.passage != nil {
+		task.Destination, task.JoinToken = r.passage.destination(), runner.JoinToken{ID: r.passage.token.ID, Whole: r.passage.token.Whole()}
 	}
 	rec, err := runner.Begin(ctx, r.cluster, task, report)
 	if err == nil && rec.State.Phase == wire.Aborted {
@@ -228,8 +135,7 @@ func (r *Removal) giveUp(ctx context.Context) error {
 }
 
 func (r *Removal) cordon(ctx context.Context, report plan.Report) error {
-	note := drain.Note{By: r.opts.Who, At: time.Now().UTC(), Reason: "removal of the node"}
-	changed, err := drain.Scheduling{Unschedulable: true, Note: note}.Apply(ctx, r.cluster.Client, r.Node.Name)
+	changed, err := drain.Scheduling{Unschedulable: true, Note: r.note()}.Apply(ctx, r.cluster.Client, r.Node.Name)
 	if err != nil {
 		return err
 	}
@@ -240,22 +146,36 @@ func (r *Removal) cordon(ctx context.Context, report plan.Report) error {
 	return runner.NoteCordoned(ctx, r.cluster.Client, r.record)
 }
 
+// note says who closes the node, and why.
+func (r *Removal) note() drain.Note {
+	return drain.Note{By: r.opts.Who, At: time.Now().UTC(), Reason: string(r.operation()) + " of the node"}
+}
+
 // drainRounds is how often pods that came meanwhile are taken in: those that
 // were on their way when the cordon took effect.
 const drainRounds = 3
 
-// drain evicts what has to leave. It reads again before it does: the canary
-// has taken its time, and the pods may be others.
+// drain evicts what has to leave.
 func (r *Removal) drain(ctx context.Context, report plan.Report) error {
+	return r.drainAll(ctx, []string{r.Node.Name}, report)
+}
+
+// drainAll evicts what has to leave some nodes. It reads again before it does:
+// the canary has taken its time, and the pods may be others.
+func (r *Removal) drainAll(ctx context.Context, names []string, report plan.Report) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	go runner.KeepAlive(ctx, r.cluster.Client, r.record, aliveEvery)
+	r.keepAlive(ctx)
 	for range drainRounds {
-		decision, err := drain.Again(ctx, r.cluster.Client, drain.Target{Names: []string{r.Node.Name}}, r.opts.Drain)
+		decision, err := drain.Again(ctx, r.cluster.Client, drain.Target{Names: names}, r.opts.Drain)
 		if err != nil {
 			return r.stillCordoned(err)
 		}
 		outcome, err := drain.Evict(ctx, r.cluster.Client, decision, r.opts.Drain, drain.Listener{Report: report})
+		r.emptied = map[string]bool{}
+		for _, n := range outcome.Nodes {
+			r.emptied[n.Name] = n.Drained
+		}
 		if err != nil {
 			return r.stillCordoned(err)
 		}
@@ -274,13 +194,32 @@ func (r *Removal) drain(ctx context.Context, report plan.Report) error {
 func (r *Removal) volumes(ctx context.Context, report plan.Report) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	go runner.KeepAlive(ctx, r.cluster.Client, r.record, aliveEvery)
+	r.keepAlive(ctx)
 	return r.stillCordoned(drain.AwaitVolumes(ctx, r.cluster.Client, r.drained, r.opts.Drain.Timeout, drain.Listener{Report: report}))
+}
+
+// keepAlive gives signs of life until the context ends.
+func (r *Removal) keepAlive(ctx context.Context) {
+	for _, other := range r.others {
+		go runner.KeepAlive(ctx, r.cluster.Client, other.record, aliveEvery)
+	}
+	if r.record.Name != "" {
+		go runner.KeepAlive(ctx, r.cluster.Client, r.record, aliveEvery)
+	}
+	if r.passage != nil {
+		go r.passage.keepToken(ctx)
+	}
 }
 
 // stillCordoned adds to an error's way out the way back.
 func (r *Removal) stillCordoned(err error) error {
-	back := fmt.Sprintf("node %[1]s stays cordoned; run the same command again to go on, or: kubectl lifecycle uncordon %[1]s", r.Node.Name)
+	names := r.Node.Name
+	for _, other := range r.others {
+		if other.Node.Name != r.Node.Name {
+			names += " " + other.Node.Name
+		}
+	}
+	back := fmt.Sprintf("cordoned: %[1]s; run the same command again to go on, or: kubectl lifecycle uncordon %[1]s", names)
 	if hint := plan.HintOf(err); hint != "" {
 		back = hint + "\n" + back
 	}

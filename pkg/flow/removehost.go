@@ -55,13 +55,25 @@ func (r *Removal) clean(ctx context.Context, _ plan.Report) error {
 			"if that is not what you wanted, run the same command again")
 	case wire.Preparing, wire.Ready, wire.Working, wire.Leaving, wire.Finished:
 	}
-	if err := json.Unmarshal(state.Outcome, &r.Verdict); err != nil {
-		return fmt.Errorf("decode the verdict of node %s: %w", r.Node.Name, err)
+	if err := r.takeOutcome(state.Outcome); err != nil {
+		return fmt.Errorf("decode the outcome of node %s: %w", r.Node.Name, err)
 	}
 	if r.Verdict.State != clean.Clean && r.Verdict.State != clean.CleanAfterReboot {
 		return fmt.Errorf("the verdict of node %s is %q", r.Node.Name, r.Verdict.State)
 	}
 	return nil
+}
+
+// takeOutcome reads what the host has left in the record.
+func (r *Removal) takeOutcome(raw json.RawMessage) error {
+	if r.passage != nil {
+		var moved wire.Moved
+		if err := json.Unmarshal(raw, &moved); err != nil {
+			return err
+		}
+		r.passage.failure, raw = moved.Error, moved.Verdict
+	}
+	return json.Unmarshal(raw, &r.Verdict)
 }
 
 func (r *Removal) deleteNode(ctx context.Context, report plan.Report) error {
@@ -100,11 +112,17 @@ func (r *Removal) end(ctx context.Context, _ plan.Report) error {
 }
 
 // Rehearse names the exact objects on the host that a removal would take away,
-// through one read-only pod that is gone afterwards.
+// through one read-only pod that is gone afterwards. An etcd member that may not
+// leave is refused.
 func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (clean.Removal, error) {
 	inventory, err := Inspect(ctx, r.cluster, r.Node.Name, r.opts.Choices, watch)
 	if err != nil {
 		return clean.Removal{}, err
+	}
+	if inventory.Etcd != nil {
+		if _, err := inventory.Etcd.Departure(); err != nil {
+			return clean.Removal{}, err
+		}
 	}
 	return clean.Decide(inventory), nil
 }

@@ -4,6 +4,7 @@ package join
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/kubernetes"
+	certutil "k8s.io/client-go/util/cert"
 	"k8s.io/cluster-bootstrap/token/api"
 	"sigs.k8s.io/yaml"
 
@@ -28,6 +30,8 @@ type Cluster struct {
 	// Pins are the public key pins of the certificate authorities, one for
 	// each, in the order of the bundle: "sha256:<64 hex digits>".
 	Pins []string `json:"caCertHashes"`
+	// CA are the certificate authorities that the pins are of, as PEM.
+	CA string `json:"-"`
 	// ControlPlaneEndpoint is that of the ClusterConfiguration; empty in a
 	// cluster made without one.
 	ControlPlaneEndpoint string `json:"controlPlaneEndpoint,omitempty"`
@@ -105,6 +109,7 @@ func describeCluster(kubeconfig, clusterConfiguration string) (Cluster, error) {
 	c := Cluster{Endpoint: info.endpoint, ControlPlaneEndpoint: endpoint, KubernetesVersion: version}
 	for _, ca := range info.cas {
 		c.Pins = append(c.Pins, Pin(ca))
+		c.CA += string(pem.EncodeToMemory(&pem.Block{Type: certutil.CertificateBlockType, Bytes: ca.Raw}))
 	}
 	c.Warnings = append(info.warnings, endpointWarnings(info.endpoint, endpoint)...)
 	return c, nil

@@ -106,6 +106,10 @@ func TestDescribeCluster(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := describeCluster(tt.kubeconfig, tt.config)
 			wantRefusal(t, err, tt.wantErr)
+			if want := len(got.Pins); strings.Count(got.CA, "BEGIN CERTIFICATE") != want {
+				t.Errorf("%d pins, and the authorities are %s", want, got.CA)
+			}
+			got.CA = ""
 			if diff := cmp.Diff(tt.want, got); tt.wantErr == "" && diff != "" {
 				t.Error(diff)
 			}

@@ -21,7 +21,7 @@ const nodeGroup = "system:bootstrappers:kubeadm:default-node-token"
 const Label = "lifecycle.kubectl.io/join"
 
 // Token is a bootstrap token. It prints as its id, whatever the verb; only
-// Command and the Secret in the cluster show the secret half. The zero Token
+// Command, Whole and the Secret in the cluster show the secret half. The zero Token
 // is none.
 type Token struct {
 	// ID is the public half, six characters of [a-z0-9].
@@ -58,6 +58,10 @@ func (t Token) IsReference() bool { return t.ID != "" && t.secret == nil }
 
 // userName is who a host is while it uses the token.
 func (t Token) userName() string { return api.BootstrapUserPrefix + t.ID }
+
+// Whole is the token, secret half included: for a host, on a way that nobody
+// else reads.
+func (t Token) Whole() string { return t.text() }
 
 // text is the whole token, secret half included.
 func (t Token) text() string { return util.TokenFromIDAndSecret(t.ID, t.reveal()) }

@@ -9,7 +9,9 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,6 +48,26 @@ func (c Cluster) endpoints(ctx context.Context) (urls []string, ca string, err e
 			"look at: kubectl get endpointslices -n default -l %s=kubernetes", discoveryv1.LabelServiceName)
 	}
 	return urls, root.Data["ca.crt"], nil
+}
+
+// lastOf puts the addresses of a node last: an API server there ends with it.
+func lastOf(urls []string, node *corev1.Node) []string {
+	own := func(url string) bool {
+		return slices.ContainsFunc(node.Status.Addresses, func(a corev1.NodeAddress) bool {
+			return strings.HasPrefix(url, "https://"+net.JoinHostPort(a.Address, ""))
+		})
+	}
+	sorted := slices.Clone(urls)
+	slices.SortStableFunc(sorted, func(a, b string) int {
+		switch {
+		case own(a) == own(b):
+			return 0
+		case own(a):
+			return 1
+		}
+		return -1
+	})
+	return sorted
 }
 
 func serversOf(kubeconfig string) []string {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,7 +39,17 @@ type Task struct {
 	// Patience is how long the program on the host waits for an order before
 	// it takes the way back by itself; zero means an hour.
 	Patience time.Duration
+	// Destination is the cluster that the host is to join (Move), JoinToken a
+	// bootstrap token for it: with its id, which the record keeps, and whole.
+	Destination *wire.Destination
+	JoinToken   JoinToken
 }
+
+// JoinToken is a bootstrap token on its way to a host.
+type JoinToken struct{ ID, Whole string }
+
+// String is the id: a token is never shown whole by accident.
+func (t JoinToken) String() string { return t.ID }
 
 // Look runs the program on a node once and returns what it found. It makes one
 // pod, which is gone afterwards, and changes nothing else.
@@ -144,6 +155,7 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	if err != nil {
 		return rec, err
 	}
+	endpoints = lastOf(endpoints, t.Node)
 	token, err := rec.identity(ctx, c.Client)
 	if err != nil {
 		return rec, err
@@ -152,13 +164,19 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	if err != nil {
 		return rec, err
 	}
+	if t.JoinToken.ID != "" {
+		if err := annotate(ctx, c.Client, rec, map[string]string{wire.KeyToken: t.JoinToken.ID}); err != nil {
+			return rec, err
+		}
+	}
 	report("handing the program to the host")
 	patience := t.Patience
 	if patience == 0 {
 		patience = time.Hour
 	}
-	_, err = c.pass(ctx, pod, spec.payload.Program, wire.Delivery{Token: token, Spec: wire.Spec{
-		Operation: t.Operation, Node: t.Node.Name, Record: rec.ref(), Endpoints: endpoints, CA: ca, Task: t.Input, Patience: patience,
+	_, err = c.pass(ctx, pod, spec.payload.Program, wire.Delivery{Token: token, JoinToken: t.JoinToken.Whole, Spec: wire.Spec{
+		Destination: t.Destination,
+		Operation:   t.Operation, Node: t.Node.Name, Record: rec.ref(), Endpoints: endpoints, CA: ca, Task: t.Input, Patience: patience,
 		MachineID: t.Node.Status.NodeInfo.MachineID, BootID: t.Node.Status.NodeInfo.BootID,
 	}})
 	if err != nil {
@@ -173,6 +191,10 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 			"can the host reach an API server at %v? On the host: journalctl -u kubectl-lifecycle", endpoints)
 	}
 	rec.State = state
+	if state.Phase == wire.Aborted && state.Error != "" {
+		why, wayOut, _ := strings.Cut(state.Error, "\n")
+		return rec, plan.Refuse(errors.New(why), "%s", wayOut)
+	}
 	return rec, nil
 }
 

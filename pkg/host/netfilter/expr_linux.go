@@ -61,7 +61,7 @@ func (r *Rule) match(data []byte) error {
 		return nil
 	})
 	if name == "comment" {
-		r.Comment = text(info)
+		r.Comments = append(r.Comments, text(info))
 	}
 	return err
 }
@@ -71,7 +71,7 @@ func (r *Rule) userdata(v []byte) {
 	r.content = append(append(r.content, "userdata="...), v...)
 	for len(v) >= 2 && int(v[1])+2 <= len(v) {
 		if v[0] == 0 {
-			r.Comment = text(v[2 : 2+int(v[1])])
+			r.Comments = append(r.Comments, text(v[2:2+int(v[1])]))
 		}
 		v = v[2+int(v[1]):]
 	}

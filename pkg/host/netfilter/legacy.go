@@ -68,7 +68,7 @@ func (t *Table) saved(line string) error {
 		case "-j", "-g":
 			r.Targets = append(r.Targets, words[i+1])
 		case "--comment":
-			r.Comment = words[i+1]
+			r.Comments = append(r.Comments, words[i+1])
 		}
 	}
 	c.Rules = append(c.Rules, r)

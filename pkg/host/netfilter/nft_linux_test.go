@@ -54,11 +54,11 @@ func TestReadNftSeesChainsJumpsAndComments(t *testing.T) {
 		if pre == nil || !pre.Base || pre.Policy != "accept" || len(pre.Rules) != 2 {
 			t.Fatalf("PREROUTING: %+v", pre)
 		}
-		if diff := cmp.Diff([]string{"KUBE-A"}, pre.Rules[0].Targets); diff != "" || pre.Rules[0].Comment != "to a" {
+		if diff := cmp.Diff([]string{"KUBE-A"}, pre.Rules[0].Targets); diff != "" || strings.Join(pre.Rules[0].Comments, "|") != "to a" {
 			t.Errorf("jump: %+v", pre.Rules[0])
 		}
 		mine := read(t, "nft inet mine")
-		if in := mine.Chain("in"); mine.Compatible() || in.Policy != "drop" || in.Rules[0].Comment != "ports" {
+		if in := mine.Chain("in"); mine.Compatible() || in.Policy != "drop" || strings.Join(in.Rules[0].Comments, "|") != "ports" {
 			t.Errorf("mine: %+v", mine)
 		}
 	})

@@ -49,8 +49,9 @@ type Rule struct {
 	Handle uint64
 	// Targets are the chains it jumps or goes to.
 	Targets []string
-	// Comment is its comment, whichever way it was written.
-	Comment string
+	// Comments are its comments, whichever way they were written: Calico gives
+	// some rules two.
+	Comments []string
 	// Text is a legacy rule as iptables-save prints it, without counters.
 	Text string
 	// Raw is an nft rule's expressions as the kernel sent them.

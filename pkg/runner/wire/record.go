@@ -29,7 +29,8 @@ type State struct {
 	Phase Phase
 	// Order is the last order given; empty if none was.
 	Order Order
-	// Error is why the program waits; empty in other phases.
+	// Error is why the program waits, or why it has refused the host before it
+	// changed anything (Aborted); empty in other phases.
 	Error string
 	// Events are the last ones, oldest first, numbered by Total.
 	Events []Numbered
@@ -37,6 +38,8 @@ type State struct {
 	Outcome json.RawMessage
 	// Alive is the plugin's sign of life; only its changing means something.
 	Alive string
+	// Token is the id of the bootstrap token that the host was given (Move).
+	Token string
 	// Cordoned says that the run cordoned the node, so that the way back
 	// uncordons it.
 	Cordoned bool
@@ -61,6 +64,7 @@ func Parse(data map[string][]byte) (State, error) {
 		Order:     Order(clean(data[KeyOrder])),
 		Error:     clean(data[KeyError]),
 		Alive:     clean(data[KeyAlive]),
+		Token:     clean(data[KeyToken]),
 		Cordoned:  string(data[KeyCordoned]) == "true",
 	}
 	switch s.Phase {

@@ -34,6 +34,8 @@ const (
 	Inspect Operation = "inspect"
 	// Remove cleans the host.
 	Remove Operation = "remove"
+	// Move cleans the host and joins it to another cluster.
+	Move Operation = "move"
 )
 
 // Phase is how far a run has come.
@@ -55,7 +57,8 @@ const (
 	// Finished: the work is done and the outcome is in the record; the
 	// program has left the host.
 	Finished Phase = "finished"
-	// Aborted: the way back was taken; the program has left the host.
+	// Aborted: the way back was taken; the program has left the host. With an
+	// error it has refused the host before it changed anything.
 	Aborted Phase = "aborted"
 )
 
@@ -81,6 +84,9 @@ const (
 	KeyEvents    = "events"
 	KeyOutcome   = "outcome"
 	KeyCordoned  = "cordoned"
+	// KeyToken is the id of the bootstrap token of the cluster that the host is
+	// to join; the id alone opens nothing.
+	KeyToken = "token-id"
 	// KeyAlive changes as long as a plugin drives the run, so that a long
 	// drain does not use up the program's patience.
 	KeyAlive = "alive"
@@ -116,6 +122,29 @@ type Spec struct {
 	Patience time.Duration `json:"patience,omitempty"`
 	// Task is the operation's own input.
 	Task json.RawMessage `json:"task,omitempty"`
+	// Destination is the cluster to be joined (Move).
+	Destination *Destination `json:"destination,omitempty"`
+}
+
+// Destination is a cluster that a host is to join.
+type Destination struct {
+	// Endpoint is HOST:PORT of its API server, CA the PEM bundle that vouches
+	// for it, Pins are the public keys in it ("sha256:…").
+	Endpoint string   `json:"endpoint"`
+	CA       string   `json:"ca"`
+	Pins     []string `json:"pins"`
+	// Version is its control plane's ("v1.36.3"); empty if nobody knows.
+	Version string `json:"version,omitempty"`
+	// IgnorePreflightErrors are names of kubeadm's checks.
+	IgnorePreflightErrors []string `json:"ignorePreflightErrors,omitempty"`
+}
+
+// Moved is the outcome of a Move: the host is clean either way.
+type Moved struct {
+	// Verdict is the host's between the two clusters.
+	Verdict json.RawMessage `json:"verdict"`
+	// Error is why it could not join; empty if it has.
+	Error string `json:"error,omitempty"`
 }
 
 // Delivery is the line that follows the program in the stream.
@@ -124,6 +153,8 @@ type Delivery struct {
 	// Token authenticates the program; it goes to a file of mode 0600 and
 	// nowhere else.
 	Token string `json:"token,omitempty"`
+	// JoinToken is the bootstrap token for the destination, and as secret.
+	JoinToken string `json:"joinToken,omitempty"`
 }
 
 // Answer is the last line that the program prints into the stream.

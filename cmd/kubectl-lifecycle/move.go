@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const moveLong = `Take a worker out of this cluster and join its host to another, whose context the
+kubeconfig has: check both clusters, and from the host whether it reaches the
+other one and may join it; drain; clean the host as "remove" does; have kubeadm
+join it there; wait until the node is Ready.
+
+Run it again after any interruption: it goes on where it was. A host that cannot
+join is left clean, and the command to go on with is printed.`
+
+// moveFlags are the flags of move.
+type moveFlags struct {
+	leaveFlags
+	toContext, toKubeconfig string
+	ignore                  []string
+}
+
+func newMoveCommand(e *env) *cobra.Command {
+	f := moveFlags{leaveFlags: defaultLeave()}
+	cmd := &cobra.Command{
+		Use:   "move NODE --to-context CONTEXT",
+		Short: "Take a worker out of this cluster and join its host to another",
+		Long:  moveLong,
+		Example: "  kubectl lifecycle move worker-3 --to-context staging\n" +
+			"  kubectl lifecycle move worker-3 --to-context staging --dry-run=server\n" +
+			"  kubectl lifecycle move worker-3 --to-kubeconfig ~/staging.conf --yes",
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return e.move(cmd.Context(), args[0], f) },
+	}
+	f.add(cmd.Flags())
+	return cmd
+}
+
+func (f *moveFlags) add(flags *pflag.FlagSet) {
+	f.leaveFlags.add(flags)
+	flags.StringVar(&f.toContext, "to-context", "", "Context of the cluster to move to (default: the current one of --to-kubeconfig)")
+	flags.StringVar(&f.toKubeconfig, "to-kubeconfig", "", "Kubeconfig of the cluster to move to (default: the same as this cluster's)")
+	flags.StringSliceVar(&f.ignore, "ignore-preflight-errors", nil, "Checks of kubeadm whose failure is only a warning when the host joins")
+}
+
+// destination connects to the cluster to move to.
+func (e *env) destination(f moveFlags) (flow.Destination, error) {
+	to := flow.Destination{Name: f.toContext, IgnorePreflightErrors: f.ignore}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	switch {
+	case f.toContext == "" && f.toKubeconfig == "":
+		return to, plan.As(plan.Misused, plan.Hint(errors.New("move where to?"), "name the other cluster: --to-context CONTEXT (kubectl config get-contexts), or --to-kubeconfig FILE"))
+	case f.toKubeconfig != "":
+		rules.ExplicitPath = f.toKubeconfig
+	default:
+		rules.ExplicitPath = *e.flags.KubeConfig
+	}
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.toContext})
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return to, plan.As(plan.Refused, plan.Hint(fmt.Errorf("the cluster to move to: %w", err), "see which contexts there are: kubectl config get-contexts"))
+	}
+	if to.Name == "" {
+		to.Name = config.Host
+	}
+	config.QPS, config.UserAgent = -1, "kubectl-lifecycle/"+version
+	if to.Client, err = kubernetes.NewForConfig(config); err != nil {
+		return to, plan.As(plan.Refused, err)
+	}
+	return to, nil
+}
+
+func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
+	name, mode, err := f.validate(arg)
+	if err != nil {
+		return err
+	}
+	to, err := e.destination(f)
+	if err != nil {
+		return err
+	}
+	cluster, err := e.cluster(f.runnerFlags)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := f.limited(ctx)
+	defer cancel()
+	moving, err := flow.PrepareMove(ctx, cluster, to, name, f.options())
+	if err != nil {
+		return nothingChanged(err)
+	}
+	p := moving.Plan()
+	if mode != dryRunNone {
+		return e.rehearse(ctx, rehearsed{moving.Removal, p, mode, "moved to " + to.Name}, f.output)
+	}
+	e.showPlan(p, append(moving.Warnings, moving.Drain.Warnings()...))
+	if !f.yes && !moving.Gone {
+		if err := e.confirm(fmt.Sprintf("This takes node %s out of its cluster, cleans its host, and joins it to %s.", name, to.Name), name); err != nil {
+			return err
+		}
+	}
+	if err := e.runRemoval(ctx, moving.Removal, p); err != nil {
+		return err
+	}
+	return e.tellMoved(moving, to.Name, f.output)
+}
+
+// moved is the machine-readable result of a move.
+type moved struct {
+	Node string `json:"node"`
+	To   string `json:"to"`
+	// Verdict is the host's between the two clusters; empty if another call has
+	// seen it.
+	Verdict clean.Verdict `json:"verdict,omitzero"`
+}
+
+func (e *env) tellMoved(moving *flow.Moving, to, output string) error {
+	name := moving.Node.Name
+	if output == "name" {
+		_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", name)
+		return err
+	}
+	return e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict}, func(w io.Writer) error {
+		e.tellVerdict(moving.Verdict)
+		_, err := fmt.Fprintf(w, "node/%s moved to %s\n", name, to)
+		return err
+	})
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// removeMany removes several nodes.
+func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) error {
+	_, mode, err := f.validate("node/several")
+	target, targetErr := targetOf(args, f.selector)
+	if err := errors.Join(err, targetErr); err != nil {
+		return err
+	}
+	if f.nodeLost {
+		return misused("give up hosts one at a time: --node-lost takes one node")
+	}
+	cluster, err := e.cluster(f.runnerFlags)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := f.limited(ctx)
+	defer cancel()
+	names := target.Names
+	if f.selector != "" {
+		names, err = flow.Select(ctx, cluster, f.selector)
+	}
+	var many *flow.Many
+	if err == nil {
+		many, err = flow.PrepareMany(ctx, cluster, names, f.options())
+	}
+	if errors.Is(err, flow.ErrNoNode) && f.missingOK {
+		e.say("none of these nodes exists: nothing to do")
+		return nil
+	}
+	if err != nil {
+		return nothingChanged(err)
+	}
+	if len(many.Missing) > 0 && !f.missingOK {
+		e.warn("no such nodes (removed already?): %s", strings.Join(many.Missing, ", "))
+	}
+	if mode != dryRunNone {
+		return e.rehearseMany(ctx, many, mode, f)
+	}
+	e.showMany(many)
+	if !f.yes {
+		if err := e.confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(many.All())), fmt.Sprint(len(many.All()))); err != nil {
+			return err
+		}
+	}
+	progress := e.progress()
+	many.Watch = progress
+	outcomes := many.Run(ctx)
+	progress.close()
+	for _, back := range many.Returned {
+		e.warn("%s of %s came back to the cordoned node %s (%s) and ended with it", back.Pod, back.Owners, back.Node, back.Why)
+	}
+	return errors.Join(e.tellMany(outcomes, f.output), failed(ctx, outcomes))
+}
+
+// showMany writes what will be done to stderr.
+func (e *env) showMany(many *flow.Many) {
+	e.say("Remove %d nodes:", len(many.All()))
+	for i, r := range many.Workers {
+		e.say("  %s: %s leave; wave %d", r.Node.Name, countPods(len(r.Drain.ToEvict())), i/max(many.MaxParallel, 1)+1)
+	}
+	for _, r := range many.ControlPlanes {
+		e.say("  %s: %s leave; a control plane, alone", r.Node.Name, countPods(len(r.Drain.ToEvict())))
+	}
+	for _, r := range many.All() {
+		for _, warning := range append(r.Warnings, r.Drain.Warnings()...) {
+			e.warn("%s", warning)
+		}
+	}
+}
+
+// rehearseMany shows the plan of each node.
+func (e *env) rehearseMany(ctx context.Context, many *flow.Many, mode dryRun, f removeFlags) error {
+	for _, r := range many.All() {
+		if err := e.rehearse(ctx, rehearsed{r, r.Plan(), mode, "removed"}, f.output); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellMany prints one table of what became of the nodes.
+func (e *env) tellMany(outcomes []flow.RemoveOutcome, output string) error {
+	if output == "name" {
+		var errs []error
+		for _, o := range outcomes {
+			if o.Removed {
+				_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", o.Node)
+				errs = append(errs, err)
+			}
+		}
+		return errors.Join(errs...)
+	}
+	return e.print(output, outcomes, func(w io.Writer) error {
+		rows := [][]string{{"NODE", "OUTCOME", "HOST", "TIME", "WHY"}}
+		for _, o := range outcomes {
+			row := []string{o.Node, "removed", string(o.Verdict.State), seconds(o.Seconds), ""}
+			switch {
+			case o.Error != "":
+				why, _, _ := strings.Cut(o.Error, "\n")
+				row[1], row[4] = "failed", why
+			case !o.Removed:
+				row[1], row[3] = "not begun", ""
+			}
+			rows = append(rows, row)
+			e.tellVerdict(o.Verdict)
+		}
+		return table(w, rows)
+	})
+}
+
+// failed is the error of a removal in which not every node was removed.
+func failed(ctx context.Context, outcomes []flow.RemoveOutcome) error {
+	left, hints := 0, []string{}
+	for _, o := range outcomes {
+		if !o.Removed {
+			left++
+			if o.Hint != "" {
+				hints = append(hints, o.Node+": "+o.Hint)
+			}
+		}
+	}
+	if left == 0 {
+		return nil
+	}
+	err := plan.Hint(fmt.Errorf("%d of %d nodes were not removed", left, len(outcomes)), "%s", strings.Join(append(hints, "the same command again goes on"), "\n"))
+	if ctx.Err() != nil {
+		return plan.As(plan.ClassOf(ctx.Err()), err)
+	}
+	return err
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// etcdctl asks the control plane's own etcd.
+const etcdctl = `crictl exec $(crictl ps -q --name '^etcd$') etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/kubernetes/pki/etcd/ca.crt --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key `
+
+// controlPlaneLeaves: a second control plane joins and is removed: its etcd
+// member, which leads, hands over and leaves; its host is as before; the last
+// control plane is refused, with nothing changed.
+func (b *bed) controlPlaneLeaves(t *testing.T) {
+	b.joinControlPlane(t)
+	if got := b.etcdMembers(t); len(got) != 2 {
+		t.Fatalf("members of etcd: %v", got)
+	}
+	b.host(t, b.controlPlane, etcdctl+"move-leader "+b.memberID(t, b.blank))
+	b.unchanged(t, b.blank, func() {
+		o := b.must(t, "remove", b.blank, "--dry-run=server")
+		if !strings.Contains(o.stdout, "etcd-member") || !strings.Contains(o.stdout, "/var/lib/etcd") {
+			t.Errorf("the dry run does not name the etcd member and its data:\n%s", o.stdout)
+		}
+	})
+	before := b.names(t, b.blank)
+	o := b.must(t, "remove", b.blank, "--yes", "--delete-emptydir-data")
+	b.took("remove of a control plane", o.took)
+	o.says(t, "handing the leadership over to "+b.controlPlane, "has left the etcd cluster", "only one control-plane node is left")
+	if members := b.etcdMembers(t); len(members) != 1 || members[0] != b.controlPlane {
+		t.Errorf("members of etcd: %v, want the one of %s", members, b.controlPlane)
+	}
+	if health := b.host(t, b.controlPlane, etcdctl+"endpoint health --cluster 2>&1"); !strings.Contains(health, "is healthy") {
+		t.Errorf("etcd: %s", health)
+	}
+	b.isPristine(t, b.blank, b.pristine)
+	b.isGone(t, before)
+	b.apiServers(t)
+	b.refuses(t, "", refusal{"remove of the last control plane", []string{"remove", b.controlPlane, "--yes"}, 4, []string{"is the only control-plane node", "join another"}, nil})
+}
+
+// joinControlPlane has kubeadm join the blank host as a second control plane.
+func (b *bed) joinControlPlane(t *testing.T) {
+	t.Helper()
+	const key = "e2e0000000000000000000000000000000000000000000000000000000000e2e"
+	b.host(t, b.controlPlane, "kubeadm init phase upload-certs --upload-certs --certificate-key "+key)
+	line := strings.TrimSpace(b.must(t, "join", "-o", "command", "--ttl", "10m").stdout)
+	start := time.Now()
+	b.host(t, b.blank, line+" --control-plane --certificate-key "+key+" --ignore-preflight-errors=SystemVerification,Swap,FileContent--proc-sys-net-bridge-bridge-nf-call-iptables")
+	b.took("kubeadm join --control-plane", time.Since(start))
+	b.kubectl(t, "", "-n", "kube-system", "delete", "secret", "kubeadm-certs", "bootstrap-token-"+joinLine.FindStringSubmatch(line + "\n")[1])
+	eventually(t, 2*time.Minute, "the second control plane is Ready", func() (bool, string) {
+		return isReady(b.node(t, b.blank)), "not Ready"
+	})
+	b.host(t, b.blank, "rm -rf /root/.kube")
+}
+
+// member is one as etcdctl prints it.
+type member struct {
+	Name string `json:"name"`
+	ID   uint64 `json:"ID"`
+}
+
+func (b *bed) members(t *testing.T) []member {
+	t.Helper()
+	var list struct{ Members []member }
+	if text := b.host(t, b.controlPlane, etcdctl+"member list -w json"); json.Unmarshal([]byte(text), &list) != nil {
+		t.Fatalf("etcdctl member list: %s", text)
+	}
+	return list.Members
+}
+
+func (b *bed) etcdMembers(t *testing.T) (names []string) {
+	t.Helper()
+	for _, m := range b.members(t) {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+func (b *bed) memberID(t *testing.T, name string) string {
+	t.Helper()
+	list := b.host(t, b.controlPlane, etcdctl+"member list")
+	for line := range strings.Lines(list) {
+		if words := strings.Split(line, ", "); len(words) > 2 && words[2] == name {
+			return words[0]
+		}
+	}
+	t.Fatalf("no member %s: %s", name, list)
+	return ""
+}
+
+// apiServers waits until the cluster knows of one API server only, and asks it.
+func (b *bed) apiServers(t *testing.T) {
+	t.Helper()
+	eventually(t, time.Minute, "only one API server is left", func() (bool, string) {
+		got := b.kubectl(t, "", "get", "endpointslices", "-n", "default", "-l", "kubernetes.io/service-name=kubernetes", "-o", "jsonpath={.items[*].endpoints[*].addresses[*]}")
+		return len(strings.Fields(got)) == 1, got
+	})
+	if code := b.tokenAnswer(t, "none"); code != http.StatusUnauthorized {
+		t.Errorf("the API server answers %d", code)
+	}
+}

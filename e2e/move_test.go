@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// stageSecond: a worker moves to another cluster and back, and a second control
+// plane comes and goes there.
+func (b *bed) stageSecond(t *testing.T) {
+	b.joined(t)
+	other := b.anotherCluster(t)
+	t.Run("a worker moves to another cluster and back", func(t *testing.T) { b.movesAndBack(t, other) })
+	t.Run("a move that cannot be is refused", func(t *testing.T) { b.refusesMoves(t, other) })
+	t.Run("a control plane leaves its cluster", func(t *testing.T) { other.controlPlaneLeaves(t) })
+}
+
+// movesAndBack: pods run on the host each time, and nothing of it is left in the
+// cluster that it has left.
+func (b *bed) movesAndBack(t *testing.T, other *bed) {
+	b.deployWeb(t, b.blank)
+	home := b.homeContext(t)
+	before, beforeThere := b.names(t, b.blank), other.names(t, b.blank)
+	fewest := b.watchReady(t, shop, "app=web")
+	o := other.must(t, "move", b.blank, "--context", home, "--to-context", second, "--yes", "--timeout", "6m")
+	b.took("move of a worker to another cluster", o.took)
+	least, changes := fewest()
+	b.budgetHeld(t, least, changes)
+	if !strings.Contains(o.stdout, "moved to "+second) {
+		t.Errorf("stdout %q", o.stdout)
+	}
+	b.isGone(t, before)
+	other.runsPods(t)
+	other.noTokens(t)
+	for _, name := range beforeThere.changed(other.names(t, b.blank)) {
+		t.Errorf("the move has left %s in the other cluster", name)
+	}
+	again := other.must(t, "move", b.blank, "--context", home, "--to-context", second, "--yes")
+	if !strings.Contains(again.stdout, "moved to "+second) {
+		t.Errorf("the second time: stdout %q", again.stdout)
+	}
+	o = other.must(t, "move", b.blank, "--to-context", home, "--yes", "--force", "--timeout", "6m", "-o", "json")
+	b.took("move back", o.took)
+	if !strings.Contains(o.stdout, `"state": "clean"`) {
+		t.Errorf("stdout %q", o.stdout)
+	}
+	if other.node(t, b.blank) != nil {
+		t.Error("the node is still in the other cluster")
+	}
+	b.noTokens(t)
+	b.crossNodes(t)
+}
+
+// homeContext is the name of the bed's own context.
+func (b *bed) homeContext(t *testing.T) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(b.kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config.CurrentContext
+}
+
+// runsPods: the host is a node that runs a pod whose network works.
+func (b *bed) runsPods(t *testing.T) {
+	t.Helper()
+	if !isReady(b.node(t, b.blank)) {
+		t.Fatalf("node %s is not Ready", b.blank)
+	}
+	b.crossNodes(t)
+}
+
+// noTokens: no bootstrap token of a move is left.
+func (b *bed) noTokens(t *testing.T) {
+	t.Helper()
+	list, err := b.client.CoreV1().Secrets("kube-system").List(t.Context(), metav1.ListOptions{LabelSelector: "lifecycle.kubectl.io/join"})
+	if err != nil || len(list.Items) > 0 {
+		t.Errorf("%d tokens are left (%v)", len(list.Items), err)
+	}
+}
+
+// refusesMoves: each is refused before anything has changed, what only the host
+// knows included.
+func (b *bed) refusesMoves(t *testing.T, other *bed) {
+	home := b.homeContext(t)
+	move := func(more ...string) []string {
+		return append([]string{"move", b.blank, "--context", home, "--yes"}, more...)
+	}
+	other.env = []string{"KUBECONFIG=" + other.kubeconfig}
+	b.env = other.env
+	defer func() { b.env, other.env = nil, nil }()
+	b.refuses(t, b.blank,
+		refusal{"to nowhere", move(), 2, []string{"--to-context"}, nil},
+		refusal{"to a context that is not there", move("--to-context", "nowhere"), 4, []string{"nowhere", "get-contexts"}, nil},
+		refusal{"to the same cluster", move("--to-context", home), 4, []string{"is the cluster that node"}, nil},
+		refusal{"of a control plane", []string{"move", b.controlPlane, "--context", home, "--to-context", second, "--yes"}, 4, []string{"control-plane node"}, nil})
+	other.kubectl(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"Node","metadata":{"name":%q}}`, b.blank), "create", "-f", "-")
+	b.refuses(t, b.blank, refusal{"where the name is taken", move("--to-context", second), 4, []string{"has a node " + b.blank + " already"}, nil})
+	other.kubectl(t, "", "delete", "node", b.blank)
+	b.host(t, b.blank, "iptables -I OUTPUT -d "+other.address(t)+" -p tcp --dport 6443 -j REJECT")
+	defer b.host(t, b.blank, "iptables -D OUTPUT -d "+other.address(t)+" -p tcp --dport 6443 -j REJECT")
+	b.refuses(t, b.blank, refusal{"where the host does not reach it", move("--to-context", second), 4, []string{"from this host, the API server at", "does not answer", "open the way"}, nil})
+	other.noTokens(t)
+}
+
+// address is where the control plane's host is.
+func (b *bed) address(t *testing.T) string {
+	t.Helper()
+	for _, a := range b.node(t, b.controlPlane).Status.Addresses {
+		if a.Type == "InternalIP" {
+			return a.Address
+		}
+	}
+	t.Fatalf("node %s has no address", b.controlPlane)
+	return ""
+}

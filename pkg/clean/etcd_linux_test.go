@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/etcd/etcdtest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// joinAsControlPlane makes the host a node that runs a member of a cluster.
+func (w *world) joinAsControlPlane(cluster *etcdtest.Cluster, name string) {
+	w.Helper()
+	w.join()
+	w.script(fmt.Sprintf(`mkdir -p var/lib/etcd/member/wal etc/kubernetes/pki/etcd etc/kubernetes/manifests; echo data > var/lib/etcd/member/wal/0.wal
+printf '    - --%%s\n' advertise-client-urls=%s data-dir=/var/lib/etcd initial-advertise-peer-urls=https://%s:2380 name=%s trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt > etc/kubernetes/manifests/etcd.yaml
+`, cluster.URL(name), name, name))
+	dir := w.dir + "/etc/kubernetes/pki/etcd/"
+	for file, content := range map[string][]byte{"ca.crt": cluster.CA, "healthcheck-client.crt": cluster.Cert, "healthcheck-client.key": cluster.Key} {
+		hosttest.Must(w.T, os.WriteFile(dir+file, content, 0o600))
+	}
+}
+
+func TestAControlPlaneLeavesItsEtcdClusterBeforeItIsCleaned(t *testing.T) {
+	inWorld(t, func(w *world) {
+		cluster := etcdtest.Serve(w.T, "cp1", "cp2", "cp3")
+		before := w.dump()
+		w.joinAsControlPlane(cluster, "cp1")
+		target := w.target()
+		inv := w.survey()
+		if first := clean.Decide(inv).Objects[0]; first.Kind != clean.KindMember || first.Name != "cp1" || first.Detail != "leader, 3 of 3 voting members healthy" {
+			w.Errorf("the first to go is %+v", first)
+		}
+		if inv.Etcd == nil || inv.Etcd.Self != "a1" {
+			w.Errorf("etcd: %+v", inv.Etcd)
+		}
+		if asked := cluster.Asked(); len(asked) > 0 {
+			w.Errorf("looking changed: %v", asked)
+		}
+		_, err := target.Recipe().Run(w.Context(), nil)
+		hosttest.Must(w.T, err)
+		if want := []string{"leader cp3", "remove cp1 through cp3"}; !slices.Equal(cluster.Asked(), want) {
+			w.Errorf("asked %v, want %v", cluster.Asked(), want)
+		}
+		w.same(before)
+	})
+}
+
+func TestAMemberThatMayNotLeaveStopsARemovalBeforeItBegins(t *testing.T) {
+	inWorld(t, func(w *world) {
+		cluster := etcdtest.Serve(w.T, "cp1", "cp2", "cp3")
+		w.joinAsControlPlane(cluster, "cp2")
+		cluster.Kill("cp3")
+		before := w.dump()
+		_, err := w.target().Recipe().Run(w.Context(), nil)
+		if err == nil || !strings.Contains(err.Error(), "would have no quorum: 1 of 2") || plan.HintOf(err) == "" {
+			w.Errorf("got %v", err)
+		}
+		if len(cluster.Asked()) > 0 || w.active != "active" {
+			w.Errorf("asked %v, the kubelet is %s", cluster.Asked(), w.active)
+		}
+		w.same(before)
+	})
+}
+
+func TestADepartureThatWasInterruptedIsFinished(t *testing.T) {
+	inWorld(t, func(w *world) {
+		cluster := etcdtest.Serve(w.T, "cp1", "cp2")
+		w.joinAsControlPlane(cluster, "cp1")
+		// As if the program had ended when it had written down what it was
+		// about to do.
+		note := fmt.Sprintf(`{"Cluster":"c1","DataDir":"/var/lib/etcd","Member":{"id":"a1","name":"cp1"},"Through":[%q]}`, cluster.URL("cp2"))
+		w.script("mkdir -m 700 state; echo '" + note + "' > state/etcd.json")
+		target := w.target()
+		if err := target.Restore(w.Context()); err != nil {
+			w.Errorf("a member that has not left yet may stay: %v", err)
+		}
+		if w.exists("/state/etcd.json") {
+			w.Error("it is still noted as leaving")
+		}
+		_, err := target.Recipe().Run(w.Context(), nil)
+		hosttest.Must(w.T, err)
+		if got := cluster.Names(); !slices.Equal(got, []string{"cp2"}) {
+			w.Errorf("members %v", got)
+		}
+		if err := target.Restore(w.Context()); err == nil || !strings.Contains(err.Error(), "has left") {
+			w.Errorf("there is no way back for a control plane without its member: %v", err)
+		}
+		// As if it had ended before it could write down that it was done.
+		w.joinAsControlPlane(cluster, "cp2")
+		w.script("sed -i s/true/false/ state/etcd.json")
+		_, err = target.Recipe().Run(w.Context(), nil)
+		hosttest.Must(w.T, err)
+		if want := []string{"leader cp2", "remove cp1 through cp2"}; !slices.Equal(cluster.Asked(), want) {
+			w.Errorf("asked %v, want %v", cluster.Asked(), want)
+		}
+	})
+}
+
+func TestDataOfAMemberThatHasNotLeftIsNotDeleted(t *testing.T) {
+	inWorld(t, func(w *world) {
+		cluster := etcdtest.Serve(w.T, "cp1", "cp2")
+		w.joinAsControlPlane(cluster, "cp1")
+		recipe := w.target().Recipe()
+		recipe.Steps = slices.DeleteFunc(recipe.Steps, func(s plan.Step) bool { return s.ID == "etcd" })
+		_, err := recipe.Run(w.Context(), nil)
+		if err == nil || !strings.Contains(err.Error(), "/var/lib/etcd is the data of an etcd member that is not known to have left") {
+			w.Errorf("got %v", err)
+		}
+		w.script(`grep -q data var/lib/etcd/member/wal/0.wal`)
+	})
+}
+
+func TestEtcdDataThatNothingTellsOfStays(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.script(`mkdir -p var/lib/etcd/member; echo external > var/lib/etcd/member/snap`)
+		_, err := w.target().Recipe().Run(w.Context(), nil)
+		hosttest.Must(w.T, err)
+		w.script(`grep -q external var/lib/etcd/member/snap`)
+	})
+}

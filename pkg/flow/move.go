@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// tokenTTL is how long the bootstrap token of a move lives; while a drain goes
+// on it is given that again every tokenEvery.
+const (
+	tokenTTL   = time.Hour
+	tokenEvery = 10 * time.Minute
+)
+
+// Destination is the cluster that a worker is moved to.
+type Destination struct {
+	// Name is how the person calls it: the context.
+	Name   string
+	Client kubernetes.Interface
+	// IgnorePreflightErrors are names of kubeadm's checks.
+	IgnorePreflightErrors []string
+}
+
+// passage is the way of a host from one cluster to another.
+type passage struct {
+	to    Destination
+	node  string
+	about join.Cluster
+	token join.Token
+	// failure is why the host could not join; empty if it has.
+	failure string
+}
+
+// Moving is a move that has been read and decided, and can be shown and run.
+type Moving struct {
+	*Removal
+	// Gone says that the node has left its cluster already: what is left to do
+	// is to see it arrive.
+	Gone bool
+}
+
+// PrepareMove reads both clusters, and refuses before anything has changed what
+// cannot be moved: whatever a removal refuses, a control plane, a destination
+// that is the same cluster, that has a node of this name, whose networks contain
+// the host, whose version is too far, or in which you may not make a token.
+// Whether the host itself reaches it is asked there, before anything is drained.
+func PrepareMove(ctx context.Context, cluster runner.Cluster, to Destination, name string, opts RemoveOptions) (*Moving, error) {
+	m := &Moving{Removal: &Removal{cluster: cluster, opts: opts, passage: &passage{to: to, node: name}}}
+	if err := allowed(ctx, to.Client, arrivalNeeds()); err != nil {
+		return nil, fmt.Errorf("in %s: %w", to.Name, err)
+	}
+	if err := m.elsewhere(ctx); err != nil {
+		return nil, err
+	}
+	about, err := join.Survey(ctx, to.Client)
+	if err != nil {
+		return nil, fmt.Errorf("in %s: %w", to.Name, err)
+	}
+	m.passage.about = about
+	if err := m.prepare(ctx, name); err != nil {
+		if errors.Is(err, ErrNoNode) {
+			return m, m.prepareGone(ctx, err)
+		}
+		return nil, err
+	}
+	for _, w := range about.Warnings {
+		m.Warnings = append(m.Warnings, w.Text+": "+w.Hint)
+	}
+	if m.hostUnderWay() {
+		return m, nil
+	}
+	if isControlPlane(m.Node) {
+		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node", name), "remove it (kubectl lifecycle remove %s), then join its host to %s", name, to.Name)
+	}
+	pods, services, err := kubeadmNetworks(ctx, to.Client)
+	if err != nil {
+		return nil, err
+	}
+	there, err := to.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	if err != nil {
+		return nil, fmt.Errorf("list nodes in %s: %w", to.Name, err)
+	}
+	return m, landing{node: m.Node, to: to.Name, version: about.KubernetesVersion, networks: slices.Concat(pods, services), taken: len(there.Items) > 0}.decide()
+}
+
+// elsewhere refuses a destination that is the same cluster: the same namespace
+// kube-system.
+func (m *Moving) elsewhere(ctx context.Context) error {
+	var ids []string
+	for _, client := range []kubernetes.Interface{m.cluster.Client, m.passage.to.Client} {
+		space, err := client.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+		if err != nil {
+			return fmt.Errorf("get namespace %s: %w", metav1.NamespaceSystem, err)
+		}
+		ids = append(ids, string(space.UID))
+	}
+	if ids[0] == ids[1] {
+		return plan.Refuse(fmt.Errorf("%s is the cluster that node %s is in", m.passage.to.Name, m.passage.node), "name another: kubectl config get-contexts")
+	}
+	return nil
+}
+
+// prepareGone takes up a move whose node has left: it is on its way, or there.
+func (m *Moving) prepareGone(ctx context.Context, cause error) error {
+	name := m.passage.node
+	rec, held, err := runner.Get(ctx, m.cluster, name)
+	if err != nil {
+		return err
+	}
+	if held && (rec.State.Operation != wire.Move || rec.State.Phase != wire.Finished) {
+		return plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()), "follow it: kubectl lifecycle runs follow %s", name)
+	}
+	_, err = m.passage.to.Client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("get node %s in %s: %w", name, m.passage.to.Name, err)
+	}
+	if err != nil && !held {
+		return cause
+	}
+	m.Gone, m.Node = true, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if held {
+		m.Resumes, m.record = &rec, rec
+		return m.takeOutcome(rec.State.Outcome)
+	}
+	return nil
+}
+
+// arrivalNeeds is what it takes, in the cluster that a host moves to, to let it
+// in.
+func arrivalNeeds() []need {
+	var needs []need
+	for _, verb := range []string{"get", "list", "create", "patch", "delete"} {
+		needs = append(needs, need{verb: verb, resource: "secrets", namespace: metav1.NamespaceSystem})
+	}
+	return append(needs, need{verb: "list", resource: "nodes"}, need{verb: "watch", resource: "nodes"},
+		need{verb: "get", resource: "configmaps", namespace: metav1.NamespaceSystem}, need{verb: "get", resource: "configmaps", namespace: metav1.NamespacePublic},
+		need{verb: "watch", resource: "configmaps", namespace: metav1.NamespacePublic})
+}
+
+// Plan is the move, step by step.
+func (m *Moving) Plan() plan.Plan {
+	name, to := m.Node.Name, m.passage.to.Name
+	arrive := []plan.Step{
+		{ID: "arrival", Title: "Wait until node " + name + " is Ready in " + to, Do: m.arrival},
+		{ID: "revoke", Title: "Revoke its bootstrap token", Do: m.revoke},
+	}
+	if m.Gone {
+		held := func(context.Context) (bool, error) { return m.Resumes != nil, nil }
+		return plan.Plan{
+			Title: fmt.Sprintf("Move node %s to %s", name, to),
+			Steps: append([]plan.Step{{ID: "record", Title: "Delete the run record", Needed: held, Do: m.end}}, arrive...),
+		}
+	}
+	removal := m.Removal.Plan()
+	token := plan.Step{
+		ID: "token", Title: "Make a bootstrap token in " + to,
+		Needed: func(context.Context) (bool, error) { return !m.hostUnderWay(), nil }, Do: m.mint, Undo: m.unmint,
+	}
+	for i := range removal.Steps {
+		if removal.Steps[i].ID == "host" {
+			removal.Steps[i].Title = fmt.Sprintf("Clean the host of %s, and join it to %s", name, to)
+		}
+	}
+	return plan.Plan{
+		Title: fmt.Sprintf("Move node %s to %s", name, to),
+		Steps: slices.Concat([]plan.Step{token}, removal.Steps, arrive),
+		Notes: append(removal.Notes, "labels, taints and annotations of the Node do not move with it"),
+	}
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// PrepareRemove reads everything, and refuses before anything has changed what
+// cannot be removed: an unknown node, one that kubeadm did not make, the last
+// control plane, one that another run holds, pods that need consent, permissions
+// that are missing.
+func PrepareRemove(ctx context.Context, cluster runner.Cluster, name string, opts RemoveOptions) (*Removal, error) {
+	r := &Removal{cluster: cluster, opts: opts}
+	return r, r.prepare(ctx, name)
+}
+
+// prepare is PrepareRemove.
+func (r *Removal) prepare(ctx context.Context, name string) (err error) {
+	client := r.cluster.Client
+	if r.Node, err = GetNode(ctx, client, name); err != nil {
+		return err
+	}
+	if err := RequireKubeadm(ctx, client, r.Node); err != nil {
+		return err
+	}
+	needs := append(runNeeds(namespaceOf(r.cluster)), drainNeeds()...)
+	needs = append(needs, need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"},
+		need{verb: "list", group: "storage.k8s.io", resource: "volumeattachments"}, need{verb: "watch", group: "storage.k8s.io", resource: "volumeattachments"})
+	if err := allowed(ctx, client, needs); err != nil {
+		return err
+	}
+	if err := r.takeUp(ctx); err != nil {
+		return err
+	}
+	facts, err := hostFacts(ctx, client, r.Node)
+	if err != nil {
+		return err
+	}
+	if r.input, err = encode(facts, r.opts.Choices); err != nil || r.hostUnderWay() {
+		return err
+	}
+	if isControlPlane(r.Node) {
+		leaving, err := readFarewell(ctx, r.cluster, r.Node)
+		if err != nil {
+			return err
+		}
+		if r.Warnings, err = leaving.decide(); err != nil {
+			return err
+		}
+	}
+	if r.Resumes == nil && !kubeletAnswers(r.Node) {
+		return plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", name, readyMessage(r.Node)),
+			"bring its kubelet back first; if the host is dead for good, give it up: kubectl lifecycle remove %s --node-lost", name)
+	}
+	snapshot, err := drain.Survey(ctx, client, drain.Target{Names: []string{name}}, r.opts.Drain)
+	if err != nil {
+		return err
+	}
+	r.Drain = drain.Decide(snapshot, r.opts.Drain)
+	return r.Drain.Refusal()
+}
+
+// operation is what the run on the host is for.
+func (r *Removal) operation() wire.Operation {
+	if r.passage != nil {
+		return wire.Move
+	}
+	return wire.Remove
+}
+
+// takeUp finds the run of the same operation that is under way; another's is
+// refused.
+func (r *Removal) takeUp(ctx context.Context) error {
+	rec, held, err := runner.Get(ctx, r.cluster, r.Node.Name)
+	if err != nil || !held {
+		return err
+	}
+	if rec.State.Operation != r.operation() {
+		return plan.Refuse(fmt.Errorf("%w: %s", runner.ErrBusy, rec.State.Describe()),
+			"wait for it, or take it back: kubectl lifecycle runs abort %s", r.Node.Name)
+	}
+	r.Resumes = &rec
+	return nil
+}
+
+// hostUnderWay says that the run which is taken up is past its drain.
+func (r *Removal) hostUnderWay() bool {
+	if r.Resumes == nil {
+		return false
+	}
+	phase := r.Resumes.State.Phase
+	return phase == wire.Working || phase == wire.Waiting || phase == wire.Leaving || phase == wire.Finished
+}
+
+func isReady(node *corev1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// kubeletAnswers says whether the kubelet reports at all. A node without a
+// network is NotReady by its own kubelet's word ("False"), and can be worked
+// on; one whose kubelet is silent has the status "Unknown".
+func kubeletAnswers(node *corev1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status != corev1.ConditionUnknown
+		}
+	}
+	return false
+}
+
+func readyMessage(node *corev1.Node) string {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Reason + ": " + c.Message
+		}
+	}
+	return "its kubelet has never reported"
+}

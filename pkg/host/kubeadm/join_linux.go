@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kubeadm
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// joinLimit bounds "kubeadm join", which itself waits five minutes for the
+// kubelet's first certificate.
+const joinLimit = 7 * time.Minute
+
+// Join is how this machine joins a cluster.
+type Join struct {
+	Host host.Local
+	// Endpoint is HOST:PORT of its API server, CA the PEM bundle of those that
+	// signed its certificate, Pins their public keys as kubeadm wants them.
+	Endpoint, CA string
+	Pins         []string
+	// Token is a bootstrap token; it is written to File only, with mode 0600.
+	Token, File string
+	// Node is the name that the machine takes there.
+	Node string
+	// CRISocket is a path; empty leaves it to kubeadm.
+	CRISocket string
+	// Version is the control plane's; empty if nobody knows.
+	Version string
+	// IgnorePreflightErrors are names of kubeadm's checks.
+	IgnorePreflightErrors []string
+}
+
+// Check looks, without changing anything, whether the machine could join: its
+// kubeadm and kubelet fit, and from here, over a new connection, the API server
+// answers, is the one that the CA vouches for, and takes the token.
+func (j Join) Check(ctx context.Context) error {
+	versions, err := j.versions(ctx)
+	if err != nil {
+		return plan.Refuse(err, "install kubeadm and kubelet on the host, then run the command again")
+	}
+	if err := versions.Fit(j.Version); err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(j.CA)) {
+		return errors.New("no certificate of the cluster's CA was given")
+	}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
+	}}
+	// Every bootstrap token may read this, and kubeadm join begins with it.
+	url := "https://" + j.Endpoint + "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+j.Token)
+	response, err := client.Do(request)
+	if err != nil {
+		return plan.Refuse(fmt.Errorf("from this host, the API server at %s does not answer: %w", j.Endpoint, err),
+			"open the way there (routes, firewalls, names), then run the command again")
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20))
+	if err := response.Body.Close(); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return plan.Refuse(fmt.Errorf("the API server at %s answers %s to the bootstrap token", j.Endpoint, response.Status),
+			"have what hosts may do made again, on a control plane there: kubeadm init phase bootstrap-token")
+	}
+	return nil
+}
+
+// versions asks the two programs.
+func (j Join) versions(ctx context.Context) (v Versions, err error) {
+	adm, err := j.Host.Run(ctx, host.Command{Name: "kubeadm", Args: []string{"version", "-o", "short"}})
+	if err != nil {
+		return v, err
+	}
+	let, err := j.Host.Run(ctx, host.Command{Name: "kubelet", Args: []string{"--version"}})
+	find := regexp.MustCompile(`v\d+\.\d+\.\S+`)
+	return Versions{Kubeadm: find.FindString(adm), Kubelet: find.FindString(let)}, err
+}
+
+// Do has kubeadm join the machine. The token is in a file for as long as that
+// takes, and in no argument.
+func (j Join) Do(ctx context.Context) error {
+	versions, err := j.versions(ctx)
+	if err != nil {
+		return err
+	}
+	config, err := j.configuration(versions.Kubeadm)
+	if err != nil {
+		return err
+	}
+	path := j.Host.Path(j.File)
+	if err := os.WriteFile(path, config, 0o600); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(path) }() // and the run's directory goes as a whole
+	_, err = j.Host.Run(ctx, host.Command{Name: "kubeadm", Args: []string{"join", "--config", j.File}, Timeout: joinLimit})
+	var failed *host.CommandError
+	if errors.As(err, &failed) {
+		return fmt.Errorf("kubeadm join: %w: %s", failed.Err, telling(failed.Output))
+	}
+	return err
+}
+
+// configuration is kubeadm's JoinConfiguration; JSON is YAML.
+func (j Join) configuration(kubeadm string) ([]byte, error) {
+	n, err := minor(kubeadm)
+	if err != nil {
+		return nil, err
+	}
+	version := "kubeadm.k8s.io/v1beta4"
+	if n < 31 { // v1beta4 came with 1.31
+		version = "kubeadm.k8s.io/v1beta3"
+	}
+	node := map[string]any{"name": j.Node}
+	if j.CRISocket != "" {
+		node["criSocket"] = "unix://" + strings.TrimPrefix(j.CRISocket, "unix://")
+	}
+	if len(j.IgnorePreflightErrors) > 0 {
+		node["ignorePreflightErrors"] = j.IgnorePreflightErrors
+	}
+	return json.Marshal(map[string]any{
+		"apiVersion": version, "kind": "JoinConfiguration", "nodeRegistration": node,
+		"discovery": map[string]any{"bootstrapToken": map[string]any{
+			"apiServerEndpoint": j.Endpoint, "token": j.Token, "caCertHashes": j.Pins,
+		}},
+	})
+}
+
+// telling are the lines of kubeadm's output that say what is wrong.
+func telling(output string) string {
+	var lines []string
+	for line := range strings.Lines(output) {
+		if line = strings.TrimSpace(line); strings.Contains(line, "[ERROR") || strings.HasPrefix(line, "error") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return output[max(0, len(output)-500):]
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Joined reports whether the machine is the cluster's node by now: its kubelet
+// has credentials for it, and runs.
+func (j Join) Joined(ctx context.Context) (bool, error) {
+	raw, err := os.ReadFile(j.Host.Path("/etc/kubernetes/kubelet.conf"))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	ca, err := os.ReadFile(j.Host.Path("/etc/kubernetes/pki/ca.crt"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, err
+	}
+	if !bytes.Contains(raw, []byte(j.Endpoint)) || !sameCertificate(ca, []byte(j.CA)) {
+		return false, nil
+	}
+	unit, err := j.Host.Unit(ctx, "kubelet.service")
+	return err == nil && unit.Active == "active", err
+}
+
+// sameCertificate reports whether two PEM bundles begin with the same one.
+func sameCertificate(a, b []byte) bool {
+	first, _ := pem.Decode(a)
+	second, _ := pem.Decode(b)
+	return first != nil && second != nil && bytes.Equal(first.Bytes, second.Bytes)
+}
