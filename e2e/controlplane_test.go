@@ -6,14 +6,19 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// etcdctl asks the control plane's own etcd.
-const etcdctl = `crictl exec $(crictl ps -q --name '^etcd$') etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/kubernetes/pki/etcd/ca.crt --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key `
+// etcd asks the control plane's own etcd, over its JSON gateway.
+func (b *bed) etcd(t *testing.T, path, question string) string {
+	t.Helper()
+	return b.host(t, b.controlPlane, "cd /etc/kubernetes/pki/etcd && curl -sS --fail-with-body --cacert ca.crt --cert server.crt --key server.key https://127.0.0.1:2379"+path+" -d '"+question+"'")
+}
 
 // controlPlaneLeaves: a second control plane joins and is removed: its etcd
 // member, which leads, hands over and leaves; its host is as before; the last
@@ -23,7 +28,7 @@ func (b *bed) controlPlaneLeaves(t *testing.T) {
 	if got := b.etcdMembers(t); len(got) != 2 {
 		t.Fatalf("members of etcd: %v", got)
 	}
-	b.host(t, b.controlPlane, etcdctl+"move-leader "+b.memberID(t, b.blank))
+	b.etcd(t, "/v3/maintenance/transfer-leadership", `{"targetID": "`+b.memberID(t, b.blank)+`"}`)
 	b.unchanged(t, b.blank, func() {
 		o := b.must(t, "remove", b.blank, "--dry-run=server")
 		if !strings.Contains(o.stdout, "etcd-member") || !strings.Contains(o.stdout, "/var/lib/etcd") {
@@ -37,10 +42,11 @@ func (b *bed) controlPlaneLeaves(t *testing.T) {
 	if members := b.etcdMembers(t); len(members) != 1 || members[0] != b.controlPlane {
 		t.Errorf("members of etcd: %v, want the one of %s", members, b.controlPlane)
 	}
-	if health := b.host(t, b.controlPlane, etcdctl+"endpoint health --cluster 2>&1"); !strings.Contains(health, "is healthy") {
-		t.Errorf("etcd: %s", health)
+	if status := b.etcd(t, "/v3/maintenance/status", "{}"); !strings.Contains(status, `"leader":"`+b.memberID(t, b.controlPlane)+`"`) || strings.Contains(status, `"errors"`) {
+		t.Errorf("etcd: %s", status)
 	}
 	b.isPristine(t, b.blank, b.pristine)
+	maps.DeleteFunc(before, func(name, _ string) bool { return strings.HasSuffix(name, "of Node "+b.blank) }) // its static pods
 	b.isGone(t, before)
 	b.apiServers(t)
 	b.refuses(t, "", refusal{"remove of the last control plane", []string{"remove", b.controlPlane, "--yes"}, 4, []string{"is the only control-plane node", "join another"}, nil})
@@ -59,42 +65,37 @@ func (b *bed) joinControlPlane(t *testing.T) {
 	eventually(t, 2*time.Minute, "the second control plane is Ready", func() (bool, string) {
 		return isReady(b.node(t, b.blank)), "not Ready"
 	})
-	b.host(t, b.blank, "rm -rf /root/.kube")
+	b.kubectl(t, "", "wait", "--for=condition=Ready", "--timeout=90s", "pods", "--all", "-A", "--field-selector=spec.nodeName="+b.blank)
 }
 
-// member is one as etcdctl prints it.
-type member struct {
-	Name string `json:"name"`
-	ID   uint64 `json:"ID"`
-}
-
-func (b *bed) members(t *testing.T) []member {
+// members are those of the etcd cluster: their numbers, by name.
+func (b *bed) members(t *testing.T) map[string]string {
 	t.Helper()
-	var list struct{ Members []member }
-	if text := b.host(t, b.controlPlane, etcdctl+"member list -w json"); json.Unmarshal([]byte(text), &list) != nil {
-		t.Fatalf("etcdctl member list: %s", text)
+	var list struct {
+		Members []struct{ ID, Name string }
 	}
-	return list.Members
+	if text := b.etcd(t, "/v3/cluster/member/list", "{}"); json.Unmarshal([]byte(text), &list) != nil {
+		t.Fatalf("the members of etcd: %s", text)
+	}
+	found := map[string]string{}
+	for _, m := range list.Members {
+		found[m.Name] = m.ID
+	}
+	return found
 }
 
-func (b *bed) etcdMembers(t *testing.T) (names []string) {
+func (b *bed) etcdMembers(t *testing.T) []string {
 	t.Helper()
-	for _, m := range b.members(t) {
-		names = append(names, m.Name)
-	}
-	return names
+	return slices.Sorted(maps.Keys(b.members(t)))
 }
 
 func (b *bed) memberID(t *testing.T, name string) string {
 	t.Helper()
-	list := b.host(t, b.controlPlane, etcdctl+"member list")
-	for line := range strings.Lines(list) {
-		if words := strings.Split(line, ", "); len(words) > 2 && words[2] == name {
-			return words[0]
-		}
+	id := b.members(t)[name]
+	if id == "" {
+		t.Fatalf("etcd has no member %s", name)
 	}
-	t.Fatalf("no member %s: %s", name, list)
-	return ""
+	return id
 }
 
 // apiServers waits until the cluster knows of one API server only, and asks it.

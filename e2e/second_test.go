@@ -89,6 +89,10 @@ func (b *bed) anotherCluster(t *testing.T) *bed {
 	if other.client, err = kubernetes.NewForConfig(other.config); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, time.Minute, "the controller manager has given the node its part of the pod network", func() (bool, string) {
+		node := other.node(t, name)
+		return node != nil && node.Spec.PodCIDR != "", "it has not"
+	})
 	other.must(t, other.cniInstall("--context", second)...)
 	b.took("a second cluster", time.Since(start))
 	return &other
