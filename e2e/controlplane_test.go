@@ -24,6 +24,7 @@ func (b *bed) etcd(t *testing.T, path, question string) string {
 // member, which leads, hands over and leaves; its host is as before; the last
 // control plane is refused, with nothing changed.
 func (b *bed) controlPlaneLeaves(t *testing.T) {
+	t.Helper()
 	b.joinControlPlane(t)
 	if got := b.etcdMembers(t); len(got) != 2 {
 		t.Fatalf("members of etcd: %v", got)

@@ -26,9 +26,14 @@ func (b *bed) stageMany(t *testing.T) {
 		if err := blank("--rm", other.blank); err != nil {
 			t.Error(err)
 		}
+		if _, err := b.tryKubectl(t, "", "delete", "node", other.blank, "--ignore-not-found"); err != nil {
+			t.Error(err)
+		}
 	})
 	other.joinHost(t)
+	b.kubectl(t, "", "cordon", other.blank)
 	b.deployWeb(t, b.blank)
+	b.kubectl(t, "", "uncordon", other.blank)
 	b.kubectl(t, "", "label", "node", b.blank, other.blank, "rack=e2e")
 	b.refuses(t, b.blank, refusal{"remove by a label that no node has", []string{"remove", "-l", "rack=none", "--yes"}, 4, []string{"none matches"}, nil},
 		refusal{"remove of two, one of them the last control plane", []string{"remove", b.blank, b.controlPlane, "--yes"}, 4, []string{"the only control-plane node"}, nil})

@@ -27,6 +27,7 @@ func (b *bed) stageSecond(t *testing.T) {
 // movesAndBack: pods run on the host each time, and nothing of it is left in the
 // cluster that it has left.
 func (b *bed) movesAndBack(t *testing.T, other *bed) {
+	t.Helper()
 	b.deployWeb(t, b.blank)
 	home := b.homeContext(t)
 	before, beforeThere := b.names(t, b.blank), other.names(t, b.blank)
@@ -93,6 +94,7 @@ func (b *bed) noTokens(t *testing.T) {
 // refusesMoves: each is refused before anything has changed, what only the host
 // knows included.
 func (b *bed) refusesMoves(t *testing.T, other *bed) {
+	t.Helper()
 	home := b.homeContext(t)
 	move := func(more ...string) []string {
 		return append([]string{"move", b.blank, "--context", home, "--yes"}, more...)

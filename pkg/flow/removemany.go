@@ -168,6 +168,7 @@ func (m *Many) Run(ctx context.Context) []RemoveOutcome {
 	if m.Watch == nil {
 		m.Watch = plan.Discard
 	}
+	m.Watch = naming{m.Watch}
 	out := make(map[string]*RemoveOutcome)
 	for _, r := range m.All() {
 		out[r.Node.Name] = &RemoveOutcome{Node: r.Node.Name}
@@ -190,6 +191,20 @@ func (m *Many) Run(ctx context.Context) []RemoveOutcome {
 		list = append(list, *out[r.Node.Name])
 	}
 	return list
+}
+
+// naming says of each event of a host whose it is: several speak at once.
+type naming struct{ to plan.Observer }
+
+// Observe hands an event on.
+func (n naming) Observe(e plan.Event) {
+	if e.Host != "" {
+		e.Title = e.Host + ": " + e.Title
+		if e.Message != "" {
+			e.Message = e.Host + ": " + e.Message
+		}
+	}
+	n.to.Observe(e)
 }
 
 func (o *RemoveOutcome) end(r *Removal, began time.Time, err error) {

@@ -28,7 +28,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/etcd"
 )
 
-// Cluster is an etcd cluster; its members have the numbers 0xa1, 0xa2, …
+// Cluster is an etcd cluster; its members have the numbers 0xa1, 0xa2 and so on.
 type Cluster struct {
 	// CA, Cert and Key are PEM files that members and clients use alike.
 	CA, Cert, Key []byte
@@ -78,7 +78,7 @@ func (c *Cluster) Kill(name string) {
 	c.dead[c.id(name)] = true
 }
 
-// Names are the members' names, sorted; Asked is what was changed, in order.
+// Names are the members' names, sorted.
 func (c *Cluster) Names() (names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
