@@ -55,6 +55,10 @@ demo: build ## The whole circle on real nodes, each command as you would type it
 bench: build ## Print how fast things are, beside a peer in the same run
 	hack/bench.sh
 
+.PHONY: chaos
+chaos: build ## Strike a removal with every fault at every moment, and print the matrix (takes hours)
+	hack/chaos.sh
+
 .PHONY: lint
 lint: ## Check the style (golangci-lint, pinned in hack/tools)
 	cd hack/tools && $(GO) build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 )
 
 // joinLine is the command as a whole, and its token.
@@ -57,18 +56,7 @@ func (b *bed) tokenIsTenMinutesOld(t *testing.T, id string) {
 // tokenAnswer is what the API server answers to somebody who has only a token.
 func (b *bed) tokenAnswer(t *testing.T, token string) int {
 	t.Helper()
-	config := rest.AnonymousClientConfig(b.config)
-	config.BearerToken = token
-	client, err := rest.HTTPClientFor(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := client.Get(b.config.Host + "/api/v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	return answer.StatusCode
+	return b.asks(t, token, http.MethodGet, "/api/v1")
 }
 
 // joinHost makes the blank host join with the command that join prints, and

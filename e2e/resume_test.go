@@ -115,10 +115,12 @@ func (b *bed) stageBusy(t *testing.T) {
 	pid := b.holdMount(t)
 	before := b.names(t, b.blank)
 	b.waits(t, pid)
+	token := b.recordToken(t)
 	t.Run("a run that waits holds the node", func(t *testing.T) {
 		b.run(t, 4, "inspect", b.blank).says(t, "being worked on", "remove of node "+b.blank, "since", "runs abort")
 	})
 	b.abort(t)
+	b.dies(t, token)
 	if changed := before.changed(b.names(t, b.blank)); len(changed) > 0 {
 		t.Errorf("the removal that was taken back left or took away: %v", changed)
 	}

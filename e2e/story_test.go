@@ -40,6 +40,7 @@ func TestCircle(t *testing.T) {
 		{"a removal whose program was killed finishes", b.stageProgramKilled},
 		{"a busy mount makes it wait and abort brings the node back", b.stageBusy},
 		{"a drained node is removed in seconds", b.stageFast},
+		{"a program that cannot be streamed travels in Secrets", b.stageParcel},
 		{"several nodes are removed with one command", b.stageMany},
 		{"a second cluster: workers move, control planes leave", b.stageSecond},
 		{"a node whose host is dead is given up and cleans itself", b.stageLost},

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,14 +61,7 @@ func (f *moveFlags) add(flags *pflag.FlagSet) {
 func (e *env) destination(f moveFlags) (flow.Destination, error) {
 	to := flow.Destination{Name: f.toContext, IgnorePreflightErrors: f.ignore}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	switch {
-	case f.toContext == "" && f.toKubeconfig == "":
-		return to, plan.As(plan.Misused, plan.Hint(errors.New("move where to?"), "name the other cluster: --to-context CONTEXT (kubectl config get-contexts), or --to-kubeconfig FILE"))
-	case f.toKubeconfig != "":
-		rules.ExplicitPath = f.toKubeconfig
-	default:
-		rules.ExplicitPath = *e.flags.KubeConfig
-	}
+	rules.ExplicitPath = cmp.Or(f.toKubeconfig, *e.flags.KubeConfig)
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.toContext})
 	config, err := loader.ClientConfig()
 	if err != nil {
@@ -88,11 +82,14 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 	if err != nil {
 		return err
 	}
-	to, err := e.destination(f)
+	if f.toContext == "" && f.toKubeconfig == "" {
+		return plan.As(plan.Misused, plan.Hint(errors.New("move where to?"), "name the other cluster: --to-context CONTEXT (kubectl config get-contexts), or --to-kubeconfig FILE"))
+	}
+	cluster, err := e.cluster(f.runnerFlags)
 	if err != nil {
 		return err
 	}
-	cluster, err := e.cluster(f.runnerFlags)
+	to, err := e.destination(f)
 	if err != nil {
 		return err
 	}
@@ -106,7 +103,7 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 	if mode != dryRunNone {
 		return e.rehearse(ctx, rehearsed{moving.Removal, p, mode, "moved to " + to.Name}, f.output)
 	}
-	e.showPlan(p, append(moving.Warnings, moving.Drain.Warnings()...))
+	e.showPlan(p, care(moving.Removal))
 	if !f.yes && !moving.Gone {
 		if err := e.confirm(fmt.Sprintf("This takes node %s out of its cluster, cleans its host, and joins it to %s.", name, to.Name), name); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
@@ -18,6 +19,7 @@ type rehearsal struct {
 	Node  string         `json:"node"`
 	Steps []string       `json:"steps"`
 	Pods  drain.Decision `json:"drain"`
+	Data  []flow.Data    `json:"data,omitempty"`
 	// Host is present for --dry-run=server only.
 	Host *clean.Removal `json:"host,omitempty"`
 }
@@ -32,7 +34,7 @@ type rehearsed struct {
 }
 
 func (e *env) rehearse(ctx context.Context, r rehearsed, output string) error {
-	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain}
+	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain, Data: r.removal.Data}
 	if r.mode == dryRunServer {
 		progress := e.progress()
 		host, err := r.removal.Rehearse(ctx, progress)
@@ -47,7 +49,7 @@ func (e *env) rehearse(ctx context.Context, r rehearsed, output string) error {
 		return err
 	}
 	return e.print(output, result, func(w io.Writer) error {
-		e.showPlan(r.plan, append(r.removal.Warnings, r.removal.Drain.Warnings()...))
+		e.showPlan(r.plan, care(r.removal))
 		if result.Host != nil {
 			rows := [][]string{{"GOES", "NAME", "IN", "OWNER"}}
 			for _, item := range result.Host.Objects {
@@ -60,6 +62,15 @@ func (e *env) rehearse(ctx context.Context, r rehearsed, output string) error {
 		_, err := fmt.Fprintf(w, "node/%s would be %s (dry run: nothing was changed)\n", result.Node, r.what)
 		return err
 	})
+}
+
+// care is what a person has to know about a removal before it begins.
+func care(r *flow.Removal) []string {
+	warnings := append(slices.Clone(r.Warnings), r.Drain.Warnings()...)
+	for _, d := range r.Data {
+		warnings = append(warnings, d.String())
+	}
+	return warnings
 }
 
 // showPlan writes what will be done, and what will not, to stderr.

@@ -133,7 +133,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	if mode != dryRunNone {
 		return e.rehearse(ctx, rehearsed{removal, removal.Plan(), mode, "removed"}, f.output)
 	}
-	e.showPlan(removal.Plan(), append(removal.Warnings, removal.Drain.Warnings()...))
+	e.showPlan(removal.Plan(), care(removal))
 	if !f.yes {
 		if err := e.confirm(fmt.Sprintf("This takes node %s out of the cluster and cleans its host.", name), name); err != nil {
 			return err

@@ -76,8 +76,8 @@ func (e *env) showMany(many *flow.Many) {
 		e.say("  %s: %s leave; a control plane, alone", r.Node.Name, countPods(len(r.Drain.ToEvict())))
 	}
 	for _, r := range many.All() {
-		for _, warning := range append(r.Warnings, r.Drain.Warnings()...) {
-			e.warn("%s", warning)
+		for _, warning := range care(r) {
+			e.warn("%s: %s", r.Node.Name, warning)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func TestEveryErrorHasItsExitCodeAndItsWayOut(t *testing.T) {
 		"an unknown command, asked for help": {[]string{"drian", "--help"}, 2, `unknown command "drian"`, "--help"},
 		"an unknown command":                 {[]string{"frobnicate"}, 2, `unknown command "frobnicate"`, "--help"},
 		"an unknown flag":                    {[]string{"remove", "w", "--frobnicate"}, 2, "unknown flag: --frobnicate", "kubectl lifecycle remove --help"},
-		"a missing argument":                 {[]string{"remove"}, 2, "accepts 1 arg(s), received 0", "kubectl lifecycle remove --help"},
+		"a missing argument":                 {[]string{"remove"}, 2, "which node?", "kubectl lifecycle remove --help"},
 		"an unknown output format":           {[]string{"inspect", "w", "-o", "xml"}, 2, `unknown output format "xml"`, ""},
 		"a broken template":                  {[]string{"inspect", "w", "-o", "jsonpath={"}, 2, "--output", ""},
 		"an unknown kind of dry run":         {[]string{"remove", "w", "--dry-run=maybe"}, 2, "--dry-run must be none, client or server", ""},

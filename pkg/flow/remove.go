@@ -45,6 +45,8 @@ type Removal struct {
 	Returned []drain.Returned
 	// Verdict is the host's, after the plan has run.
 	Verdict clean.Verdict
+	// Data is what is of value on the node, and what becomes of it.
+	Data []Data
 	// Warnings are what needs care once the node is gone.
 	Warnings []string
 	// Watch is told what happens on the host; nil for nobody.

@@ -33,7 +33,7 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 		return err
 	}
 	needs := append(runNeeds(namespaceOf(r.cluster)), drainNeeds()...)
-	needs = append(needs, need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"},
+	needs = append(needs, need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"}, need{verb: "list", resource: "persistentvolumes"},
 		need{verb: "list", group: "storage.k8s.io", resource: "volumeattachments"}, need{verb: "watch", group: "storage.k8s.io", resource: "volumeattachments"})
 	if err := allowed(ctx, client, needs); err != nil {
 		return err
@@ -66,7 +66,11 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 		return err
 	}
 	r.Drain = drain.Decide(snapshot, r.opts.Drain)
-	return r.Drain.Refusal()
+	if err := r.Drain.Refusal(); err != nil {
+		return err
+	}
+	r.Data, err = readData(ctx, client, r.Node)
+	return err
 }
 
 // operation is what the run on the host is for.

@@ -56,6 +56,18 @@ func (c Cluster) namespace() string {
 // nothing changed, where admission rejects or rewrites the pod, where the node
 // is full, and where the container does not start.
 func (c Cluster) open(ctx context.Context, spec podSpec, report plan.Report) (*corev1.Pod, error) {
+	made, err := c.make(ctx, spec, report)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.awaitRunning(ctx, made, report); err != nil {
+		return nil, errors.Join(err, c.close(ctx, made))
+	}
+	return made, nil
+}
+
+// make creates the door.
+func (c Cluster) make(ctx context.Context, spec podSpec, report plan.Report) (*corev1.Pod, error) {
 	pods := c.Client.CoreV1().Pods(spec.namespace)
 	pod := podFor(spec)
 	if err := c.rehearse(ctx, pod); err != nil {
@@ -71,9 +83,6 @@ func (c Cluster) open(ctx context.Context, spec podSpec, report plan.Report) (*c
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create pod %s/%s: %w", pod.Namespace, pod.Name, err)
-	}
-	if err := c.awaitRunning(ctx, made, report); err != nil {
-		return nil, errors.Join(err, c.close(ctx, made))
 	}
 	return made, nil
 }
@@ -239,11 +248,15 @@ func (c Cluster) pass(ctx context.Context, pod *corev1.Pod, program []byte, d wi
 	case found:
 		return answer, nil
 	case err != nil:
-		return answer, plan.Refuse(fmt.Errorf("attach to pod %s/%s: %w%s", pod.Namespace, pod.Name, err, tail(errOut.String())),
+		return answer, plan.Refuse(fmt.Errorf("%w to pod %s/%s: %w%s", errAttach, pod.Namespace, pod.Name, err, tail(errOut.String())),
 			"attach goes through the API server to port 10250 of the node: may you 'create pods/attach', and is that port open?")
 	}
 	return answer, fmt.Errorf("the program on node %s ended without an answer%s", pod.Spec.NodeName, tail(errOut.String()))
 }
+
+// errAttach is wrapped by the error of a door that nothing can be streamed
+// through.
+var errAttach = errors.New("attach")
 
 func tail(s string) string {
 	if s = strings.TrimSpace(s); s == "" {

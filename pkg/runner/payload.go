@@ -25,6 +25,8 @@ var payloads embed.FS
 // Payload is the node program for one architecture.
 type Payload struct {
 	Program []byte
+	// Packed is the same, gzipped.
+	Packed []byte
 	// SHA256 is the program's hash in lower-case hex.
 	SHA256 string
 }
@@ -55,5 +57,5 @@ func payloadFrom(files fs.FS, arch string) (Payload, error) {
 		return Payload{}, fmt.Errorf("unpack the embedded node program: %w", err)
 	}
 	sum := sha256.Sum256(program)
-	return Payload{Program: program, SHA256: hex.EncodeToString(sum[:])}, nil
+	return Payload{Program: program, Packed: packed, SHA256: hex.EncodeToString(sum[:])}, nil
 }

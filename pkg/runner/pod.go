@@ -30,6 +30,8 @@ type podSpec struct {
 	node      *corev1.Node
 	payload   Payload
 	owner     *metav1.OwnerReference
+	// parts is in how many Secrets the program lies; zero if it is streamed.
+	parts int
 }
 
 // podFor builds the door: privileged, in the host's namespaces, with the
@@ -76,6 +78,9 @@ func podFor(s podSpec) *corev1.Pod {
 				},
 			}},
 		},
+	}
+	if s.parts > 0 {
+		unpacks(pod, s)
 	}
 	if s.owner != nil {
 		pod.OwnerReferences = []metav1.OwnerReference{*s.owner}

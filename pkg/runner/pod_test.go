@@ -25,7 +25,7 @@ func node(arch string) *corev1.Node {
 	return n
 }
 
-func door(arch string) *corev1.Pod {
+func doorOn(arch string) *corev1.Pod {
 	return podFor(podSpec{
 		name: "lifecycle-worker-1", namespace: "kube-system", operation: "remove", image: "example/proxy:v1",
 		node: node(arch), payload: Payload{Program: []byte("abc"), SHA256: "hash"},
@@ -34,7 +34,7 @@ func door(arch string) *corev1.Pod {
 
 func TestTheDoorMountsOnlyTheHostsUserlandReadOnly(t *testing.T) {
 	for arch, want := range map[string][]string{"amd64": {"/usr", "/lib", "/lib64"}, "arm64": {"/usr", "/lib"}} {
-		pod := door(arch)
+		pod := doorOn(arch)
 		var got []string
 		for i, v := range pod.Spec.Volumes {
 			m := pod.Spec.Containers[0].VolumeMounts[i]
@@ -50,7 +50,7 @@ func TestTheDoorMountsOnlyTheHostsUserlandReadOnly(t *testing.T) {
 }
 
 func TestTheDoorIsPinnedPullsNothingAndRunsAnywhere(t *testing.T) {
-	pod := door("amd64")
+	pod := doorOn("amd64")
 	c := pod.Spec.Containers[0]
 	checks := map[string]bool{
 		"pinned":         pod.Spec.NodeName == "worker-1",
@@ -162,9 +162,9 @@ func TestWhatAdmissionChangesIsNamed(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := door("amd64")
+			got := doorOn("amd64")
 			c.change(got)
-			if changed := strings.Join(rewritten(door("amd64"), got), " "); changed != c.want {
+			if changed := strings.Join(rewritten(doorOn("amd64"), got), " "); changed != c.want {
 				t.Errorf("changed %q, want %q", changed, c.want)
 			}
 		})

@@ -112,7 +112,7 @@ func TestNamesFitEvenForTheLongestNode(t *testing.T) {
 
 func TestTheStateOfTheDoorIsSaidAndItsFailuresHaveAWayOut(t *testing.T) {
 	pod := func(phase corev1.PodPhase, reason string, state corev1.ContainerState) *corev1.Pod {
-		p := door("amd64")
+		p := doorOn("amd64")
 		p.Status = corev1.PodStatus{Phase: phase, Reason: reason, ContainerStatuses: []corev1.ContainerStatus{{State: state}}}
 		return p
 	}

@@ -174,12 +174,12 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	if patience == 0 {
 		patience = time.Hour
 	}
-	_, err = c.pass(ctx, pod, spec.payload.Program, wire.Delivery{Token: token, JoinToken: t.JoinToken.Whole, Spec: wire.Spec{
+	delivery := wire.Delivery{Token: token, JoinToken: t.JoinToken.Whole, Spec: wire.Spec{
 		Destination: t.Destination,
 		Operation:   t.Operation, Node: t.Node.Name, Record: rec.ref(), Endpoints: endpoints, CA: ca, Task: t.Input, Patience: patience,
 		MachineID: t.Node.Status.NodeInfo.MachineID, BootID: t.Node.Status.NodeInfo.BootID,
-	}})
-	if err != nil {
+	}}
+	if err := c.hand(ctx, door{rec, spec, pod}, delivery, report); err != nil {
 		return rec, err
 	}
 	report("waiting for the program's first word from the host")

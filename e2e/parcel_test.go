@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// denyAttach is a policy against streaming into the runner's pods.
+const denyAttach = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: e2e-policy}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CONNECT], resources: [pods/attach]}]
+  validations: [{expression: "false", message: nobody attaches here}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: e2e-policy}
+spec: {policyName: e2e-policy, validationActions: [Deny]}
+`
+
+// stageParcel: where nothing can be streamed into a pod, the program travels in
+// Secrets, none of which is left.
+func (b *bed) stageParcel(t *testing.T) {
+	b.drained(t)
+	before := b.names(t, b.blank)
+	b.kubectl(t, denyAttach, "apply", "-f", "-")
+	defer b.kubectl(t, denyAttach, "delete", "-f", "-", "--ignore-not-found")
+	b.deniesAttach(t)
+	o := b.must(t, "remove", b.blank, "--yes")
+	b.took("remove, the program sent in Secrets", o.took)
+	o.says(t, "nothing can be streamed to this node", "nobody attaches here", "in Secrets")
+	if left := b.kubectl(t, "", "-n", "kube-system", "get", "secrets", "-o", "name"); strings.Contains(left, "lifecycle.") {
+		t.Errorf("secrets are left: %s", left)
+	}
+	b.kubectl(t, denyAttach, "delete", "-f", "-", "--ignore-not-found")
+	b.isGone(t, before)
+	b.isPristine(t, b.blank, b.pristine)
+}
+
+// deniesAttach waits until the policy works: inspect cannot do without a stream,
+// and says so.
+func (b *bed) deniesAttach(t *testing.T) {
+	t.Helper()
+	eventually(t, commandLimit, "the policy works", func() (bool, string) {
+		o := b.start(t, "inspect", b.blank, "-o", "json").wait(t)
+		return o.code == 4 && strings.Contains(o.stderr, "nobody attaches here"), o.stderr
+	})
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build bench
+
+package clean_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// What a how-to does, as one finds it in many of them: unmounts line by line,
+// and has whole tables written anew without the lines that look like Kubernetes.
+const (
+	thousandMounts = `v=var/lib/kubelet/pods/u1/volumes; for i in $(seq 1000); do mkdir -p $v/$i; mount -t tmpfs t $v/$i; done`
+	shellMounts    = `for m in $(mount | grep "$PWD/var/lib/kubelet" | awk '{print $3}'); do umount $m; done`
+	shellRules     = `iptables-nft-save | grep -v KUBE | iptables-nft-restore`
+)
+
+// report is one line: the how-to's median, ours, and how many times faster that is.
+func report(t *testing.T, what string, theirs, ours []time.Duration) {
+	t.Helper()
+	slices.Sort(theirs)
+	slices.Sort(ours)
+	a, b := theirs[len(theirs)/2], ours[len(ours)/2]
+	line := fmt.Sprintf("  %-44s the how-to %8.3f s, ours %8.3f s: %6.1f × faster\n", what, a.Seconds(), b.Seconds(), float64(a)/float64(b))
+	if path := os.Getenv("BENCH_OUT"); path != "" {
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		hosttest.Must(t, err)
+		_, err = f.WriteString(line)
+		hosttest.Must(t, err)
+		hosttest.Must(t, f.Close())
+	}
+	t.Log(line)
+}
+
+// step runs one step of a removal.
+func (w *world) step(id string) {
+	w.Helper()
+	recipe := w.target().Recipe()
+	recipe.Steps = slices.DeleteFunc(recipe.Steps, func(s plan.Step) bool { return s.ID != id })
+	_, err := recipe.Run(w.Context(), nil)
+	hosttest.Must(w.T, err)
+}
+
+func timed(do func()) time.Duration {
+	began := time.Now()
+	do()
+	return time.Since(began)
+}
+
+func TestBenchAThousandMounts(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		var theirs, ours, looks []time.Duration
+		for range 3 {
+			w.script(thousandMounts)
+			looks = append(looks, timed(func() { w.survey() }))
+			theirs = append(theirs, timed(func() { w.script(shellMounts) }))
+			w.script(thousandMounts)
+			ours = append(ours, timed(func() { w.step("mounts") }))
+		}
+		report(w.T, "1,000 mounts below /var/lib/kubelet", theirs, ours)
+		report(w.T, "(an inventory of a host with them)", looks, looks)
+	})
+}
+
+func TestBenchTenThousandRules(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script("iptables-nft -P FORWARD ACCEPT")
+		var theirs, ours, looks []time.Duration
+		for range 3 {
+			plant := func() {
+				w.script("iptables-nft -t nat -F; iptables-nft -t nat -X; " + rulesFile() + " | iptables-nft-restore")
+			}
+			plant()
+			looks = append(looks, timed(func() { w.survey() }))
+			theirs = append(theirs, timed(func() { w.script(shellRules) }))
+			plant()
+			ours = append(ours, timed(func() { w.step("packet-filter") }))
+			if left := strings.Count(w.script("iptables-nft -t nat -S"), "192.0.2."); left != 5000 {
+				w.Errorf("%d of 5000 foreign rules are left", left)
+			}
+		}
+		report(w.T, "10,000 packet-filter rules, half of others", theirs, ours)
+		report(w.T, "(an inventory of a host with them)", looks, looks)
+	})
+}
+
+// rulesFile is a shell's way to say what iptables-restore reads: 2,500 chains of
+// kube-proxy's, named with letters as its own are.
+func rulesFile() string {
+	return `{ echo '*nat'; for n in $(seq 2500 | tr '0189' 'PQRS'); do echo ":KUBE-SEP-A$n - [0:0]"; done
+for n in $(seq 2500); do k=$(echo $n | tr '0189' 'PQRS'); echo "-A KUBE-SEP-A$k -s 10.0.0.1/32 -j RETURN
+-A PREROUTING -d 10.1.0.1/32 -p tcp -j KUBE-SEP-A$k
+-A PREROUTING -s 192.0.2.1/32 -p tcp --dport $n -j RETURN
+-A OUTPUT -s 192.0.2.2/32 -p udp --dport $n -j RETURN"; done; echo COMMIT; }`
+}

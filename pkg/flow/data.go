@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
+)
+
+// Data is something of value on a node, or on its way from it.
+type Data struct {
+	Kind DataKind `json:"kind"`
+	// Name is a PersistentVolume's, or that of a pod's volume.
+	Name string `json:"name"`
+	// Path is where on the host it is; empty for what is attached.
+	Path string `json:"path,omitempty"`
+	// Claim is "namespace/name", Pods are "namespace/name" of those that use it.
+	Claim string   `json:"claim,omitempty"`
+	Pods  []string `json:"pods,omitempty"`
+}
+
+// DataKind says what becomes of it.
+type DataKind string
+
+// The kinds.
+const (
+	// LocalVolume is a PersistentVolume for this node only: its data stays on
+	// the host, and nothing in the cluster finds it there any more.
+	LocalVolume DataKind = "local-volume"
+	// HostPath is a directory of the host that a pod uses: it stays, too, and
+	// the pod's successor finds another.
+	HostPath DataKind = "host-path"
+	// EmptyDir ends with its pod.
+	EmptyDir DataKind = "empty-dir"
+	// Attached is waited for until it is detached.
+	Attached DataKind = "attached"
+)
+
+// String is the sentence that a plan shows.
+func (d Data) String() string {
+	of := ""
+	if d.Claim != "" {
+		of = " of claim " + d.Claim
+	}
+	if len(d.Pods) > 0 {
+		of += ", used by " + strings.Join(d.Pods, ", ")
+	}
+	switch d.Kind {
+	case LocalVolume:
+		return fmt.Sprintf("volume %s%s lies on this host (%s): the data stays there, and no other node can use it", d.Name, of, d.Path)
+	case HostPath:
+		return fmt.Sprintf("%s of the host%s: the data stays there, and the pod's successor will not find it", d.Path, of)
+	case EmptyDir:
+		return fmt.Sprintf("emptyDir %s%s: what is in it is lost", d.Name, of)
+	case Attached:
+		return fmt.Sprintf("volume %s%s is attached: it is detached before the host is cleaned", d.Name, of)
+	}
+	return d.Name + of
+}
+
+// dataOn lists what is of value on a node: volumes that only it can use,
+// directories of the host, emptyDirs on its disk, and what is attached. Pods of
+// DaemonSets and the host's own (static) pods are left out, except for volumes:
+// they exist once on every node. It is pure; sorted by kind, name and path.
+func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVolume, attachments []storagev1.VolumeAttachment) []Data {
+	users := map[string][]string{}
+	var out []Data
+	for _, pod := range pods {
+		if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		name := pod.Namespace + "/" + pod.Name
+		for _, v := range pod.Spec.Volumes {
+			switch {
+			case v.PersistentVolumeClaim != nil:
+				claim := pod.Namespace + "/" + v.PersistentVolumeClaim.ClaimName
+				users[claim] = append(users[claim], name)
+			case everywhere(&pod):
+			case v.HostPath != nil:
+				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}})
+			case v.EmptyDir != nil && v.EmptyDir.Medium != corev1.StorageMediumMemory:
+				out = append(out, Data{Kind: EmptyDir, Name: v.Name, Pods: []string{name}})
+			}
+		}
+	}
+	attached := map[string]bool{}
+	for _, a := range attachments {
+		if a.Spec.NodeName == node.Name && a.Spec.Source.PersistentVolumeName != nil {
+			attached[*a.Spec.Source.PersistentVolumeName] = true
+		}
+	}
+	for _, v := range volumes {
+		d := Data{Name: v.Name}
+		if v.Spec.ClaimRef != nil {
+			d.Claim = v.Spec.ClaimRef.Namespace + "/" + v.Spec.ClaimRef.Name
+			d.Pods = users[d.Claim]
+		}
+		switch {
+		case onlyHere(node, &v):
+			d.Kind, d.Path = LocalVolume, localPath(&v)
+		case attached[v.Name]:
+			d.Kind = Attached
+		default:
+			continue
+		}
+		out = append(out, d)
+	}
+	slices.SortFunc(out, func(a, b Data) int {
+		return cmp.Or(cmp.Compare(slices.Index(dataKinds(), a.Kind), slices.Index(dataKinds(), b.Kind)), strings.Compare(a.Name, b.Name),
+			strings.Compare(a.Path, b.Path), slices.Compare(a.Pods, b.Pods))
+	})
+	return out
+}
+
+func dataKinds() []DataKind { return []DataKind{LocalVolume, HostPath, EmptyDir, Attached} }
+
+// everywhere reports whether a pod is one of a kind that every node has its own
+// of.
+func everywhere(pod *corev1.Pod) bool {
+	ref := metav1.GetControllerOf(pod)
+	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
+	_, runner := pod.Labels["lifecycle.kubectl.io/runner"]
+	return mirror || runner || ref != nil && (ref.Kind == "DaemonSet" || ref.Kind == "Node")
+}
+
+// onlyHere reports whether a volume's node affinity names this node by its name,
+// as that of a local volume does, and not a zone.
+func onlyHere(node *corev1.Node, v *corev1.PersistentVolume) bool {
+	if v.Spec.NodeAffinity == nil || v.Spec.NodeAffinity.Required == nil {
+		return false
+	}
+	fits, err := corev1helpers.MatchNodeSelectorTerms(node, v.Spec.NodeAffinity.Required)
+	if err != nil || !fits {
+		return false
+	}
+	stranger := node.DeepCopy()
+	stranger.Name = ""
+	delete(stranger.Labels, corev1.LabelHostname)
+	fits, err = corev1helpers.MatchNodeSelectorTerms(stranger, v.Spec.NodeAffinity.Required)
+	return err == nil && !fits
+}
+
+func localPath(v *corev1.PersistentVolume) string {
+	switch {
+	case v.Spec.Local != nil:
+		return v.Spec.Local.Path
+	case v.Spec.HostPath != nil:
+		return v.Spec.HostPath.Path
+	case v.Spec.CSI != nil:
+		return "by " + v.Spec.CSI.Driver
+	}
+	return "by its node affinity"
+}
+
+// readData reads what is of value on a node.
+func readData(ctx context.Context, client kubernetes.Interface, node *corev1.Node) ([]Data, error) {
+	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list pods on node %s: %w", node.Name, err)
+	}
+	volumes, err := client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list persistent volumes: %w", err)
+	}
+	attachments, err := client.StorageV1().VolumeAttachments().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list volume attachments: %w", err)
+	}
+	return dataOn(node, pods.Items, volumes.Items, attachments.Items), nil
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func podWith(name, owner string, volumes ...corev1.Volume) corev1.Pod {
+	yes := true
+	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: corev1.PodSpec{Volumes: volumes}}
+	if owner != "" {
+		pod.OwnerReferences = []metav1.OwnerReference{{Kind: owner, Name: "x", Controller: &yes}}
+	}
+	return pod
+}
+
+func volume(name string, source corev1.VolumeSource) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: source}
+}
+
+func claim(name string) corev1.VolumeSource {
+	return corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name}}
+}
+
+// pv is a volume of a claim, for nodes with a label.
+func pv(name, claim, key string, values ...string) corev1.PersistentVolume {
+	v := corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	v.Spec.ClaimRef = &corev1.ObjectReference{Namespace: "shop", Name: claim}
+	if key != "" {
+		v.Spec.NodeAffinity = &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+			MatchExpressions: []corev1.NodeSelectorRequirement{{Key: key, Operator: corev1.NodeSelectorOpIn, Values: values}},
+		}}}}
+	}
+	return v
+}
+
+func TestWhatIsOfValueOnANodeIsNamed(t *testing.T) {
+	node := worker()
+	node.Labels = map[string]string{corev1.LabelHostname: "w1", corev1.LabelTopologyZone: "z1"}
+	local := pv("local-1", "db-0", corev1.LabelHostname, "w1")
+	local.Spec.Local = &corev1.LocalVolumeSource{Path: "/mnt/disk1"}
+	host := volume("data", corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/srv/data"}})
+	empty := volume("cache", corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}})
+	memory := volume("shm", corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}})
+	over := podWith("over", "Job", host)
+	over.Status.Phase = corev1.PodSucceeded
+	zonal, remote, elsewhere := "zonal", "remote", "elsewhere"
+	attach := func(pv *string, node string) storagev1.VolumeAttachment {
+		return storagev1.VolumeAttachment{Spec: storagev1.VolumeAttachmentSpec{NodeName: node, Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: pv}}}
+	}
+	got := dataOn(node,
+		[]corev1.Pod{podWith("db-0", "StatefulSet", volume("d", claim("db-0"))), podWith("web", "ReplicaSet", host, empty, memory, volume("r", claim("web"))), podWith("agent", "DaemonSet", host, empty), over},
+		[]corev1.PersistentVolume{local, pv(zonal, "z", corev1.LabelTopologyZone, "z1"), pv(remote, "web", ""), pv(elsewhere, "e", ""), pv("local-2", "db-1", corev1.LabelHostname, "w2")},
+		[]storagev1.VolumeAttachment{attach(&zonal, "w1"), attach(&remote, "w1"), attach(&elsewhere, "w2")})
+	want := []Data{
+		{Kind: LocalVolume, Name: "local-1", Path: "/mnt/disk1", Claim: "shop/db-0", Pods: []string{"shop/db-0"}},
+		{Kind: HostPath, Name: "data", Path: "/srv/data", Pods: []string{"shop/web"}},
+		{Kind: EmptyDir, Name: "cache", Pods: []string{"shop/web"}},
+		{Kind: Attached, Name: "remote", Claim: "shop/web", Pods: []string{"shop/web"}},
+		{Kind: Attached, Name: "zonal", Claim: "shop/z"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for i, says := range []string{"/mnt/disk1", "successor will not find it", "is lost", "is detached before", "is detached before"} {
+		if text := got[i].String(); !strings.Contains(text, says) {
+			t.Errorf("%q does not say %q", text, says)
+		}
+	}
+}

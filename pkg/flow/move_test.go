@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+)
+
+func TestAWorkerLandsOnlyWhereItCanLive(t *testing.T) {
+	for name, tc := range map[string]struct {
+		landing
+		kubelet string
+		refusal string
+	}{
+		"the same version":                   {landing{version: "v1.36.3", networks: []string{"10.244.0.0/16"}}, "v1.36.3", ""},
+		"a kubelet three behind":             {landing{version: "v1.36.3"}, "v1.33.1", ""},
+		"a kubelet four behind":              {landing{version: "v1.36.3"}, "v1.32.9", "more than 3 minor versions behind"},
+		"a kubelet that is newer":            {landing{version: "v1.35.4"}, "v1.36.0", "newer than the control plane of there (v1.35.4)"},
+		"nobody knows the version":           {landing{}, "v1.36.0", ""},
+		"its name is taken":                  {landing{taken: true, version: "v1.36.3"}, "v1.36.3", "there has a node w1 already"},
+		"its address is a pod's there":       {landing{version: "v1.36.3", networks: []string{"10.96.0.0/12", "192.0.2.0/24"}}, "v1.36.3", "the address 192.0.2.7 of node w1 lies in 192.0.2.0/24"},
+		"its address is a pod's there, IPv6": {landing{version: "v1.36.3", networks: []string{"2001:db8::/64"}}, "v1.36.3", "the address 2001:db8::7"},
+		"a network that is none":             {landing{version: "v1.36.3", networks: []string{"nonsense"}}, "v1.36.3", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.node, tc.to = worker(), "there"
+			tc.node.Status.NodeInfo.KubeletVersion = tc.kubelet
+			tc.node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.7"}, {Type: corev1.NodeInternalIP, Address: "2001:db8::7"}, {Type: corev1.NodeHostName, Address: "w1"}}
+			err := tc.decide()
+			if tc.refusal == "" && err != nil || tc.refusal != "" && (plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), tc.refusal)) {
+				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
+			}
+		})
+	}
+}
+
+func TestTheRecipeOfAMoveRevokesItsTokenLast(t *testing.T) {
+	m := &Moving{Removal: &Removal{Node: worker(), passage: &passage{to: Destination{Name: "there"}, node: "w1"}}}
+	want := []string{"token", "canary", "cordon", "drain", "volumes", "host", "node", "record", "arrival", "revoke"}
+	if got := m.Plan().IDs(); !slices.Equal(got, want) {
+		t.Errorf("steps %v, want %v", got, want)
+	}
+	m.Gone = true
+	if got := m.Plan().IDs(); !slices.Equal(got, []string{"record", "arrival", "revoke"}) {
+		t.Errorf("of a node that has left: %v", got)
+	}
+}
+
+func TestAMoveToTheSameClusterIsRefusedBeforeAnythingIsRead(t *testing.T) {
+	system := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "1"}}
+	here, there := permissive(t, nil, system, worker()), permissive(t, nil, system)
+	_, err := PrepareMove(t.Context(), runner.Cluster{Client: here}, Destination{Name: "staging", Client: there}, "w1", RemoveOptions{})
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "staging is the cluster that node w1 is in") {
+		t.Errorf("error %v", err)
+	}
+	denied := permissive(t, []string{"create secrets"}, system)
+	_, err = PrepareMove(t.Context(), runner.Cluster{Client: here}, Destination{Name: "staging", Client: denied}, "w1", RemoveOptions{})
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "in staging: you may not create secrets") {
+		t.Errorf("error %v", err)
+	}
+}

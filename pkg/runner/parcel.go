@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	watchtools "k8s.io/client-go/tools/watch"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// partSize is how much of the program one Secret holds: etcd takes 1.5 MiB in a
+// request, the API server 1 MiB in a Secret.
+const partSize = 900 << 10
+
+// The keys of what travels in Secrets.
+const (
+	partKey   = "part"
+	letterKey = "delivery"
+)
+
+// door is an open door, and for which run.
+type door struct {
+	rec  Record
+	spec podSpec
+	pod  *corev1.Pod
+}
+
+// hand gives the program to the host: through the door, or, where nothing can
+// be streamed (a kubelet whose serving certificate nobody has approved, a policy
+// against attach), in Secrets that another pod has mounted.
+func (c Cluster) hand(ctx context.Context, d door, delivery wire.Delivery, report plan.Report) error {
+	_, err := c.pass(ctx, d.pod, d.spec.payload.Program, delivery)
+	if !errors.Is(err, errAttach) || ctx.Err() != nil {
+		return err
+	}
+	report("nothing can be streamed to this node (%v): the program goes in Secrets", err)
+	if err := c.close(ctx, d.pod); err != nil {
+		return err
+	}
+	return c.send(ctx, d, delivery, report)
+}
+
+// send has the program travel in Secrets of the record's, and the credentials in
+// one of their own. All of them are deleted once the program has answered.
+func (c Cluster) send(ctx context.Context, d door, delivery wire.Delivery, report plan.Report) (err error) {
+	letter, err := json.Marshal(delivery)
+	if err != nil {
+		return fmt.Errorf("encode the delivery: %w", err)
+	}
+	contents := map[string]map[string][]byte{letterName(d.rec.Name): {letterKey: append(letter, '\n')}}
+	for part := range slices.Chunk(d.spec.payload.Packed, partSize) {
+		contents[partName(d.rec.Name, d.spec.parts)] = map[string][]byte{partKey: part}
+		d.spec.parts++
+	}
+	defer func() { err = errors.Join(err, c.dispose(context.WithoutCancel(ctx), d.rec.Namespace, contents)) }()
+	if err := c.dispose(ctx, d.rec.Namespace, contents); err != nil {
+		return err
+	}
+	for name, data := range contents {
+		_, err := c.Client.CoreV1().Secrets(d.rec.Namespace).Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: d.rec.Namespace, OwnerReferences: []metav1.OwnerReference{d.rec.ownerRef()}},
+			Data:       data,
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return fmt.Errorf("create secret %s/%s: %w", d.rec.Namespace, name, err)
+		}
+	}
+	pod, err := c.make(ctx, d.spec, report)
+	if err != nil {
+		return err
+	}
+	return c.awaitAnswer(ctx, pod)
+}
+
+// dispose deletes Secrets; those that are gone are fine.
+func (c Cluster) dispose(ctx context.Context, namespace string, contents map[string]map[string][]byte) error {
+	var errs []error
+	for name := range contents {
+		if err := c.Client.CoreV1().Secrets(namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			errs = append(errs, fmt.Errorf("delete secret %s/%s: %w", namespace, name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// awaitAnswer waits until the pod has ended, and reads the program's answer from
+// its termination message: nothing else comes back from a node like this.
+func (c Cluster) awaitAnswer(ctx context.Context, pod *corev1.Pod) error {
+	limited, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	var end *corev1.ContainerStateTerminated
+	_, err := watchtools.UntilWithSync(limited, c.onlyPod(pod), &corev1.Pod{}, nil, func(e watch.Event) (bool, error) {
+		got, ok := e.Object.(*corev1.Pod)
+		if !ok || got.UID != pod.UID {
+			return false, nil
+		}
+		if e.Type == watch.Deleted {
+			return false, fmt.Errorf("pod %s/%s was deleted by somebody", pod.Namespace, pod.Name)
+		}
+		for _, s := range got.Status.ContainerStatuses {
+			end = s.State.Terminated
+		}
+		if end != nil {
+			return true, nil
+		}
+		_, _, err := doorState(got)
+		return false, err
+	})
+	if err != nil {
+		return fmt.Errorf("wait until the program has reached node %s: %w", pod.Spec.NodeName, err)
+	}
+	answer, found := findAnswer([]byte(end.Message))
+	switch {
+	case found && answer.Error != "":
+		return plan.Refuse(fmt.Errorf("node %s: %s", pod.Spec.NodeName, answer.Error), "%s", answer.Hint)
+	case found:
+		return nil
+	}
+	return plan.Refuse(fmt.Errorf("the program did not reach node %s: exit code %d%s", pod.Spec.NodeName, end.ExitCode, tail(end.Message)),
+		"the host needs sh, cat, gzip and nsenter in /usr/bin; or let the API server reach the kubelet, so that the program can be streamed")
+}
+
+// The names begin as no record's does, whatever the nodes are called.
+func partName(record string, n int) string { return fmt.Sprintf("lifecycle.part-%02d.%s", n, record) }
+
+func letterName(record string) string { return "lifecycle.letter." + record }
+
+// unpacker feeds the receiver what attach would have: the program and then the
+// delivery. $1 and $2 are the receiver's arguments, $3 is the receiver. What the
+// program answers is the pod's last word.
+const unpacker = `{ /usr/bin/cat /parcel/part-*/part | /usr/bin/gzip -dc; /usr/bin/cat /parcel/letter/delivery; } |
+/usr/bin/nsenter -t 1 -m -u -i -n -p -- /bin/sh -c "$3" receiver "$1" "$2" >/dev/termination-log 2>&1
+`
+
+// unpacks makes a door one to which nothing is streamed.
+func unpacks(pod *corev1.Pod, s podSpec) {
+	container := &pod.Spec.Containers[0]
+	container.Stdin, container.StdinOnce = false, false
+	container.Command = []string{"/usr/bin/sh", "-c", unpacker, "unpacker", fmt.Sprint(len(s.payload.Program)), s.payload.SHA256, receiver}
+	add := func(volume, secret, path string) {
+		only := int32(0o400)
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{
+			Secret: &corev1.SecretVolumeSource{SecretName: secret, DefaultMode: &only},
+		}})
+		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: volume, MountPath: path, ReadOnly: true})
+	}
+	add("letter", letterName(s.name), "/parcel/letter")
+	for n := range s.parts {
+		add(fmt.Sprintf("part-%02d", n), partName(s.name, n), fmt.Sprintf("/parcel/part-%02d", n))
+	}
+}

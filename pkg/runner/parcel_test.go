@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runner
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+func TestADoorWithoutAStreamHasTheProgramMounted(t *testing.T) {
+	node := &corev1.Node{}
+	node.Name, node.Status.NodeInfo.Architecture = "w1", "amd64"
+	pod := podFor(podSpec{name: "lifecycle-w1", namespace: "kube-system", operation: "remove", image: "x", node: node, payload: Payload{Program: []byte("abc"), SHA256: "hash"}, parts: 2})
+	c := pod.Spec.Containers[0]
+	if c.Stdin || c.Command[0] != "/usr/bin/sh" || c.Command[4] != "3" || c.Command[5] != "hash" || c.Command[6] != receiver {
+		t.Errorf("container %+v", c)
+	}
+	secrets := map[string]string{}
+	for _, v := range pod.Spec.Volumes {
+		if v.Secret != nil {
+			secrets[v.Name] = v.Secret.SecretName
+		}
+	}
+	for _, m := range c.VolumeMounts {
+		if name, is := secrets[m.Name]; is {
+			secrets[m.MountPath] = name
+		}
+	}
+	for path, name := range map[string]string{"/parcel/letter": "lifecycle.letter.lifecycle-w1", "/parcel/part-00": "lifecycle.part-00.lifecycle-w1", "/parcel/part-01": "lifecycle.part-01.lifecycle-w1"} {
+		if secrets[path] != name {
+			t.Errorf("at %s is %q, want %q", path, secrets[path], name)
+		}
+	}
+}
+
+// The unpacker is run as it is, but for what stands in for the host.
+func TestWhatIsUnpackedIsWhatAStreamWouldHaveBrought(t *testing.T) {
+	dir := t.TempDir()
+	program := bytes.Repeat([]byte("program\n"), 5000)
+	packer := exec.CommandContext(t.Context(), "gzip", "-c")
+	packer.Stdin = bytes.NewReader(program)
+	packed, err := packer.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range map[string][]byte{"part-00/part": packed[:10], "part-01/part": packed[10:], "letter/delivery": []byte("{\"spec\":{}}\n")} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, path), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script := strings.NewReplacer("/parcel/", dir+"/", "/usr/bin/nsenter -t 1 -m -u -i -n -p -- ", "", "/dev/termination-log", dir+"/said").Replace(unpacker)
+	run := exec.CommandContext(t.Context(), "sh", "-c", script, "unpacker", "40000", "hash", `head -c "$1" >`+dir+`/program; cat >`+dir+`/rest; echo "$0 $2"`)
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for path, want := range map[string]string{"program": string(program), "rest": "{\"spec\":{}}\n", "said": "receiver hash\n"} {
+		if got, err := os.ReadFile(filepath.Join(dir, path)); err != nil || string(got) != want {
+			t.Errorf("%s: %d bytes, want %d (%v)", path, len(got), len(want), err)
+		}
+	}
+}
