@@ -18,7 +18,7 @@ import (
 type fault struct {
 	name string
 	// strike makes it happen, and ends it again if it ends by itself.
-	strike func(b *bed, t *testing.T, r *running)
+	strike func(t *testing.T, b *bed, r *running)
 }
 
 // outage is how long an API server or a network is away.
@@ -26,20 +26,27 @@ const outage = 30 * time.Second
 
 func faults() []fault {
 	return []fault{
-		{"the plugin is killed", func(_ *bed, _ *testing.T, r *running) { _ = r.cmd.Process.Kill() }},
-		{"the pod is deleted", func(b *bed, t *testing.T, _ *running) {
+		{"the plugin is killed", func(_ *testing.T, _ *bed, r *running) { _ = r.cmd.Process.Kill() }},
+		{"the pod is deleted", func(t *testing.T, b *bed, _ *running) {
+			t.Helper()
 			_, _ = b.tryKubectl(t, "", "-n", "kube-system", "delete", "pod", "lifecycle-"+b.blank, "--ignore-not-found", "--force", "--grace-period=0")
 		}},
-		{"the program is killed", func(b *bed, t *testing.T, _ *running) {
+		{"the program is killed", func(t *testing.T, b *bed, _ *running) {
+			t.Helper()
 			_, _ = b.tryHost(t, b.blank, "systemctl kill --signal=KILL kubectl-lifecycle")
 		}},
-		{"the host is restarted", func(b *bed, t *testing.T, _ *running) {
+		{"the host is restarted", func(t *testing.T, b *bed, _ *running) {
+			t.Helper()
 			if _, err := command(t, commandLimit, "", "docker", "restart", "-t", "1", b.blank); err != nil {
 				t.Error(err)
 			}
 		}},
-		{"the API server is stopped for 30 s", func(b *bed, t *testing.T, _ *running) { b.away(t, "docker", "pause", b.controlPlane, "unpause") }},
-		{"the network is cut for 30 s", func(b *bed, t *testing.T, _ *running) { b.unplugged(t) }},
+		{"the API server is stopped for 30 s", func(t *testing.T, b *bed, _ *running) {
+			t.Helper()
+			b.away(t, "docker", "pause", b.controlPlane, "unpause") }},
+		{"the network is cut for 30 s", func(t *testing.T, b *bed, _ *running) {
+			t.Helper()
+			b.unplugged(t) }},
 	}
 }
 
@@ -149,7 +156,7 @@ func (b *bed) strikes(t *testing.T, f fault, at moment) {
 		t.Logf("it was over before %q was seen", at)
 	}
 	token, _ := b.tryHost(t, b.blank, "cat /var/lib/kubectl-lifecycle/token")
-	f.strike(b, t, r)
+	f.strike(t, b, r)
 	if o := r.wait(t); o.code != 0 {
 		o = b.run(t, 0, "remove", b.blank, "--yes", "--ignore-not-found", "--timeout", "4m")
 		if o.code != 0 {

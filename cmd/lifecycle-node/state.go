@@ -108,12 +108,7 @@ func ownDirectory(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err == nil || !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !info.IsDir() || !ok || stat.Uid != 0 || info.Mode().Perm() != 0o700 {
+	if !owned(dir) {
 		return plan.Refuse(fmt.Errorf("%s exists and is not a directory of root's own with mode 0700", dir), "look at it, and move it away")
 	}
 	return nil
@@ -212,12 +207,37 @@ func leave(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, systemctl(ctx, "daemon-reload"))
-	errs = append(errs, forget(""))
+	errs = append(errs, systemctl(ctx, "daemon-reload"), forget(""), sweepDoors())
 	if err := os.Remove(stateDir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// sweepDoors removes directories through which a program came whose pod was
+// deleted on the way. They are ours by their name, root's, and closed to others.
+func sweepDoors() error {
+	var errs []error
+	for _, pattern := range []string{"/var/lib/kubectl-lifecycle-door.??????", "/run/kubectl-lifecycle-door.??????"} {
+		doors, err := filepath.Glob(pattern)
+		errs = append(errs, err)
+		for _, door := range doors {
+			if owned(door) {
+				errs = append(errs, host.Local{}.Remove(door))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// owned reports whether a path is a directory of root's with mode 0700.
+func owned(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.IsDir() || info.Mode().Perm() != 0o700 {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Uid == 0
 }
 
 // forget removes what is in the run's directory, but for one name, and never

@@ -44,6 +44,18 @@ touch `+stateDir+`/lock `+stateDir+`/journal; mount --bind `+dir+`/data `+stateD
 	})
 }
 
+func TestDoorsThatWereLeftOpenAreSweptAndNothingElse(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; cd /var/lib
+mkdir -m 700 kubectl-lifecycle-door.Ab12Cd /run/kubectl-lifecycle-door.Ab12Cd; touch kubectl-lifecycle-door.Ab12Cd/probe
+mkdir -m 755 kubectl-lifecycle-door.open00; mkdir -m 700 kubectl-lifecycle-door.notsix7 kubectl-lifecycle-door.nobody other; chown 65534 kubectl-lifecycle-door.nobody`)
+		hosttest.Must(t, sweepDoors())
+		if left := hosttest.Script(t, `ls /var/lib /run`); left != "/run:\n\n/var/lib:\nkubectl-lifecycle-door.nobody\nkubectl-lifecycle-door.notsix7\nkubectl-lifecycle-door.open00\nother\n" {
+			t.Errorf("left: %q", left)
+		}
+	})
+}
+
 func TestEveryRefusalHasAWayOut(t *testing.T) {
 	for name, err := range map[string]error{
 		"with a hint of its own": plan.Hint(errors.New("x"), "do this"),

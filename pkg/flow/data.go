@@ -72,26 +72,7 @@ func (d Data) String() string {
 // DaemonSets and the host's own (static) pods are left out, except for volumes:
 // they exist once on every node. It is pure; sorted by kind, name and path.
 func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVolume, attachments []storagev1.VolumeAttachment) []Data {
-	users := map[string][]string{}
-	var out []Data
-	for _, pod := range pods {
-		if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-			continue
-		}
-		name := pod.Namespace + "/" + pod.Name
-		for _, v := range pod.Spec.Volumes {
-			switch {
-			case v.PersistentVolumeClaim != nil:
-				claim := pod.Namespace + "/" + v.PersistentVolumeClaim.ClaimName
-				users[claim] = append(users[claim], name)
-			case everywhere(&pod):
-			case v.HostPath != nil:
-				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}})
-			case v.EmptyDir != nil && v.EmptyDir.Medium != corev1.StorageMediumMemory:
-				out = append(out, Data{Kind: EmptyDir, Name: v.Name, Pods: []string{name}})
-			}
-		}
-	}
+	out, users := podData(pods)
 	attached := map[string]bool{}
 	for _, a := range attachments {
 		if a.Spec.NodeName == node.Name && a.Spec.Source.PersistentVolumeName != nil {
@@ -119,6 +100,31 @@ func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVol
 			strings.Compare(a.Path, b.Path), slices.Compare(a.Pods, b.Pods))
 	})
 	return out
+}
+
+// podData lists what of value pods have of the host's own, and who uses which
+// claim.
+func podData(pods []corev1.Pod) (out []Data, users map[string][]string) {
+	users = map[string][]string{}
+	for _, pod := range pods {
+		if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		name := pod.Namespace + "/" + pod.Name
+		for _, v := range pod.Spec.Volumes {
+			switch {
+			case v.PersistentVolumeClaim != nil:
+				claim := pod.Namespace + "/" + v.PersistentVolumeClaim.ClaimName
+				users[claim] = append(users[claim], name)
+			case everywhere(&pod):
+			case v.HostPath != nil:
+				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}})
+			case v.EmptyDir != nil && v.EmptyDir.Medium != corev1.StorageMediumMemory:
+				out = append(out, Data{Kind: EmptyDir, Name: v.Name, Pods: []string{name}})
+			}
+		}
+	}
+	return out, users
 }
 
 func dataKinds() []DataKind { return []DataKind{LocalVolume, HostPath, EmptyDir, Attached} }

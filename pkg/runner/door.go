@@ -238,7 +238,7 @@ func (c Cluster) pass(ctx context.Context, pod *corev1.Pod, program []byte, d wi
 	}
 	var out, errOut bytes.Buffer
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{
-		Stdin:  io.MultiReader(bytes.NewReader(program), bytes.NewReader(append(line, '\n'))),
+		Stdin:  io.MultiReader(strings.NewReader(knock), bytes.NewReader(program), bytes.NewReader(append(line, '\n'))),
 		Stdout: &out, Stderr: &errOut,
 	})
 	answer, found := findAnswer(out.Bytes())
@@ -257,6 +257,9 @@ func (c Cluster) pass(ctx context.Context, pod *corev1.Pod, program []byte, d wi
 // errAttach is wrapped by the error of a door that nothing can be streamed
 // through.
 var errAttach = errors.New("attach")
+
+// knock is the byte that says to the receiver that somebody is there.
+const knock = "\n"
 
 func tail(s string) string {
 	if s = strings.TrimSpace(s); s == "" {

@@ -139,7 +139,7 @@ func letterName(record string) string { return "lifecycle.letter." + record }
 // unpacker feeds the receiver what attach would have: the program and then the
 // delivery. $1 and $2 are the receiver's arguments, $3 is the receiver. What the
 // program answers is the pod's last word.
-const unpacker = `{ /usr/bin/cat /parcel/part-*/part | /usr/bin/gzip -dc; /usr/bin/cat /parcel/letter/delivery; } |
+const unpacker = `{ echo; /usr/bin/cat /parcel/part-*/part | /usr/bin/gzip -dc; /usr/bin/cat /parcel/letter/delivery; } |
 /usr/bin/nsenter -t 1 -m -u -i -n -p -- /bin/sh -c "$3" receiver "$1" "$2" >/dev/termination-log 2>&1
 `
 

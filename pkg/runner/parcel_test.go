@@ -58,7 +58,7 @@ func TestWhatIsUnpackedIsWhatAStreamWouldHaveBrought(t *testing.T) {
 		}
 	}
 	script := strings.NewReplacer("/parcel/", dir+"/", "/usr/bin/nsenter -t 1 -m -u -i -n -p -- ", "", "/dev/termination-log", dir+"/said").Replace(unpacker)
-	run := exec.CommandContext(t.Context(), "sh", "-c", script, "unpacker", "40000", "hash", `head -c "$1" >`+dir+`/program; cat >`+dir+`/rest; echo "$0 $2"`)
+	run := exec.CommandContext(t.Context(), "sh", "-c", script, "unpacker", "40000", "hash", `head -c 1 >/dev/null; head -c "$1" >`+dir+`/program; cat >`+dir+`/rest; echo "$0 $2"`)
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

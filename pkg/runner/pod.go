@@ -88,13 +88,15 @@ func podFor(s podSpec) *corev1.Pod {
 	return pod
 }
 
-// receiver takes the program and then the delivery from its standard input.
-// $1 is the program's length in bytes, $2 its SHA-256. It looks for a
+// receiver takes a byte that says that somebody is there, the program, and then
+// the delivery from its standard input; before that byte it makes nothing, since
+// a pod that is deleted has no time to tidy up. $1 is the program's length in bytes, $2 its SHA-256. It looks for a
 // directory that is writable and not noexec (/run is noexec on many hosts),
 // made exclusively with mode 0700 by mktemp, and leaves nothing there when the
 // program has ended.
 const receiver = `set -eu
 umask 077
+[ "$(head -c 1 | wc -c)" -eq 1 ] || exit 70
 for base in /var/lib /run; do
   dir=$(mktemp -d "$base/kubectl-lifecycle-door.XXXXXX" 2>/dev/null) || continue
   printf '#!/bin/sh\n' >"$dir/probe" && chmod 700 "$dir/probe" && "$dir/probe" 2>/dev/null && break

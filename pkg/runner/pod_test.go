@@ -3,6 +3,8 @@
 package runner
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,7 +83,7 @@ func TestTheReceiverTakesTheProgramAndLeavesNothing(t *testing.T) {
 			base := t.TempDir()
 			script := strings.NewReplacer("/var/lib", base, "/run", base).Replace(receiver)
 			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", script, "receiver", strconv.Itoa(len(program)), c.hash)
-			cmd.Stdin = strings.NewReader(program + "the delivery\n")
+			cmd.Stdin = strings.NewReader(knock + program + "the delivery\n")
 			out, err := cmd.Output()
 			if string(out) != c.want || (err == nil) != (c.want != "") {
 				t.Errorf("output %q, error %v, want %q", out, err, c.want)
@@ -91,6 +93,35 @@ func TestTheReceiverTakesTheProgramAndLeavesNothing(t *testing.T) {
 				t.Errorf("left behind: %v", left)
 			}
 		})
+	}
+}
+
+func TestTheReceiverMakesNothingBeforeAnybodyIsThere(t *testing.T) {
+	base := t.TempDir()
+	script := strings.NewReplacer("/var/lib", base, "/run", base).Replace(receiver)
+	err := exec.CommandContext(t.Context(), "/bin/sh", "-xc", script, "receiver", "3", "hash").Run()
+	var exit *exec.ExitError
+	if left, _ := filepath.Glob(base + "/*"); !errors.As(err, &exit) || exit.ExitCode() != 70 || len(left) > 0 {
+		t.Errorf("%v, left behind: %v", err, left)
+	}
+	// A pod that is killed while nobody speaks.
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", script, "receiver", "3", "hash")
+	silence, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silence.Close() }()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for started := false; !started; { // head waits for the byte
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid))
+		started = err != nil || len(children) > 0
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if left, _ := filepath.Glob(base + "/*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
@@ -104,7 +135,7 @@ func TestTheReceiverNeverDeletesThroughAMount(t *testing.T) {
 	program := "#!/bin/sh\nmkdir ${0%/*}/there " + dir + "/data && echo precious > " + dir + "/data/file && mount --bind " + dir + "/data ${0%/*}/there\n"
 	wrapped := "mount --make-rprivate / && mount -t tmpfs tmpfs /var/lib && " + `sh -c "$0" receiver "$1" "$2"; ls /var/lib/*`
 	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", wrapped, receiver, strconv.Itoa(len(program)), payloadSum(t, program))
-	cmd.Stdin = strings.NewReader(program + "the delivery\n")
+	cmd.Stdin = strings.NewReader(knock + program + "the delivery\n")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "there") {
 		t.Errorf("%v: %s", err, out)
