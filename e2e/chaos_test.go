@@ -43,10 +43,12 @@ func faults() []fault {
 		}},
 		{"the API server is stopped for 30 s", func(t *testing.T, b *bed, _ *running) {
 			t.Helper()
-			b.away(t, "docker", "pause", b.controlPlane, "unpause") }},
+			b.away(t, "docker", "pause", b.controlPlane, "unpause")
+		}},
 		{"the network is cut for 30 s", func(t *testing.T, b *bed, _ *running) {
 			t.Helper()
-			b.unplugged(t) }},
+			b.unplugged(t)
+		}},
 	}
 }
 
