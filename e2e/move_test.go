@@ -108,11 +108,9 @@ func (b *bed) refusesMoves(t *testing.T, other *bed) {
 	other.kubectl(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"Node","metadata":{"name":%q}}`, b.blank), "create", "-f", "-")
 	b.refuses(t, b.blank, refusal{"where the name is taken", move("--to-context", second), 4, []string{"has a node " + b.blank + " already"}, both})
 	other.kubectl(t, "", "delete", "node", b.blank)
-	shut := func(verb string) {
-		b.host(t, b.blank, "for a in $(getent ahosts "+other.controlPlane+" | cut -d' ' -f1 | sort -u); do case $a in *:*) i=ip6tables;; *) i=iptables;; esac; $i "+verb+" OUTPUT -d $a -p tcp --dport 6443 -j REJECT; done")
-	}
-	shut("-I")
-	defer shut("-D")
+	b.host(t, b.blank, `nft add table inet e2e; nft 'add chain inet e2e out { type filter hook output priority 0; }'
+for a in $(getent ahosts `+other.controlPlane+` | cut -d' ' -f1 | sort -u); do case $a in *:*) f=ip6;; *) f=ip;; esac; nft add rule inet e2e out $f daddr $a tcp dport 6443 reject; done`)
+	defer b.host(t, b.blank, "nft delete table inet e2e")
 	b.refuses(t, b.blank, refusal{"where the host does not reach it", move("--to-context", second), 4, []string{"from this host, the API server at", "does not answer", "open the way"}, both})
 	other.noTokens(t)
 }

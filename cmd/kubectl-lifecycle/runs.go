@@ -103,7 +103,7 @@ func (e *env) followRun(ctx context.Context, arg string) error {
 	}
 	if state.Phase == wire.Waiting {
 		return plan.As(plan.Found, plan.Hint(fmt.Errorf("the program on the host waits: %s", state.Error),
-			"remove the cause and run: kubectl lifecycle %s %s; or take it back: kubectl lifecycle runs abort %s", state.Operation, node, node))
+			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, node))
 	}
 	_, err = fmt.Fprintf(e.streams.Out, "%s of node %s: %s\n", state.Operation, node, state.Phase)
 	return err

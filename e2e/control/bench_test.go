@@ -129,7 +129,7 @@ func TestBench10PodsUnderOneBudget(t *testing.T) {
 func TestBenchTwentyNodes(t *testing.T) {
 	var apps []app
 	for i := range 10 {
-		apps = append(apps, app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 25%", floor: 150, stop: "5s", ready: "1s"})
+		apps = append(apps, app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 50%", floor: 100, stop: "20s", ready: "1s"})
 	}
-	compare(t, "20 nodes × 100 pods that stop within 5 s and are Ready within 1 s, under 10 budgets of a quarter", 20, apps...)
+	compare(t, "20 nodes × 100 pods that stop within 20 s and are Ready within 1 s, under 10 budgets of a half", 20, apps...)
 }

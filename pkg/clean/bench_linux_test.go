@@ -58,7 +58,6 @@ func timed(do func()) time.Duration {
 
 func TestBenchAThousandMounts(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.join()
 		var theirs, ours, looks []time.Duration
 		for range 3 {
 			w.script(thousandMounts)

@@ -118,6 +118,24 @@ func TestDataOfAMemberThatHasNotLeftIsNotDeleted(t *testing.T) {
 	})
 }
 
+func TestAMemberWhoseAddressHasChangedIsStillAMember(t *testing.T) {
+	inWorld(t, func(w *world) {
+		cluster := etcdtest.Serve(w.T, "cp1", "cp2")
+		w.joinAsControlPlane(cluster, "cp1")
+		w.script("sed -i s,https://cp1:2380,https://moved:2380, etc/kubernetes/manifests/etcd.yaml")
+		if inv := w.survey(); inv.Etcd == nil || inv.Etcd.Self != "a1" {
+			w.Errorf("by its name: %+v", inv.Etcd)
+		}
+		cluster.Kill("cp1") // it cannot say who it is
+		w.script("sed -i s,https://moved:2380,https://cp2:2380, etc/kubernetes/manifests/etcd.yaml")
+		target := w.target()
+		target.Facts.ControlPlanes = nil
+		if inv, err := target.Survey(w.Context()); err != nil || len(inv.Unchecked) == 0 {
+			w.Errorf("nobody tells who it is, and that is not said: %+v, %v", inv.Unchecked, err)
+		}
+	})
+}
+
 func TestEtcdDataThatNothingTellsOfStays(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()

@@ -87,22 +87,35 @@ func (t Target) Etcd(ctx context.Context) (*Etcd, error) {
 		return nil, plan.Hint(err, "see how its members are: etcdctl endpoint health --cluster")
 	}
 	view := &Etcd{Cluster: cluster.String(), DataDir: cmp.Or(flags["data-dir"], defaultDataDir)}
-	peers := strings.Split(flags["initial-advertise-peer-urls"], ",")
 	self := etcd.ID(0)
 	if status, err := client.Status(ctx, own); err == nil {
 		self = status.Member
 	}
-	for _, m := range members {
-		named := m.Name == flags["name"] && slices.ContainsFunc(m.PeerURLs, func(url string) bool { return slices.Contains(peers, url) })
-		switch {
-		case m.ID == self && !named, self != 0 && named && m.ID != self:
-			return nil, fmt.Errorf("etcd's member %s is not the one that %s names (%s)", m.ID, etcdManifest, flags["name"])
-		case named:
-			view.Self = m.ID.String()
-		}
+	if view.Self, err = whoAmI(members, self, flags); err != nil {
+		return nil, err
 	}
 	view.Members = examine(ctx, client, cluster, members)
 	return view, nil
+}
+
+// whoAmI finds this host's member: by what it says of itself, by its name, by its
+// address; each is enough, and all have to mean the same one. Only where none of
+// them leads to a member does the cluster have none of this host's.
+func whoAmI(members []etcd.Member, self etcd.ID, flags map[string]string) (string, error) {
+	peers := strings.Split(flags["initial-advertise-peer-urls"], ",")
+	found := ""
+	for _, m := range members {
+		here := slices.ContainsFunc(m.PeerURLs, func(url string) bool { return slices.Contains(peers, url) })
+		if m.ID != self && (m.Name == "" || m.Name != flags["name"]) && !here {
+			continue
+		}
+		if found != "" {
+			return "", plan.Hint(fmt.Errorf("etcd's members %s and %s could both be this host's (%s)", found, m.ID, flags["name"]),
+				"compare them with %s: etcdctl member list", etcdManifest)
+		}
+		found = m.ID.String()
+	}
+	return found, nil
 }
 
 // askAny asks members in turn who is in the cluster. If none has a quorum, what

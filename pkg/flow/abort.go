@@ -42,7 +42,7 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 	}
 	if rec.State.Phase == wire.Finished || rec.State.Phase == wire.Leaving {
 		return plan.Plan{}, plan.Refuse(fmt.Errorf("the %s is over, the host is clean: there is no way back from that", rec.State.Describe()),
-			"finish it: kubectl lifecycle remove %s", name)
+			"finish it: run the same '%s' again", rec.State.Operation)
 	}
 	return plan.Plan{
 		Title: "Take back the " + string(rec.State.Operation) + " of node " + name,
@@ -80,7 +80,7 @@ func backOut(ctx context.Context, cluster runner.Cluster, rec runner.Record) err
 	}
 	if state.Phase != wire.Aborted {
 		return plan.Hint(fmt.Errorf("the host of node %s cannot go back: %s", rec.State.Node, state.Error),
-			"finish the removal instead: kubectl lifecycle remove %s", rec.State.Node)
+			"finish it instead: run the same '%s' again", rec.State.Operation)
 	}
 	return nil
 }
