@@ -112,7 +112,7 @@ func TestThePacketFilterCanBeLeftAlone(t *testing.T) {
 		w.choices.Firewall = clean.FirewallNone
 		w.join()
 		rules := func() string {
-			return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'; iptables-legacy-save | grep -v '^#'`)
+			return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'; iptables-legacy-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]//'`)
 		}
 		before := rules()
 		verdict := w.remove()
