@@ -13,15 +13,12 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// stageSecond: a worker moves to another cluster and back, and a second control
-// plane comes and goes there.
+// stageSecond: a worker moves to another cluster and back.
 func (b *bed) stageSecond(t *testing.T) {
 	b.joined(t)
 	other := b.anotherCluster(t)
 	t.Run("a worker moves to another cluster and back", func(t *testing.T) { b.movesAndBack(t, other) })
 	t.Run("a move that cannot be is refused", func(t *testing.T) { b.refusesMoves(t, other) })
-	b.must(t, "remove", b.blank, "--yes", "--force")
-	t.Run("a control plane leaves its cluster", func(t *testing.T) { other.controlPlaneLeaves(t) })
 }
 
 // movesAndBack: pods run on the host each time, and nothing of it is left in the
