@@ -101,7 +101,7 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 	}
 	p := moving.Plan()
 	if mode != dryRunNone {
-		return e.rehearse(ctx, rehearsed{moving.Removal, p, mode, "moved to " + to.Name}, f.output)
+		return e.rehearse(ctx, f.output, false, rehearsed{moving.Removal, p, mode, "moved to " + to.Name})
 	}
 	e.showPlan(p, care(moving.Removal))
 	if !f.yes && !moving.Gone {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -33,35 +34,63 @@ type rehearsed struct {
 	what string
 }
 
-func (e *env) rehearse(ctx context.Context, r rehearsed, output string) error {
-	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain, Data: r.removal.Data}
-	if r.mode == dryRunServer {
-		progress := e.progress()
-		host, err := r.removal.Rehearse(ctx, progress)
-		progress.close()
+// rehearse shows what would be done: of one node, one object; of several, a list.
+func (e *env) rehearse(ctx context.Context, output string, several bool, all ...rehearsed) error {
+	var results []rehearsal
+	for _, r := range all {
+		result, err := e.rehearsal(ctx, r)
 		if err != nil {
 			return nothingChanged(err)
 		}
-		result.Host = &host
+		results = append(results, result)
 	}
 	if output == "name" {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", result.Node)
-		return err
-	}
-	return e.print(output, result, func(w io.Writer) error {
-		e.showPlan(r.plan, care(r.removal))
-		if result.Host != nil {
-			rows := [][]string{{"GOES", "NAME", "IN", "OWNER"}}
-			for _, item := range result.Host.Objects {
-				rows = append(rows, []string{string(item.Kind), item.Name, item.In, string(item.Owner)})
-			}
-			if err := table(w, rows); err != nil {
-				return err
-			}
+		var errs []error
+		for _, result := range results {
+			_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", result.Node)
+			errs = append(errs, err)
 		}
-		_, err := fmt.Fprintf(w, "node/%s would be %s (dry run: nothing was changed)\n", result.Node, r.what)
-		return err
+		return errors.Join(errs...)
+	}
+	var value any = results
+	if !several {
+		value = results[0]
+	}
+	return e.print(output, value, func(w io.Writer) error {
+		var errs []error
+		for i, result := range results {
+			errs = append(errs, e.showRehearsal(w, all[i], result))
+		}
+		return errors.Join(errs...)
 	})
+}
+
+// rehearsal reads what would be done.
+func (e *env) rehearsal(ctx context.Context, r rehearsed) (rehearsal, error) {
+	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain, Data: r.removal.Data}
+	if r.mode != dryRunServer {
+		return result, nil
+	}
+	progress := e.progress()
+	defer progress.close()
+	host, err := r.removal.Rehearse(ctx, progress)
+	result.Host = &host
+	return result, err
+}
+
+func (e *env) showRehearsal(w io.Writer, r rehearsed, result rehearsal) error {
+	e.showPlan(r.plan, care(r.removal))
+	if result.Host != nil {
+		rows := [][]string{{"GOES", "NAME", "IN", "OWNER"}}
+		for _, item := range result.Host.Objects {
+			rows = append(rows, []string{string(item.Kind), item.Name, item.In, string(item.Owner)})
+		}
+		if err := table(w, rows); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "node/%s would be %s (dry run: nothing was changed)\n", result.Node, r.what)
+	return err
 }
 
 // care is what a person has to know about a removal before it begins.

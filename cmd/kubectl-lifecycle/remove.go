@@ -131,7 +131,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 		return nothingChanged(err)
 	}
 	if mode != dryRunNone {
-		return e.rehearse(ctx, rehearsed{removal, removal.Plan(), mode, "removed"}, f.output)
+		return e.rehearse(ctx, f.output, false, rehearsed{removal, removal.Plan(), mode, "removed"})
 	}
 	e.showPlan(removal.Plan(), care(removal))
 	if !f.yes {

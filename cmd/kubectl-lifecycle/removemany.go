@@ -48,7 +48,7 @@ func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) erro
 		e.warn("no such nodes (removed already?): %s", strings.Join(many.Missing, ", "))
 	}
 	if mode != dryRunNone {
-		return e.rehearseMany(ctx, many, mode, f)
+		return e.rehearse(ctx, f.output, true, rehearsals(many, mode)...)
 	}
 	e.showMany(many)
 	if !f.yes {
@@ -82,14 +82,13 @@ func (e *env) showMany(many *flow.Many) {
 	}
 }
 
-// rehearseMany shows the plan of each node.
-func (e *env) rehearseMany(ctx context.Context, many *flow.Many, mode dryRun, f removeFlags) error {
+// rehearsals are what a dry run shows of each node.
+func rehearsals(many *flow.Many, mode dryRun) []rehearsed {
+	var all []rehearsed
 	for _, r := range many.All() {
-		if err := e.rehearse(ctx, rehearsed{r, r.Plan(), mode, "removed"}, f.output); err != nil {
-			return err
-		}
+		all = append(all, rehearsed{r, r.Plan(), mode, "removed"})
 	}
-	return nil
+	return all
 }
 
 // tellMany prints one table of what became of the nodes.

@@ -31,9 +31,8 @@ type route struct {
 //
 // Ours is a route into a pod network through another node of this cluster
 // (what flannel's host-gw makes), a blackhole of Calico's for one, and what is in
-// a table that only Cilium uses. That a
-// route leads into a pod network is not enough: Docker's own network may lie in
-// the same range.
+// a table that only Cilium uses. That a route leads into a pod network is not
+// enough: Docker's own network may lie in the same range.
 func (t Target) ownRoutes() ([]route, error) {
 	links, err := ownLinks()
 	if err != nil {

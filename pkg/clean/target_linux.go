@@ -33,13 +33,13 @@ type Target struct {
 	Grace time.Duration
 }
 
-// parts are all parts in the order of a removal:
-//
-// the etcd member first, since it may not be allowed to leave; then the kubelet, so that nothing is started again; containers while their
-// network's configuration is there to take them down; mounts when nothing uses
-// them; the network from what uses it to what is used; files, backed up
-// before, when nothing is mounted any more; the credentials last, so that there is a way back until
-// then; and then the kubelet's hold is released.
+// parts are all parts in the order of a removal: the etcd member first, since
+// it may not be allowed to leave; then the kubelet, so that nothing is started
+// again; containers while their network's configuration is there to take them
+// down; mounts when nothing uses them; the network from what uses it to what is
+// used; files, backed up before, when nothing is mounted any more; the
+// credentials last, so that there is a way back until then; and then the
+// kubelet's hold is released.
 func (t Target) parts() []part {
 	return []part{
 		t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.links(), t.routes(), t.filter(),

@@ -3,6 +3,7 @@
 package flow
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +52,19 @@ func TestTheRecipeOfAMoveRevokesItsTokenLast(t *testing.T) {
 	m.Gone = true
 	if got := m.Plan().IDs(); !slices.Equal(got, []string{"record", "arrival", "revoke"}) {
 		t.Errorf("of a node that has left: %v", got)
+	}
+}
+
+func TestTheTokenOfAHostThatCouldNotJoinStaysForWhoJoinsItByHand(t *testing.T) {
+	for failure, want := range map[string]error{"kubeadm says no": plan.ErrKept, "": nil} {
+		here, there := permissive(t, nil), permissive(t, nil)
+		m := &Moving{Removal: &Removal{Node: worker(), cluster: runner.Cluster{Client: here}, passage: &passage{to: Destination{Client: there}, node: "w1", failure: failure}}}
+		if err := m.unmint(t.Context()); !errors.Is(err, want) {
+			t.Errorf("after %q: %v, want %v", failure, err, want)
+		}
+		if touched := len(there.Actions()) > 0; touched != (want == nil) {
+			t.Errorf("after %q: %v", failure, there.Actions())
+		}
 	}
 }
 

@@ -111,8 +111,12 @@ func (m *Moving) known(ctx context.Context, id string) (join.Token, error) {
 	return join.Mint(ctx, m.passage.to.Client, join.Request{Token: reference})
 }
 
-// unmint revokes the token again, unless a run needs it.
+// unmint revokes the token again, unless a run needs it, or the person who has
+// been told to join the host by hand.
 func (m *Moving) unmint(ctx context.Context) error {
+	if m.passage.failure != "" {
+		return plan.ErrKept
+	}
 	rec, found, err := runner.Get(ctx, m.cluster, m.passage.node)
 	if err != nil {
 		return err

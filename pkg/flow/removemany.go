@@ -175,6 +175,9 @@ func (m *Many) Run(ctx context.Context) []RemoveOutcome {
 	}
 	cordoned := m.cordon(ctx, out)
 	for wave := range slices.Chunk(m.Workers, max(m.MaxParallel, 1)) {
+		if ctx.Err() != nil {
+			break
+		}
 		m.wave(ctx, wave, cordoned, out)
 	}
 	for _, r := range m.ControlPlanes {
@@ -188,7 +191,11 @@ func (m *Many) Run(ctx context.Context) []RemoveOutcome {
 	}
 	var list []RemoveOutcome
 	for _, r := range m.All() {
-		list = append(list, *out[r.Node.Name])
+		o := out[r.Node.Name]
+		if !o.Removed && o.Error == "" && cordoned[o.Node] {
+			o.Hint = "its turn did not come, and it is cordoned; open it again: kubectl lifecycle uncordon " + o.Node
+		}
+		list = append(list, *o)
 	}
 	return list
 }

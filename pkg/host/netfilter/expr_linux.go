@@ -12,6 +12,24 @@ import (
 // jumps to and its comment. Everything else is only hashed, so that kernels and
 // tools may invent what they like.
 func (r *Rule) expressions(list []byte) error {
+	return eachExpression(list, func(name string, data []byte) (err error) {
+		switch name {
+		case "counter", "quota", "last": // they change by themselves
+			r.content = append(r.content, name...)
+			return nil
+		case "immediate":
+			err = r.verdict(data)
+		case "match":
+			err = r.match(data)
+		}
+		r.content = append(append(append(r.content, name...), '='), data...)
+		return err
+	})
+}
+
+// eachExpression calls do with the name and the attributes of each expression of
+// a rule, in order.
+func eachExpression(list []byte, do func(name string, data []byte) error) error {
 	return attrs(list, func(_ uint16, one []byte) error {
 		var name string
 		var data []byte
@@ -27,17 +45,7 @@ func (r *Rule) expressions(list []byte) error {
 		if err != nil {
 			return err
 		}
-		switch name {
-		case "counter", "quota", "last": // they change by themselves
-			r.content = append(r.content, name...)
-			return nil
-		case "immediate":
-			err = r.verdict(data)
-		case "match":
-			err = r.match(data)
-		}
-		r.content = append(append(append(r.content, name...), '='), data...)
-		return err
+		return do(name, data)
 	})
 }
 

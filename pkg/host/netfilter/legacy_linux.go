@@ -75,15 +75,21 @@ func DeleteLegacy(ctx context.Context, l host.Local, d Deletion) error {
 	if d.Empty() {
 		return nil
 	}
+	return changeLegacy(ctx, l, d.Table.Family, d.Restore())
+}
+
+// changeLegacy gives iptables-restore an input that changes a table and leaves
+// what it does not name as it is.
+func changeLegacy(ctx context.Context, l host.Local, family, input string) error {
 	tool := "iptables"
-	if d.Table.Family == "ip6" {
+	if family == "ip6" {
 		tool = "ip6tables"
 	}
 	name, err := legacyBinary(ctx, l, tool, "restore")
 	if err != nil {
 		return err
 	}
-	_, err = l.Run(ctx, host.Command{Name: name, Args: []string{"--noflush", "--wait", "10"}, Stdin: d.Restore(), Timeout: 30 * time.Second})
+	_, err = l.Run(ctx, host.Command{Name: name, Args: []string{"--noflush", "--wait", "10"}, Stdin: input, Timeout: 30 * time.Second})
 	return err
 }
 

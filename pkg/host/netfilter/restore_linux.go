@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,22 +26,9 @@ var ErrNoUndo = errors.New("it cannot be brought back")
 // called twice. The error is ErrNoUndo for what cannot be brought back.
 func Restore(ctx context.Context, l host.Local, d Deletion) error {
 	if d.Table.Backend == Legacy {
-		return restoreLegacy(ctx, l, d)
+		return changeLegacy(ctx, l, d.Table.Family, d.Undo())
 	}
 	return restoreNft(d)
-}
-
-func restoreLegacy(ctx context.Context, l host.Local, d Deletion) error {
-	tool := "iptables"
-	if d.Table.Family == "ip6" {
-		tool = "ip6tables"
-	}
-	name, err := legacyBinary(ctx, l, tool, "restore")
-	if err != nil {
-		return err
-	}
-	_, err = l.Run(ctx, host.Command{Name: name, Args: []string{"--noflush", "--wait", "10"}, Stdin: d.Undo(), Timeout: 30 * time.Second})
-	return err
 }
 
 func restoreNft(d Deletion) error {
@@ -180,21 +166,8 @@ func newRule(family uint8, table, chain string, r Rule) (request, error) {
 // is about; zero if there is none. A rule that looks something up is ErrNoUndo.
 func (r Rule) protocol() (protocol uint8, inverted bool, err error) {
 	asked := false // the expression before loaded the protocol
-	err = attrs(r.Raw, func(_ uint16, one []byte) error {
-		var name string
-		var data []byte
-		err := attrs(one, func(kind uint16, v []byte) error {
-			switch kind {
-			case unix.NFTA_EXPR_NAME:
-				name = text(v)
-			case unix.NFTA_EXPR_DATA:
-				data = v
-			}
-			return nil
-		})
+	err = eachExpression(r.Raw, func(name string, data []byte) error {
 		switch {
-		case err != nil:
-			return err
 		case name == "lookup" || name == "dynset" || name == "objref":
 			return fmt.Errorf("%w: a rule uses %s", ErrNoUndo, name)
 		case name == "cmp" && asked && protocol == 0:
