@@ -106,9 +106,8 @@ func (t Target) podProcesses() (map[int]string, error) {
 	return out, err
 }
 
-// processes are what is left in the pods' cgroups when the runtime knows of no
-// container any more: stray shims and orphans. They are found by cgroup, never
-// by name.
+// processes are what is left of pods when the runtime knows of no container any
+// more: orphans in the pods' cgroups, and shims. Neither is found by its name.
 func (t Target) processes() part {
 	return part{
 		id: "processes", title: "End what is left of the pods' processes", kind: KindProcess,
@@ -122,9 +121,18 @@ func (t Target) processes() part {
 				}
 				s.add(Item{Kind: KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: cgroup, Owner: Runtime, Fate: Goes})
 			}
-			return s, err
+			stray, shimErr := t.strayShims(ctx)
+			for _, p := range stray {
+				s.add(Item{Kind: KindProcess, Name: commandName(p.pid), ID: strconv.Itoa(p.pid), Owner: Runtime, Fate: Goes, Detail: "of sandbox " + p.sandbox})
+			}
+			return s, errors.Join(err, shimErr)
 		},
-		take: t.killProcesses,
+		take: func(ctx context.Context, report plan.Report) error {
+			if err := t.killProcesses(ctx, report); err != nil {
+				return err
+			}
+			return t.endShims(ctx, report)
+		},
 	}
 }
 
@@ -168,25 +176,12 @@ func (t Target) killProcesses(ctx context.Context, report plan.Report) error {
 	}
 }
 
-// kill kills the process that has a pid now, if it is still in a pod's cgroup:
-// the descriptor makes sure that it is the same one.
+// kill kills a process if it is still in a pod's cgroup.
 func kill(pid int) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("kill pid %d: %w", pid, err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err != nil || !strings.Contains(string(raw), "kubepods") {
-		return nil //nolint:nilerr // it has ended
-	}
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("kill pid %d: %w", pid, err)
-	}
-	return nil
+	return killIf(pid, func() bool {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+		return err == nil && strings.Contains(string(raw), "kubepods")
+	})
 }
 
 // cgroups are the pods' cgroups, empty by now.

@@ -92,6 +92,12 @@ func (l Local) holds(dir string, m Mount) string {
 	return ""
 }
 
+// SharesMounts reports whether a process sees the host's mounts; false for one
+// that has ended, and for one in a container.
+func (l Local) SharesMounts(pid int) bool {
+	return sameNamespace(fmt.Sprintf("/proc/%d", pid), l.proc())
+}
+
 // sameNamespace reports whether two processes see the same mounts.
 func sameNamespace(a, b string) bool {
 	one, err := os.Readlink(filepath.Join(a, "ns/mnt"))

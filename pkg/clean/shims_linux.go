@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// shimLimit is how long a shim may take to end by itself after its pod was
+// removed, and killed ones to be gone.
+const shimLimit = 3 * time.Second
+
+// shim is a containerd-shim: the process between containerd and the containers
+// of one pod. It runs in containerd's cgroup, not in the pod's, and containerd
+// forgets one whose sandbox could not be started to the end: a kubelet that is
+// stopped in the middle leaves one at times.
+type shim struct {
+	pid     int
+	sandbox string
+}
+
+// strayShims are the shims of pods that the runtime does not list.
+func (t Target) strayShims(ctx context.Context) ([]shim, error) {
+	all, err := t.shims()
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	known := t.knownContainers(ctx)
+	return slices.DeleteFunc(all, func(s shim) bool { return known(s.sandbox) }), nil
+}
+
+// shims are those of this host's own containerd and its pods.
+func (t Target) shims() ([]shim, error) {
+	socket := t.socket()
+	if socket == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var out []shim
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if sandbox := t.shimOf(pid, socket); sandbox != "" {
+			out = append(out, shim{pid, sandbox})
+		}
+	}
+	return out, nil
+}
+
+// shimOf is the sandbox whose shim a process is; empty for every other process.
+// A shim says in its arguments of which containerd, namespace and sandbox it is.
+// Docker's containers are in another namespace ("moby"), k3s has a socket of its
+// own, and a cluster that runs in containers on this host other mounts.
+func (t Target) shimOf(pid int, socket string) string {
+	dir := fmt.Sprintf("/proc/%d", pid)
+	raw, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	if err != nil || !bytes.Contains(raw, []byte("containerd-shim")) {
+		return ""
+	}
+	program, err := os.Readlink(filepath.Join(dir, "exe"))
+	if err != nil || !strings.HasPrefix(filepath.Base(program), "containerd-shim") || !t.Host.SharesMounts(pid) {
+		return ""
+	}
+	arguments := strings.Split(string(raw), "\x00")
+	value := func(name string) string {
+		if i := slices.Index(arguments, name); i >= 0 && i+1 < len(arguments) {
+			return arguments[i+1]
+		}
+		return ""
+	}
+	run := func(path string) string { return strings.TrimPrefix(path, "/var") } // /var/run is /run
+	if value("-namespace") != "k8s.io" || run(value("-address")) != run(socket) {
+		return ""
+	}
+	return value("-id")
+}
+
+// endShims waits until no stray shim is left, and kills those that do not end by
+// themselves; containerd takes away what it had mounted for them.
+func (t Target) endShims(ctx context.Context, report plan.Report) error {
+	began := time.Now()
+	for {
+		stray, err := t.strayShims(ctx)
+		switch {
+		case err != nil || len(stray) == 0:
+			return err
+		case time.Since(began) > 2*shimLimit:
+			return fmt.Errorf("%d shims of pods that are gone do not end", len(stray))
+		}
+		if time.Since(began) > shimLimit {
+			for _, s := range stray {
+				report("killing the shim of a pod that is gone (pid %d)", s.pid)
+				err = errors.Join(err, t.killShim(s))
+			}
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// killShim kills the process that is this shim still.
+func (t Target) killShim(s shim) error {
+	return killIf(s.pid, func() bool { return t.shimOf(s.pid, t.socket()) == s.sandbox })
+}
+
+// killIf kills the process that has a pid now, if it is still the one that is
+// meant: the descriptor makes sure that it is the same one.
+func killIf(pid int, meant func() bool) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("kill pid %d: %w", pid, err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if !meant() {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("kill pid %d: %w", pid, err)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+)
+
+// process starts one that waits, as program, with arguments of its own.
+func (w *world) process(program string, apart bool, args ...string) *exec.Cmd {
+	w.Helper()
+	if !filepath.IsAbs(program) {
+		shell, err := os.ReadFile("/bin/sh")
+		hosttest.Must(w.T, err)
+		program = filepath.Join(w.TempDir(), program)
+		hosttest.Must(w.T, os.WriteFile(program, shell, 0o755))
+	}
+	cmd := exec.Command(program, append([]string{"-c", "read line", "x"}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if apart {
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS
+	}
+	open, err := cmd.StdinPipe()
+	hosttest.Must(w.T, err)
+	hosttest.Must(w.T, cmd.Start())
+	w.Cleanup(func() {
+		_ = open.Close()
+		_ = cmd.Wait()
+	})
+	return cmd
+}
+
+// ended reports whether a process has ended, be it waited for or not.
+func ended(cmd *exec.Cmd) bool {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "stat"))
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return err != nil || strings.HasPrefix(state, "Z")
+}
+
+func TestAShimThatContainerdForgotEnds(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		const name, socket, other = "containerd-shim-runc-v2", "/run/containerd/containerd.sock", "/run/k3s/containerd/containerd.sock"
+		of := func(namespace, id, address string) []string {
+			return []string{"-namespace", namespace, "-id", id, "-address", address}
+		}
+		stray := w.process(name, false, of("k8s.io", "forgotten", "/var"+socket)...)
+		others := map[string]*exec.Cmd{
+			"Docker's":                   w.process(name, false, of("moby", "a", socket)...),
+			"another containerd's":       w.process(name, false, of("k8s.io", "b", other)...),
+			"a cluster's in a container": w.process(name, true, of("k8s.io", "c", socket)...),
+			"only called so":             w.process("/bin/sh", false, append(of("k8s.io", "d", socket), name)...),
+		}
+		var seen []clean.Item
+		for _, it := range w.survey().Ours() {
+			if it.Kind == clean.KindProcess {
+				seen = append(seen, it)
+			}
+		}
+		if len(seen) != 1 || seen[0].ID != strconv.Itoa(stray.Process.Pid) {
+			w.Errorf("seen: %v, want the shim with pid %d", seen, stray.Process.Pid)
+		}
+		if verdict := w.remove(); verdict.State != clean.Clean {
+			w.Errorf("verdict: %+v", verdict)
+		}
+		if !ended(stray) {
+			w.Error("the stray shim is still there")
+		}
+		for whose, cmd := range others {
+			if ended(cmd) {
+				w.Errorf("the shim that is %s was killed", whose)
+			}
+		}
+	})
+}
+
+func TestAShimOfAPodThatTheRuntimeListsEndsWithItsPod(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.process("containerd-shim-runc-v2", false, "-namespace", "k8s.io", "-id", "web", "-address", "/run/containerd/containerd.sock")
+		for _, it := range w.survey().Ours() {
+			if it.Kind == clean.KindProcess {
+				w.Errorf("%v is no leftover: its pod is there", it)
+			}
+		}
+	})
+}
