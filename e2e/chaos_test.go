@@ -146,18 +146,6 @@ func wanted(variable, name string) bool {
 	return only == "" || slices.ContainsFunc(strings.Split(only, ","), func(part string) bool { return strings.Contains(name, part) })
 }
 
-// TestControlPlane has a second control plane come and go in a second cluster.
-// It is not in the circle yet: containerd left a shim behind, once in four times.
-func TestControlPlane(t *testing.T) {
-	b := newBed(t)
-	b.ears = listen(t, b.client)
-	b.fresh(t)
-	b.drained(t)
-	other := b.anotherCluster(t)
-	b.must(t, "remove", b.blank, "--yes", "--force")
-	other.controlPlaneLeaves(t)
-}
-
 // strikes is one cell of the matrix.
 func (b *bed) strikes(t *testing.T, f fault, at moment) {
 	t.Helper()

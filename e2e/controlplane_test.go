@@ -6,12 +6,15 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // etcd asks the control plane's own etcd, over its JSON gateway.
@@ -63,8 +66,13 @@ func (b *bed) joinControlPlane(t *testing.T) {
 	b.host(t, b.blank, line+" --control-plane --certificate-key "+key+" --ignore-preflight-errors=SystemVerification,Swap,FileContent--proc-sys-net-bridge-bridge-nf-call-iptables")
 	b.took("kubeadm join --control-plane", time.Since(start))
 	b.kubectl(t, "", "-n", "kube-system", "delete", "secret", "kubeadm-certs", "bootstrap-token-"+joinLine.FindStringSubmatch(line + "\n")[1])
-	eventually(t, 2*time.Minute, "the second control plane is Ready", func() (bool, string) {
-		return isReady(b.node(t, b.blank)), "not Ready"
+	eventually(t, 2*time.Minute, "the second control plane is Ready, and its taint of before is gone", func() (bool, string) {
+		node := b.node(t, b.blank)
+		if node == nil {
+			return false, "no Node"
+		}
+		waits := slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == corev1.TaintNodeNotReady })
+		return isReady(node) && !waits, fmt.Sprint(node.Spec.Taints)
 	})
 	b.kubectl(t, "", "wait", "--for=condition=Ready", "--timeout=90s", "pods", "--all", "-A", "--field-selector=spec.nodeName="+b.blank)
 }

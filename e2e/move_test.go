@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,12 +14,16 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// stageSecond: a worker moves to another cluster and back.
+// stageSecond: a worker moves to another cluster and back, and a second control
+// plane comes and goes there.
 func (b *bed) stageSecond(t *testing.T) {
 	b.joined(t)
 	other := b.anotherCluster(t)
 	t.Run("a worker moves to another cluster and back", func(t *testing.T) { b.movesAndBack(t, other) })
 	t.Run("a move that cannot be is refused", func(t *testing.T) { b.refusesMoves(t, other) })
+	t.Run("a host that cannot join is clean", func(t *testing.T) { b.cannotJoin(t, other) })
+	b.must(t, "remove", b.blank, "--yes", "--force")
+	t.Run("a control plane leaves its cluster", func(t *testing.T) { other.controlPlaneLeaves(t) })
 }
 
 // movesAndBack: pods run on the host each time, and nothing of it is left in the
@@ -86,6 +91,34 @@ func (b *bed) noTokens(t *testing.T) {
 	if err != nil || len(list.Items) > 0 {
 		t.Errorf("%d tokens are left (%v)", len(list.Items), err)
 	}
+}
+
+// cannotJoin: a host whose kubeadm fails has left its cluster, is clean, and the
+// command that is printed joins it once the cause is gone.
+func (b *bed) cannotJoin(t *testing.T, other *bed) {
+	t.Helper()
+	home := b.homeContext(t)
+	b.joined(t)
+	const broken = "/usr/local/sbin/kubeadm"
+	b.host(t, b.blank, `printf '#!/bin/sh\ncase $1 in join) mkdir -p /etc/kubernetes/pki; touch /etc/kubernetes/pki/ca.crt; echo "error: e2e says no" >&2; exit 1;; esac\nexec /usr/bin/kubeadm "$@"\n' >`+broken+`; chmod 755 `+broken)
+	o := other.run(t, 1, "move", b.blank, "--context", home, "--to-context", second, "--yes", "--force", "--timeout", "6m")
+	b.host(t, b.blank, "rm "+broken)
+	o.says(t, "has left its cluster and is clean, but could not join "+second, "e2e says no")
+	b.isPristine(t, b.blank, b.pristine)
+	if b.node(t, b.blank) != nil || other.node(t, b.blank) != nil {
+		t.Error("the node is still there")
+	}
+	line := regexp.MustCompile(`kubeadm join \S+:6443 --token .*`).FindString(o.stderr)
+	if line == "" {
+		t.Fatal("no command is printed to go on with")
+	}
+	b.host(t, b.blank, line)
+	again := other.must(t, "move", b.blank, "--context", home, "--to-context", second, "--yes", "--timeout", "3m")
+	if !strings.Contains(again.stdout, "moved to "+second) {
+		t.Errorf("stdout %q", again.stdout)
+	}
+	other.noTokens(t)
+	other.must(t, "move", b.blank, "--to-context", home, "--yes", "--force", "--timeout", "6m")
 }
 
 // refusesMoves: each is refused before anything has changed, what only the host

@@ -42,7 +42,7 @@ func TestCircle(t *testing.T) {
 		{"a drained node is removed in seconds", b.stageFast},
 		{"a program that cannot be streamed travels in Secrets", b.stageParcel},
 		{"several nodes are removed with one command", b.stageMany},
-		{"a second cluster: workers move there and back", b.stageSecond},
+		{"a second cluster: workers move, control planes leave", b.stageSecond},
 		{"a node whose host is dead is given up and cleans itself", b.stageLost},
 		{"nothing is left of any run", b.stageNothingLeft},
 		{"no secret was said", b.stageSecrets},
