@@ -100,7 +100,7 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
 	flags.DurationVar(&f.patience, "patience", time.Hour, "How long the program on the host waits for somebody before it starts the kubelet again")
-	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(clean.FirewallOwned), "Which packet-filter rules go: owned (what is Kubernetes' or its network's) or none")
+	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(clean.FirewallOwned), "Which packet-filter rules go: owned (what is Kubernetes' or its network's), none, or flush (every rule of iptables, whoever made it)")
 	flags.BoolVar(&f.choices.NoBackup, "no-backup", false, "Do not back up the configuration that goes, in "+clean.BackupDir+" of the host")
 	flags.BoolVar(&f.choices.NoKeys, "shred-keys", false, "Keep private keys and credentials out of the backup: they are gone then")
 	flags.BoolVar(&f.drain.Force, "force", false, "Evict pods, too, that no controller will create again")

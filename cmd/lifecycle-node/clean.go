@@ -19,7 +19,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none] [--no-backup] [--shred-keys] [FACTS]
+const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none|flush] [--no-backup] [--shred-keys] [FACTS]
 
 Cleans the host that it runs on of Kubernetes and its network, without a cluster:
 for a host whose Node was given up. Without --yes it shows what would go, and

@@ -126,10 +126,10 @@ func TestThePacketFilterCanBeLeftAlone(t *testing.T) {
 }
 
 func TestChoicesThatAreNone(t *testing.T) {
-	if err := (clean.Choices{Firewall: "flush"}).Validate(); err == nil {
+	if err := (clean.Choices{Firewall: "all"}).Validate(); err == nil {
 		t.Error("it was taken")
 	}
-	for _, choice := range []clean.Firewall{"", clean.FirewallOwned, clean.FirewallNone} {
+	for _, choice := range []clean.Firewall{"", clean.FirewallOwned, clean.FirewallNone, clean.FirewallFlush} {
 		if err := (clean.Choices{Firewall: choice}).Validate(); err != nil {
 			t.Error(err)
 		}

@@ -30,15 +30,19 @@ const (
 	FirewallOwned Firewall = "owned"
 	// FirewallNone deletes nothing.
 	FirewallNone Firewall = "none"
+	// FirewallFlush deletes every rule of iptables, in both backends, whoever
+	// made it, and lets everything pass; native nft tables of others stay. It
+	// is what "iptables -F" is for, on a host that nobody else protects.
+	FirewallFlush Firewall = "flush"
 )
 
 // Validate returns an error for a choice that is none.
 func (c Choices) Validate() error {
 	switch c.Firewall {
-	case "", FirewallOwned, FirewallNone:
+	case "", FirewallOwned, FirewallNone, FirewallFlush:
 		return nil
 	}
-	return fmt.Errorf("--firewall must be owned or none, not %q", c.Firewall)
+	return fmt.Errorf("--firewall must be owned, none or flush, not %q", c.Firewall)
 }
 
 // Order is what travels to a host: what the cluster knows about it, and what a

@@ -36,6 +36,7 @@ func (t Target) lookFiles(ctx context.Context) (sight, error) {
 	s.missed(KindFile, cniBinDir, t.lookPlugins(ctx, &s))
 	s.missed(KindFile, cniStateDir, t.lookCNIState(&s))
 	s.missed(KindFile, kubernetesDir, t.lookKubernetes(&s))
+	s.missed(KindFile, "kubeconfigs", t.lookKubeconfigs(&s))
 	t.addData(&s)
 	t.lookEmpty(&s)
 	return s, nil

@@ -26,6 +26,10 @@ type division struct {
 	shared map[string]bool
 	// jumps are our rules in chains that are not ours, in order.
 	jumps []jump
+	// all says that everything in the table goes, whosever it is.
+	all bool
+	// bare are the kernel's chains that hold no rule but ours.
+	bare map[string]bool
 }
 
 type jump struct {
@@ -64,7 +68,20 @@ func divide(t netfilter.Table, others bool) division {
 			d.claim(c, r, comments)
 		}
 	}
+	d.findBare()
 	return d
+}
+
+// findBare counts our rules in the kernel's chains.
+func (d *division) findBare() {
+	mine := map[string]int{}
+	for _, j := range d.jumps {
+		mine[j.chain]++
+	}
+	d.bare = map[string]bool{}
+	for _, c := range d.table.Chains {
+		d.bare[c.Name] = c.Base && mine[c.Name] == len(c.Rules)
+	}
 }
 
 // share gives up those chains of the standard CNI plugins that belong to other
@@ -136,6 +153,9 @@ func (d *division) claim(c netfilter.Chain, r netfilter.Rule, comments patterns)
 // comes: those that held only ours and let everything pass go with it, if they
 // are still empty then.
 func (d division) deletion() netfilter.Deletion {
+	if d.all {
+		return d.flush()
+	}
 	t := d.table
 	out := netfilter.Deletion{Table: t, Whole: d.whole != Foreign}
 	if out.Whole {
@@ -170,29 +190,18 @@ func (d division) deletion() netfilter.Deletion {
 func (d division) bared() []string {
 	var out []string
 	for _, c := range d.table.Chains {
-		if c.Base && c.Policy == "accept" && d.bare(c) && (len(c.Rules) > 0 || d.alone()) {
+		if c.Base && c.Policy == "accept" && d.bare[c.Name] && (len(c.Rules) > 0 || d.alone()) {
 			out = append(out, c.Name)
 		}
 	}
 	return out
 }
 
-// bare reports whether a chain of the kernel's holds no rule but ours.
-func (d division) bare(c netfilter.Chain) bool {
-	mine := 0
-	for _, j := range d.jumps {
-		if j.chain == c.Name {
-			mine++
-		}
-	}
-	return mine == len(c.Rules)
-}
-
 // alone reports whether a table holds nothing but ours and empty chains of the
 // kernel's that let everything pass.
 func (d division) alone() bool {
 	for _, c := range d.table.Chains {
-		if _, ours := d.chains[c.Name]; !ours && (!c.Base || c.Policy != "accept" || !d.bare(c)) {
+		if _, ours := d.chains[c.Name]; !ours && (!c.Base || c.Policy != "accept" || !d.bare[c.Name]) {
 			return false
 		}
 	}
@@ -202,7 +211,10 @@ func (d division) alone() bool {
 // items are the table, its chains and jumps as an inventory lists them.
 func (d division) items() []Item {
 	t := d.table
-	if d.whole != Foreign {
+	switch {
+	case d.all:
+		return d.flushItems()
+	case d.whole != Foreign:
 		return []Item{{
 			Kind: KindTable, Name: t.String(), Owner: d.whole, Fate: Goes,
 			Detail: fmt.Sprintf("%d chains, %d rules", len(t.Chains), t.Rules()),
@@ -246,7 +258,7 @@ func (d division) foreign() Item {
 		mine[ruleKey(j.chain, j.rule)] = true
 	}
 	keep := func(c *netfilter.Chain, r *netfilter.Rule) bool {
-		if _, ours := d.chains[c.Name]; ours || (c.Base && c.Policy == "accept" && d.bare(*c)) {
+		if _, ours := d.chains[c.Name]; ours || (c.Base && c.Policy == "accept" && d.bare[c.Name]) {
 			return false
 		}
 		return r == nil || !mine[ruleKey(c.Name, *r)]

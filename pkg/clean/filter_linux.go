@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -20,33 +23,62 @@ const snapshotFile = "packet-filter.json"
 const filterRounds = 8
 
 func (t Target) filter() part {
+	f := &filterReader{Local: t.Host}
+	look := func(ctx context.Context) (sight, error) { return t.lookFilter(ctx, f) }
 	return part{
-		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable,
-		look: t.lookFilter, take: t.removeRules, needed: func(ctx context.Context) (bool, error) {
-			s, err := t.lookFilter(ctx)
-			return len(s.goes()) > 0 || t.pending(), err
+		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable, look: look,
+		take: func(ctx context.Context, report plan.Report) error {
+			if err := t.removeRules(ctx, f, report); err != nil || !t.anyRule(ctx, f) {
+				return err
+			}
+			return left(ctx, look)
 		},
+		needed: func(ctx context.Context) (bool, error) { return t.anyRule(ctx, f) || t.pending(), nil },
 	}
 }
 
-// tables reads the packet filter: both backends, both families. What cannot be
-// read is missed, and the rest returned all the same.
-func (t Target) tables(ctx context.Context, s *sight) []netfilter.Table {
-	out, err := netfilter.ReadNft()
-	s.missed(KindTable, "nft", err)
+// anyRule reports whether anything is to be deleted. It is what look tells, without
+// a word about each rule.
+func (t Target) anyRule(ctx context.Context, f *filterReader) bool {
+	if t.Choices.Firewall == FirewallNone {
+		return false
+	}
+	var s sight
+	others := t.otherNetworks()
+	return slices.ContainsFunc(f.tables(ctx, &s), func(table netfilter.Table) bool {
+		return !t.Choices.divide(table, others).deletion().Empty()
+	})
+}
+
+// filterReader reads the packet filter of a host. Ten thousand rules take their
+// time, so it remembers those of nf_tables, whose kernel tells whether anything
+// has changed since.
+type filterReader struct {
+	host.Local
+	nft []netfilter.Table
+}
+
+// tables reads both backends and both families. What cannot be read is missed,
+// and the rest returned all the same.
+func (f *filterReader) tables(ctx context.Context, s *sight) []netfilter.Table {
+	if now, err := netfilter.Generation(); err != nil || len(f.nft) == 0 || f.nft[0].Generation != now {
+		f.nft, err = netfilter.ReadNft()
+		s.missed(KindTable, "nft", err)
+	}
+	out := slices.Clone(f.nft)
 	for _, family := range []string{"ip", "ip6"} {
-		legacy, err := netfilter.ReadLegacy(ctx, t.Host, family)
+		legacy, err := netfilter.ReadLegacy(ctx, f.Local, family)
 		s.missed(KindTable, "legacy iptables, "+family, err)
 		out = append(out, legacy...)
 	}
 	return out
 }
 
-func (t Target) lookFilter(ctx context.Context) (sight, error) {
+func (t Target) lookFilter(ctx context.Context, f *filterReader) (sight, error) {
 	var s sight
 	others := t.otherNetworks()
-	for _, table := range t.tables(ctx, &s) {
-		s.add(t.Choices.keepRules(divide(table, others).items())...)
+	for _, table := range f.tables(ctx, &s) {
+		s.add(t.Choices.keepRules(t.Choices.divide(table, others).items())...)
 	}
 	return s, nil
 }
@@ -54,7 +86,7 @@ func (t Target) lookFilter(ctx context.Context) (sight, error) {
 // removeRules deletes, table by table in one transaction each, what is ours.
 // Who changes the rules at the same moment (Docker does) can make a
 // transaction fail; then it is decided again from what is there now.
-func (t Target) removeRules(ctx context.Context, report plan.Report) error {
+func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Report) error {
 	if t.Choices.Firewall == FirewallNone {
 		return nil
 	}
@@ -69,7 +101,7 @@ func (t Target) removeRules(ctx context.Context, report plan.Report) error {
 	var errs []error
 	for round := range filterRounds {
 		var s sight
-		tables := t.tables(ctx, &s)
+		tables := f.tables(ctx, &s)
 		if round == 0 {
 			if err := t.snapshot(tables); err != nil {
 				return fmt.Errorf("keep a snapshot of the packet filter: %w", err)
@@ -82,7 +114,7 @@ func (t Target) removeRules(ctx context.Context, report plan.Report) error {
 	if err := guard.settle(ctx, report); err != nil {
 		return errors.Join(err, summary(errs))
 	}
-	return errors.Join(summary(errs), left(ctx, t.lookFilter))
+	return summary(errs)
 }
 
 // deleteFrom deletes what is ours from tables that were read together.
@@ -93,7 +125,7 @@ func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, guard 
 		if table.Generation != 0 {
 			table.Generation += own
 		}
-		d := divide(table, t.otherNetworks()).deletion()
+		d := t.Choices.divide(table, t.otherNetworks()).deletion()
 		if d.Empty() {
 			continue
 		}
@@ -171,5 +203,20 @@ func (t Target) lookSets(context.Context) (sight, error) {
 		}
 		s.add(t.Choices.keepRules([]Item{it})...)
 	}
+	err = errors.Join(err, t.lookIPVS(&s))
 	return s, err
+}
+
+// lookIPVS lists virtual services, without waking a module that is not loaded.
+func (t Target) lookIPVS(s *sight) error {
+	raw, err := os.ReadFile(t.Host.Path("/proc/net/ip_vs"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	all, err := parseIPVS(string(raw))
+	s.add(t.Choices.keepRules(ipvsItems(all, t.Facts))...)
+	return err
 }

@@ -19,6 +19,7 @@ const (
 	KindProcess   Kind = "process"     // Name: command; ID: pid; In: its cgroup
 	KindMount     Kind = "mount"       // Name: where; Detail: class and source
 	KindNetNS     Kind = "netns"       // Name: /run/netns/…
+	KindProgram   Kind = "bpf-program" // Name: cil_from_netdev; In: "tc ingress of eth0"
 	KindLink      Kind = "link"        // Name: cni0; Detail: kind and addresses; In: its bridge
 	KindRoute     Kind = "route"       // Name: as `ip route` prints it
 	KindRule      Kind = "rule"        // Name: as `ip rule` prints it
@@ -26,6 +27,7 @@ const (
 	KindChain     Kind = "chain"       // Name: "KUBE-SERVICES"; In: "nft ip nat", "legacy ip nat"
 	KindJump      Kind = "jump"        // Name: "PREROUTING → KUBE-SERVICES"; In: as of a chain
 	KindIPSet     Kind = "ipset"       // Name: KUBE-CLUSTER-IP
+	KindVirtual   Kind = "ipvs"        // Name: "tcp 10.96.0.1:443"
 	KindPin       Kind = "bpf-pin"     // Name: /sys/fs/bpf/…
 	KindCgroup    Kind = "cgroup"      // Name: /sys/fs/cgroup/…
 	KindFile      Kind = "file"        // Name: its path
@@ -36,8 +38,8 @@ const (
 // kindOrder is the order of the constants above.
 func kindOrder() []Kind {
 	return []Kind{
-		KindMember, KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindLink, KindRoute, KindRule,
-		KindTable, KindChain, KindJump, KindIPSet, KindPin, KindCgroup, KindFile, KindDir, KindSysctl,
+		KindMember, KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindProgram, KindLink, KindRoute, KindRule,
+		KindTable, KindChain, KindJump, KindIPSet, KindVirtual, KindPin, KindCgroup, KindFile, KindDir, KindSysctl,
 	}
 }
 

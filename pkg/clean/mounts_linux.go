@@ -23,9 +23,9 @@ const netnsDir = "/run/netns"
 // except what /etc/fstab mounts there, and the runtime's and network's own by
 // their paths.
 func (t Target) ours() func(host.Mount) bool {
-	root, fixed := t.root(), t.fixedMounts()
+	root, fixed, owners := t.root(), t.fixedMounts(), mountPatterns()
 	return func(m host.Mount) bool {
-		return host.Below(m.Path, root) && !slices.Contains(fixed, m.Path) || mountOwner(m.Path) != Foreign
+		return host.Below(m.Path, root) && !slices.Contains(fixed, m.Path) || owners.owner(m.Path) != Foreign
 	}
 }
 
@@ -59,7 +59,7 @@ func (t Target) lookMounts(ctx context.Context) (sight, error) {
 	if err != nil {
 		return s, err
 	}
-	root, ours, door := t.root(), t.ours(), t.doorIDs(ctx)
+	root, ours, door, owners := t.root(), t.ours(), t.doorIDs(ctx), mountPatterns()
 	for _, m := range mounts {
 		if host.Below(m.Path, netnsDir) || slices.ContainsFunc(door, func(id string) bool { return strings.Contains(m.Path, id) }) {
 			continue
@@ -70,7 +70,7 @@ func (t Target) lookMounts(ctx context.Context) (sight, error) {
 			}
 			continue
 		}
-		owner := mountOwner(m.Path)
+		owner := owners.owner(m.Path)
 		if host.Below(m.Path, root) {
 			owner = Kubelet
 		}
@@ -115,7 +115,8 @@ func (t Target) namespaces() part {
 		id: "netns", title: "Remove the pods' network namespaces", kind: KindNetNS,
 		look: t.lookNamespaces,
 		take: func(ctx context.Context, report plan.Report) error {
-			mine := func(m host.Mount) bool { return host.Below(m.Path, netnsDir) && mountOwner(m.Path) != Foreign }
+			owners := mountPatterns()
+			mine := func(m host.Mount) bool { return host.Below(m.Path, netnsDir) && owners.owner(m.Path) != Foreign }
 			if err := t.Host.UnmountAll(ctx, mine, func(host.Mount) {}); err != nil {
 				return err
 			}
@@ -137,8 +138,10 @@ func (t Target) lookNamespaces(context.Context) (sight, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return s, nil
 	}
+	owners := mountPatterns()
 	for _, e := range entries {
-		it := Item{Kind: KindNetNS, Name: filepath.Join(netnsDir, e.Name()), Owner: mountOwner(filepath.Join(netnsDir, e.Name())), Fate: Goes}
+		path := filepath.Join(netnsDir, e.Name())
+		it := Item{Kind: KindNetNS, Name: path, Owner: owners.owner(path), Fate: Goes}
 		if it.Owner == Foreign {
 			it.Fate, it.Why = Stays, "not named as a container runtime names a pod's"
 		}

@@ -63,7 +63,7 @@ func (t Target) cutOff(ctx context.Context, client *cri.Client, p pod) {
 		return err
 	})
 	path = strings.Replace(path, "/var/run/", "/run/", 1)
-	if err != nil || mountOwner(path) == Foreign {
+	if err != nil || mountPatterns().owner(path) == Foreign {
 		return
 	}
 	_ = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return m.Path == path }, func(host.Mount) {})

@@ -5,7 +5,6 @@ package clean
 import (
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // pattern names the owner of what its expression fits entirely.
@@ -148,16 +147,15 @@ func pinPatterns() patterns {
 	)
 }
 
-// mountOwner returns whose a mount outside of the kubelet's root is. The paths
-// are those of containerd's CRI plugin (containers in the namespace k8s.io,
-// shared memory of sandboxes), CRI-O, and of network namespaces that CNI users
-// name "cni-<uuid>".
-func mountOwner(path string) Owner {
+// mountPatterns are mounts outside of the kubelet's root. The paths are those of
+// containerd's CRI plugin (containers in the namespace k8s.io, shared memory of
+// sandboxes), CRI-O, and of network namespaces that CNI users name "cni-<uuid>".
+func mountPatterns() patterns {
 	return compile(
 		pattern{Runtime, `/run/containerd/io\.containerd\.runtime\.v2\.task/k8s\.io/.+`},
 		pattern{Runtime, `/run/containerd/io\.containerd\.grpc\.v1\.cri/(sandboxes|containers)/.+`},
 		pattern{CNIPlugins, `(/var)?/run/netns/cni-[0-9a-f-]{36}`},
 		pattern{Calico, `/run/calico/cgroup`},
 		pattern{Cilium, `/run/cilium/cgroupv2`},
-	).owner(strings.TrimSuffix(path, "/"))
+	)
 }

@@ -94,7 +94,7 @@ func TestMountsOutsideTheKubeletsRoot(t *testing.T) {
 		"/":                                                                    Foreign,
 	} {
 		t.Run(path, func(t *testing.T) {
-			if got := mountOwner(path); got != want {
+			if got := mountPatterns().owner(path); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		})

@@ -24,7 +24,7 @@ import (
 
 // steps is the order that a removal keeps.
 var steps = []string{
-	"etcd", "kubelet", "containers", "processes", "mounts", "netns", "links", "routes", "packet-filter", "ipsets", "bpf", "cgroups",
+	"etcd", "kubelet", "containers", "processes", "mounts", "netns", "programs", "links", "routes", "packet-filter", "ipsets", "connections", "bpf", "cgroups",
 	"backup", "files", "credentials", "release",
 }
 

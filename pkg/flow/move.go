@@ -3,6 +3,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +116,8 @@ func (m *Moving) elsewhere(ctx context.Context) error {
 	return nil
 }
 
-// prepareGone takes up a move whose node has left: it is on its way, or there.
+// prepareGone takes up a move whose node has left: it is on its way, or there, or
+// a person who was given a token for it is about to join it.
 func (m *Moving) prepareGone(ctx context.Context, cause error) error {
 	name := m.passage.node
 	rec, held, err := runner.Get(ctx, m.cluster, name)
@@ -130,7 +132,10 @@ func (m *Moving) prepareGone(ctx context.Context, cause error) error {
 		return fmt.Errorf("get node %s in %s: %w", name, m.passage.to.Name, err)
 	}
 	if err != nil && !held {
-		return cause
+		begun, err := join.Described(ctx, m.passage.to.Client, m.passage.description())
+		if err != nil || len(begun) == 0 {
+			return cmp.Or(err, cause)
+		}
 	}
 	m.Gone, m.Node = true, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if held {

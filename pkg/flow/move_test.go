@@ -10,7 +10,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
@@ -64,6 +67,22 @@ func TestTheTokenOfAHostThatCouldNotJoinStaysForWhoJoinsItByHand(t *testing.T) {
 		}
 		if touched := len(there.Actions()) > 0; touched != (want == nil) {
 			t.Errorf("after %q: %v", failure, there.Actions())
+		}
+	}
+}
+
+func TestAMoveWhoseNodeIsNowhereIsTakenUpWhileItsTokenIsThere(t *testing.T) {
+	system := func(uid string) *corev1.Namespace {
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: types.UID(uid)}}
+	}
+	token := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-abcdef", Namespace: "kube-system", Labels: map[string]string{join.Label: "join"}}, Type: "bootstrap.kubernetes.io/token",
+		Data: map[string][]byte{"token-id": []byte("abcdef"), "description": []byte("kubectl lifecycle move of node w1")},
+	}
+	for _, there := range [][]runtime.Object{{system("2"), token}, {system("2")}} {
+		m := &Moving{Removal: &Removal{cluster: runner.Cluster{Client: permissive(t, nil, system("1"))}, passage: &passage{to: Destination{Client: permissive(t, nil, there...)}, node: "w1"}}}
+		if err := m.prepareGone(t.Context(), ErrNoNode); m.Gone != (len(there) == 2) || m.Gone != (err == nil) {
+			t.Errorf("with %d objects there: gone %v, error %v", len(there), m.Gone, err)
 		}
 	}
 }

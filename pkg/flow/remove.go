@@ -83,10 +83,17 @@ func (r *Removal) Plan() plan.Plan {
 		},
 		Notes: append(r.etcdNotes(),
 			"packages, container images, the kubelet's unit and what was prepared on purpose stay",
-			"packet-filter rules, links, mounts and files of others stay as they are",
+			r.othersNote(),
 			r.backupNote(),
 		),
 	}
+}
+
+func (r *Removal) othersNote() string {
+	if r.opts.Choices.Firewall == clean.FirewallFlush {
+		return "links, mounts and files of others stay as they are, but every rule of iptables goes, whoever made it: restart what needs its own (Docker, a firewall, fail2ban) afterwards"
+	}
+	return "packet-filter rules, links, mounts and files of others stay as they are"
 }
 
 func (r *Removal) backupNote() string {

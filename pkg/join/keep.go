@@ -31,18 +31,30 @@ func Extend(ctx context.Context, client kubernetes.Interface, t Token, ttl time.
 	return nil
 }
 
+// Described lists the tokens that were made here with a description, each as a
+// reference without its secret part.
+func Described(ctx context.Context, client kubernetes.Interface, description string) ([]Token, error) {
+	list, err := client.CoreV1().Secrets(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: Label})
+	if err != nil {
+		return nil, fmt.Errorf("list bootstrap tokens: %w", err)
+	}
+	var out []Token
+	for i := range list.Items {
+		secret := &list.Items[i]
+		if secret.Type == api.SecretTypeBootstrapToken && string(secret.Data[api.BootstrapTokenDescriptionKey]) == description {
+			out = append(out, Token{ID: string(secret.Data[api.BootstrapTokenIDKey])})
+		}
+	}
+	return out, nil
+}
+
 // RevokeDescribed deletes the tokens that were made here with a description,
 // except one (the zero Token excepts none).
 func RevokeDescribed(ctx context.Context, client kubernetes.Interface, description string, except Token) error {
-	list, err := client.CoreV1().Secrets(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: Label})
-	if err != nil {
-		return fmt.Errorf("list bootstrap tokens: %w", err)
-	}
-	var errs []error
-	for i := range list.Items {
-		secret := &list.Items[i]
-		t := Token{ID: string(secret.Data[api.BootstrapTokenIDKey])}
-		if secret.Type == api.SecretTypeBootstrapToken && string(secret.Data[api.BootstrapTokenDescriptionKey]) == description && t.ID != except.ID {
+	tokens, err := Described(ctx, client, description)
+	errs := []error{err}
+	for _, t := range tokens {
+		if t.ID != except.ID {
 			errs = append(errs, Revoke(ctx, client, t))
 		}
 	}

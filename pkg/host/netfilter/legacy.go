@@ -113,6 +113,9 @@ func Words(line string) []string {
 func (d Deletion) Restore() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%s\n", d.Table.Name)
+	for _, chain := range d.Open {
+		fmt.Fprintf(&b, ":%s ACCEPT [0:0]\n", chain)
+	}
 	for _, chain := range slices.Sorted(maps.Keys(d.Rules)) {
 		for _, r := range d.Rules[chain] {
 			fmt.Fprintf(&b, "-D%s\n", strings.TrimPrefix(r.Text, "-A"))

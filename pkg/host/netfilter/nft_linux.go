@@ -73,6 +73,17 @@ func ReadNft() ([]Table, error) {
 	return out, nil
 }
 
+// Generation is the number of the state that nf_tables is in, as
+// Table.Generation has it.
+func Generation() (uint32, error) {
+	s, err := open()
+	if err != nil {
+		return 0, err
+	}
+	defer s.close()
+	return s.generation()
+}
+
 // generation is the number of the state that nf_tables is in.
 func (s *socket) generation() (uint32, error) {
 	if err := s.send((request{subsys: subsysNft, message: messageGetGen}).encode(nil, 1)); err != nil {

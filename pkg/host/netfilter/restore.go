@@ -17,6 +17,9 @@ func (d Deletion) Undo() string {
 	for _, chain := range d.Chains {
 		fmt.Fprintf(&b, ":%s - [0:0]\n", chain)
 	}
+	for _, chain := range d.Open {
+		fmt.Fprintf(&b, ":%s DROP [0:0]\n", chain)
+	}
 	for _, chain := range d.Flush {
 		if c := d.Table.Chain(chain); c != nil {
 			for _, r := range c.Rules {

@@ -130,9 +130,13 @@ func hasAlike(current Table, chain string, r Rule) bool {
 func newChain(family uint8, table string, c Chain) request {
 	a := attrText(attrText(nil, unix.NFTA_CHAIN_TABLE, table), unix.NFTA_CHAIN_NAME, c.Name)
 	if c.Base {
-		const accept = 1
+		const drop, accept = 0, 1 // include/uapi/linux/netfilter.h
+		policy := uint32(accept)
+		if c.Policy == "drop" {
+			policy = drop
+		}
 		a = attr(a, unix.NFTA_CHAIN_HOOK|attrNested, c.Hook)
-		a = attr(a, unix.NFTA_CHAIN_POLICY, binary.BigEndian.AppendUint32(nil, accept))
+		a = attr(a, unix.NFTA_CHAIN_POLICY, binary.BigEndian.AppendUint32(nil, policy))
 		a = attrText(a, unix.NFTA_CHAIN_TYPE, c.Type)
 	}
 	return request{subsys: subsysNft, message: unix.NFT_MSG_NEWCHAIN, flags: unix.NLM_F_CREATE, family: family, attrs: a}

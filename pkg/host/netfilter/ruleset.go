@@ -129,9 +129,12 @@ type Deletion struct {
 	// is in them when the rest is deleted; else the whole deletion fails.
 	Bare []string
 	Drop bool
+	// Open are chains of the kernel's in a legacy table, which cannot be deleted:
+	// they let everything pass instead of dropping it.
+	Open []string
 }
 
 // Empty reports whether there is nothing to delete.
 func (d Deletion) Empty() bool {
-	return !d.Whole && !d.Drop && len(d.Rules) == 0 && len(d.Flush) == 0 && len(d.Chains) == 0
+	return !d.Whole && !d.Drop && len(d.Rules) == 0 && len(d.Flush) == 0 && len(d.Chains) == 0 && len(d.Open) == 0
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"fmt"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+)
+
+// flushed is why rules of others go.
+const flushed = "all rules were to go, whoever made them (--firewall=flush)"
+
+// divide divides a table as a person has chosen.
+func (c Choices) divide(t netfilter.Table, others bool) division {
+	d := divide(t, others)
+	d.all = c.Firewall == FirewallFlush && t.Compatible() && !vacant(t)
+	return d
+}
+
+// vacant reports whether a table of iptables' shape does nothing.
+func vacant(t netfilter.Table) bool {
+	for _, c := range t.Chains {
+		if !c.Base || c.Policy != "accept" || len(c.Rules) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// flush is the deletion of all that is in a table of iptables' shape. The
+// kernel's chains of a legacy table cannot be deleted, and are opened.
+func (d division) flush() netfilter.Deletion {
+	out := netfilter.Deletion{Table: d.table, Drop: d.table.Backend == netfilter.Nft}
+	for _, c := range d.table.Chains {
+		if len(c.Rules) > 0 || !c.Base {
+			out.Flush = append(out.Flush, c.Name)
+		}
+		switch {
+		case !c.Base || d.table.Backend == netfilter.Nft:
+			out.Chains = append(out.Chains, c.Name)
+		case c.Policy != "accept":
+			out.Open = append(out.Open, c.Name)
+		}
+	}
+	return out
+}
+
+// flushItems are the chains of a table all of which goes, as an inventory lists
+// them.
+func (d division) flushItems() []Item {
+	var out []Item
+	for _, c := range d.table.Chains {
+		if c.Base && c.Policy == "accept" && len(c.Rules) == 0 {
+			continue
+		}
+		it := Item{Kind: KindChain, Name: c.Name, In: d.table.String(), Owner: d.chains[c.Name], Fate: Goes, Detail: fmt.Sprintf("%d rules", len(c.Rules))}
+		if it.Owner == "" {
+			it.Owner, it.Why = Foreign, flushed
+		}
+		if c.Policy == "drop" {
+			it.Detail += ", policy drop"
+		}
+		out = append(out, it)
+	}
+	return out
+}

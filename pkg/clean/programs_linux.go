@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// attachment is a BPF program where a pod network has attached it on something
+// that stays: a network card, the top of the cgroups.
+type attachment struct {
+	owner    Owner
+	name, in string
+	detach   func() error
+}
+
+// programPatterns are names of BPF programs, of which the kernel keeps 15
+// characters, and of the filters that run them (Cilium 1.18 bpf/ and
+// pkg/datapath/loader, before 1.13 with the name of the object file; Calico 3.31
+// felix/bpf).
+func programPatterns() patterns {
+	return compile(
+		pattern{Cilium, `cil_.+|bpf_(netdev|host|overlay|network|lxc|wireguard|sock|xdp)[^:]*\.o:\[.+\]`},
+		pattern{Calico, `cali_.+|calico_.+`},
+	)
+}
+
+// programs are detached before the maps that they use lose their pins: a program
+// whose tail calls are gone drops every packet of the card that it is on
+// (cilium/cilium#30609).
+func (t Target) programs() part {
+	return part{
+		id: "programs", title: "Detach the pod network's BPF programs from what stays", kind: KindProgram, look: t.lookPrograms,
+		take: func(ctx context.Context, report plan.Report) error {
+			all, err := t.attachments()
+			if err != nil {
+				return err
+			}
+			for _, a := range all {
+				if err := a.detach(); err != nil {
+					return fmt.Errorf("detach %s from %s: %w", a.name, a.in, err)
+				}
+				report("detached %s from %s", a.name, a.in)
+			}
+			return left(ctx, t.lookPrograms)
+		},
+	}
+}
+
+func (t Target) lookPrograms(context.Context) (sight, error) {
+	var s sight
+	all, err := t.attachments()
+	for _, a := range all {
+		s.add(Item{Kind: KindProgram, Name: a.name, In: a.in, Owner: a.owner, Fate: Goes})
+	}
+	return s, err
+}
+
+// attachments finds them in this network namespace and this tree of cgroups:
+// those of a cluster that runs in containers on this host are elsewhere.
+func (t Target) attachments() ([]attachment, error) {
+	links, err := ownLinks()
+	if err != nil {
+		return nil, err
+	}
+	var out []attachment
+	for _, l := range links {
+		if l.owner != Foreign {
+			continue // they go with it
+		}
+		for _, find := range []func(link) ([]attachment, error){onFilters, onXDP, onTCX} {
+			found, err := find(l)
+			if err != nil {
+				return nil, fmt.Errorf("list the BPF programs on link %s: %w", l.name(), err)
+			}
+			out = append(out, found...)
+		}
+	}
+	found, err := t.onCgroups()
+	return append(out, found...), err
+}
