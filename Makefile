@@ -56,7 +56,7 @@ bench: build ## Print how fast things are, beside a peer in the same run
 	hack/bench.sh
 
 .PHONY: chaos
-chaos: build ## Strike a removal with every fault at every moment, and print the matrix (takes hours)
+chaos: build ## Strike a removal and a move with every fault at every moment, and print the matrix (takes hours)
 	hack/chaos.sh
 
 .PHONY: lint

@@ -5,9 +5,27 @@
 package e2e
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
+
+// makeBlank makes one more host that has never joined; it goes with the test.
+func (b *bed) makeBlank(t *testing.T, name string) {
+	t.Helper()
+	blank := func(args ...string) error {
+		_, err := commandIn(t, "../hack/testbed", "go", append([]string{"run", ".", "blank"}, args...)...)
+		return err
+	}
+	if err := errors.Join(blank("--rm", name), blank(name)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := blank("--rm", name); err != nil {
+			t.Error(err)
+		}
+	})
+}
 
 // stageMany: two hosts of a rack are removed with one command, side by side, and
 // the budget that spans them holds.
@@ -15,17 +33,8 @@ func (b *bed) stageMany(t *testing.T) {
 	b.joined(t)
 	other := *b
 	other.blank = b.name + "-more"
-	blank := func(args ...string) error {
-		_, err := commandIn(t, "../hack/testbed", "go", append([]string{"run", ".", "blank"}, args...)...)
-		return err
-	}
-	if err := blank(other.blank); err != nil {
-		t.Fatal(err)
-	}
+	b.makeBlank(t, other.blank)
 	t.Cleanup(func() {
-		if err := blank("--rm", other.blank); err != nil {
-			t.Error(err)
-		}
 		if _, err := b.tryKubectl(t, "", "delete", "node", other.blank, "--ignore-not-found"); err != nil {
 			t.Error(err)
 		}

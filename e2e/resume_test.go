@@ -114,6 +114,7 @@ func (b *bed) stageBusy(t *testing.T) {
 	b.joined(t)
 	pid := b.holdMount(t)
 	before := b.names(t, b.blank)
+	t.Run("a program that nobody comes back to takes the way back by itself", b.nobodyComes)
 	b.waits(t, pid)
 	token := b.recordToken(t)
 	t.Run("a run that waits holds the node", func(t *testing.T) {
@@ -135,6 +136,25 @@ func (b *bed) stageBusy(t *testing.T) {
 	b.must(t, "remove", b.blank, "--yes")
 	b.isGone(t, before)
 	b.isPristine(t, b.blank, b.pristine)
+}
+
+// nobodyComes: the program waits for as long as it was told, and then starts the
+// kubelet again and leaves; the node stays cordoned for whoever looks at it.
+func (b *bed) nobodyComes(t *testing.T) {
+	o := b.run(t, 1, "remove", b.blank, "--yes", "--patience", "5s")
+	o.says(t, "e2e-busy/volumes/held")
+	eventually(t, time.Minute, "the node is Ready again by itself", func() (bool, string) {
+		state, _ := b.tryHost(t, b.blank, "systemctl is-active kubelet; ls -d /var/lib/kubectl-lifecycle 2>/dev/null")
+		return strings.TrimSpace(state) == "active" && isReady(b.node(t, b.blank)), state
+	})
+	runs := b.run(t, 0, "runs")
+	if !strings.Contains(runs.stdout, b.blank) || !strings.Contains(runs.stdout, "aborted") {
+		t.Errorf("runs does not show the one that was taken back:\n%s", runs.stdout)
+	}
+	if node := b.node(t, b.blank); !node.Spec.Unschedulable {
+		t.Error("the node was opened though nobody said so")
+	}
+	b.nothingOnHost(t)
 }
 
 // abort takes a run back and checks that the node is as before it.

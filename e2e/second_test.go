@@ -59,21 +59,7 @@ func (b *bed) anotherCluster(t *testing.T) *bed {
 	t.Helper()
 	name := b.name + "-second"
 	start := time.Now()
-	gone := func() error {
-		_, err := commandIn(t, "../hack/testbed", "go", "run", ".", "blank", "--rm", name)
-		return err
-	}
-	if err := gone(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := commandIn(t, "../hack/testbed", "go", "run", ".", "blank", name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := gone(); err != nil {
-			t.Error(err)
-		}
-	})
+	b.makeBlank(t, name)
 	address := strings.TrimSpace(b.host(t, name, "hostname -i | tr ' ' '\n' | grep -F . | head -1"))
 	version := strings.TrimSpace(b.host(t, name, "kubeadm version -o short"))
 	b.host(t, name, "cat > /root/init.yaml <<'E'\n"+fmt.Sprintf(secondConfig, version, name, address)+"E\nkubeadm init --config /root/init.yaml >&2")

@@ -38,6 +38,7 @@ func TestCircle(t *testing.T) {
 		{"a removal whose plugin was killed finishes", b.stageKilled},
 		{"a removal that is interrupted goes on by itself", b.stageInterrupted},
 		{"a removal whose program was killed finishes", b.stageProgramKilled},
+		{"a removal survives whatever happens to its host and its cluster", b.stageFaults},
 		{"a busy mount makes it wait and abort brings the node back", b.stageBusy},
 		{"a drained node is removed in seconds", b.stageFast},
 		{"a program that cannot be streamed travels in Secrets", b.stageParcel},

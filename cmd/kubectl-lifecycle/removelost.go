@@ -37,7 +37,7 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 		return nothingChanged(err)
 	}
 	result := lost{Node: name, Pods: l.Drain, Facts: l.Facts}
-	e.showPlan(l.Plan(), nil)
+	e.showPlan(l.Plan(), l.Warnings)
 	if mode != dryRunNone {
 		return e.print(f.output, result, func(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "node/%s would be given up with %s (dry run: nothing was changed)\n", name, countPods(len(l.Drain.Verdicts)))

@@ -84,10 +84,26 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 	switch d.Spec.Operation {
 	case wire.Inspect:
 		return inspect(ctx, order)
+	case wire.Bury:
+		return bury(ctx, d.Spec.Task)
 	case wire.Remove, wire.Move:
 		return wire.Answer{Started: true}, settle(ctx, d)
 	}
 	return wire.Answer{}, fmt.Errorf("unknown operation %q", d.Spec.Operation)
+}
+
+// bury takes a dead host's member out of this host's etcd cluster.
+func bury(ctx context.Context, task json.RawMessage) (wire.Answer, error) {
+	var b clean.Burial
+	if err := json.Unmarshal(task, &b); err != nil {
+		return wire.Answer{}, fmt.Errorf("decode the task: %w", err)
+	}
+	done, err := clean.Target{Facts: b.Facts}.Bury(ctx, b)
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	raw, err := json.Marshal(done)
+	return wire.Answer{Result: raw}, err
 }
 
 // inspect reads the host and changes nothing.

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -172,6 +173,24 @@ func (t Target) killProcesses(ctx context.Context, report plan.Report) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// endByForce kills what runs in the cgroups of pods that the runtime cannot stop,
+// so that it finds them ended when it is asked again.
+func (t Target) endByForce(pods []pod, report plan.Report) {
+	pids, err := t.podProcesses()
+	if err != nil {
+		return // the runtime is asked all the same
+	}
+	for pid, cgroup := range pids {
+		stuck := slices.ContainsFunc(pods, func(p pod) bool {
+			return p.ID != "" && strings.Contains(cgroup, p.ID) || slices.ContainsFunc(p.containers, func(c cri.Container) bool { return strings.Contains(cgroup, c.ID) })
+		})
+		if stuck {
+			report("killing %s (pid %d), which the runtime cannot stop", commandName(pid), pid)
+			_ = kill(pid) // what stays shows when the pod is removed
 		}
 	}
 }

@@ -200,6 +200,9 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 		for _, hostNet := range []bool{false, true} {
 			group := slices.DeleteFunc(slices.Clone(pods), func(p pod) bool { return p.HostNetwork != hostNet })
 			failed := t.removePods(ctx, client, group, report)
+			if len(failed) > 0 && round > 0 {
+				t.endByForce(group, report)
+			}
 			if len(failed) > 0 && round > 0 && !hostNet {
 				failed = t.removeWithoutNetwork(ctx, client, group, report)
 			}

@@ -145,3 +145,29 @@ func TestEtcdDataThatNothingTellsOfStays(t *testing.T) {
 		w.script(`grep -q external var/lib/etcd/member/snap`)
 	})
 }
+
+func TestTheMemberOfADeadHostIsTakenOutByASurvivor(t *testing.T) {
+	inWorld(t, func(w *world) {
+		if done, err := w.target().Bury(w.Context(), clean.Burial{Host: "cp3"}); err != nil || done != (clean.Buried{}) {
+			w.Errorf("on a host without etcd: %+v, %v", done, err)
+		}
+		cluster := etcdtest.Serve(w.T, "cp1", "cp2", "cp3")
+		w.joinAsControlPlane(cluster, "cp1")
+		cluster.Kill("cp3")
+		if _, err := w.target().Bury(w.Context(), clean.Burial{Host: "cp2"}); plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "is not dead") {
+			w.Errorf("one that lives: %v", err)
+		}
+		for _, want := range []string{"cp3", ""} {
+			done, err := w.target().Bury(w.Context(), clean.Burial{Host: "cp3"})
+			if err != nil || done.Cluster == "" || done.Member.Name != want {
+				w.Errorf("got %+v, %v, want member %q", done, err, want)
+			}
+		}
+		if got := cluster.Names(); !slices.Equal(got, []string{"cp1", "cp2"}) {
+			w.Errorf("members %v", got)
+		}
+		if asked := cluster.Asked(); len(asked) != 1 {
+			w.Errorf("asked %v", asked)
+		}
+	})
+}

@@ -86,7 +86,7 @@ func (t Target) links() part {
 			// Ports before their bridge.
 			slices.SortStableFunc(all, func(a, b link) int { return cmp.Compare(b.Attrs().MasterIndex, a.Attrs().MasterIndex) })
 			for _, l := range all {
-				if l.owner == Foreign || l.keep != "" {
+				if l.owner == Foreign || l.keep != "" || l.Type() == openVSwitch {
 					continue
 				}
 				// The other end of a pair goes with the first.
@@ -126,6 +126,8 @@ func (t Target) lookLinks(context.Context) (sight, error) {
 			it.Fate, it.Why, it.Digest = Stays, "not made by Kubernetes or its network", it.Detail
 		case l.keep != "":
 			it.Fate, it.Why = Stays, l.keep
+		case l.Type() == openVSwitch:
+			it.Fate, it.Why = Reboot, "a port of Open vSwitch's, which alone deletes it before: ovs-dpctl del-if"
 		}
 		s.add(it)
 	}

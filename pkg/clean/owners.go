@@ -108,6 +108,9 @@ type linkPattern struct {
 	fits  string
 }
 
+// openVSwitch is the kind of a port that only Open vSwitch itself can delete.
+const openVSwitch = "openvswitch"
+
 func linkPatterns() []linkPattern {
 	return []linkPattern{
 		{CNIPlugins, []string{"bridge"}, `cni0`},
@@ -126,6 +129,11 @@ func linkPatterns() []linkPattern {
 		{Cilium, []string{"wireguard"}, `cilium_wg0`},
 		{KubeRouter, []string{"bridge"}, `kube-bridge`},
 		{KubeRouter, []string{"dummy"}, `kube-dummy-if`},
+		{Antrea, []string{openVSwitch}, `antrea-(gw|tun|ingress|egress)0`},
+		{KubeOVN, []string{openVSwitch}, `ovn0|mirror0`},
+		{Weave, []string{"bridge"}, `weave`},
+		{Weave, []string{"veth"}, `vethwe-(bridge|datapath|pcap)|vethwepl[0-9a-f]{7}`},
+		{Weave, []string{"vxlan"}, `vxlan-6784`},
 	}
 }
 

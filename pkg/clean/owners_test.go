@@ -71,6 +71,14 @@ func TestALinkIsOursByNameAndKind(t *testing.T) {
 		{"eth0", "device", Foreign},
 		{"veth1234", "veth", Foreign},
 		{"tunl0", "ipip", Foreign},
+		{"antrea-gw0", "openvswitch", Antrea},
+		{"antrea-gw0", "dummy", Foreign},
+		{"ovn0", "openvswitch", KubeOVN},
+		{"br-int", "openvswitch", Foreign}, // OpenStack's has this name, too
+		{"weave", "bridge", Weave},
+		{"vethwe-bridge", "veth", Weave},
+		{"vethwepl1a2b3c4", "veth", Weave},
+		{"vxlan-6784", "vxlan", Weave},
 	} {
 		t.Run(tc.name+" of kind "+tc.kind, func(t *testing.T) {
 			if got := linkOwner(tc.name, tc.kind); got != tc.want {

@@ -3,6 +3,7 @@
 package clean_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,6 +92,29 @@ func TestAShimOfAPodThatTheRuntimeListsEndsWithItsPod(t *testing.T) {
 			if it.Kind == clean.KindProcess {
 				w.Errorf("%v is no leftover: its pod is there", it)
 			}
+		}
+	})
+}
+
+func TestAContainerThatTheRuntimeCannotStopIsKilled(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		top := w.top()
+		processes := map[string]*exec.Cmd{}
+		for _, pod := range []string{"web", "proxy"} {
+			group := top + "/kubepods.slice/cri-containerd-c-" + pod + ".scope"
+			hosttest.Must(w.T, os.MkdirAll(group, 0o755))
+			processes[pod] = w.process("/bin/sh", false)
+			hosttest.Must(w.T, os.WriteFile(group+"/cgroup.procs", []byte(strconv.Itoa(processes[pod].Process.Pid)), 0o600))
+		}
+		w.runtime.Stop = func(pod string) error {
+			if ended(processes[pod]) {
+				return nil
+			}
+			return errors.New("unable to signal init")
+		}
+		if verdict := w.remove(); verdict.State != clean.Clean {
+			w.Errorf("verdict: %+v", verdict)
 		}
 	})
 }

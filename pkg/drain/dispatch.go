@@ -29,7 +29,7 @@ func (r *run) dispatch(ctx context.Context, now time.Time) {
 		}
 		pdb, open := r.gate(it, pod, now)
 		r.clock(it, open, now)
-		if !open || now.Before(it.retryAt) {
+		if !open || now.Before(it.retryAt) || pdb != nil && r.ledger.of(pdb, now).busy() {
 			continue
 		}
 		r.workloads.take(it, ready(pod))

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -272,4 +273,25 @@ func TestAMissingPermissionIsNotTriedAgain(t *testing.T) {
 		}
 		r.fails(t, plan.Broken, "shop/a, shop/b", "'create' on 'pods/eviction'")
 	})
+}
+
+func TestABudgetIsAskedByAFewPodsAtOnce(t *testing.T) {
+	now := time.Now()
+	page := ledger{}.of(&policyv1.PodDisruptionBudget{}, now)
+	for n, name := range []string{"a", "b", "c"} {
+		if page.busy() {
+			t.Errorf("busy with %d questions", n)
+		}
+		page.charges[name] = false
+	}
+	if !page.busy() {
+		t.Error("not busy with three questions")
+	}
+	page.settle("b", "1", answer{kind: accepted}, now)
+	if page.busy() {
+		t.Error("busy when one of three has been answered, which is still charged")
+	}
+	if len(page.charges) != 3 {
+		t.Errorf("charges %v", page.charges)
+	}
 }

@@ -15,6 +15,11 @@ const (
 	// watch is deaf, and ever more rarely.
 	firstProbe = 15 * time.Second
 	lastProbe  = time.Minute
+	// perBudget is how many questions one budget is asked at the same time. Each
+	// eviction writes its status, and one that meets another's write tries again
+	// half a second later (Kubernetes 1.36, pkg/registry/core/pod/storage,
+	// EvictionsRetry): many at once are slower than a few.
+	perBudget = 3
 )
 
 // ledger keeps account of evictions that a budget's status does not show yet,
@@ -71,6 +76,17 @@ func (a *account) room(pdb *policyv1.PodDisruptionBudget) int {
 		return 0
 	}
 	return int(pdb.Status.DisruptionsAllowed) - len(a.charges)
+}
+
+// busy reports whether the budget is being asked enough.
+func (a *account) busy() bool {
+	asked := 0
+	for _, taken := range a.charges {
+		if !taken {
+			asked++
+		}
+	}
+	return asked >= perBudget
 }
 
 // calm puts the next question to a closed budget off.

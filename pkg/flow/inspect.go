@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
 // Inspect reads a node's host through one pod that is gone afterwards, and
@@ -37,7 +38,7 @@ func Inspect(ctx context.Context, cluster runner.Cluster, name string, choices c
 	_, err = plan.Plan{Title: "Inspect " + name, Steps: []plan.Step{{
 		ID: "host/inspect", Title: "Read the host of node " + name,
 		Do: func(ctx context.Context, report plan.Report) error {
-			raw, err := runner.Look(ctx, cluster, node, input, report)
+			raw, err := runner.Ask(ctx, cluster, node, runner.Question{Operation: wire.Inspect, Input: input}, report)
 			if err != nil {
 				return err
 			}

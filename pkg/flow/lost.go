@@ -34,9 +34,14 @@ type Lost struct {
 	// Facts are what the cluster knows about the host, for whoever cleans it
 	// should it come back. Of big clusters the nodes' addresses are left out.
 	Facts clean.Facts
+	// Warnings are what needs care once the node is gone.
+	Warnings []string
 
-	cluster runner.Cluster
-	timeout time.Duration
+	// survivor is the control plane that takes the etcd member of a dead one out
+	// of its cluster; nil for a worker.
+	survivor *corev1.Node
+	cluster  runner.Cluster
+	timeout  time.Duration
 }
 
 // PrepareLost reads everything, and refuses a node that shows any sign of life,
@@ -54,17 +59,18 @@ func PrepareLost(ctx context.Context, cluster runner.Cluster, name string, timeo
 	if err := RequireKubeadm(ctx, client, node); err != nil {
 		return nil, err
 	}
-	if isControlPlane(node) {
-		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node: its etcd member counts against the quorum as long as it is one", name),
-			"take the member out on another control plane (etcdctl member list; etcdctl member remove ID), then: kubectl delete node %s", name)
-	}
 	if err := allowed(ctx, client, lostNeeds(namespaceOf(cluster))); err != nil {
 		return nil, err
+	}
+	l := &Lost{Node: node, cluster: cluster, timeout: timeout}
+	if isControlPlane(node) {
+		if err := l.chooseSurvivor(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := silent(ctx, client, node, report); err != nil {
 		return nil, err
 	}
-	l := &Lost{Node: node, cluster: cluster, timeout: timeout}
 	if l.Facts, err = hostFacts(ctx, client, node); err != nil {
 		return nil, err
 	}
@@ -150,14 +156,14 @@ func (l *Lost) Plan() plan.Plan {
 	name := l.Node.Name
 	return plan.Plan{
 		Title: "Give up node " + name + ", whose host is dead",
-		Steps: []plan.Step{
-			{ID: "cordon", Title: "Cordon " + name, Do: l.cordon},
-			{ID: "taint", Title: "Declare " + name + " out of service", Do: l.taint},
-			{ID: "pods", Title: fmt.Sprintf("Give up its %d pods", len(l.Drain.ToEvict())), Do: l.awaitPods},
-			{ID: "volumes", Title: "Wait until its volumes are detached", Do: l.volumes},
-			{ID: "node", Title: "Delete node " + name, Do: l.delete},
-			{ID: "record", Title: "Delete the run record", Needed: l.recorded, Do: l.end},
-		},
+		Steps: append(l.burial(),
+			plan.Step{ID: "cordon", Title: "Cordon " + name, Do: l.cordon},
+			plan.Step{ID: "taint", Title: "Declare " + name + " out of service", Do: l.taint},
+			plan.Step{ID: "pods", Title: fmt.Sprintf("Give up its %d pods", len(l.Drain.ToEvict())), Do: l.awaitPods},
+			plan.Step{ID: "volumes", Title: "Wait until its volumes are detached", Do: l.volumes},
+			plan.Step{ID: "node", Title: "Delete node " + name, Do: l.delete},
+			plan.Step{ID: "record", Title: "Delete the run record", Needed: l.recorded, Do: l.end},
+		),
 		Notes: []string{
 			"no budget is heeded: the pods do not run any more",
 			"if the host works and is only cut off, its pods still write to their volumes: make sure that it is switched off",

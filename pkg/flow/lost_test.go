@@ -22,7 +22,7 @@ func TestANodeThatIsNotLostIsNotGivenUp(t *testing.T) {
 	}{
 		"its kubelet reports":            {says: "is not lost: its kubelet reports"},
 		"it is NotReady by its own word": {change: func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, says: "is not lost"},
-		"a control plane":                {change: func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" }, says: "its etcd member counts"},
+		"the last control plane":         {change: func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" }, says: "is the only control-plane node"},
 		"a k3s node":                     {change: func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.1+k3s1" }, says: "a k3s node"},
 		"a missing verb":                 {denied: []string{"get leases"}, says: "get leases"},
 	} {

@@ -18,7 +18,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
-// aliveEvery is how often the record gets a sign of life during a drain.
+// aliveEvery is how often the record gets a sign of life during a drain, at
+// least; a program of little patience gets more.
 const aliveEvery = 30 * time.Second
 
 // RemoveOptions are the choices of a removal.
@@ -209,11 +210,15 @@ func (r *Removal) volumes(ctx context.Context, report plan.Report) error {
 
 // keepAlive gives signs of life until the context ends.
 func (r *Removal) keepAlive(ctx context.Context) {
+	every := aliveEvery
+	if patience := r.opts.Patience; patience > 0 {
+		every = min(every, patience/3)
+	}
 	for _, other := range r.others {
-		go runner.KeepAlive(ctx, r.cluster.Client, other.record, aliveEvery)
+		go runner.KeepAlive(ctx, r.cluster.Client, other.record, every)
 	}
 	if r.record.Name != "" {
-		go runner.KeepAlive(ctx, r.cluster.Client, r.record, aliveEvery)
+		go runner.KeepAlive(ctx, r.cluster.Client, r.record, every)
 	}
 	if r.passage != nil {
 		go r.passage.keepToken(ctx)

@@ -76,7 +76,7 @@ func TestARunThatCannotStartLeavesNothing(t *testing.T) {
 
 func TestAHostThatIsBeingChangedIsNotLookedAt(t *testing.T) {
 	client := fake.NewClientset(held(wire.Remove, wire.Working))
-	if _, err := Look(t.Context(), Cluster{Client: client}, node("amd64"), nil, quiet); !errors.Is(err, ErrBusy) {
+	if _, err := Ask(t.Context(), Cluster{Client: client}, node("amd64"), Question{Operation: wire.Inspect}, quiet); !errors.Is(err, ErrBusy) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -45,15 +45,22 @@ type Task struct {
 	JoinToken   JoinToken
 }
 
+// Question is what a host is asked without a run: the operation and its input, as
+// JSON.
+type Question struct {
+	Operation wire.Operation
+	Input     json.RawMessage
+}
+
 // JoinToken is a bootstrap token on its way to a host.
 type JoinToken struct{ ID, Whole string }
 
 // String is the id: a token is never shown whole by accident.
 func (t JoinToken) String() string { return t.ID }
 
-// Look runs the program on a node once and returns what it found. It makes one
-// pod, which is gone afterwards, and changes nothing else.
-func Look(ctx context.Context, c Cluster, node *corev1.Node, input json.RawMessage, report plan.Report) (json.RawMessage, error) {
+// Ask runs the program on a node once, for an operation without a record, and
+// returns its answer. It makes one pod, which is gone afterwards.
+func Ask(ctx context.Context, c Cluster, node *corev1.Node, question Question, report plan.Report) (json.RawMessage, error) {
 	rec, held, err := Get(ctx, c, node.Name)
 	if err != nil {
 		return nil, err
@@ -61,7 +68,7 @@ func Look(ctx context.Context, c Cluster, node *corev1.Node, input json.RawMessa
 	if held && rec.State.Resumable() {
 		return nil, busy(rec)
 	}
-	spec, err := c.door(ctx, NameFor(node.Name)+"-look", wire.Inspect, node)
+	spec, err := c.door(ctx, NameFor(node.Name)+"-look", question.Operation, node)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +76,9 @@ func Look(ctx context.Context, c Cluster, node *corev1.Node, input json.RawMessa
 	if err != nil {
 		return nil, err
 	}
-	report("reading the host")
+	report("asking the host")
 	answer, err := c.pass(ctx, pod, spec.payload.Program, wire.Delivery{Spec: wire.Spec{
-		Operation: wire.Inspect, Node: node.Name, Task: input,
+		Operation: question.Operation, Node: node.Name, Task: question.Input,
 		MachineID: node.Status.NodeInfo.MachineID, BootID: node.Status.NodeInfo.BootID,
 	}})
 	return answer.Result, errors.Join(err, c.close(ctx, pod))

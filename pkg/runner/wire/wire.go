@@ -36,6 +36,9 @@ const (
 	Remove Operation = "remove"
 	// Move cleans the host and joins it to another cluster.
 	Move Operation = "move"
+	// Bury takes the etcd member of another host, which is dead, out of the
+	// cluster of this host's member; no record, no unit.
+	Bury Operation = "bury"
 )
 
 // Phase is how far a run has come.

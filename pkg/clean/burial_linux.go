@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Bury takes the member of a dead host out of the etcd cluster of which this host
+// has one, through any that is healthy. It may be called again.
+func (t Target) Bury(ctx context.Context, b Burial) (Buried, error) {
+	view, err := t.Etcd(ctx)
+	if err != nil || view == nil {
+		return Buried{}, err
+	}
+	done := Buried{Cluster: view.Cluster}
+	member, err := view.Burial(b)
+	if err != nil || member == nil {
+		return done, err
+	}
+	client, err := t.etcdClient()
+	if err != nil {
+		return done, err
+	}
+	id, err := parseID(member.ID)
+	if err != nil {
+		return done, err
+	}
+	var errs []error
+	for _, m := range view.Members {
+		if m.Trouble != "" || m.Learner {
+			continue
+		}
+		err := takeOut(ctx, client, m.URL, id, view.Cluster)
+		if err == nil {
+			done.Member = *member
+			return done, nil
+		}
+		errs = append(errs, err)
+	}
+	return done, plan.Hint(fmt.Errorf("take member %s out of the etcd cluster: %w", member, summary(errs)), "see how its members are: etcdctl endpoint health --cluster")
+}
