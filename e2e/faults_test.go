@@ -163,7 +163,8 @@ func (b *bed) strikes(t *testing.T, j journey, f fault, at moment) {
 	b.isGone(t, before)
 	b.nothingOnHost(t)
 	j.arrived(t)
-	if planted == "" { // what was in the kernel is gone with it
+	if planted == "" { // what was in the kernel is gone, ours of before it joined included
+		b.remake(t)
 		b.fresh(t)
 	} else {
 		b.host(t, b.blank, unplantLate)

@@ -142,5 +142,6 @@ func (b *bed) refusesMoves(t *testing.T, other *bed) {
 for a in $(getent ahosts `+other.controlPlane+` | cut -d' ' -f1 | sort -u); do case $a in *:*) f=ip6;; *) f=ip;; esac; nft add rule inet e2e out $f daddr $a tcp dport 6443 reject; done`)
 	defer b.host(t, b.blank, "nft delete table inet e2e")
 	b.refuses(t, b.blank, refusal{"where the host does not reach it", move("--to-context", second), 4, []string{"from this host, the API server at", "does not answer", "open the way"}, both})
+	b.refuses(t, b.blank, refusal{"where the host does not reach it, in a dry run", move("--to-context", second, "--dry-run=server"), 4, []string{"from this host, the API server at", "does not answer"}, both})
 	other.noTokens(t)
 }

@@ -70,18 +70,24 @@ func (b *bed) fresh(t *testing.T) {
 	_, err := b.tryHost(t, b.blank, "test ! -e /etc/kubernetes/kubelet.conf && test ! -e /var/lib/kubelet")
 	if err != nil || b.node(t, b.blank) != nil {
 		t.Logf("host %s has joined before: it is made again", b.blank)
-		b.kubectl(t, "", "delete", "node", b.blank, "--ignore-not-found")
-		for _, args := range [][]string{{"blank", "--rm", b.blank}, {"blank", b.blank}} {
-			if _, err := commandIn(t, "../hack/testbed", "go", append([]string{"run", "."}, args...)...); err != nil {
-				t.Fatal(err)
-			}
-		}
+		b.remake(t)
 	}
 	b.host(t, b.blank, plantEarly)
 	text := b.host(t, b.blank, dumpScript)
 	b.pristine = parseDump(text)
 	if err := os.WriteFile(b.memory(t), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// remake makes the host again, as one that has never joined.
+func (b *bed) remake(t *testing.T) {
+	t.Helper()
+	b.kubectl(t, "", "delete", "node", b.blank, "--ignore-not-found")
+	for _, args := range [][]string{{"blank", "--rm", b.blank}, {"blank", b.blank}} {
+		if _, err := commandIn(t, "../hack/testbed", "go", append([]string{"run", "."}, args...)...); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

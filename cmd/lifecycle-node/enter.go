@@ -23,6 +23,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -83,6 +84,9 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 	}
 	switch d.Spec.Operation {
 	case wire.Inspect:
+		if err := mayJoin(ctx, d.Spec); err != nil {
+			return wire.Answer{}, err
+		}
 		return inspect(ctx, order)
 	case wire.Bury:
 		return bury(ctx, d.Spec.Task)
@@ -104,6 +108,16 @@ func bury(ctx context.Context, task json.RawMessage) (wire.Answer, error) {
 	}
 	raw, err := json.Marshal(done)
 	return wire.Answer{Result: raw}, err
+}
+
+// mayJoin asks whether the host could join a cluster, if one is named; there is no
+// token yet.
+func mayJoin(ctx context.Context, spec wire.Spec) error {
+	d := spec.Destination
+	if d == nil {
+		return nil
+	}
+	return kubeadm.Join{Endpoint: d.Endpoint, CA: d.CA, Version: d.Version}.Check(ctx)
 }
 
 // inspect reads the host and changes nothing.

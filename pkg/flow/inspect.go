@@ -16,7 +16,20 @@ import (
 // Inspect reads a node's host through one pod that is gone afterwards, and
 // returns what Kubernetes, its network and others have there.
 func Inspect(ctx context.Context, cluster runner.Cluster, name string, choices clean.Choices, watch plan.Observer) (clean.Inventory, error) {
+	return glance{name: name, choices: choices}.look(ctx, cluster, watch)
+}
+
+// glance is what is looked at on a host.
+type glance struct {
+	name    string
+	choices clean.Choices
+	// destination is a cluster that the host is to be able to join; nil for none.
+	destination *wire.Destination
+}
+
+func (g glance) look(ctx context.Context, cluster runner.Cluster, watch plan.Observer) (clean.Inventory, error) {
 	var inventory clean.Inventory
+	name := g.name
 	node, err := GetNode(ctx, cluster.Client, name)
 	if err != nil {
 		return inventory, err
@@ -31,14 +44,14 @@ func Inspect(ctx context.Context, cluster runner.Cluster, name string, choices c
 	if err != nil {
 		return inventory, err
 	}
-	input, err := encode(facts, choices)
+	input, err := encode(facts, g.choices)
 	if err != nil {
 		return inventory, err
 	}
 	_, err = plan.Plan{Title: "Inspect " + name, Steps: []plan.Step{{
 		ID: "host/inspect", Title: "Read the host of node " + name,
 		Do: func(ctx context.Context, report plan.Report) error {
-			raw, err := runner.Ask(ctx, cluster, node, runner.Question{Operation: wire.Inspect, Input: input}, report)
+			raw, err := runner.Ask(ctx, cluster, node, runner.Question{Operation: wire.Inspect, Input: input, Destination: g.destination}, report)
 			if err != nil {
 				return err
 			}

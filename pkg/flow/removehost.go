@@ -113,9 +113,13 @@ func (r *Removal) end(ctx context.Context, _ plan.Report) error {
 
 // Rehearse names the exact objects on the host that a removal would take away,
 // through one read-only pod that is gone afterwards. An etcd member that may not
-// leave is refused.
+// leave is refused, and so is a host that could not join where it is to move.
 func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (clean.Removal, error) {
-	inventory, err := Inspect(ctx, r.cluster, r.Node.Name, r.opts.Choices, watch)
+	g := glance{name: r.Node.Name, choices: r.opts.Choices}
+	if r.passage != nil {
+		g.destination = r.passage.destination()
+	}
+	inventory, err := g.look(ctx, r.cluster, watch)
 	if err != nil {
 		return clean.Removal{}, err
 	}

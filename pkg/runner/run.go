@@ -50,6 +50,8 @@ type Task struct {
 type Question struct {
 	Operation wire.Operation
 	Input     json.RawMessage
+	// Destination is a cluster that the host is to look at; nil for none.
+	Destination *wire.Destination
 }
 
 // JoinToken is a bootstrap token on its way to a host.
@@ -78,7 +80,7 @@ func Ask(ctx context.Context, c Cluster, node *corev1.Node, question Question, r
 	}
 	report("asking the host")
 	answer, err := c.pass(ctx, pod, spec.payload.Program, wire.Delivery{Spec: wire.Spec{
-		Operation: question.Operation, Node: node.Name, Task: question.Input,
+		Operation: question.Operation, Node: node.Name, Task: question.Input, Destination: question.Destination,
 		MachineID: node.Status.NodeInfo.MachineID, BootID: node.Status.NodeInfo.BootID,
 	}})
 	return answer.Result, errors.Join(err, c.close(ctx, pod))

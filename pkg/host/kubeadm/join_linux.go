@@ -47,7 +47,8 @@ type Join struct {
 
 // Check looks, without changing anything, whether the machine could join: its
 // kubeadm and kubelet fit, and from here, over a new connection, the API server
-// answers, is the one that the CA vouches for, and takes the token.
+// answers, is the one that the CA vouches for, and takes the token. Without a
+// token, any answer will do.
 func (j Join) Check(ctx context.Context) error {
 	versions, err := j.versions(ctx)
 	if err != nil {
@@ -69,7 +70,9 @@ func (j Join) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Authorization", "Bearer "+j.Token)
+	if j.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+j.Token)
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		return plan.Refuse(fmt.Errorf("from this host, the API server at %s does not answer: %w", j.Endpoint, err),
@@ -79,7 +82,7 @@ func (j Join) Check(ctx context.Context) error {
 	if err := response.Body.Close(); err != nil {
 		return err
 	}
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode != http.StatusOK && j.Token != "" {
 		return plan.Refuse(fmt.Errorf("the API server at %s answers %s to the bootstrap token", j.Endpoint, response.Status),
 			"have what hosts may do made again, on a control plane there: kubeadm init phase bootstrap-token")
 	}

@@ -17,6 +17,8 @@ import (
 // clusterTemplate describes the cluster to kind. There is no network plugin:
 // installing one is what is tested. The out-of-memory settings are for machines
 // whose root may not lower such a score, and cgroups v1 are still met there too.
+// Nobody is elected where there is one of each: they would end, and be restarted
+// ever more slowly, whenever a test stops the API server for longer than a lease.
 const clusterTemplate = `kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
 name: {{.Name}}
@@ -35,6 +37,15 @@ kubeadmConfigPatches:
 - |
   kind: KubeProxyConfiguration
   oomScoreAdj: 0
+- |
+  kind: ClusterConfiguration
+  controllerManager:
+    extraArgs:
+    - {name: enable-hostpath-provisioner, value: "true"}
+    - {name: leader-elect, value: "false"}
+  scheduler:
+    extraArgs:
+    - {name: leader-elect, value: "false"}
 nodes:
 - role: control-plane
 - role: worker
