@@ -34,6 +34,7 @@ type race struct {
 func newRace(t *testing.T) *race {
 	t.Helper()
 	b := newBed(t)
+	b.ears = listen(t, b.client)
 	b.forgetFixtures(t)
 	b.withNetwork(t)
 	r := &race{bed: b, drained: b.worker, kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
