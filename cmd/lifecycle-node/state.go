@@ -35,7 +35,8 @@ const (
 
 const unitText = `[Unit]
 Description=kubectl lifecycle: maintenance of this Kubernetes node
-After=network-online.target
+# After a boot, the container runtime is asked first of all.
+After=network-online.target containerd.service crio.service cri-docker.service
 # However often the program is started again: a host whose kubelet is held must
 # not be left alone by a limit.
 StartLimitIntervalSec=0
