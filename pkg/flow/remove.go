@@ -125,7 +125,11 @@ func (r *Removal) begin(ctx context.Context, report plan.Report) error {
 		if err := runner.End(ctx, r.cluster.Client, rec); err != nil {
 			return err
 		}
-		rec, err = runner.Begin(ctx, r.cluster, task, report)
+		cordoned := rec.State.Cordoned
+		if rec, err = runner.Begin(ctx, r.cluster, task, report); err == nil && cordoned {
+			// Whoever takes this one back opens the node that the earlier one closed.
+			err = runner.NoteCordoned(ctx, r.cluster.Client, rec)
+		}
 	}
 	r.record = rec
 	return err
