@@ -24,7 +24,7 @@ func TestLostControlPlane(t *testing.T) {
 	third := *other
 	third.blank = b.name + "-more"
 	b.makeBlank(t, third.blank)
-	third.pristine = third.look(t, third.blank)
+	third.pristine = third.settled(t, third.blank)
 	third.joinControlPlane(t)
 	if got := other.etcdMembers(t); len(got) != 3 {
 		t.Fatalf("members of etcd: %v", got)

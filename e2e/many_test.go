@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // makeBlank makes one more host that has never joined; it goes with the test.
@@ -24,6 +25,10 @@ func (b *bed) makeBlank(t *testing.T, name string) {
 		if err := blank("--rm", name); err != nil {
 			t.Error(err)
 		}
+	})
+	eventually(t, 30*time.Second, "its addresses are its own", func() (bool, string) {
+		tentative := b.host(t, name, "ip -o address show tentative")
+		return tentative == "", tentative
 	})
 }
 
