@@ -124,7 +124,7 @@ func (t Target) onCgroups() ([]attachment, error) {
 		return nil, nil //nolint:nilerr // version 1 has none of them at its top
 	}
 	var out []attachment
-	return out, t.atTop(func(top *os.File, _ uint64) error {
+	err := t.atTop(func(top *os.File, _ uint64) error {
 		for _, at := range socketHooks() {
 			found, err := attached(int(top.Fd()), at, cgroupDir, func(p *ebpf.Program) error { return t.detachTop(p, at) })
 			if err != nil {
@@ -134,6 +134,7 @@ func (t Target) onCgroups() ([]attachment, error) {
 		}
 		return nil
 	})
+	return out, err
 }
 
 // socketHooks are where networks translate the addresses of services.

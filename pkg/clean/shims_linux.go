@@ -32,10 +32,18 @@ type shim struct {
 	sandbox string
 }
 
-// strayShims are the shims of pods that the runtime does not list.
+// strayShims are the shims of pods that the runtime does not list. One that does
+// not answer lists none, which proves nothing.
 func (t Target) strayShims(ctx context.Context) ([]shim, error) {
 	all, err := t.shims()
 	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	listed, err := t.lookContainers(ctx)
+	if err == nil && len(listed.unchecked) > 0 {
+		err = fmt.Errorf("%s: %s", listed.unchecked[0].What, listed.unchecked[0].Why)
+	}
+	if err != nil {
 		return nil, err
 	}
 	known := t.knownContainers(ctx)
@@ -68,7 +76,10 @@ func (t Target) shims() ([]shim, error) {
 // shimOf is the sandbox whose shim a process is; empty for every other process.
 // A shim says in its arguments of which containerd, namespace and sandbox it is.
 // Docker's containers are in another namespace ("moby"), k3s has a socket of its
-// own, and a cluster that runs in containers on this host other mounts.
+// own, and a cluster that runs in containers on this host other mounts. In the
+// namespace of pods people run containers of their own, too (nerdctl -n k8s.io):
+// a pod's has the marks of the runtime's CRI plugin in its bundle, which is the
+// shim's working directory. One that does not show them is nobody's here.
 func (t Target) shimOf(pid int, socket string) string {
 	dir := fmt.Sprintf("/proc/%d", pid)
 	raw, err := os.ReadFile(filepath.Join(dir, "cmdline"))
@@ -88,6 +99,10 @@ func (t Target) shimOf(pid int, socket string) string {
 	}
 	run := func(path string) string { return strings.TrimPrefix(path, "/var") } // /var/run is /run
 	if value("-namespace") != "k8s.io" || run(value("-address")) != run(socket) {
+		return ""
+	}
+	bundle, err := os.ReadFile(filepath.Join(dir, "cwd/config.json"))
+	if err != nil || !bytes.Contains(bundle, []byte(`"io.kubernetes.cri.container-type"`)) {
 		return ""
 	}
 	return value("-id")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,10 @@ import (
 // process starts one that waits, as program, with arguments of its own.
 func (w *world) process(program string, apart bool, args ...string) *exec.Cmd {
 	w.Helper()
+	bundle := `{"annotations": {"io.kubernetes.cri.container-type": "sandbox"}}`
+	if slices.Contains(args, "nerdctl") {
+		bundle = `{"annotations": {"nerdctl/name": "mine"}}`
+	}
 	if !filepath.IsAbs(program) {
 		shell, err := os.ReadFile("/bin/sh")
 		hosttest.Must(w.T, err)
@@ -30,6 +35,8 @@ func (w *world) process(program string, apart bool, args ...string) *exec.Cmd {
 	if apart {
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS
 	}
+	cmd.Dir = w.TempDir()
+	hosttest.Must(w.T, os.WriteFile(filepath.Join(cmd.Dir, "config.json"), []byte(bundle), 0o600))
 	open, err := cmd.StdinPipe()
 	hosttest.Must(w.T, err)
 	hosttest.Must(w.T, cmd.Start())
@@ -57,6 +64,7 @@ func TestAShimThatContainerdForgotEnds(t *testing.T) {
 		stray := w.process(name, false, of("k8s.io", "forgotten", "/var"+socket)...)
 		others := map[string]*exec.Cmd{
 			"Docker's":                   w.process(name, false, of("moby", "a", socket)...),
+			"a person's":                 w.process(name, false, append(of("k8s.io", "e", socket), "nerdctl")...),
 			"another containerd's":       w.process(name, false, of("k8s.io", "b", other)...),
 			"a cluster's in a container": w.process(name, true, of("k8s.io", "c", socket)...),
 			"only called so":             w.process("/bin/sh", false, append(of("k8s.io", "d", socket), name)...),
@@ -115,6 +123,24 @@ func TestAContainerThatTheRuntimeCannotStopIsKilled(t *testing.T) {
 		}
 		if verdict := w.remove(); verdict.State != clean.Clean {
 			w.Errorf("verdict: %+v", verdict)
+		}
+	})
+}
+
+func TestARuntimeThatDoesNotAnswerForgetsNoShim(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const socket = "/run/containerd/containerd.sock"
+		w.script("mkdir -p run/containerd; touch ." + socket)
+		w.process("containerd-shim-runc-v2", false, "-namespace", "k8s.io", "-id", "a", "-address", socket)
+		inv, err := w.target().Survey(w.Context())
+		hosttest.Must(w.T, err)
+		for _, it := range inv.Items {
+			if it.Kind == clean.KindProcess {
+				w.Errorf("%v is called forgotten", it)
+			}
+		}
+		if !slices.ContainsFunc(inv.Unchecked, func(u clean.Unchecked) bool { return u.Kind == clean.KindProcess }) {
+			w.Errorf("unchecked: %v", inv.Unchecked)
 		}
 	})
 }
