@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -174,10 +175,12 @@ func (d *pool) selects(app string) *metav1.LabelSelector {
 	return &metav1.LabelSelector{MatchLabels: d.labels(app)}
 }
 
-// put makes a pod on a node without asking the scheduler.
+// put makes a pod on a node without asking the scheduler. A ReplicaSet that has
+// one too many gives up any other before it.
 func (d *pool) put(t *testing.T, app, node string, template corev1.PodTemplateSpec) *corev1.Pod {
 	t.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: app + "-", Labels: d.labels(app)}, Spec: *template.Spec.DeepCopy()}
+	pod.Annotations = map[string]string{corev1.PodDeletionCost: "1"}
 	pod.Spec.NodeName = node
 	made, err := d.client.CoreV1().Pods(d.space).Create(t.Context(), pod, metav1.CreateOptions{})
 	if err != nil {
@@ -186,22 +189,28 @@ func (d *pool) put(t *testing.T, app, node string, template corev1.PodTemplateSp
 	return made
 }
 
-// adopt makes a ReplicaSet of the pods "web" that are there.
+// adopt makes a ReplicaSet of the pods "web" that are there, once they run: its
+// controller makes another for each pod that it has not heard of yet.
 func (d *pool) adopt(t *testing.T, template corev1.PodTemplateSpec) {
 	t.Helper()
+	d.until(t, "the pods run", func(context.Context) (bool, error) {
+		return !slices.ContainsFunc(d.webs(t), func(pod corev1.Pod) bool { return pod.Status.Phase != corev1.PodRunning }), nil
+	})
 	n := int32(len(d.webs(t)))
 	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "web-" + d.id}, Spec: appsv1.ReplicaSetSpec{Replicas: &n, Selector: d.selects("web"), Template: template}}
 	set.Spec.Template.Labels = d.labels("web")
-	if _, err := d.client.AppsV1().ReplicaSets(d.space).Create(t.Context(), set, metav1.CreateOptions{}); err != nil {
+	set, err := d.client.AppsV1().ReplicaSets(d.space).Create(t.Context(), set, metav1.CreateOptions{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	d.until(t, "the ReplicaSet has adopted its pods", func(context.Context) (bool, error) {
-		for _, pod := range d.webs(t) {
-			if len(pod.OwnerReferences) == 0 || pod.Status.Phase != corev1.PodRunning {
-				return false, nil
-			}
+	d.until(t, "the ReplicaSet has adopted its pods, and no others are left", func(ctx context.Context) (bool, error) {
+		now, err := d.client.AppsV1().ReplicaSets(d.space).Get(ctx, set.Name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
 		}
-		return true, nil
+		webs := d.webs(t)
+		strange := slices.ContainsFunc(webs, func(pod corev1.Pod) bool { return len(pod.OwnerReferences) == 0 })
+		return !strange && now.Status.ReadyReplicas == n && len(webs) == int(n), nil
 	})
 }
 
