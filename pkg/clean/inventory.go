@@ -21,6 +21,7 @@ const (
 	KindNetNS     Kind = "netns"       // Name: /run/netns/…
 	KindProgram   Kind = "bpf-program" // Name: cil_from_netdev; In: "tc ingress of eth0"
 	KindLink      Kind = "link"        // Name: cni0; Detail: kind and addresses; In: its bridge
+	KindAddress   Kind = "address"     // Name: 10.244.1.1/32; In: its link
 	KindRoute     Kind = "route"       // Name: as `ip route` prints it
 	KindRule      Kind = "rule"        // Name: as `ip rule` prints it
 	KindTable     Kind = "table"       // Name: "nft ip kube-proxy"; of mixed ones: how much is foreign
@@ -38,7 +39,7 @@ const (
 // kindOrder is the order of the constants above.
 func kindOrder() []Kind {
 	return []Kind{
-		KindMember, KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindProgram, KindLink, KindRoute, KindRule,
+		KindMember, KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindProgram, KindLink, KindAddress, KindRoute, KindRule,
 		KindTable, KindChain, KindJump, KindIPSet, KindVirtual, KindPin, KindCgroup, KindFile, KindDir, KindSysctl,
 	}
 }

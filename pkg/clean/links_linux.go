@@ -86,6 +86,11 @@ func (t Target) links() part {
 			// Ports before their bridge.
 			slices.SortStableFunc(all, func(a, b link) int { return cmp.Compare(b.Attrs().MasterIndex, a.Attrs().MasterIndex) })
 			for _, l := range all {
+				if isTunnel(l.name(), l.Type()) {
+					if err := t.takeTunnel(l.Link, report); err != nil {
+						return err
+					}
+				}
 				if l.owner == Foreign || l.keep != "" || l.Type() == openVSwitch {
 					continue
 				}
@@ -100,6 +105,16 @@ func (t Target) links() part {
 	}
 }
 
+// linkDetail is "vxlan 10.244.1.0/32".
+func linkDetail(l link, addrs []netlink.Addr) string {
+	words := make([]string, 0, len(addrs)+1)
+	for _, a := range addrs {
+		words = append(words, a.IPNet.String())
+	}
+	slices.Sort(words)
+	return strings.Join(append([]string{l.Type()}, words...), " ")
+}
+
 func (t Target) lookLinks(context.Context) (sight, error) {
 	var s sight
 	all, err := ownLinks()
@@ -108,19 +123,25 @@ func (t Target) lookLinks(context.Context) (sight, error) {
 	}
 	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	s.missed(KindLink, "addresses", err)
-	of := map[int][]string{}
+	of := map[int][]netlink.Addr{}
 	for _, a := range addrs {
 		if a.Scope != unix.RT_SCOPE_LINK { // fe80:: is the kernel's, and comes and goes
-			of[a.LinkIndex] = append(of[a.LinkIndex], a.IPNet.String())
+			of[a.LinkIndex] = append(of[a.LinkIndex], a)
 		}
 	}
 	for _, l := range all {
 		if l.name() == "lo" {
 			continue
 		}
-		slices.Sort(of[l.Attrs().Index])
-		it := Item{Kind: KindLink, Name: l.name(), In: l.master, Owner: l.owner, Fate: Goes,
-			Detail: strings.Join(append([]string{l.Type()}, of[l.Attrs().Index]...), " ")}
+		its := of[l.Attrs().Index]
+		if isTunnel(l.name(), l.Type()) {
+			taken := t.lookTunnel(l, its)
+			s.add(taken...)
+			its = slices.DeleteFunc(its, func(a netlink.Addr) bool {
+				return slices.ContainsFunc(taken, func(it Item) bool { return it.Name == a.IPNet.String() })
+			})
+		}
+		it := Item{Kind: KindLink, Name: l.name(), In: l.master, Owner: l.owner, Fate: Goes, Detail: linkDetail(l, its)}
 		switch {
 		case l.owner == Foreign:
 			it.Fate, it.Why, it.Digest = Stays, "not made by Kubernetes or its network", it.Detail

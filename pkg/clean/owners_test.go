@@ -70,7 +70,7 @@ func TestALinkIsOursByNameAndKind(t *testing.T) {
 		{"dummy0", "dummy", Foreign},
 		{"eth0", "device", Foreign},
 		{"veth1234", "veth", Foreign},
-		{"tunl0", "ipip", Foreign},
+		{"tunl0", "ipip", Foreign}, // the kernel's; the addresses on it are looked at by themselves
 		{"antrea-gw0", "openvswitch", Antrea},
 		{"antrea-gw0", "dummy", Foreign},
 		{"ovn0", "openvswitch", KubeOVN},
