@@ -76,21 +76,47 @@ func TestBenchTenThousandRules(t *testing.T) {
 		w.script("iptables-nft -P FORWARD ACCEPT")
 		var theirs, ours, looks []time.Duration
 		for range 3 {
-			plant := func() {
-				w.script("iptables-nft -t nat -F; iptables-nft -t nat -X; " + rulesFile() + " | iptables-nft-restore")
-			}
-			plant()
+			w.plantRules()
 			looks = append(looks, timed(func() { w.survey() }))
 			theirs = append(theirs, timed(func() { w.script(shellRules) }))
-			plant()
+			w.plantRules()
 			ours = append(ours, timed(func() { w.step("packet-filter") }))
-			if left := strings.Count(w.script("iptables-nft -t nat -S"), "192.0.2."); left != 5000 {
-				w.Errorf("%d of 5000 foreign rules are left", left)
-			}
+			w.foreignRulesAreLeft()
 		}
 		report(w.T, "10,000 packet-filter rules, half of others", theirs, ours)
 		report(w.T, "(an inventory of a host with them)", looks, looks)
 	})
+}
+
+func TestBenchAHostWithBoth(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script("iptables-nft -P FORWARD ACCEPT")
+		var theirs, ours, looks []time.Duration
+		for range 3 {
+			w.plantRules()
+			w.script(thousandMounts)
+			looks = append(looks, timed(func() { w.survey() }))
+			theirs = append(theirs, timed(func() { w.script(shellMounts + "; " + shellRules) }))
+			w.plantRules()
+			w.script(thousandMounts)
+			ours = append(ours, timed(func() { w.step("mounts"); w.step("packet-filter") }))
+			w.foreignRulesAreLeft()
+		}
+		report(w.T, "a host with both", theirs, ours)
+		report(w.T, "(an inventory of it)", looks, looks)
+	})
+}
+
+func (w *world) plantRules() {
+	w.Helper()
+	w.script("iptables-nft -t nat -F; iptables-nft -t nat -X; " + rulesFile() + " | iptables-nft-restore")
+}
+
+func (w *world) foreignRulesAreLeft() {
+	w.Helper()
+	if left := strings.Count(w.script("iptables-nft -t nat -S"), "192.0.2."); left != 5000 {
+		w.Errorf("%d of 5000 foreign rules are left", left)
+	}
 }
 
 // rulesFile is a shell's way to say what iptables-restore reads: 2,500 chains of

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
@@ -61,17 +62,43 @@ type filterReader struct {
 // tables reads both backends and both families. What cannot be read is missed,
 // and the rest returned all the same.
 func (f *filterReader) tables(ctx context.Context, s *sight) []netfilter.Table {
+	families := []string{"ip", "ip6"}
+	legacy, errs := make([][]netfilter.Table, len(families)), make([]error, len(families))
+	var tools sync.WaitGroup
+	for i, family := range families {
+		tools.Go(func() { legacy[i], errs[i] = netfilter.ReadLegacy(ctx, f.Local, family) })
+	}
 	if now, err := netfilter.Generation(); err != nil || len(f.nft) == 0 || f.nft[0].Generation != now {
 		f.nft, err = netfilter.ReadNft()
 		s.missed(KindTable, "nft", err)
 	}
+	tools.Wait()
 	out := slices.Clone(f.nft)
-	for _, family := range []string{"ip", "ip6"} {
-		legacy, err := netfilter.ReadLegacy(ctx, f.Local, family)
-		s.missed(KindTable, "legacy iptables, "+family, err)
-		out = append(out, legacy...)
+	for i, family := range families {
+		s.missed(KindTable, "legacy iptables, "+family, errs[i])
+		out = append(out, legacy[i]...)
 	}
 	return out
+}
+
+// deleted takes transactions of our own into account: the kernel has
+// acknowledged each as a whole. If somebody else changed anything meanwhile, the
+// generation is another one than this makes it, and all of it is read again.
+func (f *filterReader) deleted(done []netfilter.Deletion) {
+	done = slices.DeleteFunc(done, func(d netfilter.Deletion) bool { return d.Table.Backend != netfilter.Nft })
+	var left []netfilter.Table
+	for _, table := range f.nft {
+		there := true
+		if i := slices.IndexFunc(done, func(d netfilter.Deletion) bool { return d.Table.String() == table.String() }); i >= 0 {
+			generation := table.Generation
+			table, there = done[i].After()
+			table.Generation = generation
+		}
+		if table.Generation += uint32(len(done)); there {
+			left = append(left, table)
+		}
+	}
+	f.nft = left
 }
 
 func (t Target) lookFilter(ctx context.Context, f *filterReader) (sight, error) {
@@ -107,7 +134,9 @@ func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Re
 				return fmt.Errorf("keep a snapshot of the packet filter: %w", err)
 			}
 		}
-		if errs = t.deleteFrom(ctx, tables, guard, report); len(errs) == 0 {
+		var done []netfilter.Deletion
+		if done, errs = t.deleteFrom(ctx, tables, guard, report); len(errs) == 0 {
+			f.deleted(done)
 			break
 		}
 	}
@@ -117,9 +146,9 @@ func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Re
 	return summary(errs)
 }
 
-// deleteFrom deletes what is ours from tables that were read together.
-func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, guard *deadman, report plan.Report) []error {
-	var errs []error
+// deleteFrom deletes what is ours from tables that were read together, and
+// returns what it has deleted.
+func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, guard *deadman, report plan.Report) (done []netfilter.Deletion, errs []error) {
 	own := uint32(0) // generations of our own making
 	for _, table := range tables {
 		if table.Generation != 0 {
@@ -130,7 +159,7 @@ func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, guard 
 			continue
 		}
 		if err := guard.before(d); err != nil {
-			return append(errs, fmt.Errorf("keep what is about to be deleted: %w", err))
+			return done, append(errs, fmt.Errorf("keep what is about to be deleted: %w", err))
 		}
 		if err := netfilter.Delete(ctx, t.Host, d); err != nil {
 			errs = append(errs, err, guard.failed(d))
@@ -139,9 +168,10 @@ func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, guard 
 		if table.Backend == netfilter.Nft {
 			own++
 		}
+		done = append(done, d)
 		report("%s", said(d))
 	}
-	return errs
+	return done, errs
 }
 
 // said is what a deletion did, in a sentence.

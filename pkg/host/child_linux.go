@@ -33,20 +33,28 @@ func Child(args []string) (handled bool, code int) {
 	if len(args) != 1 || args[0] != childArgument {
 		return false, 0
 	}
-	in := bufio.NewScanner(os.Stdin) //nolint:forbidigo // this is a program of its own
-	in.Buffer(nil, 1<<20)
-	for in.Scan() {
-		verb, quoted, _ := strings.Cut(in.Text(), " ")
+	in := bufio.NewReaderSize(os.Stdin, 1<<16) //nolint:forbidigo // this is a program of its own
+	out := bufio.NewWriter(os.Stdout)          //nolint:forbidigo // the same
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return true, 0
+		}
+		verb, quoted, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		path, err := strconv.Unquote(quoted)
 		if err != nil {
 			return true, 2
 		}
-		answer := int(childDo(verb, path))
-		if _, err := fmt.Fprintln(os.Stdout, answer); err != nil { //nolint:forbidigo // this is a program of its own
+		// Whoever asks for many things at once is told of many at once: waking
+		// somebody for each costs more than the unmounting.
+		_, err = fmt.Fprintln(out, int(childDo(verb, path)))
+		if err == nil && in.Buffered() == 0 {
+			err = out.Flush()
+		}
+		if err != nil {
 			return true, 1
 		}
 	}
-	return true, 0
 }
 
 // childDo makes one system call, and nothing that looks at the file system:
@@ -78,6 +86,7 @@ type child struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
 	answers chan string
+	stopped chan struct{}
 }
 
 func startChild() (*child, error) {
@@ -99,12 +108,16 @@ func startChild() (*child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the child that unmounts: %w", err)
 	}
-	c := &child{cmd: cmd, in: in, answers: make(chan string, 1)}
+	c := &child{cmd: cmd, in: in, answers: make(chan string, 1), stopped: make(chan struct{})}
 	go func() {
 		defer close(c.answers)
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
-			c.answers <- lines.Text()
+			select {
+			case c.answers <- lines.Text():
+			case <-c.stopped:
+				return
+			}
 		}
 	}()
 	return c, nil
@@ -113,6 +126,7 @@ func startChild() (*child, error) {
 // stop ends the child; one that hangs is left to the kernel, which ends it as
 // soon as it comes back.
 func (c *child) stop() {
+	close(c.stopped)
 	_ = c.in.Close()
 	_ = c.cmd.Process.Kill()
 	go func() { _ = c.cmd.Wait() }()
@@ -120,9 +134,21 @@ func (c *child) stop() {
 
 // ask has the child do one thing within a time.
 func (c *child) ask(ctx context.Context, verb, path string, limit time.Duration) error {
+	if err := c.tell(verb, path); err != nil {
+		return err
+	}
+	return c.answer(ctx, limit)
+}
+
+func (c *child) tell(verb, path string) error {
 	if _, err := fmt.Fprintf(c.in, "%s %s\n", verb, strconv.Quote(path)); err != nil {
 		return fmt.Errorf("ask the child that unmounts: %w", err)
 	}
+	return nil
+}
+
+// answer waits for the answer to the first question that has none yet.
+func (c *child) answer(ctx context.Context, limit time.Duration) error {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {

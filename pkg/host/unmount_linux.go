@@ -67,8 +67,13 @@ func (l Local) UnmountAll(ctx context.Context, ours func(Mount) bool, done func(
 			return err
 		}
 		order := UnmountOrder(mounts, ours)
-		progress, errs := false, []error(nil)
+		swept := l.sweep(ctx, easy(order, mounts, ours))
+		progress, errs := len(swept) > 0, []error(nil)
 		for _, m := range order {
+			if swept[m.ID] {
+				done(m)
+				continue
+			}
 			if err, again := gaveUp[m.key()]; again {
 				errs = append(errs, err)
 				continue

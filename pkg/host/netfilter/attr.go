@@ -48,9 +48,34 @@ func attrs(buf []byte, each func(kind uint16, value []byte) error) error {
 }
 
 // text reads a zero-terminated string.
-func text(b []byte) string {
+func text(b []byte) string { return string(bare(b)) }
+
+// bare is a string without its zero.
+func bare(b []byte) []byte {
 	if end := bytes.IndexByte(b, 0); end >= 0 {
-		b = b[:end]
+		return b[:end]
 	}
-	return string(b)
+	return b
+}
+
+// eachExpression calls do with the name and the attributes of each expression of
+// a rule, in order.
+func eachExpression(list []byte, do func(name, data []byte) error) error {
+	const ofName, ofData = 1, 2 // NFTA_EXPR_NAME, NFTA_EXPR_DATA
+	return attrs(list, func(_ uint16, one []byte) error {
+		var name, data []byte
+		err := attrs(one, func(kind uint16, v []byte) error {
+			switch kind {
+			case ofName:
+				name = bare(v)
+			case ofData:
+				data = v
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return do(name, data)
+	})
 }

@@ -9,43 +9,17 @@ import (
 )
 
 // expressions takes from a rule the little that has to be understood: where it
-// jumps to and its comment. Everything else is only hashed, so that kernels and
+// jumps to and its comment. Everything else is left as it is, so that kernels and
 // tools may invent what they like.
 func (r *Rule) expressions(list []byte) error {
-	return eachExpression(list, func(name string, data []byte) (err error) {
-		switch name {
-		case "counter", "quota", "last": // they change by themselves
-			r.content = append(r.content, name...)
-			return nil
+	return eachExpression(list, func(name, data []byte) error {
+		switch string(name) {
 		case "immediate":
-			err = r.verdict(data)
+			return r.verdict(data)
 		case "match":
-			err = r.match(data)
+			return r.match(data)
 		}
-		r.content = append(append(append(r.content, name...), '='), data...)
-		return err
-	})
-}
-
-// eachExpression calls do with the name and the attributes of each expression of
-// a rule, in order.
-func eachExpression(list []byte, do func(name string, data []byte) error) error {
-	return attrs(list, func(_ uint16, one []byte) error {
-		var name string
-		var data []byte
-		err := attrs(one, func(kind uint16, v []byte) error {
-			switch kind {
-			case unix.NFTA_EXPR_NAME:
-				name = text(v)
-			case unix.NFTA_EXPR_DATA:
-				data = v
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return do(name, data)
+		return nil
 	})
 }
 
@@ -58,17 +32,17 @@ func (r *Rule) verdict(data []byte) error {
 
 // match finds the comment that iptables-nft writes as a match of xtables.
 func (r *Rule) match(data []byte) error {
-	name, info := "", []byte(nil)
+	var name, info []byte
 	err := attrs(data, func(kind uint16, v []byte) error {
 		switch kind {
 		case unix.NFTA_MATCH_NAME:
-			name = text(v)
+			name = bare(v)
 		case unix.NFTA_MATCH_INFO:
 			info = v
 		}
 		return nil
 	})
-	if name == "comment" {
+	if string(name) == "comment" {
 		r.Comments = append(r.Comments, text(info))
 	}
 	return err
@@ -76,7 +50,6 @@ func (r *Rule) match(data []byte) error {
 
 // userdata finds the comment that nft writes: type 0, length, text.
 func (r *Rule) userdata(v []byte) {
-	r.content = append(append(r.content, "userdata="...), v...)
 	for len(v) >= 2 && int(v[1])+2 <= len(v) {
 		if v[0] == 0 {
 			r.Comments = append(r.Comments, text(v[2:2+int(v[1])]))

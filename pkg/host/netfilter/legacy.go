@@ -62,7 +62,7 @@ func (t *Table) saved(line string) error {
 	if c == nil {
 		return fmt.Errorf("rule in unknown chain: %q", line)
 	}
-	r := Rule{Text: line, content: []byte(line)}
+	r := Rule{Text: line}
 	for i := 2; i+1 < len(words); i++ {
 		switch words[i] {
 		case "-j", "-g":

@@ -16,11 +16,13 @@ const (
 	// changed; a dump that was not interrupted is consistent.
 	dumpTries  = 10
 	replyLimit = 10 * time.Second
-	dumpIntr   = 0x10 // NLM_F_DUMP_INTR
-	batchBegin = 0x10 // NFNL_MSG_BATCH_BEGIN
-	batchEnd   = 0x11 // NFNL_MSG_BATCH_END
-	subsysNft  = 10   // NFNL_SUBSYS_NFTABLES
-	subsysSet  = 6    // NFNL_SUBSYS_IPSET
+	// receiveSize is more than any message.
+	receiveSize = 1 << 20
+	dumpIntr    = 0x10 // NLM_F_DUMP_INTR
+	batchBegin  = 0x10 // NFNL_MSG_BATCH_BEGIN
+	batchEnd    = 0x11 // NFNL_MSG_BATCH_END
+	subsysNft   = 10   // NFNL_SUBSYS_NFTABLES
+	subsysSet   = 6    // NFNL_SUBSYS_IPSET
 
 	batchGeneration = 1     // NFNL_BATCH_GENID, Linux 4.13
 	messageGetGen   = 16    // NFT_MSG_GETGEN
@@ -103,7 +105,7 @@ func (s *socket) dump(r request, reset func(), each func(family uint8, attrs []b
 		if err = s.send(r.encode(nil, 1)); err != nil {
 			return err
 		}
-		err = s.receive(func(h header, payload []byte) (bool, error) {
+		err = s.receiveAhead(func(h header, payload []byte) (bool, error) {
 			if h.kind == unix.NLMSG_DONE {
 				return true, nil
 			}
@@ -169,46 +171,69 @@ type header struct {
 // receive calls each with every message until it says that this was the last.
 // Error messages are errors of a dump, and messages to apply's each.
 func (s *socket) receive(each func(h header, payload []byte) (last bool, err error)) error {
-	buf := make([]byte, 1<<20)
-	interrupted := false
+	buf := make([]byte, receiveSize)
+	w := walker{each: each}
+	for {
+		n, err := s.read(buf)
+		if err != nil {
+			return err
+		}
+		if last, err := w.walk(buf[:n]); last || err != nil {
+			return err
+		}
+	}
+}
+
+// read waits for the next messages.
+func (s *socket) read(buf []byte) (int, error) {
 	for {
 		n, _, err := unix.Recvfrom(s.fd, buf, 0)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("netlink: %w", err)
+			return 0, fmt.Errorf("netlink: %w", err)
 		}
-		msgs := buf[:n]
-		for len(msgs) >= unix.SizeofNlMsghdr {
-			size := int(binary.NativeEndian.Uint32(msgs))
-			if size < unix.SizeofNlMsghdr || size > len(msgs) {
-				return errTruncated
-			}
-			h := header{
-				kind: binary.NativeEndian.Uint16(msgs[4:]), flags: binary.NativeEndian.Uint16(msgs[6:]),
-				seq: binary.NativeEndian.Uint32(msgs[8:]),
-			}
-			payload := msgs[unix.SizeofNlMsghdr:size]
-			interrupted = interrupted || h.flags&dumpIntr != 0
-			last, err := s.one(h, payload, each)
-			if err != nil {
-				return err
-			}
-			if last {
-				if interrupted {
-					return errInterrupted
-				}
-				return nil
-			}
-			msgs = msgs[min(align(size), len(msgs)):]
-		}
+		return n, nil
 	}
+}
+
+// walker goes through messages.
+type walker struct {
+	each        func(h header, payload []byte) (last bool, err error)
+	interrupted bool
+}
+
+func (w *walker) walk(msgs []byte) (last bool, err error) {
+	for len(msgs) >= unix.SizeofNlMsghdr {
+		size := int(binary.NativeEndian.Uint32(msgs))
+		if size < unix.SizeofNlMsghdr || size > len(msgs) {
+			return false, errTruncated
+		}
+		h := header{
+			kind: binary.NativeEndian.Uint16(msgs[4:]), flags: binary.NativeEndian.Uint16(msgs[6:]),
+			seq: binary.NativeEndian.Uint32(msgs[8:]),
+		}
+		payload := msgs[unix.SizeofNlMsghdr:size]
+		w.interrupted = w.interrupted || h.flags&dumpIntr != 0
+		last, err := one(h, payload, w.each)
+		if err != nil {
+			return false, err
+		}
+		if last && w.interrupted {
+			return true, errInterrupted
+		}
+		if last {
+			return true, nil
+		}
+		msgs = msgs[min(align(size), len(msgs)):]
+	}
+	return false, nil
 }
 
 // one hands a message on; a dump that fails ends with an error message in
 // place of its end.
-func (s *socket) one(h header, payload []byte, each func(header, []byte) (bool, error)) (bool, error) {
+func one(h header, payload []byte, each func(header, []byte) (bool, error)) (bool, error) {
 	if h.kind == unix.NLMSG_DONE && len(payload) >= 4 {
 		if err := errno(payload); err != nil {
 			return false, err

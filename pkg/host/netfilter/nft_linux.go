@@ -181,30 +181,11 @@ func readRules(s *socket, tables map[string]*Table) error {
 			c.Rules = nil
 		}
 	}
+	var pieces slab
+	var at place
 	err := s.dump(request{subsys: subsysNft, message: unix.NFT_MSG_GETRULE}, reset, func(family uint8, msg []byte) error {
-		var r Rule
-		chain := ""
-		t := Table{Backend: Nft, Family: families()[family]}
-		err := attrs(msg, func(kind uint16, v []byte) error {
-			switch kind {
-			case unix.NFTA_RULE_TABLE:
-				t.Name = text(v)
-			case unix.NFTA_RULE_CHAIN:
-				chain = text(v)
-			case unix.NFTA_RULE_HANDLE:
-				if len(v) == 8 {
-					r.Handle = binary.BigEndian.Uint64(v)
-				}
-			case unix.NFTA_RULE_EXPRESSIONS:
-				r.Raw = bytes.Clone(v)
-				return r.expressions(r.Raw)
-			case unix.NFTA_RULE_USERDATA:
-				r.UserData = bytes.Clone(v)
-				r.userdata(v)
-			}
-			return nil
-		})
-		if c := chains[t.String()+" "+chain]; c != nil {
+		r, table, chain, err := parseRule(msg, &pieces)
+		if c := at.chain(family, table, chain, chains); c != nil {
 			c.Rules = append(c.Rules, r)
 		}
 		return err
@@ -223,7 +204,9 @@ func DeleteNft(d Deletion) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	// The kernel lets nobody close a socket until what was deleted is freed as
+	// well, which takes as long again as deleting it.
+	defer func() { go s.close() }()
 	if err := s.apply(requests(d), d.Table.Generation); err != nil {
 		return fmt.Errorf("delete from table %s: %w", d.Table, err)
 	}

@@ -68,10 +68,16 @@ func TestDeleteNftTakesWhatItIsToldAndNothingElse(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
 		hosttest.Script(t, ruleset)
 		nat := read(t, "nft ip nat")
-		hosttest.Must(t, netfilter.DeleteNft(netfilter.Deletion{
+		d := netfilter.Deletion{
 			Table: nat, Rules: map[string][]netfilter.Rule{"PREROUTING": nat.Chain("PREROUTING").Rules[:1]},
 			Flush: []string{"KUBE-A", "KUBE-B"}, Chains: []string{"KUBE-A", "KUBE-B"},
-		}))
+		}
+		hosttest.Must(t, netfilter.DeleteNft(d))
+		left, there := d.After()
+		left.Generation++
+		if diff := cmp.Diff(read(t, "nft ip nat"), left); diff != "" || !there {
+			t.Errorf("what is left is not what was foreseen (there %v):\n%s", there, diff)
+		}
 		got := hosttest.Run(t, "iptables-nft-save", "-t", "nat")
 		if strings.Contains(got, "KUBE") || !strings.Contains(got, "-A PREROUTING -p tcp -m tcp --dport 80 -j RETURN") {
 			t.Errorf("nat is now:\n%s", got)

@@ -170,7 +170,8 @@ func newRule(family uint8, table, chain string, r Rule) (request, error) {
 // is about; zero if there is none. A rule that looks something up is ErrNoUndo.
 func (r Rule) protocol() (protocol uint8, inverted bool, err error) {
 	asked := false // the expression before loaded the protocol
-	err = eachExpression(r.Raw, func(name string, data []byte) error {
+	err = eachExpression(r.Raw, func(kind, data []byte) error {
+		name := string(kind)
 		switch {
 		case name == "lookup" || name == "dynset" || name == "objref":
 			return fmt.Errorf("%w: a rule uses %s", ErrNoUndo, name)

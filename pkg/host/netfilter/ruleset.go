@@ -5,6 +5,7 @@ package netfilter
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"slices"
 )
 
@@ -58,8 +59,21 @@ type Rule struct {
 	Raw []byte
 	// UserData is what a tool keeps with an nft rule: its comment, most often.
 	UserData []byte
-	// content is what the rule does, without counters.
-	content []byte
+}
+
+// content writes what a rule does, without what changes by itself.
+func (r Rule) content(to io.Writer) {
+	_, _ = io.WriteString(to, r.Text)
+	_ = eachExpression(r.Raw, func(name, data []byte) error { // it was understood when it was read
+		_, _ = to.Write(name)
+		switch string(name) {
+		case "counter", "quota", "last":
+			return nil
+		}
+		_, _ = to.Write(append([]byte{'='}, data...))
+		return nil
+	})
+	_, _ = to.Write(r.UserData)
 }
 
 // Compatible reports whether the table has the shape of an iptables table, so
@@ -107,7 +121,7 @@ func (t Table) Digest(keep func(c *Chain, r *Rule) bool) string {
 		sum.Write([]byte("chain " + c.Name + " " + c.Policy + "\n"))
 		for j := range c.Rules {
 			if r := &c.Rules[j]; keep(c, r) {
-				sum.Write(r.content)
+				r.content(sum)
 				sum.Write([]byte{'\n'})
 			}
 		}
@@ -137,4 +151,29 @@ type Deletion struct {
 // Empty reports whether there is nothing to delete.
 func (d Deletion) Empty() bool {
 	return !d.Whole && !d.Drop && len(d.Rules) == 0 && len(d.Flush) == 0 && len(d.Chains) == 0 && len(d.Open) == 0
+}
+
+// After is the table as the deletion leaves it, and whether there still is one.
+func (d Deletion) After() (left Table, there bool) {
+	if d.Whole || d.Drop {
+		return Table{}, false
+	}
+	left = d.Table
+	left.Chains = nil
+	for _, c := range d.Table.Chains {
+		switch gone := d.Rules[c.Name]; {
+		case slices.Contains(d.Chains, c.Name), slices.Contains(d.Bare, c.Name):
+			continue
+		case slices.Contains(d.Flush, c.Name):
+			c.Rules = nil
+		case len(gone) > 0:
+			handles := map[uint64]bool{}
+			for _, r := range gone {
+				handles[r.Handle] = true
+			}
+			c.Rules = slices.DeleteFunc(slices.Clone(c.Rules), func(r Rule) bool { return handles[r.Handle] })
+		}
+		left.Chains = append(left.Chains, c)
+	}
+	return left, true
 }
