@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -204,9 +206,26 @@ func (d drained) summary() []string {
 		}
 	}
 	for _, w := range d.Waits {
-		out = append(out, fmt.Sprintf("PodDisruptionBudget %s was waited for %s", w.Budget, seconds(w.Seconds)))
+		out = append(out, fmt.Sprintf("PodDisruptionBudget %s was waited for %s%s", w.Budget, seconds(w.Seconds), wavesText(w.Waves)))
 	}
 	return out
+}
+
+// wavesText is ": 3 waves, of 12s, 13.1s and 11s"; empty for less than two.
+func wavesText(waves []float64) string {
+	const most = 6
+	if len(waves) < 2 {
+		return ""
+	}
+	if len(waves) > most {
+		return fmt.Sprintf(": %d waves, of %s to %s", len(waves), seconds(slices.Min(waves)), seconds(slices.Max(waves)))
+	}
+	var words []string
+	for _, w := range waves {
+		words = append(words, seconds(w))
+	}
+	last := len(words) - 1
+	return fmt.Sprintf(": %d waves, of %s and %s", len(waves), strings.Join(words[:last], ", "), words[last])
 }
 
 // maxSummary is how many workloads a summary names.

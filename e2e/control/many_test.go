@@ -6,6 +6,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -14,6 +15,8 @@ import (
 
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 )
 
 // constant bounds the requests that a drain makes beside those for pods, nodes
@@ -99,4 +102,24 @@ func (p *plane) rival(t *testing.T, nodes []string) (stop func()) {
 		}
 	})
 	return func() { cancel(); wait.Wait() }
+}
+
+// TestTheWavesOfABudgetAreTold: of four pods two may be away, so that two go and
+// then the other two.
+func TestTheWavesOfABudgetAreTold(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, 1)
+	p.run(t, app{name: "db", replicas: 4, budget: "maxUnavailable: 2", stop: "1s", ready: "3s"})
+	p.addNodes(t, 1)
+	o := p.ours(t, "drain", p.nodes[0], "-o", "json")
+	var said struct{ Waits []drain.Wait }
+	if err := json.Unmarshal([]byte(o.stdout), &said); err != nil || o.code != 0 {
+		t.Fatalf("exit code %d, %v: %s", o.code, err, o.all())
+	}
+	if len(said.Waits) != 1 || said.Waits[0].Budget != p.space+"/db" || len(said.Waits[0].Waves) != 2 {
+		t.Fatalf("got %+v, want two waves under %s/db", said.Waits, p.space)
+	}
+	if waves := said.Waits[0].Waves; waves[0] < 3 {
+		t.Errorf("the waves took %v s, and each successor takes 3 s", waves)
+	}
 }

@@ -5,7 +5,6 @@ package drain
 import (
 	"context"
 	"fmt"
-	"sort"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -57,23 +56,6 @@ type holding struct {
 	total time.Duration
 	last  time.Time
 	pass  int
-}
-
-// waits are the times of clock, the longest first.
-func (r *run) waits() []Wait {
-	var out []Wait
-	for name, held := range r.held {
-		if held.total > 0 {
-			out = append(out, Wait{Budget: name, Seconds: held.total.Seconds()})
-		}
-	}
-	sort.Slice(out, func(i, j int) bool {
-		if out[i].Seconds != out[j].Seconds {
-			return out[i].Seconds > out[j].Seconds
-		}
-		return out[i].Budget < out[j].Budget
-	})
-	return out
 }
 
 // outOfTurn reports, and notes, that others come before the item, or that its
@@ -144,6 +126,7 @@ func (r *run) send(ctx context.Context, it *item, pdb *policyv1.PodDisruptionBud
 	it.phase, it.budget = asked, pdb
 	if pdb != nil {
 		r.ledger.of(pdb, time.Now()).charges[it.Name] = false
+		it.heldFor = r.held[describe(pdb).String()].total
 	}
 	r.inFlight++
 	r.out.Requests++

@@ -53,7 +53,9 @@ type item struct {
 	budget   *policyv1.PodDisruptionBudget
 	finishAt time.Time
 	turnAt   time.Time // when its turn first came
-	expired  bool      // given up for Options.PodTimeout
+	goneAt   time.Time
+	heldFor  time.Duration // how long its budget had kept pods when it was asked for
+	expired  bool          // given up for Options.PodTimeout
 	match    match
 }
 
@@ -255,7 +257,7 @@ func (r *run) finished() bool {
 
 // leave notes that a pod is gone.
 func (r *run) leave(it *item, now time.Time) {
-	it.phase = left
+	it.phase, it.goneAt = left, now
 	r.turns.gone(it.Node, now)
 	r.tell.left(r, it, now)
 }

@@ -56,6 +56,9 @@ type Outcome struct {
 type Wait struct {
 	Budget  string  `json:"budget"`
 	Seconds float64 `json:"seconds"`
+	// Waves are the seconds that the pods under it took which left together,
+	// wave by wave in their order.
+	Waves []float64 `json:"waves,omitempty"`
 }
 
 // NodeOutcome is what became of one node.
