@@ -87,7 +87,7 @@ func (b *bed) cleansItself(t *testing.T, result string) {
 	run := "cd /root && chmod 700 lifecycle-node && ./lifecycle-node clean "
 	facts := " '" + string(lost.Facts) + "'"
 	shown := b.host(t, b.blank, run+facts)
-	if !strings.Contains(shown, "link cni0") || !strings.Contains(shown, "nothing was changed") {
+	if !strings.Contains(shown, "link flannel.1") || !strings.Contains(shown, "nothing was changed") {
 		t.Errorf("what would go: %s", shown)
 	}
 	said := b.host(t, b.blank, run+"--yes"+facts)
