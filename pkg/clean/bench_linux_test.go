@@ -119,12 +119,17 @@ func (w *world) foreignRulesAreLeft() {
 	}
 }
 
-// rulesFile is a shell's way to say what iptables-restore reads: 2,500 chains of
-// kube-proxy's, named with letters as its own are.
+// rulesFile is a shell's way to say what iptables-restore reads: the rules of
+// kube-proxy for 1,250 services with an endpoint each, in the chains and numbers
+// that it writes, named with letters as its own are; and as many rules of others.
 func rulesFile() string {
-	return `{ echo '*nat'; for n in $(seq 2500 | tr '0189' 'PQRS'); do echo ":KUBE-SEP-A$n - [0:0]"; done
-for n in $(seq 2500); do k=$(echo $n | tr '0189' 'PQRS'); echo "-A KUBE-SEP-A$k -s 10.0.0.1/32 -j RETURN
--A PREROUTING -d 10.1.0.1/32 -p tcp -j KUBE-SEP-A$k
--A PREROUTING -s 192.0.2.1/32 -p tcp --dport $n -j RETURN
+	return `{ echo '*nat'; all=$(seq 1250 | tr '0189' 'PQRS'); echo ":KUBE-SERVICES - [0:0]"; echo ":KUBE-MARK-MASQ - [0:0]"
+for k in $all; do echo ":KUBE-SVC-A$k - [0:0]"; echo ":KUBE-SEP-A$k - [0:0]"; done
+echo '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES'; echo '-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000'
+for k in $all; do echo "-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m comment --comment \"ns/service$k cluster IP\" -m tcp --dport 80 -j KUBE-SVC-A$k
+-A KUBE-SVC-A$k -m comment --comment \"ns/service$k -> 10.244.1.2:80\" -j KUBE-SEP-A$k
+-A KUBE-SEP-A$k -s 10.244.1.2/32 -m comment --comment ns/service$k -j KUBE-MARK-MASQ
+-A KUBE-SEP-A$k -p tcp -m comment --comment ns/service$k -m tcp -j DNAT --to-destination 10.244.1.2:80"; done
+for n in $(seq 2500); do echo "-A PREROUTING -s 192.0.2.1/32 -p tcp --dport $n -j RETURN
 -A OUTPUT -s 192.0.2.2/32 -p udp --dport $n -j RETURN"; done; echo COMMIT; }`
 }
