@@ -135,7 +135,8 @@ func (t Target) lookLinks(context.Context) (sight, error) {
 		}
 		its := of[l.Attrs().Index]
 		if isTunnel(l.name(), l.Type()) {
-			taken := t.lookTunnel(l, its)
+			taken, err := t.lookTunnel(l, its)
+			s.missed(KindAddress, "routes over "+l.name(), err)
 			s.add(taken...)
 			its = slices.DeleteFunc(its, func(a netlink.Addr) bool {
 				return slices.ContainsFunc(taken, func(it Item) bool { return it.Name == a.IPNet.String() })

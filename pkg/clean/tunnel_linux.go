@@ -23,35 +23,42 @@ func (t Target) lent(addrs []netlink.Addr) []netlink.Addr {
 	return slices.DeleteFunc(slices.Clone(addrs), func(a netlink.Addr) bool { return !contained(a.IPNet, t.Facts.PodCIDRs) })
 }
 
-// lookTunnel lists the addresses of a tunnel that a removal takes.
-func (t Target) lookTunnel(l link, addrs []netlink.Addr) []Item {
+// lookTunnel lists the pods' addresses of a tunnel. They stay where a route of
+// somebody else's goes over it: with its last address a link loses its routes.
+func (t Target) lookTunnel(l link, addrs []netlink.Addr) ([]Item, error) {
+	used, err := t.leads(l)
 	var out []Item
 	for _, a := range t.lent(addrs) {
-		out = append(out, Item{Kind: KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: Calico, Fate: Goes})
+		it := Item{Kind: KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: Calico, Fate: Goes}
+		if used {
+			it.Fate, it.Why = Stays, "a route that is no pod network's goes over "+l.name()
+		}
+		out = append(out, it)
 	}
-	return out
+	return out, err
 }
 
-// takeTunnel takes the pods' addresses off a tunnel, and sets it down if it has
-// no other: as the kernel made it.
+// takeTunnel takes the pods' addresses off a tunnel, and sets it down if nobody
+// else uses it: as the kernel made it.
 func (t Target) takeTunnel(l netlink.Link, report plan.Report) error {
 	name := l.Attrs().Name
+	used, err := t.leads(l)
+	if err != nil || used {
+		return err
+	}
 	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l, netlink.FAMILY_ALL) })
 	if err != nil {
 		return fmt.Errorf("list the addresses of %s: %w", name, err)
 	}
 	addrs = slices.DeleteFunc(addrs, func(a netlink.Addr) bool { return a.Scope == unix.RT_SCOPE_LINK })
 	ours := t.lent(addrs)
-	if len(ours) == 0 {
-		return nil
-	}
 	for _, a := range ours {
 		if err := netlink.AddrDel(l, &a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 			return fmt.Errorf("delete address %s of %s: %w", a.IPNet, name, err)
 		}
 		report("deleted address %s of %s", a.IPNet, name)
 	}
-	if len(ours) < len(addrs) {
+	if len(ours) == 0 || len(ours) < len(addrs) {
 		return nil
 	}
 	if err := netlink.LinkSetDown(l); err != nil {
@@ -59,4 +66,13 @@ func (t Target) takeTunnel(l netlink.Link, report plan.Report) error {
 	}
 	report("set %s down", name)
 	return nil
+}
+
+// leads reports whether a route of somebody else's goes over a link; those that
+// the kernel makes of addresses are not meant.
+func (t Target) leads(l netlink.Link) (bool, error) {
+	all, err := t.ownRoutes()
+	return slices.ContainsFunc(all, func(r route) bool {
+		return r.LinkIndex == l.Attrs().Index && r.owner == Foreign && r.Protocol != unix.RTPROT_KERNEL
+	}), err
 }
