@@ -5,8 +5,11 @@
 package e2e
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 )
 
 // denyAttach is a policy against streaming into the runner's pods.
@@ -33,6 +36,7 @@ func (b *bed) stageParcel(t *testing.T) {
 	b.kubectl(t, denyAttach, "apply", "-f", "-")
 	defer b.kubectl(t, denyAttach, "delete", "-f", "-", "--ignore-not-found")
 	b.deniesAttach(t)
+	b.asksInSecrets(t)
 	o := b.must(t, "remove", b.blank, "--yes")
 	b.took("remove, the program sent in Secrets", o.took)
 	o.says(t, "nothing can be streamed to this node", "nobody attaches here", "in Secrets")
@@ -44,12 +48,34 @@ func (b *bed) stageParcel(t *testing.T) {
 	b.isPristine(t, b.blank, b.pristine)
 }
 
-// deniesAttach waits until the policy works: inspect cannot do without a stream,
-// and says so.
+// deniesAttach waits until the policy works.
 func (b *bed) deniesAttach(t *testing.T) {
 	t.Helper()
 	eventually(t, commandLimit, "the policy works", func() (bool, string) {
 		o := b.start(t, "inspect", b.blank, "-o", "json").wait(t)
-		return o.code == 4 && strings.Contains(o.stderr, "nobody attaches here"), o.stderr
+		return o.code == 0 && strings.Contains(o.stderr, "nobody attaches here"), o.stderr
 	})
+}
+
+// asksInSecrets: a look comes back from there, too, and leaves nothing: not what
+// travelled, and no account or right.
+func (b *bed) asksInSecrets(t *testing.T) {
+	t.Helper()
+	var inventory clean.Inventory
+	o := b.must(t, "inspect", b.blank, "-o", "json")
+	b.took("inspect, asked in Secrets", o.took)
+	if err := json.Unmarshal([]byte(o.stdout), &inventory); err != nil || len(inventory.Ours()) == 0 || inventory.Hostname != b.blank {
+		t.Errorf("%v: an inventory of %q with %d things of ours", err, inventory.Hostname, len(inventory.Ours()))
+	}
+	rehearsed := b.must(t, "remove", b.blank, "--dry-run=server")
+	rehearsed.says(t, "the answer comes in one")
+	left := b.kubectl(t, "", "-n", "kube-system", "get", "secrets,serviceaccounts,roles,rolebindings,pods", "-o", "name")
+	for line := range strings.Lines(left) {
+		if strings.Contains(line, "lifecycle") {
+			t.Errorf("left: %s", line)
+		}
+	}
+	if b.node(t, b.blank) == nil {
+		t.Error("the Node is gone")
+	}
 }

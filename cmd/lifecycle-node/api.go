@@ -115,6 +115,19 @@ func (a *api) patch(ctx context.Context, data map[string]string) error {
 	return err
 }
 
+// put sets one key of the record to bytes.
+func (a *api) put(ctx context.Context, key string, value []byte) error {
+	body, err := json.Marshal(map[string]any{
+		"metadata": map[string]string{"uid": a.spec.Record.UID},
+		"data":     map[string][]byte{key: value},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = a.do(ctx, http.MethodPatch, body)
+	return err
+}
+
 // secret is the part of a Secret that is read here.
 type secret struct {
 	Metadata struct {

@@ -87,13 +87,35 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 		if err := mayJoin(ctx, d.Spec); err != nil {
 			return wire.Answer{}, err
 		}
-		return inspect(ctx, order)
+		answer, err := inspect(ctx, order)
+		return handed(ctx, d, answer, err)
 	case wire.Bury:
-		return bury(ctx, d.Spec.Task)
+		answer, err := bury(ctx, d.Spec.Task)
+		return handed(ctx, d, answer, err)
 	case wire.Remove, wire.Move:
 		return wire.Answer{Started: true}, settle(ctx, d)
 	}
 	return wire.Answer{}, fmt.Errorf("unknown operation %q", d.Spec.Operation)
+}
+
+// handed writes an answer into the Secret that waits for it. Where none does, it
+// goes back in the stream.
+func handed(ctx context.Context, d wire.Delivery, answer wire.Answer, err error) (wire.Answer, error) {
+	if err != nil || d.Spec.Record.Name == "" {
+		return answer, err
+	}
+	packed, err := wire.Pack(answer.Result)
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	a, err := newAPI(d.Spec, d.Token)
+	if err == nil {
+		err = a.put(ctx, wire.KeyAnswer, packed)
+	}
+	if err != nil {
+		return wire.Answer{}, plan.Hint(fmt.Errorf("write the answer: %w", err), "can the host reach an API server at %v?", d.Spec.Endpoints)
+	}
+	return wire.Answer{}, nil
 }
 
 // bury takes a dead host's member out of this host's etcd cluster.

@@ -60,32 +60,6 @@ type JoinToken struct{ ID, Whole string }
 // String is the id: a token is never shown whole by accident.
 func (t JoinToken) String() string { return t.ID }
 
-// Ask runs the program on a node once, for an operation without a record, and
-// returns its answer. It makes one pod, which is gone afterwards.
-func Ask(ctx context.Context, c Cluster, node *corev1.Node, question Question, report plan.Report) (json.RawMessage, error) {
-	rec, held, err := Get(ctx, c, node.Name)
-	if err != nil {
-		return nil, err
-	}
-	if held && rec.State.Resumable() {
-		return nil, busy(rec)
-	}
-	spec, err := c.door(ctx, NameFor(node.Name)+"-look", question.Operation, node)
-	if err != nil {
-		return nil, err
-	}
-	pod, err := c.open(ctx, spec, report)
-	if err != nil {
-		return nil, err
-	}
-	report("asking the host")
-	answer, err := c.pass(ctx, pod, spec.payload.Program, wire.Delivery{Spec: wire.Spec{
-		Operation: question.Operation, Node: node.Name, Task: question.Input, Destination: question.Destination,
-		MachineID: node.Status.NodeInfo.MachineID, BootID: node.Status.NodeInfo.BootID,
-	}})
-	return answer.Result, errors.Join(err, c.close(ctx, pod))
-}
-
 // door gathers what a pod on the node is made of.
 func (c Cluster) door(ctx context.Context, name string, op wire.Operation, node *corev1.Node) (podSpec, error) {
 	payload, err := PayloadFor(node.Status.NodeInfo.Architecture)

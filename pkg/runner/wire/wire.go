@@ -90,6 +90,8 @@ const (
 	// KeyToken is the id of the bootstrap token of the cluster that the host is
 	// to join; the id alone opens nothing.
 	KeyToken = "token-id"
+	// KeyAnswer is the packed answer to a question that could not be streamed.
+	KeyAnswer = "answer"
 	// KeyAlive changes as long as a plugin drives the run, so that a long
 	// drain does not use up the program's patience.
 	KeyAlive = "alive"
@@ -114,7 +116,7 @@ type Spec struct {
 	Node      string `json:"node"`
 	MachineID string `json:"machineID"`
 	BootID    string `json:"bootID"`
-	// Record is empty for Inspect.
+	// Record is empty where the answer is streamed (Inspect, Bury).
 	Record Ref `json:"record,omitzero"`
 	// Endpoints are https URLs of API servers, tried in turn. CA is the PEM
 	// bundle they are checked against.
