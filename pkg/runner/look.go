@@ -63,7 +63,7 @@ func (c Cluster) askInSecrets(ctx context.Context, spec podSpec, delivery wire.D
 		defer cancel()
 		err = errors.Join(err, End(cleanup, c.Client, rec))
 	}()
-	if delivery.Token, err = rec.identity(ctx, c.Client); err != nil {
+	if delivery.Token, err = rec.identity(ctx, c.Client, tokenOfLook); err != nil {
 		return nil, err
 	}
 	endpoints, ca, err := c.endpoints(ctx)

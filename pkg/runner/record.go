@@ -26,8 +26,12 @@ import (
 // there may be privileged.
 const DefaultNamespace = "kube-system"
 
-// tokenHours is how long a token is asked for; the server may grant less.
-const tokenHours = 24
+// How long a token is asked for; the server may grant less, and gives none for
+// less than ten minutes. A run may take as long as a drain does, a look does not.
+const (
+	tokenOfRun  = 24 * time.Hour
+	tokenOfLook = 10 * time.Minute
+)
 
 // Record is a run's object in the cluster, with what it says.
 type Record struct {
@@ -63,7 +67,8 @@ func Get(ctx context.Context, c Cluster, node string) (rec Record, found bool, e
 	return rec, true, err
 }
 
-// List reads all records of the cluster's namespace, sorted by name.
+// List reads all records of the cluster's namespace, sorted by name. What a look
+// at a host left that was killed is none: the next look replaces it.
 func List(ctx context.Context, c Cluster) ([]Record, error) {
 	client, namespace := c.Client, c.namespace()
 	secrets, err := client.CoreV1().Secrets(namespace).List(ctx, metav1.ListOptions{LabelSelector: Label})
@@ -76,7 +81,9 @@ func List(ctx context.Context, c Cluster) ([]Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, rec)
+		if rec.Name == NameFor(rec.State.Node) {
+			records = append(records, rec)
+		}
 	}
 	return records, nil
 }
@@ -153,7 +160,7 @@ func (r Record) ref() wire.Ref {
 
 // identity makes the ServiceAccount with a Role for its own record only, and a
 // token bound to the record: when the record is deleted the token is dead.
-func (r Record) identity(ctx context.Context, client kubernetes.Interface) (token string, err error) {
+func (r Record) identity(ctx context.Context, client kubernetes.Interface, lifetime time.Duration) (token string, err error) {
 	meta := metav1.ObjectMeta{
 		Name: r.Name, Namespace: r.Namespace,
 		Labels:          map[string]string{Label: string(r.State.Operation)},
@@ -174,7 +181,7 @@ func (r Record) identity(ctx context.Context, client kubernetes.Interface) (toke
 	if err != nil {
 		return "", err
 	}
-	seconds := int64(tokenHours * 3600)
+	seconds := int64(lifetime.Seconds())
 	answer, err := client.CoreV1().ServiceAccounts(r.Namespace).CreateToken(ctx, r.Name, &authv1.TokenRequest{
 		Spec: authv1.TokenRequestSpec{
 			ExpirationSeconds: &seconds,

@@ -87,7 +87,7 @@ func TestTheIdentityReachesItsOwnRecordOnly(t *testing.T) {
 		return a.GetSubresource() == "token", &authv1.TokenRequest{Status: authv1.TokenRequestStatus{Token: "t"}}, nil
 	})
 	rec := Record{Namespace: "ns", Name: "lifecycle-w", UID: "7", State: wire.State{Operation: wire.Remove}}
-	if _, err := rec.identity(t.Context(), client); err != nil {
+	if _, err := rec.identity(t.Context(), client, tokenOfRun); err != nil {
 		t.Fatal(err)
 	}
 	role, err := client.RbacV1().Roles("ns").Get(t.Context(), "lifecycle-w", metav1.GetOptions{})
@@ -166,7 +166,7 @@ func TestWhatAnEarlierRecordLeftIsMadeAnew(t *testing.T) {
 				}
 				return true, &authv1.TokenRequest{Status: authv1.TokenRequestStatus{Token: "t"}}, nil
 			})
-			_, err := rec.identity(t.Context(), client)
+			_, err := rec.identity(t.Context(), client, tokenOfRun)
 			if tc.refused != (plan.ClassOf(err) == plan.Refused) || !tc.refused && err != nil {
 				t.Fatalf("got %v", err)
 			}

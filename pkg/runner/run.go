@@ -139,7 +139,7 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 		return rec, err
 	}
 	endpoints = lastOf(endpoints, t.Node)
-	token, err := rec.identity(ctx, c.Client)
+	token, err := rec.identity(ctx, c.Client, tokenOfRun)
 	if err != nil {
 		return rec, err
 	}
