@@ -142,8 +142,13 @@ func (t Target) killShim(s shim) error {
 	return killIf(s.pid, func() bool { return t.shimOf(s.pid, t.socket()) == s.sandbox })
 }
 
+// endLimit is how long a killed process gets to end; one that hangs in the kernel
+// does not.
+const endLimit = time.Second
+
 // killIf kills the process that has a pid now, if it is still the one that is
-// meant: the descriptor makes sure that it is the same one.
+// meant: the descriptor makes sure that it is the same one, and tells when it has
+// ended (Linux 5.3).
 func killIf(pid int, meant func() bool) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
@@ -158,6 +163,12 @@ func killIf(pid int, meant func() bool) error {
 	}
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("kill pid %d: %w", pid, err)
+	}
+	for deadline := time.Now().Add(endLimit); time.Now().Before(deadline); {
+		left := int(time.Until(deadline).Milliseconds())
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, left); !errors.Is(err, unix.EINTR) {
+			break // ended, or nobody can tell: whoever needs to know looks again
+		}
 	}
 	return nil
 }
