@@ -27,6 +27,9 @@ const (
 	verbPrivate = "private" // a copy's events stay with the copy
 )
 
+// patience is how long the child keeps answers back, apart from what it is doing.
+const patience = 10 * time.Millisecond
+
 // Child does the work of a disposable child process if the arguments ask for
 // it, and says with which code to exit; see the package's documentation.
 func Child(args []string) (handled bool, code int) {
@@ -35,6 +38,7 @@ func Child(args []string) (handled bool, code int) {
 	}
 	in := bufio.NewReaderSize(os.Stdin, 1<<16) //nolint:forbidigo // this is a program of its own
 	out := bufio.NewWriter(os.Stdout)          //nolint:forbidigo // the same
+	told := time.Now()
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -45,11 +49,12 @@ func Child(args []string) (handled bool, code int) {
 		if err != nil {
 			return true, 2
 		}
-		// Whoever asks for many things at once is told of many at once: waking
-		// somebody for each costs more than the unmounting.
+		// Whoever asks for many things at once is told of many at once, since waking
+		// somebody for each costs more than the unmounting; but soon, for who hears
+		// nothing takes this for hanging.
 		_, err = fmt.Fprintln(out, int(childDo(verb, path)))
-		if err == nil && in.Buffered() == 0 {
-			err = out.Flush()
+		if err == nil && (in.Buffered() == 0 || time.Since(told) > patience) {
+			told, err = time.Now(), out.Flush()
 		}
 		if err != nil {
 			return true, 1

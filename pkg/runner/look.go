@@ -48,7 +48,17 @@ func Ask(ctx context.Context, c Cluster, node *corev1.Node, question Question, r
 		return answer.Result, errors.Join(err, closed)
 	}
 	report("nothing can be streamed to this node (%v): the program goes in Secrets, and the answer comes in one", err)
-	return c.askInSecrets(ctx, spec, delivery, report)
+	result, sent := c.askInSecrets(ctx, spec, delivery, report)
+	if apierrors.IsForbidden(sent) {
+		sent = neither(err, sent)
+	}
+	return result, sent
+}
+
+// neither is the refusal where a program may neither be streamed nor sent.
+func neither(streamed, sent error) error {
+	return plan.Refuse(fmt.Errorf("%w; and it may not go in Secrets: %w", streamed, sent),
+		"allow the one ('create pods/attach', and port 10250 of the node open to the API server) or the other (what 'remove' needs: docs/rbac.yaml)")
 }
 
 // askInSecrets has the program write its answer into a Secret, the one thing of

@@ -3,9 +3,13 @@
 package runner
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
@@ -58,5 +62,13 @@ func TestALookReplacesWhatAnotherLeftAndNothingElse(t *testing.T) {
 				t.Errorf("the record is %q, the Secret %q", rec.UID, got.UID)
 			}
 		})
+	}
+}
+
+func TestWhereNeitherWayIsOpenBothAreNamed(t *testing.T) {
+	forbidden := apierrors.NewForbidden(corev1.Resource("secrets"), "lifecycle-w-look", errors.New("you may not"))
+	err := neither(fmt.Errorf("%w to pod x: denied", errAttach), fmt.Errorf("create secret: %w", forbidden))
+	if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), "denied") || !strings.Contains(err.Error(), "you may not") {
+		t.Errorf("got %v, hint %q", err, plan.HintOf(err))
 	}
 }
