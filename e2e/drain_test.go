@@ -60,7 +60,7 @@ func (b *bed) stageDrain(t *testing.T) {
 // budgetHeld checks what a watcher of the app has seen.
 func (b *bed) budgetHeld(t *testing.T, fewest, changes int) {
 	t.Helper()
-	t.Logf("the watcher saw %d changes, and never fewer than %d ready pods of 3", changes, fewest)
+	t.Logf("| the watcher saw %d changes, and never fewer than %d ready pods of 3", changes, fewest)
 	if fewest < 2 {
 		t.Errorf("the budget was violated: only %d pods were ready", fewest)
 	}

@@ -269,7 +269,7 @@ func (b *bed) isPristine(t *testing.T, host string, before dump) {
 		}
 	}
 	for i, a := range allowed {
-		t.Logf("allowed difference %s (used: %v): %s", a.pattern, used[i], a.reason)
+		t.Logf("| allowed difference %s (used: %v): %s", a.pattern, used[i], a.reason)
 		if !used[i] {
 			t.Errorf("allowed difference %s was not needed: take it off the list", a.pattern)
 		}

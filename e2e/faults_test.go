@@ -145,7 +145,7 @@ func (b *bed) strikes(t *testing.T, j journey, f fault, at moment) {
 	planted, precious := b.host(t, b.blank, showPlanted), b.host(t, b.blank, data)
 	r := j.from.start(t, j.args...)
 	if !reaches(t, r, string(at)) {
-		t.Logf("it was over before %q was seen", at)
+		t.Logf("| it was over before %q was seen", at)
 	}
 	token, _ := b.tryHost(t, b.blank, "cat /var/lib/kubectl-lifecycle/token")
 	f.strike(t, b, r)

@@ -60,7 +60,7 @@ func (b *bed) stageGitea(t *testing.T) {
 	o.says(t, git+"/Deployment/gitea: 1 pod left, now on ", git+"/Deployment/pgpool: 1 pod left, now on ")
 	b.took("drain --surge of a node that three budgets kept", o.took)
 	visits, failures := client()
-	t.Logf("%d requests while it drained, %d failed", visits, len(failures))
+	t.Logf("| %d requests while it drained, %d failed", visits, len(failures))
 	if least := int(o.took/visitEvery) / 2; len(failures) > 0 || visits < least {
 		t.Errorf("of %d requests (at least %d) these failed: %v", visits, least, failures)
 	}

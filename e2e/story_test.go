@@ -54,7 +54,7 @@ func TestCircle(t *testing.T) {
 	}
 	b.took("the whole story", time.Since(begun))
 	for _, line := range b.times {
-		t.Logf("%8s  %s", line.took.Round(100*time.Millisecond), line.what)
+		t.Logf("| %8s  %s", line.took.Round(100*time.Millisecond), line.what)
 	}
 }
 
@@ -69,7 +69,7 @@ func (b *bed) fresh(t *testing.T) {
 	}
 	_, err := b.tryHost(t, b.blank, "test ! -e /etc/kubernetes/kubelet.conf && test ! -e /var/lib/kubelet")
 	if err != nil || b.node(t, b.blank) != nil {
-		t.Logf("host %s has joined before: it is made again", b.blank)
+		t.Logf("| host %s has joined before: it is made again", b.blank)
 		b.remake(t)
 	}
 	b.host(t, b.blank, plantEarly)

@@ -20,15 +20,30 @@ export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e}"
 testbed() { (cd hack/testbed && go run . "$@"); }
 down() { [ "${E2E_KEEP:-}" = yes ] || testbed "$@" down; }
 
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+
+# tested runs tests that say much, and says last what failed: whoever sees only
+# the end of it needs that. What a test tells beside that begins with "$ ", "| ".
+tested() {
+  local code=0
+  go test -tags e2e -count=1 -v "$@" 2>&1 | tee "$log" || code=$?
+  [ "$code" = 0 ] && return 0
+  echo "############ what failed"
+  awk '/^ *(=== |--- |FAIL|PASS|ok )/ { said = 0 } /^ *--- FAIL/
+    / [a-z0-9_]+_test\.go:[0-9]+: / { said = !/_test\.go:[0-9]+: [$|] / } said' "$log" | cut -c1-400 | head -n 100
+  return "$code"
+}
+
 # First the cluster of real nodes, which is what counts most; then drains of
 # thousands of pods, on a control plane without nodes.
 testbed down
 testbed up
 eval "$(testbed env)"
-go test -tags e2e -count=1 -timeout 45m -v ./e2e/
+tested -timeout 45m ./e2e/
 down
 testbed control down
 testbed control up
 eval "$(testbed control env)"
-go test -tags e2e -count=1 -parallel 6 -timeout 30m -v ./e2e/control/
+tested -parallel 6 -timeout 30m ./e2e/control/
 down control

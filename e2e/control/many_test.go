@@ -74,7 +74,7 @@ func (p *plane) moves(t *testing.T, nodes []string, rival bool) {
 	for _, n := range counts {
 		total += n
 	}
-	t.Logf("2000 pods on 20 nodes in %s with %d requests, %d of them refused: %v", o.took.Round(100*time.Millisecond), total, refused, counts)
+	t.Logf("| 2000 pods on 20 nodes in %s with %d requests, %d of them refused: %v", o.took.Round(100*time.Millisecond), total, refused, counts)
 	if most := 2000 + len(nodes) + refused + constant; total > most {
 		t.Errorf("%d requests, more than pods + nodes + refusals + %d = %d: %v", total, constant, most, counts)
 	}

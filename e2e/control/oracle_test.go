@@ -52,7 +52,7 @@ func TestTheForecastIsWhatTheAPIServerDoes(t *testing.T) {
 	for n := range asked {
 		sum += n
 	}
-	t.Logf("%d evictions of pods under a budget were foreseen and compared", sum)
+	t.Logf("| %d evictions of pods under a budget were foreseen and compared", sum)
 	if sum < guarded {
 		t.Errorf("only %d pods under a budget were asked about", sum)
 	}

@@ -49,7 +49,7 @@ func TestTheForecastOfRoomIsWhatTheSchedulerDoes(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d successors found a place, %d did not", placed.Load(), pending.Load())
+	t.Logf("| %d successors found a place, %d did not", placed.Load(), pending.Load())
 	if placed.Load() < fewest || pending.Load() < fewest {
 		t.Error("the pools are too much alike")
 	}
