@@ -176,10 +176,10 @@ func (b *bed) abort(t *testing.T) {
 // nothingOnHost checks that no file of a run is on the host.
 func (b *bed) nothingOnHost(t *testing.T) {
 	t.Helper()
-	left := b.host(t, b.blank, "find /var/lib /run /etc -xdev -name '*lifecycle*' ! -path '/run/credentials/*' ! -path '*-look*' -print")
-	if left != "" {
-		t.Errorf("a run has left on the host: %s", left)
-	}
+	eventually(t, 10*time.Second, "a run takes itself off the host", func() (bool, string) {
+		left := b.host(t, b.blank, "find /var/lib /run /etc -xdev -name '*lifecycle*' ! -path '/run/credentials/*' ! -path '*-look*' -print")
+		return left == "", left
+	})
 }
 
 // stageInterrupted: after Ctrl-C the host goes on by itself, how to follow it is

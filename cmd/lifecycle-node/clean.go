@@ -84,7 +84,7 @@ func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out i
 	if err := ownDirectory(stateDir); err != nil {
 		return err
 	}
-	unlock, err := lock(in("lock"))
+	unlock, err := lock(in(lockName))
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return plan.Refuse(errors.New("a run works on this host"), "wait until it has ended; see: systemctl status %s", unitName)
 	}

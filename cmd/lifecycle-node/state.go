@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,8 +30,13 @@ import (
 const (
 	stateDir = "/var/lib/kubectl-lifecycle"
 	unitName = "kubectl-lifecycle.service"
-	unitFile = "/etc/systemd/system/" + unitName
-	unitLink = "/etc/systemd/system/multi-user.target.wants/" + unitName
+	// programName is the program's in stateDir, lastWord a file's with the phase
+	// that a run has come to its end in.
+	programName = "lifecycle-node"
+	lastWord    = "last-word"
+	lockName    = "lock"
+	unitFile    = "/etc/systemd/system/" + unitName
+	unitLink    = "/etc/systemd/system/multi-user.target.wants/" + unitName
 )
 
 const unitText = `[Unit]
@@ -43,7 +49,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-ExecStart=` + stateDir + `/lifecycle-node work
+ExecStart=` + stateDir + `/` + programName + ` work
 Restart=on-failure
 RestartSec=1
 KillMode=process
@@ -62,10 +68,7 @@ func settle(ctx context.Context, d wire.Delivery) error {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return plan.Refuse(errors.New("this host does not run systemd"), "remove the node by hand: the inventory of 'kubectl lifecycle inspect' names what is there")
 	}
-	if err := ownDirectory(stateDir); err != nil {
-		return err
-	}
-	unlock, err := lock(in("lock"))
+	unlock, err := lockSoon(ctx)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return occupied(d.Spec)
 	}
@@ -76,7 +79,7 @@ func settle(ctx context.Context, d wire.Delivery) error {
 	if old, err := loadSpec(); err != nil || old.Record.UID != d.Spec.Record.UID {
 		// Its unit is not running (we hold the lock): a leftover, of which
 		// nothing may be taken for this run's.
-		if err := forget("lock"); err != nil {
+		if err := forget(lockName); err != nil {
 			return err
 		}
 	}
@@ -131,7 +134,7 @@ func install(d wire.Delivery) error {
 		return fmt.Errorf("encode the spec: %w", err)
 	}
 	return errors.Join(
-		place(in("lifecycle-node"), 0o700, program),
+		place(in(programName), 0o700, program),
 		place(in("spec.json"), 0o600, strings.NewReader(string(spec))),
 		place(in("token"), 0o600, strings.NewReader(d.Token)),
 		place(in("join-token"), 0o600, strings.NewReader(d.JoinToken)),
@@ -176,18 +179,6 @@ func loadSpec() (wire.Spec, error) {
 	return spec, json.Unmarshal(raw, &spec)
 }
 
-// lock takes the lock of last resort: one program works on a host.
-func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() { _ = f.Close() }, nil
-}
-
 func systemctl(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -198,21 +189,25 @@ func systemctl(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// leave takes the run off the host: unit first, so that no reboot brings it
-// back, then everything else. The files are ours by name and the directory is
-// removed only when they were all it held.
+// leave takes the run off the host. Whenever it is killed, the unit starts it
+// again as long as there is more of it than a name in systemd's memory: first goes
+// what only the work needed, then the unit, then the program, and then systemd is
+// told. The files are ours by name and the directory is removed only when they were
+// all it held.
 func leave(ctx context.Context) error {
-	var errs []error
+	errs := []error{forget(programName, lastWord, lockName), sweepDoors()}
 	for _, path := range []string{unitLink, unitFile} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, systemctl(ctx, "daemon-reload"), forget(""), sweepDoors())
-	if err := os.Remove(stateDir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		errs = append(errs, err)
+	errs = append(errs, forget(lockName))
+	for _, path := range []string{in(lockName), stateDir} { // the lock last: who gets it finds nothing of ours
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, systemctl(ctx, "daemon-reload"))...)
 }
 
 // sweepDoors removes directories through which a program came whose pod was
@@ -241,16 +236,16 @@ func owned(path string) bool {
 	return ok && stat.Uid == 0
 }
 
-// forget removes what is in the run's directory, but for one name, and never
+// forget removes what is in the run's directory, but for some names, and never
 // through a mount that somebody has put there.
-func forget(keep string) error {
+func forget(keep ...string) error {
 	entries, err := os.ReadDir(stateDir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	var errs []error
 	for _, entry := range entries {
-		if entry.Name() != keep {
+		if !slices.Contains(keep, entry.Name()) {
 			errs = append(errs, host.Local{}.Remove(in(entry.Name())))
 		}
 	}

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,11 +37,14 @@ type worker struct {
 // and nothing of the run is left on it. It returns an error only where another
 // start of the unit may help.
 func work(ctx context.Context) error {
-	unlock, err := lock(in("lock"))
+	unlock, err := lock(in(lockName))
 	if err != nil {
 		return fmt.Errorf("lock this host: %w", err)
 	}
 	defer unlock()
+	if departing() {
+		return resumeDeparture(ctx)
+	}
 	w, err := newWorker()
 	if err != nil {
 		return err
@@ -193,17 +197,50 @@ func (w *worker) await(ctx context.Context) (wire.Order, error) {
 	}
 }
 
-// depart takes the run off the host and says so last: after that word nothing
-// of it is left here but this process.
+// depart says the run's last word and takes it off the host. If it is killed on
+// the way, the unit starts it again and it goes on with that: nobody has to be told
+// that it is gone.
 func (w *worker) depart(ctx context.Context, phase wire.Phase, refusal string) error {
-	if err := leave(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: take the run off the host:", err)
+	word, err := json.Marshal(farewell{phase, refusal})
+	if err == nil {
+		err = place(in(lastWord), 0o600, bytes.NewReader(word))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lifecycle-node: write down that the run is over:", err)
 	}
 	w.report.set(map[string]string{wire.KeyPhase: string(phase), wire.KeyOrder: "", wire.KeyError: refusal})
 	if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: report the end:", err)
 	}
+	if ctx.Err() != nil {
+		return ctx.Err() // the next start says it
+	}
+	if err := leave(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "lifecycle-node: take the run off the host:", err)
+	}
 	return nil
+}
+
+// farewell is a run's last word.
+type farewell struct {
+	Phase   wire.Phase `json:"phase"`
+	Refusal string     `json:"refusal,omitempty"`
+}
+
+// resumeDeparture goes on with depart where an earlier start did not come to its
+// end; what is needed to say anything may be gone already, and then it was said.
+func resumeDeparture(ctx context.Context) error {
+	raw, err := os.ReadFile(in(lastWord))
+	var word farewell
+	if err == nil {
+		err = json.Unmarshal(raw, &word)
+	}
+	w, missing := newWorker()
+	if err != nil || missing != nil {
+		return leave(ctx)
+	}
+	go w.report.serve(ctx)
+	return w.depart(ctx, word.Phase, word.Refusal)
 }
 
 // strand leaves word on the host where the way back is closed, and goes on

@@ -58,10 +58,10 @@ const (
 	// host.
 	Leaving Phase = "leaving"
 	// Finished: the work is done and the outcome is in the record; the
-	// program has left the host.
+	// program takes itself off the host, whatever happens to it meanwhile.
 	Finished Phase = "finished"
-	// Aborted: the way back was taken; the program has left the host. With an
-	// error it has refused the host before it changed anything.
+	// Aborted: the way back was taken; the program takes itself off the host. With
+	// an error it has refused the host before it changed anything.
 	Aborted Phase = "aborted"
 )
 

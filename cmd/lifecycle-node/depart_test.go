@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// leftRun puts on the host what a run has there, its last word included.
+func leftRun(t *testing.T, s *httptest.Server) {
+	t.Helper()
+	hosttest.Script(t, `mkdir -p `+stateDir+` /etc/systemd/system/multi-user.target.wants; cd `+stateDir+`
+touch lock journal begun snapshot lifecycle-node `+unitFile+`; ln -s `+unitFile+` `+unitLink)
+	spec := apiOf(t, s).spec
+	spec.Patience = time.Minute
+	raw, err := json.Marshal(spec)
+	hosttest.Must(t, err)
+	hosttest.Must(t, os.WriteFile(in("spec.json"), raw, 0o600))
+	hosttest.Must(t, os.WriteFile(in("token"), []byte("secret-token"), 0o600))
+	hosttest.Must(t, os.WriteFile(in(lastWord), []byte(`{"phase":"finished"}`), 0o600))
+}
+
+// Wherever it is killed on its way off the host, the next start says what is not
+// said yet and leaves nothing.
+func TestARunThatIsKilledWhileItLeavesGoesOnWithThat(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		hosttest.Script(t, `ip link set lo up; mount -t tmpfs tmpfs /var/lib; mkdir -p /etc/systemd/system; mount -t tmpfs tmpfs /etc/systemd/system`)
+		for name, gone := range map[string]string{
+			"before the last word":       ``,
+			"after the last word":        `rm ` + in("begun"),
+			"without its spec":           `rm ` + in("spec.json"),
+			"without its token":          `rm ` + in("spec.json") + ` ` + in("token") + ` ` + in("journal"),
+			"without its unit":           `rm ` + in("spec.json") + ` ` + in("token") + ` ` + unitLink + ` ` + unitFile,
+			"with its unit's link alone": `rm ` + in("spec.json") + ` ` + in("token") + ` ` + unitFile,
+		} {
+			var asked []string
+			leftRun(t, server(t, 200, record, &asked))
+			hosttest.Script(t, "true; "+gone)
+			_ = work(t.Context()) // no systemd to be told here
+			left := hosttest.Script(t, `ls -A /var/lib; find /etc/systemd/system -name '*lifecycle*'`)
+			if left != "" {
+				t.Errorf("killed %s, it left %q", name, left)
+			}
+			said := strings.Contains(strings.Join(asked, "\n"), `"phase":"finished"`)
+			if wants := !strings.HasPrefix(name, "with"); said != wants {
+				t.Errorf("killed %s, it said its last word: %v (%q)", name, said, asked)
+			}
+		}
+	})
+}
+
+// A run that begins while another is about to be gone waits for that.
+func TestARunWaitsForOneThatLeaves(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`; echo '{}' > `+in("spec.json")+`; touch `+in(lastWord))
+		old, err := lock(in(lockName))
+		hosttest.Must(t, err)
+		got := make(chan error, 1)
+		go func() {
+			unlock, err := lockSoon(t.Context())
+			if err == nil {
+				unlock()
+			}
+			got <- err
+		}()
+		_ = leave(t.Context())
+		old()
+		if err := <-got; err != nil {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// One that works is not waited for.
+func TestARunThatWorksIsNotWaitedFor(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`; echo '{"node": "w", "operation": "remove"}' > `+in("spec.json"))
+		old, err := lock(in(lockName))
+		hosttest.Must(t, err)
+		defer old()
+		limited, cancel := context.WithTimeout(t.Context(), goodbye/2)
+		defer cancel()
+		if _, err := lockSoon(limited); err == nil || limited.Err() != nil {
+			t.Errorf("got %v after %v", err, limited.Err())
+		}
+		if err := occupied(wire.Spec{Record: wire.Ref{UID: "another"}}); err == nil || !strings.Contains(err.Error(), "remove of node w") {
+			t.Errorf("it says %v", err)
+		}
+	})
+}

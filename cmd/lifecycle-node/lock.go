@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// goodbye is how long a run that has said its last word may take to be gone.
+const goodbye = 10 * time.Second
+
+// lockSoon locks this host for a run, and waits for one that is about to leave:
+// its spec is gone, or its last word is there.
+func lockSoon(ctx context.Context) (unlock func(), err error) {
+	for deadline := time.Now().Add(goodbye); ; {
+		if err := ownDirectory(stateDir); err != nil {
+			return nil, err
+		}
+		unlock, err = lock(in(lockName))
+		if errors.Is(err, os.ErrNotExist) {
+			err = unix.EWOULDBLOCK // it took the directory along
+		}
+		_, missing := loadSpec()
+		if !errors.Is(err, unix.EWOULDBLOCK) || missing == nil && !departing() || time.Now().After(deadline) {
+			return unlock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// departing reports whether the run on this host does nothing any more but leave.
+func departing() bool {
+	_, err := os.Stat(in(lastWord))
+	return err == nil
+}
+
+// lock takes the lock of last resort: one program works on a host.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	held, err := f.Stat()
+	named, gone := os.Stat(path)
+	if err != nil || gone != nil || !os.SameFile(held, named) { // who held it took it along
+		return nil, errors.Join(unix.EWOULDBLOCK, f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
