@@ -102,10 +102,32 @@ func (t Target) shimOf(pid int, socket string) string {
 		return ""
 	}
 	bundle, err := os.ReadFile(filepath.Join(dir, "cwd/config.json"))
-	if err != nil || !bytes.Contains(bundle, []byte(`"io.kubernetes.cri.container-type"`)) {
-		return ""
+	switch {
+	case err == nil && bytes.Contains(bundle, []byte(`"io.kubernetes.cri.container-type"`)):
+		return value("-id")
+	case errors.Is(err, os.ErrNotExist) && idle(dir):
+		return value("-id")
 	}
-	return value("-id")
+	return ""
+}
+
+// idle reports whether a shim's bundle was deleted, which containerd does once it
+// has taken the shim's task away, and nothing runs under the shim any more: whosever
+// it was, it serves nobody. The kubelet that is stopped while a container is being
+// created leaves one like this.
+func idle(dir string) bool {
+	at, err := os.Readlink(filepath.Join(dir, "cwd"))
+	if err != nil || !strings.HasSuffix(at, " (deleted)") {
+		return false
+	}
+	threads, err := filepath.Glob(filepath.Join(dir, "task/*/children"))
+	if err != nil || len(threads) == 0 {
+		return false // nobody can tell
+	}
+	return !slices.ContainsFunc(threads, func(path string) bool {
+		children, err := os.ReadFile(path)
+		return err != nil || len(bytes.TrimSpace(children)) > 0
+	})
 }
 
 // endShims waits until no stray shim is left, and kills those that do not end by

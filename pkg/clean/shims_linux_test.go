@@ -30,7 +30,11 @@ func (w *world) process(program string, apart bool, args ...string) *exec.Cmd {
 		program = filepath.Join(w.TempDir(), program)
 		hosttest.Must(w.T, os.WriteFile(program, shell, 0o755))
 	}
-	cmd := exec.Command(program, append([]string{"-c", "read line", "x"}, args...)...)
+	script := "read line"
+	if slices.Contains(args, "busy") {
+		script = "sleep 60 & read line"
+	}
+	cmd := exec.Command(program, append([]string{"-c", script, "x"}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if apart {
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS
@@ -88,6 +92,27 @@ func TestAShimThatContainerdForgotEnds(t *testing.T) {
 			if ended(cmd) {
 				w.Errorf("the shim that is %s was killed", whose)
 			}
+		}
+	})
+}
+
+// containerd deletes a bundle once it has taken the task away, and with it the
+// marks of a pod: then a shim counts only if nothing runs under it.
+func TestAShimWithoutABundleEndsIfNothingRunsUnderIt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		const name, socket = "containerd-shim-runc-v2", "/run/containerd/containerd.sock"
+		idle := w.process(name, false, "-namespace", "k8s.io", "-id", "a", "-address", socket)
+		busy := w.process(name, false, "-namespace", "k8s.io", "-id", "b", "-address", socket, "busy")
+		docker := w.process(name, false, "-namespace", "moby", "-id", "c", "-address", socket)
+		for _, cmd := range []*exec.Cmd{idle, busy, docker} {
+			hosttest.Must(w.T, os.RemoveAll(cmd.Dir))
+		}
+		if verdict := w.remove(); verdict.State != clean.Clean {
+			w.Errorf("verdict: %+v", verdict)
+		}
+		if !ended(idle) || ended(busy) || ended(docker) {
+			w.Errorf("ended: the idle one %v, one that something runs under %v, Docker's %v; want only the first", ended(idle), ended(busy), ended(docker))
 		}
 	})
 }
