@@ -94,9 +94,14 @@ func deleteNode(ctx context.Context, client kubernetes.Interface, node *corev1.N
 		return fmt.Errorf("delete node %s: %w", node.Name, err)
 	}
 	report("%d pods that ran there are deleted, too", len(pods.Items))
+	return deletePods(ctx, client, pods.Items)
+}
+
+// deletePods deletes pods of a node that is no more: nobody else is asked.
+func deletePods(ctx context.Context, client kubernetes.Interface, pods []corev1.Pod) error {
 	var errs []error
 	now := int64(0)
-	for _, pod := range pods.Items {
+	for _, pod := range pods {
 		err := client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
 			GracePeriodSeconds: &now, Preconditions: &metav1.Preconditions{UID: &pod.UID},
 		})
@@ -131,8 +136,9 @@ func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (clean.Remo
 	return clean.Decide(inventory), nil
 }
 
-// FinishRecord deletes the record of a removal that was interrupted after its
-// Node was deleted, and reports whether there was one.
+// FinishRecord ends a removal that was interrupted after its Node was deleted: it
+// deletes the pods that are still said to run there, and the record. It reports
+// whether there was one.
 func FinishRecord(ctx context.Context, cluster runner.Cluster, name string) (finished bool, err error) {
 	rec, found, err := runner.Get(ctx, cluster, name)
 	if err != nil || !found {
@@ -141,6 +147,13 @@ func FinishRecord(ctx context.Context, cluster runner.Cluster, name string) (fin
 	if rec.State.Operation != wire.Remove || rec.State.Phase != wire.Finished {
 		return false, plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()),
 			"follow it: kubectl lifecycle runs follow %s", name)
+	}
+	pods, err := cluster.Client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
+	if err != nil {
+		return false, fmt.Errorf("list pods on node %s: %w", name, err)
+	}
+	if err := deletePods(ctx, cluster.Client, pods.Items); err != nil {
+		return false, err
 	}
 	return true, runner.End(ctx, cluster.Client, rec)
 }

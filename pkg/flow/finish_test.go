@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// A plugin that is killed between a Node and its pods leaves both these and the
+// record; the same command again ends all of it.
+func TestARemovalWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
+	for phase, want := range map[wire.Phase]bool{wire.Finished: true, wire.Working: false} {
+		t.Run(string(phase), func(t *testing.T) {
+			client := fake.NewClientset(
+				&corev1.Secret{
+					ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w"), Namespace: runner.DefaultNamespace, Labels: map[string]string{runner.Label: "remove"}},
+					Data: map[string][]byte{wire.KeyOperation: []byte("remove"), wire.KeyNode: []byte("w"), wire.KeyPhase: []byte(phase),
+						wire.KeySince: []byte("2026-01-02T03:04:05Z")},
+				},
+				&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent", Namespace: "net"}, Spec: corev1.PodSpec{NodeName: "w"}})
+			finished, err := FinishRecord(t.Context(), runner.Cluster{Client: client}, "w")
+			if finished != want || (err == nil) != want {
+				t.Fatalf("finished %v, %v", finished, err)
+			}
+			pods, err := client.CoreV1().Pods("net").List(t.Context(), metav1.ListOptions{})
+			if err != nil || (len(pods.Items) == 0) != want {
+				t.Errorf("%d pods are left, %v", len(pods.Items), err)
+			}
+			_, held, err := runner.Get(t.Context(), runner.Cluster{Client: client}, "w")
+			if err != nil || held == want {
+				t.Errorf("the record is there: %v, %v", held, err)
+			}
+		})
+	}
+}
