@@ -46,14 +46,18 @@ head -c 100000 /dev/urandom >/srv/precious/data
 
 // plantLate puts more there when the host is a node: rules among Kubernetes'
 // own, and mounts below the kubelet's directory that lead elsewhere. The copy of
-// /etc is what made kubeadm reset take away a host's own mounts.
+// /etc is what made kubeadm reset take away a host's own mounts. The kubelet takes
+// directories of unknown pods away until something is mounted there.
 const plantLate = `set -e
 iptables-nft -t nat -I PREROUTING 1 -p tcp --dport 8443 -j REDIRECT --to-ports 443
 iptables-nft -I FORWARD 2 -s 192.0.2.0/24 -m comment --comment "kubernetes forwarding is not this" -j DROP
 iptables-nft -t mangle -A POSTROUTING -o br-admin -j RETURN
 cd /var/lib/kubelet/pods
-mkdir -p e2e-planted/volumes/data e2e-planted/volumes/etc
-mount --bind /srv/precious e2e-planted/volumes/data
+for attempt in 1 2 3 4 5; do
+  mkdir -p e2e-planted/volumes/data && mount --bind /srv/precious e2e-planted/volumes/data && break
+done
+mountpoint -q e2e-planted/volumes/data
+mkdir -p e2e-planted/volumes/etc
 mount --rbind /etc e2e-planted/volumes/etc
 `
 
