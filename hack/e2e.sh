@@ -30,8 +30,8 @@ tested() {
   go test -tags e2e -count=1 -v "$@" 2>&1 | tee "$log" || code=$?
   [ "$code" = 0 ] && return 0
   echo "############ what failed"
-  awk '/^ *(=== |--- |FAIL|PASS|ok )/ { said = 0 } /^ *--- FAIL/
-    / [a-z0-9_]+_test\.go:[0-9]+: / { said = !/_test\.go:[0-9]+: [$|] / } said' "$log" | cut -c1-400 | head -n 100
+  awk '/^ *(=== |--- |FAIL|PASS|ok )/ { more = 0 } /^ *--- FAIL/
+    / [a-z0-9_]+_test\.go:[0-9]+: / { more = /_test\.go:[0-9]+: [$|] / ? 0 : 12 } more-- > 0' "$log" | cut -c1-400 | sed -n 1,100p
   return "$code"
 }
 

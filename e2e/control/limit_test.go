@@ -7,4 +7,4 @@ package control
 import "time"
 
 // limit is how long any command or wait may take.
-const limit = 3 * time.Minute
+const limit = 8 * time.Minute
