@@ -27,7 +27,7 @@ func (t Target) filter() part {
 	f := &filterReader{Local: t.Host}
 	look := func(ctx context.Context) (sight, error) { return t.lookFilter(ctx, f) }
 	return part{
-		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable, look: look,
+		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable, look: look, begin: f.begin,
 		take: func(ctx context.Context, report plan.Report) error {
 			if err := t.removeRules(ctx, f, report); err != nil || !t.anyRule(ctx, f) {
 				return err
@@ -56,12 +56,22 @@ func (t Target) anyRule(ctx context.Context, f *filterReader) bool {
 // has changed since.
 type filterReader struct {
 	host.Local
-	nft []netfilter.Table
+	nft   []netfilter.Table
+	ahead sync.WaitGroup
+}
+
+// begin reads nf_tables while something else is done. What has changed by the time
+// that it is needed is read again.
+func (f *filterReader) begin() {
+	f.ahead.Go(func() {
+		f.nft, _ = netfilter.ReadNft() // who needs it tries again
+	})
 }
 
 // tables reads both backends and both families. What cannot be read is missed,
 // and the rest returned all the same.
 func (f *filterReader) tables(ctx context.Context, s *sight) []netfilter.Table {
+	f.ahead.Wait()
 	families := []string{"ip", "ip6"}
 	legacy, errs := make([][]netfilter.Table, len(families)), make([]error, len(families))
 	var tools sync.WaitGroup

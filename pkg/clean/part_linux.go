@@ -27,6 +27,9 @@ type part struct {
 	// take takes away everything that look finds and that goes, and nothing
 	// else. It is idempotent, and returns an error unless all of it is gone.
 	take func(ctx context.Context, report plan.Report) error
+	// begin starts to look ahead, while the kernel unmounts, which takes it about as
+	// long; nil if a part is read at once.
+	begin func()
 	// vital parts must be read before anything after them may be touched: as
 	// long as nobody knows what is mounted, nothing is deleted.
 	vital bool

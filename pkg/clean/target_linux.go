@@ -89,12 +89,28 @@ func (t Target) Recipe() plan.Plan {
 		"/etc/cni/net.d and other empty directories stay.",
 		"Packet-filter rules, links, routes and files of others stay as they are.",
 	}}
-	for _, part := range t.parts() {
+	parts := t.parts()
+	for _, part := range parts {
+		if part.kind == KindMount {
+			part.take = during(part.take, parts)
+		}
 		if part.take != nil {
 			p.Steps = append(p.Steps, part.step())
 		}
 	}
 	return p
+}
+
+// during does what take does, while those parts that take long to read begin with that.
+func during(take func(context.Context, plan.Report) error, parts []part) func(context.Context, plan.Report) error {
+	return func(ctx context.Context, report plan.Report) error {
+		for _, p := range parts {
+			if p.begin != nil {
+				p.begin()
+			}
+		}
+		return take(ctx, report)
+	}
 }
 
 // root is the kubelet's directory without symbolic links.

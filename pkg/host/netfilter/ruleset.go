@@ -153,6 +153,17 @@ func (d Deletion) Empty() bool {
 	return !d.Whole && !d.Drop && len(d.Rules) == 0 && len(d.Flush) == 0 && len(d.Chains) == 0 && len(d.Open) == 0
 }
 
+// set has the names of some lists, of which a table may have thousands.
+func set(lists ...[]string) map[string]bool {
+	all := map[string]bool{}
+	for _, list := range lists {
+		for _, name := range list {
+			all[name] = true
+		}
+	}
+	return all
+}
+
 // After is the table as the deletion leaves it, and whether there still is one.
 func (d Deletion) After() (left Table, there bool) {
 	if d.Whole || d.Drop {
@@ -160,11 +171,12 @@ func (d Deletion) After() (left Table, there bool) {
 	}
 	left = d.Table
 	left.Chains = nil
+	deleted, flushed := set(d.Chains, d.Bare), set(d.Flush)
 	for _, c := range d.Table.Chains {
 		switch gone := d.Rules[c.Name]; {
-		case slices.Contains(d.Chains, c.Name), slices.Contains(d.Bare, c.Name):
+		case deleted[c.Name]:
 			continue
-		case slices.Contains(d.Flush, c.Name):
+		case flushed[c.Name]:
 			c.Rules = nil
 		case len(gone) > 0:
 			handles := map[uint64]bool{}
