@@ -246,14 +246,15 @@ func judge(d difference, allowed []allowance) (rest difference, used []bool) {
 }
 
 // isPristine fails the test unless a host is as it was before it joined. Things
-// may take a moment to go (systemd's own cleaning up), so it looks again for a
-// while. An allowance that nothing needs is an error: the list stays short.
+// may take a moment to go (systemd's own cleaning up, or a program to whose last
+// word the answer was lost), so it looks again for a while. An allowance that
+// nothing needs is an error: the list stays short.
 func (b *bed) isPristine(t *testing.T, host string, before dump) {
 	t.Helper()
 	allowed := allowances()
 	var rest difference
 	var used []bool
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(departure)
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -71,7 +71,7 @@ func (b *bed) asksInSecrets(t *testing.T) {
 	rehearsed.says(t, "the answer comes in one")
 	left := b.kubectl(t, "", "-n", "kube-system", "get", "secrets,serviceaccounts,roles,rolebindings,pods", "-o", "name")
 	for line := range strings.Lines(left) {
-		if strings.Contains(line, "lifecycle") {
+		if strings.Contains(line, "/lifecycle") {
 			t.Errorf("left: %s", line)
 		}
 	}

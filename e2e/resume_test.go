@@ -173,10 +173,15 @@ func (b *bed) abort(t *testing.T) {
 	}
 }
 
+// departure is how long a program may take to be gone after its last word: if the
+// answer to that was lost, its request has to time out, and then it does not believe
+// for a while that its record is gone.
+const departure = 45 * time.Second
+
 // nothingOnHost checks that no file of a run is on the host.
 func (b *bed) nothingOnHost(t *testing.T) {
 	t.Helper()
-	eventually(t, 10*time.Second, "a run takes itself off the host", func() (bool, string) {
+	eventually(t, departure, "a run takes itself off the host", func() (bool, string) {
 		left := b.host(t, b.blank, "find /var/lib /run /etc -xdev -name '*lifecycle*' ! -path '/run/credentials/*' ! -path '*-look*' -print")
 		return left == "", left
 	})
