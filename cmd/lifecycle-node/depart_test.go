@@ -74,7 +74,7 @@ func TestARunWaitsForOneThatLeaves(t *testing.T) {
 			}
 			got <- err
 		}()
-		_ = leave(t.Context())
+		_ = leave()
 		old()
 		if err := <-got; err != nil {
 			t.Errorf("got %v", err)

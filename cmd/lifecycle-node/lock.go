@@ -28,8 +28,9 @@ func lockSoon(ctx context.Context) (unlock func(), err error) {
 		if errors.Is(err, os.ErrNotExist) {
 			err = unix.EWOULDBLOCK // it took the directory along
 		}
+		leaves := departing() // first: its last word goes after its spec
 		_, missing := loadSpec()
-		if !errors.Is(err, unix.EWOULDBLOCK) || missing == nil && !departing() || time.Now().After(deadline) {
+		if !errors.Is(err, unix.EWOULDBLOCK) || missing == nil && !leaves || time.Now().After(deadline) {
 			return unlock, err
 		}
 		select {
