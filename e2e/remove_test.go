@@ -72,7 +72,7 @@ nft delete table ip mangle
 
 // showPlanted prints what was planted, byte for byte but for counters.
 const showPlanted = `for family in iptables ip6tables; do
-  for backend in nft legacy; do $family-$backend-save | grep -E -- 'ADMIN-SSH|8443|192.0.2.0|br-admin'; done
+  for backend in nft legacy; do $family-$backend-save | grep -E -- 'ADMIN-SSH|dport 8443|192.0.2.0|br-admin'; done
 done
 nft list table inet admin | sed 's/packets [0-9]* bytes [0-9]*//'
 ip -d link show br-admin | sed 's/^[0-9]*: //; s/tcn_timer.*//; s/_timer *[0-9.]*//g'
