@@ -107,7 +107,7 @@ func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out i
 	if err := dirty(verdict); err != nil {
 		return err
 	}
-	if err := errors.Join(leave(), reload(ctx)); err != nil {
+	if err := errors.Join(leave(), systemctl(ctx, "daemon-reload")); err != nil {
 		return err
 	}
 	say.line("this host is %s", verdict.State)

@@ -179,38 +179,28 @@ func loadSpec() (wire.Spec, error) {
 	return spec, json.Unmarshal(raw, &spec)
 }
 
-func systemctl(ctx context.Context, args ...string) error { return execute(ctx, "systemctl", args...) }
-
-func execute(ctx context.Context, name string, args ...string) error {
+func systemctl(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "systemctl", args...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("systemctl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
 
-// reload has systemd read its units again.
-func reload(ctx context.Context) error { return systemctl(ctx, "daemon-reload") }
-
-// askToReload does the same and does not wait for it, which systemctl always does:
-// a program whose unit is no more, and that is killed while it waits, stays in
-// systemd's memory as one that has failed.
-func askToReload(ctx context.Context) error {
-	const systemd = "org.freedesktop.systemd1"
-	err := execute(ctx, "busctl", "--expect-reply=no", "call", systemd, "/org/freedesktop/systemd1", systemd+".Manager", "Reload")
-	if err != nil { // no bus
-		return reload(ctx)
-	}
-	return nil
+// askToReload has systemd read its units again, for a program that ends right
+// afterwards, and does not wait for it: one that is killed while it waits, when its
+// unit is no more, stays in systemd's memory as one that has failed.
+func askToReload() error {
+	return exec.Command("systemctl", "daemon-reload").Start() //nolint:noctx // it outlives this program
 }
 
 // leave takes the run off the host. Whenever it is killed, the unit starts it
 // again as long as there is more of it than a name in systemd's memory: first goes
 // what only the work needed, then the unit, then the program; and then systemd is
-// to be told. The files are ours by name and the directory is removed only when they were
-// all it held.
+// to be told. The files are ours by name and the directory is removed only when they
+// were all it held.
 func leave() error {
 	errs := []error{forget(programName, lastWord, lockName), sweepDoors()}
 	for _, path := range []string{unitLink, unitFile} {

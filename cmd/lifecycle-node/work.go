@@ -215,7 +215,7 @@ func (w *worker) depart(ctx context.Context, phase wire.Phase, refusal string) e
 	if ctx.Err() != nil {
 		return ctx.Err() // the next start says it
 	}
-	if err := errors.Join(leave(), askToReload(ctx)); err != nil {
+	if err := errors.Join(leave(), askToReload()); err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: take the run off the host:", err)
 	}
 	return nil
@@ -237,7 +237,7 @@ func resumeDeparture(ctx context.Context) error {
 	}
 	w, missing := newWorker()
 	if err != nil || missing != nil {
-		return errors.Join(leave(), askToReload(ctx))
+		return errors.Join(leave(), askToReload())
 	}
 	go w.report.serve(ctx)
 	return w.depart(ctx, word.Phase, word.Refusal)
