@@ -96,12 +96,14 @@ type journey struct {
 	args, again []string
 	// arrived checks where the host is afterwards, and leaves it in no cluster.
 	arrived func(t *testing.T)
+	// forget has the cluster that it goes to forget the host, if there is one.
+	forget func(t *testing.T)
 }
 
 // removal is the journey to nowhere.
 func (b *bed) removal() journey {
 	args := []string{"remove", b.blank, "--yes", "--timeout", "4m"}
-	return journey{"remove", b, args, append(args, "--ignore-not-found"), func(*testing.T) {}}
+	return journey{"remove", b, args, append(args, "--ignore-not-found"), func(*testing.T) {}, func(*testing.T) {}}
 }
 
 // moving is the journey to another cluster.
@@ -115,6 +117,9 @@ func (b *bed) moving(t *testing.T, other *bed) journey {
 		}
 		other.noTokens(t)
 		other.must(t, "remove", b.blank, "--yes", "--force")
+	}, func(t *testing.T) {
+		t.Helper()
+		other.kubectl(t, "", "delete", "node", b.blank, "--ignore-not-found")
 	}}
 }
 
