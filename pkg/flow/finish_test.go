@@ -40,3 +40,23 @@ func TestARemovalWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
 		})
 	}
 }
+
+// The same of a move: the host is on its way, what it ran here is no more.
+func TestAMoveWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
+	client := fake.NewClientset(
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w1"), Namespace: runner.DefaultNamespace, UID: "1"}},
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent", Namespace: "net"}, Spec: corev1.PodSpec{NodeName: "w1"}})
+	rec := runner.Record{Namespace: runner.DefaultNamespace, Name: runner.NameFor("w1"), UID: "1", State: wire.State{Node: "w1"}}
+	m := &Moving{Gone: true, Removal: &Removal{
+		Node: worker(), cluster: runner.Cluster{Client: client}, record: rec, Resumes: &rec, passage: &passage{to: Destination{Name: "there"}, node: "w1"},
+	}}
+	p := m.Plan()
+	p.Steps = p.Steps[:1]
+	if _, err := p.Run(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	pods, err := client.CoreV1().Pods("net").List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(pods.Items) > 0 {
+		t.Errorf("%d pods are left, %v", len(pods.Items), err)
+	}
+}

@@ -148,12 +148,19 @@ func FinishRecord(ctx context.Context, cluster runner.Cluster, name string) (fin
 		return false, plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()),
 			"follow it: kubectl lifecycle runs follow %s", name)
 	}
-	pods, err := cluster.Client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
+	return true, endGone(ctx, cluster.Client, rec)
+}
+
+// endGone deletes the pods that are still said to run on a Node that is gone, and
+// then the record.
+func endGone(ctx context.Context, client kubernetes.Interface, rec runner.Record) error {
+	name := rec.State.Node
+	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
 	if err != nil {
-		return false, fmt.Errorf("list pods on node %s: %w", name, err)
+		return fmt.Errorf("list pods on node %s: %w", name, err)
 	}
-	if err := deletePods(ctx, cluster.Client, pods.Items); err != nil {
-		return false, err
+	if err := deletePods(ctx, client, pods.Items); err != nil {
+		return err
 	}
-	return true, runner.End(ctx, cluster.Client, rec)
+	return runner.End(ctx, client, rec)
 }
