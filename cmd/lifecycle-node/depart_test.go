@@ -5,10 +5,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +80,27 @@ func TestARunWaitsForOneThatLeaves(t *testing.T) {
 		old()
 		if err := <-got; err != nil {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// The run that has left took along the directory that the program of the next one
+// came through: that one is installed all the same.
+func TestAProgramThatWasTidiedUpMeanwhileIsInstalled(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		self, err := os.Executable()
+		hosttest.Must(t, err)
+		program, err := os.ReadFile(self)
+		hosttest.Must(t, err)
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`; mkdir -p /etc/systemd/system; mount -t tmpfs tmpfs /etc/systemd/system
+mount -t tmpfs tmpfs "`+filepath.Dir(self)+`"`)
+		if _, err := os.Stat(self); err == nil {
+			t.Fatal("the program has a name still")
+		}
+		hosttest.Must(t, install(wire.Delivery{}))
+		installed, err := os.ReadFile(in(programName))
+		if err != nil || !bytes.Equal(installed, program) {
+			t.Errorf("%d of %d bytes are installed, %v", len(installed), len(program), err)
 		}
 	})
 }

@@ -118,13 +118,11 @@ func ownDirectory(dir string) error {
 	return nil
 }
 
-// install writes the files of a run, each in one rename.
+// install writes the files of a run, each in one rename. The program may have no
+// name any more: the run that it waited for has tidied up the directories through
+// which programs come.
 func install(d wire.Delivery) error {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find the program: %w", err)
-	}
-	program, err := os.Open(self)
+	program, err := os.Open("/proc/self/exe")
 	if err != nil {
 		return fmt.Errorf("open the program: %w", err)
 	}

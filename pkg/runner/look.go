@@ -101,16 +101,8 @@ func (c Cluster) askInSecrets(ctx context.Context, spec podSpec, delivery wire.D
 // that was interrupted is replaced: nobody has the door of it open.
 func (c Cluster) blank(ctx context.Context, spec podSpec) (Record, error) {
 	secrets := c.Client.CoreV1().Secrets(spec.namespace)
-	rec := Record{Namespace: spec.namespace, Name: spec.name, State: wire.State{
-		Operation: wire.Operation(spec.operation), Node: spec.node.Name, Since: time.Now(), Phase: wire.Preparing,
-	}}
-	wanted := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: spec.name, Namespace: spec.namespace, Labels: map[string]string{Label: spec.operation}},
-		StringData: map[string]string{
-			wire.KeyOperation: spec.operation, wire.KeyNode: spec.node.Name,
-			wire.KeySince: rec.State.Since.UTC().Format(time.RFC3339), wire.KeyPhase: string(wire.Preparing),
-		},
-	}
+	wanted, state := Owner{Operation: wire.Operation(spec.operation), Node: spec.node.Name}.begin(spec.namespace, spec.name)
+	rec := Record{Namespace: spec.namespace, Name: spec.name, State: state}
 	made, err := secrets.Create(ctx, wanted, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		old, getErr := secrets.Get(ctx, spec.name, metav1.GetOptions{})

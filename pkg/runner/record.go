@@ -110,19 +110,7 @@ var ErrBusy = errors.New("the node is being worked on")
 // other gets the refusal with who, what and since when.
 func create(ctx context.Context, c Cluster, o Owner) (Record, error) {
 	client, namespace := c.Client, c.namespace()
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: NameFor(o.Node), Namespace: namespace,
-			Labels: map[string]string{Label: string(o.Operation)},
-		},
-		StringData: map[string]string{
-			wire.KeyOperation: string(o.Operation),
-			wire.KeyNode:      o.Node,
-			wire.KeyWho:       o.Who,
-			wire.KeySince:     time.Now().UTC().Format(time.RFC3339),
-			wire.KeyPhase:     string(wire.Preparing),
-		},
-	}
+	secret, state := o.begin(namespace, NameFor(o.Node))
 	made, err := client.CoreV1().Secrets(namespace).Create(ctx, secret, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		other, found, getErr := Get(ctx, c, o.Node)
@@ -137,9 +125,22 @@ func create(ctx context.Context, c Cluster, o Owner) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("create run record secret %s/%s: %w", namespace, NameFor(o.Node), err)
 	}
-	rec := Record{Namespace: made.Namespace, Name: made.Name, UID: made.UID}
-	rec.State = wire.State{Operation: o.Operation, Node: o.Node, Who: o.Who, Since: time.Now(), Phase: wire.Preparing}
-	return rec, nil
+	return Record{Namespace: made.Namespace, Name: made.Name, UID: made.UID, State: state}, nil
+}
+
+// begin is what a run's Secret says at first, as an object and as a state.
+func (o Owner) begin(namespace, name string) (*corev1.Secret, wire.State) {
+	state := wire.State{Operation: o.Operation, Node: o.Node, Who: o.Who, Since: time.Now(), Phase: wire.Preparing}
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{Label: string(o.Operation)}},
+		StringData: map[string]string{
+			wire.KeyOperation: string(o.Operation),
+			wire.KeyNode:      o.Node,
+			wire.KeyWho:       o.Who,
+			wire.KeySince:     state.Since.UTC().Format(time.RFC3339),
+			wire.KeyPhase:     string(state.Phase),
+		},
+	}, state
 }
 
 // busy is the refusal of a node with a record of another operation.
