@@ -90,8 +90,8 @@ func podFor(s podSpec) *corev1.Pod {
 
 // receiver takes a byte that says that somebody is there, the program, and then
 // the delivery from its standard input; before that byte it makes nothing, since
-// a pod that is deleted has no time to tidy up. $1 is the program's length in bytes, $2 its SHA-256. It looks for a
-// directory that is writable and not noexec (/run is noexec on many hosts),
+// a pod that is deleted has no time to tidy up. $1 is the program's length in bytes,
+// $2 its SHA-256. It looks for a directory that is writable and not noexec (/run is noexec on many hosts),
 // made exclusively with mode 0700 by mktemp, and leaves nothing there when the
 // program has ended.
 const receiver = `set -eu
