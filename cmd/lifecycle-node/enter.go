@@ -113,7 +113,8 @@ func handed(ctx context.Context, d wire.Delivery, answer wire.Answer, err error)
 		err = a.put(ctx, wire.KeyAnswer, packed)
 	}
 	if err != nil {
-		return wire.Answer{}, plan.Hint(fmt.Errorf("write the answer: %w", err), "can the host reach an API server at %v?", d.Spec.Endpoints)
+		return wire.Answer{}, plan.Hint(fmt.Errorf("write the answer: %w", err),
+			"can the host reach an API server at %v? A Secret holds 1 MiB, and the answer has %d KiB", d.Spec.Endpoints, len(packed)>>10)
 	}
 	return wire.Answer{}, nil
 }

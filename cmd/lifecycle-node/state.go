@@ -216,14 +216,23 @@ func leave() error {
 }
 
 // sweepDoors removes directories through which a program came whose pod was
-// deleted on the way. They are ours by their name, root's, and closed to others.
+// deleted on the way. They are ours by their name, root's, closed to others, and no
+// process works in them.
 func sweepDoors() error {
 	var errs []error
+	inUse := map[string]bool{}
+	processes, err := filepath.Glob("/proc/[0-9]*/cwd")
+	errs = append(errs, err)
+	for _, process := range processes {
+		if dir, err := os.Readlink(process); err == nil { // or it has ended
+			inUse[dir] = true
+		}
+	}
 	for _, pattern := range []string{"/var/lib/kubectl-lifecycle-door.??????", "/run/kubectl-lifecycle-door.??????"} {
 		doors, err := filepath.Glob(pattern)
 		errs = append(errs, err)
 		for _, door := range doors {
-			if owned(door) {
+			if real, err := filepath.EvalSymlinks(door); err == nil && owned(door) && !inUse[real] {
 				errs = append(errs, host.Local{}.Remove(door))
 			}
 		}

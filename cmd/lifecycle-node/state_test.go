@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,11 +48,21 @@ touch `+stateDir+`/lock `+stateDir+`/journal; mount --bind `+dir+`/data `+stateD
 func TestDoorsThatWereLeftOpenAreSweptAndNothingElse(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
 		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; cd /var/lib
-mkdir -m 700 kubectl-lifecycle-door.Ab12Cd /run/kubectl-lifecycle-door.Ab12Cd; touch kubectl-lifecycle-door.Ab12Cd/probe
+mkdir -m 700 kubectl-lifecycle-door.Ab12Cd kubectl-lifecycle-door.inUse0 /run/kubectl-lifecycle-door.Ab12Cd; touch kubectl-lifecycle-door.Ab12Cd/probe
 mkdir -m 755 kubectl-lifecycle-door.open00; mkdir -m 700 kubectl-lifecycle-door.notsix7 kubectl-lifecycle-door.nobody other; chown 65534 kubectl-lifecycle-door.nobody`)
+		someone := exec.CommandContext(t.Context(), "sleep", "1000")
+		someone.Dir = "/var/lib/kubectl-lifecycle-door.inUse0"
+		hosttest.Must(t, someone.Start())
 		hosttest.Must(t, sweepDoors())
-		if left := hosttest.Script(t, `ls /var/lib /run`); left != "/run:\n\n/var/lib:\nkubectl-lifecycle-door.nobody\nkubectl-lifecycle-door.notsix7\nkubectl-lifecycle-door.open00\nother\n" {
+		kept := "kubectl-lifecycle-door.nobody\nkubectl-lifecycle-door.notsix7\nkubectl-lifecycle-door.open00\nother\n"
+		if left := hosttest.Script(t, `ls /var/lib /run`); left != "/run:\n\n/var/lib:\nkubectl-lifecycle-door.inUse0\n"+kept {
 			t.Errorf("left: %q", left)
+		}
+		hosttest.Must(t, someone.Process.Kill())
+		_ = someone.Wait()
+		hosttest.Must(t, sweepDoors())
+		if left := hosttest.Script(t, `ls /var/lib`); left != kept {
+			t.Errorf("left when nobody works there any more: %q", left)
 		}
 	})
 }

@@ -144,11 +144,7 @@ func (d *deadman) forget(settled bool) error {
 	if !settled {
 		return nil
 	}
-	err := os.Remove(filepath.Join(d.Host.Path(d.StateDir), deletedFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
+	return d.unsave(deletedFile)
 }
 
 // unsettled is what an earlier start deleted and did not live to settle; nil if

@@ -4,7 +4,6 @@ package clean
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,9 +15,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// snapshotFile is the packet filter as it was before a removal touched it.
-const snapshotFile = "packet-filter.json"
-
 // filterRounds is how often it is decided anew because someone else changed
 // the rules meanwhile.
 const filterRounds = 8
@@ -27,7 +23,8 @@ func (t Target) filter() part {
 	f := &filterReader{Local: t.Host}
 	look := func(ctx context.Context) (sight, error) { return t.lookFilter(ctx, f) }
 	return part{
-		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable, look: look, begin: f.begin,
+		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable, look: look,
+		begin: func(ctx context.Context) { t.beginFilter(ctx, f) },
 		take: func(ctx context.Context, report plan.Report) error {
 			if err := t.removeRules(ctx, f, report); err != nil || !t.anyRule(ctx, f) {
 				return err
@@ -58,20 +55,18 @@ type filterReader struct {
 	host.Local
 	nft   []netfilter.Table
 	ahead sync.WaitGroup
-}
-
-// begin reads nf_tables while something else is done. What has changed by the time
-// that it is needed is read again.
-func (f *filterReader) begin() {
-	f.ahead.Go(func() {
-		f.nft, _ = netfilter.ReadNft() // who needs it tries again
-	})
+	// noted is what aheadFile holds; nothing if there is no such file.
+	noted []netfilter.Table
 }
 
 // tables reads both backends and both families. What cannot be read is missed,
 // and the rest returned all the same.
 func (f *filterReader) tables(ctx context.Context, s *sight) []netfilter.Table {
 	f.ahead.Wait()
+	return f.read(ctx, s)
+}
+
+func (f *filterReader) read(ctx context.Context, s *sight) []netfilter.Table {
 	families := []string{"ip", "ip6"}
 	legacy, errs := make([][]netfilter.Table, len(families)), make([]error, len(families))
 	var tools sync.WaitGroup
@@ -140,7 +135,7 @@ func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Re
 		var s sight
 		tables := f.tables(ctx, &s)
 		if round == 0 {
-			if err := t.snapshot(tables); err != nil {
+			if err := t.snapshot(f, tables); err != nil {
 				return fmt.Errorf("keep a snapshot of the packet filter: %w", err)
 			}
 		}
@@ -198,19 +193,6 @@ func said(d netfilter.Deletion) string {
 		text += ", and the table, which is empty now"
 	}
 	return text
-}
-
-// snapshot writes the whole packet filter down before the first change, once
-// per removal: what a resumed one finds is not the state before it.
-func (t Target) snapshot(tables []netfilter.Table) error {
-	if t.saved(snapshotFile) {
-		return nil
-	}
-	raw, err := json.Marshal(tables)
-	if err != nil {
-		return err
-	}
-	return t.save(snapshotFile, raw)
 }
 
 func (t Target) ipsets() part {

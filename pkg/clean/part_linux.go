@@ -29,7 +29,7 @@ type part struct {
 	take func(ctx context.Context, report plan.Report) error
 	// begin starts to look ahead, while the kernel unmounts, which takes it about as
 	// long; nil if a part is read at once.
-	begin func()
+	begin func(ctx context.Context)
 	// vital parts must be read before anything after them may be touched: as
 	// long as nobody knows what is mounted, nothing is deleted.
 	vital bool

@@ -47,7 +47,19 @@ func (t Target) saved(name string) bool {
 	return t.StateDir != "" && err == nil
 }
 
-// recall reads what an earlier run wrote down; zero if there is nothing.
+// unsave removes a file from the state directory, if it is there.
+func (t Target) unsave(name string) error {
+	if t.StateDir == "" {
+		return nil
+	}
+	err := os.Remove(filepath.Join(t.Host.Path(t.StateDir), name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// recalled reads what an earlier run wrote down; zero if there is nothing.
 func (t Target) recalled() time.Time {
 	if t.StateDir == "" {
 		return time.Time{}

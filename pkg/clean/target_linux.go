@@ -106,7 +106,7 @@ func during(take func(context.Context, plan.Report) error, parts []part) func(co
 	return func(ctx context.Context, report plan.Report) error {
 		for _, p := range parts {
 			if p.begin != nil {
-				p.begin()
+				p.begin(ctx)
 			}
 		}
 		return take(ctx, report)

@@ -93,7 +93,7 @@ func podFor(s podSpec) *corev1.Pod {
 // a pod that is deleted has no time to tidy up. $1 is the program's length in bytes,
 // $2 its SHA-256. It looks for a directory that is writable and not noexec (/run is noexec on many hosts),
 // made exclusively with mode 0700 by mktemp, and leaves nothing there when the
-// program has ended.
+// program has ended. It works in there, by which one sees that the directory is in use.
 const receiver = `set -eu
 umask 077
 [ "$(head -c 1 | wc -c)" -eq 1 ] || exit 70
@@ -104,6 +104,7 @@ for base in /var/lib /run; do
 done
 [ -n "${dir:-}" ] || { echo "no directory on this host is writable and executable (tried /var/lib and /run)" >&2; exit 71; }
 trap 'rm -f "$dir/probe" "$dir/lifecycle-node"; rmdir "$dir"' EXIT
+cd "$dir"
 head -c "$1" >"$dir/lifecycle-node"
 echo "$2  $dir/lifecycle-node" | sha256sum -c --status || { echo "the program arrived damaged" >&2; exit 74; }
 chmod 700 "$dir/lifecycle-node"

@@ -132,7 +132,7 @@ func TestTheReceiverNeverDeletesThroughAMount(t *testing.T) {
 		t.Fatal("needs root for a mount namespace of its own")
 	}
 	dir := t.TempDir()
-	program := "#!/bin/sh\nmkdir ${0%/*}/there " + dir + "/data && echo precious > " + dir + "/data/file && mount --bind " + dir + "/data ${0%/*}/there\n"
+	program := "#!/bin/sh\n[ $PWD = ${0%/*} ] && mkdir ${0%/*}/there " + dir + "/data && echo precious > " + dir + "/data/file && mount --bind " + dir + "/data ${0%/*}/there\n"
 	wrapped := "mount --make-rprivate / && mount -t tmpfs tmpfs /var/lib && " + `sh -c "$0" receiver "$1" "$2"; ls /var/lib/*`
 	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", wrapped, receiver, strconv.Itoa(len(program)), payloadSum(t, program))
 	cmd.Stdin = strings.NewReader(knock + program + "the delivery\n")
