@@ -59,6 +59,10 @@ bench: build ## Print how fast things are, beside a peer in the same run
 chaos: build ## Strike a removal and a move with every fault at every moment, and print the matrix (takes hours)
 	hack/chaos.sh
 
+.PHONY: vm
+vm: ## Test the host's side once more on Debian's own kernel, in a virtual machine (IPVS)
+	hack/vm.sh
+
 .PHONY: lint
 lint: ## Check the style (golangci-lint, pinned in hack/tools)
 	cd hack/tools && $(GO) build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,9 +25,10 @@ type progress struct {
 	color   bool
 	width   func() int
 	started map[string]time.Time
-	pending bool   // a live line without an end is on the screen
-	last    string // the last plain progress line, to leave out repetitions
-	block   int    // lines of a picture that are on the screen
+	running []string // the lines of the steps that go on, the innermost last
+	pending bool     // a live line without an end is on the screen
+	last    string   // the last plain progress line, to leave out repetitions
+	block   int      // lines of a picture that are on the screen
 	moved   time.Time
 	stop    chan struct{}
 }
@@ -63,10 +65,20 @@ func (p *progress) beat() {
 		case <-tick.C:
 		}
 		p.mu.Lock()
-		if quiet := time.Since(p.moved); p.last != "" && quiet >= heartbeat {
-			p.show(fmt.Sprintf("%s (for %s now)", p.last, quiet.Round(time.Second)))
-		}
+		p.remind(time.Now())
 		p.mu.Unlock()
+	}
+}
+
+// remind says what goes on if nothing was shown for a while: the last word about it,
+// or, after a step has ended, the step that it was a part of.
+func (p *progress) remind(now time.Time) {
+	what := p.last
+	if n := len(p.running); what == "" && n > 0 && p.block == 0 {
+		what = p.running[n-1]
+	}
+	if quiet := now.Sub(p.moved); what != "" && quiet >= heartbeat {
+		p.show(fmt.Sprintf("%s (for %s now)", what, quiet.Round(time.Second)))
 	}
 }
 
@@ -93,6 +105,8 @@ func (p *progress) Observe(e plan.Event) {
 	switch e.Kind {
 	case plan.Started:
 		p.started[key] = e.Time
+		p.ended(indent + "… " + e.Title) // of a start that was killed
+		p.running = append(p.running, indent+"… "+e.Title)
 		p.passing(indent + "… " + e.Title)
 	case plan.Progress:
 		p.passing(indent + "  " + e.Message)
@@ -101,9 +115,21 @@ func (p *progress) Observe(e plan.Event) {
 	case plan.Undone:
 		p.line(indent + p.paint("33", "↺ "+e.Title+" (taken back)"))
 	case plan.Done:
+		p.ended(indent + "… " + e.Title)
 		p.line(indent + p.paint("32", "✓ ") + e.Title + p.took(key, e.Time))
 	case plan.Failed:
+		p.ended(indent + "… " + e.Title)
 		p.line(indent + p.paint("31", "✗ ") + e.Title + p.took(key, e.Time))
+	}
+}
+
+// ended forgets the line of a step that is over, the last of its title.
+func (p *progress) ended(line string) {
+	for i := len(p.running) - 1; i >= 0; i-- {
+		if p.running[i] == line {
+			p.running = slices.Delete(p.running, i, i+1)
+			return
+		}
 	}
 }
 
@@ -181,7 +207,7 @@ func (p *progress) picture(lines []string) {
 // line shows a line that stays.
 func (p *progress) line(s string) {
 	p.clear()
-	p.last = ""
+	p.last, p.moved = "", time.Now()
 	fmt.Fprintln(p.out, s)
 }
 

@@ -149,6 +149,29 @@ func TestALogGetsAHeartbeatWhileNothingHappens(t *testing.T) {
 	})
 }
 
+func TestALogIsToldWhatGoesOnAfterAPartOfItHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, out := screen(false)
+		p.moved = time.Now()
+		go p.beat()
+		p.Observe(plan.Event{Step: "host", Title: "Clean the host", Kind: plan.Started})
+		for _, k := range []plan.Kind{plan.Started, plan.Started, plan.Failed} { // the first start was killed
+			p.Observe(plan.Event{Host: "w1", Step: "a", Title: "Unmount", Kind: k})
+		}
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		p.picture([]string{"a picture"})
+		p.Observe(plan.Event{Step: "host", Title: "Clean the host", Kind: plan.Done})
+		before := out.String()
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		p.close()
+		if want := "… Clean the host\n  … Unmount\n  ✗ Unmount\n… Clean the host (for 15s now)\n… Clean the host (for 30s now)\n✓ Clean the host\n"; out.String() != want || before != want {
+			t.Errorf("output %q, want %q", out.String(), want)
+		}
+	})
+}
+
 func TestAnInterruptionIsExitCode130(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

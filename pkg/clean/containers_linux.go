@@ -28,8 +28,12 @@ const (
 	graceMost = 10 * time.Second
 	// atOnce is how many pods are stopped at the same time.
 	atOnce = 8
-	// rounds is how often what could not be removed is tried again.
-	rounds = 3
+	// rounds is how often what could not be removed is tried again, and breather the
+	// time before the second try, twice as long before each further one: containerd
+	// does not remove a container that it was starting when the kubelet was stopped
+	// ("is in starting state") until it has given up on that.
+	rounds   = 5
+	breather = 500 * time.Millisecond
 )
 
 // wellKnownSockets are those that kubeadm knows (cmd/kubeadm/app/constants).
@@ -109,77 +113,6 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 	return s, nil
 }
 
-// isDoor reports whether the pod is the one that one looks through.
-func (t Target) isDoor(p pod) bool {
-	return t.Door != "" && slices.ContainsFunc(p.containers, func(c cri.Container) bool { return c.ID == t.Door })
-}
-
-// doorIDs are the ids of the sandbox and the containers of the pod that one
-// looks through; none if there is no such pod, or the runtime does not answer.
-func (t Target) doorIDs(ctx context.Context) []string {
-	if t.Door == "" {
-		return nil
-	}
-	client := cri.New(t.Host.Path(t.socket()))
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, criListLimit)
-	defer cancel()
-	pods, err := t.pods(ctx, client)
-	if err != nil {
-		return []string{t.Door}
-	}
-	var out []string
-	for _, p := range pods {
-		if !t.isDoor(p) {
-			continue
-		}
-		out = append(out, p.ID)
-		for _, c := range p.containers {
-			out = append(out, c.ID)
-		}
-	}
-	return out
-}
-
-// pod is a sandbox with its containers. Containers whose sandbox is gone come
-// in a pod without an ID.
-type pod struct {
-	cri.Sandbox
-	containers []cri.Container
-}
-
-func (t Target) pods(ctx context.Context, client *cri.Client) ([]pod, error) {
-	sandboxes, err := client.Sandboxes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	containers, err := client.Containers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	of := map[string][]cri.Container{}
-	for _, c := range containers {
-		of[c.Sandbox] = append(of[c.Sandbox], c)
-	}
-	var out []pod
-	for _, s := range sandboxes {
-		hostNet, err := client.HostNetwork(ctx, s.ID)
-		if cri.NotFound(err) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		s.HostNetwork = hostNet
-		out = append(out, pod{s, of[s.ID]})
-		delete(of, s.ID)
-	}
-	for _, orphans := range of {
-		out = append(out, pod{containers: orphans})
-	}
-	return out, nil
-}
-
 // removeContainers takes the pods with a network of their own first: their
 // network is taken down by plugins, which may need the agents that run as pods
 // in the host's network.
@@ -188,6 +121,9 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 	defer client.Close()
 	var errs []error
 	for round := range rounds {
+		if len(errs) > 0 && !pause(ctx, breather<<(round-1)) {
+			return context.Cause(ctx)
+		}
 		listing, cancel := context.WithTimeout(ctx, criListLimit)
 		pods, err := t.pods(listing, client)
 		cancel()
@@ -210,14 +146,24 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 				break // the agents stay until nobody needs them
 			}
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if err := summary(errs); err != nil {
 		return plan.Hint(err, "see why on the host (journalctl -u containerd), then retry")
 	}
 	return left(ctx, t.lookContainers)
+}
+
+// pause reports whether the context lived as long as it took.
+func pause(ctx context.Context, length time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(length):
+		return true
+	}
 }
 
 // removePods removes some pods side by side and returns what went wrong.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 
@@ -225,20 +224,5 @@ func (t Target) lookSets(context.Context) (sight, error) {
 		}
 		s.add(t.Choices.keepRules([]Item{it})...)
 	}
-	err = errors.Join(err, t.lookIPVS(&s))
 	return s, err
-}
-
-// lookIPVS lists virtual services, without waking a module that is not loaded.
-func (t Target) lookIPVS(s *sight) error {
-	raw, err := os.ReadFile(t.Host.Path("/proc/net/ip_vs"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	all, err := parseIPVS(string(raw))
-	s.add(t.Choices.keepRules(ipvsItems(all, t.Facts))...)
-	return err
 }

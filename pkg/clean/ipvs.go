@@ -57,37 +57,50 @@ func parseVirtual(text string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, uint16(port)), nil
 }
 
-// ipvsItems says of each virtual service what becomes of it. Ours are those in a
-// service network, and, if there is one of those, node ports. What is ours ends
-// with the next boot, or when a person deletes it.
-func ipvsItems(all []virtual, facts Facts) []Item {
-	inside := func(v virtual) bool {
-		return slices.ContainsFunc(facts.ServiceCIDRs, func(text string) bool {
+// kubeProxys are those virtual services that kube-proxy has made, in the order in
+// which they are to go: what the others are known by goes last. Ours are those in a
+// service network, and those at an address of kube-proxy's own link, which has all
+// addresses of services. Where there is one of these, or just the link, those of a
+// node port are ours, too: kube-proxy makes one for each address of the host, the
+// node's among them.
+func kubeProxys(all []virtual, facts Facts, bound []netip.Addr) []virtual {
+	atService := func(v virtual) bool {
+		return slices.Contains(bound, v.at.Addr()) || slices.ContainsFunc(facts.ServiceCIDRs, func(text string) bool {
 			network, err := netip.ParsePrefix(text)
 			return err == nil && network.Contains(v.at.Addr())
 		})
 	}
 	const firstNodePort, lastNodePort = 30000, 32767
-	proxied := slices.ContainsFunc(all, inside)
+	var services, elsewhere, atNode []virtual
+	for _, v := range all {
+		switch {
+		case atService(v):
+			services = append(services, v)
+		case v.at.Port() < firstNodePort || v.at.Port() > lastNodePort:
+		case slices.Contains(facts.NodeIPs, v.at.Addr().String()):
+			atNode = append(atNode, v)
+		default:
+			elsewhere = append(elsewhere, v)
+		}
+	}
+	if len(services) == 0 && len(bound) == 0 {
+		return nil
+	}
+	elsewhere = slices.DeleteFunc(elsewhere, func(v virtual) bool {
+		return !slices.ContainsFunc(atNode, func(node virtual) bool { return node.protocol == v.protocol && node.at.Port() == v.at.Port() })
+	})
+	return slices.Concat(elsewhere, atNode, services)
+}
+
+// ipvsItems says of each virtual service what becomes of it.
+func ipvsItems(all, ours []virtual) []Item {
 	var out []Item
 	for _, v := range all {
-		it := Item{Kind: KindVirtual, Name: v.String(), Owner: KubeProxy, Fate: Reboot, Why: "only ipvsadm deletes it before: ipvsadm -D " + v.flag()}
-		nodePort := proxied && v.at.Port() >= firstNodePort && v.at.Port() <= lastNodePort
-		if !inside(v) && !nodePort {
-			it.Owner, it.Fate, it.Why = Foreign, Stays, "not in a network of the cluster's services"
+		it := Item{Kind: KindVirtual, Name: v.String(), Owner: KubeProxy, Fate: Goes}
+		if !slices.Contains(ours, v) {
+			it.Owner, it.Fate, it.Why = Foreign, Stays, "neither at an address of the cluster's services nor of a node port"
 		}
 		out = append(out, it)
 	}
 	return out
-}
-
-// flag is how ipvsadm is told which service is meant.
-func (v virtual) flag() string {
-	switch v.protocol {
-	case "udp":
-		return "-u " + v.at.String()
-	case "sctp":
-		return "--sctp-service " + v.at.String()
-	}
-	return "-t " + v.at.String()
 }

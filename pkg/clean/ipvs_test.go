@@ -3,6 +3,8 @@
 package clean
 
 import (
+	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,26 +19,48 @@ TCP  0A600001:01BB rr
 UDP  [fd00:0010:0096:0000:0000:0000:0000:000a]:0035 rr
 TCP  C000020A:7531 rr
 TCP  C000020A:0050 wlc persistent 50
+TCP  AC110001:7531 rr
+UDP  AC110001:7531 rr
+TCP  AC110001:7532 rr
+TCP  C6336407:0050 rr
 FWM  00000001 rr
 `
 	all, err := parseIPVS(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts := Facts{ServiceCIDRs: []string{"10.96.0.0/12", "fd00:10:96::/112"}}
-	of := func(facts Facts) map[string]Fate {
-		out := map[string]Fate{}
-		for _, it := range ipvsItems(all, facts) {
-			out[it.Name] = it.Fate
+	const name = "tcp 192.0.2.10:30001"
+	cidrs := []string{"10.96.0.0/12", "fd00:10:96::/112"}
+	node := []string{"192.0.2.10"}
+	for what, tc := range map[string]struct {
+		facts Facts
+		bound string
+		want  []string
+	}{
+		"in the service networks, and the node's port":   {Facts{ServiceCIDRs: cidrs, NodeIPs: node}, "", []string{"tcp 172.17.0.1:30001", name, "tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
+		"a node port at an address that is not a node's": {Facts{ServiceCIDRs: cidrs}, "", []string{"tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
+		"at an address of kube-proxy's link":             {Facts{}, "198.51.100.7", []string{"tcp 198.51.100.7:80"}},
+		"kube-proxy's link without such a service":       {Facts{NodeIPs: node}, "10.1.1.1", []string{"tcp 172.17.0.1:30001", name}},
+		"without facts":            {Facts{}, "", nil},
+		"the node's address alone": {Facts{NodeIPs: node}, "", nil},
+	} {
+		var bound []netip.Addr
+		if tc.bound != "" {
+			bound = append(bound, netip.MustParseAddr(tc.bound))
 		}
-		return out
-	}
-	want := map[string]Fate{"tcp 10.96.0.1:443": Reboot, "udp [fd00:10:96::a]:53": Reboot, "tcp 192.0.2.10:30001": Reboot, "tcp 192.0.2.10:80": Stays}
-	if diff := cmp.Diff(want, of(facts)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if got := of(Facts{}); got["tcp 192.0.2.10:30001"] != Stays || got["tcp 10.96.0.1:443"] != Stays {
-		t.Errorf("without facts: %v", got)
+		ours := kubeProxys(all, tc.facts, bound)
+		var got []string
+		for _, v := range ours {
+			got = append(got, v.String())
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+		for _, it := range ipvsItems(all, ours) {
+			if goes := slices.Contains(got, it.Name); goes != (it.Fate == Goes && it.Owner == KubeProxy) || goes == (it.Fate == Stays && it.Owner == Foreign) {
+				t.Errorf("%s: %+v", what, it)
+			}
+		}
 	}
 	for _, broken := range []string{"TCP  nonsense rr", "TCP  0A600001 rr", "TCP  0A60:01BB rr", "UDP  [zz]:0035 rr"} {
 		if got, err := parseIPVS(broken); err == nil {

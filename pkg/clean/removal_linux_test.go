@@ -21,7 +21,7 @@ import (
 
 // steps is the order that a removal keeps.
 var steps = []string{
-	"etcd", "kubelet", "containers", "processes", "mounts", "netns", "programs", "links", "routes", "packet-filter", "ipsets", "connections", "bpf", "cgroups",
+	"etcd", "kubelet", "containers", "processes", "mounts", "netns", "programs", "virtual-services", "links", "routes", "packet-filter", "ipsets", "connections", "bpf", "cgroups",
 	"backup", "files", "credentials", "release",
 }
 
@@ -200,6 +200,27 @@ func TestARuntimeThatDoesNotAnswerStopsTheWork(t *testing.T) {
 		if err == nil || res.Failed != "containers" {
 			w.Errorf("got %+v, %v", res, err)
 		}
+	})
+}
+
+// A container that was being started when the kubelet was stopped.
+func TestAPodThatCannotBeRemovedYetIsTriedAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		before := w.dump()
+		w.join()
+		refused := 0
+		w.runtime.Start(critest.Pod{Name: "young", HostNetwork: true})
+		w.runtime.Stop = func(pod string) error {
+			if pod == "young" && refused < 3 {
+				refused++
+				return errors.New("container is in starting state, can't be removed")
+			}
+			return nil
+		}
+		if verdict := w.remove(); verdict.State != clean.Clean || refused != 3 {
+			w.Errorf("refused %d times, verdict: %+v", refused, verdict)
+		}
+		w.same(before)
 	})
 }
 

@@ -42,8 +42,8 @@ type Target struct {
 // kubelet's hold is released.
 func (t Target) parts() []part {
 	return []part{
-		t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.links(), t.routes(), t.filter(),
-		t.ipsets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(),
+		t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.virtuals(), t.links(), t.routes(),
+		t.filter(), t.ipsets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(),
 	}
 }
 

@@ -5,6 +5,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -28,6 +29,15 @@ func sendHome(ctx context.Context, cluster runner.Cluster, rec runner.Record) er
 	return runner.End(ctx, cluster.Client, rec)
 }
 
+// hearing is how long a program takes at most to hear an order: it asks every second.
+const hearing = 5 * time.Second
+
+// whenQuiet says what is waited for, unless the wait is over by then.
+func whenQuiet(report plan.Report, format string, args ...any) (stop func()) {
+	timer := time.AfterFunc(hearing, func() { report(format, args...) })
+	return func() { timer.Stop() }
+}
+
 // Abort is the way back of a run: the program starts the kubelet again and
 // leaves the host, the node is uncordoned if the run had cordoned it, and the
 // record goes. It waits until the node is Ready.
@@ -40,6 +50,15 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 	if !found {
 		return plan.Plan{}, plan.Refuse(fmt.Errorf("no run holds node %s", name), "see which there are: kubectl lifecycle runs")
 	}
+	end := plan.Step{ID: "record", Title: "Delete the run record", Do: func(ctx context.Context, _ plan.Report) error {
+		return runner.End(ctx, client, rec)
+	}}
+	if node, err := GetNode(ctx, client, name); err == nil && !rec.Of(node) {
+		return plan.Plan{
+			Title: "Forget the " + rec.State.Describe(), Steps: []plan.Step{end},
+			Notes: []string{"node " + name + " has joined anew since: nothing on its host is taken back"},
+		}, nil
+	}
 	if rec.State.Phase == wire.Finished || rec.State.Phase == wire.Leaving {
 		return plan.Plan{}, plan.Refuse(fmt.Errorf("the %s is over, the host is clean: there is no way back from that", rec.State.Describe()),
 			"finish it: run the same '%s' again", rec.State.Operation)
@@ -47,8 +66,8 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 	return plan.Plan{
 		Title: "Take back the " + string(rec.State.Operation) + " of node " + name,
 		Steps: []plan.Step{
-			{ID: "host", Title: "Start the kubelet of " + name + " again", Do: func(ctx context.Context, _ plan.Report) error {
-				return backOut(ctx, cluster, rec)
+			{ID: "host", Title: "Start the kubelet of " + name + " again", Do: func(ctx context.Context, report plan.Report) error {
+				return backOut(ctx, cluster, rec, report)
 			}},
 			{ID: "ready", Title: "Wait until node " + name + " is Ready", Do: func(ctx context.Context, report plan.Report) error {
 				return awaitAgain(ctx, client, name, report)
@@ -59,21 +78,20 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 					_, err := drain.Scheduling{}.Apply(ctx, client, name)
 					return err
 				}},
-			{ID: "record", Title: "Delete the run record", Do: func(ctx context.Context, _ plan.Report) error {
-				return runner.End(ctx, client, rec)
-			}},
+			end,
 		},
 	}, nil
 }
 
 // backOut brings the program to leave, unless it never came.
-func backOut(ctx context.Context, cluster runner.Cluster, rec runner.Record) error {
+func backOut(ctx context.Context, cluster runner.Cluster, rec runner.Record, report plan.Report) error {
 	if rec.State.Phase == wire.Preparing || rec.State.Phase == wire.Aborted {
 		return nil
 	}
 	if err := runner.Tell(ctx, cluster.Client, rec, wire.Abort); err != nil {
 		return err
 	}
+	defer whenQuiet(report, "waiting for the host of %s to start its kubelet; while it is down, or cannot reach an API server, it hears nothing", rec.State.Node)()
 	state, err := runner.Follow(ctx, cluster, rec, plan.Discard)
 	if err != nil {
 		return err

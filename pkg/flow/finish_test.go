@@ -3,12 +3,18 @@
 package flow
 
 import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -38,6 +44,57 @@ func TestARemovalWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
 				t.Errorf("the record is there: %v, %v", held, err)
 			}
 		})
+	}
+}
+
+// A node that was installed anew, or joined anew, while the record of its last run is
+// still there: the run is not continued, and nothing is taken back on its host.
+func TestTheRunOfAnEarlierNodeIsForgotten(t *testing.T) {
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w1"), Namespace: runner.DefaultNamespace, Labels: map[string]string{runner.Label: "remove"}},
+		Data: map[string][]byte{wire.KeyOperation: []byte("remove"), wire.KeyNode: []byte("w1"), wire.KeyPhase: []byte(wire.Finished),
+			wire.KeySince: []byte("2026-01-02T03:04:05Z"), wire.KeyNodeUID: []byte("earlier"), wire.KeyOutcome: []byte(`{"state":"clean"}`)},
+	}
+	now := worker()
+	now.UID = "now"
+	cluster := runner.Cluster{Client: permissive(t, nil, now, kubeadmConfig(), secret)}
+	r, err := PrepareRemove(t.Context(), cluster, "w1", RemoveOptions{Drain: drain.DefaultOptions()})
+	if err != nil || r.Resumes != nil || r.hostUnderWay() || !strings.Contains(strings.Join(r.Plan().Notes, "\n"), "that record goes") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	p, err := Abort(t.Context(), cluster, "w1")
+	if err != nil || !slices.Equal(p.IDs(), []string{"record"}) {
+		t.Fatalf("%v, %v", p.IDs(), err)
+	}
+	if _, err := p.Run(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, held, err := runner.Get(t.Context(), cluster, "w1"); held || err != nil {
+		t.Errorf("the record is there: %v, %v", held, err)
+	}
+}
+
+// A host that is down hears no order: that is said, and Ctrl-C ends the wait.
+func TestAHostThatHearsNoOrderIsSaidToBeWaitedFor(t *testing.T) {
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w1"), Namespace: runner.DefaultNamespace, UID: "1", Labels: map[string]string{runner.Label: "remove"}},
+		Data:       map[string][]byte{wire.KeyOperation: []byte("remove"), wire.KeyNode: []byte("w1"), wire.KeyPhase: []byte(wire.Waiting)},
+	}
+	cluster := runner.Cluster{Client: fake.NewClientset(secret)}
+	rec, _, err := runner.Get(t.Context(), cluster, "w1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	said := ""
+	r := &Removal{Node: worker(), cluster: cluster, record: rec}
+	err = r.clean(ctx, func(format string, args ...any) {
+		said = fmt.Sprintf(format, args...)
+		cancel()
+	})
+	if plan.ClassOf(err) != plan.Interrupted || !strings.Contains(said, "is the host up") {
+		t.Errorf("said %q, error %v", said, err)
 	}
 }
 

@@ -57,6 +57,8 @@ type Removal struct {
 	opts    RemoveOptions
 	input   json.RawMessage
 	record  runner.Record
+	// stale is the record of an earlier node of this name, which goes.
+	stale *runner.Record
 	// passage is where the host goes afterwards; nil for nowhere.
 	passage *passage
 	// drained is the last decision that was carried out; emptied are the nodes
@@ -70,6 +72,10 @@ type Removal struct {
 // Plan is the removal, step by step.
 func (r *Removal) Plan() plan.Plan {
 	name := r.Node.Name
+	notes := r.etcdNotes()
+	if r.stale != nil {
+		notes = append(notes, "the node has joined anew since the "+r.stale.State.Describe()+": that record goes")
+	}
 	past := func(context.Context) (bool, error) { return !r.hostUnderWay(), nil }
 	return plan.Plan{
 		Title: "Remove node " + name,
@@ -82,7 +88,7 @@ func (r *Removal) Plan() plan.Plan {
 			{ID: "node", Title: "Delete node " + name, Do: r.deleteNode},
 			{ID: "record", Title: "Delete the run record", Do: r.end},
 		},
-		Notes: append(r.etcdNotes(),
+		Notes: append(notes,
 			"packages, container images, the kubelet's unit and what was prepared on purpose stay",
 			r.othersNote(),
 			r.backupNote(),

@@ -25,20 +25,9 @@ var ErrWaiting = errors.New("the program on the host waits")
 
 // clean gives the order, follows the events of the host, and returns when the
 // host has its verdict.
-func (r *Removal) clean(ctx context.Context, _ plan.Report) error {
+func (r *Removal) clean(ctx context.Context, report plan.Report) error {
 	client := r.cluster.Client
-	switch r.record.State.Phase {
-	case wire.Waiting:
-		if err := runner.Tell(ctx, client, r.record, wire.Retry); err != nil {
-			return err
-		}
-	case wire.Preparing, wire.Ready:
-		if err := runner.Tell(ctx, client, r.record, wire.Go); err != nil {
-			return err
-		}
-	case wire.Working, wire.Leaving, wire.Finished, wire.Aborted:
-	}
-	state, err := runner.Follow(ctx, r.cluster, r.record, r.Watch)
+	state, err := r.command(ctx, report)
 	if ctx.Err() != nil {
 		return plan.As(plan.ClassOf(ctx.Err()), plan.Hint(fmt.Errorf("no longer watched (%w), but the host goes on by itself", ctx.Err()),
 			"follow it: kubectl lifecycle runs follow %s; finish it: run the same command again", r.Node.Name))
@@ -62,6 +51,24 @@ func (r *Removal) clean(ctx context.Context, _ plan.Report) error {
 		return fmt.Errorf("the verdict of node %s is %q", r.Node.Name, r.Verdict.State)
 	}
 	return nil
+}
+
+// command gives the program the order that it waits for, if any, and follows it to
+// the end. A host that is down hears no order; that is said.
+func (r *Removal) command(ctx context.Context, report plan.Report) (wire.State, error) {
+	order := map[wire.Phase]wire.Order{wire.Waiting: wire.Retry, wire.Preparing: wire.Go, wire.Ready: wire.Go}[r.record.State.Phase]
+	if order != "" {
+		if err := runner.Tell(ctx, r.cluster.Client, r.record, order); err != nil {
+			return wire.State{}, err
+		}
+		quiet := whenQuiet(report, "waiting until the program on the host of %s hears that it is to go on; is the host up, and does it reach an API server? (there: systemctl status kubectl-lifecycle)", r.Node.Name)
+		err := runner.Heard(ctx, r.cluster, r.record)
+		quiet()
+		if err != nil {
+			return wire.State{}, err
+		}
+	}
+	return runner.Follow(ctx, r.cluster, r.record, r.Watch)
 }
 
 // takeOutcome reads what the host has left in the record.

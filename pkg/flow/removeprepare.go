@@ -88,6 +88,10 @@ func (r *Removal) takeUp(ctx context.Context) error {
 	if err != nil || !held {
 		return err
 	}
+	if !rec.Of(r.Node) {
+		r.stale = &rec
+		return nil
+	}
 	if rec.State.Operation != r.operation() {
 		return plan.Refuse(fmt.Errorf("%w: %s", runner.ErrBusy, rec.State.Describe()),
 			"wait for it, or take it back: kubectl lifecycle runs abort %s", r.Node.Name)

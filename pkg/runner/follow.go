@@ -38,6 +38,15 @@ func Follow(ctx context.Context, c Cluster, rec Record, observer plan.Observer) 
 	})
 }
 
+// Heard waits until the program has taken the order that is in the record, or has
+// come to its end.
+func Heard(ctx context.Context, c Cluster, rec Record) error {
+	_, err := c.await(ctx, rec, nil, func(s wire.State) bool {
+		return s.Order == "" || s.Phase == wire.Finished || s.Phase == wire.Aborted
+	})
+	return err
+}
+
 // await watches the record until a condition holds.
 func (c Cluster) await(ctx context.Context, rec Record, observer plan.Observer, until func(wire.State) bool) (wire.State, error) {
 	var state wire.State

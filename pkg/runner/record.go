@@ -40,6 +40,12 @@ type Record struct {
 	State           wire.State
 }
 
+// Of reports whether the run is of this very node, and not of one of its name that
+// has left since. A record that does not say is of the node that is there.
+func (r Record) Of(node *corev1.Node) bool {
+	return r.State.NodeUID == "" || node.UID == "" || r.State.NodeUID == string(node.UID)
+}
+
 // NameFor is the name of a node's record, and of everything that belongs to
 // it. Node names may be as long as a Secret's name may be (253), so a long one
 // is cut and told apart by a hash.
@@ -130,12 +136,13 @@ func create(ctx context.Context, c Cluster, o Owner) (Record, error) {
 
 // begin is what a run's Secret says at first, as an object and as a state.
 func (o Owner) begin(namespace, name string) (*corev1.Secret, wire.State) {
-	state := wire.State{Operation: o.Operation, Node: o.Node, Who: o.Who, Since: time.Now(), Phase: wire.Preparing}
+	state := wire.State{Operation: o.Operation, Node: o.Node, NodeUID: string(o.NodeUID), Who: o.Who, Since: time.Now(), Phase: wire.Preparing}
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{Label: string(o.Operation)}},
 		StringData: map[string]string{
 			wire.KeyOperation: string(o.Operation),
 			wire.KeyNode:      o.Node,
+			wire.KeyNodeUID:   string(o.NodeUID),
 			wire.KeyWho:       o.Who,
 			wire.KeySince:     state.Since.UTC().Format(time.RFC3339),
 			wire.KeyPhase:     string(state.Phase),

@@ -4,6 +4,7 @@ package runner
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -59,6 +60,34 @@ func TestARecordIsTheLockOnItsNode(t *testing.T) {
 				t.Errorf("record %+v, error %v", rec, err)
 			}
 		})
+	}
+}
+
+func TestTheRecordOfAnEarlierNodeIsReplaced(t *testing.T) {
+	for operation, phase := range map[wire.Operation]wire.Phase{wire.Remove: wire.Finished, wire.Move: wire.Waiting} {
+		old := held(operation, phase)
+		old.UID, old.Data[wire.KeyNodeUID] = "old-record", []byte("earlier")
+		client := fake.NewClientset(old)
+		worker := node("riscv64") // for which there is no program, so that it ends before a pod is made
+		worker.UID = "now"
+		var said []string
+		_, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: worker, Owner: Owner{Operation: wire.Remove, Who: "bob"}},
+			func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+		if plan.ClassOf(err) != plan.Refused || len(said) == 0 || !strings.HasPrefix(said[0], "replacing the record of an earlier node of that name: "+string(operation)) {
+			t.Errorf("%s: said %q, error %v", operation, said, err)
+		}
+		left, listErr := client.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{})
+		if listErr != nil || len(left.Items) != 0 {
+			t.Errorf("left: %v, %v", left.Items, listErr)
+		}
+	}
+	rec := Record{State: wire.State{NodeUID: "now"}}
+	worker := node("amd64")
+	if !rec.Of(worker) {
+		t.Error("a node without a UID")
+	}
+	if worker.UID = "now"; !rec.Of(worker) || !(Record{}).Of(worker) {
+		t.Error("its own record, or one that does not say")
 	}
 }
 

@@ -25,6 +25,7 @@ const canaryTimeout = 60 * time.Second
 // Owner says who begins what on which node.
 type Owner struct {
 	Node      string
+	NodeUID   types.UID
 	Operation wire.Operation
 	// Who is "user@host", for the person who finds the node held.
 	Who string
@@ -103,10 +104,18 @@ func room(node *corev1.Node, pods []corev1.Pod) error {
 // Begin holds the node and starts the program on it as a unit that has changed
 // nothing yet: the canary. A run of the same operation that is already there
 // is taken up where it is; one of another operation is refused with who, what
-// and since when. When Begin fails nothing is left behind.
+// and since when. The record of a node that has joined anew since says nothing about
+// the one that is there now, and is replaced. When Begin fails nothing is left behind.
 func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, error) {
-	t.Owner.Node = t.Node.Name
+	t.Owner.Node, t.NodeUID = t.Node.Name, t.Node.UID
 	rec, err := create(ctx, c, t.Owner)
+	if errors.Is(err, ErrBusy) && !rec.Of(t.Node) {
+		report("replacing the record of an earlier node of that name: %s", rec.State.Describe())
+		if err := End(ctx, c.Client, rec); err != nil {
+			return Record{}, err
+		}
+		rec, err = create(ctx, c, t.Owner)
+	}
 	if err != nil {
 		if !errors.Is(err, ErrBusy) || rec.State.Operation != t.Operation {
 			return Record{}, err

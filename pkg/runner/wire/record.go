@@ -23,6 +23,8 @@ const (
 type State struct {
 	Operation Operation
 	Node      string
+	// NodeUID is the UID of the Node when the run began; empty if none was noted.
+	NodeUID string
 	// Who began the run ("user@host") and when.
 	Who   string
 	Since time.Time
@@ -59,6 +61,7 @@ func Parse(data map[string][]byte) (State, error) {
 	s := State{
 		Operation: Operation(clean(data[KeyOperation])),
 		Node:      clean(data[KeyNode]),
+		NodeUID:   clean(data[KeyNodeUID]),
 		Who:       clean(data[KeyWho]),
 		Phase:     Phase(clean(data[KeyPhase])),
 		Order:     Order(clean(data[KeyOrder])),

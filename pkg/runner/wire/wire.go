@@ -79,14 +79,16 @@ const (
 const (
 	KeyOperation = "operation"
 	KeyNode      = "node"
-	KeyWho       = "who"
-	KeySince     = "since"
-	KeyPhase     = "phase"
-	KeyOrder     = "order"
-	KeyError     = "error"
-	KeyEvents    = "events"
-	KeyOutcome   = "outcome"
-	KeyCordoned  = "cordoned"
+	// KeyNodeUID is the UID of the Node: one that has joined anew has another.
+	KeyNodeUID  = "node-uid"
+	KeyWho      = "who"
+	KeySince    = "since"
+	KeyPhase    = "phase"
+	KeyOrder    = "order"
+	KeyError    = "error"
+	KeyEvents   = "events"
+	KeyOutcome  = "outcome"
+	KeyCordoned = "cordoned"
 	// KeyToken is the id of the bootstrap token of the cluster that the host is
 	// to join; the id alone opens nothing.
 	KeyToken = "token-id"

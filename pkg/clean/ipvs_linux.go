@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	// virtualsFile is IPVS as it was before a removal touched it.
+	virtualsFile = "virtual-services.txt"
+	// proxyLink is the dummy link to which kube-proxy binds the addresses of all
+	// services when it works with IPVS.
+	proxyLink = "kube-ipvs0"
+)
+
+// virtuals deletes kube-proxy's virtual services, before its link, by whose
+// addresses one knows them.
+func (t Target) virtuals() part {
+	return part{
+		id: "virtual-services", title: "Delete Kubernetes' virtual services", kind: KindVirtual,
+		look: func(context.Context) (sight, error) {
+			var s sight
+			all, ours, err := t.readVirtuals()
+			s.add(t.Choices.keepRules(ipvsItems(all, ours))...)
+			return s, err
+		},
+		take: t.deleteVirtuals,
+	}
+}
+
+func (t Target) deleteVirtuals(_ context.Context, report plan.Report) error {
+	_, ours, err := t.readVirtuals()
+	if err != nil || t.Choices.Firewall == FirewallNone {
+		return err
+	}
+	if !t.saved(virtualsFile) {
+		raw, err := os.ReadFile(t.virtualsPath())
+		if err == nil {
+			err = t.save(virtualsFile, raw)
+		}
+		if err != nil {
+			return fmt.Errorf("keep a snapshot of the virtual services: %w", err)
+		}
+	}
+	for _, v := range ours {
+		if err := netfilter.DeleteVirtual(v.protocol, v.at); err != nil {
+			return err
+		}
+	}
+	report("deleted %d virtual services", len(ours))
+	if _, ours, err = t.readVirtuals(); err == nil && len(ours) > 0 {
+		err = fmt.Errorf("%d virtual services are left, or have come back: %s is one", len(ours), ours[0])
+	}
+	return err
+}
+
+func (t Target) virtualsPath() string { return t.Host.Path("/proc/net/ip_vs") }
+
+// readVirtuals lists virtual services and those of them that are kube-proxy's,
+// without waking a module that is not loaded.
+func (t Target) readVirtuals() (all, ours []virtual, err error) {
+	raw, err := os.ReadFile(t.virtualsPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if all, err = parseIPVS(string(raw)); err != nil {
+		return all, nil, err
+	}
+	bound, err := boundAddresses()
+	return all, kubeProxys(all, t.Facts, bound), err
+}
+
+// boundAddresses are the addresses of kube-proxy's link; none without one.
+func boundAddresses() ([]netip.Addr, error) {
+	link, err := netlink.LinkByName(proxyLink)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if linkOwner(proxyLink, link.Type()) != KubeProxy {
+		return nil, nil
+	}
+	addresses, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, netlink.FAMILY_ALL) })
+	var out []netip.Addr
+	for _, a := range addresses {
+		if ip, ok := netip.AddrFromSlice(a.IP); ok && !ip.IsLinkLocalUnicast() {
+			out = append(out, ip.Unmap())
+		}
+	}
+	return out, err
+}
