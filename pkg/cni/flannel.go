@@ -155,7 +155,8 @@ func agree(f Facts, pods Range) error {
 	return nil
 }
 
-const unallocatedHint = `kube-controller-manager gives them out; on every control plane, in
+const unallocatedHint = `in a cluster that has just been made, run this again in some seconds; else:
+kube-controller-manager gives them out; on every control plane, in
 /etc/kubernetes/manifests/kube-controller-manager.yaml: --allocate-node-cidrs=true --cluster-cidr=<the pod CIDR>`
 
 func hostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
