@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -122,12 +123,19 @@ func (e *env) abortRun(ctx context.Context, arg string) error {
 	if err != nil {
 		return nothingChanged(err)
 	}
+	for _, note := range p.Notes {
+		e.say("%s", note)
+	}
 	progress := e.progress()
 	_, err = p.Run(ctx, progress)
 	progress.close()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.streams.Out, "node/%s: the run was taken back\n", node)
+	outcome := "the run was taken back"
+	if !slices.Contains(p.IDs(), "host") {
+		outcome = "the record of an earlier run is gone"
+	}
+	_, err = fmt.Fprintf(e.streams.Out, "node/%s: %s\n", node, outcome)
 	return err
 }
