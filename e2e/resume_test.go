@@ -50,6 +50,26 @@ func (b *bed) stageKilled(t *testing.T) {
 	o.says(t, "taking up the remove")
 	b.isGone(t, before)
 	b.isPristine(t, b.blank, b.pristine)
+	t.Run("and the host joins anew before the same command again", b.joinsAnew)
+}
+
+// joinsAnew leaves the record of a finished removal behind, and has the host join
+// again under its name. The next removal is one of its own.
+func (b *bed) joinsAnew(t *testing.T) {
+	b.drained(t)
+	before := b.names(t, b.blank)
+	r := b.start(t, "remove", b.blank, "--yes")
+	if !reaches(t, r, "✓ Clean the host") {
+		t.Fatal("the host was not cleaned")
+	}
+	_ = r.cmd.Process.Kill()
+	r.wait(t)
+	b.kubectl(t, "", "delete", "node", b.blank, "--ignore-not-found")
+	b.drained(t)
+	o := b.must(t, "remove", b.blank, "--yes")
+	o.says(t, "that record goes", "replacing the record of an earlier node of that name: remove of node "+b.blank, "✓ Stop and hold the kubelet")
+	b.isGone(t, before)
+	b.isPristine(t, b.blank, b.pristine)
 }
 
 // stageProgramKilled: the program on the host is killed right after the kubelet
