@@ -67,7 +67,7 @@ func (b *bed) joinsAnew(t *testing.T) {
 	b.kubectl(t, "", "delete", "node", b.blank, "--ignore-not-found")
 	b.drained(t)
 	o := b.must(t, "remove", b.blank, "--yes")
-	o.says(t, "that record goes", "replacing the record of an earlier node of that name: remove of node "+b.blank, "✓ Stop and hold the kubelet")
+	o.says(t, "the record of an earlier node of that name goes", "replacing the record of an earlier node of that name: remove of node "+b.blank, "✓ Stop and hold the kubelet")
 	b.isGone(t, before)
 	b.isPristine(t, b.blank, b.pristine)
 }

@@ -59,7 +59,7 @@ func TestTheRunOfAnEarlierNodeIsForgotten(t *testing.T) {
 	now.UID = "now"
 	cluster := runner.Cluster{Client: permissive(t, nil, now, kubeadmConfig(), secret)}
 	r, err := PrepareRemove(t.Context(), cluster, "w1", RemoveOptions{Drain: drain.DefaultOptions()})
-	if err != nil || r.Resumes != nil || r.hostUnderWay() || !strings.Contains(strings.Join(r.Plan().Notes, "\n"), "that record goes") {
+	if err != nil || r.Resumes != nil || r.hostUnderWay() || !strings.Contains(strings.Join(r.Plan().Notes, "\n"), "the record of an earlier node of that name goes") {
 		t.Errorf("%+v, %v", r, err)
 	}
 	p, err := Abort(t.Context(), cluster, "w1")

@@ -74,7 +74,7 @@ func (r *Removal) Plan() plan.Plan {
 	name := r.Node.Name
 	notes := r.etcdNotes()
 	if r.stale != nil {
-		notes = append(notes, "the node has joined anew since the "+r.stale.State.Describe()+": that record goes")
+		notes = append(notes, "the record of an earlier node of that name goes: "+r.stale.State.Describe())
 	}
 	past := func(context.Context) (bool, error) { return !r.hostUnderWay(), nil }
 	return plan.Plan{
