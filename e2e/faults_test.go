@@ -116,11 +116,25 @@ func (b *bed) moving(t *testing.T, other *bed) journey {
 			t.Error("the node is not Ready in the other cluster")
 		}
 		other.noTokens(t)
+		other.knowsMachine(t, b.blank)
 		other.must(t, "remove", b.blank, "--yes", "--force")
 	}, func(t *testing.T) {
 		t.Helper()
 		other.kubectl(t, "", "delete", "node", b.blank, "--ignore-not-found")
 	}}
+}
+
+// knowsMachine waits until the Node says which machine its host is: kind gives one
+// that is restarted another machine-id.
+func (b *bed) knowsMachine(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, time.Minute, "the kubelet has reported its machine-id", func() (bool, string) {
+		id, said := strings.TrimSpace(b.host(t, name, "cat /etc/machine-id")), "no such node"
+		if node := b.node(t, name); node != nil {
+			said = node.Status.NodeInfo.MachineID
+		}
+		return said == id, said + ", and the host says " + id
+	})
 }
 
 // stageFaults is a part of the kill matrix, each fault at the moment at which it

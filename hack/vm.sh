@@ -67,6 +67,7 @@ mount -t cgroup2 cgroup /sys/fs/cgroup; mount -t bpf bpf /sys/fs/bpf
 mount --make-rshared /
 mkdir -p /lib/modules; mount --bind "$1/lib/modules" /lib/modules
 [ -e /sbin/modprobe ] || ln -s "$(command -v busybox)" /sbin/modprobe
+for module in fuse ip_tables ip6_tables; do modprobe "$module"; done # what this kernel has only once it is asked
 ip link set lo up
 here=${0%/*}; rc=0
 for package in $(cat "$here/packages"); do
