@@ -30,7 +30,7 @@ func (t Target) filter() part {
 			}
 			return left(ctx, look)
 		},
-		needed: func(ctx context.Context) (bool, error) { return t.anyRule(ctx, f) || t.pending(), nil },
+		needed: func(ctx context.Context) (bool, error) { return f.foreseen() || t.anyRule(ctx, f) || t.pending(), nil },
 	}
 }
 
@@ -41,10 +41,12 @@ func (t Target) anyRule(ctx context.Context, f *filterReader) bool {
 		return false
 	}
 	var s sight
+	return t.anyIn(f.tables(ctx, &s))
+}
+
+func (t Target) anyIn(tables []netfilter.Table) bool {
 	others := t.otherNetworks()
-	return slices.ContainsFunc(f.tables(ctx, &s), func(table netfilter.Table) bool {
-		return !t.Choices.divide(table, others).deletion().Empty()
-	})
+	return slices.ContainsFunc(tables, func(table netfilter.Table) bool { return !t.Choices.divide(table, others).deletion().Empty() })
 }
 
 // filterReader reads the packet filter of a host. Ten thousand rules take their
@@ -56,6 +58,16 @@ type filterReader struct {
 	ahead sync.WaitGroup
 	// noted is what aheadFile holds; nothing if there is no such file.
 	noted []netfilter.Table
+	// work says that there was something to delete in these, until it is asked for.
+	work bool
+}
+
+// foreseen reports, once, whether the look ahead has found something to delete.
+func (f *filterReader) foreseen() bool {
+	f.ahead.Wait()
+	work := f.work
+	f.work = false
+	return work
 }
 
 // tables reads both backends and both families. What cannot be read is missed,

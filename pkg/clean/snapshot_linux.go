@@ -33,7 +33,7 @@ func (t Target) beginFilter(ctx context.Context, f *filterReader) {
 			return // who needs it tries again
 		}
 		if t.saveTables(aheadFile, tables) == nil { // the same
-			f.noted = tables
+			f.noted, f.work = tables, t.anyIn(tables)
 		}
 	})
 }
