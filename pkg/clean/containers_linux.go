@@ -121,7 +121,7 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 	defer client.Close()
 	var errs []error
 	for round := range rounds {
-		if len(errs) > 0 && !pause(ctx, breather<<(round-1)) {
+		if !breathe(ctx, round, errs) {
 			return context.Cause(ctx)
 		}
 		listing, cancel := context.WithTimeout(ctx, criListLimit)
@@ -156,12 +156,16 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 	return left(ctx, t.lookContainers)
 }
 
-// pause reports whether the context lived as long as it took.
-func pause(ctx context.Context, length time.Duration) bool {
+// breathe pauses before a round if the last one has failed, and reports whether the
+// context lives.
+func breathe(ctx context.Context, round int, failed []error) bool {
+	if len(failed) == 0 {
+		return ctx.Err() == nil
+	}
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(length):
+	case <-time.After(breather << (round - 1)):
 		return true
 	}
 }

@@ -61,9 +61,9 @@ func parseVirtual(text string) (netip.AddrPort, error) {
 // which they are to go: what the others are known by goes last. Ours are those in a
 // service network, and those at an address of kube-proxy's own link, which has all
 // addresses of services. Where there is one of these, or just the link, those of a
-// node port are ours, too: kube-proxy makes one for each address of the host, the
-// node's among them.
-func kubeProxys(all []virtual, facts Facts, bound []netip.Addr) []virtual {
+// node port are ours, too: kube-proxy makes one for each address of the host (local),
+// the node's among them.
+func kubeProxys(all []virtual, facts Facts, bound, local []netip.Addr) []virtual {
 	atService := func(v virtual) bool {
 		return slices.Contains(bound, v.at.Addr()) || slices.ContainsFunc(facts.ServiceCIDRs, func(text string) bool {
 			network, err := netip.ParsePrefix(text)
@@ -79,7 +79,7 @@ func kubeProxys(all []virtual, facts Facts, bound []netip.Addr) []virtual {
 		case v.at.Port() < firstNodePort || v.at.Port() > lastNodePort:
 		case slices.Contains(facts.NodeIPs, v.at.Addr().String()):
 			atNode = append(atNode, v)
-		default:
+		case slices.Contains(local, v.at.Addr()):
 			elsewhere = append(elsewhere, v)
 		}
 	}

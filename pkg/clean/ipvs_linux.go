@@ -79,8 +79,12 @@ func (t Target) readVirtuals() (all, ours []virtual, err error) {
 	if all, err = parseIPVS(string(raw)); err != nil {
 		return all, nil, err
 	}
+	local, err := addresses(nil)
+	if err != nil {
+		return all, nil, err
+	}
 	bound, err := boundAddresses()
-	return all, kubeProxys(all, t.Facts, bound), err
+	return all, kubeProxys(all, t.Facts, bound, local), err
 }
 
 // boundAddresses are the addresses of kube-proxy's link; none without one.
@@ -95,9 +99,14 @@ func boundAddresses() ([]netip.Addr, error) {
 	if linkOwner(proxyLink, link.Type()) != KubeProxy {
 		return nil, nil
 	}
-	addresses, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, netlink.FAMILY_ALL) })
+	return addresses(link)
+}
+
+// addresses are those of a link, or of all of them (nil).
+func addresses(link netlink.Link) ([]netip.Addr, error) {
+	all, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, netlink.FAMILY_ALL) })
 	var out []netip.Addr
-	for _, a := range addresses {
+	for _, a := range all {
 		if ip, ok := netip.AddrFromSlice(a.IP); ok && !ip.IsLinkLocalUnicast() {
 			out = append(out, ip.Unmap())
 		}

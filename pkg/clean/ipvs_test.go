@@ -22,6 +22,7 @@ TCP  C000020A:0050 wlc persistent 50
 TCP  AC110001:7531 rr
 UDP  AC110001:7531 rr
 TCP  AC110001:7532 rr
+TCP  CB007105:7531 rr
 TCP  C6336407:0050 rr
 FWM  00000001 rr
 `
@@ -48,7 +49,7 @@ FWM  00000001 rr
 		if tc.bound != "" {
 			bound = append(bound, netip.MustParseAddr(tc.bound))
 		}
-		ours := kubeProxys(all, tc.facts, bound)
+		ours := kubeProxys(all, tc.facts, bound, []netip.Addr{netip.MustParseAddr("172.17.0.1")})
 		var got []string
 		for _, v := range ours {
 			got = append(got, v.String())

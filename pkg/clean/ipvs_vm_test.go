@@ -17,7 +17,7 @@ import (
 // an address of theirs, and a firewall mark.
 const foreignVirtuals = `modprobe ip_vs; mkdir -p proc; mount --rbind /proc proc
 ipvsadm -A -t 192.0.2.50:80 -s wlc -p 50; ipvsadm -a -t 192.0.2.50:80 -r 192.0.2.60:80 -m
-ipvsadm -A -t 192.0.2.50:30055 -s rr; ipvsadm -A -f 7 -s rr; ipvsadm -A -t [2001:db8::50]:443 -s rr`
+ipvsadm -A -t 192.0.2.50:30001 -s rr; ipvsadm -A -f 7 -s rr; ipvsadm -A -t [2001:db8::50]:443 -s rr`
 
 // What kube-proxy makes: its link with the services' addresses, and a virtual
 // service for each; node ports at every address of the host.
