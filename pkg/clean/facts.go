@@ -17,6 +17,9 @@ type Facts struct {
 	PodCIDRs []string `json:"podCIDRs,omitempty"`
 	// ServiceCIDRs are the service networks, both families.
 	ServiceCIDRs []string `json:"serviceCIDRs,omitempty"`
+	// IPVSExclude are the networks whose virtual services kube-proxy leaves alone,
+	// in CIDR notation (its excludeCIDRs, --ipvs-exclude-cidrs).
+	IPVSExclude []string `json:"ipvsExclude,omitempty"`
 	// NodeIPs are the internal addresses of all nodes: the gateways that a pod
 	// network without tunnels routes through.
 	NodeIPs []string `json:"nodeIPs,omitempty"`

@@ -62,19 +62,14 @@ func parseVirtual(text string) (netip.AddrPort, error) {
 // service network, and those at an address of kube-proxy's own link, which has all
 // addresses of services. Where there is one of these, or just the link, those of a
 // node port are ours, too: kube-proxy makes one for each address of the host (local),
-// the node's among them.
+// the node's among them. What it leaves alone (IPVSExclude) is none of them.
 func kubeProxys(all []virtual, facts Facts, bound, local []netip.Addr) []virtual {
-	atService := func(v virtual) bool {
-		return slices.Contains(bound, v.at.Addr()) || slices.ContainsFunc(facts.ServiceCIDRs, func(text string) bool {
-			network, err := netip.ParsePrefix(text)
-			return err == nil && network.Contains(v.at.Addr())
-		})
-	}
 	const firstNodePort, lastNodePort = 30000, 32767
 	var services, elsewhere, atNode []virtual
 	for _, v := range all {
 		switch {
-		case atService(v):
+		case inAny(v.at.Addr(), facts.IPVSExclude):
+		case slices.Contains(bound, v.at.Addr()), inAny(v.at.Addr(), facts.ServiceCIDRs):
 			services = append(services, v)
 		case v.at.Port() < firstNodePort || v.at.Port() > lastNodePort:
 		case slices.Contains(facts.NodeIPs, v.at.Addr().String()):
@@ -90,6 +85,15 @@ func kubeProxys(all []virtual, facts Facts, bound, local []netip.Addr) []virtual
 		return !slices.ContainsFunc(atNode, func(node virtual) bool { return node.protocol == v.protocol && node.at.Port() == v.at.Port() })
 	})
 	return slices.Concat(elsewhere, atNode, services)
+}
+
+// inAny reports whether an address is in one of some networks; text that is no
+// network has nothing in it.
+func inAny(ip netip.Addr, networks []string) bool {
+	return slices.ContainsFunc(networks, func(text string) bool {
+		network, err := netip.ParsePrefix(text)
+		return err == nil && network.Contains(ip)
+	})
 }
 
 // ipvsItems says of each virtual service what becomes of it.

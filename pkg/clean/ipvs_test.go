@@ -42,6 +42,10 @@ FWM  00000001 rr
 		"a node port at an address that is not a node's": {Facts{ServiceCIDRs: cidrs}, "", []string{"tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
 		"at an address of kube-proxy's link":             {Facts{}, "198.51.100.7", []string{"tcp 198.51.100.7:80"}},
 		"kube-proxy's link without such a service":       {Facts{NodeIPs: node}, "10.1.1.1", []string{"tcp 172.17.0.1:30001", name}},
+		"what kube-proxy leaves alone": {
+			Facts{ServiceCIDRs: cidrs, NodeIPs: node, IPVSExclude: []string{"172.17.0.0/24", "198.51.100.7/32", "none"}}, "198.51.100.7",
+			[]string{name, "tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"},
+		},
 		"without facts":            {Facts{}, "", nil},
 		"the node's address alone": {Facts{NodeIPs: node}, "", nil},
 	} {

@@ -14,9 +14,11 @@ import (
 )
 
 // What others balance with IPVS: a web server's address, a node port's number at
-// an address of theirs, and a firewall mark.
+// an address of theirs and at one of the host's that kube-proxy is told to leave
+// alone, and a firewall mark.
 const foreignVirtuals = `modprobe ip_vs; mkdir -p proc; mount --rbind /proc proc
 ipvsadm -A -t 192.0.2.50:80 -s wlc -p 50; ipvsadm -a -t 192.0.2.50:80 -r 192.0.2.60:80 -m
+ip addr add 203.0.113.9/32 dev lo; ipvsadm -A -t 203.0.113.9:30001 -s rr
 ipvsadm -A -t 192.0.2.50:30001 -s rr; ipvsadm -A -f 7 -s rr; ipvsadm -A -t [2001:db8::50]:443 -s rr`
 
 // What kube-proxy makes: its link with the services' addresses, and a virtual
@@ -34,6 +36,7 @@ func TestVirtualServicesOfKubeProxyGoAndThoseOfOthersStay(t *testing.T) {
 		w.script(proxyVirtuals)
 		target := w.target()
 		target.Facts.ServiceCIDRs = []string{"10.96.0.0/12", "fd00:10:96::/112"}
+		target.Facts.IPVSExclude = []string{"203.0.113.0/24"}
 		before, err := target.Survey(w.Context())
 		hosttest.Must(w.T, err)
 		_, err = target.Recipe().Run(w.Context(), nil)

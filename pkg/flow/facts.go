@@ -46,6 +46,9 @@ func hostFacts(ctx context.Context, client kubernetes.Interface, node *corev1.No
 	if err != nil {
 		return facts, err
 	}
+	if facts.IPVSExclude, err = proxyExcludes(ctx, client); err != nil {
+		return facts, err
+	}
 	facts.PodCIDRs = sortedUnique(append(facts.PodCIDRs, pods...))
 	facts.ServiceCIDRs = sortedUnique(services)
 	facts.NodeIPs = sortedUnique(facts.NodeIPs)
@@ -72,6 +75,27 @@ func kubeadmNetworks(ctx context.Context, client kubernetes.Interface) (pods, se
 		return nil, nil, fmt.Errorf("parse ClusterConfiguration in configmap kube-system/kubeadm-config: %w", err)
 	}
 	return splitList(cluster.Networking.PodSubnet), splitList(cluster.Networking.ServiceSubnet), nil
+}
+
+// proxyExcludes reads from kube-proxy's configuration, as kubeadm keeps it, in which
+// networks it leaves virtual services of IPVS alone.
+func proxyExcludes(ctx context.Context, client kubernetes.Interface) ([]string, error) {
+	config, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "kube-proxy", metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get configmap kube-system/kube-proxy: %w", err)
+	}
+	var proxy struct {
+		IPVS struct {
+			ExcludeCIDRs []string `json:"excludeCIDRs"`
+		} `json:"ipvs"`
+	}
+	if err := yaml.Unmarshal([]byte(config.Data["config.conf"]), &proxy); err != nil {
+		return nil, fmt.Errorf("parse config.conf in configmap kube-system/kube-proxy: %w", err)
+	}
+	return proxy.IPVS.ExcludeCIDRs, nil
 }
 
 func splitList(s string) []string {

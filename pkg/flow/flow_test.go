@@ -129,15 +129,27 @@ func TestTheFactsOfAHostComeFromTheCluster(t *testing.T) {
 	node := worker()
 	node.Spec.PodCIDRs = []string{"10.244.1.0/24"}
 	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}, {Type: corev1.NodeHostName, Address: "w1"}}
-	facts, err := hostFacts(t.Context(), fake.NewClientset(node, kubeadmConfig()), node)
+	proxy := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy"}}
+	proxy.Data = map[string]string{"config.conf": "kind: KubeProxyConfiguration\nmode: ipvs\nipvs:\n  excludeCIDRs: [198.51.100.0/24, fd00:1::/64]\n"}
+	facts, err := hostFacts(t.Context(), fake.NewClientset(node, kubeadmConfig(), proxy), node)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(facts.PodCIDRs, " "); got != "10.244.0.0/16 10.244.1.0/24 fd00::/48" {
 		t.Errorf("pod networks %q", got)
 	}
+	if got := strings.Join(facts.IPVSExclude, " "); got != "198.51.100.0/24 fd00:1::/64" {
+		t.Errorf("networks that kube-proxy leaves alone: %q", got)
+	}
 	if strings.Join(facts.ServiceCIDRs, " ") != "10.96.0.0/12" || strings.Join(facts.NodeIPs, " ") != "192.0.2.1" {
 		t.Errorf("facts %+v", facts)
+	}
+	proxy.Data["config.conf"] = "ipvs: [what is this"
+	if _, err := hostFacts(t.Context(), fake.NewClientset(node, proxy), node); err == nil || !strings.Contains(err.Error(), "kube-system/kube-proxy") {
+		t.Errorf("of a configuration that cannot be read: %v", err)
+	}
+	if facts, err := hostFacts(t.Context(), fake.NewClientset(node), node); err != nil || facts.IPVSExclude != nil {
+		t.Errorf("without kube-proxy: %v, %v", facts.IPVSExclude, err)
 	}
 }
 
