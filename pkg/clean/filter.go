@@ -38,34 +38,44 @@ type jump struct {
 	owner Owner
 }
 
+// signs are what rules and tables are known by; to be made once for many tables.
+type signs struct {
+	chains, comments, tables patterns
+	// others says that this host has CNI networks besides the pods', which use the
+	// same plugins.
+	others bool
+}
+
+func filterSigns(others bool) signs {
+	return signs{chains: chainPatterns(), comments: commentPatterns(), tables: tablePatterns(), others: others}
+}
+
 // divide finds out what of a table is ours. In iptables' tables, ours are the
 // chains with our names, the rules in the kernel's own chains that jump to
 // them, and the rules there that carry our comments. Of other tables, ours are
 // those with our names, entirely; one that has a foreign owner is left alone
-// even if it has a chain called KUBE-SERVICES. others says that this host has
-// CNI networks besides the pods', which use the same plugins.
-func divide(t netfilter.Table, others bool) division {
+// even if it has a chain called KUBE-SERVICES.
+func divide(t netfilter.Table, by signs) division {
 	d := division{table: t, whole: Foreign, chains: map[string]Owner{}, pinned: map[string]string{}, shared: map[string]bool{}}
 	if !t.Compatible() {
-		d.whole = tablePatterns().owner(t.Family + " " + t.Name)
-		if d.whole == CNIPlugins && others {
+		d.whole = by.tables.owner(t.Family + " " + t.Name)
+		if d.whole == CNIPlugins && by.others {
 			d.whole = Foreign
 		}
 		return d
 	}
-	names, comments := chainPatterns(), commentPatterns()
 	for _, c := range t.Chains {
-		if owner := names.owner(c.Name); owner != Foreign && !c.Base {
+		if owner := by.chains.owner(c.Name); owner != Foreign && !c.Base {
 			d.chains[c.Name] = owner
 		}
 	}
-	d.share(others)
+	d.share(by.others)
 	for _, c := range t.Chains {
 		if _, ours := d.chains[c.Name]; ours {
 			continue
 		}
 		for _, r := range c.Rules {
-			d.claim(c, r, comments)
+			d.claim(c, r, by.comments)
 		}
 	}
 	d.findBare()

@@ -41,12 +41,31 @@ func (t Target) anyRule(ctx context.Context, f *filterReader) bool {
 		return false
 	}
 	var s sight
-	return t.anyIn(f.tables(ctx, &s))
+	return len(t.deletions(f, f.tables(ctx, &s))) > 0
 }
 
-func (t Target) anyIn(tables []netfilter.Table) bool {
-	others := t.otherNetworks()
-	return slices.ContainsFunc(tables, func(table netfilter.Table) bool { return !t.Choices.divide(table, others).deletion().Empty() })
+// deletions is what is to be deleted from tables that were read together. What it
+// has decided about a table of nf_tables holds until the kernel says that anything
+// has changed.
+func (t Target) deletions(f *filterReader, tables []netfilter.Table) []netfilter.Deletion {
+	by := filterSigns(t.otherNetworks())
+	var out []netfilter.Deletion
+	decided := map[string]netfilter.Deletion{}
+	for _, table := range tables {
+		state := fmt.Sprint(table, table.Generation, by.others)
+		d, known := f.decided[state]
+		if !known {
+			d = t.Choices.divide(table, by).deletion()
+		}
+		if table.Backend == netfilter.Nft {
+			decided[state] = d
+		}
+		if !d.Empty() {
+			out = append(out, d)
+		}
+	}
+	f.decided = decided
+	return out
 }
 
 // filterReader reads the packet filter of a host. Ten thousand rules take their
@@ -60,6 +79,8 @@ type filterReader struct {
 	noted []netfilter.Table
 	// work says that there was something to delete in these, until it is asked for.
 	work bool
+	// decided is what deletions has found of nf_tables.
+	decided map[string]netfilter.Deletion
 }
 
 // foreseen reports, once, whether the look ahead has found something to delete.
@@ -119,9 +140,9 @@ func (f *filterReader) deleted(done []netfilter.Deletion) {
 
 func (t Target) lookFilter(ctx context.Context, f *filterReader) (sight, error) {
 	var s sight
-	others := t.otherNetworks()
+	by := filterSigns(t.otherNetworks())
 	for _, table := range f.tables(ctx, &s) {
-		s.add(t.Choices.keepRules(t.Choices.divide(table, others).items())...)
+		s.add(t.Choices.keepRules(t.Choices.divide(table, by).items())...)
 	}
 	return s, nil
 }
@@ -151,7 +172,7 @@ func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Re
 			}
 		}
 		var done []netfilter.Deletion
-		if done, errs = t.deleteFrom(ctx, tables, guard, report); len(errs) == 0 {
+		if done, errs = t.deleteFrom(ctx, t.deletions(f, tables), guard, report); len(errs) == 0 {
 			f.deleted(done)
 			break
 		}
@@ -162,17 +183,13 @@ func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Re
 	return summary(errs)
 }
 
-// deleteFrom deletes what is ours from tables that were read together, and
-// returns what it has deleted.
-func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, guard *deadman, report plan.Report) (done []netfilter.Deletion, errs []error) {
+// deleteFrom makes deletions that were decided together, and returns those that it
+// has made.
+func (t Target) deleteFrom(ctx context.Context, all []netfilter.Deletion, guard *deadman, report plan.Report) (done []netfilter.Deletion, errs []error) {
 	own := uint32(0) // generations of our own making
-	for _, table := range tables {
-		if table.Generation != 0 {
-			table.Generation += own
-		}
-		d := t.Choices.divide(table, t.otherNetworks()).deletion()
-		if d.Empty() {
-			continue
+	for _, d := range all {
+		if d.Table.Generation != 0 {
+			d.Table.Generation += own
 		}
 		if err := guard.before(d); err != nil {
 			return done, append(errs, fmt.Errorf("keep what is about to be deleted: %w", err))
@@ -181,7 +198,7 @@ func (t Target) deleteFrom(ctx context.Context, tables []netfilter.Table, guard 
 			errs = append(errs, err, guard.failed(d))
 			continue
 		}
-		if table.Backend == netfilter.Nft {
+		if d.Table.Backend == netfilter.Nft {
 			own++
 		}
 		done = append(done, d)

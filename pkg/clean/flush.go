@@ -12,8 +12,8 @@ import (
 const flushed = "all rules were to go, whoever made them (--firewall=flush)"
 
 // divide divides a table as a person has chosen.
-func (c Choices) divide(t netfilter.Table, others bool) division {
-	d := divide(t, others)
+func (c Choices) divide(t netfilter.Table, by signs) division {
+	d := divide(t, by)
 	d.all = c.Firewall == FirewallFlush && t.Compatible() && !vacant(t)
 	return d
 }

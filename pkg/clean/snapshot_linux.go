@@ -3,8 +3,8 @@
 package clean
 
 import (
+	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,10 +16,10 @@ import (
 
 const (
 	// snapshotFile is the packet filter as it was before a removal touched it.
-	snapshotFile = "packet-filter.json"
+	snapshotFile = "packet-filter.txt"
 	// aheadFile is the same as it was while the kernel unmounted; it gets the other
 	// name if nothing has changed by the time that the first rule is deleted.
-	aheadFile = "packet-filter-ahead.json"
+	aheadFile = "packet-filter-ahead.txt"
 )
 
 // beginFilter reads the packet filter and writes it down while something else is
@@ -33,7 +33,7 @@ func (t Target) beginFilter(ctx context.Context, f *filterReader) {
 			return // who needs it tries again
 		}
 		if t.saveTables(aheadFile, tables) == nil { // the same
-			f.noted, f.work = tables, t.anyIn(tables)
+			f.noted, f.work = tables, len(t.deletions(f, tables)) > 0
 		}
 	})
 }
@@ -58,9 +58,9 @@ func unchanged(before, now netfilter.Table) bool {
 }
 
 func (t Target) saveTables(name string, tables []netfilter.Table) error {
-	raw, err := json.Marshal(tables)
-	if err != nil {
-		return err
-	}
-	return t.save(name, raw)
+	return t.saveBy(name, func(to *bufio.Writer) {
+		for _, table := range tables {
+			table.Print(to)
+		}
+	})
 }

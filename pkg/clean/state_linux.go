@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,11 @@ const joinedFile = "joined"
 // save writes a file into the state directory, whole or not at all, and only
 // root can read it. It is below Host.Root, like everything.
 func (t Target) save(name string, content []byte) error {
+	return t.saveBy(name, func(to *bufio.Writer) { _, _ = to.Write(content) })
+}
+
+// saveBy is save for what is written piece by piece.
+func (t Target) saveBy(name string, write func(to *bufio.Writer)) error {
 	if t.StateDir == "" {
 		return errors.New("no state directory given")
 	}
@@ -29,8 +35,9 @@ func (t Target) save(name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
+	to := bufio.NewWriterSize(f, 1<<16)
+	write(to)
+	err = errors.Join(to.Flush(), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), filepath.Join(dir, name))
 	}
