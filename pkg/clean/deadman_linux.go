@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,7 @@ import (
 const (
 	// deletedFile is what was deleted from the packet filter and is not known yet
 	// to be without harm.
-	deletedFile = "packet-filter-deleted.json"
+	deletedFile = "packet-filter-deleted.txt"
 	// defaultGrace is how long an API server may be out of reach after that.
 	defaultGrace = 90 * time.Second
 	// reachEvery is how often it is asked.
@@ -61,7 +62,7 @@ func (d *deadman) before(deletion netfilter.Deletion) error {
 	if d == nil || deletion.Whole {
 		return nil
 	}
-	d.gone = append(d.gone, deletion)
+	d.gone = append(d.gone, deletion.Kept())
 	return d.write()
 }
 
@@ -74,12 +75,46 @@ func (d *deadman) failed(deletion netfilter.Deletion) error {
 	return d.write()
 }
 
+// write writes what was deleted: a line of JSON that says what, and the tables that
+// it was in.
 func (d *deadman) write() error {
-	raw, err := json.Marshal(d.gone)
+	bare := slices.Clone(d.gone)
+	for i := range bare {
+		bare[i].Table.Chains = nil
+	}
+	what, err := json.Marshal(bare)
 	if err != nil {
 		return err
 	}
-	return d.save(deletedFile, raw)
+	return d.saveBy(deletedFile, func(to *bufio.Writer) {
+		_, _ = to.Write(append(what, '\n'))
+		for _, deletion := range d.gone {
+			deletion.Table.Print(to)
+		}
+	})
+}
+
+// readDeleted reads what write has written.
+func readDeleted(from *bufio.Reader) ([]netfilter.Deletion, error) {
+	line, err := from.ReadBytes('\n')
+	if err != nil {
+		return nil, err
+	}
+	var gone []netfilter.Deletion
+	if err := json.Unmarshal(line, &gone); err != nil {
+		return nil, err
+	}
+	tables, err := netfilter.ReadTables(from)
+	if err == nil && len(tables) != len(gone) {
+		err = fmt.Errorf("%d tables for %d deletions", len(tables), len(gone))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range gone {
+		gone[i].Table.Chains = tables[i].Chains
+	}
+	return gone, nil
 }
 
 // settle waits until a new connection reaches the API server, or brings back
@@ -150,13 +185,17 @@ func (d *deadman) forget(settled bool) error {
 // unsettled is what an earlier start deleted and did not live to settle; nil if
 // there is nothing.
 func (t Target) unsettled() (*deadman, error) {
-	raw, err := os.ReadFile(filepath.Join(t.Host.Path(t.StateDir), deletedFile))
-	if t.StateDir == "" || t.Reach == nil || errors.Is(err, os.ErrNotExist) {
+	if t.StateDir == "" || t.Reach == nil {
 		return nil, nil
 	}
 	d := &deadman{Target: t}
+	f, err := os.Open(filepath.Join(t.Host.Path(t.StateDir), deletedFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
 	if err == nil {
-		err = json.Unmarshal(raw, &d.gone)
+		defer func() { _ = f.Close() }()
+		d.gone, err = readDeleted(bufio.NewReader(f))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what was deleted from the packet filter: %w", err)

@@ -128,7 +128,7 @@ func TestAnAPIServerThatIsReachedAllTheTimeKeepsNoRule(t *testing.T) {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
-		if w.exists("/state/packet-filter-deleted.json") {
+		if w.exists("/state/packet-filter-deleted.txt") {
 			w.Error("the note of what was deleted is left")
 		}
 	})

@@ -2,11 +2,7 @@
 
 package netfilter
 
-import (
-	"slices"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // expressions takes from a rule the little that has to be understood: where it
 // jumps to and its comment. Everything else is left as it is, so that kernels and
@@ -68,6 +64,6 @@ func nested(data []byte, path []uint16, found func([]byte)) error {
 			found(v)
 			return nil
 		}
-		return nested(v, slices.Clone(path[1:]), found)
+		return nested(v, path[1:], found)
 	})
 }

@@ -42,9 +42,53 @@ func (d Deletion) Undo() string {
 	return b.String()
 }
 
+// Kept is a deletion with no more of its table than Restore needs: the chains that
+// lose something, and in their places, of the rules that stay, the handles.
+func (d Deletion) Kept() Deletion {
+	kept := d
+	kept.Table.Chains, kept.Rules = nil, map[string][]Rule{}
+	touched := set(d.Flush, d.Chains, d.Bare)
+	for _, c := range d.Table.Chains {
+		gone := d.Rules[c.Name]
+		if len(gone) == 0 && !touched[c.Name] {
+			continue
+		}
+		if len(gone) > 0 {
+			c.Rules = held(c.Rules, gone)
+		}
+		kept.Table.Chains = append(kept.Table.Chains, c)
+		for _, r := range gone {
+			kept.Rules[c.Name] = append(kept.Rules[c.Name], Rule{Handle: r.Handle, Text: r.Text})
+		}
+	}
+	return kept
+}
+
+// held are the rules of a chain with only the handles of those that stay.
+func held(all, gone []Rule) []Rule {
+	goes := map[identity]bool{}
+	for _, r := range gone {
+		goes[r.identity()] = true
+	}
+	out := make([]Rule, len(all))
+	for i, r := range all {
+		out[i] = Rule{Handle: r.Handle}
+		if goes[r.identity()] {
+			out[i] = r
+		}
+	}
+	return out
+}
+
+// identity is what a rule is known by in its chain.
+type identity struct {
+	handle uint64
+	text   string
+}
+
+func (r Rule) identity() identity { return identity{r.Handle, r.Text} }
+
 // took reports whether a rule of a chain that stays was deleted.
 func (d Deletion) took(chain string, r Rule) bool {
-	return slices.ContainsFunc(d.Rules[chain], func(gone Rule) bool {
-		return gone.Handle == r.Handle && gone.Text == r.Text
-	})
+	return slices.ContainsFunc(d.Rules[chain], func(gone Rule) bool { return gone.identity() == r.identity() })
 }

@@ -3,6 +3,8 @@
 package netfilter_test
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,6 +76,7 @@ func TestWhatWasDeletedComesBackAsItWas(t *testing.T) {
 					return hosttest.Script(t, c.tool+`-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]/[0:0]/' | awk '/^\*/ { t = $0 } /^:/ { print t, $0 | "sort"; next } { print t, $0 }'`)
 				}
 				before := text()
+				printedAndRead(t, c.backend, c.family)
 				for _, name := range []string{"filter", "nat", "mangle"} {
 					d := ours(table(t, c.backend, c.family, name))
 					hosttest.Must(t, netfilter.Delete(t.Context(), host.Local{}, d))
@@ -81,13 +84,13 @@ func TestWhatWasDeletedComesBackAsItWas(t *testing.T) {
 						t.Fatalf("%s: nothing was deleted:\n%s", name, got)
 					}
 					hosttest.Script(t, fmt.Sprintf("%s -t %s -A OUTPUT -m comment --comment meanwhile -j ACCEPT", c.tool, name))
-					hosttest.Must(t, netfilter.Restore(t.Context(), host.Local{}, d))
+					hosttest.Must(t, netfilter.Restore(t.Context(), host.Local{}, d.Kept()))
 					hosttest.Script(t, fmt.Sprintf("%s -t %s -D OUTPUT -m comment --comment meanwhile -j ACCEPT", c.tool, name))
 					if diff := cmp.Diff(before, text()); diff != "" {
 						t.Errorf("%s (-before +after):\n%s", name, diff)
 					}
 					if c.backend == "nft" {
-						hosttest.Must(t, netfilter.Restore(t.Context(), host.Local{}, d))
+						hosttest.Must(t, netfilter.Restore(t.Context(), host.Local{}, d.Kept()))
 						if diff := cmp.Diff(before, text()); diff != "" {
 							t.Errorf("%s, twice (-before +after):\n%s", name, diff)
 						}
@@ -95,6 +98,27 @@ func TestWhatWasDeletedComesBackAsItWas(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// printedAndRead prints tables and reads them again: they are the same.
+func printedAndRead(t *testing.T, backend, family string) {
+	t.Helper()
+	var before []netfilter.Table
+	for _, name := range []string{"filter", "nat", "mangle"} {
+		before = append(before, table(t, backend, family, name))
+		before[len(before)-1].Generation = 0
+	}
+	var text bytes.Buffer
+	to := bufio.NewWriter(&text)
+	for _, one := range before {
+		one.Print(to)
+	}
+	hosttest.Must(t, to.Flush())
+	after, err := netfilter.ReadTables(bufio.NewReader(&text))
+	hosttest.Must(t, err)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("(-before +printed and read):\n%s", diff)
 	}
 }
 
