@@ -38,18 +38,6 @@ type jump struct {
 	owner Owner
 }
 
-// signs are what rules and tables are known by; to be made once for many tables.
-type signs struct {
-	chains, comments, tables patterns
-	// others says that this host has CNI networks besides the pods', which use the
-	// same plugins.
-	others bool
-}
-
-func filterSigns(others bool) signs {
-	return signs{chains: chainPatterns(), comments: commentPatterns(), tables: tablePatterns(), others: others}
-}
-
 // divide finds out what of a table is ours. In iptables' tables, ours are the
 // chains with our names, the rules in the kernel's own chains that jump to
 // them, and the rules there that carry our comments. Of other tables, ours are

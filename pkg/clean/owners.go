@@ -89,6 +89,18 @@ func tablePatterns() patterns {
 	)
 }
 
+// signs are what rules and tables are known by; to be made once for many tables.
+type signs struct {
+	chains, comments, tables patterns
+	// others says that this host has CNI networks besides the pods', which use the
+	// same plugins.
+	others bool
+}
+
+func filterSigns(others bool) signs {
+	return signs{chains: chainPatterns(), comments: commentPatterns(), tables: tablePatterns(), others: others}
+}
+
 func setPatterns() patterns {
 	return compile(
 		pattern{KubeRouter, `(inet6:)?kube-router-.+|KUBE-(SRC|DST)-.+`},
