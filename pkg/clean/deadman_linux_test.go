@@ -90,33 +90,40 @@ func TestRulesThatLetTheHostBeReachedComeBack(t *testing.T) {
 }
 
 func TestAProgramThatIsKilledBeforeItCouldTellSettlesItLater(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.join()
-		reach := w.listen()
-		w.script(behindRules)
-		before := w.rules()
-		ctx, kill := context.WithCancel(w.Context())
-		defer kill()
-		asked := 0
-		w.reach = func(context.Context) error {
-			if asked++; asked == 1 {
-				return nil
-			}
-			kill() // after the deletion, before it is known what it did
-			return errors.New("no answer")
+	for _, tool := range []string{"iptables-nft", "iptables-legacy"} {
+		t.Run(tool, func(t *testing.T) {
+			inWorld(t, func(w *world) { w.killedBeforeItCouldTell(strings.ReplaceAll(behindRules, "iptables-nft", tool)) })
+		})
+	}
+}
+
+func (w *world) killedBeforeItCouldTell(rules string) {
+	w.Helper()
+	w.join()
+	reach := w.listen()
+	w.script(rules)
+	before := w.rules()
+	ctx, kill := context.WithCancel(w.Context())
+	defer kill()
+	asked := 0
+	w.reach = func(context.Context) error {
+		if asked++; asked == 1 {
+			return nil
 		}
-		if _, err := w.filterStep().Run(ctx, nil); err == nil || strings.Contains(w.rules(), "KUBE-NODEPORTS") {
-			w.Fatalf("got %v, rules:\n%s", err, w.rules())
-		}
-		w.reach = reach
-		_, err := w.filterStep().Run(w.Context(), nil)
-		if err == nil || !strings.Contains(err.Error(), "so they are back") {
-			w.Errorf("got %v", err)
-		}
-		if diff := cmp.Diff(before, w.rules()); diff != "" {
-			w.Errorf("(-before +after):\n%s", diff)
-		}
-	})
+		kill() // after the deletion, before it is known what it did
+		return errors.New("no answer")
+	}
+	if _, err := w.filterStep().Run(ctx, nil); err == nil || strings.Contains(w.rules(), "KUBE-NODEPORTS") {
+		w.Fatalf("got %v, rules:\n%s", err, w.rules())
+	}
+	w.reach = reach
+	_, err := w.filterStep().Run(w.Context(), nil)
+	if err == nil || !strings.Contains(err.Error(), "so they are back") {
+		w.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff(before, w.rules()); diff != "" {
+		w.Errorf("(-before +after):\n%s", diff)
+	}
 }
 
 func TestAnAPIServerThatIsReachedAllTheTimeKeepsNoRule(t *testing.T) {

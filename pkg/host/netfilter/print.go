@@ -107,7 +107,7 @@ func readLine(tables []Table, line string, from io.Reader) ([]Table, error) {
 		return nil, fmt.Errorf("%q before any chain", line)
 	}
 	c := &t.Chains[len(t.Chains)-1]
-	if t.Backend == Legacy {
+	if t.Backend == Legacy && !strings.HasPrefix(line, wordRule) { // of one that stays, nothing may be kept
 		return tables, t.saved(line)
 	}
 	r, err := readRule(line, from)

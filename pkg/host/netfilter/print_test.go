@@ -51,7 +51,7 @@ func TestWhatIsNoPrintedPacketFilterIsAnError(t *testing.T) {
 	for _, broken := range []string{
 		"nonsense\n", "table nft ip\n", "chain \"before\"\n", "table nft ip nat\nrule 1 0 0\n\n", "table nft ip nat\nchain bare\n",
 		"table nft ip nat\nchain \"c\" accept nat zz\n", "table nft ip nat\nchain \"c\"\nrule x\n", "table nft ip nat\nchain \"c\"\nrule 1 10 0\nshort\n",
-		"table nft ip nat\nchain \"c\"", "table legacy ip nat\nchain \"c\"\nrule 1 0 0\n", "table nft ip nat\nchain \"c\"\nrule 1 4 0\nabcd\n",
+		"table nft ip nat\nchain \"c\"", "table legacy ip nat\nchain \"c\"\nnonsense\n", "table nft ip nat\nchain \"c\"\nrule 1 4 0\nabcd\n",
 	} {
 		if got, err := ReadTables(bufio.NewReader(strings.NewReader(broken))); err == nil {
 			t.Errorf("%q: %+v", broken, got)

@@ -3,7 +3,8 @@
 package netfilter
 
 import (
-	"encoding/json"
+	"bufio"
+	"bytes"
 	"strings"
 	"testing"
 
@@ -32,14 +33,21 @@ COMMIT
 		Table: tables[0], Rules: map[string][]Rule{"INPUT": {input[1], input[3]}},
 		Flush: []string{"KUBE-FIREWALL"}, Chains: []string{"KUBE-FIREWALL"}, Open: []string{"FORWARD"},
 	}
-	raw, err := json.Marshal(d.Kept())
-	if err != nil {
+	kept := d.Kept()
+	var text bytes.Buffer
+	to := bufio.NewWriter(&text)
+	kept.Table.Print(to)
+	if err := to.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	var kept Deletion
-	if err := json.Unmarshal(raw, &kept); err != nil {
-		t.Fatal(err)
+	if strings.Contains(text.String(), "theirs") {
+		t.Errorf("rules of others are kept:\n%s", text.String())
 	}
+	again, err := ReadTables(bufio.NewReader(&text))
+	if err != nil || len(again) != 1 {
+		t.Fatalf("%v, %v", again, err)
+	}
+	kept.Table = again[0]
 	const want = `*filter
 :KUBE-FIREWALL - [0:0]
 :FORWARD DROP [0:0]
@@ -52,9 +60,6 @@ COMMIT
 		if diff := cmp.Diff(want, undo); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
-	}
-	if strings.Contains(string(raw), "theirs") {
-		t.Errorf("rules of others are kept: %s", raw)
 	}
 }
 
