@@ -71,12 +71,10 @@ func allowed(ctx context.Context, client kubernetes.Interface, needs []need) err
 		"ask the cluster's administrator for these verbs, or use other credentials (--context, --as)")
 }
 
-// doorNeeds is what it takes to run a pod on a node, to stream into it, and to read
-// what kubeadm knows about the cluster.
+// doorNeeds is what it takes to run a pod on a node and stream into it.
 func doorNeeds(namespace string) []need {
 	return []need{
 		{verb: "list", resource: "pods"},
-		{verb: "get", resource: "configmaps", namespace: metav1.NamespaceSystem},
 		{verb: "get", resource: "secrets", namespace: namespace},
 		{verb: "create", resource: "pods", namespace: namespace},
 		{verb: "watch", resource: "pods", namespace: namespace},
