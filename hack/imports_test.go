@@ -153,7 +153,8 @@ func TestImportsPointDownwardsOnly(t *testing.T) {
 	}
 	for _, v := range strictViolations(packages, map[string][]string{
 		module + "pkg/plan":        nil,
-		module + "pkg/runner/wire": {module + "pkg/plan"},
+		module + "pkg/text":        nil,
+		module + "pkg/runner/wire": {module + "pkg/plan", module + "pkg/text"},
 	}) {
 		t.Error(v)
 	}

@@ -18,8 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -175,7 +174,7 @@ func (t Target) entry(path string) (header *tar.Header, content []byte, why stri
 		if info.Size() > mostOfFile {
 			return nil, nil, "it is bigger than 1 MiB", nil
 		}
-		if content, err = readPlain(real); err != nil {
+		if content, err = host.ReadPlain(real, mostOfFile); err != nil {
 			return nil, nil, "", err
 		}
 	}
@@ -188,17 +187,6 @@ func (t Target) entry(path string) (header *tar.Header, content []byte, why stri
 	}
 	header.Name, header.Size = strings.TrimPrefix(path, "/"), int64(len(content))
 	return header, content, "", nil
-}
-
-// readPlain reads a regular file without following a link that somebody put in
-// its place.
-func readPlain(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was read
-	return io.ReadAll(io.LimitReader(f, mostOfFile))
 }
 
 // secret reports whether a file holds a private key, or credentials of a

@@ -19,20 +19,20 @@ import (
 // kubeadm's own, as its last words tell everybody to make one, goes; another
 // that leads to this cluster is somebody's and stays.
 func (t Target) lookKubeconfigs(s *sight) error {
-	ca, err := readPlain(t.Host.Path(pkiDir + "/ca.crt"))
+	ca, err := host.ReadPlain(t.Host.Path(pkiDir + "/ca.crt"), mostOfFile)
 	if err != nil {
 		return nil //nolint:nilerr // nothing tells which cluster this was
 	}
 	var own [][]byte
 	for _, name := range []string{"admin.conf", "super-admin.conf"} {
-		if raw, err := readPlain(t.Host.Path(filepath.Join(kubernetesDir, name))); err == nil {
+		if raw, err := host.ReadPlain(t.Host.Path(filepath.Join(kubernetesDir, name)), mostOfFile); err == nil {
 			own = append(own, raw)
 		}
 	}
 	homes, err := t.homes()
 	for _, home := range homes {
 		path := filepath.Join(home, ".kube/config")
-		raw, err := readPlain(t.Host.Path(path))
+		raw, err := host.ReadPlain(t.Host.Path(path), mostOfFile)
 		switch {
 		case err != nil || !leadsTo(raw, ca): // there is none
 		case slices.ContainsFunc(own, func(o []byte) bool { return bytes.Equal(o, raw) }):
@@ -60,7 +60,7 @@ func leadsTo(kubeconfig, ca []byte) bool {
 // systems of other machines, or that appear when one looks, are left out: to
 // look at them may hang, and they are not this host's.
 func (t Target) homes() ([]string, error) {
-	raw, err := readPlain(t.Host.Path("/etc/passwd"))
+	raw, err := host.ReadPlain(t.Host.Path("/etc/passwd"), mostOfFile)
 	if os.IsNotExist(err) {
 		return nil, nil
 	}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// The reasons why ReadPlain does not read a file.
+var (
+	// ErrNotRegular says that a path is no regular file: reading a FIFO would
+	// hang for ever, and a device may never end.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrTooLarge says that a file has more bytes than anybody will read.
+	ErrTooLarge = errors.New("the file is too large")
+)
+
+// ReadPlain reads a regular file of at most some bytes, and is the way to read
+// whatever somebody else may have written, in /proc, too: it never follows a
+// symbolic link in the last part of the path, never waits for a FIFO, and
+// never reads without end.
+func ReadPlain(path string, most int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: %w", path, ErrNotRegular)
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(raw)) > most {
+		return nil, fmt.Errorf("read %s: %w: more than %d bytes", path, ErrTooLarge, most)
+	}
+	return raw, nil
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package text makes words that others wrote safe to show and safe to paste.
+//
+// Node names, annotations, conditions, messages of a kubelet, entries of a
+// mount table, values of a chart: all of it is data that somebody else chose.
+// A terminal would obey the control characters in it, a shell would run it, and
+// a line break in it would forge a line of output.
+//
+//	Line     one line: no control, escape or bidi characters, bounded
+//	Block    several lines, the later ones indented, otherwise like Line
+//	Quote    one word of a POSIX shell
+//	Command  a whole command to paste, each word quoted
+//	Sprintf  fmt.Sprintf whose arguments pass through Block
+//	Fprintf  the same for a writer: the only way to a terminal
+//
+// The package imports the standard library only.
+package text
