@@ -19,7 +19,7 @@ import (
 // kubeadm's own, as its last words tell everybody to make one, goes; another
 // that leads to this cluster is somebody's and stays.
 func (t Target) lookKubeconfigs(s *sight) error {
-	ca, err := host.ReadPlain(t.Host.Path(pkiDir + "/ca.crt"), mostOfFile)
+	ca, err := host.ReadPlain(t.Host.Path(pkiDir+"/ca.crt"), mostOfFile)
 	if err != nil {
 		return nil //nolint:nilerr // nothing tells which cluster this was
 	}
