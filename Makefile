@@ -64,9 +64,14 @@ vm: ## Test the host's side once more on Debian's own kernel, in a virtual machi
 	hack/vm.sh
 
 .PHONY: lint
-lint: ## Check the style (golangci-lint, pinned in hack/tools)
+lint: ## Check the style and known vulnerabilities (golangci-lint, govulncheck, pinned in hack/tools)
 	cd hack/tools && $(GO) build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	bin/golangci-lint run ./...
+	hack/vuln.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser of hostile input for FUZZTIME each (10m); 'make unit' does a second of each
+	hack/fuzz.sh
 
 .PHONY: clean
 clean: ## Remove what was built here (the test bed's cache stays)
