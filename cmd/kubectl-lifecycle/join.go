@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -194,10 +193,7 @@ func (e *env) printJoin(cluster join.Cluster, token join.Token, f joinFlags) err
 		format = ""
 	}
 	result := joined{Command: join.Command(cluster, token, f.command), Cluster: cluster, Token: token}
-	return e.print(format, result, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, result.Command)
-		return err
-	})
+	return e.print(format, result, func(s *sheet) error { return s.command("", result.Command) })
 }
 
 // rehearseJoin shows the command without a token that works.

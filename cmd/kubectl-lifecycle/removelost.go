@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
@@ -39,9 +38,8 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 	result := lost{Node: name, Pods: l.Drain, Facts: l.Facts}
 	e.showPlan(l.Plan(), l.Warnings)
 	if mode != dryRunNone {
-		return e.print(f.output, result, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "node/%s would be given up with %s (dry run: nothing was changed)\n", name, countPods(len(l.Drain.Verdicts)))
-			return err
+		return e.print(f.output, result, func(s *sheet) error {
+			return s.line("node/%s would be given up with %s (dry run: nothing was changed)", nameOf(name), countPods(len(l.Drain.Verdicts)))
 		})
 	}
 	if !f.yes {
@@ -57,13 +55,9 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 	}
 	e.sayIfItComesBack(l)
 	if f.output == "name" {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", name)
-		return err
+		return e.names("node", name)
 	}
-	return e.print(f.output, result, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "node/%s given up\n", name)
-		return err
-	})
+	return e.print(f.output, result, func(s *sheet) error { return s.line("node/%s given up", nameOf(name)) })
 }
 
 // sayIfItComesBack tells what to do with a host that is not dead after all.
