@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 func newRunsCommand(e *env) *cobra.Command {
@@ -103,7 +104,7 @@ func (e *env) followRun(ctx context.Context, arg string) error {
 	}
 	if state.Phase == wire.Waiting {
 		return plan.As(plan.Found, plan.Hint(fmt.Errorf("the program on the host waits: %s", state.Error),
-			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, node))
+			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, text.Quote(node)))
 	}
 	return e.sheet().line("the %s of node %s: %s", state.Operation, node, state.Phase)
 }

@@ -81,9 +81,9 @@ func (v view) gaps() []gap {
 	gaps := v.agentGaps()
 	for _, node := range v.linuxNodes() {
 		if ready, message := readiness(node); !ready {
-			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + inner(message), see: "kubectl describe node " + node.Name})
+			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + inner(message), see: text.Command("kubectl", "describe", "node", node.Name)})
 		} else if unavailable(node) {
-			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "its condition NetworkUnavailable is true", see: "kubectl describe node " + node.Name})
+			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "its condition NetworkUnavailable is true", see: text.Command("kubectl", "describe", "node", node.Name)})
 		}
 	}
 	for _, d := range v.dns {

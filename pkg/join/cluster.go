@@ -161,7 +161,7 @@ func CheckName(ctx context.Context, client kubernetes.Interface, name string) ([
 	}
 	return []Warning{{
 		Text: fmt.Sprintf("node %s is in the cluster, not Ready: the host will take it over, labels and taints included", name),
-		Hint: "if that is another host, choose another name; if it is gone: kubectl delete node " + name,
+		Hint: "if that is another host, choose another name; if it is gone: kubectl delete node " + text.Quote(name),
 	}}, nil
 }
 
