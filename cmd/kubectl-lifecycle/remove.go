@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -184,13 +183,11 @@ type removed struct {
 func (e *env) tellRemoved(removal *flow.Removal, output string) error {
 	name := removal.Node.Name
 	if output == "name" {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", name)
-		return err
+		return e.names("node", name)
 	}
-	return e.print(output, removed{Node: name, Verdict: removal.Verdict}, func(w io.Writer) error {
+	return e.print(output, removed{Node: name, Verdict: removal.Verdict}, func(s *sheet) error {
 		e.tellVerdict(removal.Verdict)
-		_, err := fmt.Fprintf(w, "node/%s removed, its host is %s\n", name, removal.Verdict.State)
-		return err
+		return s.line("node/%s removed, its host is %s", nameOf(name), removal.Verdict.State)
 	})
 }
 
@@ -215,8 +212,7 @@ func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f
 		return nothingChanged(err)
 	}
 	if finished {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s removed\n", name)
-		return err
+		return e.sheet().line("node/%s removed", nameOf(name))
 	}
 	if f.missingOK {
 		e.say("node %s does not exist: nothing to do", name)

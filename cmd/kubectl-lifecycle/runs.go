@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 func newRunsCommand(e *env) *cobra.Command {
@@ -66,16 +66,16 @@ func (e *env) listRuns(ctx context.Context, output string) error {
 		s := r.State
 		runs = append(runs, runRow{Node: s.Node, Operation: s.Operation, Phase: s.Phase, Who: s.Who, Since: s.Since, Error: s.Error})
 	}
-	return e.print(output, runs, func(w io.Writer) error {
+	return e.print(output, runs, func(s *sheet) error {
 		if len(runs) == 0 {
 			e.say("no node is being worked on")
 			return nil
 		}
 		rows := [][]string{{"NODE", "OPERATION", "PHASE", "WHO", "AGE"}}
 		for _, r := range runs {
-			rows = append(rows, []string{r.Node, string(r.Operation), string(r.Phase), r.Who, duration.HumanDuration(time.Since(r.Since))})
+			rows = append(rows, []string{nameOf(r.Node), string(r.Operation), string(r.Phase), r.Who, duration.HumanDuration(time.Since(r.Since))})
 		}
-		return table(w, rows)
+		return s.table(rows)
 	})
 }
 
@@ -104,10 +104,9 @@ func (e *env) followRun(ctx context.Context, arg string) error {
 	}
 	if state.Phase == wire.Waiting {
 		return plan.As(plan.Found, plan.Hint(fmt.Errorf("the program on the host waits: %s", state.Error),
-			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, node))
+			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, text.Quote(node)))
 	}
-	_, err = fmt.Fprintf(e.streams.Out, "%s of node %s: %s\n", state.Operation, node, state.Phase)
-	return err
+	return e.sheet().line("the %s of node %s: %s", state.Operation, node, state.Phase)
 }
 
 func (e *env) abortRun(ctx context.Context, arg string) error {
@@ -136,6 +135,5 @@ func (e *env) abortRun(ctx context.Context, arg string) error {
 	if !slices.Contains(p.IDs(), "host") {
 		outcome = "the record of an earlier run is gone"
 	}
-	_, err = fmt.Fprintf(e.streams.Out, "node/%s: %s\n", node, outcome)
-	return err
+	return e.sheet().line("node/%s: %s", nameOf(node), outcome)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // destination is the cluster that this host is to join.
@@ -76,7 +77,7 @@ func (w *worker) join(ctx context.Context, there kubeadm.Join) error {
 		ID: "host/join", Title: "Join the cluster at " + there.Endpoint,
 		Do: func(ctx context.Context, report plan.Report) error {
 			begun := time.Now()
-			report("kubeadm join %s", there.Endpoint)
+			report("kubeadm join %s", text.Quote(there.Endpoint))
 			if err := there.Do(ctx); err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // landing is what a worker meets in another cluster, as far as the two APIs
@@ -34,7 +35,7 @@ type landing struct {
 // decide refuses a worker that cannot land there. It is pure.
 func (l landing) decide() error {
 	if l.taken {
-		return plan.Refuse(fmt.Errorf("%s has a node %s already", l.to, l.node.Name), "if that is left of an earlier one, delete it there: kubectl delete node %s", l.node.Name)
+		return plan.Refuse(fmt.Errorf("%s has a node %s already", l.to, l.node.Name), "if that is left of an earlier one, delete it there: kubectl delete node %s", text.Quote(l.node.Name))
 	}
 	for _, network := range l.networks {
 		prefix, err := netip.ParsePrefix(network)

@@ -28,6 +28,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // openTimeout bounds the start of the door: a pod that is pinned and pulls
@@ -183,7 +184,7 @@ func (c Cluster) awaitRunning(ctx context.Context, pod *corev1.Pod, report plan.
 	})
 	if errors.Is(err, context.DeadlineExceeded) || wait.Interrupted(err) {
 		return plan.Refuse(fmt.Errorf("pod %s/%s does not start on node %s within %s: %s", pod.Namespace, pod.Name, pod.Spec.NodeName, openTimeout, last),
-			"is the node's kubelet alive? See: kubectl describe node %s", pod.Spec.NodeName)
+			"is the node's kubelet alive? See: kubectl describe node %s", text.Quote(pod.Spec.NodeName))
 	}
 	return err
 }
@@ -196,10 +197,10 @@ func doorState(pod *corev1.Pod) (running bool, say string, err error) {
 		switch {
 		case strings.HasPrefix(pod.Status.Reason, "OutOf"), pod.Status.Reason == "UnexpectedAdmissionError":
 			return false, "", plan.Refuse(fmt.Errorf("node %s is too full for the runner pod: %s", node, pod.Status.Message),
-				"make room for one pod there: kubectl get pods -A --field-selector spec.nodeName=%s", node)
+				"make room for one pod there: kubectl get pods -A --field-selector spec.nodeName=%s", text.Quote(node))
 		default:
 			return false, "", plan.Refuse(fmt.Errorf("the runner pod failed on node %s: %s %s", node, pod.Status.Reason, pod.Status.Message),
-				"see: kubectl describe node %s", node)
+				"see: kubectl describe node %s", text.Quote(node))
 		}
 	}
 	for _, s := range pod.Status.ContainerStatuses {
@@ -208,7 +209,7 @@ func doorState(pod *corev1.Pod) (running bool, say string, err error) {
 			return true, "running", nil
 		case s.State.Terminated != nil:
 			return false, "", plan.Refuse(fmt.Errorf("the runner pod ended at once on node %s: exit code %d %s", node, s.State.Terminated.ExitCode, s.State.Terminated.Message),
-				"the host needs /usr/bin/nsenter (util-linux) and /bin/sh; see: kubectl describe node %s", node)
+				"the host needs /usr/bin/nsenter (util-linux) and /bin/sh; see: kubectl describe node %s", text.Quote(node))
 		case s.State.Waiting != nil:
 			w := s.State.Waiting
 			if w.Reason == "ErrImageNeverPull" || w.Reason == "InvalidImageName" || w.Reason == "CreateContainerError" || w.Reason == "RunContainerError" {

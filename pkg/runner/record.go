@@ -20,6 +20,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // DefaultNamespace holds the records: it exists in every cluster, and what is
@@ -153,7 +154,7 @@ func (o Owner) begin(namespace, name string) (*corev1.Secret, wire.State) {
 // busy is the refusal of a node with a record of another operation.
 func busy(rec Record) error {
 	return plan.Refuse(fmt.Errorf("%w: %s", ErrBusy, rec.State.Describe()),
-		"wait for it, or take it back: kubectl lifecycle runs abort %s", rec.State.Node)
+		"wait for it, or take it back: kubectl lifecycle runs abort %s", text.Quote(rec.State.Node))
 }
 
 // ownerRef makes what a run creates go with its record.

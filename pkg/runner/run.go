@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // canaryTimeout bounds the wait for the program's first word from the host.
@@ -96,7 +97,7 @@ func room(node *corev1.Node, pods []corev1.Pod) error {
 	limit := node.Status.Allocatable.Pods().Value()
 	if limit > 0 && active >= limit {
 		return plan.Refuse(fmt.Errorf("node %s is full: it runs %d of at most %d pods, and the runner needs one", node.Name, active, limit),
-			"move one pod away first: kubectl get pods -A --field-selector spec.nodeName=%s", node.Name)
+			"move one pod away first: kubectl get pods -A --field-selector spec.nodeName=%s", text.Quote(node.Name))
 	}
 	return nil
 }

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Bounds of what is read from a record; a Secret holds 1 MiB at most.
@@ -54,8 +54,8 @@ type Numbered struct {
 	plan.Event
 }
 
-// Parse reads a record's data. Texts are cut to a bound and stripped of
-// control characters (a terminal would obey them); lines that are no events
+// Parse reads a record's data. Texts are cut to a bound and stripped of what a
+// terminal would obey; each is one line, but for Error; lines that are no events
 // are dropped; an unknown phase is an error.
 func Parse(data map[string][]byte) (State, error) {
 	s := State{
@@ -65,7 +65,7 @@ func Parse(data map[string][]byte) (State, error) {
 		Who:       clean(data[KeyWho]),
 		Phase:     Phase(clean(data[KeyPhase])),
 		Order:     Order(clean(data[KeyOrder])),
-		Error:     clean(data[KeyError]),
+		Error:     cleanLines(data[KeyError]),
 		Alive:     clean(data[KeyAlive]),
 		Token:     clean(data[KeyToken]),
 		Cordoned:  string(data[KeyCordoned]) == "true",
@@ -106,18 +106,10 @@ func (s State) Describe() string {
 	return fmt.Sprintf("%s of node %s by %s since %s (%s)", s.Operation, s.Node, s.Who, since, s.Phase)
 }
 
-// clean makes a text from a record fit for a terminal.
-func clean(raw []byte) string {
-	if len(raw) > maxText {
-		raw = append(append([]byte{}, raw[:maxText]...), "…"...)
-	}
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return r
-		}
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(string(raw), ""))
+// clean makes a text from a record one harmless line.
+func clean(raw []byte) string { return text.Short(string(raw[:min(len(raw), 4*maxText)]), maxText) }
+
+// cleanLines does the same for a text that may have several lines.
+func cleanLines(raw []byte) string {
+	return strings.Join(text.Lines(string(raw[:min(len(raw), maxText)])), "\n")
 }
