@@ -4,8 +4,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/client-go/util/jsonpath"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -34,48 +30,28 @@ func addOutput(flags *pflag.FlagSet, into *string, more string) {
 }
 
 // print writes a result to stdout: as text by way of human when the format is
-// empty or "table", else in the machine format asked for. What a terminal would
-// obey is escaped in JSON, which then means the same. The other formats hold
-// values as they are in a pipe, and on a terminal without it.
+// empty or "table", else in the machine format asked for.
 func (e *env) print(format string, result any, human func(*sheet) error) error {
-	template, isPath := strings.CutPrefix(format, "jsonpath=")
-	switch {
-	case format == "" || format == "table":
+	if format == "" || format == "table" {
 		return human(e.sheet())
-	case format == "json":
-		return writeJSON(e.streams.Out, result, "    ")
-	case format == "yaml":
-		out, err := yaml.Marshal(result)
-		if err != nil {
-			return fmt.Errorf("print yaml: %w", err)
-		}
-		if e.terminal(e.streams.Out) {
-			out = []byte(text.Visible(string(out)))
-		}
-		_, err = e.streams.Out.Write(out)
+	}
+	out, err := encode(format, result, e.terminal(e.streams.Out))
+	if err != nil {
 		return err
-	case isPath:
-		return printPath(e.streams.Out, template, result, e.terminal(e.streams.Out))
 	}
-	return unknownOutput(format)
-}
-
-// writeJSON writes an object that neither a terminal nor a parser trips over;
-// without an indent it is one line.
-func writeJSON(w io.Writer, object any, indent string) error {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetIndent("", indent)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(object); err != nil {
-		return fmt.Errorf("print json: %w", err)
-	}
-	_, err := w.Write(text.JSON(out.Bytes()))
+	_, err = e.streams.Out.Write(out)
 	return err
 }
 
 // event writes one object in one line to stdout.
-func (e *env) event(object any) error { return writeJSON(e.streams.Out, object, "") }
+func (e *env) event(object any) error {
+	out, err := toJSON(object, "")
+	if err != nil {
+		return err
+	}
+	_, err = e.streams.Out.Write(out)
+	return err
+}
 
 // binary writes bytes to stdout that nobody reads.
 func (e *env) binary(raw []byte) error {
@@ -90,71 +66,6 @@ func (e *env) names(kind string, names ...string) error {
 		sheet.line("%s/%s", kind, nameOf(n))
 	}
 	return sheet.err
-}
-
-// unknownOutput is the error of a format that a command does not have.
-func unknownOutput(format string) error {
-	return plan.As(plan.Misused, fmt.Errorf("unknown output format %q", format))
-}
-
-// checkOutput refuses an unknown format before anything is done; more are the
-// command's own formats.
-func checkOutput(format string, more ...string) error {
-	for _, known := range append([]string{"", "table", "json", "yaml"}, more...) {
-		if format == known {
-			return nil
-		}
-	}
-	if template, ok := strings.CutPrefix(format, "jsonpath="); ok {
-		if err := jsonpath.New("out").Parse(template); err != nil {
-			return plan.As(plan.Misused, fmt.Errorf("--output: %w", err))
-		}
-		return nil
-	}
-	return unknownOutput(format)
-}
-
-func printPath(w io.Writer, template string, result any, terminal bool) error {
-	path := jsonpath.New("out").AllowMissingKeys(true)
-	if err := path.Parse(template); err != nil {
-		return plan.As(plan.Misused, fmt.Errorf("--output: %w", err))
-	}
-	// Templates use the JSON names, so the value goes through JSON first.
-	raw, err := json.Marshal(result)
-	if err != nil {
-		return fmt.Errorf("print jsonpath: %w", err)
-	}
-	var tree any
-	if err := json.Unmarshal(raw, &tree); err != nil {
-		return fmt.Errorf("print jsonpath: %w", err)
-	}
-	if terminal {
-		tree = visible(tree)
-	}
-	if err := path.Execute(w, tree); err != nil {
-		return plan.As(plan.Misused, fmt.Errorf("--output: %w", err))
-	}
-	_, err = fmt.Fprintln(w)
-	return err
-}
-
-// visible makes each text of a JSON value fit for a terminal.
-func visible(value any) any {
-	switch v := value.(type) {
-	case string:
-		return text.Visible(strings.ReplaceAll(v, "\n", " "))
-	case []any:
-		for i := range v {
-			v[i] = visible(v[i])
-		}
-	case map[string]any:
-		shown := make(map[string]any, len(v))
-		for key, inner := range v {
-			shown[text.Line(key)] = visible(inner)
-		}
-		return shown
-	}
-	return value
 }
 
 // sheet is where a result for people is written. All that goes onto it passes
@@ -239,7 +150,11 @@ func (e *env) tellError(err error) {
 }
 
 func indented(s string) text.Safe {
-	return text.Safe(strings.Join(text.Lines(s), "\n       "))
+	lines := text.Lines(s)
+	for i := range lines {
+		lines[i] = unmarked(lines[i])
+	}
+	return text.Safe(strings.Join(lines, "\n       "))
 }
 
 // attach gives cobra the streams: what it writes is help, and that is our own.

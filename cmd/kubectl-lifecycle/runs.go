@@ -95,7 +95,7 @@ func (e *env) followRun(ctx context.Context, arg string) error {
 	if !found {
 		return plan.Refuse(fmt.Errorf("no run holds node %s", node), "see which there are: kubectl lifecycle runs")
 	}
-	e.say("%s", rec.State.Describe())
+	e.say("following the %s", rec.State.Describe())
 	progress := e.progress()
 	state, err := runner.Follow(ctx, cluster, rec, progress)
 	progress.close()

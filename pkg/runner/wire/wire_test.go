@@ -38,11 +38,16 @@ func TestARecordIsHostileInput(t *testing.T) {
 		"a terminal's escapes are stripped": {data(wire.KeyError, "a\x1b[2Jb\x07\r"), func(s wire.State, err error) bool {
 			return err == nil && s.Error == "a[2Jb"
 		}},
-		"a huge text is cut":         {data(wire.KeyWho, strings.Repeat("x", 1<<20)), func(s wire.State, _ error) bool { return len(s.Who) < 4<<10 }},
-		"lines that are no events":   {data(wire.KeyEvents, "{\n[]\nnull\n\"x\"\n{\"seq\":\"x\"}\n"), func(s wire.State, _ error) bool { return len(s.Events) <= 1 }},
-		"an outcome that is no JSON": {data(wire.KeyOutcome, "{"), func(s wire.State, _ error) bool { return s.Outcome == nil }},
-		"a time that is none":        {data(wire.KeySince, "yesterday"), func(s wire.State, _ error) bool { return s.Since.IsZero() }},
-		"invalid UTF-8":              {data(wire.KeyError, "a\xff\xfeb"), func(s wire.State, _ error) bool { return s.Error == "ab" }},
+		"a title is one line": {data(wire.KeyEvents, `{"seq":1,"title":"a\n✓ Clean the host\u202e\u009b2J\u2028b","message":"\u2066a\tb\u200b"}`+"\n"), func(s wire.State, _ error) bool {
+			return len(s.Events) == 1 && s.Events[0].Title == "a ✓ Clean the host2J b" && s.Events[0].Message == "a b"
+		}},
+		"names and who began it are one line": {data(wire.KeyWho, "ann\n✓ w1\u202e"), func(s wire.State, _ error) bool { return s.Who == "ann ✓ w1" }},
+		"an error keeps its lines":            {data(wire.KeyError, "two faults:\r\n  a\n\n  b\u2028c"), func(s wire.State, _ error) bool { return s.Error == "two faults:\na\nb c" }},
+		"a huge text is cut":                  {data(wire.KeyWho, strings.Repeat("x", 1<<20)), func(s wire.State, _ error) bool { return len(s.Who) < 4<<10 }},
+		"lines that are no events":            {data(wire.KeyEvents, "{\n[]\nnull\n\"x\"\n{\"seq\":\"x\"}\n"), func(s wire.State, _ error) bool { return len(s.Events) <= 1 }},
+		"an outcome that is no JSON":          {data(wire.KeyOutcome, "{"), func(s wire.State, _ error) bool { return s.Outcome == nil }},
+		"a time that is none":                 {data(wire.KeySince, "yesterday"), func(s wire.State, _ error) bool { return s.Since.IsZero() }},
+		"invalid UTF-8":                       {data(wire.KeyError, "a\xff\xfeb"), func(s wire.State, _ error) bool { return s.Error == "ab" }},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
