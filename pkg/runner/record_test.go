@@ -86,8 +86,8 @@ func TestTheRecordOfAnEarlierNodeIsReplaced(t *testing.T) {
 	if !rec.Of(worker) {
 		t.Error("a node without a UID")
 	}
-	if worker.UID = "now"; !rec.Of(worker) || !(Record{}).Of(worker) {
-		t.Error("its own record, or one that does not say")
+	if worker.UID = "now"; !rec.Of(worker) || (Record{}).Of(worker) {
+		t.Error("its own record is not, or one that does not say is")
 	}
 }
 
@@ -172,7 +172,7 @@ func TestTheStateOfTheDoorIsSaidAndItsFailuresHaveAWayOut(t *testing.T) {
 func TestWhatAnEarlierRecordLeftIsMadeAnew(t *testing.T) {
 	rec := Record{Namespace: DefaultNamespace, Name: "lifecycle-worker-1", UID: "2", State: wire.State{Operation: wire.Remove}}
 	there := func(owner types.UID, label string) *corev1.ServiceAccount {
-		meta := metav1.ObjectMeta{Name: rec.Name, Namespace: rec.Namespace, UID: "there", OwnerReferences: []metav1.OwnerReference{{UID: owner}}}
+		meta := metav1.ObjectMeta{Name: rec.Name, Namespace: rec.Namespace, UID: "there", OwnerReferences: []metav1.OwnerReference{{Kind: "Secret", Name: rec.Name, UID: owner}}}
 		if label != "" {
 			meta.Labels = map[string]string{Label: label}
 		}
