@@ -219,13 +219,6 @@ func put(t *testing.T, path, content string) {
 	must(t, os.WriteFile(path, []byte(content), 0o755))
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // inNamespaces runs the test once more as PID 1 of namespaces of its own, so that
 // nsenter leads to this very process, and reports whether this is that run.
 func inNamespaces(t *testing.T) bool {
