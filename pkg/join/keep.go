@@ -45,6 +45,8 @@ func Recall(ctx context.Context, client kubernetes.Interface, id, description st
 // foreign says why a token was not made here for a purpose; empty means it was.
 func foreign(t Token, secret *corev1.Secret, description string, now time.Time) string {
 	switch {
+	case secret.Type != api.SecretTypeBootstrapToken:
+		return "its secret is of another type"
 	case t.Foreign:
 		return "it was not made by this program"
 	case description == "" || secrets.GetData(secret, api.BootstrapTokenDescriptionKey) != description:
