@@ -41,9 +41,10 @@ type Record struct {
 }
 
 // Of reports whether the run is of this very node, and not of one of its name that
-// has left since. A record that does not say of which node it is counts for none.
+// has left since. A record that does not say holds the node that is there, but is
+// not taken up (Begin).
 func (r Record) Of(node *corev1.Node) bool {
-	return node.UID == "" || r.State.NodeUID == string(node.UID)
+	return r.State.NodeUID == "" || node.UID == "" || r.State.NodeUID == string(node.UID)
 }
 
 // NameFor is the name of a node's record, and of everything that belongs to

@@ -86,8 +86,8 @@ func TestTheRecordOfAnEarlierNodeIsReplaced(t *testing.T) {
 	if !rec.Of(worker) {
 		t.Error("a node without a UID")
 	}
-	if worker.UID = "now"; !rec.Of(worker) || (Record{}).Of(worker) {
-		t.Error("its own record is not, or one that does not say is")
+	if worker.UID = "now"; !rec.Of(worker) || !(Record{}).Of(worker) {
+		t.Error("its own record, or one that does not say")
 	}
 }
 

@@ -53,6 +53,26 @@ func TestARecordIsBelievedAboutItsOwnNodeOnly(t *testing.T) {
 	}
 }
 
+// What goes on with a run deletes the Node in the end.
+func TestARunWhoseRecordNamesNoNodeObjectIsNotTakenUp(t *testing.T) {
+	there := node("amd64")
+	there.UID = "now"
+	for uid, ok := range map[string]bool{"now": true, "": false} {
+		for _, phase := range []wire.Phase{wire.Preparing, wire.Working, wire.Finished} {
+			secret := held(wire.Remove, phase)
+			secret.Data[wire.KeyNodeUID] = []byte(uid)
+			client := fake.NewClientset(secret)
+			_, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: there, Owner: Owner{Operation: wire.Remove}}, quiet)
+			if refused := err != nil && strings.Contains(err.Error(), "no run record to rely on"); refused == ok || refused && plan.HintOf(err) == "" {
+				t.Errorf("UID %q, %s: %v", uid, phase, err)
+			}
+			if _, err := client.CoreV1().Secrets(secret.Namespace).Get(t.Context(), secret.Name, metav1.GetOptions{}); err != nil && !ok {
+				t.Errorf("the lock was taken away: %v", err)
+			}
+		}
+	}
+}
+
 func TestAJunkRecordSpoilsNoOther(t *testing.T) {
 	good := held(wire.Remove, wire.Working)
 	junk := held(wire.Remove, "owned")
