@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,6 +65,11 @@ func (e *env) listRuns(ctx context.Context, output string) error {
 	runs := make([]runRow, 0, len(records))
 	for _, r := range records {
 		s := r.State
+		if r.Damaged != nil {
+			runs = append(runs, runRow{Node: strings.TrimPrefix(r.Name, "lifecycle-"), Phase: "damaged", Error: r.Damaged.Error()})
+			e.say("%v: %s", r.Damaged, plan.HintOf(r.Damaged))
+			continue
+		}
 		runs = append(runs, runRow{Node: s.Node, Operation: s.Operation, Phase: s.Phase, Who: s.Who, Since: s.Since, Error: s.Error})
 	}
 	return e.print(output, runs, func(s *sheet) error {
@@ -73,7 +79,11 @@ func (e *env) listRuns(ctx context.Context, output string) error {
 		}
 		rows := [][]string{{"NODE", "OPERATION", "PHASE", "WHO", "AGE"}}
 		for _, r := range runs {
-			rows = append(rows, []string{nameOf(r.Node), string(r.Operation), string(r.Phase), r.Who, duration.HumanDuration(time.Since(r.Since))})
+			age := "?"
+			if !r.Since.IsZero() {
+				age = duration.HumanDuration(time.Since(r.Since))
+			}
+			rows = append(rows, []string{nameOf(r.Node), string(r.Operation), string(r.Phase), r.Who, age})
 		}
 		return s.table(rows)
 	})

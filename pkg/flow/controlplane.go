@@ -71,6 +71,10 @@ func (f farewell) decide() (warnings []string, err error) {
 		return nil, plan.Refuse(fmt.Errorf("no other control-plane node than %s is Ready", name), "bring one back first; see: kubectl get nodes -l node-role.kubernetes.io/control-plane")
 	}
 	for _, run := range f.runs {
+		if run.Damaged != nil {
+			warnings = append(warnings, fmt.Sprintf("%v: it is left out of account; %s", run.Damaged, plan.HintOf(run.Damaged)))
+			continue
+		}
 		if slices.ContainsFunc(f.others, func(n corev1.Node) bool { return n.Name == run.State.Node }) && run.State.Phase != wire.Aborted {
 			return nil, plan.Refuse(fmt.Errorf("another control-plane node is being worked on: %s", run.State.Describe()), "wait until it has ended: kubectl lifecycle runs follow %s", text.Quote(run.State.Node))
 		}

@@ -103,13 +103,11 @@ func (m *Moving) mint(ctx context.Context, report plan.Report) error {
 	return join.WaitSigned(ctx, p.to.Client, p.token, report)
 }
 
-// known reads the token that a host was given.
+// known reads the token that a host was given. The id is the host's word, which
+// may name any token of the other cluster: only one that was made for the move of
+// this node is taken.
 func (m *Moving) known(ctx context.Context, id string) (join.Token, error) {
-	reference, err := join.ParseToken(id)
-	if err != nil {
-		return join.Token{}, err
-	}
-	return join.Mint(ctx, m.passage.to.Client, join.Request{Token: reference})
+	return join.Recall(ctx, m.passage.to.Client, id, m.passage.description())
 }
 
 // unmint revokes the token again, unless a run needs it, or the person who has
@@ -139,7 +137,7 @@ func (p *passage) keepToken(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if p.token.ID != "" {
-			_ = join.Extend(ctx, p.to.Client, p.token, tokenTTL)
+			_ = join.Extend(ctx, p.to.Client, p.token, p.description(), tokenTTL)
 		}
 		select {
 		case <-ctx.Done():
@@ -175,7 +173,7 @@ func (m *Moving) lasting(ctx context.Context) (join.Token, error) {
 		}
 	}
 	if p.token.ID != "" {
-		err := join.Extend(ctx, p.to.Client, p.token, tokenTTL)
+		err := join.Extend(ctx, p.to.Client, p.token, p.description(), tokenTTL)
 		if err == nil || !apierrors.IsNotFound(err) {
 			return p.token, err
 		}

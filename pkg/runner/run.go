@@ -75,14 +75,11 @@ func (c Cluster) door(ctx context.Context, name string, op wire.Operation, node 
 	if err := room(node, pods.Items); err != nil {
 		return podSpec{}, err
 	}
-	image := c.Image
-	if image == "" {
-		image = chooseImage(node, pods.Items)
+	image, err := c.pickImage(ctx, node, pods.Items)
+	if err != nil {
+		return podSpec{}, err
 	}
-	if image == "" {
-		return podSpec{}, plan.Refuse(fmt.Errorf("no image is known to be on node %s", node.Name), "name one that is: --runner-image IMAGE")
-	}
-	return podSpec{name: name, namespace: c.namespace(), operation: string(op), image: image, node: node, payload: payload}, nil
+	return podSpec{name: name, namespace: c.namespace(), operation: string(op), image: image, node: node, payload: payload, place: newPlace()}, nil
 }
 
 // room refuses a node that runs as many pods as it may: the kubelet would
@@ -120,6 +117,9 @@ func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, 
 	if err != nil {
 		if !errors.Is(err, ErrBusy) || rec.State.Operation != t.Operation {
 			return Record{}, err
+		}
+		if rec.State.NodeUID != string(t.Node.UID) {
+			return Record{}, refuseRecord(rec, fmt.Errorf("it does not say that it is of the Node %s that is there now", t.Node.Name))
 		}
 		report("taking up the %s", rec.State.Describe())
 		if rec.State.Phase != wire.Preparing {

@@ -17,6 +17,8 @@ import (
 const (
 	maxLine = 8 << 10
 	maxText = 2 << 10
+	// maxOutcome bounds an outcome, which is decoded whole.
+	maxOutcome = 512 << 10
 )
 
 // State is a record's data, parsed.
@@ -56,7 +58,7 @@ type Numbered struct {
 
 // Parse reads a record's data. Texts are cut to a bound and stripped of what a
 // terminal would obey; each is one line, but for Error; lines that are no events
-// are dropped; an unknown phase is an error.
+// are dropped, as is an order that is none; an unknown phase is an error.
 func Parse(data map[string][]byte) (State, error) {
 	s := State{
 		Operation: Operation(clean(data[KeyOperation])),
@@ -75,21 +77,42 @@ func Parse(data map[string][]byte) (State, error) {
 	default:
 		return State{}, fmt.Errorf("run record: unknown phase %q", s.Phase)
 	}
+	if !isWord(s.Operation) {
+		return State{}, fmt.Errorf("run record: %q is no operation", s.Operation)
+	}
+	switch s.Order {
+	case Go, Retry, Abort:
+	default: // no program would ever take it
+		s.Order = ""
+	}
 	if since, err := time.Parse(time.RFC3339, clean(data[KeySince])); err == nil {
 		s.Since = since
 	}
-	for line := range bytes.Lines(data[KeyEvents]) {
+	s.Events = parseEvents(data[KeyEvents])
+	if len(data[KeyOutcome]) <= maxOutcome && json.Valid(data[KeyOutcome]) {
+		s.Outcome = data[KeyOutcome]
+	}
+	return s, nil
+}
+
+// parseEvents reads the last events of a record.
+func parseEvents(raw []byte) (events []Numbered) {
+	for line := range bytes.Lines(raw) {
 		var e Numbered
 		if len(line) > maxLine || json.Unmarshal(line, &e) != nil {
 			continue
 		}
 		e.Title, e.Message, e.Step = clean([]byte(e.Title)), clean([]byte(e.Message)), clean([]byte(e.Step))
-		s.Events = append(s.Events, e)
+		e.Kind, e.Host, e.Plan = plan.Kind(clean([]byte(e.Kind))), clean([]byte(e.Host)), clean([]byte(e.Plan))
+		events = append(events, e)
 	}
-	if json.Valid(data[KeyOutcome]) {
-		s.Outcome = data[KeyOutcome]
-	}
-	return s, nil
+	return events[max(0, len(events)-MaxEvents):]
+}
+
+// isWord reports whether an operation may be the name of one, of a later version
+// perhaps: it is part of a command that is shown.
+func isWord(o Operation) bool {
+	return len(o) <= 20 && strings.Trim(string(o), "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 // Resumable reports whether the host may have been changed.
