@@ -139,17 +139,18 @@ func (t Target) release() part {
 }
 
 func (t Target) unhold(ctx context.Context) error {
-	if err := t.removeIf(partOf(holdFile)); err != nil {
-		return err
-	}
-	if !t.exists(holdFile) {
+	held := t.exists(holdFile)
+	if !held && !t.exists(partOf(holdFile)) {
 		return nil
 	}
-	if err := t.Host.Remove(holdFile); err != nil {
+	if err := errors.Join(t.removeIf(partOf(holdFile)), t.removeIf(holdFile)); err != nil {
 		return err
 	}
 	// Made by us, if nothing else is in it.
 	_ = os.Remove(t.Host.Path(dropIns))
+	if !held {
+		return nil
+	}
 	return t.Host.ReloadUnits(ctx)
 }
 
