@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -48,15 +49,52 @@ func place(path string, mode os.FileMode, from io.Reader) error {
 
 // loadSpec reads what is to be done.
 func loadSpec() (wire.Spec, error) {
-	var spec wire.Spec
 	raw, err := host.ReadPlain(in(specFile), maxDelivery)
-	if err != nil {
-		return spec, err
+	if err != nil && !errors.Is(err, host.ErrTooLarge) && !errors.Is(err, host.ErrNotRegular) {
+		return wire.Spec{}, err
 	}
-	if err := json.Unmarshal(raw, &spec); err != nil {
-		return spec, plan.Refuse(fmt.Errorf("decode %s: %w", in(specFile), err), "it is damaged, and nothing is done; take the run off this host: rm -r %s %s", stateDir, unitFile)
+	return decodeSpec(raw)
+}
+
+// peekSpec reads as much of a run's spec as tells whose it is.
+func peekSpec() (spec wire.Spec, err error) {
+	raw, err := host.ReadPlain(in(specFile), maxDelivery)
+	if err == nil {
+		err = json.Unmarshal(raw, &spec)
 	}
-	return spec, nil
+	return spec, err
+}
+
+// decodeSpec refuses a spec that is damaged: what cannot be read must not be taken
+// for an order to clean.
+func decodeSpec(raw []byte) (spec wire.Spec, err error) {
+	wrong := ""
+	err = json.Unmarshal(raw, &spec)
+	if err == nil {
+		_, err = orderOf(spec)
+	}
+	switch {
+	case err != nil:
+		wrong = err.Error()
+	case spec.Operation != wire.Remove && spec.Operation != wire.Move:
+		wrong = fmt.Sprintf("unknown operation %q", spec.Operation)
+	case spec.Node == "":
+		wrong = "it names no node"
+	case spec.Record.Name == "" || spec.Record.Namespace == "" || spec.Record.UID == "":
+		wrong = "it names no record"
+	case len(spec.Endpoints) == 0 || spec.CA == "":
+		wrong = "it names no API server"
+	case spec.Patience <= 0:
+		wrong = "it has no patience"
+	case spec.Operation == wire.Move && (spec.Destination == nil || spec.Destination.Endpoint == "" || spec.Destination.CA == ""):
+		wrong = "it names no cluster to join"
+	}
+	if wrong == "" {
+		return spec, nil
+	}
+	return spec, plan.Refuse(fmt.Errorf("what was to be done on this host is damaged (%s): %s", in(specFile), wrong),
+		"nothing is done; take the run off this host: rm -r %s %s, and start the kubelet again: rm -f %s; systemctl daemon-reload; systemctl start kubelet",
+		stateDir, unitFile, clean.HoldFile)
 }
 
 // loadOutcome reads what the work has come to; an error where it is not done.
@@ -70,11 +108,15 @@ func loadOutcome() (json.RawMessage, error) {
 
 // loadLastWord reads in which phase the run has ended.
 func loadLastWord() (farewell, error) {
-	var word farewell
 	raw, err := host.ReadPlain(in(lastWord), mostOfState)
-	if err == nil {
-		err = json.Unmarshal(raw, &word)
+	if err != nil {
+		return farewell{}, err
 	}
+	return decodeLastWord(raw)
+}
+
+func decodeLastWord(raw []byte) (word farewell, err error) {
+	err = json.Unmarshal(raw, &word)
 	if err == nil && word.Phase != wire.Finished && word.Phase != wire.Aborted {
 		err = fmt.Errorf("%q is no last word", word.Phase)
 	}

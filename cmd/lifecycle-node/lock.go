@@ -29,7 +29,7 @@ func lockSoon(ctx context.Context) (unlock func(), err error) {
 			err = unix.EWOULDBLOCK // it took the directory along
 		}
 		leaves := departing() // first: its last word goes after its spec
-		_, missing := loadSpec()
+		_, missing := peekSpec()
 		if !errors.Is(err, unix.EWOULDBLOCK) || missing == nil && !leaves || time.Now().After(deadline) {
 			return unlock, err
 		}

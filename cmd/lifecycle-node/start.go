@@ -12,7 +12,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -172,7 +171,8 @@ func ownMachine(spec wire.Spec) error {
 		err = json.Unmarshal(raw, &was)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("load what this machine is told by: %w", err)
+		return plan.Refuse(fmt.Errorf("nothing tells whether this is the machine on which the %s of node %s was begun: read %s: %w", spec.Operation, spec.Node, in(signsFile), err),
+			"if it is: rm -r %s; systemctl restart %s", in(signsFile), unitName)
 	}
 	if by, another := was.Another(host.Local{}.Signs()); another {
 		return plan.Refuse(fmt.Errorf("this is another machine than the one on which the %s of node %s was begun: %s", spec.Operation, spec.Node, by),
@@ -185,33 +185,4 @@ func ownMachine(spec wire.Spec) error {
 			"take the run off this machine: rm -r %s %s", stateDir, unitFile)
 	}
 	return nil
-}
-
-// validSpec refuses a spec that is damaged: what cannot be read must not be taken
-// for an order to clean.
-func validSpec(spec wire.Spec) error {
-	wrong := ""
-	switch {
-	case spec.Operation != wire.Remove && spec.Operation != wire.Move:
-		wrong = fmt.Sprintf("unknown operation %q", spec.Operation)
-	case spec.Node == "":
-		wrong = "it names no node"
-	case spec.Record.Name == "" || spec.Record.Namespace == "" || spec.Record.UID == "":
-		wrong = "it names no record"
-	case len(spec.Endpoints) == 0 || spec.CA == "":
-		wrong = "it names no API server"
-	case spec.Patience <= 0:
-		wrong = "it has no patience"
-	case spec.Operation == wire.Move && (spec.Destination == nil || spec.Destination.Endpoint == "" || spec.Destination.CA == ""):
-		wrong = "it names no cluster to join"
-	}
-	if _, err := orderOf(spec); wrong == "" && err != nil {
-		wrong = err.Error()
-	}
-	if wrong == "" {
-		return nil
-	}
-	return plan.Refuse(fmt.Errorf("what was to be done on this host is damaged (%s): %s", in(specFile), wrong),
-		"nothing is done; take the run off this host: rm -r %s %s, and start the kubelet again: rm %s; systemctl daemon-reload; systemctl start kubelet",
-		stateDir, unitFile, clean.HoldFile)
 }

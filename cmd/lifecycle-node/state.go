@@ -84,7 +84,7 @@ func settle(ctx context.Context, d wire.Delivery) error {
 		return err
 	}
 	defer unlock()
-	if old, err := loadSpec(); err != nil || old.Record.UID != d.Spec.Record.UID {
+	if old, err := peekSpec(); err != nil || old.Record.UID != d.Spec.Record.UID {
 		// Its unit is not running (we hold the lock): a leftover, of which
 		// nothing may be taken for this run's.
 		if err := forget(lockName); err != nil {
@@ -106,7 +106,7 @@ func settle(ctx context.Context, d wire.Delivery) error {
 // occupied is the answer to a delivery while the unit of a run works: fine if
 // it is the same run.
 func occupied(spec wire.Spec) error {
-	old, err := loadSpec()
+	old, err := peekSpec()
 	if err == nil && old.Record.UID == spec.Record.UID {
 		return nil
 	}

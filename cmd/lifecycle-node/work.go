@@ -41,13 +41,11 @@ func work(ctx context.Context) error {
 		return fmt.Errorf("lock this host: %w", err)
 	}
 	defer unlock()
-	spec, err := loadSpec()
-	if err == nil {
-		err = ownMachine(spec)
-	}
-	if plan.ClassOf(err) == plan.Refused {
-		notice(err)
-		return nil
+	if spec, err := loadSpec(); err == nil {
+		if err := ownMachine(spec); err != nil {
+			notice(err)
+			return nil
+		}
 	}
 	if departing() {
 		return resumeDeparture(ctx)
@@ -86,9 +84,6 @@ func (w *worker) ready(ctx context.Context) error {
 
 func newWorker() (*worker, error) {
 	spec, err := loadSpec()
-	if err == nil {
-		err = validSpec(spec)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("load the spec: %w", err)
 	}
