@@ -46,6 +46,11 @@ func cleanAlone(ctx context.Context, args []string, out io.Writer) error {
 	for _, it := range removal.Objects {
 		say.line("%s", it)
 	}
+	for _, it := range removal.Stay {
+		if it.Kind == clean.KindFlags {
+			say.line("stays: %s: %s (%s)", it.Name, it.Detail, it.Why)
+		}
+	}
 	for _, part := range removal.Unchecked {
 		say.line("not checked: %s: %s", part.What, part.Why)
 	}

@@ -5,6 +5,7 @@ package clean
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -28,8 +29,10 @@ func (v Verdict) Brief() Verdict {
 
 func (v Verdict) shortened(most, length int) Verdict {
 	v.Backup = text.Short(v.Backup, length)
-	for _, list := range []*[]Item{&v.Remaining, &v.AfterReboot, &v.Harmless, &v.Lost, &v.Changed} {
-		*list = fewItems(*list, most, length)
+	for field := range reflect.ValueOf(&v).Elem().NumField() { // each list of things, so that none is forgotten
+		if list, is := reflect.ValueOf(&v).Elem().Field(field).Addr().Interface().(*[]Item); is {
+			*list = fewItems(*list, most, length)
+		}
 	}
 	var unchecked []Unchecked
 	for i, u := range v.Unchecked {

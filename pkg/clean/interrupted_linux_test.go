@@ -185,3 +185,26 @@ func TestConfigurationsThatAreNoFilesAreNotReadForEver(t *testing.T) {
 		}
 	})
 }
+
+// What an administrator has given the kubelet for its old cluster stays, and is
+// named before and after; kubeadm's own flags are none of it.
+func TestFlagsOfTheOldClusterAreNamed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script("mkdir -p etc/default etc/sysconfig etc/systemd/system/kubelet.service.d\n" +
+			"echo 'KUBELET_EXTRA_ARGS=--cluster-dns=10.96.0.10 --node-labels=old=1' > etc/default/kubelet; mkfifo etc/sysconfig/kubelet\n" +
+			"printf '[Service]\\nEnvironment=\"X=--node-ip=192.0.2.10\"\\n' > etc/systemd/system/kubelet.service.d/20-mine.conf")
+		before := w.dump()
+		w.join()
+		w.script("echo 'KUBELET_KUBEADM_ARGS=\"--node-ip=192.0.2.9\"' > var/lib/kubelet/kubeadm-flags.env")
+		verdict := w.remove()
+		var said []string
+		for _, it := range verdict.Flags {
+			said = append(said, it.Name+" "+it.Detail)
+		}
+		if got := strings.Join(said, "; "); verdict.State != clean.Clean ||
+			got != "/etc/default/kubelet --cluster-dns=10.96.0.10 --node-labels=old=1; /etc/systemd/system/kubelet.service.d/20-mine.conf --node-ip=192.0.2.10" {
+			w.Errorf("verdict %s, said %q", verdict.State, got)
+		}
+		w.same(before)
+	})
+}

@@ -83,6 +83,7 @@ func (t Target) lookKubelet(ctx context.Context) (sight, error) {
 	if t.exists(holdFile) {
 		s.add(Item{Kind: KindFile, Name: holdFile, Owner: Lifecycle, Fate: Goes, Detail: "holds the kubelet while a removal is under way"})
 	}
+	t.lookFlags(&s)
 	u, err := t.Host.Unit(ctx, kubeletUnit)
 	if err != nil || u.Load == "not-found" || u.Load == "" {
 		return s, err
