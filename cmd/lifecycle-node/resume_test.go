@@ -223,13 +223,14 @@ func TestACopyOfAHostIsNotCleanedInItsPlace(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		s := newSecretServer(t, wire.Working)
 		node(t, dir, s, wire.Remove)
+		now := signsNow(t)
 		for name, plant := range map[string]string{
-			"the signs are another's": `{"machineID": "another"}`,
-			"the signs are damaged":   `{"machineID`,
+			"the signs are another's": `{"board": "another", "macs": ["02:00:00:00:00:01"]}`,
+			"the signs are damaged":   `{"macs`,
 			"the signs are empty":     ``,
 		} {
-			if strings.Contains(plant, "another") && len(signsNow(t).MACs)+len(signsNow(t).Board) > 0 {
-				plant = `{"board": "another", "macs": ["02:00:00:00:00:01"]}`
+			if strings.Contains(plant, "another") && now.Board == "" && len(now.MACs) == 0 {
+				continue // nothing can be compared in a container: package host tests that
 			}
 			hosttest.Script(t, `touch `+in(begunFile))
 			hosttest.Must(t, os.WriteFile(in(signsFile), []byte(plant), 0o600))

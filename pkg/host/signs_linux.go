@@ -17,12 +17,10 @@ type Signs struct {
 	Board string `json:"board,omitempty"`
 	// MACs are the addresses of its network devices, virtual links left out.
 	MACs []string `json:"macs,omitempty"`
-	// MachineID is the disk's, and counts only where there is nothing else.
-	MachineID string `json:"machineID,omitempty"`
 }
 
 // Signs reads what this machine can be told by. What cannot be read is no sign.
-func (l Local) Signs() Signs {
+func (Local) Signs() Signs {
 	var s Signs
 	for _, path := range []string{"/sys/class/dmi/id/product_uuid", "/sys/firmware/devicetree/base/serial-number"} {
 		if raw, err := ReadLinked(path, mostOfProc); err == nil && s.Board == "" {
@@ -42,7 +40,6 @@ func (l Local) Signs() Signs {
 		_ = dir.Close() // it was read
 	}
 	slices.Sort(s.MACs)
-	s.MachineID, _ = l.line("/etc/machine-id")
 	return s
 }
 
@@ -59,9 +56,10 @@ func board(raw string) string {
 
 // Another reports whether the signs are another machine's, and by which: every
 // sign of its hardware that can be compared is different. One that agrees is
-// enough for the same machine: network cards are changed, and boards. The
-// machine-id decides only where no hardware can be compared, since it is on the
-// disk, and there are hosts that are given another with each boot (kind's).
+// enough for the same machine: network cards are changed, and boards. Where none
+// can be compared it is the same: that is a container, as kind's nodes are. The
+// machine-id is no sign, since it is on the disk, and such a node is given another
+// with each start.
 func (s Signs) Another(now Signs) (by string, is bool) {
 	var differ []string
 	if s.Board != "" && now.Board != "" {
@@ -75,9 +73,6 @@ func (s Signs) Another(now Signs) (by string, is bool) {
 			return "", false
 		}
 		differ = append(differ, "its network device is "+now.MACs[0]+", not "+s.MACs[0])
-	}
-	if len(differ) == 0 && s.MachineID != "" && now.MachineID != "" && s.MachineID != now.MachineID {
-		differ = append(differ, "its machine-id is "+now.MachineID+", not "+s.MachineID)
 	}
 	return strings.Join(differ, ", and "), len(differ) > 0
 }

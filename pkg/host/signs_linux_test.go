@@ -5,19 +5,17 @@ package host
 import "testing"
 
 func TestACopyOfADiskIsNotTheMachine(t *testing.T) {
-	was := Signs{Board: "b1", MACs: []string{"m1", "m2"}, MachineID: "id"}
+	was := Signs{Board: "b1", MACs: []string{"m1", "m2"}}
 	for name, tc := range map[string]struct {
 		was, now Signs
 		another  bool
 	}{
 		"the same":                    {was, was, false},
-		"its disk in another machine": {was, Signs{Board: "b2", MACs: []string{"m3"}, MachineID: "id"}, true},
-		"its disk in a machine without a board's number": {was, Signs{MACs: []string{"m3"}, MachineID: "id"}, true},
-		"a new network card":                             {was, Signs{Board: "b1", MACs: []string{"m3"}, MachineID: "id"}, false},
-		"a new board, the cards are the old ones":        {was, Signs{Board: "b2", MACs: []string{"m2", "m9"}, MachineID: "id"}, false},
-		"a container that was given a new machine-id":    {Signs{Board: "b1", MachineID: "id"}, Signs{Board: "b1", MachineID: "new"}, false},
-		"nothing but the machine-id, and it differs":     {Signs{MachineID: "id"}, Signs{MachineID: "new"}, true},
-		"nothing but the machine-id, and it is the same": {Signs{MachineID: "id"}, Signs{MachineID: "id"}, false},
+		"its disk in another machine": {was, Signs{Board: "b2", MACs: []string{"m3"}}, true},
+		"its disk in a machine without a board's number": {was, Signs{MACs: []string{"m3"}}, true},
+		"a new network card":                             {was, Signs{Board: "b1", MACs: []string{"m3"}}, false},
+		"a new board, the cards are the old ones":        {was, Signs{Board: "b2", MACs: []string{"m2", "m9"}}, false},
+		"a container, of which nothing can be compared":  {Signs{}, Signs{}, false},
 		"nothing was written down":                       {Signs{}, was, false},
 		"nothing can be read":                            {was, Signs{}, false},
 	} {
