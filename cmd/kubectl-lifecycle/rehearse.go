@@ -85,6 +85,7 @@ func (e *env) showRehearsal(s *sheet, r rehearsed, result rehearsal) error {
 		if err := s.table(rows); err != nil {
 			return err
 		}
+		e.warnOfFlags(result.Host.Stay)
 	}
 	return s.line("node/%s would be %s (dry run: nothing was changed)", nameOf(result.Node), r.what)
 }

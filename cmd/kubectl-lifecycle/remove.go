@@ -199,8 +199,18 @@ func (e *env) tellVerdict(v clean.Verdict) {
 	for _, item := range v.AfterReboot {
 		e.say("after the next boot: %s", item)
 	}
+	e.warnOfFlags(v.Flags)
 	for _, item := range append(v.Lost, v.Changed...) {
 		e.warn("not Kubernetes', and different from before: %s", item)
+	}
+}
+
+// warnOfFlags says what of a cluster's stays with a host that leaves it.
+func (e *env) warnOfFlags(items []clean.Item) {
+	for _, item := range items {
+		if item.Kind == clean.KindFlags {
+			e.warn("%s gives the kubelet flags of this cluster, which the next one gets, too; change it there before the host joins: %s", item.Name, item.Detail)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,11 +13,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 const (
+	// mostOfConfig bounds what is read of a configuration.
+	mostOfConfig = 1 << 20
 	criListLimit = 10 * time.Second
 	// sandboxLimit is for one call about one pod; a network that cannot reach
 	// its API server takes its time to fail (kubernetes/kubeadm#688).
@@ -50,7 +52,7 @@ func (t Target) socket() string {
 	}
 	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
 	for _, name := range []string{"config.yaml", "instance-config.yaml", "kubeadm-flags.env"} {
-		raw, err := os.ReadFile(t.Host.Path(filepath.Join(t.root(), name)))
+		raw, err := host.ReadLinked(t.Host.Path(filepath.Join(t.root(), name)), mostOfConfig)
 		if found := said.FindSubmatch(raw); err == nil && found != nil {
 			return string(found[1])
 		}
@@ -119,7 +121,12 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 func (t Target) removeContainers(ctx context.Context, report plan.Report) error {
 	client := cri.New(t.Host.Path(t.socket()))
 	defer client.Close()
-	var errs []error
+	// An earlier process may have been killed while it was in place: the pods'
+	// own network is to take itself down.
+	errs := []error(nil)
+	if err := t.realNetwork(); err != nil {
+		return err
+	}
 	for round := range rounds {
 		if !breathe(ctx, round, errs) {
 			return context.Cause(ctx)
