@@ -221,6 +221,28 @@ func TestAHostWhoseKubeletIsHeldNeedsNoAPIServerToGoOn(t *testing.T) {
 	})
 }
 
+// What is ordered while the work goes on is heard as soon as it cannot go on.
+func TestAnOrderThatIsGivenWhileItWorksIsNotLost(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, dir string) {
+		s := newSecretServer(t, wire.Ready)
+		spec := node(t, dir, s, wire.Remove)
+		spec.Patience = time.Hour
+		write(t, specFile, spec)
+		s.data[wire.KeyOrder] = string(wire.Go)
+		hosttest.Must(t, until(t, s, func(at string) bool {
+			if at == string(wire.Working) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.data[wire.KeyOrder] = string(wire.Abort)
+			}
+			return false
+		}))
+		if s.get(wire.KeyPhase) != string(wire.Aborted) || !strings.Contains(did(t, dir), "stop") || !strings.HasSuffix(strings.TrimSuffix(did(t, dir), " daemon-reload"), "start") {
+			t.Errorf("done %q, says %v", did(t, dir), s.data)
+		}
+	})
+}
+
 // A copy of the disk is another machine, whatever else is the same on it.
 func TestACopyOfAHostIsNotCleanedInItsPlace(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
