@@ -113,6 +113,24 @@ func TestWhatMeansThatTheRecordIsGone(t *testing.T) {
 	}
 }
 
+func TestAnAnswerWithoutEndIsNotRead(t *testing.T) {
+	var asked []string
+	a := apiOf(t, server(t, 200, `{"metadata":{"uid":"7"},"data":{"junk":"`+strings.Repeat("A", 3<<20)+`","phase":"cmVhZHk="}}`, &asked))
+	if _, err := a.get(t.Context()); err == nil || !strings.Contains(err.Error(), "more than 2 MiB") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestARecordWithoutRoomIsToldFromOneThatIsGone(t *testing.T) {
+	for _, status := range []int{413, 422} {
+		var asked []string
+		err := apiOf(t, server(t, status, "", &asked)).patch(t.Context(), map[string]string{"events": "x"})
+		if !errors.Is(err, errTooLarge) || errors.Is(err, errGone) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
 func TestAServerThatCannotProveItsNameIsNotTalkedTo(t *testing.T) {
 	var asked []string
 	a := apiOf(t, server(t, 200, record, &asked))

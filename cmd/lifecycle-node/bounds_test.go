@@ -37,9 +37,9 @@ func TestTheRecordStaysSmallAndThePhaseArrives(t *testing.T) {
 		for seed := range uint64(12) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			s := newSecretServer(t, wire.Working)
-			filled := seed%4 == 3
-			if filled {
-				s.data["junk"] = strings.Repeat("x", 1<<20-2048)
+			filled, room := seed%4 == 3, map[uint64]int{2: 110 << 10, 3: 2 << 10}[seed%4]
+			if room > 0 { // enough for the outcome, or for a phase
+				s.data["junk"] = strings.Repeat("x", 1<<20-room)
 			}
 			r := reporterTo(t, s)
 			for range random.IntN(200) {
@@ -66,7 +66,10 @@ func TestTheRecordStaysSmallAndThePhaseArrives(t *testing.T) {
 			if s.get(wire.KeyPhase) != string(wire.Leaving) || size > 256<<10 || s.large > 1<<20 {
 				t.Errorf("%d: phase %s, %d bytes, the largest patch has %d", seed, s.get(wire.KeyPhase), size, s.large)
 			}
-			if filled {
+			if room > 0 && !filled && s.get(wire.KeyOutcome) == "" {
+				t.Errorf("%d: the outcome had room, and is not there", seed)
+			}
+			if room > 0 {
 				continue
 			}
 			state, err := wire.Parse(map[string][]byte{

@@ -68,33 +68,38 @@ func peekSpec() (spec wire.Spec, err error) {
 // decodeSpec refuses a spec that is damaged: what cannot be read must not be taken
 // for an order to clean.
 func decodeSpec(raw []byte) (spec wire.Spec, err error) {
-	wrong := ""
-	err = json.Unmarshal(raw, &spec)
-	if err == nil {
+	if err = json.Unmarshal(raw, &spec); err == nil {
 		_, err = orderOf(spec)
 	}
-	switch {
-	case err != nil:
-		wrong = err.Error()
-	case spec.Operation != wire.Remove && spec.Operation != wire.Move:
-		wrong = fmt.Sprintf("unknown operation %q", spec.Operation)
-	case spec.Node == "":
-		wrong = "it names no node"
-	case spec.Record.Name == "" || spec.Record.Namespace == "" || spec.Record.UID == "":
-		wrong = "it names no record"
-	case len(spec.Endpoints) == 0 || spec.CA == "":
-		wrong = "it names no API server"
-	case spec.Patience <= 0:
-		wrong = "it has no patience"
-	case spec.Operation == wire.Move && (spec.Destination == nil || spec.Destination.Endpoint == "" || spec.Destination.CA == ""):
-		wrong = "it names no cluster to join"
+	if err == nil {
+		err = complete(spec)
 	}
-	if wrong == "" {
+	if err == nil {
 		return spec, nil
 	}
-	return spec, plan.Refuse(fmt.Errorf("what was to be done on this host is damaged (%s): %s", in(specFile), wrong),
+	return spec, plan.Refuse(fmt.Errorf("what was to be done on this host is damaged (%s): %w", in(specFile), err),
 		"nothing is done; take the run off this host: rm -r %s %s, and start the kubelet again: rm -f %s; systemctl daemon-reload; systemctl start kubelet",
 		stateDir, unitFile, clean.HoldFile)
+}
+
+// complete is the error of a spec that lacks what every run has.
+func complete(spec wire.Spec) error {
+	switch {
+	case spec.Operation != wire.Remove && spec.Operation != wire.Move:
+		return fmt.Errorf("unknown operation %q", spec.Operation)
+	case spec.Node == "":
+		return errors.New("it names no node")
+	case spec.Record.Name == "" || spec.Record.Namespace == "" || spec.Record.UID == "":
+		return errors.New("it names no record")
+	case len(spec.Endpoints) == 0 || spec.CA == "":
+		return errors.New("it names no API server")
+	case spec.Patience <= 0:
+		return errors.New("it has no patience")
+	}
+	if d := spec.Destination; spec.Operation == wire.Move && (d == nil || d.Endpoint == "" || d.CA == "") {
+		return errors.New("it names no cluster to join")
+	}
+	return nil
 }
 
 // loadOutcome reads what the work has come to; an error where it is not done.

@@ -147,21 +147,24 @@ func until(t *testing.T, s *secretServer, enough func(at string) bool) error {
 func never(string) bool { return false }
 
 // A node that was taken back while nothing could be written serves pods again when
-// the program is started the next time: it is left alone.
+// the program is started the next time: it is left alone, whether or not something
+// can be written by then.
 func TestANodeThatWasTakenBackIsNotCleanedWhenItsRunCouldNotLeave(t *testing.T) {
-	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Aborted)
-		node(t, dir, s, wire.Remove)
-		hosttest.Script(t, `touch `+in(begunFile)+`; mount -o remount,ro /var/lib`)
-		hosttest.Must(t, until(t, s, never))
-		if got := did(t, dir); strings.Contains(got, "stop") || hosttest.Script(t, "ls "+in(begunFile)) == "" {
-			t.Errorf("done: %s", got)
-		}
-		if left := hosttest.Script(t, "find /etc/systemd/system -name '*lifecycle*'"); left != "" {
-			t.Errorf("the next boot starts it again: %s", left)
-		}
-		if s.get(wire.KeyPhase) != string(wire.Aborted) {
-			t.Errorf("it says %s", s.data)
+	hosttest.Isolate(t, func(t *testing.T, top string) {
+		for _, mode := range []string{"ro", "rw"} {
+			s, dir := newSecretServer(t, wire.Aborted), top+"/"+mode
+			node(t, dir, s, wire.Remove)
+			hosttest.Script(t, `touch `+in(begunFile)+`; mount -o remount,`+mode+` /var/lib`)
+			hosttest.Must(t, until(t, s, never))
+			if got := did(t, dir); strings.Contains(got, "stop") || s.get(wire.KeyEvents) != "" && strings.Contains(s.get(wire.KeyEvents), "containers") {
+				t.Errorf("%s: done: %s, says %v", mode, got, s.data)
+			}
+			if left := hosttest.Script(t, "find /etc/systemd/system -name '*lifecycle*'"); left != "" {
+				t.Errorf("%s: the next boot starts it again: %s", mode, left)
+			}
+			if s.get(wire.KeyPhase) != string(wire.Aborted) {
+				t.Errorf("%s: it says %s", mode, s.data)
+			}
 		}
 	})
 }
@@ -214,6 +217,28 @@ func TestAHostWhoseKubeletIsHeldNeedsNoAPIServerToGoOn(t *testing.T) {
 		hosttest.Must(t, until(t, s, never))
 		if s.get(wire.KeyPhase) != string(wire.Aborted) || !strings.HasSuffix(did(t, dir), "start daemon-reload") {
 			t.Errorf("taken back: %s, done %s", s.get(wire.KeyPhase), did(t, dir))
+		}
+	})
+}
+
+// What is ordered while the work goes on is heard as soon as it cannot go on.
+func TestAnOrderThatIsGivenWhileItWorksIsNotLost(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, dir string) {
+		s := newSecretServer(t, wire.Ready)
+		spec := node(t, dir, s, wire.Remove)
+		spec.Patience = time.Hour
+		write(t, specFile, spec)
+		s.data[wire.KeyOrder] = string(wire.Go)
+		hosttest.Must(t, until(t, s, func(at string) bool {
+			if at == string(wire.Working) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.data[wire.KeyOrder] = string(wire.Abort)
+			}
+			return false
+		}))
+		if s.get(wire.KeyPhase) != string(wire.Aborted) || !strings.Contains(did(t, dir), "stop") || !strings.HasSuffix(strings.TrimSuffix(did(t, dir), " daemon-reload"), "start") {
+			t.Errorf("done %q, says %v", did(t, dir), s.data)
 		}
 	})
 }

@@ -121,15 +121,22 @@ func (w *worker) resume(ctx context.Context) error {
 	return w.run(ctx)
 }
 
+// hearLimit bounds one round through all API servers, so that many of them that do
+// not answer do not keep a host waiting whose kubelet is held.
+const hearLimit = 15 * time.Second
+
 // hear asks for the record until there is something to go by: an answer, or none
 // where none is needed. A host in service that hears nothing for as long as the
 // spec's patience is left as it is.
 func (w *worker) hear(ctx context.Context, m moment) (tidings, error) {
 	since, gone := time.Now(), doubt{}
 	for {
-		state, err := w.api.get(ctx)
+		asking, cancel := context.WithTimeout(ctx, hearLimit)
+		state, err := w.api.get(asking)
+		cancel()
 		m.Record = tidingsOf(state, err, gone.believe(err, time.Now()))
-		wait := errors.Is(err, errGone) && m.Record == silent // not believed yet
+		// What is not believed yet is waited for, where it decides anything.
+		wait := errors.Is(err, errGone) && m.Record == silent && m.Returns && !m.Arrived
 		if !wait && m.next() != ask {
 			return m.Record, nil
 		}

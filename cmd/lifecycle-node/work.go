@@ -120,7 +120,7 @@ func (w *worker) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyOrder: "", wire.KeyError: withHint(err)})
+		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err)})
 		order, err := w.await(ctx)
 		if err != nil {
 			return err
@@ -163,6 +163,7 @@ func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
 	if !begun() {
 		err := place(in(begunFile), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339)))
 		if err != nil {
+			w.report.set(map[string]string{wire.KeyOrder: ""}) // it was heard
 			return nil, plan.Hint(fmt.Errorf("write down that the work begins: %w", err), "%s", wayOut(err))
 		}
 	}
