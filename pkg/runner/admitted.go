@@ -77,13 +77,18 @@ func settle(sent, got *corev1.Pod) {
 		a.Resources = b.Resources
 	}
 	for i := range min(len(a.Containers), len(b.Containers)) {
-		c, d := &a.Containers[i], &b.Containers[i]
-		if !critical && len(d.Resources.Claims) == 0 {
-			c.Resources = d.Resources
-		}
-		if plain := corev1.DefaultProcMount; c.SecurityContext != nil && d.SecurityContext != nil && d.SecurityContext.ProcMount != nil && *d.SecurityContext.ProcMount == plain {
-			c.SecurityContext.ProcMount = &plain
-		}
+		settleContainer(&a.Containers[i], &b.Containers[i], critical)
+	}
+}
+
+// settleContainer does the same for a container.
+func settleContainer(sent, got *corev1.Container, critical bool) {
+	if !critical && len(got.Resources.Claims) == 0 {
+		sent.Resources = got.Resources
+	}
+	a, b := sent.SecurityContext, got.SecurityContext
+	if plain := corev1.DefaultProcMount; a != nil && b != nil && b.ProcMount != nil && *b.ProcMount == plain {
+		a.ProcMount = &plain
 	}
 }
 
