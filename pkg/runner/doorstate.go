@@ -62,7 +62,7 @@ func rejected(node, reason, message string) error {
 	switch {
 	case strings.HasPrefix(reason, "OutOf"), reason == "UnexpectedAdmissionError":
 		return plan.Refuse(fmt.Errorf("node %s is too full for the runner pod: %s", node, message),
-			"make room for one pod there: kubectl get pods -A --field-selector spec.nodeName=%s", node)
+			"make room for one pod there: kubectl get pods -A --field-selector spec.nodeName=%s", text.Quote(node))
 	case reason == "Evicted":
 		return plan.Refuse(fmt.Errorf("the kubelet of node %s does not take the runner pod, or has evicted it: %s", node, message),
 			"a kubelet that is short of disk, process IDs or memory takes critical pods only: free some of what it names, or allow priority class %s in the namespace of the runner; or run the program on the host by hand: %s", criticalPriority, byHand)
