@@ -353,3 +353,20 @@ func TestNoChartWritesALineOfOurs(t *testing.T) {
 		harmless(t, "a chart", out.String()+errOut.String())
 	}
 }
+
+func TestTheWayBackFromACordonIsNeverCut(t *testing.T) {
+	var names []string
+	for i := range 500 {
+		names = append(names, "node-with-a-rather-long-name-"+strings.Repeat("x", i%50))
+	}
+	for n, want := range map[int]string{1: "kubectl lifecycle uncordon " + names[0], maxNamed: "uncordon " + strings.Join(names[:maxNamed], " "), maxNamed + 1: "21 nodes; to take that back: the same command with --abort", 500: "--abort"} {
+		streams, _, _, errOut := genericiooptions.NewTestIOStreams()
+		newEnv(streams).tellError(stillCordoned(errors.New("timed out"), names[:n]))
+		if got := errOut.String(); !strings.Contains(got, want) || strings.Contains(got, "…") {
+			t.Errorf("of %d nodes: %s", n, got)
+		}
+	}
+	if got := plan.HintOf(stillCordoned(errors.New("x"), []string{"w1; : > OWNED"})); !strings.HasSuffix(got, "uncordon 'w1; : > OWNED'") {
+		t.Errorf("a hostile name: %s", got)
+	}
+}

@@ -125,9 +125,7 @@ func (e *env) say(format string, args ...any) {
 }
 
 // sayCommand writes a command to be copied to stderr, as sheet.command does.
-func (e *env) sayCommand(indent, command string) {
-	e.say("%s%s", text.Safe(indent), text.Safe(oneLine(command)))
-}
+func (e *env) sayCommand(command string) { e.say("  %s", text.Safe(oneLine(command))) }
 
 // sayTable writes a table to stderr.
 func (e *env) sayTable(rows [][]string) error {

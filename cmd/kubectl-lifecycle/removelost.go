@@ -75,7 +75,7 @@ func (e *env) sayIfItComesBack(l *flow.Lost) {
 		e.say("(the Node says that its architecture is %q: choose amd64 or arm64 yourself)", arch)
 		arch = "amd64"
 	}
-	e.sayCommand("  ", text.Command("kubectl", "lifecycle", "node-program", "--arch", arch)+" > lifecycle-node")
+	e.sayCommand(text.Command("kubectl", "lifecycle", "node-program", "--arch", arch) + " > lifecycle-node")
 	facts, left := checked(l.Facts)
 	for _, what := range left {
 		e.warn("left out of what the program is told: %s", what)
@@ -87,8 +87,8 @@ func (e *env) sayIfItComesBack(l *flow.Lost) {
 		words = append(words, argument)
 	}
 	e.say("and run it there, as root (without --yes it only shows what would go):")
-	e.sayCommand("  ", "chmod +x lifecycle-node && "+text.Command(words...))
-	e.sayCommand("  ", text.Command("kubectl", "delete", "node", l.Node.Name))
+	e.sayCommand("chmod +x lifecycle-node && " + text.Command(words...))
+	e.sayCommand(text.Command("kubectl", "delete", "node", l.Node.Name))
 }
 
 // factsArgument is what the program gets to know, as one word of a command that
