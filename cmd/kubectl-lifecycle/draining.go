@@ -37,7 +37,7 @@ type draining struct {
 	flags    drainFlags
 	decision drain.Decision
 	result   drained
-	// conditions is true where the server knows the conditions of drains.
+	// conditions is true once the nodes say that they are being drained.
 	conditions bool
 	surge      surging
 }
@@ -66,7 +66,7 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 		defer cancel()
 		stage := drain.Drained
 		if err != nil {
-			stage = drain.NotDraining
+			stage = drain.Stopped
 		}
 		r.mark(ctx, stage)
 	}
@@ -95,9 +95,8 @@ func (r *draining) evict(ctx context.Context, hear drain.Listener) (err error) {
 			return stillCordoned(err, names)
 		}
 	}
-	if r.conditions = drain.ServesConditions(r.client); r.conditions {
-		r.mark(ctx, drain.Draining)
-	}
+	r.conditions = true
+	r.mark(ctx, drain.Draining)
 	if err := r.beginSurge(ctx, &hear); err != nil {
 		return stillCordoned(err, names)
 	}

@@ -66,7 +66,7 @@ func stageOf(pod *corev1.Pod, stages []labels.Selector) int {
 func stateOf(node *corev1.Node) NodeState {
 	n := NodeState{
 		Name: node.Name, UID: node.UID, Ready: nodeReady(node), Cordoned: node.Spec.Unschedulable,
-		Zone: node.Labels[corev1.LabelTopologyZone],
+		Zone: node.Labels[corev1.LabelTopologyZone], Foreign: Foreign(node),
 	}
 	if note, ok := noteOf(node); ok {
 		n.Note = &note

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // How much of a long list an error or a warning shows.
@@ -32,6 +33,19 @@ type NodeState struct {
 	Zone     string `json:"zone,omitempty"`
 	// Note is what an earlier cordon left; nil if there is none.
 	Note *Note `json:"note,omitempty"`
+	// Foreign are conditions by which another tool says that it works on the node.
+	Foreign []string `json:"foreign,omitempty"`
+}
+
+// foreign are the warnings of nodes on which another tool is at work.
+func foreign(nodes []NodeState) []string {
+	var out []string
+	for _, n := range nodes {
+		if len(n.Foreign) > 0 {
+			out = append(out, text.Line("another tool says that it works on node "+n.Name+": "+strings.Join(n.Foreign, ", ")))
+		}
+	}
+	return out
 }
 
 // Decision is what is to become of the pods of some nodes.
@@ -135,9 +149,9 @@ func (d Decision) Refusal() error {
 func (d Decision) Warnings() []string {
 	var out []string
 	leaving := d.ToEvict()
-	add := func(text string, pods []string) {
+	add := func(what string, pods []string) {
 		if len(pods) > 0 {
-			out = append(out, text+": "+some(pods))
+			out = append(out, what+": "+some(pods))
 		}
 	}
 	add("leaving pods of DaemonSets where they are", having(d.Skipped(), ReasonDaemonSet))
@@ -170,7 +184,7 @@ func (d Decision) Warnings() []string {
 		}
 	}
 	add("not Ready; if a kubelet is gone, its pods stay Terminating, and --skip-wait-for-delete-timeout=SECONDS does not wait for those", silent)
-	return out
+	return append(out, foreign(d.Nodes)...)
 }
 
 // of says how many pods there are and what they have in common.

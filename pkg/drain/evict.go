@@ -124,8 +124,28 @@ func Evict(ctx context.Context, client kubernetes.Interface, d Decision, o Optio
 	r.flight.Wait()
 	r.gather()
 	r.observe(time.Now())
+	r.locate(ctx, client)
 	out := r.outcome()
 	return out, r.verdict(err, out)
+}
+
+// locate names the configurations of the webhooks that keep pods, once at the
+// end, and even if the time is over.
+func (r *run) locate(ctx context.Context, client kubernetes.Interface) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	found := map[string]Denial{}
+	for _, it := range r.items {
+		if it.phase == left || it.said.denial.Webhook == "" {
+			continue
+		}
+		one, known := found[it.said.denial.By]
+		if !known {
+			one = Locate(ctx, client, it.said.denial)
+			found[it.said.denial.By] = one
+		}
+		it.said.denial.By, it.said.denial.WayOut = one.By, one.WayOut
+	}
 }
 
 // within limits ctx to a drain's timeout, if there is one.
@@ -154,7 +174,7 @@ func newRun(client kubernetes.Interface, d Decision, o Options, hear Listener) *
 	for _, v := range d.ToEvict() {
 		it := &item{Verdict: v, said: answer{kind: later, cause: CauseNotAsked}}
 		if v.Action == ActionWait {
-			it.phase, it.said, it.turnAt = stopping, read(nil), now
+			it.phase, it.said, it.turnAt = stopping, read(nil, Right{}), now
 		}
 		r.items = append(r.items, it)
 	}

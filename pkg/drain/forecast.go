@@ -246,7 +246,7 @@ func (f Forecast) Warnings() []string {
 	if len(silent) > 0 {
 		out = append(out, "not Ready; if a kubelet is gone, its pods stay Terminating: "+some(silent))
 	}
-	return out
+	return append(out, foreign(f.decision.Nodes)...)
 }
 
 // Refused are the pods for which the drain would be refused.

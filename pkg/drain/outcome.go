@@ -83,6 +83,9 @@ type Left struct {
 	Why    string `json:"why"`
 	// Budgets are those that keep it.
 	Budgets []Budget `json:"budgets,omitempty"`
+	// WayOut is what a person can do, where the server denied it.
+	WayOut string `json:"wayOut,omitempty"`
+	denial Denial
 }
 
 // Returned is a pod that came to a node that is being drained.
@@ -147,7 +150,7 @@ func (r *run) file(out *Outcome, it *item) {
 }
 
 func (r *run) left(it *item) Left {
-	l := Left{Pod: it.Pod, Node: it.Node, Owners: it.Owners, Cause: it.said.cause, Why: it.said.sentence(), Budgets: it.budgets}
+	l := Left{Pod: it.Pod, Node: it.Node, Owners: it.Owners, Cause: it.said.cause, Why: it.said.sentence(), Budgets: it.budgets, denial: it.said.denial, WayOut: it.said.denial.WayOut}
 	switch {
 	case it.phase == stopping, it.expired && it.said.cause == CauseStopping:
 		l.Cause, l.Why, l.Budgets = CauseStopping, choose(it.said.text == "", "stopping", it.said.text), nil
@@ -241,7 +244,7 @@ func (r *run) verdict(err error, out Outcome) error {
 	lines, hints := make([]string, 0, len(groups)), make([]string, 0, len(groups)+1)
 	for _, g := range groups {
 		lines = append(lines, g.text())
-		hints = append(hints, g.hint(r.opts))
+		hints = append(hints, g.hint())
 	}
 	for _, missing := range r.unreplaced() {
 		lines = append(lines, "not replaced yet: "+missing)
