@@ -146,6 +146,9 @@ type drainRehearsal struct {
 	drain.Decision
 	// Answers are the server's, for --dry-run=server only.
 	Answers []drain.Rehearsal `json:"answers,omitempty"`
+	// Admission are the policies and webhooks that may deny the drain, for
+	// --dry-run=server only.
+	Admission []string `json:"admission,omitempty"`
 }
 
 func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d drain.Decision, f drainFlags) error {
@@ -157,6 +160,7 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 				return nothingChanged(err)
 			}
 		}
+		result.Admission = drain.ReadAdmission(ctx, client).Warnings(d)
 		answers, err := drain.Rehearse(ctx, client, d, f.Options)
 		if err != nil {
 			return nothingChanged(err)
@@ -178,7 +182,7 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 
 // showDecision is the table of a dry run.
 func (e *env) showDecision(s *sheet, result drainRehearsal) error {
-	for _, warning := range result.Warnings() {
+	for _, warning := range append(result.Warnings(), result.Admission...) {
 		e.warn("%s", warning)
 	}
 	if err := s.table(result.Table(result.Answers)); err != nil || len(result.Blocked()) > 0 {

@@ -4,6 +4,7 @@ package drain
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -158,6 +159,7 @@ func (d Decision) Warnings() []string {
 	add("deleting the emptyDir data of pods", having(leaving, ReasonLocalStorage))
 	add("evicting pods that nothing creates anew", append(having(leaving, ReasonUnmanaged), having(leaving, ReasonDaemonSetMissing)...))
 	add("not waiting for pods that are overdue", having(d.Skipped(), ReasonOverdue))
+	out = append(out, costs(leaving)...)
 	var back []string
 	for _, v := range leaving {
 		if v.Tolerates {
@@ -185,6 +187,28 @@ func (d Decision) Warnings() []string {
 	}
 	add("not Ready; if a kubelet is gone, its pods stay Terminating, and --skip-wait-for-delete-timeout=SECONDS does not wait for those", silent)
 	return append(out, foreign(d.Nodes)...)
+}
+
+// costs are the Jobs that lose work and the pods that ask not to be disrupted,
+// each once.
+func costs(leaving []Verdict) []string {
+	var out, stay []string
+	seen := map[string]bool{}
+	annotations := map[string]bool{}
+	for _, v := range leaving {
+		if v.JobLost && !seen[v.Job] {
+			seen[v.Job] = true
+			out = append(out, v.Job)
+		}
+		if v.AsksToStay != "" {
+			stay, annotations[v.AsksToStay] = append(stay, v.String()), true
+		}
+	}
+	out = capped(out)
+	if len(stay) > 0 {
+		out = append(out, fmt.Sprintf("pods that ask not to be disrupted (annotation %s): %s", strings.Join(slices.Sorted(maps.Keys(annotations)), ", "), some(stay)))
+	}
+	return out
 }
 
 // of says how many pods there are and what they have in common.

@@ -190,15 +190,12 @@ func (r *run) newcomers(controllers map[types.UID]Owners, out *Outcome) {
 	}
 	for _, mirror := range r.pods {
 		for _, pod := range mirror.all() {
-			if known[pod.UID] || !selector.Matches(labels.Set(pod.Labels)) || !moves(pod) {
+			if known[pod.UID] || !selector.Matches(labels.Set(pod.Labels)) || !r.moves(pod) {
 				continue
 			}
 			name := Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
 			ref := metav1.GetControllerOf(pod)
-			why := entrance(pod)
-			if why == "" {
-				why = "it was bound before the cordon took effect, or without the scheduler"
-			}
+			why := arrival(pod)
 			if ref != nil && controllers[ref.UID] != nil {
 				out.Returned = append(out.Returned, Returned{Pod: name, Node: pod.Spec.NodeName, Owners: controllers[ref.UID], Why: why})
 				continue
@@ -211,21 +208,11 @@ func (r *run) newcomers(controllers map[types.UID]Owners, out *Outcome) {
 }
 
 // moves reports whether the pod is one that a drain of its node would move.
-func moves(pod *corev1.Pod) bool {
-	_, ours := pod.Labels[RunnerLabel]
+func (r *run) moves(pod *corev1.Pod) bool {
+	ours := IsRunner(pod, r.opts.RunnerNamespace)
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
 	return !ours && !mirror && !finished(pod) &&
 		pod.DeletionTimestamp == nil && !isApps(metav1.GetControllerOf(pod), "DaemonSet")
-}
-
-// entrance says how a pod gets past a cordon; empty if it does not.
-func entrance(pod *corev1.Pod) string {
-	for _, t := range pod.Spec.Tolerations {
-		if t.Operator == corev1.TolerationOpExists && (t.Key == "" || t.Key == corev1.TaintNodeUnschedulable) {
-			return "it tolerates " + choose(t.Key == "", "every taint", "the taint of a cordon")
-		}
-	}
-	return ""
 }
 
 func (p Pod) before(other Pod) bool {

@@ -153,10 +153,9 @@ func (w *detaching) left(ctx context.Context) ([]hanging, error) {
 			drivers := readDrivers(ctx, w.client)
 			w.drivers = &drivers
 		}
-		if h := hangs(a, *w.drivers); h.attached {
-			h.what = what
-			out = append(out, h)
-		}
+		h := hangs(a, *w.drivers)
+		h.what = what
+		out = append(out, h)
 	}
 	slices.SortFunc(out, func(a, b hanging) int { return strings.Compare(a.what, b.what) })
 	return out, nil

@@ -50,9 +50,6 @@ func readDrivers(ctx context.Context, client kubernetes.Interface) drivers {
 // hanging is an attachment that is in the way, and what is known of why.
 type hanging struct {
 	what string
-	// attached is false for an attachment that never was and that its attacher
-	// has not begun: nothing has to be detached.
-	attached bool
 	// why is what is seen to be wrong; empty for one that is just not done.
 	why string
 	// way is the command that goes on.
@@ -72,7 +69,7 @@ func (h hanging) String() string { return h.what + choose(h.why == "", "", " ("+
 // where it is missing and no kubelet has registered the driver either, nothing
 // of the driver is left.
 func hangs(a *storagev1.VolumeAttachment, d drivers) hanging {
-	h := hanging{attached: a.Status.Attached || len(a.Finalizers) > 0 || a.DeletionTimestamp != nil}
+	var h hanging
 	var why []string
 	missing := d.known && !d.names[a.Spec.Attacher]
 	if a.DeletionTimestamp != nil {
