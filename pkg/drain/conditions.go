@@ -61,7 +61,7 @@ var nodeStates = []corev1.NodeConditionType{
 // (server-side apply), so that a condition that another writer has set stays as
 // it is, and is no error. A node that is gone is passed over.
 //
-// Conditions are a courtesy to other tools: whoever calls tells the error, once,
+// Conditions are a courtesy to other tools: the caller tells the error, once,
 // and goes on. It has a hint if 'patch' on 'nodes/status' is not allowed.
 func Mark(ctx context.Context, client kubernetes.Interface, nodes []string, stage Stage) error {
 	conditions, manager := stage.conditions(time.Now())

@@ -117,7 +117,7 @@ func Denied(what string, err error, needs Right) error {
 
 func (d Denial) error(what string, err error) error {
 	if _, answered := asStatus(err); !answered {
-		return fmt.Errorf("%s: %w", what, err) // whoever tells it knows what to say of connections
+		return fmt.Errorf("%s: %w", what, err) // the caller says what to do about connections
 	}
 	out := plan.Hint(&DeniedError{Denial: d, what: what, err: err}, "%s", d.WayOut)
 	if d.forGood() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -150,4 +151,23 @@ func Locate(ctx context.Context, client kubernetes.Interface, d Denial) Denial {
 	d.By += fmt.Sprintf(" of %s %s", kind, text.Line(name))
 	d.WayOut = strings.ReplaceAll(d.WayOut, whereWebhooks, text.Command("kubectl", "get", kind, name, "-o", "yaml"))
 	return d
+}
+
+// locate names the configurations of the webhooks that keep pods, once at the
+// end, and even if the time is over.
+func (r *run) locate(ctx context.Context, client kubernetes.Interface) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	found := map[string]Denial{}
+	for _, it := range r.items {
+		if it.phase == left || it.said.denial.Webhook == "" {
+			continue
+		}
+		one, known := found[it.said.denial.By]
+		if !known {
+			one = Locate(ctx, client, it.said.denial)
+			found[it.said.denial.By] = one
+		}
+		it.said.denial.By, it.said.denial.WayOut = one.By, one.WayOut
+	}
 }

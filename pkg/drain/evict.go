@@ -129,25 +129,6 @@ func Evict(ctx context.Context, client kubernetes.Interface, d Decision, o Optio
 	return out, r.verdict(err, out)
 }
 
-// locate names the configurations of the webhooks that keep pods, once at the
-// end, and even if the time is over.
-func (r *run) locate(ctx context.Context, client kubernetes.Interface) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	found := map[string]Denial{}
-	for _, it := range r.items {
-		if it.phase == left || it.said.denial.Webhook == "" {
-			continue
-		}
-		one, known := found[it.said.denial.By]
-		if !known {
-			one = Locate(ctx, client, it.said.denial)
-			found[it.said.denial.By] = one
-		}
-		it.said.denial.By, it.said.denial.WayOut = one.By, one.WayOut
-	}
-}
-
 // within limits ctx to a drain's timeout, if there is one.
 func within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if timeout > 0 {

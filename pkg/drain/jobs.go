@@ -56,7 +56,7 @@ type fate struct {
 // this one, by the rules of the Job controller (Kubernetes 1.36, pkg/controller/job):
 // an evicted pod counts as failed, unless the Job's podFailurePolicy ignores
 // disruptions. A container that ends with an exit code may meet another rule of
-// that policy first; which code that will be nobody knows before.
+// that policy first; which code that will be is not known before.
 func fateOf(job *batchv1.Job, pod *corev1.Pod, n int) fate {
 	name := "Job " + job.Namespace + "/" + job.Name
 	switch spec := job.Spec; {

@@ -49,10 +49,10 @@ type detaching struct {
 	drivers *drivers
 }
 
-// StuckVolumes is the error of AwaitVolumes for volumes that nobody will detach:
-// no part of their driver is left in the cluster. To wait longer is of no use. A
-// host that is cleaned nevertheless may lose what was written last, so whoever
-// goes on must be told to.
+// StuckVolumes is the error of AwaitVolumes for volumes that will not be
+// detached: no part of their driver is left in the cluster. To wait longer is of no use. A
+// host that is cleaned nevertheless may lose what was written last, so it takes a flag
+// to go on.
 type StuckVolumes struct {
 	// Volumes are sentences: the volume, its claim, its node and the cause.
 	Volumes []string
@@ -60,7 +60,7 @@ type StuckVolumes struct {
 
 // Error names the volumes and why they stay.
 func (e *StuckVolumes) Error() string {
-	return "nobody will detach these volumes: " + strings.Join(capped(e.Volumes), "; ")
+	return "these volumes will not be detached: " + strings.Join(capped(e.Volumes), "; ")
 }
 
 // AwaitVolumes waits until no volume is attached to the nodes of a decision,
@@ -70,7 +70,7 @@ func (e *StuckVolumes) Error() string {
 //
 // The error is of class plan.TimedOut after the timeout, naming the volumes and
 // their claims; or it is a *StuckVolumes (errors.As), of class plan.Broken and
-// with the way out, as soon as only such are left that nobody will detach.
+// with the way out, as soon as only such are left.
 func AwaitVolumes(ctx context.Context, client kubernetes.Interface, d Decision, timeout time.Duration, hear Listener) error {
 	ctx, cancel := within(ctx, timeout)
 	defer cancel()

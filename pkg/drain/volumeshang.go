@@ -54,7 +54,7 @@ type hanging struct {
 	why string
 	// way is the command that goes on.
 	way string
-	// stuck is true if nobody will detach it.
+	// stuck is true if nothing is left that could detach it.
 	stuck bool
 }
 
