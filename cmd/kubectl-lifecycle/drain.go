@@ -82,6 +82,7 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 }
 
 func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
+	f.RunnerNamespace = *e.flags.Namespace
 	mode, err := parseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr, checkOutput(f.output, "name", "jsonl"), f.Validate(), drain.SurgeMode(f.surge).Validate()); err != nil {
