@@ -124,7 +124,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	}
 	removal, err := flow.PrepareRemove(ctx, cluster, name, f.options())
 	if errors.Is(err, flow.ErrNoNode) {
-		return e.absent(ctx, cluster, name, f, err)
+		return e.absent(ctx, cluster, name, f, mode, err)
 	}
 	if err != nil {
 		return nothingChanged(err)
@@ -141,7 +141,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	if err := e.runRemoval(ctx, removal, removal.Plan()); err != nil {
 		return err
 	}
-	return e.tellRemoved(removal, f.output)
+	return errors.Join(e.tellRemoved(removal, f.output), flow.StillThere(removal.Lingering))
 }
 
 // validate checks what can be wrong about the flags and the node's name.
@@ -178,6 +178,8 @@ func (e *env) runRemoval(ctx context.Context, removal *flow.Removal, p plan.Plan
 type removed struct {
 	Node    string        `json:"node"`
 	Verdict clean.Verdict `json:"verdict"`
+	// Lingering are pods that the API still has although the node is gone.
+	Lingering []flow.Lingering `json:"lingering,omitempty"`
 }
 
 func (e *env) tellRemoved(removal *flow.Removal, output string) error {
@@ -185,7 +187,7 @@ func (e *env) tellRemoved(removal *flow.Removal, output string) error {
 	if output == "name" {
 		return e.names("node", name)
 	}
-	return e.print(output, removed{Node: name, Verdict: removal.Verdict}, func(s *sheet) error {
+	return e.print(output, removed{Node: name, Verdict: removal.Verdict, Lingering: removal.Lingering}, func(s *sheet) error {
 		e.tellVerdict(removal.Verdict)
 		return s.line("node/%s removed, its host is %s", nameOf(name), removal.Verdict.State)
 	})
@@ -216,15 +218,27 @@ func (e *env) warnOfFlags(items []clean.Item) {
 
 // absent is the answer for a node that does not exist: it may be the end of a
 // removal that was interrupted between the Node and the record.
-func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f removeFlags, cause error) error {
-	finished, err := flow.FinishRecord(ctx, cluster, name)
+func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f removeFlags, mode dryRun, cause error) error {
+	unfinished, found, err := flow.FindUnfinished(ctx, cluster, name)
 	if err != nil {
 		return nothingChanged(err)
 	}
-	if finished {
-		return e.sheet().line("node/%s removed", nameOf(name))
+	if !found && f.nodeLost {
+		unfinished, found, err = flow.FindOrphans(ctx, cluster, name)
+		if err != nil {
+			return nothingChanged(err)
+		}
 	}
-	if f.missingOK {
+	switch {
+	case found && mode != dryRunNone:
+		return e.sheet().line("node/%s is gone; %s of it would be deleted, and the record of its removal (dry run: nothing was changed)", nameOf(name), countPods(unfinished.Pods))
+	case found:
+		left, err := unfinished.Finish(ctx)
+		if err != nil {
+			return err
+		}
+		return errors.Join(e.sheet().line("node/%s removed", nameOf(name)), flow.StillThere(left))
+	case f.missingOK:
 		e.say("node %s does not exist: nothing to do", name)
 		return nil
 	}

@@ -50,7 +50,7 @@ func permissive(t *testing.T, denied []string, objects ...runtime.Object) *fake.
 
 func TestTheRecipeOfARemovalDeletesTheNodeOnlyAfterTheHost(t *testing.T) {
 	got := (&Removal{Node: worker()}).Plan().IDs()
-	if want := []string{"canary", "cordon", "drain", "volumes", "host", "node", "record"}; !slices.Equal(got, want) {
+	if want := []string{"canary", "cordon", "drain", "volumes", "host", "node", "leftovers", "record"}; !slices.Equal(got, want) {
 		t.Errorf("steps %v, want %v", got, want)
 	}
 }

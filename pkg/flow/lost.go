@@ -36,6 +36,8 @@ type Lost struct {
 	Facts clean.Facts
 	// Warnings are what needs care once the node is gone.
 	Warnings []string
+	// Lingering are pods that the API still has after the Node is gone.
+	Lingering []Lingering
 
 	// survivor is the control plane that takes the etcd member of a dead one out
 	// of its cluster; nil for a worker.
@@ -161,7 +163,8 @@ func (l *Lost) Plan() plan.Plan {
 			plan.Step{ID: "taint", Title: "Declare " + name + " out of service", Do: l.taint},
 			plan.Step{ID: "pods", Title: fmt.Sprintf("Give up its %d pods", len(l.Drain.ToEvict())), Do: l.awaitPods},
 			plan.Step{ID: "volumes", Title: "Wait until its volumes are detached", Do: l.volumes},
-			plan.Step{ID: "node", Title: "Delete node " + name, Do: l.delete},
+			plan.Step{ID: "node", Title: nodeTitle(l.Node), Do: l.delete},
+			plan.Step{ID: "leftovers", Title: "Delete what is left of its pods", Do: l.clearPods},
 			plan.Step{ID: "record", Title: "Delete the run record", Needed: l.recorded, Do: l.end},
 		),
 		Notes: []string{
@@ -225,7 +228,12 @@ func (l *Lost) volumes(ctx context.Context, report plan.Report) error {
 }
 
 func (l *Lost) delete(ctx context.Context, report plan.Report) error {
-	return deleteNode(ctx, l.cluster.Client, l.Node, report)
+	return depart(ctx, l.cluster.Client, l.Node, "then run the same command again with --ignore-not-found: it deletes what is left of its pods", report)
+}
+
+func (l *Lost) clearPods(ctx context.Context, report plan.Report) (err error) {
+	l.Lingering, err = clearPods(ctx, l.cluster.Client, l.Node.Name, report)
+	return err
 }
 
 // recorded reports whether a run was under way when the host died.

@@ -167,7 +167,10 @@ func (m *Moving) Plan() plan.Plan {
 	}
 	if m.Gone {
 		held := func(context.Context) (bool, error) { return m.Resumes != nil, nil }
-		end := func(ctx context.Context, _ plan.Report) error { return endGone(ctx, m.cluster.Client, m.record) }
+		end := func(ctx context.Context, _ plan.Report) (err error) {
+			m.Lingering, err = endGone(ctx, m.cluster.Client, name, m.record)
+			return err
+		}
 		return plan.Plan{
 			Title: fmt.Sprintf("Move node %s to %s", name, to),
 			Steps: append([]plan.Step{{ID: "record", Title: "Delete the run record", Needed: held, Do: end}}, arrive...),

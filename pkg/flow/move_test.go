@@ -48,7 +48,7 @@ func TestAWorkerLandsOnlyWhereItCanLive(t *testing.T) {
 
 func TestTheRecipeOfAMoveRevokesItsTokenLast(t *testing.T) {
 	m := &Moving{Removal: &Removal{Node: worker(), passage: &passage{to: Destination{Name: "there"}, node: "w1"}}}
-	want := []string{"token", "canary", "cordon", "drain", "volumes", "host", "node", "record", "arrival", "revoke"}
+	want := []string{"token", "canary", "cordon", "drain", "volumes", "host", "node", "leftovers", "record", "arrival", "revoke"}
 	if got := m.Plan().IDs(); !slices.Equal(got, want) {
 		t.Errorf("steps %v, want %v", got, want)
 	}

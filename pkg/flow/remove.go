@@ -51,6 +51,9 @@ type Removal struct {
 	Data []Data
 	// Warnings are what needs care once the node is gone.
 	Warnings []string
+	// Lingering are pods that the API still has after the Node is gone; see
+	// StillThere.
+	Lingering []Lingering
 	// Watch is told what happens on the host; nil for nobody.
 	Watch plan.Observer
 
@@ -86,8 +89,9 @@ func (r *Removal) Plan() plan.Plan {
 			{ID: "drain", Title: r.drainTitle(), Needed: past, Do: r.drain},
 			{ID: "volumes", Title: "Wait until the volumes of " + name + " are detached", Needed: past, Do: r.volumes},
 			{ID: "host", Title: "Clean the host of " + name, Do: r.clean},
-			{ID: "node", Title: "Delete node " + name, Do: r.deleteNode},
-			{ID: "record", Title: "Delete the run record", Do: r.end},
+			{ID: "node", Title: nodeTitle(r.Node), Do: r.deleteNode},
+			{ID: "leftovers", Title: "Delete what is left of its pods", Do: r.clearPods},
+			{ID: "record", Title: "Delete the run record", Needed: r.over, Do: r.end},
 		},
 		Notes: append(notes,
 			"packages, container images, the kubelet's unit and what was prepared on purpose stay",

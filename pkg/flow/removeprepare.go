@@ -36,9 +36,11 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 	needs := append(runNeeds(namespaceOf(r.cluster)), drainNeeds()...)
 	needs = append(needs, need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"}, need{verb: "list", resource: "persistentvolumes"},
 		need{verb: "list", group: "storage.k8s.io", resource: "volumeattachments"}, need{verb: "watch", group: "storage.k8s.io", resource: "volumeattachments"})
+	needs = append(needs, need{verb: "watch", resource: "nodes"})
 	if err := allowed(ctx, client, needs); err != nil {
 		return err
 	}
+	r.Warnings = departureWarnings(r.Node)
 	if err := r.takeUp(ctx); err != nil {
 		return err
 	}
@@ -54,9 +56,11 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 		if err != nil {
 			return err
 		}
-		if r.Warnings, err = leaving.decide(); err != nil {
+		warnings, err := leaving.decide()
+		if err != nil {
 			return err
 		}
+		r.Warnings = append(r.Warnings, warnings...)
 	}
 	if r.Resumes == nil && !kubeletAnswers(r.Node) {
 		return plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", name, readyMessage(r.Node)),
