@@ -40,6 +40,7 @@ type removeFlags struct {
 	leaveFlags
 	selector            string
 	missingOK, nodeLost bool
+	hostOff             bool
 }
 
 // leaveFlags are those of every command after which a host has left its cluster.
@@ -66,6 +67,8 @@ func newRemoveCommand(e *env) *cobra.Command {
 			"  kubectl lifecycle remove worker-3 --node-lost",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case f.hostOff && !f.nodeLost:
+				return misused("--confirm-host-off goes with --node-lost")
 			case f.selector != "" || len(args) > 1:
 				return e.removeMany(cmd.Context(), args, f)
 			case len(args) == 0:
@@ -87,6 +90,7 @@ func defaultLeave() leaveFlags {
 func (f *removeFlags) add(flags *pflag.FlagSet) {
 	f.leaveFlags.add(flags)
 	flags.BoolVar(&f.nodeLost, "node-lost", false, "The host is dead: give up its pods, have its volumes detached and delete the Node, without cleaning the host. Refused if the node shows any sign of life")
+	flags.BoolVar(&f.hostOff, "confirm-host-off", false, "With --node-lost: you have seen that the host is switched off. Wanted where the cluster cannot tell (you may not ask the kubelet, or a machine answers at its address)")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
 	flags.StringVar(&f.drain.MaxParallel, "max-parallel", f.drain.MaxParallel, "How many workers are removed at the same time: a number, or a percentage of them; control planes go one at a time")
 	flags.BoolVar(&f.missingOK, "ignore-not-found", false, "A node that does not exist is no error")

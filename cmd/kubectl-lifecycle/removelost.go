@@ -37,7 +37,7 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 	if mode == dryRunServer {
 		return misused("a host that is dead cannot be asked what it has: use --dry-run=client")
 	}
-	l, err := flow.PrepareLost(ctx, cluster, name, f.timeout, e.say)
+	l, err := flow.PrepareLost(ctx, cluster, name, flow.LostOptions{Timeout: f.timeout, HostOff: f.hostOff}, e.say)
 	if errors.Is(err, flow.ErrNoNode) {
 		return e.absent(ctx, cluster, name, f, mode, err)
 	}

@@ -101,11 +101,12 @@ func awaitDeparture(ctx context.Context, client kubernetes.Interface, node *core
 // stays is the error of a Node that was waited for in vain.
 func stays(node *corev1.Node, cause error, again string) error {
 	err := fmt.Errorf("%w: node/%s", ErrStays, node.Name)
-	hint := "see what keeps it: kubectl get node " + node.Name + " -o yaml\n" + again
+	look := text.Command("kubectl", "get", "node", node.Name, "--show-managed-fields", "-o", "yaml")
+	hint := "see what keeps it: " + look + "\n" + again
 	if len(node.Finalizers) > 0 {
 		err = fmt.Errorf("%w: it waits for %s", err, finalizersOf(node))
-		hint = fmt.Sprintf("the controller that set a finalizer has to take it off; is it running? See: kubectl get node %[1]s --show-managed-fields -o yaml\n"+
-			"if it is gone for good, take the finalizer off yourself: kubectl edit node %[1]s\n%[2]s", node.Name, again)
+		hint = "the controller that set a finalizer has to take it off; is it running? See: " + look + "\n" +
+			"if it is gone for good, take the finalizer off yourself: " + text.Command("kubectl", "edit", "node", node.Name) + "\n" + again
 	}
 	class := plan.TimedOut
 	if errors.Is(cause, context.Canceled) {

@@ -11,6 +11,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Unfinished is a removal whose Node is gone and whose record is still there: it
@@ -34,7 +35,7 @@ func FindUnfinished(ctx context.Context, cluster runner.Cluster, name string) (u
 	}
 	if rec.State.Operation != wire.Remove || rec.State.Phase != wire.Finished {
 		return u, false, plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()),
-			"follow it: kubectl lifecycle runs follow %s", name)
+			"follow it: kubectl lifecycle runs follow %s", text.Quote(name))
 	}
 	pods, err := podsOn(ctx, cluster.Client, name)
 	return Unfinished{Node: name, Pods: len(pods), client: cluster.Client, record: rec}, true, err

@@ -63,8 +63,7 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 		r.Warnings = append(r.Warnings, warnings...)
 	}
 	if r.Resumes == nil && !kubeletAnswers(r.Node) {
-		return plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", name, readyMessage(r.Node)),
-			"bring its kubelet back first; if the host is dead for good, give it up: kubectl lifecycle remove %s --node-lost", text.Quote(name))
+		return pulse{r.cluster, r.Node}.unreachable(ctx)
 	}
 	snapshot, err := drain.Survey(ctx, client, drain.Target{Names: []string{name}}, r.opts.Drain)
 	if err != nil {
