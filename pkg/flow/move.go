@@ -89,15 +89,15 @@ func PrepareMove(ctx context.Context, cluster runner.Cluster, to Destination, na
 	if isControlPlane(m.Node) {
 		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node", name), "remove it (kubectl lifecycle remove %s), then join its host to %s", text.Quote(name), to.Name)
 	}
-	pods, services, err := kubeadmNetworks(ctx, to.Client)
+	there, err := kubeadmNetworks(ctx, to.Client)
 	if err != nil {
 		return nil, err
 	}
-	there, err := to.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	taken, err := to.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
 	if err != nil {
 		return nil, fmt.Errorf("list nodes in %s: %w", to.Name, err)
 	}
-	return m, landing{node: m.Node, to: to.Name, version: about.KubernetesVersion, networks: slices.Concat(pods, services), taken: len(there.Items) > 0}.decide()
+	return m, landing{node: m.Node, to: to.Name, version: about.KubernetesVersion, networks: slices.Concat(there.pods, there.services), taken: len(taken.Items) > 0}.decide()
 }
 
 // elsewhere refuses a destination that is the same cluster: the same namespace
