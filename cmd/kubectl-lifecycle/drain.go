@@ -107,6 +107,7 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 		return err
 	}
 	run := draining{env: e, client: client, flags: f, decision: decision}
+	run.surge.Client, run.surge.By = client, who()
 	if decision.NothingToDo() && !f.waitForVolumes {
 		run.surge.begun = true // one that was killed may have left something
 		return errors.Join(run.endSurge(ctx), e.tellDrained(drained{Outcome: drain.Finished(decision)}, f.output, " (nothing to do)"))

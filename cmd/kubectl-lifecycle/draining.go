@@ -71,7 +71,7 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 		r.mark(ctx, stage)
 	}
 	out := r.result.Outcome
-	if began := r.surge.began; !began.IsZero() && began.Before(out.Began) {
+	if began := r.surge.Began; !began.IsZero() && began.Before(out.Began) {
 		out.Began = began // successors came before anything left
 	}
 	if moved, err := drain.Moves(ctx, r.client, r.decision, out); err == nil { // only to tell

@@ -52,6 +52,7 @@ type leaveFlags struct {
 	timeout        time.Duration
 	patience       time.Duration
 	choices        clean.Choices
+	surge          string
 }
 
 func newRemoveCommand(e *env) *cobra.Command {
@@ -109,6 +110,9 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.drain.Force, "force", false, "Evict pods, too, that no controller will create again")
 	flags.BoolVar(&f.drain.DeleteEmptyDirData, "delete-emptydir-data", false, "Evict pods, too, that have data in an emptyDir, which is lost")
 	flags.BoolVar(&f.drain.DisableEviction, "disable-eviction", false, "Delete instead of evicting: no PodDisruptionBudget is heeded")
+	flags.BoolVar(&f.drain.IgnoreDaemonSets, "ignore-daemonsets", true, "Leave the pods of DaemonSets until the host is cleaned, as a removal does anyway; false refuses a node that has any")
+	flags.StringVar(&f.drain.PodSelector, "pod-selector", "", "Drain only pods with these labels; the others run until the host is cleaned, and end with it (for a storage engine: 'app!=osd')")
+	flags.StringVar(&f.surge, "surge", string(drain.SurgeOff), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
 	flags.IntVar(&f.drain.GracePeriodSeconds, "grace-period", -1, "Seconds each pod gets to stop; negative means its own")
 }
 
@@ -152,7 +156,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 func (f *leaveFlags) validate(arg string) (name string, mode dryRun, err error) {
 	mode, err = parseDryRun(f.dryRun)
 	name, nameErr := nodeName(arg)
-	return name, mode, errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), plan.As(plan.Misused, f.choices.Validate()))
+	return name, mode, errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), drain.SurgeMode(f.surge).Validate(), plan.As(plan.Misused, f.choices.Validate()))
 }
 
 func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -163,7 +167,7 @@ func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.Canc
 }
 
 func (f *leaveFlags) options() flow.RemoveOptions {
-	return flow.RemoveOptions{Drain: f.drain, Choices: f.choices, Who: who(), Patience: f.patience}
+	return flow.RemoveOptions{Drain: f.drain, Surge: drain.SurgeMode(f.surge), Choices: f.choices, Who: who(), Patience: f.patience}
 }
 
 // runRemoval runs a plan of which a removal is the main part.

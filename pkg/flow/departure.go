@@ -33,7 +33,7 @@ const finishesAtOnce = "then run the same command again: it finishes at once"
 
 // ErrStays is wrapped by the error of a Node that has been deleted and is still
 // there: something holds it.
-var ErrStays = errors.New("the Node is being deleted and is still there")
+var ErrStays = errors.New("is being deleted and still there")
 
 // depart deletes a Node and returns once the API has it no longer. A Node with
 // finalizers stays until their controllers take them off: that is waited for,
@@ -100,7 +100,7 @@ func awaitDeparture(ctx context.Context, client kubernetes.Interface, node *core
 
 // stays is the error of a Node that was waited for in vain.
 func stays(node *corev1.Node, cause error, again string) error {
-	err := fmt.Errorf("%w: node/%s", ErrStays, node.Name)
+	err := fmt.Errorf("node/%s %w", node.Name, ErrStays)
 	look := text.Command("kubectl", "get", "node", node.Name, "--show-managed-fields", "-o", "yaml")
 	hint := "see what keeps it: " + look + "\n" + again
 	if len(node.Finalizers) > 0 {
@@ -177,7 +177,7 @@ func nodeTitle(node *corev1.Node) string {
 	if len(node.Finalizers) == 0 {
 		return "Delete node " + node.Name
 	}
-	return fmt.Sprintf("Delete node %s, and wait for its %s", node.Name, finalizersOf(node))
+	return fmt.Sprintf("Delete node %s, and wait for its finalizers", node.Name)
 }
 
 // withDefault bounds a context that has no deadline of its own.

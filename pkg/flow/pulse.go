@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -82,12 +83,30 @@ func (p pulse) nameThere(ctx context.Context) string {
 }
 
 // nodeNameIn finds the node's name in a summary of a kubelet's statistics, of which
-// it is the first part; what is no name of a node is none. It is pure.
+// it is the first part, or in the kubelet's complaint that it has no Node; what is no
+// name of a node is none. It is pure.
 func nodeNameIn(r reply) string {
-	if r.err != nil || r.code != http.StatusOK {
+	name := ""
+	switch {
+	case r.err != nil:
+	case r.code == http.StatusOK:
+		name = firstNodeName(r.body)
+	case r.code == http.StatusInternalServerError:
+		// What a kubelet answers that has no Node of its name (pkg/kubelet/server/stats).
+		unknown := regexp.MustCompile(`node "([a-z0-9.-]+)" not found`)
+		if found := unknown.FindStringSubmatch(text.Short(r.body, 400)); found != nil {
+			name = found[1]
+		}
+	}
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
 		return ""
 	}
-	decoder := json.NewDecoder(strings.NewReader(r.body))
+	return name
+}
+
+// firstNodeName reads no further than the first part, so the rest may be cut.
+func firstNodeName(body string) string {
+	decoder := json.NewDecoder(strings.NewReader(body))
 	if _, err := decoder.Token(); err != nil {
 		return ""
 	}
@@ -98,8 +117,7 @@ func nodeNameIn(r reply) string {
 	var node struct {
 		Name string `json:"nodeName"`
 	}
-	// What follows may be cut: the decoder reads no further than it has to.
-	if decoder.Decode(&node) != nil || len(validation.IsDNS1123Subdomain(node.Name)) > 0 {
+	if decoder.Decode(&node) != nil {
 		return ""
 	}
 	return node.Name

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -22,7 +23,8 @@ var ErrWaiting = errors.New("the program on the host waits")
 // clean gives the order, follows the events of the host, and returns when the
 // host has its verdict.
 func (r *Removal) clean(ctx context.Context, report plan.Report) error {
-	client := r.cluster.Client
+	client, names := r.cluster.Client, []string{r.Node.Name}
+	r.mark(ctx, names, drain.Maintaining, report)
 	state, err := r.command(ctx, report)
 	if ctx.Err() != nil {
 		return plan.As(plan.ClassOf(ctx.Err()), plan.Hint(fmt.Errorf("no longer watched (%w), but the host goes on by itself", ctx.Err()),
@@ -36,6 +38,7 @@ func (r *Removal) clean(ctx context.Context, report plan.Report) error {
 		return plan.Hint(fmt.Errorf("%w: %s", ErrWaiting, state.Error),
 			"remove the cause and run the same command again, or take it back: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
 	case wire.Aborted:
+		r.mark(ctx, names, drain.NotMaintaining, report)
 		return plan.Hint(errors.Join(errors.New("the removal was taken back, the kubelet runs again"), runner.End(ctx, client, r.record)),
 			"if that is not what you wanted, run the same command again")
 	case wire.Preparing, wire.Ready, wire.Working, wire.Leaving, wire.Finished:

