@@ -22,7 +22,9 @@ const removeLong = `Take nodes out of the cluster and leave each host as it was 
 start the program on the host (before anything is drained), drain the node,
 stop its kubelet, take away the sandboxes, mounts, links, routes, packet-filter
 rules and files of Kubernetes and its network, look at the host again, and only
-after the verdict "clean" delete the Node.
+after the verdict "clean" delete the Node, and wait until it and its pods are
+gone. What a finalizer holds is named, and never taken by force; run the same
+command again when it has let go.
 
 Everything that is not provably Kubernetes' or the network's stays as it is.
 Run it again after any interruption: it goes on where it was. Where a step
@@ -111,7 +113,7 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.drain.DeleteEmptyDirData, "delete-emptydir-data", false, "Evict pods, too, that have data in an emptyDir, which is lost")
 	flags.BoolVar(&f.drain.DisableEviction, "disable-eviction", false, "Delete instead of evicting: no PodDisruptionBudget is heeded")
 	flags.BoolVar(&f.drain.IgnoreDaemonSets, "ignore-daemonsets", true, "Leave the pods of DaemonSets until the host is cleaned, as a removal does anyway; false refuses a node that has any")
-	flags.StringVar(&f.drain.PodSelector, "pod-selector", "", "Drain only pods with these labels; the others run until the host is cleaned, and end with it (for a storage engine: 'app!=osd')")
+	flags.StringVar(&f.drain.PodSelector, "pod-selector", "", "Drain only pods with these labels; the others run until the host is cleaned, and end with it (for a storage engine: app!=osd)")
 	flags.StringVar(&f.surge, "surge", string(drain.SurgeOff), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
 	flags.IntVar(&f.drain.GracePeriodSeconds, "grace-period", -1, "Seconds each pod gets to stop; negative means its own")
 }

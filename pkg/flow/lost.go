@@ -244,6 +244,8 @@ func (l *Lost) awaitPods(ctx context.Context, report plan.Report) error {
 	options := drain.DefaultOptions()
 	options.Force, options.IgnoreDaemonSets, options.DeleteEmptyDirData, options.DisableEviction = true, true, true, true
 	options.GracePeriodSeconds, options.Timeout = 0, l.timeout
+	// One that a finalizer holds is looked at again when the Node is gone, and named.
+	options.SkipWaitForDeleteTimeoutSeconds = 60
 	decision, err := drain.Again(ctx, l.cluster.Client, drain.Target{Names: []string{l.Node.Name}}, options)
 	if err != nil {
 		return err
