@@ -44,6 +44,7 @@ func TestCircle(t *testing.T) {
 		{"a drained node is removed in seconds", b.stageFast},
 		{"a program that cannot be streamed travels in Secrets", b.stageParcel},
 		{"several nodes are removed with one command", b.stageMany},
+		{"a finalizer holds a Node and a pod, and remove says so", b.stageFinalizers},
 		{"a second cluster: workers move, control planes leave", b.stageSecond},
 		{"a node whose host is dead is given up and cleans itself", b.stageLost},
 		{"nothing is left of any run", b.stageNothingLeft},

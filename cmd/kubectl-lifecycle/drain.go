@@ -82,6 +82,7 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 }
 
 func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
+	f.RunnerNamespace = *e.flags.Namespace
 	mode, err := parseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr, checkOutput(f.output, "name", "jsonl"), f.Validate(), drain.SurgeMode(f.surge).Validate()); err != nil {
@@ -106,6 +107,7 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 		return err
 	}
 	run := draining{env: e, client: client, flags: f, decision: decision}
+	run.surge.Client, run.surge.By = client, who()
 	if decision.NothingToDo() && !f.waitForVolumes {
 		run.surge.begun = true // one that was killed may have left something
 		return errors.Join(run.endSurge(ctx), e.tellDrained(drained{Outcome: drain.Finished(decision)}, f.output, " (nothing to do)"))
@@ -146,6 +148,9 @@ type drainRehearsal struct {
 	drain.Decision
 	// Answers are the server's, for --dry-run=server only.
 	Answers []drain.Rehearsal `json:"answers,omitempty"`
+	// Admission are the policies and webhooks that may deny the drain, for
+	// --dry-run=server only.
+	Admission []string `json:"admission,omitempty"`
 }
 
 func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d drain.Decision, f drainFlags) error {
@@ -157,6 +162,7 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 				return nothingChanged(err)
 			}
 		}
+		result.Admission = drain.ReadAdmission(ctx, client).Warnings(d)
 		answers, err := drain.Rehearse(ctx, client, d, f.Options)
 		if err != nil {
 			return nothingChanged(err)
@@ -178,7 +184,7 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 
 // showDecision is the table of a dry run.
 func (e *env) showDecision(s *sheet, result drainRehearsal) error {
-	for _, warning := range result.Warnings() {
+	for _, warning := range append(result.Warnings(), result.Admission...) {
 		e.warn("%s", warning)
 	}
 	if err := s.table(result.Table(result.Answers)); err != nil || len(result.Blocked()) > 0 {

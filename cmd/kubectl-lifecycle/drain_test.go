@@ -80,7 +80,7 @@ func (b *drainBed) changes() []string {
 			dry = len(action.Object.(*policyv1.Eviction).DeleteOptions.DryRun) > 0
 		}
 		if verb := action.GetVerb(); !dry && verb != "get" && verb != "list" && verb != "watch" {
-			out = append(out, verb+" "+action.GetResource().Resource)
+			out = append(out, strings.TrimSuffix(verb+" "+action.GetResource().Resource+"/"+action.GetSubresource(), "/"))
 		}
 	}
 	return out
@@ -109,7 +109,7 @@ func TestDrainCordonsEvictsAndHasNothingToDoAgain(t *testing.T) {
 		if b.out.String() != "node/w1 drained\n" || !strings.Contains(b.errOut.String(), "shop/a evicted (1 of 1)") {
 			t.Errorf("stdout %q, stderr %q", b.out, b.errOut)
 		}
-		if got := strings.Join(b.changes(), ", "); got != "patch nodes, create pods" {
+		if got := strings.Join(b.changes(), ", "); got != "patch nodes, patch nodes/status, create pods/eviction, patch nodes/status" {
 			t.Errorf("changes: %s", got)
 		}
 		b.ClearActions()

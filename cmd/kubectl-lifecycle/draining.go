@@ -37,7 +37,7 @@ type draining struct {
 	flags    drainFlags
 	decision drain.Decision
 	result   drained
-	// conditions is true where the server knows the conditions of drains.
+	// conditions is true once the nodes say that they are being drained.
 	conditions bool
 	surge      surging
 }
@@ -66,12 +66,12 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 		defer cancel()
 		stage := drain.Drained
 		if err != nil {
-			stage = drain.NotDraining
+			stage = drain.Stopped
 		}
 		r.mark(ctx, stage)
 	}
 	out := r.result.Outcome
-	if began := r.surge.began; !began.IsZero() && began.Before(out.Began) {
+	if began := r.surge.Began; !began.IsZero() && began.Before(out.Began) {
 		out.Began = began // successors came before anything left
 	}
 	if moved, err := drain.Moves(ctx, r.client, r.decision, out); err == nil { // only to tell
@@ -95,9 +95,8 @@ func (r *draining) evict(ctx context.Context, hear drain.Listener) (err error) {
 			return stillCordoned(err, names)
 		}
 	}
-	if r.conditions = drain.ServesConditions(r.client); r.conditions {
-		r.mark(ctx, drain.Draining)
-	}
+	r.conditions = true
+	r.mark(ctx, drain.Draining)
 	if err := r.beginSurge(ctx, &hear); err != nil {
 		return stillCordoned(err, names)
 	}

@@ -80,7 +80,7 @@ func TestTheCasesOfKubectlDrain(t *testing.T) {
 					if (plan.ClassOf(err) == plan.Refused) != c.refused || err != nil && !c.refused {
 						t.Fatalf("refused %v, want %v: %v", err != nil, c.refused, err)
 					}
-					want := "create pods"
+					want := "create pods/eviction"
 					if method != "" {
 						want = "delete pods"
 					}

@@ -30,6 +30,7 @@ func (e *env) addPlan(cmd *cobra.Command, f *drainFlags) {
 
 // planDrain reads, and says how the drain would go.
 func (e *env) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
+	f.RunnerNamespace = *e.flags.Namespace
 	_, err := parseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr, checkOutput(f.output, "name"), f.Validate()); err != nil {

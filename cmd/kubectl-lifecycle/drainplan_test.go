@@ -126,7 +126,7 @@ func TestAPlanOnlyReadsOneListOfEachKind(t *testing.T) {
 			t.Errorf("%d lists of %s", n, resource)
 		}
 	}
-	if len(lists) != 6 {
+	if len(lists) != 9 {
 		t.Errorf("lists of %v", lists)
 	}
 }

@@ -108,6 +108,10 @@ func lossLine(l drain.Loss) string {
 		return "nothing creates it anew: " + pods
 	case drain.LossSingleReplica:
 		return "the only replica of " + l.Owners.String() + ", down until its successor is Ready: " + pods
+	case drain.LossJob:
+		return l.Detail + ": " + pods
+	case drain.LossUndisturbed:
+		return "asks not to be disrupted (annotation " + l.Detail + "): " + pods
 	case drain.LossAllReplicas:
 		return "all replicas of " + l.Owners.String() + " leave together: " + pods
 	}

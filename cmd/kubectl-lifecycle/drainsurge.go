@@ -5,44 +5,27 @@ package main
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// takingBack is how long it may take to take a surge back, after Ctrl-C too.
-const takingBack = 15 * time.Second
-
-// surging is what a drain does for Deployments whose budget never opens.
+// surging is what this drain does for Deployments whose budget never opens.
 type surging struct {
-	measures []drain.Measure
-	// begun is true once there may be something to take back, since began.
+	flow.Surging
+	// begun is true once there may be something to take back.
 	begun bool
-	began time.Time
-	// early are the measures being taken back while the drain goes on.
-	early sync.WaitGroup
-	mu    sync.Mutex
-	said  []string
-	errs  []error
 }
 
 // planSurge decides about a surge and shows it, before anything is changed.
 func (r *draining) planSurge(ctx context.Context, s drain.Snapshot) error {
-	mode := drain.SurgeMode(r.flags.surge)
-	if mode == drain.SurgeOff {
-		return nil
-	}
-	facts, err := drain.ReadSurge(ctx, r.client, s, r.decision)
-	if err != nil {
+	if err := r.surge.Decide(ctx, s, r.decision, drain.SurgeMode(r.flags.surge)); err != nil {
 		return err
 	}
-	r.surge.measures = drain.DecideSurge(r.decision, facts, mode)
-	for _, m := range r.surge.measures {
+	for _, m := range r.surge.Measures {
 		if m.Refused != "" {
 			r.warn("%s", m)
 			continue
@@ -52,81 +35,27 @@ func (r *draining) planSurge(ctx context.Context, s drain.Snapshot) error {
 	return nil
 }
 
-// beginSurge begins what was decided. A Deployment has its replicas again as soon
-// as its last pod is told to stop: its controller has made no third one by then
-// that serves, and the one that is Ready elsewhere stays.
+// beginSurge begins what was decided.
 func (r *draining) beginSurge(ctx context.Context, hear *drain.Listener) error {
-	r.surge.begun, r.surge.began = true, time.Now()
-	if err := drain.Surge(ctx, r.client, r.surge.measures, who()); err != nil {
+	r.surge.begun = true
+	if err := r.surge.Begin(ctx, hear); err != nil {
 		return err
 	}
-	r.result.Surged = r.surge.measures
-	waiting := map[types.UID]int{} // the measure of a pod, by its place
-	left := map[int]int{}
-	for i, m := range r.surge.measures {
-		if m.Refused != "" || m.Mode != drain.SurgeAuto {
-			continue
-		}
-		left[i] = len(m.Pods)
-		for _, pod := range m.Pods {
-			waiting[pod.UID] = i
-		}
-	}
-	next := hear.Event
-	hear.Event = func(event drain.Event) {
-		if next != nil {
-			next(event)
-		}
-		if event.Pod == nil || event.Kind != drain.EventTold && event.Kind != drain.EventLeft {
-			return
-		}
-		i, one := waiting[event.Pod.UID]
-		if !one {
-			return
-		}
-		delete(waiting, event.Pod.UID)
-		if left[i]--; left[i] == 0 {
-			measure := r.surge.measures[i]
-			r.surge.early.Go(func() { r.takeBack(ctx, measure) })
-		}
-	}
+	r.result.Surged = r.surge.Measures
 	return nil
-}
-
-// takeBack takes one measure back, whatever has happened to the drain.
-func (r *draining) takeBack(ctx context.Context, m drain.Measure) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takingBack)
-	defer cancel()
-	said, err := drain.Unsurge(ctx, r.client, m)
-	r.surge.mu.Lock()
-	defer r.surge.mu.Unlock()
-	if err != nil {
-		r.surge.errs = append(r.surge.errs, err)
-	}
-	if said != "" {
-		r.surge.said = append(r.surge.said, said)
-	}
 }
 
 // endSurge takes back what is left, of this drain and of one that was killed
 // before.
 func (r *draining) endSurge(ctx context.Context) error {
-	r.surge.early.Wait()
-	if r.surge.begun {
-		find, cancel := context.WithTimeout(context.WithoutCancel(ctx), takingBack)
-		defer cancel()
-		measures, err := drain.FindSurged(find, r.client, r.decision.Names())
-		if err != nil && len(r.surge.measures) > 0 { // else this person never could have surged
-			r.surge.errs = append(r.surge.errs, err)
-		}
-		for _, m := range measures {
-			r.takeBack(ctx, m)
-		}
+	if !r.surge.begun {
+		return nil
 	}
-	for _, said := range r.surge.said {
-		r.say("%s", said)
+	said, err := r.surge.End(ctx, r.decision.Names())
+	for _, line := range said {
+		r.say("%s", line)
 	}
-	return errors.Join(r.surge.errs...)
+	return err
 }
 
 // abortDrain takes a drain back.

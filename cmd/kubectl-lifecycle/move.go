@@ -111,7 +111,7 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 	if err := e.runRemoval(ctx, moving.Removal, p); err != nil {
 		return err
 	}
-	return e.tellMoved(moving, to.Name, f.output)
+	return errors.Join(e.tellMoved(moving, to.Name, f.output), flow.StillThere(moving.Lingering))
 }
 
 // moved is the machine-readable result of a move.
@@ -121,6 +121,8 @@ type moved struct {
 	// Verdict is the host's between the two clusters; empty if another call has
 	// seen it.
 	Verdict clean.Verdict `json:"verdict,omitzero"`
+	// Lingering are pods that the cluster it has left still has.
+	Lingering []flow.Lingering `json:"lingering,omitempty"`
 }
 
 func (e *env) tellMoved(moving *flow.Moving, to, output string) error {
@@ -128,7 +130,7 @@ func (e *env) tellMoved(moving *flow.Moving, to, output string) error {
 	if output == "name" {
 		return e.names("node", name)
 	}
-	return e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict}, func(s *sheet) error {
+	return e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict, Lingering: moving.Lingering}, func(s *sheet) error {
 		e.tellVerdict(moving.Verdict)
 		return s.line("node/%s moved to %s", nameOf(name), to)
 	})

@@ -5,7 +5,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
@@ -19,6 +21,9 @@ type rehearsal struct {
 	Steps []string       `json:"steps"`
 	Pods  drain.Decision `json:"drain"`
 	Data  []flow.Data    `json:"data,omitempty"`
+	// Surge is what is done for Deployments; Excluded are pods that no drain asks.
+	Surge    []drain.Measure `json:"surge,omitempty"`
+	Excluded []string        `json:"excluded,omitempty"`
 	// Host is present for --dry-run=server only.
 	Host *clean.Removal `json:"host,omitempty"`
 }
@@ -64,7 +69,7 @@ func (e *env) rehearse(ctx context.Context, output string, several bool, all ...
 
 // rehearsal reads what would be done.
 func (e *env) rehearsal(ctx context.Context, r rehearsed) (rehearsal, error) {
-	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain, Data: r.removal.Data}
+	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain, Data: r.removal.Data, Surge: r.removal.Surge, Excluded: r.removal.Excluded}
 	if r.mode != dryRunServer {
 		return result, nil
 	}
@@ -93,10 +98,25 @@ func (e *env) showRehearsal(s *sheet, r rehearsed, result rehearsal) error {
 // care is what a person has to know about a removal before it begins.
 func care(r *flow.Removal) []string {
 	warnings := append(slices.Clone(r.Warnings), r.Drain.Warnings()...)
+	for _, m := range r.Surge {
+		warnings = append(warnings, m.String())
+	}
+	if len(r.Excluded) > 0 {
+		warnings = append(warnings, fmt.Sprintf("--pod-selector leaves out %s, which run until the host is cleaned, and end with it: %s", countPods(len(r.Excluded)), someOf(r.Excluded)))
+	}
 	for _, d := range r.Data {
 		warnings = append(warnings, d.String())
 	}
 	return warnings
+}
+
+// someOf is a list of names that stays readable.
+func someOf(names []string) string {
+	const most = 5
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 // showPlan writes what will be done, and what will not, to stderr.

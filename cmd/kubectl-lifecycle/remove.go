@@ -22,7 +22,9 @@ const removeLong = `Take nodes out of the cluster and leave each host as it was 
 start the program on the host (before anything is drained), drain the node,
 stop its kubelet, take away the sandboxes, mounts, links, routes, packet-filter
 rules and files of Kubernetes and its network, look at the host again, and only
-after the verdict "clean" delete the Node.
+after the verdict "clean" delete the Node, and wait until it and its pods are
+gone. What a finalizer holds is named, and never taken by force; run the same
+command again when it has let go.
 
 Everything that is not provably Kubernetes' or the network's stays as it is.
 Run it again after any interruption: it goes on where it was. Where a step
@@ -40,6 +42,7 @@ type removeFlags struct {
 	leaveFlags
 	selector            string
 	missingOK, nodeLost bool
+	hostOff             bool
 }
 
 // leaveFlags are those of every command after which a host has left its cluster.
@@ -51,6 +54,7 @@ type leaveFlags struct {
 	timeout        time.Duration
 	patience       time.Duration
 	choices        clean.Choices
+	surge          string
 }
 
 func newRemoveCommand(e *env) *cobra.Command {
@@ -66,6 +70,8 @@ func newRemoveCommand(e *env) *cobra.Command {
 			"  kubectl lifecycle remove worker-3 --node-lost",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case f.hostOff && !f.nodeLost:
+				return misused("--confirm-host-off goes with --node-lost")
 			case f.selector != "" || len(args) > 1:
 				return e.removeMany(cmd.Context(), args, f)
 			case len(args) == 0:
@@ -87,6 +93,7 @@ func defaultLeave() leaveFlags {
 func (f *removeFlags) add(flags *pflag.FlagSet) {
 	f.leaveFlags.add(flags)
 	flags.BoolVar(&f.nodeLost, "node-lost", false, "The host is dead: give up its pods, have its volumes detached and delete the Node, without cleaning the host. Refused if the node shows any sign of life")
+	flags.BoolVar(&f.hostOff, "confirm-host-off", false, "With --node-lost: you have seen that the host is switched off. Wanted where the cluster cannot tell (you may not ask the kubelet, or a machine answers at its address)")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
 	flags.StringVar(&f.drain.MaxParallel, "max-parallel", f.drain.MaxParallel, "How many workers are removed at the same time: a number, or a percentage of them; control planes go one at a time")
 	flags.BoolVar(&f.missingOK, "ignore-not-found", false, "A node that does not exist is no error")
@@ -105,6 +112,9 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.drain.Force, "force", false, "Evict pods, too, that no controller will create again")
 	flags.BoolVar(&f.drain.DeleteEmptyDirData, "delete-emptydir-data", false, "Evict pods, too, that have data in an emptyDir, which is lost")
 	flags.BoolVar(&f.drain.DisableEviction, "disable-eviction", false, "Delete instead of evicting: no PodDisruptionBudget is heeded")
+	flags.BoolVar(&f.drain.IgnoreDaemonSets, "ignore-daemonsets", true, "Leave the pods of DaemonSets until the host is cleaned, as a removal does anyway; false refuses a node that has any")
+	flags.StringVar(&f.drain.PodSelector, "pod-selector", "", "Drain only pods with these labels; the others run until the host is cleaned, and end with it (for a storage engine: app!=osd)")
+	flags.StringVar(&f.surge, "surge", string(drain.SurgeOff), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
 	flags.IntVar(&f.drain.GracePeriodSeconds, "grace-period", -1, "Seconds each pod gets to stop; negative means its own")
 }
 
@@ -124,7 +134,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	}
 	removal, err := flow.PrepareRemove(ctx, cluster, name, f.options())
 	if errors.Is(err, flow.ErrNoNode) {
-		return e.absent(ctx, cluster, name, f, err)
+		return e.absent(ctx, cluster, name, f, mode, err)
 	}
 	if err != nil {
 		return nothingChanged(err)
@@ -141,14 +151,14 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	if err := e.runRemoval(ctx, removal, removal.Plan()); err != nil {
 		return err
 	}
-	return e.tellRemoved(removal, f.output)
+	return errors.Join(e.tellRemoved(removal, f.output), flow.StillThere(removal.Lingering))
 }
 
 // validate checks what can be wrong about the flags and the node's name.
 func (f *leaveFlags) validate(arg string) (name string, mode dryRun, err error) {
 	mode, err = parseDryRun(f.dryRun)
 	name, nameErr := nodeName(arg)
-	return name, mode, errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), plan.As(plan.Misused, f.choices.Validate()))
+	return name, mode, errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), drain.SurgeMode(f.surge).Validate(), plan.As(plan.Misused, f.choices.Validate()))
 }
 
 func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -159,7 +169,7 @@ func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.Canc
 }
 
 func (f *leaveFlags) options() flow.RemoveOptions {
-	return flow.RemoveOptions{Drain: f.drain, Choices: f.choices, Who: who(), Patience: f.patience}
+	return flow.RemoveOptions{Drain: f.drain, Surge: drain.SurgeMode(f.surge), Choices: f.choices, Who: who(), Patience: f.patience}
 }
 
 // runRemoval runs a plan of which a removal is the main part.
@@ -178,6 +188,8 @@ func (e *env) runRemoval(ctx context.Context, removal *flow.Removal, p plan.Plan
 type removed struct {
 	Node    string        `json:"node"`
 	Verdict clean.Verdict `json:"verdict"`
+	// Lingering are pods that the API still has although the node is gone.
+	Lingering []flow.Lingering `json:"lingering,omitempty"`
 }
 
 func (e *env) tellRemoved(removal *flow.Removal, output string) error {
@@ -185,7 +197,7 @@ func (e *env) tellRemoved(removal *flow.Removal, output string) error {
 	if output == "name" {
 		return e.names("node", name)
 	}
-	return e.print(output, removed{Node: name, Verdict: removal.Verdict}, func(s *sheet) error {
+	return e.print(output, removed{Node: name, Verdict: removal.Verdict, Lingering: removal.Lingering}, func(s *sheet) error {
 		e.tellVerdict(removal.Verdict)
 		return s.line("node/%s removed, its host is %s", nameOf(name), removal.Verdict.State)
 	})
@@ -216,15 +228,27 @@ func (e *env) warnOfFlags(items []clean.Item) {
 
 // absent is the answer for a node that does not exist: it may be the end of a
 // removal that was interrupted between the Node and the record.
-func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f removeFlags, cause error) error {
-	finished, err := flow.FinishRecord(ctx, cluster, name)
+func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f removeFlags, mode dryRun, cause error) error {
+	unfinished, found, err := flow.FindUnfinished(ctx, cluster, name)
 	if err != nil {
 		return nothingChanged(err)
 	}
-	if finished {
-		return e.sheet().line("node/%s removed", nameOf(name))
+	if !found && f.nodeLost {
+		unfinished, found, err = flow.FindOrphans(ctx, cluster, name)
+		if err != nil {
+			return nothingChanged(err)
+		}
 	}
-	if f.missingOK {
+	switch {
+	case found && mode != dryRunNone:
+		return e.sheet().line("node/%s is gone; %s of it would be deleted, and the record of its removal (dry run: nothing was changed)", nameOf(name), countPods(unfinished.Pods))
+	case found:
+		left, err := unfinished.Finish(ctx)
+		if err != nil {
+			return err
+		}
+		return errors.Join(e.sheet().line("node/%s removed", nameOf(name)), flow.StillThere(left))
+	case f.missingOK:
 		e.say("node %s does not exist: nothing to do", name)
 		return nil
 	}

@@ -28,6 +28,8 @@ type lost struct {
 	Pods drain.Decision `json:"drain"`
 	// Facts are what the node program wants to know if the host comes back.
 	Facts clean.Facts `json:"facts"`
+	// Lingering are pods that the API still has although the node is gone.
+	Lingering []flow.Lingering `json:"lingering,omitempty"`
 }
 
 // removeLost gives up a node whose host is dead.
@@ -35,9 +37,9 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 	if mode == dryRunServer {
 		return misused("a host that is dead cannot be asked what it has: use --dry-run=client")
 	}
-	l, err := flow.PrepareLost(ctx, cluster, name, f.timeout, e.say)
+	l, err := flow.PrepareLost(ctx, cluster, name, flow.LostOptions{Timeout: f.timeout, HostOff: f.hostOff}, e.say)
 	if errors.Is(err, flow.ErrNoNode) {
-		return e.absent(ctx, cluster, name, f, err)
+		return e.absent(ctx, cluster, name, f, mode, err)
 	}
 	if err != nil {
 		return nothingChanged(err)
@@ -62,9 +64,10 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 	}
 	e.sayIfItComesBack(l)
 	if f.output == "name" {
-		return e.names("node", name)
+		return errors.Join(e.names("node", name), flow.StillThere(l.Lingering))
 	}
-	return e.print(f.output, result, func(s *sheet) error { return s.line("node/%s given up", nameOf(name)) })
+	result.Lingering = l.Lingering
+	return errors.Join(e.print(f.output, result, func(s *sheet) error { return s.line("node/%s given up", nameOf(name)) }), flow.StillThere(l.Lingering))
 }
 
 // sayIfItComesBack tells what to do with a host that is not dead after all.

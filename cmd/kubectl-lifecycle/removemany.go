@@ -46,11 +46,14 @@ func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) erro
 	if len(many.Missing) > 0 && !f.missingOK {
 		e.warn("no such nodes (removed already?): %s", strings.Join(many.Missing, ", "))
 	}
+	for _, u := range many.Unfinished() {
+		e.say("Finish the removal of node %s, which is gone: %s of it are left", u.Node, countPods(u.Pods))
+	}
 	if mode != dryRunNone {
 		return e.rehearse(ctx, f.output, true, rehearsals(many, mode)...)
 	}
 	e.showMany(many)
-	if !f.yes {
+	if !f.yes && len(many.All()) > 0 {
 		if err := e.confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(many.All())), fmt.Sprint(len(many.All()))); err != nil {
 			return err
 		}
@@ -111,6 +114,8 @@ func (e *env) tellMany(outcomes []flow.RemoveOutcome, output string) error {
 				row[1], row[4] = "failed", why
 			case !o.Removed:
 				row[1], row[3] = "not begun", ""
+			case len(o.Lingering) > 0:
+				row[4] = countPods(len(o.Lingering)) + " of it stay in the API"
 			}
 			rows = append(rows, row)
 			e.tellVerdict(o.Verdict)
@@ -122,7 +127,9 @@ func (e *env) tellMany(outcomes []flow.RemoveOutcome, output string) error {
 // failed is the error of a removal in which not every node was removed.
 func failed(ctx context.Context, outcomes []flow.RemoveOutcome) error {
 	left, hints := 0, []string{}
+	var lingering []flow.Lingering
 	for _, o := range outcomes {
+		lingering = append(lingering, o.Lingering...)
 		if !o.Removed {
 			left++
 			if o.Hint != "" {
@@ -131,7 +138,7 @@ func failed(ctx context.Context, outcomes []flow.RemoveOutcome) error {
 		}
 	}
 	if left == 0 {
-		return nil
+		return flow.StillThere(lingering)
 	}
 	err := plan.Hint(fmt.Errorf("%d of %d nodes were not removed", left, len(outcomes)), "%s", strings.Join(append(hints, "the same command again goes on"), "\n"))
 	if ctx.Err() != nil {

@@ -76,6 +76,7 @@ func (e *env) setScheduling(ctx context.Context, args []string, f schedulingFlag
 		return nothingChanged(err)
 	}
 	change := drain.Scheduling{Unschedulable: f.unschedulable, Note: drain.Note{By: who(), At: time.Now().UTC(), Reason: f.reason}}
+	change.Tell = e.once()
 	var results []scheduling
 	var errs []error
 	for _, name := range names {
@@ -87,6 +88,17 @@ func (e *env) setScheduling(ctx context.Context, args []string, f schedulingFlag
 		results = append(results, result)
 	}
 	return errors.Join(e.tellScheduling(results, f, mode), partly(errs, len(names)))
+}
+
+// once warns of the first of several errors, which are of one cause.
+func (e *env) once() func(error) {
+	said := false
+	return func(err error) {
+		if !said {
+			said = true
+			e.warn("%v", err)
+		}
+	}
 }
 
 func schedule(ctx context.Context, client kubernetes.Interface, mode dryRun, name string, change drain.Scheduling) (bool, error) {

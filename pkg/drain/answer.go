@@ -5,16 +5,10 @@ package drain
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Cause says what keeps a pod on the node.
@@ -34,6 +28,16 @@ const (
 	// CauseWebhook: an admission webhook denies the eviction, perhaps because
 	// it moves the workload itself (KubeVirt, Strimzi).
 	CauseWebhook Cause = "Webhook"
+	// CauseWebhookDown: an admission webhook that has to be asked does not answer.
+	CauseWebhookDown Cause = "WebhookDown"
+	// CausePolicy: an admission policy denies it.
+	CausePolicy Cause = "Policy"
+	// CauseQuota: a ResourceQuota denies it.
+	CauseQuota Cause = "Quota"
+	// CauseAdmission: an admission plugin of the API server denies it.
+	CauseAdmission Cause = "Admission"
+	// CauseReadOnly: the cluster takes no writes.
+	CauseReadOnly Cause = "ReadOnly"
 	// CauseBusy: the API server asks for patience.
 	CauseBusy Cause = "ServerBusy"
 	// CauseServer: the API server failed, or could not be reached.
@@ -75,102 +79,34 @@ type answer struct {
 	text string
 	// after is how long the server asks to wait; 0 if it does not say.
 	after time.Duration
+	// denial is who denied it and the way out, where the server did.
+	denial Denial
 }
-
-var webhookName = regexp.MustCompile(`admission webhook "([^"]+)" denied the request`)
 
 // read makes sense of the outcome of an eviction (Kubernetes 1.36,
 // pkg/registry/core/pod/storage/eviction.go) or a deletion with a UID
 // precondition; nil is success.
-func read(err error) answer {
+func read(err error, needs Right) answer {
 	if err == nil {
 		return answer{kind: accepted, cause: CauseStopping}
 	}
 	status, ok := asStatus(err)
-	if !ok {
-		// Not an answer at all: no connection, a broken one, or no time left.
-		if errors.Is(err, context.Canceled) {
-			return answer{kind: later, cause: CauseNotAsked, text: "no answer came"}
-		}
-		return answer{kind: later, cause: CauseServer, text: err.Error()}
+	if !ok && errors.Is(err, context.Canceled) {
+		return answer{kind: later, cause: CauseNotAsked, text: "no answer came"}
 	}
-	a := answer{kind: later, text: status.Message}
+	if ok && (apierrors.IsNotFound(err) && names(status, "pods") || apierrors.IsConflict(err) && strings.Contains(status.Message, "UID in")) {
+		// Another UID is another pod of the same name; the one meant is gone.
+		return answer{kind: gone, cause: CauseStopping, text: status.Message}
+	}
+	d := ReadDenial(err, needs)
+	a := answer{kind: later, cause: d.Cause, text: d.Says, denial: d}
+	if !d.MayChange {
+		a.kind = never
+	}
 	if seconds, ok := apierrors.SuggestsClientDelay(err); ok {
 		a.after = time.Duration(seconds) * time.Second
 	}
-	if denied := webhookName.FindStringSubmatch(status.Message); denied != nil {
-		a.cause, a.text = CauseWebhook, status.Message
-		return a
-	}
-	switch {
-	case apierrors.IsNotFound(err) && names(status, "pods"):
-		a.kind, a.cause = gone, CauseStopping
-		return a
-	case apierrors.IsConflict(err):
-		return conflict(a)
-	case apierrors.IsTooManyRequests(err):
-		return tooMany(a, err)
-	}
-	return refused(a, err, status)
-}
-
-// refused reads an answer that is neither success nor one of those that every
-// eviction can meet.
-func refused(a answer, err error, status metav1.Status) answer {
-	switch code := int(status.Code); {
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		a.cause = CauseNamespace
-	case code == http.StatusForbidden && names(status, "poddisruptionbudget"):
-		a.cause = CauseBudget
-	case code == http.StatusForbidden, code == http.StatusUnauthorized:
-		a.kind, a.cause = never, CauseForbidden
-	case strings.Contains(status.Message, "more than one PodDisruptionBudget"):
-		a.cause = CauseSeveralBudgets
-	case code >= http.StatusInternalServerError, code == http.StatusRequestTimeout, code == 0:
-		a.cause = CauseServer
-	default:
-		a.kind, a.cause = never, CauseRejected
-	}
 	return a
-}
-
-// conflict is either another pod of the same name, so that the one meant is
-// gone, or a race with another writer.
-func conflict(a answer) answer {
-	if strings.Contains(a.text, "UID in") {
-		a.kind, a.cause = gone, CauseStopping
-		return a
-	}
-	a.cause = CauseServer
-	return a
-}
-
-// tooMany tells a budget that refuses from a server that is busy.
-func tooMany(a answer, err error) answer {
-	if cause, ok := apierrors.StatusCause(err, policyv1.DisruptionBudgetCause); ok {
-		a.cause, a.text = CauseBudget, cause.Message
-		return a
-	}
-	if strings.Contains(a.text, "disruption budget") {
-		a.cause = CauseBudget
-		return a
-	}
-	a.cause = CauseBusy
-	return a
-}
-
-func asStatus(err error) (metav1.Status, bool) {
-	var status apierrors.APIStatus
-	if errors.As(err, &status) {
-		return status.Status(), true
-	}
-	return metav1.Status{}, false
-}
-
-// names reports whether the status is about a resource of that kind, and not
-// about a path or a namespace that does not exist.
-func names(status metav1.Status, kind string) bool {
-	return status.Details != nil && strings.EqualFold(status.Details.Kind, kind)
 }
 
 // sentence is the answer as part of a longer text.
@@ -182,13 +118,11 @@ func (a answer) sentence() string {
 		return "its namespace is being deleted"
 	case CauseNotAsked:
 		return choose(a.text == "", "not asked yet", a.text)
-	case CauseServer:
-		return "the API server has trouble: " + a.text
-	case CauseBusy:
-		return "the API server is busy: " + a.text
 	case CauseSeveralBudgets:
 		return "more than one PodDisruptionBudget matches it"
-	case CauseForbidden, CauseRejected, CauseBudget, CauseWebhook, CauseTurn, CauseReplacement, CauseUncordoned:
+	case CauseServer, CauseBusy, CausePolicy, CauseWebhook, CauseWebhookDown, CauseQuota, CauseAdmission, CauseReadOnly:
+		return a.denial.String()
+	case CauseForbidden, CauseRejected, CauseBudget, CauseTurn, CauseReplacement, CauseUncordoned:
 	}
-	return fmt.Sprint(a.text)
+	return a.text
 }

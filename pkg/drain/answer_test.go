@@ -28,31 +28,31 @@ func TestRead(t *testing.T) {
 		err  error
 		want answer
 	}{
-		{"no error is consent", nil, answer{accepted, CauseStopping, "", 0}},
-		{"a pod that does not exist is gone", apierrors.NewNotFound(pods, "a"), answer{gone, CauseStopping, "not found", 0}},
-		{"a path that does not exist says nothing of the pod", apierrors.NewGenericServerResponse(404, "POST", schema.GroupResource{}, "", "", 0, false), answer{never, CauseRejected, "", 0}},
-		{"another UID means gone, at eviction", uidConflict("a"), answer{gone, CauseStopping, "UID", 0}},
-		{"another UID means gone, at deletion", apierrors.NewConflict(pods, "a", errors.New("Precondition failed: UID in precondition: x, UID in object meta: y")), answer{gone, CauseStopping, "UID", 0}},
-		{"another conflict is a race", apierrors.NewConflict(pods, "a", errors.New("the object has been modified")), answer{later, CauseServer, "modified", 0}},
-		{"a budget without room is told by its cause", refusedBy(makeBudget("web", 2, 2, 0)), answer{later, CauseBudget, "The disruption budget web needs 2 healthy pods and has 2 currently", 0}},
-		{"a budget being processed says how long", stale, answer{later, CauseBudget, "still being processed", 10 * time.Second}},
-		{"a busy server is no budget", apierrors.NewTooManyRequests("the server has received too many requests", 1), answer{later, CauseBusy, "too many", time.Second}},
-		{"several budgets", severalBudgets(), answer{later, CauseSeveralBudgets, "more than one", 0}},
-		{"a terminating namespace", terminatingNamespace("a"), answer{later, CauseNamespace, "terminated", 0}},
-		{"a webhook that denies", deniedByWebhook(), answer{later, CauseWebhook, "move.example.com", 0}},
-		{"a webhook that denies with 429", &apierrors.StatusError{ErrStatus: metav1.Status{Code: 429, Message: `admission webhook "virt" denied the request: Eviction triggered evacuation of VMI`}}, answer{later, CauseWebhook, "evacuation", 0}},
-		{"a webhook that fails", apierrors.NewInternalError(errors.New(`failed calling webhook "x": EOF`)), answer{later, CauseServer, "failed calling", 0}},
-		{"a budget that is out of order", apierrors.NewForbidden(schema.GroupResource{Resource: "poddisruptionbudget"}, "web", errors.New("pdb disruptions allowed is negative")), answer{later, CauseBudget, "negative", 0}},
-		{"no permission", apierrors.NewForbidden(pods, "a", errors.New("no")), answer{never, CauseForbidden, "forbidden", 0}},
-		{"no credentials", apierrors.NewUnauthorized("no"), answer{never, CauseForbidden, "no", 0}},
-		{"a request the server finds wrong", apierrors.NewBadRequest("grace"), answer{never, CauseRejected, "grace", 0}},
-		{"a server timeout says how long", apierrors.NewTimeoutError("conflicts", 10), answer{later, CauseServer, "conflicts", 10 * time.Second}},
-		{"unavailable", apierrors.NewServiceUnavailable("down"), answer{later, CauseServer, "down", 0}},
-		{"no connection", fmt.Errorf("dial: %w", errors.New("connection refused")), answer{later, CauseServer, "refused", 0}},
-		{"no answer before the end", context.Canceled, answer{later, CauseNotAsked, "no answer", 0}},
+		{"no error is consent", nil, answer{kind: accepted, cause: CauseStopping, text: ""}},
+		{"a pod that does not exist is gone", apierrors.NewNotFound(pods, "a"), answer{kind: gone, cause: CauseStopping, text: "not found"}},
+		{"a path that does not exist says nothing of the pod", apierrors.NewGenericServerResponse(404, "POST", schema.GroupResource{}, "", "", 0, false), answer{kind: never, cause: CauseRejected, text: ""}},
+		{"another UID means gone, at eviction", uidConflict("a"), answer{kind: gone, cause: CauseStopping, text: "UID"}},
+		{"another UID means gone, at deletion", apierrors.NewConflict(pods, "a", errors.New("Precondition failed: UID in precondition: x, UID in object meta: y")), answer{kind: gone, cause: CauseStopping, text: "UID"}},
+		{"another conflict is a race", apierrors.NewConflict(pods, "a", errors.New("the object has been modified")), answer{kind: later, cause: CauseServer, text: "modified"}},
+		{"a budget without room is told by its cause", refusedBy(makeBudget("web", 2, 2, 0)), answer{kind: later, cause: CauseBudget, text: "The disruption budget web needs 2 healthy pods and has 2 currently"}},
+		{"a budget being processed says how long", stale, answer{kind: later, cause: CauseBudget, text: "still being processed", after: 10 * time.Second}},
+		{"a busy server is no budget", apierrors.NewTooManyRequests("the server has received too many requests", 1), answer{kind: later, cause: CauseBusy, text: "too many", after: time.Second}},
+		{"several budgets", severalBudgets(), answer{kind: later, cause: CauseSeveralBudgets, text: "more than one"}},
+		{"a terminating namespace", terminatingNamespace("a"), answer{kind: later, cause: CauseNamespace, text: "being deleted"}},
+		{"a webhook that denies", deniedByWebhook(), answer{kind: later, cause: CauseWebhook, text: "will move it myself"}},
+		{"a webhook that denies with 429", &apierrors.StatusError{ErrStatus: metav1.Status{Code: 429, Message: `admission webhook "virt" denied the request: Eviction triggered evacuation of VMI`}}, answer{kind: later, cause: CauseWebhook, text: "evacuation"}},
+		{"a webhook that fails", apierrors.NewInternalError(errors.New(`failed calling webhook "x": EOF`)), answer{kind: later, cause: CauseWebhookDown, text: "EOF"}},
+		{"a budget that is out of order", apierrors.NewForbidden(schema.GroupResource{Resource: "poddisruptionbudget"}, "web", errors.New("pdb disruptions allowed is negative")), answer{kind: later, cause: CauseBudget, text: "negative"}},
+		{"no permission", noRight("create", "pods/eviction"), answer{kind: never, cause: CauseForbidden, text: "cannot create"}},
+		{"no credentials", apierrors.NewUnauthorized("no"), answer{kind: never, cause: CauseForbidden, text: "no"}},
+		{"a request the server finds wrong", apierrors.NewBadRequest("grace"), answer{kind: never, cause: CauseRejected, text: "grace"}},
+		{"a server timeout says how long", apierrors.NewTimeoutError("conflicts", 10), answer{kind: later, cause: CauseServer, text: "conflicts", after: 10 * time.Second}},
+		{"unavailable", apierrors.NewServiceUnavailable("down"), answer{kind: later, cause: CauseServer, text: "down"}},
+		{"no connection", fmt.Errorf("dial: %w", errors.New("connection refused")), answer{kind: later, cause: CauseServer, text: "refused"}},
+		{"no answer before the end", context.Canceled, answer{kind: later, cause: CauseNotAsked, text: "no answer"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := read(tc.err)
+			got := read(tc.err, Right{"create", "pods/eviction"})
 			if got.kind != tc.want.kind || got.cause != tc.want.cause || got.after != tc.want.after || !strings.Contains(got.text, tc.want.text) {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
@@ -63,7 +63,7 @@ func TestRead(t *testing.T) {
 func TestReadLeavesNoCodeOut(t *testing.T) {
 	for code := 400; code < 600; code++ {
 		err := &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: int32(code), Message: http.StatusText(code)}}
-		got := read(err)
+		got := read(err, Right{})
 		if got.kind == accepted || got.kind == gone {
 			t.Errorf("%d is taken for success: %+v", code, got)
 		}

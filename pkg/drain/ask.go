@@ -48,6 +48,14 @@ func (a asker) ask(ctx context.Context, v Verdict) error {
 	return a.evict(ctx, v, options)
 }
 
+// rightFor is what an action needs.
+func rightFor(action Action) Right {
+	if action == ActionDelete {
+		return Right{"delete", "pods"}
+	}
+	return Right{"create", "pods/eviction"}
+}
+
 func (a asker) evict(ctx context.Context, v Verdict, options metav1.DeleteOptions) error {
 	eviction := &policyv1.Eviction{
 		ObjectMeta:    metav1.ObjectMeta{Namespace: v.Namespace, Name: v.Name},
@@ -102,7 +110,7 @@ func Rehearse(ctx context.Context, client kubernetes.Interface, d Decision, o Op
 	for i, v := range pods {
 		group.Go(func() error {
 			out[i] = Rehearsal{Pod: v.Pod, Allowed: true}
-			if said := read(a.ask(ctx, v)); said.kind == later || said.kind == never {
+			if said := read(a.ask(ctx, v), rightFor(v.Action)); said.kind == later || said.kind == never {
 				out[i] = Rehearsal{Pod: v.Pod, Cause: said.cause, Why: said.sentence()}
 				if said.cause == CauseSeveralBudgets && len(v.Budgets) > 1 {
 					out[i].Why += " (" + budgetNames(v.Budgets) + ")"

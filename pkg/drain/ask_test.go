@@ -55,7 +55,7 @@ func TestARefusalIsReadAndNotRepeated(t *testing.T) {
 		{ActionDelete, "DELETE /api/v1/namespaces/shop/pods/a"},
 	} {
 		bodies, paths = nil, nil
-		said := read(asker{client: client, opts: o, dryRun: true}.ask(t.Context(), Verdict{Pod: Pod{Namespace: "shop", Name: "a", UID: "uid-a"}, Action: tc.action}))
+		said := read(asker{client: client, opts: o, dryRun: true}.ask(t.Context(), Verdict{Pod: Pod{Namespace: "shop", Name: "a", UID: "uid-a"}, Action: tc.action}), Right{})
 		if said.kind != later || said.cause != CauseBudget || said.after != 10*time.Second || said.text != "The disruption budget web needs 2" {
 			t.Errorf("%s: got %+v", tc.action, said)
 		}

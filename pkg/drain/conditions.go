@@ -4,20 +4,23 @@ package drain
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
+	apply "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/kubernetes"
 )
 
-// Stage is how far a drain is, for other tools to read.
+// Stage is how far the drain of a node is, or what is done to it, for other
+// tools to read as the node's conditions.
 type Stage string
 
 // The stages.
@@ -26,68 +29,152 @@ const (
 	Draining Stage = "Draining"
 	// Drained: all that had to leave have left.
 	Drained Stage = "Drained"
-	// NotDraining: it ended before that, or the node takes pods again.
+	// Stopped: the drain ended before that, and the node takes no pods.
+	Stopped Stage = "DrainStopped"
+	// NotDraining: the node takes pods again, or was never drained. The
+	// conditions of a drain are removed.
 	NotDraining Stage = "NotDraining"
+	// Maintaining: the host itself is being changed.
+	Maintaining Stage = "Maintaining"
+	// NotMaintaining: it is not, or not any more. The condition is removed.
+	NotMaintaining Stage = "NotMaintaining"
 )
 
-// conditionsSince is the minor version of Kubernetes 1 that defines the
-// conditions DrainInProgress and Drained (KEP-5683).
-const conditionsSince = 37
+// reasonPrefix begins the reason of every condition that is written here.
+const reasonPrefix = "KubectlLifecycle"
 
-// ServesConditions asks the server for its version, and reports whether the
-// Node conditions of drains are defined there. A server that does not tell has
-// none.
-func ServesConditions(client kubernetes.Interface) bool {
-	version, err := client.Discovery().ServerVersion()
-	if err != nil {
-		return false
-	}
-	minor, err := strconv.Atoi(strings.TrimRight(version.Minor, "+"))
-	return err == nil && version.Major == "1" && minor >= conditionsSince
+// The field managers, by which the server knows whose condition it is. A manager
+// owns all that it applies at once, so drain and maintenance have one each.
+const (
+	drainManager       = "kubectl-lifecycle-drain"
+	maintenanceManager = "kubectl-lifecycle-maintenance"
+)
+
+// nodeStates are the condition types of a node's life (KEP-5683). They are plain
+// types that every version of the server takes.
+var nodeStates = []corev1.NodeConditionType{
+	corev1.NodeDrainInProgress, corev1.NodeDrained, corev1.NodeMaintenancePlanned, corev1.NodeMaintenanceInProgress,
 }
 
-// Mark sets the conditions DrainInProgress and Drained of some nodes. One that
-// is gone is passed over; the others' errors are joined.
+// Mark sets the conditions of some nodes to a stage: DrainInProgress and
+// Drained, or MaintenanceInProgress; one request per node. They are applied
+// (server-side apply), so that a condition that another writer has set stays as
+// it is, and is no error. A node that is gone is passed over.
+//
+// Conditions are a courtesy to other tools: the caller tells the error, once,
+// and goes on. It has a hint if 'patch' on 'nodes/status' is not allowed.
 func Mark(ctx context.Context, client kubernetes.Interface, nodes []string, stage Stage) error {
-	patch, err := conditionsPatch(stage, time.Now())
-	if err != nil {
-		return err
+	conditions, manager := stage.conditions(time.Now())
+	errs := make([]error, len(nodes))
+	var group errgroup.Group
+	group.SetLimit(readers)
+	for i, name := range nodes {
+		group.Go(func() error {
+			if err := applyConditions(ctx, client, name, conditions, manager); !apierrors.IsNotFound(err) {
+				errs[i] = Denied(fmt.Sprintf("set the conditions of node %q", name), err, Right{"patch", "nodes/status"})
+			}
+			return nil
+		})
 	}
-	var errs []error
-	for _, name := range nodes {
-		_, err := client.CoreV1().Nodes().Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
-		if err != nil {
-			errs = append(errs, fmt.Errorf("set the conditions of node %q: %w", name, err))
+	_ = group.Wait() // no goroutine returns an error
+	for _, err := range errs {
+		if apierrors.IsForbidden(err) {
+			return err // one is enough: it is the same right for all
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func conditionsPatch(stage Stage, at time.Time) ([]byte, error) {
-	state := func(yes bool) corev1.ConditionStatus {
+// conditions are what a stage amounts to, and whose they are; none means that
+// those of the manager are removed.
+func (s Stage) conditions(at time.Time) ([]*apply.NodeConditionApplyConfiguration, string) {
+	condition := func(kind corev1.NodeConditionType, yes bool, message string) *apply.NodeConditionApplyConfiguration {
+		status := corev1.ConditionFalse
 		if yes {
-			return corev1.ConditionTrue
+			status = corev1.ConditionTrue
 		}
-		return corev1.ConditionFalse
+		return apply.NodeCondition().WithType(kind).WithStatus(status).WithReason(reasonPrefix + string(s)).WithMessage(message).
+			WithLastTransitionTime(metav1.NewTime(at)).WithLastHeartbeatTime(metav1.NewTime(at))
 	}
-	condition := func(kind corev1.NodeConditionType, yes bool) corev1.NodeCondition {
-		return corev1.NodeCondition{
-			Type: kind, Status: state(yes), Reason: string(stage), Message: "set by kubectl lifecycle",
-			LastTransitionTime: metav1.NewTime(at), LastHeartbeatTime: metav1.NewTime(at),
+	drain := func(text string) []*apply.NodeConditionApplyConfiguration {
+		return []*apply.NodeConditionApplyConfiguration{
+			condition(corev1.NodeDrainInProgress, s == Draining, text), condition(corev1.NodeDrained, s == Drained, text),
 		}
 	}
-	return json.Marshal(map[string]any{"status": map[string]any{"conditions": []corev1.NodeCondition{
-		condition(corev1.NodeDrainInProgress, stage == Draining),
-		condition(corev1.NodeDrained, stage == Drained),
-	}}})
+	switch s {
+	case Draining:
+		return drain("kubectl lifecycle has the pods leave"), drainManager
+	case Drained:
+		return drain("all pods that had to leave have left"), drainManager
+	case Stopped:
+		return drain("the drain ended before all pods had left"), drainManager
+	case Maintaining:
+		return []*apply.NodeConditionApplyConfiguration{condition(corev1.NodeMaintenanceInProgress, true, "kubectl lifecycle changes the host")}, maintenanceManager
+	case NotMaintaining:
+		return nil, maintenanceManager
+	case NotDraining:
+	}
+	return nil, drainManager
 }
 
-// marked reports whether a Node carries one of the conditions as True.
-func marked(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if (c.Type == corev1.NodeDrainInProgress || c.Type == corev1.NodeDrained) && c.Status == corev1.ConditionTrue {
-			return true
+// applyConditions applies those conditions that no other writer has, in one
+// request, or two if there is such a writer.
+func applyConditions(ctx context.Context, client kubernetes.Interface, node string, conditions []*apply.NodeConditionApplyConfiguration, manager string) error {
+	send := func() error {
+		change := apply.Node(node).WithStatus(apply.NodeStatus().WithConditions(conditions...))
+		_, err := client.CoreV1().Nodes().ApplyStatus(ctx, change, metav1.ApplyOptions{FieldManager: manager})
+		return err
+	}
+	err := send()
+	if taken := takenBy(err); len(taken) > 0 {
+		conditions = slices.DeleteFunc(slices.Clone(conditions), func(c *apply.NodeConditionApplyConfiguration) bool {
+			return slices.Contains(taken, *c.Type)
+		})
+		err = send()
+	}
+	return err
+}
+
+// conditionField is how a conflict names a field of a condition.
+var conditionField = regexp.MustCompile(`^\.status\.conditions\[type="([A-Za-z]+)"\]`)
+
+// takenBy are the conditions for which another writer stands.
+func takenBy(err error) []corev1.NodeConditionType {
+	status, ok := asStatus(err)
+	if !ok || status.Details == nil || !apierrors.IsConflict(err) {
+		return nil
+	}
+	var out []corev1.NodeConditionType
+	for _, cause := range status.Details.Causes {
+		if field := conditionField.FindStringSubmatch(cause.Field); cause.Type == metav1.CauseTypeFieldManagerConflict && field != nil {
+			out = append(out, corev1.NodeConditionType(field[1]))
 		}
 	}
-	return false
+	return out
+}
+
+// Foreign names the conditions of a node by which another tool says that it is
+// at work on it: "MaintenanceInProgress (Upgrading: new kernel)". Those that were
+// written here are not among them.
+func Foreign(node *corev1.Node) []string {
+	var out []string
+	for _, c := range node.Status.Conditions {
+		if !slices.Contains(nodeStates, c.Type) || c.Type == corev1.NodeDrained || c.Status != corev1.ConditionTrue || ourCondition(c) {
+			continue
+		}
+		text := c.Reason + choose(c.Reason != "" && c.Message != "", ": ", "") + c.Message
+		out = append(out, string(c.Type)+choose(text == "", "", " ("+text+")"))
+	}
+	return out
+}
+
+// ourCondition reports whether a condition was written here.
+func ourCondition(c corev1.NodeCondition) bool { return strings.HasPrefix(c.Reason, reasonPrefix) }
+
+// marked reports whether a Node carries a condition of a drain that was written
+// here.
+func marked(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return (c.Type == corev1.NodeDrainInProgress || c.Type == corev1.NodeDrained) && ourCondition(c)
+	})
 }

@@ -3,53 +3,103 @@
 package drain
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/version"
-	discovery "k8s.io/client-go/discovery/fake"
+	"k8s.io/apimachinery/pkg/runtime"
+	apply "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-func TestServesConditions(t *testing.T) {
-	for minor, want := range map[string]bool{"36": false, "37": true, "37+": true, "40": true, "": false} {
-		client := newClient()
-		client.Discovery().(*discovery.FakeDiscovery).FakedServerVersion = &version.Info{Major: "1", Minor: minor}
-		if got := ServesConditions(client); got != want {
-			t.Errorf("1.%s: %v", minor, got)
+// theConditions are the conditions of the test's node by type.
+func theConditions(t *testing.T, client *fake.Clientset) (map[corev1.NodeConditionType]corev1.ConditionStatus, *corev1.Node) {
+	t.Helper()
+	node, err := client.CoreV1().Nodes().Get(t.Context(), theNode, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[corev1.NodeConditionType]corev1.ConditionStatus{}
+	for _, c := range node.Status.Conditions {
+		out[c.Type] = c.Status
+	}
+	return out, node
+}
+
+func TestMarkSetsTheConditionsOfAStageAndKeepsTheOthers(t *testing.T) {
+	const yes, no, none = corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionStatus("")
+	client := newClient()
+	for _, c := range []struct {
+		stage                          Stage
+		draining, drained, maintenance corev1.ConditionStatus
+	}{
+		{Draining, yes, no, none}, {Drained, no, yes, none}, {Maintaining, no, yes, yes}, {Draining, yes, no, yes},
+		{Stopped, no, no, yes}, {NotMaintaining, no, no, none}, {NotDraining, none, none, none}, {NotDraining, none, none, none},
+	} {
+		if err := Mark(t.Context(), client, []string{theNode, "gone"}, c.stage); err != nil {
+			t.Fatal(err)
+		}
+		got, node := theConditions(t, client)
+		if got[corev1.NodeDrainInProgress] != c.draining || got[corev1.NodeDrained] != c.drained || got[corev1.NodeMaintenanceInProgress] != c.maintenance || got[corev1.NodeReady] != yes {
+			t.Errorf("%s: %v", c.stage, got)
+		}
+		if marked(node) != (c.draining != none) || len(Foreign(node)) > 0 {
+			t.Errorf("%s: marked %v, foreign %v", c.stage, marked(node), Foreign(node))
 		}
 	}
 }
 
-func TestMarkSetsBothConditionsAndKeepsTheOthers(t *testing.T) {
+func TestAConditionThatSomeoneElseWroteStays(t *testing.T) {
 	client := newClient()
-	for _, c := range []struct {
-		stage             Stage
-		draining, drained corev1.ConditionStatus
-	}{
-		{Draining, corev1.ConditionTrue, corev1.ConditionFalse},
-		{Drained, corev1.ConditionFalse, corev1.ConditionTrue},
-		{NotDraining, corev1.ConditionFalse, corev1.ConditionFalse},
-	} {
-		if err := Mark(t.Context(), client, []string{theNode}, c.stage); err != nil {
-			t.Fatal(err)
+	theirs := apply.Node(theNode).WithStatus(apply.NodeStatus().WithConditions(
+		apply.NodeCondition().WithType(corev1.NodeDrained).WithStatus(corev1.ConditionTrue).WithReason("Operator").WithMessage("by hand"),
+		apply.NodeCondition().WithType(corev1.NodeMaintenanceInProgress).WithStatus(corev1.ConditionTrue).WithReason("Upgrade").WithMessage("new kernel")))
+	if _, err := client.CoreV1().Nodes().ApplyStatus(t.Context(), theirs, metav1.ApplyOptions{FieldManager: "operator"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, stage := range []Stage{Draining, Stopped, Maintaining, NotMaintaining, NotDraining} {
+		if err := Mark(t.Context(), client, []string{theNode}, stage); err != nil {
+			t.Fatalf("%s: %v", stage, err)
 		}
-		node, err := client.CoreV1().Nodes().Get(t.Context(), theNode, metav1.GetOptions{})
-		if err != nil {
-			t.Fatal(err)
+		got, node := theConditions(t, client)
+		if got[corev1.NodeDrained] != corev1.ConditionTrue || got[corev1.NodeMaintenanceInProgress] != corev1.ConditionTrue {
+			t.Errorf("%s: %v", stage, got)
 		}
-		got := map[corev1.NodeConditionType]corev1.ConditionStatus{}
-		for _, condition := range node.Status.Conditions {
-			got[condition.Type] = condition.Status
+		if inProgress := got[corev1.NodeDrainInProgress]; (inProgress == corev1.ConditionTrue) != (stage == Draining) {
+			t.Errorf("%s: DrainInProgress is %q", stage, inProgress)
 		}
-		if got[corev1.NodeDrainInProgress] != c.draining || got[corev1.NodeDrained] != c.drained || got[corev1.NodeReady] != corev1.ConditionTrue {
-			t.Errorf("%s: %v", c.stage, got)
-		}
-		if marked(node) != (c.stage != NotDraining) {
-			t.Errorf("%s: marked says %v", c.stage, marked(node))
+		if foreign := Foreign(node); !slices.Equal(foreign, []string{"MaintenanceInProgress (Upgrade: new kernel)"}) {
+			t.Errorf("%s: foreign are %q", stage, foreign)
 		}
 	}
-	if err := Mark(t.Context(), client, []string{"nobody"}, Draining); err == nil {
-		t.Error("a node that is not there was marked")
+}
+
+func TestConditionsThatMayNotBeSetAreSaidOnceWithTheRight(t *testing.T) {
+	client := fake.NewClientset(makeNode("n0"), makeNode("n1"))
+	client.PrependReactor("patch", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, noRight("patch", "nodes/status")
+	})
+	err := Mark(t.Context(), client, []string{"n0", "n1"}, Draining)
+	if !apierrors.IsForbidden(err) || strings.Count(err.Error(), "n0")+strings.Count(err.Error(), "n1") != 1 || !strings.Contains(plan.HintOf(err), "'patch' on 'nodes/status'") {
+		t.Errorf("%v, hint %q", err, plan.HintOf(err))
+	}
+}
+
+func TestUncordonRemovesTheConditionsOfADrain(t *testing.T) {
+	client := newClient()
+	if err := Mark(t.Context(), client, []string{theNode}, Drained); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := (Scheduling{}).Apply(t.Context(), client, theNode); !changed || err != nil {
+		t.Fatal(changed, err)
+	}
+	if got, _ := theConditions(t, client); len(got) != 1 {
+		t.Errorf("left: %v", got)
 	}
 }

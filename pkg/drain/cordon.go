@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -57,6 +56,9 @@ type Scheduling struct {
 	Note Note
 	// DryRun asks the server and changes nothing.
 	DryRun bool
+	// Tell is told, if it is there, why the conditions of a drain could not be
+	// removed from a node that takes pods again.
+	Tell func(error)
 }
 
 // Apply makes one node unschedulable, or schedulable again, and reports whether
@@ -72,7 +74,9 @@ func (s Scheduling) Apply(ctx context.Context, client kubernetes.Interface, node
 		return changed, err
 	}
 	if !s.Unschedulable && !s.DryRun && marked(found) {
-		return changed, Mark(ctx, client, []string{node}, NotDraining)
+		if err := Mark(ctx, client, []string{node}, NotDraining); err != nil && s.Tell != nil {
+			s.Tell(err)
+		}
 	}
 	return changed, nil
 }
@@ -102,11 +106,9 @@ func (s Scheduling) apply(ctx context.Context, client kubernetes.Interface, node
 	}
 	after, err := client.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, options)
 	switch {
-	case apierrors.IsForbidden(err):
-		return false, plan.Refuse(fmt.Errorf("%s node %q: %w", verb, node.Name, err),
-			"have 'patch' on 'nodes' allowed for you; 'kubectl auth can-i patch nodes' shows whether it is")
 	case err != nil:
-		return false, fmt.Errorf("%s node %q: %w", verb, node.Name, err)
+		d := ReadDenial(err, Right{"patch", "nodes"})
+		return false, Locate(ctx, client, d).error(fmt.Sprintf("%s node %q", verb, node.Name), err)
 	case after.Spec.Unschedulable != s.Unschedulable:
 		return false, plan.Refuse(fmt.Errorf("%s node %q: the server accepted the change and did not make it", verb, node.Name),
 			"an admission webhook takes it back; see: kubectl get mutatingwebhookconfigurations")

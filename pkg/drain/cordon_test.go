@@ -3,14 +3,11 @@
 package drain
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -21,7 +18,7 @@ func TestCordonIsOfAllNodesOrOfNone(t *testing.T) {
 	client := fake.NewClientset(makeNode("n0"), makeNode("n1"), cordoned(makeNode("n2")), makeNode("n3"))
 	client.PrependReactor("patch", "nodes", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		if action.(clienttesting.PatchAction).GetName() == "n3" {
-			return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "nodes"}, "n3", errors.New("no"))
+			return true, nil, noRight("patch", "nodes")
 		}
 		return false, nil, nil
 	})

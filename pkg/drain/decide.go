@@ -17,7 +17,7 @@ import (
 // Decide says for every pod of the snapshot what is to become of it, sorted by
 // namespace and name. Which pods block, stay or go is what the filters of
 // "kubectl drain" say (k8s.io/kubectl v0.37, pkg/drain/filters.go), but for
-// pods with RunnerLabel, which stay. Where kubectl names the first reason only,
+// the pods of this program (IsRunner), which stay. Where kubectl names the first reason only,
 // all of them are given, so that one look shows every flag that is missing.
 func Decide(s Snapshot, o Options) Decision {
 	d := Decision{reach: s.reach, versions: s.versions}
@@ -42,11 +42,15 @@ func Decide(s Snapshot, o Options) Decision {
 		}
 		v.Message = message(v, pod, o)
 		v.Tolerates = (v.Action == ActionEvict || v.Action == ActionDelete) && metav1.GetControllerOf(pod) != nil && entrance(pod) != ""
+		if (v.Action == ActionEvict || v.Action == ActionDelete) && !finished(pod) {
+			v.AsksToStay = asksToStay(pod)
+		}
 		if v.Action == ActionSkip {
 			d.staying = append(d.staying, claimsOf(pod)...)
 		}
 		d.Verdicts = append(d.Verdicts, v)
 	}
+	s.jobs(&d)
 	sort.Slice(d.Verdicts, func(i, j int) bool { return d.Verdicts[i].before(d.Verdicts[j].Pod) })
 	return d
 }
@@ -66,7 +70,7 @@ func stageOf(pod *corev1.Pod, stages []labels.Selector) int {
 func stateOf(node *corev1.Node) NodeState {
 	n := NodeState{
 		Name: node.Name, UID: node.UID, Ready: nodeReady(node), Cordoned: node.Spec.Unschedulable,
-		Zone: node.Labels[corev1.LabelTopologyZone],
+		Zone: node.Labels[corev1.LabelTopologyZone], Foreign: Foreign(node),
 	}
 	if note, ok := noteOf(node); ok {
 		n.Note = &note
@@ -77,7 +81,7 @@ func stateOf(node *corev1.Node) NodeState {
 // judge walks the filters in kubectl's order and fills in Action, Reason and
 // Also.
 func (s *Snapshot) judge(pod *corev1.Pod, o Options) Verdict {
-	if _, ours := pod.Labels[RunnerLabel]; ours {
+	if IsRunner(pod, o.RunnerNamespace) {
 		return Verdict{Action: ActionSkip, Reason: ReasonRunner}
 	}
 	if overdue(pod, o, s.Taken) {

@@ -82,8 +82,12 @@ func TestDecideFollowsTheFilters(t *testing.T) {
 		{"an overdue pod is not waited for", makePod("a", uncontrolled, deletedAt(now.Add(-62*time.Second), 30)), skip, ActionSkip, ReasonOverdue, nil},
 		{"a pod overdue by just the limit is waited for", makePod("a", deletedAt(now.Add(-60*time.Second), 30)), skip, ActionWait, ReasonTerminating, nil},
 		{"an overdue pod of a DaemonSet does not block", makePod("a", ofDaemonSet, deletedAt(now.Add(-62*time.Second), 30)), skip, ActionSkip, ReasonOverdue, nil},
-		{"a runner pod stays, whatever it is", makePod("a", uncontrolled, withEmptyDir, labelled(RunnerLabel, "x")), none, ActionSkip, ReasonRunner, nil},
-		{"a runner pod stays with every flag", makePod("a", uncontrolled, labelled(RunnerLabel, "")), all, ActionSkip, ReasonRunner, nil},
+		{"a runner pod stays, whatever it is", makePod("lifecycle-w1", asRunner, withEmptyDir), none, ActionSkip, ReasonRunner, nil},
+		{"a runner pod stays with every flag", makePod("lifecycle-w1", asRunner), all, ActionSkip, ReasonRunner, nil},
+		{"a tenant's pod with the runner's label leaves", makePod("lifecycle-w1", asRunner, inNamespace("shop")), all, ActionEvict, ReasonUnmanaged, nil},
+		{"a pod with the runner's label and another name leaves", makePod("web", asRunner), all, ActionEvict, ReasonUnmanaged, nil},
+		{"a pod with the runner's label that is not privileged leaves", makePod("lifecycle-w1", asRunner, unprivileged), all, ActionEvict, ReasonUnmanaged, nil},
+		{"a Deployment's pod with the runner's label leaves", makePod("lifecycle-w1", asRunner, controlledBy("apps/v1", "ReplicaSet", "lifecycle")), all, ActionEvict, ReasonManaged, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			v := Decide(snapshotOf(tc.pod), tc.opts).Verdicts[0]

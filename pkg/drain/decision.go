@@ -4,6 +4,7 @@ package drain
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // How much of a long list an error or a warning shows.
@@ -32,6 +34,19 @@ type NodeState struct {
 	Zone     string `json:"zone,omitempty"`
 	// Note is what an earlier cordon left; nil if there is none.
 	Note *Note `json:"note,omitempty"`
+	// Foreign are conditions by which another tool says that it works on the node.
+	Foreign []string `json:"foreign,omitempty"`
+}
+
+// foreign are the warnings of nodes on which another tool is at work.
+func foreign(nodes []NodeState) []string {
+	var out []string
+	for _, n := range nodes {
+		if len(n.Foreign) > 0 {
+			out = append(out, text.Line("another tool says that it works on node "+n.Name+": "+strings.Join(n.Foreign, ", ")))
+		}
+	}
+	return out
 }
 
 // Decision is what is to become of the pods of some nodes.
@@ -135,15 +150,16 @@ func (d Decision) Refusal() error {
 func (d Decision) Warnings() []string {
 	var out []string
 	leaving := d.ToEvict()
-	add := func(text string, pods []string) {
+	add := func(what string, pods []string) {
 		if len(pods) > 0 {
-			out = append(out, text+": "+some(pods))
+			out = append(out, what+": "+some(pods))
 		}
 	}
 	add("leaving pods of DaemonSets where they are", having(d.Skipped(), ReasonDaemonSet))
 	add("deleting the emptyDir data of pods", having(leaving, ReasonLocalStorage))
 	add("evicting pods that nothing creates anew", append(having(leaving, ReasonUnmanaged), having(leaving, ReasonDaemonSetMissing)...))
 	add("not waiting for pods that are overdue", having(d.Skipped(), ReasonOverdue))
+	out = append(out, costs(leaving)...)
 	var back []string
 	for _, v := range leaving {
 		if v.Tolerates {
@@ -170,6 +186,28 @@ func (d Decision) Warnings() []string {
 		}
 	}
 	add("not Ready; if a kubelet is gone, its pods stay Terminating, and --skip-wait-for-delete-timeout=SECONDS does not wait for those", silent)
+	return append(out, foreign(d.Nodes)...)
+}
+
+// costs are the Jobs that lose work and the pods that ask not to be disrupted,
+// each once.
+func costs(leaving []Verdict) []string {
+	var out, stay []string
+	seen := map[string]bool{}
+	annotations := map[string]bool{}
+	for _, v := range leaving {
+		if v.JobLost && !seen[v.Job] {
+			seen[v.Job] = true
+			out = append(out, v.Job)
+		}
+		if v.AsksToStay != "" {
+			stay, annotations[v.AsksToStay] = append(stay, v.String()), true
+		}
+	}
+	out = capped(out)
+	if len(stay) > 0 {
+		out = append(out, fmt.Sprintf("pods that ask not to be disrupted (annotation %s): %s", strings.Join(slices.Sorted(maps.Keys(annotations)), ", "), some(stay)))
+	}
 	return out
 }
 

@@ -132,7 +132,7 @@ func (r *run) send(ctx context.Context, it *item, pdb *policyv1.PodDisruptionBud
 	r.out.Requests++
 	r.tell.event(time.Now(), EventAsked, it, "")
 	r.flight.Go(func() {
-		said := read(r.asker.ask(ctx, it.Verdict))
+		said := read(r.asker.ask(ctx, it.Verdict), rightFor(it.Action))
 		if ctx.Err() != nil && said.cause == CauseServer {
 			said = answer{kind: later, cause: CauseNotAsked, text: "no answer came"}
 		}
@@ -151,7 +151,7 @@ func (r *run) settle(one answered) {
 	if said.kind != accepted {
 		r.workloads.giveBack(it)
 	}
-	if said.cause != it.said.cause || said.cause != CauseServer {
+	if said.cause != it.said.cause || !runsOut(said.cause) {
 		it.since = now
 	}
 	it.said = said
@@ -184,13 +184,18 @@ func (r *run) settle(one answered) {
 // has trouble, or that several budgets match which cannot be seen from here.
 func hopeless(it *item, now time.Time) bool {
 	switch it.said.cause {
-	case CauseServer:
-		return now.Sub(it.since) >= forbearance
 	case CauseSeveralBudgets:
 		return len(it.budgets) < 2 && it.tries >= 3
 	default:
-		return false
+		return runsOut(it.said.cause) && now.Sub(it.since) >= forbearance
 	}
+}
+
+// runsOut reports whether the same answer is borne for a while only: the server
+// has trouble, or a plugin of it denies. Policies and webhooks are asked until the
+// timeout, since a freeze ends and pods of a webhook come back.
+func runsOut(cause Cause) bool {
+	return cause == CauseServer || cause == CauseReadOnly || cause == CauseAdmission
 }
 
 // nameBudgets fills in the budgets that an answer is about, as far as they are
@@ -215,7 +220,7 @@ func (r *run) pauseAfter(it *item, said answer) time.Duration {
 			return max(said.after, backoff(it.tries, time.Second, 15*time.Second))
 		}
 		return backoff(it.tries-1, 250*time.Millisecond, 5*time.Second)
-	case CauseNamespace, CauseWebhook, CauseSeveralBudgets:
+	case CauseNamespace, CauseWebhook, CauseWebhookDown, CausePolicy, CauseQuota, CauseAdmission, CauseReadOnly, CauseSeveralBudgets:
 		return max(said.after, backoff(it.tries, 2*time.Second, 30*time.Second))
 	case CauseBusy, CauseServer, CauseNotAsked, CauseStopping, CauseForbidden, CauseRejected, CauseTurn, CauseReplacement, CauseUncordoned:
 	}

@@ -10,7 +10,7 @@
 //	                     (one PATCH)  (one request per pod, two watches)
 //
 // Which pods may go is decided exactly as "kubectl drain" decides it, flag by
-// flag; pods that carry RunnerLabel are left alone besides. The filters run
+// flag; the pods of this program (IsRunner) are left alone besides. The filters run
 // before the cordon, so a refused drain changes nothing.
 //
 // Evict knows the rules by which the API server answers an eviction. It

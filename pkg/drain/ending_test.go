@@ -206,7 +206,7 @@ func TestPodsThatComeBackAreNamed(t *testing.T) {
 				makePod("stranger", controlledBy("batch/v1", "Job", "late")),
 				makePod("agent-x", ofDaemonSet),
 				makePod("far", onNode("w2")),
-				makePod("runner", labelled(RunnerLabel, "x")),
+				makePod("lifecycle-w1", asRunner),
 				makePod("done", inPhase(corev1.PodSucceeded)),
 			} {
 				pod.CreationTimestamp = metav1.Now()

@@ -124,6 +124,7 @@ func Evict(ctx context.Context, client kubernetes.Interface, d Decision, o Optio
 	r.flight.Wait()
 	r.gather()
 	r.observe(time.Now())
+	r.locate(ctx, client)
 	out := r.outcome()
 	return out, r.verdict(err, out)
 }
@@ -154,7 +155,7 @@ func newRun(client kubernetes.Interface, d Decision, o Options, hear Listener) *
 	for _, v := range d.ToEvict() {
 		it := &item{Verdict: v, said: answer{kind: later, cause: CauseNotAsked}}
 		if v.Action == ActionWait {
-			it.phase, it.said, it.turnAt = stopping, read(nil), now
+			it.phase, it.said, it.turnAt = stopping, read(nil, Right{}), now
 		}
 		r.items = append(r.items, it)
 	}

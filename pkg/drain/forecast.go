@@ -29,6 +29,8 @@ type Forecast struct {
 	Homeless []Homeless `json:"homeless,omitempty"`
 	// Losses are what is lost or down for a while although everything goes well.
 	Losses []Loss `json:"losses,omitempty"`
+	// Admission are the policies and webhooks that may deny the drain.
+	Admission []string `json:"admission,omitempty"`
 	// Notes say what could not be found out.
 	Notes []string `json:"notes,omitempty"`
 	// Command is the drain that the forecast is about.
@@ -166,6 +168,10 @@ const (
 	LossSingleReplica LossKind = "SingleReplica"
 	// LossAllReplicas: all Ready pods of a workload leave in one wave.
 	LossAllReplicas LossKind = "AllReplicas"
+	// LossJob: a Job, or an index of it, fails.
+	LossJob LossKind = "Job"
+	// LossUndisturbed: the pod asks by an annotation not to be disrupted.
+	LossUndisturbed LossKind = "Undisturbed"
 )
 
 // Loss is what pods of one owner lose.
@@ -246,7 +252,7 @@ func (f Forecast) Warnings() []string {
 	if len(silent) > 0 {
 		out = append(out, "not Ready; if a kubelet is gone, its pods stay Terminating: "+some(silent))
 	}
-	return out
+	return append(append(out, f.Admission...), foreign(f.decision.Nodes)...)
 }
 
 // Refused are the pods for which the drain would be refused.

@@ -24,6 +24,7 @@ import (
 func Foresee(s Outlook, o Options, command string) Forecast {
 	v := newView(s, o, command)
 	f := Forecast{Taken: s.Taken, Notes: s.Notes, Command: command, decision: v.decision, Waves: []Wave{}}
+	f.Admission = s.Admission.Warnings(v.decision)
 	course := v.walk(v.lockstep).run()
 	v.fill(&f, course)
 	f.Estimate = v.estimate(&f)
@@ -208,6 +209,12 @@ func (v *view) losses(c course) []Loss {
 		}
 		if top, known := v.top(v.going[i].Owners); known && top.Replicas == 1 && ready(pod) {
 			add(LossSingleReplica, i, "")
+		}
+		if v.going[i].JobLost {
+			add(LossJob, i, v.going[i].Job)
+		}
+		if v.going[i].AsksToStay != "" {
+			add(LossUndisturbed, i, v.going[i].AsksToStay)
 		}
 	}
 	v.wiped(c, add)

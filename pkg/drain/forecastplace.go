@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
-	"k8s.io/klog/v2"
 )
 
 // search gives places to pods, one after the other, and remembers what is the
@@ -193,14 +192,7 @@ func (a *ask) chooses(node *corev1.Node) bool {
 	return err == nil && match
 }
 
-func (a *ask) tolerates(taint *corev1.Taint) bool {
-	for i := range a.pod.Spec.Tolerations {
-		if a.pod.Spec.Tolerations[i].ToleratesTaint(klog.Logger{}, taint, true) {
-			return true
-		}
-	}
-	return false
-}
+func (a *ask) tolerates(taint *corev1.Taint) bool { return toleration(a.pod, taint) != nil }
 
 // worded lists obstacles with the number of nodes, the commonest first.
 func worded(because map[string]int) []string {

@@ -40,7 +40,9 @@ type Outlook struct {
 	Local map[types.NamespacedName]string
 	// Notes say what could not be read.
 	Notes []string
-	room  *room
+	// Admission is who is asked before pods leave.
+	Admission Admission
+	room      *room
 }
 
 // Workload is a controller of pods as far as a forecast looks at it.
@@ -272,6 +274,13 @@ func (s *scout) readOwners(ctx context.Context) error {
 			return err
 		})
 	}
+	if s.anyJob() {
+		group.Go(func() error { return s.readJobs(ctx, s.client, s.opts.ChunkSize) })
+	}
+	group.Go(func() error {
+		s.Admission = ReadAdmission(ctx, s.client)
+		return nil
+	})
 	err := group.Wait()
 	s.Notes = append(s.Notes, notes...)
 	return err

@@ -213,7 +213,8 @@ func withoutManagers() *shape { return less(17) }
 // podShape leaves of a pod what scheduling, eviction and budgets look at (the
 // numbers are those of k8s.io/api/core/v1/generated.proto).
 func podShape() *shape {
-	container := less(2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 15, 19, 20, 21, 22)
+	privileged := less(1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) // all but that, of a security context
+	container := less(2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 19, 20, 21, 22).within(15, privileged)
 	volume := less().within(2, less(6, 16, 19, 26, 28)) // what is made from the API anew
 	spec := less(6, 8, 9, 14, 15, 23, 26, 34).within(1, volume).within(2, container).within(20, container)
 	container = less(3, 6, 7, 8, 10, 11, 12, 13, 14)

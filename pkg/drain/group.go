@@ -49,14 +49,16 @@ func (l Left) key() string {
 		return key + " " + l.Why
 	case CauseReplacement, CauseUncordoned:
 		return key + " " + l.Why
-	case CauseWebhook, CauseBusy, CauseServer, CauseForbidden, CauseRejected, CauseNotAsked, CauseTurn:
+	case CausePolicy, CauseWebhook, CauseWebhookDown:
+		return key + " " + l.denial.By
+	case CauseBusy, CauseServer, CauseForbidden, CauseRejected, CauseNotAsked, CauseTurn, CauseQuota, CauseAdmission, CauseReadOnly:
 		// What the server said names the pod, so it is no key.
 	}
 	return key
 }
 
 func (l Left) rank() int {
-	for i, c := range []Cause{CauseBudget, CauseSeveralBudgets, CauseUncordoned, CauseReplacement, CauseForbidden, CauseRejected, CauseWebhook, CauseNamespace, CauseServer, CauseBusy} {
+	for i, c := range []Cause{CauseBudget, CauseSeveralBudgets, CauseUncordoned, CauseReplacement, CauseForbidden, CauseRejected, CausePolicy, CauseWebhook, CauseWebhookDown, CauseQuota, CauseAdmission, CauseReadOnly, CauseNamespace, CauseServer, CauseBusy} {
 		if l.Cause == c {
 			return i
 		}
@@ -75,7 +77,7 @@ func (o obstacle) text() string {
 		}
 	case CauseSeveralBudgets:
 		return fmt.Sprintf("%s: %s%s", o.Why, pods, o.ownedBy())
-	case CauseStopping, CauseNamespace, CauseWebhook, CauseBusy, CauseServer, CauseForbidden, CauseRejected, CauseNotAsked, CauseTurn, CauseReplacement, CauseUncordoned:
+	default:
 	}
 	return o.Why + ": " + pods
 }
@@ -100,7 +102,7 @@ func (o obstacle) ownedBy() string {
 }
 
 // hint says what would let the pods go.
-func (o obstacle) hint(opts Options) string {
+func (o obstacle) hint() string {
 	switch o.Cause {
 	case CauseBudget, CauseSeveralBudgets:
 		return o.openBudget()
@@ -111,17 +113,10 @@ func (o obstacle) hint(opts Options) string {
 		return fmt.Sprintf("see what holds it: kubectl -n %s describe pod %s; if the node is dead, --skip-wait-for-delete-timeout=SECONDS does not wait", text.Quote(o.Namespace), text.Quote(o.Name))
 	case CauseNamespace:
 		return fmt.Sprintf("see what holds the namespace: kubectl get namespace %s -o yaml", text.Quote(o.Namespace))
-	case CauseWebhook:
-		return "the webhook decides; ask the operator it belongs to"
-	case CauseForbidden:
-		if opts.DisableEviction {
-			return "have 'delete' on 'pods' allowed for you"
-		}
-		return "have 'create' on 'pods/eviction' allowed for you"
 	case CauseRejected:
 		return "the server finds fault with the request: check --grace-period"
-	case CauseBusy, CauseServer:
-		return "see how the API server fares: kubectl get --raw '/readyz?verbose'"
+	case CausePolicy, CauseWebhook, CauseWebhookDown, CauseQuota, CauseAdmission, CauseReadOnly, CauseForbidden, CauseBusy, CauseServer:
+		return o.denial.WayOut
 	case CauseUncordoned:
 		return "find out who wants the node back, and why; then the same command again"
 	case CauseReplacement:

@@ -59,7 +59,7 @@ func (r *run) uncordoned() map[string]string {
 // age follows a pod that is still there.
 func (r *run) age(it *item, pod *corev1.Pod, now time.Time) {
 	if it.phase == waiting && pod.DeletionTimestamp != nil && !hastens(pod, r.opts) {
-		it.phase, it.said = stopping, read(nil)
+		it.phase, it.said = stopping, read(nil, Right{})
 	}
 	if limit := r.opts.PodTimeout; limit > 0 && it.phase != asked && !it.turnAt.IsZero() && now.Sub(it.turnAt) >= limit {
 		it.phase, it.expired = givenUp, true

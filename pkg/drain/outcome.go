@@ -83,6 +83,9 @@ type Left struct {
 	Why    string `json:"why"`
 	// Budgets are those that keep it.
 	Budgets []Budget `json:"budgets,omitempty"`
+	// WayOut is what a person can do, where the server denied it.
+	WayOut string `json:"wayOut,omitempty"`
+	denial Denial
 }
 
 // Returned is a pod that came to a node that is being drained.
@@ -147,7 +150,7 @@ func (r *run) file(out *Outcome, it *item) {
 }
 
 func (r *run) left(it *item) Left {
-	l := Left{Pod: it.Pod, Node: it.Node, Owners: it.Owners, Cause: it.said.cause, Why: it.said.sentence(), Budgets: it.budgets}
+	l := Left{Pod: it.Pod, Node: it.Node, Owners: it.Owners, Cause: it.said.cause, Why: it.said.sentence(), Budgets: it.budgets, denial: it.said.denial, WayOut: it.said.denial.WayOut}
 	switch {
 	case it.phase == stopping, it.expired && it.said.cause == CauseStopping:
 		l.Cause, l.Why, l.Budgets = CauseStopping, choose(it.said.text == "", "stopping", it.said.text), nil
@@ -187,15 +190,12 @@ func (r *run) newcomers(controllers map[types.UID]Owners, out *Outcome) {
 	}
 	for _, mirror := range r.pods {
 		for _, pod := range mirror.all() {
-			if known[pod.UID] || !selector.Matches(labels.Set(pod.Labels)) || !moves(pod) {
+			if known[pod.UID] || !selector.Matches(labels.Set(pod.Labels)) || !r.moves(pod) {
 				continue
 			}
 			name := Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
 			ref := metav1.GetControllerOf(pod)
-			why := entrance(pod)
-			if why == "" {
-				why = "it was bound before the cordon took effect, or without the scheduler"
-			}
+			why := arrival(pod)
 			if ref != nil && controllers[ref.UID] != nil {
 				out.Returned = append(out.Returned, Returned{Pod: name, Node: pod.Spec.NodeName, Owners: controllers[ref.UID], Why: why})
 				continue
@@ -208,21 +208,11 @@ func (r *run) newcomers(controllers map[types.UID]Owners, out *Outcome) {
 }
 
 // moves reports whether the pod is one that a drain of its node would move.
-func moves(pod *corev1.Pod) bool {
-	_, ours := pod.Labels[RunnerLabel]
+func (r *run) moves(pod *corev1.Pod) bool {
+	ours := IsRunner(pod, r.opts.RunnerNamespace)
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
 	return !ours && !mirror && !finished(pod) &&
 		pod.DeletionTimestamp == nil && !isApps(metav1.GetControllerOf(pod), "DaemonSet")
-}
-
-// entrance says how a pod gets past a cordon; empty if it does not.
-func entrance(pod *corev1.Pod) string {
-	for _, t := range pod.Spec.Tolerations {
-		if t.Operator == corev1.TolerationOpExists && (t.Key == "" || t.Key == corev1.TaintNodeUnschedulable) {
-			return "it tolerates " + choose(t.Key == "", "every taint", "the taint of a cordon")
-		}
-	}
-	return ""
 }
 
 func (p Pod) before(other Pod) bool {
@@ -241,7 +231,7 @@ func (r *run) verdict(err error, out Outcome) error {
 	lines, hints := make([]string, 0, len(groups)), make([]string, 0, len(groups)+1)
 	for _, g := range groups {
 		lines = append(lines, g.text())
-		hints = append(hints, g.hint(r.opts))
+		hints = append(hints, g.hint())
 	}
 	for _, missing := range r.unreplaced() {
 		lines = append(lines, "not replaced yet: "+missing)

@@ -17,8 +17,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // Surged is the label and the annotation of a Deployment that a drain has
@@ -140,13 +138,12 @@ func patchDeployment(ctx context.Context, client kubernetes.Interface, namespace
 		return err
 	}
 	_, err = client.AppsV1().Deployments(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
-	if apierrors.IsForbidden(err) {
-		return plan.Hint(fmt.Errorf("change deployment %s/%s: %w", namespace, name, err), "have 'patch' on 'deployments.apps' allowed for you, or leave out --surge")
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("change deployment %s/%s: %w", namespace, name, err)
-	}
-	return nil
+	d := Locate(ctx, client, ReadDenial(err, Right{"patch", "deployments.apps"}))
+	d.WayOut += "; or leave out --surge"
+	return d.error(fmt.Sprintf("change deployment %s/%s", namespace, name), err)
 }
 
 // FindSurged finds the Deployments that a drain of some of the nodes has

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,6 +30,9 @@ type Snapshot struct {
 	DaemonSets map[types.NamespacedName]bool
 	// Parents are the controllers of ReplicaSets, by the ReplicaSet's UID.
 	Parents map[types.UID]metav1.OwnerReference
+	// Jobs are those of the cluster, by UID; read only if a pod of the nodes is of
+	// one, and nil if they may not be read.
+	Jobs map[types.UID]*batchv1.Job
 	// Taken is the time against which ages are measured.
 	Taken time.Time
 	// reach says how the pods were read, and versions at which versions.
@@ -70,6 +74,9 @@ func Survey(ctx context.Context, client kubernetes.Interface, target Target, o O
 	}
 	if s.anyControlledBy("ReplicaSet") {
 		group.Go(func() error { return s.readParents(ctx, client, o.ChunkSize) })
+	}
+	if s.anyJob() {
+		group.Go(func() error { return s.readJobs(ctx, client, o.ChunkSize) })
 	}
 	if err := group.Wait(); err != nil {
 		return Snapshot{}, err
@@ -155,6 +162,16 @@ func (s *Snapshot) readParents(ctx context.Context, client kubernetes.Interface,
 func (s *Snapshot) anyControlledBy(kind string) bool {
 	for i := range s.Pods {
 		if ref := metav1.GetControllerOf(&s.Pods[i]); isApps(ref, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// anyJob reports whether a pod is of a Job and has not ended.
+func (s *Snapshot) anyJob() bool {
+	for i := range s.Pods {
+		if isJob(metav1.GetControllerOf(&s.Pods[i])) && !finished(&s.Pods[i]) {
 			return true
 		}
 	}

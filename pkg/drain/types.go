@@ -17,7 +17,7 @@ import (
 )
 
 // RunnerLabel marks the pods through which this program works on a node. They
-// are never evicted, whatever the value of the label.
+// are never evicted; what is one beside the label, IsRunner says.
 const RunnerLabel = "lifecycle.kubectl.io/runner"
 
 // Options are the choices of "kubectl drain", with its meanings. The zero value
@@ -55,6 +55,8 @@ type Options struct {
 	MaxParallel string
 	// OneZone lets only nodes of the same zone be drained at the same time.
 	OneZone bool
+	// RunnerNamespace is where the pods of runs are; empty means kube-system.
+	RunnerNamespace string
 	// WaitForReplacement keeps the next pod of a ReplicaSet or StatefulSet until
 	// it has all its Ready pods again, and the drain's end as well.
 	WaitForReplacement bool
@@ -254,6 +256,12 @@ type Verdict struct {
 	Stage int `json:"stage,omitempty"`
 	// Tolerates is true if the pod's successor may come to the cordoned node.
 	Tolerates bool `json:"tolerates,omitempty"`
+	// Job says what becomes of the Job that the pod is of, and JobLost is true if
+	// work of it is lost: it fails, or an index of it does.
+	Job     string `json:"job,omitempty"`
+	JobLost bool   `json:"jobLost,omitempty"`
+	// AsksToStay is the annotation by which the pod asks not to be disrupted.
+	AsksToStay string `json:"asksToStay,omitempty"`
 	// Budgets are those whose selectors match the pod, whether or not it is
 	// one that they protect now.
 	Budgets []Budget `json:"budgets,omitempty"`

@@ -45,13 +45,32 @@ type detaching struct {
 	mirror   *mirror[*storagev1.VolumeAttachment]
 	// used are the claims of the volumes that were looked up.
 	used map[string]claim
+	// drivers are those of the cluster, read once a volume is in the way.
+	drivers *drivers
+}
+
+// StuckVolumes is the error of AwaitVolumes for volumes that will not be
+// detached: no part of their driver is left in the cluster. To wait longer is of no use. A
+// host that is cleaned nevertheless may lose what was written last, so it takes a flag
+// to go on.
+type StuckVolumes struct {
+	// Volumes are sentences: the volume, its claim, its node and the cause.
+	Volumes []string
+}
+
+// Error names the volumes and why they stay.
+func (e *StuckVolumes) Error() string {
+	return "these volumes will not be detached: " + strings.Join(capped(e.Volumes), "; ")
 }
 
 // AwaitVolumes waits until no volume is attached to the nodes of a decision,
 // except those of the pods that stay: until then another node cannot mount
-// them, and what is done to the host may lose data. A timeout of 0 means no
-// limit. The error is of class plan.TimedOut after the timeout, naming the
-// volumes and their claims.
+// them, and what is done to the host may lose data. What is said while it waits
+// names the cause of each that is known. A timeout of 0 means no limit.
+//
+// The error is of class plan.TimedOut after the timeout, naming the volumes and
+// their claims; or it is a *StuckVolumes (errors.As), of class plan.Broken and
+// with the way out, as soon as only such are left.
 func AwaitVolumes(ctx context.Context, client kubernetes.Interface, d Decision, timeout time.Duration, hear Listener) error {
 	ctx, cancel := within(ctx, timeout)
 	defer cancel()
@@ -74,14 +93,17 @@ func AwaitVolumes(ctx context.Context, client kubernetes.Interface, d Decision, 
 	})
 	said := ""
 	for {
-		var left []string
+		var left []hanging
 		if synced, _ := w.mirror.state(); synced {
 			var err error
 			if left, err = w.left(ctx); err != nil || len(left) == 0 {
 				return err
 			}
+			if !slices.ContainsFunc(left, func(h hanging) bool { return !h.stuck }) {
+				return stuckVolumes(left)
+			}
 		}
-		if text := strings.Join(capped(left), "; "); text != said && hear.Report != nil {
+		if text := strings.Join(capped(sentences(left)), "; "); text != said && hear.Report != nil {
 			hear.Report("waiting until volumes are detached: %s", text)
 			said = text
 		}
@@ -95,35 +117,47 @@ func AwaitVolumes(ctx context.Context, client kubernetes.Interface, d Decision, 
 	}
 }
 
-func (w *detaching) gaveUp(cause error, left []string, timeout time.Duration) error {
+func (w *detaching) gaveUp(cause error, left []hanging, timeout time.Duration) error {
 	if errors.Is(cause, errTimeout) {
-		err := fmt.Errorf("timed out after %s, volumes are attached still: %s", timeout, strings.Join(capped(left), "; "))
-		return plan.As(plan.TimedOut, plan.Hint(err, "see why: kubectl describe volumeattachments; kubectl get pods -A -o wide"))
+		err := fmt.Errorf("timed out after %s, volumes are attached still: %s", timeout, strings.Join(capped(sentences(left)), "; "))
+		hint := waysOut(left)
+		if hint == "" {
+			hint = "see why: kubectl describe volumeattachments; kubectl get pods -A -o wide"
+		}
+		return plan.As(plan.TimedOut, plan.Hint(err, "%s", hint))
 	}
 	return fmt.Errorf("wait until volumes are detached: %w", cause)
 }
 
-// left names the attachments that are in the way, sorted.
-func (w *detaching) left(ctx context.Context) ([]string, error) {
-	var out []string
+func stuckVolumes(left []hanging) error {
+	return plan.As(plan.Broken, plan.Hint(&StuckVolumes{Volumes: sentences(left)}, "%s", waysOut(left)))
+}
+
+// left are the attachments that are in the way, sorted.
+func (w *detaching) left(ctx context.Context) ([]hanging, error) {
+	var out []hanging
 	for _, a := range w.mirror.all() {
-		volume := a.Spec.Source.PersistentVolumeName
-		if volume == nil {
-			out = append(out, fmt.Sprintf("an inline volume of %s on %s", a.Spec.Attacher, a.Spec.NodeName))
-			continue
+		what := fmt.Sprintf("an inline volume of %s on %s", a.Spec.Attacher, a.Spec.NodeName)
+		if volume := a.Spec.Source.PersistentVolumeName; volume != nil {
+			used, err := w.claim(ctx, *volume)
+			if err != nil {
+				return nil, err
+			}
+			used.node = a.Spec.NodeName
+			if slices.Contains(w.decision.staying, used) {
+				continue
+			}
+			what = fmt.Sprintf("volume %s%s on %s", *volume, choose(used.name == "", "", " of claim "+used.namespace+"/"+used.name), a.Spec.NodeName)
 		}
-		used, err := w.claim(ctx, *volume)
-		if err != nil {
-			return nil, err
+		if w.drivers == nil {
+			drivers := readDrivers(ctx, w.client)
+			w.drivers = &drivers
 		}
-		used.node = a.Spec.NodeName
-		if slices.Contains(w.decision.staying, used) {
-			continue
-		}
-		what := choose(used.name == "", "", " of claim "+used.namespace+"/"+used.name)
-		out = append(out, fmt.Sprintf("volume %s%s on %s", *volume, what, a.Spec.NodeName))
+		h := hangs(a, *w.drivers)
+		h.what = what
+		out = append(out, h)
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b hanging) int { return strings.Compare(a.what, b.what) })
 	return out, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -21,7 +22,7 @@ import (
 func attached(t *testing.T, client *fake.Clientset, volume, claim, node string) {
 	t.Helper()
 	pv := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: volume}, Spec: corev1.PersistentVolumeSpec{ClaimRef: &corev1.ObjectReference{Namespace: "shop", Name: claim}}}
-	va := &storagev1.VolumeAttachment{ObjectMeta: metav1.ObjectMeta{Name: "a-" + volume}, Spec: storagev1.VolumeAttachmentSpec{Attacher: "csi.test", NodeName: node, Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: &volume}}}
+	va := &storagev1.VolumeAttachment{ObjectMeta: metav1.ObjectMeta{Name: "a-" + volume}, Spec: storagev1.VolumeAttachmentSpec{Attacher: "csi.test", NodeName: node, Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: &volume}}, Status: storagev1.VolumeAttachmentStatus{Attached: true}}
 	_, err := client.CoreV1().PersistentVolumes().Create(t.Context(), pv, metav1.CreateOptions{})
 	if err == nil {
 		_, err = client.StorageV1().VolumeAttachments().Create(t.Context(), va, metav1.CreateOptions{})
@@ -49,7 +50,8 @@ func TestAwaitVolumesPassesOverThoseOfPodsThatStay(t *testing.T) {
 }
 
 func TestAwaitVolumesWaitsForTheOthersAndNamesThem(t *testing.T) {
-	client := newClient(makeReplicaSet(), claiming(makePod("web"), "of-web"))
+	driver := &storagev1.CSIDriver{ObjectMeta: metav1.ObjectMeta{Name: "csi.test"}}
+	client := newClient(makeReplicaSet(), driver, claiming(makePod("web"), "of-web"))
 	attached(t, client, "pv-web", "of-web", theNode)
 	d := decideOn(t, client, DefaultOptions())
 	err := AwaitVolumes(t.Context(), client, d, 100*time.Millisecond, Listener{})
@@ -73,5 +75,68 @@ func TestAwaitVolumesWaitsForTheOthersAndNamesThem(t *testing.T) {
 	attached(t, client, "pv-again", "of-web", theNode)
 	if err := AwaitVolumes(ctx, client, d, 0, Listener{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// Members of one kind: who is to detach it, and what is seen of that.
+func TestWhatKeepsAVolumeAttachedIsKnownAtOnce(t *testing.T) {
+	deleted := metav1.NewTime(now)
+	failed := &storagev1.VolumeError{Message: "rpc error:\n\x1b[31mstill in use"}
+	there := drivers{known: true, names: map[string]bool{"csi.test": true}}
+	for _, tc := range []struct {
+		name   string
+		change func(*storagev1.VolumeAttachment)
+		have   drivers
+		stuck  bool
+		why    []string
+		way    string
+	}{
+		{"attached, and its driver is there", func(a *storagev1.VolumeAttachment) { a.Status.Attached = true }, there, false, nil, ""},
+		{"never attached", nil, there, false, []string{"status.attached is not true"}, "kubectl describe volumeattachment va"},
+		{"it fails to detach", func(a *storagev1.VolumeAttachment) { a.Status.Attached, a.Status.DetachError = true, failed }, there, false, []string{"detach failed: rpc error: [31mstill in use"}, "kubectl describe volumeattachment va"},
+		{"it failed to attach", func(a *storagev1.VolumeAttachment) { a.Status.AttachError = failed }, there, false, []string{"attach failed: rpc error"}, "kubectl describe volumeattachment va"},
+		{"no driver, never attached", nil, drivers{known: true}, true, []string{"not true", "no CSIDriver csi.test"}, "kubectl delete volumeattachment va --wait=false"},
+		{"no driver, attached", func(a *storagev1.VolumeAttachment) { a.Status.Attached = true }, drivers{known: true}, true, []string{"no CSIDriver csi.test in the cluster, and no node has it"}, "kubectl delete volumeattachment va --wait=false"},
+		{"no driver, being deleted", func(a *storagev1.VolumeAttachment) {
+			a.DeletionTimestamp, a.Finalizers = &deleted, []string{"external-attacher/csi-test"}
+		}, drivers{known: true}, true, []string{"being deleted since 2026-09-01T12:00:00Z and held by the finalizer external-attacher/csi-test"}, "kubectl patch volumeattachment va --type=merge -p '{\"metadata\":{\"finalizers\":null}}'"},
+		{"drivers that may not be read are not called missing", func(a *storagev1.VolumeAttachment) { a.DeletionTimestamp = &deleted }, drivers{}, false, []string{"being deleted since"}, "kubectl describe volumeattachment va"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := &storagev1.VolumeAttachment{ObjectMeta: metav1.ObjectMeta{Name: "va"}, Spec: storagev1.VolumeAttachmentSpec{Attacher: "csi.test"}}
+			if tc.change != nil {
+				tc.change(a)
+			}
+			got := hangs(a, tc.have)
+			if got.stuck != tc.stuck || got.way != tc.way || (len(tc.why) == 0) != (got.why == "") {
+				t.Errorf("got %+v", got)
+			}
+			for _, want := range tc.why {
+				if !strings.Contains(got.why, want) {
+					t.Errorf("%q lacks %q", got.why, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAwaitVolumesEndsWhereNobodyWillDetach(t *testing.T) {
+	for name, objects := range map[string][]runtime.Object{
+		"no driver at all": nil,
+		"a CSIDriver":      {&storagev1.CSIDriver{ObjectMeta: metav1.ObjectMeta{Name: "csi.test"}}},
+		"a node has it":    {&storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: "w2"}, Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{{Name: "csi.test"}}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := newClient(append(objects, makeReplicaSet(), claiming(makePod("web"), "of-web"))...)
+			attached(t, client, "pv-web", "of-web", theNode)
+			err := AwaitVolumes(t.Context(), client, decideOn(t, client, DefaultOptions()), 100*time.Millisecond, Listener{})
+			var stuck *StuckVolumes
+			if got := errors.As(err, &stuck); got != (objects == nil) {
+				t.Fatalf("%v of class %v", err, plan.ClassOf(err))
+			}
+			if stuck != nil && (plan.ClassOf(err) != plan.Broken || !strings.Contains(err.Error(), "claim shop/of-web") || !strings.Contains(plan.HintOf(err), "kubectl delete volumeattachment a-pv-web")) {
+				t.Errorf("%v, hint %q", err, plan.HintOf(err))
+			}
+		})
 	}
 }

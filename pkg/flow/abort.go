@@ -4,8 +4,11 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -70,7 +73,7 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 				return backOut(ctx, cluster, rec, report)
 			}},
 			{ID: "ready", Title: "Wait until node " + name + " is Ready", Do: func(ctx context.Context, report plan.Report) error {
-				return awaitAgain(ctx, client, name, report)
+				return errors.Join(awaitAgain(ctx, client, name, report), takeBackSigns(ctx, client, name, report))
 			}},
 			{ID: "uncordon", Title: "Uncordon " + name,
 				Needed: func(context.Context) (bool, error) { return rec.State.Cordoned, nil },
@@ -81,6 +84,23 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 			end,
 		},
 	}, nil
+}
+
+// takeBackSigns removes what a run has said about a node by its conditions, and what
+// it has changed of Deployments for the time of its drain. The conditions are a
+// courtesy: that they stay is said.
+func takeBackSigns(ctx context.Context, client kubernetes.Interface, name string, report plan.Report) error {
+	for _, stage := range []drain.Stage{drain.NotMaintaining, drain.NotDraining} {
+		if err := drain.Mark(ctx, client, []string{name}, stage); err != nil {
+			report("%v", err)
+			break
+		}
+	}
+	said, err := (&Surging{Client: client}).End(ctx, []string{name})
+	for _, line := range said {
+		report("%s", line)
+	}
+	return err
 }
 
 // backOut brings the program to leave, unless it never came.

@@ -31,9 +31,14 @@ func TestARemovalWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
 						wire.KeySince: []byte("2026-01-02T03:04:05Z")},
 				},
 				&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent", Namespace: "net"}, Spec: corev1.PodSpec{NodeName: "w"}})
-			finished, err := FinishRecord(t.Context(), runner.Cluster{Client: client}, "w")
-			if finished != want || (err == nil) != want {
-				t.Fatalf("finished %v, %v", finished, err)
+			unfinished, found, err := FindUnfinished(t.Context(), runner.Cluster{Client: client}, "w")
+			if found != want || (err == nil) != want {
+				t.Fatalf("found %v, %v", found, err)
+			}
+			if found {
+				if left, err := unfinished.Finish(t.Context()); len(left) > 0 || err != nil || unfinished.Pods != 1 {
+					t.Fatalf("%d pods, left %v, %v", unfinished.Pods, left, err)
+				}
 			}
 			pods, err := client.CoreV1().Pods("net").List(t.Context(), metav1.ListOptions{})
 			if err != nil || (len(pods.Items) == 0) != want {

@@ -40,6 +40,9 @@ func (g glance) look(ctx context.Context, cluster runner.Cluster, watch plan.Obs
 	if err := allowed(ctx, cluster.Client, doorNeeds(namespaceOf(cluster))); err != nil {
 		return inventory, err
 	}
+	if !kubeletAnswers(node) {
+		return inventory, pulse{cluster, node}.unreachable(ctx)
+	}
 	facts, err := hostFacts(ctx, cluster.Client, node)
 	if err != nil {
 		return inventory, err

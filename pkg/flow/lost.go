@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/retry"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
@@ -36,6 +35,8 @@ type Lost struct {
 	Facts clean.Facts
 	// Warnings are what needs care once the node is gone.
 	Warnings []string
+	// Lingering are pods that the API still has after the Node is gone.
+	Lingering []Lingering
 
 	// survivor is the control plane that takes the etcd member of a dead one out
 	// of its cluster; nil for a worker.
@@ -44,13 +45,23 @@ type Lost struct {
 	timeout  time.Duration
 }
 
+// LostOptions are the choices about a node whose host is dead.
+type LostOptions struct {
+	// Timeout bounds each wait; zero means none.
+	Timeout time.Duration
+	// HostOff says that a person has seen that the host is switched off. It counts
+	// only where the cluster cannot tell; a sign of life outweighs it.
+	HostOff bool
+}
+
 // PrepareLost reads everything, and refuses a node that shows any sign of life,
 // for two hosts may then write to one volume: one whose Ready condition is not
-// Unknown, one that answers through the API server, one that renews its lease
-// within the next 25 s. The clocks of two machines are not compared. What it
-// cannot see is a host that works and is cut off from the cluster; only a person
-// can.
-func PrepareLost(ctx context.Context, cluster runner.Cluster, name string, timeout time.Duration, report plan.Report) (*Lost, error) {
+// Unknown, one whose host is another Node by now, one whose kubelet answers through
+// the API server, one that renews its lease or writes anything else within the next
+// 25 s. The clocks of two machines are not compared. That a kubelet could not be
+// asked is not silence: it needs LostOptions.HostOff. What cannot be seen at all is a
+// host that works and is cut off from the cluster; only a person can.
+func PrepareLost(ctx context.Context, cluster runner.Cluster, name string, opts LostOptions, report plan.Report) (*Lost, error) {
 	client := cluster.Client
 	node, err := GetNode(ctx, client, name)
 	if err != nil {
@@ -62,13 +73,13 @@ func PrepareLost(ctx context.Context, cluster runner.Cluster, name string, timeo
 	if err := allowed(ctx, client, lostNeeds(namespaceOf(cluster))); err != nil {
 		return nil, err
 	}
-	l := &Lost{Node: node, cluster: cluster, timeout: timeout}
+	l := &Lost{Node: node, Warnings: departureWarnings(node), cluster: cluster, timeout: opts.Timeout}
 	if isControlPlane(node) {
 		if err := l.chooseSurvivor(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if err := silent(ctx, client, node, report); err != nil {
+	if err := l.silent(ctx, opts.HostOff, report); err != nil {
 		return nil, err
 	}
 	if l.Facts, err = hostFacts(ctx, client, node); err != nil {
@@ -118,7 +129,7 @@ func wide(cidrs []string) []string {
 
 func lostNeeds(namespace string) []need {
 	return append(drainNeeds(),
-		need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"},
+		need{verb: "delete", resource: "nodes"}, need{verb: "watch", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"},
 		need{verb: "list", group: "storage.k8s.io", resource: "volumeattachments"}, need{verb: "watch", group: "storage.k8s.io", resource: "volumeattachments"},
 		need{verb: "get", group: "coordination.k8s.io", resource: "leases", namespace: corev1.NamespaceNodeLease},
 		need{verb: "list", group: "coordination.k8s.io", resource: "leases", namespace: corev1.NamespaceNodeLease},
@@ -126,20 +137,33 @@ func lostNeeds(namespace string) []need {
 		need{verb: "get", resource: "secrets", namespace: namespace}, need{verb: "delete", resource: "secrets", namespace: namespace})
 }
 
-// silent refuses a node that shows a sign of life.
-func silent(ctx context.Context, client kubernetes.Interface, node *corev1.Node, report plan.Report) error {
+// silent refuses a node that shows a sign of life, and, unless a person has seen
+// that its host is off, one of which that cannot be told.
+func (l *Lost) silent(ctx context.Context, hostOff bool, report plan.Report) error {
+	node, client := l.Node, l.cluster.Client
 	const wayOut = "without --node-lost it is drained and its host is cleaned; if its host is to be given up all the same, switch it off first"
 	if kubeletAnswers(node) {
 		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet reports (%s)", node.Name, readyMessage(node)), wayOut)
 	}
-	rest := client.CoreV1().RESTClient()
-	if answer, err := rest.Get().Resource("nodes").Name(node.Name).SubResource("proxy").Suffix("healthz").Timeout(5 * time.Second).DoRaw(ctx); err == nil {
-		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet answers %q", node.Name, answer), wayOut)
+	heard, said, err := pulse{l.cluster, node}.lives(ctx)
+	switch {
+	case err != nil:
+		return err
+	case heard == doubt && !hostOff:
+		return plan.Refuse(fmt.Errorf("whether the host of node %s is dead cannot be told: %s", node.Name, said),
+			"go and see that it is switched off, then add --confirm-host-off\n"+
+				"what a kubelet is asked through is 'get' on 'nodes/proxy': docs/rbac.yaml says how to allow it, and what that costs")
+	case heard == doubt:
+		l.Warnings = append(l.Warnings, "that the host is switched off is taken from --confirm-host-off: "+said)
 	}
-	report("watching the lease of node %s for %s", node.Name, vigil)
+	before, err := readTraces(ctx, client, node.Name)
+	if err != nil {
+		return err
+	}
+	report("watching what the kubelet of node %s writes for %s", node.Name, vigil)
 	watched, cancel := context.WithTimeout(ctx, vigil)
 	defer cancel()
-	err := awaitLease(watched, client, node.Name)
+	err = awaitLease(watched, client, node.Name)
 	switch {
 	case err == nil:
 		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just renewed its lease", node.Name), wayOut)
@@ -147,6 +171,13 @@ func silent(ctx context.Context, client kubernetes.Interface, node *corev1.Node,
 		return context.Cause(ctx)
 	case watched.Err() == nil:
 		return fmt.Errorf("watch the lease of node %s: %w", node.Name, err)
+	}
+	after, err := readTraces(ctx, client, node.Name)
+	if err != nil {
+		return err
+	}
+	if what := after.stirred(before); what != "" {
+		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just written %s", node.Name, what), wayOut)
 	}
 	return nil
 }
@@ -161,7 +192,8 @@ func (l *Lost) Plan() plan.Plan {
 			plan.Step{ID: "taint", Title: "Declare " + name + " out of service", Do: l.taint},
 			plan.Step{ID: "pods", Title: fmt.Sprintf("Give up its %d pods", len(l.Drain.ToEvict())), Do: l.awaitPods},
 			plan.Step{ID: "volumes", Title: "Wait until its volumes are detached", Do: l.volumes},
-			plan.Step{ID: "node", Title: "Delete node " + name, Do: l.delete},
+			plan.Step{ID: "node", Title: nodeTitle(l.Node), Do: l.delete},
+			plan.Step{ID: "leftovers", Title: "Delete what is left of its pods", Do: l.clearPods},
 			plan.Step{ID: "record", Title: "Delete the run record", Needed: l.recorded, Do: l.end},
 		),
 		Notes: []string{
@@ -212,6 +244,8 @@ func (l *Lost) awaitPods(ctx context.Context, report plan.Report) error {
 	options := drain.DefaultOptions()
 	options.Force, options.IgnoreDaemonSets, options.DeleteEmptyDirData, options.DisableEviction = true, true, true, true
 	options.GracePeriodSeconds, options.Timeout = 0, l.timeout
+	// One that a finalizer holds is looked at again when the Node is gone, and named.
+	options.SkipWaitForDeleteTimeoutSeconds = 60
 	decision, err := drain.Again(ctx, l.cluster.Client, drain.Target{Names: []string{l.Node.Name}}, options)
 	if err != nil {
 		return err
@@ -225,7 +259,12 @@ func (l *Lost) volumes(ctx context.Context, report plan.Report) error {
 }
 
 func (l *Lost) delete(ctx context.Context, report plan.Report) error {
-	return deleteNode(ctx, l.cluster.Client, l.Node, report)
+	return depart(ctx, l.cluster.Client, l.Node, "then run the same command again with --ignore-not-found: it deletes what is left of its pods", report)
+}
+
+func (l *Lost) clearPods(ctx context.Context, report plan.Report) (err error) {
+	l.Lingering, err = clearPods(ctx, l.cluster.Client, l.Node.Name, report)
+	return err
 }
 
 // recorded reports whether a run was under way when the host died.

@@ -32,7 +32,7 @@ func TestANodeThatIsNotLostIsNotGivenUp(t *testing.T) {
 				tc.change(node)
 			}
 			client := permissive(t, tc.denied, []runtime.Object{node, kubeadmConfig()}...)
-			_, err := PrepareLost(t.Context(), runner.Cluster{Client: client}, "w1", time.Minute, func(string, ...any) {})
+			_, err := PrepareLost(t.Context(), runner.Cluster{Client: client}, "w1", LostOptions{Timeout: time.Minute}, func(string, ...any) {})
 			if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 			}

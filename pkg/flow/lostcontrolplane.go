@@ -26,9 +26,11 @@ func (l *Lost) chooseSurvivor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.Warnings, err = leaving.decide(); err != nil {
+	warnings, err := leaving.decide()
+	if err != nil {
 		return err
 	}
+	l.Warnings = append(l.Warnings, warnings...)
 	at := slices.IndexFunc(leaving.others, func(n corev1.Node) bool { return isReady(&n) })
 	l.survivor = &leaving.others[at]
 	return nil

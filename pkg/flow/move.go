@@ -89,15 +89,15 @@ func PrepareMove(ctx context.Context, cluster runner.Cluster, to Destination, na
 	if isControlPlane(m.Node) {
 		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node", name), "remove it (kubectl lifecycle remove %s), then join its host to %s", text.Quote(name), to.Name)
 	}
-	pods, services, err := kubeadmNetworks(ctx, to.Client)
+	there, err := kubeadmNetworks(ctx, to.Client)
 	if err != nil {
 		return nil, err
 	}
-	there, err := to.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	taken, err := to.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
 	if err != nil {
 		return nil, fmt.Errorf("list nodes in %s: %w", to.Name, err)
 	}
-	return m, landing{node: m.Node, to: to.Name, version: about.KubernetesVersion, networks: slices.Concat(pods, services), taken: len(there.Items) > 0}.decide()
+	return m, landing{node: m.Node, to: to.Name, version: about.KubernetesVersion, networks: slices.Concat(there.pods, there.services), taken: len(taken.Items) > 0}.decide()
 }
 
 // elsewhere refuses a destination that is the same cluster: the same namespace
@@ -167,7 +167,10 @@ func (m *Moving) Plan() plan.Plan {
 	}
 	if m.Gone {
 		held := func(context.Context) (bool, error) { return m.Resumes != nil, nil }
-		end := func(ctx context.Context, _ plan.Report) error { return endGone(ctx, m.cluster.Client, m.record) }
+		end := func(ctx context.Context, _ plan.Report) (err error) {
+			m.Lingering, err = endGone(ctx, m.cluster.Client, name, m.record)
+			return err
+		}
 		return plan.Plan{
 			Title: fmt.Sprintf("Move node %s to %s", name, to),
 			Steps: append([]plan.Step{{ID: "record", Title: "Delete the run record", Needed: held, Do: end}}, arrive...),

@@ -24,15 +24,15 @@ func TestAWorkerLandsOnlyWhereItCanLive(t *testing.T) {
 		kubelet string
 		refusal string
 	}{
-		"the same version":                   {landing{version: "v1.36.3", networks: []string{"10.244.0.0/16"}}, "v1.36.3", ""},
+		"the same version":                   {landing{version: "v1.36.3", networks: prefixes([]string{"10.244.0.0/16"})}, "v1.36.3", ""},
 		"a kubelet three behind":             {landing{version: "v1.36.3"}, "v1.33.1", ""},
 		"a kubelet four behind":              {landing{version: "v1.36.3"}, "v1.32.9", "more than 3 minor versions behind"},
 		"a kubelet that is newer":            {landing{version: "v1.35.4"}, "v1.36.0", "newer than the control plane of there (v1.35.4)"},
 		"nobody knows the version":           {landing{}, "v1.36.0", ""},
 		"its name is taken":                  {landing{taken: true, version: "v1.36.3"}, "v1.36.3", "there has a node w1 already"},
-		"its address is a pod's there":       {landing{version: "v1.36.3", networks: []string{"10.96.0.0/12", "192.0.2.0/24"}}, "v1.36.3", "the address 192.0.2.7 of node w1 lies in 192.0.2.0/24"},
-		"its address is a pod's there, IPv6": {landing{version: "v1.36.3", networks: []string{"2001:db8::/64"}}, "v1.36.3", "the address 2001:db8::7"},
-		"a network that is none":             {landing{version: "v1.36.3", networks: []string{"nonsense"}}, "v1.36.3", ""},
+		"its address is a pod's there":       {landing{version: "v1.36.3", networks: prefixes([]string{"10.96.0.0/12", "192.0.2.0/24"})}, "v1.36.3", "the address 192.0.2.7 of node w1 lies in 192.0.2.0/24"},
+		"its address is a pod's there, IPv6": {landing{version: "v1.36.3", networks: prefixes([]string{"2001:db8::/64"})}, "v1.36.3", "the address 2001:db8::7"},
+		"a network that is none":             {landing{version: "v1.36.3", networks: prefixes([]string{"nonsense"})}, "v1.36.3", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.node, tc.to = worker(), "there"
@@ -48,7 +48,7 @@ func TestAWorkerLandsOnlyWhereItCanLive(t *testing.T) {
 
 func TestTheRecipeOfAMoveRevokesItsTokenLast(t *testing.T) {
 	m := &Moving{Removal: &Removal{Node: worker(), passage: &passage{to: Destination{Name: "there"}, node: "w1"}}}
-	want := []string{"token", "canary", "cordon", "drain", "volumes", "host", "node", "record", "arrival", "revoke"}
+	want := []string{"token", "canary", "cordon", "drain", "volumes", "host", "node", "leftovers", "record", "arrival", "revoke"}
 	if got := m.Plan().IDs(); !slices.Equal(got, want) {
 		t.Errorf("steps %v, want %v", got, want)
 	}

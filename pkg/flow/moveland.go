@@ -27,7 +27,7 @@ type landing struct {
 	// to is the cluster's name, version its control plane's, networks are its
 	// pods' and services'.
 	to, version string
-	networks    []string
+	networks    []netip.Prefix
 	// taken says that it has a node of this name.
 	taken bool
 }
@@ -37,14 +37,10 @@ func (l landing) decide() error {
 	if l.taken {
 		return plan.Refuse(fmt.Errorf("%s has a node %s already", l.to, l.node.Name), "if that is left of an earlier one, delete it there: kubectl delete node %s", text.Quote(l.node.Name))
 	}
-	for _, network := range l.networks {
-		prefix, err := netip.ParsePrefix(network)
-		if err != nil {
-			continue
-		}
+	for _, prefix := range l.networks {
 		for _, a := range l.node.Status.Addresses {
 			if ip, err := netip.ParseAddr(a.Address); err == nil && prefix.Contains(ip) {
-				return plan.Refuse(fmt.Errorf("the address %s of node %s lies in %s, a network of the pods or services of %s", a.Address, l.node.Name, network, l.to),
+				return plan.Refuse(fmt.Errorf("the address %s of node %s lies in %s, a network of the pods or services of %s", a.Address, l.node.Name, prefix, l.to),
 					"give the host another address, or choose another cluster")
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -108,5 +109,16 @@ func drainNeeds() []need {
 		{verb: "list", group: "policy", resource: "poddisruptionbudgets"},
 		{verb: "watch", group: "policy", resource: "poddisruptionbudgets"},
 		{verb: "list", group: "apps", resource: "daemonsets"},
+	}
+}
+
+// surgeNeeds is what it takes to change Deployments while a drain lasts.
+func surgeNeeds(mode drain.SurgeMode) []need {
+	if mode == "" || mode == drain.SurgeOff {
+		return nil
+	}
+	return []need{
+		{verb: "list", group: "apps", resource: "deployments"}, {verb: "patch", group: "apps", resource: "deployments"},
+		{verb: "list", group: "autoscaling", resource: "horizontalpodautoscalers"},
 	}
 }

@@ -42,18 +42,7 @@ func awaitAgain(ctx context.Context, client kubernetes.Interface, name string, r
 func awaitReady(ctx context.Context, client kubernetes.Interface, name string, report plan.Report) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	selector := fields.OneTermEqualSelector("metadata.name", name).String()
-	list := &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = selector
-			return client.CoreV1().Nodes().List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = selector
-			return client.CoreV1().Nodes().Watch(ctx, o)
-		},
-	}
-	_, err := watchtools.UntilWithSync(ctx, list, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
+	_, err := watchtools.UntilWithSync(ctx, onlyNode(client, name), &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
 		node, ok := e.Object.(*corev1.Node)
 		if !ok || e.Type == watch.Deleted {
 			return false, nil
@@ -76,7 +65,7 @@ func awaitReady(ctx context.Context, client kubernetes.Interface, name string, r
 func awaitLease(ctx context.Context, client kubernetes.Interface, name string) error {
 	leases := client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
 	selector := fields.OneTermEqualSelector("metadata.name", name).String()
-	list := &cache.ListWatch{
+	list := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.FieldSelector = selector
 			return leases.List(ctx, o)
@@ -85,7 +74,7 @@ func awaitLease(ctx context.Context, client kubernetes.Interface, name string) e
 			o.FieldSelector = selector
 			return leases.Watch(ctx, o)
 		},
-	}
+	}, client)
 	first, err := leases.Get(ctx, name, metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err

@@ -5,7 +5,6 @@ package flow
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // aliveEvery is how often the record gets a sign of life during a drain, at
@@ -25,7 +23,10 @@ const aliveEvery = 30 * time.Second
 
 // RemoveOptions are the choices of a removal.
 type RemoveOptions struct {
-	Drain   drain.Options
+	Drain drain.Options
+	// Surge says what is done for Deployments whose budget never opens; empty means
+	// nothing.
+	Surge   drain.SurgeMode
 	Choices clean.Choices
 	// Who is "user@host", for whoever finds the node held.
 	Who string
@@ -40,6 +41,11 @@ type Removal struct {
 	Node *corev1.Node
 	// Drain is what becomes of each pod; empty when the drain is over already.
 	Drain drain.Decision
+	// Surge is what is done for Deployments whose budget never opens.
+	Surge []drain.Measure
+	// Excluded are the pods that Options.PodSelector leaves out ("namespace/name"):
+	// they run until the host is cleaned, and end with it.
+	Excluded []string
 	// Resumes is the run that this removal takes up; nil for a new one.
 	Resumes *runner.Record
 	// Returned are pods that came back to the cordoned node during the drain;
@@ -51,6 +57,9 @@ type Removal struct {
 	Data []Data
 	// Warnings are what needs care once the node is gone.
 	Warnings []string
+	// Lingering are pods that the API still has after the Node is gone; see
+	// StillThere.
+	Lingering []Lingering
 	// Watch is told what happens on the host; nil for nobody.
 	Watch plan.Observer
 
@@ -64,8 +73,11 @@ type Removal struct {
 	passage *passage
 	// drained is the last decision that was carried out; emptied are the nodes
 	// that have no pod left that had to leave.
-	drained drain.Decision
-	emptied map[string]bool
+	drained  drain.Decision
+	emptied  map[string]bool
+	excluded []corev1.Pod
+	// mute is true once it was said that the node's conditions cannot be set.
+	mute bool
 	// others are removals whose nodes are drained with this one's.
 	others []*Removal
 }
@@ -86,8 +98,9 @@ func (r *Removal) Plan() plan.Plan {
 			{ID: "drain", Title: r.drainTitle(), Needed: past, Do: r.drain},
 			{ID: "volumes", Title: "Wait until the volumes of " + name + " are detached", Needed: past, Do: r.volumes},
 			{ID: "host", Title: "Clean the host of " + name, Do: r.clean},
-			{ID: "node", Title: "Delete node " + name, Do: r.deleteNode},
-			{ID: "record", Title: "Delete the run record", Do: r.end},
+			{ID: "node", Title: nodeTitle(r.Node), Do: r.deleteNode},
+			{ID: "leftovers", Title: "Delete what is left of its pods", Do: r.clearPods},
+			{ID: "record", Title: "Delete the run record", Needed: r.over, Do: r.end},
 		},
 		Notes: append(notes,
 			"packages, container images, the kubelet's unit and what was prepared on purpose stay",
@@ -170,53 +183,6 @@ func (r *Removal) cordon(ctx context.Context, report plan.Report) error {
 // note says who closes the node, and why.
 func (r *Removal) note() drain.Note {
 	return drain.Note{By: r.opts.Who, At: time.Now().UTC(), Reason: string(r.operation()) + " of the node"}
-}
-
-// drainRounds is how often pods that came meanwhile are taken in: those that
-// were on their way when the cordon took effect.
-const drainRounds = 3
-
-// drain evicts what has to leave.
-func (r *Removal) drain(ctx context.Context, report plan.Report) error {
-	return r.drainAll(ctx, []string{r.Node.Name}, report)
-}
-
-// drainAll evicts what has to leave some nodes. It reads again before it does:
-// the canary has taken its time, and the pods may be others.
-func (r *Removal) drainAll(ctx context.Context, names []string, report plan.Report) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	r.keepAlive(ctx)
-	for range drainRounds {
-		decision, err := drain.Again(ctx, r.cluster.Client, drain.Target{Names: names}, r.opts.Drain)
-		if err != nil {
-			return r.stillCordoned(err)
-		}
-		outcome, err := drain.Evict(ctx, r.cluster.Client, decision, r.opts.Drain, drain.Listener{Report: report})
-		r.emptied = map[string]bool{}
-		for _, n := range outcome.Nodes {
-			r.emptied[n.Name] = n.Drained
-		}
-		if err != nil {
-			return r.stillCordoned(err)
-		}
-		r.Returned, r.drained = append(r.Returned, outcome.Returned...), decision
-		if len(outcome.Arrived) == 0 {
-			return nil
-		}
-		report("%d pods came to the node meanwhile", len(outcome.Arrived))
-	}
-	return r.stillCordoned(plan.Hint(errors.New("pods keep coming to the node although it is cordoned"),
-		"see who puts them there: kubectl get pods -A --field-selector spec.nodeName=%s", text.Quote(r.Node.Name)))
-}
-
-// volumes waits for volumes that the node has still: cleaning the host under
-// one that is attached could lose what was written last.
-func (r *Removal) volumes(ctx context.Context, report plan.Report) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	r.keepAlive(ctx)
-	return r.stillCordoned(drain.AwaitVolumes(ctx, r.cluster.Client, r.drained, r.opts.Drain.Timeout, drain.Listener{Report: report}))
 }
 
 // keepAlive gives signs of life until the context ends.

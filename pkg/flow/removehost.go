@@ -8,12 +8,8 @@ import (
 	"errors"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -27,7 +23,8 @@ var ErrWaiting = errors.New("the program on the host waits")
 // clean gives the order, follows the events of the host, and returns when the
 // host has its verdict.
 func (r *Removal) clean(ctx context.Context, report plan.Report) error {
-	client := r.cluster.Client
+	client, names := r.cluster.Client, []string{r.Node.Name}
+	r.mark(ctx, names, drain.Maintaining, report)
 	state, err := r.command(ctx, report)
 	if ctx.Err() != nil {
 		return plan.As(plan.ClassOf(ctx.Err()), plan.Hint(fmt.Errorf("no longer watched (%w), but the host goes on by itself", ctx.Err()),
@@ -41,6 +38,7 @@ func (r *Removal) clean(ctx context.Context, report plan.Report) error {
 		return plan.Hint(fmt.Errorf("%w: %s", ErrWaiting, state.Error),
 			"remove the cause and run the same command again, or take it back: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
 	case wire.Aborted:
+		r.mark(ctx, names, drain.NotMaintaining, report)
 		return plan.Hint(errors.Join(errors.New("the removal was taken back, the kubelet runs again"), runner.End(ctx, client, r.record)),
 			"if that is not what you wanted, run the same command again")
 	case wire.Preparing, wire.Ready, wire.Working, wire.Leaving, wire.Finished:
@@ -85,40 +83,18 @@ func (r *Removal) takeOutcome(raw json.RawMessage) error {
 }
 
 func (r *Removal) deleteNode(ctx context.Context, report plan.Report) error {
-	return deleteNode(ctx, r.cluster.Client, r.Node, report)
+	return depart(ctx, r.cluster.Client, r.Node, finishesAtOnce, report)
 }
 
-// deleteNode deletes a node, and what is left of it in the API: its pods, because
-// without a kubelet nothing confirms that they have ended and they would stay
-// Terminating.
-func deleteNode(ctx context.Context, client kubernetes.Interface, node *corev1.Node, report plan.Report) error {
-	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node.Name})
-	if err != nil {
-		return fmt.Errorf("list pods on node %s: %w", node.Name, err)
-	}
-	// The Node goes first, or DaemonSets would replace their pods at once.
-	err = client.CoreV1().Nodes().Delete(ctx, node.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &node.UID}})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete node %s: %w", node.Name, err)
-	}
-	report("%d pods that ran there are deleted, too", len(pods.Items))
-	return deletePods(ctx, client, pods.Items)
+// clearPods deletes the pods that were left on the node, and notes those that stay.
+func (r *Removal) clearPods(ctx context.Context, report plan.Report) (err error) {
+	r.Lingering, err = clearPods(ctx, r.cluster.Client, r.Node.Name, report)
+	return err
 }
 
-// deletePods deletes pods of a node that is no more: nobody else is asked.
-func deletePods(ctx context.Context, client kubernetes.Interface, pods []corev1.Pod) error {
-	var errs []error
-	now := int64(0)
-	for _, pod := range pods {
-		err := client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
-			GracePeriodSeconds: &now, Preconditions: &metav1.Preconditions{UID: &pod.UID},
-		})
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			errs = append(errs, fmt.Errorf("delete pod %s/%s: %w", pod.Namespace, pod.Name, err))
-		}
-	}
-	return errors.Join(errs...)
-}
+// over says that nothing is left in the API but the record. While pods linger it
+// stays, so that the same command looks at them again.
+func (r *Removal) over(context.Context) (bool, error) { return len(r.Lingering) == 0, nil }
 
 func (r *Removal) end(ctx context.Context, _ plan.Report) error {
 	return runner.End(ctx, r.cluster.Client, r.record)
@@ -142,33 +118,4 @@ func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (clean.Remo
 		}
 	}
 	return clean.Decide(inventory), nil
-}
-
-// FinishRecord ends a removal that was interrupted after its Node was deleted: it
-// deletes the pods that are still said to run there, and the record. It reports
-// whether there was one.
-func FinishRecord(ctx context.Context, cluster runner.Cluster, name string) (finished bool, err error) {
-	rec, found, err := runner.Get(ctx, cluster, name)
-	if err != nil || !found {
-		return false, err
-	}
-	if rec.State.Operation != wire.Remove || rec.State.Phase != wire.Finished {
-		return false, plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()),
-			"follow it: kubectl lifecycle runs follow %s", text.Quote(name))
-	}
-	return true, endGone(ctx, cluster.Client, rec)
-}
-
-// endGone deletes the pods that are still said to run on a Node that is gone, and
-// then the record.
-func endGone(ctx context.Context, client kubernetes.Interface, rec runner.Record) error {
-	name := rec.State.Node
-	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
-	if err != nil {
-		return fmt.Errorf("list pods on node %s: %w", name, err)
-	}
-	if err := deletePods(ctx, client, pods.Items); err != nil {
-		return err
-	}
-	return runner.End(ctx, client, rec)
 }

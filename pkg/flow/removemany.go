@@ -37,6 +37,9 @@ type Many struct {
 
 	cluster runner.Cluster
 	opts    RemoveOptions
+	// unfinished are those of the missing whose removal was interrupted at the very
+	// end.
+	unfinished []Unfinished
 }
 
 // RemoveOutcome is what became of one node.
@@ -49,6 +52,8 @@ type RemoveOutcome struct {
 	Seconds float64       `json:"seconds,omitempty"`
 	Error   string        `json:"error,omitempty"`
 	Hint    string        `json:"hint,omitempty"`
+	// Lingering are pods that the API still has although the node is gone.
+	Lingering []Lingering `json:"lingering,omitempty"`
 }
 
 // prepareAtOnce is how many nodes are read at the same time.
@@ -73,7 +78,8 @@ func Select(ctx context.Context, cluster runner.Cluster, selector string) ([]str
 
 // PrepareMany reads everything about all nodes, and refuses all of them if one
 // cannot be removed: half of what was asked for is not what was asked for. Nodes
-// that there are not any more are Missing, unless there is none of them: ErrNoNode.
+// that there are not any more are Missing; if there is neither a node nor a removal
+// to be finished, that is ErrNoNode.
 func PrepareMany(ctx context.Context, cluster runner.Cluster, names []string, opts RemoveOptions) (*Many, error) {
 	all, errs := make([]*Removal, len(names)), make([]error, len(names))
 	group := errgroup.Group{}
@@ -92,10 +98,10 @@ func PrepareMany(ctx context.Context, cluster runner.Cluster, names []string, op
 		}
 	}
 	all = slices.DeleteFunc(all, func(r *Removal) bool { return r == nil })
-	if err := errors.Join(refusals(names, errs), m.finish(ctx)); err != nil {
+	if err := errors.Join(refusals(names, errs), m.findUnfinished(ctx)); err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
+	if len(all)+len(m.unfinished) == 0 {
 		return nil, plan.Refuse(fmt.Errorf("%w: %s", ErrNoNode, strings.Join(names, ", ")), "see which there are: kubectl get nodes")
 	}
 	for _, r := range all {
@@ -113,15 +119,31 @@ func PrepareMany(ctx context.Context, cluster runner.Cluster, names []string, op
 	return m, m.keepsOne(ctx)
 }
 
-// finish deletes the records of nodes whose removal was interrupted at the very
-// end.
-func (m *Many) finish(ctx context.Context) error {
+// findUnfinished looks for removals that were interrupted at the very end.
+func (m *Many) findUnfinished(ctx context.Context) error {
 	var errs []error
 	for _, name := range m.Missing {
-		_, err := FinishRecord(ctx, m.cluster, name)
+		u, found, err := FindUnfinished(ctx, m.cluster, name)
+		if found && err == nil {
+			m.unfinished = append(m.unfinished, u)
+		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// finish brings those to their end.
+func (m *Many) finish(ctx context.Context) (out []RemoveOutcome) {
+	for _, u := range m.unfinished {
+		began := time.Now()
+		left, err := u.Finish(ctx)
+		o := RemoveOutcome{Node: u.Node, Removed: err == nil, Seconds: time.Since(began).Seconds(), Lingering: left}
+		if err != nil {
+			o.Error, o.Hint = err.Error(), plan.HintOf(err)
+		}
+		out = append(out, o)
+	}
+	return out
 }
 
 // refusals joins what keeps nodes, each with its way out.
@@ -159,6 +181,10 @@ func (m *Many) keepsOne(ctx context.Context) error {
 	return nil
 }
 
+// Unfinished are removals that were interrupted at the very end: they are brought
+// there first.
+func (m *Many) Unfinished() []Unfinished { return m.unfinished }
+
 // All are the removals in the order in which they go.
 func (m *Many) All() []*Removal { return slices.Concat(m.Workers, m.ControlPlanes) }
 
@@ -190,7 +216,7 @@ func (m *Many) Run(ctx context.Context) []RemoveOutcome {
 		_, err := r.Plan().Run(ctx, m.Watch)
 		out[r.Node.Name].end(r, began, err)
 	}
-	var list []RemoveOutcome
+	list := m.finish(ctx)
 	for _, r := range m.All() {
 		o := out[r.Node.Name]
 		if !o.Removed && o.Error == "" && cordoned[o.Node] {
@@ -216,7 +242,7 @@ func (n naming) Observe(e plan.Event) {
 }
 
 func (o *RemoveOutcome) end(r *Removal, began time.Time, err error) {
-	o.Seconds, o.Verdict = time.Since(began).Seconds(), r.Verdict
+	o.Seconds, o.Verdict, o.Lingering = time.Since(began).Seconds(), r.Verdict, r.Lingering
 	o.Removed = err == nil
 	if err != nil {
 		o.Error, o.Hint = err.Error(), plan.HintOf(err)
@@ -227,6 +253,9 @@ func (o *RemoveOutcome) end(r *Removal, began time.Time, err error) {
 // from one to the next. It returns those that were open.
 func (m *Many) cordon(ctx context.Context, out map[string]*RemoveOutcome) map[string]bool {
 	cordoned := map[string]bool{}
+	if len(m.Workers) == 0 {
+		return cordoned
+	}
 	_, _ = plan.Plan{Title: "Remove nodes", Steps: []plan.Step{{
 		ID: "cordon", Title: fmt.Sprintf("Cordon %d nodes", len(m.Workers)),
 		Do: func(ctx context.Context, _ plan.Report) error {

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -36,9 +35,12 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 	needs := append(runNeeds(namespaceOf(r.cluster)), drainNeeds()...)
 	needs = append(needs, need{verb: "delete", resource: "nodes"}, need{verb: "delete", resource: "pods"}, need{verb: "get", resource: "persistentvolumes"}, need{verb: "list", resource: "persistentvolumes"},
 		need{verb: "list", group: "storage.k8s.io", resource: "volumeattachments"}, need{verb: "watch", group: "storage.k8s.io", resource: "volumeattachments"})
+	needs = append(needs, need{verb: "watch", resource: "nodes"})
+	needs = append(needs, surgeNeeds(r.opts.Surge)...)
 	if err := allowed(ctx, client, needs); err != nil {
 		return err
 	}
+	r.Warnings = departureWarnings(r.Node)
 	if err := r.takeUp(ctx); err != nil {
 		return err
 	}
@@ -54,20 +56,16 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 		if err != nil {
 			return err
 		}
-		if r.Warnings, err = leaving.decide(); err != nil {
+		warnings, err := leaving.decide()
+		if err != nil {
 			return err
 		}
+		r.Warnings = append(r.Warnings, warnings...)
 	}
 	if r.Resumes == nil && !kubeletAnswers(r.Node) {
-		return plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", name, readyMessage(r.Node)),
-			"bring its kubelet back first; if the host is dead for good, give it up: kubectl lifecycle remove %s --node-lost", text.Quote(name))
+		return pulse{r.cluster, r.Node}.unreachable(ctx)
 	}
-	snapshot, err := drain.Survey(ctx, client, drain.Target{Names: []string{name}}, r.opts.Drain)
-	if err != nil {
-		return err
-	}
-	r.Drain = drain.Decide(snapshot, r.opts.Drain)
-	if err := r.Drain.Refusal(); err != nil {
+	if err := r.decide(ctx); err != nil {
 		return err
 	}
 	r.Data, err = readData(ctx, client, r.Node)

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
@@ -86,11 +88,15 @@ func (m *Many) drain(ctx context.Context, wave []*Removal, began time.Time, out 
 		},
 	}}}.Run(ctx, m.Watch)
 	m.Returned = append(m.Returned, together.Returned...)
+	var excluded []corev1.Pod // of all nodes: their volumes are waited for together
+	for _, r := range wave {
+		excluded = append(excluded, r.excluded...)
+	}
 	for _, r := range wave {
 		switch {
 		case r.hostUnderWay():
 		case err == nil || together.emptied[r.Node.Name]:
-			r.drained = together.drained
+			r.drained, r.excluded = together.drained, excluded
 			drained = append(drained, r)
 		default:
 			out[r.Node.Name].end(r, began, errors.Join(err, r.leaveBe(ctx)))
