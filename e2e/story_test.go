@@ -31,6 +31,7 @@ func TestCircle(t *testing.T) {
 		{"the program never runs in a tenant's image", b.stageImage},
 		{"join prints a command that works and then dies", b.stageJoin},
 		{"the network of the joined host works across nodes", b.stagePodNetwork},
+		{"join and cni install say what cannot work", b.stageJoinCases},
 		{"drain explains what blocks and heeds the budget", b.stageDrain},
 		{"remove refuses what it cannot finish", b.stageRefusals},
 		{"remove leaves a clean host and everything of others", b.stageRemove},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const cniInstallLong = `Give the cluster a pod network from its Helm chart, and wait until it works: an
@@ -29,11 +30,19 @@ nothing to do, it says so.
 --chart takes a directory or .tgz, the URL of an archive or of a chart
 repository, or an oci:// reference. Values of a release that is there already
 are kept, unless --set or --values say otherwise; name=null takes back the
-chart's own.`
+chart's own. A chart comes over https (plain http only from this machine), and is
+checked against the digest that its repository names, and against --chart-digest.
+
+Nodes that do not answer, or are being deleted, are not waited for: they are named
+at the end, and served when they are back (exit code 0). What does not pass by
+waiting is said before, and ends the wait: a node without a pod CIDR, two nodes
+that flannel reaches at one address. The exit code is 1 then, or 3 where there was
+nothing to change.`
 
 // cniFlags are the flags of cni install.
 type cniFlags struct {
 	chart, version string
+	digest         string // of the chart's archive
 	sets, files    []string
 	dryRun, output string
 	timeout        time.Duration
@@ -73,6 +82,7 @@ func (f *cniFlags) add(flags *pflag.FlagSet) {
 	addDryRun(flags, &f.dryRun, "none, client or server: show what would be done; both render the chart and check it against the API")
 	flags.StringVar(&f.chart, "chart", "", "Where to take the chart from (default: the network's own repository)")
 	flags.StringVar(&f.version, "version", "", "Version of the chart (default: the one installed, else the one this plugin was tested with)")
+	flags.StringVar(&f.digest, "chart-digest", "", "Digest that the archive of the chart must have: sha256:… (default: any; a repository's own is checked in any case)")
 	flags.StringArrayVar(&f.sets, "set", nil, "Set a value of the chart, as with Helm: a.b=c")
 	flags.StringArrayVar(&f.files, "values", nil, "File with values of the chart, in YAML")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
@@ -90,7 +100,7 @@ func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
 	if err != nil {
 		return err
 	}
-	request := cni.Request{CNI: name, Chart: f.chart, Version: f.version, Values: values}
+	request := cni.Request{CNI: name, Chart: f.chart, Version: f.version, Digest: f.digest, Values: values}
 	if err := request.Validate(); err != nil {
 		return err
 	}
@@ -131,15 +141,38 @@ func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases 
 	progress := e.progress()
 	result, err := recipe.Run(ctx, progress)
 	progress.close()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case len(result.Done) == 0:
-		return e.tellCNI(f.output, inst, "installed (nothing to do)")
-	case inst.Action == cni.Upgrade:
-		return e.tellCNI(f.output, inst, "upgraded")
 	}
-	return e.tellCNI(f.output, inst, "installed")
+	outcome, err := cni.Look(ctx, client, inst)
+	if err != nil {
+		return err
+	}
+	for _, d := range outcome.Doubts {
+		e.warn("%s", d.Text)
+		e.say("         %s", d.Hint)
+	}
+	words := "installed"
+	switch {
+	case len(result.Done) == 0:
+		words = "installed (nothing to do)"
+	case inst.Action == cni.Upgrade:
+		words = "upgraded"
+	}
+	return e.tellCNI(f.output, inst, words+unserved(outcome.Unserved))
+}
+
+// unserved names the nodes that a network does not reach, the first of many.
+func unserved(nodes []string) string {
+	const most = 5
+	if len(nodes) == 0 {
+		return ""
+	}
+	more := ""
+	if len(nodes) > most {
+		nodes, more = nodes[:most], fmt.Sprintf(" and %d more", len(nodes)-most)
+	}
+	return "; not served: " + text.Join(nodes, ", ") + more
 }
 
 // verbOf says what an action would do to a network.

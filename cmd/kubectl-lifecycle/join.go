@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
@@ -21,8 +20,11 @@ import (
 const joinLong = `Make a bootstrap token and print the kubeadm join command for a new host: with
 the endpoint that cluster-info names (not the one in your kubeconfig, which may
 be a tunnel), a pin for each certificate authority, and only once cluster-info
-is signed with the token, so that the command works the moment it is shown. What
-would keep a host from joining is said first.
+is signed with the token and the API server accepts it, so that the command works
+the moment it is shown. What would keep a host from joining is said first, and if
+no host could join at all (cluster-info has a certificate authority that has not
+signed the API server's certificate, or the kubelet's configuration is gone), no
+token is made.
 
 stdout holds the command alone; everything else goes to stderr. Run it as root
 on the host, best through a pipe: as an argument of ssh, the token would be in
@@ -35,7 +37,11 @@ is given up (--timeout, Ctrl-C) before the host has registered its node, the
 token stays until it expires, because the command may be on its way to a host;
 how to revoke it, and how to go on following, is said. Once the node is there
 the token has done its work, and is revoked in any case. A token of somebody
-else (--bootstrap-token ID) is never revoked.`
+else (--bootstrap-token ID) is never revoked.
+
+A node that is Ready may still get no pods: it took over a Node that is cordoned,
+or has a taint that nothing takes off (it is given half a minute). The exit code
+is 0, for the host has joined; what keeps pods away is said at the end.`
 
 // joinFlags are the flags of join.
 type joinFlags struct {
@@ -125,18 +131,25 @@ func (e *env) join(ctx context.Context, f joinFlags) error {
 	if err != nil {
 		return nothingChanged(err)
 	}
-	more, err := join.CheckName(ctx, client, f.command.NodeName)
+	outside := e.outside(ctx)
+	cluster.Compare(outside, time.Now())
+	more, err := join.CheckName(ctx, client, f.command.NodeName, cordonedBy)
 	if err != nil {
 		return nothingChanged(err)
 	}
+	refusal := cluster.Refusal()
 	for _, w := range append(cluster.Warnings, more...) {
-		e.warn("%s", w.Text)
-		e.say("         %s", w.Hint)
+		if !w.Certain {
+			e.warnOf(w)
+		}
+	}
+	if refusal != nil {
+		return refusal
 	}
 	if mode != dryRunNone {
 		return e.rehearseJoin(ctx, client, cluster, request, f)
 	}
-	token, err := e.makeToken(ctx, client, request)
+	token, err := e.makeToken(ctx, client, outside, request)
 	if err != nil {
 		return err
 	}
@@ -165,28 +178,6 @@ func (e *env) join(ctx context.Context, f joinFlags) error {
 		defer cancel()
 	}
 	return e.followHost(ctx, client, token, f)
-}
-
-// makeToken makes the token and waits until hosts can use it.
-func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, r join.Request) (join.Token, error) {
-	var token join.Token
-	title := "Make a bootstrap token that lives " + duration.HumanDuration(r.TTL)
-	if r.Token.IsReference() {
-		title = "Read bootstrap token " + r.Token.ID
-	}
-	made := plan.Plan{Title: "Make a join command", Steps: []plan.Step{
-		{ID: "token", Title: title, Do: func(ctx context.Context, _ plan.Report) (err error) {
-			token, err = join.Mint(ctx, client, r)
-			return nothingChanged(err)
-		}},
-		{ID: "signature", Title: "Have cluster-info signed with it", Do: func(ctx context.Context, report plan.Report) error {
-			return join.WaitSigned(ctx, client, token, report)
-		}},
-	}}
-	progress := e.progress()
-	defer progress.close()
-	_, err := made.Run(ctx, progress)
-	return token, err
 }
 
 // printJoin writes the command to stdout.
@@ -218,7 +209,7 @@ func (e *env) followHost(ctx context.Context, client kubernetes.Interface, token
 	var arrival join.Arrival
 	p := plan.Plan{Title: "Follow the host", Steps: []plan.Step{
 		{ID: "arrival", Title: "Join the host", Do: func(ctx context.Context, report plan.Report) (err error) {
-			arrival, err = join.Follow(ctx, client, join.FollowRequest{Token: token, NodeName: f.command.NodeName}, report)
+			arrival, err = join.Follow(ctx, client, join.FollowRequest{Token: token, NodeName: f.command.NodeName, Note: cordonedBy}, report)
 			return err
 		}},
 	}}
@@ -232,6 +223,9 @@ func (e *env) followHost(ctx context.Context, client kubernetes.Interface, token
 	progress.close()
 	if err == nil {
 		e.say("node/%s joined", arrival.Node)
+		for _, w := range arrival.Away {
+			e.warnOf(w)
+		}
 		return nil
 	}
 	return errors.Join(err, e.leave(ctx, client, token, arrival, errors.Is(err, join.ErrNameTaken)))

@@ -7,11 +7,15 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"strings"
 	"testing"
@@ -26,10 +30,10 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"k8s.io/cluster-bootstrap/token/jws"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -73,6 +77,7 @@ func newJoinBed(t *testing.T) *joinBed {
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-public", Name: "cluster-info"}, Data: map[string]string{"kubeconfig": string(info)}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubeadm-config"},
 			Data: map[string]string{"ClusterConfiguration": "kind: ClusterConfiguration\ncontrolPlaneEndpoint: api:6443\nkubernetesVersion: v1.36.3\n"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubelet-config"}, Data: map[string]string{"kubelet": "kind: KubeletConfiguration\n"}},
 	)}
 	b.client.PrependReactor("create", "subjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, &authorizationv1.SubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}}, nil
@@ -91,16 +96,26 @@ func (b *joinBed) sign() {
 				return
 			}
 			id := string(secret.Data["token-id"])
-			cm.Data["jws-kubeconfig-"+id], _ = jws.ComputeDetachedSignature(cm.Data["kubeconfig"], id, string(secret.Data["token-secret"]))
+			cm.Data["jws-kubeconfig-"+id] = signed(cm.Data["kubeconfig"], id, secret.Data["token-secret"])
 			_, _ = maps.Update(context.Background(), cm, metav1.UpdateOptions{})
 		}()
 		return false, nil, nil
 	})
 }
 
+// signed is a detached JSON Web Signature with HS256.
+func signed(content, id string, secret []byte) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	header := encode([]byte(`{"alg":"HS256","kid":"` + id + `"}`))
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(header + "." + encode([]byte(content))))
+	return header + ".." + encode(mac.Sum(nil))
+}
+
 func (b *joinBed) run(ctx context.Context, args ...string) error {
 	e := newEnv(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &b.out, ErrOut: &b.err})
 	e.client = func() (kubernetes.Interface, error) { return b.client, nil }
+	e.config = func() (*rest.Config, error) { return nil, errors.New("there is no server") }
 	cmd := newJoinCommand(e)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(args)

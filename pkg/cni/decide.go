@@ -3,8 +3,11 @@
 package cni
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -20,6 +23,9 @@ type Request struct {
 	// Version is of the chart; empty means that of the release that is there,
 	// else the one that this package was tested with.
 	Version string
+	// Digest is the SHA-256 of the chart's archive, "sha256:" and 64 hex digits;
+	// empty means any.
+	Digest string
 	// Values go over those of the release that is there, null meaning the
 	// chart's own value (see ReadValues). None may contradict the cluster.
 	Values map[string]any
@@ -30,6 +36,9 @@ type Request struct {
 func (r Request) Validate() error {
 	if _, err := recipeOf(r.CNI); err != nil {
 		return err
+	}
+	if r.Digest != "" && !regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(r.Digest) {
+		return plan.As(plan.Misused, plan.Hint(errors.New("--chart-digest is no digest"), "sha256: and the 64 digits of: sha256sum CHART.tgz"))
 	}
 	if _, err := url.Parse(r.Chart); err != nil && isURL(r.Chart) {
 		return plan.As(plan.Misused, fmt.Errorf("--chart: %w", err))
@@ -58,8 +67,10 @@ type Installation struct {
 
 	// daemonSet is the agents', in Namespace.
 	daemonSet string
-	prior     Release
-	values    map[string]any
+	// pods is the range of the cluster's pods, if it is known.
+	pods   []netip.Prefix
+	prior  Release
+	values map[string]any
 	// read says that the chart has to be read before the action is certain.
 	read bool
 }
@@ -91,6 +102,7 @@ func Decide(f Facts, req Request) (Installation, error) {
 	inst := Installation{CNI: r.name, Notes: notes(f)}
 	inst.Namespace, inst.Release = f.home(r)
 	inst.daemonSet = r.daemonSet
+	inst.pods = f.Pods.CIDRs
 	inst.prior = f.release(inst.Namespace, inst.Release)
 	inst.lay(computed, req.Values)
 	inst.choose(r, req)
@@ -162,8 +174,8 @@ func (inst *Installation) lay(computed []Setting, user map[string]any) {
 // choose picks source and action by the release that is there.
 func (inst *Installation) choose(r recipe, req Request) {
 	p := inst.prior
-	inst.Source = Source{Chart: req.Chart, Name: r.name, Version: req.Version}
-	asked := req.Chart != "" || req.Version != ""
+	inst.Source = Source{Chart: req.Chart, Name: r.name, Version: req.Version, Digest: req.Digest}
+	asked := req.Chart != "" || req.Version != "" || req.Digest != ""
 	if req.Chart == "" {
 		inst.Source.Chart = r.repository
 	}
@@ -243,6 +255,12 @@ func notes(f Facts) []string {
 	for _, n := range f.Nodes {
 		if n.OS != "linux" {
 			out = append(out, fmt.Sprintf("node %s runs %s: this chart serves Linux nodes only", n.Name, n.OS))
+			continue
+		}
+		if n.Absent != "" {
+			out = append(out, fmt.Sprintf("node %s is not waited for: %s", n.Name, n.Absent))
+		} else if why := missingFamily(n.PodCIDRs, f.Pods.CIDRs); why != "" && n.Grown {
+			out = append(out, fmt.Sprintf("node %s cannot be served: %s (%s)", n.Name, why, whyLacking(f.Nodes, f.Pods.CIDRs)))
 		}
 	}
 	if f.DNS.Name == "" {

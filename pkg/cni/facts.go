@@ -51,6 +51,10 @@ type Node struct {
 	Message   string         `json:"message,omitempty"`
 	PodCIDRs  []netip.Prefix `json:"podCIDRs"`
 	Addresses []netip.Addr   `json:"addresses"`
+	// Absent says why nothing can be expected of it now; empty if something can.
+	Absent string `json:"absent,omitempty"`
+	// Grown says that it has been there long enough to have a pod CIDR.
+	Grown bool `json:"grown,omitempty"`
 }
 
 // Network is the agent DaemonSet of a pod network.

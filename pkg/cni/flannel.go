@@ -33,6 +33,9 @@ type recipe struct {
 	// onNode says what the agent has not yet written on its node; empty if all
 	// is there.
 	onNode func(*corev1.Node) string
+	// faults finds what the agents have written that cannot work, doubts what
+	// may not.
+	faults, doubts func(records) []gap
 }
 
 // recipes lists what can be installed.
@@ -47,6 +50,8 @@ func recipes() []recipe {
 		needsProxy: true,
 		values:     flannelValues,
 		onNode:     flannelOnNode,
+		faults:     flannelFaults,
+		doubts:     flannelDoubts,
 	}}
 }
 
@@ -131,6 +136,10 @@ func agree(f Facts, pods Range) error {
 		return plan.Refuse(fmt.Errorf("the pods' CIDR %s (%s) overlaps the Services' %s (%s)", p, pods.Source, s, f.Services.Source),
 			"the two must be apart; neither can be changed in a running cluster without making its nodes anew")
 	}
+	if a, b, found := crossed(f.Nodes); found {
+		return plan.Refuse(fmt.Errorf("the pod CIDRs of nodes %s and %s overlap: packets for the pods of one go to the other", a, b),
+			"drain and remove one of them and let it join again; kube-controller-manager of each control plane must have the same --cluster-cidr and --node-cidr-mask-size")
+	}
 	without := 0
 	for _, n := range f.Nodes {
 		if len(n.PodCIDRs) == 0 {
@@ -187,7 +196,7 @@ func contradictions(pods Range, user map[string]any) error {
 // lease: others cannot route to the node before (flannel v0.28, subnet manager
 // "kube").
 func flannelOnNode(node *corev1.Node) string {
-	const prefix = "flannel.alpha.coreos.com/"
+	const prefix = flannelPrefix
 	if node.Annotations[prefix+"kube-subnet-manager"] != "true" {
 		return "no annotation " + prefix + "kube-subnet-manager yet"
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 func ready(n *corev1.Node) {
-	n.Annotations = map[string]string{"flannel.alpha.coreos.com/kube-subnet-manager": "true", "flannel.alpha.coreos.com/public-ip": "172.18.0.2"}
+	n.Annotations = map[string]string{"flannel.alpha.coreos.com/kube-subnet-manager": "true", "flannel.alpha.coreos.com/public-ip": fmt.Sprintf("172.18.0.%d", n.Name[0])}
 	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
 }
 

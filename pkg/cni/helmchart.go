@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
@@ -55,16 +56,24 @@ func (h Helm) load(ctx context.Context, source Source) (*chart.Chart, error) {
 	case isRepository(source.Chart):
 		data, err = fromRepository(ctx, source)
 	case isURL(source.Chart):
-		data, err = download(ctx, source.Chart)
+		data, err = download(ctx, source.Chart, maxChart)
 	default:
 		path, err := localChart(source.Chart)
 		if err != nil {
 			return nil, err
 		}
-		loaded, err := loader.Load(path)
-		return loaded, notAChart(source, err)
+		if source.Digest == "" {
+			loaded, err := loader.Load(path)
+			return loaded, notAChart(source, err)
+		}
+		if data, err = os.ReadFile(path); err != nil {
+			return nil, plan.Refuse(fmt.Errorf("read chart %s: %w", source.Chart, err), "only an archive has a digest: helm package makes one of a directory")
+		}
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := source.checkDigest(data); err != nil {
 		return nil, err
 	}
 	loaded, err := loader.LoadArchive(bytes.NewReader(data))
@@ -86,15 +95,17 @@ func fromRegistry(ctx context.Context, source Source) ([]byte, error) {
 		// A "+" is not allowed in a tag, so Helm pushes "_" for it.
 		ref += ":" + strings.ReplaceAll(source.Version, "+", "_")
 	}
+	left := new(atomic.Int64)
+	left.Store(maxChart)
 	options := []registry.ClientOption{
 		registry.ClientOptWriter(io.Discard),
-		registry.ClientOptHTTPClient(&http.Client{Transport: bound{ctx, transport()}}),
+		registry.ClientOptHTTPClient(&http.Client{Transport: bound{ctx, transport(), left}, CheckRedirect: follow}),
 	}
 	host, _, _ := strings.Cut(ref, "/")
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	if ip := net.ParseIP(host); host == "localhost" || (ip != nil && ip.IsLoopback()) {
+	if loopback(strings.Trim(host, "[]")) {
 		// As Docker does: a registry on this machine has no certificate.
 		options = append(options, registry.ClientOptPlainHTTP())
 	}
@@ -108,17 +119,6 @@ func fromRegistry(ctx context.Context, source Source) ([]byte, error) {
 			"check --chart and --version; a private registry wants: helm registry login %s; %s", text.Quote(host), bringHint)
 	}
 	return got.Chart.Data, nil
-}
-
-// bound ends the requests of a library that knows no context.
-type bound struct {
-	ctx  context.Context //nolint:containedctx // Helm's registry client takes none
-	next http.RoundTripper
-}
-
-// RoundTrip sends a request that ends with the context.
-func (b bound) RoundTrip(request *http.Request) (*http.Response, error) {
-	return b.next.RoundTrip(request.WithContext(b.ctx))
 }
 
 // load makes Helm's chart of the files: a fresh one, because rendering changes

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -24,6 +25,8 @@ type view struct {
 	// pods are those of the agents' namespace.
 	pods []*corev1.Pod
 	dns  []*appsv1.Deployment
+	// now is when the look was taken.
+	now time.Time
 }
 
 // gap is one thing that is missing until the network works.
@@ -41,6 +44,8 @@ type gap struct {
 	crashed string
 	// unpulled: its image could not be pulled.
 	unpulled bool
+	// hint is the way out of what does not pass by waiting.
+	hint string
 }
 
 // The kinds of gaps.
@@ -79,7 +84,7 @@ func grouped(gaps []gap) []string {
 // names. None means that the network works.
 func (v view) gaps() []gap {
 	gaps := v.agentGaps()
-	for _, node := range v.linuxNodes() {
+	for _, node := range v.servedNodes() {
 		if ready, message := readiness(node); !ready {
 			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + inner(message), see: text.Command("kubectl", "describe", "node", node.Name)})
 		} else if unavailable(node) {
@@ -87,7 +92,7 @@ func (v view) gaps() []gap {
 		}
 	}
 	for _, d := range v.dns {
-		if !available(d) {
+		if !available(d) && !(v.absent() > 0 && answers(d)) {
 			gaps = append(gaps, gap{
 				kind: ofDNS,
 				why:  fmt.Sprintf("deployment %s has %d of %d pods available", d.Name, d.Status.AvailableReplicas, replicas(d)),
@@ -111,7 +116,7 @@ func (v view) agentGaps() []gap {
 	}
 	agents := v.agentsByNode()
 	var gaps []gap
-	for _, node := range v.linuxNodes() {
+	for _, node := range v.servedNodes() {
 		pod := agents[node.Name]
 		missing := agentGap(pod)
 		missing.kind, missing.name = agentOn, node.Name
@@ -128,7 +133,8 @@ func (v view) agentGaps() []gap {
 		}
 		gaps = append(gaps, missing)
 	}
-	if old := set.Status.DesiredNumberScheduled - set.Status.UpdatedNumberScheduled; old > 0 && set.Spec.UpdateStrategy.Type != appsv1.OnDeleteDaemonSetStrategyType {
+	// The agent of a node that does not answer is not replaced before it does.
+	if old := int(set.Status.DesiredNumberScheduled - set.Status.UpdatedNumberScheduled); old > v.absent() && set.Spec.UpdateStrategy.Type != appsv1.OnDeleteDaemonSetStrategyType {
 		gaps = append(gaps, gap{kind: ofAgents, why: fmt.Sprintf("%d of %d are still of the version before", old, set.Status.DesiredNumberScheduled), see: show})
 	}
 	return gaps
@@ -173,7 +179,7 @@ func targetNode(pod *corev1.Pod) string {
 func (v view) linuxNodes() []*corev1.Node {
 	var nodes []*corev1.Node
 	for _, node := range v.nodes {
-		if osOf(node) == "linux" && node.DeletionTimestamp == nil {
+		if osOf(node) == "linux" {
 			nodes = append(nodes, node)
 		}
 	}
@@ -183,7 +189,7 @@ func (v view) linuxNodes() []*corev1.Node {
 
 // summary counts what is there: "agents 1/3, nodes Ready 0/3, CoreDNS 0/2".
 func (v view) summary() string {
-	nodes := v.linuxNodes()
+	nodes := v.servedNodes()
 	var agents, ready int
 	var byNode map[string]*corev1.Pod
 	if v.agents != nil {
@@ -198,6 +204,9 @@ func (v view) summary() string {
 		}
 	}
 	line := fmt.Sprintf("agents %d/%d, nodes Ready %d/%d", agents, len(nodes), ready, len(nodes))
+	if left := len(v.linuxNodes()) - len(nodes); left > 0 {
+		line += fmt.Sprintf(", %d not served", left)
+	}
 	for _, d := range v.dns {
 		line += fmt.Sprintf(", CoreDNS %d/%d", d.Status.AvailableReplicas, replicas(d))
 	}
@@ -227,3 +236,7 @@ func available(d *appsv1.Deployment) bool {
 			return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
 		})
 }
+
+// answers says that some of it works, which is all that can be had while pods
+// of it are on a node that does not answer.
+func answers(d *appsv1.Deployment) bool { return d.Status.AvailableReplicas > 0 }

@@ -52,7 +52,7 @@ func Recipe(client kubernetes.Interface, releases Releases, inst Installation) p
 			Title: "Wait until the network works",
 			Needed: func(ctx context.Context) (bool, error) {
 				v, err := look(ctx, client, inst)
-				return len(v.gaps()) > 0, err
+				return len(v.gaps())+len(v.faults()) > 0, err
 			},
 			Do: func(ctx context.Context, report plan.Report) error { return Wait(ctx, client, inst, report) },
 		},

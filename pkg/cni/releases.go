@@ -35,6 +35,8 @@ type Source struct {
 	// Version is exact; empty means whatever is there, where there is only one
 	// (a path, an archive, a tagged reference).
 	Version string `json:"version,omitempty"`
+	// Digest is "sha256:…" of the archive that it has to be; empty means any.
+	Digest string `json:"digest,omitempty"`
 }
 
 // Chart is a chart in memory.

@@ -8,26 +8,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-)
-
-// Sizes that no chart or index of a repository of ours comes near.
-const (
-	maxDownload = 64 << 20
-	// answerTimeout is for the first byte of an answer.
-	answerTimeout = 30 * time.Second
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const bringHint = "without a way to it, bring the chart along: --chart FILE.tgz or --chart DIRECTORY"
@@ -87,7 +77,7 @@ type index struct {
 // checks it against the digest in the repository's index.
 func fromRepository(ctx context.Context, source Source) ([]byte, error) {
 	base := strings.TrimSuffix(source.Chart, "/") + "/"
-	raw, err := download(ctx, base+"index.yaml")
+	raw, err := download(ctx, base+"index.yaml", maxIndex)
 	if err != nil {
 		return nil, err
 	}
@@ -108,19 +98,51 @@ func fromRepository(ctx context.Context, source Source) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read URL %s: %w", archive, err)
 	}
-	if from.Host == to.Host && to.User == nil {
+	if from.Scheme == "https" && to.Scheme != "https" {
+		return nil, plan.Refuse(fmt.Errorf("chart repository %s names its chart at %s, which is not https", from.Redacted(), to.Redacted()), "use another repository; %s", bringHint)
+	}
+	if digest == "" && source.Digest == "" {
+		return nil, plan.Refuse(fmt.Errorf("chart repository %s names no digest of chart %s %s", from.Redacted(), source.Name, source.Version),
+			"name the one that you have checked: --chart-digest sha256:…")
+	}
+	// A name and password go where they were meant to go: the same host, port and
+	// way.
+	if from.Host == to.Host && from.Scheme == to.Scheme && to.User == nil {
 		to.User = from.User
 	}
-	data, err := download(ctx, to.String())
+	data, err := download(ctx, to.String(), maxChart)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(data)
-	if got := hex.EncodeToString(sum[:]); digest != "" && got != strings.TrimPrefix(digest, "sha256:") {
-		return nil, plan.Refuse(fmt.Errorf("chart %s has the digest %s, the repository says %s", to.Redacted(), got, digest),
+	if digest != "" && !hasDigest(data, digest) {
+		return nil, plan.Refuse(fmt.Errorf("chart %s has the digest %s, the repository says %s", to.Redacted(), digestOf(data), text.Short(digest, 100)),
 			"something on the way changes files; do not use this chart")
 	}
 	return data, nil
+}
+
+// digestOf is the SHA-256 of a chart's archive, as the index of a repository and
+// a registry write it.
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func hasDigest(data []byte, digest string) bool {
+	return digestOf(data) == "sha256:"+strings.ToLower(strings.TrimPrefix(digest, "sha256:"))
+}
+
+// checkDigest refuses an archive that is not the one that a person has named.
+// Without a name nothing is checked here: the chart is then as good as the
+// repository, the registry and the way there. The default chart has no digest in
+// this program: a version of it is built in, and who wants the very archive that
+// was looked at names it.
+func (s Source) checkDigest(data []byte) error {
+	if s.Digest == "" || hasDigest(data, s.Digest) {
+		return nil
+	}
+	return plan.Refuse(fmt.Errorf("chart %s has the digest %s, not %s", redacted(s.Chart), digestOf(data), s.Digest),
+		"do not use this chart, or name the digest of one that you have checked")
 }
 
 // find returns the address and digest of the archive of a chart.
@@ -139,54 +161,5 @@ func (ix index) find(source Source) (archive, digest string, err error) {
 		versions = append(versions[:5], "…")
 	}
 	return "", "", plan.Refuse(fmt.Errorf("%w: repository %s has no version %s of chart %s", errNoChart, source.Chart, source.Version, source.Name),
-		"there are: %s", strings.Join(versions, ", "))
-}
-
-// download reads a URL; a name and password in it are used, and not shown.
-func download(ctx context.Context, address string) ([]byte, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, plan.As(plan.Misused, fmt.Errorf("read URL: %w", err))
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, plan.As(plan.Misused, fmt.Errorf("read URL %s: %w", u.Redacted(), err))
-	}
-	response, err := (&http.Client{Transport: transport()}).Do(request)
-	if err != nil {
-		return nil, plan.Refuse(fmt.Errorf("%w: get %s: %w", errNoChart, u.Redacted(), cause(err)), bringHint)
-	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
-	if response.StatusCode != http.StatusOK {
-		return nil, plan.Refuse(fmt.Errorf("%w: get %s: the server says %s", errNoChart, u.Redacted(), response.Status), "check --chart and --version; %s", bringHint)
-	}
-	data, err := io.ReadAll(io.LimitReader(response.Body, maxDownload+1))
-	if err != nil {
-		return nil, plan.Refuse(fmt.Errorf("get %s: %w", u.Redacted(), err), "try again; %s", bringHint)
-	}
-	if len(data) > maxDownload {
-		return nil, plan.Refuse(fmt.Errorf("get %s: more than %d MiB", u.Redacted(), maxDownload>>20), "check --chart: that is no chart")
-	}
-	return data, nil
-}
-
-// cause takes the URL out of an error of http: it is said already, and there
-// without a password in it.
-func cause(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
-}
-
-// transport is Go's own (proxies of the environment included), for a server
-// that does not answer.
-func transport() *http.Transport {
-	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
-	t.DialContext = (&net.Dialer{Timeout: answerTimeout}).DialContext
-	t.TLSHandshakeTimeout = answerTimeout
-	t.ResponseHeaderTimeout = answerTimeout
-	t.DisableKeepAlives = true
-	return t
+		"there are: %s", text.Join(versions, ", "))
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
@@ -209,7 +210,8 @@ func firstRange(ranges ...Range) Range {
 // nodeFacts reads a node. A CIDR or address that cannot be read is left out:
 // the API server has validated them.
 func nodeFacts(node *corev1.Node) Node {
-	n := Node{Name: node.Name, OS: osOf(node)}
+	now := time.Now()
+	n := Node{Name: node.Name, OS: osOf(node), Absent: absence(node, now), Grown: longAgo(now, node.CreationTimestamp.Time)}
 	n.PodCIDRs, _ = parseCIDRs(strings.Join(node.Spec.PodCIDRs, ","))
 	for _, a := range node.Status.Addresses {
 		if addr, err := netip.ParseAddr(a.Address); err == nil && a.Type == corev1.NodeInternalIP {

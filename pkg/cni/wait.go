@@ -36,6 +36,11 @@ const (
 // for three seconds. It watches, reports what it waits for when that changes,
 // and gives a sign of life every 15 s.
 //
+// Nodes of which nothing can be expected (dead, being deleted) are not waited
+// for; Look names them. What does not pass by waiting (nodes that are never
+// served, records that lead packets astray) ends the wait once nothing else has
+// been missing for ten seconds, with an error that names it.
+//
 // When ctx ends, the error is of class TimedOut or Interrupted and names what
 // is missing; its hint says what to look at.
 func Wait(ctx context.Context, client kubernetes.Interface, inst Installation, report plan.Report) error {
@@ -54,6 +59,9 @@ func Wait(ctx context.Context, client kubernetes.Interface, inst Installation, r
 	for {
 		select {
 		case <-f.whole(f.look()):
+			if faults := w.view().faults(); len(faults) > 0 {
+				return inst.wrong(faults)
+			}
 			return nil
 		case <-w.changed:
 		case <-f.later:
@@ -79,8 +87,10 @@ type follower struct {
 	saidAt time.Time
 	// later delivers when a report is due that came too soon after another.
 	later <-chan time.Time
-	// works is since when the network works; zero while it does not.
+	// works is since when nothing is missing; zero while something is.
 	works time.Time
+	// wrong says that something does not pass by waiting.
+	wrong bool
 }
 
 // whole returns a channel that delivers once the network has worked long
@@ -94,7 +104,11 @@ func (f *follower) whole(works bool) <-chan time.Time {
 	if f.works.IsZero() {
 		f.works = time.Now()
 	}
-	return time.After(settled - time.Since(f.works))
+	limit := settled
+	if f.wrong {
+		limit = faultsLast
+	}
+	return time.After(limit - time.Since(f.works))
 }
 
 // look says what has changed, and whether the network works.
@@ -104,6 +118,10 @@ func (f *follower) look() bool {
 	line := v.summary()
 	if len(gaps) > 0 {
 		line += "; waiting for " + short(gaps)
+	}
+	faults := v.faults()
+	if f.wrong = len(faults) > 0; f.wrong {
+		line += "; wrong: " + short(faults)
 	}
 	switch left := pause - time.Since(f.saidAt); {
 	case line == f.said:

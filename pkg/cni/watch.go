@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -114,7 +115,7 @@ func (w *watch) stop() {
 
 // view is the newest view.
 func (w *watch) view() view {
-	v := view{inst: w.inst}
+	v := view{inst: w.inst, now: time.Now()}
 	for _, o := range w.nodes.GetStore().List() {
 		if node, ok := o.(*corev1.Node); ok {
 			v.nodes = append(v.nodes, node)
@@ -140,7 +141,7 @@ func (w *watch) view() view {
 
 // look takes a view once, by four requests.
 func look(ctx context.Context, client kubernetes.Interface, inst Installation) (view, error) {
-	v := view{inst: inst}
+	v := view{inst: inst, now: time.Now()}
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return v, fmt.Errorf("list nodes: %w", err)

@@ -86,6 +86,9 @@ func PrepareMove(ctx context.Context, cluster runner.Cluster, to Destination, na
 	if m.hostUnderWay() {
 		return m, nil
 	}
+	if err := about.Refusal(); err != nil {
+		return nil, fmt.Errorf("in %s: %w", to.Name, err)
+	}
 	if isControlPlane(m.Node) {
 		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node", name), "remove it (kubectl lifecycle remove %s), then join its host to %s", text.Quote(name), to.Name)
 	}

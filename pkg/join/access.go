@@ -19,10 +19,12 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// anonymous is who a host is before it trusts the cluster.
+// Who a host is: before it trusts the cluster, while it has a token, and once it
+// has its certificate.
 const (
-	anonymousUser  = "system:anonymous"
-	anonymousGroup = "system:unauthenticated"
+	stranger = iota
+	bootstrapper
+	member
 )
 
 // need is one thing that a host must be allowed to do while it joins.
@@ -32,8 +34,9 @@ type need struct {
 	// binding is the object with which kubeadm allows it, and phase what of
 	// "kubeadm init phase …" makes that again.
 	binding, phase string
-	anonymous      bool
-	attributes     authorizationv1.ResourceAttributes
+	// as is who asks for it.
+	as         int
+	attributes authorizationv1.ResourceAttributes
 }
 
 // needs lists what kubeadm 1.36 asks for while a worker joins, in the order it
@@ -41,18 +44,20 @@ type need struct {
 func needs() []need {
 	const certificates = "certificates.k8s.io"
 	return []need{
-		{"read cluster-info without credentials", "rolebinding kube-public/kubeadm:bootstrap-signer-clusterinfo", "bootstrap-token", true,
+		{"read cluster-info without credentials", "rolebinding kube-public/kubeadm:bootstrap-signer-clusterinfo", "bootstrap-token", stranger,
 			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespacePublic, Name: api.ConfigMapClusterInfo}},
-		{"read kubeadm's configuration", "rolebinding kube-system/kubeadm:nodes-kubeadm-config", "upload-config kubeadm", false,
+		{"read kubeadm's configuration", "rolebinding kube-system/kubeadm:nodes-kubeadm-config", "upload-config kubeadm", bootstrapper,
 			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: configMapName}},
-		{"read the kubelet's configuration", "rolebinding kube-system/kubeadm:kubelet-config", "upload-config kubelet", false,
+		{"read the kubelet's configuration", "rolebinding kube-system/kubeadm:kubelet-config", "upload-config kubelet", bootstrapper,
 			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: "kubelet-config"}},
-		{"look whether their name is free", "clusterrolebinding kubeadm:get-nodes", "bootstrap-token", false,
+		{"look whether their name is free", "clusterrolebinding kubeadm:get-nodes", "bootstrap-token", bootstrapper,
 			authorizationv1.ResourceAttributes{Verb: "get", Resource: "nodes"}},
-		{"ask for a certificate", "clusterrolebinding kubeadm:kubelet-bootstrap", "bootstrap-token", false,
+		{"ask for a certificate", "clusterrolebinding kubeadm:kubelet-bootstrap", "bootstrap-token", bootstrapper,
 			authorizationv1.ResourceAttributes{Verb: "create", Group: certificates, Resource: "certificatesigningrequests"}},
-		{"have their certificate approved by itself", "clusterrolebinding kubeadm:node-autoapprove-bootstrap", "bootstrap-token", false,
+		{"have their certificate approved by itself", "clusterrolebinding kubeadm:node-autoapprove-bootstrap", "bootstrap-token", bootstrapper,
 			authorizationv1.ResourceAttributes{Verb: "create", Group: certificates, Resource: "certificatesigningrequests", Subresource: "nodeclient"}},
+		{"renew their certificate before it ends, in a year", "clusterrolebinding kubeadm:node-autoapprove-certificate-rotation", "bootstrap-token", member,
+			authorizationv1.ResourceAttributes{Verb: "create", Group: certificates, Resource: "certificatesigningrequests", Subresource: "selfnodeclient"}},
 	}
 }
 
@@ -60,7 +65,7 @@ func needs() []need {
 func (n need) warning() Warning {
 	return Warning{
 		Text: fmt.Sprintf("hosts may not %s: kubeadm allows it by %s", n.what, n.binding),
-		Hint: "have it made again, on a control plane: kubeadm init phase " + text.Quote(n.phase),
+		Hint: "have it made again, on a control plane: " + text.Command(append([]string{"kubeadm", "init", "phase"}, strings.Fields(n.phase)...)...),
 	}
 }
 
@@ -68,13 +73,14 @@ func (n need) warning() Warning {
 // asks for the right rather than for kubeadm's objects: those may be there
 // without their subjects, or under other names.
 func (n need) review(ctx context.Context, client kubernetes.Interface) (bool, error) {
-	spec := authorizationv1.SubjectAccessReviewSpec{
-		User:               Placeholder().userName(),
-		Groups:             []string{nodeGroup, api.BootstrapDefaultGroup, "system:authenticated"},
-		ResourceAttributes: &n.attributes,
-	}
-	if n.anonymous {
-		spec.User, spec.Groups = anonymousUser, []string{anonymousGroup}
+	spec := authorizationv1.SubjectAccessReviewSpec{ResourceAttributes: &n.attributes}
+	switch n.as {
+	case stranger:
+		spec.User, spec.Groups = "system:anonymous", []string{"system:unauthenticated"}
+	case bootstrapper:
+		spec.User, spec.Groups = Placeholder().userName(), []string{nodeGroup, api.BootstrapDefaultGroup, "system:authenticated"}
+	case member:
+		spec.User, spec.Groups = "system:node:xxxxxx", []string{"system:nodes", "system:authenticated"}
 	}
 	review := &authorizationv1.SubjectAccessReview{Spec: spec}
 	got, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
@@ -105,6 +111,11 @@ func obstacles(ctx context.Context, client kubernetes.Interface) ([]Warning, err
 		}
 		return nil
 	})
+	var configuration []Warning
+	group.Go(func() (err error) {
+		configuration, err = kubeletWarnings(ctx, client)
+		return err
+	})
 	var ws []Warning
 	switch err := group.Wait(); {
 	case apierrors.IsForbidden(err):
@@ -121,60 +132,5 @@ func obstacles(ctx context.Context, client kubernetes.Interface) ([]Warning, err
 			}
 		}
 	}
-	return append(ws, flagWarnings(pods)...), nil
-}
-
-// flagWarnings reads the flags of the control plane's static pods.
-func flagWarnings(pods []corev1.Pod) []Warning {
-	var signer, closed []string
-	for i := range pods {
-		flags := commandLine(&pods[i])
-		switch pods[i].Labels["component"] {
-		case "kube-controller-manager":
-			if !signs(flags) {
-				signer = append(signer, pods[i].Name)
-			}
-		case "kube-apiserver":
-			if slices.Contains(flags, "--anonymous-auth=false") {
-				closed = append(closed, pods[i].Name)
-			}
-		}
-	}
-	var ws []Warning
-	if len(signer) > 0 {
-		slices.Sort(signer)
-		ws = append(ws, Warning{
-			Text: "the bootstrapsigner controller is off in " + strings.Join(signer, ", ") + ": no host can check cluster-info (kubernetes/kubernetes#134823)",
-			Hint: signerHint,
-		})
-	}
-	if len(closed) > 0 {
-		slices.Sort(closed)
-		ws = append(ws, Warning{
-			Text: "anonymous requests are refused by " + strings.Join(closed, ", ") + ": no host can read cluster-info",
-			Hint: "allow them for that one object: an AuthenticationConfiguration with anonymous conditions",
-		})
-	}
-	return ws
-}
-
-const signerHint = "start kube-controller-manager with --controllers=*,bootstrapsigner,tokencleaner"
-
-// signs reads --controllers: bootstrapsigner is off unless it is named.
-func signs(flags []string) bool {
-	for _, flag := range flags {
-		if list, ok := strings.CutPrefix(flag, "--controllers="); ok {
-			return slices.Contains(strings.Split(list, ","), "bootstrapsigner")
-		}
-	}
-	return false
-}
-
-// commandLine is everything the containers of a pod are started with.
-func commandLine(pod *corev1.Pod) []string {
-	var words []string
-	for _, c := range pod.Spec.Containers {
-		words = append(append(words, c.Command...), c.Args...)
-	}
-	return words
+	return slices.Concat(configuration, ws, flagWarnings(pods)), nil
 }

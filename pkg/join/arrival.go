@@ -31,7 +31,8 @@ const (
 	// Registered: there is a Node, made with the host's own credentials: the
 	// token has done its work. Ready once runtime and network are.
 	Registered
-	// Ready is the end.
+	// Ready is the end, once the taints that others take off are gone, or have
+	// stayed for half a minute.
 	Ready
 )
 
@@ -55,6 +56,8 @@ type Arrival struct {
 	Reason string
 	// Hint is what would help; empty if waiting does.
 	Hint string
+	// Away is what keeps pods away from a node that is Ready: a cordon, taints.
+	Away []Warning
 }
 
 // sight is what can be seen of one host.
@@ -65,6 +68,8 @@ type sight struct {
 	// settled says that the node has been there for a while, so that what is
 	// not on it may be called missing.
 	settled bool
+	// note says who cordoned the node; may be nil.
+	note CordonNote
 }
 
 // judge decides how far a host has come. A zero request is a host not seen.
@@ -88,7 +93,7 @@ func judge(s sight) Arrival {
 		a.Stage = Registered
 		a.Reason, a.Hint = notReady(s)
 	default:
-		a.Stage = Ready
+		a.Stage, a.Away = Ready, warningsOf(barriers(s.node, s.note))
 	}
 	return a
 }

@@ -5,7 +5,9 @@ package join
 import (
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,6 +35,9 @@ type Cluster struct {
 	Pins []string `json:"caCertHashes"`
 	// CA are the certificate authorities that the pins are of, as PEM.
 	CA string `json:"-"`
+	// ClusterCA are those that the cluster gives its own pods, as PEM; empty if
+	// that could not be read.
+	ClusterCA string `json:"-"`
 	// ControlPlaneEndpoint is that of the ClusterConfiguration; empty in a
 	// cluster made without one.
 	ControlPlaneEndpoint string `json:"controlPlaneEndpoint,omitempty"`
@@ -48,6 +53,20 @@ type Warning struct {
 	Text string `json:"text"`
 	// Hint is the way out: a command, or what to look at.
 	Hint string `json:"hint,omitempty"`
+	// Certain says that no host can join while this is so: it was seen, and not
+	// only likely.
+	Certain bool `json:"certain,omitempty"`
+}
+
+// Refusal is the error, of class Refused, of a cluster that no host can join;
+// nil unless that is certain. Whoever is about to make a token asks for it.
+func (c Cluster) Refusal() error {
+	for _, w := range c.Warnings {
+		if w.Certain {
+			return plan.Refuse(errors.New(w.Text), "%s", w.Hint)
+		}
+	}
+	return nil
 }
 
 // Survey reads what a join needs to know and changes nothing. A cluster that
@@ -73,6 +92,10 @@ func Survey(ctx context.Context, client kubernetes.Interface) (Cluster, error) {
 		return Cluster{}, err
 	}
 	c.Warnings = append(c.Warnings, more...)
+	if c.ClusterCA, err = clusterCA(ctx, client); err != nil {
+		return Cluster{}, err
+	}
+	c.Compare(Outside{}, time.Now())
 	return c, nil
 }
 
@@ -141,8 +164,9 @@ func notKubeadm(ctx context.Context, client kubernetes.Interface, noInfo bool) e
 // CheckName looks whether a host may take a name. A name that no Node can have
 // is of class Misused; one that a Ready Node has is refused, since kubeadm
 // would; one that a Node has which is not Ready is a warning: the host takes
-// it over. An empty name is fine.
-func CheckName(ctx context.Context, client kubernetes.Interface, name string) ([]Warning, error) {
+// it over, and what keeps pods away from that Node with it. An empty name is
+// fine; note may be nil.
+func CheckName(ctx context.Context, client kubernetes.Interface, name string, note CordonNote) ([]Warning, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -159,10 +183,11 @@ func CheckName(ctx context.Context, client kubernetes.Interface, name string) ([
 		return nil, plan.Refuse(fmt.Errorf("node %s is in the cluster and Ready", name),
 			"choose another name, or remove that node first: kubectl lifecycle remove %s", text.Quote(name))
 	}
-	return []Warning{{
+	ws := []Warning{{
 		Text: fmt.Sprintf("node %s is in the cluster, not Ready: the host will take it over, labels and taints included", name),
 		Hint: "if that is another host, choose another name; if it is gone: kubectl delete node " + text.Quote(name),
-	}}, nil
+	}}
+	return append(ws, warningsOf(staying(barriers(node, note)))...), nil
 }
 
 func validName(name string) error {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -33,11 +34,14 @@ type FollowRequest struct {
 	// NodeName is the name the host was told to take; empty follows the first
 	// host that uses the token.
 	NodeName string
+	// Note says who cordoned a node that the host takes over; may be nil.
+	Note CordonNote
 }
 
 // Follow watches a host arrive until its node is Ready, and reports each stage
-// with the reason it lasts. It returns how far the host came, with an error
-// too:
+// with the reason it lasts. Ready is not yet usable: it gives others half a
+// minute to take off the taints that are theirs, and returns what keeps pods
+// away then. It returns how far the host came, with an error too:
 //
 //   - the certificate request was denied or could not be signed;
 //   - ErrNameTaken;
@@ -55,7 +59,7 @@ func Follow(ctx context.Context, client kubernetes.Interface, r FollowRequest, r
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
-		if err := f.look(ctx); err != nil || f.arrival.Stage == Ready {
+		if err := f.look(ctx); err != nil || f.arrived() {
 			return f.arrival, err
 		}
 		select {
@@ -155,8 +159,8 @@ func (f *follower) look(ctx context.Context) error {
 		}
 	}
 	settled := f.arrival.Stage == Registered && time.Since(f.since) >= heartbeat
-	now := judge(sight{request: f.request, node: f.node(), pods: f.podsOn(), settled: settled})
-	if now.Stage == f.arrival.Stage && now.Reason == f.arrival.Reason {
+	now := judge(sight{request: f.request, node: f.node(), pods: f.podsOn(), settled: settled, note: f.wanted.Note})
+	if now.Stage == f.arrival.Stage && now.Reason == f.arrival.Reason && slices.Equal(now.Away, f.arrival.Away) {
 		return nil // what remind has found out stays
 	}
 	if now.Stage != f.arrival.Stage {
@@ -213,6 +217,9 @@ func (f *follower) attend(ctx context.Context) error {
 			metav1.NamespaceSystem, text.Quote(f.wanted.Token.SecretName()))
 	case node.CreationTimestamp.Before(&f.request.CreationTimestamp):
 		f.once("node %s was there before, not Ready: the host takes it over", f.name)
+		for _, b := range staying(barriers(node, f.wanted.Note)) {
+			f.once("%s", b.Text)
+		}
 	}
 	nodes := coreinformers.NewFilteredNodeInformer(f.client, 0, nil, func(o *metav1.ListOptions) {
 		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, f.name).String()

@@ -4,7 +4,9 @@ package join
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -25,6 +27,18 @@ func (f *follower) node() *corev1.Node {
 	}
 	node, _ := obj.(*corev1.Node)
 	return node
+}
+
+// arrived says whether the host has come as far as it will: its node is Ready,
+// and no taint is on it that others are about to take off, or they have had
+// their time.
+func (f *follower) arrived() bool {
+	if f.arrival.Stage != Ready {
+		return false
+	}
+	node := f.node()
+	return node == nil || time.Since(f.since) >= untaintTimeout ||
+		!slices.ContainsFunc(barriers(node, nil), func(b barrier) bool { return b.passes })
 }
 
 func (f *follower) podsOn() []*corev1.Pod {
@@ -57,6 +71,10 @@ func (f *follower) remind(ctx context.Context) {
 		}
 	}
 	a := f.arrival
+	if a.Stage == Ready {
+		f.report("%s (%s)", sentence(a), short(time.Since(f.since)))
+		return
+	}
 	f.report("%s (%s; %s)", sentence(a), short(time.Since(f.since)), a.Hint)
 }
 
@@ -84,6 +102,9 @@ func (f *follower) unapproved(ctx context.Context) string {
 // gaveUp is the error of a wait that was ended from outside.
 func (f *follower) gaveUp(ctx context.Context) error {
 	a := f.arrival
+	if a.Stage == Ready && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil // what was asked for has come
+	}
 	if a.Node == "" {
 		return ended(ctx, "a host that uses token "+f.wanted.Token.ID, a.Hint)
 	}
@@ -96,7 +117,11 @@ func sentence(a Arrival) string {
 	case Awaited:
 		return "waiting for the host: " + a.Reason
 	case Ready:
-		return "host " + a.Node + " is Ready"
+		words := "host " + a.Node + " is Ready"
+		if len(a.Away) > 0 {
+			words += ", but " + a.Away[0].Text
+		}
+		return words
 	case Requested, Approved, Issued, Registered:
 	}
 	return fmt.Sprintf("host %s is not Ready: %s", a.Node, a.Reason)

@@ -60,7 +60,7 @@ func parseClusterInfo(kubeconfig string) (clusterInfo, error) {
 	if info.cas, err = certutil.ParseCertsPEM(cluster.CertificateAuthorityData); err != nil {
 		return clusterInfo{}, fmt.Errorf("certificate authorities: %w", err)
 	}
-	info.warnings = append(info.warnings, expiryWarnings(info.cas, time.Now())...)
+	info.warnings = append(info.warnings, authorityWarnings(info.cas, time.Now())...)
 	return info, nil
 }
 
@@ -146,18 +146,4 @@ func splitEndpoint(s string) (host, port string) {
 		return addr.Unmap().String(), port
 	}
 	return strings.ToLower(strings.TrimSuffix(host, ".")), port
-}
-
-// expiryWarnings names certificate authorities that no host would trust.
-func expiryWarnings(cas []*x509.Certificate, now time.Time) []Warning {
-	var ws []Warning
-	for _, ca := range cas {
-		if now.After(ca.NotAfter) {
-			ws = append(ws, Warning{
-				Text: fmt.Sprintf("a certificate authority in cluster-info (%s) expired on %s", plain(ca.Subject.String()), ca.NotAfter.UTC().Format(time.DateOnly)),
-				Hint: "hosts refuse certificates it signed; leave only living ones in cluster-info",
-			})
-		}
-	}
-	return ws
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/tools/clientcmd"
@@ -166,15 +165,6 @@ func TestEndpointWarnings(t *testing.T) {
 			wantWarnings(t, endpointWarnings(tt.endpoint, tt.controlPlane), tt.want...)
 		})
 	}
-}
-
-func TestExpiryWarnings(t *testing.T) {
-	cas, err := certutil.ParseCertsPEM(bundle(t, "ca-rsa.crt", "ca-ecdsa.crt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantWarnings(t, expiryWarnings(cas, time.Now()))
-	wantWarnings(t, expiryWarnings(cas, cas[0].NotAfter.AddDate(1, 0, 0)), "CN=kubernetes) expired on", "CN=kubernetes) expired on")
 }
 
 // wantWarnings compares warnings by a part of their text and sees that each

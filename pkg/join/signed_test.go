@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
-	"k8s.io/cluster-bootstrap/token/jws"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -30,11 +29,7 @@ func infoSigned(t *testing.T, secret string) *corev1.ConfigMap {
 		Data:       map[string]string{"kubeconfig": "content"},
 	}
 	if secret != "" {
-		signature, err := jws.ComputeDetachedSignature("content", "abcdef", secret)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cm.Data["jws-kubeconfig-abcdef"] = signature
+		cm.Data["jws-kubeconfig-abcdef"] = signature("content", newToken("abcdef", secret))
 	}
 	return cm
 }

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// endless answers with as many bytes as are read.
+func endless(w http.ResponseWriter, _ *http.Request) {
+	block := make([]byte, 1<<20)
+	for {
+		if _, err := w.Write(block); err != nil {
+			return
+		}
+	}
+}
+
+func TestAHostileServerGetsNowhere(t *testing.T) {
+	archive := archived(t)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/endless.tgz", endless)
+	mux.HandleFunc("/endless/index.yaml", endless)
+	mux.HandleFunc("/plain.tgz", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://192.0.2.1/flannel.tgz", http.StatusFound)
+	})
+	mux.HandleFunc("/round.tgz", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/round.tgz", http.StatusFound) })
+	mux.HandleFunc("/bare/index.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "entries:\n  flannel:\n  - {version: v9.9.9, urls: [flannel.tgz]}\n")
+	})
+	mux.HandleFunc("/bare/flannel.tgz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(archive) })
+	mux.HandleFunc("/away/index.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "entries:\n  flannel:\n  - {version: v9.9.9, digest: '00', urls: ['http://192.0.2.1/flannel.tgz']}\n")
+	})
+	mux.HandleFunc("/odd/index.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "entries:\n  flannel:\n  - {version: \"\\u001b[2J\", urls: [x]}\n")
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	const wrong = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	for name, c := range map[string]struct {
+		source Source
+		says   string
+	}{
+		"plain http":                                    {Source{Chart: "http://192.0.2.1/flannel.tgz"}, "is not https"},
+		"plain http to a repository":                    {Source{Chart: "http://example.invalid/charts", Version: "v1"}, "is not https"},
+		"a name that only begins like this machine":     {Source{Chart: "http://localhost.example.invalid/c.tgz"}, "is not https"},
+		"an archive without end":                        {Source{Chart: server.URL + "/endless.tgz"}, "more than 16 MiB"},
+		"an index without end":                          {Source{Chart: server.URL + "/endless", Version: "v1"}, "more than 32 MiB"},
+		"a redirect to plain http elsewhere":            {Source{Chart: server.URL + "/plain.tgz"}, "is not https"},
+		"redirects without end":                         {Source{Chart: server.URL + "/round.tgz"}, "redirects more than 10 times"},
+		"an index that leads to plain http":             {Source{Chart: server.URL + "/away", Version: "v9.9.9"}, "is not https"},
+		"an index without a digest":                     {Source{Chart: server.URL + "/bare", Version: "v9.9.9"}, "names no digest"},
+		"another archive than the one that was checked": {Source{Chart: server.URL + "/bare/flannel.tgz", Digest: wrong}, "not sha256:0000"},
+		"the same in a registry":                        {Source{Chart: ociRegistry(t), Version: "v9.9.9", Digest: wrong}, "not sha256:0000"},
+		"a digest of a directory":                       {Source{Chart: "testdata/chart", Digest: wrong}, "is a directory"},
+		"versions that a terminal would obey":           {Source{Chart: server.URL + "/odd", Version: "v1"}, "has no version"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.source.Name = "flannel"
+			_, err := Helm{}.Load(t.Context(), c.source)
+			if err == nil || !strings.Contains(err.Error(), c.says) || plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
+				t.Errorf("%v (class %d, hint %q), want %q", err, plan.ClassOf(err), plan.HintOf(err), c.says)
+			}
+			if err != nil && strings.Contains(err.Error()+plan.HintOf(err), "\x1b") {
+				t.Error("a terminal would obey it")
+			}
+		})
+	}
+	t.Run("an index without a digest will do where the person has one", func(t *testing.T) {
+		source := Source{Chart: server.URL + "/bare", Name: "flannel", Version: "v9.9.9", Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(archive))}
+		if _, err := (Helm{}).Load(t.Context(), source); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestARedirectLeadsNowhereWorse(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, to string
+		says     string
+	}{
+		"https to https elsewhere":                      {"https://me:hush@a/c.tgz", "https://b/c.tgz", ""},
+		"https to http on the same host, with the name": {"https://me:hush@a/c.tgz", "http://a/c.tgz", "from https to http://a/c.tgz"},
+		"https to this machine":                         {"https://a/c.tgz", "http://127.0.0.1/c.tgz", "from https to"},
+		"this machine to itself":                        {"http://localhost:1/c.tgz", "http://[::1]:2/c.tgz", ""},
+		"this machine to another in the open":           {"http://localhost:1/c.tgz", "http://me:hush@b/c.tgz", "is not https"},
+		"to a file":                                     {"http://localhost:1/c.tgz", "file:///etc/passwd", "is not https"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := follow(ask(t, c.to), []*http.Request{ask(t, c.from)})
+			if (err == nil) != (c.says == "") || (err != nil && !strings.Contains(err.Error(), c.says)) || strings.Contains(fmt.Sprint(err), "hush") {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		})
+	}
+}
+
+func ask(t *testing.T, address string) *http.Request {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Request{URL: u}
+}
+
+func TestARegistryHasASizeAndATrustedWay(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(endless))
+	t.Cleanup(server.Close)
+	left := new(atomic.Int64)
+	left.Store(3 << 20)
+	client := &http.Client{Transport: bound{context.Background(), http.DefaultTransport, left}}
+	response, err := client.Get(server.URL) //nolint:noctx // the transport has one
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := io.Copy(io.Discard, response.Body)
+	if !errors.Is(err, errTooLarge) || read > 3<<20 {
+		t.Errorf("read %d bytes: %v", read, err)
+	}
+	if err := response.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	if again, err := client.Get(server.URL); !errors.Is(err, errTooLarge) { //nolint:noctx,bodyclose // there is no answer
+		t.Errorf("a second answer: %v, %v", again, err)
+	}
+	left.Store(1)
+	if _, err := client.Get("http://192.0.2.1/token"); err == nil || !strings.Contains(err.Error(), "is not https") { //nolint:noctx,bodyclose // there is no answer
+		t.Errorf("a token was asked for in the open: %v", err)
+	}
+}
+
+func TestAnArchiveThatUnpacksWithoutEndIsRefused(t *testing.T) {
+	for name, write := range map[string]func(*testing.T, *tar.Writer){
+		"one large file": func(t *testing.T, w *tar.Writer) { addFile(t, w, "flannel/big", 8<<20) },
+		"many files": func(t *testing.T, w *tar.Writer) {
+			for i := range 26 {
+				addFile(t, w, fmt.Sprintf("flannel/templates/%d.txt", i), 4<<20)
+			}
+		},
+		"a file outside": func(t *testing.T, w *tar.Writer) { addFile(t, w, "flannel/../../etc/passwd", 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			zip := gzip.NewWriter(&out)
+			tape := tar.NewWriter(zip)
+			chart := "name: flannel\nversion: v9.9.9\napiVersion: v2\n"
+			if err := tape.WriteHeader(&tar.Header{Name: "flannel/Chart.yaml", Mode: 0o600, Size: int64(len(chart))}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(tape, chart); err != nil {
+				t.Fatal(err)
+			}
+			write(t, tape)
+			if err := errors.Join(tape.Close(), zip.Close()); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "bomb.tgz")
+			if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := (Helm{}).Load(t.Context(), Source{Chart: file, Name: "flannel"}); err == nil || plan.ClassOf(err) != plan.Refused {
+				t.Errorf("%d bytes were taken: %v", out.Len(), err)
+			}
+		})
+	}
+}
+
+func addFile(t *testing.T, w *tar.Writer, name string, size int) {
+	t.Helper()
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(size)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+}

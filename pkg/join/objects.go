@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package join
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
+)
+
+// What a host reads while it joins beside cluster-info and kubeadm-config.
+const (
+	kubeletConfig    = "kubelet-config"
+	kubeletConfigKey = "kubelet"
+	// rootCA is what kube-controller-manager puts into each namespace: the
+	// authorities that the cluster's own pods trust.
+	rootCA    = "kube-root-ca.crt"
+	rootCAKey = "ca.crt"
+)
+
+// kubeletWarnings looks for the kubelet's configuration itself: the right to
+// read it is granted by name, and says yes where the object is gone. Without it
+// kubeadm join ends before it has changed the host (kubernetes/kubernetes#79363).
+// That of kube-proxy may be missing.
+func kubeletWarnings(ctx context.Context, client kubernetes.Interface) ([]Warning, error) {
+	const where = "configmap " + metav1.NamespaceSystem + "/" + kubeletConfig
+	const hint = "have it written again, on a control plane: kubeadm init phase upload-config kubelet (with --config, if the cluster was made with one: its settings are lost else; a node has them in /var/lib/kubelet/config.yaml)"
+	cm, err := read(ctx, client, metav1.NamespaceSystem, kubeletConfig)
+	switch {
+	case apierrors.IsForbidden(err):
+		return []Warning{{
+			Text: "cannot tell whether " + where + ", which every host needs, is there: you may not get it",
+			Hint: "see that it is: kubectl -n kube-system get configmap kubelet-config",
+		}}, nil
+	case err != nil:
+		return nil, err
+	case cm == nil:
+		return []Warning{{Text: "there is no " + where + ": no host can join without it", Hint: hint, Certain: true}}, nil
+	}
+	var kind struct {
+		Kind string `json:"kind"`
+	}
+	if err := yaml.Unmarshal([]byte(cm.Data[kubeletConfigKey]), &kind); err != nil || kind.Kind != "KubeletConfiguration" {
+		return []Warning{{Text: where + " holds no KubeletConfiguration: no host can join with it", Hint: hint, Certain: true}}, nil
+	}
+	return nil, nil
+}
+
+// clusterCA reads the authorities that the cluster itself says are its own, as
+// PEM; empty where there are none or they may not be read: they are only
+// compared.
+func clusterCA(ctx context.Context, client kubernetes.Interface) (string, error) {
+	cm, err := read(ctx, client, metav1.NamespaceSystem, rootCA)
+	switch {
+	case apierrors.IsForbidden(err):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("read the authorities of the cluster: %w", err)
+	case cm == nil:
+		return "", nil
+	}
+	return cm.Data[rootCAKey], nil
+}
