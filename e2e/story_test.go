@@ -43,6 +43,7 @@ func TestCircle(t *testing.T) {
 		{"a removal survives whatever happens to its host and its cluster", b.stageFaults},
 		{"a busy mount makes it wait and abort brings the node back", b.stageBusy},
 		{"a drained node is removed in seconds", b.stageFast},
+		{"what plugins beside the network leave goes and what stays is named", b.stageTraces},
 		{"a program that cannot be streamed travels in Secrets", b.stageParcel},
 		{"several nodes are removed with one command", b.stageMany},
 		{"a finalizer holds a Node and a pod, and remove says so", b.stageFinalizers},

@@ -69,18 +69,22 @@ func kindOf(kind clean.Kind) string {
 	return string(kind)
 }
 
-// inventoryTable shows what is ours, and with wide everything else too.
+// inventoryTable shows what is ours and what refers to the cluster, and with wide
+// everything else too.
 func inventoryTable(s *sheet, inv clean.Inventory, wide bool) error {
 	rows := [][]string{{"KIND", "NAME", "IN", "OWNER", "FATE", "DETAIL"}}
 	hidden := 0
 	for _, item := range inv.Items {
-		if !wide && item.Fate != clean.Goes {
+		if !wide && item.Fate != clean.Goes && item.Refers == "" {
 			hidden++
 			continue
 		}
 		detail := item.Detail
 		if item.Why != "" {
 			detail = item.Why
+		}
+		if item.Refers != "" {
+			detail = item.Refers
 		}
 		rows = append(rows, []string{kindOf(item.Kind), item.Name, item.In, string(item.Owner), string(item.Fate), detail})
 	}

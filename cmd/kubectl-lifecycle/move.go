@@ -128,10 +128,11 @@ type moved struct {
 func (e *env) tellMoved(moving *flow.Moving, to, output string) error {
 	name := moving.Node.Name
 	if output == "name" {
-		return e.names("node", name)
+		return errors.Join(e.names("node", name), stillRefers(name, moving.Verdict))
 	}
-	return e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict, Lingering: moving.Lingering}, func(s *sheet) error {
+	err := e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict, Lingering: moving.Lingering}, func(s *sheet) error {
 		e.tellVerdict(moving.Verdict)
 		return s.line("node/%s moved to %s", nameOf(name), to)
 	})
+	return errors.Join(err, stillRefers(name, moving.Verdict))
 }

@@ -91,6 +91,11 @@ func (e *env) showRehearsal(s *sheet, r rehearsed, result rehearsal) error {
 			return err
 		}
 		e.warnOfFlags(result.Host.Stay)
+		for _, item := range result.Host.Stay {
+			if item.Refers != "" {
+				e.warn("it stays, and refers to the cluster: %s: %s", item, item.Refers)
+			}
+		}
 	}
 	return s.line("node/%s would be %s (dry run: nothing was changed)", nameOf(result.Node), r.what)
 }

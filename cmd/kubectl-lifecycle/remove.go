@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,8 @@ gone. What a finalizer holds is named, and never taken by force; run the same
 command again when it has let go.
 
 Everything that is not provably Kubernetes' or the network's stays as it is.
+What stays and still refers to the cluster (a kubeconfig, a token, an address) is
+named: the host is "clean, but", and the exit code is 3.
 Run it again after any interruption: it goes on where it was. Where a step
 fails, the program on the host waits for you to run it again or to take it
 back: kubectl lifecycle runs abort NODE.
@@ -195,12 +198,32 @@ type removed struct {
 func (e *env) tellRemoved(removal *flow.Removal, output string) error {
 	name := removal.Node.Name
 	if output == "name" {
-		return e.names("node", name)
+		return errors.Join(e.names("node", name), stillRefers(name, removal.Verdict))
 	}
-	return e.print(output, removed{Node: name, Verdict: removal.Verdict, Lingering: removal.Lingering}, func(s *sheet) error {
+	err := e.print(output, removed{Node: name, Verdict: removal.Verdict, Lingering: removal.Lingering}, func(s *sheet) error {
 		e.tellVerdict(removal.Verdict)
-		return s.line("node/%s removed, its host is %s", nameOf(name), removal.Verdict.State)
+		return s.line("node/%s removed, its host is %s", nameOf(name), removal.Verdict.Summary())
 	})
+	return errors.Join(err, stillRefers(name, removal.Verdict))
+}
+
+// stillRefers is what a removal ends with that left something on the host which
+// still refers to the cluster, and is not provably Kubernetes': it is done, and a
+// person has to look.
+func stillRefers(name string, v clean.Verdict) error {
+	if len(v.But) == 0 {
+		return nil
+	}
+	const most = 20
+	var lines []string
+	for _, item := range v.But[:min(len(v.But), most)] {
+		lines = append(lines, fmt.Sprintf("%s: %s (%s)", item, item.Refers, item.Why))
+	}
+	if more := len(v.But) - most; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return plan.As(plan.Found, plan.Hint(fmt.Errorf("the host of node %s is clean, but:\n%s", name, strings.Join(lines, "\n")),
+		"these are not provably Kubernetes', so they stay: look at each on the host, and delete it there if nobody needs it"))
 }
 
 // tellVerdict says what a person has to know about a host beside that it is clean.

@@ -65,7 +65,23 @@ func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) erro
 	for _, back := range many.Returned {
 		e.warn("%s of %s came back to the cordoned node %s (%s) and ended with it", back.Pod, back.Owners, back.Node, back.Why)
 	}
-	return errors.Join(e.tellMany(outcomes, f.output), failed(ctx, outcomes))
+	err = errors.Join(e.tellMany(outcomes, f.output), failed(ctx, outcomes))
+	if err == nil {
+		err = manyRefer(outcomes)
+	}
+	return err
+}
+
+// manyRefer is stillRefers for several nodes.
+func manyRefer(outcomes []flow.RemoveOutcome) error {
+	var errs []error
+	for _, o := range outcomes {
+		errs = append(errs, stillRefers(o.Node, o.Verdict))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return plan.As(plan.Found, plan.Hint(err, "look at each on its host, and delete it there if nobody needs it"))
+	}
+	return nil
 }
 
 // showMany writes what will be done to stderr.

@@ -116,7 +116,14 @@ func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out i
 	if err := errors.Join(leave(), systemctl(ctx, "daemon-reload")); err != nil {
 		return err
 	}
-	say.line("this host is %s", verdict.State)
+	say.line("this host is %s", verdict.Summary())
+	for _, it := range verdict.But {
+		say.line("still there: %s: %s (%s)", it, it.Refers, it.Why)
+	}
+	if len(verdict.But) > 0 {
+		return plan.As(plan.Found, plan.Hint(errors.New("something that is not provably Kubernetes' still refers to the cluster"),
+			"look at each of these, and delete it if nobody needs it"))
+	}
 	return nil
 }
 

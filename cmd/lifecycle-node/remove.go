@@ -58,7 +58,7 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 			}
 			verdict = clean.Verify(before, after)
 			verdict.Backup = t.Backup()
-			report("verdict: %s", verdict.State)
+			report("verdict: %s", verdict.Summary())
 			return dirty(verdict)
 		},
 	}}}

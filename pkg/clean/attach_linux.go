@@ -4,7 +4,6 @@ package clean
 
 import (
 	"errors"
-	"os"
 
 	"github.com/cilium/ebpf"
 	bpflink "github.com/cilium/ebpf/link"
@@ -42,7 +41,7 @@ func onFilters(l link) ([]attachment, error) {
 				continue
 			}
 			if owner := programPatterns().owner(bpf.Name); owner != Foreign {
-				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.name(), func() error { return dropFilter(l, f, queue) }})
+				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.name(), func() error { return dropFilter(l, f, queue) }, Foreign})
 			}
 		}
 	}
@@ -96,7 +95,7 @@ func onXDP(l link) ([]attachment, error) {
 		}
 		const mode = unix.XDP_FLAGS_SKB_MODE | unix.XDP_FLAGS_DRV_MODE | unix.XDP_FLAGS_HW_MODE
 		return netlink.LinkSetXdpFdWithFlags(l.Link, -1, int(xdp.Flags&mode))
-	}}}, nil
+	}, Foreign}}, nil
 }
 
 // onTCX finds what has taken the place of filters since Linux 6.6.
@@ -113,69 +112,4 @@ func onTCX(l link) ([]attachment, error) {
 		out = append(out, found...)
 	}
 	return out, nil
-}
-
-// onCgroups finds what runs for every process of the host: the translation of
-// services at the socket. A stale one sends connections to addresses that are
-// other pods' by now (cilium/cilium#17292).
-func (t Target) onCgroups() ([]attachment, error) {
-	var kind unix.Statfs_t
-	if err := unix.Statfs(t.Host.Path(cgroupDir), &kind); err != nil || kind.Type != unix.CGROUP2_SUPER_MAGIC {
-		return nil, nil //nolint:nilerr // version 1 has none of them at its top
-	}
-	var out []attachment
-	err := t.atTop(func(top *os.File, _ uint64) error {
-		for _, at := range socketHooks() {
-			found, err := attached(int(top.Fd()), at, cgroupDir, func(p *ebpf.Program) error { return t.detachTop(p, at) })
-			if err != nil {
-				return err
-			}
-			out = append(out, found...)
-		}
-		return nil
-	})
-	return out, err
-}
-
-// socketHooks are where networks translate the addresses of services.
-func socketHooks() []ebpf.AttachType {
-	return []ebpf.AttachType{
-		ebpf.AttachCGroupInet4Connect, ebpf.AttachCGroupInet6Connect, ebpf.AttachCGroupUDP4Sendmsg, ebpf.AttachCGroupUDP6Sendmsg,
-		ebpf.AttachCGroupUDP4Recvmsg, ebpf.AttachCGroupUDP6Recvmsg, ebpf.AttachCgroupInet4GetPeername, ebpf.AttachCgroupInet6GetPeername,
-		ebpf.AttachCGroupInet4PostBind, ebpf.AttachCGroupInet6PostBind, ebpf.AttachCGroupInet4Bind, ebpf.AttachCGroupInet6Bind,
-		ebpf.AttachCgroupInetSockRelease, ebpf.AttachCGroupInetSockCreate,
-	}
-}
-
-// atTop opens the top of the cgroups; its number is that of its directory.
-func (t Target) atTop(do func(top *os.File, number uint64) error) error {
-	top, err := os.Open(t.Host.Path(cgroupDir))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = top.Close() }() // it was read
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(top.Fd()), &stat); err != nil {
-		return err
-	}
-	return do(top, stat.Ino)
-}
-
-// detachTop detaches a program from the top of the cgroups. Kernels do not tell
-// of all of them whether a link holds them there.
-func (t Target) detachTop(p *ebpf.Program, at ebpf.AttachType) error {
-	return t.atTop(func(top *os.File, number uint64) error {
-		info, err := p.Info()
-		if err != nil {
-			return err
-		}
-		id, _ := info.ID()
-		done, err := detachLinkOf(id, func(info *bpflink.Info) bool {
-			return info.Cgroup() != nil && info.Cgroup().CgroupId == number && uint32(info.Cgroup().AttachType) == uint32(at)
-		})
-		if err != nil || done {
-			return err
-		}
-		return bpflink.RawDetachProgram(bpflink.RawDetachProgramOptions{Target: int(top.Fd()), Program: p, Attach: at})
-	})
 }

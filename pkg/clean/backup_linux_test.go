@@ -58,7 +58,7 @@ func TestConfigurationIsBackedUpBeforeItGoes(t *testing.T) {
 			w.Errorf("(-want +got):\n%s", diff)
 		}
 		w.script(fmt.Sprintf("mkdir unpacked; tar -xzf %s -C unpacked", w.backups()[0]))
-		if got := w.script("cat unpacked/var/lib/kubelet/pki/current unpacked/etc/kubernetes/kubelet.conf"); got != "key\nconf\n" {
+		if got := w.script("cat unpacked/var/lib/kubelet/pki/current unpacked/etc/kubernetes/kubelet.conf"); got != "key\n    server: https://192.0.2.200:6443\n" {
 			w.Errorf("unpacked: %q", got)
 		}
 		if at := w.target().Backup(); w.dir+at != w.backups()[0] || verdict.State != clean.Clean {

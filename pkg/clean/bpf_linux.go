@@ -29,7 +29,7 @@ func attached(target int, at ebpf.AttachType, in string, drop func(*ebpf.Program
 			return nil, err
 		}
 		if owner != Foreign {
-			out = append(out, attachment{owner, name, in, func() error { return detach(p, drop) }})
+			out = append(out, attachment{owner, name, in, func() error { return detach(p, drop) }, Foreign})
 		}
 	}
 	return out, nil

@@ -50,10 +50,19 @@ func podRoots(cgroupRoot string) []string {
 // cgroupRoot is the kubelet's, as its configuration says; empty for the top.
 func (t Target) cgroupRoot() string {
 	raw, err := host.ReadLinked(t.Host.Path(filepath.Join(t.root(), "config.yaml")), mostOfConfig)
-	if found := regexp.MustCompile(`(?m)^cgroupRoot: *"?(/[^"\s]*)`).FindSubmatch(raw); err == nil && found != nil {
-		return string(found[1])
+	if err != nil {
+		return ""
 	}
-	return ""
+	return cgroupRootIn(raw)
+}
+
+// cgroupRootIn reads it from a configuration.
+func cgroupRootIn(raw []byte) string {
+	found := regexp.MustCompile(`(?m)^cgroupRoot: *"?(/[^"\s]*)`).FindSubmatch(raw)
+	if found == nil {
+		return ""
+	}
+	return string(found[1])
 }
 
 // podCgroups finds the roots of the pods' cgroups in all hierarchies: version 2

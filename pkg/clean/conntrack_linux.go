@@ -111,7 +111,7 @@ func (t Target) clusterNetworks() []*net.IPNet {
 // localNetworks are those inside a cluster's that a link of others has an address
 // in.
 func (t Target) localNetworks() ([]*net.IPNet, error) {
-	links, err := ownLinks()
+	links, err := t.ownLinks()
 	if err != nil {
 		return nil, err
 	}

@@ -142,6 +142,13 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 		}
 		for _, hostNet := range []bool{false, true} {
 			group := slices.DeleteFunc(slices.Clone(pods), func(p pod) bool { return p.HostNetwork != hostNet })
+			if socket := t.deadAgent(ctx); round == 0 && !hostNet && len(group) > 0 && socket != "" {
+				report("the pod network's agent does not answer at %s", socket)
+				if errs = t.removeWithoutNetwork(ctx, client, group, report); len(errs) > 0 {
+					break
+				}
+				continue
+			}
 			failed := t.removePods(ctx, client, group, report)
 			if len(failed) > 0 && round > 0 {
 				t.endByForce(group, report)

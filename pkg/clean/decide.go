@@ -38,8 +38,8 @@ func Decide(inv Inventory) Removal {
 // stage is when in a removal a thing goes: the number of its step.
 func stage(it Item) int {
 	stages := [][]Kind{
-		{KindMember}, {KindUnit}, {KindContainer, KindSandbox}, {}, {KindProcess}, {KindMount}, {KindNetNS}, {KindLink}, {KindRoute, KindRule},
-		{KindJump}, {KindChain, KindTable}, {KindIPSet}, {KindPin}, {KindCgroup}, {KindFile, KindDir}, {}, {},
+		{KindMember}, {KindUnit}, {KindContainer, KindSandbox}, {}, {KindProcess}, {KindMount}, {KindNetNS}, {KindProgram}, {KindVirtual},
+		{KindAddress, KindLink}, {KindRoute, KindRule}, {KindJump}, {KindChain, KindTable}, {KindIPSet}, {KindPin}, {KindCgroup}, {KindFile, KindDir}, {}, {},
 	}
 	n := slices.IndexFunc(stages, func(kinds []Kind) bool { return slices.Contains(kinds, it.Kind) })
 	switch {
@@ -57,12 +57,23 @@ func stage(it Item) int {
 const (
 	hostNetwork     = "host network"
 	credentialsLast = "last, since it is the way back"
+	// returns begins the detail of a file that a network has put aside: it is not
+	// deleted but gets back the name that follows.
+	returns = "gets back its name "
 )
 
 // within orders things of one stage: deeper mounts and directories first, and
 // the ports of a bridge before the bridge.
 func within(a, b Item) int {
+	last := func(it Item) int {
+		if strings.HasPrefix(it.Detail, returns) {
+			return 1 // its name is to be free by then
+		}
+		return 0
+	}
 	switch {
+	case last(a) != last(b):
+		return cmp.Compare(last(a), last(b))
 	case slices.Contains([]Kind{KindMount, KindFile, KindDir, KindCgroup}, a.Kind):
 		return strings.Compare(b.Name, a.Name)
 	case a.Kind == KindLink:

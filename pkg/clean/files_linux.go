@@ -32,6 +32,7 @@ func (t Target) lookFiles(ctx context.Context) (sight, error) {
 		t.addPath(&s, p)
 	}
 	s.missed(KindFile, t.Facts.Root(), t.lookRoot(&s))
+	t.lookOverrides(&s)
 	s.missed(KindFile, cniConfDir, t.lookConf(&s))
 	s.missed(KindFile, cniBinDir, t.lookPlugins(ctx, &s))
 	s.missed(KindFile, cniStateDir, t.lookCNIState(&s))
@@ -95,19 +96,6 @@ func (t Target) lookRoot(s *sight) error {
 	return err
 }
 
-func (t Target) lookConf(s *sight) error {
-	names, err := t.names(cniConfDir)
-	for _, name := range names {
-		path := filepath.Join(cniConfDir, name)
-		if owner := cniConfOwner(name); owner != Foreign {
-			t.addPath(s, ownPath{owner, path})
-			continue
-		}
-		s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "not a file that a pod network is known to write", Digest: t.digest(path)})
-	}
-	return err
-}
-
 // lookPlugins takes a plugin for ours if it came with the network: by its
 // name, not from a package, and younger than the join.
 func (t Target) lookPlugins(ctx context.Context, s *sight) error {
@@ -147,56 +135,19 @@ func (t Target) before(ctx context.Context, path string) string {
 	return ""
 }
 
-// lookCNIState looks at the standard plugins' state, which other users of CNI
-// on this host share: only networks of pods are ours.
-func (t Target) lookCNIState(s *sight) error {
-	networks, err := t.names(cniStateDir + "/networks")
-	for _, name := range networks {
-		path := filepath.Join(cniStateDir, "networks", name)
-		if ownNetwork(name) {
-			t.addPath(s, ownPath{CNIPlugins, path})
-			continue
-		}
-		s.add(Item{Kind: KindDir, Name: path, Owner: Foreign, Fate: Stays, Why: "not a pod network's"})
-	}
-	results, err2 := t.names(cniStateDir + "/results")
-	for _, name := range results {
-		network, _, _ := strings.Cut(name, "-")
-		for _, own := range []string{"cni-loopback-", "cbr0-", "k8s-pod-network-", "cilium-", "antrea-", "kube-ovn-", "weave-"} {
-			if strings.HasPrefix(name, own) {
-				t.addPath(s, ownPath{CNIPlugins, filepath.Join(cniStateDir, "results", name)})
-				network = ""
-			}
-		}
-		if network != "" {
-			s.add(Item{Kind: KindFile, Name: filepath.Join(cniStateDir, "results", name), Owner: Foreign, Fate: Stays, Why: "not a pod network's"})
-		}
-	}
-	t.addPath(s, ownPath{Flannel, cniStateDir + "/flannel"})
-	return errors.Join(err, err2)
-}
-
-// otherNetworks reports whether this host has CNI networks besides the pods'
-// (podman, nerdctl), by their configuration or by addresses they gave out.
-func (t Target) otherNetworks() bool {
-	configs, _ := t.names(cniConfDir)
-	networks, _ := t.names(cniStateDir + "/networks")
-	return slices.ContainsFunc(configs, func(name string) bool {
-		return cniConfOwner(name) == Foreign && strings.Contains(filepath.Ext(name), ".conf")
-	}) || slices.ContainsFunc(networks, func(name string) bool { return !ownNetwork(name) })
-}
-
 // lookKubernetes reports what is in /etc/kubernetes beside what kubeadm puts
 // there.
 func (t Target) lookKubernetes(s *sight) error {
 	names, err := t.names(kubernetesDir)
-	known := map[string]bool{manifestsDir: true}
+	id, known := t.identity(), map[string]bool{manifestsDir: true}
 	for _, p := range append(wholePaths(), credentialPaths(t.root())...) {
 		known[p.path] = true
 	}
 	for _, name := range names {
 		if path := filepath.Join(kubernetesDir, name); !known[path] {
-			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "not a file of kubeadm's", Digest: t.digest(path)})
+			raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it refers to nothing
+			refers := id.refer(raw, t.Facts.Node, t.Facts.Joined).String()
+			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.digest(path)})
 		}
 	}
 	return err
@@ -246,6 +197,9 @@ const (
 
 // discard removes a file or directory of a list.
 func (t Target) discard(it Item) error {
+	if original, is := strings.CutPrefix(it.Detail, returns); is {
+		return t.putBack(it.Name, original)
+	}
 	if it.Kind == KindDir {
 		switch it.Detail {
 		case hollow:
@@ -255,6 +209,14 @@ func (t Target) discard(it Item) error {
 		}
 	}
 	return t.Host.Remove(it.Name)
+}
+
+// outcomeOf says what was done with what goes.
+func outcomeOf(it Item) string {
+	if original, is := strings.CutPrefix(it.Detail, returns); is {
+		return "gave " + original + " its name back, which a pod network had changed"
+	}
+	return "removed " + it.Name
 }
 
 // younger reports whether a directory was made by the join or after it. kubeadm
@@ -285,7 +247,7 @@ func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
 			errs = append(errs, err)
 			continue
 		}
-		report("removed %s", it.Name)
+		report("%s", outcomeOf(it))
 	}
 	if len(errs) > 0 {
 		return summary(errs)

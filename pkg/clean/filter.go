@@ -63,7 +63,7 @@ func divide(t netfilter.Table, by signs) division {
 			continue
 		}
 		for _, r := range c.Rules {
-			d.claim(c, r, by.comments)
+			d.claim(c, r, by)
 		}
 	}
 	d.findBare()
@@ -125,7 +125,7 @@ func networkOf(comment string) string {
 }
 
 // claim decides about one rule in a chain that is not ours.
-func (d *division) claim(c netfilter.Chain, r netfilter.Rule, comments patterns) {
+func (d *division) claim(c netfilter.Chain, r netfilter.Rule, by signs) {
 	ours := c.Base || d.shared[c.Name]
 	owner := Foreign
 	for _, target := range r.Targets {
@@ -138,7 +138,7 @@ func (d *division) claim(c netfilter.Chain, r netfilter.Rule, comments patterns)
 	}
 	for _, comment := range r.Comments {
 		if c.Base && owner == Foreign {
-			owner = comments.owner(comment)
+			owner = d.commented(by, comment)
 		}
 	}
 	if ours && owner != Foreign {

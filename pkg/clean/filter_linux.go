@@ -48,7 +48,7 @@ func (t Target) anyRule(ctx context.Context, f *filterReader) bool {
 // has decided about a table of nf_tables holds until the kernel says that anything
 // has changed.
 func (t Target) deletions(f *filterReader, tables []netfilter.Table) []netfilter.Deletion {
-	by := filterSigns(t.otherNetworks())
+	by := t.filterSigns()
 	var out []netfilter.Deletion
 	decided := map[string]netfilter.Deletion{}
 	for _, table := range tables {
@@ -140,7 +140,7 @@ func (f *filterReader) deleted(done []netfilter.Deletion) {
 
 func (t Target) lookFilter(ctx context.Context, f *filterReader) (sight, error) {
 	var s sight
-	by := filterSigns(t.otherNetworks())
+	by := t.filterSigns()
 	for _, table := range f.tables(ctx, &s) {
 		s.add(t.Choices.keepRules(t.Choices.divide(table, by).items())...)
 	}
@@ -221,6 +221,11 @@ func said(d netfilter.Deletion) string {
 		text += ", and the table, which is empty now"
 	}
 	return text
+}
+
+// filterSigns are what rules are known by on this host.
+func (t Target) filterSigns() signs {
+	return filterSigns(t.otherNetworks(), func(owner Owner) bool { return t.second(owner) })
 }
 
 func (t Target) ipsets() part {

@@ -64,7 +64,14 @@ const (
 	KubeOVN    Owner = "kube-ovn"
 	Weave      Owner = "weave"
 	NodeDNS    Owner = "nodelocaldns"
-	Lifecycle  Owner = "kubectl-lifecycle" // our own hold on the kubelet
+	// Plugins beside a pod network, and networks that are known by nothing but
+	// that they lead to the cluster.
+	Multus      Owner = "multus"
+	Istio       Owner = "istio"
+	Linkerd     Owner = "linkerd"
+	Whereabouts Owner = "whereabouts"
+	PodNetwork  Owner = "pod-network"
+	Lifecycle   Owner = "kubectl-lifecycle" // our own hold on the kubelet
 )
 
 // Fate is what a removal does with a thing.
@@ -98,6 +105,9 @@ type Item struct {
 	Fate   Fate   `json:"fate"`
 	// Why says why a thing stays, or is harmless; empty for what goes.
 	Why string `json:"why,omitempty"`
+	// Refers says how a thing that stays still refers to the cluster, or may:
+	// a verdict names it. Empty for everything else.
+	Refers string `json:"refers,omitempty"`
 	// Digest is a hash of a foreign thing's content without its counters, so
 	// that two inventories show whether it is unchanged; empty if not taken.
 	Digest string `json:"digest,omitempty"`

@@ -83,12 +83,12 @@ func (t Target) readVirtuals() (all, ours []virtual, err error) {
 	if err != nil {
 		return all, nil, err
 	}
-	bound, err := boundAddresses()
+	bound, err := t.boundAddresses()
 	return all, kubeProxys(all, t.Facts, bound, local), err
 }
 
 // boundAddresses are the addresses of kube-proxy's link; none without one.
-func boundAddresses() ([]netip.Addr, error) {
+func (t Target) boundAddresses() ([]netip.Addr, error) {
 	link, err := netlink.LinkByName(proxyLink)
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		return nil, nil
@@ -96,7 +96,7 @@ func boundAddresses() ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if linkOwner(proxyLink, link.Type()) != KubeProxy {
+	if linkOwner(proxyLink, link.Type()) != KubeProxy || !t.second(KubeProxy, KindLink) {
 		return nil, nil
 	}
 	return addresses(link)

@@ -4,11 +4,9 @@ package clean
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -19,9 +17,9 @@ import (
 // kubeadm's own, as its last words tell everybody to make one, goes; another
 // that leads to this cluster is somebody's and stays.
 func (t Target) lookKubeconfigs(s *sight) error {
-	ca, err := host.ReadPlain(t.Host.Path(pkiDir+"/ca.crt"), mostOfFile)
-	if err != nil {
-		return nil //nolint:nilerr // nothing tells which cluster this was
+	id := t.identity()
+	if len(id.Authorities) == 0 {
+		return nil // nothing tells which cluster this was
 	}
 	var own [][]byte
 	for _, name := range []string{"admin.conf", "super-admin.conf"} {
@@ -34,26 +32,15 @@ func (t Target) lookKubeconfigs(s *sight) error {
 		path := filepath.Join(home, ".kube/config")
 		raw, err := host.ReadPlain(t.Host.Path(path), mostOfFile)
 		switch {
-		case err != nil || !leadsTo(raw, ca): // there is none
+		case err != nil || !id.refer(raw, t.Facts.Node, t.Facts.Joined).authority: // there is none
 		case slices.ContainsFunc(own, func(o []byte) bool { return bytes.Equal(o, raw) }):
 			s.add(Item{Kind: KindFile, Name: path, Owner: Kubeadm, Fate: Goes, Detail: "a copy of kubeadm's kubeconfig"})
 		default:
-			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Harmless, Why: "somebody's own kubeconfig that leads to this cluster"})
+			refers := id.refer(raw, t.Facts.Node, t.Facts.Joined).String()
+			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "a person's own kubeconfig that leads to this cluster", Refers: refers})
 		}
 	}
 	return err
-}
-
-// leadsTo reports whether a kubeconfig has a cluster with this certificate
-// authority.
-func leadsTo(kubeconfig, ca []byte) bool {
-	for _, found := range regexp.MustCompile(`(?m)^\s*"?certificate-authority-data"?:\s*"?([A-Za-z0-9+/=]+)`).FindAllSubmatch(kubeconfig, -1) {
-		raw, err := base64.StdEncoding.DecodeString(string(found[1]))
-		if err == nil && bytes.Equal(bytes.TrimSpace(raw), bytes.TrimSpace(ca)) {
-			return true
-		}
-	}
-	return false
 }
 
 // homes are the home directories of this host's users, sorted. Those on file

@@ -16,7 +16,7 @@ func TestACopyOfKubeadmsKubeconfigGoesAndThoseOfPeopleStay(t *testing.T) {
 		config := func(ca, more string) string {
 			return fmt.Sprintf("clusters:\n- cluster:\n    certificate-authority-data: %s\n%s", base64.StdEncoding.EncodeToString([]byte(ca)), more)
 		}
-		homes := map[string]string{"/root": config("ca\n", ""), "/home/ann": config("ca\n", "users: [ann]\n"), "/home/bob": config("another\n", ""), "/nfs/eve": config("ca\n", "")}
+		homes := map[string]string{"/root": config(clusterCA, ""), "/home/ann": config(clusterCA, "users: [ann]\n"), "/home/bob": config(otherCA, ""), "/nfs/eve": config(clusterCA, "")}
 		w.script("echo 'root:x:0:0::/root:/bin/sh' > etc/passwd; mkdir nfs; mount -t tmpfs x nfs")
 		for home, text := range homes {
 			w.script(fmt.Sprintf("mkdir -p .%[1]s/.kube; cat > .%[1]s/.kube/config <<'E'\n%[2]sE\necho 'u:x:1000:1000::%[1]s:/bin/sh' >> etc/passwd", home, text))
@@ -32,10 +32,11 @@ func TestACopyOfKubeadmsKubeconfigGoesAndThoseOfPeopleStay(t *testing.T) {
 				}
 			}
 		}
-		if fates["/root"] != clean.Goes || fates["/home/ann"] != clean.Harmless || fates["/home/bob"] != "" || fates["/nfs/eve"] != clean.Goes {
+		if fates["/root"] != clean.Goes || fates["/home/ann"] != clean.Stays || fates["/home/bob"] != "" || fates["/nfs/eve"] != clean.Goes {
 			w.Errorf("fates: %v", fates)
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		verdict := w.remove()
+		if verdict.State != clean.CleanBut || len(verdict.But) != 1 || verdict.But[0].Name != "/home/ann/.kube/config" {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		var left []string

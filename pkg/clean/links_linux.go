@@ -36,6 +36,9 @@ func dump[T any](list func() (T, error)) (T, error) {
 type link struct {
 	netlink.Link
 	owner Owner
+	// perhaps is the network that it is named after, where nothing else shows that
+	// it is that network's.
+	perhaps Owner
 	// master is the name of its bridge.
 	master string
 	// keep says why a link of ours stays; empty if it goes.
@@ -45,18 +48,19 @@ type link struct {
 func (l link) name() string { return l.Attrs().Name }
 
 // ownLinks lists all links, in the kernel's order, with their owners: by name
-// and kind; ports of our bridges by their bridge. A bridge of ours with a port
-// that is not ours stays: someone uses it.
-func ownLinks() ([]link, error) {
-	all, err := dump(netlink.LinkList)
+// and kind and a second sign; ports of our bridges by their bridge. A bridge of
+// ours with a port that is not ours stays: someone uses it.
+func (t Target) ownLinks() ([]link, error) {
+	shown, all, err := views()
 	if err != nil {
-		return nil, fmt.Errorf("list links: %w", err)
+		return nil, err
 	}
 	out := make([]link, 0, len(all))
 	index := map[int]int{}
 	for _, l := range all {
 		index[l.Attrs().Index] = len(out)
-		out = append(out, link{Link: l, owner: linkOwner(l.Attrs().Name, l.Type())})
+		owner, perhaps := t.decideOwner(shown[l.Attrs().Index])
+		out = append(out, link{Link: l, owner: owner, perhaps: perhaps})
 	}
 	for i := range out {
 		at, enslaved := index[out[i].Attrs().MasterIndex]
@@ -79,7 +83,7 @@ func (t Target) links() part {
 	return part{
 		id: "links", title: "Delete the pod network's links", kind: KindLink, look: t.lookLinks,
 		take: func(ctx context.Context, report plan.Report) error {
-			all, err := ownLinks()
+			all, err := t.ownLinks()
 			if err != nil {
 				return err
 			}
@@ -117,7 +121,7 @@ func linkDetail(l link, addrs []netlink.Addr) string {
 
 func (t Target) lookLinks(context.Context) (sight, error) {
 	var s sight
-	all, err := ownLinks()
+	all, err := t.ownLinks()
 	if err != nil {
 		return s, err
 	}
@@ -144,6 +148,8 @@ func (t Target) lookLinks(context.Context) (sight, error) {
 		}
 		it := Item{Kind: KindLink, Name: l.name(), In: l.master, Owner: l.owner, Fate: Goes, Detail: linkDetail(l, its)}
 		switch {
+		case l.owner == Foreign && l.perhaps != Foreign:
+			it.Fate, it.Why, it.Digest, it.Refers = Stays, perhapsWhy(l.perhaps), it.Detail, perhapsWhy(l.perhaps)
 		case l.owner == Foreign:
 			it.Fate, it.Why, it.Digest = Stays, "not made by Kubernetes or its network", it.Detail
 		case l.keep != "":

@@ -67,12 +67,13 @@ func chainPatterns() patterns {
 // container: masquerading, and port mappings of two ages of the plugins.
 func containerChain() *regexp.Regexp { return regexp.MustCompile(`^CNI-((DN|SN)-)?[0-9a-f]{20,}$`) }
 
-// commentPatterns are rules outside of own chains that say whose they are.
+// commentPatterns are rules outside of own chains that say whose they are, and are
+// believed where their owner has another sign on this host. Cilium's all jump to
+// chains of its own, by which one knows them: "cilium: …" may be anybody's.
 func commentPatterns() patterns {
 	return compile(
 		pattern{Flannel, `flanneld (masq|forward)`},
 		pattern{Calico, `cali:[A-Za-z0-9_-]{16}`},
-		pattern{Cilium, `cilium(-feeder)?: .+`},
 		pattern{KubeRouter, `kube-router netpol.*`},
 		pattern{NodeDNS, `NodeLocal DNS Cache.*`},
 	)
@@ -95,10 +96,13 @@ type signs struct {
 	// others says that this host has CNI networks besides the pods', which use the
 	// same plugins.
 	others bool
+	// second reports whether an owner has another sign on this host than comments;
+	// nil for none.
+	second func(Owner) bool
 }
 
-func filterSigns(others bool) signs {
-	return signs{chains: chainPatterns(), comments: commentPatterns(), tables: tablePatterns(), others: others}
+func filterSigns(others bool, second func(Owner) bool) signs {
+	return signs{chains: chainPatterns(), comments: commentPatterns(), tables: tablePatterns(), others: others, second: second}
 }
 
 func setPatterns() patterns {

@@ -22,7 +22,7 @@ func TestOwners(t *testing.T) {
 			"xKUBE-SERVICES": Foreign, "KUBE-SERVICESx": Foreign, "CNI-abc": Foreign, "FLANNEL": Foreign, "cali-": Foreign, "": Foreign,
 		}},
 		{"comments", commentPatterns(), map[string]Owner{
-			"flanneld masq": Flannel, "cali:6gwbT8clXdHdC1b1": Calico, "cilium-feeder: CILIUM_INPUT": Cilium,
+			"flanneld masq": Flannel, "cali:6gwbT8clXdHdC1b1": Calico, "cilium-feeder: CILIUM_INPUT": Foreign, "cilium: allow the mail": Foreign,
 			"kubernetes service portals": Foreign, "flanneld": Foreign, "not cali:6gwbT8clXdHdC1b1": Foreign,
 		}},
 		{"tables", tablePatterns(), map[string]Owner{

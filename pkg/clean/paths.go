@@ -5,6 +5,7 @@ package clean
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // The directories that are emptied but stay, because packages own them, or
@@ -49,6 +50,9 @@ func wholePaths() []ownPath {
 		{Antrea, "/var/log/antrea"},
 		{KubeRouter, "/var/lib/kube-router"},
 		{Weave, "/var/lib/weave"},
+		{Multus, "/run/multus"},
+		{Multus, "/var/lib/cni/multus"},
+		{Istio, "/run/istio-cni"},
 		{Kubelet, "/var/log/pods"},
 		{Kubelet, "/var/log/containers"},
 		{Kubeadm, "/etc/kubernetes/tmp"},
@@ -110,13 +114,50 @@ func cniBinOwner(name string) Owner {
 		pattern{Antrea, `antrea`},
 		pattern{KubeOVN, `kube-ovn`},
 		pattern{Weave, `weave-(ipam|net|plugin-.+)`},
+		pattern{Multus, `multus(-shim)?|passthru`},
+		pattern{Istio, `istio-(cni|iptables)`},
+		pattern{Linkerd, `linkerd-cni`},
+		pattern{Whereabouts, `whereabouts`},
 	).owner(name)
 }
 
-// ownNetwork reports whether the name of a CNI network is a pod network's: the
-// name in the configuration that it writes.
-func ownNetwork(name string) bool {
-	return slices.Contains([]string{
-		"cbr0", "k8s-pod-network", "cilium", "antrea", "kube-ovn", "weave",
-	}, name)
+// override is a file that a network writes into a directory of the host's.
+type override struct {
+	owner Owner
+	path  string
+	// lines are all that such a file may hold beside comments and empty lines: the
+	// beginnings of its lines. What a person has added makes it that person's.
+	lines []string
 }
+
+// overrides are Cilium's, against systemd's rp_filter (tools/sysctlfix, since 1.10).
+func overrides() []override {
+	lines := []string{"-net.ipv4.conf.lxc*.rp_filter", "-net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.lxc*.rp_filter", "net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.all.rp_filter"}
+	return []override{{Cilium, "/etc/sysctl.d/99-zzz-override_cilium.conf", lines}}
+}
+
+// wrote reports whether a file holds what the network writes, and nothing else.
+func (o override) wrote(raw []byte) bool {
+	known := 0
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, _, _ := strings.Cut(line, "=")
+		if !slices.Contains(o.lines, strings.TrimSpace(name)) {
+			return false
+		}
+		known++
+	}
+	return known > 0
+}
+
+// ownNetworkNames are the names that pod networks give to their CNI networks, in
+// the configurations that they write.
+func ownNetworkNames() []string {
+	return []string{"cbr0", "k8s-pod-network", "cilium", "antrea", "kube-ovn", "weave", "multus-cni-network"}
+}
+
+// ownNetwork reports whether the name of a CNI network is a pod network's.
+func ownNetwork(name string) bool { return slices.Contains(ownNetworkNames(), name) }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,6 +51,9 @@ func (t Target) lookPins(context.Context) (sight, error) {
 		return s, err
 	}
 	owners := pinPatterns()
+	if t.second(Cilium, KindPin) {
+		s.add(Item{Kind: KindMount, Name: bpfDir, Owner: Cilium, Fate: Harmless, Detail: "bpf", Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot"})
+	}
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == top {
 			return err
@@ -61,6 +65,9 @@ func (t Target) lookPins(context.Context) (sight, error) {
 			return skip(d)
 		}
 		if slices.Contains([]string{"tc", "tc/globals"}, name) {
+			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.second(Cilium, KindPin) {
+				s.add(Item{Kind: KindPin, Name: it.Name, Owner: Cilium, Fate: Harmless, Detail: "empty", Why: "made by whoever uses tc first; goes with the next boot"})
+			}
 			return nil // shared by everybody who uses tc
 		}
 		it.Fate, it.Why = Stays, "not named as a pod network names its pins"

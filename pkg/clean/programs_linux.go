@@ -15,6 +15,9 @@ type attachment struct {
 	owner    Owner
 	name, in string
 	detach   func() error
+	// perhaps is the network that it is named after, where nothing else shows that
+	// it is that network's.
+	perhaps Owner
 }
 
 // programPatterns are names of BPF programs, of which the kernel keeps 15
@@ -40,6 +43,9 @@ func (t Target) programs() part {
 				return err
 			}
 			for _, a := range all {
+				if a.owner == Foreign {
+					continue
+				}
 				if err := a.detach(); err != nil {
 					return fmt.Errorf("detach %s from %s: %w", a.name, a.in, err)
 				}
@@ -54,7 +60,11 @@ func (t Target) lookPrograms(context.Context) (sight, error) {
 	var s sight
 	all, err := t.attachments()
 	for _, a := range all {
-		s.add(Item{Kind: KindProgram, Name: a.name, In: a.in, Owner: a.owner, Fate: Goes})
+		it := Item{Kind: KindProgram, Name: a.name, In: a.in, Owner: a.owner, Fate: Goes}
+		if a.owner == Foreign {
+			it.Fate, it.Why, it.Refers = Stays, perhapsWhy(a.perhaps), perhapsWhy(a.perhaps)
+		}
+		s.add(it)
 	}
 	return s, err
 }
@@ -62,7 +72,7 @@ func (t Target) lookPrograms(context.Context) (sight, error) {
 // attachments finds them in this network namespace and this tree of cgroups:
 // those of a cluster that runs in containers on this host are elsewhere.
 func (t Target) attachments() ([]attachment, error) {
-	links, err := ownLinks()
+	links, err := t.ownLinks()
 	if err != nil {
 		return nil, err
 	}
@@ -80,5 +90,11 @@ func (t Target) attachments() ([]attachment, error) {
 		}
 	}
 	found, err := t.onCgroups()
-	return append(out, found...), err
+	out = append(out, found...)
+	for i, a := range out {
+		if !t.second(a.owner, KindProgram) {
+			out[i].owner, out[i].perhaps = Foreign, a.owner
+		}
+	}
+	return out, err
 }

@@ -103,7 +103,7 @@ func TestProgramsOfAPodNetworkAreDetachedAndThoseOfOthersRunOn(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
 		top := w.top()
-		w.script("mkdir -p sys/fs/cgroup/kubepods.slice; tc qdisc add dev eth0 clsact; tc qdisc add dev eth0p clsact")
+		w.script("mkdir -p run/cilium var/lib/calico sys/fs/cgroup/kubepods.slice; tc qdisc add dev eth0 clsact; tc qdisc add dev eth0p clsact")
 		eth0, err := netlink.LinkByName("eth0")
 		hosttest.Must(t, err)
 		other, err := netlink.LinkByName("eth0p")

@@ -31,10 +31,10 @@ type route struct {
 //
 // Ours is a route into a pod network through another node of this cluster
 // (what flannel's host-gw makes), a blackhole of Calico's for one, and what is in
-// a table that only Cilium uses. That a route leads into a pod network is not
+// a table that Cilium uses, where Cilium is. That a route leads into a pod network is not
 // enough: Docker's own network may lie in the same range.
 func (t Target) ownRoutes() ([]route, error) {
-	links, err := ownLinks()
+	links, err := t.ownLinks()
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (t Target) ownRoutes() ([]route, error) {
 
 // routeOwner decides about a route on a link that is not ours.
 func (t Target) routeOwner(r netlink.Route) Owner {
-	if slices.Contains(ciliumTables(), r.Table) {
+	if slices.Contains(ciliumTables(), r.Table) && t.second(Cilium, KindRule, KindRoute) {
 		return Cilium
 	}
 	if r.Dst == nil || !contained(r.Dst, t.Facts.PodCIDRs) {
@@ -157,7 +157,7 @@ func (t Target) lookRoutes(context.Context) (sight, error) {
 		}
 		s.add(it)
 	}
-	rules, err := ownRules()
+	rules, err := t.ownRules()
 	s.missed(KindRule, "routing rules", err)
 	for _, r := range rules {
 		it := Item{Kind: KindRule, Name: r.text, Owner: r.owner, Fate: Goes}

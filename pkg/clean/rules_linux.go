@@ -29,8 +29,9 @@ const (
 	prioMoved = 100
 )
 
-// ownRules lists the routing rules of both families except the kernel's own.
-func ownRules() ([]rule, error) {
+// ownRules lists the routing rules of both families except the kernel's own. Ours
+// are those by whose tables one knows a network that has another sign here.
+func (t Target) ownRules() ([]rule, error) {
 	var out []rule
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		all, err := dump(func() ([]netlink.Rule, error) { return netlink.RuleList(family) })
@@ -48,7 +49,11 @@ func ownRules() ([]rule, error) {
 				prio == prioMain && r.Table == unix.RT_TABLE_MAIN, prio == prioDefault && r.Table == unix.RT_TABLE_DEFAULT:
 				continue
 			}
-			out = append(out, rule{Rule: r, owner: ruleOwner(r), text: ruleText(r)})
+			owner := ruleOwner(r)
+			if !t.second(owner, KindRule, KindRoute) {
+				owner = Foreign
+			}
+			out = append(out, rule{Rule: r, owner: owner, text: ruleText(r)})
 		}
 	}
 	return out, nil
@@ -58,8 +63,8 @@ func ownRules() ([]rule, error) {
 // (pkg/datapath/linux/linux_defaults).
 func ciliumTables() []int { return []int{2004, 2005} }
 
-// ruleOwner knows rules by the tables that only their owners use: Cilium 2004
-// (to proxy), 2005 (from proxy); kube-router 77 to 79.
+// ruleOwner knows rules by the tables that their owners use: Cilium 2004 (to
+// proxy), 2005 (from proxy); kube-router 77 to 79. Anybody may use a number.
 func ruleOwner(r netlink.Rule) Owner {
 	switch {
 	case slices.Contains(ciliumTables(), r.Table):
@@ -113,7 +118,7 @@ func ruleText(r netlink.Rule) string {
 // takeRules deletes our rules. The kernel's rule "local" is put back in its
 // place before Cilium's copy of it goes: without any the host is not reachable.
 func (t Target) takeRules(report plan.Report) error {
-	rules, err := ownRules()
+	rules, err := t.ownRules()
 	if err != nil {
 		return err
 	}

@@ -118,10 +118,15 @@ func (t Target) recalled() time.Time {
 	return at
 }
 
-// remember writes down when the host joined, unless that is known already.
+// remember writes down when the host joined and which cluster, unless that is
+// known already.
 func (t Target) remember() error {
-	if t.Facts.Joined.IsZero() || t.saved(joinedFile) {
+	if t.StateDir == "" {
 		return nil
 	}
-	return t.save(joinedFile, []byte(t.Facts.Joined.UTC().Format(time.RFC3339Nano)+"\n"))
+	var errs []error
+	if !t.Facts.Joined.IsZero() && !t.saved(joinedFile) {
+		errs = append(errs, t.save(joinedFile, []byte(t.Facts.Joined.UTC().Format(time.RFC3339Nano)+"\n")))
+	}
+	return errors.Join(append(errs, t.rememberIdentity(), t.rememberSigns())...)
 }

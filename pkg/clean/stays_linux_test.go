@@ -77,7 +77,7 @@ func TestCiliumsRulesGoAndTheKernelsComesBackFirst(t *testing.T) {
 	inWorld(t, func(w *world) {
 		before := w.dump()
 		w.join()
-		w.script(`ip rule add from all lookup local prio 100; ip rule del prio 0
+		w.script(`mkdir run/cilium; ip rule add from all lookup local prio 100; ip rule del prio 0
 			ip rule add fwmark 0x200/0xf00 lookup 2004 prio 9; ip rule add fwmark 0xa00/0xf00 lookup 2005 prio 10`)
 		if verdict := w.remove(); verdict.State != clean.Clean {
 			w.Errorf("verdict: %+v", verdict)

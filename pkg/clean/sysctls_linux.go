@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -30,7 +31,22 @@ func settings() []setting {
 		{KubeProxy, "net.netfilter.nf_conntrack_tcp_timeout_close_wait", "3600", "60"},
 		{KubeProxy, "net.ipv4.conf.all.route_localnet", "1", "0"},
 		{CNIPlugins, "net.ipv4.ip_forward", "1", "0"},
+		// Cilium's (pkg/datapath/linux, its sysctlfix and its agent, 1.19), with the
+		// defaults of distributions.
+		{Cilium, "net.ipv4.conf.all.rp_filter", "0", ""},
+		{Cilium, "net.ipv4.fib_multipath_use_neigh", "1", "0"},
+		{Cilium, "net.core.bpf_jit_enable", "1", ""},
+		{Cilium, "kernel.timer_migration", "0", "1"},
+		{Cilium, "kernel.unprivileged_bpf_disabled", "1", ""},
+		{Calico, "net.ipv6.conf.all.forwarding", "1", "0"},
+		{KubeRouter, "net.bridge.bridge-nf-call-iptables", "1", ""},
 	}
+}
+
+// widelySet reports whether an owner's settings are such as many others make, too:
+// they are told only where the owner was.
+func (s setting) widelySet() bool {
+	return !slices.Contains([]Owner{Kubelet, KubeProxy, CNIPlugins}, s.owner)
 }
 
 // sysctls reports the settings that look as a node's agents leave them. Nobody
@@ -42,7 +58,7 @@ func (t Target) sysctls() part {
 		var s sight
 		for _, set := range settings() {
 			raw, err := os.ReadFile(t.Host.Path(filepath.Join("/proc/sys", strings.ReplaceAll(set.name, ".", "/"))))
-			if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults {
+			if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults && (!set.widelySet() || t.second(set.owner)) {
 				s.add(Item{Kind: KindSysctl, Name: set.name, Owner: set.owner, Fate: Harmless, Detail: value,
 					Why: "as Kubernetes sets it, or whoever prepared the host; takes its configured value with the next boot"})
 			}

@@ -31,6 +31,15 @@ type Target struct {
 	// (90 s if zero) afterwards, they are brought back. Nil if nobody can ask.
 	Reach func(ctx context.Context) error
 	Grace time.Duration
+	// seen is what all parts of one look know of the signs of networks.
+	seen *witness
+}
+
+// ready is the target with what this host itself says about the facts.
+func (t Target) ready() Target {
+	t.Facts = t.bounded()
+	t.Facts.Joined = t.joined()
+	return t.with()
 }
 
 // parts are all parts in the order of a removal: the etcd member first, since
@@ -43,7 +52,7 @@ type Target struct {
 func (t Target) parts() []part {
 	return []part{
 		t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.virtuals(), t.links(), t.routes(),
-		t.filter(), t.ipsets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(),
+		t.filter(), t.ipsets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
 	}
 }
 
@@ -51,7 +60,7 @@ func (t Target) parts() []part {
 // nothing. It returns an error only if the context ends; parts that cannot be
 // read are Inventory.Unchecked.
 func (t Target) Survey(ctx context.Context) (Inventory, error) {
-	t.Facts.Joined = t.joined()
+	t = t.ready()
 	inv := Inventory{Items: []Item{}}
 	id, err := t.Host.Identity()
 	all := sight{}
@@ -83,7 +92,7 @@ func (t Target) Survey(ctx context.Context) (Inventory, error) {
 // finishes what was interrupted. A step fails with what is left and, if
 // something is in use, by whom; nothing after it is touched then.
 func (t Target) Recipe() plan.Plan {
-	t.Facts.Joined = t.joined()
+	t = t.ready()
 	p := plan.Plan{Title: "Clean the host", Notes: []string{
 		"Container images, packages, sysctls and kernel modules stay.",
 		"/etc/cni/net.d and other empty directories stay.",
@@ -95,10 +104,22 @@ func (t Target) Recipe() plan.Plan {
 			part.take = during(part.take, parts)
 		}
 		if part.take != nil {
+			part.take = t.remembering(part.take)
 			p.Steps = append(p.Steps, part.step())
 		}
 	}
 	return p
+}
+
+// remembering writes down, before anything is changed, what the things that go
+// tell about this host: the second look needs it.
+func (t Target) remembering(take func(context.Context, plan.Report) error) func(context.Context, plan.Report) error {
+	return func(ctx context.Context, report plan.Report) error {
+		if err := t.remember(); err != nil {
+			return err
+		}
+		return take(ctx, report)
+	}
 }
 
 // during does what take does, while those parts that take long to read begin with that.

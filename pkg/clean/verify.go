@@ -2,6 +2,8 @@
 
 package clean
 
+import "fmt"
+
 // State is the outcome of a removal.
 type State string
 
@@ -9,8 +11,26 @@ type State string
 const (
 	Clean            State = "clean"
 	CleanAfterReboot State = "clean-after-reboot"
-	Dirty            State = "dirty"
+	// CleanBut is a host on which nothing of ours is left, and something that
+	// is not provably ours still refers to the cluster, or may: Verdict.But.
+	CleanBut State = "clean-but"
+	Dirty    State = "dirty"
 )
+
+// Done reports whether a removal has come to its end with this outcome.
+func (s State) Done() bool { return s == Clean || s == CleanAfterReboot || s == CleanBut }
+
+// Summary is the verdict in a few words: "clean", "clean, but 2 things still refer
+// to the cluster".
+func (v Verdict) Summary() string {
+	switch {
+	case v.State != CleanBut:
+		return string(v.State)
+	case len(v.But) == 1:
+		return "clean, but 1 thing still refers to the cluster"
+	}
+	return fmt.Sprintf("clean, but %d things still refer to the cluster", len(v.But))
+}
 
 // Verdict is whether a host is as it was before it joined, and if not, why.
 type Verdict struct {
@@ -20,6 +40,9 @@ type Verdict struct {
 	Backup string `json:"backup,omitempty"`
 	// Remaining are the things of ours that are still there.
 	Remaining []Item `json:"remaining,omitempty"`
+	// But are the things that stay, since they are not provably ours, and still
+	// refer to the cluster, or may; each says how (Item.Refers).
+	But []Item `json:"but,omitempty"`
 	// AfterReboot are the things of ours that only a reboot takes away.
 	AfterReboot []Item `json:"afterReboot,omitempty"`
 	// Unchecked are the parts that could not be read: not called clean.
@@ -42,11 +65,16 @@ type Verdict struct {
 
 // Verify compares the inventory after a removal with the one before it, and is
 // pure. A host is Clean only if nothing of ours is left, nothing blocks a
-// join, and every part could be read.
+// join, every part could be read, and nothing of others refers to the cluster.
 func Verify(before, after Inventory) Verdict {
 	v := Verdict{
 		State: Clean, Remaining: after.With(Goes), AfterReboot: after.With(Reboot),
 		Unchecked: after.Unchecked, Blocking: after.Blocking, Harmless: after.With(Harmless),
+	}
+	for _, it := range after.With(Stays) {
+		if it.Refers != "" {
+			v.But = append(v.But, it)
+		}
 	}
 	now := map[string]Item{}
 	for _, it := range after.Items {
@@ -67,6 +95,8 @@ func Verify(before, after Inventory) Verdict {
 	switch {
 	case len(v.Remaining)+len(v.Unchecked)+len(v.Blocking) > 0:
 		v.State = Dirty
+	case len(v.But) > 0:
+		v.State = CleanBut
 	case len(v.AfterReboot) > 0:
 		v.State = CleanAfterReboot
 	}

@@ -64,10 +64,16 @@ iptables-legacy -t mangle -S > /dev/null # no one can take a legacy table away a
 sleep 0.6
 `
 
+// clusterCA is the cluster's certificate authority, and otherCA another's.
+const (
+	clusterCA = "-----BEGIN CERTIFICATE-----\ndGhlIGNsdXN0ZXIncyBjZXJ0aWZpY2F0ZSBhdXRob3JpdHk=\n-----END CERTIFICATE-----\n"
+	otherCA   = "-----BEGIN CERTIFICATE-----\nYW5vdGhlciBjZXJ0aWZpY2F0ZSBhdXRob3JpdHk=\n-----END CERTIFICATE-----\n"
+)
+
 // kubernetes is what a join, a kubelet, kube-proxy and flannel leave.
-const kubernetes = `
+const kubernetes = "CA='" + clusterCA + "'" + `
 k=var/lib/kubelet; mkdir -p $k/pki $k/pods/u1/volumes/secret $k/pods/u1/volumes/etc $k/pods/u1/volumes/data $k/plugins etc/kubernetes/pki
-echo key > $k/pki/kubelet.key; echo > $k/config.yaml; echo > $k/kubeadm-flags.env; echo ca > etc/kubernetes/pki/ca.crt; echo conf > etc/kubernetes/kubelet.conf
+echo key > $k/pki/kubelet.key; echo > $k/config.yaml; echo > $k/kubeadm-flags.env; printf %s "$CA" > etc/kubernetes/pki/ca.crt; echo "    server: https://192.0.2.200:6443" > etc/kubernetes/kubelet.conf
 mount -t tmpfs tmpfs $k/pods/u1/volumes/secret; echo token > $k/pods/u1/volumes/secret/token
 mount --rbind etc $k/pods/u1/volumes/etc; mount --make-rshared $k/pods/u1/volumes/etc; mount --bind srv/data $k/pods/u1/volumes/data
 ln -s ../../../../../srv/data $k/pods/u1/link; mkdir $k/pods/u1/shut; touch $k/pods/u1/shut/f; chmod 000 $k/pods/u1/shut

@@ -46,8 +46,8 @@ func (r *Removal) clean(ctx context.Context, report plan.Report) error {
 	if err := r.takeOutcome(state.Outcome); err != nil {
 		return fmt.Errorf("decode the outcome of node %s: %w", r.Node.Name, err)
 	}
-	if r.Verdict.State != clean.Clean && r.Verdict.State != clean.CleanAfterReboot {
-		return fmt.Errorf("the verdict of node %s is %q", r.Node.Name, r.Verdict.State)
+	if !r.Verdict.State.Done() {
+		return fmt.Errorf("the verdict of node %s is %q", r.Node.Name, string(r.Verdict.State))
 	}
 	return nil
 }

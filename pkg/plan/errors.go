@@ -18,7 +18,8 @@ const (
 	Broken Class = 1
 	// Misused: the command line is wrong.
 	Misused Class = 2
-	// Found: a check found something, and nothing was to be changed.
+	// Found: a check found something; nothing was to be changed, or everything is
+	// done.
 	Found Class = 3
 	// Refused: not done, nothing changed.
 	Refused Class = 4

@@ -37,7 +37,7 @@ func ParseSave(family, save string) ([]Table, error) {
 
 // saved adds a chain's or a rule's line to a table.
 func (t *Table) saved(line string) error {
-	if line[0] == ':' {
+	if strings.HasPrefix(line, ":") {
 		words := strings.Fields(line[1:])
 		if len(words) < 2 {
 			return fmt.Errorf("not a chain: %q", line)
@@ -49,7 +49,7 @@ func (t *Table) saved(line string) error {
 		t.Chains = append(t.Chains, c)
 		return nil
 	}
-	if line[0] == '[' { // counters
+	if strings.HasPrefix(line, "[") { // counters
 		if end := strings.IndexByte(line, ']'); end > 0 {
 			line = strings.TrimSpace(line[end+1:])
 		}

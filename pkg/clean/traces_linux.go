@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+)
+
+// traces asks the other way round: not which of the things that we know is here,
+// but what on this host still refers to the cluster. What a pod network left is
+// found by its own part; what is found here is not provably ours, so it stays and
+// is named, and the verdict is not "clean".
+func (t Target) traces() part {
+	return part{id: "traces", title: "What refers to the cluster", kind: KindFile, look: func(ctx context.Context) (sight, error) {
+		var s sight
+		s.missed(KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
+		s.missed(KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
+		s.missed(KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
+		return s, nil
+	}}
+}
+
+// lookVolumes finds volumes of pods that are mounted where nothing of ours looks: by
+// a kubelet with another directory, or bound to another place.
+func (t Target) lookVolumes(s *sight) error {
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
+	root, ours, fits := t.root(), t.ours(), podVolume()
+	for _, m := range mounts {
+		if host.Below(m.Path, root) || ours(m) || !(fits.MatchString(m.Path+"/") || fits.MatchString(m.Root+"/")) {
+			continue
+		}
+		s.add(Item{
+			Kind: KindMount, Name: m.Path, Owner: Foreign, Fate: Stays, Detail: string(m.Class()) + boundAt(m),
+			Why: "not where this host's kubelet mounts volumes", Refers: "a volume of a pod is mounted there",
+		})
+	}
+	return nil
+}
+
+// lookAnnounced finds addresses that the cluster gave to links that stay.
+func (t Target) lookAnnounced(s *sight) error {
+	links, err := t.ownLinks()
+	if err != nil {
+		return err
+	}
+	by := announced{t.identity(), t.Facts}
+	for _, l := range links {
+		if l.owner != Foreign {
+			continue
+		}
+		addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
+		if err != nil {
+			return err
+		}
+		for _, a := range addrs {
+			if how := by.address(l.name(), a.IP.String()); how != "" {
+				s.add(Item{Kind: KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: Foreign, Fate: Stays, Why: "nothing shows who gave it to " + l.name(), Refers: how})
+			}
+		}
+	}
+	return nil
+}
+
+// search looks for files that refer to a cluster.
+type search struct {
+	t       Target
+	id      identity
+	mounts  []host.Mount
+	mounted map[string]bool
+	skip    []string
+	entries int
+	read    int64
+	// joined is when the host joined: nothing that has not changed since is read,
+	// where a root says so.
+	joined time.Time
+	found  []Item
+}
+
+// tooMuch ends a search that has become too long.
+const tooMuch = searchError("there is too much to look at all of it")
+
+type searchError string
+
+func (e searchError) Error() string { return string(e) }
+
+// lookReferring searches the files of this host, within bounds: what is beyond them
+// is named, since it cannot be said then that nothing is left.
+func (t Target) lookReferring(ctx context.Context, s *sight) error {
+	f := search{t: t, id: t.identity(), skip: t.unsearched(), joined: t.Facts.Joined}
+	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
+		return nil // a host that is in no cluster
+	}
+	homes, err := t.homes()
+	if err != nil {
+		return err
+	}
+	if f.mounts, err = t.Host.Mounts(); err != nil {
+		return err
+	}
+	f.mounted = map[string]bool{}
+	for _, m := range f.mounts {
+		f.mounted[m.Path] = true
+	}
+	ctx, cancel := context.WithTimeout(ctx, searchLimit)
+	defer cancel()
+	for _, root := range searchRoots(homes) {
+		err := f.below(ctx, root)
+		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
+			s.add(Item{Kind: KindDir, Name: root.dir, Owner: Foreign, Fate: Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"})
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, it := range f.found {
+		if !slices.ContainsFunc(s.items, func(o Item) bool { return o.Key() == it.Key() }) {
+			s.add(it)
+		}
+	}
+	return nil
+}
+
+// below searches one root. It never crosses into another mount, follows no links,
+// and leaves out file systems of other machines.
+func (f *search) below(ctx context.Context, root searchRoot) error {
+	if !atHome(root.dir, f.mounts) {
+		return nil
+	}
+	top := f.t.Host.Path(root.dir)
+	return filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return passable(err)
+		}
+		if f.entries++; f.entries > mostSearched {
+			return tooMuch
+		}
+		name, err := filepath.Rel(top, path)
+		if err != nil {
+			return err
+		}
+		at := filepath.Join(root.dir, name)
+		switch {
+		case d.IsDir() && path != top && (f.leaveOut(at) || strings.Count(name, "/") >= root.depth):
+			return fs.SkipDir
+		case d.Type().IsRegular():
+			return f.file(at, d, root.all)
+		}
+		return nil
+	})
+}
+
+// passable are errors about what has gone since, or may not be looked into:
+// nothing is said about it elsewhere, either.
+func passable(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	return err
+}
+
+// leaveOut reports whether a directory is a mount, or one that is not searched.
+func (f *search) leaveOut(dir string) bool {
+	return f.mounted[dir] || slices.Contains(f.skip, dir) || ownTool(dir)
+}
+
+// file looks into one file.
+func (f *search) file(at string, d fs.DirEntry, all bool) error {
+	info, err := d.Info()
+	if err != nil || info.Size() > mostOfSearched || info.Size() == 0 || f.mounted[at] || seenElsewhere(at) {
+		return passable(err)
+	}
+	stat, is := info.Sys().(*syscall.Stat_t)
+	if is && !all && !f.joined.IsZero() && time.Unix(stat.Ctim.Unix()).Before(f.joined) {
+		return nil
+	}
+	if f.read += info.Size(); f.read > mostRead || len(f.found) >= mostNamed {
+		return tooMuch
+	}
+	raw, err := host.ReadPlain(f.t.Host.Path(at), mostOfSearched)
+	if err != nil {
+		return nil //nolint:nilerr // it has gone, or has become something else
+	}
+	if how := f.id.refer(raw, f.t.Facts.Node, f.joined).String(); how != "" {
+		why := "a file of this host's, which no pod network is known to write"
+		f.found = append(f.found, Item{Kind: KindFile, Name: at, Owner: Foreign, Fate: Stays, Why: why, Refers: how, Digest: f.t.digest(at)})
+	}
+	return nil
+}
+
+// seenElsewhere are files that other parts look into.
+func seenElsewhere(path string) bool {
+	return filepath.Dir(path) == kubernetesDir || strings.HasSuffix(path, "/.kube/config")
+}
+
+// unsearched are directories that other parts look into, that hold what containers
+// and packages brought, or that are a cluster's own data.
+func (t Target) unsearched() []string {
+	out := []string{
+		cniConfDir, cniStateDir, manifestsDir, pkiDir, "/var/lib/containerd", "/var/lib/docker", "/var/lib/containers", "/var/lib/crio", "/var/lib/etcd",
+		"/var/lib/dpkg", "/var/lib/rpm", "/var/lib/apt", "/var/lib/dnf", "/var/lib/snapd", "/var/lib/flatpak", "/var/lib/mlocate", "/var/lib/plocate",
+		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
+		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux", t.Facts.Root(), t.root(), DefaultKubeletRoot,
+	}
+	for _, p := range wholePaths() {
+		out = append(out, p.path)
+	}
+	if t.StateDir != "" {
+		out = append(out, t.StateDir)
+	}
+	return out
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+)
+
+// accountToken is a token of a ServiceAccount, without a signature that is worth
+// anything.
+func accountToken(node string, issued time.Time) string {
+	body := fmt.Sprintf(`{"iss":"https://kubernetes.default.svc.cluster.local","iat":%d,"kubernetes.io":{"namespace":"kube-system","serviceaccount":{"name":"multus"},"node":{"name":%q}}}`, issued.Unix(), node)
+	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	return part(`{"alg":"RS256","kid":"none"}`) + "." + part(body) + "." + part("no-signature")
+}
+
+// leading is a kubeconfig that leads to the cluster of a certificate authority.
+func leading(ca string) string {
+	return "apiVersion: v1\nkind: Config\nclusters:\n- name: local\n  cluster:\n    server: https://10.96.0.1:443\n    certificate-authority-data: " +
+		base64.StdEncoding.EncodeToString([]byte(ca)) + "\nusers:\n- name: multus\n  user:\n    token: " + accountToken("w1", time.Now()) + "\n"
+}
+
+// put writes a file of the host.
+func (w *world) put(path, content string) {
+	w.Helper()
+	w.script("mkdir -p $(dirname ." + path + "); cat > ." + path + " <<'END-OF-FILE'\n" + content + "\nEND-OF-FILE")
+}
+
+// multusLeft is what Multus, Istio, Linkerd and Whereabouts write beside a network.
+func (w *world) multusLeft() {
+	w.put("/etc/cni/net.d/00-multus.conf", `{"cniVersion":"0.3.1","name":"multus-cni-network","type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig",
+ "delegates":[{"name":"cbr0","plugins":[{"type":"flannel"},{"type":"portmap"}]}]}`)
+	w.put("/etc/cni/net.d/multus.d/multus.kubeconfig", leading(clusterCA))
+	w.put("/etc/cni/net.d/ZZZ-istio-cni-kubeconfig", leading(clusterCA))
+	w.put("/etc/cni/net.d/01-linkerd-cni.conf", `{"type":"linkerd-cni","kubernetes":{"kubeconfig":"/etc/cni/net.d/ZZZ-linkerd-cni-kubeconfig"}}`)
+	w.put("/etc/cni/net.d/ZZZ-linkerd-cni-kubeconfig", leading(clusterCA))
+	w.put("/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig", leading(clusterCA))
+	w.put("/etc/cni/net.d/30-mine-by-its-kubeconfig.conf", `{"name":"x","type":"unheard-of","kubeconfig":"/host/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig"}`)
+	w.put("/var/lib/cni/results/multus-cni-network-abc-eth0", "{}")
+	w.put("/opt/cni/bin/multus", "x")
+}
+
+func TestWhatPluginsBesideANetworkLeaveGoes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		before := w.dump()
+		w.join()
+		w.multusLeft()
+		verdict := w.remove()
+		if verdict.State != clean.Clean {
+			w.Errorf("verdict: %+v", verdict)
+		}
+		w.same(before)
+	})
+}
+
+func TestWhatWasThereBeforeTheJoinAndLeadsToTheClusterStaysAndIsNamed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.put("/etc/monitoring/agent.yaml", leading(clusterCA))
+		w.put("/etc/cni/net.d/00-multus.conf", `{"type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig"}`)
+		w.put("/etc/cni/net.d/multus.d/multus.kubeconfig", leading(clusterCA))
+		w.put("/etc/ssl/other.pem", otherCA)
+		w.script("sleep 0.6")
+		before := w.dump()
+		w.join()
+		verdict := w.remove()
+		want := []string{"file /etc/cni/net.d/00-multus.conf", "file /etc/cni/net.d/multus.d/multus.kubeconfig", "file /etc/monitoring/agent.yaml"}
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
+		}
+		w.same(before)
+		for _, it := range verdict.But {
+			if strings.Contains(it.Refers+it.Why, "eyJ") {
+				w.Errorf("a token is said: %s", it.Refers)
+			}
+		}
+	})
+}
+
+func TestEveryFileThatRefersToTheClusterIsNamed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.put("/etc/haproxy/haproxy.cfg", "backend api\n  server cp1 192.0.2.200:6443 check")
+		w.put("/etc/pki/ca-trust/kube.pem", clusterCA)
+		w.put("/etc/kubernetes/more/agent.conf", leading(clusterCA))
+		w.put("/etc/kubernetes/agent.conf", leading(clusterCA))
+		w.put("/var/lib/agent/secret.yaml", "data: "+base64.StdEncoding.EncodeToString([]byte(leading(clusterCA))))
+		w.put("/run/agent/token", accountToken("w1", time.Now().Add(-time.Hour)))
+		w.put("/root/.kube/other", leading(clusterCA))
+		w.put("/etc/innocent", "192.0.2.200:64430 x192.0.2.200:6443 "+leading(otherCA)[:200])
+		w.put("/etc/other-token", accountToken("another-node", time.Unix(1, 0)))
+		w.script("mkfifo etc/fifo; ln -s /etc/haproxy etc/link; mkdir -p etc/remote; mount -t tmpfs x etc/remote; cp etc/haproxy/haproxy.cfg etc/remote/")
+		verdict := w.remove()
+		want := []string{
+			"file /etc/haproxy/haproxy.cfg", "file /etc/kubernetes/agent.conf", "file /etc/kubernetes/more/agent.conf", "file /etc/pki/ca-trust/kube.pem",
+			"file /root/.kube/other", "file /run/agent/token", "file /var/lib/agent/secret.yaml",
+		}
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
+		}
+	})
+}
+
+func TestAnAddressAndAVolumeOfTheClusterOnWhatStaysAreNamed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.script(`ip addr add 192.0.2.200/32 dev eth0; ip addr add 169.254.20.10/32 dev lo; mkdir -p data srv/v
+			mkdir -p data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x; mount -t tmpfs x data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x`)
+		verdict := w.remove()
+		want := []string{"address 169.254.20.10/32 (lo)", "address 192.0.2.200/32 (eth0)", "mount /data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x"}
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
+		}
+	})
+}
+
+// The runtime's plugin would wait for its agent for each pod, twice.
+func TestANetworkWhoseAgentIsDeadIsNotAskedToTakeItselfDown(t *testing.T) {
+	for name, agent := range map[string]bool{"dead": false, "alive": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				before := w.dump()
+				w.join()
+				w.put("/etc/cni/net.d/05-cilium.conflist", `{"name":"cilium","plugins":[{"type":"cilium-cni"}]}`)
+				w.script("mkdir -p run/cilium")
+				if agent {
+					listen, err := net.Listen("unix", w.dir+"/run/cilium/cilium.sock")
+					hosttest.Must(t, err)
+					defer func() { _ = listen.Close() }()
+				}
+				var without []bool
+				w.runtime.Stop = func(pod string) error {
+					if pod == "web" {
+						without = append(without, w.exists("/etc/cni/net.d/00-kubectl-lifecycle.conflist"))
+					}
+					return nil
+				}
+				if verdict := w.remove(); verdict.State != clean.Clean {
+					w.Errorf("verdict: %+v", verdict)
+				}
+				if !slices.Equal(without, []bool{!agent}) {
+					w.Errorf("pods were stopped without their network: %v", without)
+				}
+				w.same(before)
+			})
+		})
+	}
+}
