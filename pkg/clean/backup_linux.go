@@ -93,7 +93,7 @@ func (t Target) keepsConfiguration(path string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(credentialPaths(t.root()), func(p ownPath) bool { return p.path == path })
+	return slices.ContainsFunc(credentialPaths(t.kubeadmDir()), func(p ownPath) bool { return p.path == path })
 }
 
 // takeBackup writes the archive, whole or not at all.

@@ -48,8 +48,7 @@ func podRoots(cgroupRoot string) []string {
 
 // cgroupRoot is the kubelet's, as its configuration says; empty for the top.
 func (t Target) cgroupRoot() string {
-	raw, err := os.ReadFile(t.Host.Path(filepath.Join(t.root(), "config.yaml")))
-	if found := regexp.MustCompile(`(?m)^cgroupRoot: *"?(/[^"\s]*)`).FindSubmatch(raw); err == nil && found != nil {
+	if found := regexp.MustCompile(`(?m)^cgroupRoot: *"?(/[^"\s]*)`).FindSubmatch(t.text(t.places().Config)); found != nil {
 		return string(found[1])
 	}
 	return ""

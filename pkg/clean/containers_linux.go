@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,9 +47,8 @@ func (t Target) socket() string {
 		return strings.TrimPrefix(t.Facts.CRISocket, "unix://")
 	}
 	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
-	for _, name := range []string{"config.yaml", "instance-config.yaml", "kubeadm-flags.env"} {
-		raw, err := os.ReadFile(t.Host.Path(filepath.Join(t.root(), name)))
-		if found := said.FindSubmatch(raw); err == nil && found != nil {
+	for _, path := range []string{t.places().Config, t.kubeadmDir() + "/instance-config.yaml", t.kubeadmDir() + "/kubeadm-flags.env"} {
+		if found := said.FindSubmatch(t.text(path)); found != nil {
 			return string(found[1])
 		}
 	}

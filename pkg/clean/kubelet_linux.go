@@ -135,7 +135,7 @@ func (t Target) Restore(ctx context.Context) error {
 	if err := t.unhold(ctx); err != nil {
 		return err
 	}
-	if !t.credentialed() || !t.exists(filepath.Join(t.root(), "config.yaml")) {
+	if !t.credentialed() || !t.exists(t.places().Config) {
 		return plan.Hint(errors.New("start the kubelet again: its credentials are deleted already"),
 			"run the removal again to finish it, or join this host anew: kubectl lifecycle join")
 	}

@@ -79,8 +79,12 @@ func (t Target) recalled() time.Time {
 	return at
 }
 
-// remember writes down when the host joined, unless that is known already.
+// remember writes down when the host joined, and where its kubelet keeps what it makes,
+// unless that was done.
 func (t Target) remember() error {
+	if err := t.rememberPlaces(); err != nil {
+		return err
+	}
 	if t.Facts.Joined.IsZero() || t.saved(joinedFile) {
 		return nil
 	}
