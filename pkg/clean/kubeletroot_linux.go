@@ -36,8 +36,9 @@ type domain struct {
 	// root, if it is elsewhere.
 	name, path, link string
 	// shared says that it is a mount or a link, which an administrator made: others may
-	// keep things there, and only what is provably the kubelet's goes.
-	shared bool
+	// keep things there, and only what is provably the kubelet's goes. What is remote is
+	// not even looked at: that may hang.
+	shared, remote bool
 }
 
 // holds reports whether something below a domain is the kubelet's.
@@ -46,20 +47,27 @@ func (d domain) holds(path string) bool {
 	return host.Below(path, d.path) && (!d.shared || madeBy(d.name, entry, fs.ModeDir))
 }
 
+// mountedAt reports whether something is mounted at a path.
+func mountedAt(path string, mounts []host.Mount) bool {
+	return slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Path == path })
+}
+
 // domains are the kubelet's directories that exist.
 func (t Target) domains(mounts []host.Mount) []domain {
 	var out []domain
 	for _, root := range t.roots() {
 		for _, name := range kubeletNames() {
 			d := domain{name: name, path: filepath.Join(root, name)}
-			info, err := os.Lstat(t.Host.Path(d.path))
-			if err != nil {
-				continue
+			if d.shared = mountedAt(d.path, mounts); !d.shared {
+				info, err := os.Lstat(t.Host.Path(d.path))
+				if err != nil {
+					continue
+				}
+				if d.shared = info.Mode()&fs.ModeSymlink != 0; d.shared {
+					d.path, d.link = t.real(d.path), d.path
+				}
 			}
-			if info.Mode()&fs.ModeSymlink != 0 {
-				d.path, d.link = t.real(d.path), d.path
-			}
-			d.shared = d.link != "" || slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Path == d.path })
+			d.remote = d.shared && !atHome(d.path, mounts)
 			out = append(out, d)
 		}
 	}
@@ -80,6 +88,8 @@ func (t Target) lookRoot(s *sight, root string) error {
 		at := slices.IndexFunc(domains, func(d domain) bool { return d.shared && (d.path == path || d.link == path) })
 		switch {
 		case root == t.kubeadmDir() && slices.Contains(keptForNow(root), name):
+		case at < 0 && mountedAt(path, mounts): // not looked at: that may hang
+			s.add(Item{Kind: KindDir, Name: path, Owner: Foreign, Fate: Stays, Why: "no name that a kubelet makes, and something is mounted there"})
 		case at >= 0:
 			s.missed(KindDir, path, t.lookShared(s, domains[at]))
 		case ofKubelet(name, t.younger(path)):
@@ -96,6 +106,10 @@ func (t Target) lookRoot(s *sight, root string) error {
 func (t Target) lookShared(s *sight, d domain) error {
 	if d.link != "" {
 		t.addForeign(s, d.link, "a link that an administrator made; what the kubelet has made there goes")
+	}
+	if d.remote {
+		s.add(Item{Kind: KindDir, Name: d.path, Owner: Foreign, Fate: Stays, Why: "another machine's file system"})
+		return nil
 	}
 	entries, err := os.ReadDir(t.Host.Path(d.path))
 	for _, e := range entries {
@@ -176,7 +190,8 @@ func (t Target) mountsInTheWay() error {
 	if err != nil {
 		return err
 	}
-	fixed, domains, roots := t.fixedMounts(), t.domains(mounts), t.roots()
+	domains, roots := t.domains(mounts), t.roots()
+	fixed := t.fixedMounts(domains)
 	for _, m := range mounts {
 		at := slices.ContainsFunc(domains, func(d domain) bool { return m.Path == d.path })
 		own := m.Class() == host.Disk || m.Class() == host.Memory
@@ -188,7 +203,7 @@ func (t Target) mountsInTheWay() error {
 		}
 	}
 	for _, d := range domains {
-		if d.link != "" && !atHome(d.path, mounts) {
+		if d.link != "" && d.remote {
 			return plan.Refuse(fmt.Errorf("%s leads to %s, which is another machine's file system, and nothing is deleted there", d.link, d.path),
 				"let the link lead to a directory of this host, or delete it; then run the command again")
 		}
@@ -210,7 +225,14 @@ func (t Target) dataInTheWay(ctx context.Context) error {
 		}
 		goes = append(goes, s.goes()...)
 	}
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
 	for _, path := range t.Facts.Keep {
+		if !atHome(filepath.Clean(path), mounts) {
+			continue // on another machine, and to look at it may hang
+		}
 		real := t.real(path)
 		for _, it := range goes {
 			if it.Detail != hollow && (host.Below(real, it.Name) || real == it.Name && real != filepath.Clean(path)) {

@@ -23,7 +23,8 @@ const netnsDir = "/run/netns"
 // What is mounted at one of those directories, or is in /etc/fstab or a mount unit of
 // systemd's, an administrator has given to it, and it stays mounted.
 func (t Target) ours(mounts []host.Mount) func(host.Mount) bool {
-	domains, fixed, owners, places := t.domains(mounts), t.fixedMounts(), mountPatterns(), t.places()
+	domains, owners, places := t.domains(mounts), mountPatterns(), t.places()
+	fixed := t.fixedMounts(domains)
 	return func(m host.Mount) bool {
 		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
 			owners.owner(places.usual(m.Path)) != Foreign
@@ -31,8 +32,9 @@ func (t Target) ours(mounts []host.Mount) func(host.Mount) bool {
 }
 
 // fixedMounts are the mountpoints that an administrator has written down: in
-// /etc/fstab, or as units of systemd's.
-func (t Target) fixedMounts() []string {
+// /etc/fstab, or as units of systemd's. Those that lead through a link to a kubelet's
+// directory have the kernel's path, too. None of them is looked at: that may hang.
+func (t Target) fixedMounts(domains []domain) []string {
 	out := mountpoints(string(t.text("/etc/fstab")))
 	for _, dir := range unitDirs() {
 		for _, path := range append(t.listed(dir, ".mount"), t.listed(dir, ".automount")...) {
@@ -41,11 +43,20 @@ func (t Target) fixedMounts() []string {
 			}
 		}
 	}
-	for _, path := range slices.Clone(out) {
-		out = append(out, t.real(path)) // as the kernel shows it
+	links := map[string]string{t.places().Root: t.root(), DefaultKubeletRoot: t.kubeadmDir()}
+	for _, d := range domains {
+		links[d.link] = d.path
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	for range 2 { // a link below one
+		for _, path := range slices.Clone(out) {
+			for link, real := range links {
+				if rest, below := strings.CutPrefix(path, link+"/"); link != "" && below && link != real {
+					out = append(out, filepath.Join(real, rest))
+				}
+			}
+		}
+	}
+	return out
 }
 
 func (t Target) mounts() part {

@@ -132,7 +132,7 @@ func (t Target) joined() time.Time {
 	}
 	var first time.Time
 	for _, path := range []string{
-		filepath.Join(t.kubeadmDir(), "config.yaml"), filepath.Join(t.kubeadmDir(), "kubeadm-flags.env"), filepath.Join(t.kubeadmDir(), "pki"),
+		filepath.Join(t.kubeadmDir(), "config.yaml"), filepath.Join(t.kubeadmDir(), "kubeadm-flags.env"),
 		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
 	} {
 		if at, err := t.Host.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {
