@@ -234,8 +234,11 @@ func (t Target) dataInTheWay(ctx context.Context) error {
 			continue // on another machine, and to look at it may hang
 		}
 		real := t.real(path)
+		own := slices.ContainsFunc(t.roots(), func(root string) bool {
+			return filepath.Dir(real) == root && real == filepath.Clean(path) // a kubelet's directory, which a driver looks at
+		})
 		for _, it := range goes {
-			if it.Detail != hollow && (host.Below(real, it.Name) || real == it.Name && real != filepath.Clean(path)) {
+			if it.Detail != hollow && (host.Below(real, it.Name) || real == it.Name && !own) {
 				return plan.Refuse(fmt.Errorf("%s is data that a pod keeps on this host, and it would go with %s", path, it.Name),
 					"move it to another directory of the host; or let it go: --delete-host-data")
 			}
