@@ -136,6 +136,7 @@ func (t Target) lookCertificates(s *sight) error {
 				t.addForeign(s, path, "no name that a kubelet makes")
 			}
 		}
+		t.addHollow(s, ownPath{Kubelet, dir})
 	}
 	return errors.Join(errs...)
 }

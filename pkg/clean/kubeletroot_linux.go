@@ -87,7 +87,7 @@ func (t Target) lookRoot(s *sight, root string) error {
 		path := filepath.Join(root, name)
 		at := slices.IndexFunc(domains, func(d domain) bool { return d.shared && (d.path == path || d.link == path) })
 		switch {
-		case root == t.kubeadmDir() && slices.Contains(keptForNow(root), name):
+		case root == t.kubeadmDir() && slices.Contains(keptForNow(root), name), path == t.real(t.places().CertDir): // later
 		case at < 0 && mountedAt(path, mounts): // not looked at: that may hang
 			s.add(Item{Kind: KindDir, Name: path, Owner: Foreign, Fate: Stays, Why: "no name that a kubelet makes, and something is mounted there"})
 		case at >= 0:
@@ -190,7 +190,7 @@ func (t Target) mountsInTheWay() error {
 	if err != nil {
 		return err
 	}
-	domains, roots := t.domains(mounts), t.roots()
+	domains, roots, ours := t.domains(mounts), t.roots(), t.ours(mounts)
 	fixed := t.fixedMounts(domains)
 	for _, m := range mounts {
 		at := slices.ContainsFunc(domains, func(d domain) bool { return m.Path == d.path })
@@ -198,7 +198,7 @@ func (t Target) mountsInTheWay() error {
 		in := slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) })
 		what := fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(), m.FSType, m.Source, boundAt(m))
 		switch {
-		case at && !own, in && slices.Contains(fixed, m.Path), slices.Contains(roots, m.Path) && m.Class() == host.Remote:
+		case at && !own, in && slices.Contains(fixed, m.Path), slices.Contains(roots, m.Path) && m.Class() == host.Remote, !ours(m) && inWhole(m.Path):
 			return plan.Refuse(what, wayOut)
 		}
 	}
@@ -209,6 +209,11 @@ func (t Target) mountsInTheWay() error {
 		}
 	}
 	return nil
+}
+
+// inWhole reports whether a path is at or below one that goes with all that is in it.
+func inWhole(path string) bool {
+	return slices.ContainsFunc(wholePaths(), func(p ownPath) bool { return path == p.path || host.Below(path, p.path) })
 }
 
 // dataInTheWay returns an error if a path whose data is to stay lies below something

@@ -31,19 +31,22 @@ var mountClasses = []struct{ name, mount, check string }{
 	{"bind of a disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q srv/$n.img; mkdir -p srv/$n; mount -o loop srv/$n.img srv/$n; mkdir srv/$n/sub; echo precious > srv/$n/sub/file; mount --bind srv/$n/sub $m`, `cat srv/$n/sub/file`},
 }
 
-// mountWays are how the kubelet's root may be laid out, and how a mount may have been
-// written down by whoever made it; before comes before the join.
-var mountWays = []struct{ name, before, write string }{
-	{"by hand", ``, ``},
-	{"in fstab", ``, `echo "x /$m none bind 0 0" >> etc/fstab`},
-	{"in fstab, with a blank in its path", ``, `mkdir -p "$m b"; mount --bind srv/data "$m b"; echo "x /$m\\040b none bind 0 0" >> etc/fstab`},
-	{"as a mount unit", ``, `printf "[Mount]\nWhat=x\nWhere=/$m\n" > etc/systemd/system/$n.mount`},
-	{"as an automount unit of a package", ``, `mkdir -p usr/lib/systemd/system; printf "[Automount]\nWhere=/$m/\n" > usr/lib/systemd/system/$n.automount`},
-	{"a root that is a link", `mkdir -p data/kubelet var/lib; ln -s ../../data/kubelet var/lib/kubelet`, ``},
-	{"a root that is a link, in fstab by the link", `mkdir -p data/kubelet var/lib; ln -s ../../data/kubelet var/lib/kubelet`, `echo "x /$m none bind 0 0" >> etc/fstab`},
-	{"a root that is a disk", `mkdir -p var/lib/kubelet; mount -t tmpfs disk var/lib/kubelet`, ``},
-	{"pods that are a link", `mkdir -p srv/pods/theirs var/lib/kubelet; echo precious > srv/pods/theirs/file; ln -s ../../../srv/pods var/lib/kubelet/pods`, ``},
-	{"pods that are a disk", `mkdir -p var/lib/kubelet/pods; mount -t tmpfs disk var/lib/kubelet/pods; mkdir var/lib/kubelet/pods/theirs; echo precious > var/lib/kubelet/pods/theirs/file`, ``},
+// mountWays are how a mount may have been written down by whoever made it.
+var mountWays = []struct{ name, write string }{
+	{"by hand", ``},
+	{"in fstab", `echo "x /$m none bind 0 0" >> etc/fstab`},
+	{"in fstab, with a blank in its path", `mkdir -p "$m b"; mount --bind srv/data "$m b"; echo "x /$m\\040b none bind 0 0" >> etc/fstab`},
+	{"as a mount unit", `printf "[Mount]\nWhat=x\nWhere=/$m\n" > etc/systemd/system/$n.mount`},
+	{"as an automount unit of a package", `mkdir -p usr/lib/systemd/system; printf "[Automount]\nWhere=/$m/\n" > usr/lib/systemd/system/$n.automount`},
+}
+
+// rootLayouts are how an administrator may have laid out a kubelet's root before the join.
+var rootLayouts = []struct{ name, before string }{
+	{"a directory", ``},
+	{"a link", `mkdir -p data/kubelet var/lib; ln -s ../../data/kubelet var/lib/kubelet`},
+	{"a disk", `mkdir -p var/lib/kubelet; mount -t tmpfs disk var/lib/kubelet`},
+	{"pods that are a link", `mkdir -p srv/pods/theirs var/lib/kubelet; echo precious > srv/pods/theirs/file; ln -s ../../../srv/pods var/lib/kubelet/pods`},
+	{"pods that are a disk", `mkdir -p var/lib/kubelet/pods; mount -t tmpfs disk var/lib/kubelet/pods; mkdir var/lib/kubelet/pods/theirs; echo precious > var/lib/kubelet/pods/theirs/file`},
 }
 
 // plant mounts one of each class below a directory.
@@ -72,31 +75,34 @@ func (w *world) precious(below string, mounted bool) {
 // Every class of mount, in every way it can be there, at a name that no kubelet makes,
 // in a pod's volume, and in a pod's subPath.
 func TestNoDataIsDeletedThroughAMount(t *testing.T) {
-	for _, way := range mountWays {
-		t.Run(way.name, func(t *testing.T) {
+	const root, pod, theirs = "var/lib/kubelet", "var/lib/kubelet/pods/" + uid, "grep -c 'kubelet.*/theirs-' /proc/self/mountinfo"
+	for _, layout := range rootLayouts {
+		t.Run(layout.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				w.script(way.before + "\nsleep 0.6")
+				w.script(layout.before + "\nsleep 0.6")
 				w.join()
-				const root = "var/lib/kubelet"
-				theirs, volumes, paths := root+"/theirs", root+"/pods/"+uid+"/volumes/x", root+"/pods/"+uid+"/volume-subpaths/x"
-				w.plant(theirs, way.write)
-				w.plant(volumes, "")
-				w.plant(paths, "")
-				before := w.script("grep theirs- /proc/self/mountinfo | grep kubelet | wc -l")
+				for i, way := range mountWays {
+					w.plant(fmt.Sprintf("%s/theirs-%d", root, i), way.write)
+				}
+				w.plant(pod+"/volumes/x", "")
+				w.plant(pod+"/volume-subpaths/x", "")
+				before := w.script(theirs)
 				verdict := w.remove()
 				if verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 					w.Errorf("verdict: %+v", verdict)
 				}
-				w.precious(theirs, true)
-				w.precious(volumes, false)
-				w.precious(paths, false)
-				if after := w.script("grep theirs- /proc/self/mountinfo | grep kubelet | wc -l"); after != before {
+				for i := range mountWays {
+					w.precious(fmt.Sprintf("%s/theirs-%d", root, i), true)
+				}
+				w.precious(pod+"/volumes/x", false)
+				w.precious(pod+"/volume-subpaths/x", false)
+				if after := w.script(theirs); after != before {
 					w.Errorf("%s mounts of others before, %s after", before, after)
 				}
-				if strings.Contains(way.before, "precious") && w.script("cat var/lib/kubelet/pods/theirs/file") != "precious\n" {
+				if strings.Contains(layout.before, "precious") && w.script("cat var/lib/kubelet/pods/theirs/file") != "precious\n" {
 					w.Error("what was beside the pods is gone")
 				}
-				if left := w.script("find var/lib/kubelet/ -name " + uid + "; find srv data -name " + uid + " 2>/dev/null || true; grep -c " + uid + " /proc/self/mountinfo || true"); left != "0\n" {
+				if left := w.script("find var/lib/kubelet/ srv data -name " + uid + " 2>/dev/null || true; grep -c /pods/" + uid + " /proc/self/mountinfo || true"); left != "0\n" {
 					w.Errorf("left of the pods: %q", left)
 				}
 			})
@@ -133,6 +139,29 @@ func TestAMountWhereAKubeletKeepsItsOwnIsRefusedBeforeAnythingChanges(t *testing
 		w.same(before)
 		if len(w.ran) > 0 {
 			w.Errorf("ran %v", w.ran)
+		}
+	})
+}
+
+// The same is true of directories of networks and of logs, which go with all that is
+// in them.
+func TestAMountInADirectoryThatGoesWholeIsRefusedBeforeAnythingChanges(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		for at, mount := range map[string]string{
+			"/var/lib/calico/theirs": "mount --bind srv/data $m", "/var/log/pods": "mount -t tmpfs theirs $m", "/etc/kubernetes/tmp/x": "mount --bind srv/data $m",
+		} {
+			w.script("m=." + at + "; mkdir -p $m; " + mount)
+			before := w.dump()
+			_, err := w.target().Recipe().Run(w.Context(), nil)
+			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), at+" is a mount of an administrator's") || len(w.ran) > 0 {
+				w.Errorf("%s: got %v, ran %v", at, err, w.ran)
+			}
+			w.same(before)
+			w.script("umount ." + at)
+		}
+		if verdict := w.remove(); verdict.State != clean.Clean {
+			w.Errorf("verdict: %+v", verdict)
 		}
 	})
 }

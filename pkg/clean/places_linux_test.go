@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -20,16 +21,19 @@ const elsewhere = `mkdir -p data/kubelet/pods/` + uid + `/volumes/secret data/ku
 mount -t tmpfs tmpfs data/kubelet/pods/` + uid + `/volumes/secret; echo token > data/kubelet/pods/` + uid + `/volumes/secret/token; touch data/kubelet/cpu_manager_state
 `
 
-// runs starts a process that looks like a program of root's on this host.
-func (w *world) runs(name string, arguments ...string) {
+// runs starts a process that looks like a program of root's on this host, and returns
+// what ends it.
+func (w *world) runs(name string, arguments ...string) (end func()) {
 	w.Helper()
-	w.script("mkdir -p bin; cp /bin/bash bin/" + name)
+	w.script("mkdir -p bin; test -e bin/" + name + " || cp /bin/bash bin/" + name)
 	cmd := exec.Command(w.dir+"/bin/"+name, append([]string{"-c", "read -r line; exit"}, arguments...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdin, err := cmd.StdinPipe()
 	hosttest.Must(w.T, err)
 	hosttest.Must(w.T, cmd.Start())
-	w.Cleanup(func() { _ = stdin.Close(); _ = cmd.Wait() })
+	end = sync.OnceFunc(func() { _ = stdin.Close(); _ = cmd.Wait() })
+	w.Cleanup(end)
+	return end
 }
 
 func TestAKubeletsRootElsewhereIsFollowed(t *testing.T) {
@@ -133,34 +137,38 @@ func TestKubeadmIsNotAskedWhereItWouldDeleteWhatStays(t *testing.T) {
 }
 
 func TestPlacesThatNobodyExpectsAreRefusedBeforeAnythingChanges(t *testing.T) {
-	for _, tc := range []struct {
-		name, files  string
-		arguments    []string
-		controlPlane bool
-		want         string
-	}{
-		{"a kubeconfig elsewhere", "", []string{"--kubeconfig=/root/.kube/config"}, false, "--kubeconfig is /root/.kube/config, not /etc/kubernetes/kubelet.conf"},
-		{"a bootstrap kubeconfig elsewhere", "", []string{"--bootstrap-kubeconfig", "/etc/boot.conf"}, false, "--bootstrap-kubeconfig is /etc/boot.conf"},
-		{"a root that is the system's", "", []string{"--root-dir=/srv/../srv/"}, false, "--root-dir is /srv"},
-		{"a link to such a root", "ln -s . srv/here", []string{"--root-dir=/srv/here"}, false, "--root-dir is /srv"},
-		{"static pods of a control plane elsewhere", "echo 'staticPodPath: \"/etc/pods\"' > var/lib/kubelet/config.yaml", []string{"--v=2"}, true, "staticPodPath is /etc/pods"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				w.join()
-				w.script(tc.files)
-				w.runs("kubelet", tc.arguments...)
-				before := w.dump()
-				target := w.target()
-				target.Facts.ControlPlane = tc.controlPlane
-				_, err := target.Recipe().Run(w.Context(), nil)
-				if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), tc.want) || plan.HintOf(err) == "" || len(w.ran) > 0 {
-					w.Errorf("got %v, ran %v", err, w.ran)
-				}
-				w.same(before)
-			})
-		})
-	}
+	inWorld(t, func(w *world) {
+		w.join()
+		for _, tc := range []struct {
+			name, files  string
+			arguments    []string
+			controlPlane bool
+			want         string
+		}{
+			{"a kubeconfig elsewhere", "", []string{"--kubeconfig=/root/.kube/config"}, false, "--kubeconfig is /root/.kube/config, not /etc/kubernetes/kubelet.conf"},
+			{"a bootstrap kubeconfig elsewhere", "", []string{"--bootstrap-kubeconfig", "/etc/boot.conf"}, false, "--bootstrap-kubeconfig is /etc/boot.conf"},
+			{"a root that is the system's", "", []string{"--root-dir=/srv/../srv/"}, false, "--root-dir is /srv"},
+			{"a link to such a root", "ln -s . srv/here", []string{"--root-dir=/srv/here"}, false, "--root-dir is /srv"},
+			{"static pods of a control plane elsewhere", "echo 'staticPodPath: \"/etc/pods\"' > var/lib/kubelet/config.yaml", []string{"--v=2"}, true, "staticPodPath is /etc/pods"},
+		} {
+			w.script(tc.files)
+			end := w.runs("kubelet", tc.arguments...)
+			before := w.dump()
+			target := w.target()
+			target.Facts.ControlPlane = tc.controlPlane
+			_, err := target.Recipe().Run(w.Context(), nil)
+			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), tc.want) || plan.HintOf(err) == "" || len(w.ran) > 0 {
+				w.Errorf("%s: got %v, ran %v", tc.name, err, w.ran)
+			}
+			w.same(before)
+			end()
+		}
+		w.runs("kubelet", "--root-dir=/one")
+		w.runs("kubelet", "--root-dir=/two")
+		if err := w.target().Objections(w.Context()); err == nil || !strings.Contains(err.Error(), "several processes are this host's kubelet") || plan.HintOf(err) == "" {
+			w.Errorf("two kubelets: %v", err)
+		}
+	})
 }
 
 func TestCertificatesAndNetworksElsewhereAreFollowed(t *testing.T) {
