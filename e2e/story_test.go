@@ -28,6 +28,7 @@ func TestCircle(t *testing.T) {
 		{"input that makes no sense changes nothing", b.stageBadInput},
 		{"the host of a node without a network is readable", b.stageInspectNotReady},
 		{"cni install gives the cluster a network that works", b.stageNetwork},
+		{"the program never runs in a tenant's image", b.stageImage},
 		{"join prints a command that works and then dies", b.stageJoin},
 		{"the network of the joined host works across nodes", b.stagePodNetwork},
 		{"drain explains what blocks and heeds the budget", b.stageDrain},

@@ -89,6 +89,7 @@ func toolCommands(markdown string) [][]string {
 			rest, _, _ = strings.Cut(rest, "#")
 			rest, _, _ = strings.Cut(rest, ")")
 			rest, _, _ = strings.Cut(rest, " > ")
+			rest, _, _ = strings.Cut(rest, " | ")
 			calls = append(calls, strings.Fields(rest))
 		}
 	}
@@ -146,9 +147,9 @@ func run(t *testing.T, plugin string, args []string) (out string, code int) {
 
 func TestCommandsAreFoundInDocuments(t *testing.T) {
 	markdown := "Run `kubectl lifecycle runs abort NODE` or kubectl lifecycle nothing.\n```sh\n" +
-		"ssh root@x \"$(kubectl lifecycle join -o command)\"\nkubectl lifecycle remove x --yes  # a remark\n```\n`--yes` is not `-y`\n"
-	want := "[[runs abort NODE] [join -o command] [remove x --yes]]"
-	if got := toolCommands(markdown); !slices.EqualFunc(got, [][]string{{"runs", "abort", "NODE"}, {"join", "-o", "command"}, {"remove", "x", "--yes"}}, slices.Equal) {
+		"kubectl lifecycle join -o command | ssh root@x sh\nx \"$(kubectl lifecycle version)\"\nkubectl lifecycle remove x --yes  # a remark\n```\n`--yes` is not `-y`\n"
+	want := "[[runs abort NODE] [join -o command] [version] [remove x --yes]]"
+	if got := toolCommands(markdown); !slices.EqualFunc(got, [][]string{{"runs", "abort", "NODE"}, {"join", "-o", "command"}, {"version"}, {"remove", "x", "--yes"}}, slices.Equal) {
 		t.Errorf("%v, want %s", got, want)
 	}
 	if got := flagsNamed(markdown); !slices.Equal(got, []string{"--yes"}) {

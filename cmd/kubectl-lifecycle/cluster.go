@@ -19,7 +19,7 @@ type runnerFlags struct {
 }
 
 func (f *runnerFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.image, "runner-image", "", "Image of the runner pod; it must be on the node (default: one that runs there already)")
+	flags.StringVar(&f.image, "runner-image", "", "Image of the runner pod; it must be on the node and runs privileged (default: kube-proxy's, a static pod's or the network's)")
 }
 
 // cluster connects to the cluster for work on its hosts. A --namespace that is

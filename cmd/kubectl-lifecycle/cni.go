@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -180,7 +179,7 @@ func (e *env) showCNI(f cni.Facts, inst cni.Installation, recipe plan.Plan) erro
 	for _, s := range inst.Settings {
 		rows = append(rows, []string{"Value", fmt.Sprintf("%s=%v", s.Path, s.Value), s.Reason})
 	}
-	if err := table(e.streams.ErrOut, rows); err != nil {
+	if err := e.sayTable(rows); err != nil {
 		return err
 	}
 	e.showPlan(recipe, nil)
@@ -195,11 +194,7 @@ type cniResult struct {
 
 func (e *env) tellCNI(output string, inst cni.Installation, result string) error {
 	if output == "name" {
-		_, err := fmt.Fprintf(e.streams.Out, "cni/%s\n", inst.CNI)
-		return err
+		return e.names("cni", inst.CNI)
 	}
-	return e.print(output, cniResult{Installation: inst, Result: result}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "cni/%s %s\n", inst.CNI, result)
-		return err
-	})
+	return e.print(output, cniResult{Installation: inst, Result: result}, func(s *sheet) error { return s.line("cni/%s %s", nameOf(inst.CNI), result) })
 }

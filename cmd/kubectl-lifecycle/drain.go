@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const drainLong = `Make a node unschedulable and have its pods leave, as kubectl drain does, with the
@@ -126,10 +126,15 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	return e.tellDrained(result, f.output, "")
 }
 
+// maxNamed is how many nodes an error names.
+const maxNamed = 20
+
 // stillCordoned adds to an error's way out the way back.
 func stillCordoned(err error, names []string) error {
-	list := strings.Join(names, " ")
-	back := fmt.Sprintf("cordoned still: %s; to take that back: kubectl lifecycle uncordon %s", list, list)
+	back := fmt.Sprintf("cordoned still: %d nodes; to take that back: the same command with --abort", len(names))
+	if len(names) <= maxNamed {
+		back = fmt.Sprintf("cordoned still: %s; to take that back: kubectl lifecycle uncordon %s", strings.Join(names, " "), text.Command(names...))
+	}
 	if hint := plan.HintOf(err); hint != "" {
 		back = hint + "\n" + back
 	}
@@ -158,31 +163,28 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 		}
 		result.Answers = answers
 	}
-	var errs []error
+	var err error
 	if f.output == "name" {
+		var pods []string
 		for _, v := range d.ToEvict() {
-			_, err := fmt.Fprintf(e.streams.Out, "pod/%s\n", v.Name)
-			errs = append(errs, err)
+			pods = append(pods, v.Name)
 		}
+		err = e.names("pod", pods...)
 	} else {
-		errs = append(errs, e.print(f.output, result, func(w io.Writer) error { return e.showDecision(w, result) }))
+		err = e.print(f.output, result, func(s *sheet) error { return e.showDecision(s, result) })
 	}
-	return errors.Join(append(errs, d.Refusal(), drain.RefusedNow(result.Answers))...)
+	return errors.Join(err, d.Refusal(), drain.RefusedNow(result.Answers))
 }
 
 // showDecision is the table of a dry run.
-func (e *env) showDecision(w io.Writer, result drainRehearsal) error {
+func (e *env) showDecision(s *sheet, result drainRehearsal) error {
 	for _, warning := range result.Warnings() {
 		e.warn("%s", warning)
 	}
-	if err := table(w, result.Table(result.Answers)); err != nil {
+	if err := s.table(result.Table(result.Answers)); err != nil || len(result.Blocked()) > 0 {
 		return err
 	}
-	if len(result.Blocked()) > 0 {
-		return nil
-	}
-	_, err := fmt.Fprintf(w, "%s would be drained of %s (dry run: nothing was changed)\n", result.Title(), countPods(len(result.ToEvict())))
-	return err
+	return s.line("%s would be drained of %s (dry run: nothing was changed)", result.Title(), countPods(len(result.ToEvict())))
 }
 
 func countPods(n int) string {

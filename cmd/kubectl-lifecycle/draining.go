@@ -4,10 +4,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // drained is the machine-readable result.
@@ -132,17 +131,10 @@ func (r *draining) listener(progress *progress, report plan.Report) drain.Listen
 	}
 	if r.flags.output == "jsonl" {
 		hear.Event = func(event drain.Event) {
-			_ = jsonLine(r.streams.Out, event) // a reader that is gone is told at the end
+			_ = r.event(event) // a reader that is gone is told at the end
 		}
 	}
 	return hear
-}
-
-// jsonLine writes one object in one line.
-func jsonLine(w io.Writer, object any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(object)
 }
 
 // remark warns of what a person would not expect.
@@ -163,25 +155,24 @@ func (r *draining) remark() {
 // tellDrained prints the result: on stdout what kubectl drain ends with, for a
 // person the rest on stderr.
 func (e *env) tellDrained(result drained, output, remark string) error {
-	lines := func(w io.Writer, text string) error {
-		var errs []error
-		for _, n := range result.Nodes {
-			_, err := fmt.Fprintf(w, "node/%s%s\n", n.Name, text)
-			errs = append(errs, err)
-		}
-		return errors.Join(errs...)
-	}
 	switch output {
 	case "name":
-		return lines(e.streams.Out, "")
-	case "jsonl":
-		return jsonLine(e.streams.Out, map[string]any{"kind": "result", "result": result})
-	}
-	return e.print(output, result, func(w io.Writer) error {
-		for _, line := range result.summary() {
-			fmt.Fprintln(e.streams.ErrOut, "  "+line)
+		var names []string
+		for _, n := range result.Nodes {
+			names = append(names, n.Name)
 		}
-		return lines(w, " drained"+remark)
+		return e.names("node", names...)
+	case "jsonl":
+		return e.event(map[string]any{"kind": "result", "result": result})
+	}
+	return e.print(output, result, func(s *sheet) error {
+		for _, line := range result.summary() {
+			e.say("  %s", line)
+		}
+		for _, n := range result.Nodes {
+			_ = s.line("node/%s drained%s", nameOf(n.Name), text.Safe(remark)) // the sheet keeps the error
+		}
+		return s.err
 	})
 }
 

@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // addPlan adds --plan to drain, which then only reads.
@@ -45,13 +45,15 @@ func (e *env) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
 	}
 	forecast := drain.Foresee(outlook, f.Options, commandLine(cmd, args))
 	if f.output == "name" {
+		var pods []string
 		for _, p := range forecast.Pods {
 			if p.Wave > 0 {
-				_, err = fmt.Fprintf(e.streams.Out, "pod/%s\n", p.Name)
+				pods = append(pods, p.Name)
 			}
 		}
+		err = e.names("pod", pods...)
 	} else {
-		err = e.print(f.output, forecast, func(w io.Writer) error { return showForecast(w, forecast) })
+		err = e.print(f.output, forecast, func(s *sheet) error { return showForecast(s, forecast) })
 	}
 	return errors.Join(err, forecast.Err())
 }
@@ -59,7 +61,7 @@ func (e *env) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
 // commandLine is the command as it was typed, to be run, without what only says
 // how to show it, and without secrets.
 func commandLine(cmd *cobra.Command, args []string) string {
-	words := append([]string{"kubectl lifecycle", cmd.Name()}, args...)
+	words := append([]string{"kubectl", "lifecycle", cmd.Name()}, args...)
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		if slices.Contains([]string{"plan", "dry-run", "output", "color", "v", "token", "password"}, flag.Name) {
 			return
@@ -74,18 +76,10 @@ func commandLine(cmd *cobra.Command, args []string) string {
 		case flag.Value.Type() == "bool":
 			words = append(words, "--"+flag.Name+"="+value)
 		default:
-			words = append(words, "--"+flag.Name, quoted(value))
+			words = append(words, "--"+flag.Name, value)
 		}
 	})
-	return strings.Join(words, " ")
-}
-
-// quoted is a word that a shell takes for one.
-func quoted(word string) string {
-	if word != "" && !strings.ContainsAny(word, " \t\n'\"\\$&|;<>()*?[]{}!#~`") {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return text.Command(words...)
 }
 
 // How much of a forecast is shown; -o json has all.
@@ -95,40 +89,28 @@ const (
 	maxEntries = 8
 )
 
-// page writes text of sections that fits a terminal of pageWidth columns.
-type page struct {
-	w   io.Writer
-	err error
-}
+// page is a sheet of sections that fits a terminal of pageWidth columns.
+type page struct{ *sheet }
 
-func (p *page) write(text string) {
-	if p.err == nil {
-		_, p.err = io.WriteString(p.w, text)
-	}
-}
+func (p *page) section(title string) { _ = p.line("%s", title) } // the sheet keeps the error
 
-func (p *page) section(title string) { p.write(title + "\n") }
-
-// item writes text behind a mark of some columns, in lines that are indented
-// as much.
-func (p *page) item(mark, text string) {
+// item writes paragraphs behind a mark of some columns, in lines that are
+// indented as much. A line break in a paragraph makes no other one.
+func (p *page) item(mark string, paragraphs ...string) {
 	indent, lead := strings.Repeat(" ", len(mark)), mark
-	for _, paragraph := range strings.Split(text, "\n") {
+	for _, paragraph := range paragraphs {
 		line := ""
-		for _, word := range strings.Fields(paragraph) {
+		for _, word := range strings.Fields(text.Line(paragraph)) {
 			if line != "" && len(indent)+len([]rune(line))+1+len([]rune(word)) > pageWidth {
-				p.write(lead + line + "\n")
+				_ = p.line("%s%s", text.Safe(lead), line)
 				line, lead = "", indent
 			}
 			line += strings.TrimPrefix(" "+word, choose(line == "", " ", ""))
 		}
-		p.write(lead + line + "\n")
+		_ = p.line("%s%s", text.Safe(lead), line)
 		lead = indent
 	}
 }
-
-// command writes a line to be copied, whatever its width.
-func (p *page) command(indent, text string) { p.write(indent + text + "\n") }
 
 func choose(first bool, yes, no string) string {
 	if first {
@@ -138,8 +120,8 @@ func choose(first bool, yes, no string) string {
 }
 
 // showForecast is the forecast for a person.
-func showForecast(w io.Writer, f drain.Forecast) error {
-	p := &page{w: w}
+func showForecast(s *sheet, f drain.Forecast) error {
+	p := &page{s}
 	p.section("NODES")
 	for _, n := range f.Nodes {
 		p.item("  ", nodeLine(n))
@@ -157,8 +139,7 @@ func showForecast(w io.Writer, f drain.Forecast) error {
 		p.item("  - ", note)
 	}
 	p.section("COMMAND")
-	p.command("  ", f.Command)
-	return p.err
+	return p.command("  ", f.Command)
 }
 
 func nodeLine(n drain.NodeForecast) string {
@@ -171,16 +152,16 @@ func nodeLine(n drain.NodeForecast) string {
 }
 
 func timeLine(e drain.Estimate) string {
-	text := "at least " + seconds(e.AtLeast)
+	line := "at least " + seconds(e.AtLeast)
 	if e.UpTo > 0 || e.AtLeast == 0 {
-		text += ", up to " + seconds(e.UpTo)
+		line += ", up to " + seconds(e.UpTo)
 	} else {
-		text += "; there is no saying how long at most"
+		line += "; there is no saying how long at most"
 	}
 	for i, b := range e.Slowest {
-		text += fmt.Sprintf("%s %s (%s, %d at a time)", choose(i == 0, "; most of it for", ","), b.Budget, countPods(b.Pods), b.Allowed)
+		line += fmt.Sprintf("%s %s (%s, %d at a time)", choose(i == 0, "; most of it for", ","), b.Budget, countPods(b.Pods), b.Allowed)
 	}
-	return text
+	return line
 }
 
 // podList names some pods.
@@ -216,11 +197,11 @@ func (p *page) waves(f drain.Forecast) {
 		if more := len(spent) - maxPods; more > 0 {
 			spent = append(spent[:maxPods], fmt.Sprintf("and %d more budgets", more))
 		}
-		text := countPods(len(w.Pods)) + ": " + podList(w.Pods)
+		paragraphs := []string{countPods(len(w.Pods)) + ": " + podList(w.Pods)}
 		if len(spent) > 0 {
-			text += "\nspends " + strings.Join(spent, ", ")
+			paragraphs = append(paragraphs, "spends "+strings.Join(spent, ", "))
 		}
-		p.item(fmt.Sprintf("  %-3d", w.Number), text)
+		p.item(fmt.Sprintf("  %-3d", w.Number), paragraphs...)
 	}
 }
 

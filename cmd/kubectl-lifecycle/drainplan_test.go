@@ -148,11 +148,3 @@ func TestAPlanOfARefusedDrainSaysWhichFlagIsMissing(t *testing.T) {
 		t.Errorf("got %v of class %d, hint %q, stdout %s", err, plan.ClassOf(err), plan.HintOf(err), b.out)
 	}
 }
-
-func TestCommandsAreQuotedForAShell(t *testing.T) {
-	for word, want := range map[string]string{"10m": "10m", "": "''", "app in (a)": "'app in (a)'", "it's": `'it'\''s'`} {
-		if got := quoted(word); got != want {
-			t.Errorf("%q is %s, want %s", word, got, want)
-		}
-	}
-}

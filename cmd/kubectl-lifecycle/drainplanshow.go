@@ -38,12 +38,15 @@ func (p *page) blocker(b drain.Blocker) {
 	}
 	p.item("    ", string(b.Class)+": "+b.Why)
 	for _, r := range b.Releases {
-		p.item("    ", r.Undoes()+":")
-		p.command("      ", r.Where())
+		where := r.Where()
+		p.item("    ", r.Undoes()+choose(where == "", "", ":"))
+		if where != "" {
+			_ = p.command("      ", where) // the sheet keeps the error
+		}
 	}
 	for i, c := range b.Cures {
 		p.item("    ", choose(i == 0, "to unblock it:", "or:"))
-		p.command("      ", c.Command)
+		_ = p.command("      ", c.Command)
 		p.item("        ", c.Effect)
 	}
 }

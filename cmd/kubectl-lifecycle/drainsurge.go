@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -137,7 +136,7 @@ func (e *env) abortDrain(ctx context.Context, client kubernetes.Interface, targe
 	}
 	said, err := drain.Abort(ctx, client, target)
 	for _, line := range said {
-		if _, err := fmt.Fprintln(e.streams.Out, line); err != nil {
+		if err := e.sheet().line("%s", line); err != nil {
 			return err
 		}
 	}

@@ -5,8 +5,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,11 +57,20 @@ func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags)
 	if wide {
 		output = ""
 	}
-	return e.print(output, inventory, func(w io.Writer) error { return inventoryTable(w, inventory, wide) })
+	return e.print(output, inventory, func(s *sheet) error { return inventoryTable(s, inventory, wide) })
+}
+
+// kindOf is the first word of a row about a host: a host that names a kind that
+// is more than a word does not get a line of its own making.
+func kindOf(kind clean.Kind) string {
+	if kind == "" || strings.Trim(string(kind), "abcdefghijklmnopqrstuvwxyz-") != "" || len(kind) > 20 {
+		return "unknown"
+	}
+	return string(kind)
 }
 
 // inventoryTable shows what is ours, and with wide everything else too.
-func inventoryTable(w io.Writer, inv clean.Inventory, wide bool) error {
+func inventoryTable(s *sheet, inv clean.Inventory, wide bool) error {
 	rows := [][]string{{"KIND", "NAME", "IN", "OWNER", "FATE", "DETAIL"}}
 	hidden := 0
 	for _, item := range inv.Items {
@@ -74,19 +82,14 @@ func inventoryTable(w io.Writer, inv clean.Inventory, wide bool) error {
 		if item.Why != "" {
 			detail = item.Why
 		}
-		rows = append(rows, []string{string(item.Kind), item.Name, item.In, string(item.Owner), string(item.Fate), detail})
+		rows = append(rows, []string{kindOf(item.Kind), item.Name, item.In, string(item.Owner), string(item.Fate), detail})
 	}
-	if err := table(w, rows); err != nil {
-		return err
-	}
+	_ = s.table(rows) // the sheet keeps the error
 	for _, part := range inv.Unchecked {
-		if _, err := fmt.Fprintf(w, "not checked: %s %s: %s\n", part.Kind, part.What, part.Why); err != nil {
-			return err
-		}
+		_ = s.line("not checked: %s %s: %s", kindOf(part.Kind), part.What, part.Why)
 	}
 	if hidden == 0 {
-		return nil
+		return s.err
 	}
-	_, err := fmt.Fprintf(w, "%d more things are not Kubernetes' or stay (-o wide lists them)\n", hidden)
-	return err
+	return s.line("%d more things are not Kubernetes' or stay (-o wide lists them)", hidden)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const joinLong = `Make a bootstrap token and print the kubeadm join command for a new host: with
@@ -25,7 +25,9 @@ is signed with the token, so that the command works the moment it is shown. What
 would keep a host from joining is said first.
 
 stdout holds the command alone; everything else goes to stderr. Run it as root
-on the host.
+on the host, best through a pipe: as an argument of ssh, the token would be in
+the process lists of both machines. On the host it is an argument of kubeadm,
+for as long as that runs.
 
 --wait then follows the host, from its certificate request to a Ready node, says
 what each stage waits for, and revokes the token when the node is Ready. If that
@@ -52,7 +54,7 @@ func newJoinCommand(e *env) *cobra.Command {
 		Long:  joinLong,
 		Example: "  kubectl lifecycle join\n" +
 			"  kubectl lifecycle join --wait\n" +
-			"  ssh root@worker-3 \"$(kubectl lifecycle join -o command --node-name worker-3)\"\n" +
+			"  kubectl lifecycle join -o command --node-name worker-3 | ssh root@worker-3 sh\n" +
 			"  kubectl lifecycle join --bootstrap-token abcdef --wait    # go on following",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.join(cmd.Context(), f) },
@@ -194,10 +196,7 @@ func (e *env) printJoin(cluster join.Cluster, token join.Token, f joinFlags) err
 		format = ""
 	}
 	result := joined{Command: join.Command(cluster, token, f.command), Cluster: cluster, Token: token}
-	return e.print(format, result, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, result.Command)
-		return err
-	})
+	return e.print(format, result, func(s *sheet) error { return s.command("", result.Command) })
 }
 
 // rehearseJoin shows the command without a token that works.
@@ -263,8 +262,8 @@ func (e *env) revoke(ctx context.Context, client kubernetes.Interface, token joi
 }
 
 func (e *env) sayHowToGoOn(token join.Token) {
-	e.say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", token.ID)
-	e.say("  revoke the token:  kubectl -n kube-system delete secret %s", token.SecretName())
+	e.say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", text.Quote(token.ID))
+	e.say("  revoke the token:  kubectl -n kube-system delete secret %s", text.Quote(token.SecretName()))
 }
 
 // life says until when a token is good.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -127,12 +126,10 @@ type moved struct {
 func (e *env) tellMoved(moving *flow.Moving, to, output string) error {
 	name := moving.Node.Name
 	if output == "name" {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", name)
-		return err
+		return e.names("node", name)
 	}
-	return e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict}, func(w io.Writer) error {
+	return e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict}, func(s *sheet) error {
 		e.tellVerdict(moving.Verdict)
-		_, err := fmt.Fprintf(w, "node/%s moved to %s\n", name, to)
-		return err
+		return s.line("node/%s moved to %s", nameOf(name), to)
 	})
 }

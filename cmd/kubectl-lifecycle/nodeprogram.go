@@ -26,8 +26,7 @@ run "lifecycle-node clean" there, as root.`,
 			if err != nil {
 				return err
 			}
-			_, err = e.streams.Out.Write(program.Program)
-			return err
+			return e.binary(program.Program)
 		},
 	}
 	cmd.Flags().StringVar(&arch, "arch", "amd64", "The host's architecture: amd64 or arm64")

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // progress shows events to a person on stderr: one line that changes in place
@@ -93,10 +95,12 @@ func terminalWidth(stream io.Writer) func() int {
 	}
 }
 
-// Observe shows one event.
+// Observe shows one event. A host or an API server chose its words: they are made
+// one line, and a message does not begin with a mark that this program sets.
 func (p *progress) Observe(e plan.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	e.Title, e.Message = text.Line(e.Title), unmarked(text.Line(e.Message))
 	key := e.Host + "\x00" + e.Step
 	indent := ""
 	if e.Host != "" {
@@ -121,6 +125,14 @@ func (p *progress) Observe(e plan.Event) {
 		p.ended(indent + "… " + e.Title)
 		p.line(indent + p.paint("31", "✗ ") + e.Title + p.took(key, e.Time))
 	}
+}
+
+// unmarked is a message without the signs that it begins with: "✓", and all that
+// looks like it, is said by this program alone.
+func unmarked(s string) string {
+	return strings.TrimLeftFunc(s, func(r rune) bool {
+		return r == ' ' || r > unicode.MaxASCII && (unicode.IsSymbol(r) || unicode.IsPunct(r) || unicode.IsMark(r))
+	})
 }
 
 // ended forgets the line of a step that is over, the last of its title.
@@ -162,9 +174,8 @@ func (p *progress) show(s string) {
 	p.pending = true
 }
 
-// fit makes a text one line of the terminal.
+// fit makes a line fit the terminal.
 func (p *progress) fit(s string) string {
-	s = strings.ReplaceAll(s, "\n", " ")
 	if r := []rune(s); len(r) >= p.width() {
 		s = string(r[:p.width()-2]) + "…"
 	}
@@ -199,7 +210,7 @@ func (p *progress) picture(lines []string) {
 	}
 	p.clear()
 	for _, line := range lines {
-		fmt.Fprintln(p.out, p.fit("  "+line))
+		fmt.Fprintln(p.out, p.fit("  "+text.Spaced(line)))
 	}
 	p.block, p.last, p.moved = len(lines), "", time.Now()
 }

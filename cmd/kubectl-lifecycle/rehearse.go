@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
@@ -45,21 +43,20 @@ func (e *env) rehearse(ctx context.Context, output string, several bool, all ...
 		results = append(results, result)
 	}
 	if output == "name" {
-		var errs []error
+		var names []string
 		for _, result := range results {
-			_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", result.Node)
-			errs = append(errs, err)
+			names = append(names, result.Node)
 		}
-		return errors.Join(errs...)
+		return e.names("node", names...)
 	}
 	var value any = results
 	if !several {
 		value = results[0]
 	}
-	return e.print(output, value, func(w io.Writer) error {
+	return e.print(output, value, func(s *sheet) error {
 		var errs []error
 		for i, result := range results {
-			errs = append(errs, e.showRehearsal(w, all[i], result))
+			errs = append(errs, e.showRehearsal(s, all[i], result))
 		}
 		return errors.Join(errs...)
 	})
@@ -78,19 +75,19 @@ func (e *env) rehearsal(ctx context.Context, r rehearsed) (rehearsal, error) {
 	return result, err
 }
 
-func (e *env) showRehearsal(w io.Writer, r rehearsed, result rehearsal) error {
+func (e *env) showRehearsal(s *sheet, r rehearsed, result rehearsal) error {
 	e.showPlan(r.plan, care(r.removal))
 	if result.Host != nil {
 		rows := [][]string{{"GOES", "NAME", "IN", "OWNER"}}
 		for _, item := range result.Host.Objects {
-			rows = append(rows, []string{string(item.Kind), item.Name, item.In, string(item.Owner)})
+			rows = append(rows, []string{kindOf(item.Kind), item.Name, item.In, string(item.Owner)})
 		}
-		if err := table(w, rows); err != nil {
+		if err := s.table(rows); err != nil {
 			return err
 		}
+		e.warnOfFlags(result.Host.Stay)
 	}
-	_, err := fmt.Fprintf(w, "node/%s would be %s (dry run: nothing was changed)\n", result.Node, r.what)
-	return err
+	return s.line("node/%s would be %s (dry run: nothing was changed)", nameOf(result.Node), r.what)
 }
 
 // care is what a person has to know about a removal before it begins.

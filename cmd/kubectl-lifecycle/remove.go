@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -186,13 +185,11 @@ type removed struct {
 func (e *env) tellRemoved(removal *flow.Removal, output string) error {
 	name := removal.Node.Name
 	if output == "name" {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", name)
-		return err
+		return e.names("node", name)
 	}
-	return e.print(output, removed{Node: name, Verdict: removal.Verdict}, func(w io.Writer) error {
+	return e.print(output, removed{Node: name, Verdict: removal.Verdict}, func(s *sheet) error {
 		e.tellVerdict(removal.Verdict)
-		_, err := fmt.Fprintf(w, "node/%s removed, its host is %s\n", name, removal.Verdict.State)
-		return err
+		return s.line("node/%s removed, its host is %s", nameOf(name), removal.Verdict.State)
 	})
 }
 
@@ -204,8 +201,18 @@ func (e *env) tellVerdict(v clean.Verdict) {
 	for _, item := range v.AfterReboot {
 		e.say("after the next boot: %s", item)
 	}
+	e.warnOfFlags(v.Flags)
 	for _, item := range append(v.Lost, v.Changed...) {
 		e.warn("not Kubernetes', and different from before: %s", item)
+	}
+}
+
+// warnOfFlags says what of a cluster's stays with a host that leaves it.
+func (e *env) warnOfFlags(items []clean.Item) {
+	for _, item := range items {
+		if item.Kind == clean.KindFlags {
+			e.warn("%s gives the kubelet flags of this cluster, which the next one gets, too; change it there before the host joins: %s", item.Name, item.Detail)
+		}
 	}
 }
 
@@ -217,8 +224,7 @@ func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f
 		return nothingChanged(err)
 	}
 	if finished {
-		_, err := fmt.Fprintf(e.streams.Out, "node/%s removed\n", name)
-		return err
+		return e.sheet().line("node/%s removed", nameOf(name))
 	}
 	if f.missingOK {
 		e.say("node %s does not exist: nothing to do", name)

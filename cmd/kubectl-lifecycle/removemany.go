@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
@@ -94,19 +93,18 @@ func rehearsals(many *flow.Many, mode dryRun) []rehearsed {
 // tellMany prints one table of what became of the nodes.
 func (e *env) tellMany(outcomes []flow.RemoveOutcome, output string) error {
 	if output == "name" {
-		var errs []error
+		var names []string
 		for _, o := range outcomes {
 			if o.Removed {
-				_, err := fmt.Fprintf(e.streams.Out, "node/%s\n", o.Node)
-				errs = append(errs, err)
+				names = append(names, o.Node)
 			}
 		}
-		return errors.Join(errs...)
+		return e.names("node", names...)
 	}
-	return e.print(output, outcomes, func(w io.Writer) error {
+	return e.print(output, outcomes, func(s *sheet) error {
 		rows := [][]string{{"NODE", "OUTCOME", "HOST", "TIME", "WHY"}}
 		for _, o := range outcomes {
-			row := []string{o.Node, "removed", string(o.Verdict.State), seconds(o.Seconds), ""}
+			row := []string{nameOf(o.Node), "removed", string(o.Verdict.State), seconds(o.Seconds), ""}
 			switch {
 			case o.Error != "":
 				why, _, _ := strings.Cut(o.Error, "\n")
@@ -117,7 +115,7 @@ func (e *env) tellMany(outcomes []flow.RemoveOutcome, output string) error {
 			rows = append(rows, row)
 			e.tellVerdict(o.Verdict)
 		}
-		return table(w, rows)
+		return s.table(rows)
 	})
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -50,15 +51,18 @@ func newRootCommand(e *env) *cobra.Command {
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetIn(e.streams.In)
-	root.SetOut(e.streams.Out)
-	root.SetErr(e.streams.ErrOut)
+	e.attach(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return plan.As(plan.Misused, plan.Hint(err, "see '%s --help'", cmd.CommandPath()))
 	})
 	e.flags.AddFlags(root.PersistentFlags())
-	verbosity := root.PersistentFlags().IntP("v", "v", 0, "Show what the client library logs, from 1 (little) to 9 (every request)")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return logVerbosity(*verbosity, e.streams.ErrOut) }
+	verbosity := root.PersistentFlags().IntP("v", "v", 0, fmt.Sprintf("Show what the client library logs, from 1 (little) to %d (every request and its headers)", maxVerbosity))
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if *verbosity > maxVerbosity {
+			e.warn("-v %d is taken for -v %d: above that the bodies of requests and answers would be shown, and with them bootstrap tokens and those of ServiceAccounts", *verbosity, maxVerbosity)
+		}
+		return logVerbosity(min(*verbosity, maxVerbosity), e.log())
+	}
 	root.PersistentFlags().StringVar(&e.color, "color", "auto", "Colour the progress: auto, always or never (NO_COLOR is respected)")
 	for _, newCommand := range commands() {
 		root.AddCommand(newCommand(e))
@@ -82,6 +86,12 @@ func commands() []func(*env) *cobra.Command {
 		newVersionCommand,
 	}
 }
+
+// maxVerbosity is the last level on which client-go logs no body. From 8 on
+// rest.Request logs those of requests and answers, whatever object they hold
+// (client-go 0.37: rest/request.go, logBody); up to 7 headers, without the value
+// of Authorization.
+const maxVerbosity = 7
 
 // logVerbosity lets the client library's log through from level 1 on. What a
 // person has to know is said by the commands themselves; the library's own

@@ -5,8 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 func newRunsCommand(e *env) *cobra.Command {
@@ -64,18 +65,27 @@ func (e *env) listRuns(ctx context.Context, output string) error {
 	runs := make([]runRow, 0, len(records))
 	for _, r := range records {
 		s := r.State
+		if r.Damaged != nil {
+			runs = append(runs, runRow{Node: strings.TrimPrefix(r.Name, "lifecycle-"), Phase: "damaged", Error: r.Damaged.Error()})
+			e.say("%v: %s", r.Damaged, plan.HintOf(r.Damaged))
+			continue
+		}
 		runs = append(runs, runRow{Node: s.Node, Operation: s.Operation, Phase: s.Phase, Who: s.Who, Since: s.Since, Error: s.Error})
 	}
-	return e.print(output, runs, func(w io.Writer) error {
+	return e.print(output, runs, func(s *sheet) error {
 		if len(runs) == 0 {
 			e.say("no node is being worked on")
 			return nil
 		}
 		rows := [][]string{{"NODE", "OPERATION", "PHASE", "WHO", "AGE"}}
 		for _, r := range runs {
-			rows = append(rows, []string{r.Node, string(r.Operation), string(r.Phase), r.Who, duration.HumanDuration(time.Since(r.Since))})
+			age := "?"
+			if !r.Since.IsZero() {
+				age = duration.HumanDuration(time.Since(r.Since))
+			}
+			rows = append(rows, []string{nameOf(r.Node), string(r.Operation), string(r.Phase), r.Who, age})
 		}
-		return table(w, rows)
+		return s.table(rows)
 	})
 }
 
@@ -95,7 +105,7 @@ func (e *env) followRun(ctx context.Context, arg string) error {
 	if !found {
 		return plan.Refuse(fmt.Errorf("no run holds node %s", node), "see which there are: kubectl lifecycle runs")
 	}
-	e.say("%s", rec.State.Describe())
+	e.say("following the %s", rec.State.Describe())
 	progress := e.progress()
 	state, err := runner.Follow(ctx, cluster, rec, progress)
 	progress.close()
@@ -104,10 +114,9 @@ func (e *env) followRun(ctx context.Context, arg string) error {
 	}
 	if state.Phase == wire.Waiting {
 		return plan.As(plan.Found, plan.Hint(fmt.Errorf("the program on the host waits: %s", state.Error),
-			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, node))
+			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, text.Quote(node)))
 	}
-	_, err = fmt.Fprintf(e.streams.Out, "%s of node %s: %s\n", state.Operation, node, state.Phase)
-	return err
+	return e.sheet().line("the %s of node %s: %s", state.Operation, node, state.Phase)
 }
 
 func (e *env) abortRun(ctx context.Context, arg string) error {
@@ -136,6 +145,5 @@ func (e *env) abortRun(ctx context.Context, arg string) error {
 	if !slices.Contains(p.IDs(), "host") {
 		outcome = "the record of an earlier run is gone"
 	}
-	_, err = fmt.Fprintf(e.streams.Out, "node/%s: %s\n", node, outcome)
-	return err
+	return e.sheet().line("node/%s: %s", nameOf(node), outcome)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // schedulingFlags are what cordon and uncordon are given.
@@ -111,25 +111,22 @@ func partly(errs []error, of int) error {
 
 func (e *env) tellScheduling(results []scheduling, f schedulingFlags, mode dryRun) error {
 	remark := map[bool]string{true: " (dry run)"}[mode != dryRunNone]
-	lines := func(w io.Writer) error {
+	lines := func(s *sheet) error {
 		for _, r := range results {
 			if r.Error != "" {
 				continue
 			}
 			already := map[bool]string{false: "already "}[r.Changed]
-			if _, err := fmt.Fprintf(w, "node/%s %s%sed%s\n", r.Node, already, f.verb, remark); err != nil {
-				return err
-			}
+			_ = s.line("node/%s %s%sed%s", nameOf(r.Node), text.Safe(already), f.verb, text.Safe(remark)) // the sheet keeps the error
 		}
-		return nil
+		return s.err
 	}
 	if f.output == "name" {
+		var nodes []string
 		for _, r := range results {
-			if _, err := fmt.Fprintf(e.streams.Out, "node/%s\n", r.Node); err != nil {
-				return err
-			}
+			nodes = append(nodes, r.Node)
 		}
-		return nil
+		return e.names("node", nodes...)
 	}
 	if len(results) == 1 {
 		return e.print(f.output, results[0], lines)

@@ -3,8 +3,6 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -28,10 +26,7 @@ func newVersionCommand(e *env) *cobra.Command {
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			info := versionInfo{Version: version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-			return e.print(output, info, func(w io.Writer) error {
-				_, err := fmt.Fprintln(w, "kubectl lifecycle", info.Version)
-				return err
-			})
+			return e.print(output, info, func(s *sheet) error { return s.line("kubectl lifecycle %s", info.Version) })
 		},
 	}
 	addOutput(cmd.Flags(), &output, "")

@@ -19,8 +19,12 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
-// maxAnswer bounds what is read from an API server: a Secret and some more.
-const maxAnswer = 4 << 20
+// maxAnswer bounds what is read from an API server: a Secret of 1 MiB in base64,
+// and some more.
+const maxAnswer = 2 << 20
+
+// errTooLarge says that the record has no room for what was to be written.
+var errTooLarge = errors.New("the run record has no room for it")
 
 // errGone says that the record is no more, or another has its name.
 var errGone = errors.New("the run record is gone")
@@ -60,6 +64,8 @@ func newAPI(spec wire.Spec, token string) (*api, error) {
 	return &api{spec: spec, token: token, http: &http.Client{
 		Timeout: 10 * time.Second,
 		Transport: &http.Transport{
+			MaxResponseHeaderBytes: 64 << 10,
+
 			Proxy:               nil, // a host's proxy is not on the way to its API server
 			TLSClientConfig:     &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
 			MaxIdleConnsPerHost: 1,
@@ -176,7 +182,10 @@ func (a *api) ask(ctx context.Context, server, method string, body []byte) (secr
 		return secret{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err == nil && len(raw) > maxAnswer {
+		err = fmt.Errorf("the answer of %s has more than %d MiB", server, maxAnswer>>20)
+	}
 	if err != nil {
 		return secret{}, err
 	}
@@ -184,6 +193,8 @@ func (a *api) ask(ctx context.Context, server, method string, body []byte) (secr
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusUnauthorized:
 		return secret{}, fmt.Errorf("%w: %s answers %s", errGone, server, response.Status)
+	case http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return secret{}, fmt.Errorf("%w: %s answers %s", errTooLarge, server, response.Status)
 	default:
 		return secret{}, fmt.Errorf("%s %s: %s", method, url, response.Status)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none|flush] [--no-backup] [--shred-keys | --backup-keys] [--delete-host-data] [FACTS]
@@ -44,6 +45,11 @@ func cleanAlone(ctx context.Context, args []string, out io.Writer) error {
 	removal, say := clean.Decide(before), printer{out}
 	for _, it := range removal.Objects {
 		say.line("%s", it)
+	}
+	for _, it := range removal.Stay {
+		if it.Kind == clean.KindFlags {
+			say.line("stays: %s: %s (%s)", it.Name, it.Detail, it.Why)
+		}
 	}
 	for _, part := range removal.Unchecked {
 		say.line("not checked: %s: %s", part.What, part.Why)
@@ -119,8 +125,9 @@ func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out i
 // printer tells what happens, in lines.
 type printer struct{ out io.Writer }
 
-// line prints one; a person who closes the pipe is told nothing more.
-func (p printer) line(format string, args ...any) { _, _ = fmt.Fprintf(p.out, format+"\n", args...) }
+// line prints one; a person who closes the pipe is told nothing more, and the work
+// goes on. What is named was named by others.
+func (p printer) line(format string, args ...any) { _ = text.Fprintf(p.out, format+"\n", args...) }
 
 // Observe prints one event.
 func (p printer) Observe(e plan.Event) {

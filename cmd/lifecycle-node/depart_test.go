@@ -25,7 +25,7 @@ func leftRun(t *testing.T, s *httptest.Server) {
 	hosttest.Script(t, `mkdir -p `+stateDir+` /etc/systemd/system/multi-user.target.wants; cd `+stateDir+`
 touch lock journal begun snapshot lifecycle-node `+unitFile+`; ln -s `+unitFile+` `+unitLink)
 	spec := apiOf(t, s).spec
-	spec.Patience = time.Minute
+	spec.Operation, spec.Node, spec.Task, spec.Patience = wire.Remove, "w", json.RawMessage(`{}`), time.Minute
 	raw, err := json.Marshal(spec)
 	hosttest.Must(t, err)
 	hosttest.Must(t, os.WriteFile(in("spec.json"), raw, 0o600))

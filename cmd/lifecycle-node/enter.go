@@ -28,8 +28,12 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
-// maxDelivery bounds the line that follows the program in the stream.
-const maxDelivery = 4 << 20
+// The bounds of what is read: the line that follows the program in the stream, and
+// files that hold a name, a token or a certificate.
+const (
+	maxDelivery = 4 << 20
+	mostOfName  = 1 << 20
+)
 
 // enter reads the delivery, checks that this is the machine that is meant, and
 // either answers at once (inspect) or starts the unit. The answer is one line
@@ -37,7 +41,7 @@ const maxDelivery = 4 << 20
 func enter(ctx context.Context, in io.Reader, out io.Writer) int {
 	answer, err := accept(ctx, in)
 	if err != nil {
-		answer.Error, answer.Hint = err.Error(), wayOut(err)
+		answer.Error, answer.Hint = cut(err.Error(), mostOfText), cut(wayOut(err), mostOfText)
 	}
 	line, encodeErr := json.Marshal(answer)
 	if encodeErr != nil {
@@ -160,7 +164,7 @@ func inspect(ctx context.Context, order clean.Order) (wire.Answer, error) {
 // is in the host's namespaces, but still in the container's cgroup. Empty if it
 // was started on the host itself.
 func ownContainer(cgroup string) string {
-	raw, err := os.ReadFile(cgroup)
+	raw, err := host.ReadPlain(cgroup, mostOfName)
 	if err != nil {
 		return ""
 	}
@@ -205,7 +209,7 @@ func sameMachine(spec wire.Spec) error {
 }
 
 func trimmed(path string) (string, error) {
-	raw, err := os.ReadFile(path)
+	raw, err := host.ReadLinked(path, mostOfName)
 	if err != nil {
 		return "", err
 	}
@@ -215,25 +219,34 @@ func trimmed(path string) (string, error) {
 // kubeletName reads the node name from the kubelet's client certificate
 // (subject system:node:NAME); empty where there is no such file.
 func kubeletName(path string) (string, error) {
-	raw, err := os.ReadFile(path)
+	raw, err := host.ReadLinked(path, mostOfName)
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
+	name, err := nameIn(raw)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return name, nil
+}
+
+// nameIn reads the node's name out of PEM; empty where there is nothing at all.
+func nameIn(raw []byte) (string, error) {
 	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return "", fmt.Errorf("parse %s: %w", path, err)
+			return "", fmt.Errorf("parse the certificate: %w", err)
 		}
 		return strings.TrimPrefix(cert.Subject.CommonName, "system:node:"), nil
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return "", nil
 	}
-	return "", fmt.Errorf("%s holds no certificate", path)
+	return "", errors.New("it holds no certificate")
 }

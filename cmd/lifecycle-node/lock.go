@@ -29,7 +29,7 @@ func lockSoon(ctx context.Context) (unlock func(), err error) {
 			err = unix.EWOULDBLOCK // it took the directory along
 		}
 		leaves := departing() // first: its last word goes after its spec
-		_, missing := loadSpec()
+		_, missing := peekSpec()
 		if !errors.Is(err, unix.EWOULDBLOCK) || missing == nil && !leaves || time.Now().After(deadline) {
 			return unlock, err
 		}
@@ -49,7 +49,10 @@ func departing() bool {
 
 // lock takes the lock of last resort: one program works on a host.
 func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if errors.Is(err, unix.EROFS) {
+		f, err = os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0) // which locks as well
+	}
 	if err != nil {
 		return nil, err
 	}

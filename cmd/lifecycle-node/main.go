@@ -17,14 +17,18 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 func main() {
 	if handled, code := host.Child(os.Args[1:]); handled {
 		os.Exit(code)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	// Who pipes this into something that ends first must not end it in the middle.
+	// It is caught, not ignored: programs that it starts would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:]))
 }
 
@@ -55,6 +59,6 @@ func ended(err error) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "lifecycle-node:", withHint(err))
+	_ = text.Fprintf(os.Stderr, "lifecycle-node: %s\n", withHint(err))
 	return int(plan.ClassOf(err))
 }

@@ -5,17 +5,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // destination is the cluster that this host is to join.
@@ -44,30 +46,44 @@ func (w *worker) move(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	joined, err := there.Joined(ctx)
-	if err != nil {
-		return nil, err
+	if there.Token == "" && !past().Joined {
+		return nil, errors.New("the bootstrap token is empty")
 	}
-	if joined {
-		return moved(nil)
+	if joined, err := w.joined(ctx, there); joined || err != nil {
+		return moved(nil, err)
 	}
 	verdict, err := w.remove(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := place(in("verdict.json"), 0o600, strings.NewReader(string(verdict))); err != nil {
+	if err := place(in(verdictFile), 0o600, bytes.NewReader(verdict)); err != nil {
 		return nil, err
 	}
-	if err := w.join(ctx, there); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if _, cleanErr := w.remove(ctx); cleanErr != nil {
-			return nil, errors.Join(err, cleanErr)
-		}
-		return moved(err)
+	failure := w.join(ctx, there)
+	if failure == nil {
+		return moved(nil, nil)
 	}
-	return moved(nil)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if joined, err := w.joined(ctx, there); joined || err != nil {
+		return moved(nil, err) // kubeadm gave up on a kubelet that was let in all the same
+	}
+	if _, err := w.remove(ctx); err != nil {
+		return nil, errors.Join(failure, err)
+	}
+	return moved(failure, nil)
+}
+
+// joined reports whether the host has joined, whatever kubeadm says about it. One
+// that has joined a third cluster since it was cleaned is refused.
+func (w *worker) joined(ctx context.Context, there kubeadm.Join) (bool, error) {
+	standing, err := there.Settle(ctx, past())
+	if err == nil && standing == kubeadm.Elsewhere {
+		return false, plan.Hint(errors.New("since it was cleaned, this host has joined another cluster, and is not touched"),
+			"if it is to stay there, take the run off the host: rm -r %s %s; else remove it from there first", stateDir, unitFile)
+	}
+	return standing == kubeadm.Arrived, err
 }
 
 // join has kubeadm join the host, as one step of the run.
@@ -76,9 +92,12 @@ func (w *worker) join(ctx context.Context, there kubeadm.Join) error {
 		ID: "host/join", Title: "Join the cluster at " + there.Endpoint,
 		Do: func(ctx context.Context, report plan.Report) error {
 			begun := time.Now()
-			report("kubeadm join %s", there.Endpoint)
+			report("kubeadm join %s", text.Quote(there.Endpoint))
 			if err := there.Do(ctx); err != nil {
 				return err
+			}
+			if err := place(in(joinedFile), 0o600, strings.NewReader(there.Endpoint)); err != nil {
+				report("written down on the host it is not, but its kubelet.conf tells as much: %v", err)
 			}
 			report("joined within %s", time.Since(begun).Round(100*time.Millisecond))
 			return nil
@@ -88,15 +107,23 @@ func (w *worker) join(ctx context.Context, there kubeadm.Join) error {
 	return err
 }
 
-// moved is the outcome of a move as the record carries it.
-func moved(joinErr error) (json.RawMessage, error) {
-	verdict, err := os.ReadFile(in("verdict.json"))
+// moved is the outcome of a move as the record carries it; none where it is not
+// known whether the host has joined.
+func moved(failure, unknown error) (json.RawMessage, error) {
+	if unknown != nil {
+		return nil, unknown
+	}
+	verdict, err := host.ReadPlain(in(verdictFile), mostOfState)
+	if err == nil && !json.Valid(verdict) {
+		err = errors.New("it is damaged")
+	}
 	if err != nil {
-		return nil, fmt.Errorf("load the verdict: %w", err)
+		return nil, plan.Hint(fmt.Errorf("load the verdict: %w", err),
+			"what happened is in %s; once you have looked at the host, take the run off it: rm -r %s %s", in("journal"), stateDir, unitFile)
 	}
 	m := wire.Moved{Verdict: verdict}
-	if joinErr != nil {
-		m.Error = joinErr.Error()
+	if failure != nil {
+		m.Error = cut(failure.Error(), mostOfText)
 	}
 	return outcome(m)
 }

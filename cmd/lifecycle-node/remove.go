@@ -13,16 +13,24 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // target is this host with the facts of the run.
 func (w *worker) target() (clean.Target, error) {
-	var o clean.Order
-	if err := json.Unmarshal(w.spec.Task, &o); err != nil {
-		return clean.Target{}, fmt.Errorf("decode the order: %w", err)
+	o, err := orderOf(w.spec)
+	return clean.Target{Facts: o.Facts, Choices: o.Choices, StateDir: stateDir, Reach: w.api.reach}, err
+}
+
+// orderOf is what the spec says about the removal.
+func orderOf(spec wire.Spec) (o clean.Order, err error) {
+	if err := json.Unmarshal(spec.Task, &o); err != nil {
+		return o, fmt.Errorf("decode the order: %w", err)
 	}
-	return clean.Target{Facts: o.Facts, Choices: o.Choices, StateDir: stateDir, Reach: w.api.reach}, o.Validate()
+	return o, o.Validate()
 }
 
 // remove cleans the host and proves it: inventory, recipe, inventory, verdict.
@@ -57,20 +65,21 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 	if _, err := proof.Run(ctx, w.report); err != nil {
 		return nil, err
 	}
-	return outcome(verdict)
+	return outcome(verdict.Brief())
 }
 
 // inventoryBefore is the inventory that was taken before the first change,
 // however often the program has been started since.
 func inventoryBefore(ctx context.Context, t clean.Target) (clean.Inventory, error) {
 	var inv clean.Inventory
-	raw, err := os.ReadFile(in("before.json"))
+	raw, err := host.ReadPlain(in("before.json"), mostOfState)
 	if err == nil && json.Unmarshal(raw, &inv) == nil {
 		return inv, nil
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return inv, err
 	}
+	inv = clean.Inventory{} // of a damaged one nothing counts
 	if inv, err = t.Survey(ctx); err != nil {
 		return inv, err
 	}
@@ -94,6 +103,9 @@ func dirty(v clean.Verdict) error {
 		names = append(names, fmt.Sprintf("%s not checked: %s", part.What, part.Why))
 	}
 	names = append(names, v.Blocking...)
+	for i := range names {
+		names[i] = text.Short(names[i], 300)
+	}
 	if more := len(names) - most; more > 0 {
 		names = append(names[:most], fmt.Sprintf("and %d more", more))
 	}
@@ -101,8 +113,23 @@ func dirty(v clean.Verdict) error {
 		"look at what holds these, then run the same command again")
 }
 
-// goBack starts the kubelet again, while its credentials are there.
+// tidy takes away what an earlier run has left that was killed: with the kubelet
+// held, or a network in place that does nothing, the host would not be as it was.
+func (w *worker) tidy(ctx context.Context) error {
+	t, err := w.target()
+	if err != nil || !t.Interrupted() {
+		return err
+	}
+	return t.Restore(ctx)
+}
+
+// goBack starts the kubelet again, while its credentials are there. Those of
+// another cluster, which the host was about to join, are no way back.
 func (w *worker) goBack(ctx context.Context) error {
+	if past().Cleaned {
+		return plan.Hint(errors.New("start the kubelet again: the host has left its cluster already"),
+			"run the same command again to finish it")
+	}
 	t, err := w.target()
 	if err != nil {
 		return err

@@ -6,11 +6,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,17 +34,27 @@ type reporter struct {
 	wake   chan struct{}
 }
 
-// openReporter continues the journal where an earlier process left it.
+// openReporter continues the journal where an earlier process left it. Where none
+// can be written, the work is done all the same.
 func openReporter(a *api) (*reporter, error) {
 	r := &reporter{api: a, dirty: map[string]string{}, wake: make(chan struct{}, 1)}
-	raw, err := os.ReadFile(in("journal"))
+	raw, err := tail(in(journalFile), mostOfTail)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	past, _ := wire.Parse(map[string][]byte{wire.KeyPhase: []byte(wire.Working), wire.KeyEvents: raw})
+	past, err := wire.Parse(map[string][]byte{wire.KeyPhase: []byte(wire.Working), wire.KeyEvents: raw})
+	if err != nil {
+		return nil, err
+	}
 	r.events = past.Events
-	r.journal, err = os.OpenFile(in("journal"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	return r, err
+	if len(r.events) > wire.MaxEvents {
+		r.events = r.events[len(r.events)-wire.MaxEvents:]
+	}
+	r.journal, err = openJournal()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lifecycle-node: open the journal:", err)
+	}
+	return r, nil
 }
 
 // Observe writes an event down.
@@ -55,17 +65,14 @@ func (r *reporter) Observe(e plan.Event) {
 	if n := len(r.events); n > 0 {
 		next = r.events[n-1].Seq + 1
 	}
-	r.events = append(r.events, wire.Numbered{Seq: next, Event: e})
+	r.events = append(r.events, cutEvent(wire.Numbered{Seq: next, Event: e}))
 	if len(r.events) > wire.MaxEvents {
-		r.events = r.events[len(r.events)-wire.MaxEvents:]
+		r.events = slices.Clone(r.events[len(r.events)-wire.MaxEvents:])
 	}
-	if line, err := json.Marshal(r.events[len(r.events)-1]); err == nil {
-		_, writeErr := r.journal.Write(append(line, '\n'))
-		if err := errors.Join(writeErr, r.journal.Sync()); err != nil {
-			fmt.Fprintln(os.Stderr, "lifecycle-node: journal:", err)
-		}
+	if err := r.write(r.events[len(r.events)-1]); err != nil {
+		fmt.Fprintln(os.Stderr, "lifecycle-node: journal:", err)
 	}
-	if text, err := wire.EncodeEvents(r.events); err == nil {
+	if text, err := wire.EncodeEvents(fitEvents(r.events)); err == nil {
 		r.setLocked(map[string]string{wire.KeyEvents: string(text)})
 	}
 }
@@ -78,7 +85,12 @@ func (r *reporter) set(data map[string]string) {
 }
 
 func (r *reporter) setLocked(data map[string]string) {
-	maps.Copy(r.dirty, data)
+	for key, value := range data {
+		if key == wire.KeyError {
+			value = cut(value, 2*mostOfText) // withHint has cut it with care
+		}
+		r.dirty[key] = value
+	}
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -116,6 +128,12 @@ func (r *reporter) flush(ctx context.Context) error {
 		return nil
 	}
 	err := r.api.patch(ctx, batch)
+	if errors.Is(err, errTooLarge) {
+		err = r.api.patch(ctx, spare(batch))
+	}
+	if errors.Is(err, errTooLarge) {
+		err = r.api.patch(ctx, map[string]string{wire.KeyPhase: batch[wire.KeyPhase], wire.KeyEvents: ""})
+	}
 	if err != nil {
 		r.mu.Lock()
 		for key, value := range batch {
@@ -126,6 +144,14 @@ func (r *reporter) flush(ctx context.Context) error {
 		r.mu.Unlock()
 	}
 	return err
+}
+
+// spare is a batch without its events, for a record that is full, whoever filled
+// it: those that are in it make room.
+func spare(batch map[string]string) map[string]string {
+	out := maps.Clone(batch)
+	out[wire.KeyEvents] = ""
+	return out
 }
 
 // deliver sends what is new and insists, for as long as the record exists and

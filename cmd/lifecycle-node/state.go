@@ -5,18 +5,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +34,15 @@ const (
 	programName = "lifecycle-node"
 	lastWord    = "last-word"
 	lockName    = "lock"
+	specFile    = "spec.json"
+	signsFile   = "machine.json"
+	// begunFile says that the host may be changed by now, verdictFile what it was
+	// like between the two clusters of a move, joinedFile that kubeadm has joined it
+	// to the second, outcomeFile that the work is done and how.
+	begunFile   = "begun"
+	verdictFile = "verdict.json"
+	joinedFile  = "has-joined"
+	outcomeFile = "outcome.json"
 	unitFile    = "/etc/systemd/system/" + unitName
 	unitLink    = "/etc/systemd/system/multi-user.target.wants/" + unitName
 )
@@ -76,7 +84,7 @@ func settle(ctx context.Context, d wire.Delivery) error {
 		return err
 	}
 	defer unlock()
-	if old, err := loadSpec(); err != nil || old.Record.UID != d.Spec.Record.UID {
+	if old, err := peekSpec(); err != nil || old.Record.UID != d.Spec.Record.UID {
 		// Its unit is not running (we hold the lock): a leftover, of which
 		// nothing may be taken for this run's.
 		if err := forget(lockName); err != nil {
@@ -98,7 +106,7 @@ func settle(ctx context.Context, d wire.Delivery) error {
 // occupied is the answer to a delivery while the unit of a run works: fine if
 // it is the same run.
 func occupied(spec wire.Spec) error {
-	old, err := loadSpec()
+	old, err := peekSpec()
 	if err == nil && old.Record.UID == spec.Record.UID {
 		return nil
 	}
@@ -131,33 +139,18 @@ func install(d wire.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("encode the spec: %w", err)
 	}
+	signs, err := json.Marshal(host.Local{}.Signs())
+	if err != nil {
+		return fmt.Errorf("encode what this machine is told by: %w", err)
+	}
 	return errors.Join(
 		place(in(programName), 0o700, program),
-		place(in("spec.json"), 0o600, strings.NewReader(string(spec))),
+		place(in(signsFile), 0o600, bytes.NewReader(signs)),
+		place(in(specFile), 0o600, bytes.NewReader(spec)),
 		place(in("token"), 0o600, strings.NewReader(d.Token)),
 		place(in("join-token"), 0o600, strings.NewReader(d.JoinToken)),
 		place(unitFile, 0o644, strings.NewReader(unitText)),
 	)
-}
-
-// place writes a file whole or not at all, and durably.
-func place(path string, mode os.FileMode, from io.Reader) error {
-	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, copyErr := io.Copy(f, from)
-	if err := errors.Join(copyErr, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if mode&0o100 != 0 {
-		label(temp)
-	}
-	return os.Rename(temp, path)
 }
 
 // label lets systemd execute the file where SELinux is enforced (init_t may
@@ -168,23 +161,9 @@ func label(path string) {
 	}
 }
 
-func loadSpec() (wire.Spec, error) {
-	var spec wire.Spec
-	raw, err := os.ReadFile(in("spec.json"))
-	if err != nil {
-		return spec, err
-	}
-	return spec, json.Unmarshal(raw, &spec)
-}
-
 func systemctl(ctx context.Context, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "systemctl", args...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("systemctl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(out)))
-	}
-	return nil
+	_, err := host.Local{}.Run(ctx, host.Command{Name: "systemctl", Args: args})
+	return err
 }
 
 // askToReload has systemd read its units again, for a program that ends right
@@ -201,18 +180,20 @@ func askToReload() error {
 // were all it held.
 func leave() error {
 	errs := []error{forget(programName, lastWord, lockName), sweepDoors()}
-	for _, path := range []string{unitLink, unitFile} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	errs = append(errs, forget(lockName))
-	for _, path := range []string{in(lockName), stateDir} { // the lock last: who gets it finds nothing of ours
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
+	errs = append(errs, removeIf(motd), removeUnit(), forget(lockName))
+	errs = append(errs, removeIf(in(lockName)), removeIf(stateDir)) // the lock last: who gets it finds nothing of ours
 	return errors.Join(errs...)
+}
+
+// removeUnit has nothing start the program again.
+func removeUnit() error { return errors.Join(removeIf(unitLink), removeIf(unitFile)) }
+
+// removeIf removes a file, if it is there.
+func removeIf(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // sweepDoors removes directories through which a program came whose pod was

@@ -21,7 +21,15 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-func TestMain(m *testing.M) { hosttest.Main(m) }
+// asProgram has the test binary be the program.
+const asProgram = "TEST_AS_LIFECYCLE_NODE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	hosttest.Main(m)
+}
 
 func TestTheRunsOwnDirectoryIsNotEmptiedThroughAMount(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -42,29 +41,43 @@ func work(ctx context.Context) error {
 		return fmt.Errorf("lock this host: %w", err)
 	}
 	defer unlock()
+	if spec, err := loadSpec(); err == nil {
+		if err := ownMachine(spec); err != nil {
+			notice(err)
+			return nil
+		}
+	}
 	if departing() {
 		return resumeDeparture(ctx)
 	}
 	w, err := newWorker()
+	if plan.ClassOf(err) == plan.Refused {
+		notice(err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	go w.report.serve(ctx)
-	if !begun() {
-		if err := w.mayBegin(ctx); err != nil {
-			return w.depart(ctx, wire.Aborted, withHint(err))
-		}
-		w.report.set(map[string]string{wire.KeyPhase: string(wire.Ready)})
-		order, err := w.await(ctx)
-		if err != nil {
-			return err
-		}
-		if order != wire.Go && order != wire.Retry {
-			return w.depart(ctx, wire.Aborted, "")
-		}
-		if err := place(in("begun"), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339))); err != nil {
-			return err
-		}
+	return w.resume(ctx)
+}
+
+// ready waits for the order to begin, on a host that is as it was.
+func (w *worker) ready(ctx context.Context) error {
+	_ = os.Remove(motd) // an earlier run's
+	if err := w.tidy(ctx); err != nil {
+		return w.depart(ctx, wire.Aborted, withHint(err))
+	}
+	if err := w.mayBegin(ctx); err != nil {
+		return w.depart(ctx, wire.Aborted, withHint(err))
+	}
+	w.report.set(map[string]string{wire.KeyPhase: string(wire.Ready)})
+	order, err := w.await(ctx)
+	if err != nil {
+		return err
+	}
+	if order != wire.Go && order != wire.Retry {
+		return w.depart(ctx, wire.Aborted, "")
 	}
 	return w.run(ctx)
 }
@@ -91,7 +104,7 @@ func newWorker() (*worker, error) {
 
 // begun says whether the host may have been changed.
 func begun() bool {
-	_, err := os.Stat(in("begun"))
+	_, err := os.Lstat(in(begunFile))
 	return err == nil
 }
 
@@ -100,37 +113,60 @@ func begun() bool {
 func (w *worker) run(ctx context.Context) error {
 	for {
 		_ = os.Remove(motd) // whatever it said, it is being worked on
-		w.report.set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
 		outcome, err := w.operate(ctx)
 		if err == nil {
-			w.report.set(map[string]string{wire.KeyPhase: string(wire.Leaving), wire.KeyOutcome: string(outcome)})
-			if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
-				fmt.Fprintln(os.Stderr, "lifecycle-node: the work is done, but the outcome could not be reported:", err)
-			}
-			return w.depart(ctx, wire.Finished, "")
+			return w.end(ctx, outcome)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err)})
+		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyOrder: "", wire.KeyError: withHint(err)})
 		order, err := w.await(ctx)
 		if err != nil {
 			return err
 		}
-		if order == wire.Retry || order == wire.Go {
-			continue
+		if order != wire.Retry && order != wire.Go {
+			return w.wayBack(ctx)
 		}
-		if err := w.goBack(ctx); err != nil {
-			w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err), wire.KeyOrder: ""})
-			_ = w.report.deliver(ctx, time.Minute)
-			return w.strand(ctx, err)
-		}
-		return w.depart(ctx, wire.Aborted, "")
 	}
 }
 
-// operate does what the run is for.
+// end tells the outcome, and leaves. It is written down first: once the work is
+// done the host is somebody else's, and is not worked on again.
+func (w *worker) end(ctx context.Context, outcome json.RawMessage) error {
+	if err := place(in(outcomeFile), 0o600, bytes.NewReader(outcome)); err != nil {
+		fmt.Fprintln(os.Stderr, "lifecycle-node: write down the outcome:", err)
+	}
+	w.report.set(map[string]string{wire.KeyPhase: string(wire.Leaving), wire.KeyOutcome: string(outcome)})
+	if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
+		fmt.Fprintln(os.Stderr, "lifecycle-node: the work is done, but the outcome could not be reported:", err)
+	}
+	return w.depart(ctx, wire.Finished, "")
+}
+
+// wayBack starts the kubelet again and leaves the host, or says there why not.
+func (w *worker) wayBack(ctx context.Context) error {
+	if err := w.goBack(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err), wire.KeyOrder: ""})
+		_ = w.report.deliver(ctx, time.Minute)
+		return w.strand(ctx, err)
+	}
+	return w.depart(ctx, wire.Aborted, "")
+}
+
+// operate does what the run is for, once it is written down that the host may be
+// changed by now.
 func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
+	if !begun() {
+		err := place(in(begunFile), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339)))
+		if err != nil {
+			return nil, plan.Hint(fmt.Errorf("write down that the work begins: %w", err), "%s", wayOut(err))
+		}
+	}
+	w.report.set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
 	if w.spec.Operation == wire.Move {
 		return w.move(ctx)
 	}
@@ -165,13 +201,6 @@ func (w *worker) mayBegin(ctx context.Context) error {
 	return err
 }
 
-func withHint(err error) string {
-	if hint := plan.HintOf(err); hint != "" {
-		return err.Error() + "\n" + hint
-	}
-	return err.Error()
-}
-
 // await waits for an order. Where the record is gone, or nobody has given a
 // sign of life for as long as the spec's patience, the order is to take the
 // way back. An API server that does not answer is nobody's order: only patience
@@ -196,77 +225,6 @@ func (w *worker) await(ctx context.Context) (wire.Order, error) {
 		case <-ctx.Done():
 			return "", ctx.Err()
 		case <-time.After(pollEvery):
-		}
-	}
-}
-
-// depart says the run's last word and takes it off the host. If it is killed on
-// the way, the unit starts it again and it goes on with that: nobody has to be told
-// that it is gone.
-func (w *worker) depart(ctx context.Context, phase wire.Phase, refusal string) error {
-	word, err := json.Marshal(farewell{phase, refusal})
-	if err == nil {
-		err = place(in(lastWord), 0o600, bytes.NewReader(word))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: write down that the run is over:", err)
-	}
-	w.report.set(map[string]string{wire.KeyPhase: string(phase), wire.KeyOrder: "", wire.KeyError: refusal})
-	if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: report the end:", err)
-	}
-	if ctx.Err() != nil {
-		return ctx.Err() // the next start says it
-	}
-	if err := errors.Join(leave(), askToReload()); err != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: take the run off the host:", err)
-	}
-	return nil
-}
-
-// farewell is a run's last word.
-type farewell struct {
-	Phase   wire.Phase `json:"phase"`
-	Refusal string     `json:"refusal,omitempty"`
-}
-
-// resumeDeparture goes on with depart where an earlier start did not come to its
-// end; what is needed to say anything may be gone already, and then it was said.
-func resumeDeparture(ctx context.Context) error {
-	raw, err := os.ReadFile(in(lastWord))
-	var word farewell
-	if err == nil {
-		err = json.Unmarshal(raw, &word)
-	}
-	w, missing := newWorker()
-	if err != nil || missing != nil {
-		return errors.Join(leave(), askToReload())
-	}
-	go w.report.serve(ctx)
-	return w.depart(ctx, word.Phase, word.Refusal)
-}
-
-// strand leaves word on the host where the way back is closed, and goes on
-// waiting for a retry.
-func (w *worker) strand(ctx context.Context, cause error) error {
-	text := fmt.Sprintf("kubectl lifecycle could not finish the %s of node %s on this host:\n%v\n"+
-		"Its state is in %s; 'systemctl restart %s' tries again.\n", w.spec.Operation, w.spec.Node, cause, stateDir, unitName)
-	fmt.Fprint(os.Stderr, text)
-	if err := os.MkdirAll(filepath.Dir(motd), 0o755); err == nil {
-		_ = os.WriteFile(motd, []byte(text), 0o644)
-	}
-	for {
-		order, err := w.await(ctx)
-		if err != nil {
-			return err
-		}
-		if order == wire.Retry {
-			return w.run(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Minute):
 		}
 	}
 }

@@ -3,10 +3,12 @@
 package clean
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,7 +20,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -79,29 +80,40 @@ func (t Target) podCgroups() ([]string, error) {
 	return slices.Compact(out), nil
 }
 
-// podProcesses are the processes in the pods' cgroups, by pid.
+// The bounds of what is known about the pods' processes at a time.
+const (
+	mostPids   = 1 << 16
+	mostOfPids = 1 << 20
+	mostShown  = 500
+)
+
+// podProcesses are the processes in the pods' cgroups, by pid. Where there are too
+// many cgroups or processes, some of them and errTooMany.
 func (t Target) podProcesses() (map[int]string, error) {
 	roots, err := t.podCgroups()
 	out := map[int]string{}
 	for _, root := range roots {
-		err = errors.Join(err, filepath.WalkDir(t.Host.Path(root), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.Name() != "cgroup.procs" {
-				if errors.Is(err, fs.ErrNotExist) {
-					err = nil
-				}
-				return err
+		w := cgroupWalk{root: t.Host.Path(root), enter: func(dir int, path string) (bool, error) {
+			if events, err := readAt(dir, "cgroup.events", mostOfConfig); err == nil && bytes.Contains(events, []byte("populated 0")) {
+				return false, nil // nor do those in it
 			}
-			raw, err := os.ReadFile(path)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.EOPNOTSUPP) {
-				return err
+			raw, err := readAt(dir, "cgroup.procs", mostOfPids)
+			if err != nil && !gone(err) && !errors.Is(err, unix.EOPNOTSUPP) {
+				return false, fmt.Errorf("read the processes of cgroup %s: %w", path, err)
 			}
-			for _, line := range strings.Fields(string(raw)) {
-				if pid, err := strconv.Atoi(line); err == nil && pid > 1 && pid != os.Getpid() {
-					out[pid] = filepath.Dir(path)
+			for line := range bytes.FieldsSeq(raw) {
+				if pid, err := strconv.Atoi(string(line)); err == nil && pid > 1 && pid != os.Getpid() {
+					out[pid] = path
 				}
 			}
-			return nil
-		}))
+			if len(out) > mostPids || len(raw) == mostOfPids {
+				return false, errTooMany
+			}
+			return true, nil
+		}}
+		if walkErr := w.run(); walkErr != nil && !errors.Is(walkErr, fs.ErrNotExist) {
+			err = errors.Join(err, walkErr)
+		}
 	}
 	return out, err
 }
@@ -115,11 +127,19 @@ func (t Target) processes() part {
 			var s sight
 			pids, err := t.podProcesses()
 			known := t.knownContainers(ctx)
-			for pid, cgroup := range pids {
-				if known(cgroup) {
+			for _, pid := range slices.Sorted(maps.Keys(pids)) {
+				if known(pids[pid]) {
 					continue // ends with its container
 				}
-				s.add(Item{Kind: KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: cgroup, Owner: Runtime, Fate: Goes})
+				s.add(Item{Kind: KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: pids[pid], Owner: Runtime, Fate: Goes})
+				if len(s.items) > mostShown && err == nil {
+					err = errTooMany
+					break
+				}
+			}
+			if errors.Is(err, errTooMany) { // which is no reason not to end them
+				err = nil
+				s.add(Item{Kind: KindProcess, Name: "and more processes of pods than anybody counts", In: cgroupDir, Owner: Runtime, Fate: Goes})
 			}
 			stray, shimErr := t.strayShims(ctx)
 			for _, p := range stray {
@@ -145,61 +165,6 @@ func (t Target) knownContainers(ctx context.Context) func(cgroup string) bool {
 		of := func(id string) bool { return strings.Contains(cgroup, id) }
 		return slices.ContainsFunc(door, of) || err == nil && slices.ContainsFunc(s.items, func(it Item) bool { return of(it.ID) })
 	}
-}
-
-func commandName(pid int) string {
-	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	return strings.TrimSpace(string(name))
-}
-
-func (t Target) killProcesses(ctx context.Context, report plan.Report) error {
-	deadline := time.Now().Add(killLimit)
-	for {
-		pids, err := t.podProcesses()
-		if err != nil || len(pids) == 0 {
-			return err
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%d processes of pods do not end", len(pids))
-		}
-		for pid := range pids {
-			report("killing %s (pid %d)", commandName(pid), pid)
-			if err := kill(pid); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// endByForce kills what runs in the cgroups of pods that the runtime cannot stop,
-// so that it finds them ended when it is asked again.
-func (t Target) endByForce(pods []pod, report plan.Report) {
-	pids, err := t.podProcesses()
-	if err != nil {
-		return // the runtime is asked all the same
-	}
-	for pid, cgroup := range pids {
-		stuck := slices.ContainsFunc(pods, func(p pod) bool {
-			return p.ID != "" && strings.Contains(cgroup, p.ID) || slices.ContainsFunc(p.containers, func(c cri.Container) bool { return strings.Contains(cgroup, c.ID) })
-		})
-		if stuck {
-			report("killing %s (pid %d), which the runtime cannot stop", commandName(pid), pid)
-			_ = kill(pid) // what stays shows when the pod is removed
-		}
-	}
-}
-
-// kill kills a process if it is still in a pod's cgroup.
-func kill(pid int) error {
-	return killIf(pid, func() bool {
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-		return err == nil && strings.Contains(string(raw), "kubepods")
-	})
 }
 
 // cgroups are the pods' cgroups, empty by now.
@@ -261,22 +226,14 @@ func (t Target) podSlices() []string {
 // removeTree removes a cgroup with those in it, deepest first. Only the
 // directories are real.
 func removeTree(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.IsDir() {
-			if err := removeTree(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
+	w := cgroupWalk{root: dir, leave: func(parent int, name string) error {
+		if err := unix.Unlinkat(parent, name, unix.AT_REMOVEDIR); err != nil && !errors.Is(err, unix.ENOENT) {
+			return err
 		}
-	}
-	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("remove cgroup %s: %w", dir, err)
+		return nil
+	}}
+	if err := w.run(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 )
 
 const (
+	// mostOfConfig bounds what is read of a configuration.
+	mostOfConfig = 1 << 20
 	criListLimit = 10 * time.Second
 	// sandboxLimit is for one call about one pod; a network that cannot reach
 	// its API server takes its time to fail (kubernetes/kubeadm#688).
@@ -116,7 +118,12 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 func (t Target) removeContainers(ctx context.Context, report plan.Report) error {
 	client := cri.New(t.Host.Path(t.socket()))
 	defer client.Close()
-	var errs []error
+	// An earlier process may have been killed while it was in place: the pods'
+	// own network is to take itself down.
+	errs := []error(nil)
+	if err := t.realNetwork(); err != nil {
+		return err
+	}
 	for round := range rounds {
 		if !breathe(ctx, round, errs) {
 			return context.Cause(ctx)

@@ -12,35 +12,36 @@ type Kind string
 
 // The kinds, in the order in which they are removed.
 const (
-	KindMember    Kind = "etcd-member" // Name: the member's; ID: its number; In: its cluster; Detail: "leader, 3 of 3 …"
-	KindUnit      Kind = "unit"        // Name: kubelet.service; Detail: "active, enabled"
-	KindSandbox   Kind = "sandbox"     // Name: namespace/pod; ID: the sandbox's
-	KindContainer Kind = "container"   // Name: namespace/pod/container; ID: the container's
-	KindProcess   Kind = "process"     // Name: command; ID: pid; In: its cgroup
-	KindMount     Kind = "mount"       // Name: where; Detail: class and source
-	KindNetNS     Kind = "netns"       // Name: /run/netns/…
-	KindProgram   Kind = "bpf-program" // Name: cil_from_netdev; In: "tc ingress of eth0"
-	KindLink      Kind = "link"        // Name: cni0; Detail: kind and addresses; In: its bridge
-	KindAddress   Kind = "address"     // Name: 10.244.1.1/32; In: its link
-	KindRoute     Kind = "route"       // Name: as `ip route` prints it
-	KindRule      Kind = "rule"        // Name: as `ip rule` prints it
-	KindTable     Kind = "table"       // Name: "nft ip kube-proxy"; of mixed ones: how much is foreign
-	KindChain     Kind = "chain"       // Name: "KUBE-SERVICES"; In: "nft ip nat", "legacy ip nat"
-	KindJump      Kind = "jump"        // Name: "PREROUTING → KUBE-SERVICES"; In: as of a chain
-	KindIPSet     Kind = "ipset"       // Name: KUBE-CLUSTER-IP
-	KindVirtual   Kind = "ipvs"        // Name: "tcp 10.96.0.1:443"
-	KindPin       Kind = "bpf-pin"     // Name: /sys/fs/bpf/…
-	KindCgroup    Kind = "cgroup"      // Name: /sys/fs/cgroup/…
-	KindFile      Kind = "file"        // Name: its path
-	KindDir       Kind = "directory"   // Name: its path; Detail: how much is in it
-	KindSysctl    Kind = "sysctl"      // Name: net.ipv4.ip_forward; Detail: its value
+	KindMember    Kind = "etcd-member"   // Name: the member's; ID: its number; In: its cluster; Detail: "leader, 3 of 3 …"
+	KindUnit      Kind = "unit"          // Name: kubelet.service; Detail: "active, enabled"
+	KindSandbox   Kind = "sandbox"       // Name: namespace/pod; ID: the sandbox's
+	KindContainer Kind = "container"     // Name: namespace/pod/container; ID: the container's
+	KindProcess   Kind = "process"       // Name: command; ID: pid; In: its cgroup
+	KindMount     Kind = "mount"         // Name: where; Detail: class and source
+	KindNetNS     Kind = "netns"         // Name: /run/netns/…
+	KindProgram   Kind = "bpf-program"   // Name: cil_from_netdev; In: "tc ingress of eth0"
+	KindLink      Kind = "link"          // Name: cni0; Detail: kind and addresses; In: its bridge
+	KindAddress   Kind = "address"       // Name: 10.244.1.1/32; In: its link
+	KindRoute     Kind = "route"         // Name: as `ip route` prints it
+	KindRule      Kind = "rule"          // Name: as `ip rule` prints it
+	KindTable     Kind = "table"         // Name: "nft ip kube-proxy"; of mixed ones: how much is foreign
+	KindChain     Kind = "chain"         // Name: "KUBE-SERVICES"; In: "nft ip nat", "legacy ip nat"
+	KindJump      Kind = "jump"          // Name: "PREROUTING → KUBE-SERVICES"; In: as of a chain
+	KindIPSet     Kind = "ipset"         // Name: KUBE-CLUSTER-IP
+	KindVirtual   Kind = "ipvs"          // Name: "tcp 10.96.0.1:443"
+	KindPin       Kind = "bpf-pin"       // Name: /sys/fs/bpf/…
+	KindCgroup    Kind = "cgroup"        // Name: /sys/fs/cgroup/…
+	KindFile      Kind = "file"          // Name: its path
+	KindDir       Kind = "directory"     // Name: its path; Detail: how much is in it
+	KindFlags     Kind = "kubelet-flags" // Name: the file; Detail: those that hold for a cluster
+	KindSysctl    Kind = "sysctl"        // Name: net.ipv4.ip_forward; Detail: its value
 )
 
 // kindOrder is the order of the constants above.
 func kindOrder() []Kind {
 	return []Kind{
 		KindMember, KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindProgram, KindLink, KindAddress, KindRoute, KindRule,
-		KindTable, KindChain, KindJump, KindIPSet, KindVirtual, KindPin, KindCgroup, KindFile, KindDir, KindSysctl,
+		KindTable, KindChain, KindJump, KindIPSet, KindVirtual, KindPin, KindCgroup, KindFile, KindDir, KindFlags, KindSysctl,
 	}
 }
 

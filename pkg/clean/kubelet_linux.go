@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -23,6 +22,9 @@ const hold = `# Written by kubectl-lifecycle while it removes this node. If no r
 # under way, delete this file and run: systemctl daemon-reload
 [Unit]
 ConditionPathExists=!` + holdFile + "\n"
+
+// HoldFile is where the hold lies.
+const HoldFile = holdFile
 
 // kubelet stops the kubelet and keeps it stopped.
 func (t Target) kubelet() part {
@@ -44,7 +46,31 @@ func (t Target) credentialed() bool {
 	return t.exists("/etc/kubernetes/kubelet.conf") || t.exists("/etc/kubernetes/bootstrap-kubelet.conf")
 }
 
-func (t Target) held() bool { return t.exists(holdFile) }
+// held reports whether the hold is there and whole: one that was cut short, by a
+// full disk or a power cut, holds nothing.
+func (t Target) held() bool {
+	raw, err := host.ReadPlain(t.Host.Path(holdFile), mostOfConfig)
+	return err == nil && string(raw) == hold
+}
+
+// Held reports whether the kubelet is kept from starting.
+func (t Target) Held() bool { return t.held() }
+
+// Returns reports whether Restore could make the host the node again that it was:
+// its credentials are there, and its etcd member, if it had one, has not left.
+func (t Target) Returns() bool {
+	if !t.credentialed() || !t.exists(t.places().Config) {
+		return false
+	}
+	d, err := t.departure()
+	return err == nil && (d == nil || !d.Left)
+}
+
+// Interrupted reports whether a removal that was killed has left something in
+// place that keeps the kubelet or new pods from working; Restore takes it away.
+func (t Target) Interrupted() bool {
+	return t.exists(holdFile) || t.exists(noNetworkFile) || t.exists(partOf(noNetworkFile)) || t.exists(partOf(holdFile))
+}
 
 func (t Target) exists(path string) bool {
 	_, err := os.Lstat(t.Host.Path(path))
@@ -53,9 +79,10 @@ func (t Target) exists(path string) bool {
 
 func (t Target) lookKubelet(ctx context.Context) (sight, error) {
 	var s sight
-	if t.held() {
+	if t.exists(holdFile) {
 		s.add(Item{Kind: KindFile, Name: holdFile, Owner: Lifecycle, Fate: Goes, Detail: "holds the kubelet while a removal is under way"})
 	}
+	t.lookFlags(&s)
 	u, err := t.Host.Unit(ctx, kubeletUnit)
 	if err != nil || u.Load == "not-found" || u.Load == "" {
 		return s, err
@@ -80,12 +107,11 @@ func (t Target) stopKubelet(ctx context.Context, report plan.Report) error {
 	if err := t.remember(); err != nil {
 		return err
 	}
-	dir := t.Host.Path(dropIns)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(t.Host.Path(dropIns), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, filepath.Base(holdFile)), []byte(hold), 0o644); err != nil {
-		return err
+	if err := t.put(holdFile, hold, 0o644); err != nil {
+		return fmt.Errorf("hold the kubelet: %w", err)
 	}
 	if err := t.Host.ReloadUnits(ctx); err != nil {
 		return err
@@ -105,7 +131,7 @@ func (t Target) stopKubelet(ctx context.Context, report plan.Report) error {
 func (t Target) release() part {
 	return part{
 		id: "release", title: "Release the kubelet's unit", kind: KindUnit,
-		needed: func(context.Context) (bool, error) { return t.held(), nil },
+		needed: func(context.Context) (bool, error) { return t.exists(holdFile), nil },
 		take: func(ctx context.Context, _ plan.Report) error {
 			return errors.Join(t.unhold(ctx), t.Host.ForgetFailure(ctx, kubeletUnit))
 		},
@@ -113,26 +139,32 @@ func (t Target) release() part {
 }
 
 func (t Target) unhold(ctx context.Context) error {
-	if !t.held() {
+	held := t.exists(holdFile)
+	if !held && !t.exists(partOf(holdFile)) {
 		return nil
 	}
-	if err := t.Host.Remove(holdFile); err != nil {
+	if err := errors.Join(t.removeIf(partOf(holdFile)), t.removeIf(holdFile)); err != nil {
 		return err
 	}
 	// Made by us, if nothing else is in it.
 	_ = os.Remove(t.Host.Path(dropIns))
+	if !held {
+		return nil
+	}
 	return t.Host.ReloadUnits(ctx)
 }
 
-// Restore is the way back after a step that failed: it releases the hold and
-// starts the kubelet, which then starts this node's pods again, the network's
+// Restore is the way back after a step that failed, or that was killed: it takes
+// away what a removal has in place for a while only, releases the hold and starts
+// the kubelet, which then starts this node's pods again, the network's
 // agents included. It needs the node's credentials; once those are deleted it
 // returns an error with a hint, and has only released the hold.
 func (t Target) Restore(ctx context.Context) error {
 	if err := t.stayMember(ctx); err != nil {
 		return err
 	}
-	if err := t.unhold(ctx); err != nil {
+	// Before the kubelet starts, or its first pods get the network that does nothing.
+	if err := errors.Join(t.realNetwork(), t.unhold(ctx)); err != nil {
 		return err
 	}
 	if !t.credentialed() || !t.exists(t.places().Config) {

@@ -4,8 +4,8 @@ package clean
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -33,10 +33,10 @@ const (
 // namespaces are removed by us; the kernel takes their links down with them.
 // Addresses and rules that the plugins would have given back go in later steps.
 func (t Target) removeWithoutNetwork(ctx context.Context, client *cri.Client, pods []pod, report plan.Report) []error {
-	if err := os.WriteFile(t.Host.Path(noNetworkFile), []byte(noNetwork), 0o600); err != nil {
+	if err := t.put(noNetworkFile, noNetwork, 0o600); err != nil {
 		return []error{fmt.Errorf("put a network that does nothing in place: %w", err)}
 	}
-	defer func() { _ = t.Host.Remove(noNetworkFile) }() // else the step that removes files does
+	defer func() { _ = t.realNetwork() }() // else Restore does, or the step that removes files
 	for _, p := range pods {
 		report("removing pod %s/%s without its network, which cannot be taken down", p.Namespace, p.Name)
 		t.cutOff(ctx, client, p)
@@ -52,6 +52,12 @@ func (t Target) removeWithoutNetwork(ctx context.Context, client *cri.Client, po
 		case <-time.After(reloadPause):
 		}
 	}
+}
+
+// realNetwork takes the network that does nothing away: as long as it is there,
+// the runtime prefers it to the pods' own.
+func (t Target) realNetwork() error {
+	return errors.Join(t.removeIf(noNetworkFile), t.removeIf(partOf(noNetworkFile)))
 }
 
 // cutOff removes the network namespace of a pod, if it is one that was made

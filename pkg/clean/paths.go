@@ -89,7 +89,7 @@ func keptForNow(root string) []string {
 // the networks give their files.
 func cniConfOwner(name string) Owner {
 	return compile(
-		pattern{Lifecycle, `00-kubectl-lifecycle\.conflist`},
+		pattern{Lifecycle, `00-kubectl-lifecycle\.conflist(\.new)?`},
 		pattern{Flannel, `10-flannel\.conf(list)?`},
 		pattern{Calico, `10-(calico|canal)\.conflist|calico-kubeconfig|calico-tls`},
 		pattern{Cilium, `0?[0-9]-cilium(-cni)?\.conf(list)?`},

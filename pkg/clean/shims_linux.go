@@ -9,13 +9,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -56,22 +57,22 @@ func (t Target) shims() ([]shim, error) {
 	if socket == "" {
 		return nil, nil
 	}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
-	}
 	var out []shim
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
+	err := host.Processes(func(pid int) bool {
 		if sandbox := t.shimOf(pid, socket); sandbox != "" {
 			out = append(out, shim{pid, sandbox})
 		}
-	}
-	return out, nil
+		return len(out) < mostPids
+	})
+	return out, err
 }
+
+// The bounds of what is read of a process that says it is a shim: a pod's bundle
+// has some hundred KiB.
+const (
+	mostOfCmdline = 64 << 10
+	mostOfBundle  = 8 << 20
+)
 
 // shimOf is the sandbox whose shim a process is; empty for every other process.
 // A shim says in its arguments of which containerd, namespace and sandbox it is.
@@ -79,18 +80,36 @@ func (t Target) shims() ([]shim, error) {
 // own, and a cluster that runs in containers on this host other mounts. In the
 // namespace of pods people run containers of their own, too (nerdctl -n k8s.io):
 // a pod's has the marks of the runtime's CRI plugin in its bundle, which is the
-// shim's working directory. One that does not show them is nobody's here.
+// shim's working directory. One that does not show them is nobody's here. Anybody
+// may call a program so: a shim is root's, and so is its program.
 func (t Target) shimOf(pid int, socket string) string {
 	dir := fmt.Sprintf("/proc/%d", pid)
-	raw, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-	if err != nil || !bytes.Contains(raw, []byte("containerd-shim")) {
+	raw, err := host.ReadPlain(filepath.Join(dir, "cmdline"), mostOfCmdline)
+	if err != nil || !bytes.Contains(raw, []byte("containerd-shim")) || !roots(dir) {
 		return ""
 	}
 	program, err := os.Readlink(filepath.Join(dir, "exe"))
 	if err != nil || !strings.HasPrefix(filepath.Base(program), "containerd-shim") || !t.Host.SharesMounts(pid) {
 		return ""
 	}
-	arguments := strings.Split(string(raw), "\x00")
+	id := shimArguments(raw, socket)
+	if id == "" {
+		return ""
+	}
+	bundle, err := host.ReadPlain(filepath.Join(dir, "cwd/config.json"), mostOfBundle)
+	switch {
+	case err == nil && bytes.Contains(bundle, []byte(`"io.kubernetes.cri.container-type"`)):
+		return id
+	case errors.Is(err, os.ErrNotExist) && idle(dir):
+		return id
+	}
+	return ""
+}
+
+// shimArguments is the sandbox that the arguments of a shim name, if they are
+// those of a pod's shim of the containerd at a socket; empty if not.
+func shimArguments(cmdline []byte, socket string) string {
+	arguments := strings.Split(string(cmdline), "\x00")
 	value := func(name string) string {
 		if i := slices.Index(arguments, name); i >= 0 && i+1 < len(arguments) {
 			return arguments[i+1]
@@ -101,14 +120,20 @@ func (t Target) shimOf(pid int, socket string) string {
 	if value("-namespace") != "k8s.io" || run(value("-address")) != run(socket) {
 		return ""
 	}
-	bundle, err := os.ReadFile(filepath.Join(dir, "cwd/config.json"))
-	switch {
-	case err == nil && bytes.Contains(bundle, []byte(`"io.kubernetes.cri.container-type"`)):
-		return value("-id")
-	case errors.Is(err, os.ErrNotExist) && idle(dir):
-		return value("-id")
+	return value("-id")
+}
+
+// roots reports whether a process is root's in every way, and its program is a
+// file of root's that nobody else may write.
+func roots(dir string) bool {
+	status, err := host.ReadHead(filepath.Join(dir, "status"), mostOfCmdline)
+	uids := regexp.MustCompile(`(?m)^Uid:((?:\s+\d+){4})$`).FindSubmatch(status)
+	if err != nil || uids == nil || strings.Join(strings.Fields(string(uids[1])), "") != "0000" {
+		return false
 	}
-	return ""
+	var program unix.Stat_t
+	err = unix.Stat(filepath.Join(dir, "exe"), &program)
+	return err == nil && program.Uid == 0 && program.Mode&0o022 == 0
 }
 
 // idle reports whether a shim's bundle was deleted, which containerd does once it
@@ -125,7 +150,7 @@ func idle(dir string) bool {
 		return false // nobody can tell
 	}
 	return !slices.ContainsFunc(threads, func(path string) bool {
-		children, err := os.ReadFile(path)
+		children, err := host.ReadHead(path, mostOfCmdline)
 		return err != nil || len(bytes.TrimSpace(children)) > 0
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // joinedFile is where a removal writes down when the host had joined: the
@@ -45,7 +47,44 @@ func (t Target) saveBy(name string, write func(to *bufio.Writer)) error {
 		_ = os.Remove(f.Name())
 		return fmt.Errorf("save %s: %w", name, err)
 	}
-	return nil
+	return host.SyncDir(dir)
+}
+
+// partOf is the name of a file that is still being written. Nothing that reads
+// configurations takes one: systemd wants ".conf", a container runtime ".conf",
+// ".conflist" or ".json".
+func partOf(path string) string { return path + ".new" }
+
+// removeIf removes a file if it is there: where it is not, it does not matter that
+// nothing can be written.
+func (t Target) removeIf(path string) error {
+	if !t.exists(path) {
+		return nil
+	}
+	return t.Host.Remove(path)
+}
+
+// put writes a file of the host outside of the state directory: whole or not at
+// all, and durably.
+func (t Target) put(path, content string, mode os.FileMode) error {
+	part := t.Host.Path(partOf(path))
+	if err := t.removeIf(partOf(path)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(part, t.Host.Path(path))
+	}
+	if err != nil {
+		_ = os.Remove(part)
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return host.SyncDir(filepath.Dir(part))
 }
 
 // saved reports whether a file is in the state directory.
@@ -71,7 +110,7 @@ func (t Target) recalled() time.Time {
 	if t.StateDir == "" {
 		return time.Time{}
 	}
-	raw, err := os.ReadFile(filepath.Join(t.Host.Path(t.StateDir), joinedFile))
+	raw, err := host.ReadPlain(filepath.Join(t.Host.Path(t.StateDir), joinedFile), mostOfConfig)
 	if err != nil {
 		return time.Time{}
 	}

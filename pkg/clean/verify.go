@@ -29,6 +29,9 @@ type Verdict struct {
 	// Harmless is what stays because it is empty and does nothing; each says
 	// why.
 	Harmless []Item `json:"harmless,omitempty"`
+	// Flags are the files with which an administrator gives the kubelet flags of
+	// the cluster that the host has left; the next one that it joins gets them, too.
+	Flags []Item `json:"flags,omitempty"`
 	// Lost are foreign things that were there before and are not any more, and
 	// Changed those whose content differs (as they are now). Neither makes a
 	// host dirty, since others change a host too, but it is the first thing to
@@ -47,6 +50,9 @@ func Verify(before, after Inventory) Verdict {
 	}
 	now := map[string]Item{}
 	for _, it := range after.Items {
+		if it.Kind == KindFlags {
+			v.Flags = append(v.Flags, it)
+		}
 		now[it.Key()] = it
 	}
 	for _, was := range before.With(Stays) {

@@ -55,8 +55,8 @@ func overlap(a, b []netip.Prefix) (x, y netip.Prefix, found bool) {
 	return netip.Prefix{}, netip.Prefix{}, false
 }
 
-// text writes CIDRs as parseCIDRs reads them.
-func text(prefixes []netip.Prefix) string {
+// listed writes CIDRs as parseCIDRs reads them.
+func listed(prefixes []netip.Prefix) string {
 	words := make([]string, 0, len(prefixes))
 	for _, p := range prefixes {
 		words = append(words, p.String())

@@ -238,7 +238,7 @@ func notes(f Facts) []string {
 	var out []string
 	if len(f.Proxy.CIDRs) > 0 && len(f.Pods.CIDRs) > 0 && !same(f.Proxy.CIDRs, f.Pods.CIDRs) {
 		out = append(out, fmt.Sprintf("kube-proxy has clusterCIDR %s, the cluster's pods are in %s: correct it in configmap kube-system/kube-proxy, or traffic to Services is masqueraded",
-			text(f.Proxy.CIDRs), text(f.Pods.CIDRs)))
+			listed(f.Proxy.CIDRs), listed(f.Pods.CIDRs)))
 	}
 	for _, n := range f.Nodes {
 		if n.OS != "linux" {

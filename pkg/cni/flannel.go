@@ -112,7 +112,7 @@ func unset(f Facts) error {
 	for _, n := range f.Nodes {
 		if len(n.PodCIDRs) > 0 {
 			return plan.Refuse(err, "node %s has %s: name the whole range that the nodes' were cut from (--cluster-cidr of kube-controller-manager): --set %s=…",
-				n.Name, text(n.PodCIDRs), flannelV4)
+				n.Name, listed(n.PodCIDRs), flannelV4)
 		}
 	}
 	return plan.Refuse(err, "%s", unsetHint)
@@ -138,13 +138,13 @@ func agree(f Facts, pods Range) error {
 		}
 		for _, p := range n.PodCIDRs {
 			if _, has := family(pods.CIDRs, p.Addr().Is6()); has && !contains(pods.CIDRs, p) {
-				return plan.Refuse(fmt.Errorf("node %s has the pod CIDR %s, which is not in %s (%s)", n.Name, p, text(pods.CIDRs), pods.Source),
+				return plan.Refuse(fmt.Errorf("node %s has the pod CIDR %s, which is not in %s (%s)", n.Name, p, listed(pods.CIDRs), pods.Source),
 					"drain and remove the node and let it join again, or correct the range where it was read")
 			}
 		}
 		for _, a := range n.Addresses {
 			if contains(pods.CIDRs, hostPrefix(a)) {
-				return plan.Refuse(fmt.Errorf("node %s has the address %s, which is in the pods' CIDR %s (%s)", n.Name, a, text(pods.CIDRs), pods.Source),
+				return plan.Refuse(fmt.Errorf("node %s has the address %s, which is in the pods' CIDR %s (%s)", n.Name, a, listed(pods.CIDRs), pods.Source),
 					"choose a pod CIDR apart from the nodes' network: pods could never reach that node")
 			}
 		}
@@ -176,7 +176,7 @@ func contradictions(pods Range, user map[string]any) error {
 		}
 		want := slices.DeleteFunc(slices.Clone(pods.CIDRs), func(p netip.Prefix) bool { return p.Addr().Is6() != (path == flannelV6) })
 		if !same(got, want) {
-			return plan.Refuse(fmt.Errorf("value %s=%v contradicts the cluster, whose pods are in %s (%s)", path, value, text(pods.CIDRs), pods.Source),
+			return plan.Refuse(fmt.Errorf("value %s=%v contradicts the cluster, whose pods are in %s (%s)", path, value, listed(pods.CIDRs), pods.Source),
 				"leave %s out: it is read from the cluster", path)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Load reads a chart.
@@ -36,7 +37,7 @@ func (h Helm) Load(ctx context.Context, source Source) (Chart, error) {
 		return Chart{}, plan.Refuse(fmt.Errorf("%s is a library chart", source.Chart), "give the chart of %s", source.Name)
 	}
 	if err := action.CheckDependencies(loaded, loaded.Metadata.Dependencies); err != nil {
-		return Chart{}, plan.Refuse(fmt.Errorf("chart %s: %w", source.Chart, err), "fetch them: helm dependency build %s", source.Chart)
+		return Chart{}, plan.Refuse(fmt.Errorf("chart %s: %w", source.Chart, err), "fetch them: helm dependency build %s", text.Quote(source.Chart))
 	}
 	out := Chart{Name: loaded.Metadata.Name, Version: loaded.Metadata.Version, Digest: digest(loaded)}
 	for _, f := range loaded.Raw {
@@ -104,7 +105,7 @@ func fromRegistry(ctx context.Context, source Source) ([]byte, error) {
 	got, err := client.Pull(ref)
 	if err != nil {
 		return nil, plan.Refuse(fmt.Errorf("%w: pull oci://%s: %w", errNoChart, ref, cause(err)),
-			"check --chart and --version; a private registry wants: helm registry login %s; %s", host, bringHint)
+			"check --chart and --version; a private registry wants: helm registry login %s; %s", text.Quote(host), bringHint)
 	}
 	return got.Chart.Data, nil
 }

@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // view is a look at everything that a working network shows itself in.
@@ -79,9 +81,9 @@ func (v view) gaps() []gap {
 	gaps := v.agentGaps()
 	for _, node := range v.linuxNodes() {
 		if ready, message := readiness(node); !ready {
-			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + inner(message), see: "kubectl describe node " + node.Name})
+			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + inner(message), see: text.Command("kubectl", "describe", "node", node.Name)})
 		} else if unavailable(node) {
-			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "its condition NetworkUnavailable is true", see: "kubectl describe node " + node.Name})
+			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "its condition NetworkUnavailable is true", see: text.Command("kubectl", "describe", "node", node.Name)})
 		}
 	}
 	for _, d := range v.dns {
@@ -100,7 +102,7 @@ func (v view) gaps() []gap {
 // has written what it writes.
 func (v view) agentGaps() []gap {
 	set := v.agents
-	show := fmt.Sprintf("kubectl -n %s describe daemonset %s", v.inst.Namespace, v.inst.daemonSet)
+	show := text.Command("kubectl", "-n", v.inst.Namespace, "describe", "daemonset", v.inst.daemonSet)
 	if set == nil {
 		return []gap{{kind: ofAgents, why: fmt.Sprintf("there is no daemonset %s/%s", v.inst.Namespace, v.inst.daemonSet), see: show}}
 	}
@@ -117,12 +119,12 @@ func (v view) agentGaps() []gap {
 		case missing.why != "" && pod == nil:
 			missing.see = show
 		case missing.why != "":
-			missing.see = fmt.Sprintf("kubectl -n %s describe pod %s", pod.Namespace, pod.Name)
+			missing.see = text.Command("kubectl", "-n", pod.Namespace, "describe", "pod", pod.Name)
 		default:
 			if missing.why = v.inst.recipe().onNode(node); missing.why == "" {
 				continue
 			}
-			missing.see = fmt.Sprintf("kubectl -n %s logs %s", pod.Namespace, pod.Name)
+			missing.see = text.Command("kubectl", "-n", pod.Namespace, "logs", pod.Name)
 		}
 		gaps = append(gaps, missing)
 	}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // takeOver is how long somebody else's unfinished work on a release is left to
@@ -92,7 +93,7 @@ func namespaceNeeded(ctx context.Context, client kubernetes.Interface, name stri
 		return false, fmt.Errorf("get namespace %s: %w", name, err)
 	case ns.DeletionTimestamp != nil:
 		return false, plan.Refuse(fmt.Errorf("namespace %s is being deleted", name),
-			"run this again when it is gone; what keeps it: kubectl get namespace %s -o yaml (status.conditions)", name)
+			"run this again when it is gone; what keeps it: kubectl get namespace %s -o yaml (status.conditions)", text.Quote(name))
 	}
 	// kube-system and what an admission configuration exempts need no label,
 	// but one does no harm there either.
@@ -128,7 +129,7 @@ func apply(ctx context.Context, releases Releases, inst Installation, report pla
 	report("applying %d objects", len(inst.Objects))
 	if err := releases.Apply(ctx, inst.desired()); err != nil {
 		err = fmt.Errorf("apply release %s in namespace %s: %w", inst.Release, inst.Namespace, err)
-		return plan.Hint(err, "the release may be there in part, recorded as failed; the same command takes it up again. To undo it: helm uninstall %s -n %s", inst.Release, inst.Namespace)
+		return plan.Hint(err, "the release may be there in part, recorded as failed; the same command takes it up again. To undo it: helm uninstall %s -n %s", text.Quote(inst.Release), text.Quote(inst.Namespace))
 	}
 	if err := context.Cause(ctx); err != nil {
 		err = fmt.Errorf("%w after release %s was applied in full", err, inst.Release)

@@ -122,7 +122,7 @@ func TestSurveyTakesWhatThereIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text(got.Pods.CIDRs) != "10.1.0.0/16" || text(got.Services.CIDRs) != "10.0.0.0/24" || got.Services.Source != "servicecidr kubernetes" {
+	if listed(got.Pods.CIDRs) != "10.1.0.0/16" || listed(got.Services.CIDRs) != "10.0.0.0/24" || got.Services.Source != "servicecidr kubernetes" {
 		t.Errorf("pods %v, services %v", got.Pods, got.Services)
 	}
 	empty, err := Survey(t.Context(), fake.NewClientset(), nil)

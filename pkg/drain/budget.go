@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // maxDisruptedPods is the number of unconfirmed evictions from which on the API
@@ -55,9 +57,9 @@ func (b Budget) Numbers() string {
 func (b Budget) unblock(owners Owners) string {
 	switch {
 	case b.Trouble != "":
-		return fmt.Sprintf("look at the budget: kubectl -n %s describe pdb %s", b.Namespace, b.Name)
+		return fmt.Sprintf("look at the budget: kubectl -n %s describe pdb %s", text.Quote(b.Namespace), text.Quote(b.Name))
 	case !b.Never:
-		return fmt.Sprintf("see which pods are not Ready: kubectl -n %s get pods -l '%s'", b.Namespace, b.Selector)
+		return fmt.Sprintf("see which pods are not Ready: kubectl -n %s get pods -l %s", text.Quote(b.Namespace), text.Quote(b.Selector))
 	}
 	top := Owner{}
 	if len(owners) > 0 {
@@ -65,10 +67,9 @@ func (b Budget) unblock(owners Owners) string {
 	}
 	absolute := strings.HasPrefix(b.Rule, "minAvailable ") && !strings.HasSuffix(b.Rule, "%")
 	if absolute && (top.Kind == "Deployment" || top.Kind == "StatefulSet" || top.Kind == "ReplicaSet") {
-		return fmt.Sprintf("%s makes room: kubectl -n %s scale %s --replicas=%d",
-			choose(b.Needed <= b.Expected, "one more replica", "more replicas"), b.Namespace, strings.ToLower(top.Kind)+"/"+top.Name, max(b.Expected, b.Needed)+1)
+		return choose(b.Needed <= b.Expected, "one more replica", "more replicas") + " makes room: " + scale(b.Namespace, top, int(max(b.Expected, b.Needed)+1))
 	}
-	return fmt.Sprintf("this budget never lets a pod go (%s of %d pods): kubectl -n %s edit pdb %s", b.Rule, b.Expected, b.Namespace, b.Name)
+	return fmt.Sprintf("this budget never lets a pod go (%s of %d pods): kubectl -n %s edit pdb %s", b.Rule, b.Expected, text.Quote(b.Namespace), text.Quote(b.Name))
 }
 
 // describe turns a PodDisruptionBudget into numbers.

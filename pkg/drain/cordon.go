@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // NoteAnnotation is the annotation of a Node that says who cordoned it, when
@@ -163,7 +164,7 @@ func Cordon(ctx context.Context, client kubernetes.Interface, d Decision, note N
 	defer cancel()
 	for _, node := range done {
 		if _, back := (Scheduling{}).apply(ctx, client, node); back != nil {
-			err = plan.As(plan.Broken, plan.Hint(errors.Join(err, back), "take it back yourself: kubectl lifecycle uncordon %s", node.Name))
+			err = plan.As(plan.Broken, plan.Hint(errors.Join(err, back), "take it back yourself: kubectl lifecycle uncordon %s", text.Quote(node.Name)))
 		}
 	}
 	return nil, err

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	policyv1 "k8s.io/api/policy/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // blockers put the pods for which no wave comes together by what keeps them,
@@ -134,7 +136,7 @@ func (v *view) temporary(b *Blocker, pdb *policyv1.PodDisruptionBudget, pods []i
 	case sick:
 		b.Why = fmt.Sprintf("they are not Ready themselves, and only %d of %d pods that have to be are", numbers.CurrentHealthy, numbers.Needed)
 		b.Cures = append(b.Cures, Cure{
-			Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"unhealthyPodEvictionPolicy":"AlwaysAllow"}}'`, pdb.Namespace, pdb.Name),
+			Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"unhealthyPodEvictionPolicy":"AlwaysAllow"}}'`, text.Quote(pdb.Namespace), text.Quote(pdb.Name)),
 			Effect:  "pods that are not Ready may go whatever the budget says",
 		})
 	case len(b.Unready) > 0:
@@ -143,7 +145,7 @@ func (v *view) temporary(b *Blocker, pdb *policyv1.PodDisruptionBudget, pods []i
 		b.Why = fmt.Sprintf("%d of %d pods are healthy, and %d have to be", numbers.CurrentHealthy, numbers.Expected, numbers.Needed)
 	}
 	for _, u := range b.Unready {
-		b.Cures = append(b.Cures, Cure{Command: fmt.Sprintf("kubectl -n %s describe pod %s", u.Namespace, u.Name), Effect: "see why it is not Ready: " + u.Why})
+		b.Cures = append(b.Cures, Cure{Command: text.Command("kubectl", "-n", u.Namespace, "describe", "pod", u.Name), Effect: "see why it is not Ready: " + u.Why})
 		break
 	}
 	if len(b.Unready) == 0 {

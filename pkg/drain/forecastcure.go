@@ -4,15 +4,23 @@ package drain
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // look is a cure that begins with looking.
 func look(pdb *policyv1.PodDisruptionBudget, effect string) Cure {
-	return Cure{Command: fmt.Sprintf("kubectl -n %s describe pdb %s", pdb.Namespace, pdb.Name), Effect: effect}
+	return Cure{Command: text.Command("kubectl", "-n", pdb.Namespace, "describe", "pdb", pdb.Name), Effect: effect}
+}
+
+// scale is the command that gives a workload so many replicas.
+func scale(namespace string, workload Owner, replicas int) string {
+	return text.Command("kubectl", "-n", namespace, "scale", strings.ToLower(workload.Kind)+"/"+workload.Name, "--replicas="+strconv.Itoa(replicas))
 }
 
 // curePermanent cures a budget that lets no pod go: a surge where that helps,
@@ -42,7 +50,7 @@ func (v *view) curePermanent(pdb *policyv1.PodDisruptionBudget, owners Owners) [
 	}
 	if possible {
 		out = append(out, Cure{
-			Command: fmt.Sprintf("kubectl -n %s scale %s/%s --replicas=%d", pdb.Namespace, strings.ToLower(top.Kind), top.Name, enough),
+			Command: scale(pdb.Namespace, top, enough),
 			Effect:  fmt.Sprintf("the budget then lets one of %d go", enough+others),
 		})
 	}
@@ -87,7 +95,7 @@ func (v *view) cureEdit(pdb *policyv1.PodDisruptionBudget, owners Owners) Cure {
 	if w, known := v.top(owners); known && w.Replicas == 1 {
 		effect += "; it is the only one, so it is down until its successor is Ready"
 	}
-	return Cure{Command: fmt.Sprintf("kubectl -n %s patch pdb %s --type=merge -p '%s'", pdb.Namespace, pdb.Name, change), Effect: effect}
+	return Cure{Command: text.Command("kubectl", "-n", pdb.Namespace, "patch", "pdb", pdb.Name, "--type=merge", "-p", change), Effect: effect}
 }
 
 // cureSeveral deletes a budget too many: one that nothing would bring back, or
@@ -105,7 +113,7 @@ func (v *view) cureSeveral(pdbs []*policyv1.PodDisruptionBudget) []Cure {
 			rest = append(rest, fmt.Sprintf("%s (%s)", pdb.Name, rule(pdb.Spec)))
 		}
 	}
-	return []Cure{{Command: fmt.Sprintf("kubectl -n %s delete pdb %s", extra.Namespace, extra.Name), Effect: "it is left with " + some(rest)}}
+	return []Cure{{Command: text.Command("kubectl", "-n", extra.Namespace, "delete", "pdb", extra.Name), Effect: "it is left with " + some(rest)}}
 }
 
 // cureSync gives a budget that cannot be worked out a number, which needs no
@@ -117,7 +125,7 @@ func (v *view) cureSync(pdb *policyv1.PodDisruptionBudget) []Cure {
 	}
 	healthy := v.Healthy[pdb.UID]
 	return append(out, Cure{
-		Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"maxUnavailable":null,"minAvailable":%d}}'`, pdb.Namespace, pdb.Name, max(healthy-1, 0)),
+		Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"maxUnavailable":null,"minAvailable":%d}}'`, text.Quote(pdb.Namespace), text.Quote(pdb.Name), max(healthy-1, 0)),
 		Effect:  fmt.Sprintf("a number needs no scale; %d pods are Ready", healthy),
 	})
 }

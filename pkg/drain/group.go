@@ -5,6 +5,8 @@ package drain
 import (
 	"fmt"
 	"sort"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // obstacle is one reason with the pods that it keeps.
@@ -106,9 +108,9 @@ func (o obstacle) hint(opts Options) string {
 		if o.Why == "stopping" {
 			return "they need more time: a longer --timeout, or a shorter --grace-period"
 		}
-		return fmt.Sprintf("see what holds it: kubectl -n %s describe pod %s; if the node is dead, --skip-wait-for-delete-timeout=SECONDS does not wait", o.Namespace, o.Name)
+		return fmt.Sprintf("see what holds it: kubectl -n %s describe pod %s; if the node is dead, --skip-wait-for-delete-timeout=SECONDS does not wait", text.Quote(o.Namespace), text.Quote(o.Name))
 	case CauseNamespace:
-		return fmt.Sprintf("see what holds the namespace: kubectl get namespace %s -o yaml", o.Namespace)
+		return fmt.Sprintf("see what holds the namespace: kubectl get namespace %s -o yaml", text.Quote(o.Namespace))
 	case CauseWebhook:
 		return "the webhook decides; ask the operator it belongs to"
 	case CauseForbidden:
@@ -123,7 +125,7 @@ func (o obstacle) hint(opts Options) string {
 	case CauseUncordoned:
 		return "find out who wants the node back, and why; then the same command again"
 	case CauseReplacement:
-		return "see what keeps the new pods: kubectl -n " + o.Namespace + " get pods,events"
+		return "see what keeps the new pods: " + text.Command("kubectl", "-n", o.Namespace, "get", "pods,events")
 	case CauseNotAsked, CauseTurn:
 	}
 	return "they were not asked yet: a longer --timeout"
@@ -131,14 +133,14 @@ func (o obstacle) hint(opts Options) string {
 
 // openBudget says what would open the budgets.
 func (o obstacle) openBudget() string {
-	list := fmt.Sprintf("kubectl -n %s get pdb", o.Namespace)
+	list := text.Command("kubectl", "-n", o.Namespace, "get", "pdb")
 	switch {
 	case o.Cause == CauseBudget && len(o.Budgets) == 1:
 		return o.Budgets[0].unblock(o.Owners)
 	case o.Cause == CauseBudget:
 		return "look at the budgets: " + list
 	case len(o.Budgets) > 1:
-		list = fmt.Sprintf("kubectl -n %s delete pdb %s", o.Namespace, o.Budgets[1].Name)
+		list = text.Command("kubectl", "-n", o.Namespace, "delete", "pdb", o.Budgets[1].Name)
 	}
 	return "the eviction API supports one budget per pod; keep one of them: " + list
 }

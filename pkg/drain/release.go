@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Tool is a program that keeps objects as it has them.
@@ -108,18 +111,31 @@ func (r Release) Undoes() string {
 	return fmt.Sprintf("%s undoes a manual edit %s; the value lives in its %s", r, when, choose(r.Tool == ArgoCD || r.Tool == FluxKustomize, "source", choose(r.Tool == Operator, "spec", "values")))
 }
 
-// Where is a command that shows where the value lives.
+// Where is a command that shows where the value lives; empty if the words of the
+// annotations and references are no names, so that no command comes of them. Who
+// may write to the object chose them, and a word that begins with a dash would be
+// an option, quoted or not.
 func (r Release) Where() string {
+	if !named(r.Name) || !named(choose(r.Tool == ArgoCD, r.Name, r.Namespace)) {
+		return ""
+	}
 	switch r.Tool {
 	case Helm:
-		return fmt.Sprintf("helm -n %s get values %s --all", r.Namespace, r.Name)
+		return text.Command("helm", "-n", r.Namespace, "get", "values", r.Name, "--all")
 	case FluxHelm:
-		return fmt.Sprintf("kubectl -n %s get helmreleases.helm.toolkit.fluxcd.io %s -o yaml", r.Namespace, r.Name)
+		return text.Command("kubectl", "-n", r.Namespace, "get", "helmreleases.helm.toolkit.fluxcd.io", r.Name, "-o", "yaml")
 	case FluxKustomize:
-		return fmt.Sprintf("kubectl -n %s get kustomizations.kustomize.toolkit.fluxcd.io %s -o yaml", r.Namespace, r.Name)
+		return text.Command("kubectl", "-n", r.Namespace, "get", "kustomizations.kustomize.toolkit.fluxcd.io", r.Name, "-o", "yaml")
 	case ArgoCD:
-		return fmt.Sprintf("kubectl get applications.argoproj.io -A --field-selector metadata.name=%s -o yaml", r.Name)
+		return text.Command("kubectl", "get", "applications.argoproj.io", "-A", "--field-selector", "metadata.name="+r.Name, "-o", "yaml")
 	case Operator:
 	}
-	return fmt.Sprintf("kubectl -n %s get %s %s -o yaml", r.Namespace, strings.ToLower(r.Kind), r.Name)
+	kind := strings.ToLower(r.Kind)
+	if !named(kind) {
+		return ""
+	}
+	return text.Command("kubectl", "-n", r.Namespace, "get", kind, r.Name, "-o", "yaml")
 }
+
+// named says that a word is a name that an API server takes for one.
+func named(word string) bool { return len(validation.IsDNS1123Subdomain(word)) == 0 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // farewell is what is known about a control-plane node that is to leave; its
@@ -70,8 +71,12 @@ func (f farewell) decide() (warnings []string, err error) {
 		return nil, plan.Refuse(fmt.Errorf("no other control-plane node than %s is Ready", name), "bring one back first; see: kubectl get nodes -l node-role.kubernetes.io/control-plane")
 	}
 	for _, run := range f.runs {
+		if run.Damaged != nil {
+			warnings = append(warnings, fmt.Sprintf("%v: it is left out of account; %s", run.Damaged, plan.HintOf(run.Damaged)))
+			continue
+		}
 		if slices.ContainsFunc(f.others, func(n corev1.Node) bool { return n.Name == run.State.Node }) && run.State.Phase != wire.Aborted {
-			return nil, plan.Refuse(fmt.Errorf("another control-plane node is being worked on: %s", run.State.Describe()), "wait until it has ended: kubectl lifecycle runs follow %s", run.State.Node)
+			return nil, plan.Refuse(fmt.Errorf("another control-plane node is being worked on: %s", run.State.Describe()), "wait until it has ended: kubectl lifecycle runs follow %s", text.Quote(run.State.Node))
 		}
 	}
 	if host := hostOf(f.server); f.is(host) {

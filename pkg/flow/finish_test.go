@@ -78,7 +78,7 @@ func TestTheRunOfAnEarlierNodeIsForgotten(t *testing.T) {
 func TestAHostThatHearsNoOrderIsSaidToBeWaitedFor(t *testing.T) {
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w1"), Namespace: runner.DefaultNamespace, UID: "1", Labels: map[string]string{runner.Label: "remove"}},
-		Data:       map[string][]byte{wire.KeyOperation: []byte("remove"), wire.KeyNode: []byte("w1"), wire.KeyPhase: []byte(wire.Waiting)},
+		Data:       map[string][]byte{wire.KeyOperation: []byte("remove"), wire.KeyNode: []byte("w1"), wire.KeyPhase: []byte(wire.Waiting), wire.KeyOrder: []byte(wire.Retry)},
 	}
 	cluster := runner.Cluster{Client: fake.NewClientset(secret)}
 	rec, _, err := runner.Get(t.Context(), cluster, "w1")

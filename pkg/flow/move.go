@@ -19,6 +19,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // tokenTTL is how long the bootstrap token of a move lives; while a drain goes
@@ -86,7 +87,7 @@ func PrepareMove(ctx context.Context, cluster runner.Cluster, to Destination, na
 		return m, nil
 	}
 	if isControlPlane(m.Node) {
-		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node", name), "remove it (kubectl lifecycle remove %s), then join its host to %s", name, to.Name)
+		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node", name), "remove it (kubectl lifecycle remove %s), then join its host to %s", text.Quote(name), to.Name)
 	}
 	pods, services, err := kubeadmNetworks(ctx, to.Client)
 	if err != nil {
@@ -125,7 +126,7 @@ func (m *Moving) prepareGone(ctx context.Context, cause error) error {
 		return err
 	}
 	if held && (rec.State.Operation != wire.Move || rec.State.Phase != wire.Finished) {
-		return plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()), "follow it: kubectl lifecycle runs follow %s", name)
+		return plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()), "follow it: kubectl lifecycle runs follow %s", text.Quote(name))
 	}
 	_, err = m.passage.to.Client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {

@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // landing is what a worker meets in another cluster, as far as the two APIs
@@ -34,7 +35,7 @@ type landing struct {
 // decide refuses a worker that cannot land there. It is pure.
 func (l landing) decide() error {
 	if l.taken {
-		return plan.Refuse(fmt.Errorf("%s has a node %s already", l.to, l.node.Name), "if that is left of an earlier one, delete it there: kubectl delete node %s", l.node.Name)
+		return plan.Refuse(fmt.Errorf("%s has a node %s already", l.to, l.node.Name), "if that is left of an earlier one, delete it there: kubectl delete node %s", text.Quote(l.node.Name))
 	}
 	for _, network := range l.networks {
 		prefix, err := netip.ParsePrefix(network)
@@ -102,13 +103,11 @@ func (m *Moving) mint(ctx context.Context, report plan.Report) error {
 	return join.WaitSigned(ctx, p.to.Client, p.token, report)
 }
 
-// known reads the token that a host was given.
+// known reads the token that a host was given. The id is the host's word, which
+// may name any token of the other cluster: only one that was made for the move of
+// this node is taken.
 func (m *Moving) known(ctx context.Context, id string) (join.Token, error) {
-	reference, err := join.ParseToken(id)
-	if err != nil {
-		return join.Token{}, err
-	}
-	return join.Mint(ctx, m.passage.to.Client, join.Request{Token: reference})
+	return join.Recall(ctx, m.passage.to.Client, id, m.passage.description())
 }
 
 // unmint revokes the token again, unless a run needs it, or the person who has
@@ -138,7 +137,7 @@ func (p *passage) keepToken(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if p.token.ID != "" {
-			_ = join.Extend(ctx, p.to.Client, p.token, tokenTTL)
+			_ = join.Extend(ctx, p.to.Client, p.token, p.description(), tokenTTL)
 		}
 		select {
 		case <-ctx.Done():
@@ -174,7 +173,7 @@ func (m *Moving) lasting(ctx context.Context) (join.Token, error) {
 		}
 	}
 	if p.token.ID != "" {
-		err := join.Extend(ctx, p.to.Client, p.token, tokenTTL)
+		err := join.Extend(ctx, p.to.Client, p.token, p.description(), tokenTTL)
 		if err == nil || !apierrors.IsNotFound(err) {
 			return p.token, err
 		}

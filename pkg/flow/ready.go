@@ -19,6 +19,7 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // readyTimeout bounds the wait for a kubelet that was started again.
@@ -65,7 +66,7 @@ func awaitReady(ctx context.Context, client kubernetes.Interface, name string, r
 	})
 	if err != nil {
 		return plan.Hint(plan.As(plan.TimedOut, fmt.Errorf("node %s is not Ready after %s: %w", name, readyTimeout, err)),
-			"see: kubectl describe node %s; on the host: journalctl -u kubelet", name)
+			"see: kubectl describe node %s; on the host: journalctl -u kubelet", text.Quote(name))
 	}
 	return nil
 }

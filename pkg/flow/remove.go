@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // aliveEvery is how often the record gets a sign of life during a drain, at
@@ -208,7 +209,7 @@ func (r *Removal) drainAll(ctx context.Context, names []string, report plan.Repo
 		report("%d pods came to the node meanwhile", len(outcome.Arrived))
 	}
 	return r.stillCordoned(plan.Hint(errors.New("pods keep coming to the node although it is cordoned"),
-		"see who puts them there: kubectl get pods -A --field-selector spec.nodeName=%s", r.Node.Name))
+		"see who puts them there: kubectl get pods -A --field-selector spec.nodeName=%s", text.Quote(r.Node.Name)))
 }
 
 // volumes waits for volumes that the node has still: cleaning the host under

@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // ErrWaiting is wrapped by the error of a host on which a step failed: the
@@ -30,7 +31,7 @@ func (r *Removal) clean(ctx context.Context, report plan.Report) error {
 	state, err := r.command(ctx, report)
 	if ctx.Err() != nil {
 		return plan.As(plan.ClassOf(ctx.Err()), plan.Hint(fmt.Errorf("no longer watched (%w), but the host goes on by itself", ctx.Err()),
-			"follow it: kubectl lifecycle runs follow %s; finish it: run the same command again", r.Node.Name))
+			"follow it: kubectl lifecycle runs follow %s; finish it: run the same command again", text.Quote(r.Node.Name)))
 	}
 	if err != nil {
 		return err
@@ -38,7 +39,7 @@ func (r *Removal) clean(ctx context.Context, report plan.Report) error {
 	switch state.Phase {
 	case wire.Waiting:
 		return plan.Hint(fmt.Errorf("%w: %s", ErrWaiting, state.Error),
-			"remove the cause and run the same command again, or take it back: kubectl lifecycle runs abort %s", r.Node.Name)
+			"remove the cause and run the same command again, or take it back: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
 	case wire.Aborted:
 		return plan.Hint(errors.Join(errors.New("the removal was taken back, the kubelet runs again"), runner.End(ctx, client, r.record)),
 			"if that is not what you wanted, run the same command again")
@@ -153,7 +154,7 @@ func FinishRecord(ctx context.Context, cluster runner.Cluster, name string) (fin
 	}
 	if rec.State.Operation != wire.Remove || rec.State.Phase != wire.Finished {
 		return false, plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()),
-			"follow it: kubectl lifecycle runs follow %s", name)
+			"follow it: kubectl lifecycle runs follow %s", text.Quote(name))
 	}
 	return true, endGone(ctx, cluster.Client, rec)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Many is the removal of several nodes: workers in waves, each wave under one
@@ -193,7 +194,7 @@ func (m *Many) Run(ctx context.Context) []RemoveOutcome {
 	for _, r := range m.All() {
 		o := out[r.Node.Name]
 		if !o.Removed && o.Error == "" && cordoned[o.Node] {
-			o.Hint = "its turn did not come, and it is cordoned; open it again: kubectl lifecycle uncordon " + o.Node
+			o.Hint = "its turn did not come, and it is cordoned; open it again: kubectl lifecycle uncordon " + text.Quote(o.Node)
 		}
 		list = append(list, *o)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // PrepareRemove reads everything, and refuses before anything has changed what
@@ -60,7 +61,7 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 	}
 	if r.Resumes == nil && !kubeletAnswers(r.Node) {
 		return plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", name, readyMessage(r.Node)),
-			"bring its kubelet back first; if the host is dead for good, give it up: kubectl lifecycle remove %s --node-lost", name)
+			"bring its kubelet back first; if the host is dead for good, give it up: kubectl lifecycle remove %s --node-lost", text.Quote(name))
 	}
 	snapshot, err := drain.Survey(ctx, client, drain.Target{Names: []string{name}}, r.opts.Drain)
 	if err != nil {
@@ -101,7 +102,7 @@ func (r *Removal) takeUp(ctx context.Context) error {
 	}
 	if rec.State.Operation != r.operation() {
 		return plan.Refuse(fmt.Errorf("%w: %s", runner.ErrBusy, rec.State.Describe()),
-			"wait for it, or take it back: kubectl lifecycle runs abort %s", r.Node.Name)
+			"wait for it, or take it back: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
 	}
 	r.Resumes = &rec
 	return nil

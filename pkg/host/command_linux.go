@@ -13,8 +13,15 @@ import (
 	"time"
 )
 
-// defaultTimeout bounds a command that sets no limit of its own.
-const defaultTimeout = 60 * time.Second
+// The bounds of a command that sets none of its own.
+const (
+	defaultTimeout = 60 * time.Second
+	defaultMost    = 1 << 20
+)
+
+// ErrTooMuch says that a command printed more than anybody will read; it was
+// ended.
+var ErrTooMuch = errors.New("it prints too much")
 
 // Command is one program to run.
 type Command struct {
@@ -24,6 +31,9 @@ type Command struct {
 	Stdin string
 	// Timeout ends it; zero means a minute.
 	Timeout time.Duration
+	// Most is how many bytes it may print; zero means 1 MiB. One that prints
+	// more is ended.
+	Most int
 }
 
 // String is the command as one would type it, without quoting.
@@ -61,15 +71,21 @@ func (l Local) Run(ctx context.Context, cmd Command) (string, error) {
 	if cmd.Timeout == 0 {
 		cmd.Timeout = defaultTimeout
 	}
+	if cmd.Most == 0 {
+		cmd.Most = defaultMost
+	}
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
-	var out transcript
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	out := transcript{left: cmd.Most, full: func() { end(fmt.Errorf("%w: more than %d bytes", ErrTooMuch, cmd.Most)) }}
 	run := exec.CommandContext(ctx, cmd.Name, cmd.Args...)
 	run.Stdin = strings.NewReader(cmd.Stdin)
 	run.Stdout = stdout{&out}
 	run.Stderr = stderr{&out}
 	run.WaitDelay = time.Second // a grandchild that keeps the pipe open must not keep us
-	if err := run.Run(); err != nil {
+	err := run.Run()
+	if err != nil || errors.Is(context.Cause(ctx), ErrTooMuch) {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 			if errors.Is(err, context.DeadlineExceeded) {
@@ -82,28 +98,36 @@ func (l Local) Run(ctx context.Context, cmd Command) (string, error) {
 }
 
 // transcript is what a command prints: its standard output, and all of it in
-// the order in which it came.
+// the order in which it came, up to a bound.
 type transcript struct {
 	mu       sync.Mutex
 	out, all bytes.Buffer
+	left     int
+	full     func() // called when there is more
+}
+
+// take keeps what there is room for. It never fails: the command is ended by
+// full, and must not be ended by a pipe that is closed to it.
+func (t *transcript) take(p []byte, to ...*bytes.Buffer) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	keep := p[:min(len(p), t.left)]
+	if t.left -= len(keep); len(keep) < len(p) {
+		t.full()
+	}
+	for _, buffer := range to {
+		buffer.Write(keep)
+	}
+	return len(p), nil
 }
 
 type stdout struct{ t *transcript }
 
-func (w stdout) Write(p []byte) (int, error) {
-	w.t.mu.Lock()
-	defer w.t.mu.Unlock()
-	w.t.out.Write(p)
-	return w.t.all.Write(p)
-}
+func (w stdout) Write(p []byte) (int, error) { return w.t.take(p, &w.t.out, &w.t.all) }
 
 type stderr struct{ t *transcript }
 
-func (w stderr) Write(p []byte) (int, error) {
-	w.t.mu.Lock()
-	defer w.t.mu.Unlock()
-	return w.t.all.Write(p)
-}
+func (w stderr) Write(p []byte) (int, error) { return w.t.take(p, &w.t.all) }
 
 // Has reports whether a program is installed.
 func (l Local) Has(ctx context.Context, name string) bool {

@@ -3,15 +3,20 @@
 package host
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Holder is a process that uses a mount.
@@ -39,21 +44,33 @@ func (h Holder) String() string {
 	return s + ")"
 }
 
-// Holders finds the processes that use a mount, in order of their pid, our own
-// left out. It reads /proc only and never looks at the mount itself.
+// The bounds of a search for holders: what a person is told is no more than
+// this, and whoever opens a million files shall not keep us from the rest.
+const (
+	mostHolders = 20
+	mostOpen    = 1 << 16
+	mostOfProc  = 16 << 10
+	mostOfMaps  = 16 << 20
+	searchLimit = 10 * time.Second
+)
+
+// Holders finds processes that use a mount, in order of their pid, our own left
+// out: twenty at most, and within ten seconds. It reads /proc only and never
+// looks at the mount itself.
 func (l Local) Holders(m Mount) []Holder {
-	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var out []Holder
-	for _, dir := range dirs {
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil || pid == os.Getpid() {
-			continue
+	deadline := time.Now().Add(searchLimit)
+	_ = Processes(func(pid int) bool { // whom it does not name, nobody is told of
+		if pid == os.Getpid() {
+			return true
 		}
-		if how := l.holds(dir, m); how != "" {
+		dir := filepath.Join("/proc", strconv.Itoa(pid))
+		if how := l.holds(dir, m, deadline); how != "" {
 			pod, container := cgroupOf(dir)
-			out = append(out, Holder{PID: pid, Command: command(dir), How: how, Pod: pod, Container: container})
+			out = append(out, Holder{PID: pid, Command: command(dir), How: text.Short(how, 300), Pod: pod, Container: container})
 		}
-	}
+		return len(out) < mostHolders && time.Now().Before(deadline)
+	})
 	slices.SortFunc(out, func(a, b Holder) int { return a.PID - b.PID })
 	return out
 }
@@ -62,7 +79,7 @@ func (l Local) Holders(m Mount) []Holder {
 // the same to it as to us only in the same mount namespace; elsewhere the
 // mount's id must agree, for which the file is opened without being looked at,
 // and even that is not tried on a mount that may hang.
-func (l Local) holds(dir string, m Mount) string {
+func (l Local) holds(dir string, m Mount, deadline time.Time) string {
 	at := l.Path(m.Path)
 	here := sameNamespace(dir, l.proc())
 	on := func(link string) bool {
@@ -77,19 +94,49 @@ func (l Local) holds(dir string, m Mount) string {
 			return use.how
 		}
 	}
-	open, _ := os.ReadDir(filepath.Join(dir, "fd"))
-	for _, fd := range open {
-		info, err := os.ReadFile(filepath.Join(dir, "fdinfo", fd.Name()))
-		if err == nil && strings.Contains(string(info), "mnt_id:\t"+strconv.Itoa(m.ID)+"\n") {
-			target, _ := os.Readlink(filepath.Join(dir, "fd", fd.Name()))
-			return "open file " + target
-		}
+	if target, found := opened(dir, m.ID, deadline); found {
+		return "open file " + target
 	}
-	maps, _ := os.ReadFile(filepath.Join(dir, "maps"))
-	if here && strings.Contains(string(maps), " "+strings.TrimSuffix(at, "/")+"/") {
+	if here && maps(filepath.Join(dir, "maps"), " "+strings.TrimSuffix(at, "/")+"/") {
 		return "mapped file"
 	}
 	return ""
+}
+
+// opened finds a file that a process has open on a mount.
+func opened(dir string, mount int, deadline time.Time) (target string, found bool) {
+	files, err := os.Open(filepath.Join(dir, "fd"))
+	if err != nil {
+		return "", false
+	}
+	defer func() { _ = files.Close() }() // it was read
+	sign, n := "mnt_id:\t"+strconv.Itoa(mount)+"\n", 0
+	_ = eachName(files, func(name string) bool { // or it has ended
+		info, err := ReadHead(filepath.Join(dir, "fdinfo", name), mostOfProc) // it begins with that
+		if err == nil && strings.Contains(string(info), sign) {
+			target, _ = os.Readlink(filepath.Join(dir, "fd", name))
+			found = true
+		}
+		n++
+		return !found && n < mostOpen && (n%batch != 0 || time.Now().Before(deadline))
+	})
+	return target, found
+}
+
+// maps reports whether a file of /proc/PID/maps names something, line by line.
+func maps(path, what string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was read
+	lines := bufio.NewScanner(io.LimitReader(f, mostOfMaps))
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), what) {
+			return true
+		}
+	}
+	return false
 }
 
 // SharesMounts reports whether a process sees the host's mounts; false for one
@@ -116,21 +163,22 @@ func opensIn(path string, mount int) bool {
 	return err == nil && id == mount
 }
 
+// command is the name of a process's program, as the process itself tells.
 func command(dir string) string {
-	line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+	line, _ := ReadHead(filepath.Join(dir, "cmdline"), mostOfProc)
 	words := strings.Fields(strings.ReplaceAll(string(line), "\x00", " "))
 	if len(words) > 0 {
-		return filepath.Base(words[0])
+		return text.Short(filepath.Base(words[0]), 64)
 	}
-	name, _ := os.ReadFile(filepath.Join(dir, "comm"))
-	return strings.TrimSpace(string(name))
+	name, _ := ReadHead(filepath.Join(dir, "comm"), mostOfProc)
+	return text.Short(string(name), 64)
 }
 
 // cgroupOf finds the pod and the container of a process by the names that the
 // kubelet gives its cgroups: …/kubepods-besteffort-pod<uid with _>.slice/
 // cri-containerd-<id>.scope (systemd) or /kubepods/besteffort/pod<uid>/<id>.
 func cgroupOf(dir string) (pod, container string) {
-	raw, err := os.ReadFile(filepath.Join(dir, "cgroup"))
+	raw, err := ReadHead(filepath.Join(dir, "cgroup"), mostOfProc)
 	if err != nil {
 		return "", ""
 	}

@@ -35,7 +35,7 @@ func (l Local) Identity() (Identity, error) {
 		return id, err
 	}
 	// Of the kernel, hence not below Root.
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	boot, err := ReadPlain("/proc/sys/kernel/random/boot_id", mostOfProc)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return id, err
 	}
@@ -44,7 +44,7 @@ func (l Local) Identity() (Identity, error) {
 }
 
 func (l Local) line(path string) (string, error) {
-	raw, err := os.ReadFile(l.Path(path))
+	raw, err := ReadLinked(l.Path(path), mostOfProc)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +26,26 @@ var (
 // symbolic link in the last part of the path, never waits for a FIFO, and
 // never reads without end.
 func ReadPlain(path string, most int64) ([]byte, error) {
+	raw, err := ReadHead(path, most+1)
+	if err == nil && int64(len(raw)) > most {
+		return nil, fmt.Errorf("read %s: %w: more than %d bytes", path, ErrTooLarge, most)
+	}
+	return raw, err
+}
+
+// ReadLinked is ReadPlain for a file of root's own that may lie behind symbolic
+// links, as the kubelet's certificate does.
+func ReadLinked(path string, most int64) ([]byte, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	return ReadPlain(real, most)
+}
+
+// ReadHead is ReadPlain for a file of which the beginning is enough: what is
+// longer is cut.
+func ReadHead(path string, most int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -37,12 +58,15 @@ func ReadPlain(path string, most int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("read %s: %w", path, ErrNotRegular)
 	}
-	raw, err := io.ReadAll(io.LimitReader(f, most+1))
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
+// SyncDir makes the names in a directory durable, as fsync of a file does not:
+// without it a file that was just renamed may be gone after a power cut.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if int64(len(raw)) > most {
-		return nil, fmt.Errorf("read %s: %w: more than %d bytes", path, ErrTooLarge, most)
-	}
-	return raw, nil
+	return errors.Join(d.Sync(), d.Close())
 }

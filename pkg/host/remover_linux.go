@@ -16,8 +16,8 @@ import (
 // many files, as its disk has inodes: nothing but the names on the way down may grow
 // with that.
 const (
-	// mostOpen is how many directories are open at a time.
-	mostOpen = 64
+	// mostDirs is how many directories are open at a time.
+	mostDirs = 64
 	// mostAhead is the depth down to which the names that were read of a directory are
 	// kept while one of its directories is removed. Below that they are read again.
 	mostAhead = 256
@@ -223,7 +223,7 @@ func (r *remover) enter(dir int, name, told string) bool {
 		r.fail(told, "remove", err)
 		return false
 	}
-	if n := len(r.frames) - mostOpen; n >= 0 && r.frames[n].fd >= 0 {
+	if n := len(r.frames) - mostDirs; n >= 0 && r.frames[n].fd >= 0 {
 		_ = unix.Close(int(r.frames[n].fd)) // it was read
 		r.frames[n].fd = -1
 	}

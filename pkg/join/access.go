@@ -15,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/cluster-bootstrap/token/api"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // anonymous is who a host is before it trusts the cluster.
@@ -58,7 +60,7 @@ func needs() []need {
 func (n need) warning() Warning {
 	return Warning{
 		Text: fmt.Sprintf("hosts may not %s: kubeadm allows it by %s", n.what, n.binding),
-		Hint: "have it made again, on a control plane: kubeadm init phase " + n.phase,
+		Hint: "have it made again, on a control plane: kubeadm init phase " + text.Quote(n.phase),
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Stage is how far a host has come. Later stages are greater.
@@ -75,7 +77,7 @@ func judge(s sight) Arrival {
 	switch {
 	case len(csr.Status.Certificate) == 0 && condition(csr, certificatesv1.CertificateApproved) == nil:
 		a.Stage, a.Reason = Requested, "its certificate request "+csr.Name+" is pending"
-		a.Hint = "does kube-controller-manager run? To approve by hand: kubectl certificate approve " + csr.Name
+		a.Hint = "does kube-controller-manager run? To approve by hand: kubectl certificate approve " + text.Quote(csr.Name)
 	case len(csr.Status.Certificate) == 0:
 		a.Stage, a.Reason = Approved, "its certificate request "+csr.Name+" is approved, not issued"
 		a.Hint = "the csrsigning controller of kube-controller-manager issues it, if it runs and has the key of the cluster's authority (ca.key)"
@@ -105,7 +107,7 @@ func notReady(s sight) (reason, hint string) {
 			parts = append(parts, fmt.Sprintf("%s/%s: %s", pod.Namespace, pod.Name, why))
 		}
 	}
-	hint = "look at it: kubectl describe node " + s.node.Name
+	hint = "look at it: kubectl describe node " + text.Quote(s.node.Name)
 	noNetwork := strings.Contains(message, "cni plugin not initialized") || strings.Contains(message, "NetworkPluginNotReady")
 	switch {
 	case len(parts) > 1:

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // configMapName is where kubeadm keeps the ClusterConfiguration, in kube-system.
@@ -156,11 +157,11 @@ func CheckName(ctx context.Context, client kubernetes.Interface, name string) ([
 		return nil, fmt.Errorf("get node %s: %w", name, err)
 	case isReady(node):
 		return nil, plan.Refuse(fmt.Errorf("node %s is in the cluster and Ready", name),
-			"choose another name, or remove that node first: kubectl lifecycle remove %s", name)
+			"choose another name, or remove that node first: kubectl lifecycle remove %s", text.Quote(name))
 	}
 	return []Warning{{
 		Text: fmt.Sprintf("node %s is in the cluster, not Ready: the host will take it over, labels and taints included", name),
-		Hint: "if that is another host, choose another name; if it is gone: kubectl delete node " + name,
+		Hint: "if that is another host, choose another name; if it is gone: kubectl delete node " + text.Quote(name),
 	}}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // CommandOptions are the flags of kubeadm join that a person may want set.
@@ -70,22 +71,5 @@ func Command(c Cluster, t Token, o CommandOptions) string {
 	if len(o.IgnorePreflightErrors) > 0 {
 		words = append(words, "--ignore-preflight-errors", strings.Join(o.IgnorePreflightErrors, ","))
 	}
-	for i, word := range words {
-		words[i] = quote(word)
-	}
-	return strings.Join(words, " ")
-}
-
-// quote makes one word for a POSIX shell.
-//
-//	worker-1  →  worker-1
-//	it's      →  'it'\''s'
-func quote(word string) string {
-	unsafe := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:,@%+=", r)
-	}
-	if word != "" && strings.IndexFunc(word, unsafe) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return text.Command(words...)
 }

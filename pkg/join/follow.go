@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // ErrNameTaken is the error of a host that asks, with our token, for the name
@@ -209,7 +210,7 @@ func (f *follower) attend(ctx context.Context) error {
 		f.arrival = judge(sight{request: f.request})
 		return plan.Hint(fmt.Errorf("host %s (certificate request %s): %w", f.name, f.request.Name, ErrNameTaken),
 			"give each host its own name (join --node-name), and remove the old node first; if that was not your host, the token is in wrong hands: kubectl -n %s delete secret %s",
-			metav1.NamespaceSystem, f.wanted.Token.SecretName())
+			metav1.NamespaceSystem, text.Quote(f.wanted.Token.SecretName()))
 	case node.CreationTimestamp.Before(&f.request.CreationTimestamp):
 		f.once("node %s was there before, not Ready: the host takes it over", f.name)
 	}

@@ -10,6 +10,8 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // node is the Node of the host that is followed; nil if there is none.
@@ -76,7 +78,7 @@ func (f *follower) unapproved(ctx context.Context) string {
 	if err != nil || got.Status.Allowed {
 		return ""
 	}
-	return "it may not be approved by itself, for want of clusterrolebinding kubeadm:node-autoapprove-bootstrap; by hand: kubectl certificate approve " + f.request.Name
+	return "it may not be approved by itself, for want of clusterrolebinding kubeadm:node-autoapprove-bootstrap; by hand: kubectl certificate approve " + text.Quote(f.request.Name)
 }
 
 // gaveUp is the error of a wait that was ended from outside.

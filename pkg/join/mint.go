@@ -18,6 +18,7 @@ import (
 	"k8s.io/cluster-bootstrap/util/secrets"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // How long a token lives. DefaultTTL is enough to walk to a host and paste a
@@ -126,23 +127,33 @@ func create(ctx context.Context, client kubernetes.Interface, r Request, secret 
 	case apierrors.IsAlreadyExists(err):
 		id := string(secret.Data[api.BootstrapTokenIDKey])
 		return nil, plan.Refuse(fmt.Errorf("bootstrap token %s exists", id),
-			"reuse it by its id alone, choose another, or delete it: kubectl -n %s delete secret %s", secret.Namespace, secret.Name)
+			"reuse it by its id alone, choose another, or delete it: kubectl -n %s delete secret %s", text.Quote(secret.Namespace), text.Quote(secret.Name))
 	case err != nil:
 		return nil, fmt.Errorf("create secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}
 	return made, nil
 }
 
-// reuse reads an existing token.
-func reuse(ctx context.Context, client kubernetes.Interface, id string) (Token, error) {
+// readToken reads a token's Secret. One that is not there is refused, with an
+// error that is still a NotFound.
+func readToken(ctx context.Context, client kubernetes.Interface, id string) (*corev1.Secret, error) {
 	name := util.BootstrapTokenSecretName(id)
 	secret, err := client.CoreV1().Secrets(metav1.NamespaceSystem).Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return Token{}, plan.Refuse(fmt.Errorf("there is no bootstrap token %s", id),
+		return nil, plan.Refuse(fmt.Errorf("there is no bootstrap token %s: %w", id, err),
 			"it may have expired; leave the token out to have one made")
 	case err != nil:
-		return Token{}, fmt.Errorf("get secret %s/%s: %w", metav1.NamespaceSystem, name, err)
+		return nil, fmt.Errorf("get secret %s/%s: %w", metav1.NamespaceSystem, name, err)
+	}
+	return secret, nil
+}
+
+// reuse reads an existing token.
+func reuse(ctx context.Context, client kubernetes.Interface, id string) (Token, error) {
+	secret, err := readToken(ctx, client, id)
+	if err != nil {
+		return Token{}, err
 	}
 	if fault := unfit(secret, id, time.Now()); fault != "" {
 		return Token{}, plan.Refuse(fmt.Errorf("bootstrap token %s cannot join a host: %s", id, fault),

@@ -5,32 +5,15 @@ package join
 import (
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // longest is how much of a foreign text is shown, in characters.
 const longest = 240
 
-// plain makes a text that a kubelet or a host wrote fit for a terminal: one
-// line, no control characters, not endless.
-//
-//	"a\n\x1b[2Jb"  →  "a [2Jb"
-func plain(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > longest {
-		return string(r[:longest-1]) + "…"
-	}
-	return s
-}
+// plain is what is shown of a text that a kubelet or a host wrote.
+func plain(s string) string { return text.Short(s, longest) }
 
 // short is a duration without zero units: 1h, 90s as 1m30s, 24h.
 func short(d time.Duration) string {

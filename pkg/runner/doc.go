@@ -4,10 +4,10 @@
 // events back.
 //
 // A pod that stops its node's kubelet ends itself; so the pod is only the door.
-// It is pinned to the node, uses an image that already runs there (nothing is
-// pulled), and has the host's own userland mounted read-only over the image's,
-// so that nsenter into PID 1's namespaces works on a NotReady node without a
-// network. The program is streamed in over attach, checked by its hash, and
+// It is pinned to the node, uses an image that the cluster's owner already runs
+// there (nothing is pulled), and has the host's own userland mounted read-only,
+// which alone is run, so that nsenter into PID 1's namespaces works on a NotReady
+// node without a network. The program is streamed in over attach, checked by its hash, and
 // goes on as a systemd unit of the host. From then on it speaks through the
 // run record (package wire) with a token that is bound to that record: the
 // kubelet may stop and the Node may go, and it can still report; when the

@@ -93,7 +93,7 @@ func (c Cluster) await(ctx context.Context, rec Record, observer plan.Observer, 
 func (c Cluster) onlyRecord(rec Record) cache.ListerWatcher {
 	selector := fields.OneTermEqualSelector("metadata.name", rec.Name).String()
 	api := c.Client.CoreV1().Secrets(rec.Namespace)
-	return &cache.ListWatch{
+	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.FieldSelector = selector
 			return api.List(ctx, o)
@@ -102,5 +102,5 @@ func (c Cluster) onlyRecord(rec Record) cache.ListerWatcher {
 			o.FieldSelector = selector
 			return api.Watch(ctx, o)
 		},
-	}
+	}, c.Client)
 }

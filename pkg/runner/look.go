@@ -29,7 +29,7 @@ func Ask(ctx context.Context, c Cluster, node *corev1.Node, question Question, r
 	if held && rec.State.Resumable() {
 		return nil, busy(rec)
 	}
-	spec, err := c.door(ctx, NameFor(node.Name)+"-look", question.Operation, node)
+	spec, err := c.door(ctx, NameFor(node.Name)+lookSuffix, question.Operation, node)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (c Cluster) askInSecrets(ctx context.Context, spec podSpec, delivery wire.D
 	if err != nil {
 		return nil, fmt.Errorf("read the answer in secret %s/%s: %w", rec.Namespace, rec.Name, err)
 	}
-	return answer, nil
+	return answer, tooLong(wire.Answer{Result: answer})
 }
 
 // blank makes the Secret that the answer is written into. One of an earlier look

@@ -137,17 +137,21 @@ func partName(record string, n int) string { return fmt.Sprintf("lifecycle.part-
 func letterName(record string) string { return "lifecycle.letter." + record }
 
 // unpacker feeds the receiver what attach would have: the program and then the
-// delivery. $1 and $2 are the receiver's arguments, $3 is the receiver. What the
-// program answers is the pod's last word.
-const unpacker = `{ echo; /usr/bin/cat /parcel/part-*/part | /usr/bin/gzip -dc; /usr/bin/cat /parcel/letter/delivery; } |
-/usr/bin/nsenter -t 1 -m -u -i -n -p -- /bin/sh -c "$3" receiver "$1" "$2" >/dev/termination-log 2>&1
+// delivery. $1 and $2 are the receiver's arguments, $3 is the receiver, $4 the place
+// of the host's files and $5 the directories of its libraries (podSpec.onHost). What
+// the program answers is the pod's last word.
+const unpacker = `place=$4 libraries=$5
+host() { tool=$1; shift; "$place/linker" --inhibit-cache --library-path "$libraries" "$place/usr/bin/$tool" "$@"; }
+{ echo; host cat "$place"/parcel/part-*/part | host gzip -dc; host cat "$place/parcel/letter/delivery"; } |
+host nsenter -t 1 -m -u -i -n -p -- /bin/sh -c "$3" receiver "$1" "$2" >/dev/termination-log 2>&1
 `
 
 // unpacks makes a door one to which nothing is streamed.
 func unpacks(pod *corev1.Pod, s podSpec) {
 	container := &pod.Spec.Containers[0]
 	container.Stdin, container.StdinOnce = false, false
-	container.Command = []string{"/usr/bin/sh", "-c", unpacker, "unpacker", fmt.Sprint(len(s.payload.Program)), s.payload.SHA256, receiver}
+	container.Command = slices.Concat(s.withoutEnvironment(), s.onHost("sh"),
+		[]string{"-c", unpacker, "unpacker", fmt.Sprint(len(s.payload.Program)), s.payload.SHA256, receiver, s.place, s.libraries()})
 	add := func(volume, secret, path string) {
 		only := int32(0o400)
 		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{
@@ -155,8 +159,8 @@ func unpacks(pod *corev1.Pod, s podSpec) {
 		}})
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: volume, MountPath: path, ReadOnly: true})
 	}
-	add("letter", letterName(s.name), "/parcel/letter")
+	add("letter", letterName(s.name), s.place+"/parcel/letter")
 	for n := range s.parts {
-		add(fmt.Sprintf("part-%02d", n), partName(s.name, n), fmt.Sprintf("/parcel/part-%02d", n))
+		add(fmt.Sprintf("part-%02d", n), partName(s.name, n), fmt.Sprintf("%s/parcel/part-%02d", s.place, n))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,9 +17,11 @@ import (
 func TestADoorWithoutAStreamHasTheProgramMounted(t *testing.T) {
 	node := &corev1.Node{}
 	node.Name, node.Status.NodeInfo.Architecture = "w1", "amd64"
-	pod := podFor(podSpec{name: "lifecycle-w1", namespace: "kube-system", operation: "remove", image: "x", node: node, payload: Payload{Program: []byte("abc"), SHA256: "hash"}, parts: 2})
+	pod := podFor(podSpec{name: "lifecycle-w1", namespace: "kube-system", operation: "remove", image: choice{image: "x"}, node: node, payload: Payload{Program: []byte("abc"), SHA256: "hash"}, parts: 2, place: "/there"})
 	c := pod.Spec.Containers[0]
-	if c.Stdin || c.Command[0] != "/usr/bin/sh" || c.Command[4] != "3" || c.Command[5] != "hash" || c.Command[6] != receiver {
+	spec := podSpec{node: node, place: "/there"}
+	command := c.Command[len(spec.withoutEnvironment()):]
+	if c.Stdin || !slices.Equal(command[:5], spec.onHost("sh")) || command[8] != "3" || command[9] != "hash" || command[10] != receiver {
 		t.Errorf("container %+v", c)
 	}
 	secrets := map[string]string{}
@@ -32,7 +35,7 @@ func TestADoorWithoutAStreamHasTheProgramMounted(t *testing.T) {
 			secrets[m.MountPath] = name
 		}
 	}
-	for path, name := range map[string]string{"/parcel/letter": "lifecycle.letter.lifecycle-w1", "/parcel/part-00": "lifecycle.part-00.lifecycle-w1", "/parcel/part-01": "lifecycle.part-01.lifecycle-w1"} {
+	for path, name := range map[string]string{"/there/parcel/letter": "lifecycle.letter.lifecycle-w1", "/there/parcel/part-00": "lifecycle.part-00.lifecycle-w1", "/there/parcel/part-01": "lifecycle.part-01.lifecycle-w1"} {
 		if secrets[path] != name {
 			t.Errorf("at %s is %q, want %q", path, secrets[path], name)
 		}
@@ -49,7 +52,7 @@ func TestWhatIsUnpackedIsWhatAStreamWouldHaveBrought(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, content := range map[string][]byte{"part-00/part": packed[:10], "part-01/part": packed[10:], "letter/delivery": []byte("{\"spec\":{}}\n")} {
+	for path, content := range map[string][]byte{"parcel/part-00/part": packed[:10], "parcel/part-01/part": packed[10:], "parcel/letter/delivery": []byte("{\"spec\":{}}\n")} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -57,8 +60,12 @@ func TestWhatIsUnpackedIsWhatAStreamWouldHaveBrought(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	script := strings.NewReplacer("/parcel/", dir+"/", "/usr/bin/nsenter -t 1 -m -u -i -n -p -- ", "", "/dev/termination-log", dir+"/said").Replace(unpacker)
-	run := exec.CommandContext(t.Context(), "sh", "-c", script, "unpacker", "40000", "hash", `head -c 1 >/dev/null; head -c "$1" >`+dir+`/program; cat >`+dir+`/rest; echo "$0 $2"`)
+	linker := "#!/bin/sh\nshift 3; tool=${1##*/}; shift\n[ $tool != nsenter ] || shift 8\nexec $tool \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(dir, "linker"), []byte(linker), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	script := strings.ReplaceAll(unpacker, "/dev/termination-log", dir+"/said")
+	run := exec.CommandContext(t.Context(), "sh", "-c", script, "unpacker", "40000", "hash", `head -c 1 >/dev/null; head -c "$1" >`+dir+`/program; cat >`+dir+`/rest; echo "$0 $2"`, dir, "/lib")
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,23 +27,35 @@ type podSpec struct {
 	name      string
 	namespace string
 	operation string
-	image     string
+	image     choice
 	node      *corev1.Node
 	payload   Payload
 	owner     *metav1.OwnerReference
 	// parts is in how many Secrets the program lies; zero if it is streamed.
 	parts int
+	// place is the directory of the container in which everything of the host's
+	// is mounted.
+	place string
 }
 
-// podFor builds the door: privileged, in the host's namespaces, with the
-// host's userland read-only over the image's own.
+// podFor builds the door: privileged, in the host's namespaces, with the host's
+// userland mounted read-only, which alone is run.
+//
+// The image decides nothing. Its ENTRYPOINT, CMD, USER and WORKDIR are
+// overridden; what the dynamic linker would take from its environment is emptied
+// (environment), its /etc is hidden (hidden), and the host's own linker is started
+// by its name (onHost), so that no file or link of the image's is looked at. All of
+// it lies in a directory that nobody can foresee (place): containerd mounts the
+// VOLUMEs that an image declares below the mounts of the pod, and one at /usr/bin
+// would replace the host's programs.
 //
 // It never mounts the host's root, which would pin every mount of the node
 // (containerd#3667), and has no init wrapper: with hostPID one that signals -1
 // ends the host's services (argo-workflows#14489).
 func podFor(s podSpec) *corev1.Pod {
 	yes, no, root, seconds := true, false, int64(0), deadline
-	volumes, mounts := userland(s.node.Status.NodeInfo.Architecture)
+	volumes, mounts := s.userland()
+	etc, overEtc := hidden()
 	pod := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -61,18 +74,23 @@ func podFor(s podSpec) *corev1.Pod {
 			EnableServiceLinks:            &no,
 			TerminationGracePeriodSeconds: new(int64),
 			Tolerations:                   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
-			Volumes:                       volumes,
+			PriorityClassName:             priorityFor(s.node),
+			Volumes:                       append(etc, volumes...),
 			Containers: []corev1.Container{{
 				Name:            containerName,
-				Image:           s.image,
+				Image:           s.image.image,
 				ImagePullPolicy: corev1.PullNever,
-				Command: []string{
-					"/usr/bin/nsenter", "-t", "1", "-m", "-u", "-i", "-n", "-p", "--",
+				Command: slices.Concat(s.withoutEnvironment(), s.onHost("nsenter"), []string{
+					"-t", "1", "-m", "-u", "-i", "-n", "-p", "--",
 					"/bin/sh", "-c", receiver, "receiver", fmt.Sprint(len(s.payload.Program)), s.payload.SHA256,
-				},
-				Stdin:        true,
-				StdinOnce:    true,
-				VolumeMounts: mounts,
+				}),
+				WorkingDir:               "/",
+				Env:                      environment(),
+				Stdin:                    true,
+				StdinOnce:                true,
+				TerminationMessagePath:   corev1.TerminationMessagePathDefault,
+				TerminationMessagePolicy: corev1.TerminationMessageReadFile,
+				VolumeMounts:             append(overEtc, mounts...),
 				SecurityContext: &corev1.SecurityContext{
 					Privileged: &yes, RunAsUser: &root, RunAsGroup: &root, RunAsNonRoot: &no,
 				},
@@ -111,89 +129,112 @@ chmod 700 "$dir/lifecycle-node"
 "$dir/lifecycle-node" enter
 `
 
-// userland returns the host's directories that hold nsenter and what it is
-// linked against. The type is Directory, because the container runtime would
-// create a missing source on the host.
-func userland(arch string) ([]corev1.Volume, []corev1.VolumeMount) {
-	dirs := []string{"/usr", "/lib"}
-	if arch == "amd64" {
-		dirs = append(dirs, "/lib64")
-	}
-	kind := corev1.HostPathDirectory
-	var volumes []corev1.Volume
-	var mounts []corev1.VolumeMount
-	for _, dir := range dirs {
-		name := "host" + strings.ReplaceAll(dir, "/", "-")
+// newPlace names a directory that nobody can foresee.
+func newPlace() string { return "/lifecycle-" + strings.ToLower(rand.Text()) }
+
+// userland returns the host's directories that hold nsenter and what it is linked
+// against, and its dynamic linker, each at its path below the place. The types are
+// given, because the container runtime would create a missing source on the host.
+func (s podSpec) userland() (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
+	mount := func(name, source, path string, kind corev1.HostPathType) {
 		volumes = append(volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
-			HostPath: &corev1.HostPathVolumeSource{Path: dir, Type: &kind},
+			HostPath: &corev1.HostPathVolumeSource{Path: source, Type: &kind},
 		}})
-		mounts = append(mounts, corev1.VolumeMount{Name: name, MountPath: dir, ReadOnly: true})
+		mounts = append(mounts, corev1.VolumeMount{Name: name, MountPath: s.place + path, ReadOnly: true})
 	}
+	amd64 := s.node.Status.NodeInfo.Architecture == "amd64"
+	linker, dirs := "/lib/ld-linux-aarch64.so.1", []string{"/usr", "/lib"}
+	if amd64 {
+		linker, dirs = "/lib64/ld-linux-x86-64.so.2", append(dirs, "/lib64")
+	}
+	for _, dir := range dirs {
+		mount("host"+strings.ReplaceAll(dir, "/", "-"), dir, dir, corev1.HostPathDirectory)
+	}
+	mount("host-linker", linker, "/linker", corev1.HostPathFile)
 	return volumes, mounts
 }
 
-// chooseImage picks an image that is certainly on the node: of the containers
-// that run there first (kube-proxy's before others, it is on every node), then
-// of Node.status, which lists only the 50 largest (kubelet's
-// nodeStatusMaxImages). It returns "" if none is known.
-func chooseImage(node *corev1.Node, pods []corev1.Pod) string {
-	var running []string
-	for _, pod := range pods {
-		for _, c := range pod.Spec.Containers {
-			if !hasStarted(pod, c.Name) {
-				continue
-			}
-			if c.Name == "kube-proxy" {
-				return c.Image
-			}
-			running = append(running, c.Image)
-		}
-	}
-	if len(running) > 0 {
-		slices.Sort(running)
-		return running[0]
-	}
-	for _, image := range node.Status.Images {
-		for _, name := range image.Names {
-			if !strings.Contains(name, "<none>") && !strings.Contains(name, "@") {
-				return name
-			}
-		}
-	}
-	return ""
+// onHost begins a command that runs one of the host's programs in the container:
+// by the host's linker, with the host's libraries, wherever a distribution has
+// them.
+func (s podSpec) onHost(program string) []string {
+	return []string{s.place + "/linker", "--inhibit-cache", "--library-path", s.libraries(), s.place + "/usr/bin/" + program}
 }
 
-func hasStarted(pod corev1.Pod, container string) bool {
-	for _, s := range pod.Status.ContainerStatuses {
-		if s.Name == container {
-			return s.State.Running != nil
+// libraries are the directories in which the host's linker would look.
+func (s podSpec) libraries() string {
+	triplet := "aarch64-linux-gnu"
+	if s.node.Status.NodeInfo.Architecture == "amd64" {
+		triplet = "x86_64-linux-gnu"
+	}
+	var dirs []string
+	for _, base := range []string{"/usr", ""} {
+		for _, dir := range []string{"/lib/" + triplet, "/lib64", "/lib"} {
+			dirs = append(dirs, s.place+base+dir)
 		}
 	}
-	return false
+	return strings.Join(dirs, ":")
 }
 
-// rewritten names what admission changed in a pod that must arrive as it was
-// sent: an AlwaysPullImages plugin or a mutating webhook would make the door
-// fail where there is no registry, or take its privileges.
-func rewritten(sent, got *corev1.Pod) []string {
-	var changed []string
-	note := func(what string, same bool) {
-		if !same {
-			changed = append(changed, what)
+// searchPath is where the host's programs are looked for.
+const searchPath = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+// withoutEnvironment begins every command of the door: what runs after it sees
+// nothing of the image's environment, in which a shell would find functions
+// (BASH_FUNC_…) and files to read first (BASH_ENV).
+func (s podSpec) withoutEnvironment() []string {
+	return append(s.onHost("env"), "-i", "PATH="+searchPath)
+}
+
+// environment empties what the dynamic linker, the C library and a shell would
+// take from the image's environment: those that glibc itself ignores in a
+// set-user-ID program (sysdeps/generic/unsecvars.h), where an empty value is as
+// good as none. LD_SHOW_AUXV and LD_DYNAMIC_WEAK are left out, because setting
+// them at all means something.
+func environment() []corev1.EnvVar {
+	vars := []corev1.EnvVar{{Name: "PATH", Value: searchPath}, {Name: "LC_ALL", Value: "C"}}
+	for _, name := range []string{
+		"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "LD_DEBUG", "LD_DEBUG_OUTPUT", "LD_PROFILE", "LD_PROFILE_OUTPUT",
+		"LD_BIND_NOT", "LD_BIND_NOW", "GLIBC_TUNABLES", "GCONV_PATH", "LOCPATH", "NLSPATH", "MALLOC_CHECK_", "MALLOC_PERTURB_", "MALLOC_TRACE", "TMPDIR",
+		"BASH_ENV", "ENV",
+	} {
+		vars = append(vars, corev1.EnvVar{Name: name})
+	}
+	return vars
+}
+
+// hidden puts an empty directory over the image's /etc: the dynamic linker would
+// load what /etc/ld.so.preload names. It is writable, because runc makes the
+// files there on which hosts, hostname and resolv.conf are mounted, and fails
+// where it cannot (read-only file system); it does not lie in memory, because a
+// tmpfs would be one more mount below the kubelet's directory.
+func hidden() ([]corev1.Volume, []corev1.VolumeMount) {
+	return []corev1.Volume{{Name: "etc", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+		[]corev1.VolumeMount{{Name: "etc", MountPath: "/etc"}}
+}
+
+// criticalPriority is the class of pods that a kubelet admits whatever its node
+// is short of.
+const criticalPriority = "system-node-critical"
+
+// priorityFor makes the door critical on a node that is short of disk or process
+// IDs, for there the kubelet admits no others (pkg/kubelet/eviction, Kubernetes
+// 1.36); one that is short of memory only admits what tolerates its taint. Else it
+// has no priority, so that it never preempts a pod; here it has nothing to preempt
+// either: it requests nothing, and room has found a place for it.
+func priorityFor(node *corev1.Node) string {
+	if len(pressures(node)) == 0 {
+		return ""
+	}
+	return criticalPriority
+}
+
+// pressures are the conditions under which a kubelet admits critical pods only.
+func pressures(node *corev1.Node) (names []string) {
+	for _, c := range node.Status.Conditions {
+		if (c.Type == corev1.NodeDiskPressure || c.Type == corev1.NodePIDPressure) && c.Status == corev1.ConditionTrue {
+			names = append(names, string(c.Type))
 		}
 	}
-	note("spec.nodeName", sent.Spec.NodeName == got.Spec.NodeName)
-	note("spec.hostPID", got.Spec.HostPID)
-	note("spec.hostNetwork", got.Spec.HostNetwork)
-	note("spec.restartPolicy", sent.Spec.RestartPolicy == got.Spec.RestartPolicy)
-	note("the number of containers", len(got.Spec.Containers) == 1 && len(got.Spec.InitContainers) == 0)
-	if len(got.Spec.Containers) == 0 {
-		return changed
-	}
-	a, b := sent.Spec.Containers[0], got.Spec.Containers[0]
-	note("image", a.Image == b.Image)
-	note("imagePullPolicy", a.ImagePullPolicy == b.ImagePullPolicy)
-	note("command", slices.Equal(a.Command, b.Command))
-	note("securityContext.privileged", b.SecurityContext != nil && b.SecurityContext.Privileged != nil && *b.SecurityContext.Privileged)
-	return changed
+	return names
 }

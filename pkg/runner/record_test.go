@@ -156,8 +156,13 @@ func TestTheStateOfTheDoorIsSaidAndItsFailuresHaveAWayOut(t *testing.T) {
 		"it runs":               {pod(corev1.PodRunning, "", corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}), true, ""},
 		"it is being created":   {pod(corev1.PodPending, "", waiting("ContainerCreating")), false, ""},
 		"the image is not here": {pod(corev1.PodPending, "", waiting("ErrImageNeverPull")), false, "--runner-image"},
-		"the node is too full":  {pod(corev1.PodFailed, "OutOfpods", corev1.ContainerState{}), false, "make room"},
-		"nsenter is missing":    {pod(corev1.PodRunning, "", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 127}}), false, "/usr/bin/nsenter"},
+		"the image is here, and was pulled with a secret": {pod(corev1.PodPending, "", waiting("ErrImageNeverPull")), false, "KubeletEnsureSecretPulledImages"},
+		"the node is too full":                            {pod(corev1.PodFailed, "OutOfpods", corev1.ContainerState{}), false, "make room"},
+		"the kubelet takes critical pods only":            {pod(corev1.PodFailed, "Evicted", corev1.ContainerState{}), false, "system-node-critical"},
+		"the node shuts down":                             {pod(corev1.PodFailed, "NodeShutdown", corev1.ContainerState{}), false, "when it is back"},
+		"the namespace has a node selector":               {pod(corev1.PodFailed, "NodeAffinity", corev1.ContainerState{}), false, "node-selector"},
+		"a reason that is not known":                      {pod(corev1.PodFailed, "Whatever", corev1.ContainerState{}), false, "kubectl describe node worker-1"},
+		"nsenter is missing":                              {pod(corev1.PodRunning, "", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 127}}), false, "/usr/bin/nsenter"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -172,7 +177,7 @@ func TestTheStateOfTheDoorIsSaidAndItsFailuresHaveAWayOut(t *testing.T) {
 func TestWhatAnEarlierRecordLeftIsMadeAnew(t *testing.T) {
 	rec := Record{Namespace: DefaultNamespace, Name: "lifecycle-worker-1", UID: "2", State: wire.State{Operation: wire.Remove}}
 	there := func(owner types.UID, label string) *corev1.ServiceAccount {
-		meta := metav1.ObjectMeta{Name: rec.Name, Namespace: rec.Namespace, UID: "there", OwnerReferences: []metav1.OwnerReference{{UID: owner}}}
+		meta := metav1.ObjectMeta{Name: rec.Name, Namespace: rec.Namespace, UID: "there", OwnerReferences: []metav1.OwnerReference{{Kind: "Secret", Name: rec.Name, UID: owner}}}
 		if label != "" {
 			meta.Labels = map[string]string{Label: label}
 		}
@@ -205,6 +210,29 @@ func TestWhatAnEarlierRecordLeftIsMadeAnew(t *testing.T) {
 			}
 			if deleted != tc.deleted {
 				t.Errorf("deleted: %v", deleted)
+			}
+		})
+	}
+}
+
+func TestTheDoorIsCriticalWhereAKubeletTakesNoOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind   corev1.NodeConditionType
+		status corev1.ConditionStatus
+		want   string
+	}{
+		"short of disk":                {corev1.NodeDiskPressure, corev1.ConditionTrue, "system-node-critical"},
+		"short of process IDs":         {corev1.NodePIDPressure, corev1.ConditionTrue, "system-node-critical"},
+		"short of memory only":         {corev1.NodeMemoryPressure, corev1.ConditionTrue, ""},
+		"not short of disk":            {corev1.NodeDiskPressure, corev1.ConditionFalse, ""},
+		"nobody knows, it is silent":   {corev1.NodeDiskPressure, corev1.ConditionUnknown, ""},
+		"something else is the matter": {corev1.NodeReady, corev1.ConditionTrue, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := node("amd64")
+			n.Status.Conditions = []corev1.NodeCondition{{Type: c.kind, Status: c.status}}
+			if got := podFor(podSpec{name: "n", namespace: "kube-system", node: n}).Spec.PriorityClassName; got != c.want {
+				t.Errorf("priority class %q, want %q", got, c.want)
 			}
 		})
 	}

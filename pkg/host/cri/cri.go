@@ -19,12 +19,18 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// maxReply bounds a reply; a node has at most some hundred pods.
-const maxReply = 64 << 20
+// The bounds of a reply: a message, as the kubelet takes one
+// (maxMsgSize in k8s.io/cri-client), and what a runtime says is wrong.
+const (
+	maxReply   = 16 << 20
+	maxHeader  = 64 << 10
+	maxMessage = 2 << 10
+)
 
 // Client talks to one runtime. It is safe for concurrent use.
 type Client struct {
@@ -44,8 +50,9 @@ func New(socket string) *Client {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", path)
 		},
-		MaxIdleConns:    1,
-		IdleConnTimeout: time.Minute,
+		MaxIdleConns:           1,
+		MaxResponseHeaderBytes: maxHeader,
+		IdleConnTimeout:        time.Minute,
 	}}}
 }
 
@@ -86,7 +93,10 @@ func (c *Client) call(ctx context.Context, method string, request []byte) ([]byt
 		return nil, fmt.Errorf("%s at %s: %w", method, c.socket, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	if err == nil && len(body) > maxReply {
+		err = fmt.Errorf("the reply has more than %d MiB", maxReply>>20)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s at %s: %w", method, c.socket, err)
 	}
@@ -110,19 +120,20 @@ func reply(method string, resp *http.Response, body []byte) ([]byte, error) {
 	return body[5:], nil
 }
 
-// unescape undoes the percent-encoding of gRPC messages: "a%20b" → "a b".
+// unescape undoes the percent-encoding of gRPC messages: "a%20b" → "a b". What is
+// too long is cut, and what is no UTF-8 goes.
 func unescape(s string) string {
+	s = s[:min(len(s), 3*maxMessage)]
 	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		var c byte
+	for i := 0; i < len(s) && b.Len() < maxMessage; i++ {
 		if s[i] == '%' && i+2 < len(s) {
-			if n, err := fmt.Sscanf(s[i+1:i+3], "%02x", &c); n == 1 && err == nil {
-				b.WriteByte(c)
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(n))
 				i += 2
 				continue
 			}
 		}
 		b.WriteByte(s[i])
 	}
-	return b.String()
+	return strings.ToValidUTF8(b.String(), "")
 }

@@ -7,6 +7,9 @@ import (
 	"errors"
 )
 
+// mostField is the highest number that protobuf gives a field.
+const mostField = 1<<29 - 1
+
 var errWire = errors.New("malformed protobuf message")
 
 // message is a protobuf message under construction.
@@ -34,6 +37,9 @@ func fields(msg []byte, each func(field int, bytes []byte, number uint64) error)
 	for len(msg) > 0 {
 		key, n := binary.Uvarint(msg)
 		if n <= 0 {
+			return errWire
+		}
+		if key>>3 == 0 || key>>3 > mostField {
 			return errWire
 		}
 		msg = msg[n:]

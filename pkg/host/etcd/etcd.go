@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // ID is a member's or a cluster's number; people write it in hexadecimal.
@@ -30,6 +32,9 @@ func (id ID) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a decimal string.
 func (id *ID) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 64 {
+		return fmt.Errorf("a number of %d characters", len(raw))
+	}
 	n, err := strconv.ParseUint(strings.Trim(string(raw), `"`), 10, 64)
 	*id = ID(n)
 	return err
@@ -82,6 +87,8 @@ func New(ca, cert, key []byte) (*Client, error) {
 		return nil, fmt.Errorf("read the certificate for etcd: %w", err)
 	}
 	return &Client{&http.Client{Transport: &http.Transport{
+		MaxResponseHeaderBytes: 64 << 10,
+
 		TLSClientConfig:   &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives: true, // a handful of requests, to members that come and go
 	}}}, nil
@@ -150,7 +157,10 @@ func (c *Client) call(ctx context.Context, endpoint, path string, question, answ
 		return fmt.Errorf("ask etcd: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }() // it was read
-	raw, err := io.ReadAll(io.LimitReader(response.Body, mostOfAnswer))
+	raw, err := io.ReadAll(io.LimitReader(response.Body, mostOfAnswer+1))
+	if err == nil && len(raw) > mostOfAnswer {
+		err = errors.New("it has more than 1 MiB")
+	}
 	if err != nil {
 		return fmt.Errorf("read etcd's answer to %s: %w", path, err)
 	}
@@ -174,6 +184,7 @@ func refusal(endpoint, path, status string, raw []byte) error {
 	if json.Unmarshal(raw, &answer) != nil || answer.Message == "" {
 		answer.Message = status
 	}
+	answer.Message = text.Short(answer.Message, 500)
 	err := fmt.Errorf("etcd at %s, %s: %s", endpoint, path, answer.Message)
 	if strings.Contains(answer.Message, "member not found") {
 		return fmt.Errorf("%w: %w", ErrNotMember, err)

@@ -3,12 +3,10 @@
 package kubeadm
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -112,10 +110,10 @@ func (j Join) Do(ctx context.Context) error {
 		return err
 	}
 	path := j.Host.Path(j.File)
+	defer func() { _ = os.Remove(path) }() // and the run's directory goes as a whole
 	if err := os.WriteFile(path, config, 0o600); err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(path) }() // and the run's directory goes as a whole
 	_, err = j.Host.Run(ctx, host.Command{Name: "kubeadm", Args: []string{"join", "--config", j.File}, Timeout: joinLimit})
 	var failed *host.CommandError
 	if errors.As(err, &failed) {
@@ -149,6 +147,9 @@ func (j Join) configuration(kubeadm string) ([]byte, error) {
 	})
 }
 
+// mostSaid bounds what is told of kubeadm's output.
+const mostSaid = 1 << 10
+
 // telling are the lines of kubeadm's output that say what is wrong.
 func telling(output string) string {
 	var lines []string
@@ -158,35 +159,106 @@ func telling(output string) string {
 		}
 	}
 	if len(lines) == 0 {
-		return output[max(0, len(output)-500):]
+		lines = []string{strings.TrimSpace(output[max(0, len(output)-500):])}
 	}
-	return strings.Join(lines, "; ")
+	said := strings.Join(lines, "; ")
+	return strings.ToValidUTF8(said[:min(len(said), mostSaid)], "")
 }
 
-// Joined reports whether the machine is the cluster's node by now: its kubelet
-// has credentials for it, and runs.
-func (j Join) Joined(ctx context.Context) (bool, error) {
-	raw, err := os.ReadFile(j.Host.Path("/etc/kubernetes/kubelet.conf"))
+// Past is what the one who has a host join has written down about it.
+type Past struct {
+	// Joined says that Do has ended well, Cleaned that the host had left its old
+	// cluster before Do was called.
+	Joined, Cleaned bool
+}
+
+// mostOfConfig bounds what is read of a kubelet.conf or a certificate.
+const mostOfConfig = 1 << 20
+
+// Look reads how far the machine has come; see Trace.
+func (j Join) Look(past Past) (Trace, error) {
+	t := Trace{Noted: past.Joined, Cleaned: past.Cleaned}
+	raw, err := host.ReadLinked(j.Host.Path("/etc/kubernetes/kubelet.conf"), mostOfConfig)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return t, nil
 	}
 	if err != nil {
-		return false, err
+		return t, err
 	}
-	ca, err := os.ReadFile(j.Host.Path("/etc/kubernetes/pki/ca.crt"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return false, err
+	k := parseKubeconfig(raw)
+	if len(k.ca) == 0 {
+		if k.caFile == "" {
+			k.caFile = "/etc/kubernetes/pki/ca.crt"
+		}
+		k.ca, err = j.readIf(k.caFile)
 	}
-	if !bytes.Contains(raw, []byte(j.Endpoint)) || !sameCertificate(ca, []byte(j.CA)) {
-		return false, nil
+	if err != nil {
+		return t, err
 	}
-	unit, err := j.Host.Unit(ctx, "kubelet.service")
-	return err == nil && unit.Active == "active", err
+	switch {
+	case k.server == "" || len(certificates(k.ca)) == 0:
+		t.Kubeconfig = Unclear
+	case sharesCertificate(k.ca, []byte(j.CA)):
+		t.Kubeconfig, t.Endpoint = Theirs, k.names(j.Endpoint)
+	default:
+		t.Kubeconfig = Others
+	}
+	if k.certificate == "" {
+		k.certificate = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+	}
+	cert, err := j.readIf(k.certificate)
+	t.Certificate = k.embedded || len(certificates(cert)) > 0
+	return t, err
 }
 
-// sameCertificate reports whether two PEM bundles begin with the same one.
-func sameCertificate(a, b []byte) bool {
-	first, _ := pem.Decode(a)
-	second, _ := pem.Decode(b)
-	return first != nil && second != nil && bytes.Equal(first.Bytes, second.Bytes)
+// readIf reads a file of root's that need not exist.
+func (j Join) readIf(path string) ([]byte, error) {
+	raw, err := host.ReadLinked(j.Host.Path(path), mostOfConfig)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return raw, err
+}
+
+const unit = "kubelet.service"
+
+// Settle says where the machine is, for good: a kubelet that is still being let
+// in is stopped first, so that it cannot become a node between the look and what
+// is done about it. One that was let in all the same is started again.
+func (j Join) Settle(ctx context.Context, past Past) (Standing, error) {
+	trace, err := j.Look(past)
+	if err == nil && trace.Standing() == Apart && past.Cleaned {
+		if err = j.quiet(ctx, trace); err == nil {
+			trace, err = j.Look(past)
+		}
+	}
+	if err != nil {
+		return Apart, err
+	}
+	if trace.Standing() == Arrived && past.Cleaned {
+		j.wake(ctx)
+	}
+	return trace.Standing(), nil
+}
+
+// quiet stops a kubelet that has something to join with.
+func (j Join) quiet(ctx context.Context, trace Trace) error {
+	bootstraps, err := j.readIf("/etc/kubernetes/bootstrap-kubelet.conf")
+	if err != nil || trace.Kubeconfig == NoOne && len(bootstraps) == 0 {
+		return err
+	}
+	u, err := j.Host.Unit(ctx, unit)
+	if err != nil || !u.Running() {
+		return err
+	}
+	return j.Host.StopUnit(ctx, unit)
+}
+
+// wake starts a kubelet that was stopped by quiet, also by that of an earlier
+// process. One that cannot start is a matter of the cluster that it has joined,
+// where it shows.
+func (j Join) wake(ctx context.Context) {
+	if u, err := j.Host.Unit(ctx, unit); err == nil && u.Load == "loaded" && !u.Running() {
+		_ = j.Host.StartUnit(ctx, unit)
+	}
 }

@@ -45,7 +45,7 @@ func ReadLegacy(ctx context.Context, l host.Local, family string) ([]Table, erro
 		if err != nil {
 			return nil, err
 		}
-		out, err := l.Run(ctx, host.Command{Name: tool, Timeout: 30 * time.Second})
+		out, err := l.Run(ctx, host.Command{Name: tool, Timeout: 30 * time.Second, Most: mostOfTables})
 		if err != nil {
 			return nil, err
 		}
@@ -53,6 +53,9 @@ func ReadLegacy(ctx context.Context, l host.Local, family string) ([]Table, erro
 	}
 	return nil, nil
 }
+
+// mostOfTables bounds what is read of legacy tables: hundreds of thousands of rules.
+const mostOfTables = 64 << 20
 
 // legacyBinary finds iptables-legacy-save, or an iptables-save that says it is
 // of the legacy kind (before iptables 1.8 there was no other).

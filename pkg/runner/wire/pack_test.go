@@ -41,3 +41,28 @@ func TestWhatIsNoAnswerIsNotUnpacked(t *testing.T) {
 		}
 	}
 }
+
+func FuzzUnpack(f *testing.F) {
+	for _, answer := range []string{"", "{}", strings.Repeat("x", 1<<16)} {
+		packed, err := wire.Pack([]byte(answer))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(packed)
+		f.Add(packed[:len(packed)/2])
+		f.Add(append(bytes.Clone(packed), packed...))
+	}
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		out, err := wire.Unpack(packed)
+		if len(out) > 64<<20 || err != nil && out != nil {
+			t.Errorf("%d bytes became %d, %v", len(packed), len(out), err)
+		}
+		again, packErr := wire.Pack(out)
+		if err != nil || packErr != nil {
+			return
+		}
+		if same, err := wire.Unpack(again); err != nil || !bytes.Equal(same, out) {
+			t.Errorf("%d bytes came back as %d, %v", len(out), len(same), err)
+		}
+	})
+}

@@ -8,15 +8,17 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Bounds of what is read from a record; a Secret holds 1 MiB at most.
 const (
 	maxLine = 8 << 10
 	maxText = 2 << 10
+	// maxOutcome bounds an outcome, which is decoded whole.
+	maxOutcome = 512 << 10
 )
 
 // State is a record's data, parsed.
@@ -54,9 +56,9 @@ type Numbered struct {
 	plan.Event
 }
 
-// Parse reads a record's data. Texts are cut to a bound and stripped of
-// control characters (a terminal would obey them); lines that are no events
-// are dropped; an unknown phase is an error.
+// Parse reads a record's data. Texts are cut to a bound and stripped of what a
+// terminal would obey; each is one line, but for Error; lines that are no events
+// are dropped, as is an order that is none; an unknown phase is an error.
 func Parse(data map[string][]byte) (State, error) {
 	s := State{
 		Operation: Operation(clean(data[KeyOperation])),
@@ -65,7 +67,7 @@ func Parse(data map[string][]byte) (State, error) {
 		Who:       clean(data[KeyWho]),
 		Phase:     Phase(clean(data[KeyPhase])),
 		Order:     Order(clean(data[KeyOrder])),
-		Error:     clean(data[KeyError]),
+		Error:     cleanLines(data[KeyError]),
 		Alive:     clean(data[KeyAlive]),
 		Token:     clean(data[KeyToken]),
 		Cordoned:  string(data[KeyCordoned]) == "true",
@@ -75,21 +77,42 @@ func Parse(data map[string][]byte) (State, error) {
 	default:
 		return State{}, fmt.Errorf("run record: unknown phase %q", s.Phase)
 	}
+	if !isWord(s.Operation) {
+		return State{}, fmt.Errorf("run record: %q is no operation", s.Operation)
+	}
+	switch s.Order {
+	case Go, Retry, Abort:
+	default: // no program would ever take it
+		s.Order = ""
+	}
 	if since, err := time.Parse(time.RFC3339, clean(data[KeySince])); err == nil {
 		s.Since = since
 	}
-	for line := range bytes.Lines(data[KeyEvents]) {
+	s.Events = parseEvents(data[KeyEvents])
+	if len(data[KeyOutcome]) <= maxOutcome && json.Valid(data[KeyOutcome]) {
+		s.Outcome = data[KeyOutcome]
+	}
+	return s, nil
+}
+
+// parseEvents reads the last events of a record.
+func parseEvents(raw []byte) (events []Numbered) {
+	for line := range bytes.Lines(raw) {
 		var e Numbered
 		if len(line) > maxLine || json.Unmarshal(line, &e) != nil {
 			continue
 		}
 		e.Title, e.Message, e.Step = clean([]byte(e.Title)), clean([]byte(e.Message)), clean([]byte(e.Step))
-		s.Events = append(s.Events, e)
+		e.Kind, e.Host, e.Plan = plan.Kind(clean([]byte(e.Kind))), clean([]byte(e.Host)), clean([]byte(e.Plan))
+		events = append(events, e)
 	}
-	if json.Valid(data[KeyOutcome]) {
-		s.Outcome = data[KeyOutcome]
-	}
-	return s, nil
+	return events[max(0, len(events)-MaxEvents):]
+}
+
+// isWord reports whether an operation may be the name of one, of a later version
+// perhaps: it is part of a command that is shown.
+func isWord(o Operation) bool {
+	return len(o) <= 20 && strings.Trim(string(o), "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 // Resumable reports whether the host may have been changed.
@@ -106,18 +129,10 @@ func (s State) Describe() string {
 	return fmt.Sprintf("%s of node %s by %s since %s (%s)", s.Operation, s.Node, s.Who, since, s.Phase)
 }
 
-// clean makes a text from a record fit for a terminal.
-func clean(raw []byte) string {
-	if len(raw) > maxText {
-		raw = append(append([]byte{}, raw[:maxText]...), "…"...)
-	}
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return r
-		}
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(string(raw), ""))
+// clean makes a text from a record one harmless line.
+func clean(raw []byte) string { return text.Short(string(raw[:min(len(raw), 4*maxText)]), maxText) }
+
+// cleanLines does the same for a text that may have several lines.
+func cleanLines(raw []byte) string {
+	return strings.Join(text.Lines(string(raw[:min(len(raw), maxText)])), "\n")
 }

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// mostOfState bounds what is read of a run's own files: an inventory of tens of
+// thousands of rules.
+const mostOfState = 64 << 20
+
+// place writes a file whole or not at all, and durably: when it returns, the file
+// has its name on the disk. What it could not write leaves nothing behind.
+func place(path string, mode os.FileMode, from io.Reader) error {
+	temp := path + ".new"
+	if err := removeIf(temp); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, copyErr := io.Copy(f, from)
+	if err := errors.Join(copyErr, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), removeIf(temp))
+	}
+	if mode&0o100 != 0 {
+		label(temp)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return errors.Join(err, removeIf(temp))
+	}
+	return host.SyncDir(filepath.Dir(path))
+}
+
+// loadSpec reads what is to be done.
+func loadSpec() (wire.Spec, error) {
+	raw, err := host.ReadPlain(in(specFile), maxDelivery)
+	if err != nil && !errors.Is(err, host.ErrTooLarge) && !errors.Is(err, host.ErrNotRegular) {
+		return wire.Spec{}, err
+	}
+	return decodeSpec(raw)
+}
+
+// peekSpec reads as much of a run's spec as tells whose it is.
+func peekSpec() (spec wire.Spec, err error) {
+	raw, err := host.ReadPlain(in(specFile), maxDelivery)
+	if err == nil {
+		err = json.Unmarshal(raw, &spec)
+	}
+	return spec, err
+}
+
+// decodeSpec refuses a spec that is damaged: what cannot be read must not be taken
+// for an order to clean.
+func decodeSpec(raw []byte) (spec wire.Spec, err error) {
+	wrong := ""
+	err = json.Unmarshal(raw, &spec)
+	if err == nil {
+		_, err = orderOf(spec)
+	}
+	switch {
+	case err != nil:
+		wrong = err.Error()
+	case spec.Operation != wire.Remove && spec.Operation != wire.Move:
+		wrong = fmt.Sprintf("unknown operation %q", spec.Operation)
+	case spec.Node == "":
+		wrong = "it names no node"
+	case spec.Record.Name == "" || spec.Record.Namespace == "" || spec.Record.UID == "":
+		wrong = "it names no record"
+	case len(spec.Endpoints) == 0 || spec.CA == "":
+		wrong = "it names no API server"
+	case spec.Patience <= 0:
+		wrong = "it has no patience"
+	case spec.Operation == wire.Move && (spec.Destination == nil || spec.Destination.Endpoint == "" || spec.Destination.CA == ""):
+		wrong = "it names no cluster to join"
+	}
+	if wrong == "" {
+		return spec, nil
+	}
+	return spec, plan.Refuse(fmt.Errorf("what was to be done on this host is damaged (%s): %s", in(specFile), wrong),
+		"nothing is done; take the run off this host: rm -r %s %s, and start the kubelet again: rm -f %s; systemctl daemon-reload; systemctl start kubelet",
+		stateDir, unitFile, clean.HoldFile)
+}
+
+// loadOutcome reads what the work has come to; an error where it is not done.
+func loadOutcome() (json.RawMessage, error) {
+	raw, err := host.ReadPlain(in(outcomeFile), mostOfState)
+	if err == nil && !json.Valid(raw) {
+		err = fmt.Errorf("%s is damaged", in(outcomeFile))
+	}
+	return raw, err
+}
+
+// loadLastWord reads in which phase the run has ended.
+func loadLastWord() (farewell, error) {
+	raw, err := host.ReadPlain(in(lastWord), mostOfState)
+	if err != nil {
+		return farewell{}, err
+	}
+	return decodeLastWord(raw)
+}
+
+func decodeLastWord(raw []byte) (word farewell, err error) {
+	err = json.Unmarshal(raw, &word)
+	if err == nil && word.Phase != wire.Finished && word.Phase != wire.Aborted {
+		err = fmt.Errorf("%q is no last word", word.Phase)
+	}
+	return word, err
+}
+
+// past is what is written down about a move. What is there counts, whatever is in
+// it: these files are only ever written whole.
+func past() kubeadm.Past {
+	there := func(name string) bool {
+		_, err := os.Lstat(in(name))
+		return err == nil
+	}
+	return kubeadm.Past{Joined: there(joinedFile), Cleaned: there(verdictFile)}
+}
