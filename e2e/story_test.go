@@ -36,6 +36,7 @@ func TestCircle(t *testing.T) {
 		{"remove refuses what it cannot finish", b.stageRefusals},
 		{"remove leaves a clean host and everything of others", b.stageRemove},
 		{"the host joins again", b.stageRejoin},
+		{"a kubelet's root elsewhere and directories of a person beside it", b.stageDisk},
 		{"a surge ends a drain that three budgets kept", b.stageGitea},
 		{"a removal whose plugin was killed finishes", b.stageKilled},
 		{"a removal that is interrupted goes on by itself", b.stageInterrupted},

@@ -20,7 +20,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none|flush] [--no-backup] [--shred-keys] [FACTS]
+const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none|flush] [--no-backup] [--shred-keys | --backup-keys] [--delete-host-data] [FACTS]
 
 Cleans the host that it runs on of Kubernetes and its network, without a cluster:
 for a host whose Node was given up. Without --yes it shows what would go, and
@@ -70,6 +70,8 @@ func readCleanArgs(args []string) (t clean.Target, yes bool, err error) {
 	flags.StringVar((*string)(&t.Choices.Firewall), "firewall", "", "")
 	flags.BoolVar(&t.Choices.NoBackup, "no-backup", false, "")
 	flags.BoolVar(&t.Choices.NoKeys, "shred-keys", false, "")
+	flags.BoolVar(&t.Choices.BackupKeys, "backup-keys", false, "")
+	flags.BoolVar(&t.Choices.DeleteHostData, "delete-host-data", false, "")
 	err = flags.Parse(args)
 	if err == nil && flags.NArg() > 1 {
 		err = errors.New("too many arguments")

@@ -191,6 +191,9 @@ func (w *worker) mayBegin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.Objections(ctx); err != nil {
+		return err
+	}
 	view, err := t.Etcd(ctx)
 	if err != nil || view == nil || view.Self == "" {
 		return err

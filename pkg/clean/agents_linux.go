@@ -39,16 +39,27 @@ func (t Target) deadAgent(ctx context.Context) string {
 // the first configuration by name (containerd's go-cni, CRI-O's ocicni), and those
 // that it delegates to.
 func (t Target) networkAgents() []string {
-	names, err := t.names(cniConfDir)
+	for _, dir := range t.places().ConfDirs {
+		if sockets, is := t.agentsOf(dir); is {
+			return sockets
+		}
+	}
+	return nil
+}
+
+// agentsOf are those of the network whose configuration is the first in a directory;
+// it reports false where there is none.
+func (t Target) agentsOf(dir string) ([]string, bool) {
+	names, err := t.names(dir)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	slices.Sort(names)
 	for _, name := range names {
 		if !slices.Contains([]string{".conf", ".conflist", ".json"}, filepath.Ext(name)) {
 			continue
 		}
-		conf, is := t.readConf(filepath.Join(cniConfDir, name))
+		conf, is := t.readConf(filepath.Join(dir, name))
 		if !is {
 			continue
 		}
@@ -58,9 +69,9 @@ func (t Target) networkAgents() []string {
 				sockets = append(sockets, next.agentSockets()...)
 			}
 		}
-		return sockets
+		return sockets, true
 	}
-	return nil
+	return nil, false
 }
 
 func (t Target) readConf(path string) (netConf, bool) {

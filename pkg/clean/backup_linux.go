@@ -4,7 +4,6 @@ package clean
 
 import (
 	"archive/tar"
-	"bytes"
 	"cmp"
 	"compress/gzip"
 	"context"
@@ -93,7 +92,9 @@ func (t Target) keepsConfiguration(path string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(credentialPaths(t.root()), func(p ownPath) bool { return p.path == path })
+	in := func(dir string) bool { return path == dir || host.Below(path, dir) }
+	return in(t.real(t.places().CertDir)) || slices.ContainsFunc(t.places().ConfDirs, in) ||
+		slices.ContainsFunc(credentialPaths(t.kubeadmDir()), func(p ownPath) bool { return in(p.path) })
 }
 
 // takeBackup writes the archive, whole or not at all.
@@ -178,8 +179,8 @@ func (t Target) entry(path string) (header *tar.Header, content []byte, why stri
 			return nil, nil, "", err
 		}
 	}
-	if t.Choices.NoKeys && secret(content) {
-		return nil, nil, "it holds a key or credentials", nil
+	if why := t.Choices.leftOut(path, content); why != "" {
+		return nil, nil, why, nil
 	}
 	header, err = tar.FileInfoHeader(info, target)
 	if err != nil {
@@ -187,17 +188,6 @@ func (t Target) entry(path string) (header *tar.Header, content []byte, why stri
 	}
 	header.Name, header.Size = strings.TrimPrefix(path, "/"), int64(len(content))
 	return header, content, "", nil
-}
-
-// secret reports whether a file holds a private key, or credentials of a
-// kubeconfig.
-func secret(content []byte) bool {
-	for _, mark := range []string{"PRIVATE KEY", "client-key-data:", "token:", "password:"} {
-		if bytes.Contains(content, []byte(mark)) {
-			return true
-		}
-	}
-	return false
 }
 
 // Backup is where the removal has put its backup; empty if it made none.

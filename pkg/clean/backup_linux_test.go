@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // backups are the archives on the host.
@@ -45,6 +46,7 @@ func (w *world) inBackup() []string {
 // others, or from behind a mount; and it can be unpacked.
 func TestConfigurationIsBackedUpBeforeItGoes(t *testing.T) {
 	inWorld(t, func(w *world) {
+		w.choices.BackupKeys = true
 		w.join()
 		w.script(`mkdir etc/kubernetes/manifests/behind; mount --bind srv/data etc/kubernetes/manifests/behind
 			ln -s kubelet.key var/lib/kubelet/pki/current; mkfifo etc/kubernetes/pki/pipe; head -c 2000000 /dev/zero > etc/kubernetes/pki/huge`)
@@ -92,6 +94,32 @@ func TestABackupWithoutKeys(t *testing.T) {
 		got := w.inBackup()
 		if slices.Contains(got, "var/lib/kubelet/pki/kubelet.key") || slices.Contains(got, "etc/kubernetes/kubelet.conf") || !slices.Contains(got, "etc/kubernetes/pki/ca.crt") {
 			w.Errorf("in the backup: %v", got)
+		}
+	})
+}
+
+// What still opens the cluster has no business on a host that has left it.
+func TestABackupOpensNothingUnlessThatIsChosen(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.script(`cd etc/kubernetes; mkdir -p pki/etcd; for f in ca sa front-proxy-ca etcd/ca apiserver-kubelet-client; do printf -- '-----BEGIN RSA PRIVATE KEY-----\n' > pki/$f.key; done
+			for f in admin super-admin controller-manager; do printf 'users: [{user: {client-key-data: x}}]' > $f.conf; done
+			printf 'secret: x\n' > pki/encryption.yaml; printf '{"users":[{"user":{"token":"x"}}]}' > ../cni/net.d/calico-kubeconfig
+			printf -- '-----BEGIN PRIVATE KEY-----\n' > ../../var/lib/kubelet/pki/kubelet-client-2026-01-01.pem`)
+		var told []string
+		_, err := w.target().Recipe().Run(w.Context(), plan.ObserverFunc(func(e plan.Event) { told = append(told, e.Message) }))
+		hosttest.Must(w.T, err)
+		want := []string{
+			"etc/cni/net.d/10-flannel.conflist", "etc/kubernetes/kubelet.conf", "etc/kubernetes/pki/ca.crt", "etc/kubernetes/pki/encryption.yaml",
+			"var/lib/kubelet/config.yaml", "var/lib/kubelet/kubeadm-flags.env",
+		}
+		if diff := cmp.Diff(want, w.inBackup()); diff != "" {
+			w.Errorf("(-want +got):\n%s", diff)
+		}
+		for _, name := range []string{"/etc/kubernetes/pki/ca.key", "/etc/kubernetes/pki/etcd/ca.key", "/etc/kubernetes/super-admin.conf", "/var/lib/kubelet/pki/kubelet-client-2026-01-01.pem"} {
+			if !slices.ContainsFunc(told, func(line string) bool { return strings.HasPrefix(line, "not in the backup: "+name+" (") }) {
+				w.Errorf("nobody is told that %s is left out: %q", name, told)
+			}
 		}
 	})
 }

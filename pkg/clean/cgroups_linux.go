@@ -49,11 +49,7 @@ func podRoots(cgroupRoot string) []string {
 
 // cgroupRoot is the kubelet's, as its configuration says; empty for the top.
 func (t Target) cgroupRoot() string {
-	raw, err := host.ReadLinked(t.Host.Path(filepath.Join(t.root(), "config.yaml")), mostOfConfig)
-	if err != nil {
-		return ""
-	}
-	return cgroupRootIn(raw)
+	return cgroupRootIn(t.text(t.places().Config))
 }
 
 // cgroupRootIn reads it from a configuration.

@@ -2,7 +2,10 @@
 
 package clean
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Choices are what a person decides about a removal. The zero value is the
 // careful one: only rules of ours go, and files are backed up.
@@ -12,9 +15,13 @@ type Choices struct {
 	Firewall Firewall `json:"firewall,omitempty"`
 	// NoBackup removes files without a backup of them.
 	NoBackup bool `json:"noBackup,omitempty"`
-	// NoKeys leaves private keys and files with credentials out of the backup:
-	// they are gone then.
-	NoKeys bool `json:"noKeys,omitempty"`
+	// NoKeys leaves everything secret out of the backup, whatever it opens; BackupKeys
+	// takes all of it in. Otherwise what opens the cluster is left out: private keys,
+	// kubeconfigs, tokens. They are gone then.
+	NoKeys     bool `json:"noKeys,omitempty"`
+	BackupKeys bool `json:"backupKeys,omitempty"`
+	// DeleteHostData lets data of pods go that lies below a directory of Kubernetes'.
+	DeleteHostData bool `json:"deleteHostData,omitempty"`
 }
 
 // BackupDir is where backups are kept on a host: /var/backups is root's, and no
@@ -38,6 +45,9 @@ const (
 
 // Validate returns an error for a choice that is none.
 func (c Choices) Validate() error {
+	if c.BackupKeys && (c.NoKeys || c.NoBackup) {
+		return errors.New("--backup-keys goes with neither --shred-keys nor --no-backup")
+	}
 	switch c.Firewall {
 	case "", FirewallOwned, FirewallNone, FirewallFlush:
 		return nil

@@ -16,23 +16,28 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
-// confs reads /etc/cni/net.d, and the directories directly in it, and says what
-// becomes of each file.
+// confs reads the runtime's directories of CNI configurations, and the directories
+// directly in them, and says what becomes of each file.
 func (t Target) confs() ([]confDecision, error) {
-	names, err := t.names(cniConfDir)
-	errs := []error{err}
 	var files []confFile
+	var errs []error
 	id := t.identity()
-	for _, name := range names {
-		path := filepath.Join(cniConfDir, name)
-		if !t.isDir(path) {
-			files = append(files, t.confFile(path, id))
-			continue
-		}
-		inside, err := t.names(path)
+	for _, dir := range t.places().ConfDirs {
+		names, err := t.names(dir)
 		errs = append(errs, err)
-		for _, name := range inside {
-			files = append(files, t.confFile(filepath.Join(path, name), id))
+		for _, name := range names {
+			path := filepath.Join(dir, name)
+			if !t.isDir(path) {
+				files = append(files, t.confFile(path, id))
+				continue
+			}
+			inside, err := t.names(path)
+			errs = append(errs, err)
+			for _, name := range inside {
+				file := t.confFile(filepath.Join(path, name), id)
+				file.inner = true
+				files = append(files, file)
+			}
 		}
 	}
 	if len(files) > mostOfConfs {
@@ -101,13 +106,16 @@ func (t Target) lookConf(s *sight) error {
 	for _, d := range all {
 		s.add(d.Item)
 	}
-	names, err2 := t.names(cniConfDir)
-	for _, name := range names {
-		if dir := filepath.Join(cniConfDir, name); t.isDir(dir) {
-			t.addHollow(s, ownPath{PodNetwork, dir})
+	for _, conf := range t.places().ConfDirs {
+		names, err2 := t.names(conf)
+		err = errors.Join(err, err2)
+		for _, name := range names {
+			if dir := filepath.Join(conf, name); t.isDir(dir) {
+				t.addHollow(s, ownPath{PodNetwork, dir})
+			}
 		}
 	}
-	return errors.Join(err, err2)
+	return err
 }
 
 // lookCNIState looks at the standard plugins' state, which other users of CNI
@@ -142,6 +150,6 @@ func (t Target) otherNetworks() bool {
 	own := t.ownNetworks()
 	networks, _ := t.names(cniStateDir + "/networks")
 	return slices.ContainsFunc(configs, func(d confDecision) bool {
-		return (d.Fate != Goes || strings.HasPrefix(d.Detail, returns)) && strings.Contains(d.Name, ".conf") && filepath.Dir(d.Name) == cniConfDir
+		return (d.Fate != Goes || strings.HasPrefix(d.Detail, returns)) && strings.Contains(d.Name, ".conf") && slices.Contains(t.places().ConfDirs, filepath.Dir(d.Name))
 	}) || slices.ContainsFunc(networks, func(name string) bool { return !slices.Contains(own, name) })
 }

@@ -6,14 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -51,9 +49,8 @@ func (t Target) socket() string {
 		return strings.TrimPrefix(t.Facts.CRISocket, "unix://")
 	}
 	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
-	for _, name := range []string{"config.yaml", "instance-config.yaml", "kubeadm-flags.env"} {
-		raw, err := host.ReadLinked(t.Host.Path(filepath.Join(t.root(), name)), mostOfConfig)
-		if found := said.FindSubmatch(raw); err == nil && found != nil {
+	for _, path := range []string{t.places().Config, t.kubeadmDir() + "/instance-config.yaml", t.kubeadmDir() + "/kubeadm-flags.env"} {
+		if found := said.FindSubmatch(t.text(path)); found != nil {
 			return string(found[1])
 		}
 	}

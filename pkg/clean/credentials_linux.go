@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -30,11 +31,12 @@ func (t Target) credentials() part {
 
 func (t Target) lookCredentials(context.Context) (sight, error) {
 	var s sight
-	for _, p := range credentialPaths(t.root()) {
-		if p.path != pkiDir {
+	for _, p := range credentialPaths(t.kubeadmDir()) {
+		if p.path != pkiDir && filepath.Base(p.path) != "pki" {
 			t.addPath(&s, p)
 		}
 	}
+	s.missed(KindDir, t.places().CertDir, t.lookCertificates(&s))
 	names, err := t.names(manifestsDir)
 	s.missed(KindDir, manifestsDir, err)
 	for _, name := range names {
@@ -45,8 +47,11 @@ func (t Target) lookCredentials(context.Context) (sight, error) {
 	for _, name := range names {
 		t.addPath(&s, ownPath{Kubeadm, filepath.Join(pkiDir, name)})
 	}
-	t.addHollow(&s, ownPath{Kubeadm, pkiDir}, ownPath{Kubeadm, manifestsDir}, ownPath{Kubeadm, kubernetesDir}, ownPath{Kubelet, t.root()})
-	for _, dir := range []string{pkiDir, manifestsDir, kubernetesDir, t.root()} {
+	t.addHollow(&s, ownPath{Kubeadm, pkiDir}, ownPath{Kubeadm, manifestsDir}, ownPath{Kubeadm, kubernetesDir})
+	for _, root := range t.roots() {
+		t.addHollow(&s, ownPath{Kubelet, root})
+	}
+	for _, dir := range append([]string{pkiDir, manifestsDir, kubernetesDir}, t.roots()...) {
 		if names, err := t.names(dir); err == nil && len(names) == 0 && t.exists(dir) && !t.younger(dir) {
 			s.add(Item{Kind: KindDir, Name: dir, Owner: Kubeadm, Fate: Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
 		}
@@ -64,9 +69,6 @@ func (t Target) lookCredentials(context.Context) (sight, error) {
 // every container (cmd/kubeadm/app/cmd/phases/reset/cleanupnode.go, 1.36), so
 // it is asked only when there are neither.
 func (t Target) removeCredentials(ctx context.Context, report plan.Report) error {
-	if err := t.noMounts(t.root(), DefaultKubeletRoot, manifestsDir, pkiDir); err != nil && !t.fixedBelow() {
-		return fmt.Errorf("before kubeadm deletes: %w", err)
-	}
 	s, err := t.lookContainers(ctx)
 	if err == nil && len(s.goes()) > 0 {
 		err = fmt.Errorf("%s runs again", s.goes()[0])
@@ -74,11 +76,15 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 	if err != nil {
 		return fmt.Errorf("before kubeadm deletes: %w", err)
 	}
+	keeps, err := t.staysFromKubeadm(ctx)
+	if err != nil {
+		return fmt.Errorf("before kubeadm deletes: %w", err)
+	}
 	switch {
 	case !t.Host.Has(ctx, "kubeadm"):
 		report("no kubeadm on this host: removing its files without it")
-	case t.fixedBelow():
-		report("a mount of /etc/fstab stays below %s, and kubeadm would delete through it: removing its files without it", t.root())
+	case keeps != "":
+		report("%s stays, and kubeadm would delete it: removing its files without kubeadm", keeps)
 	case t.Host.Root != "":
 		report("not the root of this machine: kubeadm is not asked")
 	default:
@@ -102,6 +108,70 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 		}
 	}
 	return errors.Join(summary(errs), left(ctx, t.lookCredentials))
+}
+
+// lookCertificates lists what the kubelet keeps in its --cert-dir: all of the usual one,
+// unless something there is older than the join, and its own names of another.
+func (t Target) lookCertificates(s *sight) error {
+	usual := filepath.Join(t.kubeadmDir(), "pki")
+	var errs []error
+	for _, dir := range slices.Compact([]string{usual, t.real(t.places().CertDir)}) {
+		names, err := t.names(dir)
+		errs = append(errs, err)
+		var stay []string
+		for _, name := range names {
+			if path := filepath.Join(dir, name); !credentialNames(name) && (dir != usual || !t.younger(path)) {
+				stay = append(stay, name)
+			}
+		}
+		if dir == usual && len(stay) == 0 && !t.mounted(dir) {
+			t.addPath(s, ownPath{Kubelet, dir})
+			continue
+		}
+		for _, name := range names {
+			switch path := filepath.Join(dir, name); {
+			case !slices.Contains(stay, name):
+				t.addPath(s, ownPath{Kubelet, path})
+			case dir == usual:
+				t.addForeign(s, path, "no name that a kubelet makes")
+			}
+		}
+		t.addHollow(s, ownPath{Kubelet, dir})
+	}
+	return errors.Join(errs...)
+}
+
+// staysFromKubeadm is something that stays on this host and that kubeadm would delete:
+// it empties the directories below, whatever is in them or mounted there.
+func (t Target) staysFromKubeadm(ctx context.Context) (string, error) {
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return "", err
+	}
+	s, err := t.lookCredentials(ctx)
+	if err != nil {
+		return "", err
+	}
+	goes := func(path string) bool {
+		return slices.ContainsFunc(s.goes(), func(it Item) bool { return it.Name == path })
+	}
+	for _, dir := range []string{t.kubeadmDir(), manifestsDir, pkiDir} {
+		for _, m := range mounts {
+			if host.Below(m.Path, dir) || m.Path == dir && dir != t.kubeadmDir() {
+				return "the mount " + m.Path, nil
+			}
+		}
+		names, err := t.names(dir)
+		if err != nil {
+			return "", err
+		}
+		for _, name := range names {
+			if path := filepath.Join(dir, name); !goes(path) {
+				return path, nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // digest is a hash of a small file of others, to show that it is unchanged;

@@ -3,7 +3,6 @@
 package clean
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +24,9 @@ const departureFile = "etcd.json"
 // departed is what the departure file holds.
 type departed struct {
 	Cluster, DataDir string
-	Member           EtcdMember
+	// WALDir is where its log is, if that is elsewhere.
+	WALDir string `json:",omitempty"`
+	Member EtcdMember
 	// Through are the clients' URLs of the survivors.
 	Through []string
 	// Left is true once a survivor has confirmed it.
@@ -127,7 +128,11 @@ func (t Target) beginDeparture(ctx context.Context, client *etcd.Client, report 
 	if err != nil {
 		return nil, err
 	}
-	d := &departed{Cluster: view.Cluster, DataDir: view.DataDir, Member: way.Member}
+	pod, _, err := t.etcdPod()
+	if err != nil {
+		return nil, err
+	}
+	d := &departed{Cluster: view.Cluster, DataDir: view.DataDir, WALDir: pod.walDir(), Member: way.Member}
 	for _, m := range way.Through {
 		d.Through = append(d.Through, m.URL)
 	}
@@ -228,56 +233,4 @@ func (t Target) saveDeparture(d *departed) error {
 		return err
 	}
 	return t.save(departureFile, raw)
-}
-
-// addData adds the data directory of a member that leaves; one that nothing
-// tells of is reported, never touched: it may be all that is left of a cluster.
-func (t Target) addData(s *sight) {
-	d, err := t.departure()
-	flags, found, err2 := t.etcdFlags()
-	if err := errors.Join(err, err2); err != nil {
-		s.missed(KindDir, defaultDataDir, err)
-		return
-	}
-	dir := defaultDataDir
-	switch {
-	case d != nil:
-		dir = d.DataDir
-	case found:
-		dir = cmp.Or(flags["data-dir"], defaultDataDir)
-	}
-	names, err := t.names(dir)
-	s.missed(KindDir, dir, err)
-	switch {
-	case !t.exists(dir):
-	case d == nil && !found:
-		s.add(Item{Kind: KindDir, Name: dir, Owner: Foreign, Fate: Stays, Why: "no static pod says whose data it is"})
-	case t.mounted(dir) || !t.younger(dir):
-		if len(names) > 0 {
-			s.add(Item{Kind: KindDir, Name: dir, Owner: Kubeadm, Fate: Goes, Detail: contents})
-		}
-	default:
-		s.add(Item{Kind: KindDir, Name: dir, Owner: Kubeadm, Fate: Goes, Detail: fmt.Sprintf("%d entries", len(names))})
-	}
-}
-
-// mayDiscard refuses to delete the data of a member that has not left: neither
-// has an earlier step seen it leave, nor do the others say that they have none.
-func (t Target) mayDiscard(ctx context.Context, it Item) error {
-	flags, found, err := t.etcdFlags()
-	if err != nil || !found || it.Name != cmp.Or(flags["data-dir"], defaultDataDir) {
-		return err
-	}
-	d, err := t.departure()
-	if err != nil || d != nil && d.Left {
-		return err
-	}
-	view, err := t.Etcd(ctx)
-	if err == nil && (view == nil || view.Self != "") {
-		err = errors.New("it is still a member")
-	}
-	if err != nil {
-		return fmt.Errorf("%s is the data of an etcd member that is not known to have left its cluster: %w", it.Name, err)
-	}
-	return nil
 }

@@ -15,12 +15,36 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
+// etcdManifest is what kubeadm writes, as far as it matters here.
+const etcdManifest = `kind: Pod
+spec:
+  containers:
+  - command:
+    - etcd
+    - --advertise-client-urls=%s
+    - --data-dir=/var/lib/etcd
+    - --initial-advertise-peer-urls=https://%s:2380
+    - --name=%s
+    - --trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt
+    volumeMounts:
+    - mountPath: /var/lib/etcd
+      name: etcd-data
+    - mountPath: /etc/kubernetes/pki/etcd
+      name: etcd-certs
+  volumes:
+  - hostPath: {path: /etc/kubernetes/pki/etcd, type: DirectoryOrCreate}
+    name: etcd-certs
+  - hostPath: {path: /var/lib/etcd, type: DirectoryOrCreate}
+    name: etcd-data
+`
+
 // joinAsControlPlane makes the host a node that runs a member of a cluster.
 func (w *world) joinAsControlPlane(cluster *etcdtest.Cluster, name string) {
 	w.Helper()
 	w.join()
 	w.script(fmt.Sprintf(`mkdir -p var/lib/etcd/member/wal etc/kubernetes/pki/etcd etc/kubernetes/manifests; echo data > var/lib/etcd/member/wal/0.wal
-printf '    - --%%s\n' advertise-client-urls=%s data-dir=/var/lib/etcd initial-advertise-peer-urls=https://%s:2380 name=%s trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt > etc/kubernetes/manifests/etcd.yaml
+cat > etc/kubernetes/manifests/etcd.yaml <<'E'
+`+etcdManifest+`E
 `, cluster.URL(name), name, name))
 	dir := w.dir + "/etc/kubernetes/pki/etcd/"
 	for file, content := range map[string][]byte{"ca.crt": cluster.CA, "healthcheck-client.crt": cluster.Cert, "healthcheck-client.key": cluster.Key} {

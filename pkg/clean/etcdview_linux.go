@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/etcd"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -28,18 +29,24 @@ const (
 // etcdFlags are the flags of the static pod that kubeadm made for this host's
 // member; found is false where it has none.
 func (t Target) etcdFlags() (flags map[string]string, found bool, err error) {
-	raw, err := os.ReadFile(t.Host.Path(etcdManifest))
+	pod, found, err := t.etcdPod()
+	return pod.flags, found, err
+}
+
+// etcdPod is that static pod.
+func (t Target) etcdPod() (pod staticPod, found bool, err error) {
+	raw, err := host.ReadPlain(t.followed(etcdManifest), mostOfFile)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, false, nil
+		return staticPod{}, false, nil
 	}
-	flags = map[string]string{}
-	for line := range strings.Lines(string(raw)) {
-		if flag, is := strings.CutPrefix(strings.TrimSpace(line), "- --"); is {
-			name, value, _ := strings.Cut(flag, "=")
-			flags[name] = strings.Trim(value, `"'`)
-		}
+	if err != nil {
+		return staticPod{}, false, err
 	}
-	return flags, err == nil, err
+	pod, err = parseStaticPod(raw)
+	if err != nil {
+		err = fmt.Errorf("parse %s: %w", etcdManifest, err)
+	}
+	return pod, err == nil, err
 }
 
 // etcdClient uses the certificates that kubeadm leaves on a control plane: the
@@ -69,10 +76,11 @@ func (t Target) etcdClient() (*etcd.Client, error) {
 // Etcd looks at the etcd cluster of which this host runs a member: who is in
 // it, and how each is. Nil where the host runs none, or only the data is left.
 func (t Target) Etcd(ctx context.Context) (*Etcd, error) {
-	flags, found, err := t.etcdFlags()
+	pod, found, err := t.etcdPod()
 	if err != nil || !found {
 		return nil, err
 	}
+	flags := pod.flags
 	client, err := t.etcdClient()
 	if err != nil {
 		return nil, err
@@ -86,7 +94,7 @@ func (t Target) Etcd(ctx context.Context) (*Etcd, error) {
 	if err != nil {
 		return nil, plan.Hint(err, "see how its members are: etcdctl endpoint health --cluster")
 	}
-	view := &Etcd{Cluster: cluster.String(), DataDir: cmp.Or(flags["data-dir"], defaultDataDir)}
+	view := &Etcd{Cluster: cluster.String(), DataDir: pod.dataDir()}
 	self := etcd.ID(0)
 	if status, err := client.Status(ctx, own); err == nil {
 		self = status.Member

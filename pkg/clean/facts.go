@@ -34,7 +34,10 @@ type Facts struct {
 	// means: what the kubelet's configuration says, else the first of the
 	// well-known ones that exists.
 	CRISocket string `json:"criSocket,omitempty"`
-	// KubeletRoot is the kubelet's --root-dir; empty means /var/lib/kubelet.
+	// Keep are paths whose data a person was told stays on the host: hostPath and local
+	// volumes of its pods. A removal that would take one of them does not begin.
+	Keep []string `json:"keep,omitempty"`
+	// KubeletRoot is the kubelet's --root-dir; empty means what the host itself tells.
 	KubeletRoot string `json:"kubeletRoot,omitempty"`
 	// Joined is when the host joined, by the host's own clock; zero means that
 	// Survey finds out from the birth of the kubelet's files. What is older
@@ -44,11 +47,3 @@ type Facts struct {
 
 // DefaultKubeletRoot is where a kubelet keeps its state unless told otherwise.
 const DefaultKubeletRoot = "/var/lib/kubelet"
-
-// Root returns the kubelet's root directory.
-func (f Facts) Root() string {
-	if f.KubeletRoot == "" {
-		return DefaultKubeletRoot
-	}
-	return f.KubeletRoot
-}

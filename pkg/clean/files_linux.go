@@ -31,10 +31,14 @@ func (t Target) lookFiles(ctx context.Context) (sight, error) {
 	for _, p := range wholePaths() {
 		t.addPath(&s, p)
 	}
-	s.missed(KindFile, t.Facts.Root(), t.lookRoot(&s))
+	for _, root := range t.roots() {
+		s.missed(KindFile, root, t.lookRoot(&s, root))
+	}
 	t.lookOverrides(&s)
 	s.missed(KindFile, cniConfDir, t.lookConf(&s))
-	s.missed(KindFile, cniBinDir, t.lookPlugins(ctx, &s))
+	for _, dir := range t.places().BinDirs {
+		s.missed(KindFile, dir, t.lookPlugins(ctx, &s, dir))
+	}
 	s.missed(KindFile, cniStateDir, t.lookCNIState(&s))
 	s.missed(KindFile, kubernetesDir, t.lookKubernetes(&s))
 	s.missed(KindFile, "kubeconfigs", t.lookKubeconfigs(&s))
@@ -55,10 +59,28 @@ func (t Target) addPath(s *sight, p ownPath) {
 	it := Item{Kind: KindFile, Name: p.path, Owner: p.owner, Fate: Goes}
 	if info.IsDir() {
 		it.Kind = KindDir
-		entries, _ := os.ReadDir(t.Host.Path(p.path)) // only to show
-		it.Detail = fmt.Sprintf("%d entries", len(entries))
+		it.Detail = t.entries(p.path)
 	}
 	s.add(it)
+}
+
+// entries says how many there are in a directory, to show it. A pod may have made
+// millions.
+func (t Target) entries(dir string) string {
+	const most = 10_000
+	f, err := os.Open(t.Host.Path(dir))
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }() // it was read
+	n := 0
+	for n <= most {
+		names, err := f.Readdirnames(1000)
+		if n += len(names); err != nil {
+			return fmt.Sprintf("%d entries", n)
+		}
+	}
+	return fmt.Sprintf("more than %d entries", most)
 }
 
 // names lists a directory; one that does not exist is empty.
@@ -74,38 +96,16 @@ func (t Target) names(dir string) ([]string, error) {
 	return out, err
 }
 
-// lookRoot lists what is directly in the kubelet's root: all of it goes, the
-// credentials later.
-func (t Target) lookRoot(s *sight) error {
-	root := t.root()
-	names, err := t.names(root)
-	keep := keptForNow(root)
-	fixed := t.fixedMounts()
-	for _, name := range names {
-		path := filepath.Join(root, name)
-		switch {
-		case slices.Contains(keep, name):
-		case slices.Contains(fixed, path) && t.mounted(path):
-			if inside, err := t.names(path); err != nil || len(inside) > 0 {
-				s.add(Item{Kind: KindDir, Name: path, Owner: Kubelet, Fate: Goes, Detail: contents})
-			}
-		default:
-			t.addPath(s, ownPath{Kubelet, path})
-		}
-	}
-	return err
-}
-
 // lookPlugins takes a plugin for ours if it came with the network: by its
 // name, not from a package, and younger than the join.
-func (t Target) lookPlugins(ctx context.Context, s *sight) error {
-	names, err := t.names(cniBinDir)
+func (t Target) lookPlugins(ctx context.Context, s *sight, dir string) error {
+	names, err := t.names(dir)
 	for _, name := range names {
 		owner := cniBinOwner(name)
 		if owner == Foreign {
 			continue // the standard plugins: thirty of them, and never ours
 		}
-		path := filepath.Join(cniBinDir, name)
+		path := filepath.Join(dir, name)
 		if why := t.before(ctx, path); why != "" {
 			s.add(Item{Kind: KindFile, Name: path, Owner: owner, Fate: Stays, Why: why})
 			continue
@@ -140,7 +140,7 @@ func (t Target) before(ctx context.Context, path string) string {
 func (t Target) lookKubernetes(s *sight) error {
 	names, err := t.names(kubernetesDir)
 	id, known := t.identity(), map[string]bool{manifestsDir: true}
-	for _, p := range append(wholePaths(), credentialPaths(t.root())...) {
+	for _, p := range append(wholePaths(), credentialPaths(t.kubeadmDir())...) {
 		known[p.path] = true
 	}
 	for _, name := range names {
@@ -186,27 +186,20 @@ func (t Target) addHollow(s *sight, dirs ...ownPath) {
 	}
 }
 
-// Details of directories that do not go with all that is in them.
-const (
-	// hollow goes once nothing is in it, and stays if anything else turns out
-	// to be.
-	hollow = "empty after that"
-	// contents is emptied: it is a file system of the host's own.
-	contents = "what is in it"
-)
+// hollow is the detail of a directory that goes once nothing is in it, and stays if
+// anything else turns out to be.
+const hollow = "empty after that"
 
 // discard removes a file or directory of a list.
 func (t Target) discard(it Item) error {
 	if original, is := strings.CutPrefix(it.Detail, returns); is {
 		return t.putBack(it.Name, original)
 	}
-	if it.Kind == KindDir {
-		switch it.Detail {
-		case hollow:
-			return t.Host.RemoveEmpty(it.Name)
-		case contents:
-			return t.Host.Empty(it.Name)
-		}
+	switch {
+	case it.Kind == KindDir && it.Detail == hollow:
+		return t.Host.RemoveEmpty(it.Name)
+	case it.Detail == copied:
+		return t.discardKubeconfig(it.Name)
 	}
 	return t.Host.Remove(it.Name)
 }

@@ -5,13 +5,19 @@ package clean
 import (
 	"bytes"
 	"errors"
-	"os"
+	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
+
+// copied is the detail of a kubeconfig in a home that goes.
+const copied = "a copy of kubeadm's kubeconfig"
+
+// kubeconfig is where kubectl looks for one in a home.
+const kubeconfig = ".kube/config"
 
 // lookKubeconfigs finds the kubeconfigs of people on this host. A copy of
 // kubeadm's own, as its last words tell everybody to make one, goes; another
@@ -21,20 +27,20 @@ func (t Target) lookKubeconfigs(s *sight) error {
 	if len(id.Authorities) == 0 {
 		return nil // nothing tells which cluster this was
 	}
-	var own [][]byte
-	for _, name := range []string{"admin.conf", "super-admin.conf"} {
-		if raw, err := host.ReadPlain(t.Host.Path(filepath.Join(kubernetesDir, name)), mostOfFile); err == nil {
-			own = append(own, raw)
-		}
-	}
+	own := t.ownKubeconfigs()
 	homes, err := t.homes()
 	for _, home := range homes {
-		path := filepath.Join(home, ".kube/config")
-		raw, err := host.ReadPlain(t.Host.Path(path), mostOfFile)
+		path := filepath.Join(home.path, kubeconfig)
+		dir, err := t.kubeDir(home)
+		if err != nil {
+			continue // there is none, or it is no place of this user's alone
+		}
+		raw, file, err := dir.Read(filepath.Base(kubeconfig), mostOfFile)
+		dir.Close()
 		switch {
-		case err != nil || !id.refer(raw, t.Facts.Node, t.Facts.Joined).authority: // there is none
-		case slices.ContainsFunc(own, func(o []byte) bool { return bytes.Equal(o, raw) }):
-			s.add(Item{Kind: KindFile, Name: path, Owner: Kubeadm, Fate: Goes, Detail: "a copy of kubeadm's kubeconfig"})
+		case err != nil || file.Owner != home.user && file.Owner != 0 || !id.refer(raw, t.Facts.Node, t.Facts.Joined).authority: // there is none
+		case isOne(own, raw):
+			s.add(Item{Kind: KindFile, Name: path, Owner: Kubeadm, Fate: Goes, Detail: copied})
 		default:
 			refers := id.refer(raw, t.Facts.Node, t.Facts.Joined).String()
 			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "a person's own kubeconfig that leads to this cluster", Refers: refers})
@@ -43,30 +49,88 @@ func (t Target) lookKubeconfigs(s *sight) error {
 	return err
 }
 
+// ownKubeconfigs are those that kubeadm made on this host.
+func (t Target) ownKubeconfigs() [][]byte {
+	var own [][]byte
+	for _, name := range []string{"admin.conf", "super-admin.conf"} {
+		if raw, err := host.ReadPlain(t.Host.Path(filepath.Join(kubernetesDir, name)), mostOfFile); err == nil {
+			own = append(own, raw)
+		}
+	}
+	return own
+}
+
+func isOne(all [][]byte, raw []byte) bool {
+	return slices.ContainsFunc(all, func(one []byte) bool { return bytes.Equal(one, raw) })
+}
+
+// kubeDir opens the directory of a home in which a kubeconfig is. The home's user may
+// change what is in it while it is looked at, but not lead elsewhere: no link is
+// followed, and both directories must be the user's or root's.
+func (t Target) kubeDir(h home) (*host.Dir, error) {
+	top, err := t.Host.OpenDir(h.path)
+	if err != nil {
+		return nil, err
+	}
+	defer top.Close()
+	dir, err := top.Dir(filepath.Dir(kubeconfig))
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range []*host.Dir{top, dir} {
+		owner, err := d.Owner()
+		if err == nil && owner != h.user && owner != 0 {
+			err = fmt.Errorf("%s is another user's", h.path)
+		}
+		if err != nil {
+			dir.Close()
+			return nil, err
+		}
+	}
+	return dir, nil
+}
+
+// discardKubeconfig deletes a copy of kubeadm's kubeconfig from a home, if it still is
+// one, and nothing else, however the home has changed since one looked.
+func (t Target) discardKubeconfig(path string) error {
+	homes, err := t.homes()
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(homes, func(h home) bool { return filepath.Join(h.path, kubeconfig) == path })
+	if at < 0 {
+		return fmt.Errorf("remove %s: it is in no user's home", path)
+	}
+	dir, err := t.kubeDir(homes[at])
+	if err == nil {
+		defer dir.Close()
+		var raw []byte
+		var file host.File
+		if raw, file, err = dir.Read(filepath.Base(kubeconfig), mostOfFile); err == nil && (file.Owner != homes[at].user && file.Owner != 0 || !isOne(t.ownKubeconfigs(), raw)) {
+			err = host.ErrReplaced
+		}
+		if err == nil {
+			err = dir.Remove(filepath.Base(kubeconfig), file)
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	return nil
+}
+
 // homes are the home directories of this host's users, sorted. Those on file
 // systems of other machines, or that appear when one looks, are left out: to
 // look at them may hang, and they are not this host's.
-func (t Target) homes() ([]string, error) {
-	raw, err := host.ReadPlain(t.Host.Path("/etc/passwd"), mostOfFile)
-	if os.IsNotExist(err) {
-		return nil, nil
+func (t Target) homes() ([]home, error) {
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return nil, err
 	}
-	mounts, err2 := t.Host.Mounts()
-	if err != nil || err2 != nil {
-		return nil, errors.Join(err, err2)
-	}
-	var out []string
-	for line := range strings.Lines(string(raw)) {
-		fields := strings.Split(strings.TrimSpace(line), ":")
-		if len(fields) < 6 || !filepath.IsAbs(fields[5]) || fields[5] == "/" {
-			continue
-		}
-		if home := filepath.Clean(fields[5]); !slices.Contains(out, home) && atHome(home, mounts) {
-			out = append(out, home)
-		}
-	}
-	slices.Sort(out)
-	return out, nil
+	return slices.DeleteFunc(homesIn(string(t.text("/etc/passwd"))), func(h home) bool { return !atHome(h.path, mounts) }), nil
 }
 
 // atHome reports whether a directory is on a file system of this host's.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -60,7 +59,7 @@ func (t Target) Held() bool { return t.held() }
 // Returns reports whether Restore could make the host the node again that it was:
 // its credentials are there, and its etcd member, if it had one, has not left.
 func (t Target) Returns() bool {
-	if !t.credentialed() || !t.exists(filepath.Join(t.root(), "config.yaml")) {
+	if !t.credentialed() || !t.exists(t.places().Config) {
 		return false
 	}
 	d, err := t.departure()
@@ -168,7 +167,7 @@ func (t Target) Restore(ctx context.Context) error {
 	if err := errors.Join(t.realNetwork(), t.unhold(ctx)); err != nil {
 		return err
 	}
-	if !t.credentialed() || !t.exists(filepath.Join(t.root(), "config.yaml")) {
+	if !t.credentialed() || !t.exists(t.places().Config) {
 		return plan.Hint(errors.New("start the kubelet again: its credentials are deleted already"),
 			"run the removal again to finish it, or join this host anew: kubectl lifecycle join")
 	}

@@ -18,28 +18,42 @@ import (
 // netnsDir is where network namespaces have names.
 const netnsDir = "/run/netns"
 
-// ours says of a mount whether it is Kubernetes': everything strictly below
-// the kubelet's root (the root itself may be a file system of the host's),
-// except what /etc/fstab mounts there, and the runtime's and network's own by
-// their paths.
-func (t Target) ours() func(host.Mount) bool {
-	root, fixed, owners := t.root(), t.fixedMounts(), mountPatterns()
+// ours says of a mount whether it is Kubernetes': what is mounted below the directories
+// that a kubelet makes in its root, and the runtime's and network's own by their paths.
+// What is mounted at one of those directories, or is in /etc/fstab or a mount unit of
+// systemd's, an administrator has given to it, and it stays mounted.
+func (t Target) ours(mounts []host.Mount) func(host.Mount) bool {
+	domains, owners, places := t.domains(mounts), mountPatterns(), t.places()
+	fixed := t.fixedMounts(domains)
 	return func(m host.Mount) bool {
-		return host.Below(m.Path, root) && !slices.Contains(fixed, m.Path) || owners.owner(m.Path) != Foreign
+		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
+			owners.owner(places.usual(m.Path)) != Foreign
 	}
 }
 
-// fixedMounts are the mountpoints that /etc/fstab names: an administrator gave
-// the pods a disk of their own, say. They are emptied, and stay mounted.
-func (t Target) fixedMounts() []string {
-	raw, err := os.ReadFile(t.Host.Path("/etc/fstab"))
-	if err != nil {
-		return nil // a host without one
+// fixedMounts are the mountpoints that an administrator has written down: in
+// /etc/fstab, or as units of systemd's. Those that lead through a link to a kubelet's
+// directory have the kernel's path, too. None of them is looked at: that may hang.
+func (t Target) fixedMounts(domains []domain) []string {
+	out := mountpoints(string(t.text("/etc/fstab")))
+	for _, dir := range unitDirs() {
+		for _, path := range append(t.listed(dir, ".mount"), t.listed(dir, ".automount")...) {
+			if where := whereOf(string(t.text(path))); where != "" {
+				out = append(out, where)
+			}
+		}
 	}
-	var out []string
-	for _, line := range strings.Split(string(raw), "\n") {
-		if words := strings.Fields(line); len(words) > 1 && !strings.HasPrefix(words[0], "#") {
-			out = append(out, filepath.Clean(strings.ReplaceAll(words[1], `\040`, " ")))
+	links := map[string]string{t.places().Root: t.root(), DefaultKubeletRoot: t.kubeadmDir()}
+	for _, d := range domains {
+		links[d.link] = d.path
+	}
+	for range 2 { // a link below one
+		for _, path := range slices.Clone(out) {
+			for link, real := range links {
+				if rest, below := strings.CutPrefix(path, link+"/"); link != "" && below && link != real {
+					out = append(out, filepath.Join(real, rest))
+				}
+			}
 		}
 	}
 	return out
@@ -47,7 +61,7 @@ func (t Target) fixedMounts() []string {
 
 func (t Target) mounts() part {
 	return part{
-		id: "mounts", title: "Unmount what is mounted below " + t.Facts.Root(), kind: KindMount, vital: true,
+		id: "mounts", title: "Unmount what is mounted for pods", kind: KindMount, vital: true,
 		look: t.lookMounts, take: t.unmount,
 	}
 }
@@ -59,19 +73,22 @@ func (t Target) lookMounts(ctx context.Context) (sight, error) {
 	if err != nil {
 		return s, err
 	}
-	root, ours, door, owners := t.root(), t.ours(), t.doorIDs(ctx), mountPatterns()
+	roots, ours, door, owners, places := t.roots(), t.ours(mounts), t.doorIDs(ctx), mountPatterns(), t.places()
+	below := func(m host.Mount) bool {
+		return slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) })
+	}
 	for _, m := range mounts {
 		if host.Below(m.Path, netnsDir) || slices.ContainsFunc(door, func(id string) bool { return strings.Contains(m.Path, id) }) {
 			continue
 		}
 		if !ours(m) {
-			if host.Below(m.Path, root) {
-				s.add(Item{Kind: KindMount, Name: m.Path, Owner: Foreign, Fate: Stays, Detail: string(m.Class()), Why: "in /etc/fstab; what is in it goes"})
+			if below(m) {
+				s.add(Item{Kind: KindMount, Name: m.Path, Owner: Foreign, Fate: Stays, Detail: string(m.Class()), Why: "an administrator's, and not a pod's"})
 			}
 			continue
 		}
-		owner := owners.owner(m.Path)
-		if host.Below(m.Path, root) {
+		owner := owners.owner(places.usual(m.Path))
+		if owner == Foreign {
 			owner = Kubelet
 		}
 		s.add(Item{
@@ -90,15 +107,13 @@ func boundAt(m host.Mount) string {
 	return ", at " + m.Root
 }
 
-// fixedBelow reports whether anything below the kubelet's root stays mounted.
-func (t Target) fixedBelow() bool {
-	root := t.root()
-	return slices.ContainsFunc(t.fixedMounts(), func(path string) bool { return host.Below(path, root) && t.mounted(path) })
-}
-
 func (t Target) unmount(ctx context.Context, report plan.Report) error {
-	ours := t.ours()
-	err := t.Host.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, netnsDir) },
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
+	ours := t.ours(mounts)
+	err = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, netnsDir) },
 		func(m host.Mount) { report("unmounted %s (%s)", m.Path, m.Class()) })
 	if busy := (*host.BusyError)(nil); errors.As(err, &busy) {
 		return plan.Hint(err, "end what uses it, then retry")
@@ -148,23 +163,6 @@ func (t Target) lookNamespaces(context.Context) (sight, error) {
 		s.add(it)
 	}
 	return s, err
-}
-
-// noMounts returns an error unless nothing is mounted below any of some
-// directories: the promise to programs that delete by path.
-func (t Target) noMounts(dirs ...string) error {
-	mounts, err := t.Host.Mounts()
-	if err != nil {
-		return err
-	}
-	for _, m := range mounts {
-		for _, dir := range dirs {
-			if host.Below(m.Path, dir) || (m.Path == dir && dir != t.root()) {
-				return fmt.Errorf("%s is mounted: %w", m.Path, host.ErrMounted)
-			}
-		}
-	}
-	return nil
 }
 
 // mounted reports whether a directory is a mount of its own, or nobody knows.

@@ -8,9 +8,12 @@ import (
 	"strings"
 )
 
-// confFile is a file in /etc/cni/net.d, or in a directory directly in it.
+// confFile is a file in the runtime's directory of CNI configurations
+// (/etc/cni/net.d), or in a directory directly in it.
 type confFile struct {
 	path string
+	// inner: it is in a directory in that one, where no runtime reads it.
+	inner bool
 	// raw is what is in it; nil for what is no plain file of a sensible size.
 	raw []byte
 	// refers is how it refers to the cluster.
@@ -69,7 +72,7 @@ func judgeConfs(files []confFile) []confDecision {
 func (d *confDecision) own(f confFile) {
 	base := path.Base(f.path)
 	switch known := cniConfOwner(base); {
-	case known != Foreign && path.Dir(f.path) == cniConfDir:
+	case known != Foreign && !f.inner:
 		d.Owner, d.sign = known, byName
 	case d.conf.network() != Foreign:
 		d.Owner, d.sign = d.conf.network(), "it runs a pod network's plugin ("+strings.Join(d.conf.types, ", ")+")"
@@ -111,7 +114,7 @@ func (d *confDecision) decide(f confFile) {
 func (d *confDecision) aside(f confFile, all []confDecision) {
 	for _, ending := range asides() {
 		original, is := strings.CutSuffix(f.path, ending)
-		if !is || path.Dir(f.path) != cniConfDir || !slices.Contains([]string{".conf", ".conflist", ".json"}, path.Ext(original)) {
+		if !is || f.inner || !slices.Contains([]string{".conf", ".conflist", ".json"}, path.Ext(original)) {
 			continue
 		}
 		taken := slices.ContainsFunc(all, func(o confDecision) bool { return o.Name == original && o.Fate != Goes })

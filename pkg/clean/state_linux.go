@@ -118,13 +118,13 @@ func (t Target) recalled() time.Time {
 	return at
 }
 
-// remember writes down when the host joined and which cluster, unless that is
-// known already.
+// remember writes down when the host joined, which cluster, and where its kubelet keeps
+// what it makes, unless that is known already.
 func (t Target) remember() error {
 	if t.StateDir == "" {
 		return nil
 	}
-	var errs []error
+	errs := []error{t.rememberPlaces()}
 	if !t.Facts.Joined.IsZero() && !t.saved(joinedFile) {
 		errs = append(errs, t.save(joinedFile, []byte(t.Facts.Joined.UTC().Format(time.RFC3339Nano)+"\n")))
 	}

@@ -54,6 +54,7 @@ func TestADiskOfFstabIsEmptiedAndStaysMounted(t *testing.T) {
 		w.script("mkdir -p var/lib/kubelet/pods; mount -t tmpfs disk var/lib/kubelet/pods; echo 'disk /var/lib/kubelet/pods tmpfs defaults 0 0' > etc/fstab; sleep 0.6")
 		before := w.dump()
 		w.join()
+		w.script("cd var/lib/kubelet/pods; mount --make-rprivate u1/volumes/etc; umount -R -l u1/volumes/*; rm -rf u1; mkdir -p " + uid + "/volumes/a; mount -t tmpfs a " + uid + "/volumes/a; touch " + uid + "/file")
 		if verdict := w.remove(); verdict.State != clean.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}

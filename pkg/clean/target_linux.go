@@ -33,17 +33,22 @@ type Target struct {
 	Grace time.Duration
 	// seen is what all parts of one look know of the signs of networks.
 	seen *witness
+	// at is what the places were found to be, astray why they could not be read; nil
+	// before they are looked for.
+	at     *Places
+	astray error
 }
 
-// ready is the target with what this host itself says about the facts.
+// ready is the target with what this host itself says about the facts and places.
 func (t Target) ready() Target {
 	t.Facts = t.bounded()
+	t = t.located()
 	t.Facts.Joined = t.joined()
 	return t.with()
 }
 
-// parts are all parts in the order of a removal: the etcd member first, since
-// it may not be allowed to leave; then the kubelet, so that nothing is started
+// parts are all parts in the order of a removal: what stands against it first,
+// while nothing has changed; the etcd member, since it may not be allowed to leave; then the kubelet, so that nothing is started
 // again; containers while their network's configuration is there to take them
 // down; mounts when nothing uses them; the network from what uses it to what is
 // used; files, backed up before, when nothing is mounted any more; the
@@ -51,7 +56,7 @@ func (t Target) ready() Target {
 // kubelet's hold is released.
 func (t Target) parts() []part {
 	return []part{
-		t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.virtuals(), t.links(), t.routes(),
+		t.objections(), t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.virtuals(), t.links(), t.routes(),
 		t.filter(), t.ipsets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
 	}
 }
@@ -65,6 +70,7 @@ func (t Target) Survey(ctx context.Context) (Inventory, error) {
 	id, err := t.Host.Identity()
 	all := sight{}
 	all.missed(KindFile, "/etc/machine-id", err)
+	all.missed(KindUnit, "where the kubelet keeps its files", t.astray)
 	inv.Hostname, inv.MachineID, inv.BootID = id.Hostname, id.MachineID, id.BootID
 	for _, p := range t.parts() {
 		if err := context.Cause(ctx); err != nil {
@@ -134,15 +140,6 @@ func during(take func(context.Context, plan.Report) error, parts []part) func(co
 	}
 }
 
-// root is the kubelet's directory without symbolic links.
-func (t Target) root() string {
-	root := t.Facts.Root()
-	if real, err := filepath.EvalSymlinks(t.Host.Path(root)); err == nil && t.Host.Root == "" {
-		return real
-	}
-	return root
-}
-
 // joined is when the host joined, as far as that can be told: from the facts,
 // from what an earlier run wrote down, from the birth of the files that a join
 // makes; zero if nothing tells.
@@ -155,7 +152,7 @@ func (t Target) joined() time.Time {
 	}
 	var first time.Time
 	for _, path := range []string{
-		filepath.Join(t.root(), "config.yaml"), filepath.Join(t.root(), "kubeadm-flags.env"), filepath.Join(t.root(), "pki"),
+		filepath.Join(t.kubeadmDir(), "config.yaml"), filepath.Join(t.kubeadmDir(), "kubeadm-flags.env"),
 		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
 	} {
 		if at, err := t.Host.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {

@@ -39,9 +39,9 @@ func (t Target) lookVolumes(s *sight) error {
 	if err != nil {
 		return err
 	}
-	root, ours, fits := t.root(), t.ours(), podVolume()
+	roots, ours, fits := t.roots(), t.ours(mounts), podVolume()
 	for _, m := range mounts {
-		if host.Below(m.Path, root) || ours(m) || !(fits.MatchString(m.Path+"/") || fits.MatchString(m.Root+"/")) {
+		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !(fits.MatchString(m.Path+"/") || fits.MatchString(m.Root+"/")) {
 			continue
 		}
 		s.add(Item{
@@ -118,7 +118,11 @@ func (t Target) lookReferring(ctx context.Context, s *sight) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchLimit)
 	defer cancel()
-	for _, root := range searchRoots(homes) {
+	var dirs []string
+	for _, h := range homes {
+		dirs = append(dirs, h.path)
+	}
+	for _, root := range searchRoots(dirs) {
 		err := f.below(ctx, root)
 		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
 			s.add(Item{Kind: KindDir, Name: root.dir, Owner: Foreign, Fate: Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"})
@@ -218,8 +222,9 @@ func (t Target) unsearched() []string {
 		cniConfDir, cniStateDir, manifestsDir, pkiDir, "/var/lib/containerd", "/var/lib/docker", "/var/lib/containers", "/var/lib/crio", "/var/lib/etcd",
 		"/var/lib/dpkg", "/var/lib/rpm", "/var/lib/apt", "/var/lib/dnf", "/var/lib/snapd", "/var/lib/flatpak", "/var/lib/mlocate", "/var/lib/plocate",
 		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
-		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux", t.Facts.Root(), t.root(), DefaultKubeletRoot,
+		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux",
 	}
+	out = append(append(out, t.roots()...), t.places().ConfDirs...)
 	for _, p := range wholePaths() {
 		out = append(out, p.path)
 	}

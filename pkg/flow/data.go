@@ -5,6 +5,7 @@ package flow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // Data is something of value on a node, or on its way from it.
@@ -26,6 +30,11 @@ type Data struct {
 	// Claim is "namespace/name", Pods are "namespace/name" of those that use it.
 	Claim string   `json:"claim,omitempty"`
 	Pods  []string `json:"pods,omitempty"`
+	// Lost is the directory of Kubernetes' own, or of its network's, with which the
+	// data goes; empty if it stays. Own says that it is that directory itself: state of
+	// Kubernetes', and nobody's data.
+	Lost string `json:"lost,omitempty"`
+	Own  bool   `json:"-"`
 }
 
 // DataKind says what becomes of it.
@@ -53,6 +62,16 @@ func (d Data) String() string {
 	}
 	if len(d.Pods) > 0 {
 		of += ", used by " + strings.Join(d.Pods, ", ")
+	}
+	if d.Lost != "" {
+		what := d.Path + " of the host" + of
+		if d.Kind == LocalVolume {
+			what = fmt.Sprintf("volume %s%s lies on this host (%s)", d.Name, of, d.Path)
+		}
+		if d.Own {
+			return what + ": it is Kubernetes' own or its network's, and is deleted"
+		}
+		return fmt.Sprintf("%s: it is below %s, which is deleted, and what is in it is lost", what, d.Lost)
 	}
 	switch d.Kind {
 	case LocalVolume:
@@ -88,6 +107,7 @@ func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVol
 		switch {
 		case onlyHere(node, &v):
 			d.Kind, d.Path = LocalVolume, localPath(&v)
+			d.Lost, _ = clean.TakenWith(d.Path)
 		case attached[v.Name]:
 			d.Kind = Attached
 		default:
@@ -118,7 +138,8 @@ func podData(pods []corev1.Pod) (out []Data, users map[string][]string) {
 				users[claim] = append(users[claim], name)
 			case everywhere(&pod):
 			case v.HostPath != nil:
-				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}})
+				with, within := clean.TakenWith(v.HostPath.Path)
+				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}, Lost: with, Own: with != "" && !within})
 			case v.EmptyDir != nil && v.EmptyDir.Medium != corev1.StorageMediumMemory:
 				out = append(out, Data{Kind: EmptyDir, Name: v.Name, Pods: []string{name}})
 			}
@@ -165,6 +186,32 @@ func localPath(v *corev1.PersistentVolume) string {
 		return "by " + v.Spec.CSI.Driver
 	}
 	return "by its node affinity"
+}
+
+// keeps are the paths of which a plan says that their data stays: the host itself
+// compares them with what it deletes.
+func keeps(data []Data) []string {
+	var out []string
+	for _, d := range data {
+		if d.Lost == "" && strings.HasPrefix(d.Path, "/") && (d.Kind == LocalVolume || d.Kind == HostPath) {
+			out = append(out, d.Path)
+		}
+	}
+	return sortedUnique(out)
+}
+
+// losing refuses to lose data of pods that lies below a directory that is deleted,
+// unless that was chosen.
+func losing(data []Data, choices clean.Choices) error {
+	if choices.DeleteHostData {
+		return nil
+	}
+	for _, d := range data {
+		if d.Lost != "" && !d.Own {
+			return plan.Refuse(errors.New(d.String()), "move the data to another directory of the host; or let it go: --delete-host-data")
+		}
+	}
+	return nil
 }
 
 // readData reads what is of value on a node.

@@ -10,6 +10,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 func podWith(name, owner string, volumes ...corev1.Volume) corev1.Pod {
@@ -39,6 +42,52 @@ func pv(name, claim, key string, values ...string) corev1.PersistentVolume {
 		}}}}
 	}
 	return v
+}
+
+func TestDataBelowWhatIsDeletedIsSaidToBeLostAndNeedsConsent(t *testing.T) {
+	node := worker()
+	node.Labels = map[string]string{corev1.LabelHostname: "w1"}
+	at := func(path string) corev1.Volume {
+		return volume("v", corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: path}})
+	}
+	local := pv("local-1", "db-0", corev1.LabelHostname, "w1")
+	local.Spec.Local = &corev1.LocalVolumeSource{Path: "/var/lib/calico/disk"}
+	for _, tc := range []struct {
+		name    string
+		volumes []corev1.Volume
+		local   []corev1.PersistentVolume
+		says    string
+		refused bool
+		keeps   []string
+	}{
+		{"a directory of a person's stays", []corev1.Volume{at("/srv/data")}, nil, "the data stays there", false, []string{"/srv/data"}},
+		{"one in the kubelet's root, under a name of its own, stays", []corev1.Volume{at("/var/lib/kubelet/local-volumes/a")}, nil, "the data stays there", false, []string{"/var/lib/kubelet/local-volumes/a"}},
+		{"one among the kubelet's plugins is lost", []corev1.Volume{at("/var/lib/kubelet/plugins/my.driver/data")}, nil, "is lost", true, nil},
+		{"one in a network's state is lost", []corev1.Volume{at("/var/run/flannel/x")}, nil, "below /run/flannel, which is deleted", true, nil},
+		{"Kubernetes' own directory is nobody's data", []corev1.Volume{at("/var/log/pods/")}, nil, "is Kubernetes' own or its network's", false, nil},
+		{"a local volume below what is deleted is lost", nil, []corev1.PersistentVolume{local}, "volume local-1 of claim shop/db-0 lies on this host (/var/lib/calico/disk): it is below /var/lib/calico", true, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var pods []corev1.Pod
+			if tc.volumes != nil {
+				pods = append(pods, podWith("web", "ReplicaSet", tc.volumes...))
+			}
+			data := dataOn(node, pods, tc.local, nil)
+			if len(data) != 1 || !strings.Contains(data[0].String(), tc.says) {
+				t.Fatalf("got %v", data)
+			}
+			err := losing(data, clean.Choices{})
+			if (plan.ClassOf(err) == plan.Refused) != tc.refused || tc.refused && !strings.Contains(plan.HintOf(err), "--delete-host-data") {
+				t.Errorf("got %v", err)
+			}
+			if err := losing(data, clean.Choices{DeleteHostData: true}); err != nil {
+				t.Errorf("although it was chosen: %v", err)
+			}
+			if diff := cmp.Diff(tc.keeps, keeps(data)); diff != "" {
+				t.Errorf("the host is told (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 func TestWhatIsOfValueOnANodeIsNamed(t *testing.T) {

@@ -122,9 +122,11 @@ func (r *Removal) backupNote() string {
 	case r.opts.Choices.NoBackup:
 		return "no backup is made of the configuration that goes"
 	case r.opts.Choices.NoKeys:
-		return "the configuration that goes is backed up on the host, in " + clean.BackupDir + ", without keys and credentials"
+		return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir + ", without anything secret"
+	case r.opts.Choices.BackupKeys:
+		return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir + ", with keys and credentials: they open the cluster as long as they are valid"
 	}
-	return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir
+	return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir + ", without keys and credentials of the cluster"
 }
 
 func (r *Removal) drainTitle() string {

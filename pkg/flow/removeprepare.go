@@ -48,7 +48,8 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.input, err = encode(facts, r.opts.Choices); err != nil || r.hostUnderWay() {
+	if r.hostUnderWay() {
+		r.input, err = encode(facts, r.opts.Choices)
 		return err
 	}
 	if isControlPlane(r.Node) {
@@ -68,8 +69,14 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 	if err := r.decide(ctx); err != nil {
 		return err
 	}
-	r.Data, err = readData(ctx, client, r.Node)
-	return err
+	if r.Data, err = readData(ctx, client, r.Node); err != nil {
+		return err
+	}
+	facts.Keep = keeps(r.Data)
+	if r.input, err = encode(facts, r.opts.Choices); err != nil {
+		return err
+	}
+	return losing(r.Data, r.opts.Choices)
 }
 
 // operation is what the run on the host is for.

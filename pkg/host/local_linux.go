@@ -4,7 +4,10 @@ package host
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
 	"path/filepath"
+	"strings"
 )
 
 // Local is this machine; the zero value is the machine itself.
@@ -26,4 +29,21 @@ func (l Local) proc() string {
 		return "/proc/1"
 	}
 	return l.Proc
+}
+
+// Real is a path of the host without symbolic links. One that leads out of Root is an
+// error.
+func (l Local) Real(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(l.Path(path))
+	if err != nil {
+		return "", err
+	}
+	root := l.Path("/")
+	if root == "/" {
+		return real, nil
+	}
+	if real != root && !Below(real, root) {
+		return "", fmt.Errorf("%s leads out of %s: %w", path, root, fs.ErrInvalid)
+	}
+	return filepath.Join("/", strings.TrimPrefix(real, root)), nil
 }

@@ -3,15 +3,10 @@
 package host
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,8 +60,10 @@ func (l Local) remove(path string, keep []string, contents bool) error {
 		return fmt.Errorf("remove %s: %w", path, err)
 	}
 	defer func() { _ = unix.Close(dir) }()
+	r := &remover{path: filepath.Clean(path)}
 	if !contents {
-		return removeAt(dir, name, path)
+		r.entry(dir, name)
+		return r.err()
 	}
 	// The directory itself may be a mount: it is opened by its path, and what
 	// is in it must not cross into another.
@@ -77,8 +74,8 @@ func (l Local) remove(path string, keep []string, contents bool) error {
 	if err != nil {
 		return fmt.Errorf("empty %s: %w", path, err)
 	}
-	defer func() { _ = unix.Close(self) }()
-	return emptyAt(self, path, keep)
+	r.empty(self, keep)
+	return r.err()
 }
 
 // openDir opens a directory of the host; mounts and the host's symbolic links
@@ -92,137 +89,6 @@ func (l Local) openDir(path string) (int, error) {
 		return -1, fmt.Errorf("%s leads out of %s: %w", path, root, fs.ErrInvalid)
 	}
 	return unix.Open(real, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-}
-
-// removeAt removes one entry of an open directory.
-func removeAt(dir int, name, path string) error {
-	err := unix.Unlinkat(dir, name, 0)
-	switch {
-	case err == nil, errors.Is(err, unix.ENOENT):
-		return nil
-	case errors.Is(err, unix.EBUSY):
-		return fmt.Errorf("remove %s: %w", path, ErrMounted)
-	case errors.Is(err, unix.EPERM):
-		if thawAt(dir, name) && unix.Unlinkat(dir, name, 0) == nil {
-			return nil
-		}
-	case !errors.Is(err, unix.EISDIR):
-		return &fs.PathError{Op: "remove", Path: path, Err: err}
-	}
-	return removeDirAt(dir, name, path)
-}
-
-// removeDirAt removes a directory in an open directory with all that is in it.
-func removeDirAt(dir int, name, path string) error {
-	sub, err := openBeneath(dir, name)
-	switch {
-	case errors.Is(err, unix.ENOENT):
-		return nil
-	case errors.Is(err, unix.EXDEV):
-		return fmt.Errorf("remove %s: %w", path, ErrMounted)
-	case errors.Is(err, unix.ENOTDIR): // a file that may not be deleted
-		err = unix.EPERM
-	}
-	if err != nil {
-		return &fs.PathError{Op: "remove", Path: path, Err: err}
-	}
-	err = emptyAt(sub, path, nil)
-	_ = unix.Close(sub)
-	if err != nil {
-		return err
-	}
-	err = unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
-	if errors.Is(err, unix.EBUSY) {
-		err = ErrMounted
-	}
-	if err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("remove %s: %w", path, err)
-	}
-	return nil
-}
-
-// emptyAt removes the entries of an open directory; one that cannot be removed
-// does not keep the others.
-func emptyAt(dir int, path string, keep []string) error {
-	again, err := unix.Dup(dir)
-	if err != nil {
-		return &fs.PathError{Op: "read", Path: path, Err: err}
-	}
-	list := os.NewFile(uintptr(again), path)
-	names, err := list.Readdirnames(-1)
-	_ = list.Close()
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	slices.Sort(names)
-	if len(names) > 0 {
-		thaw(dir) // nothing can be deleted from a frozen directory
-	}
-	var errs []error
-	for _, name := range names {
-		if slices.Contains(keep, name) {
-			continue
-		}
-		errs = append(errs, removeAt(dir, name, filepath.Join(path, name)))
-	}
-	return errors.Join(errs...)
-}
-
-// openBeneath opens a directory in a directory, if it is in the same mount;
-// else it returns EXDEV. Kernels before 5.6, and seccomp profiles older than
-// that, have no openat2: there the mount ids of both are compared.
-func openBeneath(dir int, name string) (int, error) {
-	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: fence}
-	fd, err := unix.Openat2(dir, name, &how)
-	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
-		return fd, err
-	}
-	return openBeneathOld(dir, name)
-}
-
-// openBeneathOld compares before it opens for reading: opening an O_PATH
-// descriptor touches nothing.
-func openBeneathOld(dir int, name string) (int, error) {
-	at, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer func() { _ = unix.Close(at) }()
-	outer, err := mountID(dir)
-	if err != nil {
-		return -1, err
-	}
-	inner, err := mountID(at)
-	if err != nil {
-		return -1, err
-	}
-	if outer != inner {
-		return -1, unix.EXDEV
-	}
-	fd, err := unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	if again, err := mountID(fd); err != nil || again != outer {
-		_ = unix.Close(fd)
-		return -1, unix.EXDEV
-	}
-	return fd, nil
-}
-
-// mountID is the id of the mount that a descriptor is in.
-func mountID(fd int) (int, error) {
-	raw, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
-	if err != nil {
-		return 0, err
-	}
-	lines := bufio.NewScanner(strings.NewReader(string(raw)))
-	for lines.Scan() {
-		if id, found := strings.CutPrefix(lines.Text(), "mnt_id:"); found {
-			return strconv.Atoi(strings.TrimSpace(id))
-		}
-	}
-	return 0, errors.New("this kernel does not tell which mount a file is in")
 }
 
 // thawAt thaws a file in an open directory, in the same mount.

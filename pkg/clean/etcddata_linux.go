@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+)
+
+// addData adds the data of a member that leaves: what etcd has made, and not the
+// snapshots that somebody keeps beside it. Data that nothing tells of is reported, never
+// touched: it may be all that is left of a cluster.
+func (t Target) addData(s *sight) {
+	d, err := t.departure()
+	pod, found, err2 := t.etcdPod()
+	if err := errors.Join(err, err2); err != nil {
+		s.missed(KindDir, defaultDataDir, err)
+		return
+	}
+	dir, log := defaultDataDir, ""
+	switch {
+	case d != nil:
+		dir, log = d.DataDir, d.WALDir
+	case found:
+		dir, log = pod.dataDir(), pod.walDir()
+	}
+	if d == nil && !found {
+		if t.exists(dir) {
+			s.add(Item{Kind: KindDir, Name: dir, Owner: Foreign, Fate: Stays, Why: "no static pod says whose data it is"})
+		}
+		return
+	}
+	if dir != "" {
+		s.missed(KindDir, dir, t.addMember(s, dir))
+	}
+	if log != "" {
+		s.missed(KindDir, log, t.addMade(s, log))
+		t.addHollow(s, ownPath{Kubeadm, log})
+	}
+}
+
+// addMember adds what is in a data directory.
+func (t Target) addMember(s *sight, dir string) error {
+	names, err := t.names(dir)
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		switch {
+		case name != memberDir:
+			t.addForeign(s, path, "beside etcd's data, and not made by etcd")
+		case t.mounted(path):
+			err = errors.Join(err, t.addMade(s, path))
+		default:
+			t.addPath(s, ownPath{Kubeadm, path})
+		}
+	}
+	t.addHollow(s, ownPath{Kubeadm, dir})
+	if len(names) == 0 && t.exists(dir) && !t.younger(dir) {
+		s.add(Item{Kind: KindDir, Name: dir, Owner: Kubeadm, Fate: Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
+	}
+	return err
+}
+
+// addMade adds what etcd has made in a directory that may have more in it.
+func (t Target) addMade(s *sight, dir string) error {
+	names, err := t.names(dir)
+	for _, name := range names {
+		if path := filepath.Join(dir, name); madeByEtcd(name) {
+			t.addPath(s, ownPath{Kubeadm, path})
+		} else {
+			t.addForeign(s, path, "beside etcd's data, and not made by etcd")
+		}
+	}
+	return err
+}
+
+// mayDiscard refuses to delete the data of a member that has not left: neither
+// has an earlier step seen it leave, nor do the others say that they have none.
+func (t Target) mayDiscard(ctx context.Context, it Item) error {
+	pod, found, err := t.etcdPod()
+	if err != nil || !found {
+		return err
+	}
+	data := false
+	for _, dir := range []string{pod.dataDir(), pod.walDir()} {
+		data = data || dir != "" && (it.Name == dir || host.Below(it.Name, dir))
+	}
+	if !data {
+		return nil
+	}
+	d, err := t.departure()
+	if err != nil || d != nil && d.Left {
+		return err
+	}
+	view, err := t.Etcd(ctx)
+	if err == nil && (view == nil || view.Self != "") {
+		err = errors.New("it is still a member")
+	}
+	if err != nil {
+		return fmt.Errorf("%s is the data of an etcd member that is not known to have left its cluster: %w", it.Name, err)
+	}
+	return nil
+}

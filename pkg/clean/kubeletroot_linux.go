@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// root is the kubelet's --root-dir without symbolic links.
+func (t Target) root() string { return t.real(t.places().Root) }
+
+// kubeadmDir is where kubeadm puts the kubelet's configuration, and a kubelet looks for
+// device plugins, wherever its root is; without symbolic links.
+func (t Target) kubeadmDir() string { return t.real(DefaultKubeletRoot) }
+
+// roots are the directories in which a kubelet's names are.
+func (t Target) roots() []string {
+	if root, usual := t.root(), t.kubeadmDir(); root != usual {
+		return []string{root, usual}
+	}
+	return []string{t.kubeadmDir()}
+}
+
+// domain is a directory that a kubelet makes in its root.
+type domain struct {
+	// name is the kubelet's for it, path where it is, and link what leads there from the
+	// root, if it is elsewhere.
+	name, path, link string
+	// shared says that it is a mount or a link, which an administrator made: others may
+	// keep things there, and only what is provably the kubelet's goes. What is remote is
+	// not even looked at: that may hang.
+	shared, remote bool
+}
+
+// holds reports whether something below a domain is the kubelet's.
+func (d domain) holds(path string) bool {
+	entry, _, _ := strings.Cut(strings.TrimPrefix(path, d.path+"/"), "/")
+	return host.Below(path, d.path) && (!d.shared || madeBy(d.name, entry, fs.ModeDir))
+}
+
+// mountedAt reports whether something is mounted at a path.
+func mountedAt(path string, mounts []host.Mount) bool {
+	return slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Path == path })
+}
+
+// domains are the kubelet's directories that exist.
+func (t Target) domains(mounts []host.Mount) []domain {
+	var out []domain
+	for _, root := range t.roots() {
+		for _, name := range kubeletNames() {
+			d := domain{name: name, path: filepath.Join(root, name)}
+			if d.shared = mountedAt(d.path, mounts); !d.shared {
+				info, err := os.Lstat(t.Host.Path(d.path))
+				if err != nil {
+					continue
+				}
+				if d.shared = info.Mode()&fs.ModeSymlink != 0; d.shared {
+					d.path, d.link = t.real(d.path), d.path
+				}
+			}
+			d.remote = d.shared && !atHome(d.path, mounts)
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// lookRoot lists what is directly in a root of a kubelet's: what it makes goes, the
+// credentials later, and everything else stays.
+func (t Target) lookRoot(s *sight, root string) error {
+	names, err := t.names(root)
+	mounts, err2 := t.Host.Mounts()
+	if err == nil {
+		err = err2
+	}
+	domains := t.domains(mounts)
+	for _, name := range names {
+		path := filepath.Join(root, name)
+		at := slices.IndexFunc(domains, func(d domain) bool { return d.shared && (d.path == path || d.link == path) })
+		switch {
+		case root == t.kubeadmDir() && slices.Contains(keptForNow(root), name), path == t.real(t.places().CertDir): // later
+		case at < 0 && mountedAt(path, mounts): // not looked at: that may hang
+			s.add(Item{Kind: KindDir, Name: path, Owner: Foreign, Fate: Stays, Why: "no name that a kubelet makes, and something is mounted there"})
+		case at >= 0:
+			s.missed(KindDir, path, t.lookShared(s, domains[at]))
+		case ofKubelet(name, t.younger(path)):
+			t.addPath(s, ownPath{Kubelet, path})
+		default:
+			t.addForeign(s, path, "no name that a kubelet makes")
+		}
+	}
+	return err
+}
+
+// lookShared lists what is in a directory of the kubelet's that an administrator has
+// given it.
+func (t Target) lookShared(s *sight, d domain) error {
+	if d.link != "" {
+		t.addForeign(s, d.link, "a link that an administrator made; what the kubelet has made there goes")
+	}
+	if d.remote {
+		s.add(Item{Kind: KindDir, Name: d.path, Owner: Foreign, Fate: Stays, Why: "another machine's file system"})
+		return nil
+	}
+	entries, err := os.ReadDir(t.Host.Path(d.path))
+	for _, e := range entries {
+		path := filepath.Join(d.path, e.Name())
+		if madeBy(d.name, e.Name(), e.Type()) {
+			t.addPath(s, ownPath{Kubelet, path})
+			continue
+		}
+		t.addForeign(s, path, "nothing that a kubelet makes")
+	}
+	return err
+}
+
+// addForeign adds what stays, and says since when it is there.
+func (t Target) addForeign(s *sight, path, why string) {
+	it := Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: why, Digest: t.digest(path)}
+	if info, err := os.Lstat(t.Host.Path(path)); err == nil && info.IsDir() {
+		it.Kind = KindDir
+	}
+	switch {
+	case t.Facts.Joined.IsZero():
+	case t.younger(path):
+		it.Why += "; made since the join"
+	default:
+		it.Why += "; older than the join"
+	}
+	s.add(it)
+}
+
+// objections is the first part of a removal: it changes nothing, and fails if anything
+// stands against one.
+func (t Target) objections() part {
+	return part{
+		id: "objections", title: "Look for what may not be deleted", kind: KindMount,
+		needed: func(ctx context.Context) (bool, error) { return false, t.Objections(ctx) },
+		take:   func(context.Context, plan.Report) error { return nil },
+	}
+}
+
+// Objections returns an error if this host may not be cleaned as it is: the kubelet was
+// given places of which nobody knows whose they are, something of somebody's is mounted
+// where a removal deletes, or data that is to stay would go. It only reads.
+func (t Target) Objections(ctx context.Context) error {
+	t = t.located()
+	t.Facts.Joined = t.joined()
+	if t.astray != nil {
+		return plan.Hint(fmt.Errorf("find out where the kubelet keeps its files: %w", t.astray), "run the command again; if it says the same, look at the kubelet on the host: systemctl status kubelet")
+	}
+	p := t.places()
+	if t.credentialed() || t.exists(p.Kubeconfig) || t.exists(p.Bootstrap) {
+		p.Kubeconfig, p.Bootstrap = t.usually(p.Kubeconfig), t.usually(p.Bootstrap)
+		p.Root = t.root()
+		if err := p.refusal(t.Facts.ControlPlane); err != nil {
+			return err
+		}
+	}
+	if err := t.mountsInTheWay(); err != nil {
+		return err
+	}
+	return t.dataInTheWay(ctx)
+}
+
+// usually is the usual name of a kubeconfig that leads to the same file.
+func (t Target) usually(path string) string {
+	for _, usual := range []string{kubernetesDir + "/kubelet.conf", kubernetesDir + "/bootstrap-kubelet.conf"} {
+		if path != "" && t.real(path) == t.real(usual) {
+			return usual
+		}
+	}
+	return path
+}
+
+// mountsInTheWay returns an error if something is mounted where the kubelet's
+// directories are that a removal can neither unmount nor empty.
+func (t Target) mountsInTheWay() error {
+	const wayOut = "unmount it (and take it out of /etc/fstab or its mount unit) if what is in it is to stay; then run the command again"
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
+	domains, roots, ours := t.domains(mounts), t.roots(), t.ours(mounts)
+	fixed := t.fixedMounts(domains)
+	for _, m := range mounts {
+		at := slices.ContainsFunc(domains, func(d domain) bool { return m.Path == d.path })
+		own := m.Class() == host.Disk || m.Class() == host.Memory
+		in := slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) })
+		what := fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(), m.FSType, m.Source, boundAt(m))
+		switch {
+		case at && !own, in && slices.Contains(fixed, m.Path), slices.Contains(roots, m.Path) && m.Class() == host.Remote, !ours(m) && inWhole(m.Path):
+			return plan.Refuse(what, wayOut)
+		}
+	}
+	for _, d := range domains {
+		if d.link != "" && d.remote {
+			return plan.Refuse(fmt.Errorf("%s leads to %s, which is another machine's file system, and nothing is deleted there", d.link, d.path),
+				"let the link lead to a directory of this host, or delete it; then run the command again")
+		}
+	}
+	return nil
+}
+
+// inWhole reports whether a path is at or below one that goes with all that is in it.
+func inWhole(path string) bool {
+	return slices.ContainsFunc(wholePaths(), func(p ownPath) bool { return path == p.path || host.Below(path, p.path) })
+}
+
+// dataInTheWay returns an error if a path whose data is to stay lies below something
+// that goes.
+func (t Target) dataInTheWay(ctx context.Context) error {
+	if len(t.Facts.Keep) == 0 || t.Choices.DeleteHostData {
+		return nil
+	}
+	var goes []Item
+	for _, look := range []func(context.Context) (sight, error){t.lookFiles, t.lookCredentials} {
+		s, err := look(ctx)
+		if err != nil {
+			return err
+		}
+		goes = append(goes, s.goes()...)
+	}
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
+	for _, path := range t.Facts.Keep {
+		if !atHome(filepath.Clean(path), mounts) {
+			continue // on another machine, and to look at it may hang
+		}
+		real := t.real(path)
+		own := slices.ContainsFunc(t.roots(), func(root string) bool {
+			return filepath.Dir(real) == root && real == filepath.Clean(path) // a kubelet's directory, which a driver looks at
+		})
+		for _, it := range goes {
+			if it.Detail != hollow && (host.Below(real, it.Name) || real == it.Name && !own) {
+				return plan.Refuse(fmt.Errorf("%s is data that a pod keeps on this host, and it would go with %s", path, it.Name),
+					"move it to another directory of the host; or let it go: --delete-host-data")
+			}
+		}
+	}
+	return nil
+}

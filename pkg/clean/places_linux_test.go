@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// elsewhere is what a kubelet with --root-dir=/data/kubelet makes; what kubeadm writes
+// stays in the usual place.
+const elsewhere = `mkdir -p data/kubelet/pods/` + uid + `/volumes/secret data/kubelet/plugins data/kubelet/plugins_registry
+mount -t tmpfs tmpfs data/kubelet/pods/` + uid + `/volumes/secret; echo token > data/kubelet/pods/` + uid + `/volumes/secret/token; touch data/kubelet/cpu_manager_state
+`
+
+// runs starts a process that looks like a program of root's on this host, and returns
+// what ends it.
+func (w *world) runs(name string, arguments ...string) (end func()) {
+	w.Helper()
+	w.script("mkdir -p bin; test -e bin/" + name + " || cp /bin/bash bin/" + name)
+	cmd := exec.Command(w.dir+"/bin/"+name, append([]string{"-c", "read -r line; exit"}, arguments...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	stdin, err := cmd.StdinPipe()
+	hosttest.Must(w.T, err)
+	hosttest.Must(w.T, cmd.Start())
+	end = sync.OnceFunc(func() { _ = stdin.Close(); _ = cmd.Wait() })
+	w.Cleanup(end)
+	return end
+}
+
+func TestAKubeletsRootElsewhereIsFollowed(t *testing.T) {
+	for _, way := range []struct{ name, files, argument string }{
+		{"by the arguments of the running kubelet", ``, "--root-dir=/data/kubelet"},
+		{"by those, whatever its unit says", `echo 'KUBELET_EXTRA_ARGS=--root-dir=/elsewhere' > etc/default/kubelet`, "--root-dir=/data/kubelet"},
+		{"by a file of its unit's", `echo 'KUBELET_EXTRA_ARGS=--root-dir=/data/kubelet' > etc/default/kubelet`, ""},
+		{"by kubeadm's flags", `echo 'KUBELET_KUBEADM_ARGS="--node-ip=192.0.2.10 --root-dir /data/kubelet"' > var/lib/kubelet/kubeadm-flags.env`, ""},
+		{"by a drop-in of somebody's", `printf '[Service]\nExecStart=\nExecStart=-/usr/bin/kubelet "--root-dir=/data/kubelet/"\n' > usr/lib/systemd/system/kubelet.service.d/20-own.conf`, ""},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script(`mkdir -p data usr/lib/systemd/system/kubelet.service.d etc/default; touch etc/default/kubelet
+printf '[Service]\nExecStart=/usr/bin/kubelet\n' > usr/lib/systemd/system/kubelet.service
+printf '[Service]\nEnvironment="A=--x"\nEnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\nEnvironmentFile=-/etc/default/kubelet\nExecStart=\nExecStart=/usr/bin/kubelet $A $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS\n' > usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf; sleep 0.6`)
+				w.join()
+				w.script(elsewhere + way.files)
+				if way.argument != "" {
+					w.runs("kubelet", "--v=2", way.argument)
+				}
+				recipe := w.target().Recipe()
+				recipe.Steps = recipe.Steps[:slices.Index(recipe.IDs(), "kubelet")+1]
+				_, err := recipe.Run(w.Context(), nil)
+				hosttest.Must(w.T, err)
+				// Interrupted, with nothing left that would tell.
+				w.script("rm -rf etc/default/kubelet usr/lib/systemd bin/kubelet; echo > var/lib/kubelet/kubeadm-flags.env")
+				if verdict := w.remove(); verdict.State != clean.Clean {
+					w.Errorf("verdict: %+v", verdict)
+				}
+				if got := w.script("find data; grep -c data/kubelet /proc/self/mountinfo || true; ls -d var/lib/kubelet 2>/dev/null || true"); got != "data\n0\n" {
+					w.Errorf("left: %q", got)
+				}
+			})
+		})
+	}
+}
+
+func TestTheSecretsOfARootElsewhereKeepAHostFromBeingClean(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.script(elsewhere)
+		w.runs("kubelet", "--root-dir", "/data/kubelet")
+		var names []string
+		for _, it := range w.survey().Ours() {
+			names = append(names, it.Name)
+		}
+		for _, want := range []string{"/data/kubelet/pods", "/data/kubelet/pods/" + uid + "/volumes/secret", "/data/kubelet/cpu_manager_state", "/var/lib/kubelet/pods"} {
+			if !slices.Contains(names, want) {
+				w.Errorf("%s is not among %q", want, names)
+			}
+		}
+	})
+}
+
+func TestWhatAKubeletDoesNotMakeStaysInItsRoot(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const old = `mkdir -p var/lib/kubelet/seccomp/profiles var/lib/kubelet/local-volumes/pv1 var/lib/kubelet/pki; echo '{"auths":{}}' > var/lib/kubelet/config.json
+echo profile > var/lib/kubelet/seccomp/profiles/a.json; echo data > var/lib/kubelet/local-volumes/pv1/file; echo mine > var/lib/kubelet/pki/own.pem; echo x > var/lib/kubelet/.123`
+		w.script(old + "\nsleep 0.6")
+		before := w.dump()
+		w.join()
+		w.script(`k=var/lib/kubelet; for d in plugins_registry device-plugins pod-resources pods-api checkpoints image_manager; do mkdir -p $k/$d; touch $k/$d/x; done
+			for f in cpu_manager_state memory_manager_state dra_manager_state allocated_pods_state actuated_pods_state graceful_node_shutdown_state .987; do touch $k/$f; done`)
+		if verdict := w.remove(); verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+			w.Errorf("verdict: %+v", verdict)
+		}
+		w.same(before)
+		w.script("rm -r state")
+		w.join()
+		w.script("mkdir var/lib/kubelet/younger; echo data > var/lib/kubelet/younger/file")
+		named := ""
+		for _, it := range w.survey().With(clean.Stays) {
+			if strings.HasPrefix(it.Name, "/var/lib/kubelet/") {
+				named += it.Name + ": " + it.Why + "\n"
+			}
+		}
+		w.remove()
+		for _, want := range []string{"/var/lib/kubelet/config.json: no name that a kubelet makes; older than the join", "/var/lib/kubelet/younger: no name that a kubelet makes; made since the join", "/var/lib/kubelet/pki/own.pem: "} {
+			if !strings.Contains(named, want) {
+				w.Errorf("%q is not among\n%s", want, named)
+			}
+		}
+		w.script("grep -q data var/lib/kubelet/younger/file")
+	})
+}
+
+// kubeadm empties the kubelet's directory, whatever is in it.
+func TestKubeadmIsNotAskedWhereItWouldDeleteWhatStays(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script("mkdir -p var/lib/kubelet/seccomp; sleep 0.6")
+		w.join()
+		var told []string
+		w.missing = []string{"rpm"}
+		recipe := w.target().Recipe()
+		_, err := recipe.Run(w.Context(), plan.ObserverFunc(func(e plan.Event) { told = append(told, e.Message) }))
+		hosttest.Must(w.T, err)
+		if slices.Contains(told, "kubeadm reset phase cleanup-node") {
+			w.Errorf("it was asked: %q", told)
+		}
+	})
+}
+
+func TestPlacesThatNobodyExpectsAreRefusedBeforeAnythingChanges(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		for _, tc := range []struct {
+			name, files  string
+			arguments    []string
+			controlPlane bool
+			want         string
+		}{
+			{"a kubeconfig elsewhere", "", []string{"--kubeconfig=/root/.kube/config"}, false, "--kubeconfig is /root/.kube/config, not /etc/kubernetes/kubelet.conf"},
+			{"a bootstrap kubeconfig elsewhere", "", []string{"--bootstrap-kubeconfig", "/etc/boot.conf"}, false, "--bootstrap-kubeconfig is /etc/boot.conf"},
+			{"a root that is the system's", "", []string{"--root-dir=/srv/../srv/"}, false, "--root-dir is /srv"},
+			{"a link to such a root", "ln -s . srv/here", []string{"--root-dir=/srv/here"}, false, "--root-dir is /srv"},
+			{"static pods of a control plane elsewhere", "echo 'staticPodPath: \"/etc/pods\"' > var/lib/kubelet/config.yaml", []string{"--v=2"}, true, "staticPodPath is /etc/pods"},
+		} {
+			w.script(tc.files)
+			end := w.runs("kubelet", tc.arguments...)
+			before := w.dump()
+			target := w.target()
+			target.Facts.ControlPlane = tc.controlPlane
+			_, err := target.Recipe().Run(w.Context(), nil)
+			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), tc.want) || plan.HintOf(err) == "" || len(w.ran) > 0 {
+				w.Errorf("%s: got %v, ran %v", tc.name, err, w.ran)
+			}
+			w.same(before)
+			end()
+		}
+		w.runs("kubelet", "--root-dir=/one")
+		w.runs("kubelet", "--root-dir=/two")
+		if err := w.target().Objections(w.Context()); err == nil || !strings.Contains(err.Error(), "several processes are this host's kubelet") || plan.HintOf(err) == "" {
+			w.Errorf("two kubelets: %v", err)
+		}
+	})
+}
+
+func TestCertificatesAndNetworksElsewhereAreFollowed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script(`mkdir -p etc/certs etc/containerd/conf.d etc/cni/own opt/plugins srv/run; echo theirs > etc/certs/site.key; echo '{"name":"podman"}' > etc/cni/own/87-podman.conflist; touch opt/plugins/bridge
+printf 'version = 3\nstate = "/srv/run"\nimports = ["/etc/containerd/conf.d/*.toml"]\n' > etc/containerd/config.toml
+printf "[plugins.'io.containerd.cri.v1.runtime'.cni]\n  bin_dirs = [\n    '/opt/plugins', # here\n  ]\n  conf_dir = '/etc/cni/own'\n" > etc/containerd/conf.d/cni.toml; sleep 0.6`)
+		before := w.dump()
+		w.join()
+		w.script(`touch etc/certs/kubelet-client-2026-01-01-00-00-00.pem etc/certs/kubelet.crt etc/certs/kubelet.key; ln -s kubelet-client-2026-01-01-00-00-00.pem etc/certs/kubelet-client-current.pem
+echo '{"name":"cbr0"}' > etc/cni/own/10-flannel.conflist; touch opt/plugins/flannel
+m=srv/run/io.containerd.runtime.v2.task/k8s.io/abc/rootfs; mkdir -p $m; mount -t tmpfs rootfs $m`)
+		w.runs("kubelet", "--cert-dir=/etc/certs")
+		w.runs("containerd", "--config", "/etc/containerd/config.toml")
+		if verdict := w.remove(); verdict.State != clean.Clean {
+			w.Errorf("verdict: %+v", verdict)
+		}
+		w.script("rm -rf bin; rmdir -p srv/run/io.containerd.runtime.v2.task/k8s.io/abc/rootfs || true; mkdir -p srv/run")
+		w.same(before)
+	})
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPlacesAreReadFromArgumentsAndConfigurations(t *testing.T) {
+	usual := usualPlaces()
+	for _, tc := range []struct {
+		name, config, containerd string
+		arguments                []string
+		want                     func(p *Places)
+	}{
+		{"nothing given", "", "", []string{"--v=2", "root-dir=/x", "--root-dirs=/y"}, func(*Places) {}},
+		{"with a sign of equality, and without", "", "", []string{"--root-dir=/data/k/", "--cert-dir", "/c", "--config=etc/k.yaml"}, func(p *Places) {
+			p.Root, p.CertDir, p.Config = "/data/k", "/c", "/etc/k.yaml"
+		}},
+		{"the last one counts, and an empty one does not", "", "", []string{"--root-dir=/a", "--root-dir=/b", "--root-dir=", "--root-dir"}, func(p *Places) { p.Root = "/b" }},
+		{"static pods by the configuration", "kind: x\nstaticPodPath: '/etc/pods' # own\n", "", nil, func(p *Places) { p.Manifests = "/etc/pods" }},
+		{"static pods by a configuration in JSON", `{"a":1,"staticPodPath":"/etc/pods"}`, "", nil, func(p *Places) { p.Manifests = "/etc/pods" }},
+		{"a flag is stronger than the configuration", "staticPodPath: /etc/pods\n", "", []string{"--pod-manifest-path=/p"}, func(p *Places) { p.Manifests = "/p" }},
+		{"a comment is none", "# staticPodPath: /etc/pods\n", "#root = '/x'\n", nil, func(*Places) {}},
+		{"containerd's own directories", "", "root = \"/srv/c\" # more\nstate='/srv/run/'\n[debug]\nroot = \"/no\"\n", nil, func(p *Places) {
+			p.RuntimeRoot, p.RuntimeState = "/srv/c", "/srv/run"
+		}},
+		{"the usual ones, spelled out", "", "root = '/var/lib/containerd'\nstate = '/run/containerd'\n[plugins.\"io.containerd.grpc.v1.cri\".cni]\nconf_dir = \"/etc/cni/net.d\"\n", nil, func(*Places) {}},
+		{"plugins of version 2", "", "[plugins.\"io.containerd.grpc.v1.cri\".cni]\n  bin_dir = \"/b\"\n  conf_dir = \"/n\"\n", nil, func(p *Places) {
+			p.BinDirs, p.ConfDirs = append(p.BinDirs, "/b"), append(p.ConfDirs, "/n")
+		}},
+		{"CRI-O's, in a list of several lines", "", "[crio]\nroot = \"/x\"\n[crio.network]\nnetwork_dir = \"/n\"\nplugin_dirs = [\n\t\"/b\",\n\t\"/b2\",\n]\n", nil, func(p *Places) {
+			p.BinDirs, p.ConfDirs = append(p.BinDirs, "/b", "/b2"), append(p.ConfDirs, "/n")
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, want := usualPlaces(), usualPlaces()
+			got.readConfig([]byte(tc.config))
+			got.readKubelet(tc.arguments)
+			got.readContainerd([]byte(tc.containerd))
+			tc.want(&want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	usual.RuntimeState = "/srv/run"
+	if got := usual.usual("/srv/run/io/x"); got != "/run/containerd/io/x" || usual.usual("/srv/runs/x") != "/srv/runs/x" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestTheArgumentsOfAUnit(t *testing.T) {
+	env := map[string]string{"/e": "# c\nA=\"--a --b=1\"\nB='--c=2 3'\nC=--d\\\n --e\n"}
+	for _, tc := range []struct {
+		name  string
+		files []string
+		want  []string
+	}{
+		{"variables are split, and those in braces are not", []string{"[Service]\nEnvironmentFile=-/e\nExecStart=-/usr/bin/kubelet $A ${B} $C $NONE x\n"}, []string{"--a", "--b=1", "--c=2 3", "--d", "--e", "x"}},
+		{"a drop-in replaces the command", []string{"[Service]\nExecStart=/usr/bin/kubelet --old\n", "[Service]\nExecStart=\nExecStart=/usr/bin/kubelet \\\n  --new \"--q=a b\"\n"}, []string{"--new", "--q=a b"}},
+		{"of this program only, and of its service section", []string{"[Unit]\nExecStart=/usr/bin/kubelet --no\n[Service]\nExecStartPre=/usr/bin/kubelet --no\nExecStart=/bin/other --no\nExecStart=@/usr/bin/kubelet --yes\n;ExecStart=\n"}, []string{"--yes"}},
+		{"a variable that names itself ends", []string{"[Service]\nEnvironment='A=${A}${A}' B=2\nExecStart=kubelet ${A} $B\n"}, []string{"${A}${A}", "2"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			u := unitFile{}
+			for _, text := range tc.files {
+				u.add(text, func(path string) string { return env[path] })
+			}
+			if diff := cmp.Diff(tc.want, u.arguments("kubelet")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMountpointsOfFstabAndUnits(t *testing.T) {
+	got := mountpoints("# x /no\nUUID=1 / ext4\n/srv/a\t/var/lib/kubelet/a\\040b/  none bind\nshort\nnone swap swap\nx relative none\nx /t\\011\\134 none\n")
+	if diff := cmp.Diff([]string{"/", "/var/lib/kubelet/a b", "/t\t\\"}, got); diff != "" {
+		t.Error(diff)
+	}
+	for text, want := range map[string]string{"[Mount]\nWhat=x\nWhere = /a/b/\n": "/a/b", "[Automount]\nWhere=/c": "/c", "[Mount]\nWhere=c": "", "": ""} {
+		if got := whereOf(text); got != want {
+			t.Errorf("%q gives %q", text, got)
+		}
+	}
+}
+
+func TestWhatIsProvablyAKubelets(t *testing.T) {
+	const file, dir, socket = fs.FileMode(0), fs.ModeDir, fs.ModeSocket
+	for _, tc := range []struct {
+		in, entry string
+		mode      fs.FileMode
+		want      bool
+	}{
+		{"pods", "07dfd327-e552-f4b0-f8ca-1f55768773a0", dir, true},
+		{"pods", "d41d8cd98f00b204e9800998ecf8427e", dir, true},
+		{"pods", "07dfd327-e552-f4b0-f8ca-1f55768773a0", file, false},
+		{"pods", "lost+found", dir, false},
+		{"pods", "backup", dir, false},
+		{"plugins", "kubernetes.io", dir, true},
+		{"plugins", "ebs.csi.aws.com", dir, true},
+		{"plugins", "data", dir, false},
+		{"plugins", "notes.txt", file, false},
+		{"plugins_registry", "ebs.csi.aws.com-reg.sock", socket, true},
+		{"plugins_registry", "readme", file, false},
+		{"device-plugins", "kubelet_internal_checkpoint", file, true},
+		{"checkpoints", "checkpoint-web_ns-c-2026.tar", file, true},
+		{"checkpoints", "mine.tar", file, false},
+		{"image_manager", "pulled", dir, true},
+		{"cpu_manager_state", "x", file, false},
+	} {
+		if got := madeBy(tc.in, tc.entry, tc.mode); got != tc.want {
+			t.Errorf("%s/%s (%s): %v", tc.in, tc.entry, tc.mode, got)
+		}
+	}
+	for name, want := range map[string][2]bool{"pods": {true, true}, "config.json": {}, "seccomp": {}, ".123": {false, true}, ".a1": {}, "containers": {}} {
+		if got := [2]bool{ofKubelet(name, false), ofKubelet(name, true)}; got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestWithWhatAPathGoes(t *testing.T) {
+	for path, want := range map[string]struct {
+		with   string
+		within bool
+	}{
+		"/var/lib/kubelet/pods/x/y":               {"/var/lib/kubelet/pods", true},
+		"/var/lib/kubelet/plugins":                {"/var/lib/kubelet/plugins", false},
+		"/var/lib/kubelet/plugins/a/../../pods/b": {"/var/lib/kubelet/pods", true},
+		"/var/lib/kubelet/local-volumes/pv1":      {},
+		"/var/lib/kubelet":                        {},
+		"/var/lib/kubelet/podsX":                  {},
+		"/var/lib/calico/data":                    {"/var/lib/calico", true},
+		"/var/run/flannel/x":                      {"/run/flannel", true},
+		"/etc/kubernetes/pki/own":                 {"/etc/kubernetes/pki", true},
+		"/etc/kubernetes/audit":                   {},
+		"/var/lib/etcd/member/snap":               {"/var/lib/etcd/member", true},
+		"/var/lib/etcd/backup":                    {},
+		"/srv/data":                               {},
+		"/":                                       {},
+		"":                                        {},
+	} {
+		if with, within := TakenWith(path); with != want.with || within != want.within {
+			t.Errorf("%q: %q, %v", path, with, within)
+		}
+	}
+}
+
+func FuzzPlaces(f *testing.F) {
+	f.Add("--root-dir=/data\x00--config\x00/etc/k", "staticPodPath: /x", "root = \"/x\"\n[a.cni]\nbin_dirs = [\n'/b'\n]")
+	f.Add("--cert-dir=../..", `{"staticPodPath":"/../x"}`, "imports = ['/a*', 1]\nstate=''")
+	f.Fuzz(func(t *testing.T, arguments, config, containerd string) {
+		p := usualPlaces()
+		p.readConfig([]byte(config))
+		p.readKubelet(strings.Split(arguments, "\x00"))
+		p.readContainerd([]byte(containerd))
+		all := append(append([]string{p.Root, p.CertDir, p.Config, p.Manifests}, p.ConfDirs...), p.BinDirs...)
+		for _, path := range append(all, p.Kubeconfig, p.Bootstrap, p.ConfigDir, p.RuntimeRoot, p.RuntimeState) {
+			if path != "" && (!filepath.IsAbs(path) || filepath.Clean(path) != path) {
+				t.Errorf("%q is no clean path", path)
+			}
+		}
+		if slices.Contains(p.ConfDirs, "/") || p.RuntimeState == "/" || len(p.ConfDirs)+len(p.BinDirs) > 2+len(containerd) {
+			t.Errorf("%+v", p)
+		}
+	})
+}
+
+func FuzzUnitFile(f *testing.F) {
+	f.Add("[Service]\nEnvironment=A=1\nExecStart=/usr/bin/kubelet $A ${A} 'x y'\n", "B=\"2\"\n")
+	f.Add("[Service]\nEnvironmentFile=-/e\nExecStart=kubelet ${B}${B}\\\n$B", "B='${B}'")
+	f.Fuzz(func(t *testing.T, text, environment string) {
+		u := unitFile{}
+		u.add(text, func(string) string { return environment })
+		length := 0
+		for _, argument := range u.arguments("kubelet") {
+			length += len(argument)
+		}
+		if most := (len(text) + 1) * (len(text) + len(environment)*2 + 4); length > most {
+			t.Errorf("%d bytes of arguments from %d and %d", length, len(text), len(environment))
+		}
+		for _, path := range append(mountpoints(text), whereOf(text)) {
+			if path != "" && !filepath.IsAbs(path) {
+				t.Errorf("%q is no path", path)
+			}
+		}
+	})
+}
+
+func FuzzHomesAndKubeconfigs(f *testing.F) {
+	f.Add("root:x:0:0::/root:/bin/sh\na:x:4294967296:1::/home/a:/\nb:x:1:1::/:/", "certificate-authority-data: Y2E=")
+	f.Add("x:::::/..", `{"certificate-authority-data":"Y2E="}`)
+	f.Fuzz(func(t *testing.T, passwd, config string) {
+		for _, h := range homesIn(passwd) {
+			if !filepath.IsAbs(h.path) || h.path == "/" || filepath.Clean(h.path) != h.path {
+				t.Errorf("%q is no home", h.path)
+			}
+		}
+		if leadsTo([]byte(config), []byte("ca")) && !strings.Contains(config, "certificate-authority-data") {
+			t.Errorf("%q leads to it", config)
+		}
+	})
+}
+
+func FuzzStaticPod(f *testing.F) {
+	f.Add([]byte("spec:\n  containers:\n  - command: [etcd, --data-dir=/d/x]\n    volumeMounts: [{name: a, mountPath: /d}]\n  volumes: [{name: a, hostPath: {path: /h}}]\n"))
+	f.Add([]byte(`{"spec":{"containers":[{"command":["--wal-dir=../w"]}]}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		pod, err := parseStaticPod(raw)
+		if err != nil {
+			return
+		}
+		for _, dir := range []string{pod.dataDir(), pod.walDir()} {
+			if dir != "" && (!filepath.IsAbs(dir) || filepath.Clean(dir) != dir) {
+				t.Errorf("%q is no clean path", dir)
+			}
+		}
+	})
+}
+
+func TestTheDataOfAStaticPodIsWhereTheHostHasIt(t *testing.T) {
+	const pod = `spec:
+  containers:
+  - command: [etcd, --data-dir=/data/etcd/x, --wal-dir=/wal]
+    volumeMounts: [{name: d, mountPath: /data}, {name: in, mountPath: /data/other}, {name: e, mountPath: /e}]
+  volumes: [{name: d, hostPath: {path: /srv/d/}}, {name: in, hostPath: {path: /no}}, {name: e, emptyDir: {}}]
+`
+	got, err := parseStaticPod([]byte(pod))
+	if err != nil || got.dataDir() != "/srv/d/etcd/x" || got.walDir() != "" || got.onHost("/data/other/y") != "/no/y" || got.onHost("/e/x") != "" {
+		t.Errorf("%q %q %v", got.dataDir(), got.walDir(), err)
+	}
+	if _, err := parseStaticPod([]byte("spec: [")); err == nil {
+		t.Error("it was parsed")
+	}
+}
