@@ -13,11 +13,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
 
 // Data is something of value on a node, or on its way from it.
@@ -155,8 +155,7 @@ func dataKinds() []DataKind { return []DataKind{LocalVolume, HostPath, EmptyDir,
 func everywhere(pod *corev1.Pod) bool {
 	ref := metav1.GetControllerOf(pod)
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
-	_, runner := pod.Labels["lifecycle.kubectl.io/runner"]
-	return mirror || runner || ref != nil && (ref.Kind == "DaemonSet" || ref.Kind == "Node")
+	return mirror || ref != nil && (ref.Kind == "DaemonSet" || ref.Kind == "Node")
 }
 
 // onlyHere reports whether a volume's node affinity names this node by its name,
@@ -214,11 +213,17 @@ func losing(data []Data, choices clean.Choices) error {
 	return nil
 }
 
+// others are the pods that are not this program's own way onto a node.
+func others(pods []corev1.Pod, cluster runner.Cluster) []corev1.Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool { return runner.IsRunnerPod(&pod, cluster.Namespace) })
+}
+
 // readData reads what is of value on a node.
-func readData(ctx context.Context, client kubernetes.Interface, node *corev1.Node) ([]Data, error) {
-	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node.Name})
+func readData(ctx context.Context, cluster runner.Cluster, node *corev1.Node) ([]Data, error) {
+	client := cluster.Client
+	pods, err := podsOn(ctx, client, node.Name)
 	if err != nil {
-		return nil, fmt.Errorf("list pods on node %s: %w", node.Name, err)
+		return nil, err
 	}
 	volumes, err := client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -228,5 +233,5 @@ func readData(ctx context.Context, client kubernetes.Interface, node *corev1.Nod
 	if err != nil {
 		return nil, fmt.Errorf("list volume attachments: %w", err)
 	}
-	return dataOn(node, pods.Items, volumes.Items, attachments.Items), nil
+	return dataOn(node, others(pods, cluster), volumes.Items, attachments.Items), nil
 }

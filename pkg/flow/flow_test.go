@@ -153,8 +153,37 @@ func TestTheFactsOfAHostComeFromTheCluster(t *testing.T) {
 	}
 }
 
-func TestADrainSkipsTheDoorsOfTheRunner(t *testing.T) {
-	if drain.RunnerLabel != runner.Label {
-		t.Errorf("a drain looks for %q, the runner sets %q", drain.RunnerLabel, runner.Label)
+func TestADrainAndARemovalLeaveOutTheSamePods(t *testing.T) {
+	yes := true
+	own := func(change func(*corev1.Pod)) corev1.Pod {
+		pod := corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-w1", Labels: map[string]string{runner.Label: "remove"},
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Secret", Name: "lifecycle-w1"}}},
+			Spec: corev1.PodSpec{NodeName: "w1", HostPID: true, Containers: []corev1.Container{{SecurityContext: &corev1.SecurityContext{Privileged: &yes}}}},
+		}
+		change(&pod)
+		return pod
+	}
+	for name, c := range map[string]struct {
+		pod  corev1.Pod
+		want bool
+	}{
+		"the pod of a run":                  {own(func(*corev1.Pod) {}), true},
+		"a tenant's pod that has the label": {own(func(p *corev1.Pod) { p.Namespace = "shop" }), false},
+		"a pod without the label":           {own(func(p *corev1.Pod) { p.Labels = nil }), false},
+		"a pod of another name":             {own(func(p *corev1.Pod) { p.Name = "web" }), false},
+		"a pod that a controller makes": {own(func(p *corev1.Pod) {
+			p.OwnerReferences[0] = metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Controller: &yes}
+		}), false},
+		"a labelled pod in another tenant's ns": {own(func(p *corev1.Pod) { p.Namespace, p.Name = "dev", "lifecycle-w1" }), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := drain.IsRunner(&c.pod, ""); got != c.want {
+				t.Errorf("a drain leaves it out: %t, want %t", got, c.want)
+			}
+			if got := len(others([]corev1.Pod{c.pod}, runner.Cluster{})) == 0; got != c.want {
+				t.Errorf("a removal leaves it out: %t, want %t", got, c.want)
+			}
+		})
 	}
 }

@@ -87,6 +87,7 @@ func PrepareLost(ctx context.Context, cluster runner.Cluster, name string, opts 
 	}
 	l.Facts = brief(l.Facts)
 	options := drain.DefaultOptions()
+	options.RunnerNamespace = cluster.Namespace
 	options.Force, options.IgnoreDaemonSets, options.DeleteEmptyDirData = true, true, true
 	snapshot, err := drain.Survey(ctx, client, drain.Target{Names: []string{name}}, options)
 	if err != nil {
@@ -242,6 +243,7 @@ func (l *Lost) taintOnce(ctx context.Context) error {
 // DaemonSets and of the host itself end with the Node.
 func (l *Lost) awaitPods(ctx context.Context, report plan.Report) error {
 	options := drain.DefaultOptions()
+	options.RunnerNamespace = l.cluster.Namespace
 	options.Force, options.IgnoreDaemonSets, options.DeleteEmptyDirData, options.DisableEviction = true, true, true, true
 	options.GracePeriodSeconds, options.Timeout = 0, l.timeout
 	// One that a finalizer holds is looked at again when the Node is gone, and named.

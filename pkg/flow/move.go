@@ -62,6 +62,7 @@ type Moving struct {
 // the host, whose version is too far, or in which you may not make a token.
 // Whether the host itself reaches it is asked there, before anything is drained.
 func PrepareMove(ctx context.Context, cluster runner.Cluster, to Destination, name string, opts RemoveOptions) (*Moving, error) {
+	opts.Drain.RunnerNamespace = cluster.Namespace
 	m := &Moving{Removal: &Removal{cluster: cluster, opts: opts, passage: &passage{to: to, node: name}}}
 	if err := allowed(ctx, to.Client, arrivalNeeds()); err != nil {
 		return nil, fmt.Errorf("in %s: %w", to.Name, err)

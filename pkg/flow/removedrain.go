@@ -137,7 +137,7 @@ func (r *Removal) exclude(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.excluded, err = excludedBy(r.opts.Drain.PodSelector, pods)
+	r.excluded, err = excludedBy(r.opts.Drain.PodSelector, others(pods, r.cluster))
 	for _, pod := range r.excluded {
 		r.Excluded = append(r.Excluded, pod.Namespace+"/"+pod.Name)
 	}

@@ -81,6 +81,7 @@ func Select(ctx context.Context, cluster runner.Cluster, selector string) ([]str
 // that there are not any more are Missing; if there is neither a node nor a removal
 // to be finished, that is ErrNoNode.
 func PrepareMany(ctx context.Context, cluster runner.Cluster, names []string, opts RemoveOptions) (*Many, error) {
+	opts.Drain.RunnerNamespace = cluster.Namespace
 	all, errs := make([]*Removal, len(names)), make([]error, len(names))
 	group := errgroup.Group{}
 	group.SetLimit(prepareAtOnce)

@@ -19,6 +19,7 @@ import (
 // control plane, one that another run holds, pods that need consent, permissions
 // that are missing.
 func PrepareRemove(ctx context.Context, cluster runner.Cluster, name string, opts RemoveOptions) (*Removal, error) {
+	opts.Drain.RunnerNamespace = cluster.Namespace
 	r := &Removal{cluster: cluster, opts: opts}
 	return r, r.prepare(ctx, name)
 }
@@ -69,7 +70,7 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 	if err := r.decide(ctx); err != nil {
 		return err
 	}
-	if r.Data, err = readData(ctx, client, r.Node); err != nil {
+	if r.Data, err = readData(ctx, r.cluster, r.Node); err != nil {
 		return err
 	}
 	facts.Keep = keeps(r.Data)
