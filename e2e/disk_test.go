@@ -30,6 +30,7 @@ systemctl start kubelet
 const unplantRoot = `set -e
 umount /data/kubelet/theirs /var/lib/kubelet/theirs
 sed -i /theirs/d /etc/fstab
+systemctl daemon-reload
 cp -a /srv/kubelet.was /etc/default/kubelet
 rm -r /srv/disk /srv/theirs /srv/kubelet.was /data /var/lib/kubelet
 `

@@ -3,11 +3,8 @@
 package clean
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/base64"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,16 +34,4 @@ func homesIn(passwd string) []home {
 	}
 	slices.SortStableFunc(out, func(a, b home) int { return cmp.Compare(a.path, b.path) })
 	return slices.CompactFunc(out, func(a, b home) bool { return a.path == b.path })
-}
-
-// leadsTo reports whether a kubeconfig, in YAML or JSON, has a cluster with this
-// certificate authority.
-func leadsTo(kubeconfig, ca []byte) bool {
-	for _, found := range regexp.MustCompile(`["']?certificate-authority-data["']?\s*:\s*["']?([A-Za-z0-9+/=]+)`).FindAllSubmatch(kubeconfig, -1) {
-		raw, err := base64.StdEncoding.DecodeString(string(found[1]))
-		if err == nil && bytes.Equal(bytes.TrimSpace(raw), bytes.TrimSpace(ca)) {
-			return true
-		}
-	}
-	return false
 }

@@ -14,7 +14,8 @@ import (
 // A user changes the home between the look and the removal: nothing but a copy of
 // kubeadm's kubeconfig in that very home is deleted.
 func TestAHomeThatChangesBetweenLookAndRemovalLosesNothing(t *testing.T) {
-	const admin = "clusters: [{cluster: {certificate-authority-data: Y2E=}}]\n"
+	const ca = "-----BEGIN CERTIFICATE-----\\nY2E=\\n-----END CERTIFICATE-----\\n" // for printf
+	const admin = "clusters:\n- cluster:\n    certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClkyRT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=\n"
 	for _, tc := range []struct{ name, swap, want string }{
 		{"nothing changes", ``, ""},
 		{"its directory is a link to root's now", `rm -r home/ann/.kube; ln -s /root/.kube home/ann/.kube; ln -s ../../root/.kube home/ann/.kube2`, "stays"},
@@ -29,8 +30,8 @@ func TestAHomeThatChangesBetweenLookAndRemovalLosesNothing(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
-			hosttest.Script(t, "cd "+dir+`; mkdir -p etc/kubernetes/pki etc/selinux/config root/.kube home/ann/.kube; echo tree > etc/selinux/config/tree; echo ca > etc/kubernetes/pki/ca.crt
-printf ca > etc/kubernetes/pki/ca.crt; printf '`+admin+`' | tee etc/kubernetes/admin.conf home/ann/.kube/config > root/.kube/config; printf 'ann:x:`+"0"+`:0::/home/ann:/bin/sh\n' > etc/passwd`)
+			hosttest.Script(t, "cd "+dir+`; mkdir -p etc/kubernetes/pki etc/selinux/config root/.kube home/ann/.kube; echo tree > etc/selinux/config/tree
+printf -- '`+ca+`' > etc/kubernetes/pki/ca.crt; printf '`+admin+`' | tee etc/kubernetes/admin.conf home/ann/.kube/config > root/.kube/config; printf 'ann:x:`+"0"+`:0::/home/ann:/bin/sh\n' > etc/passwd`)
 			target := Target{Host: host.Local{Root: dir, Proc: "/proc/self"}}
 			var s sight
 			hosttest.Must(t, target.lookKubeconfigs(&s))
@@ -46,7 +47,7 @@ printf ca > etc/kubernetes/pki/ca.crt; printf '`+admin+`' | tee etc/kubernetes/a
 			if _, after := os.Lstat(filepath.Join(dir, "home/ann/.kube/config")); tc.want == "stays" && (before == nil) != (after == nil) {
 				t.Errorf("it was removed: %v, %v", before, after)
 			}
-			hosttest.Script(t, "cd "+dir+"; grep -q tree etc/selinux/config/tree; grep -q Y2E root/.kube/config")
+			hosttest.Script(t, "cd "+dir+"; grep -q tree etc/selinux/config/tree; grep -q certificate-authority-data root/.kube/config")
 		})
 	}
 }

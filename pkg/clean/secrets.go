@@ -32,7 +32,7 @@ func secrecyOf(path string, content []byte) secrecy {
 		text = decoded
 	}
 	switch {
-	case privateKey(text), keyStore(path, content), says(text, `client-key-data|client-key|token|id-token|refresh-token|access-token|password`), bearer(text):
+	case privateKey(text), keyStore(path, content), says(text, `client-key-data|token|id-token|refresh-token|access-token|password`), bearer(text):
 		return opens
 	case says(text, `secret|auth|identitytoken|registrytoken|secretkey|secretaccesskey|secret_access_key|aws_secret_access_key|accesskey|access_key|passphrase|privatekey|private_key|apikey|api_key|clientsecret|client_secret|credentials?`),
 		inEnvironment(text), namedSecret(path):

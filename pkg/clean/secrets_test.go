@@ -50,7 +50,7 @@ func TestWhatIsSecretIsToldByWhatAFileIs(t *testing.T) {
 		{"a kubeconfig with a block for a value", "c", "    token: |\n      abc\n", opens},
 		{"a kubeconfig with CRLF", "c", "  user:\r\n    password: x\r\n", opens},
 		{"a kubeconfig in UTF-16", "c", "\xff\xfet\x00o\x00k\x00e\x00n\x00:\x00 \x00x\x00", opens},
-		{"a kubeconfig that names files only", "kubelet.conf", "users:\n- user:\n    client-certificate: /var/lib/kubelet/pki/a.pem\n", open},
+		{"a kubeconfig that names files only", "kubelet.conf", "users:\n- user:\n    client-certificate: /var/lib/kubelet/pki/a.pem\n    client-key: /var/lib/kubelet/pki/a.pem\n    tokenFile: /t\n", open},
 		{"the kubeconfig of a CNI plugin", "calico-kubeconfig", "users:\n- name: calico\n  user:\n    token: " + jwt + "\n", opens},
 		{"a token by its form", "x", "Authorization Bearer " + jwt, opens},
 		{"a bootstrap token by its form", "x", "join abcdef.0123456789abcdef now", opens},
