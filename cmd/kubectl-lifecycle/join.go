@@ -164,20 +164,26 @@ func (e *env) join(ctx context.Context, f joinFlags) error {
 		e.sayHowToGoOn(token)
 		return nil
 	}
-	limit := f.timeout
-	switch {
-	case limit > 0:
-	case !request.Token.IsReference():
-		limit = f.ttl
-	case !token.Expires.IsZero():
-		limit = time.Until(token.Expires)
-	}
-	if limit > 0 {
+	if limit := f.limit(request, token); limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	return e.followHost(ctx, client, token, f)
+}
+
+// limit is how long the host is waited for: as long as the token lives where no
+// --timeout says otherwise, and without end for one that lives for ever.
+func (f joinFlags) limit(request join.Request, token join.Token) time.Duration {
+	switch {
+	case f.timeout > 0:
+		return f.timeout
+	case !request.Token.IsReference():
+		return f.ttl
+	case !token.Expires.IsZero():
+		return time.Until(token.Expires)
+	}
+	return 0
 }
 
 // printJoin writes the command to stdout.

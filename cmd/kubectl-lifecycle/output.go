@@ -63,7 +63,7 @@ func (e *env) binary(raw []byte) error {
 func (e *env) names(kind string, names ...string) error {
 	sheet := e.sheet()
 	for _, n := range names {
-		sheet.line("%s/%s", kind, nameOf(n))
+		_ = sheet.line("%s/%s", kind, nameOf(n)) // the sheet keeps the error
 	}
 	return sheet.err
 }

@@ -139,7 +139,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	}
 	removal, err := flow.PrepareRemove(ctx, cluster, name, f.options())
 	if errors.Is(err, flow.ErrNoNode) {
-		return e.absent(ctx, cluster, name, f, mode, err)
+		return e.absent(ctx, cluster, name, f, err)
 	}
 	if err != nil {
 		return nothingChanged(err)
@@ -253,7 +253,11 @@ func (e *env) warnOfFlags(items []clean.Item) {
 
 // absent is the answer for a node that does not exist: it may be the end of a
 // removal that was interrupted between the Node and the record.
-func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f removeFlags, mode dryRun, cause error) error {
+func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f removeFlags, cause error) error {
+	mode, err := parseDryRun(f.dryRun)
+	if err != nil {
+		return err
+	}
 	unfinished, found, err := flow.FindUnfinished(ctx, cluster, name)
 	if err != nil {
 		return nothingChanged(err)

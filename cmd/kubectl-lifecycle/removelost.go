@@ -39,7 +39,7 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 	}
 	l, err := flow.PrepareLost(ctx, cluster, name, flow.LostOptions{Timeout: f.timeout, HostOff: f.hostOff}, e.say)
 	if errors.Is(err, flow.ErrNoNode) {
-		return e.absent(ctx, cluster, name, f, mode, err)
+		return e.absent(ctx, cluster, name, f, err)
 	}
 	if err != nil {
 		return nothingChanged(err)

@@ -53,11 +53,22 @@ func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) erro
 		return e.rehearse(ctx, f.output, true, rehearsals(many, mode)...)
 	}
 	e.showMany(many)
-	if !f.yes && len(many.All()) > 0 {
-		if err := e.confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(many.All())), fmt.Sprint(len(many.All()))); err != nil {
-			return err
-		}
+	if err := e.confirmMany(many, f); err != nil {
+		return err
 	}
+	return e.runMany(ctx, many, f)
+}
+
+// confirmMany asks, unless --yes was given or there is nothing but to finish.
+func (e *env) confirmMany(many *flow.Many, f removeFlags) error {
+	if f.yes || len(many.All()) == 0 {
+		return nil
+	}
+	return e.confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(many.All())), fmt.Sprint(len(many.All())))
+}
+
+// runMany removes them and says what became of each.
+func (e *env) runMany(ctx context.Context, many *flow.Many, f removeFlags) error {
 	progress := e.progress()
 	many.Watch = progress
 	outcomes := many.Run(ctx)
@@ -65,7 +76,7 @@ func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) erro
 	for _, back := range many.Returned {
 		e.warn("%s of %s came back to the cordoned node %s (%s) and ended with it", back.Pod, back.Owners, back.Node, back.Why)
 	}
-	err = errors.Join(e.tellMany(outcomes, f.output), failed(ctx, outcomes))
+	err := errors.Join(e.tellMany(outcomes, f.output), failed(ctx, outcomes))
 	if err == nil {
 		err = manyRefer(outcomes)
 	}

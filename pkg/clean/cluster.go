@@ -167,13 +167,10 @@ func (id identity) holdsAuthority(raw []byte, depth int) bool {
 // each may be a whole text.
 func base64Runs(raw []byte) iter.Seq[[]byte] {
 	const shortest = 65
-	in := func(b byte) bool {
-		return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '+' || b == '/'
-	}
 	return func(yield func([]byte) bool) {
 		for begin := 0; begin < len(raw); {
 			end := begin
-			for end < len(raw) && in(raw[end]) {
+			for end < len(raw) && inBase64(raw[end]) {
 				end++
 			}
 			long := end-begin >= shortest
@@ -186,6 +183,10 @@ func base64Runs(raw []byte) iter.Seq[[]byte] {
 			begin = end + 1
 		}
 	}
+}
+
+func inBase64(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '+' || b == '/'
 }
 
 // plainPEM puts PEM on lines of its own: in a YAML file it is indented, and in a

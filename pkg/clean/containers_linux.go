@@ -139,21 +139,7 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 		}
 		for _, hostNet := range []bool{false, true} {
 			group := slices.DeleteFunc(slices.Clone(pods), func(p pod) bool { return p.HostNetwork != hostNet })
-			if socket := t.deadAgent(ctx); round == 0 && !hostNet && len(group) > 0 && socket != "" {
-				report("the pod network's agent does not answer at %s", socket)
-				if errs = t.removeWithoutNetwork(ctx, client, group, report); len(errs) > 0 {
-					break
-				}
-				continue
-			}
-			failed := t.removePods(ctx, client, group, report)
-			if len(failed) > 0 && round > 0 {
-				t.endByForce(group, report)
-			}
-			if len(failed) > 0 && round > 0 && !hostNet {
-				failed = t.removeWithoutNetwork(ctx, client, group, report)
-			}
-			if errs = failed; len(errs) > 0 {
+			if errs = t.removeGroup(ctx, client, group, round, report); len(errs) > 0 {
 				break // the agents stay until nobody needs them
 			}
 		}
@@ -165,6 +151,27 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 		return plan.Hint(err, "see why on the host (journalctl -u containerd), then retry")
 	}
 	return left(ctx, t.lookContainers)
+}
+
+// removeGroup removes the pods that have a network of their own, or those that do
+// not. Pods whose network's agent does not answer are removed without it at once.
+func (t Target) removeGroup(ctx context.Context, client *cri.Client, group []pod, round int, report plan.Report) []error {
+	own := len(group) > 0 && !group[0].HostNetwork
+	if own && round == 0 {
+		if socket := t.deadAgent(ctx); socket != "" {
+			report("the pod network's agent does not answer at %s", socket)
+			return t.removeWithoutNetwork(ctx, client, group, report)
+		}
+	}
+	failed := t.removePods(ctx, client, group, report)
+	if len(failed) == 0 || round == 0 {
+		return failed
+	}
+	t.endByForce(group, report)
+	if own {
+		return t.removeWithoutNetwork(ctx, client, group, report)
+	}
+	return failed
 }
 
 // breathe pauses before a round if the last one has failed, and reports whether the

@@ -16,7 +16,7 @@ import (
 // podsDir is the name of the directory of pods in a kubelet's root.
 const podsDir = "pods"
 
-// kubeletNames are those that a kubelet makes directly in its --root-dir, up to 1.37:
+// kubeletNames are those that a kubelet makes directly in its --root-dir (Kubernetes 1.36):
 // pkg/kubelet/kubeletconfig/defaults.go (pods-api since 1.36), the state files of its
 // managers (pkg/kubelet/cm, allocation, kuberuntime, nodeshutdown), image_manager of
 // pkg/kubelet/images/pullmanager, pod_status_manager_state up to 1.32, and
@@ -58,16 +58,6 @@ func madeBy(dir, entry string, mode fs.FileMode) bool {
 		return mode.IsDir() && fits(`pulling|pulled`)
 	}
 	return false
-}
-
-// belowRoot is the kubelet's name that a path is at or below; empty if it is none.
-func belowRoot(path, root string) string {
-	rest, below := strings.CutPrefix(path, strings.TrimSuffix(root, "/")+"/")
-	name, _, _ := strings.Cut(rest, "/")
-	if !below || !slices.Contains(kubeletNames(), name) {
-		return ""
-	}
-	return name
 }
 
 // credentialNames are the files that a kubelet keeps in its --cert-dir.

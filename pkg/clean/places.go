@@ -86,16 +86,17 @@ func (p *Places) readConfig(raw []byte) {
 func (p *Places) readContainerd(raw []byte) (imports []string) {
 	section := ""
 	for key, values := range tomlSettings(raw, &section) {
-		switch cni := strings.HasSuffix(section, ".cni") || section == "crio.network"; {
+		cni := strings.HasSuffix(section, ".cni") || section == "crio.network"
+		switch {
 		case section == "" && key == "imports":
 			imports = append(imports, values...)
 		case section == "" && key == "root":
 			p.RuntimeRoot = unless(values[0], "/var/lib/containerd")
 		case section == "" && key == "state":
 			p.RuntimeState = unless(values[0], "/run/containerd")
-		case cni && (key == "conf_dir" || key == "network_dir"):
+		case cni && slices.Contains([]string{"conf_dir", "network_dir"}, key):
 			p.ConfDirs = also(p.ConfDirs, values...)
-		case cni && (key == "bin_dir" || key == "bin_dirs" || key == "plugin_dir" || key == "plugin_dirs"):
+		case cni && slices.Contains([]string{"bin_dir", "bin_dirs", "plugin_dir", "plugin_dirs"}, key):
 			p.BinDirs = also(p.BinDirs, values...)
 		}
 	}

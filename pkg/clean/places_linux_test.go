@@ -120,22 +120,6 @@ echo profile > var/lib/kubelet/seccomp/profiles/a.json; echo data > var/lib/kube
 	})
 }
 
-// kubeadm empties the kubelet's directory, whatever is in it.
-func TestKubeadmIsNotAskedWhereItWouldDeleteWhatStays(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.script("mkdir -p var/lib/kubelet/seccomp; sleep 0.6")
-		w.join()
-		var told []string
-		w.missing = []string{"rpm"}
-		recipe := w.target().Recipe()
-		_, err := recipe.Run(w.Context(), plan.ObserverFunc(func(e plan.Event) { told = append(told, e.Message) }))
-		hosttest.Must(w.T, err)
-		if slices.Contains(told, "kubeadm reset phase cleanup-node") {
-			w.Errorf("it was asked: %q", told)
-		}
-	})
-}
-
 func TestPlacesThatNobodyExpectsAreRefusedBeforeAnythingChanges(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()

@@ -41,7 +41,7 @@ func (t Target) lookVolumes(s *sight) error {
 	}
 	roots, ours, fits := t.roots(), t.ours(mounts), podVolume()
 	for _, m := range mounts {
-		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !(fits.MatchString(m.Path+"/") || fits.MatchString(m.Root+"/")) {
+		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !fits.MatchString(m.Path+"/") && !fits.MatchString(m.Root+"/") {
 			continue
 		}
 		s.add(Item{

@@ -128,7 +128,7 @@ func TestARegistryHasASizeAndATrustedWay(t *testing.T) {
 	left := new(atomic.Int64)
 	left.Store(3 << 20)
 	client := &http.Client{Transport: bound{context.Background(), http.DefaultTransport, left}}
-	response, err := client.Get(server.URL) //nolint:noctx // the transport has one
+	response, err := client.Get(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,24 +139,25 @@ func TestARegistryHasASizeAndATrustedWay(t *testing.T) {
 	if err := response.Body.Close(); err != nil {
 		t.Error(err)
 	}
-	if again, err := client.Get(server.URL); !errors.Is(err, errTooLarge) { //nolint:noctx,bodyclose // there is no answer
+	if again, err := client.Get(server.URL); !errors.Is(err, errTooLarge) {
 		t.Errorf("a second answer: %v, %v", again, err)
 	}
 	left.Store(1)
-	if _, err := client.Get("http://192.0.2.1/token"); err == nil || !strings.Contains(err.Error(), "is not https") { //nolint:noctx,bodyclose // there is no answer
+	if _, err := client.Get("http://192.0.2.1/token"); err == nil || !strings.Contains(err.Error(), "is not https") {
 		t.Errorf("a token was asked for in the open: %v", err)
 	}
 }
 
 func TestAnArchiveThatUnpacksWithoutEndIsRefused(t *testing.T) {
 	for name, write := range map[string]func(*testing.T, *tar.Writer){
-		"one large file": func(t *testing.T, w *tar.Writer) { addFile(t, w, "flannel/big", 8<<20) },
+		"one large file": func(t *testing.T, w *tar.Writer) { t.Helper(); addFile(t, w, "flannel/big", 8<<20) },
 		"many files": func(t *testing.T, w *tar.Writer) {
+			t.Helper()
 			for i := range 26 {
 				addFile(t, w, fmt.Sprintf("flannel/templates/%d.txt", i), 4<<20)
 			}
 		},
-		"a file outside": func(t *testing.T, w *tar.Writer) { addFile(t, w, "flannel/../../etc/passwd", 1) },
+		"a file outside": func(t *testing.T, w *tar.Writer) { t.Helper(); addFile(t, w, "flannel/../../etc/passwd", 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

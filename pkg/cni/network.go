@@ -92,7 +92,7 @@ func (v view) gaps() []gap {
 		}
 	}
 	for _, d := range v.dns {
-		if !available(d) && !(v.absent() > 0 && answers(d)) {
+		if !available(d) && (v.absent() == 0 || !answers(d)) {
 			gaps = append(gaps, gap{
 				kind: ofDNS,
 				why:  fmt.Sprintf("deployment %s has %d of %d pods available", d.Name, d.Status.AvailableReplicas, replicas(d)),

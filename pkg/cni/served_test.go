@@ -22,10 +22,6 @@ import (
 // old makes a node that has been there for an hour.
 func old(n *corev1.Node) { n.CreationTimestamp = metav1.NewTime(time.Now().Add(-time.Hour)) }
 
-func podCIDRs(cidrs ...string) func(*corev1.Node) {
-	return func(n *corev1.Node) { n.Spec.PodCIDRs = cidrs }
-}
-
 func condition(status corev1.ConditionStatus, message string, ago time.Duration) func(*corev1.Node) {
 	return func(n *corev1.Node) {
 		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: status, Message: message, LastTransitionTime: metav1.NewTime(time.Now().Add(-ago))}}

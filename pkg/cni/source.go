@@ -89,14 +89,9 @@ func fromRepository(ctx context.Context, source Source) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An index may name its archives relative to itself.
-	from, err := url.Parse(base)
+	from, to, err := resolve(base, archive)
 	if err != nil {
-		return nil, fmt.Errorf("read URL %s: %w", base, err)
-	}
-	to, err := from.Parse(archive)
-	if err != nil {
-		return nil, fmt.Errorf("read URL %s: %w", archive, err)
+		return nil, err
 	}
 	if from.Scheme == "https" && to.Scheme != "https" {
 		return nil, plan.Refuse(fmt.Errorf("chart repository %s names its chart at %s, which is not https", from.Redacted(), to.Redacted()), "use another repository; %s", bringHint)
@@ -119,6 +114,18 @@ func fromRepository(ctx context.Context, source Source) ([]byte, error) {
 			"something on the way changes files; do not use this chart")
 	}
 	return data, nil
+}
+
+// resolve is where a repository is, and where its archive: an index may name its
+// archives relative to itself.
+func resolve(base, archive string) (from, to *url.URL, err error) {
+	if from, err = url.Parse(base); err != nil {
+		return nil, nil, fmt.Errorf("read URL %s: %w", base, err)
+	}
+	if to, err = from.Parse(archive); err != nil {
+		return nil, nil, fmt.Errorf("read URL %s: %w", archive, err)
+	}
+	return from, to, nil
 }
 
 // digestOf is the SHA-256 of a chart's archive, as the index of a repository and

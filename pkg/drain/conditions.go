@@ -52,8 +52,10 @@ const (
 
 // nodeStates are the condition types of a node's life (KEP-5683). They are plain
 // types that every version of the server takes.
-var nodeStates = []corev1.NodeConditionType{
-	corev1.NodeDrainInProgress, corev1.NodeDrained, corev1.NodeMaintenancePlanned, corev1.NodeMaintenanceInProgress,
+func nodeStates() []corev1.NodeConditionType {
+	return []corev1.NodeConditionType{
+		corev1.NodeDrainInProgress, corev1.NodeDrained, corev1.NodeMaintenancePlanned, corev1.NodeMaintenanceInProgress,
+	}
 }
 
 // Mark sets the conditions of some nodes to a stage: DrainInProgress and
@@ -159,7 +161,7 @@ func takenBy(err error) []corev1.NodeConditionType {
 func Foreign(node *corev1.Node) []string {
 	var out []string
 	for _, c := range node.Status.Conditions {
-		if !slices.Contains(nodeStates, c.Type) || c.Type == corev1.NodeDrained || c.Status != corev1.ConditionTrue || ourCondition(c) {
+		if !slices.Contains(nodeStates(), c.Type) || c.Type == corev1.NodeDrained || c.Status != corev1.ConditionTrue || ourCondition(c) {
 			continue
 		}
 		text := c.Reason + choose(c.Reason != "" && c.Message != "", ": ", "") + c.Message

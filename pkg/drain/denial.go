@@ -99,7 +99,7 @@ type DeniedError struct {
 }
 
 // Error says what was to be done and why it was not.
-func (e *DeniedError) Error() string { return e.what + ": " + e.Denial.String() }
+func (e *DeniedError) Error() string { return e.what + ": " + e.String() }
 
 // Unwrap is the server's own error.
 func (e *DeniedError) Unwrap() error { return e.err }

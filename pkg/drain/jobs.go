@@ -130,18 +130,20 @@ func ended(job *batchv1.Job) bool {
 
 // undisturbed are the annotations by which a pod asks other tools not to be
 // moved, with the value that means it; empty means any value.
-var undisturbed = map[string]string{
-	"cluster-autoscaler.kubernetes.io/safe-to-evict":     "false",
-	"karpenter.sh/do-not-disrupt":                        "",
-	"karpenter.sh/do-not-evict":                          "true",
-	"descheduler.alpha.kubernetes.io/prefer-no-eviction": "",
+func undisturbed() map[string]string {
+	return map[string]string{
+		"cluster-autoscaler.kubernetes.io/safe-to-evict":     "false",
+		"karpenter.sh/do-not-disrupt":                        "",
+		"karpenter.sh/do-not-evict":                          "true",
+		"descheduler.alpha.kubernetes.io/prefer-no-eviction": "",
+	}
 }
 
 // asksToStay is the annotation by which a pod asks not to be disrupted; empty if
 // it has none. The eviction API does not know it.
 func asksToStay(pod *corev1.Pod) string {
 	var out []string
-	for key, want := range undisturbed {
+	for key, want := range undisturbed() {
 		if value, has := pod.Annotations[key]; has && (value == want || want == "" && value != "false") {
 			out = append(out, key)
 		}

@@ -20,7 +20,7 @@ import (
 
 // claims makes a Node that says something about itself.
 func claims(name string, podCIDRs []string, addresses ...string) *corev1.Node {
-	n := hardware(name, "", "", "", "", addresses...)
+	n := hardware(name, "   ", addresses...)
 	n.Spec.PodCIDRs = podCIDRs
 	return &n
 }

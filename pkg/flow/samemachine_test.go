@@ -16,9 +16,12 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
 
-// hardware makes a Node of a machine.
-func hardware(name, machine, system, boot, provider string, addresses ...string) corev1.Node {
+// hardware makes a Node of a machine: its machine-id, system UUID, boot-id and
+// provider ID, "m s b p".
+func hardware(name, ids string, addresses ...string) corev1.Node {
 	n := *worker()
+	id := strings.Split(ids, " ")
+	machine, system, boot, provider := id[0], id[1], id[2], id[3]
 	n.Name, n.Spec.ProviderID = name, provider
 	n.Status.NodeInfo.MachineID, n.Status.NodeInfo.SystemUUID, n.Status.NodeInfo.BootID = machine, system, boot
 	for _, a := range addresses {
@@ -28,21 +31,21 @@ func hardware(name, machine, system, boot, provider string, addresses ...string)
 }
 
 func TestAMachineIsKnownUnderAnotherNameByTwoSigns(t *testing.T) {
-	old := hardware("old", "m", "s", "b", "", "192.0.2.7", "2001:db8::7")
+	old := hardware("old", "m s b ", "192.0.2.7", "2001:db8::7")
 	for name, tc := range map[string]struct {
 		other corev1.Node
 		same  bool
 	}{
-		"renamed and rebooted":                                  {hardware("new", "m", "s", "b2", "", "192.0.2.7"), true},
-		"renamed, with another address":                         {hardware("new", "m", "s", "b", "", "192.0.2.9"), true},
-		"installed anew at the same address":                    {hardware("new", "m2", "s", "b2", "", "192.0.2.7"), true},
-		"a clone of its disk":                                   {hardware("new", "m", "s2", "b2", "", "192.0.2.8"), false},
-		"a clone of its disk, of a board with a copied UUID":    {hardware("new", "m", "s", "b2", "", "192.0.2.8"), false},
-		"another machine that was given its address":            {hardware("new", "m2", "s2", "b2", "", "192.0.2.7"), false},
-		"a container of the same host":                          {hardware("new", "m2", "s", "b", "", "192.0.2.8"), false},
-		"nothing is known of either":                            {hardware("new", "", "", "", ""), false},
-		"the same address of the other family":                  {hardware("new", "m", "", "", "", "2001:db8::7"), true},
-		"itself":                                                {hardware("old", "m", "s", "b", "", "192.0.2.7"), false},
+		"renamed and rebooted":                                  {hardware("new", "m s b2 ", "192.0.2.7"), true},
+		"renamed, with another address":                         {hardware("new", "m s b ", "192.0.2.9"), true},
+		"installed anew at the same address":                    {hardware("new", "m2 s b2 ", "192.0.2.7"), true},
+		"a clone of its disk":                                   {hardware("new", "m s2 b2 ", "192.0.2.8"), false},
+		"a clone of its disk, of a board with a copied UUID":    {hardware("new", "m s b2 ", "192.0.2.8"), false},
+		"another machine that was given its address":            {hardware("new", "m2 s2 b2 ", "192.0.2.7"), false},
+		"a container of the same host":                          {hardware("new", "m2 s b ", "192.0.2.8"), false},
+		"nothing is known of either":                            {hardware("new", "   "), false},
+		"the same address of the other family":                  {hardware("new", "m   ", "2001:db8::7"), true},
+		"itself":                                                {hardware("old", "m s b ", "192.0.2.7"), false},
 		"an address that is not the internal one is not a sign": {corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "new"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{MachineID: "m"}, Addresses: []corev1.NodeAddress{{Type: corev1.NodeExternalIP, Address: "192.0.2.7"}}}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +55,7 @@ func TestAMachineIsKnownUnderAnotherNameByTwoSigns(t *testing.T) {
 			}
 		})
 	}
-	aws1, aws2 := hardware("a", "m", "s", "b", "aws:///i-1", "192.0.2.7"), hardware("b", "m", "s", "b", "aws:///i-2", "192.0.2.7")
+	aws1, aws2 := hardware("a", "m s b aws:///i-1", "192.0.2.7"), hardware("b", "m s b aws:///i-2", "192.0.2.7")
 	if twins := sameMachine(&aws1, []corev1.Node{aws2}); len(twins) > 0 {
 		t.Error("two machines of a provider are one")
 	}
@@ -65,7 +68,7 @@ func TestAMachineIsKnownUnderAnotherNameByTwoSigns(t *testing.T) {
 // Neither remove nor --node-lost nor inspect sends a person to the other of them when
 // the host lives under another name.
 func TestAHostThatWasRenamedIsSeenForWhatItIs(t *testing.T) {
-	twin := hardware("renamed", "m", "s", "b", "", "192.0.2.7")
+	twin := hardware("renamed", "m s b ", "192.0.2.7")
 	asleep := twin
 	asleep.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
 	summary := func(name string) string { return `{"node":{"nodeName":"` + name + `","cpu":{}},"pods":[{"cut` }
@@ -86,7 +89,7 @@ func TestAHostThatWasRenamedIsSeenForWhatItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			node := silentNode()
-			full := hardware("w1", "m", "s", "b", "", "192.0.2.7")
+			full := hardware("w1", "m s b ", "192.0.2.7")
 			node.Status.NodeInfo, node.Status.Addresses = full.Status.NodeInfo, full.Status.Addresses
 			client := permissive(t, nil, node, kubeadmConfig())
 			if tc.other != nil {
@@ -140,7 +143,7 @@ func FuzzTheNameOfAKubelet(f *testing.F) {
 			t.Errorf("name %q", name)
 		}
 		proof, said := reply{code: code, body: body}.weigh()
-		if strings.ContainsAny(said, "\x1b\n\r\x9b") || len(said) > 2000 || proof == silence && !strings.Contains(body, "error trying to reach service") {
+		if strings.ContainsAny(said, "\x1b\n\r\u009b") || len(said) > 2000 || proof == silence && !strings.Contains(body, "error trying to reach service") {
 			t.Errorf("proof %d, %q", proof, said)
 		}
 	})

@@ -5,6 +5,7 @@ package netfilter
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -28,7 +29,7 @@ func FuzzAttributes(f *testing.F) {
 		if total > len(raw) {
 			t.Errorf("%d bytes of attributes in a message of %d", total, len(raw))
 		}
-		if err != nil && err != errTruncated {
+		if err != nil && !errors.Is(err, errTruncated) {
 			t.Errorf("error %v", err)
 		}
 		var r Rule
@@ -62,7 +63,7 @@ func FuzzMessages(f *testing.F) {
 			return h.kind == unix.NLMSG_DONE, nil
 		}}
 		last, err := w.walk(raw)
-		if (last || err == errTruncated) && !ends(raw) {
+		if (last || errors.Is(err, errTruncated)) && !ends(raw) {
 			t.Error("one reader sees an end, the other goes on")
 		}
 	})
