@@ -197,8 +197,11 @@ func (f *search) leaveOut(dir string) bool {
 
 // file looks into one file.
 func (f *search) file(at string, d fs.DirEntry, all bool) error {
+	if f.mounted[at] { // not even asked what it is: it may be another machine's
+		return nil
+	}
 	info, err := d.Info()
-	if err != nil || info.Size() > mostOfSearched || info.Size() == 0 || f.mounted[at] || f.seen[at] || filepath.Dir(at) == kubernetesDir {
+	if err != nil || info.Size() > mostOfSearched || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == kubernetesDir {
 		return passable(err)
 	}
 	stat, is := info.Sys().(*syscall.Stat_t)
