@@ -339,6 +339,23 @@ func TestAHostWhoseWorkIsDoneIsNotWorkedOnAgain(t *testing.T) {
 	})
 }
 
+// A removal waits, half done, and somebody has joined the host by hand: neither the
+// next boot nor an order to try again cleans it.
+func TestAHostThatWasJoinedByHandWhileItsRemovalWaitedIsNotCleaned(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, top string) {
+		for _, order := range []wire.Order{"", wire.Retry} {
+			s, dir := newSecretServer(t, wire.Waiting), top+"/"+string(order)+"x"
+			node(t, dir, s, wire.Remove)
+			hosttest.Script(t, `rm /etc/kubernetes/kubelet.conf; touch `+in(begunFile)+`; sleep 0.1; echo new > /etc/kubernetes/kubelet.conf`)
+			s.data[wire.KeyOrder] = string(order)
+			_ = until(t, s, func(string) bool { return s.get(wire.KeyError) != "" })
+			if got := did(t, dir); strings.Contains(got, "stop") || !strings.Contains(s.get(wire.KeyError), "joined a cluster again") {
+				t.Errorf("order %q: done %q, says %v", order, got, s.data)
+			}
+		}
+	})
+}
+
 // Killed after kubeadm has done its part, however little of that was written down
 // and whatever the kubelet does, the host is told to have joined.
 func TestAHostThatHasJoinedIsToldToHaveJoined(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -160,6 +161,11 @@ func (w *worker) wayBack(ctx context.Context) error {
 // operate does what the run is for, once it is written down that the host may be
 // changed by now.
 func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
+	if w.spec.Operation == wire.Remove && joinedSince() {
+		w.report.set(map[string]string{wire.KeyOrder: ""}) // it was heard
+		return nil, plan.Hint(errors.New("since the removal began, this host has joined a cluster again, and is not touched"),
+			"if it is to stay there, take the run off the host: rm -r %s %s; else remove it from there", stateDir, unitFile)
+	}
 	if !begun() {
 		err := place(in(begunFile), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339)))
 		if err != nil {
@@ -172,6 +178,18 @@ func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
 		return w.move(ctx)
 	}
 	return w.remove(ctx)
+}
+
+// joinedSince reports whether somebody has made this host a node anew since the work
+// began: its kubelet.conf is younger than that. A removal only ever deletes it.
+func joinedSince() bool {
+	const conf = "/etc/kubernetes/kubelet.conf"
+	began, err := os.Lstat(in(begunFile))
+	if err != nil {
+		return false
+	}
+	born, err := host.Local{}.Born(conf)
+	return err == nil && !born.IsZero() && born.After(began.ModTime())
 }
 
 // mayBegin refuses, before anything is drained, what would fail afterwards: an

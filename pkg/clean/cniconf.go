@@ -142,6 +142,17 @@ func (c netConf) network() Owner {
 	return Foreign
 }
 
+// amended reports whether a configuration is another's to which a mesh has added
+// its plugin: those of Istio, Linkerd and Kuma append themselves to the file that
+// they find first, podman's or a person's too, and make no network of their own.
+func (c netConf) amended() bool {
+	known, mesh := networkTypes(), []string{"istio-cni", "linkerd-cni", "kuma-cni"}
+	of := func(kind string) bool { return slices.Contains(mesh, kind) }
+	foreign := func(kind string) bool { _, is := known[kind]; return !is }
+	network := func(kind string) bool { return !foreign(kind) && !of(kind) }
+	return slices.ContainsFunc(c.types, of) && slices.ContainsFunc(c.types, foreign) && !slices.ContainsFunc(c.types, network)
+}
+
 // agentSockets are where the agents listen that a configuration's plugins ask
 // for every pod; a plugin waits for its agent, Cilium's for more than 40 s
 // (pkg/client, ClientTimeout). Calico's, flannel's and the standard plugins ask

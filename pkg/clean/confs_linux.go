@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -49,7 +50,14 @@ func (t Target) confs() ([]confDecision, error) {
 // confFile reads one of them.
 func (t Target) confFile(path string, id identity) confFile {
 	raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it tells nothing
-	return confFile{path: path, raw: raw, refers: id.refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.younger(path), digest: t.digest(path)}
+	return confFile{path: path, raw: raw, refers: id.refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.younger(path), changed: t.changed(path), digest: t.digest(path)}
+}
+
+// changed reports whether a file was renamed or written since the join.
+func (t Target) changed(path string) bool {
+	var stat unix.Stat_t
+	err := unix.Lstat(t.Host.Path(path), &stat)
+	return err == nil && !t.Facts.Joined.IsZero() && time.Unix(stat.Ctim.Unix()).After(t.Facts.Joined)
 }
 
 // isDir reports whether a path is a directory, and no link to one.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
@@ -122,7 +124,8 @@ func (t Target) discardKubeconfig(path string) error {
 	return nil
 }
 
-// homes are the home directories of this host's users, sorted. Those on file
+// homes are the home directories of this host's users, sorted: those of /etc/passwd,
+// and those in /home of users whom a directory service names. Those on file
 // systems of other machines, or that appear when one looks, are left out: to
 // look at them may hang, and they are not this host's.
 func (t Target) homes() ([]home, error) {
@@ -130,7 +133,19 @@ func (t Target) homes() ([]home, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(homesIn(string(t.text("/etc/passwd"))), func(h home) bool { return !atHome(h.path, mounts) }), nil
+	all := homesIn(string(t.text("/etc/passwd")))
+	if atHome("/home", mounts) {
+		names, _ := t.names("/home") // none, if it cannot be read
+		for _, name := range names {
+			path := filepath.Join("/home", name)
+			var stat unix.Stat_t
+			known := slices.ContainsFunc(all, func(h home) bool { return h.path == path })
+			if !known && atHome(path, mounts) && unix.Lstat(t.Host.Path(path), &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFDIR {
+				all = append(all, home{path: path, user: stat.Uid})
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(h home) bool { return !atHome(h.path, mounts) }), nil
 }
 
 // atHome reports whether a directory is on a file system of this host's.

@@ -35,9 +35,10 @@ type domain struct {
 	// name is the kubelet's for it, path where it is, and link what leads there from the
 	// root, if it is elsewhere.
 	name, path, link string
-	// shared says that it is a mount or a link, which an administrator made: others may
-	// keep things there, and only what is provably the kubelet's goes. What is remote is
-	// not even looked at: that may hang.
+	// shared says that it is a mount or a link, which an administrator made, or that it is
+	// older than the join in a root that is not the usual one: others may keep things
+	// there ("plugins" and "checkpoints" are names that anybody may choose), and only what
+	// is provably the kubelet's goes. What is remote is not even looked at: that may hang.
 	shared, remote bool
 }
 
@@ -65,6 +66,8 @@ func (t Target) domains(mounts []host.Mount) []domain {
 				}
 				if d.shared = info.Mode()&fs.ModeSymlink != 0; d.shared {
 					d.path, d.link = t.real(d.path), d.path
+				} else if root != DefaultKubeletRoot && info.IsDir() {
+					d.shared = !t.younger(d.path)
 				}
 			}
 			d.remote = d.shared && !atHome(d.path, mounts)

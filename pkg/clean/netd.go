@@ -20,6 +20,8 @@ type confFile struct {
 	refers reference
 	// younger: it was made after the join.
 	younger bool
+	// changed: it was renamed or written after the join.
+	changed bool
 	// digest shows that it is unchanged.
 	digest string
 }
@@ -54,7 +56,7 @@ func judgeConfs(files []confFile) []confDecision {
 	// is longer than three.
 	for range 3 {
 		for i := range out {
-			if out[i].sign == "" {
+			if out[i].sign == "" && !out[i].conf.amended() {
 				out[i].follow(out)
 			}
 		}
@@ -74,6 +76,7 @@ func (d *confDecision) own(f confFile) {
 	switch known := cniConfOwner(base); {
 	case known != Foreign && !f.inner:
 		d.Owner, d.sign = known, byName
+	case d.conf.amended(): // nothing in it is proof of whose it is
 	case d.conf.network() != Foreign:
 		d.Owner, d.sign = d.conf.network(), "it runs a pod network's plugin ("+strings.Join(d.conf.types, ", ")+")"
 	case f.refers.leads():
@@ -106,6 +109,9 @@ func (d *confDecision) decide(f confFile) {
 	default:
 		d.Fate, d.Why, d.Digest = Stays, "not a file that a pod network is known to write", f.digest
 		d.Refers = f.refers.String()
+		if d.conf.amended() {
+			d.Refers = "a mesh has added its plugin to it (" + strings.Join(d.conf.types, ", ") + ")"
+		}
 	}
 }
 
@@ -122,7 +128,7 @@ func (d *confDecision) aside(f confFile, all []confDecision) {
 		case cniConfOwner(path.Base(original)) != Foreign:
 			d.Item = Item{Kind: KindFile, Name: f.path, Owner: cniConfOwner(path.Base(original)), Fate: Goes}
 		case d.Fate == Goes:
-		case ending == ".old" && !multusRan(all): // a person's own
+		case ending == ".old" && !(f.changed && multusRan(all)): // a person's own
 		case taken:
 			d.Why = "put aside by a pod network, and " + original + " is there"
 			d.Refers = d.Why

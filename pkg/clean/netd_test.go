@@ -15,9 +15,10 @@ const multusConf = `{"name":"multus-cni-network","type":"multus","kubeconfig":"/
 
 func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 	at := func(name, raw string) confFile {
-		return confFile{path: cniConfDir + "/" + name, raw: []byte(raw), younger: true}
+		return confFile{path: cniConfDir + "/" + name, raw: []byte(raw), younger: true, changed: true}
 	}
 	old := func(f confFile) confFile { f.younger = false; return f }
+	untouched := func(f confFile) confFile { f.younger, f.changed = false, false; return f }
 	leads := func(f confFile) confFile { f.refers = reference{authority: true}; return f }
 	for _, tc := range []struct {
 		name  string
@@ -34,7 +35,13 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 		{"a kubeconfig of another cluster", []confFile{at("mine", "x")}, "stays foreign"},
 		{"a configuration that names a kubeconfig of the cluster", []confFile{at("30-a.conf", `{"type":"unheard-of","kubeconfig":"/etc/cni/net.d/k"}`), leads(at("k", "x"))}, "goes pod-network, goes pod-network"},
 		{"one that delegates to a network that goes", []confFile{at("20-b.conf", `{"type":"mine","clusterNetwork":"/etc/cni/net.d/10-flannel.conflist"}`), at("10-flannel.conflist", "")}, "goes flannel, goes flannel"},
-		{"a chain with Istio's plugin at its end", []confFile{at("50-x.conflist", `{"plugins":[{"type":"bridge"},{"type":"istio-cni"}]}`)}, "goes istio"},
+		{"a network's chain with Istio's plugin at its end", []confFile{at("50-x.conflist", `{"plugins":[{"type":"flannel"},{"type":"portmap"},{"type":"istio-cni"}]}`)}, "goes flannel"},
+		{"podman's chain with Istio's plugin at its end", []confFile{
+			at("87-podman.conflist", `{"name":"podman","plugins":[{"type":"bridge","ipam":{"type":"host-local"}},{"type":"portmap"},{"type":"istio-cni","kubernetes":{"kubeconfig":"/etc/cni/net.d/ZZZ-istio-cni-kubeconfig"}}]}`),
+			leads(at("ZZZ-istio-cni-kubeconfig", "x")),
+		}, "stays foreign!, goes pod-network"},
+		{"a person's chain with Linkerd's plugin and a token in it", []confFile{leads(at("10-mine.conflist", `{"plugins":[{"type":"macvlan"},{"type":"linkerd-cni"}]}`))}, "stays foreign!"},
+		{"a mesh's own file", []confFile{at("01-linkerd-cni.conf", `{"type":"linkerd-cni"}`)}, "goes linkerd"},
 		{"address management by Whereabouts", []confFile{at("60-x.conf", `{"type":"macvlan","ipam":{"type":"whereabouts"}}`)}, "goes whereabouts"},
 		{"podman's network", []confFile{at("87-podman.conflist", `{"name":"podman","plugins":[{"type":"bridge"},{"type":"portmap"},{"type":"tuning"}]}`)}, "stays foreign"},
 		{"no JSON", []confFile{at("x.conf", `{`)}, "stays foreign"},
@@ -42,6 +49,8 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 		{"what Cilium put aside, of the network before it", []confFile{at("10-flannel.conflist.cilium_bak", "")}, "goes flannel"},
 		{"what was put aside and has a successor", []confFile{at("87-podman.conflist.cilium_bak", "{}"), at("87-podman.conflist", "{}")}, "stays foreign!, stays foreign"},
 		{"what Multus put aside", []confFile{at("10-mine.conf.old", "{}"), at("00-multus.conf", multusConf)}, "back, goes multus"},
+		{"what Multus put aside, which was there before", []confFile{old(at("10-mine.conf.old", "{}")), at("00-multus.conf", multusConf)}, "back, goes multus"},
+		{"a person's own that was put aside before Multus came", []confFile{untouched(at("10-mine.conf.old", "{}")), at("00-multus.conf", multusConf)}, "stays foreign, goes multus"},
 		{"a person's own that is called old", []confFile{at("10-mine.conf.old", "{}")}, "stays foreign"},
 		{"no configuration that is called so", []confFile{at("notes.cilium_bak", "{}")}, "stays foreign"},
 	} {

@@ -174,3 +174,35 @@ m=srv/run/io.containerd.runtime.v2.task/k8s.io/abc/rootfs; mkdir -p $m; mount -t
 		w.same(before)
 	})
 }
+
+// A kubelet's root may be a disk on which others keep things, too, under names that a
+// kubelet also uses.
+func TestADirectoryOfAnothersInAKubeletsRootElsewhereStays(t *testing.T) {
+	for name, tc := range map[string]struct {
+		way  string
+		runs bool
+	}{
+		"a root elsewhere":      {"true", true},
+		"a root that is a link": {"mv var/lib/kubelet/* disk/; rmdir var/lib/kubelet; ln -s ../../disk var/lib/kubelet", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script("mkdir -p disk/plugins/grafana disk/checkpoints/run-7 disk/pods/ios; echo precious | tee disk/plugins/grafana/a disk/checkpoints/run-7/model.pt disk/pods/ios/Podfile; sleep 0.6")
+				w.join()
+				if tc.runs {
+					w.script("mkdir -p disk/pods/" + uid + "/volumes disk/plugins/csi.example.com")
+					w.runs("kubelet", "--root-dir=/disk")
+				} else {
+					w.script("umount -R var/lib/kubelet/pods/u1/volumes/etc var/lib/kubelet/pods/u1/volumes/data var/lib/kubelet/pods/u1/volumes/secret; rm -r var/lib/kubelet/pods var/lib/kubelet/plugins; mkdir -p disk/plugins/csi.example.com disk/pods/" + uid + "\n" + tc.way)
+				}
+				verdict := w.remove()
+				if verdict.State == clean.Dirty {
+					w.Errorf("verdict: %+v", verdict)
+				}
+				if got, want := w.script("find disk | sort"), "disk\ndisk/checkpoints\ndisk/checkpoints/run-7\ndisk/checkpoints/run-7/model.pt\ndisk/plugins\ndisk/plugins/grafana\ndisk/plugins/grafana/a\ndisk/pods\ndisk/pods/ios\ndisk/pods/ios/Podfile\n"; got != want {
+					w.Errorf("left:\n%s", got)
+				}
+			})
+		})
+	}
+}

@@ -82,6 +82,8 @@ type search struct {
 	id      identity
 	mounts  []host.Mount
 	mounted map[string]bool
+	// seen are files that other parts have named.
+	seen    map[string]bool
 	skip    []string
 	entries int
 	read    int64
@@ -101,7 +103,7 @@ func (e searchError) Error() string { return string(e) }
 // lookReferring searches the files of this host, within bounds: what is beyond them
 // is named, since it cannot be said then that nothing is left.
 func (t Target) lookReferring(ctx context.Context, s *sight) error {
-	f := search{t: t, id: t.identity(), skip: t.unsearched(), joined: t.Facts.Joined}
+	f := search{t: t, id: t.identity(), skip: t.unsearched(), joined: t.Facts.Joined, seen: map[string]bool{}}
 	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
 		return nil // a host that is in no cluster
 	}
@@ -115,6 +117,13 @@ func (t Target) lookReferring(ctx context.Context, s *sight) error {
 	f.mounted = map[string]bool{}
 	for _, m := range f.mounts {
 		f.mounted[m.Path] = true
+	}
+	var looked sight // what the files' part says of kubeconfigs, it says
+	if err := t.lookKubeconfigs(&looked); err != nil {
+		return err
+	}
+	for _, it := range looked.items {
+		f.seen[it.Name] = true
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchLimit)
 	defer cancel()
@@ -188,8 +197,11 @@ func (f *search) leaveOut(dir string) bool {
 
 // file looks into one file.
 func (f *search) file(at string, d fs.DirEntry, all bool) error {
+	if f.mounted[at] { // not even asked what it is: it may be another machine's
+		return nil
+	}
 	info, err := d.Info()
-	if err != nil || info.Size() > mostOfSearched || info.Size() == 0 || f.mounted[at] || seenElsewhere(at) {
+	if err != nil || info.Size() > mostOfSearched || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == kubernetesDir {
 		return passable(err)
 	}
 	stat, is := info.Sys().(*syscall.Stat_t)
@@ -208,11 +220,6 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 		f.found = append(f.found, Item{Kind: KindFile, Name: at, Owner: Foreign, Fate: Stays, Why: why, Refers: how, Digest: f.t.digest(at)})
 	}
 	return nil
-}
-
-// seenElsewhere are files that other parts look into.
-func seenElsewhere(path string) bool {
-	return filepath.Dir(path) == kubernetesDir || strings.HasSuffix(path, "/.kube/config")
 }
 
 // unsearched are directories that other parts look into, that hold what containers

@@ -156,3 +156,22 @@ func TestANetworkWhoseAgentIsDeadIsNotAskedToTakeItselfDown(t *testing.T) {
 		})
 	}
 }
+
+// Users of a directory service are not in /etc/passwd, and a kubeconfig in a directory
+// of another user's is not looked into as a home's.
+func TestAKubeconfigThatIsInNoHomeOfPasswdIsFound(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script("mkdir -p home/ldap home/local; chown 7001 home/ldap; echo 'local:x:7002:7002::/home/local:/bin/sh' > etc/passwd; chown 7002 home/local")
+		w.join()
+		w.put("/etc/kubernetes/admin.conf", leading(clusterCA))
+		w.script("mkdir home/ldap/.kube home/local/.kube srv/ci srv/ci/.kube; cp etc/kubernetes/admin.conf home/ldap/.kube/config; cp etc/kubernetes/admin.conf home/local/.kube/config; cp etc/kubernetes/admin.conf srv/ci/.kube/config; chown -R 7001 home/ldap/.kube; chown -R 7003 home/local/.kube")
+		verdict := w.remove()
+		want := []string{"file /home/local/.kube/config", "file /srv/ci/.kube/config"}
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
+		}
+		if w.exists("/home/ldap/.kube/config") {
+			w.Error("the copy of kubeadm's in a directory service's home is there")
+		}
+	})
+}

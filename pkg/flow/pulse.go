@@ -27,7 +27,11 @@ import (
 // given little time and little room.
 const (
 	askLimit = 5 * time.Second
-	askMost  = 1 << 20
+	// listenLimit is longer than an API server dials (30 s) and shakes hands (10 s):
+	// only it can tell an address at which nobody is from a machine that is up, takes
+	// the connection, and says nothing.
+	listenLimit = 45 * time.Second
+	askMost     = 1 << 20
 )
 
 // pulse asks after the life of a node's host.
@@ -37,7 +41,7 @@ type pulse struct {
 }
 
 // get asks the kubelet for a path, through the API server.
-func (p pulse) get(ctx context.Context, path, query string) reply {
+func (p pulse) get(ctx context.Context, path, query string, limit time.Duration) reply {
 	if p.cluster.Config == nil {
 		return reply{err: errors.New("there is no connection to an API server")}
 	}
@@ -55,7 +59,7 @@ func (p pulse) get(ctx context.Context, path, query string) reply {
 	}
 	target = target.JoinPath(versioned, "nodes", p.node.Name, "proxy", path)
 	target.RawQuery = query
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
@@ -74,12 +78,14 @@ func (p pulse) get(ctx context.Context, path, query string) reply {
 }
 
 // listen asks whether the kubelet lives.
-func (p pulse) listen(ctx context.Context) (proof, string) { return p.get(ctx, "healthz", "").weigh() }
+func (p pulse) listen(ctx context.Context) (proof, string) {
+	return p.get(ctx, "healthz", "", listenLimit).weigh()
+}
 
 // nameThere is the name of the node that the kubelet at the node's address says it
 // is; empty if it does not tell.
 func (p pulse) nameThere(ctx context.Context) string {
-	return nodeNameIn(p.get(ctx, "stats/summary", "only_cpu_and_memory=true"))
+	return nodeNameIn(p.get(ctx, "stats/summary", "only_cpu_and_memory=true", askLimit))
 }
 
 // nodeNameIn finds the node's name in a summary of a kubelet's statistics, of which

@@ -50,7 +50,7 @@ func (r reply) weigh() (proof, string) {
 	if r.err != nil {
 		var timeout net.Error
 		if errors.As(r.err, &timeout) && timeout.Timeout() {
-			return silence, "no answer within " + askLimit.String()
+			return doubt, "no answer within " + listenLimit.String() + ", neither of its kubelet nor of the API server"
 		}
 		return doubt, "its kubelet could not be asked: " + r.err.Error()
 	}
@@ -86,8 +86,9 @@ func (r reply) weighStatus(status metav1.Status) (proof, string) {
 }
 
 // weighDial weighs why an API server has no connection to the kubelet. The texts
-// are those of Go's net and of the kernel. A connection that is refused has met a
-// machine that is up: its pods may run on without a kubelet.
+// are those of Go's net and of the kernel. A connection that is refused, or taken
+// by a machine that then says nothing (its kernel does that for a kubelet that hangs),
+// has met a machine that is up: its pods may run on without a kubelet.
 func weighDial(cause string) (proof, string) {
 	cause = text.Short(cause, 200)
 	has := func(words ...string) bool {
@@ -97,9 +98,9 @@ func weighDial(cause string) (proof, string) {
 	// Before the timeouts: a tunnel to the nodes that is down has not asked.
 	case has("agent", "proxy", "tunnel", "no such host", "network is unreachable"):
 		return doubt, "the API server could not ask its kubelet: " + cause
-	case has("connection refused", "connection reset", "EOF", "broken pipe"):
+	case has("handshake timeout", "read tcp", "write tcp", "awaiting headers"), has("connection refused", "connection reset", "EOF", "broken pipe"):
 		return doubt, "a machine at its address is up, and its pods may run on: " + cause
-	case has("handshake timeout", "i/o timeout", "deadline exceeded", "no route to host", "host is down", "timed out", "Client.Timeout"):
+	case strings.HasPrefix(cause, "dial ") && has("i/o timeout", "no route to host", "host is down", "connection timed out"):
 		return silence, cause
 	case has("tls:", "x509:"):
 		return doubt, "a machine answers at its address: " + cause

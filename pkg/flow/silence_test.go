@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -62,7 +64,9 @@ func answers() map[string]struct {
 		"a server that has no such path":                        {404, "404 page not found", doubt, "404"},
 		"a host that is off: its address is not found":          {503, dial("dial tcp 192.0.2.7:10250: connect: no route to host"), silence, "no route"},
 		"a host that is off: nothing comes back":                {503, dial("dial tcp 192.0.2.7:10250: i/o timeout"), silence, "i/o timeout"},
-		"a host that is frozen: TCP answers, nothing else":      {503, dial("net/http: TLS handshake timeout"), silence, "handshake"},
+		"a host that is frozen: TCP answers, nothing else":      {503, dial("net/http: TLS handshake timeout"), doubt, "is up"},
+		"a kubelet that hangs: it takes the question":           {503, dial("read tcp 10.0.0.1:4242->192.0.2.7:10250: i/o timeout"), doubt, "is up"},
+		"the API server has given up, and does not say where":   {503, dial("context deadline exceeded"), doubt, "could not ask"},
 		"the neighbour says that it is down":                    {503, dial("dial tcp [2001:db8::7]:10250: connect: host is down"), silence, "host is down"},
 		"a machine that refuses: it is up":                      {503, dial("dial tcp 192.0.2.7:10250: connect: connection refused"), doubt, "is up, and its pods may run on"},
 		"a machine that hangs up":                               {503, dial("read tcp 10.0.0.1:4242->192.0.2.7:10250: read: connection reset by peer"), doubt, "is up"},
@@ -137,14 +141,33 @@ func TestANodeIsGivenUpOnlyOnSilenceOrAPersonsWord(t *testing.T) {
 	}
 }
 
-func TestAKubeletThatNeverAnswersIsSilent(t *testing.T) {
+// A kubelet that hangs, on a host that thrashes or waits for a dead NFS server, has a
+// kernel that takes connections for it, and pods that run on.
+func TestAKernelThatTakesTheConnectionIsNoSilence(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // nobody ever accepts
+	client := http.Client{Transport: &http.Transport{TLSHandshakeTimeout: 100 * time.Millisecond}}
+	_, err = client.Get("https://" + l.Addr().String())
+	var wrapped *url.Error
+	if !errors.As(err, &wrapped) {
+		t.Fatal(err)
+	}
+	if got, said := (reply{code: 503, body: statusText(503, unreached+wrapped.Err.Error())}).weigh(); got != doubt {
+		t.Errorf("proof %d: %s", got, said)
+	}
+}
+
+func TestAKubeletThatNeverAnswersIsNotProvenSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		}
 		_, err := PrepareLost(t.Context(), clusterOf(permissive(t, nil, silentNode(), kubeadmConfig()), hangs), "w1", LostOptions{}, func(string, ...any) {})
-		if err != nil {
+		if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--confirm-host-off") {
 			t.Error(err)
 		}
 	})
@@ -155,7 +178,7 @@ func TestAnEndlessAnswerIsCut(t *testing.T) {
 	endless := func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(zeros{}), Header: http.Header{}}, nil
 	}
-	got := pulse{clusterOf(permissive(t, nil), endless), silentNode()}.get(t.Context(), "healthz", "")
+	got := pulse{clusterOf(permissive(t, nil), endless), silentNode()}.get(t.Context(), "healthz", "", askLimit)
 	if len(got.body) != askMost {
 		t.Errorf("%d bytes were read", len(got.body))
 	}

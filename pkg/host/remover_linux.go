@@ -18,9 +18,12 @@ import (
 const (
 	// mostDirs is how many directories are open at a time.
 	mostDirs = 64
-	// mostAhead is the depth down to which the names that were read of a directory are
-	// kept while one of its directories is removed. Below that they are read again.
+	// mostAhead is for how many of the deepest directories the names that were read of
+	// them are kept, and their own. Those of one above are read again once all of those
+	// below it are gone: that often, and not for each of its directories.
 	mostAhead = 256
+	// mostTold is for how many of the first directories the name is kept, for errors.
+	mostTold = 16
 	// mostErrors is how many errors are told, and mostFailed after how many in one
 	// directory the rest of it is left: a file system that is read-only fails for each.
 	mostErrors, mostFailed = 5, 1000
@@ -124,9 +127,6 @@ func (r *remover) work() {
 		case !found && !r.read(f):
 			r.leaveTop()
 		case found && r.unlink(int(f.fd), name, name):
-			if len(r.frames) > mostAhead {
-				f.forget()
-			}
 			r.enter(int(f.fd), name, name)
 		}
 	}
@@ -161,9 +161,7 @@ func (r *remover) read(f *frame) bool {
 			continue
 		}
 		if _, _, f.names.ahead = unix.ParseDirent(r.list[:n], -1, nil); len(f.names.ahead) > 0 {
-			if len(r.frames) <= mostAhead {
-				slices.Sort(f.names.ahead)
-			}
+			slices.Sort(f.names.ahead)
 			if !f.thawed {
 				f.thawed = true
 				thaw(int(f.fd)) // nothing can be deleted from a frozen directory
@@ -227,8 +225,10 @@ func (r *remover) enter(dir int, name, told string) bool {
 		_ = unix.Close(int(r.frames[n].fd)) // it was read
 		r.frames[n].fd = -1
 	}
-	if len(r.frames) > mostAhead {
-		told = "" // looked up when it is needed
+	if n := len(r.frames) - mostAhead; n >= 0 {
+		if r.frames[n].forget(); n >= mostTold {
+			r.frames[n].name = "" // looked up when it is needed
+		}
 	}
 	r.frames = append(r.frames, frame{fd: int32(sub), name: told, inode: stat.Ino, device: uint64(stat.Dev)}) //nolint:unconvert // 32 bits elsewhere
 	return true

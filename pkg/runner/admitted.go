@@ -35,6 +35,11 @@ func rewritten(sent, got *corev1.Pod) []string {
 		changed = append(changed, differing("", reflect.ValueOf(a), reflect.ValueOf(b), "env")...)
 		changed = append(changed, differingVariables(a.Env, b.Env)...)
 	}
+	for name := range have.Annotations {
+		if _, sent := want.Annotations[name]; !sent && forRuntime(name) {
+			changed = append(changed, "annotation "+name+" is added")
+		}
+	}
 	if want.Labels[Label] != have.Labels[Label] {
 		changed = append(changed, "label "+Label)
 	}
@@ -46,6 +51,15 @@ func rewritten(sent, got *corev1.Pod) []string {
 	}
 	slices.Sort(changed)
 	return slices.Compact(changed)
+}
+
+// forRuntime reports whether an annotation tells a container runtime what else to put
+// into a container: devices with their mounts and variables (CDI), hooks, profiles.
+func forRuntime(annotation string) bool {
+	return slices.ContainsFunc([]string{
+		"cdi.k8s.io/", "io.kubernetes.cri-o.", "io.containerd.", "io.kubernetes.cri.", "run.oci.", "io.katacontainers.",
+		"container.apparmor.security.beta.kubernetes.io/", "container.seccomp.security.alpha.kubernetes.io/", "seccomp.security.alpha.kubernetes.io/",
+	}, func(prefix string) bool { return strings.HasPrefix(annotation, prefix) })
 }
 
 // settle makes what the API server fills in by itself equal in both, and what

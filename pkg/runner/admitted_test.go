@@ -76,6 +76,8 @@ func TestWhatAdmissionChangesIsNamed(t *testing.T) {
 		"another owner":                          {func(p *corev1.Pod) { p.OwnerReferences = []metav1.OwnerReference{{Name: "x"}} }, "metadata.ownerReferences"},
 		"a finalizer":                            {func(p *corev1.Pod) { p.Finalizers = []string{"x/y"} }, "metadata.finalizers"},
 		"a device":                               {container(func(c *corev1.Container) { c.Resources.Claims = []corev1.ResourceClaim{{Name: "gpu"}} }), "resources"},
+		"a device by an annotation":              {func(p *corev1.Pod) { p.Annotations = map[string]string{"cdi.k8s.io/x": "vendor.com/all=1"} }, "annotation cdi.k8s.io/x is added"},
+		"an annotation that CRI-O obeys":         {func(p *corev1.Pod) { p.Annotations = map[string]string{"io.kubernetes.cri-o.Devices": "/dev/x"} }, "annotation io.kubernetes.cri-o.Devices is added"},
 		"two things":                             {func(p *corev1.Pod) { p.Spec.HostIPC, p.Spec.HostNetwork = true, false }, "spec.hostIPC spec.hostNetwork"},
 		"what the API server fills in by itself": {defaulted, ""},
 		"requests of a LimitRange for a pod that is none": {container(func(c *corev1.Container) { c.Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse("1")} }), ""},
