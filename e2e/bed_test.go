@@ -36,6 +36,7 @@ type bed struct {
 	controlPlane        string
 	worker, worker2     string
 	blank               string // the host that joins and leaves
+	frozen              string // the outer end of its link while that is down
 	config              *rest.Config
 	client              *kubernetes.Clientset
 	ears                *ears

@@ -63,18 +63,30 @@ func (b *bed) away(t *testing.T, docker, verb, container, back string) {
 	}
 }
 
-// unplugged takes the host's cable out for a while: the outer end of its link is
-// set down, which changes nothing on the host itself.
+// unplugged takes the host's cable out for a while.
 func (b *bed) unplugged(t *testing.T) {
 	t.Helper()
-	index := strings.TrimSpace(b.host(t, b.blank, "cat /sys/class/net/eth0/iflink"))
-	script := `name=$(ip -o link | awk -F': ' -v i=` + index + ` '$1 == i { sub(/@.*/, "", $2); print $2 }'); ip link set "$name" `
-	if _, err := command(t, hostLimit, "", "sh", "-c", script+"down"); err != nil {
-		t.Error(err)
-		return
-	}
+	cable := b.cable(t)
+	setCable(t, cable, "down")
 	<-time.After(outage)
-	if _, err := command(t, hostLimit, "", "sh", "-c", script+"up"); err != nil {
+	setCable(t, cable, "up")
+}
+
+// cable is the name of the outer end of the host's link: setting it down changes
+// nothing on the host itself.
+func (b *bed) cable(t *testing.T) string {
+	t.Helper()
+	index := strings.TrimSpace(b.host(t, b.blank, "cat /sys/class/net/eth0/iflink"))
+	name, err := command(t, hostLimit, "", "sh", "-c", `ip -o link | awk -F': ' -v i=`+index+` '$1 == i { sub(/@.*/, "", $2); print $2 }'`)
+	if name = strings.TrimSpace(name); err != nil || name == "" {
+		t.Fatalf("no link of number %s: %v", index, err)
+	}
+	return name
+}
+
+func setCable(t *testing.T, name, state string) {
+	t.Helper()
+	if _, err := command(t, hostLimit, "", "ip", "link", "set", name, state); err != nil {
 		t.Error(err)
 	}
 }

@@ -37,10 +37,14 @@ func (b *bed) stageLost(t *testing.T) {
 	b.cleansItself(t, o.stdout)
 }
 
-// freeze stops everything on the blank host at once, as a power cut does, and
-// waits until the cluster has noticed.
+// freeze stops everything on the blank host at once, its kernel's answers, too, as
+// a power cut does, and waits until the cluster has noticed.
 func (b *bed) freeze(t *testing.T) {
 	t.Helper()
+	cable := b.cable(t)
+	t.Cleanup(func() { setCable(t, cable, "up") })
+	setCable(t, cable, "down")
+	b.frozen = cable
 	if _, err := command(t, hostLimit, "", "docker", "pause", b.blank); err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +61,10 @@ func (b *bed) freeze(t *testing.T) {
 
 func (b *bed) thaw(t *testing.T) {
 	t.Helper()
+	if b.frozen != "" {
+		setCable(t, b.frozen, "up")
+		b.frozen = ""
+	}
 	state, err := command(t, hostLimit, "", "docker", "inspect", "--format", "{{.State.Paused}}", b.blank)
 	if err == nil && strings.TrimSpace(state) == "true" {
 		_, err = command(t, hostLimit, "", "docker", "unpause", b.blank)
