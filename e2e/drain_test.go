@@ -154,7 +154,7 @@ func (b *bed) drainTimesOut(t *testing.T) {
 	o := b.run(t, 5, "drain", b.blank, "--ignore-daemonsets", "--timeout", "4s")
 	o.says(t, shop+"/web", "3", "cordoned", "Deployment/web")
 	before := b.names(t, "")
-	o = b.run(t, 5, "remove", b.blank, "--yes", "--timeout", "8s")
+	o = b.run(t, 5, "remove", b.blank, "--yes", "--timeout", "30s")
 	o.says(t, shop+"/web", "3", "cordoned", "Deployment/web")
 	if changed := before.changed(b.names(t, "")); len(changed) > 0 {
 		t.Errorf("the removal that timed out left or took away: %v", changed)

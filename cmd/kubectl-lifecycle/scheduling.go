@@ -118,7 +118,7 @@ func partly(errs []error, of int) error {
 	if len(errs) == of {
 		return nothingChanged(err)
 	}
-	return plan.As(plan.Broken, explain(err))
+	return plan.Begun(explain(err))
 }
 
 func (e *env) tellScheduling(results []scheduling, f schedulingFlags, mode dryRun) error {

@@ -75,8 +75,8 @@ func RefusedNow(answers []Rehearsal) error {
 func Again(ctx context.Context, client kubernetes.Interface, target Target, o Options) (Decision, error) {
 	snapshot, err := Survey(ctx, client, target, o)
 	if err != nil {
-		return Decision{}, plan.As(plan.Broken, err)
+		return Decision{}, plan.Begun(err)
 	}
 	d := Decide(snapshot, o)
-	return d, plan.As(plan.Broken, d.Refusal())
+	return d, plan.Begun(d.Refusal())
 }

@@ -76,11 +76,11 @@ func (r *Removal) drainAll(ctx context.Context, names []string, report plan.Repo
 func (r *Removal) decideAgain(ctx context.Context, names []string, surge *Surging) (drain.Decision, error) {
 	snapshot, err := drain.Survey(ctx, r.cluster.Client, drain.Target{Names: names}, r.opts.Drain)
 	if err != nil {
-		return drain.Decision{}, plan.As(plan.Broken, err)
+		return drain.Decision{}, plan.Begun(err)
 	}
 	d := drain.Decide(snapshot, r.opts.Drain)
 	if err := d.Refusal(); err != nil {
-		return d, plan.As(plan.Broken, err)
+		return d, plan.Begun(err)
 	}
 	return d, surge.Decide(ctx, snapshot, d, r.opts.Surge)
 }

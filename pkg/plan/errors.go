@@ -63,6 +63,16 @@ func Refuse(err error, hint string, args ...any) error {
 	return As(Refused, Hint(err, hint, args...))
 }
 
+// Begun is the error of something that was refused after changes had begun: class
+// Broken instead of Refused, because something has changed. An error of the time or
+// of the person stays one. It returns nil for a nil error.
+func Begun(err error) error {
+	if class := ClassOf(err); class == TimedOut || class == Interrupted {
+		return err
+	}
+	return As(Broken, err)
+}
+
 // HintOf returns the outermost hint of an error; empty if there is none.
 func HintOf(err error) string {
 	for err != nil {

@@ -129,6 +129,10 @@ func TestTheClassAndTheHintOfAnErrorAreFoundThroughWrapping(t *testing.T) {
 		"a cancelled context":                   {fmt.Errorf("wait: %w", context.Canceled), plan.Interrupted, ""},
 		"a hint of nothing is no error":         {plan.Hint(nil, "x"), 0, ""},
 		"a class of nothing is no error":        {plan.As(plan.Refused, nil), 0, ""},
+		"a refusal after changes began":         {plan.Begun(refusal), plan.Broken, "use --force"},
+		"a time-out after changes began":        {plan.Begun(fmt.Errorf("read node: %w", context.DeadlineExceeded)), plan.TimedOut, ""},
+		"an interruption after changes began":   {plan.Begun(context.Canceled), plan.Interrupted, ""},
+		"nothing after changes began":           {plan.Begun(nil), 0, ""},
 		"a refusal of an interrupted operation": {plan.Refuse(context.Canceled, "again"), plan.Refused, "again"},
 	}
 	for name, c := range cases {
