@@ -149,9 +149,13 @@ func mayJoin(ctx context.Context, spec wire.Spec) error {
 
 // inspect reads the host and changes nothing.
 func inspect(ctx context.Context, order clean.Order) (wire.Answer, error) {
-	inventory, err := clean.Target{Facts: order.Facts, Choices: order.Choices, Door: ownContainer("/proc/self/cgroup")}.Survey(ctx)
+	target := clean.Target{Facts: order.Facts, Choices: order.Choices, Door: ownContainer("/proc/self/cgroup")}
+	inventory, err := target.Survey(ctx)
 	if err != nil {
 		return wire.Answer{}, err
+	}
+	if err := target.Objections(ctx); err != nil {
+		inventory.Objection, inventory.WayOut = err.Error(), plan.HintOf(err)
 	}
 	result, err := json.Marshal(inventory)
 	if err != nil {

@@ -68,7 +68,7 @@ func TestHowATextRefersToACluster(t *testing.T) {
 }
 
 func TestAnAddressThatTheClusterAnnounced(t *testing.T) {
-	a := announced{identity{Endpoints: []string{"192.0.2.9:6443", "[2001:db8::9]:6443"}}, Facts{NodeIPs: []string{"192.0.2.8"}, ServiceCIDRs: []string{"10.96.0.0/12"}}}
+	a := announced{identity{Endpoints: []string{"192.0.2.9:6443", "[2001:db8::9]:6443"}}, Facts{NodeIPs: []string{"192.0.2.8"}, ServiceCIDRs: []string{"10.96.0.0/12"}, Announced: []string{"192.0.2.200", "192.0.2.8", "2001:db8::200"}}}
 	for _, tc := range []struct {
 		name, link, ip string
 		want           bool
@@ -79,6 +79,10 @@ func TestAnAddressThatTheClusterAnnounced(t *testing.T) {
 		{"the same on a card", "eth0", "10.96.0.20", false},
 		{"NodeLocal DNSCache's", "lo", "169.254.20.10", true},
 		{"a node's own", "eth0", "192.0.2.8", false},
+		{"a load balancer's, as kube-vip leaves it on a card", "eth0", "192.0.2.200", true},
+		{"a load balancer's on lo, announced by BGP", "lo", "192.0.2.200", true},
+		{"a load balancer's of IPv6, on a bond", "bond0", "2001:db8::200", true},
+		{"one that only begins like a load balancer's", "eth0", "192.0.2.20", false},
 		{"one that only begins alike", "eth0", "192.0.2.90", false},
 		{"the loopback", "lo", "127.0.0.1", false},
 		{"no address", "lo", "x", false},

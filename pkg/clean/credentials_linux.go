@@ -40,7 +40,7 @@ func (t Target) lookCredentials(context.Context) (sight, error) {
 	names, err := t.names(manifestsDir)
 	s.missed(KindDir, manifestsDir, err)
 	for _, name := range names {
-		t.addPath(&s, ownPath{Kubelet, filepath.Join(manifestsDir, name)})
+		t.addManifest(&s, name)
 	}
 	names, err = t.names(pkiDir)
 	s.missed(KindDir, pkiDir, err)
@@ -62,6 +62,21 @@ func (t Target) lookCredentials(context.Context) (sight, error) {
 		}
 	}
 	return s, nil
+}
+
+// addManifest adds a static pod. It goes with the kubelet, unless somebody had it run on
+// this host before the join (kubernetes/kubeadm#2564): kubeadm writes its own after that.
+func (t Target) addManifest(s *sight, name string) {
+	path := filepath.Join(manifestsDir, name)
+	born, err := t.Host.Born(path)
+	ours := slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name)
+	if ours || err != nil || born.IsZero() || !born.Add(joinMoment).Before(t.Facts.Joined) {
+		t.addPath(s, ownPath{Kubelet, path})
+		return
+	}
+	raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it refers to nothing
+	refers := t.identity().refer(raw, t.Facts.Node, t.Facts.Joined).String()
+	s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.digest(path)})
 }
 
 // removeCredentials has kubeadm do its part, and then removes what is left of
@@ -196,7 +211,7 @@ func (t Target) digest(path string) string {
 // are all there; they count after a removal.
 func (t Target) blocking(inv Inventory) []string {
 	var out []string
-	if names, err := t.names(manifestsDir); err == nil && len(names) > 0 {
+	if names, err := t.names(manifestsDir); err == nil && slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(manifestsDir, name)) }) {
 		out = append(out, manifestsDir+" is not empty")
 	}
 	for _, path := range []string{
@@ -217,6 +232,12 @@ func (t Target) blocking(inv Inventory) []string {
 		}
 	}
 	return out
+}
+
+// stayed reports whether a file is of an inventory, and stays. The host joined once with
+// a static pod that was there before, and can again: kubeadm was told to ignore it.
+func stayed(inv Inventory, path string) bool {
+	return slices.ContainsFunc(inv.With(Stays), func(it Item) bool { return it.Name == path })
 }
 
 // ports are those that kubeadm wants free before a join.

@@ -23,6 +23,9 @@ type Facts struct {
 	// NodeIPs are the internal addresses of all nodes: the gateways that a pod
 	// network without tunnels routes through.
 	NodeIPs []string `json:"nodeIPs,omitempty"`
+	// Announced are the addresses of the cluster's load balancers that are not a Node's:
+	// kube-vip, say, gives them to a card of one host after the other.
+	Announced []string `json:"announced,omitempty"`
 	// ControlPlane says that the host runs an API server, too; ControlPlanes
 	// are the internal addresses of all others that do.
 	ControlPlane  bool     `json:"controlPlane,omitempty"`

@@ -212,15 +212,17 @@ func outcomeOf(it Item) string {
 	return "removed " + it.Name
 }
 
+// joinMoment is how long before the file that dates the join things are made by it.
+const joinMoment = 500 * time.Millisecond
+
 // younger reports whether a directory was made by the join or after it. kubeadm
 // makes one just before the first file in it, which dates the join.
 func (t Target) younger(path string) bool {
-	const moment = 500 * time.Millisecond
 	if copied, err := t.Host.Copied(path); err != nil || copied {
 		return false // it may have been there before
 	}
 	born, err := t.Host.Born(path)
-	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-moment))
+	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-joinMoment))
 }
 
 // removeFiles removes what goes, mount-safe, and tells of each path of the

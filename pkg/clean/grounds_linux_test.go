@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -46,6 +47,59 @@ touch etc/kubernetes/pki/ca.crt etc/kubernetes/kubelet.conf etc/kubernetes/manif
 			}
 		}
 	})
+}
+
+func TestAStaticPodThatIsOlderThanTheJoinStays(t *testing.T) {
+	dir := t.TempDir()
+	hosttest.Script(t, `cd `+dir+`; mkdir -p etc/kubernetes/manifests/more etc/kubernetes/pki var/lib/kubelet run tmp; cd etc/kubernetes/manifests
+echo 'kind: Pod' > own.yaml; touch etcd.yaml kube-apiserver.yaml kube-controller-manager.yaml kube-scheduler.yaml .hidden kube-scheduler.yaml.bak`)
+	const at = "/etc/kubernetes/manifests/"
+	born, err := host.Local{Root: dir}.Born(at + "own.yaml")
+	hosttest.Must(t, err)
+	for _, tc := range []struct {
+		name   string
+		joined time.Time
+		stays  string
+	}{
+		{"older than the join: a person's, but kubeadm's names", born.Add(time.Hour), ".hidden kube-scheduler.yaml.bak more own.yaml"},
+		{"younger than the join", born.Add(-time.Hour), ""},
+		{"made by the join, as its first file", born.Add(100 * time.Millisecond), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inv, err := clean.Target{Host: host.Local{Root: dir}, Facts: clean.Facts{Joined: tc.joined}}.Survey(t.Context())
+			hosttest.Must(t, err)
+			var stays, goes []string
+			for _, it := range inv.Items {
+				switch name, is := strings.CutPrefix(it.Name, at); {
+				case is && it.Fate == clean.Stays:
+					stays = append(stays, name)
+				case is:
+					goes = append(goes, name)
+				}
+			}
+			slices.Sort(stays)
+			if got := strings.Join(stays, " "); got != tc.stays || len(stays)+len(goes) != 8 {
+				t.Errorf("%q stay, want %q; %q go", got, tc.stays, goes)
+			}
+		})
+	}
+}
+
+func TestAStaticPodThatStaysDoesNotKeepAHostFromJoiningAgain(t *testing.T) {
+	dir := t.TempDir()
+	hosttest.Script(t, `cd `+dir+`; mkdir -p etc/kubernetes/manifests var/lib/kubelet run tmp; echo 'kind: Pod' > etc/kubernetes/manifests/own.yaml`)
+	blocked := func() bool {
+		inv, err := clean.Target{Host: host.Local{Root: dir}, Facts: clean.Facts{Joined: time.Now().Add(time.Hour)}}.Survey(t.Context())
+		hosttest.Must(t, err)
+		return slices.Contains(inv.Blocking, "/etc/kubernetes/manifests is not empty")
+	}
+	if blocked() {
+		t.Error("a static pod that was there before the join blocks the next one")
+	}
+	hosttest.Script(t, "touch "+dir+"/etc/kubernetes/manifests/etcd.yaml")
+	if !blocked() {
+		t.Error("a static pod of kubeadm's that is still there blocks no join")
+	}
 }
 
 func TestCgroupsOfAClusterInContainersAreNotOurs(t *testing.T) {

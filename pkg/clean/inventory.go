@@ -145,6 +145,10 @@ type Inventory struct {
 	// Blocking is what kubeadm's own checks would refuse a join for now, and
 	// leftovers that break a pod network later; sentences, sorted.
 	Blocking []string `json:"blocking,omitempty"`
+	// Objection is why this host would not be cleaned as it is, and WayOut what to do
+	// about it; empty if it would be.
+	Objection string `json:"objection,omitempty"`
+	WayOut    string `json:"wayOut,omitempty"`
 }
 
 // Ours are the items that a removal takes away.

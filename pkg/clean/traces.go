@@ -55,8 +55,9 @@ func podVolume() *regexp.Regexp {
 }
 
 // announced are addresses of this host that the cluster gave it: the endpoint of
-// the API servers, which kube-vip and keepalived move from host to host, the
-// services' and NodeLocal DNSCache's. Its own, which it had before, are not.
+// the API servers and those of load balancers, which kube-vip and keepalived move from
+// host to host (kube-vip/kube-vip#1413: a pod that ends leaves them), the services' and
+// NodeLocal DNSCache's. Its own, which it had before, are not.
 type announced struct {
 	identity
 	facts Facts
@@ -76,6 +77,8 @@ func (a announced) address(link, ip string) string {
 	addr, err := netip.ParseAddr(ip)
 	switch {
 	case err != nil:
+	case slices.Contains(a.facts.Announced, ip):
+		return "a load balancer of the cluster has it"
 	case addr == nodeDNSAddress():
 		return "NodeLocal DNSCache listens there"
 	case link == "lo" && inAny(addr, a.facts.ServiceCIDRs):

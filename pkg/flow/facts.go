@@ -52,7 +52,21 @@ func hostFacts(ctx context.Context, client kubernetes.Interface, node *corev1.No
 	pods := podNetworks(node, configured.pods, allocated)
 	facts.PodCIDRs, facts.ServiceCIDRs = texts(pods), texts(configured.services)
 	facts.NodeIPs = nodeAddresses(list.Items, slices.Concat(pods, configured.services))
-	return facts, nil
+	facts.Announced, err = readAnnounced(ctx, client, list.Items)
+	return facts, err
+}
+
+// readAnnounced reads which addresses the cluster's load balancers have. They are only
+// looked for, so who may not list Services is told nothing about them, and goes on.
+func readAnnounced(ctx context.Context, client kubernetes.Interface, nodes []corev1.Node) ([]string, error) {
+	services, err := client.CoreV1().Services(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list services: %w", err)
+	}
+	return balancerAddresses(services.Items, nodes), nil
 }
 
 // kubeadmNetworks reads the cluster's networks from kubeadm's own configuration.

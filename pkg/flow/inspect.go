@@ -25,6 +25,8 @@ type glance struct {
 	choices clean.Choices
 	// destination is a cluster that the host is to be able to join; nil for none.
 	destination *wire.Destination
+	// keep are paths whose data a person was told stays.
+	keep []string
 }
 
 func (g glance) look(ctx context.Context, cluster runner.Cluster, watch plan.Observer) (clean.Inventory, error) {
@@ -47,6 +49,7 @@ func (g glance) look(ctx context.Context, cluster runner.Cluster, watch plan.Obs
 	if err != nil {
 		return inventory, err
 	}
+	facts.Keep = g.keep
 	input, err := encode(facts, g.choices)
 	if err != nil {
 		return inventory, err

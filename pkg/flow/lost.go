@@ -104,6 +104,9 @@ func brief(facts clean.Facts) clean.Facts {
 	if len(facts.NodeIPs) > many {
 		facts.NodeIPs = nil
 	}
+	if len(facts.Announced) > many {
+		facts.Announced = nil
+	}
 	if len(facts.PodCIDRs) > many {
 		facts.PodCIDRs = wide(facts.PodCIDRs)
 	}

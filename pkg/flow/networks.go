@@ -131,6 +131,32 @@ func nodeAddresses(nodes []corev1.Node, never []netip.Prefix) []string {
 	return sortedUnique(out)
 }
 
+// maxAnnounced is how many addresses of load balancers travel to a host.
+const maxAnnounced = 4096
+
+// balancerAddresses are the addresses of Services of type LoadBalancer, but those that a
+// Node has itself, which a balancer without addresses of its own announces (ServiceLB).
+// It is pure; sorted.
+func balancerAddresses(services []corev1.Service, nodes []corev1.Node) []string {
+	own := map[string]bool{}
+	for i := range nodes {
+		for _, address := range nodes[i].Status.Addresses {
+			own[address.Address] = true
+		}
+	}
+	var out []string
+	for i := range services {
+		for _, ingress := range services[i].Status.LoadBalancer.Ingress {
+			ip, err := netip.ParseAddr(ingress.IP)
+			if err == nil && usable(ip) && services[i].Spec.Type == corev1.ServiceTypeLoadBalancer && !own[ip.Unmap().String()] {
+				out = append(out, ip.Unmap().String())
+			}
+		}
+	}
+	out = sortedUnique(out)
+	return out[:min(len(out), maxAnnounced)]
+}
+
 // allocatedNetworks are those from which the controller manager allocates the nodes'
 // pod networks, by the arguments of its static pods on control planes; none if it
 // allocates none. A pod of that name elsewhere is somebody's who may make mirror pods

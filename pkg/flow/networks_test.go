@@ -11,9 +11,11 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	k8stesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 )
@@ -147,4 +149,56 @@ func FuzzNetworksOfAConfiguration(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestTheAddressesOfLoadBalancers(t *testing.T) {
+	service := func(kind corev1.ServiceType, ips ...string) corev1.Service {
+		out := corev1.Service{Spec: corev1.ServiceSpec{Type: kind}}
+		for _, ip := range ips {
+			out.Status.LoadBalancer.Ingress = append(out.Status.LoadBalancer.Ingress, corev1.LoadBalancerIngress{IP: ip})
+		}
+		return out
+	}
+	nodes := []corev1.Node{{Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{
+		{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}, {Type: corev1.NodeExternalIP, Address: "198.51.100.1"}, {Type: corev1.NodeHostName, Address: "w1"},
+	}}}}
+	many := make([]corev1.Service, maxAnnounced+9)
+	for i := range many {
+		many[i] = service(corev1.ServiceTypeLoadBalancer, fmt.Sprintf("192.0.%d.%d", 3+i/250, 1+i%250))
+	}
+	for _, tc := range []struct {
+		name     string
+		services []corev1.Service
+		want     string
+	}{
+		{"of both families, each once", []corev1.Service{service(corev1.ServiceTypeLoadBalancer, "192.0.2.200", "2001:db8::2"), service(corev1.ServiceTypeLoadBalancer, "192.0.2.200")}, "192.0.2.200 2001:db8::2"},
+		{"a node's own, as ServiceLB announces them, are the host's", []corev1.Service{service(corev1.ServiceTypeLoadBalancer, "192.0.2.1", "198.51.100.1")}, ""},
+		{"what was left in a Service that is none any more", []corev1.Service{service(corev1.ServiceTypeClusterIP, "192.0.2.200")}, ""},
+		{"what no card has: a name, the loopback, nothing", []corev1.Service{service(corev1.ServiceTypeLoadBalancer, "lb.example", "127.0.0.1", "", "::1")}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := strings.Join(balancerAddresses(tc.services, nodes), " "); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+	if got := balancerAddresses(many, nil); len(got) != maxAnnounced {
+		t.Errorf("%d addresses", len(got))
+	}
+}
+
+func TestALoadBalancerIsAskedForOnlyWhereThatIsAllowed(t *testing.T) {
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "lb"}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
+	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.200"}}
+	client := fake.NewClientset(worker(), kubeadmConfig(), service)
+	facts, err := hostFacts(t.Context(), client, worker())
+	if err != nil || strings.Join(facts.Announced, " ") != "192.0.2.200" {
+		t.Errorf("announced %q, error %v", facts.Announced, err)
+	}
+	client.PrependReactor("list", "services", func(k8stesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(corev1.Resource("services"), "", nil)
+	})
+	if facts, err = hostFacts(t.Context(), client, worker()); err != nil || facts.Announced != nil {
+		t.Errorf("who may not list them: announced %q, error %v", facts.Announced, err)
+	}
 }

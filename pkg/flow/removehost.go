@@ -102,15 +102,25 @@ func (r *Removal) end(ctx context.Context, _ plan.Report) error {
 
 // Rehearse names the exact objects on the host that a removal would take away,
 // through one read-only pod that is gone afterwards. An etcd member that may not
-// leave is refused, and so is a host that could not join where it is to move.
+// leave is refused, and so is a host that would not be cleaned as it is, or could not
+// join where it is to move.
 func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (clean.Removal, error) {
-	g := glance{name: r.Node.Name, choices: r.opts.Choices}
+	g := glance{name: r.Node.Name, choices: r.opts.Choices, keep: keeps(r.Data)}
 	if r.passage != nil {
 		g.destination = r.passage.destination()
 	}
 	inventory, err := g.look(ctx, r.cluster, watch)
 	if err != nil {
 		return clean.Removal{}, err
+	}
+	return mayRemove(r.Node.Name, inventory)
+}
+
+// mayRemove decides what a removal would take away, and refuses what the host itself
+// would refuse once the removal has begun.
+func mayRemove(node string, inventory clean.Inventory) (clean.Removal, error) {
+	if inventory.Objection != "" {
+		return clean.Removal{}, plan.Refuse(fmt.Errorf("node %s: %s", node, text.Line(inventory.Objection)), "%s", text.Line(inventory.WayOut))
 	}
 	if inventory.Etcd != nil {
 		if _, err := inventory.Etcd.Departure(); err != nil {

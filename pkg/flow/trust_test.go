@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -97,5 +98,31 @@ func TestARecordThatCannotBeReadIsNamedAndStopsNoControlPlane(t *testing.T) {
 	warnings, err := farewell{node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "cp1"}}, others: []corev1.Node{other, third}, runs: []runner.Record{junk}}.decide()
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "lifecycle-cp2 is no run record: it is left out of account; delete it") {
 		t.Errorf("warnings %q, error %v", warnings, err)
+	}
+}
+
+func TestADryRunRefusesWhatTheHostWouldRefuse(t *testing.T) {
+	file := []clean.Item{{Kind: clean.KindFile, Name: "/etc/kubernetes/kubelet.conf", Owner: clean.Kubeadm, Fate: clean.Goes}}
+	for _, tc := range []struct {
+		name      string
+		inventory clean.Inventory
+		refused   string
+	}{
+		{"a host that may be cleaned", clean.Inventory{Items: file}, ""},
+		{"the pods' directory is a mount of an administrator's", clean.Inventory{Items: file, Objection: "/var/lib/kubelet/pods is a mount", WayOut: "unmount it"}, "node w1: /var/lib/kubelet/pods is a mount"},
+		{"the kubelet is astray, and nothing is known to go", clean.Inventory{Objection: "several processes are this host's kubelet"}, "node w1: several processes are this host's kubelet"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			removal, err := mayRemove("w1", tc.inventory)
+			if tc.refused == "" {
+				if err != nil || len(removal.Objects) != len(tc.inventory.Items) {
+					t.Errorf("objects %v, error %v", removal.Objects, err)
+				}
+				return
+			}
+			if err == nil || err.Error() != tc.refused || plan.ClassOf(err) != plan.Refused || plan.HintOf(err) != tc.inventory.WayOut || len(removal.Objects) > 0 {
+				t.Errorf("objects %v, error %v, hint %q", removal.Objects, err, plan.HintOf(err))
+			}
+		})
 	}
 }

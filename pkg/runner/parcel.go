@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -126,6 +127,8 @@ func (c Cluster) awaitAnswer(ctx context.Context, pod *corev1.Pod) error {
 		return plan.Refuse(fmt.Errorf("node %s: %s", pod.Spec.NodeName, answer.Error), "%s", answer.Hint)
 	case found:
 		return nil
+	case strings.Contains(end.Message, noPlace):
+		return unplaced(pod.Spec.NodeName)
 	}
 	return plan.Refuse(fmt.Errorf("the program did not reach node %s: exit code %d%s", pod.Spec.NodeName, end.ExitCode, tail(end.Message)),
 		"the host needs sh, cat, gzip and nsenter in /usr/bin; or let the API server reach the kubelet, so that the program can be streamed")

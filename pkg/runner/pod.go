@@ -120,7 +120,7 @@ for base in /var/lib /run; do
   printf '#!/bin/sh\n' >"$dir/probe" && chmod 700 "$dir/probe" && "$dir/probe" 2>/dev/null && break
   rm -f "$dir/probe"; rmdir "$dir"; dir=
 done
-[ -n "${dir:-}" ] || { echo "no directory on this host is writable and executable (tried /var/lib and /run)" >&2; exit 71; }
+[ -n "${dir:-}" ] || { echo "` + noPlace + ` (tried /var/lib and /run)" >&2; exit 71; }
 trap 'rm -f "$dir/probe" "$dir/lifecycle-node"; rmdir "$dir"' EXIT
 cd "$dir"
 head -c "$1" >"$dir/lifecycle-node"

@@ -74,6 +74,10 @@ func (c Cluster) pass(ctx context.Context, pod *corev1.Pod, program []byte, d wi
 		return answer, plan.Refuse(fmt.Errorf("node %s: %s", pod.Spec.NodeName, answer.Error), "%s", answer.Hint)
 	case found:
 		return answer, tooLong(answer)
+	case strings.Contains(words, noPlace):
+		return answer, unplaced(pod.Spec.NodeName)
+	case err != nil && strings.Contains(err.Error(), noPlace): // where the stream breaks off
+		return answer, unplaced(pod.Spec.NodeName)
 	case errors.Is(err, errOutOfBounds):
 		return answer, plan.Refuse(fmt.Errorf("node %s: %w%s", pod.Spec.NodeName, err, tail(words)), "look at the host before you trust it; see: %s", describe(pod.Spec.NodeName))
 	case err != nil:
@@ -81,6 +85,15 @@ func (c Cluster) pass(ctx context.Context, pod *corev1.Pod, program []byte, d wi
 			"attach goes through the API server to port 10250 of the node: may you 'create pods/attach', and is that port open?")
 	}
 	return answer, fmt.Errorf("the program on node %s ended without an answer%s", pod.Spec.NodeName, tail(words))
+}
+
+// noPlace is what the receiver says, and unplaced the error, of a host on which no program
+// can be put: a guide to hardening asks for noexec on /var and /run (k3s-io/k3s#7296).
+const noPlace = "no directory on this host is writable and executable"
+
+func unplaced(node string) error {
+	return plan.Refuse(fmt.Errorf("the program cannot run on the host of node %s: /var/lib and /run are both read-only or mounted noexec", node),
+		"a removal needs /var/lib for it: allow that on the host until it has ended (mount -o remount,rw,exec /var, if that is its file system), and run the command again")
 }
 
 // converse streams in, and returns what came out on both ways. A stream that

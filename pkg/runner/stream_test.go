@@ -15,10 +15,14 @@ import (
 	"time"
 	"unicode/utf8"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/remotecommand"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/streaming/pkg/httpstream/wsstream"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -114,6 +118,29 @@ func TestAnHonestHostIsHeardOut(t *testing.T) {
 	out, words, err := usual().converse(t.Context(), executor, strings.NewReader("program"))
 	if err != nil || string(out) != "program ran\n" || words != "a warning" {
 		t.Errorf("%q, %q, %v", out, words, err)
+	}
+}
+
+func TestAHostWithoutAPlaceForAProgramIsToldWithTheWayOut(t *testing.T) {
+	for name, ends := range map[string]string{
+		"the stream ends with its exit code": `{"metadata":{},"status":"Failure","message":"exit 71"}`,
+		"the stream ends well":               `{"metadata":{},"status":"Success"}`,
+		"the stream breaks off":              ``,
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := kubelet(t, func(_ io.Reader, _, words, status io.Writer) {
+				_, _ = io.WriteString(words, noPlace+" (tried /var/lib and /run)\n")
+				_, _ = io.WriteString(status, ends)
+			})
+			config := &rest.Config{Host: target.Host}
+			client, err := kubernetes.NewForConfig(config)
+			must(t, err)
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-w1"}, Spec: corev1.PodSpec{NodeName: "w1"}}
+			_, err = Cluster{Client: client, Config: config}.pass(t.Context(), pod, []byte("program"), wire.Delivery{})
+			if err == nil || errors.Is(err, errAttach) || !strings.Contains(err.Error(), "mounted noexec") || !strings.Contains(plan.HintOf(err), "remount,rw,exec /var") {
+				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
+			}
+		})
 	}
 }
 
