@@ -84,6 +84,9 @@ func settle(ctx context.Context, d wire.Delivery) error {
 		return err
 	}
 	defer unlock()
+	if err := executable(filepath.Dir(stateDir)); err != nil {
+		return err
+	}
 	if old, err := peekSpec(); err != nil || old.Record.UID != d.Spec.Record.UID {
 		// Its unit is not running (we hold the lock): a leftover, of which
 		// nothing may be taken for this run's.
@@ -101,6 +104,21 @@ func settle(ctx context.Context, d wire.Delivery) error {
 		}
 	}
 	return nil
+}
+
+// executable refuses a place from which no program can be started: a guide to
+// hardening asks for noexec on /var (k3s-io/k3s#7296), and the unit runs from there,
+// since it has to survive a reboot.
+func executable(dir string) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("look at the file system of %s: %w", dir, err)
+	}
+	if fs.Flags&unix.ST_NOEXEC == 0 {
+		return nil
+	}
+	return plan.Refuse(fmt.Errorf("%s is mounted noexec: a program of this run could not be started there after a reboot", dir),
+		"until the run is over, on the host: mount -o remount,exec the file system of %s; then run the command again", dir)
 }
 
 // occupied is the answer to a delivery while the unit of a run works: fine if

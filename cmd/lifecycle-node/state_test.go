@@ -124,3 +124,15 @@ func TestAServerThatKnowsNoRecordIsBelievedAfterAWhile(t *testing.T) {
 		}
 	}
 }
+
+func TestAPlaceFromWhichNothingCanBeStartedIsRefused(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		hosttest.Script(t, "mount -t tmpfs -o noexec tmpfs /var/lib; mount -t tmpfs tmpfs /mnt")
+		if err := executable("/var/lib"); plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "remount,exec") {
+			t.Errorf("noexec: %v", err)
+		}
+		if err := executable("/mnt"); err != nil {
+			t.Errorf("an ordinary place: %v", err)
+		}
+	})
+}

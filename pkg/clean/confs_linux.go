@@ -83,6 +83,11 @@ func (t Target) ownNetworks() []string {
 // something has that name by now.
 func (t Target) putBack(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, t.Host.Path(from), unix.AT_FDCWD, t.Host.Path(to), unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system that cannot (NFS, FUSE)
+		if err = os.Link(t.Host.Path(from), t.Host.Path(to)); err == nil {
+			err = os.Remove(t.Host.Path(from))
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

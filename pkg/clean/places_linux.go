@@ -60,7 +60,10 @@ func (t Target) findPlaces() (Places, error) {
 	readFlags(runtime, map[string]*string{"--config": &config, "-c": &config})
 	for _, path := range append([]string{config, "/etc/crio/crio.conf"}, t.listed("/etc/crio/crio.conf.d", "")...) {
 		for _, pattern := range p.readContainerd(t.text(path)) {
-			found, _ := filepath.Glob(t.Host.Path(filepath.Join("/", pattern)))
+			if !filepath.IsAbs(pattern) { // beside the file that names it (containerd, config.go resolveImports)
+				pattern = filepath.Join(filepath.Dir(path), pattern)
+			}
+			found, _ := filepath.Glob(t.Host.Path(pattern))
 			for _, file := range found {
 				raw, err := host.ReadPlain(file, mostOfFile)
 				if err == nil {

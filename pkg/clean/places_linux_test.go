@@ -158,7 +158,7 @@ func TestPlacesThatNobodyExpectsAreRefusedBeforeAnythingChanges(t *testing.T) {
 func TestCertificatesAndNetworksElsewhereAreFollowed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.script(`mkdir -p etc/certs etc/containerd/conf.d etc/cni/own opt/plugins srv/run; echo theirs > etc/certs/site.key; echo '{"name":"podman"}' > etc/cni/own/87-podman.conflist; touch opt/plugins/bridge
-printf 'version = 3\nstate = "/srv/run"\nimports = ["/etc/containerd/conf.d/*.toml"]\n' > etc/containerd/config.toml
+printf 'version = 3\nstate = "/srv/run"\nimports = ["conf.d/*.toml"]\n' > etc/containerd/config.toml
 printf "[plugins.'io.containerd.cri.v1.runtime'.cni]\n  bin_dirs = [\n    '/opt/plugins', # here\n  ]\n  conf_dir = '/etc/cni/own'\n" > etc/containerd/conf.d/cni.toml; sleep 0.6`)
 		before := w.dump()
 		w.join()

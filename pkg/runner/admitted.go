@@ -95,9 +95,20 @@ func settle(sent, got *corev1.Pod) {
 	}
 }
 
+// ordinary reports whether resources are what a LimitRange gives to every pod. An
+// extended one would have a device plugin add mounts and devices to the container.
+func ordinary(list corev1.ResourceList) bool {
+	for name := range list {
+		if name != corev1.ResourceCPU && name != corev1.ResourceMemory && name != corev1.ResourceEphemeralStorage {
+			return false
+		}
+	}
+	return true
+}
+
 // settleContainer does the same for a container.
 func settleContainer(sent, got *corev1.Container, critical bool) {
-	if !critical && len(got.Resources.Claims) == 0 {
+	if !critical && len(got.Resources.Claims) == 0 && ordinary(got.Resources.Limits) && ordinary(got.Resources.Requests) {
 		sent.Resources = got.Resources
 	}
 	a, b := sent.SecurityContext, got.SecurityContext

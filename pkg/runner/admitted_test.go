@@ -80,6 +80,9 @@ func TestWhatAdmissionChangesIsNamed(t *testing.T) {
 		"an annotation that CRI-O obeys":         {func(p *corev1.Pod) { p.Annotations = map[string]string{"io.kubernetes.cri-o.Devices": "/dev/x"} }, "annotation io.kubernetes.cri-o.Devices is added"},
 		"two things":                             {func(p *corev1.Pod) { p.Spec.HostIPC, p.Spec.HostNetwork = true, false }, "spec.hostIPC spec.hostNetwork"},
 		"what the API server fills in by itself": {defaulted, ""},
+		"an extended resource, whose device plugin adds mounts": {container(func(c *corev1.Container) {
+			c.Resources.Limits = corev1.ResourceList{"vendor.example/device": resource.MustParse("1")}
+		}), "resources"},
 		"requests of a LimitRange for a pod that is none": {container(func(c *corev1.Container) { c.Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse("1")} }), ""},
 	}
 	for name, c := range cases {

@@ -55,7 +55,7 @@ func (c Cluster) pickImage(ctx context.Context, node *corev1.Node, pods []corev1
 		}
 		set, err := c.Client.AppsV1().DaemonSets(w.namespace).Get(ctx, w.name, metav1.GetOptions{})
 		switch {
-		case apierrors.IsNotFound(err):
+		case apierrors.IsNotFound(err), err == nil && !c.administers(ctx, w.namespace):
 			continue
 		case apierrors.IsForbidden(err):
 			return choice{}, plan.Refuse(fmt.Errorf("whose the images on node %s are cannot be read: %w", node.Name, err),
@@ -71,6 +71,18 @@ func (c Cluster) pickImage(ctx context.Context, node *corev1.Node, pods []corev1
 			"name one that is on the node and that you trust, for it runs privileged: --runner-image IMAGE (on the node: crictl images)")
 	}
 	return picked, nil
+}
+
+// administers reports whether a namespace is one in which whoever may create pods is
+// root on every node by that alone: kube-system, or one that enforces no Pod Security
+// Standard by a label that only administrators set. In one that merely has a network's
+// name, a tenant could offer any image. One that cannot be read is none.
+func (c Cluster) administers(ctx context.Context, namespace string) bool {
+	if namespace == metav1.NamespaceSystem {
+		return true
+	}
+	space, err := c.Client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	return err == nil && space.Labels[enforceLabel] == "privileged"
 }
 
 // chooseImage picks an image that runs on the node and that the owner of the

@@ -89,6 +89,7 @@ func TestOnlyAnImageOfTheClustersOwnerRunsPrivileged(t *testing.T) {
 		"kube-proxy's before a tenant's of that container name": {worker, []corev1.Pod{evil, proxy}, "proxy:1"},
 		"kube-proxy's before that of a static pod":              {worker, []corev1.Pod{runs("kube-system", "a", "vip", "vip:1", mirror), proxy}, "proxy:1"},
 		"a static pod's where there is no kube-proxy":           {worker, []corev1.Pod{evil, runs("kube-system", "vip", "vip", "vip:1", mirror)}, "vip:1"},
+		"a network's in a namespace that only has its name":     {worker, []corev1.Pod{runs("calico-system", "c", "calico-node", "calico:1", ofSet("calico-node"), hostNetwork)}, ""},
 		"the network's as a last resort":                        {worker, []corev1.Pod{evil, runs("kube-flannel", "f", "kube-flannel", "flannel:1", ofSet("kube-flannel-ds"), hostNetwork)}, "flannel:1"},
 		"a network's in kube-system":                            {worker, []corev1.Pod{runs("kube-system", "c", "cilium-agent", "cilium:1", ofSet("cilium"))}, "cilium:1"},
 
@@ -116,7 +117,8 @@ func TestOnlyAnImageOfTheClustersOwnerRunsPrivileged(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			client := fake.NewClientset(daemonSet("kube-system", "kube-proxy", "kube-proxy"), daemonSet("kube-flannel", "kube-flannel-ds", "kube-flannel"),
+			client := fake.NewClientset(administered("kube-flannel"), daemonSet("calico-system", "calico-node", "calico-node"),
+				daemonSet("kube-system", "kube-proxy", "kube-proxy"), daemonSet("kube-flannel", "kube-flannel-ds", "kube-flannel"),
 				daemonSet("kube-system", "cilium", "cilium-agent"), daemonSet("dev", "kube-proxy", "kube-proxy"), daemonSet("dev", "kube-flannel-ds", "kube-flannel"))
 			got, err := Cluster{Client: client}.pickImage(t.Context(), c.node, c.pods)
 			if got.image != c.want || (err == nil) != (c.want != "") {
@@ -129,9 +131,14 @@ func TestOnlyAnImageOfTheClustersOwnerRunsPrivileged(t *testing.T) {
 	}
 }
 
+// administered is a namespace in which only administrators may create pods.
+func administered(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{enforceLabel: "privileged"}}}
+}
+
 func TestWhoseTheImageIsIsSaid(t *testing.T) {
 	flannel := runs("kube-flannel", "f", "kube-flannel", "flannel:1", ofSet("kube-flannel-ds"), hostNetwork)
-	got, err := Cluster{Client: fake.NewClientset(daemonSet("kube-flannel", "kube-flannel-ds", "kube-flannel"))}.pickImage(t.Context(), node("amd64"), []corev1.Pod{flannel})
+	got, err := Cluster{Client: fake.NewClientset(administered("kube-flannel"), daemonSet("kube-flannel", "kube-flannel-ds", "kube-flannel"))}.pickImage(t.Context(), node("amd64"), []corev1.Pod{flannel})
 	if err != nil || !strings.Contains(got.of, "kube-flannel/kube-flannel-ds, the network's: neither kube-proxy nor a static pod") {
 		t.Errorf("%+v, %v", got, err)
 	}
