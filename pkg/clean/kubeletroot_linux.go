@@ -188,7 +188,7 @@ func (t Target) usually(path string) string {
 // mountsInTheWay returns an error if something is mounted where the kubelet's
 // directories are that a removal can neither unmount nor empty.
 func (t Target) mountsInTheWay() error {
-	const wayOut = "unmount it (and take it out of /etc/fstab or its mount unit) if what is in it is to stay; then run the command again"
+	const wayOut = "what is in it stays if it is not mounted: drain the node, stop the kubelet, unmount it and take it out of /etc/fstab or its mount unit, start the kubelet; then run the command again"
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return err
