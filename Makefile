@@ -70,7 +70,7 @@ lint: ## Check the style and known vulnerabilities (golangci-lint, govulncheck, 
 	hack/vuln.sh
 
 .PHONY: fuzz
-fuzz: ## Fuzz every parser of hostile input for FUZZTIME each (10m); 'make unit' does a second of each
+fuzz: ## Fuzz every parser of hostile input for FUZZTIME each (10m); 'make unit' tries a thousand inputs of each
 	hack/fuzz.sh
 
 .PHONY: clean

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Feeds the parsers of hostile input with what nobody thought of.
 #   hack/fuzz.sh            each target for FUZZTIME (10m), guided by coverage
-#   hack/fuzz.sh quick      each target for a second, on the ordinary test binary
+#   hack/fuzz.sh quick      each target with 1,000 inputs, on the ordinary test binary
 # FUZZ=REGEXP chooses targets by name. An input that fails is kept by Go below
 # testdata/fuzz of its package: commit it, and every later test run tries it.
 set -o errexit -o nounset -o pipefail
@@ -24,7 +24,7 @@ while read -r dir; do
     count=$((count + 1))
     echo "fuzz $dir $name"
     if [ "$mode" = quick ]; then
-      (cd "$dir" && "$build/fuzz.test" -test.run '^$' -test.fuzz "^$name\$" -test.fuzztime 1s -test.fuzzcachedir "$build/cache") >"$build/log" 2>&1 ||
+      (cd "$dir" && "$build/fuzz.test" -test.run '^$' -test.fuzz "^$name\$" -test.fuzztime 1000x -test.fuzzcachedir "$build/cache") >"$build/log" 2>&1 ||
         { cat "$build/log"; failed+=("$dir $name"); }
     else
       go test "./$dir" -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-10m}" || failed+=("$dir $name")

@@ -3,6 +3,7 @@
 package cni
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -75,4 +76,14 @@ func same(a, b []netip.Prefix) bool {
 		}
 	}
 	return true
+}
+
+// parseAddress reads an address that others wrote. One with a zone is none here: no
+// other node can use it, and a zone may hold anything.
+func parseAddress(s string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(s)
+	if err == nil && addr.Zone() != "" {
+		return netip.Addr{}, errors.New("an address with a zone")
+	}
+	return addr, err
 }

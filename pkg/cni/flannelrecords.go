@@ -58,7 +58,7 @@ func addressFaults(r records, kind string) []gap {
 		if written == "" {
 			continue
 		}
-		addr, err := netip.ParseAddr(written)
+		addr, err := parseAddress(written)
 		switch {
 		case err != nil:
 			faults = append(faults, recordFault(n, kind, fmt.Sprintf("flannel's %s %q is no address", kind, text.Short(written, 60))))
@@ -73,7 +73,7 @@ func addressFaults(r records, kind string) []gap {
 		users[addr] = append(users[addr], n)
 	}
 	for _, n := range r.nodes {
-		addr, err := netip.ParseAddr(n.Annotations[flannelPrefix+kind])
+		addr, err := parseAddress(n.Annotations[flannelPrefix+kind])
 		if err == nil && len(users[addr]) > 1 {
 			faults = append(faults, recordFault(n, kind, fmt.Sprintf("%d nodes have flannel's %s %s: pods of one cannot reach those of the other", len(users[addr]), kind, addr)))
 		}
@@ -188,7 +188,7 @@ func flannelDoubts(r records) []gap {
 	for _, n := range r.nodes {
 		own := addressesOf(n)
 		for _, kind := range []string{"public-ip", "public-ipv6"} {
-			addr, err := netip.ParseAddr(n.Annotations[flannelPrefix+kind])
+			addr, err := parseAddress(n.Annotations[flannelPrefix+kind])
 			sameFamily := slices.ContainsFunc(own, func(a netip.Addr) bool { return a.Is6() == addr.Is6() })
 			if err != nil || !sameFamily || slices.Contains(own, addr) || n.Annotations[flannelPrefix+kind+"-overwrite"] != "" {
 				continue
@@ -223,7 +223,7 @@ func chosen(agents *appsv1.DaemonSet) bool {
 func addressesOf(n *corev1.Node) []netip.Addr {
 	var out []netip.Addr
 	for _, a := range n.Status.Addresses {
-		if addr, err := netip.ParseAddr(a.Address); err == nil {
+		if addr, err := parseAddress(a.Address); err == nil {
 			out = append(out, addr)
 		}
 	}

@@ -214,7 +214,7 @@ func nodeFacts(node *corev1.Node) Node {
 	n := Node{Name: node.Name, OS: osOf(node), Absent: absence(node, now), Grown: longAgo(now, node.CreationTimestamp.Time)}
 	n.PodCIDRs, _ = parseCIDRs(strings.Join(node.Spec.PodCIDRs, ","))
 	for _, a := range node.Status.Addresses {
-		if addr, err := netip.ParseAddr(a.Address); err == nil && a.Type == corev1.NodeInternalIP {
+		if addr, err := parseAddress(a.Address); err == nil && a.Type == corev1.NodeInternalIP {
 			n.Addresses = append(n.Addresses, addr)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,12 +92,27 @@ func defaultCluster(config *clientcmdapi.Config) (*clientcmdapi.Cluster, error) 
 func hostPort(server string) (string, error) {
 	u, err := url.Parse(server)
 	switch {
-	case err != nil || u.Scheme != "https" || u.Hostname() == "":
+	case err != nil || u.Scheme != "https" || !isHost(u.Hostname()) || !isPort(u.Port()):
 		return "", fmt.Errorf("kubeconfig: %q is no https address", plain(server))
 	case u.Port() == "":
 		return net.JoinHostPort(u.Hostname(), "443"), nil
 	}
 	return net.JoinHostPort(u.Hostname(), u.Port()), nil
+}
+
+// isHost reports whether a text is an address that every host can use, or may be the
+// name of one.
+func isHost(s string) bool {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return addr.Zone() == ""
+	}
+	return regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$`).MatchString(s)
+}
+
+// isPort reports whether a text is a port, or empty.
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return s == "" || err == nil && n > 0
 }
 
 // endpointWarnings compares the address hosts will use with the one the
