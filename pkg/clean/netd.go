@@ -128,7 +128,7 @@ func (d *confDecision) aside(f confFile, all []confDecision) {
 		case cniConfOwner(path.Base(original)) != Foreign:
 			d.Item = Item{Kind: KindFile, Name: f.path, Owner: cniConfOwner(path.Base(original)), Fate: Goes}
 		case d.Fate == Goes:
-		case ending == ".old" && !(f.changed && multusRan(all)): // a person's own
+		case ending == ".old" && (!f.changed || !multusRan(all)): // a person's own
 		case taken:
 			d.Why = "put aside by a pod network, and " + original + " is there"
 			d.Refers = d.Why
