@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,9 +81,11 @@ func need(t *testing.T, name string) string {
 	return value
 }
 
-// addNodes makes the test's nodes and waits until kwok has made them Ready.
+// addNodes makes n more nodes and waits until kwok has made them Ready; the
+// earlier ones may be cordoned.
 func (p *plane) addNodes(t *testing.T, n int) {
 	t.Helper()
+	fresh := len(p.nodes)
 	for range n {
 		name := fmt.Sprintf("%s-%d", p.space, len(p.nodes))
 		p.nodes = append(p.nodes, name)
@@ -96,12 +99,12 @@ func (p *plane) addNodes(t *testing.T, n int) {
 		ready := 0
 		for _, node := range list.Items {
 			for _, c := range node.Status.Conditions {
-				if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue && len(node.Spec.Taints) == 0 {
+				if slices.Contains(p.nodes[fresh:], node.Name) && c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue && len(node.Spec.Taints) == 0 {
 					ready++
 				}
 			}
 		}
-		return ready == len(p.nodes), err
+		return ready == n, err
 	})
 }
 
