@@ -9,8 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const inspectLong = `Read the host of a node: units, sandboxes, mounts, links, routes, rules, the
@@ -48,7 +49,7 @@ func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags)
 		return err
 	}
 	progress := e.progress()
-	inventory, err := flow.Inspect(ctx, cluster, node, clean.Choices{}, progress)
+	inventory, err := flow.Inspect(ctx, cluster, node, inventory.Choices{}, progress)
 	progress.close()
 	if err != nil {
 		return nothingChanged(err)
@@ -62,7 +63,7 @@ func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags)
 
 // kindOf is the first word of a row about a host: a host that names a kind that
 // is more than a word does not get a line of its own making.
-func kindOf(kind clean.Kind) string {
+func kindOf(kind inventory.Kind) string {
 	if kind == "" || strings.Trim(string(kind), "abcdefghijklmnopqrstuvwxyz-") != "" || len(kind) > 20 {
 		return "unknown"
 	}
@@ -71,11 +72,11 @@ func kindOf(kind clean.Kind) string {
 
 // inventoryTable shows what is ours and what refers to the cluster, and with wide
 // everything else too.
-func inventoryTable(s *sheet, inv clean.Inventory, wide bool) error {
+func inventoryTable(s *sheet, inv inventory.Inventory, wide bool) error {
 	rows := [][]string{{"KIND", "NAME", "IN", "OWNER", "FATE", "DETAIL"}}
 	hidden := 0
 	for _, item := range inv.Items {
-		if !wide && item.Fate != clean.Goes && item.Refers == "" {
+		if !wide && item.Fate != inventory.Goes && item.Refers == "" {
 			hidden++
 			continue
 		}

@@ -13,9 +13,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const moveLong = `Take a worker out of this cluster and join its host to another, whose context the
@@ -120,7 +121,7 @@ type moved struct {
 	To   string `json:"to"`
 	// Verdict is the host's between the two clusters; empty if another call has
 	// seen it.
-	Verdict clean.Verdict `json:"verdict,omitzero"`
+	Verdict inventory.Verdict `json:"verdict,omitzero"`
 	// Lingering are pods that the cluster it has left still has.
 	Lingering []flow.Lingering `json:"lingering,omitempty"`
 }

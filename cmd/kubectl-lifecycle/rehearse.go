@@ -9,10 +9,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // rehearsal is the machine-readable result of a dry run.
@@ -25,7 +26,7 @@ type rehearsal struct {
 	Surge    []drain.Measure `json:"surge,omitempty"`
 	Excluded []string        `json:"excluded,omitempty"`
 	// Host is present for --dry-run=server only.
-	Host *clean.Removal `json:"host,omitempty"`
+	Host *inventory.Removal `json:"host,omitempty"`
 }
 
 // rehearsed is what a dry run shows.

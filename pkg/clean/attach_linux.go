@@ -9,6 +9,8 @@ import (
 	bpflink "github.com/cilium/ebpf/link"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // side is one of the two places on a card at which filters run.
@@ -40,8 +42,8 @@ func onFilters(l link) ([]attachment, error) {
 			if !is {
 				continue
 			}
-			if owner := programPatterns().owner(bpf.Name); owner != Foreign {
-				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.name(), func() error { return dropFilter(l, f, queue) }, Foreign})
+			if owner := programPatterns().owner(bpf.Name); owner != inventory.Foreign {
+				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.name(), func() error { return dropFilter(l, f, queue) }, inventory.Foreign})
 			}
 		}
 	}
@@ -83,7 +85,7 @@ func onXDP(l link) ([]attachment, error) {
 	}
 	id := ebpf.ProgramID(xdp.ProgId)
 	name, owner, err := programOwner(id)
-	if err != nil || owner == Foreign {
+	if err != nil || owner == inventory.Foreign {
 		return nil, err
 	}
 	return []attachment{{owner, name, "XDP of " + l.name(), func() error {
@@ -95,7 +97,7 @@ func onXDP(l link) ([]attachment, error) {
 		}
 		const mode = unix.XDP_FLAGS_SKB_MODE | unix.XDP_FLAGS_DRV_MODE | unix.XDP_FLAGS_HW_MODE
 		return netlink.LinkSetXdpFdWithFlags(l.Link, -1, int(xdp.Flags&mode))
-	}, Foreign}}, nil
+	}, inventory.Foreign}}, nil
 }
 
 // onTCX finds what has taken the place of filters since Linux 6.6.

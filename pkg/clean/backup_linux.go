@@ -19,6 +19,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const (
@@ -33,7 +35,7 @@ const (
 // certificates. What pods have written is not: it is theirs, and may be huge.
 func (t Target) backup() part {
 	return part{
-		id: "backup", title: "Back up the configuration that goes", kind: KindFile,
+		id: "backup", title: "Back up the configuration that goes", kind: inventory.KindFile,
 		needed: func(ctx context.Context) (bool, error) {
 			if t.Choices.NoBackup || t.saved(backupFile) {
 				return false, nil
@@ -87,14 +89,14 @@ func (t Target) toBackUp(ctx context.Context) ([]string, error) {
 // keepsConfiguration reports whether a path that goes is configuration or
 // credentials, and not state of pods, plugins or the kubelet.
 func (t Target) keepsConfiguration(path string) bool {
-	for _, dir := range []string{kubernetesDir, cniConfDir} {
+	for _, dir := range []string{inventory.KubernetesDir, inventory.CNIConfDir} {
 		if path == dir || strings.HasPrefix(path, dir+"/") {
 			return true
 		}
 	}
 	in := func(dir string) bool { return path == dir || host.Below(path, dir) }
 	return in(t.real(t.places().CertDir)) || slices.ContainsFunc(t.places().ConfDirs, in) ||
-		slices.ContainsFunc(credentialPaths(t.kubeadmDir()), func(p ownPath) bool { return in(p.path) })
+		slices.ContainsFunc(inventory.CredentialPaths(t.kubeadmDir()), func(p inventory.OwnPath) bool { return in(p.Path) })
 }
 
 // takeBackup writes the archive, whole or not at all.
@@ -103,7 +105,7 @@ func (t Target) takeBackup(ctx context.Context, report plan.Report) error {
 	if err != nil || len(files) == 0 {
 		return err
 	}
-	dir := t.Host.Path(BackupDir)
+	dir := t.Host.Path(inventory.BackupDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -120,11 +122,11 @@ func (t Target) takeBackup(ctx context.Context, report plan.Report) error {
 	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
 		return err
 	}
-	report("backed up %d files on the host: %s", len(files)-len(left), filepath.Join(BackupDir, name))
+	report("backed up %d files on the host: %s", len(files)-len(left), filepath.Join(inventory.BackupDir, name))
 	for _, path := range left {
 		report("not in the backup: %s", path)
 	}
-	return t.save(backupFile, []byte(filepath.Join(BackupDir, name)+"\n"))
+	return t.save(backupFile, []byte(filepath.Join(inventory.BackupDir, name)+"\n"))
 }
 
 // archive writes files into an archive, and names those that it left out and
@@ -179,7 +181,7 @@ func (t Target) entry(path string) (header *tar.Header, content []byte, why stri
 			return nil, nil, "", err
 		}
 	}
-	if why := t.Choices.leftOut(path, content); why != "" {
+	if why := leftOut(t.Choices, path, content); why != "" {
 		return nil, nil, why, nil
 	}
 	header, err = tar.FileInfoHeader(info, target)

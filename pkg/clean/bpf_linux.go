@@ -9,6 +9,8 @@ import (
 	"github.com/cilium/ebpf"
 	bpflink "github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // attached finds the programs of a pod network on a target: the index of a link,
@@ -28,8 +30,8 @@ func attached(target int, at ebpf.AttachType, in string, drop func(*ebpf.Program
 		if err != nil {
 			return nil, err
 		}
-		if owner != Foreign {
-			out = append(out, attachment{owner, name, in, func() error { return detach(p, drop) }, Foreign})
+		if owner != inventory.Foreign {
+			out = append(out, attachment{owner, name, in, func() error { return detach(p, drop) }, inventory.Foreign})
 		}
 	}
 	return out, nil
@@ -37,18 +39,18 @@ func attached(target int, at ebpf.AttachType, in string, drop func(*ebpf.Program
 
 // programOwner is a loaded program's name, and whose it is. One that has gone
 // meanwhile is nobody's.
-func programOwner(id ebpf.ProgramID) (name string, owner Owner, err error) {
+func programOwner(id ebpf.ProgramID) (name string, owner inventory.Owner, err error) {
 	p, err := ebpf.NewProgramFromID(id)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", Foreign, nil
+		return "", inventory.Foreign, nil
 	}
 	if err != nil {
-		return "", Foreign, err
+		return "", inventory.Foreign, err
 	}
 	defer func() { _ = p.Close() }() // it was read
 	info, err := p.Info()
 	if err != nil {
-		return "", Foreign, err
+		return "", inventory.Foreign, err
 	}
 	return info.Name, programPatterns().owner(info.Name), nil
 }

@@ -7,16 +7,18 @@ import (
 	"fmt"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // Bury takes the member of a dead host out of the etcd cluster of which this host
 // has one, through any that is healthy. It may be called again.
-func (t Target) Bury(ctx context.Context, b Burial) (Buried, error) {
+func (t Target) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried, error) {
 	view, err := t.Etcd(ctx)
 	if err != nil || view == nil {
-		return Buried{}, err
+		return inventory.Buried{}, err
 	}
-	done := Buried{Cluster: view.Cluster}
+	done := inventory.Buried{Cluster: view.Cluster}
 	member, err := view.Burial(b)
 	if err != nil || member == nil {
 		return done, err

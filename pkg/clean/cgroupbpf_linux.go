@@ -12,6 +12,8 @@ import (
 	"github.com/cilium/ebpf"
 	bpflink "github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // groupTop is a cgroup at which programs may be attached for all below it: the
@@ -31,9 +33,9 @@ func (t Target) cgroupTops() ([]groupTop, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths := []string{cgroupDir}
+	paths := []string{inventory.CgroupDir}
 	for _, m := range mounts {
-		if m.FSType == "cgroup2" && m.Path != cgroupDir {
+		if m.FSType == "cgroup2" && m.Path != inventory.CgroupDir {
 			paths = append(paths, m.Path)
 		}
 	}

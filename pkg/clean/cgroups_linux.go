@@ -21,10 +21,12 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const (
-	cgroupDir = "/sys/fs/cgroup"
+
 	// killLimit is how long killed processes may take to be gone.
 	killLimit = 5 * time.Second
 )
@@ -65,18 +67,18 @@ func cgroupRootIn(raw []byte) string {
 // has one, version 1 one in each directory.
 func (t Target) podCgroups() ([]string, error) {
 	hierarchies := []string{""}
-	names, err := t.names(cgroupDir)
+	names, err := t.names(inventory.CgroupDir)
 	if err != nil {
 		return nil, err
 	}
 	var kind unix.Statfs_t
-	if err := unix.Statfs(t.Host.Path(cgroupDir), &kind); err == nil && kind.Type != unix.CGROUP2_SUPER_MAGIC {
+	if err := unix.Statfs(t.Host.Path(inventory.CgroupDir), &kind); err == nil && kind.Type != unix.CGROUP2_SUPER_MAGIC {
 		hierarchies = append(hierarchies, names...)
 	}
 	var out []string
 	for _, hierarchy := range hierarchies {
 		for _, root := range podRoots(t.cgroupRoot()) {
-			path := filepath.Join(cgroupDir, hierarchy, root)
+			path := filepath.Join(inventory.CgroupDir, hierarchy, root)
 			if info, err := os.Lstat(t.Host.Path(path)); err == nil && info.IsDir() {
 				out = append(out, path)
 			}
@@ -128,7 +130,7 @@ func (t Target) podProcesses() (map[int]string, error) {
 // more: orphans in the pods' cgroups, and shims. Neither is found by its name.
 func (t Target) processes() part {
 	return part{
-		id: "processes", title: "End what is left of the pods' processes", kind: KindProcess,
+		id: "processes", title: "End what is left of the pods' processes", kind: inventory.KindProcess,
 		look: func(ctx context.Context) (sight, error) {
 			var s sight
 			pids, err := t.podProcesses()
@@ -137,7 +139,7 @@ func (t Target) processes() part {
 				if known(pids[pid]) {
 					continue // ends with its container
 				}
-				s.add(Item{Kind: KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: pids[pid], Owner: Runtime, Fate: Goes})
+				s.add(inventory.Item{Kind: inventory.KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: pids[pid], Owner: inventory.Runtime, Fate: inventory.Goes})
 				if len(s.items) > mostShown && err == nil {
 					err = errTooMany
 					break
@@ -145,11 +147,11 @@ func (t Target) processes() part {
 			}
 			if errors.Is(err, errTooMany) { // which is no reason not to end them
 				err = nil
-				s.add(Item{Kind: KindProcess, Name: "and more processes of pods than anybody counts", In: cgroupDir, Owner: Runtime, Fate: Goes})
+				s.add(inventory.Item{Kind: inventory.KindProcess, Name: "and more processes of pods than anybody counts", In: inventory.CgroupDir, Owner: inventory.Runtime, Fate: inventory.Goes})
 			}
 			stray, shimErr := t.strayShims(ctx)
 			for _, p := range stray {
-				s.add(Item{Kind: KindProcess, Name: commandName(p.pid), ID: strconv.Itoa(p.pid), Owner: Runtime, Fate: Goes, Detail: "of sandbox " + p.sandbox})
+				s.add(inventory.Item{Kind: inventory.KindProcess, Name: commandName(p.pid), ID: strconv.Itoa(p.pid), Owner: inventory.Runtime, Fate: inventory.Goes, Detail: "of sandbox " + p.sandbox})
 			}
 			return s, errors.Join(err, shimErr)
 		},
@@ -169,19 +171,19 @@ func (t Target) knownContainers(ctx context.Context) func(cgroup string) bool {
 	door := t.doorIDs(ctx)
 	return func(cgroup string) bool {
 		of := func(id string) bool { return strings.Contains(cgroup, id) }
-		return slices.ContainsFunc(door, of) || err == nil && slices.ContainsFunc(s.items, func(it Item) bool { return of(it.ID) })
+		return slices.ContainsFunc(door, of) || err == nil && slices.ContainsFunc(s.items, func(it inventory.Item) bool { return of(it.ID) })
 	}
 }
 
 // cgroups are the pods' cgroups, empty by now.
 func (t Target) cgroups() part {
 	return part{
-		id: "cgroups", title: "Remove the pods' cgroups", kind: KindCgroup,
+		id: "cgroups", title: "Remove the pods' cgroups", kind: inventory.KindCgroup,
 		look: func(context.Context) (sight, error) {
 			var s sight
 			roots, err := t.podCgroups()
 			for _, root := range roots {
-				s.add(Item{Kind: KindCgroup, Name: root, Owner: Kubelet, Fate: Goes})
+				s.add(inventory.Item{Kind: inventory.KindCgroup, Name: root, Owner: inventory.Kubelet, Fate: inventory.Goes})
 			}
 			return s, err
 		},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const (
@@ -68,7 +70,7 @@ func TestHowATextRefersToACluster(t *testing.T) {
 }
 
 func TestAnAddressThatTheClusterAnnounced(t *testing.T) {
-	a := announced{identity{Endpoints: []string{"192.0.2.9:6443", "[2001:db8::9]:6443"}}, Facts{NodeIPs: []string{"192.0.2.8"}, ServiceCIDRs: []string{"10.96.0.0/12"}, Announced: []string{"192.0.2.200", "192.0.2.8", "2001:db8::200"}}}
+	a := announced{identity{Endpoints: []string{"192.0.2.9:6443", "[2001:db8::9]:6443"}}, inventory.Facts{NodeIPs: []string{"192.0.2.8"}, ServiceCIDRs: []string{"10.96.0.0/12"}, Announced: []string{"192.0.2.200", "192.0.2.8", "2001:db8::200"}}}
 	for _, tc := range []struct {
 		name, link, ip string
 		want           bool

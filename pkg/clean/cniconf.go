@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // netConf is what a network configuration in /etc/cni/net.d says about whose it
@@ -121,25 +123,25 @@ func hostPath(value string) (string, bool) {
 // nothing without a cluster, by the names of their programs: each needs an agent
 // or a kubeconfig. The standard plugins (bridge, portmap, tuning …) are not among
 // them: they serve everybody.
-func networkTypes() map[string]Owner {
-	return map[string]Owner{
-		"flannel": Flannel, "calico": Calico, "calico-ipam": Calico, "cilium-cni": Cilium, "antrea": Antrea, "kube-ovn": KubeOVN,
-		"weave-net": Weave, "weave-ipam": Weave, "multus": Multus, "multus-shim": Multus, "istio-cni": Istio, "linkerd-cni": Linkerd,
-		"whereabouts": Whereabouts, "ovn-k8s-cni-overlay": PodNetwork, "aws-cni": PodNetwork, "terway": PodNetwork, "galaxy-sdn": PodNetwork,
-		"coordinator": PodNetwork, "spiderpool": PodNetwork, "kuma-cni": PodNetwork,
+func networkTypes() map[string]inventory.Owner {
+	return map[string]inventory.Owner{
+		"flannel": inventory.Flannel, "calico": inventory.Calico, "calico-ipam": inventory.Calico, "cilium-cni": inventory.Cilium, "antrea": inventory.Antrea, "kube-ovn": inventory.KubeOVN,
+		"weave-net": inventory.Weave, "weave-ipam": inventory.Weave, "multus": inventory.Multus, "multus-shim": inventory.Multus, "istio-cni": inventory.Istio, "linkerd-cni": inventory.Linkerd,
+		"whereabouts": inventory.Whereabouts, "ovn-k8s-cni-overlay": inventory.PodNetwork, "aws-cni": inventory.PodNetwork, "terway": inventory.PodNetwork, "galaxy-sdn": inventory.PodNetwork,
+		"coordinator": inventory.PodNetwork, "spiderpool": inventory.PodNetwork, "kuma-cni": inventory.PodNetwork,
 	}
 }
 
 // network is the pod network that a configuration belongs to by what it runs;
 // Foreign if it is none's.
-func (c netConf) network() Owner {
+func (c netConf) network() inventory.Owner {
 	known := networkTypes()
 	for _, kind := range c.types {
 		if owner, is := known[kind]; is {
 			return owner
 		}
 	}
-	return Foreign
+	return inventory.Foreign
 }
 
 // amended reports whether a configuration is another's to which a mesh has added

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // confs reads the runtime's directories of CNI configurations, and the directories
@@ -72,7 +74,7 @@ func (t Target) ownNetworks() []string {
 	out := ownNetworkNames()
 	all, _ := t.confs()
 	for _, d := range all {
-		if d.Fate == Goes && d.sign != "" && d.conf.name != "" {
+		if d.Fate == inventory.Goes && d.sign != "" && d.conf.name != "" {
 			out = append(out, d.conf.name)
 		}
 	}
@@ -105,10 +107,10 @@ func (t Target) lookOverrides(s *sight) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err == nil && o.wrote(raw):
-			s.add(Item{Kind: KindFile, Name: o.path, Owner: o.owner, Fate: Goes})
+			s.add(inventory.Item{Kind: inventory.KindFile, Name: o.path, Owner: o.owner, Fate: inventory.Goes})
 		default:
 			why := "named as " + string(o.owner) + " names its own, with something else in it"
-			s.add(Item{Kind: KindFile, Name: o.path, Owner: Foreign, Fate: Stays, Why: why, Refers: why, Digest: t.digest(o.path)})
+			s.add(inventory.Item{Kind: inventory.KindFile, Name: o.path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: why, Digest: t.digest(o.path)})
 		}
 	}
 }
@@ -124,7 +126,7 @@ func (t Target) lookConf(s *sight) error {
 		err = errors.Join(err, err2)
 		for _, name := range names {
 			if dir := filepath.Join(conf, name); t.isDir(dir) {
-				t.addHollow(s, ownPath{PodNetwork, dir})
+				t.addHollow(s, inventory.OwnPath{Owner: inventory.PodNetwork, Path: dir})
 			}
 		}
 	}
@@ -135,24 +137,24 @@ func (t Target) lookConf(s *sight) error {
 // on this host share: only networks of pods are ours.
 func (t Target) lookCNIState(s *sight) error {
 	own := t.ownNetworks()
-	networks, err := t.names(cniStateDir + "/networks")
+	networks, err := t.names(inventory.CNIStateDir + "/networks")
 	for _, name := range networks {
-		path := filepath.Join(cniStateDir, "networks", name)
+		path := filepath.Join(inventory.CNIStateDir, "networks", name)
 		if slices.Contains(own, name) {
-			t.addPath(s, ownPath{CNIPlugins, path})
+			t.addPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: path})
 			continue
 		}
-		s.add(Item{Kind: KindDir, Name: path, Owner: Foreign, Fate: Stays, Why: "not a pod network's"})
+		s.add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
 	}
-	results, err2 := t.names(cniStateDir + "/results")
+	results, err2 := t.names(inventory.CNIStateDir + "/results")
 	for _, name := range results {
 		if slices.ContainsFunc(append(own, "cni-loopback"), func(network string) bool { return strings.HasPrefix(name, network+"-") }) {
-			t.addPath(s, ownPath{CNIPlugins, filepath.Join(cniStateDir, "results", name)})
+			t.addPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: filepath.Join(inventory.CNIStateDir, "results", name)})
 		} else {
-			s.add(Item{Kind: KindFile, Name: filepath.Join(cniStateDir, "results", name), Owner: Foreign, Fate: Stays, Why: "not a pod network's"})
+			s.add(inventory.Item{Kind: inventory.KindFile, Name: filepath.Join(inventory.CNIStateDir, "results", name), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
 		}
 	}
-	t.addPath(s, ownPath{Flannel, cniStateDir + "/flannel"})
+	t.addPath(s, inventory.OwnPath{Owner: inventory.Flannel, Path: inventory.CNIStateDir + "/flannel"})
 	return errors.Join(err, err2)
 }
 
@@ -161,8 +163,8 @@ func (t Target) lookCNIState(s *sight) error {
 func (t Target) otherNetworks() bool {
 	configs, _ := t.confs()
 	own := t.ownNetworks()
-	networks, _ := t.names(cniStateDir + "/networks")
+	networks, _ := t.names(inventory.CNIStateDir + "/networks")
 	return slices.ContainsFunc(configs, func(d confDecision) bool {
-		return (d.Fate != Goes || strings.HasPrefix(d.Detail, returns)) && strings.Contains(d.Name, ".conf") && slices.Contains(t.places().ConfDirs, filepath.Dir(d.Name))
+		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") && slices.Contains(t.places().ConfDirs, filepath.Dir(d.Name))
 	}) || slices.ContainsFunc(networks, func(name string) bool { return !slices.Contains(own, name) })
 }

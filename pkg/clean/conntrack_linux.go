@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // connections makes the kernel forget the connections of pods and services: one
@@ -118,7 +120,7 @@ func (t Target) localNetworks() ([]*net.IPNet, error) {
 	cluster := t.clusterNetworks()
 	var out []*net.IPNet
 	for _, l := range links {
-		if l.owner != Foreign {
+		if l.owner != inventory.Foreign {
 			continue
 		}
 		addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })

@@ -14,6 +14,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const (
@@ -64,7 +66,7 @@ func (t Target) socket() string {
 
 func (t Target) containers() part {
 	return part{
-		id: "containers", title: "Stop and remove the pods' containers", kind: KindSandbox, vital: true,
+		id: "containers", title: "Stop and remove the pods' containers", kind: inventory.KindSandbox, vital: true,
 		look: t.lookContainers, take: t.removeContainers,
 	}
 }
@@ -76,7 +78,7 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 	socket := t.socket()
 	if socket == "" {
 		if t.credentialed() {
-			s.missed(KindSandbox, "container runtime", errors.New("no socket found; name it in the facts"))
+			s.missed(inventory.KindSandbox, "container runtime", errors.New("no socket found; name it in the facts"))
 		}
 		return s, nil // a host that never had one
 	}
@@ -85,7 +87,7 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 	ctx, cancel := context.WithTimeout(ctx, criListLimit)
 	defer cancel()
 	pods, err := t.pods(ctx, client)
-	s.missed(KindSandbox, "container runtime at "+socket, err)
+	s.missed(inventory.KindSandbox, "container runtime at "+socket, err)
 	for _, p := range pods {
 		if t.isDoor(p) {
 			continue
@@ -95,18 +97,18 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 			detail = "ready"
 		}
 		if p.HostNetwork {
-			detail += ", " + hostNetwork
+			detail += ", " + inventory.HostNetwork
 		}
-		s.add(Item{Kind: KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: Runtime, Fate: Goes, Detail: detail})
+		s.add(inventory.Item{Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail})
 		for _, c := range p.containers {
 			detail := "ended"
 			if c.Running {
 				detail = "running"
 			}
 			if p.HostNetwork {
-				detail += ", " + hostNetwork
+				detail += ", " + inventory.HostNetwork
 			}
-			s.add(Item{Kind: KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: Runtime, Fate: Goes, Detail: detail})
+			s.add(inventory.Item{Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail})
 		}
 	}
 	return s, nil

@@ -16,6 +16,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // kubeadmLimit bounds kubeadm: on a control plane it may ask a dead API server
@@ -24,41 +26,41 @@ const kubeadmLimit = 3 * time.Minute
 
 func (t Target) credentials() part {
 	return part{
-		id: "credentials", title: "Delete the node's credentials", kind: KindFile,
+		id: "credentials", title: "Delete the node's credentials", kind: inventory.KindFile,
 		look: t.lookCredentials, take: t.removeCredentials,
 	}
 }
 
 func (t Target) lookCredentials(context.Context) (sight, error) {
 	var s sight
-	for _, p := range credentialPaths(t.kubeadmDir()) {
-		if p.path != pkiDir && filepath.Base(p.path) != "pki" {
+	for _, p := range inventory.CredentialPaths(t.kubeadmDir()) {
+		if p.Path != inventory.PKIDir && filepath.Base(p.Path) != "pki" {
 			t.addPath(&s, p)
 		}
 	}
-	s.missed(KindDir, t.places().CertDir, t.lookCertificates(&s))
-	names, err := t.names(manifestsDir)
-	s.missed(KindDir, manifestsDir, err)
+	s.missed(inventory.KindDir, t.places().CertDir, t.lookCertificates(&s))
+	names, err := t.names(inventory.ManifestsDir)
+	s.missed(inventory.KindDir, inventory.ManifestsDir, err)
 	for _, name := range names {
 		t.addManifest(&s, name)
 	}
-	names, err = t.names(pkiDir)
-	s.missed(KindDir, pkiDir, err)
+	names, err = t.names(inventory.PKIDir)
+	s.missed(inventory.KindDir, inventory.PKIDir, err)
 	for _, name := range names {
-		t.addPath(&s, ownPath{Kubeadm, filepath.Join(pkiDir, name)})
+		t.addPath(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: filepath.Join(inventory.PKIDir, name)})
 	}
-	t.addHollow(&s, ownPath{Kubeadm, pkiDir}, ownPath{Kubeadm, manifestsDir}, ownPath{Kubeadm, kubernetesDir})
+	t.addHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
 	for _, root := range t.roots() {
-		t.addHollow(&s, ownPath{Kubelet, root})
+		t.addHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})
 	}
-	for _, dir := range append([]string{pkiDir, manifestsDir, kubernetesDir}, t.roots()...) {
+	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir, inventory.KubernetesDir}, t.roots()...) {
 		if names, err := t.names(dir); err == nil && len(names) == 0 && t.exists(dir) && !t.younger(dir) {
-			s.add(Item{Kind: KindDir, Name: dir, Owner: Kubeadm, Fate: Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
+			s.add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
 		}
 	}
 	for i := range s.items {
-		if s.items[i].Fate == Goes {
-			s.items[i].Why = credentialsLast
+		if s.items[i].Fate == inventory.Goes {
+			s.items[i].Why = inventory.CredentialsLast
 		}
 	}
 	return s, nil
@@ -67,16 +69,16 @@ func (t Target) lookCredentials(context.Context) (sight, error) {
 // addManifest adds a static pod. It goes with the kubelet, unless somebody had it run on
 // this host before the join (kubernetes/kubeadm#2564): kubeadm writes its own after that.
 func (t Target) addManifest(s *sight, name string) {
-	path := filepath.Join(manifestsDir, name)
+	path := filepath.Join(inventory.ManifestsDir, name)
 	born, err := t.Host.Born(path)
 	ours := slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name)
 	if ours || err != nil || born.IsZero() || !born.Add(joinMoment).Before(t.Facts.Joined) {
-		t.addPath(s, ownPath{Kubelet, path})
+		t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		return
 	}
 	raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it refers to nothing
 	refers := t.identity().refer(raw, t.Facts.Node, t.Facts.Joined).String()
-	s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.digest(path)})
+	s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.digest(path)})
 }
 
 // removeCredentials has kubeadm do its part, and then removes what is left of
@@ -117,7 +119,7 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 		return err
 	}
 	var errs []error
-	for _, it := range Decide(Inventory{Items: s.items}).Objects {
+	for _, it := range inventory.Decide(inventory.Inventory{Items: s.items}).Objects {
 		if err := t.discard(it); err != nil {
 			errs = append(errs, err)
 		}
@@ -140,18 +142,18 @@ func (t Target) lookCertificates(s *sight) error {
 			}
 		}
 		if dir == usual && len(stay) == 0 && !t.mounted(dir) {
-			t.addPath(s, ownPath{Kubelet, dir})
+			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
 			continue
 		}
 		for _, name := range names {
 			switch path := filepath.Join(dir, name); {
 			case !slices.Contains(stay, name):
-				t.addPath(s, ownPath{Kubelet, path})
+				t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 			case dir == usual:
 				t.addForeign(s, path, "no name that a kubelet makes")
 			}
 		}
-		t.addHollow(s, ownPath{Kubelet, dir})
+		t.addHollow(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
 	}
 	return errors.Join(errs...)
 }
@@ -168,9 +170,9 @@ func (t Target) staysFromKubeadm(ctx context.Context) (string, error) {
 		return "", err
 	}
 	goes := func(path string) bool {
-		return slices.ContainsFunc(s.goes(), func(it Item) bool { return it.Name == path })
+		return slices.ContainsFunc(s.goes(), func(it inventory.Item) bool { return it.Name == path })
 	}
-	for _, dir := range []string{t.kubeadmDir(), manifestsDir, pkiDir} {
+	for _, dir := range []string{t.kubeadmDir(), inventory.ManifestsDir, inventory.PKIDir} {
 		for _, m := range mounts {
 			if host.Below(m.Path, dir) || m.Path == dir && dir != t.kubeadmDir() {
 				return "the mount " + m.Path, nil
@@ -209,10 +211,10 @@ func (t Target) digest(path string) string {
 // its preflight checks see it (cmd/kubeadm/app/preflight/checks.go, 1.36), and
 // a leftover that breaks a pod network later. On a host that is a node they
 // are all there; they count after a removal.
-func (t Target) blocking(inv Inventory) []string {
+func (t Target) blocking(inv inventory.Inventory) []string {
 	var out []string
-	if names, err := t.names(manifestsDir); err == nil && slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(manifestsDir, name)) }) {
-		out = append(out, manifestsDir+" is not empty")
+	if names, err := t.names(inventory.ManifestsDir); err == nil && slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }) {
+		out = append(out, inventory.ManifestsDir+" is not empty")
 	}
 	for _, path := range []string{
 		"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt",
@@ -227,7 +229,7 @@ func (t Target) blocking(inv Inventory) []string {
 		}
 	}
 	for _, it := range inv.Ours() {
-		if it.Kind == KindLink && it.Name == "cni0" {
+		if it.Kind == inventory.KindLink && it.Name == "cni0" {
 			out = append(out, "bridge cni0 still has the old pod network's address")
 		}
 	}
@@ -236,8 +238,8 @@ func (t Target) blocking(inv Inventory) []string {
 
 // stayed reports whether a file is of an inventory, and stays. The host joined once with
 // a static pod that was there before, and can again: kubeadm was told to ignore it.
-func stayed(inv Inventory, path string) bool {
-	return slices.ContainsFunc(inv.With(Stays), func(it Item) bool { return it.Name == path })
+func stayed(inv inventory.Inventory, path string) bool {
+	return slices.ContainsFunc(inv.With(inventory.Stays), func(it inventory.Item) bool { return it.Name == path })
 }
 
 // ports are those that kubeadm wants free before a join.

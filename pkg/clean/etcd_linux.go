@@ -14,6 +14,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/etcd"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // departureFile notes in the state directory that the member is leaving or has
@@ -26,7 +28,7 @@ type departed struct {
 	Cluster, DataDir string
 	// WALDir is where its log is, if that is elsewhere.
 	WALDir string `json:",omitempty"`
-	Member EtcdMember
+	Member inventory.EtcdMember
 	// Through are the clients' URLs of the survivors.
 	Through []string
 	// Left is true once a survivor has confirmed it.
@@ -37,7 +39,7 @@ type departed struct {
 // was does no harm, and one that may not leave stops the removal before
 // anything has changed.
 func (t Target) etcd() part {
-	return part{id: "etcd", title: "Take this host's member out of the etcd cluster", kind: KindMember, look: t.lookMember, take: t.leaveEtcd}
+	return part{id: "etcd", title: "Take this host's member out of the etcd cluster", kind: inventory.KindMember, look: t.lookMember, take: t.leaveEtcd}
 }
 
 // departure is what an earlier run has written down; nil if there is nothing.
@@ -62,7 +64,7 @@ func (t Target) lookMember(ctx context.Context) (sight, error) {
 	if err != nil {
 		return s, err
 	}
-	it := Item{Kind: KindMember, Owner: Kubeadm, Fate: Goes}
+	it := inventory.Item{Kind: inventory.KindMember, Owner: inventory.Kubeadm, Fate: inventory.Goes}
 	if d != nil {
 		if !d.Left {
 			it.Name, it.ID, it.In, it.Detail = d.Member.Name, d.Member.ID, d.Cluster, "leaving"
@@ -76,7 +78,7 @@ func (t Target) lookMember(ctx context.Context) (sight, error) {
 	}
 	for _, m := range view.Members {
 		if m.ID == view.Self {
-			it.Name, it.ID, it.In, it.Detail = m.Name, m.ID, view.Cluster, view.detail()
+			it.Name, it.ID, it.In, it.Detail = m.Name, m.ID, view.Cluster, view.Detail()
 		}
 	}
 	s.add(it)
@@ -146,7 +148,7 @@ func (t Target) beginDeparture(ctx context.Context, client *etcd.Client, report 
 }
 
 // handOver moves the leadership, and waits until the heir knows of it.
-func handOver(ctx context.Context, client *etcd.Client, heir, leader EtcdMember) error {
+func handOver(ctx context.Context, client *etcd.Client, heir, leader inventory.EtcdMember) error {
 	to, err := parseID(heir.ID)
 	if err != nil {
 		return err

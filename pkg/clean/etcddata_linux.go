@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // addData adds the data of a member that leaves: what etcd has made, and not the
@@ -18,10 +20,10 @@ func (t Target) addData(s *sight) {
 	d, err := t.departure()
 	pod, found, err2 := t.etcdPod()
 	if err := errors.Join(err, err2); err != nil {
-		s.missed(KindDir, defaultDataDir, err)
+		s.missed(inventory.KindDir, inventory.DefaultDataDir, err)
 		return
 	}
-	dir, log := defaultDataDir, ""
+	dir, log := inventory.DefaultDataDir, ""
 	switch {
 	case d != nil:
 		dir, log = d.DataDir, d.WALDir
@@ -30,16 +32,16 @@ func (t Target) addData(s *sight) {
 	}
 	if d == nil && !found {
 		if t.exists(dir) {
-			s.add(Item{Kind: KindDir, Name: dir, Owner: Foreign, Fate: Stays, Why: "no static pod says whose data it is"})
+			s.add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no static pod says whose data it is"})
 		}
 		return
 	}
 	if dir != "" {
-		s.missed(KindDir, dir, t.addMember(s, dir))
+		s.missed(inventory.KindDir, dir, t.addMember(s, dir))
 	}
 	if log != "" {
-		s.missed(KindDir, log, t.addMade(s, log))
-		t.addHollow(s, ownPath{Kubeadm, log})
+		s.missed(inventory.KindDir, log, t.addMade(s, log))
+		t.addHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: log})
 	}
 }
 
@@ -54,12 +56,12 @@ func (t Target) addMember(s *sight, dir string) error {
 		case t.mounted(path):
 			err = errors.Join(err, t.addMade(s, path))
 		default:
-			t.addPath(s, ownPath{Kubeadm, path})
+			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		}
 	}
-	t.addHollow(s, ownPath{Kubeadm, dir})
+	t.addHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: dir})
 	if len(names) == 0 && t.exists(dir) && !t.younger(dir) {
-		s.add(Item{Kind: KindDir, Name: dir, Owner: Kubeadm, Fate: Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
+		s.add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
 	}
 	return err
 }
@@ -69,7 +71,7 @@ func (t Target) addMade(s *sight, dir string) error {
 	names, err := t.names(dir)
 	for _, name := range names {
 		if path := filepath.Join(dir, name); madeByEtcd(name) {
-			t.addPath(s, ownPath{Kubeadm, path})
+			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		} else {
 			t.addForeign(s, path, "beside etcd's data, and not made by etcd")
 		}
@@ -79,7 +81,7 @@ func (t Target) addMade(s *sight, dir string) error {
 
 // mayDiscard refuses to delete the data of a member that has not left: neither
 // has an earlier step seen it leave, nor do the others say that they have none.
-func (t Target) mayDiscard(ctx context.Context, it Item) error {
+func (t Target) mayDiscard(ctx context.Context, it inventory.Item) error {
 	pod, found, err := t.etcdPod()
 	if err != nil || !found {
 		return err

@@ -18,12 +18,13 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/etcd"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const (
-	etcdManifest   = manifestsDir + "/etcd.yaml"
-	etcdCerts      = pkiDir + "/etcd"
-	defaultDataDir = "/var/lib/etcd"
+	etcdManifest = inventory.ManifestsDir + "/etcd.yaml"
+	etcdCerts    = inventory.PKIDir + "/etcd"
 )
 
 // etcdFlags are the flags of the static pod that kubeadm made for this host's
@@ -75,7 +76,7 @@ func (t Target) etcdClient() (*etcd.Client, error) {
 
 // Etcd looks at the etcd cluster of which this host runs a member: who is in
 // it, and how each is. Nil where the host runs none, or only the data is left.
-func (t Target) Etcd(ctx context.Context) (*Etcd, error) {
+func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) {
 	pod, found, err := t.etcdPod()
 	if err != nil || !found {
 		return nil, err
@@ -94,7 +95,7 @@ func (t Target) Etcd(ctx context.Context) (*Etcd, error) {
 	if err != nil {
 		return nil, plan.Hint(err, "see how its members are: etcdctl endpoint health --cluster")
 	}
-	view := &Etcd{Cluster: cluster.String(), DataDir: pod.dataDir()}
+	view := &inventory.Etcd{Cluster: cluster.String(), DataDir: pod.dataDir()}
 	self := etcd.ID(0)
 	if status, err := client.Status(ctx, own); err == nil {
 		self = status.Member
@@ -143,12 +144,12 @@ func askAny(ctx context.Context, client *etcd.Client, endpoints []string) (clust
 }
 
 // examine asks every member how it is, all at once.
-func examine(ctx context.Context, client *etcd.Client, cluster etcd.ID, members []etcd.Member) []EtcdMember {
-	out := make([]EtcdMember, len(members))
+func examine(ctx context.Context, client *etcd.Client, cluster etcd.ID, members []etcd.Member) []inventory.EtcdMember {
+	out := make([]inventory.EtcdMember, len(members))
 	var all sync.WaitGroup
 	for i, m := range members {
 		all.Go(func() {
-			out[i] = EtcdMember{ID: m.ID.String(), Name: cmp.Or(m.Name, m.ID.String()), URL: firstURL(m.ClientURLs...), Learner: m.Learner}
+			out[i] = inventory.EtcdMember{ID: m.ID.String(), Name: cmp.Or(m.Name, m.ID.String()), URL: firstURL(m.ClientURLs...), Learner: m.Learner}
 			status, err := client.Status(ctx, out[i].URL)
 			out[i].Leader, out[i].RaftIndex = status.Leader == m.ID, status.RaftIndex
 			switch {
@@ -166,7 +167,9 @@ func examine(ctx context.Context, client *etcd.Client, cluster etcd.ID, members 
 		})
 	}
 	all.Wait()
-	slices.SortFunc(out, func(a, b EtcdMember) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out, func(a, b inventory.EtcdMember) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
 	return out
 }
 

@@ -9,8 +9,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // A process with mounts of its own (a container of Docker's that was given the
@@ -29,7 +30,7 @@ func TestAVolumeIsUnmountedForEverybody(t *testing.T) {
 		if n := strings.Count(theirs(), "/var/lib/kubelet/pods/"); n < 3 {
 			w.Fatalf("it has only %d of the pods' mounts", n)
 		}
-		if v := w.remove(); v.State != clean.Clean {
+		if v := w.remove(); v.State != inventory.Clean {
 			w.Errorf("the verdict is %+v", v)
 		}
 		if strings.Contains(theirs(), "/var/lib/kubelet/") {

@@ -15,11 +15,13 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 func (t Target) files() part {
 	return part{
-		id: "files", title: "Remove Kubernetes' and the network's files", kind: KindFile,
+		id: "files", title: "Remove Kubernetes' and the network's files", kind: inventory.KindFile,
 		look: t.lookFiles, take: t.removeFiles,
 	}
 }
@@ -28,38 +30,38 @@ func (t Target) files() part {
 // ours by its name.
 func (t Target) lookFiles(ctx context.Context) (sight, error) {
 	var s sight
-	for _, p := range wholePaths() {
+	for _, p := range inventory.WholePaths() {
 		t.addPath(&s, p)
 	}
 	for _, root := range t.roots() {
-		s.missed(KindFile, root, t.lookRoot(&s, root))
+		s.missed(inventory.KindFile, root, t.lookRoot(&s, root))
 	}
 	t.lookOverrides(&s)
-	s.missed(KindFile, cniConfDir, t.lookConf(&s))
+	s.missed(inventory.KindFile, inventory.CNIConfDir, t.lookConf(&s))
 	for _, dir := range t.places().BinDirs {
-		s.missed(KindFile, dir, t.lookPlugins(ctx, &s, dir))
+		s.missed(inventory.KindFile, dir, t.lookPlugins(ctx, &s, dir))
 	}
-	s.missed(KindFile, cniStateDir, t.lookCNIState(&s))
-	s.missed(KindFile, kubernetesDir, t.lookKubernetes(&s))
-	s.missed(KindFile, "kubeconfigs", t.lookKubeconfigs(&s))
+	s.missed(inventory.KindFile, inventory.CNIStateDir, t.lookCNIState(&s))
+	s.missed(inventory.KindFile, inventory.KubernetesDir, t.lookKubernetes(&s))
+	s.missed(inventory.KindFile, "kubeconfigs", t.lookKubeconfigs(&s))
 	t.addData(&s)
 	t.lookEmpty(&s)
 	return s, nil
 }
 
 // addPath adds a path that goes, if it exists.
-func (t Target) addPath(s *sight, p ownPath) {
-	info, err := os.Lstat(t.Host.Path(p.path))
+func (t Target) addPath(s *sight, p inventory.OwnPath) {
+	info, err := os.Lstat(t.Host.Path(p.Path))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			s.missed(KindFile, p.path, err)
+			s.missed(inventory.KindFile, p.Path, err)
 		}
 		return
 	}
-	it := Item{Kind: KindFile, Name: p.path, Owner: p.owner, Fate: Goes}
+	it := inventory.Item{Kind: inventory.KindFile, Name: p.Path, Owner: p.Owner, Fate: inventory.Goes}
 	if info.IsDir() {
-		it.Kind = KindDir
-		it.Detail = t.entries(p.path)
+		it.Kind = inventory.KindDir
+		it.Detail = t.entries(p.Path)
 	}
 	s.add(it)
 }
@@ -102,15 +104,15 @@ func (t Target) lookPlugins(ctx context.Context, s *sight, dir string) error {
 	names, err := t.names(dir)
 	for _, name := range names {
 		owner := cniBinOwner(name)
-		if owner == Foreign {
+		if owner == inventory.Foreign {
 			continue // the standard plugins: thirty of them, and never ours
 		}
 		path := filepath.Join(dir, name)
 		if why := t.before(ctx, path); why != "" {
-			s.add(Item{Kind: KindFile, Name: path, Owner: owner, Fate: Stays, Why: why})
+			s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: owner, Fate: inventory.Stays, Why: why})
 			continue
 		}
-		t.addPath(s, ownPath{owner, path})
+		t.addPath(s, inventory.OwnPath{Owner: owner, Path: path})
 	}
 	return err
 }
@@ -138,16 +140,16 @@ func (t Target) before(ctx context.Context, path string) string {
 // lookKubernetes reports what is in /etc/kubernetes beside what kubeadm puts
 // there.
 func (t Target) lookKubernetes(s *sight) error {
-	names, err := t.names(kubernetesDir)
-	id, known := t.identity(), map[string]bool{manifestsDir: true}
-	for _, p := range append(wholePaths(), credentialPaths(t.kubeadmDir())...) {
-		known[p.path] = true
+	names, err := t.names(inventory.KubernetesDir)
+	id, known := t.identity(), map[string]bool{inventory.ManifestsDir: true}
+	for _, p := range append(inventory.WholePaths(), inventory.CredentialPaths(t.kubeadmDir())...) {
+		known[p.Path] = true
 	}
 	for _, name := range names {
-		if path := filepath.Join(kubernetesDir, name); !known[path] {
+		if path := filepath.Join(inventory.KubernetesDir, name); !known[path] {
 			raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it refers to nothing
 			refers := id.refer(raw, t.Facts.Node, t.Facts.Joined).String()
-			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.digest(path)})
+			s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.digest(path)})
 		}
 	}
 	return err
@@ -157,31 +159,31 @@ func (t Target) lookKubernetes(s *sight) error {
 // what goes, and notes what stays of ours.
 func (t Target) lookEmpty(s *sight) {
 	t.addHollow(s,
-		ownPath{CNIPlugins, cniStateDir + "/networks"}, ownPath{CNIPlugins, cniStateDir + "/results"},
-		ownPath{CNIPlugins, cniStateDir + "/cache"}, ownPath{CNIPlugins, cniStateDir},
-		ownPath{Kubelet, pluginDir + "/volume/exec"}, ownPath{Kubelet, pluginDir + "/volume"},
-		ownPath{Kubelet, pluginDir}, ownPath{Kubelet, filepath.Dir(pluginDir)}, ownPath{Runtime, netnsDir})
-	if names, err := t.names(cniConfDir); err == nil && len(names) == 0 && t.exists(cniConfDir) {
-		s.add(Item{Kind: KindDir, Name: cniConfDir, Owner: CNIPlugins, Fate: Harmless, Detail: "empty", Why: "the container runtime watches it"})
+		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/networks"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/results"},
+		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/cache"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir},
+		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume/exec"}, inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume"},
+		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet, Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})
+	if names, err := t.names(inventory.CNIConfDir); err == nil && len(names) == 0 && t.exists(inventory.CNIConfDir) {
+		s.add(inventory.Item{Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Fate: inventory.Harmless, Detail: "empty", Why: "the container runtime watches it"})
 	}
-	if t.exists(xtablesLock) {
-		s.add(Item{Kind: KindFile, Name: xtablesLock, Owner: KubeProxy, Fate: Harmless, Why: "iptables' lock, which every user of it shares; goes with the next boot"})
+	if t.exists(inventory.XtablesLock) {
+		s.add(inventory.Item{Kind: inventory.KindFile, Name: inventory.XtablesLock, Owner: inventory.KubeProxy, Fate: inventory.Harmless, Why: "iptables' lock, which every user of it shares; goes with the next boot"})
 	}
 }
 
 // addHollow adds those of some directories, deepest first, that came with the
 // join and hold nothing but what goes.
-func (t Target) addHollow(s *sight, dirs ...ownPath) {
+func (t Target) addHollow(s *sight, dirs ...inventory.OwnPath) {
 	for _, dir := range dirs {
-		names, err := t.names(dir.path)
-		if err != nil || !t.exists(dir.path) || !t.younger(dir.path) || t.mounted(dir.path) {
+		names, err := t.names(dir.Path)
+		if err != nil || !t.exists(dir.Path) || !t.younger(dir.Path) || t.mounted(dir.Path) {
 			continue
 		}
 		goes := func(name string) bool {
-			return slices.ContainsFunc(s.goes(), func(it Item) bool { return it.Name == filepath.Join(dir.path, name) })
+			return slices.ContainsFunc(s.goes(), func(it inventory.Item) bool { return it.Name == filepath.Join(dir.Path, name) })
 		}
 		if !slices.ContainsFunc(names, func(name string) bool { return !goes(name) }) {
-			s.add(Item{Kind: KindDir, Name: dir.path, Owner: dir.owner, Fate: Goes, Detail: hollow})
+			s.add(inventory.Item{Kind: inventory.KindDir, Name: dir.Path, Owner: dir.Owner, Fate: inventory.Goes, Detail: hollow})
 		}
 	}
 }
@@ -191,12 +193,12 @@ func (t Target) addHollow(s *sight, dirs ...ownPath) {
 const hollow = "empty after that"
 
 // discard removes a file or directory of a list.
-func (t Target) discard(it Item) error {
-	if original, is := strings.CutPrefix(it.Detail, returns); is {
+func (t Target) discard(it inventory.Item) error {
+	if original, is := strings.CutPrefix(it.Detail, inventory.Returns); is {
 		return t.putBack(it.Name, original)
 	}
 	switch {
-	case it.Kind == KindDir && it.Detail == hollow:
+	case it.Kind == inventory.KindDir && it.Detail == hollow:
 		return t.Host.RemoveEmpty(it.Name)
 	case it.Detail == copied:
 		return t.discardKubeconfig(it.Name)
@@ -205,8 +207,8 @@ func (t Target) discard(it Item) error {
 }
 
 // outcomeOf says what was done with what goes.
-func outcomeOf(it Item) string {
-	if original, is := strings.CutPrefix(it.Detail, returns); is {
+func outcomeOf(it inventory.Item) string {
+	if original, is := strings.CutPrefix(it.Detail, inventory.Returns); is {
 		return "gave " + original + " its name back, which a pod network had changed"
 	}
 	return "removed " + it.Name
@@ -233,7 +235,7 @@ func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
 	if err != nil {
 		return err
 	}
-	for _, it := range Decide(Inventory{Items: s.items}).Objects {
+	for _, it := range inventory.Decide(inventory.Inventory{Items: s.items}).Objects {
 		err := t.mayDiscard(ctx, it)
 		if err == nil {
 			err = t.discard(it)

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // division is one table of the packet filter, divided into what is ours and
@@ -15,9 +17,9 @@ import (
 type division struct {
 	table netfilter.Table
 	// whole is the owner of a native table that has but one; else Foreign.
-	whole Owner
+	whole inventory.Owner
 	// chains are our chains by name.
-	chains map[string]Owner
+	chains map[string]inventory.Owner
 	// pinned are chains of ours that a foreign chain jumps to: they are emptied
 	// but stay, since that jump is not ours to delete. Value: the foreign chain.
 	pinned map[string]string
@@ -35,7 +37,7 @@ type division struct {
 type jump struct {
 	chain string
 	rule  netfilter.Rule
-	owner Owner
+	owner inventory.Owner
 }
 
 // divide finds out what of a table is ours. In iptables' tables, ours are the
@@ -44,16 +46,16 @@ type jump struct {
 // those with our names, entirely; one that has a foreign owner is left alone
 // even if it has a chain called KUBE-SERVICES.
 func divide(t netfilter.Table, by signs) division {
-	d := division{table: t, whole: Foreign, chains: map[string]Owner{}, pinned: map[string]string{}, shared: map[string]bool{}}
+	d := division{table: t, whole: inventory.Foreign, chains: map[string]inventory.Owner{}, pinned: map[string]string{}, shared: map[string]bool{}}
 	if !t.Compatible() {
 		d.whole = by.tables.owner(t.Family + " " + t.Name)
-		if d.whole == CNIPlugins && by.others {
-			d.whole = Foreign
+		if d.whole == inventory.CNIPlugins && by.others {
+			d.whole = inventory.Foreign
 		}
 		return d
 	}
 	for _, c := range t.Chains {
-		if owner := by.chains.owner(c.Name); owner != Foreign && !c.Base {
+		if owner := by.chains.owner(c.Name); owner != inventory.Foreign && !c.Base {
 			d.chains[c.Name] = owner
 		}
 	}
@@ -97,7 +99,7 @@ func (d *division) share(others bool) {
 				continue
 			}
 			for _, name := range append(r.Targets, c.Name) {
-				if d.chains[name] == CNIPlugins && containerChain().MatchString(name) {
+				if d.chains[name] == inventory.CNIPlugins && containerChain().MatchString(name) {
 					delete(d.chains, name)
 					foreign = true
 				}
@@ -106,7 +108,7 @@ func (d *division) share(others bool) {
 	}
 	for name, owner := range d.chains {
 		mapping := strings.HasPrefix(name, "CNI-HOSTPORT-")
-		if owner == CNIPlugins && !containerChain().MatchString(name) && (foreign || others && !mapping) {
+		if owner == inventory.CNIPlugins && !containerChain().MatchString(name) && (foreign || others && !mapping) {
 			delete(d.chains, name)
 			d.shared[name] = true
 		}
@@ -127,7 +129,7 @@ func networkOf(comment string) string {
 // claim decides about one rule in a chain that is not ours.
 func (d *division) claim(c netfilter.Chain, r netfilter.Rule, by signs) {
 	ours := c.Base || d.shared[c.Name]
-	owner := Foreign
+	owner := inventory.Foreign
 	for _, target := range r.Targets {
 		if o, known := d.chains[target]; known {
 			owner = o
@@ -137,11 +139,11 @@ func (d *division) claim(c netfilter.Chain, r netfilter.Rule, by signs) {
 		}
 	}
 	for _, comment := range r.Comments {
-		if c.Base && owner == Foreign {
+		if c.Base && owner == inventory.Foreign {
 			owner = d.commented(by, comment)
 		}
 	}
-	if ours && owner != Foreign {
+	if ours && owner != inventory.Foreign {
 		d.jumps = append(d.jumps, jump{chain: c.Name, rule: r, owner: owner})
 	}
 }
@@ -155,7 +157,7 @@ func (d division) deletion() netfilter.Deletion {
 		return d.flush()
 	}
 	t := d.table
-	out := netfilter.Deletion{Table: t, Whole: d.whole != Foreign}
+	out := netfilter.Deletion{Table: t, Whole: d.whole != inventory.Foreign}
 	if out.Whole {
 		return out
 	}
@@ -207,26 +209,26 @@ func (d division) alone() bool {
 }
 
 // items are the table, its chains and jumps as an inventory lists them.
-func (d division) items() []Item {
+func (d division) items() []inventory.Item {
 	t := d.table
 	switch {
 	case d.all:
 		return d.flushItems()
-	case d.whole != Foreign:
-		return []Item{{
-			Kind: KindTable, Name: t.String(), Owner: d.whole, Fate: Goes,
+	case d.whole != inventory.Foreign:
+		return []inventory.Item{{
+			Kind: inventory.KindTable, Name: t.String(), Owner: d.whole, Fate: inventory.Goes,
 			Detail: fmt.Sprintf("%d chains, %d rules", len(t.Chains), t.Rules()),
 		}}
 	}
-	out := []Item{d.foreign()}
+	out := []inventory.Item{d.foreign()}
 	for _, c := range t.Chains {
 		owner, ours := d.chains[c.Name]
 		if !ours {
 			continue
 		}
-		it := Item{Kind: KindChain, Name: c.Name, In: t.String(), Owner: owner, Fate: Goes, Detail: fmt.Sprintf("%d rules", len(c.Rules))}
+		it := inventory.Item{Kind: inventory.KindChain, Name: c.Name, In: t.String(), Owner: owner, Fate: inventory.Goes, Detail: fmt.Sprintf("%d rules", len(c.Rules))}
 		if by, pinned := d.pinned[c.Name]; pinned && len(c.Rules) == 0 {
-			it.Fate, it.Why = Harmless, "empty; the chain "+by+", which is not ours, jumps to it"
+			it.Fate, it.Why = inventory.Harmless, "empty; the chain "+by+", which is not ours, jumps to it"
 		}
 		out = append(out, it)
 	}
@@ -239,7 +241,7 @@ func (d division) items() []Item {
 		if seen[name]++; seen[name] > 1 {
 			name = fmt.Sprintf("%s (%d)", name, seen[name])
 		}
-		out = append(out, Item{Kind: KindJump, Name: name, In: t.String(), Owner: j.owner, Fate: Goes, Detail: strings.Join(j.rule.Comments, "; ")})
+		out = append(out, inventory.Item{Kind: inventory.KindJump, Name: name, In: t.String(), Owner: j.owner, Fate: inventory.Goes, Detail: strings.Join(j.rule.Comments, "; ")})
 	}
 	return out
 }
@@ -250,7 +252,7 @@ func (d division) owns(targets []string) bool {
 
 // foreign is the part of a table that is not ours, as one item with a digest
 // of it.
-func (d division) foreign() Item {
+func (d division) foreign() inventory.Item {
 	mine := map[string]bool{}
 	for _, j := range d.jumps {
 		mine[ruleKey(j.chain, j.rule)] = true
@@ -274,12 +276,12 @@ func (d division) foreign() Item {
 			}
 		}
 	}
-	it := Item{
-		Kind: KindTable, Name: d.table.String(), Owner: Foreign, Fate: Stays, Why: "not made by Kubernetes or its network",
+	it := inventory.Item{
+		Kind: inventory.KindTable, Name: d.table.String(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not made by Kubernetes or its network",
 		Detail: fmt.Sprintf("%d foreign chains, %d foreign rules", chains, rules), Digest: d.table.Digest(keep),
 	}
 	if d.alone() {
-		it.Fate, it.Why, it.Digest = Harmless, "the kernel's own chains, empty, policy accept: what iptables makes when it is first asked about a table", ""
+		it.Fate, it.Why, it.Digest = inventory.Harmless, "the kernel's own chains, empty, policy accept: what iptables makes when it is first asked about a table", ""
 		it.Detail = "empty apart from what goes"
 	}
 	return it

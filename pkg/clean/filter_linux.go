@@ -12,6 +12,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // filterRounds is how often it is decided anew because someone else changed
@@ -22,7 +24,7 @@ func (t Target) filter() part {
 	f := &filterReader{Local: t.Host}
 	look := func(ctx context.Context) (sight, error) { return t.lookFilter(ctx, f) }
 	return part{
-		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: KindTable, look: look,
+		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: inventory.KindTable, look: look,
 		begin: func(ctx context.Context) { t.beginFilter(ctx, f) },
 		take: func(ctx context.Context, report plan.Report) error {
 			if err := t.removeRules(ctx, f, report); err != nil || !t.anyRule(ctx, f) {
@@ -37,7 +39,7 @@ func (t Target) filter() part {
 // anyRule reports whether anything is to be deleted. It is what look tells, without
 // a word about each rule.
 func (t Target) anyRule(ctx context.Context, f *filterReader) bool {
-	if t.Choices.Firewall == FirewallNone {
+	if t.Choices.Firewall == inventory.FirewallNone {
 		return false
 	}
 	var s sight
@@ -55,7 +57,7 @@ func (t Target) deletions(f *filterReader, tables []netfilter.Table) []netfilter
 		state := fmt.Sprint(table, table.Generation, by.others)
 		d, known := f.decided[state]
 		if !known {
-			d = t.Choices.divide(table, by).deletion()
+			d = divideAs(t.Choices, table, by).deletion()
 		}
 		if table.Backend == netfilter.Nft {
 			decided[state] = d
@@ -107,12 +109,12 @@ func (f *filterReader) read(ctx context.Context, s *sight) []netfilter.Table {
 	}
 	if now, err := netfilter.Generation(); err != nil || len(f.nft) == 0 || f.nft[0].Generation != now {
 		f.nft, err = netfilter.ReadNft()
-		s.missed(KindTable, "nft", err)
+		s.missed(inventory.KindTable, "nft", err)
 	}
 	tools.Wait()
 	out := slices.Clone(f.nft)
 	for i, family := range families {
-		s.missed(KindTable, "legacy iptables, "+family, errs[i])
+		s.missed(inventory.KindTable, "legacy iptables, "+family, errs[i])
 		out = append(out, legacy[i]...)
 	}
 	return out
@@ -142,7 +144,7 @@ func (t Target) lookFilter(ctx context.Context, f *filterReader) (sight, error) 
 	var s sight
 	by := t.filterSigns()
 	for _, table := range f.tables(ctx, &s) {
-		s.add(t.Choices.keepRules(t.Choices.divide(table, by).items())...)
+		s.add(t.Choices.KeepRules(divideAs(t.Choices, table, by).items())...)
 	}
 	return s, nil
 }
@@ -151,7 +153,7 @@ func (t Target) lookFilter(ctx context.Context, f *filterReader) (sight, error) 
 // Who changes the rules at the same moment (Docker does) can make a
 // transaction fail; then it is decided again from what is there now.
 func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Report) error {
-	if t.Choices.Firewall == FirewallNone {
+	if t.Choices.Firewall == inventory.FirewallNone {
 		return nil
 	}
 	before, err := t.unsettled()
@@ -225,12 +227,12 @@ func said(d netfilter.Deletion) string {
 
 // filterSigns are what rules are known by on this host.
 func (t Target) filterSigns() signs {
-	return filterSigns(t.otherNetworks(), func(owner Owner) bool { return t.second(owner) })
+	return filterSigns(t.otherNetworks(), func(owner inventory.Owner) bool { return t.second(owner) })
 }
 
 func (t Target) ipsets() part {
 	return part{
-		id: "ipsets", title: "Destroy Kubernetes' ip sets", kind: KindIPSet, look: t.lookSets,
+		id: "ipsets", title: "Destroy Kubernetes' ip sets", kind: inventory.KindIPSet, look: t.lookSets,
 		take: func(ctx context.Context, report plan.Report) error {
 			s, err := t.lookSets(ctx)
 			if err != nil {
@@ -252,11 +254,11 @@ func (t Target) lookSets(context.Context) (sight, error) {
 	names, err := netfilter.IPSets()
 	owners := setPatterns()
 	for _, name := range names {
-		it := Item{Kind: KindIPSet, Name: name, Owner: owners.owner(name), Fate: Goes}
-		if it.Owner == Foreign {
-			it.Fate, it.Why = Stays, "not named as Kubernetes or a pod network names its sets"
+		it := inventory.Item{Kind: inventory.KindIPSet, Name: name, Owner: owners.owner(name), Fate: inventory.Goes}
+		if it.Owner == inventory.Foreign {
+			it.Fate, it.Why = inventory.Stays, "not named as Kubernetes or a pod network names its sets"
 		}
-		s.add(t.Choices.keepRules([]Item{it})...)
+		s.add(t.Choices.KeepRules([]inventory.Item{it})...)
 	}
 	return s, err
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // legacy is one table as iptables-save prints it.
@@ -211,4 +213,4 @@ func TestTheForeignDigestIsThatOfTheTableAfterTheRemoval(t *testing.T) {
 }
 
 // everyOwner is a host on which every network has another sign.
-func everyOwner(Owner) bool { return true }
+func everyOwner(inventory.Owner) bool { return true }

@@ -6,15 +6,17 @@ import (
 	"fmt"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // flushed is why rules of others go.
 const flushed = "all rules were to go, whoever made them (--firewall=flush)"
 
-// divide divides a table as a person has chosen.
-func (c Choices) divide(t netfilter.Table, by signs) division {
+// divideAs divides a table as a person has chosen.
+func divideAs(c inventory.Choices, t netfilter.Table, by signs) division {
 	d := divide(t, by)
-	d.all = c.Firewall == FirewallFlush && t.Compatible() && !vacant(t)
+	d.all = c.Firewall == inventory.FirewallFlush && t.Compatible() && !vacant(t)
 	return d
 }
 
@@ -48,15 +50,15 @@ func (d division) flush() netfilter.Deletion {
 
 // flushItems are the chains of a table all of which goes, as an inventory lists
 // them.
-func (d division) flushItems() []Item {
-	var out []Item
+func (d division) flushItems() []inventory.Item {
+	var out []inventory.Item
 	for _, c := range d.table.Chains {
 		if c.Base && c.Policy == "accept" && len(c.Rules) == 0 {
 			continue
 		}
-		it := Item{Kind: KindChain, Name: c.Name, In: d.table.String(), Owner: d.chains[c.Name], Fate: Goes, Detail: fmt.Sprintf("%d rules", len(c.Rules))}
+		it := inventory.Item{Kind: inventory.KindChain, Name: c.Name, In: d.table.String(), Owner: d.chains[c.Name], Fate: inventory.Goes, Detail: fmt.Sprintf("%d rules", len(c.Rules))}
 		if it.Owner == "" {
-			it.Owner, it.Why = Foreign, flushed
+			it.Owner, it.Why = inventory.Foreign, flushed
 		}
 		if c.Policy == "drop" {
 			it.Detail += ", policy drop"

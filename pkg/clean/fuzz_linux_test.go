@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 func FuzzParseIPVS(f *testing.F) {
@@ -25,7 +27,7 @@ func FuzzParseIPVS(f *testing.F) {
 				t.Errorf("a service without an address: %v", v)
 			}
 		}
-		none := kubeProxys(all, Facts{NodeIPs: []string{"192.0.2.1"}, ServiceCIDRs: []string{"x", ""}}, nil, []netip.Addr{netip.MustParseAddr("192.0.2.1")})
+		none := kubeProxys(all, inventory.Facts{NodeIPs: []string{"192.0.2.1"}, ServiceCIDRs: []string{"x", ""}}, nil, []netip.Addr{netip.MustParseAddr("192.0.2.1")})
 		if len(none) > 0 {
 			t.Errorf("without a network of services %v are the cluster's", none)
 		}

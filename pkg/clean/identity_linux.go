@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // identityFile is where a removal writes down which cluster it was: the files
@@ -26,9 +28,9 @@ func (t Target) identity() identity {
 	}
 	var kubeconfigs [][]byte
 	for _, name := range []string{"kubelet.conf", "bootstrap-kubelet.conf", "admin.conf"} {
-		kubeconfigs = append(kubeconfigs, read(filepath.Join(kubernetesDir, name)))
+		kubeconfigs = append(kubeconfigs, read(filepath.Join(inventory.KubernetesDir, name)))
 	}
-	return identify(read(pkiDir+"/ca.crt"), kubeconfigs...)
+	return identify(read(inventory.PKIDir+"/ca.crt"), kubeconfigs...)
 }
 
 // recallIdentity is what an earlier step wrote down.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // virtual is a virtual service of IPVS.
@@ -63,7 +65,7 @@ func parseVirtual(text string) (netip.AddrPort, error) {
 // addresses of services. Where there is one of these, or just the link, those of a
 // node port are ours, too: kube-proxy makes one for each address of the host (local),
 // the node's among them. What it leaves alone (IPVSExclude) is none of them.
-func kubeProxys(all []virtual, facts Facts, bound, local []netip.Addr) []virtual {
+func kubeProxys(all []virtual, facts inventory.Facts, bound, local []netip.Addr) []virtual {
 	const firstNodePort, lastNodePort = 30000, 32767
 	var services, elsewhere, atNode []virtual
 	for _, v := range all {
@@ -97,12 +99,12 @@ func inAny(ip netip.Addr, networks []string) bool {
 }
 
 // ipvsItems says of each virtual service what becomes of it.
-func ipvsItems(all, ours []virtual) []Item {
-	var out []Item
+func ipvsItems(all, ours []virtual) []inventory.Item {
+	var out []inventory.Item
 	for _, v := range all {
-		it := Item{Kind: KindVirtual, Name: v.String(), Owner: KubeProxy, Fate: Goes}
+		it := inventory.Item{Kind: inventory.KindVirtual, Name: v.String(), Owner: inventory.KubeProxy, Fate: inventory.Goes}
 		if !slices.Contains(ours, v) {
-			it.Owner, it.Fate, it.Why = Foreign, Stays, "neither at an address of the cluster's services nor of a node port"
+			it.Owner, it.Fate, it.Why = inventory.Foreign, inventory.Stays, "neither at an address of the cluster's services nor of a node port"
 		}
 		out = append(out, it)
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const (
@@ -27,11 +29,11 @@ const (
 // addresses one knows them.
 func (t Target) virtuals() part {
 	return part{
-		id: "virtual-services", title: "Delete Kubernetes' virtual services", kind: KindVirtual,
+		id: "virtual-services", title: "Delete Kubernetes' virtual services", kind: inventory.KindVirtual,
 		look: func(context.Context) (sight, error) {
 			var s sight
 			all, ours, err := t.readVirtuals()
-			s.add(t.Choices.keepRules(ipvsItems(all, ours))...)
+			s.add(t.Choices.KeepRules(ipvsItems(all, ours))...)
 			return s, err
 		},
 		take: t.deleteVirtuals,
@@ -40,7 +42,7 @@ func (t Target) virtuals() part {
 
 func (t Target) deleteVirtuals(_ context.Context, report plan.Report) error {
 	_, ours, err := t.readVirtuals()
-	if err != nil || t.Choices.Firewall == FirewallNone {
+	if err != nil || t.Choices.Firewall == inventory.FirewallNone {
 		return err
 	}
 	if !t.saved(virtualsFile) {
@@ -96,7 +98,7 @@ func (t Target) boundAddresses() ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if linkOwner(proxyLink, link.Type()) != KubeProxy || !t.second(KubeProxy, KindLink) {
+	if linkOwner(proxyLink, link.Type()) != inventory.KubeProxy || !t.second(inventory.KubeProxy, inventory.KindLink) {
 		return nil, nil
 	}
 	return addresses(link)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 func TestVirtualServicesOfTheClusterAreToldFromOthers(t *testing.T) {
@@ -34,20 +36,20 @@ FWM  00000001 rr
 	cidrs := []string{"10.96.0.0/12", "fd00:10:96::/112"}
 	node := []string{"192.0.2.10"}
 	for what, tc := range map[string]struct {
-		facts Facts
+		facts inventory.Facts
 		bound string
 		want  []string
 	}{
-		"in the service networks, and the node's port":   {Facts{ServiceCIDRs: cidrs, NodeIPs: node}, "", []string{"tcp 172.17.0.1:30001", name, "tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
-		"a node port at an address that is not a node's": {Facts{ServiceCIDRs: cidrs}, "", []string{"tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
-		"at an address of kube-proxy's link":             {Facts{}, "198.51.100.7", []string{"tcp 198.51.100.7:80"}},
-		"kube-proxy's link without such a service":       {Facts{NodeIPs: node}, "10.1.1.1", []string{"tcp 172.17.0.1:30001", name}},
+		"in the service networks, and the node's port":   {inventory.Facts{ServiceCIDRs: cidrs, NodeIPs: node}, "", []string{"tcp 172.17.0.1:30001", name, "tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
+		"a node port at an address that is not a node's": {inventory.Facts{ServiceCIDRs: cidrs}, "", []string{"tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
+		"at an address of kube-proxy's link":             {inventory.Facts{}, "198.51.100.7", []string{"tcp 198.51.100.7:80"}},
+		"kube-proxy's link without such a service":       {inventory.Facts{NodeIPs: node}, "10.1.1.1", []string{"tcp 172.17.0.1:30001", name}},
 		"what kube-proxy leaves alone": {
-			Facts{ServiceCIDRs: cidrs, NodeIPs: node, IPVSExclude: []string{"172.17.0.0/24", "198.51.100.7/32", "none"}}, "198.51.100.7",
+			inventory.Facts{ServiceCIDRs: cidrs, NodeIPs: node, IPVSExclude: []string{"172.17.0.0/24", "198.51.100.7/32", "none"}}, "198.51.100.7",
 			[]string{name, "tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"},
 		},
-		"without facts":            {Facts{}, "", nil},
-		"the node's address alone": {Facts{NodeIPs: node}, "", nil},
+		"without facts":            {inventory.Facts{}, "", nil},
+		"the node's address alone": {inventory.Facts{NodeIPs: node}, "", nil},
 	} {
 		var bound []netip.Addr
 		if tc.bound != "" {
@@ -62,7 +64,7 @@ FWM  00000001 rr
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 		for _, it := range ipvsItems(all, ours) {
-			if goes := slices.Contains(got, it.Name); goes != (it.Fate == Goes && it.Owner == KubeProxy) || goes == (it.Fate == Stays && it.Owner == Foreign) {
+			if goes := slices.Contains(got, it.Name); goes != (it.Fate == inventory.Goes && it.Owner == inventory.KubeProxy) || goes == (it.Fate == inventory.Stays && it.Owner == inventory.Foreign) {
 				t.Errorf("%s: %+v", what, it)
 			}
 		}

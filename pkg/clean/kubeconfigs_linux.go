@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // copied is the detail of a kubeconfig in a home that goes.
@@ -42,10 +44,10 @@ func (t Target) lookKubeconfigs(s *sight) error {
 		switch {
 		case err != nil || file.Owner != home.user && file.Owner != 0 || !id.refer(raw, t.Facts.Node, t.Facts.Joined).authority: // there is none
 		case isOne(own, raw):
-			s.add(Item{Kind: KindFile, Name: path, Owner: Kubeadm, Fate: Goes, Detail: copied})
+			s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Kubeadm, Fate: inventory.Goes, Detail: copied})
 		default:
 			refers := id.refer(raw, t.Facts.Node, t.Facts.Joined).String()
-			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "a person's own kubeconfig that leads to this cluster", Refers: refers})
+			s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a person's own kubeconfig that leads to this cluster", Refers: refers})
 		}
 	}
 	return err
@@ -55,7 +57,7 @@ func (t Target) lookKubeconfigs(s *sight) error {
 func (t Target) ownKubeconfigs() [][]byte {
 	var own [][]byte
 	for _, name := range []string{"admin.conf", "super-admin.conf"} {
-		if raw, err := host.ReadPlain(t.Host.Path(filepath.Join(kubernetesDir, name)), mostOfFile); err == nil {
+		if raw, err := host.ReadPlain(t.Host.Path(filepath.Join(inventory.KubernetesDir, name)), mostOfFile); err == nil {
 			own = append(own, raw)
 		}
 	}

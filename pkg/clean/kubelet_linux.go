@@ -10,6 +10,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const kubeletUnit = "kubelet.service"
@@ -21,15 +23,12 @@ const kubeletUnit = "kubelet.service"
 const hold = `# Written by kubectl-lifecycle while it removes this node. If no removal is
 # under way, delete this file and run: systemctl daemon-reload
 [Unit]
-ConditionPathExists=!` + holdFile + "\n"
-
-// HoldFile is where the hold lies.
-const HoldFile = holdFile
+ConditionPathExists=!` + inventory.HoldFile + "\n"
 
 // kubelet stops the kubelet and keeps it stopped.
 func (t Target) kubelet() part {
 	return part{
-		id: "kubelet", title: "Stop and hold the kubelet", kind: KindUnit, look: t.lookKubelet,
+		id: "kubelet", title: "Stop and hold the kubelet", kind: inventory.KindUnit, look: t.lookKubelet,
 		needed: func(ctx context.Context) (bool, error) {
 			u, err := t.Host.Unit(ctx, kubeletUnit)
 			if err != nil || u.Load == "not-found" {
@@ -49,7 +48,7 @@ func (t Target) credentialed() bool {
 // held reports whether the hold is there and whole: one that was cut short, by a
 // full disk or a power cut, holds nothing.
 func (t Target) held() bool {
-	raw, err := host.ReadPlain(t.Host.Path(holdFile), mostOfConfig)
+	raw, err := host.ReadPlain(t.Host.Path(inventory.HoldFile), mostOfConfig)
 	return err == nil && string(raw) == hold
 }
 
@@ -69,7 +68,7 @@ func (t Target) Returns() bool {
 // Interrupted reports whether a removal that was killed has left something in
 // place that keeps the kubelet or new pods from working; Restore takes it away.
 func (t Target) Interrupted() bool {
-	return t.exists(holdFile) || t.exists(noNetworkFile) || t.exists(partOf(noNetworkFile)) || t.exists(partOf(holdFile))
+	return t.exists(inventory.HoldFile) || t.exists(inventory.NoNetworkFile) || t.exists(partOf(inventory.NoNetworkFile)) || t.exists(partOf(inventory.HoldFile))
 }
 
 func (t Target) exists(path string) bool {
@@ -79,21 +78,21 @@ func (t Target) exists(path string) bool {
 
 func (t Target) lookKubelet(ctx context.Context) (sight, error) {
 	var s sight
-	if t.exists(holdFile) {
-		s.add(Item{Kind: KindFile, Name: holdFile, Owner: Lifecycle, Fate: Goes, Detail: "holds the kubelet while a removal is under way"})
+	if t.exists(inventory.HoldFile) {
+		s.add(inventory.Item{Kind: inventory.KindFile, Name: inventory.HoldFile, Owner: inventory.Lifecycle, Fate: inventory.Goes, Detail: "holds the kubelet while a removal is under way"})
 	}
 	t.lookFlags(&s)
 	u, err := t.Host.Unit(ctx, kubeletUnit)
 	if err != nil || u.Load == "not-found" || u.Load == "" {
 		return s, err
 	}
-	it := Item{Kind: KindUnit, Name: kubeletUnit, Owner: Kubelet, Detail: u.Active, Fate: Harmless, Why: "installed by a package or by hand, and stopped"}
+	it := inventory.Item{Kind: inventory.KindUnit, Name: kubeletUnit, Owner: inventory.Kubelet, Detail: u.Active, Fate: inventory.Harmless, Why: "installed by a package or by hand, and stopped"}
 	if u.Enabled != "" {
 		it.Detail += ", " + u.Enabled
 	}
 	switch {
 	case u.Active == "active", u.Running() && t.credentialed():
-		it.Fate, it.Why = Goes, ""
+		it.Fate, it.Why = inventory.Goes, ""
 	case u.Running():
 		it.Why = "installed by a package or by hand, and tries in vain to start until the host joins"
 	}
@@ -107,10 +106,10 @@ func (t Target) stopKubelet(ctx context.Context, report plan.Report) error {
 	if err := t.remember(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(t.Host.Path(dropIns), 0o755); err != nil {
+	if err := os.MkdirAll(t.Host.Path(inventory.DropIns), 0o755); err != nil {
 		return err
 	}
-	if err := t.put(holdFile, hold, 0o644); err != nil {
+	if err := t.put(inventory.HoldFile, hold, 0o644); err != nil {
 		return fmt.Errorf("hold the kubelet: %w", err)
 	}
 	if err := t.Host.ReloadUnits(ctx); err != nil {
@@ -130,8 +129,8 @@ func (t Target) stopKubelet(ctx context.Context, report plan.Report) error {
 // release takes the hold away again and leaves the kubelet stopped.
 func (t Target) release() part {
 	return part{
-		id: "release", title: "Release the kubelet's unit", kind: KindUnit,
-		needed: func(context.Context) (bool, error) { return t.exists(holdFile), nil },
+		id: "release", title: "Release the kubelet's unit", kind: inventory.KindUnit,
+		needed: func(context.Context) (bool, error) { return t.exists(inventory.HoldFile), nil },
 		take: func(ctx context.Context, _ plan.Report) error {
 			return errors.Join(t.unhold(ctx), t.Host.ForgetFailure(ctx, kubeletUnit))
 		},
@@ -139,15 +138,15 @@ func (t Target) release() part {
 }
 
 func (t Target) unhold(ctx context.Context) error {
-	held := t.exists(holdFile)
-	if !held && !t.exists(partOf(holdFile)) {
+	held := t.exists(inventory.HoldFile)
+	if !held && !t.exists(partOf(inventory.HoldFile)) {
 		return nil
 	}
-	if err := errors.Join(t.removeIf(partOf(holdFile)), t.removeIf(holdFile)); err != nil {
+	if err := errors.Join(t.removeIf(partOf(inventory.HoldFile)), t.removeIf(inventory.HoldFile)); err != nil {
 		return err
 	}
 	// Made by us, if nothing else is in it.
-	_ = os.Remove(t.Host.Path(dropIns))
+	_ = os.Remove(t.Host.Path(inventory.DropIns))
 	if !held {
 		return nil
 	}

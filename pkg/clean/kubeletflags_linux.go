@@ -9,16 +9,18 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // lookFlags finds the files in which an administrator gives the kubelet flags that
 // hold for the cluster. They are his, and stay; what kubeadm writes goes.
 func (t Target) lookFlags(s *sight) {
 	paths := []string{"/etc/default/kubelet", "/etc/sysconfig/kubelet", "/etc/systemd/system/" + kubeletUnit}
-	names, err := t.names(dropIns)
-	s.missed(KindFlags, dropIns, err)
+	names, err := t.names(inventory.DropIns)
+	s.missed(inventory.KindFlags, inventory.DropIns, err)
 	for _, name := range names {
-		if path := filepath.Join(dropIns, name); path != holdFile && strings.HasSuffix(name, ".conf") {
+		if path := filepath.Join(inventory.DropIns, name); path != inventory.HoldFile && strings.HasSuffix(name, ".conf") {
 			paths = append(paths, path)
 		}
 	}
@@ -26,8 +28,8 @@ func (t Target) lookFlags(s *sight) {
 	for _, path := range paths {
 		raw, err := host.ReadLinked(t.Host.Path(path), mostOfConfig)
 		if flags := clusterFlags(string(raw)); err == nil && len(flags) > 0 {
-			s.add(Item{
-				Kind: KindFlags, Name: path, Owner: Foreign, Fate: Stays, Detail: text.Short(strings.Join(flags, " "), 500),
+			s.add(inventory.Item{
+				Kind: inventory.KindFlags, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: text.Short(strings.Join(flags, " "), 500),
 				Why: "an administrator's, and the next cluster that the host joins gets them, too",
 			})
 		}

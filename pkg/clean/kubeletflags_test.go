@@ -5,6 +5,8 @@ package clean
 import (
 	"strings"
 	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 func TestFlagsOfAClusterAreFoundWhereverTheyAreWritten(t *testing.T) {
@@ -27,12 +29,12 @@ func TestFlagsOfAClusterAreFoundWhereverTheyAreWritten(t *testing.T) {
 }
 
 func TestTheVerdictNamesTheFlagsThatStay(t *testing.T) {
-	flags := Item{Kind: KindFlags, Name: "/etc/default/kubelet", Owner: Foreign, Fate: Stays, Detail: "--cluster-dns=10.96.0.10"}
-	inv := Inventory{Items: []Item{flags}}
-	if v := Verify(inv, inv); v.State != Clean || len(v.Flags) != 1 || v.Flags[0].Detail != flags.Detail || len(v.Brief().Flags) != 1 {
+	flags := inventory.Item{Kind: inventory.KindFlags, Name: "/etc/default/kubelet", Owner: inventory.Foreign, Fate: inventory.Stays, Detail: "--cluster-dns=10.96.0.10"}
+	inv := inventory.Inventory{Items: []inventory.Item{flags}}
+	if v := inventory.Verify(inv, inv); v.State != inventory.Clean || len(v.Flags) != 1 || v.Flags[0].Detail != flags.Detail || len(v.Brief().Flags) != 1 {
 		t.Errorf("verdict: %+v", v)
 	}
-	if v := Verify(inv, Inventory{}); len(v.Flags) != 0 {
+	if v := inventory.Verify(inv, inventory.Inventory{}); len(v.Flags) != 0 {
 		t.Errorf("flags that are gone: %+v", v.Flags)
 	}
 }

@@ -5,39 +5,20 @@ package clean
 import (
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
-
-// podsDir is the name of the directory of pods in a kubelet's root.
-const podsDir = "pods"
-
-// kubeletNames are those that a kubelet makes directly in its --root-dir (Kubernetes 1.36):
-// pkg/kubelet/kubeletconfig/defaults.go (pods-api since 1.36), the state files of its
-// managers (pkg/kubelet/cm, allocation, kuberuntime, nodeshutdown), image_manager of
-// pkg/kubelet/images/pullmanager, pod_status_manager_state up to 1.32, and
-// device-plugins, which is in the usual root whatever --root-dir says (k8s.io/kubelet
-// pkg/apis/deviceplugin/v1beta1). Everything else there was put there by somebody:
-// config.json, say, with credentials of registries, and seccomp profiles are read by
-// a kubelet and never written.
-func kubeletNames() []string {
-	return []string{
-		podsDir, "plugins", "plugins_registry", "plugin-containers", "pod-resources", "pods-api", "checkpoints", "device-plugins", "image_manager",
-		"cpu_manager_state", "memory_manager_state", "dra_manager_state", "dra_health_state", "graceful_node_shutdown_state",
-		"allocated_pods_state", "actuated_pods_state", "pod_status_manager_state",
-	}
-}
 
 // ofKubelet reports whether a name directly in a kubelet's root is one that it makes.
 // A state file that was being written has a number for a name
 // (pkg/kubelet/util/store/filestore.go, 1.36); it proves something only if it is
 // younger than the join.
 func ofKubelet(name string, younger bool) bool {
-	return slices.Contains(kubeletNames(), name) || younger && regexp.MustCompile(`^\.[0-9]+$`).MatchString(name)
+	return slices.Contains(inventory.KubeletNames(), name) || younger && regexp.MustCompile(`^\.[0-9]+$`).MatchString(name)
 }
 
 // madeBy reports whether an entry of a kubelet's directory is provably its own. That
@@ -46,7 +27,7 @@ func ofKubelet(name string, younger bool) bool {
 func madeBy(dir, entry string, mode fs.FileMode) bool {
 	fits := func(expression string) bool { return regexp.MustCompile(`^(?:` + expression + `)$`).MatchString(entry) }
 	switch dir {
-	case podsDir: // uids; those of static pods are hashes
+	case inventory.PodsDir: // uids; those of static pods are hashes
 		return mode.IsDir() && fits(`[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	case "plugins": // its own volumes, and drivers by their names, which are domains
 		return mode.IsDir() && fits(`kubernetes\.io|[a-z0-9-]+(\.[a-z0-9-]+)+`)
@@ -65,27 +46,6 @@ func credentialNames(name string) bool {
 	return regexp.MustCompile(`^(kubelet-(client|server)-.+\.pem|kubelet\.(crt|key))$`).MatchString(name)
 }
 
-// TakenWith says with which directory or file of Kubernetes' own or of its network's a
-// path of a host goes in a removal, as far as that can be told without the host; empty
-// if it stays. Within says that it is below that, where somebody may have put data,
-// and not that itself.
-func TakenWith(path string) (with string, within bool) {
-	path = strings.Replace(filepath.Clean("/"+path), "/var/run/", "/run/", 1)
-	owned := []string{cniStateDir + "/networks", cniStateDir + "/results", cniStateDir + "/cache", cniStateDir + "/flannel", manifestsDir, defaultDataDir + "/member"}
-	for _, p := range append(wholePaths(), credentialPaths(DefaultKubeletRoot)...) {
-		owned = append(owned, p.path)
-	}
-	for _, name := range kubeletNames() {
-		owned = append(owned, filepath.Join(DefaultKubeletRoot, name))
-	}
-	for _, own := range owned {
-		if path == own || strings.HasPrefix(path, own+"/") {
-			return own, path != own
-		}
-	}
-	return "", false
-}
-
 // refusal is why a host with these places is not cleaned; nil if it may be. What a
 // kubelet was given in an unusual place may be somebody's: it is neither deleted nor
 // left behind as a credential of a cluster that the host has left.
@@ -93,7 +53,7 @@ func (p Places) refusal(controlPlane bool) error {
 	const back = "put it back to where kubeadm has it (see 'systemctl cat kubelet'), restart the kubelet, and run the command again"
 	system := []string{"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib"}
 	for _, c := range []struct{ flag, is, usual string }{
-		{"--kubeconfig", p.Kubeconfig, kubernetesDir + "/kubelet.conf"}, {"--bootstrap-kubeconfig", p.Bootstrap, kubernetesDir + "/bootstrap-kubelet.conf"},
+		{"--kubeconfig", p.Kubeconfig, inventory.KubernetesDir + "/kubelet.conf"}, {"--bootstrap-kubeconfig", p.Bootstrap, inventory.KubernetesDir + "/bootstrap-kubelet.conf"},
 	} {
 		if c.is != "" && c.is != c.usual {
 			return plan.Refuse(unusual(c.flag, c.is, c.usual), back)
@@ -101,9 +61,9 @@ func (p Places) refusal(controlPlane bool) error {
 	}
 	switch {
 	case slices.Contains(system, p.Root):
-		return plan.Refuse(unusual("--root-dir", p.Root, DefaultKubeletRoot), back)
-	case controlPlane && p.Manifests != manifestsDir:
-		return plan.Refuse(unusual("staticPodPath", p.Manifests, manifestsDir), back)
+		return plan.Refuse(unusual("--root-dir", p.Root, inventory.DefaultKubeletRoot), back)
+	case controlPlane && p.Manifests != inventory.ManifestsDir:
+		return plan.Refuse(unusual("staticPodPath", p.Manifests, inventory.ManifestsDir), back)
 	}
 	return nil
 }

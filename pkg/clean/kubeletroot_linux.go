@@ -13,6 +13,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // root is the kubelet's --root-dir without symbolic links.
@@ -20,7 +22,7 @@ func (t Target) root() string { return t.real(t.places().Root) }
 
 // kubeadmDir is where kubeadm puts the kubelet's configuration, and a kubelet looks for
 // device plugins, wherever its root is; without symbolic links.
-func (t Target) kubeadmDir() string { return t.real(DefaultKubeletRoot) }
+func (t Target) kubeadmDir() string { return t.real(inventory.DefaultKubeletRoot) }
 
 // roots are the directories in which a kubelet's names are.
 func (t Target) roots() []string {
@@ -57,7 +59,7 @@ func mountedAt(path string, mounts []host.Mount) bool {
 func (t Target) domains(mounts []host.Mount) []domain {
 	var out []domain
 	for _, root := range t.roots() {
-		for _, name := range kubeletNames() {
+		for _, name := range inventory.KubeletNames() {
 			d := domain{name: name, path: filepath.Join(root, name)}
 			if d.shared = mountedAt(d.path, mounts); !d.shared {
 				info, err := os.Lstat(t.Host.Path(d.path))
@@ -66,7 +68,7 @@ func (t Target) domains(mounts []host.Mount) []domain {
 				}
 				if d.shared = info.Mode()&fs.ModeSymlink != 0; d.shared {
 					d.path, d.link = t.real(d.path), d.path
-				} else if root != DefaultKubeletRoot && info.IsDir() {
+				} else if root != inventory.DefaultKubeletRoot && info.IsDir() {
 					d.shared = !t.younger(d.path)
 				}
 			}
@@ -90,13 +92,13 @@ func (t Target) lookRoot(s *sight, root string) error {
 		path := filepath.Join(root, name)
 		at := slices.IndexFunc(domains, func(d domain) bool { return d.shared && (d.path == path || d.link == path) })
 		switch {
-		case root == t.kubeadmDir() && slices.Contains(keptForNow(root), name), path == t.real(t.places().CertDir): // later
+		case root == t.kubeadmDir() && slices.Contains(inventory.KeptForNow(root), name), path == t.real(t.places().CertDir): // later
 		case at < 0 && mountedAt(path, mounts): // not looked at: that may hang
-			s.add(Item{Kind: KindDir, Name: path, Owner: Foreign, Fate: Stays, Why: "no name that a kubelet makes, and something is mounted there"})
+			s.add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no name that a kubelet makes, and something is mounted there"})
 		case at >= 0:
-			s.missed(KindDir, path, t.lookShared(s, domains[at]))
+			s.missed(inventory.KindDir, path, t.lookShared(s, domains[at]))
 		case ofKubelet(name, t.younger(path)):
-			t.addPath(s, ownPath{Kubelet, path})
+			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		default:
 			t.addForeign(s, path, "no name that a kubelet makes")
 		}
@@ -111,14 +113,14 @@ func (t Target) lookShared(s *sight, d domain) error {
 		t.addForeign(s, d.link, "a link that an administrator made; what the kubelet has made there goes")
 	}
 	if d.remote {
-		s.add(Item{Kind: KindDir, Name: d.path, Owner: Foreign, Fate: Stays, Why: "another machine's file system"})
+		s.add(inventory.Item{Kind: inventory.KindDir, Name: d.path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "another machine's file system"})
 		return nil
 	}
 	entries, err := os.ReadDir(t.Host.Path(d.path))
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
 		if madeBy(d.name, e.Name(), e.Type()) {
-			t.addPath(s, ownPath{Kubelet, path})
+			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 			continue
 		}
 		t.addForeign(s, path, "nothing that a kubelet makes")
@@ -128,9 +130,9 @@ func (t Target) lookShared(s *sight, d domain) error {
 
 // addForeign adds what stays, and says since when it is there.
 func (t Target) addForeign(s *sight, path, why string) {
-	it := Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: why, Digest: t.digest(path)}
+	it := inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Digest: t.digest(path)}
 	if info, err := os.Lstat(t.Host.Path(path)); err == nil && info.IsDir() {
-		it.Kind = KindDir
+		it.Kind = inventory.KindDir
 	}
 	switch {
 	case t.Facts.Joined.IsZero():
@@ -146,7 +148,7 @@ func (t Target) addForeign(s *sight, path, why string) {
 // stands against one.
 func (t Target) objections() part {
 	return part{
-		id: "objections", title: "Look for what may not be deleted", kind: KindMount,
+		id: "objections", title: "Look for what may not be deleted", kind: inventory.KindMount,
 		needed: func(ctx context.Context) (bool, error) { return false, t.Objections(ctx) },
 		take:   func(context.Context, plan.Report) error { return nil },
 	}
@@ -177,7 +179,7 @@ func (t Target) Objections(ctx context.Context) error {
 
 // usually is the usual name of a kubeconfig that leads to the same file.
 func (t Target) usually(path string) string {
-	for _, usual := range []string{kubernetesDir + "/kubelet.conf", kubernetesDir + "/bootstrap-kubelet.conf"} {
+	for _, usual := range []string{inventory.KubernetesDir + "/kubelet.conf", inventory.KubernetesDir + "/bootstrap-kubelet.conf"} {
 		if path != "" && t.real(path) == t.real(usual) {
 			return usual
 		}
@@ -216,7 +218,7 @@ func (t Target) mountsInTheWay() error {
 
 // inWhole reports whether a path is at or below one that goes with all that is in it.
 func inWhole(path string) bool {
-	return slices.ContainsFunc(wholePaths(), func(p ownPath) bool { return path == p.path || host.Below(path, p.path) })
+	return slices.ContainsFunc(inventory.WholePaths(), func(p inventory.OwnPath) bool { return path == p.Path || host.Below(path, p.Path) })
 }
 
 // dataInTheWay returns an error if a path whose data is to stay lies below something
@@ -225,7 +227,7 @@ func (t Target) dataInTheWay(ctx context.Context) error {
 	if len(t.Facts.Keep) == 0 || t.Choices.DeleteHostData {
 		return nil
 	}
-	var goes []Item
+	var goes []inventory.Item
 	for _, look := range []func(context.Context) (sight, error){t.lookFiles, t.lookCredentials} {
 		s, err := look(ctx)
 		if err != nil {

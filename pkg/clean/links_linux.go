@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // dumpTries is how often a listing is repeated during which something changed;
@@ -35,10 +37,10 @@ func dump[T any](list func() (T, error)) (T, error) {
 // link is a network link, and whose it is.
 type link struct {
 	netlink.Link
-	owner Owner
+	owner inventory.Owner
 	// perhaps is the network that it is named after, where nothing else shows that
 	// it is that network's.
-	perhaps Owner
+	perhaps inventory.Owner
 	// master is the name of its bridge.
 	master string
 	// keep says why a link of ours stays; empty if it goes.
@@ -69,10 +71,10 @@ func (t Target) ownLinks() ([]link, error) {
 		}
 		out[i].master = out[at].name()
 		switch {
-		case out[at].owner == Foreign || out[at].Type() != "bridge":
-		case out[i].owner == Foreign && out[i].Type() == "veth":
+		case out[at].owner == inventory.Foreign || out[at].Type() != "bridge":
+		case out[i].owner == inventory.Foreign && out[i].Type() == "veth":
 			out[i].owner = out[at].owner
-		case out[i].owner == Foreign:
+		case out[i].owner == inventory.Foreign:
 			out[at].keep = "its port " + out[i].name() + " is not ours"
 		}
 	}
@@ -81,7 +83,7 @@ func (t Target) ownLinks() ([]link, error) {
 
 func (t Target) links() part {
 	return part{
-		id: "links", title: "Delete the pod network's links", kind: KindLink, look: t.lookLinks,
+		id: "links", title: "Delete the pod network's links", kind: inventory.KindLink, look: t.lookLinks,
 		take: func(ctx context.Context, report plan.Report) error {
 			all, err := t.ownLinks()
 			if err != nil {
@@ -95,7 +97,7 @@ func (t Target) links() part {
 						return err
 					}
 				}
-				if l.owner == Foreign || l.keep != "" || l.Type() == openVSwitch {
+				if l.owner == inventory.Foreign || l.keep != "" || l.Type() == openVSwitch {
 					continue
 				}
 				// The other end of a pair goes with the first.
@@ -126,7 +128,7 @@ func (t Target) lookLinks(context.Context) (sight, error) {
 		return s, err
 	}
 	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
-	s.missed(KindLink, "addresses", err)
+	s.missed(inventory.KindLink, "addresses", err)
 	of := map[int][]netlink.Addr{}
 	for _, a := range addrs {
 		if a.Scope != unix.RT_SCOPE_LINK { // fe80:: is the kernel's, and comes and goes
@@ -140,22 +142,22 @@ func (t Target) lookLinks(context.Context) (sight, error) {
 		its := of[l.Attrs().Index]
 		if isTunnel(l.name(), l.Type()) {
 			taken, err := t.lookTunnel(l, its)
-			s.missed(KindAddress, "routes over "+l.name(), err)
+			s.missed(inventory.KindAddress, "routes over "+l.name(), err)
 			s.add(taken...)
 			its = slices.DeleteFunc(its, func(a netlink.Addr) bool {
-				return slices.ContainsFunc(taken, func(it Item) bool { return it.Name == a.IPNet.String() })
+				return slices.ContainsFunc(taken, func(it inventory.Item) bool { return it.Name == a.IPNet.String() })
 			})
 		}
-		it := Item{Kind: KindLink, Name: l.name(), In: l.master, Owner: l.owner, Fate: Goes, Detail: linkDetail(l, its)}
+		it := inventory.Item{Kind: inventory.KindLink, Name: l.name(), In: l.master, Owner: l.owner, Fate: inventory.Goes, Detail: linkDetail(l, its)}
 		switch {
-		case l.owner == Foreign && l.perhaps != Foreign:
-			it.Fate, it.Why, it.Digest, it.Refers = Stays, perhapsWhy(l.perhaps), it.Detail, perhapsWhy(l.perhaps)
-		case l.owner == Foreign:
-			it.Fate, it.Why, it.Digest = Stays, "not made by Kubernetes or its network", it.Detail
+		case l.owner == inventory.Foreign && l.perhaps != inventory.Foreign:
+			it.Fate, it.Why, it.Digest, it.Refers = inventory.Stays, perhapsWhy(l.perhaps), it.Detail, perhapsWhy(l.perhaps)
+		case l.owner == inventory.Foreign:
+			it.Fate, it.Why, it.Digest = inventory.Stays, "not made by Kubernetes or its network", it.Detail
 		case l.keep != "":
-			it.Fate, it.Why = Stays, l.keep
+			it.Fate, it.Why = inventory.Stays, l.keep
 		case l.Type() == openVSwitch:
-			it.Fate, it.Why = Reboot, "a port of Open vSwitch's, which alone deletes it before: ovs-dpctl del-if"
+			it.Fate, it.Why = inventory.Reboot, "a port of Open vSwitch's, which alone deletes it before: ovs-dpctl del-if"
 		}
 		s.add(it)
 	}

@@ -11,9 +11,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // uid is a pod's.
@@ -88,7 +89,7 @@ func TestNoDataIsDeletedThroughAMount(t *testing.T) {
 				w.plant(pod+"/volume-subpaths/x", "")
 				before := w.script(theirs)
 				verdict := w.remove()
-				if verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+				if verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				for i := range mountWays {
@@ -160,7 +161,7 @@ func TestAMountInADirectoryThatGoesWholeIsRefusedBeforeAnythingChanges(t *testin
 			w.same(before)
 			w.script("umount ." + at)
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 	})
@@ -179,14 +180,16 @@ x /mnt/dead nfs defaults 0 0" > etc/fstab`)
 			w.Cleanup(func() { _ = dead.Close() })
 			hosttest.Must(w.T, unix.Mount("dead", w.dir+at, "fuse.dead", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", dead.Fd())))
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if got := strings.Count(w.script("cat /proc/self/mountinfo"), "fuse.dead"); got != 2 {
 			w.Errorf("%d of them are mounted", got)
 		}
-		items := w.survey().With(clean.Stays)
-		if !slices.ContainsFunc(items, func(it clean.Item) bool { return it.Kind == clean.KindMount && it.Name == "/var/lib/kubelet/shared" }) {
+		items := w.survey().With(inventory.Stays)
+		if !slices.ContainsFunc(items, func(it inventory.Item) bool {
+			return it.Kind == inventory.KindMount && it.Name == "/var/lib/kubelet/shared"
+		}) {
 			w.Errorf("it is not named: %v", items)
 		}
 	})

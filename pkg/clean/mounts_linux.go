@@ -13,10 +13,9 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-)
 
-// netnsDir is where network namespaces have names.
-const netnsDir = "/run/netns"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+)
 
 // ours says of a mount whether it is Kubernetes': what is mounted below the directories
 // that a kubelet makes in its root, and the runtime's and network's own by their paths.
@@ -27,7 +26,7 @@ func (t Target) ours(mounts []host.Mount) func(host.Mount) bool {
 	fixed := t.fixedMounts(domains)
 	return func(m host.Mount) bool {
 		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
-			owners.owner(places.usual(m.Path)) != Foreign
+			owners.owner(places.usual(m.Path)) != inventory.Foreign
 	}
 }
 
@@ -43,7 +42,7 @@ func (t Target) fixedMounts(domains []domain) []string {
 			}
 		}
 	}
-	links := map[string]string{t.places().Root: t.root(), DefaultKubeletRoot: t.kubeadmDir()}
+	links := map[string]string{t.places().Root: t.root(), inventory.DefaultKubeletRoot: t.kubeadmDir()}
 	for _, d := range domains {
 		links[d.link] = d.path
 	}
@@ -61,7 +60,7 @@ func (t Target) fixedMounts(domains []domain) []string {
 
 func (t Target) mounts() part {
 	return part{
-		id: "mounts", title: "Unmount what is mounted for pods", kind: KindMount, vital: true,
+		id: "mounts", title: "Unmount what is mounted for pods", kind: inventory.KindMount, vital: true,
 		look: t.lookMounts, take: t.unmount,
 	}
 }
@@ -78,21 +77,21 @@ func (t Target) lookMounts(ctx context.Context) (sight, error) {
 		return slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) })
 	}
 	for _, m := range mounts {
-		if host.Below(m.Path, netnsDir) || slices.ContainsFunc(door, func(id string) bool { return strings.Contains(m.Path, id) }) {
+		if host.Below(m.Path, inventory.NetnsDir) || slices.ContainsFunc(door, func(id string) bool { return strings.Contains(m.Path, id) }) {
 			continue
 		}
 		if !ours(m) {
 			if below(m) {
-				s.add(Item{Kind: KindMount, Name: m.Path, Owner: Foreign, Fate: Stays, Detail: string(m.Class()), Why: "an administrator's, and not a pod's"})
+				s.add(inventory.Item{Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()), Why: "an administrator's, and not a pod's"})
 			}
 			continue
 		}
 		owner := owners.owner(places.usual(m.Path))
-		if owner == Foreign {
-			owner = Kubelet
+		if owner == inventory.Foreign {
+			owner = inventory.Kubelet
 		}
-		s.add(Item{
-			Kind: KindMount, Name: m.Path, Owner: owner, Fate: Goes,
+		s.add(inventory.Item{
+			Kind: inventory.KindMount, Name: m.Path, Owner: owner, Fate: inventory.Goes,
 			Detail: fmt.Sprintf("%s, %s from %s%s", m.Class(), m.FSType, m.Source, boundAt(m)),
 		})
 	}
@@ -113,7 +112,7 @@ func (t Target) unmount(ctx context.Context, report plan.Report) error {
 		return err
 	}
 	ours := t.ours(mounts)
-	err = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, netnsDir) },
+	err = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, inventory.NetnsDir) },
 		func(m host.Mount) { report("unmounted %s (%s)", m.Path, m.Class()) })
 	if busy := (*host.BusyError)(nil); errors.As(err, &busy) {
 		return plan.Hint(err, "end what uses it, then retry")
@@ -127,11 +126,13 @@ func (t Target) unmount(ctx context.Context, report plan.Report) error {
 // namespaces are the network namespaces that the runtime named for pods.
 func (t Target) namespaces() part {
 	return part{
-		id: "netns", title: "Remove the pods' network namespaces", kind: KindNetNS,
+		id: "netns", title: "Remove the pods' network namespaces", kind: inventory.KindNetNS,
 		look: t.lookNamespaces,
 		take: func(ctx context.Context, report plan.Report) error {
 			owners := mountPatterns()
-			mine := func(m host.Mount) bool { return host.Below(m.Path, netnsDir) && owners.owner(m.Path) != Foreign }
+			mine := func(m host.Mount) bool {
+				return host.Below(m.Path, inventory.NetnsDir) && owners.owner(m.Path) != inventory.Foreign
+			}
 			if err := t.Host.UnmountAll(ctx, mine, func(host.Mount) {}); err != nil {
 				return err
 			}
@@ -149,16 +150,16 @@ func (t Target) namespaces() part {
 
 func (t Target) lookNamespaces(context.Context) (sight, error) {
 	var s sight
-	entries, err := os.ReadDir(t.Host.Path(netnsDir))
+	entries, err := os.ReadDir(t.Host.Path(inventory.NetnsDir))
 	if errors.Is(err, os.ErrNotExist) {
 		return s, nil
 	}
 	owners := mountPatterns()
 	for _, e := range entries {
-		path := filepath.Join(netnsDir, e.Name())
-		it := Item{Kind: KindNetNS, Name: path, Owner: owners.owner(path), Fate: Goes}
-		if it.Owner == Foreign {
-			it.Fate, it.Why = Stays, "not named as a container runtime names a pod's"
+		path := filepath.Join(inventory.NetnsDir, e.Name())
+		it := inventory.Item{Kind: inventory.KindNetNS, Name: path, Owner: owners.owner(path), Fate: inventory.Goes}
+		if it.Owner == inventory.Foreign {
+			it.Fate, it.Why = inventory.Stays, "not named as a container runtime names a pod's"
 		}
 		s.add(it)
 	}

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // confFile is a file in the runtime's directory of CNI configurations
@@ -28,7 +30,7 @@ type confFile struct {
 
 // confDecision is what becomes of such a file, and why it is the pod network's.
 type confDecision struct {
-	Item
+	inventory.Item
 	// sign says what makes it the network's; empty for what is not.
 	sign string
 	conf netConf
@@ -48,7 +50,7 @@ func asides() []string { return []string{".cilium_bak", ".old"} }
 func judgeConfs(files []confFile) []confDecision {
 	out := make([]confDecision, len(files))
 	for i, f := range files {
-		out[i] = confDecision{Item: Item{Kind: KindFile, Name: f.path, Owner: Foreign}}
+		out[i] = confDecision{Item: inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign}}
 		out[i].conf, _ = parseConf(f.raw)
 		out[i].own(f)
 	}
@@ -74,13 +76,13 @@ func judgeConfs(files []confFile) []confDecision {
 func (d *confDecision) own(f confFile) {
 	base := path.Base(f.path)
 	switch known := cniConfOwner(base); {
-	case known != Foreign && !f.inner:
+	case known != inventory.Foreign && !f.inner:
 		d.Owner, d.sign = known, byName
 	case d.conf.amended(): // nothing in it is proof of whose it is
-	case d.conf.network() != Foreign:
+	case d.conf.network() != inventory.Foreign:
 		d.Owner, d.sign = d.conf.network(), "it runs a pod network's plugin ("+strings.Join(d.conf.types, ", ")+")"
 	case f.refers.leads():
-		d.Owner, d.sign = PodNetwork, "it holds "+f.refers.String()
+		d.Owner, d.sign = inventory.PodNetwork, "it holds "+f.refers.String()
 	}
 }
 
@@ -102,12 +104,12 @@ func (d *confDecision) follow(all []confDecision) {
 func (d *confDecision) decide(f confFile) {
 	switch {
 	case d.sign == byName, d.sign != "" && f.younger:
-		d.Fate = Goes
+		d.Fate = inventory.Goes
 	case d.sign != "":
-		d.Owner, d.Fate, d.Digest = Foreign, Stays, f.digest
+		d.Owner, d.Fate, d.Digest = inventory.Foreign, inventory.Stays, f.digest
 		d.Why, d.Refers = "older than the join, or nothing tells", d.sign
 	default:
-		d.Fate, d.Why, d.Digest = Stays, "not a file that a pod network is known to write", f.digest
+		d.Fate, d.Why, d.Digest = inventory.Stays, "not a file that a pod network is known to write", f.digest
 		d.Refers = f.refers.String()
 		if d.conf.amended() {
 			d.Refers = "a mesh has added its plugin to it (" + strings.Join(d.conf.types, ", ") + ")"
@@ -123,22 +125,22 @@ func (d *confDecision) aside(f confFile, all []confDecision) {
 		if !is || f.inner || !slices.Contains([]string{".conf", ".conflist", ".json"}, path.Ext(original)) {
 			continue
 		}
-		taken := slices.ContainsFunc(all, func(o confDecision) bool { return o.Name == original && o.Fate != Goes })
+		taken := slices.ContainsFunc(all, func(o confDecision) bool { return o.Name == original && o.Fate != inventory.Goes })
 		switch {
-		case cniConfOwner(path.Base(original)) != Foreign:
-			d.Item = Item{Kind: KindFile, Name: f.path, Owner: cniConfOwner(path.Base(original)), Fate: Goes}
-		case d.Fate == Goes:
+		case cniConfOwner(path.Base(original)) != inventory.Foreign:
+			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: cniConfOwner(path.Base(original)), Fate: inventory.Goes}
+		case d.Fate == inventory.Goes:
 		case ending == ".old" && (!f.changed || !multusRan(all)): // a person's own
 		case taken:
 			d.Why = "put aside by a pod network, and " + original + " is there"
 			d.Refers = d.Why
 		case d.sign == "":
-			d.Item = Item{Kind: KindFile, Name: f.path, Owner: Foreign, Fate: Goes, Detail: returns + original}
+			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign, Fate: inventory.Goes, Detail: inventory.Returns + original}
 		}
 	}
 }
 
 // multusRan reports whether anything there is Multus'.
 func multusRan(all []confDecision) bool {
-	return slices.ContainsFunc(all, func(d confDecision) bool { return d.Owner == Multus })
+	return slices.ContainsFunc(all, func(d confDecision) bool { return d.Owner == inventory.Multus })
 }

@@ -9,13 +9,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const multusConf = `{"name":"multus-cni-network","type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig","delegates":[{"type":"flannel"}]}`
 
 func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 	at := func(name, raw string) confFile {
-		return confFile{path: cniConfDir + "/" + name, raw: []byte(raw), younger: true, changed: true}
+		return confFile{path: inventory.CNIConfDir + "/" + name, raw: []byte(raw), younger: true, changed: true}
 	}
 	old := func(f confFile) confFile { f.younger = false; return f }
 	untouched := func(f confFile) confFile { f.younger, f.changed = false, false; return f }
@@ -59,7 +61,7 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 			for _, d := range judgeConfs(tc.files) {
 				text := string(d.Fate) + " " + string(d.Owner)
 				switch {
-				case strings.HasPrefix(d.Detail, returns):
+				case strings.HasPrefix(d.Detail, inventory.Returns):
 					text = "back"
 				case d.Refers != "":
 					text += "!"
@@ -131,8 +133,8 @@ func FuzzParseConf(f *testing.F) {
 				t.Errorf("a path that leads elsewhere: %q", place)
 			}
 		}
-		for _, d := range judgeConfs([]confFile{{path: cniConfDir + "/x.conf", raw: raw}, {path: cniConfDir + "/x.conf.cilium_bak", raw: raw, younger: true}}) {
-			if d.Fate == Goes && d.Name == cniConfDir+"/x.conf" {
+		for _, d := range judgeConfs([]confFile{{path: inventory.CNIConfDir + "/x.conf", raw: raw}, {path: inventory.CNIConfDir + "/x.conf.cilium_bak", raw: raw, younger: true}}) {
+			if d.Fate == inventory.Goes && d.Name == inventory.CNIConfDir+"/x.conf" {
 				t.Error("what is older than the join goes")
 			}
 		}

@@ -5,11 +5,13 @@ package clean
 import (
 	"regexp"
 	"slices"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // pattern names the owner of what its expression fits entirely.
 type pattern struct {
-	owner Owner
+	owner inventory.Owner
 	fits  string
 }
 
@@ -18,7 +20,7 @@ type pattern struct {
 type patterns []compiled
 
 type compiled struct {
-	owner Owner
+	owner inventory.Owner
 	fits  *regexp.Regexp
 }
 
@@ -31,13 +33,13 @@ func compile(list ...pattern) patterns {
 }
 
 // owner returns the owner of a name by the first pattern that fits.
-func (ps patterns) owner(name string) Owner {
+func (ps patterns) owner(name string) inventory.Owner {
 	for _, p := range ps {
 		if p.fits.MatchString(name) {
 			return p.owner
 		}
 	}
-	return Foreign
+	return inventory.Foreign
 }
 
 // chainPatterns are the iptables chains of Kubernetes and its networks, by the
@@ -47,19 +49,19 @@ func (ps patterns) owner(name string) Owner {
 // nothing.
 func chainPatterns() patterns {
 	return compile(
-		pattern{Kubelet, `KUBE-(FIREWALL|MARK-MASQ|MARK-DROP|POSTROUTING|IPTABLES-HINT|KUBELET-CANARY)`},
-		pattern{KubeRouter, `KUBE-(ROUTER-.+|POD-FW-.+|NWPLCY-.+)`},
-		pattern{KubeProxy, `KUBE-(SERVICES|EXTERNAL-SERVICES|NODEPORTS|FORWARD|PROXY-FIREWALL|PROXY-CANARY|LOAD-BALANCER|NODE-PORT|SOURCE-RANGES-FIREWALL)`},
-		pattern{KubeProxy, `KUBE-(SVC|SVL|EXT|SEP|FW|XLB)-[A-Z2-7]+`},
-		pattern{KubeProxy, `KUBE-IPVS-(FILTER|OUT-FILTER|IPS)`},
-		pattern{CNIPlugins, `CNI-(HOSTPORT-(DNAT|SNAT|SETMARK|MASQ)|FORWARD|ADMIN|ISOLATION-STAGE-[12])`},
-		pattern{CNIPlugins, containerChain().String()},
-		pattern{Flannel, `FLANNEL-(POSTRTG|FWD)`},
-		pattern{Calico, `cali-.+`},
-		pattern{Cilium, `(OLD_)?CILIUM_.+`},
-		pattern{Antrea, `ANTREA-.+`},
-		pattern{KubeOVN, `OVN-.+`},
-		pattern{Weave, `WEAVE(-.+)?`},
+		pattern{inventory.Kubelet, `KUBE-(FIREWALL|MARK-MASQ|MARK-DROP|POSTROUTING|IPTABLES-HINT|KUBELET-CANARY)`},
+		pattern{inventory.KubeRouter, `KUBE-(ROUTER-.+|POD-FW-.+|NWPLCY-.+)`},
+		pattern{inventory.KubeProxy, `KUBE-(SERVICES|EXTERNAL-SERVICES|NODEPORTS|FORWARD|PROXY-FIREWALL|PROXY-CANARY|LOAD-BALANCER|NODE-PORT|SOURCE-RANGES-FIREWALL)`},
+		pattern{inventory.KubeProxy, `KUBE-(SVC|SVL|EXT|SEP|FW|XLB)-[A-Z2-7]+`},
+		pattern{inventory.KubeProxy, `KUBE-IPVS-(FILTER|OUT-FILTER|IPS)`},
+		pattern{inventory.CNIPlugins, `CNI-(HOSTPORT-(DNAT|SNAT|SETMARK|MASQ)|FORWARD|ADMIN|ISOLATION-STAGE-[12])`},
+		pattern{inventory.CNIPlugins, containerChain().String()},
+		pattern{inventory.Flannel, `FLANNEL-(POSTRTG|FWD)`},
+		pattern{inventory.Calico, `cali-.+`},
+		pattern{inventory.Cilium, `(OLD_)?CILIUM_.+`},
+		pattern{inventory.Antrea, `ANTREA-.+`},
+		pattern{inventory.KubeOVN, `OVN-.+`},
+		pattern{inventory.Weave, `WEAVE(-.+)?`},
 	)
 }
 
@@ -72,10 +74,10 @@ func containerChain() *regexp.Regexp { return regexp.MustCompile(`^CNI-((DN|SN)-
 // chains of its own, by which one knows them: "cilium: …" may be anybody's.
 func commentPatterns() patterns {
 	return compile(
-		pattern{Flannel, `flanneld (masq|forward)`},
-		pattern{Calico, `cali:[A-Za-z0-9_-]{16}`},
-		pattern{KubeRouter, `kube-router netpol.*`},
-		pattern{NodeDNS, `NodeLocal DNS Cache.*`},
+		pattern{inventory.Flannel, `flanneld (masq|forward)`},
+		pattern{inventory.Calico, `cali:[A-Za-z0-9_-]{16}`},
+		pattern{inventory.KubeRouter, `kube-router netpol.*`},
+		pattern{inventory.NodeDNS, `NodeLocal DNS Cache.*`},
 	)
 }
 
@@ -83,10 +85,10 @@ func commentPatterns() patterns {
 // family is part of the name.
 func tablePatterns() patterns {
 	return compile(
-		pattern{KubeProxy, `ip6? kube-proxy`},
-		pattern{Flannel, `ip flannel-ipv4|ip6 flannel-ipv6`},
-		pattern{CNIPlugins, `inet cni_plugins_masquerade|ip6? cni_hostport`},
-		pattern{Calico, `ip6? calico|arp calico(-arp)?`},
+		pattern{inventory.KubeProxy, `ip6? kube-proxy`},
+		pattern{inventory.Flannel, `ip flannel-ipv4|ip6 flannel-ipv6`},
+		pattern{inventory.CNIPlugins, `inet cni_plugins_masquerade|ip6? cni_hostport`},
+		pattern{inventory.Calico, `ip6? calico|arp calico(-arp)?`},
 	)
 }
 
@@ -98,28 +100,28 @@ type signs struct {
 	others bool
 	// second reports whether an owner has another sign on this host than comments;
 	// nil for none.
-	second func(Owner) bool
+	second func(inventory.Owner) bool
 }
 
-func filterSigns(others bool, second func(Owner) bool) signs {
+func filterSigns(others bool, second func(inventory.Owner) bool) signs {
 	return signs{chains: chainPatterns(), comments: commentPatterns(), tables: tablePatterns(), others: others, second: second}
 }
 
 func setPatterns() patterns {
 	return compile(
-		pattern{KubeRouter, `(inet6:)?kube-router-.+|KUBE-(SRC|DST)-.+`},
-		pattern{KubeProxy, `KUBE-(6-)?(LOOP-BACK|CLUSTER-IP|EXTERNAL-IP(-LOCAL)?|LOAD-BALANCER(-.+)?|NODE-PORT-.+|HEALTH-CHECK-NODE-PORT|IPVS-IPS)`},
-		pattern{Calico, `cali[46]0.+|felix-.+`},
-		pattern{Antrea, `ANTREA-.+`},
-		pattern{KubeOVN, `ovn[46]0.+`},
-		pattern{Weave, `weave-.+`},
+		pattern{inventory.KubeRouter, `(inet6:)?kube-router-.+|KUBE-(SRC|DST)-.+`},
+		pattern{inventory.KubeProxy, `KUBE-(6-)?(LOOP-BACK|CLUSTER-IP|EXTERNAL-IP(-LOCAL)?|LOAD-BALANCER(-.+)?|NODE-PORT-.+|HEALTH-CHECK-NODE-PORT|IPVS-IPS)`},
+		pattern{inventory.Calico, `cali[46]0.+|felix-.+`},
+		pattern{inventory.Antrea, `ANTREA-.+`},
+		pattern{inventory.KubeOVN, `ovn[46]0.+`},
+		pattern{inventory.Weave, `weave-.+`},
 	)
 }
 
 // linkPattern is a network link by name and by kind: a bridge that someone
 // called flannel.1 is not flannel's.
 type linkPattern struct {
-	owner Owner
+	owner inventory.Owner
 	kinds []string
 	fits  string
 }
@@ -129,45 +131,45 @@ const openVSwitch = "openvswitch"
 
 func linkPatterns() []linkPattern {
 	return []linkPattern{
-		{CNIPlugins, []string{"bridge"}, `cni0`},
-		{Flannel, []string{"vxlan"}, `flannel(-v6)?\.[0-9]+`},
-		{Flannel, []string{"wireguard"}, `flannel-wg(-v6)?`},
-		{Flannel, []string{"ipip"}, `flannel\.ipip`},
-		{KubeProxy, []string{"dummy"}, `kube-ipvs0`},
-		{NodeDNS, []string{"dummy"}, `nodelocaldns`},
-		{Calico, []string{"veth"}, `cali[0-9a-f]{11}`},
-		{Calico, []string{"vxlan"}, `vxlan(-v6)?\.calico`},
-		{Calico, []string{"wireguard"}, `wireguard\.cali|wg-v6\.cali`},
-		{Calico, []string{"veth", "dummy"}, `bpf(in|out)\.cali`},
-		{Cilium, []string{"veth"}, `cilium_(host|net)|lxc[0-9a-f]{12}|lxc_health`},
-		{Cilium, []string{"vxlan"}, `cilium_vxlan`},
-		{Cilium, []string{"geneve"}, `cilium_geneve`},
-		{Cilium, []string{"wireguard"}, `cilium_wg0`},
-		{KubeRouter, []string{"bridge"}, `kube-bridge`},
-		{KubeRouter, []string{"dummy"}, `kube-dummy-if`},
-		{Antrea, []string{openVSwitch}, `antrea-(gw|tun|ingress|egress)0`},
-		{KubeOVN, []string{openVSwitch}, `ovn0|mirror0`},
-		{Weave, []string{"bridge"}, `weave`},
-		{Weave, []string{"veth"}, `vethwe-(bridge|datapath|pcap)|vethwepl[0-9a-f]{7}`},
-		{Weave, []string{"vxlan"}, `vxlan-6784`},
+		{inventory.CNIPlugins, []string{"bridge"}, `cni0`},
+		{inventory.Flannel, []string{"vxlan"}, `flannel(-v6)?\.[0-9]+`},
+		{inventory.Flannel, []string{"wireguard"}, `flannel-wg(-v6)?`},
+		{inventory.Flannel, []string{"ipip"}, `flannel\.ipip`},
+		{inventory.KubeProxy, []string{"dummy"}, `kube-ipvs0`},
+		{inventory.NodeDNS, []string{"dummy"}, `nodelocaldns`},
+		{inventory.Calico, []string{"veth"}, `cali[0-9a-f]{11}`},
+		{inventory.Calico, []string{"vxlan"}, `vxlan(-v6)?\.calico`},
+		{inventory.Calico, []string{"wireguard"}, `wireguard\.cali|wg-v6\.cali`},
+		{inventory.Calico, []string{"veth", "dummy"}, `bpf(in|out)\.cali`},
+		{inventory.Cilium, []string{"veth"}, `cilium_(host|net)|lxc[0-9a-f]{12}|lxc_health`},
+		{inventory.Cilium, []string{"vxlan"}, `cilium_vxlan`},
+		{inventory.Cilium, []string{"geneve"}, `cilium_geneve`},
+		{inventory.Cilium, []string{"wireguard"}, `cilium_wg0`},
+		{inventory.KubeRouter, []string{"bridge"}, `kube-bridge`},
+		{inventory.KubeRouter, []string{"dummy"}, `kube-dummy-if`},
+		{inventory.Antrea, []string{openVSwitch}, `antrea-(gw|tun|ingress|egress)0`},
+		{inventory.KubeOVN, []string{openVSwitch}, `ovn0|mirror0`},
+		{inventory.Weave, []string{"bridge"}, `weave`},
+		{inventory.Weave, []string{"veth"}, `vethwe-(bridge|datapath|pcap)|vethwepl[0-9a-f]{7}`},
+		{inventory.Weave, []string{"vxlan"}, `vxlan-6784`},
 	}
 }
 
 // linkOwner returns whose a link is.
-func linkOwner(name, kind string) Owner {
+func linkOwner(name, kind string) inventory.Owner {
 	for _, p := range linkPatterns() {
-		if slices.Contains(p.kinds, kind) && compile(pattern{p.owner, p.fits}).owner(name) != Foreign {
+		if slices.Contains(p.kinds, kind) && compile(pattern{p.owner, p.fits}).owner(name) != inventory.Foreign {
 			return p.owner
 		}
 	}
-	return Foreign
+	return inventory.Foreign
 }
 
 // pinPatterns are names directly in /sys/fs/bpf and in its tc/globals.
 func pinPatterns() patterns {
 	return compile(
-		pattern{Cilium, `cilium|tc/globals/cilium_.+`},
-		pattern{Calico, `calico|tc/globals/(cali_.+|calico_.+)|tc/cali.*|(cali|calico|xdp_cali)_.+`},
+		pattern{inventory.Cilium, `cilium|tc/globals/cilium_.+`},
+		pattern{inventory.Calico, `calico|tc/globals/(cali_.+|calico_.+)|tc/cali.*|(cali|calico|xdp_cali)_.+`},
 	)
 }
 
@@ -176,10 +178,10 @@ func pinPatterns() patterns {
 // sandboxes), CRI-O, and of network namespaces that CNI users name "cni-<uuid>".
 func mountPatterns() patterns {
 	return compile(
-		pattern{Runtime, `/run/containerd/io\.containerd\.runtime\.v2\.task/k8s\.io/.+`},
-		pattern{Runtime, `/run/containerd/io\.containerd\.grpc\.v1\.cri/(sandboxes|containers)/.+`},
-		pattern{CNIPlugins, `(/var)?/run/netns/cni-[0-9a-f-]{36}`},
-		pattern{Calico, `/run/calico/cgroup`},
-		pattern{Cilium, `/run/cilium/cgroupv2`},
+		pattern{inventory.Runtime, `/run/containerd/io\.containerd\.runtime\.v2\.task/k8s\.io/.+`},
+		pattern{inventory.Runtime, `/run/containerd/io\.containerd\.grpc\.v1\.cri/(sandboxes|containers)/.+`},
+		pattern{inventory.CNIPlugins, `(/var)?/run/netns/cni-[0-9a-f-]{36}`},
+		pattern{inventory.Calico, `/run/calico/cgroup`},
+		pattern{inventory.Cilium, `/run/cilium/cgroupv2`},
 	)
 }

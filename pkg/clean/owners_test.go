@@ -2,41 +2,45 @@
 
 package clean
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+)
 
 func TestOwners(t *testing.T) {
 	for _, tc := range []struct {
 		what     string
 		patterns patterns
-		names    map[string]Owner
+		names    map[string]inventory.Owner
 	}{
-		{"chains", chainPatterns(), map[string]Owner{
-			"KUBE-FIREWALL": Kubelet, "KUBE-MARK-MASQ": Kubelet, "KUBE-IPTABLES-HINT": Kubelet, "KUBE-KUBELET-CANARY": Kubelet,
-			"KUBE-SERVICES": KubeProxy, "KUBE-SEP-2VLSJHRZPQXZJEHY": KubeProxy, "KUBE-PROXY-CANARY": KubeProxy, "KUBE-IPVS-FILTER": KubeProxy,
-			"KUBE-ROUTER-INPUT": KubeRouter, "KUBE-POD-FW-ABC": KubeRouter, "KUBE-NWPLCY-X": KubeRouter,
-			"CNI-HOSTPORT-DNAT": CNIPlugins, "CNI-FORWARD": CNIPlugins, "CNI-SN-0123456789abcdef01234": CNIPlugins,
-			"FLANNEL-FWD": Flannel, "FLANNEL-POSTRTG": Flannel, "cali-FORWARD": Calico, "CILIUM_POST_nat": Cilium, "OLD_CILIUM_INPUT": Cilium,
-			"ANTREA-FORWARD": Antrea, "OVN-POSTROUTING": KubeOVN, "WEAVE-NPC": Weave,
-			"DOCKER": Foreign, "DOCKER-USER": Foreign, "DOCKER-ISOLATION-STAGE-1": Foreign, "ufw-user-input": Foreign, "f2b-sshd": Foreign,
-			"LIBVIRT_INP": Foreign, "ts-input": Foreign, "IN_public": Foreign, "KUBE": Foreign, "KUBE-": Foreign, "KUBE-SEP-lower": Foreign,
-			"xKUBE-SERVICES": Foreign, "KUBE-SERVICESx": Foreign, "CNI-abc": Foreign, "FLANNEL": Foreign, "cali-": Foreign, "": Foreign,
+		{"chains", chainPatterns(), map[string]inventory.Owner{
+			"KUBE-FIREWALL": inventory.Kubelet, "KUBE-MARK-MASQ": inventory.Kubelet, "KUBE-IPTABLES-HINT": inventory.Kubelet, "KUBE-KUBELET-CANARY": inventory.Kubelet,
+			"KUBE-SERVICES": inventory.KubeProxy, "KUBE-SEP-2VLSJHRZPQXZJEHY": inventory.KubeProxy, "KUBE-PROXY-CANARY": inventory.KubeProxy, "KUBE-IPVS-FILTER": inventory.KubeProxy,
+			"KUBE-ROUTER-INPUT": inventory.KubeRouter, "KUBE-POD-FW-ABC": inventory.KubeRouter, "KUBE-NWPLCY-X": inventory.KubeRouter,
+			"CNI-HOSTPORT-DNAT": inventory.CNIPlugins, "CNI-FORWARD": inventory.CNIPlugins, "CNI-SN-0123456789abcdef01234": inventory.CNIPlugins,
+			"FLANNEL-FWD": inventory.Flannel, "FLANNEL-POSTRTG": inventory.Flannel, "cali-FORWARD": inventory.Calico, "CILIUM_POST_nat": inventory.Cilium, "OLD_CILIUM_INPUT": inventory.Cilium,
+			"ANTREA-FORWARD": inventory.Antrea, "OVN-POSTROUTING": inventory.KubeOVN, "WEAVE-NPC": inventory.Weave,
+			"DOCKER": inventory.Foreign, "DOCKER-USER": inventory.Foreign, "DOCKER-ISOLATION-STAGE-1": inventory.Foreign, "ufw-user-input": inventory.Foreign, "f2b-sshd": inventory.Foreign,
+			"LIBVIRT_INP": inventory.Foreign, "ts-input": inventory.Foreign, "IN_public": inventory.Foreign, "KUBE": inventory.Foreign, "KUBE-": inventory.Foreign, "KUBE-SEP-lower": inventory.Foreign,
+			"xKUBE-SERVICES": inventory.Foreign, "KUBE-SERVICESx": inventory.Foreign, "CNI-abc": inventory.Foreign, "FLANNEL": inventory.Foreign, "cali-": inventory.Foreign, "": inventory.Foreign,
 		}},
-		{"comments", commentPatterns(), map[string]Owner{
-			"flanneld masq": Flannel, "cali:6gwbT8clXdHdC1b1": Calico, "cilium-feeder: CILIUM_INPUT": Foreign, "cilium: allow the mail": Foreign,
-			"kubernetes service portals": Foreign, "flanneld": Foreign, "not cali:6gwbT8clXdHdC1b1": Foreign,
+		{"comments", commentPatterns(), map[string]inventory.Owner{
+			"flanneld masq": inventory.Flannel, "cali:6gwbT8clXdHdC1b1": inventory.Calico, "cilium-feeder: CILIUM_INPUT": inventory.Foreign, "cilium: allow the mail": inventory.Foreign,
+			"kubernetes service portals": inventory.Foreign, "flanneld": inventory.Foreign, "not cali:6gwbT8clXdHdC1b1": inventory.Foreign,
 		}},
-		{"tables", tablePatterns(), map[string]Owner{
-			"ip kube-proxy": KubeProxy, "ip6 kube-proxy": KubeProxy, "ip flannel-ipv4": Flannel, "ip6 flannel-ipv6": Flannel, "ip calico": Calico,
-			"inet cni_plugins_masquerade": CNIPlugins, "ip cni_hostport": CNIPlugins,
-			"inet firewalld": Foreign, "ip flannel-ipv6": Foreign, "inet filter": Foreign, "ip docker-bridges": Foreign,
+		{"tables", tablePatterns(), map[string]inventory.Owner{
+			"ip kube-proxy": inventory.KubeProxy, "ip6 kube-proxy": inventory.KubeProxy, "ip flannel-ipv4": inventory.Flannel, "ip6 flannel-ipv6": inventory.Flannel, "ip calico": inventory.Calico,
+			"inet cni_plugins_masquerade": inventory.CNIPlugins, "ip cni_hostport": inventory.CNIPlugins,
+			"inet firewalld": inventory.Foreign, "ip flannel-ipv6": inventory.Foreign, "inet filter": inventory.Foreign, "ip docker-bridges": inventory.Foreign,
 		}},
-		{"ip sets", setPatterns(), map[string]Owner{
-			"KUBE-CLUSTER-IP": KubeProxy, "KUBE-6-LOOP-BACK": KubeProxy, "KUBE-LOAD-BALANCER-SOURCE-CIDR": KubeProxy, "KUBE-NODE-PORT-TCP": KubeProxy,
-			"cali40masq-ipam-pools": Calico, "kube-router-node-ips": KubeRouter, "f2b-sshd": Foreign, "KUBE-MINE": Foreign, "ufw-sets": Foreign,
+		{"ip sets", setPatterns(), map[string]inventory.Owner{
+			"KUBE-CLUSTER-IP": inventory.KubeProxy, "KUBE-6-LOOP-BACK": inventory.KubeProxy, "KUBE-LOAD-BALANCER-SOURCE-CIDR": inventory.KubeProxy, "KUBE-NODE-PORT-TCP": inventory.KubeProxy,
+			"cali40masq-ipam-pools": inventory.Calico, "kube-router-node-ips": inventory.KubeRouter, "f2b-sshd": inventory.Foreign, "KUBE-MINE": inventory.Foreign, "ufw-sets": inventory.Foreign,
 		}},
-		{"BPF pins", pinPatterns(), map[string]Owner{
-			"cilium": Cilium, "tc/globals/cilium_call_policy": Cilium, "tc/globals/cali_v4_ct3": Calico, "calico": Calico,
-			"tc": Foreign, "tc/globals": Foreign, "ip": Foreign, "snap": Foreign,
+		{"BPF pins", pinPatterns(), map[string]inventory.Owner{
+			"cilium": inventory.Cilium, "tc/globals/cilium_call_policy": inventory.Cilium, "tc/globals/cali_v4_ct3": inventory.Calico, "calico": inventory.Calico,
+			"tc": inventory.Foreign, "tc/globals": inventory.Foreign, "ip": inventory.Foreign, "snap": inventory.Foreign,
 		}},
 	} {
 		for name, want := range tc.names {
@@ -52,33 +56,33 @@ func TestOwners(t *testing.T) {
 func TestALinkIsOursByNameAndKind(t *testing.T) {
 	for _, tc := range []struct {
 		name, kind string
-		want       Owner
+		want       inventory.Owner
 	}{
-		{"cni0", "bridge", CNIPlugins},
-		{"cni0", "dummy", Foreign},
-		{"cni01", "bridge", Foreign},
-		{"flannel.1", "vxlan", Flannel},
-		{"flannel-v6.1", "vxlan", Flannel},
-		{"flannel.1", "bridge", Foreign},
-		{"flannel-wg", "wireguard", Flannel},
-		{"kube-ipvs0", "dummy", KubeProxy},
-		{"cali0123456789a", "veth", Calico},
-		{"calibration", "veth", Foreign},
-		{"lxc0123456789ab", "veth", Cilium},
-		{"lxcbr0", "bridge", Foreign},
-		{"docker0", "bridge", Foreign},
-		{"dummy0", "dummy", Foreign},
-		{"eth0", "device", Foreign},
-		{"veth1234", "veth", Foreign},
-		{"tunl0", "ipip", Foreign}, // the kernel's; the addresses on it are looked at by themselves
-		{"antrea-gw0", "openvswitch", Antrea},
-		{"antrea-gw0", "dummy", Foreign},
-		{"ovn0", "openvswitch", KubeOVN},
-		{"br-int", "openvswitch", Foreign}, // OpenStack's has this name, too
-		{"weave", "bridge", Weave},
-		{"vethwe-bridge", "veth", Weave},
-		{"vethwepl1a2b3c4", "veth", Weave},
-		{"vxlan-6784", "vxlan", Weave},
+		{"cni0", "bridge", inventory.CNIPlugins},
+		{"cni0", "dummy", inventory.Foreign},
+		{"cni01", "bridge", inventory.Foreign},
+		{"flannel.1", "vxlan", inventory.Flannel},
+		{"flannel-v6.1", "vxlan", inventory.Flannel},
+		{"flannel.1", "bridge", inventory.Foreign},
+		{"flannel-wg", "wireguard", inventory.Flannel},
+		{"kube-ipvs0", "dummy", inventory.KubeProxy},
+		{"cali0123456789a", "veth", inventory.Calico},
+		{"calibration", "veth", inventory.Foreign},
+		{"lxc0123456789ab", "veth", inventory.Cilium},
+		{"lxcbr0", "bridge", inventory.Foreign},
+		{"docker0", "bridge", inventory.Foreign},
+		{"dummy0", "dummy", inventory.Foreign},
+		{"eth0", "device", inventory.Foreign},
+		{"veth1234", "veth", inventory.Foreign},
+		{"tunl0", "ipip", inventory.Foreign}, // the kernel's; the addresses on it are looked at by themselves
+		{"antrea-gw0", "openvswitch", inventory.Antrea},
+		{"antrea-gw0", "dummy", inventory.Foreign},
+		{"ovn0", "openvswitch", inventory.KubeOVN},
+		{"br-int", "openvswitch", inventory.Foreign}, // OpenStack's has this name, too
+		{"weave", "bridge", inventory.Weave},
+		{"vethwe-bridge", "veth", inventory.Weave},
+		{"vethwepl1a2b3c4", "veth", inventory.Weave},
+		{"vxlan-6784", "vxlan", inventory.Weave},
 	} {
 		t.Run(tc.name+" of kind "+tc.kind, func(t *testing.T) {
 			if got := linkOwner(tc.name, tc.kind); got != tc.want {
@@ -89,17 +93,17 @@ func TestALinkIsOursByNameAndKind(t *testing.T) {
 }
 
 func TestMountsOutsideTheKubeletsRoot(t *testing.T) {
-	for path, want := range map[string]Owner{
-		"/run/netns/cni-9870e78d-4462-81d6-4164-b6aff4998624": CNIPlugins,
-		"/run/netns/mine":     Foreign,
-		"/run/netns/cni-mine": Foreign,
-		"/run/netns":          Foreign,
-		"/run/containerd/io.containerd.runtime.v2.task/k8s.io/07dfd327/rootfs": Runtime,
-		"/run/containerd/io.containerd.runtime.v2.task/moby/07dfd327/rootfs":   Foreign,
-		"/run/containerd/io.containerd.grpc.v1.cri/sandboxes/07df/shm":         Runtime,
-		"/var/lib/docker/overlay2/x/merged":                                    Foreign,
-		"/sys/fs/bpf":                                                          Foreign,
-		"/":                                                                    Foreign,
+	for path, want := range map[string]inventory.Owner{
+		"/run/netns/cni-9870e78d-4462-81d6-4164-b6aff4998624": inventory.CNIPlugins,
+		"/run/netns/mine":     inventory.Foreign,
+		"/run/netns/cni-mine": inventory.Foreign,
+		"/run/netns":          inventory.Foreign,
+		"/run/containerd/io.containerd.runtime.v2.task/k8s.io/07dfd327/rootfs": inventory.Runtime,
+		"/run/containerd/io.containerd.runtime.v2.task/moby/07dfd327/rootfs":   inventory.Foreign,
+		"/run/containerd/io.containerd.grpc.v1.cri/sandboxes/07df/shm":         inventory.Runtime,
+		"/var/lib/docker/overlay2/x/merged":                                    inventory.Foreign,
+		"/sys/fs/bpf":                                                          inventory.Foreign,
+		"/":                                                                    inventory.Foreign,
 	} {
 		t.Run(path, func(t *testing.T) {
 			if got := mountPatterns().owner(path); got != want {

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // part is one sort of leftovers: how to look for it and how to take it away.
@@ -18,7 +20,7 @@ type part struct {
 	// id and title are the step's.
 	id, title string
 	// kind is what an error of look is about.
-	kind Kind
+	kind inventory.Kind
 	// look finds the things of this part; it only reads.
 	look func(ctx context.Context) (sight, error)
 	// needed says whether there is work, if that is more than "something
@@ -37,21 +39,21 @@ type part struct {
 
 // sight is what a part sees: things, and what it could not see.
 type sight struct {
-	items     []Item
-	unchecked []Unchecked
+	items     []inventory.Item
+	unchecked []inventory.Unchecked
 }
 
-func (s *sight) add(items ...Item) { s.items = append(s.items, items...) }
+func (s *sight) add(items ...inventory.Item) { s.items = append(s.items, items...) }
 
 // missed notes something that could not be read; nil is no miss.
-func (s *sight) missed(kind Kind, what string, err error) {
+func (s *sight) missed(kind inventory.Kind, what string, err error) {
 	if err != nil {
-		s.unchecked = append(s.unchecked, Unchecked{Kind: kind, What: what, Why: err.Error()})
+		s.unchecked = append(s.unchecked, inventory.Unchecked{Kind: kind, What: what, Why: err.Error()})
 	}
 }
 
 // goes are the things of a sight that a removal takes away.
-func (s sight) goes() []Item { return Inventory{Items: s.items}.Ours() }
+func (s sight) goes() []inventory.Item { return inventory.Inventory{Items: s.items}.Ours() }
 
 // step makes a part a step of a plan.
 func (p part) step() plan.Step {

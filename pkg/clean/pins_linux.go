@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const bpfDir = "/sys/fs/bpf"
@@ -21,7 +23,7 @@ const bpfDir = "/sys/fs/bpf"
 // pins are the names that keep BPF programs and maps alive.
 func (t Target) pins() part {
 	return part{
-		id: "bpf", title: "Unpin the pod network's BPF programs", kind: KindPin, look: t.lookPins,
+		id: "bpf", title: "Unpin the pod network's BPF programs", kind: inventory.KindPin, look: t.lookPins,
 		take: func(ctx context.Context, report plan.Report) error {
 			s, err := t.lookPins(ctx)
 			if err != nil {
@@ -51,26 +53,26 @@ func (t Target) lookPins(context.Context) (sight, error) {
 		return s, err
 	}
 	owners := pinPatterns()
-	if t.second(Cilium, KindPin) {
-		s.add(Item{Kind: KindMount, Name: bpfDir, Owner: Cilium, Fate: Harmless, Detail: "bpf", Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot"})
+	if t.second(inventory.Cilium, inventory.KindPin) {
+		s.add(inventory.Item{Kind: inventory.KindMount, Name: bpfDir, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "bpf", Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot"})
 	}
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == top {
 			return err
 		}
 		name, _ := filepath.Rel(top, path)
-		it := Item{Kind: KindPin, Name: filepath.Join(bpfDir, name), Owner: owners.owner(name), Fate: Goes}
-		if it.Owner != Foreign {
+		it := inventory.Item{Kind: inventory.KindPin, Name: filepath.Join(bpfDir, name), Owner: owners.owner(name), Fate: inventory.Goes}
+		if it.Owner != inventory.Foreign {
 			s.add(it)
 			return skip(d)
 		}
 		if slices.Contains([]string{"tc", "tc/globals"}, name) {
-			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.second(Cilium, KindPin) {
-				s.add(Item{Kind: KindPin, Name: it.Name, Owner: Cilium, Fate: Harmless, Detail: "empty", Why: "made by whoever uses tc first; goes with the next boot"})
+			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.second(inventory.Cilium, inventory.KindPin) {
+				s.add(inventory.Item{Kind: inventory.KindPin, Name: it.Name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty", Why: "made by whoever uses tc first; goes with the next boot"})
 			}
 			return nil // shared by everybody who uses tc
 		}
-		it.Fate, it.Why = Stays, "not named as a pod network names its pins"
+		it.Fate, it.Why = inventory.Stays, "not named as a pod network names its pins"
 		s.add(it)
 		if strings.Count(name, "/") > 1 || d.IsDir() {
 			return skip(d)

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // Places are where the kubelet and the container runtime of a host keep what they
@@ -38,8 +40,8 @@ type Places struct {
 // are the same, wherever its --root-dir is (cmd/kubelet/app/options/options.go, 1.36).
 func usualPlaces() Places {
 	return Places{
-		Root: DefaultKubeletRoot, CertDir: DefaultKubeletRoot + "/pki", Config: DefaultKubeletRoot + "/config.yaml", Manifests: manifestsDir,
-		ConfDirs: []string{cniConfDir}, BinDirs: []string{cniBinDir},
+		Root: inventory.DefaultKubeletRoot, CertDir: inventory.DefaultKubeletRoot + "/pki", Config: inventory.DefaultKubeletRoot + "/config.yaml", Manifests: inventory.ManifestsDir,
+		ConfDirs: []string{inventory.CNIConfDir}, BinDirs: []string{inventory.CNIBinDir},
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 func TestPlacesAreReadFromArgumentsAndConfigurations(t *testing.T) {
@@ -148,7 +150,7 @@ func TestWithWhatAPathGoes(t *testing.T) {
 		"/":                                       {},
 		"":                                        {},
 	} {
-		if with, within := TakenWith(path); with != want.with || within != want.within {
+		if with, within := inventory.TakenWith(path); with != want.with || within != want.within {
 			t.Errorf("%q: %q, %v", path, with, within)
 		}
 	}

@@ -7,17 +7,19 @@ import (
 	"fmt"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // attachment is a BPF program where a pod network has attached it on something
 // that stays: a network card, the top of the cgroups.
 type attachment struct {
-	owner    Owner
+	owner    inventory.Owner
 	name, in string
 	detach   func() error
 	// perhaps is the network that it is named after, where nothing else shows that
 	// it is that network's.
-	perhaps Owner
+	perhaps inventory.Owner
 }
 
 // programPatterns are names of BPF programs, of which the kernel keeps 15
@@ -26,8 +28,8 @@ type attachment struct {
 // felix/bpf).
 func programPatterns() patterns {
 	return compile(
-		pattern{Cilium, `cil_.+|bpf_(netdev|host|overlay|network|lxc|wireguard|sock|xdp)[^:]*\.o:\[.+\]`},
-		pattern{Calico, `cali_.+|calico_.+`},
+		pattern{inventory.Cilium, `cil_.+|bpf_(netdev|host|overlay|network|lxc|wireguard|sock|xdp)[^:]*\.o:\[.+\]`},
+		pattern{inventory.Calico, `cali_.+|calico_.+`},
 	)
 }
 
@@ -36,14 +38,14 @@ func programPatterns() patterns {
 // (cilium/cilium#30609).
 func (t Target) programs() part {
 	return part{
-		id: "programs", title: "Detach the pod network's BPF programs from what stays", kind: KindProgram, look: t.lookPrograms,
+		id: "programs", title: "Detach the pod network's BPF programs from what stays", kind: inventory.KindProgram, look: t.lookPrograms,
 		take: func(ctx context.Context, report plan.Report) error {
 			all, err := t.attachments()
 			if err != nil {
 				return err
 			}
 			for _, a := range all {
-				if a.owner == Foreign {
+				if a.owner == inventory.Foreign {
 					continue
 				}
 				if err := a.detach(); err != nil {
@@ -60,9 +62,9 @@ func (t Target) lookPrograms(context.Context) (sight, error) {
 	var s sight
 	all, err := t.attachments()
 	for _, a := range all {
-		it := Item{Kind: KindProgram, Name: a.name, In: a.in, Owner: a.owner, Fate: Goes}
-		if a.owner == Foreign {
-			it.Fate, it.Why, it.Refers = Stays, perhapsWhy(a.perhaps), perhapsWhy(a.perhaps)
+		it := inventory.Item{Kind: inventory.KindProgram, Name: a.name, In: a.in, Owner: a.owner, Fate: inventory.Goes}
+		if a.owner == inventory.Foreign {
+			it.Fate, it.Why, it.Refers = inventory.Stays, perhapsWhy(a.perhaps), perhapsWhy(a.perhaps)
 		}
 		s.add(it)
 	}
@@ -78,7 +80,7 @@ func (t Target) attachments() ([]attachment, error) {
 	}
 	var out []attachment
 	for _, l := range links {
-		if l.owner != Foreign {
+		if l.owner != inventory.Foreign {
 			continue // they go with it
 		}
 		for _, find := range []func(link) ([]attachment, error){onFilters, onXDP, onTCX} {
@@ -92,8 +94,8 @@ func (t Target) attachments() ([]attachment, error) {
 	found, err := t.onCgroups()
 	out = append(out, found...)
 	for i, a := range out {
-		if !t.second(a.owner, KindProgram) {
-			out[i].owner, out[i].perhaps = Foreign, a.owner
+		if !t.second(a.owner, inventory.KindProgram) {
+			out[i].owner, out[i].perhaps = inventory.Foreign, a.owner
 		}
 	}
 	return out, err

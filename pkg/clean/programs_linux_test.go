@@ -17,8 +17,9 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // program loads one that lets everything pass.
@@ -132,14 +133,14 @@ func TestProgramsOfAPodNetworkAreDetachedAndThoseOfOthersRunOn(t *testing.T) {
 		defer func() { _ = held.Close() }()
 		var seen int
 		for _, it := range w.survey().Ours() {
-			if it.Kind == clean.KindProgram {
+			if it.Kind == inventory.KindProgram {
 				seen++
 			}
 		}
 		if seen != 8 {
 			w.Errorf("the inventory has %d programs, want 8:\n%v", seen, w.survey().Ours())
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if diff := cmp.Diff([]string{"their_connect", "their_filter", "their_tcx"}, w.attached(top)); diff != "" {

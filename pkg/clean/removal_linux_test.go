@@ -17,6 +17,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri/critest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // steps is the order that a removal keeps.
@@ -36,7 +38,7 @@ func TestARemovedHostIsAsItWasBefore(t *testing.T) {
 		before := w.dump()
 		w.join()
 		verdict := w.remove()
-		if verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+		if verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -108,7 +110,7 @@ func TestInterruptedAfterAnyStepAndRunAgainItFinishes(t *testing.T) {
 			if slices.Contains(steps[:n], "kubelet") && w.active == "active" {
 				w.Errorf("after %s the kubelet runs", steps[n-1])
 			}
-			if verdict := w.remove(); verdict.State != clean.Clean {
+			if verdict := w.remove(); verdict.State != inventory.Clean {
 				w.Errorf("interrupted before %s: %+v", steps[n], verdict)
 			}
 			w.same(before)
@@ -140,7 +142,7 @@ func TestABusyMountStopsTheWorkAndTheWayBackIsOpen(t *testing.T) {
 		}
 		hosttest.Must(t, holder.Process.Kill())
 		_ = holder.Wait()
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -174,7 +176,7 @@ func TestANetworkThatCannotBeTakenDownDoesNotKeepItsPods(t *testing.T) {
 			}
 			return nil
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -193,7 +195,7 @@ func TestARuntimeThatDoesNotAnswerStopsTheWork(t *testing.T) {
 		target.Facts.CRISocket = "unix:///run/nobody.sock"
 		inv, err := target.Survey(t.Context())
 		hosttest.Must(t, err)
-		if len(inv.Unchecked) == 0 || inv.Unchecked[0].Kind != clean.KindSandbox {
+		if len(inv.Unchecked) == 0 || inv.Unchecked[0].Kind != inventory.KindSandbox {
 			w.Errorf("unchecked: %v", inv.Unchecked)
 		}
 		res, err := target.Recipe().Run(t.Context(), nil)
@@ -217,7 +219,7 @@ func TestAPodThatCannotBeRemovedYetIsTriedAgain(t *testing.T) {
 			}
 			return nil
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean || refused != 3 {
+		if verdict := w.remove(); verdict.State != inventory.Clean || refused != 3 {
 			w.Errorf("refused %d times, verdict: %+v", refused, verdict)
 		}
 		w.same(before)
@@ -250,7 +252,7 @@ func TestLegacyRulesWithoutTheirToolAreUncheckedAndNotClean(t *testing.T) {
 		hosttest.Must(t, err)
 		after, err := w.target().Survey(t.Context())
 		hosttest.Must(t, err)
-		if v := clean.Verify(before, after); v.State != clean.Dirty || len(v.Unchecked) != 1 || len(v.Remaining) != 0 {
+		if v := inventory.Verify(before, after); v.State != inventory.Dirty || len(v.Unchecked) != 1 || len(v.Remaining) != 0 {
 			w.Errorf("verdict: %+v", v)
 		}
 	})

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // Protocols of routes that networks use of their own
@@ -22,7 +24,7 @@ const protoCalico = 80
 // route is a route, and whose it is.
 type route struct {
 	netlink.Route
-	owner Owner
+	owner inventory.Owner
 	text  string
 }
 
@@ -40,7 +42,7 @@ func (t Target) ownRoutes() ([]route, error) {
 	}
 	names, ours := map[int]string{}, map[int]bool{}
 	for _, l := range links {
-		names[l.Attrs().Index], ours[l.Attrs().Index] = l.name(), l.owner != Foreign && l.keep == ""
+		names[l.Attrs().Index], ours[l.Attrs().Index] = l.name(), l.owner != inventory.Foreign && l.keep == ""
 	}
 	all, err := dump(func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
@@ -59,20 +61,20 @@ func (t Target) ownRoutes() ([]route, error) {
 }
 
 // routeOwner decides about a route on a link that is not ours.
-func (t Target) routeOwner(r netlink.Route) Owner {
-	if slices.Contains(ciliumTables(), r.Table) && t.second(Cilium, KindRule, KindRoute) {
-		return Cilium
+func (t Target) routeOwner(r netlink.Route) inventory.Owner {
+	if slices.Contains(ciliumTables(), r.Table) && t.second(inventory.Cilium, inventory.KindRule, inventory.KindRoute) {
+		return inventory.Cilium
 	}
 	if r.Dst == nil || !contained(r.Dst, t.Facts.PodCIDRs) {
-		return Foreign
+		return inventory.Foreign
 	}
 	switch {
 	case r.Gw != nil && slices.ContainsFunc(t.Facts.NodeIPs, func(ip string) bool { return r.Gw.Equal(net.ParseIP(ip)) }):
-		return Flannel
+		return inventory.Flannel
 	case r.Type == unix.RTN_BLACKHOLE && r.Protocol == protoCalico:
-		return Calico
+		return inventory.Calico
 	}
-	return Foreign
+	return inventory.Foreign
 }
 
 // contained reports whether a network lies in one of some others, none of
@@ -126,14 +128,14 @@ func routeText(r netlink.Route, dev string) string {
 
 func (t Target) routes() part {
 	return part{
-		id: "routes", title: "Delete the pod network's routes", kind: KindRoute, look: t.lookRoutes,
+		id: "routes", title: "Delete the pod network's routes", kind: inventory.KindRoute, look: t.lookRoutes,
 		take: func(ctx context.Context, report plan.Report) error {
 			all, err := t.ownRoutes()
 			if err != nil {
 				return err
 			}
 			for _, r := range all {
-				if r.owner == Foreign {
+				if r.owner == inventory.Foreign {
 					continue
 				}
 				if err := netlink.RouteDel(&r.Route); err != nil && !errors.Is(err, unix.ESRCH) {
@@ -149,20 +151,20 @@ func (t Target) routes() part {
 func (t Target) lookRoutes(context.Context) (sight, error) {
 	var s sight
 	all, err := t.ownRoutes()
-	s.missed(KindRoute, "routes", err)
+	s.missed(inventory.KindRoute, "routes", err)
 	for _, r := range all {
-		it := Item{Kind: KindRoute, Name: r.text, Owner: r.owner, Fate: Goes}
-		if r.owner == Foreign {
-			it.Fate, it.Why = Stays, "not provably a pod network's"
+		it := inventory.Item{Kind: inventory.KindRoute, Name: r.text, Owner: r.owner, Fate: inventory.Goes}
+		if r.owner == inventory.Foreign {
+			it.Fate, it.Why = inventory.Stays, "not provably a pod network's"
 		}
 		s.add(it)
 	}
 	rules, err := t.ownRules()
-	s.missed(KindRule, "routing rules", err)
+	s.missed(inventory.KindRule, "routing rules", err)
 	for _, r := range rules {
-		it := Item{Kind: KindRule, Name: r.text, Owner: r.owner, Fate: Goes}
-		if r.owner == Foreign {
-			it.Fate, it.Why = Stays, "not made by a pod network"
+		it := inventory.Item{Kind: inventory.KindRule, Name: r.text, Owner: r.owner, Fate: inventory.Goes}
+		if r.owner == inventory.Foreign {
+			it.Fate, it.Why = inventory.Stays, "not made by a pod network"
 		}
 		s.add(it)
 	}

@@ -12,12 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // rule is a routing rule, and whose it is.
 type rule struct {
 	netlink.Rule
-	owner Owner
+	owner inventory.Owner
 	text  string
 }
 
@@ -50,8 +52,8 @@ func (t Target) ownRules() ([]rule, error) {
 				continue
 			}
 			owner := ruleOwner(r)
-			if !t.second(owner, KindRule, KindRoute) {
-				owner = Foreign
+			if !t.second(owner, inventory.KindRule, inventory.KindRoute) {
+				owner = inventory.Foreign
 			}
 			out = append(out, rule{Rule: r, owner: owner, text: ruleText(r)})
 		}
@@ -65,16 +67,16 @@ func ciliumTables() []int { return []int{2004, 2005} }
 
 // ruleOwner knows rules by the tables that their owners use: Cilium 2004 (to
 // proxy), 2005 (from proxy); kube-router 77 to 79. Anybody may use a number.
-func ruleOwner(r netlink.Rule) Owner {
+func ruleOwner(r netlink.Rule) inventory.Owner {
 	switch {
 	case slices.Contains(ciliumTables(), r.Table):
-		return Cilium
+		return inventory.Cilium
 	case r.Table == unix.RT_TABLE_LOCAL && r.Priority == prioMoved && plain(r):
-		return Cilium
+		return inventory.Cilium
 	case r.Table >= 77 && r.Table <= 79 && (r.Mark != 0 || r.Src != nil || r.Dst != nil):
-		return KubeRouter
+		return inventory.KubeRouter
 	}
-	return Foreign
+	return inventory.Foreign
 }
 
 // plain reports whether a rule fits every packet.
@@ -123,7 +125,7 @@ func (t Target) takeRules(report plan.Report) error {
 		return err
 	}
 	for _, r := range rules {
-		if r.owner == Foreign {
+		if r.owner == inventory.Foreign {
 			continue
 		}
 		if r.Table == unix.RT_TABLE_LOCAL {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // secrecy says what is secret about a file.
@@ -103,7 +105,7 @@ func utf16Text(content []byte) []byte {
 }
 
 // leftOut says why a file is not backed up; empty if it is.
-func (c Choices) leftOut(path string, content []byte) string {
+func leftOut(c inventory.Choices, path string, content []byte) string {
 	if c.BackupKeys {
 		return ""
 	}

@@ -9,6 +9,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 func TestWhatIsSecretIsToldByWhatAFileIs(t *testing.T) {
@@ -76,16 +78,16 @@ func TestWhatIsLeftOutOfABackup(t *testing.T) {
 	const key, auth, plain = "-----BEGIN PRIVATE KEY-----", `{"auth":"x"}`, "kind: Pod"
 	for _, tc := range []struct {
 		name               string
-		choices            Choices
+		choices            inventory.Choices
 		key, auth, nothing bool
 	}{
-		{"by default what opens the cluster", Choices{}, true, false, false},
-		{"everything secret, if keys are not to be kept", Choices{NoKeys: true}, true, true, false},
-		{"nothing, if keys are to be backed up", Choices{BackupKeys: true}, false, false, false},
+		{"by default what opens the cluster", inventory.Choices{}, true, false, false},
+		{"everything secret, if keys are not to be kept", inventory.Choices{NoKeys: true}, true, true, false},
+		{"nothing, if keys are to be backed up", inventory.Choices{BackupKeys: true}, false, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for content, want := range map[string]bool{key: tc.key, auth: tc.auth, plain: tc.nothing} {
-				if why := tc.choices.leftOut("/f", []byte(content)); (why != "") != want {
+				if why := leftOut(tc.choices, "/f", []byte(content)); (why != "") != want {
 					t.Errorf("%q: %q", content, why)
 				}
 			}

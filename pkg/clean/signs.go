@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // marks are the signs of each owner that were found on a host, by the kind of
@@ -14,17 +16,17 @@ import (
 // a number that a network uses, too, a link that a person called cni0, a comment
 // that begins with "cilium:". What has only such a sign goes if there is a second
 // one of another kind, and stays and is named otherwise.
-type marks map[Owner][]Kind
+type marks map[inventory.Owner][]inventory.Kind
 
-func (m marks) add(owner Owner, kind Kind) {
-	if owner != Foreign && !slices.Contains(m[owner], kind) {
+func (m marks) add(owner inventory.Owner, kind inventory.Kind) {
+	if owner != inventory.Foreign && !slices.Contains(m[owner], kind) {
 		m[owner] = append(m[owner], kind)
 	}
 }
 
 // besides reports whether an owner has a sign of another kind than some.
-func (m marks) besides(owner Owner, kinds ...Kind) bool {
-	return slices.ContainsFunc(m[owner], func(k Kind) bool { return !slices.Contains(kinds, k) })
+func (m marks) besides(owner inventory.Owner, kinds ...inventory.Kind) bool {
+	return slices.ContainsFunc(m[owner], func(k inventory.Kind) bool { return !slices.Contains(kinds, k) })
 }
 
 // merge adds the signs of another look.
@@ -47,7 +49,7 @@ type linkView struct {
 
 // linkCase is what else there is to decide whose a link is.
 type linkCase struct {
-	facts Facts
+	facts inventory.Facts
 	// second says that its owner has a sign of another kind on this host.
 	second bool
 	// claimed says that a configuration which stays names it as its bridge.
@@ -57,14 +59,14 @@ type linkCase struct {
 // decideLink says whose a link is that has the name and kind of a network's: ours
 // with a second sign, which may be an address of the cluster's; else the owner
 // only perhaps, and it stays.
-func decideLink(l linkView, c linkCase) (owner, perhaps Owner) {
+func decideLink(l linkView, c linkCase) (owner, perhaps inventory.Owner) {
 	candidate := linkOwner(l.name, l.kind)
-	if candidate == Foreign {
-		return Foreign, Foreign
+	if candidate == inventory.Foreign {
+		return inventory.Foreign, inventory.Foreign
 	}
 	// flannel puts the number of the network into the name (pkg/backend/vxlan).
 	if number, is := strings.CutPrefix(l.name, "flannel."); is && l.kind == "vxlan" && number != strconv.Itoa(l.vni) {
-		return Foreign, Foreign
+		return inventory.Foreign, inventory.Foreign
 	}
 	within := func(networks []string) bool {
 		return slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool { return inAny(a.Addr(), networks) })
@@ -72,13 +74,13 @@ func decideLink(l linkView, c linkCase) (owner, perhaps Owner) {
 	theirs := slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool { return !inAny(a.Addr(), c.facts.PodCIDRs) })
 	switch {
 	case c.claimed && (theirs || len(l.addrs) == 0):
-		return Foreign, Foreign
+		return inventory.Foreign, inventory.Foreign
 	case within(c.facts.PodCIDRs), within(c.facts.ServiceCIDRs), c.second:
-		return candidate, Foreign
-	case candidate == NodeDNS && slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool { return a.Addr() == nodeDNSAddress() }):
-		return candidate, Foreign
+		return candidate, inventory.Foreign
+	case candidate == inventory.NodeDNS && slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool { return a.Addr() == nodeDNSAddress() }):
+		return candidate, inventory.Foreign
 	}
-	return Foreign, candidate
+	return inventory.Foreign, candidate
 }
 
 // nodeDNSAddress is the address that NodeLocal DNSCache listens at in the
@@ -87,7 +89,7 @@ func decideLink(l linkView, c linkCase) (owner, perhaps Owner) {
 func nodeDNSAddress() netip.Addr { return netip.AddrFrom4([4]byte{169, 254, 20, 10}) }
 
 // perhapsWhy says why a thing stays that has only one sign of an owner.
-func perhapsWhy(owner Owner) string {
+func perhapsWhy(owner inventory.Owner) string {
 	return "named as " + string(owner) + " names its own, and nothing else here shows that it is"
 }
 
@@ -96,7 +98,7 @@ func perhapsWhy(owner Owner) string {
 // router of this host's, or its whole network, a "pod network". Networks wider
 // than /8 (IPv6: /32), those with this host's main addresses or its gateways in
 // them, and gateways as nodes prove nothing.
-func (f Facts) believable(main, gateways []netip.Addr) Facts {
+func believable(f inventory.Facts, main, gateways []netip.Addr) inventory.Facts {
 	sane := func(networks []string) []string {
 		var out []string
 		for _, s := range networks {
@@ -121,9 +123,9 @@ func (f Facts) believable(main, gateways []netip.Addr) Facts {
 
 // commented returns whose a rule is by its comment: with a chain in the same table,
 // or another sign on this host.
-func (d *division) commented(by signs, comment string) Owner {
+func (d *division) commented(by signs, comment string) inventory.Owner {
 	owner := by.comments.owner(comment)
-	if owner == Foreign || by.second != nil && by.second(owner) {
+	if owner == inventory.Foreign || by.second != nil && by.second(owner) {
 		return owner
 	}
 	for _, of := range d.chains {
@@ -131,5 +133,5 @@ func (d *division) commented(by signs, comment string) Owner {
 			return owner
 		}
 	}
-	return Foreign
+	return inventory.Foreign
 }

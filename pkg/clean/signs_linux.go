@@ -16,6 +16,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // signsFile is where a removal writes down what it found of each owner: the first
@@ -38,7 +40,7 @@ func (t Target) with() Target {
 
 // second reports whether an owner has a sign on this host besides those of some
 // kinds.
-func (t Target) second(owner Owner, besides ...Kind) bool {
+func (t Target) second(owner inventory.Owner, besides ...inventory.Kind) bool {
 	w := t.seen
 	if w == nil {
 		w = &witness{}
@@ -49,8 +51,8 @@ func (t Target) second(owner Owner, besides ...Kind) bool {
 		defer w.lock.Unlock()
 		return w.found.besides(owner, besides...)
 	}
-	if owner == Foreign || told() {
-		return owner != Foreign
+	if owner == inventory.Foreign || told() {
+		return owner != inventory.Foreign
 	}
 	w.chains.Do(func() {
 		found := chainSigns()
@@ -65,34 +67,34 @@ func (t Target) second(owner Owner, besides ...Kind) bool {
 // earlier step wrote down.
 func (t Target) cheapSigns() marks {
 	m := t.recallSigns()
-	for _, p := range wholePaths() {
-		if t.exists(p.path) {
-			m.add(p.owner, KindFile)
+	for _, p := range inventory.WholePaths() {
+		if t.exists(p.Path) {
+			m.add(p.Owner, inventory.KindFile)
 		}
 	}
 	if t.credentialed() || t.saved(joinedFile) {
-		m.add(KubeProxy, KindFile)
-		m.add(Kubelet, KindFile)
+		m.add(inventory.KubeProxy, inventory.KindFile)
+		m.add(inventory.Kubelet, inventory.KindFile)
 	}
-	if t.exists(cniStateDir + "/networks/cbr0") {
-		m.add(CNIPlugins, KindFile)
+	if t.exists(inventory.CNIStateDir + "/networks/cbr0") {
+		m.add(inventory.CNIPlugins, inventory.KindFile)
 	}
 	confs, _ := t.confs()
 	for _, d := range confs {
-		if d.Fate == Goes && d.sign != "" {
-			m.add(d.Owner, KindFile)
+		if d.Fate == inventory.Goes && d.sign != "" {
+			m.add(d.Owner, inventory.KindFile)
 		}
 	}
-	if len(m[Flannel]) > 0 { // its plugin calls the standard ones, and they make cni0
-		m.add(CNIPlugins, KindFile)
+	if len(m[inventory.Flannel]) > 0 { // its plugin calls the standard ones, and they make cni0
+		m.add(inventory.CNIPlugins, inventory.KindFile)
 	}
 	links, _ := dump(netlink.LinkList)
 	for _, l := range links {
-		m.add(linkOwner(l.Attrs().Name, l.Type()), KindLink)
+		m.add(linkOwner(l.Attrs().Name, l.Type()), inventory.KindLink)
 	}
 	sets, _ := netfilter.IPSets()
 	for _, name := range sets {
-		m.add(setPatterns().owner(name), KindIPSet)
+		m.add(setPatterns().owner(name), inventory.KindIPSet)
 	}
 	m.merge(t.pinSigns())
 	return m
@@ -104,7 +106,7 @@ func (t Target) pinSigns() marks {
 	for _, dir := range []string{"", "tc/globals"} {
 		entries, _ := os.ReadDir(t.Host.Path(filepath.Join(bpfDir, dir)))
 		for _, e := range entries {
-			m.add(owners.owner(filepath.Join(dir, e.Name())), KindPin)
+			m.add(owners.owner(filepath.Join(dir, e.Name())), inventory.KindPin)
 		}
 	}
 	return m
@@ -116,10 +118,10 @@ func chainSigns() marks {
 	tables, _ := netfilter.ReadNft()
 	by := filterSigns(false, nil)
 	for _, table := range tables {
-		m.add(by.tables.owner(table.Family+" "+table.Name), KindChain)
+		m.add(by.tables.owner(table.Family+" "+table.Name), inventory.KindChain)
 		for _, c := range table.Chains {
 			if !c.Base && table.Compatible() {
-				m.add(by.chains.owner(c.Name), KindChain)
+				m.add(by.chains.owner(c.Name), inventory.KindChain)
 			}
 		}
 	}
@@ -154,12 +156,12 @@ func (t Target) rememberSigns() error {
 }
 
 // bounded are the facts of the cluster as far as this host can believe them.
-func (t Target) bounded() Facts {
+func (t Target) bounded() inventory.Facts {
 	routes, err := dump(func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 	})
 	if err != nil {
-		return t.Facts.believable(nil, nil)
+		return believable(t.Facts, nil, nil)
 	}
 	var main, gateways []netip.Addr
 	for _, r := range routes {
@@ -176,7 +178,7 @@ func (t Target) bounded() Facts {
 		own, _ := addresses(link)
 		main = append(main, own...)
 	}
-	return t.Facts.believable(main, gateways)
+	return believable(t.Facts, main, gateways)
 }
 
 // views are what all links show of themselves, by their index.
@@ -211,15 +213,15 @@ func views() (map[int]linkView, []netlink.Link, error) {
 }
 
 // decideOwner says whose a link is.
-func (t Target) decideOwner(v linkView) (owner, perhaps Owner) {
+func (t Target) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 	candidate := linkOwner(v.name, v.kind)
-	if candidate == Foreign {
-		return Foreign, Foreign
+	if candidate == inventory.Foreign {
+		return inventory.Foreign, inventory.Foreign
 	}
-	c := linkCase{facts: t.Facts, second: t.second(candidate, KindLink)}
+	c := linkCase{facts: t.Facts, second: t.second(candidate, inventory.KindLink)}
 	if v.kind == "bridge" {
 		confs, _ := t.confs()
-		c.claimed = slices.ContainsFunc(confs, func(d confDecision) bool { return d.Fate != Goes && slices.Contains(d.conf.bridges, v.name) })
+		c.claimed = slices.ContainsFunc(confs, func(d confDecision) bool { return d.Fate != inventory.Goes && slices.Contains(d.conf.bridges, v.name) })
 	}
 	return decideLink(v, c)
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const (
@@ -29,7 +31,7 @@ func (t Target) beginFilter(ctx context.Context, f *filterReader) {
 	f.ahead.Go(func() {
 		var s sight
 		tables := f.read(ctx, &s)
-		if len(s.unchecked) > 0 || t.Choices.Firewall == FirewallNone || t.saved(snapshotFile) {
+		if len(s.unchecked) > 0 || t.Choices.Firewall == inventory.FirewallNone || t.saved(snapshotFile) {
 			return // who needs it tries again
 		}
 		if t.saveTables(aheadFile, tables) == nil { // the same

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // staticPod is what matters here of a static pod of kubeadm's.
@@ -69,7 +71,9 @@ func (p staticPod) onHost(path string) string {
 }
 
 // dataDir is where on the host etcd has its data; empty if it is in the container.
-func (p staticPod) dataDir() string { return p.onHost(cmp.Or(p.flags["data-dir"], defaultDataDir)) }
+func (p staticPod) dataDir() string {
+	return p.onHost(cmp.Or(p.flags["data-dir"], inventory.DefaultDataDir))
+}
 
 // walDir is where on the host etcd has its log, if that is not in its data directory.
 func (p staticPod) walDir() string {

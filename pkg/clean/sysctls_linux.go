@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // setting is a kernel parameter that a node's agents set, and the kernel's own
 // default, which they may have overwritten.
 type setting struct {
-	owner               Owner
+	owner               inventory.Owner
 	name, set, defaults string
 }
 
@@ -22,31 +24,31 @@ type setting struct {
 // (cmd/kube-proxy/app/conntrack.go), Kubernetes 1.36.
 func settings() []setting {
 	return []setting{
-		{Kubelet, "vm.overcommit_memory", "1", "0"},
-		{Kubelet, "kernel.panic", "10", "0"},
-		{Kubelet, "kernel.panic_on_oops", "1", "0"},
-		{Kubelet, "kernel.keys.root_maxkeys", "1000000", "1000000"},
-		{Kubelet, "kernel.keys.root_maxbytes", "25000000", "25000000"},
-		{KubeProxy, "net.netfilter.nf_conntrack_tcp_timeout_established", "86400", "432000"},
-		{KubeProxy, "net.netfilter.nf_conntrack_tcp_timeout_close_wait", "3600", "60"},
-		{KubeProxy, "net.ipv4.conf.all.route_localnet", "1", "0"},
-		{CNIPlugins, "net.ipv4.ip_forward", "1", "0"},
+		{inventory.Kubelet, "vm.overcommit_memory", "1", "0"},
+		{inventory.Kubelet, "kernel.panic", "10", "0"},
+		{inventory.Kubelet, "kernel.panic_on_oops", "1", "0"},
+		{inventory.Kubelet, "kernel.keys.root_maxkeys", "1000000", "1000000"},
+		{inventory.Kubelet, "kernel.keys.root_maxbytes", "25000000", "25000000"},
+		{inventory.KubeProxy, "net.netfilter.nf_conntrack_tcp_timeout_established", "86400", "432000"},
+		{inventory.KubeProxy, "net.netfilter.nf_conntrack_tcp_timeout_close_wait", "3600", "60"},
+		{inventory.KubeProxy, "net.ipv4.conf.all.route_localnet", "1", "0"},
+		{inventory.CNIPlugins, "net.ipv4.ip_forward", "1", "0"},
 		// Cilium's (pkg/datapath/linux, its sysctlfix and its agent, 1.19), with the
 		// defaults of distributions.
-		{Cilium, "net.ipv4.conf.all.rp_filter", "0", ""},
-		{Cilium, "net.ipv4.fib_multipath_use_neigh", "1", "0"},
-		{Cilium, "net.core.bpf_jit_enable", "1", ""},
-		{Cilium, "kernel.timer_migration", "0", "1"},
-		{Cilium, "kernel.unprivileged_bpf_disabled", "1", ""},
-		{Calico, "net.ipv6.conf.all.forwarding", "1", "0"},
-		{KubeRouter, "net.bridge.bridge-nf-call-iptables", "1", ""},
+		{inventory.Cilium, "net.ipv4.conf.all.rp_filter", "0", ""},
+		{inventory.Cilium, "net.ipv4.fib_multipath_use_neigh", "1", "0"},
+		{inventory.Cilium, "net.core.bpf_jit_enable", "1", ""},
+		{inventory.Cilium, "kernel.timer_migration", "0", "1"},
+		{inventory.Cilium, "kernel.unprivileged_bpf_disabled", "1", ""},
+		{inventory.Calico, "net.ipv6.conf.all.forwarding", "1", "0"},
+		{inventory.KubeRouter, "net.bridge.bridge-nf-call-iptables", "1", ""},
 	}
 }
 
 // widelySet reports whether an owner's settings are such as many others make, too:
 // they are told only where the owner was.
 func (s setting) widelySet() bool {
-	return !slices.Contains([]Owner{Kubelet, KubeProxy, CNIPlugins}, s.owner)
+	return !slices.Contains([]inventory.Owner{inventory.Kubelet, inventory.KubeProxy, inventory.CNIPlugins}, s.owner)
 }
 
 // sysctls reports the settings that look as a node's agents leave them. Nobody
@@ -54,12 +56,12 @@ func (s setting) widelySet() bool {
 // whoever prepared the host), so they are not touched: they do no harm and
 // take their configured values with the next boot.
 func (t Target) sysctls() part {
-	return part{id: "sysctls", title: "Kernel parameters", kind: KindSysctl, look: func(context.Context) (sight, error) {
+	return part{id: "sysctls", title: "Kernel parameters", kind: inventory.KindSysctl, look: func(context.Context) (sight, error) {
 		var s sight
 		for _, set := range settings() {
 			raw, err := os.ReadFile(t.Host.Path(filepath.Join("/proc/sys", strings.ReplaceAll(set.name, ".", "/"))))
 			if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults && (!set.widelySet() || t.second(set.owner)) {
-				s.add(Item{Kind: KindSysctl, Name: set.name, Owner: set.owner, Fate: Harmless, Detail: value,
+				s.add(inventory.Item{Kind: inventory.KindSysctl, Name: set.name, Owner: set.owner, Fate: inventory.Harmless, Detail: value,
 					Why: "as Kubernetes sets it, or whoever prepared the host; takes its configured value with the next boot"})
 			}
 		}

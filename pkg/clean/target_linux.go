@@ -10,14 +10,16 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // Target is a host, and what is known about the node on it. The zero value
 // with Facts and StateDir is this machine.
 type Target struct {
 	Host    host.Local
-	Facts   Facts
-	Choices Choices
+	Facts   inventory.Facts
+	Choices inventory.Choices
 	// StateDir is a directory of the caller's in which the snapshots of the
 	// packet filter and what must outlive an interruption are kept; it is made
 	// if it does not exist, only root may read it, and it survives a reboot.
@@ -64,13 +66,13 @@ func (t Target) parts() []part {
 // Survey reads the whole host; it takes well under a second and changes
 // nothing. It returns an error only if the context ends; parts that cannot be
 // read are Inventory.Unchecked.
-func (t Target) Survey(ctx context.Context) (Inventory, error) {
+func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 	t = t.ready()
-	inv := Inventory{Items: []Item{}}
+	inv := inventory.Inventory{Items: []inventory.Item{}}
 	id, err := t.Host.Identity()
 	all := sight{}
-	all.missed(KindFile, "/etc/machine-id", err)
-	all.missed(KindUnit, "where the kubelet keeps its files", t.astray)
+	all.missed(inventory.KindFile, "/etc/machine-id", err)
+	all.missed(inventory.KindUnit, "where the kubelet keeps its files", t.astray)
 	inv.Hostname, inv.MachineID, inv.BootID = id.Hostname, id.MachineID, id.BootID
 	for _, p := range t.parts() {
 		if err := context.Cause(ctx); err != nil {
@@ -85,11 +87,11 @@ func (t Target) Survey(ctx context.Context) (Inventory, error) {
 		all.unchecked = append(all.unchecked, s.unchecked...)
 	}
 	inv.Items, inv.Unchecked = append(inv.Items, all.items...), all.unchecked
-	if slices.ContainsFunc(inv.Items, func(it Item) bool { return it.Kind == KindMember }) {
+	if slices.ContainsFunc(inv.Items, func(it inventory.Item) bool { return it.Kind == inventory.KindMember }) {
 		inv.Etcd, _ = t.Etcd(ctx) // its part has just seen it; nil if it is gone by now
 	}
 	inv.Blocking = t.blocking(inv)
-	inv.sorted()
+	inv.Sort()
 	return inv, nil
 }
 
@@ -106,7 +108,7 @@ func (t Target) Recipe() plan.Plan {
 	}}
 	parts := t.parts()
 	for _, part := range parts {
-		if part.kind == KindMount {
+		if part.kind == inventory.KindMount {
 			part.take = during(part.take, parts)
 		}
 		if part.take != nil {

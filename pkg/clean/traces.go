@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // searchRoot is a directory below which is asked what refers to the cluster.
@@ -60,7 +62,7 @@ func podVolume() *regexp.Regexp {
 // NodeLocal DNSCache's. Its own, which it had before, are not.
 type announced struct {
 	identity
-	facts Facts
+	facts inventory.Facts
 }
 
 // address says what an address is to the cluster; empty for nothing. An address

@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // traces asks the other way round: not which of the things that we know is here,
@@ -23,11 +25,11 @@ import (
 // found by its own part; what is found here is not provably ours, so it stays and
 // is named, and the verdict is not "clean".
 func (t Target) traces() part {
-	return part{id: "traces", title: "What refers to the cluster", kind: KindFile, look: func(ctx context.Context) (sight, error) {
+	return part{id: "traces", title: "What refers to the cluster", kind: inventory.KindFile, look: func(ctx context.Context) (sight, error) {
 		var s sight
-		s.missed(KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
-		s.missed(KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
-		s.missed(KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
+		s.missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
+		s.missed(inventory.KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
+		s.missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
 		return s, nil
 	}}
 }
@@ -44,8 +46,8 @@ func (t Target) lookVolumes(s *sight) error {
 		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !fits.MatchString(m.Path+"/") && !fits.MatchString(m.Root+"/") {
 			continue
 		}
-		s.add(Item{
-			Kind: KindMount, Name: m.Path, Owner: Foreign, Fate: Stays, Detail: string(m.Class()) + boundAt(m),
+		s.add(inventory.Item{
+			Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()) + boundAt(m),
 			Why: "not where this host's kubelet mounts volumes", Refers: "a volume of a pod is mounted there",
 		})
 	}
@@ -60,7 +62,7 @@ func (t Target) lookAnnounced(s *sight) error {
 	}
 	by := announced{t.identity(), t.Facts}
 	for _, l := range links {
-		if l.owner != Foreign {
+		if l.owner != inventory.Foreign {
 			continue
 		}
 		addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
@@ -69,7 +71,7 @@ func (t Target) lookAnnounced(s *sight) error {
 		}
 		for _, a := range addrs {
 			if how := by.address(l.name(), a.IP.String()); how != "" {
-				s.add(Item{Kind: KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: Foreign, Fate: Stays, Why: "nothing shows who gave it to " + l.name(), Refers: how})
+				s.add(inventory.Item{Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "nothing shows who gave it to " + l.name(), Refers: how})
 			}
 		}
 	}
@@ -90,7 +92,7 @@ type search struct {
 	// joined is when the host joined: nothing that has not changed since is read,
 	// where a root says so.
 	joined time.Time
-	found  []Item
+	found  []inventory.Item
 }
 
 // tooMuch ends a search that has become too long.
@@ -134,7 +136,7 @@ func (t Target) lookReferring(ctx context.Context, s *sight) error {
 	for _, root := range searchRoots(dirs) {
 		err := f.below(ctx, root)
 		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
-			s.add(Item{Kind: KindDir, Name: root.dir, Owner: Foreign, Fate: Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"})
+			s.add(inventory.Item{Kind: inventory.KindDir, Name: root.dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"})
 			break
 		}
 		if err != nil {
@@ -142,7 +144,7 @@ func (t Target) lookReferring(ctx context.Context, s *sight) error {
 		}
 	}
 	for _, it := range f.found {
-		if !slices.ContainsFunc(s.items, func(o Item) bool { return o.Key() == it.Key() }) {
+		if !slices.ContainsFunc(s.items, func(o inventory.Item) bool { return o.Key() == it.Key() }) {
 			s.add(it)
 		}
 	}
@@ -201,7 +203,7 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 		return nil
 	}
 	info, err := d.Info()
-	if err != nil || info.Size() > mostOfSearched || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == kubernetesDir {
+	if err != nil || info.Size() > mostOfSearched || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == inventory.KubernetesDir {
 		return passable(err)
 	}
 	stat, is := info.Sys().(*syscall.Stat_t)
@@ -217,7 +219,7 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 	}
 	if how := f.id.refer(raw, f.t.Facts.Node, f.joined).String(); how != "" {
 		why := "a file of this host's, which no pod network is known to write"
-		f.found = append(f.found, Item{Kind: KindFile, Name: at, Owner: Foreign, Fate: Stays, Why: why, Refers: how, Digest: f.t.digest(at)})
+		f.found = append(f.found, inventory.Item{Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.digest(at)})
 	}
 	return nil
 }
@@ -226,14 +228,14 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 // and packages brought, or that are a cluster's own data.
 func (t Target) unsearched() []string {
 	out := []string{
-		cniConfDir, cniStateDir, manifestsDir, pkiDir, "/var/lib/containerd", "/var/lib/docker", "/var/lib/containers", "/var/lib/crio", "/var/lib/etcd",
+		inventory.CNIConfDir, inventory.CNIStateDir, inventory.ManifestsDir, inventory.PKIDir, "/var/lib/containerd", "/var/lib/docker", "/var/lib/containers", "/var/lib/crio", "/var/lib/etcd",
 		"/var/lib/dpkg", "/var/lib/rpm", "/var/lib/apt", "/var/lib/dnf", "/var/lib/snapd", "/var/lib/flatpak", "/var/lib/mlocate", "/var/lib/plocate",
 		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
 		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux",
 	}
 	out = append(append(out, t.roots()...), t.places().ConfDirs...)
-	for _, p := range wholePaths() {
-		out = append(out, p.path)
+	for _, p := range inventory.WholePaths() {
+		out = append(out, p.Path)
 	}
 	if t.StateDir != "" {
 		out = append(out, t.StateDir)

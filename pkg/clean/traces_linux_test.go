@@ -13,8 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // accountToken is a token of a ServiceAccount, without a signature that is worth
@@ -57,7 +58,7 @@ func TestWhatPluginsBesideANetworkLeaveGoes(t *testing.T) {
 		w.join()
 		w.multusLeft()
 		verdict := w.remove()
-		if verdict.State != clean.Clean {
+		if verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -75,7 +76,7 @@ func TestWhatWasThereBeforeTheJoinAndLeadsToTheClusterStaysAndIsNamed(t *testing
 		w.join()
 		verdict := w.remove()
 		want := []string{"file /etc/cni/net.d/00-multus.conf", "file /etc/cni/net.d/multus.d/multus.kubeconfig", "file /etc/monitoring/agent.yaml"}
-		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 		w.same(before)
@@ -105,7 +106,7 @@ func TestEveryFileThatRefersToTheClusterIsNamed(t *testing.T) {
 			"file /etc/haproxy/haproxy.cfg", "file /etc/kubernetes/agent.conf", "file /etc/kubernetes/more/agent.conf", "file /etc/pki/ca-trust/kube.pem",
 			"file /root/.kube/other", "file /run/agent/token", "file /var/lib/agent/secret.yaml",
 		}
-		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 	})
@@ -118,7 +119,7 @@ func TestAnAddressAndAVolumeOfTheClusterOnWhatStaysAreNamed(t *testing.T) {
 			mkdir -p data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x; mount -t tmpfs x data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x`)
 		verdict := w.remove()
 		want := []string{"address 169.254.20.10/32 (lo)", "address 192.0.2.200/32 (eth0)", "mount /data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x"}
-		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 	})
@@ -145,7 +146,7 @@ func TestANetworkWhoseAgentIsDeadIsNotAskedToTakeItselfDown(t *testing.T) {
 					}
 					return nil
 				}
-				if verdict := w.remove(); verdict.State != clean.Clean {
+				if verdict := w.remove(); verdict.State != inventory.Clean {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				if !slices.Equal(without, []bool{!agent}) {
@@ -167,7 +168,7 @@ func TestAKubeconfigThatIsInNoHomeOfPasswdIsFound(t *testing.T) {
 		w.script("mkdir home/ldap/.kube home/local/.kube srv/ci srv/ci/.kube; cp etc/kubernetes/admin.conf home/ldap/.kube/config; cp etc/kubernetes/admin.conf home/local/.kube/config; cp etc/kubernetes/admin.conf srv/ci/.kube/config; chown -R 7001 home/ldap/.kube; chown -R 7003 home/local/.kube")
 		verdict := w.remove()
 		want := []string{"file /home/local/.kube/config", "file /srv/ci/.kube/config"}
-		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 		if w.exists("/home/ldap/.kube/config") {

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // isTunnel recognizes the device that the kernel makes by itself for IP in IP and
@@ -25,13 +27,13 @@ func (t Target) lent(addrs []netlink.Addr) []netlink.Addr {
 
 // lookTunnel lists the pods' addresses of a tunnel. They stay where a route of
 // somebody else's goes over it: with its last address a link loses its routes.
-func (t Target) lookTunnel(l link, addrs []netlink.Addr) ([]Item, error) {
+func (t Target) lookTunnel(l link, addrs []netlink.Addr) ([]inventory.Item, error) {
 	used, err := t.leads(l)
-	var out []Item
+	var out []inventory.Item
 	for _, a := range t.lent(addrs) {
-		it := Item{Kind: KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: Calico, Fate: Goes}
+		it := inventory.Item{Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: inventory.Calico, Fate: inventory.Goes}
 		if used {
-			it.Fate, it.Why = Stays, "a route that is no pod network's goes over "+l.name()
+			it.Fate, it.Why = inventory.Stays, "a route that is no pod network's goes over "+l.name()
 		}
 		out = append(out, it)
 	}
@@ -73,6 +75,6 @@ func (t Target) takeTunnel(l netlink.Link, report plan.Report) error {
 func (t Target) leads(l netlink.Link) (bool, error) {
 	all, err := t.ownRoutes()
 	return slices.ContainsFunc(all, func(r route) bool {
-		return r.LinkIndex == l.Attrs().Index && r.owner == Foreign && r.Protocol != unix.RTPROT_KERNEL
+		return r.LinkIndex == l.Attrs().Index && r.owner == inventory.Foreign && r.Protocol != unix.RTPROT_KERNEL
 	}), err
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package inventory
 
 import (
 	"cmp"
@@ -30,24 +30,24 @@ func Decide(inv Inventory) Removal {
 		r.Stay = append(r.Stay, it)
 	}
 	slices.SortStableFunc(r.Objects, func(a, b Item) int {
-		return cmp.Or(cmp.Compare(stage(a), stage(b)), within(a, b))
+		return cmp.Or(cmp.Compare(Stage(a), Stage(b)), within(a, b))
 	})
 	return r
 }
 
 // stage is when in a removal a thing goes: the number of its step.
-func stage(it Item) int {
+func Stage(it Item) int {
 	stages := [][]Kind{
 		{KindMember}, {KindUnit}, {KindContainer, KindSandbox}, {}, {KindProcess}, {KindMount}, {KindNetNS}, {KindProgram}, {KindVirtual},
 		{KindAddress, KindLink}, {KindRoute, KindRule}, {KindJump}, {KindChain, KindTable}, {KindIPSet}, {KindPin}, {KindCgroup}, {KindFile, KindDir}, {}, {},
 	}
 	n := slices.IndexFunc(stages, func(kinds []Kind) bool { return slices.Contains(kinds, it.Kind) })
 	switch {
-	case it.Name == holdFile:
+	case it.Name == HoldFile:
 		return len(stages) - 1
-	case it.Why == credentialsLast:
+	case it.Why == CredentialsLast:
 		return len(stages) - 2
-	case n == 2 && strings.Contains(it.Detail, hostNetwork):
+	case n == 2 && strings.Contains(it.Detail, HostNetwork):
 		return n + 1 // the network's own agents, after all pods that need them
 	}
 	return n
@@ -55,18 +55,18 @@ func stage(it Item) int {
 
 // Marks in Detail and Why that Decide reads.
 const (
-	hostNetwork     = "host network"
-	credentialsLast = "last, since it is the way back"
+	HostNetwork     = "host network"
+	CredentialsLast = "last, since it is the way back"
 	// returns begins the detail of a file that a network has put aside: it is not
 	// deleted but gets back the name that follows.
-	returns = "gets back its name "
+	Returns = "gets back its name "
 )
 
 // within orders things of one stage: deeper mounts and directories first, and
 // the ports of a bridge before the bridge.
 func within(a, b Item) int {
 	last := func(it Item) int {
-		if strings.HasPrefix(it.Detail, returns) {
+		if strings.HasPrefix(it.Detail, Returns) {
 			return 1 // its name is to be free by then
 		}
 		return 0

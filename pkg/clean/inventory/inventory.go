@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package inventory
 
 import (
 	"cmp"
@@ -38,7 +38,7 @@ const (
 )
 
 // kindOrder is the order of the constants above.
-func kindOrder() []Kind {
+func KindOrder() []Kind {
 	return []Kind{
 		KindMember, KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindProgram, KindLink, KindAddress, KindRoute, KindRule,
 		KindTable, KindChain, KindJump, KindIPSet, KindVirtual, KindPin, KindCgroup, KindFile, KindDir, KindFlags, KindSysctl,
@@ -166,9 +166,9 @@ func (inv Inventory) With(fate Fate) []Item {
 }
 
 // sorted puts an inventory in its one order.
-func (inv *Inventory) sorted() {
+func (inv *Inventory) Sort() {
 	order := make(map[Kind]int)
-	for n, k := range kindOrder() {
+	for n, k := range KindOrder() {
 		order[k] = n
 	}
 	slices.SortStableFunc(inv.Items, func(a, b Item) int {

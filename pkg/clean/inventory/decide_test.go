@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package inventory
 
 import (
 	"encoding/json"
@@ -14,8 +14,8 @@ func TestDecideOrdersWhatGoes(t *testing.T) {
 		return Item{Kind: kind, Name: name, In: in, Detail: detail, Owner: Kubelet, Fate: Goes}
 	}
 	inv := Inventory{Items: []Item{
-		{Kind: KindFile, Name: "/etc/kubernetes/kubelet.conf", Fate: Goes, Why: credentialsLast},
-		{Kind: KindFile, Name: holdFile, Fate: Goes},
+		{Kind: KindFile, Name: "/etc/kubernetes/kubelet.conf", Fate: Goes, Why: CredentialsLast},
+		{Kind: KindFile, Name: HoldFile, Fate: Goes},
 		goes(KindFile, "/etc/cni/net.d/10-flannel.conflist", "", ""),
 		goes(KindCgroup, "/sys/fs/cgroup/kubepods.slice", "", ""),
 		goes(KindIPSet, "KUBE-CLUSTER-IP", "", ""),
@@ -42,7 +42,7 @@ func TestDecideOrdersWhatGoes(t *testing.T) {
 	want := []string{
 		"kubelet.service", "shop/web", "shop/web/app", "kube-system/proxy", "/k/a/b", "/k/a", "/run/netns/cni-1", "veth1", "cni0",
 		"10.244.1.0/24", "OUTPUT → KUBE-SERVICES", "KUBE-SERVICES", "KUBE-CLUSTER-IP", "/sys/fs/cgroup/kubepods.slice",
-		"/etc/cni/net.d/10-flannel.conflist", "/etc/kubernetes/kubelet.conf", holdFile,
+		"/etc/cni/net.d/10-flannel.conflist", "/etc/kubernetes/kubelet.conf", HoldFile,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
@@ -87,7 +87,7 @@ func TestAnInventorySurvivesItsJourneyAndHasOneOrder(t *testing.T) {
 	inv := Inventory{Hostname: "w1", Items: []Item{
 		{Kind: KindDir, Name: "/b", Fate: Goes}, {Kind: KindLink, Name: "veth", In: "cni0", Fate: Goes}, {Kind: KindUnit, Name: "u", Fate: Goes}, {Kind: KindLink, Name: "cni0", Fate: Goes},
 	}, Blocking: []string{"b", "a"}}
-	inv.sorted()
+	inv.Sort()
 	raw, err := json.Marshal(inv)
 	if err != nil {
 		t.Fatal(err)

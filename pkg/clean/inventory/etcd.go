@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package inventory
 
 import (
 	"cmp"
@@ -111,7 +111,7 @@ func rank(m EtcdMember) int {
 }
 
 // detail is the member as an inventory shows it.
-func (e Etcd) detail() string {
+func (e Etcd) Detail() string {
 	voters, healthy, role := 0, 0, "follower"
 	for _, m := range e.Members {
 		if !m.Learner {

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean_test
+package inventory_test
 
 import (
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // members makes a cluster from words: "a" is healthy, "b!" is not, "c?" is a
 // learner, "d*" leads; the first is this host's.
-func members(words ...string) clean.Etcd {
-	e := clean.Etcd{Cluster: "c1", Self: strings.Trim(words[0], "!?*"), DataDir: "/var/lib/etcd"}
+func members(words ...string) inventory.Etcd {
+	e := inventory.Etcd{Cluster: "c1", Self: strings.Trim(words[0], "!?*"), DataDir: "/var/lib/etcd"}
 	for i, word := range words {
-		m := clean.EtcdMember{ID: strings.Trim(word, "!?*"), RaftIndex: uint64(10 + i)}
+		m := inventory.EtcdMember{ID: strings.Trim(word, "!?*"), RaftIndex: uint64(10 + i)}
 		m.Name = m.ID
 		if strings.Contains(word, "!") {
 			m.Trouble = "does not answer"
@@ -29,7 +30,7 @@ func members(words ...string) clean.Etcd {
 
 func TestAMemberLeavesOnlyWhereTheOthersKeepTheirQuorum(t *testing.T) {
 	for name, tc := range map[string]struct {
-		etcd    clean.Etcd
+		etcd    inventory.Etcd
 		refusal string
 		heir    string
 		through string
@@ -69,7 +70,7 @@ func TestAMemberLeavesOnlyWhereTheOthersKeepTheirQuorum(t *testing.T) {
 			if heir != tc.heir || got.Through[0].ID != tc.through || got.Voters != tc.voters {
 				t.Errorf("got %+v", got)
 			}
-			if slices.ContainsFunc(got.Through, func(m clean.EtcdMember) bool { return m.ID == tc.etcd.Self || m.Trouble != "" || m.Learner }) {
+			if slices.ContainsFunc(got.Through, func(m inventory.EtcdMember) bool { return m.ID == tc.etcd.Self || m.Trouble != "" || m.Learner }) {
 				t.Errorf("through %v", got.Through)
 			}
 		})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package inventory
 
 import (
 	"errors"
@@ -63,7 +63,7 @@ type Order struct {
 }
 
 // keepRules lets everything of the packet filter stay, if that was chosen.
-func (c Choices) keepRules(items []Item) []Item {
+func (c Choices) KeepRules(items []Item) []Item {
 	if c.Firewall != FirewallNone {
 		return items
 	}
