@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // agentLimit is how long an agent of a pod network may take to accept a connection:
@@ -39,7 +41,7 @@ func (t Target) deadAgent(ctx context.Context) string {
 // the first configuration by name (containerd's go-cni, CRI-O's ocicni), and those
 // that it delegates to.
 func (t Target) networkAgents() []string {
-	for _, dir := range t.places().ConfDirs {
+	for _, dir := range t.base().Places().ConfDirs {
 		if sockets, is := t.agentsOf(dir); is {
 			return sockets
 		}
@@ -50,7 +52,7 @@ func (t Target) networkAgents() []string {
 // agentsOf are those of the network whose configuration is the first in a directory;
 // it reports false where there is none.
 func (t Target) agentsOf(dir string) ([]string, bool) {
-	names, err := t.names(dir)
+	names, err := t.base().Names(dir)
 	if err != nil {
 		return nil, false
 	}
@@ -75,7 +77,7 @@ func (t Target) agentsOf(dir string) ([]string, bool) {
 }
 
 func (t Target) readConf(path string) (netConf, bool) {
-	raw, err := host.ReadPlain(t.Host.Path(path), mostOfConf)
+	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
 	if err != nil {
 		return netConf{}, false
 	}

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 )
 
 // side is one of the two places on a card at which filters run.
@@ -42,7 +44,7 @@ func onFilters(l link) ([]attachment, error) {
 			if !is {
 				continue
 			}
-			if owner := programPatterns().owner(bpf.Name); owner != inventory.Foreign {
+			if owner := ownership.Programs().Owner(bpf.Name); owner != inventory.Foreign {
 				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.name(), func() error { return dropFilter(l, f, queue) }, inventory.Foreign})
 			}
 		}

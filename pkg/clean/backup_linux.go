@@ -21,6 +21,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 const (
@@ -28,22 +30,22 @@ const (
 	backupFile = "backup"
 	// Files above mostOfFile are no configuration and not backed up, and all
 	// together are at most mostOfAll.
-	mostOfFile, mostOfAll = 1 << 20, 64 << 20
+	mostOfAll = 64 << 20
 )
 
 // backup keeps what a person may want back: configuration, static pods,
 // certificates. What pods have written is not: it is theirs, and may be huge.
-func (t Target) backup() part {
-	return part{
-		id: "backup", title: "Back up the configuration that goes", kind: inventory.KindFile,
-		needed: func(ctx context.Context) (bool, error) {
-			if t.Choices.NoBackup || t.saved(backupFile) {
+func (t Target) backup() part.Part {
+	return part.Part{
+		ID: "backup", Title: "Back up the configuration that goes", Kind: inventory.KindFile,
+		Needed: func(ctx context.Context) (bool, error) {
+			if t.Choices.NoBackup || t.base().Saved(backupFile) {
 				return false, nil
 			}
 			files, err := t.toBackUp(ctx)
 			return len(files) > 0, err
 		},
-		take: t.takeBackup,
+		Take: t.takeBackup,
 	}
 }
 
@@ -51,12 +53,12 @@ func (t Target) backup() part {
 // through mounts, sorted.
 func (t Target) toBackUp(ctx context.Context) ([]string, error) {
 	var roots []string
-	for _, look := range []func(context.Context) (sight, error){t.lookFiles, t.lookCredentials} {
+	for _, look := range []func(context.Context) (part.Findings, error){t.lookFiles, t.lookCredentials} {
 		s, err := look(ctx)
 		if err != nil {
 			return nil, err
 		}
-		for _, it := range s.goes() {
+		for _, it := range s.Goes() {
 			if t.keepsConfiguration(it.Name) {
 				roots = append(roots, it.Name)
 			}
@@ -71,7 +73,7 @@ func (t Target) toBackUp(ctx context.Context) ([]string, error) {
 				return nil
 			case err != nil:
 				return err
-			case entry.IsDir() && t.mounted(inside):
+			case entry.IsDir() && t.base().Mounted(inside):
 				return fs.SkipDir
 			case entry.Type().IsRegular() || entry.Type() == fs.ModeSymlink:
 				out = append(out, inside)
@@ -95,8 +97,8 @@ func (t Target) keepsConfiguration(path string) bool {
 		}
 	}
 	in := func(dir string) bool { return path == dir || host.Below(path, dir) }
-	return in(t.real(t.places().CertDir)) || slices.ContainsFunc(t.places().ConfDirs, in) ||
-		slices.ContainsFunc(inventory.CredentialPaths(t.kubeadmDir()), func(p inventory.OwnPath) bool { return in(p.Path) })
+	return in(t.base().Resolve(t.base().Places().CertDir)) || slices.ContainsFunc(t.base().Places().ConfDirs, in) ||
+		slices.ContainsFunc(inventory.CredentialPaths(t.base().KubeadmDir()), func(p inventory.OwnPath) bool { return in(p.Path) })
 }
 
 // takeBackup writes the archive, whole or not at all.
@@ -126,7 +128,7 @@ func (t Target) takeBackup(ctx context.Context, report plan.Report) error {
 	for _, path := range left {
 		report("not in the backup: %s", path)
 	}
-	return t.save(backupFile, []byte(filepath.Join(inventory.BackupDir, name)+"\n"))
+	return t.base().Save(backupFile, []byte(filepath.Join(inventory.BackupDir, name)+"\n"))
 }
 
 // archive writes files into an archive, and names those that it left out and
@@ -174,10 +176,10 @@ func (t Target) entry(path string) (header *tar.Header, content []byte, why stri
 			return nil, nil, "", err
 		}
 	} else {
-		if info.Size() > mostOfFile {
+		if info.Size() > part.MostOfFile {
 			return nil, nil, "it is bigger than 1 MiB", nil
 		}
-		if content, err = host.ReadPlain(real, mostOfFile); err != nil {
+		if content, err = host.ReadPlain(real, part.MostOfFile); err != nil {
 			return nil, nil, "", err
 		}
 	}

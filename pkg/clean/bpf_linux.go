@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 )
 
 // attached finds the programs of a pod network on a target: the index of a link,
@@ -52,7 +54,7 @@ func programOwner(id ebpf.ProgramID) (name string, owner inventory.Owner, err er
 	if err != nil {
 		return "", inventory.Foreign, err
 	}
-	return info.Name, programPatterns().owner(info.Name), nil
+	return info.Name, ownership.Programs().Owner(info.Name), nil
 }
 
 func detach(p bpflink.AttachedProgram, drop func(*ebpf.Program) error) error {

@@ -9,6 +9,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // Bury takes the member of a dead host out of the etcd cluster of which this host
@@ -43,5 +45,5 @@ func (t Target) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried,
 		}
 		errs = append(errs, err)
 	}
-	return done, plan.Hint(fmt.Errorf("take member %s out of the etcd cluster: %w", member, summary(errs)), "see how its members are: etcdctl endpoint health --cluster")
+	return done, plan.Hint(fmt.Errorf("take member %s out of the etcd cluster: %w", member, part.Summary(errs)), "see how its members are: etcdctl endpoint health --cluster")
 }

@@ -23,6 +23,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 const (
@@ -51,7 +53,7 @@ func podRoots(cgroupRoot string) []string {
 
 // cgroupRoot is the kubelet's, as its configuration says; empty for the top.
 func (t Target) cgroupRoot() string {
-	return cgroupRootIn(t.text(t.places().Config))
+	return cgroupRootIn(t.base().Text(t.base().Places().Config))
 }
 
 // cgroupRootIn reads it from a configuration.
@@ -67,7 +69,7 @@ func cgroupRootIn(raw []byte) string {
 // has one, version 1 one in each directory.
 func (t Target) podCgroups() ([]string, error) {
 	hierarchies := []string{""}
-	names, err := t.names(inventory.CgroupDir)
+	names, err := t.base().Names(inventory.CgroupDir)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +104,7 @@ func (t Target) podProcesses() (map[int]string, error) {
 	out := map[int]string{}
 	for _, root := range roots {
 		w := cgroupWalk{root: t.Host.Path(root), enter: func(dir int, path string) (bool, error) {
-			if events, err := readAt(dir, "cgroup.events", mostOfConfig); err == nil && bytes.Contains(events, []byte("populated 0")) {
+			if events, err := readAt(dir, "cgroup.events", part.MostOfFile); err == nil && bytes.Contains(events, []byte("populated 0")) {
 				return false, nil // nor do those in it
 			}
 			raw, err := readAt(dir, "cgroup.procs", mostOfPids)
@@ -128,34 +130,34 @@ func (t Target) podProcesses() (map[int]string, error) {
 
 // processes are what is left of pods when the runtime knows of no container any
 // more: orphans in the pods' cgroups, and shims. Neither is found by its name.
-func (t Target) processes() part {
-	return part{
-		id: "processes", title: "End what is left of the pods' processes", kind: inventory.KindProcess,
-		look: func(ctx context.Context) (sight, error) {
-			var s sight
+func (t Target) processes() part.Part {
+	return part.Part{
+		ID: "processes", Title: "End what is left of the pods' processes", Kind: inventory.KindProcess,
+		Look: func(ctx context.Context) (part.Findings, error) {
+			var s part.Findings
 			pids, err := t.podProcesses()
 			known := t.knownContainers(ctx)
 			for _, pid := range slices.Sorted(maps.Keys(pids)) {
 				if known(pids[pid]) {
 					continue // ends with its container
 				}
-				s.add(inventory.Item{Kind: inventory.KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: pids[pid], Owner: inventory.Runtime, Fate: inventory.Goes})
-				if len(s.items) > mostShown && err == nil {
+				s.Add(inventory.Item{Kind: inventory.KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: pids[pid], Owner: inventory.Runtime, Fate: inventory.Goes})
+				if len(s.Items) > mostShown && err == nil {
 					err = errTooMany
 					break
 				}
 			}
 			if errors.Is(err, errTooMany) { // which is no reason not to end them
 				err = nil
-				s.add(inventory.Item{Kind: inventory.KindProcess, Name: "and more processes of pods than anybody counts", In: inventory.CgroupDir, Owner: inventory.Runtime, Fate: inventory.Goes})
+				s.Add(inventory.Item{Kind: inventory.KindProcess, Name: "and more processes of pods than anybody counts", In: inventory.CgroupDir, Owner: inventory.Runtime, Fate: inventory.Goes})
 			}
 			stray, shimErr := t.strayShims(ctx)
 			for _, p := range stray {
-				s.add(inventory.Item{Kind: inventory.KindProcess, Name: commandName(p.pid), ID: strconv.Itoa(p.pid), Owner: inventory.Runtime, Fate: inventory.Goes, Detail: "of sandbox " + p.sandbox})
+				s.Add(inventory.Item{Kind: inventory.KindProcess, Name: commandName(p.pid), ID: strconv.Itoa(p.pid), Owner: inventory.Runtime, Fate: inventory.Goes, Detail: "of sandbox " + p.sandbox})
 			}
 			return s, errors.Join(err, shimErr)
 		},
-		take: func(ctx context.Context, report plan.Report) error {
+		Take: func(ctx context.Context, report plan.Report) error {
 			if err := t.killProcesses(ctx, report); err != nil {
 				return err
 			}
@@ -171,23 +173,23 @@ func (t Target) knownContainers(ctx context.Context) func(cgroup string) bool {
 	door := t.doorIDs(ctx)
 	return func(cgroup string) bool {
 		of := func(id string) bool { return strings.Contains(cgroup, id) }
-		return slices.ContainsFunc(door, of) || err == nil && slices.ContainsFunc(s.items, func(it inventory.Item) bool { return of(it.ID) })
+		return slices.ContainsFunc(door, of) || err == nil && slices.ContainsFunc(s.Items, func(it inventory.Item) bool { return of(it.ID) })
 	}
 }
 
 // cgroups are the pods' cgroups, empty by now.
-func (t Target) cgroups() part {
-	return part{
-		id: "cgroups", title: "Remove the pods' cgroups", kind: inventory.KindCgroup,
-		look: func(context.Context) (sight, error) {
-			var s sight
+func (t Target) cgroups() part.Part {
+	return part.Part{
+		ID: "cgroups", Title: "Remove the pods' cgroups", Kind: inventory.KindCgroup,
+		Look: func(context.Context) (part.Findings, error) {
+			var s part.Findings
 			roots, err := t.podCgroups()
 			for _, root := range roots {
-				s.add(inventory.Item{Kind: inventory.KindCgroup, Name: root, Owner: inventory.Kubelet, Fate: inventory.Goes})
+				s.Add(inventory.Item{Kind: inventory.KindCgroup, Name: root, Owner: inventory.Kubelet, Fate: inventory.Goes})
 			}
 			return s, err
 		},
-		take: t.removeCgroups,
+		Take: t.removeCgroups,
 	}
 }
 

@@ -16,11 +16,13 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // commandName is how a process calls itself.
 func commandName(pid int) string {
-	name, _ := host.ReadHead(fmt.Sprintf("/proc/%d/comm", pid), mostOfConfig)
+	name, _ := host.ReadHead(fmt.Sprintf("/proc/%d/comm", pid), part.MostOfFile)
 	return text.Short(string(name), 64)
 }
 
@@ -68,7 +70,7 @@ func (t Target) killAtOnce(pids map[int]string) error {
 		return nil
 	}
 	roots, err := t.podCgroups()
-	self, readErr := host.ReadPlain("/proc/self/cgroup", mostOfConfig)
+	self, readErr := host.ReadPlain("/proc/self/cgroup", part.MostOfFile)
 	if err = errors.Join(err, readErr); err != nil || strings.Contains(string(self), "kubepods") {
 		return err // we would be among them
 	}
@@ -106,7 +108,7 @@ func (t Target) endByForce(pods []pod, report plan.Report) {
 // kill kills a process if it is still in a pod's cgroup.
 func kill(pid int) error {
 	return killIf(pid, func() bool {
-		raw, err := host.ReadHead(fmt.Sprintf("/proc/%d/cgroup", pid), mostOfConfig)
+		raw, err := host.ReadHead(fmt.Sprintf("/proc/%d/cgroup", pid), part.MostOfFile)
 		return err == nil && strings.Contains(string(raw), "kubepods")
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // netConf is what a network configuration in /etc/cni/net.d says about whose it
@@ -29,7 +31,6 @@ type netConf struct {
 
 // The bounds of what is read of one configuration.
 const (
-	mostOfConf   = 1 << 20
 	mostValues   = 64
 	mostOfValue  = 512
 	deepestConf  = 12
@@ -42,7 +43,7 @@ const (
 // delegates and clusterNetwork). It reports false for what is no JSON object.
 func parseConf(raw []byte) (netConf, bool) {
 	var tree map[string]any
-	if len(raw) > mostOfConf || json.Unmarshal(raw, &tree) != nil || tree == nil {
+	if len(raw) > part.MostOfFile || json.Unmarshal(raw, &tree) != nil || tree == nil {
 		return netConf{}, false
 	}
 	var c netConf

@@ -10,13 +10,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // confs reads the runtime's directories of CNI configurations, and the directories
@@ -24,17 +29,17 @@ import (
 func (t Target) confs() ([]confDecision, error) {
 	var files []confFile
 	var errs []error
-	id := t.identity()
-	for _, dir := range t.places().ConfDirs {
-		names, err := t.names(dir)
+	id := t.base().Cluster()
+	for _, dir := range t.base().Places().ConfDirs {
+		names, err := t.base().Names(dir)
 		errs = append(errs, err)
 		for _, name := range names {
 			path := filepath.Join(dir, name)
-			if !t.isDir(path) {
+			if !t.base().IsDir(path) {
 				files = append(files, t.confFile(path, id))
 				continue
 			}
-			inside, err := t.names(path)
+			inside, err := t.base().Names(path)
 			errs = append(errs, err)
 			for _, name := range inside {
 				file := t.confFile(filepath.Join(path, name), id)
@@ -50,28 +55,15 @@ func (t Target) confs() ([]confDecision, error) {
 }
 
 // confFile reads one of them.
-func (t Target) confFile(path string, id identity) confFile {
-	raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it tells nothing
-	return confFile{path: path, raw: raw, refers: id.refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.younger(path), changed: t.changed(path), digest: t.digest(path)}
-}
-
-// changed reports whether a file was renamed or written since the join.
-func (t Target) changed(path string) bool {
-	var stat unix.Stat_t
-	err := unix.Lstat(t.Host.Path(path), &stat)
-	return err == nil && !t.Facts.Joined.IsZero() && time.Unix(stat.Ctim.Unix()).After(t.Facts.Joined)
-}
-
-// isDir reports whether a path is a directory, and no link to one.
-func (t Target) isDir(path string) bool {
-	info, err := os.Lstat(t.Host.Path(path))
-	return err == nil && info.IsDir()
+func (t Target) confFile(path string, id cluster.Identity) confFile {
+	raw, _ := host.ReadPlain(t.Host.Path(path), part.MostOfFile) // nil: it tells nothing
+	return confFile{path: path, raw: raw, refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.base().Younger(path), changed: t.base().Changed(path), digest: t.base().Digest(path)}
 }
 
 // ownNetworks are the names of the pods' CNI networks: those that networks give
 // theirs, and those of configurations that go.
 func (t Target) ownNetworks() []string {
-	out := ownNetworkNames()
+	out := ownership.NetworkNames()
 	all, _ := t.confs()
 	for _, d := range all {
 		if d.Fate == inventory.Goes && d.sign != "" && d.conf.name != "" {
@@ -101,32 +93,32 @@ func (t Target) putBack(from, to string) error {
 
 // lookOverrides looks at the files that networks write into directories of the
 // host's: theirs by name and by what is in them.
-func (t Target) lookOverrides(s *sight) {
-	for _, o := range overrides() {
-		raw, err := host.ReadPlain(t.Host.Path(o.path), mostOfConf)
+func (t Target) lookOverrides(s *part.Findings) {
+	for _, o := range ownership.Overrides() {
+		raw, err := host.ReadPlain(t.Host.Path(o.Path), part.MostOfFile)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-		case err == nil && o.wrote(raw):
-			s.add(inventory.Item{Kind: inventory.KindFile, Name: o.path, Owner: o.owner, Fate: inventory.Goes})
+		case err == nil && o.Wrote(raw):
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: o.Path, Owner: o.Owner, Fate: inventory.Goes})
 		default:
-			why := "named as " + string(o.owner) + " names its own, with something else in it"
-			s.add(inventory.Item{Kind: inventory.KindFile, Name: o.path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: why, Digest: t.digest(o.path)})
+			why := "named as " + string(o.Owner) + " names its own, with something else in it"
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: o.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: why, Digest: t.base().Digest(o.Path)})
 		}
 	}
 }
 
 // lookConf lists the configurations of networks.
-func (t Target) lookConf(s *sight) error {
+func (t Target) lookConf(s *part.Findings) error {
 	all, err := t.confs()
 	for _, d := range all {
-		s.add(d.Item)
+		s.Add(d.Item)
 	}
-	for _, conf := range t.places().ConfDirs {
-		names, err2 := t.names(conf)
+	for _, conf := range t.base().Places().ConfDirs {
+		names, err2 := t.base().Names(conf)
 		err = errors.Join(err, err2)
 		for _, name := range names {
-			if dir := filepath.Join(conf, name); t.isDir(dir) {
-				t.addHollow(s, inventory.OwnPath{Owner: inventory.PodNetwork, Path: dir})
+			if dir := filepath.Join(conf, name); t.base().IsDir(dir) {
+				t.base().AddHollow(s, inventory.OwnPath{Owner: inventory.PodNetwork, Path: dir})
 			}
 		}
 	}
@@ -135,26 +127,26 @@ func (t Target) lookConf(s *sight) error {
 
 // lookCNIState looks at the standard plugins' state, which other users of CNI
 // on this host share: only networks of pods are ours.
-func (t Target) lookCNIState(s *sight) error {
+func (t Target) lookCNIState(s *part.Findings) error {
 	own := t.ownNetworks()
-	networks, err := t.names(inventory.CNIStateDir + "/networks")
+	networks, err := t.base().Names(inventory.CNIStateDir + "/networks")
 	for _, name := range networks {
 		path := filepath.Join(inventory.CNIStateDir, "networks", name)
 		if slices.Contains(own, name) {
-			t.addPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: path})
+			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: path})
 			continue
 		}
-		s.add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
+		s.Add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
 	}
-	results, err2 := t.names(inventory.CNIStateDir + "/results")
+	results, err2 := t.base().Names(inventory.CNIStateDir + "/results")
 	for _, name := range results {
 		if slices.ContainsFunc(append(own, "cni-loopback"), func(network string) bool { return strings.HasPrefix(name, network+"-") }) {
-			t.addPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: filepath.Join(inventory.CNIStateDir, "results", name)})
+			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: filepath.Join(inventory.CNIStateDir, "results", name)})
 		} else {
-			s.add(inventory.Item{Kind: inventory.KindFile, Name: filepath.Join(inventory.CNIStateDir, "results", name), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: filepath.Join(inventory.CNIStateDir, "results", name), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
 		}
 	}
-	t.addPath(s, inventory.OwnPath{Owner: inventory.Flannel, Path: inventory.CNIStateDir + "/flannel"})
+	t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Flannel, Path: inventory.CNIStateDir + "/flannel"})
 	return errors.Join(err, err2)
 }
 
@@ -163,8 +155,8 @@ func (t Target) lookCNIState(s *sight) error {
 func (t Target) otherNetworks() bool {
 	configs, _ := t.confs()
 	own := t.ownNetworks()
-	networks, _ := t.names(inventory.CNIStateDir + "/networks")
+	networks, _ := t.base().Names(inventory.CNIStateDir + "/networks")
 	return slices.ContainsFunc(configs, func(d confDecision) bool {
-		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") && slices.Contains(t.places().ConfDirs, filepath.Dir(d.Name))
+		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") && slices.Contains(t.base().Places().ConfDirs, filepath.Dir(d.Name))
 	}) || slices.ContainsFunc(networks, func(name string) bool { return !slices.Contains(own, name) })
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // connections makes the kernel forget the connections of pods and services: one
@@ -24,14 +26,14 @@ import (
 // this host joins again. It is no part of an inventory, since they come and go by
 // themselves. Connections of others are never forgotten: behind a policy DROP
 // that would end them.
-func (t Target) connections() part {
-	return part{
-		id: "connections", title: "Forget the connections of pods and services",
-		needed: func(context.Context) (bool, error) {
+func (t Target) connections() part.Part {
+	return part.Part{
+		ID: "connections", Title: "Forget the connections of pods and services",
+		Needed: func(context.Context) (bool, error) {
 			found, err := t.flows()
 			return len(found) > 0, err
 		},
-		take: func(_ context.Context, report plan.Report) error {
+		Take: func(_ context.Context, report plan.Report) error {
 			local, err := t.localNetworks()
 			if err != nil {
 				return err

@@ -16,11 +16,11 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 const (
-	// mostOfConfig bounds what is read of a configuration.
-	mostOfConfig = 1 << 20
 	criListLimit = 10 * time.Second
 	// sandboxLimit is for one call about one pod; a network that cannot reach
 	// its API server takes its time to fail (kubernetes/kubeadm#688).
@@ -51,34 +51,34 @@ func (t Target) socket() string {
 		return strings.TrimPrefix(t.Facts.CRISocket, "unix://")
 	}
 	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
-	for _, path := range []string{t.places().Config, t.kubeadmDir() + "/instance-config.yaml", t.kubeadmDir() + "/kubeadm-flags.env"} {
-		if found := said.FindSubmatch(t.text(path)); found != nil {
+	for _, path := range []string{t.base().Places().Config, t.base().KubeadmDir() + "/instance-config.yaml", t.base().KubeadmDir() + "/kubeadm-flags.env"} {
+		if found := said.FindSubmatch(t.base().Text(path)); found != nil {
 			return string(found[1])
 		}
 	}
 	for _, path := range wellKnownSockets() {
-		if t.exists(path) {
+		if t.base().Exists(path) {
 			return path
 		}
 	}
 	return ""
 }
 
-func (t Target) containers() part {
-	return part{
-		id: "containers", title: "Stop and remove the pods' containers", kind: inventory.KindSandbox, vital: true,
-		look: t.lookContainers, take: t.removeContainers,
+func (t Target) containers() part.Part {
+	return part.Part{
+		ID: "containers", Title: "Stop and remove the pods' containers", Kind: inventory.KindSandbox, Vital: true,
+		Look: t.lookContainers, Take: t.removeContainers,
 	}
 }
 
 // lookContainers lists sandboxes and containers. A runtime that does not
 // answer is unchecked, not empty.
-func (t Target) lookContainers(ctx context.Context) (sight, error) {
-	var s sight
+func (t Target) lookContainers(ctx context.Context) (part.Findings, error) {
+	var s part.Findings
 	socket := t.socket()
 	if socket == "" {
-		if t.credentialed() {
-			s.missed(inventory.KindSandbox, "container runtime", errors.New("no socket found; name it in the facts"))
+		if t.base().Credentialed() {
+			s.Missed(inventory.KindSandbox, "container runtime", errors.New("no socket found; name it in the facts"))
 		}
 		return s, nil // a host that never had one
 	}
@@ -87,7 +87,7 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 	ctx, cancel := context.WithTimeout(ctx, criListLimit)
 	defer cancel()
 	pods, err := t.pods(ctx, client)
-	s.missed(inventory.KindSandbox, "container runtime at "+socket, err)
+	s.Missed(inventory.KindSandbox, "container runtime at "+socket, err)
 	for _, p := range pods {
 		if t.isDoor(p) {
 			continue
@@ -99,7 +99,7 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 		if p.HostNetwork {
 			detail += ", " + inventory.HostNetwork
 		}
-		s.add(inventory.Item{Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail})
+		s.Add(inventory.Item{Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail})
 		for _, c := range p.containers {
 			detail := "ended"
 			if c.Running {
@@ -108,7 +108,7 @@ func (t Target) lookContainers(ctx context.Context) (sight, error) {
 			if p.HostNetwork {
 				detail += ", " + inventory.HostNetwork
 			}
-			s.add(inventory.Item{Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail})
+			s.Add(inventory.Item{Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail})
 		}
 	}
 	return s, nil
@@ -149,10 +149,10 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := summary(errs); err != nil {
+	if err := part.Summary(errs); err != nil {
 		return plan.Hint(err, "see why on the host (journalctl -u containerd), then retry")
 	}
-	return left(ctx, t.lookContainers)
+	return part.Left(ctx, t.lookContainers)
 }
 
 // removeGroup removes the pods that have a network of their own, or those that do

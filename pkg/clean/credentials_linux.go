@@ -4,12 +4,9 @@ package clean
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -18,49 +15,51 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // kubeadmLimit bounds kubeadm: on a control plane it may ask a dead API server
 // for its configuration for a minute.
 const kubeadmLimit = 3 * time.Minute
 
-func (t Target) credentials() part {
-	return part{
-		id: "credentials", title: "Delete the node's credentials", kind: inventory.KindFile,
-		look: t.lookCredentials, take: t.removeCredentials,
+func (t Target) credentials() part.Part {
+	return part.Part{
+		ID: "credentials", Title: "Delete the node's credentials", Kind: inventory.KindFile,
+		Look: t.lookCredentials, Take: t.removeCredentials,
 	}
 }
 
-func (t Target) lookCredentials(context.Context) (sight, error) {
-	var s sight
-	for _, p := range inventory.CredentialPaths(t.kubeadmDir()) {
+func (t Target) lookCredentials(context.Context) (part.Findings, error) {
+	var s part.Findings
+	for _, p := range inventory.CredentialPaths(t.base().KubeadmDir()) {
 		if p.Path != inventory.PKIDir && filepath.Base(p.Path) != "pki" {
-			t.addPath(&s, p)
+			t.base().AddPath(&s, p)
 		}
 	}
-	s.missed(inventory.KindDir, t.places().CertDir, t.lookCertificates(&s))
-	names, err := t.names(inventory.ManifestsDir)
-	s.missed(inventory.KindDir, inventory.ManifestsDir, err)
+	s.Missed(inventory.KindDir, t.base().Places().CertDir, t.lookCertificates(&s))
+	names, err := t.base().Names(inventory.ManifestsDir)
+	s.Missed(inventory.KindDir, inventory.ManifestsDir, err)
 	for _, name := range names {
 		t.addManifest(&s, name)
 	}
-	names, err = t.names(inventory.PKIDir)
-	s.missed(inventory.KindDir, inventory.PKIDir, err)
+	names, err = t.base().Names(inventory.PKIDir)
+	s.Missed(inventory.KindDir, inventory.PKIDir, err)
 	for _, name := range names {
-		t.addPath(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: filepath.Join(inventory.PKIDir, name)})
+		t.base().AddPath(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: filepath.Join(inventory.PKIDir, name)})
 	}
-	t.addHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
-	for _, root := range t.roots() {
-		t.addHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})
+	t.base().AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
+	for _, root := range t.base().Roots() {
+		t.base().AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})
 	}
-	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir, inventory.KubernetesDir}, t.roots()...) {
-		if names, err := t.names(dir); err == nil && len(names) == 0 && t.exists(dir) && !t.younger(dir) {
-			s.add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
+	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir, inventory.KubernetesDir}, t.base().Roots()...) {
+		if names, err := t.base().Names(dir); err == nil && len(names) == 0 && t.base().Exists(dir) && !t.base().Younger(dir) {
+			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
 		}
 	}
-	for i := range s.items {
-		if s.items[i].Fate == inventory.Goes {
-			s.items[i].Why = inventory.CredentialsLast
+	for i := range s.Items {
+		if s.Items[i].Fate == inventory.Goes {
+			s.Items[i].Why = inventory.CredentialsLast
 		}
 	}
 	return s, nil
@@ -68,17 +67,17 @@ func (t Target) lookCredentials(context.Context) (sight, error) {
 
 // addManifest adds a static pod. It goes with the kubelet, unless somebody had it run on
 // this host before the join (kubernetes/kubeadm#2564): kubeadm writes its own after that.
-func (t Target) addManifest(s *sight, name string) {
+func (t Target) addManifest(s *part.Findings, name string) {
 	path := filepath.Join(inventory.ManifestsDir, name)
 	born, err := t.Host.Born(path)
 	ours := slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name)
-	if ours || err != nil || born.IsZero() || !born.Add(joinMoment).Before(t.Facts.Joined) {
-		t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+	if ours || err != nil || born.IsZero() || !born.Add(part.JoinMoment).Before(t.Facts.Joined) {
+		t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		return
 	}
-	raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it refers to nothing
-	refers := t.identity().refer(raw, t.Facts.Node, t.Facts.Joined).String()
-	s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.digest(path)})
+	raw, _ := host.ReadPlain(t.Host.Path(path), part.MostOfFile) // nil: it refers to nothing
+	refers := t.base().Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String()
+	s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.base().Digest(path)})
 }
 
 // removeCredentials has kubeadm do its part, and then removes what is left of
@@ -87,8 +86,8 @@ func (t Target) addManifest(s *sight, name string) {
 // it is asked only when there are neither.
 func (t Target) removeCredentials(ctx context.Context, report plan.Report) error {
 	s, err := t.lookContainers(ctx)
-	if err == nil && len(s.goes()) > 0 {
-		err = fmt.Errorf("%s runs again", s.goes()[0])
+	if err == nil && len(s.Goes()) > 0 {
+		err = fmt.Errorf("%s runs again", s.Goes()[0])
 	}
 	if err != nil {
 		return fmt.Errorf("before kubeadm deletes: %w", err)
@@ -119,41 +118,41 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 		return err
 	}
 	var errs []error
-	for _, it := range inventory.Decide(inventory.Inventory{Items: s.items}).Objects {
+	for _, it := range inventory.Decide(inventory.Inventory{Items: s.Items}).Objects {
 		if err := t.discard(it); err != nil {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(summary(errs), left(ctx, t.lookCredentials))
+	return errors.Join(part.Summary(errs), part.Left(ctx, t.lookCredentials))
 }
 
 // lookCertificates lists what the kubelet keeps in its --cert-dir: all of the usual one,
 // unless something there is older than the join, and its own names of another.
-func (t Target) lookCertificates(s *sight) error {
-	usual := filepath.Join(t.kubeadmDir(), "pki")
+func (t Target) lookCertificates(s *part.Findings) error {
+	usual := filepath.Join(t.base().KubeadmDir(), "pki")
 	var errs []error
-	for _, dir := range slices.Compact([]string{usual, t.real(t.places().CertDir)}) {
-		names, err := t.names(dir)
+	for _, dir := range slices.Compact([]string{usual, t.base().Resolve(t.base().Places().CertDir)}) {
+		names, err := t.base().Names(dir)
 		errs = append(errs, err)
 		var stay []string
 		for _, name := range names {
-			if path := filepath.Join(dir, name); !credentialNames(name) && (dir != usual || !t.younger(path)) {
+			if path := filepath.Join(dir, name); !credentialNames(name) && (dir != usual || !t.base().Younger(path)) {
 				stay = append(stay, name)
 			}
 		}
-		if dir == usual && len(stay) == 0 && !t.mounted(dir) {
-			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
+		if dir == usual && len(stay) == 0 && !t.base().Mounted(dir) {
+			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
 			continue
 		}
 		for _, name := range names {
 			switch path := filepath.Join(dir, name); {
 			case !slices.Contains(stay, name):
-				t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+				t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 			case dir == usual:
-				t.addForeign(s, path, "no name that a kubelet makes")
+				t.base().AddForeign(s, path, "no name that a kubelet makes")
 			}
 		}
-		t.addHollow(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
+		t.base().AddHollow(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
 	}
 	return errors.Join(errs...)
 }
@@ -170,15 +169,15 @@ func (t Target) staysFromKubeadm(ctx context.Context) (string, error) {
 		return "", err
 	}
 	goes := func(path string) bool {
-		return slices.ContainsFunc(s.goes(), func(it inventory.Item) bool { return it.Name == path })
+		return slices.ContainsFunc(s.Goes(), func(it inventory.Item) bool { return it.Name == path })
 	}
-	for _, dir := range []string{t.kubeadmDir(), inventory.ManifestsDir, inventory.PKIDir} {
+	for _, dir := range []string{t.base().KubeadmDir(), inventory.ManifestsDir, inventory.PKIDir} {
 		for _, m := range mounts {
-			if host.Below(m.Path, dir) || m.Path == dir && dir != t.kubeadmDir() {
+			if host.Below(m.Path, dir) || m.Path == dir && dir != t.base().KubeadmDir() {
 				return "the mount " + m.Path, nil
 			}
 		}
-		names, err := t.names(dir)
+		names, err := t.base().Names(dir)
 		if err != nil {
 			return "", err
 		}
@@ -191,35 +190,19 @@ func (t Target) staysFromKubeadm(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// digest is a hash of a small file of others, to show that it is unchanged;
-// empty for what is not a small file.
-func (t Target) digest(path string) string {
-	const most = 1 << 20
-	info, err := os.Lstat(t.Host.Path(path))
-	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
-		return ""
-	}
-	raw, err := os.ReadFile(t.Host.Path(path))
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8])
-}
-
 // blocking are the reasons for which `kubeadm join` would refuse this host, as
 // its preflight checks see it (cmd/kubeadm/app/preflight/checks.go, 1.36), and
 // a leftover that breaks a pod network later. On a host that is a node they
 // are all there; they count after a removal.
 func (t Target) blocking(inv inventory.Inventory) []string {
 	var out []string
-	if names, err := t.names(inventory.ManifestsDir); err == nil && slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }) {
+	if names, err := t.base().Names(inventory.ManifestsDir); err == nil && slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }) {
 		out = append(out, inventory.ManifestsDir+" is not empty")
 	}
 	for _, path := range []string{
 		"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt",
 	} {
-		if t.exists(path) {
+		if t.base().Exists(path) {
 			out = append(out, path+" exists")
 		}
 	}

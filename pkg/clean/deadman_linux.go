@@ -42,7 +42,7 @@ type deadman struct {
 }
 
 // pending reports whether a deletion of an earlier start is unsettled.
-func (t Target) pending() bool { return t.saved(deletedFile) }
+func (t Target) pending() bool { return t.base().Saved(deletedFile) }
 
 // arm begins watching; it is nil if the API server could not be reached before,
 // which proves nothing.
@@ -86,7 +86,7 @@ func (d *deadman) write() error {
 	if err != nil {
 		return err
 	}
-	return d.saveBy(deletedFile, func(to *bufio.Writer) {
+	return d.base().SaveBy(deletedFile, func(to *bufio.Writer) {
 		_, _ = to.Write(append(what, '\n'))
 		for _, deletion := range d.gone {
 			deletion.Table.Print(to)
@@ -179,7 +179,7 @@ func (d *deadman) forget(settled bool) error {
 	if !settled {
 		return nil
 	}
-	return d.unsave(deletedFile)
+	return d.base().Unsave(deletedFile)
 }
 
 // unsettled is what an earlier start deleted and did not live to settle; nil if

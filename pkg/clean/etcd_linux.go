@@ -16,6 +16,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // departureFile notes in the state directory that the member is leaving or has
@@ -38,8 +40,8 @@ type departed struct {
 // etcd is the first part: a member that has left while its host is still as it
 // was does no harm, and one that may not leave stops the removal before
 // anything has changed.
-func (t Target) etcd() part {
-	return part{id: "etcd", title: "Take this host's member out of the etcd cluster", kind: inventory.KindMember, look: t.lookMember, take: t.leaveEtcd}
+func (t Target) etcd() part.Part {
+	return part.Part{ID: "etcd", Title: "Take this host's member out of the etcd cluster", Kind: inventory.KindMember, Look: t.lookMember, Take: t.leaveEtcd}
 }
 
 // departure is what an earlier run has written down; nil if there is nothing.
@@ -58,8 +60,8 @@ func (t Target) departure() (*departed, error) {
 	return d, err
 }
 
-func (t Target) lookMember(ctx context.Context) (sight, error) {
-	var s sight
+func (t Target) lookMember(ctx context.Context) (part.Findings, error) {
+	var s part.Findings
 	d, err := t.departure()
 	if err != nil {
 		return s, err
@@ -68,7 +70,7 @@ func (t Target) lookMember(ctx context.Context) (sight, error) {
 	if d != nil {
 		if !d.Left {
 			it.Name, it.ID, it.In, it.Detail = d.Member.Name, d.Member.ID, d.Cluster, "leaving"
-			s.add(it)
+			s.Add(it)
 		}
 		return s, nil
 	}
@@ -81,7 +83,7 @@ func (t Target) lookMember(ctx context.Context) (sight, error) {
 			it.Name, it.ID, it.In, it.Detail = m.Name, m.ID, view.Cluster, view.Detail()
 		}
 	}
-	s.add(it)
+	s.Add(it)
 	return s, nil
 }
 
@@ -115,7 +117,7 @@ func (t Target) leaveEtcd(ctx context.Context, report plan.Report) error {
 		report("member %s (%s) has left the etcd cluster", d.Member.Name, d.Member.ID)
 		return t.saveDeparture(d)
 	}
-	return plan.Hint(fmt.Errorf("take member %s out of the etcd cluster: %w", d.Member.ID, summary(errs)),
+	return plan.Hint(fmt.Errorf("take member %s out of the etcd cluster: %w", d.Member.ID, part.Summary(errs)),
 		"see how its members are: etcdctl endpoint health --cluster")
 }
 
@@ -226,7 +228,7 @@ func (t Target) stayMember(ctx context.Context) error {
 		}
 		return plan.Hint(errors.New("start this control plane again: its etcd member has left"), wayOut)
 	}
-	return plan.Hint(fmt.Errorf("nobody tells whether this host's etcd member has left: %w", summary(errs)), wayOut)
+	return plan.Hint(fmt.Errorf("nobody tells whether this host's etcd member has left: %w", part.Summary(errs)), wayOut)
 }
 
 func (t Target) saveDeparture(d *departed) error {
@@ -234,5 +236,5 @@ func (t Target) saveDeparture(d *departed) error {
 	if err != nil {
 		return err
 	}
-	return t.save(departureFile, raw)
+	return t.base().Save(departureFile, raw)
 }

@@ -11,16 +11,18 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // addData adds the data of a member that leaves: what etcd has made, and not the
 // snapshots that somebody keeps beside it. Data that nothing tells of is reported, never
 // touched: it may be all that is left of a cluster.
-func (t Target) addData(s *sight) {
+func (t Target) addData(s *part.Findings) {
 	d, err := t.departure()
 	pod, found, err2 := t.etcdPod()
 	if err := errors.Join(err, err2); err != nil {
-		s.missed(inventory.KindDir, inventory.DefaultDataDir, err)
+		s.Missed(inventory.KindDir, inventory.DefaultDataDir, err)
 		return
 	}
 	dir, log := inventory.DefaultDataDir, ""
@@ -31,49 +33,49 @@ func (t Target) addData(s *sight) {
 		dir, log = pod.dataDir(), pod.walDir()
 	}
 	if d == nil && !found {
-		if t.exists(dir) {
-			s.add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no static pod says whose data it is"})
+		if t.base().Exists(dir) {
+			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no static pod says whose data it is"})
 		}
 		return
 	}
 	if dir != "" {
-		s.missed(inventory.KindDir, dir, t.addMember(s, dir))
+		s.Missed(inventory.KindDir, dir, t.addMember(s, dir))
 	}
 	if log != "" {
-		s.missed(inventory.KindDir, log, t.addMade(s, log))
-		t.addHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: log})
+		s.Missed(inventory.KindDir, log, t.addMade(s, log))
+		t.base().AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: log})
 	}
 }
 
 // addMember adds what is in a data directory.
-func (t Target) addMember(s *sight, dir string) error {
-	names, err := t.names(dir)
+func (t Target) addMember(s *part.Findings, dir string) error {
+	names, err := t.base().Names(dir)
 	for _, name := range names {
 		path := filepath.Join(dir, name)
 		switch {
 		case name != memberDir:
-			t.addForeign(s, path, "beside etcd's data, and not made by etcd")
-		case t.mounted(path):
+			t.base().AddForeign(s, path, "beside etcd's data, and not made by etcd")
+		case t.base().Mounted(path):
 			err = errors.Join(err, t.addMade(s, path))
 		default:
-			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
+			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		}
 	}
-	t.addHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: dir})
-	if len(names) == 0 && t.exists(dir) && !t.younger(dir) {
-		s.add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
+	t.base().AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: dir})
+	if len(names) == 0 && t.base().Exists(dir) && !t.base().Younger(dir) {
+		s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
 	}
 	return err
 }
 
 // addMade adds what etcd has made in a directory that may have more in it.
-func (t Target) addMade(s *sight, dir string) error {
-	names, err := t.names(dir)
+func (t Target) addMade(s *part.Findings, dir string) error {
+	names, err := t.base().Names(dir)
 	for _, name := range names {
 		if path := filepath.Join(dir, name); madeByEtcd(name) {
-			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
+			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		} else {
-			t.addForeign(s, path, "beside etcd's data, and not made by etcd")
+			t.base().AddForeign(s, path, "beside etcd's data, and not made by etcd")
 		}
 	}
 	return err

@@ -20,6 +20,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 const (
@@ -36,7 +38,7 @@ func (t Target) etcdFlags() (flags map[string]string, found bool, err error) {
 
 // etcdPod is that static pod.
 func (t Target) etcdPod() (pod staticPod, found bool, err error) {
-	raw, err := host.ReadPlain(t.followed(etcdManifest), mostOfFile)
+	raw, err := host.ReadPlain(t.base().Followed(etcdManifest), part.MostOfFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return staticPod{}, false, nil
 	}
@@ -140,7 +142,7 @@ func askAny(ctx context.Context, client *etcd.Client, endpoints []string) (clust
 			errs = append(errs, err)
 		}
 	}
-	return 0, nil, summary(errs)
+	return 0, nil, part.Summary(errs)
 }
 
 // examine asks every member how it is, all at once.

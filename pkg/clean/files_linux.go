@@ -4,12 +4,7 @@ package clean
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,102 +12,57 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
-func (t Target) files() part {
-	return part{
-		id: "files", title: "Remove Kubernetes' and the network's files", kind: inventory.KindFile,
-		look: t.lookFiles, take: t.removeFiles,
+func (t Target) files() part.Part {
+	return part.Part{
+		ID: "files", Title: "Remove Kubernetes' and the network's files", Kind: inventory.KindFile,
+		Look: t.lookFiles, Take: t.removeFiles,
 	}
 }
 
 // lookFiles lists the fixed list of paths, and what in shared directories is
 // ours by its name.
-func (t Target) lookFiles(ctx context.Context) (sight, error) {
-	var s sight
+func (t Target) lookFiles(ctx context.Context) (part.Findings, error) {
+	var s part.Findings
 	for _, p := range inventory.WholePaths() {
-		t.addPath(&s, p)
+		t.base().AddPath(&s, p)
 	}
-	for _, root := range t.roots() {
-		s.missed(inventory.KindFile, root, t.lookRoot(&s, root))
+	for _, root := range t.base().Roots() {
+		s.Missed(inventory.KindFile, root, t.lookRoot(&s, root))
 	}
 	t.lookOverrides(&s)
-	s.missed(inventory.KindFile, inventory.CNIConfDir, t.lookConf(&s))
-	for _, dir := range t.places().BinDirs {
-		s.missed(inventory.KindFile, dir, t.lookPlugins(ctx, &s, dir))
+	s.Missed(inventory.KindFile, inventory.CNIConfDir, t.lookConf(&s))
+	for _, dir := range t.base().Places().BinDirs {
+		s.Missed(inventory.KindFile, dir, t.lookPlugins(ctx, &s, dir))
 	}
-	s.missed(inventory.KindFile, inventory.CNIStateDir, t.lookCNIState(&s))
-	s.missed(inventory.KindFile, inventory.KubernetesDir, t.lookKubernetes(&s))
-	s.missed(inventory.KindFile, "kubeconfigs", t.lookKubeconfigs(&s))
+	s.Missed(inventory.KindFile, inventory.CNIStateDir, t.lookCNIState(&s))
+	s.Missed(inventory.KindFile, inventory.KubernetesDir, t.lookKubernetes(&s))
+	s.Missed(inventory.KindFile, "kubeconfigs", t.lookKubeconfigs(&s))
 	t.addData(&s)
 	t.lookEmpty(&s)
 	return s, nil
 }
 
-// addPath adds a path that goes, if it exists.
-func (t Target) addPath(s *sight, p inventory.OwnPath) {
-	info, err := os.Lstat(t.Host.Path(p.Path))
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			s.missed(inventory.KindFile, p.Path, err)
-		}
-		return
-	}
-	it := inventory.Item{Kind: inventory.KindFile, Name: p.Path, Owner: p.Owner, Fate: inventory.Goes}
-	if info.IsDir() {
-		it.Kind = inventory.KindDir
-		it.Detail = t.entries(p.Path)
-	}
-	s.add(it)
-}
-
-// entries says how many there are in a directory, to show it. A pod may have made
-// millions.
-func (t Target) entries(dir string) string {
-	const most = 10_000
-	f, err := os.Open(t.Host.Path(dir))
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = f.Close() }() // it was read
-	n := 0
-	for n <= most {
-		names, err := f.Readdirnames(1000)
-		if n += len(names); err != nil {
-			return fmt.Sprintf("%d entries", n)
-		}
-	}
-	return fmt.Sprintf("more than %d entries", most)
-}
-
-// names lists a directory; one that does not exist is empty.
-func (t Target) names(dir string) ([]string, error) {
-	entries, err := os.ReadDir(t.Host.Path(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	var out []string
-	for _, e := range entries {
-		out = append(out, e.Name())
-	}
-	return out, err
-}
-
 // lookPlugins takes a plugin for ours if it came with the network: by its
 // name, not from a package, and younger than the join.
-func (t Target) lookPlugins(ctx context.Context, s *sight, dir string) error {
-	names, err := t.names(dir)
+func (t Target) lookPlugins(ctx context.Context, s *part.Findings, dir string) error {
+	names, err := t.base().Names(dir)
 	for _, name := range names {
-		owner := cniBinOwner(name)
+		owner := ownership.CNIPlugin(name)
 		if owner == inventory.Foreign {
 			continue // the standard plugins: thirty of them, and never ours
 		}
 		path := filepath.Join(dir, name)
 		if why := t.before(ctx, path); why != "" {
-			s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: owner, Fate: inventory.Stays, Why: why})
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: owner, Fate: inventory.Stays, Why: why})
 			continue
 		}
-		t.addPath(s, inventory.OwnPath{Owner: owner, Path: path})
+		t.base().AddPath(s, inventory.OwnPath{Owner: owner, Path: path})
 	}
 	return err
 }
@@ -139,17 +89,17 @@ func (t Target) before(ctx context.Context, path string) string {
 
 // lookKubernetes reports what is in /etc/kubernetes beside what kubeadm puts
 // there.
-func (t Target) lookKubernetes(s *sight) error {
-	names, err := t.names(inventory.KubernetesDir)
-	id, known := t.identity(), map[string]bool{inventory.ManifestsDir: true}
-	for _, p := range append(inventory.WholePaths(), inventory.CredentialPaths(t.kubeadmDir())...) {
+func (t Target) lookKubernetes(s *part.Findings) error {
+	names, err := t.base().Names(inventory.KubernetesDir)
+	id, known := t.base().Cluster(), map[string]bool{inventory.ManifestsDir: true}
+	for _, p := range append(inventory.WholePaths(), inventory.CredentialPaths(t.base().KubeadmDir())...) {
 		known[p.Path] = true
 	}
 	for _, name := range names {
 		if path := filepath.Join(inventory.KubernetesDir, name); !known[path] {
-			raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it refers to nothing
-			refers := id.refer(raw, t.Facts.Node, t.Facts.Joined).String()
-			s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.digest(path)})
+			raw, _ := host.ReadPlain(t.Host.Path(path), part.MostOfFile) // nil: it refers to nothing
+			refers := id.Refer(raw, t.Facts.Node, t.Facts.Joined).String()
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.base().Digest(path)})
 		}
 	}
 	return err
@@ -157,40 +107,19 @@ func (t Target) lookKubernetes(s *sight) error {
 
 // lookEmpty takes the directories that came with the join and hold nothing but
 // what goes, and notes what stays of ours.
-func (t Target) lookEmpty(s *sight) {
-	t.addHollow(s,
+func (t Target) lookEmpty(s *part.Findings) {
+	t.base().AddHollow(s,
 		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/networks"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/results"},
 		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/cache"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir},
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume/exec"}, inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume"},
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet, Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})
-	if names, err := t.names(inventory.CNIConfDir); err == nil && len(names) == 0 && t.exists(inventory.CNIConfDir) {
-		s.add(inventory.Item{Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Fate: inventory.Harmless, Detail: "empty", Why: "the container runtime watches it"})
+	if names, err := t.base().Names(inventory.CNIConfDir); err == nil && len(names) == 0 && t.base().Exists(inventory.CNIConfDir) {
+		s.Add(inventory.Item{Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Fate: inventory.Harmless, Detail: "empty", Why: "the container runtime watches it"})
 	}
-	if t.exists(inventory.XtablesLock) {
-		s.add(inventory.Item{Kind: inventory.KindFile, Name: inventory.XtablesLock, Owner: inventory.KubeProxy, Fate: inventory.Harmless, Why: "iptables' lock, which every user of it shares; goes with the next boot"})
-	}
-}
-
-// addHollow adds those of some directories, deepest first, that came with the
-// join and hold nothing but what goes.
-func (t Target) addHollow(s *sight, dirs ...inventory.OwnPath) {
-	for _, dir := range dirs {
-		names, err := t.names(dir.Path)
-		if err != nil || !t.exists(dir.Path) || !t.younger(dir.Path) || t.mounted(dir.Path) {
-			continue
-		}
-		goes := func(name string) bool {
-			return slices.ContainsFunc(s.goes(), func(it inventory.Item) bool { return it.Name == filepath.Join(dir.Path, name) })
-		}
-		if !slices.ContainsFunc(names, func(name string) bool { return !goes(name) }) {
-			s.add(inventory.Item{Kind: inventory.KindDir, Name: dir.Path, Owner: dir.Owner, Fate: inventory.Goes, Detail: hollow})
-		}
+	if t.base().Exists(inventory.XtablesLock) {
+		s.Add(inventory.Item{Kind: inventory.KindFile, Name: inventory.XtablesLock, Owner: inventory.KubeProxy, Fate: inventory.Harmless, Why: "iptables' lock, which every user of it shares; goes with the next boot"})
 	}
 }
-
-// hollow is the detail of a directory that goes once nothing is in it, and stays if
-// anything else turns out to be.
-const hollow = "empty after that"
 
 // discard removes a file or directory of a list.
 func (t Target) discard(it inventory.Item) error {
@@ -198,7 +127,7 @@ func (t Target) discard(it inventory.Item) error {
 		return t.putBack(it.Name, original)
 	}
 	switch {
-	case it.Kind == inventory.KindDir && it.Detail == hollow:
+	case it.Kind == inventory.KindDir && it.Detail == part.Hollow:
 		return t.Host.RemoveEmpty(it.Name)
 	case it.Detail == copied:
 		return t.discardKubeconfig(it.Name)
@@ -214,19 +143,6 @@ func outcomeOf(it inventory.Item) string {
 	return "removed " + it.Name
 }
 
-// joinMoment is how long before the file that dates the join things are made by it.
-const joinMoment = 500 * time.Millisecond
-
-// younger reports whether a directory was made by the join or after it. kubeadm
-// makes one just before the first file in it, which dates the join.
-func (t Target) younger(path string) bool {
-	if copied, err := t.Host.Copied(path); err != nil || copied {
-		return false // it may have been there before
-	}
-	born, err := t.Host.Born(path)
-	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-joinMoment))
-}
-
 // removeFiles removes what goes, mount-safe, and tells of each path of the
 // list. A file that cannot be removed does not keep the others.
 func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
@@ -235,7 +151,7 @@ func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
 	if err != nil {
 		return err
 	}
-	for _, it := range inventory.Decide(inventory.Inventory{Items: s.items}).Objects {
+	for _, it := range inventory.Decide(inventory.Inventory{Items: s.Items}).Objects {
 		err := t.mayDiscard(ctx, it)
 		if err == nil {
 			err = t.discard(it)
@@ -247,7 +163,7 @@ func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
 		report("%s", outcomeOf(it))
 	}
 	if len(errs) > 0 {
-		return summary(errs)
+		return part.Summary(errs)
 	}
-	return left(ctx, t.lookFiles)
+	return part.Left(ctx, t.lookFiles)
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 )
 
 // division is one table of the packet filter, divided into what is ours and
@@ -45,21 +47,21 @@ type jump struct {
 // them, and the rules there that carry our comments. Of other tables, ours are
 // those with our names, entirely; one that has a foreign owner is left alone
 // even if it has a chain called KUBE-SERVICES.
-func divide(t netfilter.Table, by signs) division {
+func divide(t netfilter.Table, by ownership.Signs) division {
 	d := division{table: t, whole: inventory.Foreign, chains: map[string]inventory.Owner{}, pinned: map[string]string{}, shared: map[string]bool{}}
 	if !t.Compatible() {
-		d.whole = by.tables.owner(t.Family + " " + t.Name)
-		if d.whole == inventory.CNIPlugins && by.others {
+		d.whole = by.Tables.Owner(t.Family + " " + t.Name)
+		if d.whole == inventory.CNIPlugins && by.Others {
 			d.whole = inventory.Foreign
 		}
 		return d
 	}
 	for _, c := range t.Chains {
-		if owner := by.chains.owner(c.Name); owner != inventory.Foreign && !c.Base {
+		if owner := by.Chains.Owner(c.Name); owner != inventory.Foreign && !c.Base {
 			d.chains[c.Name] = owner
 		}
 	}
-	d.share(by.others)
+	d.share(by.Others)
 	for _, c := range t.Chains {
 		if _, ours := d.chains[c.Name]; ours {
 			continue
@@ -95,11 +97,11 @@ func (d *division) share(others bool) {
 	for _, c := range d.table.Chains {
 		for _, r := range c.Rules {
 			network := networkOf(strings.Join(r.Comments, " "))
-			if network == "" || ownNetwork(network) {
+			if network == "" || ownership.Network(network) {
 				continue
 			}
 			for _, name := range append(r.Targets, c.Name) {
-				if d.chains[name] == inventory.CNIPlugins && containerChain().MatchString(name) {
+				if d.chains[name] == inventory.CNIPlugins && ownership.ContainerChain().MatchString(name) {
 					delete(d.chains, name)
 					foreign = true
 				}
@@ -108,7 +110,7 @@ func (d *division) share(others bool) {
 	}
 	for name, owner := range d.chains {
 		mapping := strings.HasPrefix(name, "CNI-HOSTPORT-")
-		if owner == inventory.CNIPlugins && !containerChain().MatchString(name) && (foreign || others && !mapping) {
+		if owner == inventory.CNIPlugins && !ownership.ContainerChain().MatchString(name) && (foreign || others && !mapping) {
 			delete(d.chains, name)
 			d.shared[name] = true
 		}
@@ -127,7 +129,7 @@ func networkOf(comment string) string {
 }
 
 // claim decides about one rule in a chain that is not ours.
-func (d *division) claim(c netfilter.Chain, r netfilter.Rule, by signs) {
+func (d *division) claim(c netfilter.Chain, r netfilter.Rule, by ownership.Signs) {
 	ours := c.Base || d.shared[c.Name]
 	owner := inventory.Foreign
 	for _, target := range r.Targets {
@@ -289,4 +291,19 @@ func (d division) foreign() inventory.Item {
 
 func ruleKey(chain string, r netfilter.Rule) string {
 	return fmt.Sprint(chain, " ", r.Handle, " ", r.Text)
+}
+
+// commented returns whose a rule is by its comment: with a chain in the same table,
+// or another sign on this host.
+func (d *division) commented(by ownership.Signs, comment string) inventory.Owner {
+	owner := by.Comments.Owner(comment)
+	if owner == inventory.Foreign || by.Second != nil && by.Second(owner) {
+		return owner
+	}
+	for _, of := range d.chains {
+		if of == owner {
+			return owner
+		}
+	}
+	return inventory.Foreign
 }

@@ -14,25 +14,29 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // filterRounds is how often it is decided anew because someone else changed
 // the rules meanwhile.
 const filterRounds = 8
 
-func (t Target) filter() part {
+func (t Target) filter() part.Part {
 	f := &filterReader{Local: t.Host}
-	look := func(ctx context.Context) (sight, error) { return t.lookFilter(ctx, f) }
-	return part{
-		id: "packet-filter", title: "Delete Kubernetes' packet-filter rules", kind: inventory.KindTable, look: look,
-		begin: func(ctx context.Context) { t.beginFilter(ctx, f) },
-		take: func(ctx context.Context, report plan.Report) error {
+	look := func(ctx context.Context) (part.Findings, error) { return t.lookFilter(ctx, f) }
+	return part.Part{
+		ID: "packet-filter", Title: "Delete Kubernetes' packet-filter rules", Kind: inventory.KindTable, Look: look,
+		Begin: func(ctx context.Context) { t.beginFilter(ctx, f) },
+		Take: func(ctx context.Context, report plan.Report) error {
 			if err := t.removeRules(ctx, f, report); err != nil || !t.anyRule(ctx, f) {
 				return err
 			}
-			return left(ctx, look)
+			return part.Left(ctx, look)
 		},
-		needed: func(ctx context.Context) (bool, error) { return f.foreseen() || t.anyRule(ctx, f) || t.pending(), nil },
+		Needed: func(ctx context.Context) (bool, error) { return f.foreseen() || t.anyRule(ctx, f) || t.pending(), nil },
 	}
 }
 
@@ -42,7 +46,7 @@ func (t Target) anyRule(ctx context.Context, f *filterReader) bool {
 	if t.Choices.Firewall == inventory.FirewallNone {
 		return false
 	}
-	var s sight
+	var s part.Findings
 	return len(t.deletions(f, f.tables(ctx, &s))) > 0
 }
 
@@ -54,7 +58,7 @@ func (t Target) deletions(f *filterReader, tables []netfilter.Table) []netfilter
 	var out []netfilter.Deletion
 	decided := map[string]netfilter.Deletion{}
 	for _, table := range tables {
-		state := fmt.Sprint(table, table.Generation, by.others)
+		state := fmt.Sprint(table, table.Generation, by.Others)
 		d, known := f.decided[state]
 		if !known {
 			d = divideAs(t.Choices, table, by).deletion()
@@ -95,12 +99,12 @@ func (f *filterReader) foreseen() bool {
 
 // tables reads both backends and both families. What cannot be read is missed,
 // and the rest returned all the same.
-func (f *filterReader) tables(ctx context.Context, s *sight) []netfilter.Table {
+func (f *filterReader) tables(ctx context.Context, s *part.Findings) []netfilter.Table {
 	f.ahead.Wait()
 	return f.read(ctx, s)
 }
 
-func (f *filterReader) read(ctx context.Context, s *sight) []netfilter.Table {
+func (f *filterReader) read(ctx context.Context, s *part.Findings) []netfilter.Table {
 	families := []string{"ip", "ip6"}
 	legacy, errs := make([][]netfilter.Table, len(families)), make([]error, len(families))
 	var tools sync.WaitGroup
@@ -109,12 +113,12 @@ func (f *filterReader) read(ctx context.Context, s *sight) []netfilter.Table {
 	}
 	if now, err := netfilter.Generation(); err != nil || len(f.nft) == 0 || f.nft[0].Generation != now {
 		f.nft, err = netfilter.ReadNft()
-		s.missed(inventory.KindTable, "nft", err)
+		s.Missed(inventory.KindTable, "nft", err)
 	}
 	tools.Wait()
 	out := slices.Clone(f.nft)
 	for i, family := range families {
-		s.missed(inventory.KindTable, "legacy iptables, "+family, errs[i])
+		s.Missed(inventory.KindTable, "legacy iptables, "+family, errs[i])
 		out = append(out, legacy[i]...)
 	}
 	return out
@@ -140,11 +144,11 @@ func (f *filterReader) deleted(done []netfilter.Deletion) {
 	f.nft = left
 }
 
-func (t Target) lookFilter(ctx context.Context, f *filterReader) (sight, error) {
-	var s sight
+func (t Target) lookFilter(ctx context.Context, f *filterReader) (part.Findings, error) {
+	var s part.Findings
 	by := t.filterSigns()
 	for _, table := range f.tables(ctx, &s) {
-		s.add(t.Choices.KeepRules(divideAs(t.Choices, table, by).items())...)
+		s.Add(t.Choices.KeepRules(divideAs(t.Choices, table, by).items())...)
 	}
 	return s, nil
 }
@@ -166,7 +170,7 @@ func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Re
 	guard := t.arm(ctx, report)
 	var errs []error
 	for round := range filterRounds {
-		var s sight
+		var s part.Findings
 		tables := f.tables(ctx, &s)
 		if round == 0 {
 			if err := t.snapshot(f, tables); err != nil {
@@ -180,9 +184,9 @@ func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Re
 		}
 	}
 	if err := guard.settle(ctx, report); err != nil {
-		return errors.Join(err, summary(errs))
+		return errors.Join(err, part.Summary(errs))
 	}
-	return summary(errs)
+	return part.Summary(errs)
 }
 
 // deleteFrom makes deletions that were decided together, and returns those that it
@@ -226,39 +230,39 @@ func said(d netfilter.Deletion) string {
 }
 
 // filterSigns are what rules are known by on this host.
-func (t Target) filterSigns() signs {
-	return filterSigns(t.otherNetworks(), func(owner inventory.Owner) bool { return t.second(owner) })
+func (t Target) filterSigns() ownership.Signs {
+	return ownership.FilterSigns(t.otherNetworks(), func(owner inventory.Owner) bool { return t.second(owner) })
 }
 
-func (t Target) ipsets() part {
-	return part{
-		id: "ipsets", title: "Destroy Kubernetes' ip sets", kind: inventory.KindIPSet, look: t.lookSets,
-		take: func(ctx context.Context, report plan.Report) error {
+func (t Target) ipsets() part.Part {
+	return part.Part{
+		ID: "ipsets", Title: "Destroy Kubernetes' ip sets", Kind: inventory.KindIPSet, Look: t.lookSets,
+		Take: func(ctx context.Context, report plan.Report) error {
 			s, err := t.lookSets(ctx)
 			if err != nil {
 				return err
 			}
-			for _, it := range s.goes() {
+			for _, it := range s.Goes() {
 				if err := netfilter.DestroyIPSet(it.Name); err != nil {
 					return err
 				}
 				report("destroyed ip set %s", it.Name)
 			}
-			return left(ctx, t.lookSets)
+			return part.Left(ctx, t.lookSets)
 		},
 	}
 }
 
-func (t Target) lookSets(context.Context) (sight, error) {
-	var s sight
+func (t Target) lookSets(context.Context) (part.Findings, error) {
+	var s part.Findings
 	names, err := netfilter.IPSets()
-	owners := setPatterns()
+	owners := ownership.Sets()
 	for _, name := range names {
-		it := inventory.Item{Kind: inventory.KindIPSet, Name: name, Owner: owners.owner(name), Fate: inventory.Goes}
+		it := inventory.Item{Kind: inventory.KindIPSet, Name: name, Owner: owners.Owner(name), Fate: inventory.Goes}
 		if it.Owner == inventory.Foreign {
 			it.Fate, it.Why = inventory.Stays, "not named as Kubernetes or a pod network names its sets"
 		}
-		s.add(t.Choices.KeepRules([]inventory.Item{it})...)
+		s.Add(t.Choices.KeepRules([]inventory.Item{it})...)
 	}
 	return s, err
 }

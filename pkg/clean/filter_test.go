@@ -11,6 +11,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 )
 
 // legacy is one table as iptables-save prints it.
@@ -122,7 +124,7 @@ COMMIT
 -A CNI-FORWARD -s 10.88.0.2/32 -j ACCEPT`, want: "*filter\n-F CNI-HOSTPORT-MASQ\n-X CNI-HOSTPORT-MASQ\nCOMMIT\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, divide(legacy(t, tc.save), filterSigns(tc.others, everyOwner)).deletion().Restore()); diff != "" {
+			if diff := cmp.Diff(tc.want, divide(legacy(t, tc.save), ownership.FilterSigns(tc.others, everyOwner)).deletion().Restore()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -167,7 +169,7 @@ func TestWhatOfAnNftTableGoes(t *testing.T) {
 		{name: "an empty table in which nothing is ours", table: native("ip", "nat", base("OUTPUT")), want: netfilter.Deletion{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := divide(tc.table, filterSigns(tc.others, everyOwner)).deletion()
+			got := divide(tc.table, ownership.FilterSigns(tc.others, everyOwner)).deletion()
 			tc.want.Table, got.Table = netfilter.Table{}, netfilter.Table{}
 			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(netfilter.Rule{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -186,7 +188,7 @@ func TestTheItemsOfATableNameEachChainAndJump(t *testing.T) {
 -A INPUT -j KUBE-FIREWALL
 -A FORWARD -m comment --comment "flanneld forward" -j ACCEPT
 -A FORWARD -j f2b-sshd
--A KUBE-FIREWALL -j DROP`), filterSigns(false, everyOwner))
+-A KUBE-FIREWALL -j DROP`), ownership.FilterSigns(false, everyOwner))
 	var got []string
 	for _, it := range d.items() {
 		got = append(got, it.String()+" | "+string(it.Owner)+" | "+string(it.Fate)+" | "+it.Detail)
@@ -205,8 +207,8 @@ func TestTheItemsOfATableNameEachChainAndJump(t *testing.T) {
 
 func TestTheForeignDigestIsThatOfTheTableAfterTheRemoval(t *testing.T) {
 	const foreign = "*filter\n:INPUT DROP [0:0]\n:f2b-sshd - [0:0]\n%s-A INPUT -j f2b-sshd\n-A f2b-sshd -j RETURN\n"
-	with := divide(legacy(t, strings.Replace(foreign, "%s", ":KUBE-FIREWALL - [0:0]\n-A INPUT -j KUBE-FIREWALL\n", 1)), filterSigns(false, everyOwner)).foreign()
-	without := divide(legacy(t, strings.Replace(foreign, "%s", "", 1)), filterSigns(false, everyOwner)).foreign()
+	with := divide(legacy(t, strings.Replace(foreign, "%s", ":KUBE-FIREWALL - [0:0]\n-A INPUT -j KUBE-FIREWALL\n", 1)), ownership.FilterSigns(false, everyOwner)).foreign()
+	without := divide(legacy(t, strings.Replace(foreign, "%s", "", 1)), ownership.FilterSigns(false, everyOwner)).foreign()
 	if with.Digest == "" || with.Digest != without.Digest || with.Detail != without.Detail {
 		t.Errorf("with %+v, without %+v", with, without)
 	}

@@ -8,13 +8,15 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 )
 
 // flushed is why rules of others go.
 const flushed = "all rules were to go, whoever made them (--firewall=flush)"
 
 // divideAs divides a table as a person has chosen.
-func divideAs(c inventory.Choices, t netfilter.Table, by signs) division {
+func divideAs(c inventory.Choices, t netfilter.Table, by ownership.Signs) division {
 	d := divide(t, by)
 	d.all = c.Firewall == inventory.FirewallFlush && t.Compatible() && !vacant(t)
 	return d

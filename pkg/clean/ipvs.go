@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 )
 
 // virtual is a virtual service of IPVS.
@@ -70,8 +72,8 @@ func kubeProxys(all []virtual, facts inventory.Facts, bound, local []netip.Addr)
 	var services, elsewhere, atNode []virtual
 	for _, v := range all {
 		switch {
-		case inAny(v.at.Addr(), facts.IPVSExclude):
-		case slices.Contains(bound, v.at.Addr()), inAny(v.at.Addr(), facts.ServiceCIDRs):
+		case cluster.InAny(v.at.Addr(), facts.IPVSExclude):
+		case slices.Contains(bound, v.at.Addr()), cluster.InAny(v.at.Addr(), facts.ServiceCIDRs):
 			services = append(services, v)
 		case v.at.Port() < firstNodePort || v.at.Port() > lastNodePort:
 		case slices.Contains(facts.NodeIPs, v.at.Addr().String()):
@@ -87,15 +89,6 @@ func kubeProxys(all []virtual, facts inventory.Facts, bound, local []netip.Addr)
 		return !slices.ContainsFunc(atNode, func(node virtual) bool { return node.protocol == v.protocol && node.at.Port() == v.at.Port() })
 	})
 	return slices.Concat(elsewhere, atNode, services)
-}
-
-// inAny reports whether an address is in one of some networks; text that is no
-// network has nothing in it.
-func inAny(ip netip.Addr, networks []string) bool {
-	return slices.ContainsFunc(networks, func(text string) bool {
-		network, err := netip.ParsePrefix(text)
-		return err == nil && network.Contains(ip)
-	})
 }
 
 // ipvsItems says of each virtual service what becomes of it.

@@ -15,6 +15,10 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 const (
@@ -27,16 +31,16 @@ const (
 
 // virtuals deletes kube-proxy's virtual services, before its link, by whose
 // addresses one knows them.
-func (t Target) virtuals() part {
-	return part{
-		id: "virtual-services", title: "Delete Kubernetes' virtual services", kind: inventory.KindVirtual,
-		look: func(context.Context) (sight, error) {
-			var s sight
+func (t Target) virtuals() part.Part {
+	return part.Part{
+		ID: "virtual-services", Title: "Delete Kubernetes' virtual services", Kind: inventory.KindVirtual,
+		Look: func(context.Context) (part.Findings, error) {
+			var s part.Findings
 			all, ours, err := t.readVirtuals()
-			s.add(t.Choices.KeepRules(ipvsItems(all, ours))...)
+			s.Add(t.Choices.KeepRules(ipvsItems(all, ours))...)
 			return s, err
 		},
-		take: t.deleteVirtuals,
+		Take: t.deleteVirtuals,
 	}
 }
 
@@ -45,10 +49,10 @@ func (t Target) deleteVirtuals(_ context.Context, report plan.Report) error {
 	if err != nil || t.Choices.Firewall == inventory.FirewallNone {
 		return err
 	}
-	if !t.saved(virtualsFile) {
+	if !t.base().Saved(virtualsFile) {
 		raw, err := os.ReadFile(t.virtualsPath())
 		if err == nil {
-			err = t.save(virtualsFile, raw)
+			err = t.base().Save(virtualsFile, raw)
 		}
 		if err != nil {
 			return fmt.Errorf("keep a snapshot of the virtual services: %w", err)
@@ -98,7 +102,7 @@ func (t Target) boundAddresses() ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if linkOwner(proxyLink, link.Type()) != inventory.KubeProxy || !t.second(inventory.KubeProxy, inventory.KindLink) {
+	if ownership.Link(proxyLink, link.Type()) != inventory.KubeProxy || !t.second(inventory.KubeProxy, inventory.KindLink) {
 		return nil, nil
 	}
 	return addresses(link)

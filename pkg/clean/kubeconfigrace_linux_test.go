@@ -9,6 +9,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // A user changes the home between the look and the removal: nothing but a copy of
@@ -33,14 +35,14 @@ func TestAHomeThatChangesBetweenLookAndRemovalLosesNothing(t *testing.T) {
 			hosttest.Script(t, "cd "+dir+`; mkdir -p etc/kubernetes/pki etc/selinux/config root/.kube home/ann/.kube; echo tree > etc/selinux/config/tree
 printf -- '`+ca+`' > etc/kubernetes/pki/ca.crt; printf '`+admin+`' | tee etc/kubernetes/admin.conf home/ann/.kube/config > root/.kube/config; printf 'ann:x:`+"0"+`:0::/home/ann:/bin/sh\n' > etc/passwd`)
 			target := Target{Host: host.Local{Root: dir, Proc: "/proc/self"}}
-			var s sight
+			var s part.Findings
 			hosttest.Must(t, target.lookKubeconfigs(&s))
-			if len(s.goes()) != 1 {
-				t.Fatalf("found %v", s.items)
+			if len(s.Goes()) != 1 {
+				t.Fatalf("found %v", s.Items)
 			}
 			hosttest.Script(t, "cd "+dir+"\n"+tc.swap)
 			_, before := os.Lstat(filepath.Join(dir, "home/ann/.kube/config"))
-			err := target.discard(s.goes()[0])
+			err := target.discard(s.Goes()[0])
 			if (err != nil) != (tc.want == "stays") {
 				t.Errorf("got %v", err)
 			}

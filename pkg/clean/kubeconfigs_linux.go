@@ -15,6 +15,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // copied is the detail of a kubeconfig in a home that goes.
@@ -26,8 +28,8 @@ const kubeconfig = ".kube/config"
 // lookKubeconfigs finds the kubeconfigs of people on this host. A copy of
 // kubeadm's own, as its last words tell everybody to make one, goes; another
 // that leads to this cluster is somebody's and stays.
-func (t Target) lookKubeconfigs(s *sight) error {
-	id := t.identity()
+func (t Target) lookKubeconfigs(s *part.Findings) error {
+	id := t.base().Cluster()
 	if len(id.Authorities) == 0 {
 		return nil // nothing tells which cluster this was
 	}
@@ -39,15 +41,15 @@ func (t Target) lookKubeconfigs(s *sight) error {
 		if err != nil {
 			continue // there is none, or it is no place of this user's alone
 		}
-		raw, file, err := dir.Read(filepath.Base(kubeconfig), mostOfFile)
+		raw, file, err := dir.Read(filepath.Base(kubeconfig), part.MostOfFile)
 		dir.Close()
 		switch {
-		case err != nil || file.Owner != home.user && file.Owner != 0 || !id.refer(raw, t.Facts.Node, t.Facts.Joined).authority: // there is none
+		case err != nil || file.Owner != home.user && file.Owner != 0 || !id.Refer(raw, t.Facts.Node, t.Facts.Joined).Authority: // there is none
 		case isOne(own, raw):
-			s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Kubeadm, Fate: inventory.Goes, Detail: copied})
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Kubeadm, Fate: inventory.Goes, Detail: copied})
 		default:
-			refers := id.refer(raw, t.Facts.Node, t.Facts.Joined).String()
-			s.add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a person's own kubeconfig that leads to this cluster", Refers: refers})
+			refers := id.Refer(raw, t.Facts.Node, t.Facts.Joined).String()
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a person's own kubeconfig that leads to this cluster", Refers: refers})
 		}
 	}
 	return err
@@ -57,7 +59,7 @@ func (t Target) lookKubeconfigs(s *sight) error {
 func (t Target) ownKubeconfigs() [][]byte {
 	var own [][]byte
 	for _, name := range []string{"admin.conf", "super-admin.conf"} {
-		if raw, err := host.ReadPlain(t.Host.Path(filepath.Join(inventory.KubernetesDir, name)), mostOfFile); err == nil {
+		if raw, err := host.ReadPlain(t.Host.Path(filepath.Join(inventory.KubernetesDir, name)), part.MostOfFile); err == nil {
 			own = append(own, raw)
 		}
 	}
@@ -110,7 +112,7 @@ func (t Target) discardKubeconfig(path string) error {
 		defer dir.Close()
 		var raw []byte
 		var file host.File
-		if raw, file, err = dir.Read(filepath.Base(kubeconfig), mostOfFile); err == nil && (file.Owner != homes[at].user && file.Owner != 0 || !isOne(t.ownKubeconfigs(), raw)) {
+		if raw, file, err = dir.Read(filepath.Base(kubeconfig), part.MostOfFile); err == nil && (file.Owner != homes[at].user && file.Owner != 0 || !isOne(t.ownKubeconfigs(), raw)) {
 			err = host.ErrReplaced
 		}
 		if err == nil {
@@ -135,9 +137,9 @@ func (t Target) homes() ([]home, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := homesIn(string(t.text("/etc/passwd")))
+	all := homesIn(string(t.base().Text("/etc/passwd")))
 	if atHome("/home", mounts) {
-		names, _ := t.names("/home") // none, if it cannot be read
+		names, _ := t.base().Names("/home") // none, if it cannot be read
 		for _, name := range names {
 			path := filepath.Join("/home", name)
 			var stat unix.Stat_t

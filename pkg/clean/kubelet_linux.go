@@ -12,6 +12,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 const kubeletUnit = "kubelet.service"
@@ -26,29 +28,24 @@ const hold = `# Written by kubectl-lifecycle while it removes this node. If no r
 ConditionPathExists=!` + inventory.HoldFile + "\n"
 
 // kubelet stops the kubelet and keeps it stopped.
-func (t Target) kubelet() part {
-	return part{
-		id: "kubelet", title: "Stop and hold the kubelet", kind: inventory.KindUnit, look: t.lookKubelet,
-		needed: func(ctx context.Context) (bool, error) {
+func (t Target) kubelet() part.Part {
+	return part.Part{
+		ID: "kubelet", Title: "Stop and hold the kubelet", Kind: inventory.KindUnit, Look: t.lookKubelet,
+		Needed: func(ctx context.Context) (bool, error) {
 			u, err := t.Host.Unit(ctx, kubeletUnit)
 			if err != nil || u.Load == "not-found" {
 				return false, err
 			}
-			return t.credentialed() && (u.Running() || !t.held()) || u.Active == "active", nil
+			return t.base().Credentialed() && (u.Running() || !t.held()) || u.Active == "active", nil
 		},
-		take: t.stopKubelet,
+		Take: t.stopKubelet,
 	}
-}
-
-// credentialed reports whether the kubelet could still act as this node.
-func (t Target) credentialed() bool {
-	return t.exists("/etc/kubernetes/kubelet.conf") || t.exists("/etc/kubernetes/bootstrap-kubelet.conf")
 }
 
 // held reports whether the hold is there and whole: one that was cut short, by a
 // full disk or a power cut, holds nothing.
 func (t Target) held() bool {
-	raw, err := host.ReadPlain(t.Host.Path(inventory.HoldFile), mostOfConfig)
+	raw, err := host.ReadPlain(t.Host.Path(inventory.HoldFile), part.MostOfFile)
 	return err == nil && string(raw) == hold
 }
 
@@ -58,7 +55,7 @@ func (t Target) Held() bool { return t.held() }
 // Returns reports whether Restore could make the host the node again that it was:
 // its credentials are there, and its etcd member, if it had one, has not left.
 func (t Target) Returns() bool {
-	if !t.credentialed() || !t.exists(t.places().Config) {
+	if !t.base().Credentialed() || !t.base().Exists(t.base().Places().Config) {
 		return false
 	}
 	d, err := t.departure()
@@ -68,18 +65,13 @@ func (t Target) Returns() bool {
 // Interrupted reports whether a removal that was killed has left something in
 // place that keeps the kubelet or new pods from working; Restore takes it away.
 func (t Target) Interrupted() bool {
-	return t.exists(inventory.HoldFile) || t.exists(inventory.NoNetworkFile) || t.exists(partOf(inventory.NoNetworkFile)) || t.exists(partOf(inventory.HoldFile))
+	return t.base().Exists(inventory.HoldFile) || t.base().Exists(inventory.NoNetworkFile) || t.base().Exists(part.Unfinished(inventory.NoNetworkFile)) || t.base().Exists(part.Unfinished(inventory.HoldFile))
 }
 
-func (t Target) exists(path string) bool {
-	_, err := os.Lstat(t.Host.Path(path))
-	return err == nil
-}
-
-func (t Target) lookKubelet(ctx context.Context) (sight, error) {
-	var s sight
-	if t.exists(inventory.HoldFile) {
-		s.add(inventory.Item{Kind: inventory.KindFile, Name: inventory.HoldFile, Owner: inventory.Lifecycle, Fate: inventory.Goes, Detail: "holds the kubelet while a removal is under way"})
+func (t Target) lookKubelet(ctx context.Context) (part.Findings, error) {
+	var s part.Findings
+	if t.base().Exists(inventory.HoldFile) {
+		s.Add(inventory.Item{Kind: inventory.KindFile, Name: inventory.HoldFile, Owner: inventory.Lifecycle, Fate: inventory.Goes, Detail: "holds the kubelet while a removal is under way"})
 	}
 	t.lookFlags(&s)
 	u, err := t.Host.Unit(ctx, kubeletUnit)
@@ -91,12 +83,12 @@ func (t Target) lookKubelet(ctx context.Context) (sight, error) {
 		it.Detail += ", " + u.Enabled
 	}
 	switch {
-	case u.Active == "active", u.Running() && t.credentialed():
+	case u.Active == "active", u.Running() && t.base().Credentialed():
 		it.Fate, it.Why = inventory.Goes, ""
 	case u.Running():
 		it.Why = "installed by a package or by hand, and tries in vain to start until the host joins"
 	}
-	s.add(it)
+	s.Add(it)
 	return s, nil
 }
 
@@ -109,7 +101,7 @@ func (t Target) stopKubelet(ctx context.Context, report plan.Report) error {
 	if err := os.MkdirAll(t.Host.Path(inventory.DropIns), 0o755); err != nil {
 		return err
 	}
-	if err := t.put(inventory.HoldFile, hold, 0o644); err != nil {
+	if err := t.base().Put(inventory.HoldFile, hold, 0o644); err != nil {
 		return fmt.Errorf("hold the kubelet: %w", err)
 	}
 	if err := t.Host.ReloadUnits(ctx); err != nil {
@@ -127,22 +119,22 @@ func (t Target) stopKubelet(ctx context.Context, report plan.Report) error {
 }
 
 // release takes the hold away again and leaves the kubelet stopped.
-func (t Target) release() part {
-	return part{
-		id: "release", title: "Release the kubelet's unit", kind: inventory.KindUnit,
-		needed: func(context.Context) (bool, error) { return t.exists(inventory.HoldFile), nil },
-		take: func(ctx context.Context, _ plan.Report) error {
+func (t Target) release() part.Part {
+	return part.Part{
+		ID: "release", Title: "Release the kubelet's unit", Kind: inventory.KindUnit,
+		Needed: func(context.Context) (bool, error) { return t.base().Exists(inventory.HoldFile), nil },
+		Take: func(ctx context.Context, _ plan.Report) error {
 			return errors.Join(t.unhold(ctx), t.Host.ForgetFailure(ctx, kubeletUnit))
 		},
 	}
 }
 
 func (t Target) unhold(ctx context.Context) error {
-	held := t.exists(inventory.HoldFile)
-	if !held && !t.exists(partOf(inventory.HoldFile)) {
+	held := t.base().Exists(inventory.HoldFile)
+	if !held && !t.base().Exists(part.Unfinished(inventory.HoldFile)) {
 		return nil
 	}
-	if err := errors.Join(t.removeIf(partOf(inventory.HoldFile)), t.removeIf(inventory.HoldFile)); err != nil {
+	if err := errors.Join(t.base().RemoveIf(part.Unfinished(inventory.HoldFile)), t.base().RemoveIf(inventory.HoldFile)); err != nil {
 		return err
 	}
 	// Made by us, if nothing else is in it.
@@ -166,7 +158,7 @@ func (t Target) Restore(ctx context.Context) error {
 	if err := errors.Join(t.realNetwork(), t.unhold(ctx)); err != nil {
 		return err
 	}
-	if !t.credentialed() || !t.exists(t.places().Config) {
+	if !t.base().Credentialed() || !t.base().Exists(t.base().Places().Config) {
 		return plan.Hint(errors.New("start the kubelet again: its credentials are deleted already"),
 			"run the removal again to finish it, or join this host anew: kubectl lifecycle join")
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // ofKubelet reports whether a name directly in a kubelet's root is one that it makes.
@@ -49,7 +51,7 @@ func credentialNames(name string) bool {
 // refusal is why a host with these places is not cleaned; nil if it may be. What a
 // kubelet was given in an unusual place may be somebody's: it is neither deleted nor
 // left behind as a credential of a cluster that the host has left.
-func (p Places) refusal(controlPlane bool) error {
+func refusal(p part.Places, controlPlane bool) error {
 	const back = "put it back to where kubeadm has it (see 'systemctl cat kubelet'), restart the kubelet, and run the command again"
 	system := []string{"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib"}
 	for _, c := range []struct{ flag, is, usual string }{

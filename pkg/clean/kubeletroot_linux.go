@@ -15,22 +15,9 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
-
-// root is the kubelet's --root-dir without symbolic links.
-func (t Target) root() string { return t.real(t.places().Root) }
-
-// kubeadmDir is where kubeadm puts the kubelet's configuration, and a kubelet looks for
-// device plugins, wherever its root is; without symbolic links.
-func (t Target) kubeadmDir() string { return t.real(inventory.DefaultKubeletRoot) }
-
-// roots are the directories in which a kubelet's names are.
-func (t Target) roots() []string {
-	if root, usual := t.root(), t.kubeadmDir(); root != usual {
-		return []string{root, usual}
-	}
-	return []string{t.kubeadmDir()}
-}
 
 // domain is a directory that a kubelet makes in its root.
 type domain struct {
@@ -58,7 +45,7 @@ func mountedAt(path string, mounts []host.Mount) bool {
 // domains are the kubelet's directories that exist.
 func (t Target) domains(mounts []host.Mount) []domain {
 	var out []domain
-	for _, root := range t.roots() {
+	for _, root := range t.base().Roots() {
 		for _, name := range inventory.KubeletNames() {
 			d := domain{name: name, path: filepath.Join(root, name)}
 			if d.shared = mountedAt(d.path, mounts); !d.shared {
@@ -67,9 +54,9 @@ func (t Target) domains(mounts []host.Mount) []domain {
 					continue
 				}
 				if d.shared = info.Mode()&fs.ModeSymlink != 0; d.shared {
-					d.path, d.link = t.real(d.path), d.path
+					d.path, d.link = t.base().Resolve(d.path), d.path
 				} else if root != inventory.DefaultKubeletRoot && info.IsDir() {
-					d.shared = !t.younger(d.path)
+					d.shared = !t.base().Younger(d.path)
 				}
 			}
 			d.remote = d.shared && !atHome(d.path, mounts)
@@ -81,8 +68,8 @@ func (t Target) domains(mounts []host.Mount) []domain {
 
 // lookRoot lists what is directly in a root of a kubelet's: what it makes goes, the
 // credentials later, and everything else stays.
-func (t Target) lookRoot(s *sight, root string) error {
-	names, err := t.names(root)
+func (t Target) lookRoot(s *part.Findings, root string) error {
+	names, err := t.base().Names(root)
 	mounts, err2 := t.Host.Mounts()
 	if err == nil {
 		err = err2
@@ -92,15 +79,15 @@ func (t Target) lookRoot(s *sight, root string) error {
 		path := filepath.Join(root, name)
 		at := slices.IndexFunc(domains, func(d domain) bool { return d.shared && (d.path == path || d.link == path) })
 		switch {
-		case root == t.kubeadmDir() && slices.Contains(inventory.KeptForNow(root), name), path == t.real(t.places().CertDir): // later
+		case root == t.base().KubeadmDir() && slices.Contains(inventory.KeptForNow(root), name), path == t.base().Resolve(t.base().Places().CertDir): // later
 		case at < 0 && mountedAt(path, mounts): // not looked at: that may hang
-			s.add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no name that a kubelet makes, and something is mounted there"})
+			s.Add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no name that a kubelet makes, and something is mounted there"})
 		case at >= 0:
-			s.missed(inventory.KindDir, path, t.lookShared(s, domains[at]))
-		case ofKubelet(name, t.younger(path)):
-			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+			s.Missed(inventory.KindDir, path, t.lookShared(s, domains[at]))
+		case ofKubelet(name, t.base().Younger(path)):
+			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		default:
-			t.addForeign(s, path, "no name that a kubelet makes")
+			t.base().AddForeign(s, path, "no name that a kubelet makes")
 		}
 	}
 	return err
@@ -108,49 +95,33 @@ func (t Target) lookRoot(s *sight, root string) error {
 
 // lookShared lists what is in a directory of the kubelet's that an administrator has
 // given it.
-func (t Target) lookShared(s *sight, d domain) error {
+func (t Target) lookShared(s *part.Findings, d domain) error {
 	if d.link != "" {
-		t.addForeign(s, d.link, "a link that an administrator made; what the kubelet has made there goes")
+		t.base().AddForeign(s, d.link, "a link that an administrator made; what the kubelet has made there goes")
 	}
 	if d.remote {
-		s.add(inventory.Item{Kind: inventory.KindDir, Name: d.path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "another machine's file system"})
+		s.Add(inventory.Item{Kind: inventory.KindDir, Name: d.path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "another machine's file system"})
 		return nil
 	}
 	entries, err := os.ReadDir(t.Host.Path(d.path))
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
 		if madeBy(d.name, e.Name(), e.Type()) {
-			t.addPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 			continue
 		}
-		t.addForeign(s, path, "nothing that a kubelet makes")
+		t.base().AddForeign(s, path, "nothing that a kubelet makes")
 	}
 	return err
 }
 
-// addForeign adds what stays, and says since when it is there.
-func (t Target) addForeign(s *sight, path, why string) {
-	it := inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Digest: t.digest(path)}
-	if info, err := os.Lstat(t.Host.Path(path)); err == nil && info.IsDir() {
-		it.Kind = inventory.KindDir
-	}
-	switch {
-	case t.Facts.Joined.IsZero():
-	case t.younger(path):
-		it.Why += "; made since the join"
-	default:
-		it.Why += "; older than the join"
-	}
-	s.add(it)
-}
-
 // objections is the first part of a removal: it changes nothing, and fails if anything
 // stands against one.
-func (t Target) objections() part {
-	return part{
-		id: "objections", title: "Look for what may not be deleted", kind: inventory.KindMount,
-		needed: func(ctx context.Context) (bool, error) { return false, t.Objections(ctx) },
-		take:   func(context.Context, plan.Report) error { return nil },
+func (t Target) objections() part.Part {
+	return part.Part{
+		ID: "objections", Title: "Look for what may not be deleted", Kind: inventory.KindMount,
+		Needed: func(ctx context.Context) (bool, error) { return false, t.Objections(ctx) },
+		Take:   func(context.Context, plan.Report) error { return nil },
 	}
 }
 
@@ -158,16 +129,17 @@ func (t Target) objections() part {
 // given places of which nobody knows whose they are, something of somebody's is mounted
 // where a removal deletes, or data that is to stay would go. It only reads.
 func (t Target) Objections(ctx context.Context) error {
-	t = t.located()
-	t.Facts.Joined = t.joined()
+	located := t.base().Located()
+	t.at, t.astray = located.At, located.Astray
+	t.Facts.Joined = t.base().Joined()
 	if t.astray != nil {
 		return plan.Hint(fmt.Errorf("find out where the kubelet keeps its files: %w", t.astray), "run the command again; if it says the same, look at the kubelet on the host: systemctl status kubelet")
 	}
-	p := t.places()
-	if t.credentialed() || t.exists(p.Kubeconfig) || t.exists(p.Bootstrap) {
+	p := t.base().Places()
+	if t.base().Credentialed() || t.base().Exists(p.Kubeconfig) || t.base().Exists(p.Bootstrap) {
 		p.Kubeconfig, p.Bootstrap = t.usually(p.Kubeconfig), t.usually(p.Bootstrap)
-		p.Root = t.root()
-		if err := p.refusal(t.Facts.ControlPlane); err != nil {
+		p.Root = t.base().KubeletRoot()
+		if err := refusal(p, t.Facts.ControlPlane); err != nil {
 			return err
 		}
 	}
@@ -180,7 +152,7 @@ func (t Target) Objections(ctx context.Context) error {
 // usually is the usual name of a kubeconfig that leads to the same file.
 func (t Target) usually(path string) string {
 	for _, usual := range []string{inventory.KubernetesDir + "/kubelet.conf", inventory.KubernetesDir + "/bootstrap-kubelet.conf"} {
-		if path != "" && t.real(path) == t.real(usual) {
+		if path != "" && t.base().Resolve(path) == t.base().Resolve(usual) {
 			return usual
 		}
 	}
@@ -195,7 +167,7 @@ func (t Target) mountsInTheWay() error {
 	if err != nil {
 		return err
 	}
-	domains, roots, ours := t.domains(mounts), t.roots(), t.ours(mounts)
+	domains, roots, ours := t.domains(mounts), t.base().Roots(), t.ours(mounts)
 	fixed := t.fixedMounts(domains)
 	for _, m := range mounts {
 		at := slices.ContainsFunc(domains, func(d domain) bool { return m.Path == d.path })
@@ -228,12 +200,12 @@ func (t Target) dataInTheWay(ctx context.Context) error {
 		return nil
 	}
 	var goes []inventory.Item
-	for _, look := range []func(context.Context) (sight, error){t.lookFiles, t.lookCredentials} {
+	for _, look := range []func(context.Context) (part.Findings, error){t.lookFiles, t.lookCredentials} {
 		s, err := look(ctx)
 		if err != nil {
 			return err
 		}
-		goes = append(goes, s.goes()...)
+		goes = append(goes, s.Goes()...)
 	}
 	mounts, err := t.Host.Mounts()
 	if err != nil {
@@ -243,12 +215,12 @@ func (t Target) dataInTheWay(ctx context.Context) error {
 		if !atHome(filepath.Clean(path), mounts) {
 			continue // on another machine, and to look at it may hang
 		}
-		real := t.real(path)
-		own := slices.ContainsFunc(t.roots(), func(root string) bool {
+		real := t.base().Resolve(path)
+		own := slices.ContainsFunc(t.base().Roots(), func(root string) bool {
 			return filepath.Dir(real) == root && real == filepath.Clean(path) // a kubelet's directory, which a driver looks at
 		})
 		for _, it := range goes {
-			if it.Detail != hollow && (host.Below(real, it.Name) || real == it.Name && !own) {
+			if it.Detail != part.Hollow && (host.Below(real, it.Name) || real == it.Name && !own) {
 				return plan.Refuse(fmt.Errorf("%s is data that a pod keeps on this host, and it would go with %s", path, it.Name),
 					"move it to another directory of the host; or let it go: --delete-host-data")
 			}

@@ -16,6 +16,10 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // dumpTries is how often a listing is repeated during which something changed;
@@ -81,10 +85,10 @@ func (t Target) ownLinks() ([]link, error) {
 	return out, nil
 }
 
-func (t Target) links() part {
-	return part{
-		id: "links", title: "Delete the pod network's links", kind: inventory.KindLink, look: t.lookLinks,
-		take: func(ctx context.Context, report plan.Report) error {
+func (t Target) links() part.Part {
+	return part.Part{
+		ID: "links", Title: "Delete the pod network's links", Kind: inventory.KindLink, Look: t.lookLinks,
+		Take: func(ctx context.Context, report plan.Report) error {
 			all, err := t.ownLinks()
 			if err != nil {
 				return err
@@ -97,7 +101,7 @@ func (t Target) links() part {
 						return err
 					}
 				}
-				if l.owner == inventory.Foreign || l.keep != "" || l.Type() == openVSwitch {
+				if l.owner == inventory.Foreign || l.keep != "" || l.Type() == ownership.OpenVSwitch {
 					continue
 				}
 				// The other end of a pair goes with the first.
@@ -106,7 +110,7 @@ func (t Target) links() part {
 				}
 				report("deleted %s %s", l.Type(), l.name())
 			}
-			return left(ctx, t.lookLinks)
+			return part.Left(ctx, t.lookLinks)
 		},
 	}
 }
@@ -121,14 +125,14 @@ func linkDetail(l link, addrs []netlink.Addr) string {
 	return strings.Join(append([]string{l.Type()}, words...), " ")
 }
 
-func (t Target) lookLinks(context.Context) (sight, error) {
-	var s sight
+func (t Target) lookLinks(context.Context) (part.Findings, error) {
+	var s part.Findings
 	all, err := t.ownLinks()
 	if err != nil {
 		return s, err
 	}
 	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
-	s.missed(inventory.KindLink, "addresses", err)
+	s.Missed(inventory.KindLink, "addresses", err)
 	of := map[int][]netlink.Addr{}
 	for _, a := range addrs {
 		if a.Scope != unix.RT_SCOPE_LINK { // fe80:: is the kernel's, and comes and goes
@@ -142,8 +146,8 @@ func (t Target) lookLinks(context.Context) (sight, error) {
 		its := of[l.Attrs().Index]
 		if isTunnel(l.name(), l.Type()) {
 			taken, err := t.lookTunnel(l, its)
-			s.missed(inventory.KindAddress, "routes over "+l.name(), err)
-			s.add(taken...)
+			s.Missed(inventory.KindAddress, "routes over "+l.name(), err)
+			s.Add(taken...)
 			its = slices.DeleteFunc(its, func(a netlink.Addr) bool {
 				return slices.ContainsFunc(taken, func(it inventory.Item) bool { return it.Name == a.IPNet.String() })
 			})
@@ -151,15 +155,15 @@ func (t Target) lookLinks(context.Context) (sight, error) {
 		it := inventory.Item{Kind: inventory.KindLink, Name: l.name(), In: l.master, Owner: l.owner, Fate: inventory.Goes, Detail: linkDetail(l, its)}
 		switch {
 		case l.owner == inventory.Foreign && l.perhaps != inventory.Foreign:
-			it.Fate, it.Why, it.Digest, it.Refers = inventory.Stays, perhapsWhy(l.perhaps), it.Detail, perhapsWhy(l.perhaps)
+			it.Fate, it.Why, it.Digest, it.Refers = inventory.Stays, ownership.PerhapsWhy(l.perhaps), it.Detail, ownership.PerhapsWhy(l.perhaps)
 		case l.owner == inventory.Foreign:
 			it.Fate, it.Why, it.Digest = inventory.Stays, "not made by Kubernetes or its network", it.Detail
 		case l.keep != "":
 			it.Fate, it.Why = inventory.Stays, l.keep
-		case l.Type() == openVSwitch:
+		case l.Type() == ownership.OpenVSwitch:
 			it.Fate, it.Why = inventory.Reboot, "a port of Open vSwitch's, which alone deletes it before: ovs-dpctl del-if"
 		}
-		s.add(it)
+		s.Add(it)
 	}
 	return s, nil
 }

@@ -15,6 +15,10 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // ours says of a mount whether it is Kubernetes': what is mounted below the directories
@@ -22,11 +26,11 @@ import (
 // What is mounted at one of those directories, or is in /etc/fstab or a mount unit of
 // systemd's, an administrator has given to it, and it stays mounted.
 func (t Target) ours(mounts []host.Mount) func(host.Mount) bool {
-	domains, owners, places := t.domains(mounts), mountPatterns(), t.places()
+	domains, owners, places := t.domains(mounts), ownership.Mounts(), t.base().Places()
 	fixed := t.fixedMounts(domains)
 	return func(m host.Mount) bool {
 		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
-			owners.owner(places.usual(m.Path)) != inventory.Foreign
+			owners.Owner(places.Usual(m.Path)) != inventory.Foreign
 	}
 }
 
@@ -34,15 +38,15 @@ func (t Target) ours(mounts []host.Mount) func(host.Mount) bool {
 // /etc/fstab, or as units of systemd's. Those that lead through a link to a kubelet's
 // directory have the kernel's path, too. None of them is looked at: that may hang.
 func (t Target) fixedMounts(domains []domain) []string {
-	out := mountpoints(string(t.text("/etc/fstab")))
-	for _, dir := range unitDirs() {
-		for _, path := range append(t.listed(dir, ".mount"), t.listed(dir, ".automount")...) {
-			if where := whereOf(string(t.text(path))); where != "" {
+	out := part.Mountpoints(string(t.base().Text("/etc/fstab")))
+	for _, dir := range part.UnitDirs() {
+		for _, path := range append(t.base().Listed(dir, ".mount"), t.base().Listed(dir, ".automount")...) {
+			if where := part.WhereOf(string(t.base().Text(path))); where != "" {
 				out = append(out, where)
 			}
 		}
 	}
-	links := map[string]string{t.places().Root: t.root(), inventory.DefaultKubeletRoot: t.kubeadmDir()}
+	links := map[string]string{t.base().Places().Root: t.base().KubeletRoot(), inventory.DefaultKubeletRoot: t.base().KubeadmDir()}
 	for _, d := range domains {
 		links[d.link] = d.path
 	}
@@ -58,21 +62,21 @@ func (t Target) fixedMounts(domains []domain) []string {
 	return out
 }
 
-func (t Target) mounts() part {
-	return part{
-		id: "mounts", title: "Unmount what is mounted for pods", kind: inventory.KindMount, vital: true,
-		look: t.lookMounts, take: t.unmount,
+func (t Target) mounts() part.Part {
+	return part.Part{
+		ID: "mounts", Title: "Unmount what is mounted for pods", Kind: inventory.KindMount, Vital: true,
+		Look: t.lookMounts, Take: t.unmount,
 	}
 }
 
 // lookMounts lists our mounts. Network namespaces are their own part.
-func (t Target) lookMounts(ctx context.Context) (sight, error) {
-	var s sight
+func (t Target) lookMounts(ctx context.Context) (part.Findings, error) {
+	var s part.Findings
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return s, err
 	}
-	roots, ours, door, owners, places := t.roots(), t.ours(mounts), t.doorIDs(ctx), mountPatterns(), t.places()
+	roots, ours, door, owners, places := t.base().Roots(), t.ours(mounts), t.doorIDs(ctx), ownership.Mounts(), t.base().Places()
 	below := func(m host.Mount) bool {
 		return slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) })
 	}
@@ -82,15 +86,15 @@ func (t Target) lookMounts(ctx context.Context) (sight, error) {
 		}
 		if !ours(m) {
 			if below(m) {
-				s.add(inventory.Item{Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()), Why: "an administrator's, and not a pod's"})
+				s.Add(inventory.Item{Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()), Why: "an administrator's, and not a pod's"})
 			}
 			continue
 		}
-		owner := owners.owner(places.usual(m.Path))
+		owner := owners.Owner(places.Usual(m.Path))
 		if owner == inventory.Foreign {
 			owner = inventory.Kubelet
 		}
-		s.add(inventory.Item{
+		s.Add(inventory.Item{
 			Kind: inventory.KindMount, Name: m.Path, Owner: owner, Fate: inventory.Goes,
 			Detail: fmt.Sprintf("%s, %s from %s%s", m.Class(), m.FSType, m.Source, boundAt(m)),
 		})
@@ -120,24 +124,24 @@ func (t Target) unmount(ctx context.Context, report plan.Report) error {
 	if err != nil {
 		return err
 	}
-	return left(ctx, t.lookMounts)
+	return part.Left(ctx, t.lookMounts)
 }
 
 // namespaces are the network namespaces that the runtime named for pods.
-func (t Target) namespaces() part {
-	return part{
-		id: "netns", title: "Remove the pods' network namespaces", kind: inventory.KindNetNS,
-		look: t.lookNamespaces,
-		take: func(ctx context.Context, report plan.Report) error {
-			owners := mountPatterns()
+func (t Target) namespaces() part.Part {
+	return part.Part{
+		ID: "netns", Title: "Remove the pods' network namespaces", Kind: inventory.KindNetNS,
+		Look: t.lookNamespaces,
+		Take: func(ctx context.Context, report plan.Report) error {
+			owners := ownership.Mounts()
 			mine := func(m host.Mount) bool {
-				return host.Below(m.Path, inventory.NetnsDir) && owners.owner(m.Path) != inventory.Foreign
+				return host.Below(m.Path, inventory.NetnsDir) && owners.Owner(m.Path) != inventory.Foreign
 			}
 			if err := t.Host.UnmountAll(ctx, mine, func(host.Mount) {}); err != nil {
 				return err
 			}
 			s, err := t.lookNamespaces(ctx)
-			for _, it := range s.goes() {
+			for _, it := range s.Goes() {
 				if err := t.Host.Remove(it.Name); err != nil {
 					return err
 				}
@@ -148,26 +152,20 @@ func (t Target) namespaces() part {
 	}
 }
 
-func (t Target) lookNamespaces(context.Context) (sight, error) {
-	var s sight
+func (t Target) lookNamespaces(context.Context) (part.Findings, error) {
+	var s part.Findings
 	entries, err := os.ReadDir(t.Host.Path(inventory.NetnsDir))
 	if errors.Is(err, os.ErrNotExist) {
 		return s, nil
 	}
-	owners := mountPatterns()
+	owners := ownership.Mounts()
 	for _, e := range entries {
 		path := filepath.Join(inventory.NetnsDir, e.Name())
-		it := inventory.Item{Kind: inventory.KindNetNS, Name: path, Owner: owners.owner(path), Fate: inventory.Goes}
+		it := inventory.Item{Kind: inventory.KindNetNS, Name: path, Owner: owners.Owner(path), Fate: inventory.Goes}
 		if it.Owner == inventory.Foreign {
 			it.Fate, it.Why = inventory.Stays, "not named as a container runtime names a pod's"
 		}
-		s.add(it)
+		s.Add(it)
 	}
 	return s, err
-}
-
-// mounted reports whether a directory is a mount of its own, or nobody knows.
-func (t Target) mounted(dir string) bool {
-	mounts, err := t.Host.Mounts()
-	return err != nil || slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Path == dir })
 }

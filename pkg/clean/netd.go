@@ -8,6 +8,10 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 )
 
 // confFile is a file in the runtime's directory of CNI configurations
@@ -19,7 +23,7 @@ type confFile struct {
 	// raw is what is in it; nil for what is no plain file of a sensible size.
 	raw []byte
 	// refers is how it refers to the cluster.
-	refers reference
+	refers cluster.Reference
 	// younger: it was made after the join.
 	younger bool
 	// changed: it was renamed or written after the join.
@@ -75,13 +79,13 @@ func judgeConfs(files []confFile) []confDecision {
 // own is what a file says about itself.
 func (d *confDecision) own(f confFile) {
 	base := path.Base(f.path)
-	switch known := cniConfOwner(base); {
+	switch known := ownership.CNIConf(base); {
 	case known != inventory.Foreign && !f.inner:
 		d.Owner, d.sign = known, byName
 	case d.conf.amended(): // nothing in it is proof of whose it is
 	case d.conf.network() != inventory.Foreign:
 		d.Owner, d.sign = d.conf.network(), "it runs a pod network's plugin ("+strings.Join(d.conf.types, ", ")+")"
-	case f.refers.leads():
+	case f.refers.Leads():
 		d.Owner, d.sign = inventory.PodNetwork, "it holds "+f.refers.String()
 	}
 }
@@ -127,8 +131,8 @@ func (d *confDecision) aside(f confFile, all []confDecision) {
 		}
 		taken := slices.ContainsFunc(all, func(o confDecision) bool { return o.Name == original && o.Fate != inventory.Goes })
 		switch {
-		case cniConfOwner(path.Base(original)) != inventory.Foreign:
-			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: cniConfOwner(path.Base(original)), Fate: inventory.Goes}
+		case ownership.CNIConf(path.Base(original)) != inventory.Foreign:
+			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: ownership.CNIConf(path.Base(original)), Fate: inventory.Goes}
 		case d.Fate == inventory.Goes:
 		case ending == ".old" && (!f.changed || !multusRan(all)): // a person's own
 		case taken:

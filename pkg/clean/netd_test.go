@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 )
 
 const multusConf = `{"name":"multus-cni-network","type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig","delegates":[{"type":"flannel"}]}`
@@ -21,7 +23,7 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 	}
 	old := func(f confFile) confFile { f.younger = false; return f }
 	untouched := func(f confFile) confFile { f.younger, f.changed = false, false; return f }
-	leads := func(f confFile) confFile { f.refers = reference{authority: true}; return f }
+	leads := func(f confFile) confFile { f.refers = cluster.Reference{Authority: true}; return f }
 	for _, tc := range []struct {
 		name  string
 		files []confFile
@@ -90,25 +92,6 @@ func TestWhereTheAgentsOfANetworkListen(t *testing.T) {
 			conf, is := parseConf([]byte(tc.conf))
 			if got := strings.Join(conf.agentSockets(), " "); !is || got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
-			}
-		})
-	}
-}
-
-func TestWhatCiliumWroteAboutSysctls(t *testing.T) {
-	cilium := overrides()[0]
-	for _, tc := range []struct {
-		name, text string
-		want       bool
-	}{
-		{"as its program writes it", "# Disable\n-net.ipv4.conf.lxc*.rp_filter = 0\n\nnet.ipv4.conf.all.rp_filter = 0\n", true},
-		{"with a line of a person's", "net.ipv4.conf.all.rp_filter = 0\nvm.swappiness=1\n", false},
-		{"only comments", "# mine\n", false},
-		{"nothing", "", false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if cilium.wrote([]byte(tc.text)) != tc.want {
-				t.Errorf("want %v", tc.want)
 			}
 		})
 	}

@@ -14,6 +14,10 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // noNetwork is a network of which there is nothing to take down. Its name is
@@ -35,7 +39,7 @@ const (
 // namespaces are removed by us; the kernel takes their links down with them.
 // Addresses and rules that the plugins would have given back go in later steps.
 func (t Target) removeWithoutNetwork(ctx context.Context, client *cri.Client, pods []pod, report plan.Report) []error {
-	if err := t.put(inventory.NoNetworkFile, noNetwork, 0o600); err != nil {
+	if err := t.base().Put(inventory.NoNetworkFile, noNetwork, 0o600); err != nil {
 		return []error{fmt.Errorf("put a network that does nothing in place: %w", err)}
 	}
 	defer func() { _ = t.realNetwork() }() // else Restore does, or the step that removes files
@@ -59,7 +63,7 @@ func (t Target) removeWithoutNetwork(ctx context.Context, client *cri.Client, po
 // realNetwork takes the network that does nothing away: as long as it is there,
 // the runtime prefers it to the pods' own.
 func (t Target) realNetwork() error {
-	return errors.Join(t.removeIf(inventory.NoNetworkFile), t.removeIf(partOf(inventory.NoNetworkFile)))
+	return errors.Join(t.base().RemoveIf(inventory.NoNetworkFile), t.base().RemoveIf(part.Unfinished(inventory.NoNetworkFile)))
 }
 
 // cutOff removes the network namespace of a pod, if it is one that was made
@@ -71,7 +75,7 @@ func (t Target) cutOff(ctx context.Context, client *cri.Client, p pod) {
 		return err
 	})
 	path = strings.Replace(path, "/var/run/", "/run/", 1)
-	if err != nil || mountPatterns().owner(path) == inventory.Foreign {
+	if err != nil || ownership.Mounts().Owner(path) == inventory.Foreign {
 		return
 	}
 	_ = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return m.Path == path }, func(host.Mount) {})

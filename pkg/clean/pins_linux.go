@@ -16,34 +16,38 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 const bpfDir = "/sys/fs/bpf"
 
 // pins are the names that keep BPF programs and maps alive.
-func (t Target) pins() part {
-	return part{
-		id: "bpf", title: "Unpin the pod network's BPF programs", kind: inventory.KindPin, look: t.lookPins,
-		take: func(ctx context.Context, report plan.Report) error {
+func (t Target) pins() part.Part {
+	return part.Part{
+		ID: "bpf", Title: "Unpin the pod network's BPF programs", Kind: inventory.KindPin, Look: t.lookPins,
+		Take: func(ctx context.Context, report plan.Report) error {
 			s, err := t.lookPins(ctx)
 			if err != nil {
 				return err
 			}
-			for _, it := range s.goes() {
+			for _, it := range s.Goes() {
 				if err := t.Host.Remove(it.Name); err != nil {
 					return err
 				}
 				report("unpinned %s", it.Name)
 			}
-			return left(ctx, t.lookPins)
+			return part.Left(ctx, t.lookPins)
 		},
 	}
 }
 
 // lookPins looks at the names in the BPF file system, two levels deep, where
 // pod networks put theirs. Nothing is there if nothing is mounted.
-func (t Target) lookPins(context.Context) (sight, error) {
-	var s sight
+func (t Target) lookPins(context.Context) (part.Findings, error) {
+	var s part.Findings
 	var kind unix.Statfs_t
 	top := t.Host.Path(bpfDir)
 	if err := unix.Statfs(top, &kind); err != nil || kind.Type != unix.BPF_FS_MAGIC {
@@ -52,28 +56,28 @@ func (t Target) lookPins(context.Context) (sight, error) {
 		}
 		return s, err
 	}
-	owners := pinPatterns()
+	owners := ownership.Pins()
 	if t.second(inventory.Cilium, inventory.KindPin) {
-		s.add(inventory.Item{Kind: inventory.KindMount, Name: bpfDir, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "bpf", Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot"})
+		s.Add(inventory.Item{Kind: inventory.KindMount, Name: bpfDir, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "bpf", Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot"})
 	}
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == top {
 			return err
 		}
 		name, _ := filepath.Rel(top, path)
-		it := inventory.Item{Kind: inventory.KindPin, Name: filepath.Join(bpfDir, name), Owner: owners.owner(name), Fate: inventory.Goes}
+		it := inventory.Item{Kind: inventory.KindPin, Name: filepath.Join(bpfDir, name), Owner: owners.Owner(name), Fate: inventory.Goes}
 		if it.Owner != inventory.Foreign {
-			s.add(it)
+			s.Add(it)
 			return skip(d)
 		}
 		if slices.Contains([]string{"tc", "tc/globals"}, name) {
 			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.second(inventory.Cilium, inventory.KindPin) {
-				s.add(inventory.Item{Kind: inventory.KindPin, Name: it.Name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty", Why: "made by whoever uses tc first; goes with the next boot"})
+				s.Add(inventory.Item{Kind: inventory.KindPin, Name: it.Name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty", Why: "made by whoever uses tc first; goes with the next boot"})
 			}
 			return nil // shared by everybody who uses tc
 		}
 		it.Fate, it.Why = inventory.Stays, "not named as a pod network names its pins"
-		s.add(it)
+		s.Add(it)
 		if strings.Count(name, "/") > 1 || d.IsDir() {
 			return skip(d)
 		}

@@ -9,6 +9,10 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // attachment is a BPF program where a pod network has attached it on something
@@ -22,24 +26,13 @@ type attachment struct {
 	perhaps inventory.Owner
 }
 
-// programPatterns are names of BPF programs, of which the kernel keeps 15
-// characters, and of the filters that run them (Cilium 1.18 bpf/ and
-// pkg/datapath/loader, before 1.13 with the name of the object file; Calico 3.31
-// felix/bpf).
-func programPatterns() patterns {
-	return compile(
-		pattern{inventory.Cilium, `cil_.+|bpf_(netdev|host|overlay|network|lxc|wireguard|sock|xdp)[^:]*\.o:\[.+\]`},
-		pattern{inventory.Calico, `cali_.+|calico_.+`},
-	)
-}
-
 // programs are detached before the maps that they use lose their pins: a program
 // whose tail calls are gone drops every packet of the card that it is on
 // (cilium/cilium#30609).
-func (t Target) programs() part {
-	return part{
-		id: "programs", title: "Detach the pod network's BPF programs from what stays", kind: inventory.KindProgram, look: t.lookPrograms,
-		take: func(ctx context.Context, report plan.Report) error {
+func (t Target) programs() part.Part {
+	return part.Part{
+		ID: "programs", Title: "Detach the pod network's BPF programs from what stays", Kind: inventory.KindProgram, Look: t.lookPrograms,
+		Take: func(ctx context.Context, report plan.Report) error {
 			all, err := t.attachments()
 			if err != nil {
 				return err
@@ -53,20 +46,20 @@ func (t Target) programs() part {
 				}
 				report("detached %s from %s", a.name, a.in)
 			}
-			return left(ctx, t.lookPrograms)
+			return part.Left(ctx, t.lookPrograms)
 		},
 	}
 }
 
-func (t Target) lookPrograms(context.Context) (sight, error) {
-	var s sight
+func (t Target) lookPrograms(context.Context) (part.Findings, error) {
+	var s part.Findings
 	all, err := t.attachments()
 	for _, a := range all {
 		it := inventory.Item{Kind: inventory.KindProgram, Name: a.name, In: a.in, Owner: a.owner, Fate: inventory.Goes}
 		if a.owner == inventory.Foreign {
-			it.Fate, it.Why, it.Refers = inventory.Stays, perhapsWhy(a.perhaps), perhapsWhy(a.perhaps)
+			it.Fate, it.Why, it.Refers = inventory.Stays, ownership.PerhapsWhy(a.perhaps), ownership.PerhapsWhy(a.perhaps)
 		}
-		s.add(it)
+		s.Add(it)
 	}
 	return s, err
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // Protocols of routes that networks use of their own
@@ -126,10 +128,10 @@ func routeText(r netlink.Route, dev string) string {
 	return s
 }
 
-func (t Target) routes() part {
-	return part{
-		id: "routes", title: "Delete the pod network's routes", kind: inventory.KindRoute, look: t.lookRoutes,
-		take: func(ctx context.Context, report plan.Report) error {
+func (t Target) routes() part.Part {
+	return part.Part{
+		ID: "routes", Title: "Delete the pod network's routes", Kind: inventory.KindRoute, Look: t.lookRoutes,
+		Take: func(ctx context.Context, report plan.Report) error {
 			all, err := t.ownRoutes()
 			if err != nil {
 				return err
@@ -143,30 +145,30 @@ func (t Target) routes() part {
 				}
 				report("deleted route %s", r.text)
 			}
-			return errors.Join(t.takeRules(report), left(ctx, t.lookRoutes))
+			return errors.Join(t.takeRules(report), part.Left(ctx, t.lookRoutes))
 		},
 	}
 }
 
-func (t Target) lookRoutes(context.Context) (sight, error) {
-	var s sight
+func (t Target) lookRoutes(context.Context) (part.Findings, error) {
+	var s part.Findings
 	all, err := t.ownRoutes()
-	s.missed(inventory.KindRoute, "routes", err)
+	s.Missed(inventory.KindRoute, "routes", err)
 	for _, r := range all {
 		it := inventory.Item{Kind: inventory.KindRoute, Name: r.text, Owner: r.owner, Fate: inventory.Goes}
 		if r.owner == inventory.Foreign {
 			it.Fate, it.Why = inventory.Stays, "not provably a pod network's"
 		}
-		s.add(it)
+		s.Add(it)
 	}
 	rules, err := t.ownRules()
-	s.missed(inventory.KindRule, "routing rules", err)
+	s.Missed(inventory.KindRule, "routing rules", err)
 	for _, r := range rules {
 		it := inventory.Item{Kind: inventory.KindRule, Name: r.text, Owner: r.owner, Fate: inventory.Goes}
 		if r.owner == inventory.Foreign {
 			it.Fate, it.Why = inventory.Stays, "not made by a pod network"
 		}
-		s.add(it)
+		s.Add(it)
 	}
 	return s, nil
 }

@@ -41,8 +41,8 @@ func (t Target) strayShims(ctx context.Context) ([]shim, error) {
 		return nil, err
 	}
 	listed, err := t.lookContainers(ctx)
-	if err == nil && len(listed.unchecked) > 0 {
-		err = fmt.Errorf("%s: %s", listed.unchecked[0].What, listed.unchecked[0].Why)
+	if err == nil && len(listed.Unchecked) > 0 {
+		err = fmt.Errorf("%s: %s", listed.Unchecked[0].What, listed.Unchecked[0].Why)
 	}
 	if err != nil {
 		return nil, err

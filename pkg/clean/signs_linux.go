@@ -18,6 +18,12 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // signsFile is where a removal writes down what it found of each owner: the first
@@ -29,7 +35,7 @@ const signsFile = "signs.json"
 type witness struct {
 	once, chains sync.Once
 	lock         sync.Mutex
-	found        marks
+	found        ownership.Marks
 }
 
 // with gives a target a witness, which all its parts ask.
@@ -49,7 +55,7 @@ func (t Target) second(owner inventory.Owner, besides ...inventory.Kind) bool {
 	told := func() bool {
 		w.lock.Lock()
 		defer w.lock.Unlock()
-		return w.found.besides(owner, besides...)
+		return w.found.Besides(owner, besides...)
 	}
 	if owner == inventory.Foreign || told() {
 		return owner != inventory.Foreign
@@ -58,70 +64,70 @@ func (t Target) second(owner inventory.Owner, besides ...inventory.Kind) bool {
 		found := chainSigns()
 		w.lock.Lock()
 		defer w.lock.Unlock()
-		w.found.merge(found)
+		w.found.Merge(found)
 	})
 	return told()
 }
 
 // cheapSigns are the files, links, pins and ip sets of each owner, and what an
 // earlier step wrote down.
-func (t Target) cheapSigns() marks {
+func (t Target) cheapSigns() ownership.Marks {
 	m := t.recallSigns()
 	for _, p := range inventory.WholePaths() {
-		if t.exists(p.Path) {
-			m.add(p.Owner, inventory.KindFile)
+		if t.base().Exists(p.Path) {
+			m.Add(p.Owner, inventory.KindFile)
 		}
 	}
-	if t.credentialed() || t.saved(joinedFile) {
-		m.add(inventory.KubeProxy, inventory.KindFile)
-		m.add(inventory.Kubelet, inventory.KindFile)
+	if t.base().Credentialed() || t.base().Saved(part.JoinedFile) {
+		m.Add(inventory.KubeProxy, inventory.KindFile)
+		m.Add(inventory.Kubelet, inventory.KindFile)
 	}
-	if t.exists(inventory.CNIStateDir + "/networks/cbr0") {
-		m.add(inventory.CNIPlugins, inventory.KindFile)
+	if t.base().Exists(inventory.CNIStateDir + "/networks/cbr0") {
+		m.Add(inventory.CNIPlugins, inventory.KindFile)
 	}
 	confs, _ := t.confs()
 	for _, d := range confs {
 		if d.Fate == inventory.Goes && d.sign != "" {
-			m.add(d.Owner, inventory.KindFile)
+			m.Add(d.Owner, inventory.KindFile)
 		}
 	}
 	if len(m[inventory.Flannel]) > 0 { // its plugin calls the standard ones, and they make cni0
-		m.add(inventory.CNIPlugins, inventory.KindFile)
+		m.Add(inventory.CNIPlugins, inventory.KindFile)
 	}
 	links, _ := dump(netlink.LinkList)
 	for _, l := range links {
-		m.add(linkOwner(l.Attrs().Name, l.Type()), inventory.KindLink)
+		m.Add(ownership.Link(l.Attrs().Name, l.Type()), inventory.KindLink)
 	}
 	sets, _ := netfilter.IPSets()
 	for _, name := range sets {
-		m.add(setPatterns().owner(name), inventory.KindIPSet)
+		m.Add(ownership.Sets().Owner(name), inventory.KindIPSet)
 	}
-	m.merge(t.pinSigns())
+	m.Merge(t.pinSigns())
 	return m
 }
 
 // pinSigns are the names in the BPF file system.
-func (t Target) pinSigns() marks {
-	m, owners := marks{}, pinPatterns()
+func (t Target) pinSigns() ownership.Marks {
+	m, owners := ownership.Marks{}, ownership.Pins()
 	for _, dir := range []string{"", "tc/globals"} {
 		entries, _ := os.ReadDir(t.Host.Path(filepath.Join(bpfDir, dir)))
 		for _, e := range entries {
-			m.add(owners.owner(filepath.Join(dir, e.Name())), inventory.KindPin)
+			m.Add(owners.Owner(filepath.Join(dir, e.Name())), inventory.KindPin)
 		}
 	}
 	return m
 }
 
 // chainSigns are the chains and tables of nf_tables.
-func chainSigns() marks {
-	m := marks{}
+func chainSigns() ownership.Marks {
+	m := ownership.Marks{}
 	tables, _ := netfilter.ReadNft()
-	by := filterSigns(false, nil)
+	by := ownership.FilterSigns(false, nil)
 	for _, table := range tables {
-		m.add(by.tables.owner(table.Family+" "+table.Name), inventory.KindChain)
+		m.Add(by.Tables.Owner(table.Family+" "+table.Name), inventory.KindChain)
 		for _, c := range table.Chains {
 			if !c.Base && table.Compatible() {
-				m.add(by.chains.owner(c.Name), inventory.KindChain)
+				m.Add(by.Chains.Owner(c.Name), inventory.KindChain)
 			}
 		}
 	}
@@ -129,30 +135,30 @@ func chainSigns() marks {
 }
 
 // recallSigns are those that an earlier step wrote down.
-func (t Target) recallSigns() marks {
-	m := marks{}
-	if !t.saved(signsFile) {
+func (t Target) recallSigns() ownership.Marks {
+	m := ownership.Marks{}
+	if !t.base().Saved(signsFile) {
 		return m
 	}
-	raw, err := host.ReadPlain(filepath.Join(t.Host.Path(t.StateDir), signsFile), mostOfConf)
+	raw, err := host.ReadPlain(filepath.Join(t.Host.Path(t.StateDir), signsFile), part.MostOfFile)
 	if err != nil || json.Unmarshal(raw, &m) != nil {
-		return marks{}
+		return ownership.Marks{}
 	}
 	return m
 }
 
 // rememberSigns writes down what was found, once.
 func (t Target) rememberSigns() error {
-	if t.saved(signsFile) {
+	if t.base().Saved(signsFile) {
 		return nil
 	}
 	m := t.cheapSigns()
-	m.merge(chainSigns())
+	m.Merge(chainSigns())
 	raw, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("encode the signs of networks: %w", err)
 	}
-	return t.save(signsFile, raw)
+	return t.base().Save(signsFile, raw)
 }
 
 // bounded are the facts of the cluster as far as this host can believe them.
@@ -161,7 +167,7 @@ func (t Target) bounded() inventory.Facts {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 	})
 	if err != nil {
-		return believable(t.Facts, nil, nil)
+		return cluster.Believable(t.Facts, nil, nil)
 	}
 	var main, gateways []netip.Addr
 	for _, r := range routes {
@@ -178,7 +184,7 @@ func (t Target) bounded() inventory.Facts {
 		own, _ := addresses(link)
 		main = append(main, own...)
 	}
-	return believable(t.Facts, main, gateways)
+	return cluster.Believable(t.Facts, main, gateways)
 }
 
 // views are what all links show of themselves, by their index.
@@ -214,7 +220,7 @@ func views() (map[int]linkView, []netlink.Link, error) {
 
 // decideOwner says whose a link is.
 func (t Target) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
-	candidate := linkOwner(v.name, v.kind)
+	candidate := ownership.Link(v.name, v.kind)
 	if candidate == inventory.Foreign {
 		return inventory.Foreign, inventory.Foreign
 	}

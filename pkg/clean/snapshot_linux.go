@@ -14,6 +14,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 const (
@@ -29,9 +31,9 @@ const (
 func (t Target) beginFilter(ctx context.Context, f *filterReader) {
 	f.ahead.Wait() // for what an earlier attempt began
 	f.ahead.Go(func() {
-		var s sight
+		var s part.Findings
 		tables := f.read(ctx, &s)
-		if len(s.unchecked) > 0 || t.Choices.Firewall == inventory.FirewallNone || t.saved(snapshotFile) {
+		if len(s.Unchecked) > 0 || t.Choices.Firewall == inventory.FirewallNone || t.base().Saved(snapshotFile) {
 			return // who needs it tries again
 		}
 		if t.saveTables(aheadFile, tables) == nil { // the same
@@ -43,14 +45,14 @@ func (t Target) beginFilter(ctx context.Context, f *filterReader) {
 // snapshot writes the whole packet filter down before the first change, once
 // per removal: what a resumed one finds is not the state before it.
 func (t Target) snapshot(f *filterReader, tables []netfilter.Table) error {
-	if t.saved(snapshotFile) {
+	if t.base().Saved(snapshotFile) {
 		return nil
 	}
 	dir := t.Host.Path(t.StateDir)
 	if slices.EqualFunc(f.noted, tables, unchanged) && os.Rename(filepath.Join(dir, aheadFile), filepath.Join(dir, snapshotFile)) == nil {
 		return nil
 	}
-	return errors.Join(t.unsave(aheadFile), t.saveTables(snapshotFile, tables))
+	return errors.Join(t.base().Unsave(aheadFile), t.saveTables(snapshotFile, tables))
 }
 
 // unchanged reports whether a table is as it was. Of nf_tables the kernel tells.
@@ -60,7 +62,7 @@ func unchanged(before, now netfilter.Table) bool {
 }
 
 func (t Target) saveTables(name string, tables []netfilter.Table) error {
-	return t.saveBy(name, func(to *bufio.Writer) {
+	return t.base().SaveBy(name, func(to *bufio.Writer) {
 		for _, table := range tables {
 			table.Print(to)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // setting is a kernel parameter that a node's agents set, and the kernel's own
@@ -55,13 +57,13 @@ func (s setting) widelySet() bool {
 // wrote down what they were before, and many are also set on purpose (by
 // whoever prepared the host), so they are not touched: they do no harm and
 // take their configured values with the next boot.
-func (t Target) sysctls() part {
-	return part{id: "sysctls", title: "Kernel parameters", kind: inventory.KindSysctl, look: func(context.Context) (sight, error) {
-		var s sight
+func (t Target) sysctls() part.Part {
+	return part.Part{ID: "sysctls", Title: "Kernel parameters", Kind: inventory.KindSysctl, Look: func(context.Context) (part.Findings, error) {
+		var s part.Findings
 		for _, set := range settings() {
 			raw, err := os.ReadFile(t.Host.Path(filepath.Join("/proc/sys", strings.ReplaceAll(set.name, ".", "/"))))
 			if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults && (!set.widelySet() || t.second(set.owner)) {
-				s.add(inventory.Item{Kind: inventory.KindSysctl, Name: set.name, Owner: set.owner, Fate: inventory.Harmless, Detail: value,
+				s.Add(inventory.Item{Kind: inventory.KindSysctl, Name: set.name, Owner: set.owner, Fate: inventory.Harmless, Detail: value,
 					Why: "as Kubernetes sets it, or whoever prepared the host; takes its configured value with the next boot"})
 			}
 		}

@@ -4,7 +4,6 @@ package clean
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -12,6 +11,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // Target is a host, and what is known about the node on it. The zero value
@@ -37,15 +38,21 @@ type Target struct {
 	seen *witness
 	// at is what the places were found to be, astray why they could not be read; nil
 	// before they are looked for.
-	at     *Places
+	at     *part.Places
 	astray error
+}
+
+// base is the host as the parts see it.
+func (t Target) base() part.Host {
+	return part.Host{Local: t.Host, Facts: t.Facts, Choices: t.Choices, StateDir: t.StateDir, Second: t.second, At: t.at, Astray: t.astray}
 }
 
 // ready is the target with what this host itself says about the facts and places.
 func (t Target) ready() Target {
 	t.Facts = t.bounded()
-	t = t.located()
-	t.Facts.Joined = t.joined()
+	located := t.base().Located()
+	t.at, t.astray = located.At, located.Astray
+	t.Facts.Joined = t.base().Joined()
 	return t.with()
 }
 
@@ -56,8 +63,8 @@ func (t Target) ready() Target {
 // used; files, backed up before, when nothing is mounted any more; the
 // credentials last, so that there is a way back until then; and then the
 // kubelet's hold is released.
-func (t Target) parts() []part {
-	return []part{
+func (t Target) parts() []part.Part {
+	return []part.Part{
 		t.objections(), t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.virtuals(), t.links(), t.routes(),
 		t.filter(), t.ipsets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
 	}
@@ -70,23 +77,23 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 	t = t.ready()
 	inv := inventory.Inventory{Items: []inventory.Item{}}
 	id, err := t.Host.Identity()
-	all := sight{}
-	all.missed(inventory.KindFile, "/etc/machine-id", err)
-	all.missed(inventory.KindUnit, "where the kubelet keeps its files", t.astray)
+	all := part.Findings{}
+	all.Missed(inventory.KindFile, "/etc/machine-id", err)
+	all.Missed(inventory.KindUnit, "where the kubelet keeps its files", t.astray)
 	inv.Hostname, inv.MachineID, inv.BootID = id.Hostname, id.MachineID, id.BootID
 	for _, p := range t.parts() {
 		if err := context.Cause(ctx); err != nil {
 			return inv, err
 		}
-		if p.look == nil {
+		if p.Look == nil {
 			continue
 		}
-		s, err := p.look(ctx)
-		s.missed(p.kind, p.title, err)
-		all.add(s.items...)
-		all.unchecked = append(all.unchecked, s.unchecked...)
+		s, err := p.Look(ctx)
+		s.Missed(p.Kind, p.Title, err)
+		all.Add(s.Items...)
+		all.Unchecked = append(all.Unchecked, s.Unchecked...)
 	}
-	inv.Items, inv.Unchecked = append(inv.Items, all.items...), all.unchecked
+	inv.Items, inv.Unchecked = append(inv.Items, all.Items...), all.Unchecked
 	if slices.ContainsFunc(inv.Items, func(it inventory.Item) bool { return it.Kind == inventory.KindMember }) {
 		inv.Etcd, _ = t.Etcd(ctx) // its part has just seen it; nil if it is gone by now
 	}
@@ -108,12 +115,12 @@ func (t Target) Recipe() plan.Plan {
 	}}
 	parts := t.parts()
 	for _, part := range parts {
-		if part.kind == inventory.KindMount {
-			part.take = during(part.take, parts)
+		if part.Kind == inventory.KindMount {
+			part.Take = during(part.Take, parts)
 		}
-		if part.take != nil {
-			part.take = t.remembering(part.take)
-			p.Steps = append(p.Steps, part.step())
+		if part.Take != nil {
+			part.Take = t.remembering(part.Take)
+			p.Steps = append(p.Steps, part.Step())
 		}
 	}
 	return p
@@ -131,35 +138,13 @@ func (t Target) remembering(take func(context.Context, plan.Report) error) func(
 }
 
 // during does what take does, while those parts that take long to read begin with that.
-func during(take func(context.Context, plan.Report) error, parts []part) func(context.Context, plan.Report) error {
+func during(take func(context.Context, plan.Report) error, parts []part.Part) func(context.Context, plan.Report) error {
 	return func(ctx context.Context, report plan.Report) error {
 		for _, p := range parts {
-			if p.begin != nil {
-				p.begin(ctx)
+			if p.Begin != nil {
+				p.Begin(ctx)
 			}
 		}
 		return take(ctx, report)
 	}
-}
-
-// joined is when the host joined, as far as that can be told: from the facts,
-// from what an earlier run wrote down, from the birth of the files that a join
-// makes; zero if nothing tells.
-func (t Target) joined() time.Time {
-	if !t.Facts.Joined.IsZero() {
-		return t.Facts.Joined
-	}
-	if at := t.recalled(); !at.IsZero() {
-		return at
-	}
-	var first time.Time
-	for _, path := range []string{
-		filepath.Join(t.kubeadmDir(), "config.yaml"), filepath.Join(t.kubeadmDir(), "kubeadm-flags.env"),
-		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
-	} {
-		if at, err := t.Host.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {
-			first = at
-		}
-	}
-	return first
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 )
 
 // searchRoot is a directory below which is asked what refers to the cluster.
@@ -61,7 +63,7 @@ func podVolume() *regexp.Regexp {
 // host to host (kube-vip/kube-vip#1413: a pod that ends leaves them), the services' and
 // NodeLocal DNSCache's. Its own, which it had before, are not.
 type announced struct {
-	identity
+	cluster.Identity
 	facts inventory.Facts
 }
 
@@ -81,9 +83,9 @@ func (a announced) address(link, ip string) string {
 	case err != nil:
 	case slices.Contains(a.facts.Announced, ip):
 		return "a load balancer of the cluster has it"
-	case addr == nodeDNSAddress():
+	case addr == cluster.NodeDNSAddress():
 		return "NodeLocal DNSCache listens there"
-	case link == "lo" && inAny(addr, a.facts.ServiceCIDRs):
+	case link == "lo" && cluster.InAny(addr, a.facts.ServiceCIDRs):
 		return "it is in the cluster's service network"
 	}
 	return ""

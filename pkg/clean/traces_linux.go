@@ -18,35 +18,39 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // traces asks the other way round: not which of the things that we know is here,
 // but what on this host still refers to the cluster. What a pod network left is
 // found by its own part; what is found here is not provably ours, so it stays and
 // is named, and the verdict is not "clean".
-func (t Target) traces() part {
-	return part{id: "traces", title: "What refers to the cluster", kind: inventory.KindFile, look: func(ctx context.Context) (sight, error) {
-		var s sight
-		s.missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
-		s.missed(inventory.KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
-		s.missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
+func (t Target) traces() part.Part {
+	return part.Part{ID: "traces", Title: "What refers to the cluster", Kind: inventory.KindFile, Look: func(ctx context.Context) (part.Findings, error) {
+		var s part.Findings
+		s.Missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
+		s.Missed(inventory.KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
+		s.Missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
 		return s, nil
 	}}
 }
 
 // lookVolumes finds volumes of pods that are mounted where nothing of ours looks: by
 // a kubelet with another directory, or bound to another place.
-func (t Target) lookVolumes(s *sight) error {
+func (t Target) lookVolumes(s *part.Findings) error {
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return err
 	}
-	roots, ours, fits := t.roots(), t.ours(mounts), podVolume()
+	roots, ours, fits := t.base().Roots(), t.ours(mounts), podVolume()
 	for _, m := range mounts {
 		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !fits.MatchString(m.Path+"/") && !fits.MatchString(m.Root+"/") {
 			continue
 		}
-		s.add(inventory.Item{
+		s.Add(inventory.Item{
 			Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()) + boundAt(m),
 			Why: "not where this host's kubelet mounts volumes", Refers: "a volume of a pod is mounted there",
 		})
@@ -55,12 +59,12 @@ func (t Target) lookVolumes(s *sight) error {
 }
 
 // lookAnnounced finds addresses that the cluster gave to links that stay.
-func (t Target) lookAnnounced(s *sight) error {
+func (t Target) lookAnnounced(s *part.Findings) error {
 	links, err := t.ownLinks()
 	if err != nil {
 		return err
 	}
-	by := announced{t.identity(), t.Facts}
+	by := announced{t.base().Cluster(), t.Facts}
 	for _, l := range links {
 		if l.owner != inventory.Foreign {
 			continue
@@ -71,7 +75,7 @@ func (t Target) lookAnnounced(s *sight) error {
 		}
 		for _, a := range addrs {
 			if how := by.address(l.name(), a.IP.String()); how != "" {
-				s.add(inventory.Item{Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "nothing shows who gave it to " + l.name(), Refers: how})
+				s.Add(inventory.Item{Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "nothing shows who gave it to " + l.name(), Refers: how})
 			}
 		}
 	}
@@ -81,7 +85,7 @@ func (t Target) lookAnnounced(s *sight) error {
 // search looks for files that refer to a cluster.
 type search struct {
 	t       Target
-	id      identity
+	id      cluster.Identity
 	mounts  []host.Mount
 	mounted map[string]bool
 	// seen are files that other parts have named.
@@ -104,8 +108,8 @@ func (e searchError) Error() string { return string(e) }
 
 // lookReferring searches the files of this host, within bounds: what is beyond them
 // is named, since it cannot be said then that nothing is left.
-func (t Target) lookReferring(ctx context.Context, s *sight) error {
-	f := search{t: t, id: t.identity(), skip: t.unsearched(), joined: t.Facts.Joined, seen: map[string]bool{}}
+func (t Target) lookReferring(ctx context.Context, s *part.Findings) error {
+	f := search{t: t, id: t.base().Cluster(), skip: t.unsearched(), joined: t.Facts.Joined, seen: map[string]bool{}}
 	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
 		return nil // a host that is in no cluster
 	}
@@ -120,11 +124,11 @@ func (t Target) lookReferring(ctx context.Context, s *sight) error {
 	for _, m := range f.mounts {
 		f.mounted[m.Path] = true
 	}
-	var looked sight // what the files' part says of kubeconfigs, it says
+	var looked part.Findings // what the files' part says of kubeconfigs, it says
 	if err := t.lookKubeconfigs(&looked); err != nil {
 		return err
 	}
-	for _, it := range looked.items {
+	for _, it := range looked.Items {
 		f.seen[it.Name] = true
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchLimit)
@@ -136,7 +140,7 @@ func (t Target) lookReferring(ctx context.Context, s *sight) error {
 	for _, root := range searchRoots(dirs) {
 		err := f.below(ctx, root)
 		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
-			s.add(inventory.Item{Kind: inventory.KindDir, Name: root.dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"})
+			s.Add(inventory.Item{Kind: inventory.KindDir, Name: root.dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"})
 			break
 		}
 		if err != nil {
@@ -144,8 +148,8 @@ func (t Target) lookReferring(ctx context.Context, s *sight) error {
 		}
 	}
 	for _, it := range f.found {
-		if !slices.ContainsFunc(s.items, func(o inventory.Item) bool { return o.Key() == it.Key() }) {
-			s.add(it)
+		if !slices.ContainsFunc(s.Items, func(o inventory.Item) bool { return o.Key() == it.Key() }) {
+			s.Add(it)
 		}
 	}
 	return nil
@@ -217,9 +221,9 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 	if err != nil {
 		return nil //nolint:nilerr // it has gone, or has become something else
 	}
-	if how := f.id.refer(raw, f.t.Facts.Node, f.joined).String(); how != "" {
+	if how := f.id.Refer(raw, f.t.Facts.Node, f.joined).String(); how != "" {
 		why := "a file of this host's, which no pod network is known to write"
-		f.found = append(f.found, inventory.Item{Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.digest(at)})
+		f.found = append(f.found, inventory.Item{Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.base().Digest(at)})
 	}
 	return nil
 }
@@ -233,7 +237,7 @@ func (t Target) unsearched() []string {
 		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
 		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux",
 	}
-	out = append(append(out, t.roots()...), t.places().ConfDirs...)
+	out = append(append(out, t.base().Roots()...), t.base().Places().ConfDirs...)
 	for _, p := range inventory.WholePaths() {
 		out = append(out, p.Path)
 	}

@@ -30,13 +30,13 @@ func Decide(inv Inventory) Removal {
 		r.Stay = append(r.Stay, it)
 	}
 	slices.SortStableFunc(r.Objects, func(a, b Item) int {
-		return cmp.Or(cmp.Compare(Stage(a), Stage(b)), within(a, b))
+		return cmp.Or(cmp.Compare(stage(a), stage(b)), within(a, b))
 	})
 	return r
 }
 
 // stage is when in a removal a thing goes: the number of its step.
-func Stage(it Item) int {
+func stage(it Item) int {
 	stages := [][]Kind{
 		{KindMember}, {KindUnit}, {KindContainer, KindSandbox}, {}, {KindProcess}, {KindMount}, {KindNetNS}, {KindProgram}, {KindVirtual},
 		{KindAddress, KindLink}, {KindRoute, KindRule}, {KindJump}, {KindChain, KindTable}, {KindIPSet}, {KindPin}, {KindCgroup}, {KindFile, KindDir}, {}, {},

@@ -38,7 +38,7 @@ const (
 )
 
 // kindOrder is the order of the constants above.
-func KindOrder() []Kind {
+func kindOrder() []Kind {
 	return []Kind{
 		KindMember, KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindProgram, KindLink, KindAddress, KindRoute, KindRule,
 		KindTable, KindChain, KindJump, KindIPSet, KindVirtual, KindPin, KindCgroup, KindFile, KindDir, KindFlags, KindSysctl,
@@ -168,7 +168,7 @@ func (inv Inventory) With(fate Fate) []Item {
 // sorted puts an inventory in its one order.
 func (inv *Inventory) Sort() {
 	order := make(map[Kind]int)
-	for n, k := range KindOrder() {
+	for n, k := range kindOrder() {
 		order[k] = n
 	}
 	slices.SortStableFunc(inv.Items, func(a, b Item) int {

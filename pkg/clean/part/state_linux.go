@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package part
 
 import (
 	"bufio"
@@ -16,20 +16,20 @@ import (
 
 // joinedFile is where a removal writes down when the host had joined: the
 // files that tell are gone when a removal is resumed.
-const joinedFile = "joined"
+const JoinedFile = "joined"
 
 // save writes a file into the state directory, whole or not at all, and only
 // root can read it. It is below Host.Root, like everything.
-func (t Target) save(name string, content []byte) error {
-	return t.saveBy(name, func(to *bufio.Writer) { _, _ = to.Write(content) })
+func (t Host) Save(name string, content []byte) error {
+	return t.SaveBy(name, func(to *bufio.Writer) { _, _ = to.Write(content) })
 }
 
 // saveBy is save for what is written piece by piece.
-func (t Target) saveBy(name string, write func(to *bufio.Writer)) error {
+func (t Host) SaveBy(name string, write func(to *bufio.Writer)) error {
 	if t.StateDir == "" {
 		return errors.New("no state directory given")
 	}
-	dir := t.Host.Path(t.StateDir)
+	dir := t.Local.Path(t.StateDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -53,22 +53,22 @@ func (t Target) saveBy(name string, write func(to *bufio.Writer)) error {
 // partOf is the name of a file that is still being written. Nothing that reads
 // configurations takes one: systemd wants ".conf", a container runtime ".conf",
 // ".conflist" or ".json".
-func partOf(path string) string { return path + ".new" }
+func Unfinished(path string) string { return path + ".new" }
 
 // removeIf removes a file if it is there: where it is not, it does not matter that
 // nothing can be written.
-func (t Target) removeIf(path string) error {
-	if !t.exists(path) {
+func (t Host) RemoveIf(path string) error {
+	if !t.Exists(path) {
 		return nil
 	}
-	return t.Host.Remove(path)
+	return t.Local.Remove(path)
 }
 
 // put writes a file of the host outside of the state directory: whole or not at
 // all, and durably.
-func (t Target) put(path, content string, mode os.FileMode) error {
-	part := t.Host.Path(partOf(path))
-	if err := t.removeIf(partOf(path)); err != nil {
+func (t Host) Put(path, content string, mode os.FileMode) error {
+	part := t.Local.Path(Unfinished(path))
+	if err := t.RemoveIf(Unfinished(path)); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
@@ -78,7 +78,7 @@ func (t Target) put(path, content string, mode os.FileMode) error {
 	_, err = f.WriteString(content)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(part, t.Host.Path(path))
+		err = os.Rename(part, t.Local.Path(path))
 	}
 	if err != nil {
 		_ = os.Remove(part)
@@ -88,17 +88,17 @@ func (t Target) put(path, content string, mode os.FileMode) error {
 }
 
 // saved reports whether a file is in the state directory.
-func (t Target) saved(name string) bool {
-	_, err := os.Lstat(filepath.Join(t.Host.Path(t.StateDir), name))
+func (t Host) Saved(name string) bool {
+	_, err := os.Lstat(filepath.Join(t.Local.Path(t.StateDir), name))
 	return t.StateDir != "" && err == nil
 }
 
 // unsave removes a file from the state directory, if it is there.
-func (t Target) unsave(name string) error {
+func (t Host) Unsave(name string) error {
 	if t.StateDir == "" {
 		return nil
 	}
-	err := os.Remove(filepath.Join(t.Host.Path(t.StateDir), name))
+	err := os.Remove(filepath.Join(t.Local.Path(t.StateDir), name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -106,11 +106,11 @@ func (t Target) unsave(name string) error {
 }
 
 // recalled reads what an earlier run wrote down; zero if there is nothing.
-func (t Target) recalled() time.Time {
+func (t Host) recalled() time.Time {
 	if t.StateDir == "" {
 		return time.Time{}
 	}
-	raw, err := host.ReadPlain(filepath.Join(t.Host.Path(t.StateDir), joinedFile), mostOfConfig)
+	raw, err := host.ReadPlain(filepath.Join(t.Local.Path(t.StateDir), JoinedFile), MostOfFile)
 	if err != nil {
 		return time.Time{}
 	}
@@ -118,15 +118,24 @@ func (t Target) recalled() time.Time {
 	return at
 }
 
-// remember writes down when the host joined, which cluster, and where its kubelet keeps
-// what it makes, unless that is known already.
-func (t Target) remember() error {
-	if t.StateDir == "" {
-		return nil
+// joined is when the host joined, as far as that can be told: from the facts,
+// from what an earlier run wrote down, from the birth of the files that a join
+// makes; zero if nothing tells.
+func (t Host) Joined() time.Time {
+	if !t.Facts.Joined.IsZero() {
+		return t.Facts.Joined
 	}
-	errs := []error{t.rememberPlaces()}
-	if !t.Facts.Joined.IsZero() && !t.saved(joinedFile) {
-		errs = append(errs, t.save(joinedFile, []byte(t.Facts.Joined.UTC().Format(time.RFC3339Nano)+"\n")))
+	if at := t.recalled(); !at.IsZero() {
+		return at
 	}
-	return errors.Join(append(errs, t.rememberIdentity(), t.rememberSigns())...)
+	var first time.Time
+	for _, path := range []string{
+		filepath.Join(t.KubeadmDir(), "config.yaml"), filepath.Join(t.KubeadmDir(), "kubeadm-flags.env"),
+		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
+	} {
+		if at, err := t.Local.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
 }

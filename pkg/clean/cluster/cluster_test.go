@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package cluster
 
 import (
 	"encoding/base64"
@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 const (
@@ -26,7 +24,7 @@ func tokenOf(body string) string {
 }
 
 func TestHowATextRefersToACluster(t *testing.T) {
-	id := identify([]byte(thisCA), []byte("    server: https://192.0.2.1:6443\n"), []byte("server: https://api.example.com\nserver: https://127.0.0.1:6443\nserver: https://localhost:6443"))
+	id := Identify([]byte(thisCA), []byte("    server: https://192.0.2.1:6443\n"), []byte("server: https://api.example.com\nserver: https://127.0.0.1:6443\nserver: https://localhost:6443"))
 	joined := time.Unix(1_700_000_000, 0)
 	account := func(iat int64, node string) string {
 		return tokenOf(fmt.Sprintf(`{"iat":%d,"kubernetes.io":{"namespace":"ns","serviceaccount":{"name":"sa"},"node":{"name":%q}}}`, iat, node))
@@ -59,70 +57,27 @@ func TestHowATextRefersToACluster(t *testing.T) {
 		{"nothing", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := id.refer([]byte(tc.text), "w1", joined).String(); got != tc.want {
+			if got := id.Refer([]byte(tc.text), "w1", joined).String(); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
 	}
-	if got := (identity{}).refer([]byte(thisCA+"192.0.2.1:6443"), "", time.Time{}).String(); got != "" {
+	if got := (Identity{}).Refer([]byte(thisCA+"192.0.2.1:6443"), "", time.Time{}).String(); got != "" {
 		t.Errorf("where no cluster is known, a text refers to %q", got)
 	}
 }
 
-func TestAnAddressThatTheClusterAnnounced(t *testing.T) {
-	a := announced{identity{Endpoints: []string{"192.0.2.9:6443", "[2001:db8::9]:6443"}}, inventory.Facts{NodeIPs: []string{"192.0.2.8"}, ServiceCIDRs: []string{"10.96.0.0/12"}, Announced: []string{"192.0.2.200", "192.0.2.8", "2001:db8::200"}}}
-	for _, tc := range []struct {
-		name, link, ip string
-		want           bool
-	}{
-		{"the endpoint, as kube-vip leaves it", "eth0", "192.0.2.9", true},
-		{"the endpoint of IPv6", "eth0", "2001:db8::9", true},
-		{"a service on lo, as a router of services leaves it", "lo", "10.96.0.20", true},
-		{"the same on a card", "eth0", "10.96.0.20", false},
-		{"NodeLocal DNSCache's", "lo", "169.254.20.10", true},
-		{"a node's own", "eth0", "192.0.2.8", false},
-		{"a load balancer's, as kube-vip leaves it on a card", "eth0", "192.0.2.200", true},
-		{"a load balancer's on lo, announced by BGP", "lo", "192.0.2.200", true},
-		{"a load balancer's of IPv6, on a bond", "bond0", "2001:db8::200", true},
-		{"one that only begins like a load balancer's", "eth0", "192.0.2.20", false},
-		{"one that only begins alike", "eth0", "192.0.2.90", false},
-		{"the loopback", "lo", "127.0.0.1", false},
-		{"no address", "lo", "x", false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if got := a.address(tc.link, tc.ip); (got != "") != tc.want {
-				t.Errorf("got %q", got)
-			}
-		})
-	}
-}
-
-func TestAVolumeOfAPod(t *testing.T) {
-	for path, want := range map[string]bool{
-		"/data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x/": true,
-		"/data/pods/0a1b2c3d-0000-1111-2222-333344445555/volume-subpaths/conf/app/0/":        true,
-		"/x/plugins/kubernetes.io~csi/abc/":                                                  true,
-		"/srv/pods/whales/volumes/":                                                          false,
-		"/var/lib/docker/volumes/pods/":                                                      false,
-		"/home/me/kubernetes.io/docs/":                                                       false,
-	} {
-		if podVolume().MatchString(path) != want {
-			t.Errorf("%s: want %v", path, want)
-		}
-	}
-}
-
 func FuzzRefer(f *testing.F) {
-	id := identify([]byte(thisCA), []byte("server: https://192.0.2.1:6443"))
+	id := Identify([]byte(thisCA), []byte("server: https://192.0.2.1:6443"))
 	for _, seed := range []string{thisCA, b64(thisCA), b64(b64(thisCA)), "192.0.2.1:6443", tokenOf(`{"kubernetes.io":{"namespace":"\u001b[2J","serviceaccount":{"name":"x\ny"}}}`), strings.Repeat("A", 300), "eyJ.eyJ."} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		said := id.refer(raw, "w1", time.Unix(1, 0)).String()
+		said := id.Refer(raw, "w1", time.Unix(1, 0)).String()
 		if len(said) > 1024 || strings.ContainsAny(said, "\n\x1b\u202e") {
 			t.Errorf("it says %q", said)
 		}
-		if len(identify(raw, raw).Authorities) > mostValues || len(identify(nil, raw).Endpoints) > mostValues {
+		if len(Identify(raw, raw).Authorities) > mostFound || len(Identify(nil, raw).Endpoints) > mostFound {
 			t.Error("more than its bounds")
 		}
 	})

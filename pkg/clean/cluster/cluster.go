@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package cluster
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ import (
 // identity is what tells this cluster from all others on a host's disk: all of it
 // is public. It is known while the host is a node, and written down for the
 // second look.
-type identity struct {
+type Identity struct {
 	// Authorities are the hashes of the cluster's CA certificates.
 	Authorities []string `json:"authorities,omitempty"`
 	// Endpoints are the API servers' as "host:port"; never one of the loopback
@@ -35,10 +35,10 @@ type identity struct {
 
 // identify reads the identity from the cluster's CA file and the kubeconfigs of
 // this host's own Kubernetes.
-func identify(ca []byte, kubeconfigs ...[]byte) identity {
-	id := identity{Authorities: certificates(ca)}
+func Identify(ca []byte, kubeconfigs ...[]byte) Identity {
+	id := Identity{Authorities: certificates(ca)}
 	for _, raw := range kubeconfigs {
-		for _, found := range regexp.MustCompile(`(?m)^\s*"?server"?:\s*"?(https?://[^\s",]+)`).FindAllSubmatch(raw, mostValues) {
+		for _, found := range regexp.MustCompile(`(?m)^\s*"?server"?:\s*"?(https?://[^\s",]+)`).FindAllSubmatch(raw, mostFound) {
 			if at := endpoint(string(found[1])); at != "" && !slices.Contains(id.Endpoints, at) {
 				id.Endpoints = append(id.Endpoints, at)
 			}
@@ -68,7 +68,7 @@ func endpoint(server string) string {
 // certificates are the hashes of the certificates in a PEM text.
 func certificates(raw []byte) []string {
 	var out []string
-	for len(raw) > 0 && len(out) < mostValues {
+	for len(raw) > 0 && len(out) < mostFound {
 		block, rest := pem.Decode(raw)
 		if block == nil {
 			break
@@ -82,10 +82,13 @@ func certificates(raw []byte) []string {
 	return out
 }
 
+// mostFound bounds how many of a kind are looked at in one text.
+const mostFound = 64
+
 // reference is how a text refers to a cluster.
-type reference struct {
+type Reference struct {
 	// authority: it has the cluster's CA certificate.
-	authority bool
+	Authority bool
 	// endpoint is the one that it names; empty if none.
 	endpoint string
 	// account is whose token it holds, "namespace/name"; empty if none.
@@ -94,12 +97,12 @@ type reference struct {
 
 // leads reports whether a text leads to the cluster and to no other: only this
 // cluster has this CA; its endpoint and a token are a way in without it.
-func (r reference) leads() bool { return r.authority || r.endpoint != "" && r.account != "" }
+func (r Reference) Leads() bool { return r.Authority || r.endpoint != "" && r.account != "" }
 
 // String says it in words; empty for none. No secret is in it.
-func (r reference) String() string {
+func (r Reference) String() string {
 	var words []string
-	if r.authority {
+	if r.Authority {
 		words = append(words, "the cluster's certificate authority")
 	}
 	if r.endpoint != "" {
@@ -119,8 +122,8 @@ const mostNested = 3
 // beside the CA or the endpoint, names the node, or was issued after the join:
 // during that time the host was in no other cluster. Nothing is written to find
 // out, and the text may be anything.
-func (id identity) refer(raw []byte, node string, joined time.Time) reference {
-	r := reference{authority: id.holdsAuthority(raw, 0)}
+func (id Identity) Refer(raw []byte, node string, joined time.Time) Reference {
+	r := Reference{Authority: id.holdsAuthority(raw, 0)}
 	for _, at := range id.Endpoints {
 		if r.endpoint == "" && names(raw, at) {
 			r.endpoint = at
@@ -129,13 +132,13 @@ func (id identity) refer(raw []byte, node string, joined time.Time) reference {
 	if !bytes.Contains(raw, []byte("eyJ")) {
 		return r
 	}
-	for _, token := range regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.(eyJ[A-Za-z0-9_-]{8,})\.[A-Za-z0-9_-]+`).FindAllSubmatch(raw, mostValues) {
+	for _, token := range regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.(eyJ[A-Za-z0-9_-]{8,})\.[A-Za-z0-9_-]+`).FindAllSubmatch(raw, mostFound) {
 		said, is := parseClaims(token[1])
 		if !is || r.account != "" {
 			continue
 		}
 		issued := time.Unix(said.IssuedAt, 0)
-		if r.authority || r.endpoint != "" || node != "" && said.node == node || !joined.IsZero() && issued.After(joined) {
+		if r.Authority || r.endpoint != "" || node != "" && said.node == node || !joined.IsZero() && issued.After(joined) {
 			r.account = said.account
 		}
 	}
@@ -144,7 +147,7 @@ func (id identity) refer(raw []byte, node string, joined time.Time) reference {
 
 // holdsAuthority reports whether one of the cluster's CA certificates is in a
 // text: as PEM, as PEM in a JSON string, or in base64.
-func (id identity) holdsAuthority(raw []byte, depth int) bool {
+func (id Identity) holdsAuthority(raw []byte, depth int) bool {
 	if len(id.Authorities) == 0 || depth > mostNested {
 		return false
 	}

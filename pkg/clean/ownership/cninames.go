@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package ownership
 
 import (
 	"slices"
@@ -11,7 +11,7 @@ import (
 
 // cniConfOwner returns whose a file in /etc/cni/net.d is, by the names that
 // the networks give their files.
-func cniConfOwner(name string) inventory.Owner {
+func CNIConf(name string) inventory.Owner {
 	return compile(
 		pattern{inventory.Lifecycle, `00-kubectl-lifecycle\.conflist(\.new)?`},
 		pattern{inventory.Flannel, `10-flannel\.conf(list)?`},
@@ -21,12 +21,12 @@ func cniConfOwner(name string) inventory.Owner {
 		pattern{inventory.Antrea, `10-antrea\.conflist`},
 		pattern{inventory.KubeOVN, `0[01]-kube-ovn\.conflist`},
 		pattern{inventory.Weave, `10-weave\.conflist`},
-	).owner(name)
+	).Owner(name)
 }
 
 // cniBinOwner returns whose a plugin in /opt/cni/bin is that comes with a pod
 // network and not with the standard plugins.
-func cniBinOwner(name string) inventory.Owner {
+func CNIPlugin(name string) inventory.Owner {
 	return compile(
 		pattern{inventory.Flannel, `flannel`},
 		pattern{inventory.Calico, `calico(-ipam)?`},
@@ -38,26 +38,26 @@ func cniBinOwner(name string) inventory.Owner {
 		pattern{inventory.Istio, `istio-(cni|iptables)`},
 		pattern{inventory.Linkerd, `linkerd-cni`},
 		pattern{inventory.Whereabouts, `whereabouts`},
-	).owner(name)
+	).Owner(name)
 }
 
 // override is a file that a network writes into a directory of the host's.
 type override struct {
-	owner inventory.Owner
-	path  string
+	Owner inventory.Owner
+	Path  string
 	// lines are all that such a file may hold beside comments and empty lines: the
 	// beginnings of its lines. What a person has added makes it that person's.
 	lines []string
 }
 
 // overrides are Cilium's, against systemd's rp_filter (tools/sysctlfix, since 1.10).
-func overrides() []override {
+func Overrides() []override {
 	lines := []string{"-net.ipv4.conf.lxc*.rp_filter", "-net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.lxc*.rp_filter", "net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.all.rp_filter"}
 	return []override{{inventory.Cilium, "/etc/sysctl.d/99-zzz-override_cilium.conf", lines}}
 }
 
 // wrote reports whether a file holds what the network writes, and nothing else.
-func (o override) wrote(raw []byte) bool {
+func (o override) Wrote(raw []byte) bool {
 	known := 0
 	for line := range strings.Lines(string(raw)) {
 		line = strings.TrimSpace(line)
@@ -75,9 +75,9 @@ func (o override) wrote(raw []byte) bool {
 
 // ownNetworkNames are the names that pod networks give to their CNI networks, in
 // the configurations that they write.
-func ownNetworkNames() []string {
+func NetworkNames() []string {
 	return []string{"cbr0", "k8s-pod-network", "cilium", "antrea", "kube-ovn", "weave", "multus-cni-network"}
 }
 
 // ownNetwork reports whether the name of a CNI network is a pod network's.
-func ownNetwork(name string) bool { return slices.Contains(ownNetworkNames(), name) }
+func Network(name string) bool { return slices.Contains(NetworkNames(), name) }

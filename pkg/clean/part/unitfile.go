@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package part
 
 import (
 	"path/filepath"
@@ -112,36 +112,6 @@ func words(line string) []string {
 	}
 	if open {
 		out = append(out, word.String())
-	}
-	return out
-}
-
-// whereOf is the mountpoint of a systemd mount or automount unit; empty if the text is
-// none.
-func whereOf(text string) string {
-	for line := range strings.Lines(text) {
-		if key, value, is := strings.Cut(line, "="); is && strings.TrimSpace(key) == "Where" {
-			if where := strings.TrimSpace(value); filepath.IsAbs(where) {
-				return filepath.Clean(where)
-			}
-		}
-	}
-	return ""
-}
-
-// mountpoints are those that a text in the format of /etc/fstab names. The kernel and
-// mount(8) write white space and backslashes in octal.
-func mountpoints(fstab string) []string {
-	var out []string
-	for line := range strings.Lines(fstab) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 || strings.HasPrefix(fields[0], "#") {
-			continue
-		}
-		path := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(fields[1])
-		if filepath.IsAbs(path) {
-			out = append(out, filepath.Clean(path))
-		}
 	}
 	return out
 }

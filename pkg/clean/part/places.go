@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package part
 
 import (
 	"bytes"
@@ -11,6 +11,9 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
+
+// mostOfFile bounds what is read of a configuration.
+const MostOfFile = 1 << 20
 
 // Places are where the kubelet and the container runtime of a host keep what they
 // make: what their arguments and configurations say, never what is usual.
@@ -163,7 +166,7 @@ func tomlSettings(raw []byte, section *string) func(yield func(key string, value
 }
 
 // usual is a path of the runtime's as it would be if its directories were the usual ones.
-func (p Places) usual(path string) string {
+func (p Places) Usual(path string) string {
 	for own, usual := range map[string]string{p.RuntimeRoot: "/var/lib/containerd", p.RuntimeState: "/run/containerd"} {
 		if rest, below := strings.CutPrefix(path, own+"/"); own != "" && below {
 			return usual + "/" + rest

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package part
 
 import (
 	"context"
@@ -16,75 +16,75 @@ import (
 // part is one sort of leftovers: how to look for it and how to take it away.
 // Parts know nothing of each other; their order in parts is the order of a
 // removal, and it is binding.
-type part struct {
+type Part struct {
 	// id and title are the step's.
-	id, title string
+	ID, Title string
 	// kind is what an error of look is about.
-	kind inventory.Kind
+	Kind inventory.Kind
 	// look finds the things of this part; it only reads.
-	look func(ctx context.Context) (sight, error)
+	Look func(ctx context.Context) (Findings, error)
 	// needed says whether there is work, if that is more than "something
 	// goes"; nil means just that.
-	needed func(ctx context.Context) (bool, error)
+	Needed func(ctx context.Context) (bool, error)
 	// take takes away everything that look finds and that goes, and nothing
 	// else. It is idempotent, and returns an error unless all of it is gone.
-	take func(ctx context.Context, report plan.Report) error
+	Take func(ctx context.Context, report plan.Report) error
 	// begin starts to look ahead, while the kernel unmounts, which takes it about as
 	// long; nil if a part is read at once.
-	begin func(ctx context.Context)
+	Begin func(ctx context.Context)
 	// vital parts must be read before anything after them may be touched: as
 	// long as nobody knows what is mounted, nothing is deleted.
-	vital bool
+	Vital bool
 }
 
 // sight is what a part sees: things, and what it could not see.
-type sight struct {
-	items     []inventory.Item
-	unchecked []inventory.Unchecked
+type Findings struct {
+	Items     []inventory.Item
+	Unchecked []inventory.Unchecked
 }
 
-func (s *sight) add(items ...inventory.Item) { s.items = append(s.items, items...) }
+func (s *Findings) Add(items ...inventory.Item) { s.Items = append(s.Items, items...) }
 
 // missed notes something that could not be read; nil is no miss.
-func (s *sight) missed(kind inventory.Kind, what string, err error) {
+func (s *Findings) Missed(kind inventory.Kind, what string, err error) {
 	if err != nil {
-		s.unchecked = append(s.unchecked, inventory.Unchecked{Kind: kind, What: what, Why: err.Error()})
+		s.Unchecked = append(s.Unchecked, inventory.Unchecked{Kind: kind, What: what, Why: err.Error()})
 	}
 }
 
 // goes are the things of a sight that a removal takes away.
-func (s sight) goes() []inventory.Item { return inventory.Inventory{Items: s.items}.Ours() }
+func (s Findings) Goes() []inventory.Item { return inventory.Inventory{Items: s.Items}.Ours() }
 
 // step makes a part a step of a plan.
-func (p part) step() plan.Step {
-	needed := p.needed
+func (p Part) Step() plan.Step {
+	needed := p.Needed
 	if needed == nil {
 		needed = func(ctx context.Context) (bool, error) {
-			s, err := p.look(ctx)
-			if err == nil && p.vital && len(s.unchecked) > 0 {
-				err = fmt.Errorf("%s: %s", s.unchecked[0].What, s.unchecked[0].Why)
+			s, err := p.Look(ctx)
+			if err == nil && p.Vital && len(s.Unchecked) > 0 {
+				err = fmt.Errorf("%s: %s", s.Unchecked[0].What, s.Unchecked[0].Why)
 			}
-			return len(s.goes()) > 0, err
+			return len(s.Goes()) > 0, err
 		}
 	}
-	return plan.Step{ID: p.id, Title: p.title, Needed: needed, Do: p.take}
+	return plan.Step{ID: p.ID, Title: p.Title, Needed: needed, Do: p.Take}
 }
 
 // left is the error of a step after which something is still there.
-func left(ctx context.Context, look func(context.Context) (sight, error)) error {
+func Left(ctx context.Context, look func(context.Context) (Findings, error)) error {
 	s, err := look(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, it := range s.goes() {
+	for _, it := range s.Goes() {
 		errs = append(errs, fmt.Errorf("%s is still there", it))
 	}
-	return summary(errs)
+	return Summary(errs)
 }
 
 // summary joins errors, at most five of them.
-func summary(errs []error) error {
+func Summary(errs []error) error {
 	const most = 5
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	if more := len(errs) - most; more > 0 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package ownership
 
 import (
 	"testing"
@@ -14,7 +14,7 @@ func TestOwners(t *testing.T) {
 		patterns patterns
 		names    map[string]inventory.Owner
 	}{
-		{"chains", chainPatterns(), map[string]inventory.Owner{
+		{"chains", Chains(), map[string]inventory.Owner{
 			"KUBE-FIREWALL": inventory.Kubelet, "KUBE-MARK-MASQ": inventory.Kubelet, "KUBE-IPTABLES-HINT": inventory.Kubelet, "KUBE-KUBELET-CANARY": inventory.Kubelet,
 			"KUBE-SERVICES": inventory.KubeProxy, "KUBE-SEP-2VLSJHRZPQXZJEHY": inventory.KubeProxy, "KUBE-PROXY-CANARY": inventory.KubeProxy, "KUBE-IPVS-FILTER": inventory.KubeProxy,
 			"KUBE-ROUTER-INPUT": inventory.KubeRouter, "KUBE-POD-FW-ABC": inventory.KubeRouter, "KUBE-NWPLCY-X": inventory.KubeRouter,
@@ -25,27 +25,27 @@ func TestOwners(t *testing.T) {
 			"LIBVIRT_INP": inventory.Foreign, "ts-input": inventory.Foreign, "IN_public": inventory.Foreign, "KUBE": inventory.Foreign, "KUBE-": inventory.Foreign, "KUBE-SEP-lower": inventory.Foreign,
 			"xKUBE-SERVICES": inventory.Foreign, "KUBE-SERVICESx": inventory.Foreign, "CNI-abc": inventory.Foreign, "FLANNEL": inventory.Foreign, "cali-": inventory.Foreign, "": inventory.Foreign,
 		}},
-		{"comments", commentPatterns(), map[string]inventory.Owner{
+		{"comments", Comments(), map[string]inventory.Owner{
 			"flanneld masq": inventory.Flannel, "cali:6gwbT8clXdHdC1b1": inventory.Calico, "cilium-feeder: CILIUM_INPUT": inventory.Foreign, "cilium: allow the mail": inventory.Foreign,
 			"kubernetes service portals": inventory.Foreign, "flanneld": inventory.Foreign, "not cali:6gwbT8clXdHdC1b1": inventory.Foreign,
 		}},
-		{"tables", tablePatterns(), map[string]inventory.Owner{
+		{"tables", Tables(), map[string]inventory.Owner{
 			"ip kube-proxy": inventory.KubeProxy, "ip6 kube-proxy": inventory.KubeProxy, "ip flannel-ipv4": inventory.Flannel, "ip6 flannel-ipv6": inventory.Flannel, "ip calico": inventory.Calico,
 			"inet cni_plugins_masquerade": inventory.CNIPlugins, "ip cni_hostport": inventory.CNIPlugins,
 			"inet firewalld": inventory.Foreign, "ip flannel-ipv6": inventory.Foreign, "inet filter": inventory.Foreign, "ip docker-bridges": inventory.Foreign,
 		}},
-		{"ip sets", setPatterns(), map[string]inventory.Owner{
+		{"ip sets", Sets(), map[string]inventory.Owner{
 			"KUBE-CLUSTER-IP": inventory.KubeProxy, "KUBE-6-LOOP-BACK": inventory.KubeProxy, "KUBE-LOAD-BALANCER-SOURCE-CIDR": inventory.KubeProxy, "KUBE-NODE-PORT-TCP": inventory.KubeProxy,
 			"cali40masq-ipam-pools": inventory.Calico, "kube-router-node-ips": inventory.KubeRouter, "f2b-sshd": inventory.Foreign, "KUBE-MINE": inventory.Foreign, "ufw-sets": inventory.Foreign,
 		}},
-		{"BPF pins", pinPatterns(), map[string]inventory.Owner{
+		{"BPF pins", Pins(), map[string]inventory.Owner{
 			"cilium": inventory.Cilium, "tc/globals/cilium_call_policy": inventory.Cilium, "tc/globals/cali_v4_ct3": inventory.Calico, "calico": inventory.Calico,
 			"tc": inventory.Foreign, "tc/globals": inventory.Foreign, "ip": inventory.Foreign, "snap": inventory.Foreign,
 		}},
 	} {
 		for name, want := range tc.names {
 			t.Run(tc.what+" "+name, func(t *testing.T) {
-				if got := tc.patterns.owner(name); got != want {
+				if got := tc.patterns.Owner(name); got != want {
 					t.Errorf("got %s, want %s", got, want)
 				}
 			})
@@ -85,7 +85,7 @@ func TestALinkIsOursByNameAndKind(t *testing.T) {
 		{"vxlan-6784", "vxlan", inventory.Weave},
 	} {
 		t.Run(tc.name+" of kind "+tc.kind, func(t *testing.T) {
-			if got := linkOwner(tc.name, tc.kind); got != tc.want {
+			if got := Link(tc.name, tc.kind); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
@@ -106,7 +106,7 @@ func TestMountsOutsideTheKubeletsRoot(t *testing.T) {
 		"/":                                                                    inventory.Foreign,
 	} {
 		t.Run(path, func(t *testing.T) {
-			if got := mountPatterns().owner(path); got != want {
+			if got := Mounts().Owner(path); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		})

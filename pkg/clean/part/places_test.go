@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package part
 
 import (
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 func TestPlacesAreReadFromArgumentsAndConfigurations(t *testing.T) {
@@ -53,7 +50,7 @@ func TestPlacesAreReadFromArgumentsAndConfigurations(t *testing.T) {
 		})
 	}
 	usual.RuntimeState = "/srv/run"
-	if got := usual.usual("/srv/run/io/x"); got != "/run/containerd/io/x" || usual.usual("/srv/runs/x") != "/srv/runs/x" {
+	if got := usual.Usual("/srv/run/io/x"); got != "/run/containerd/io/x" || usual.Usual("/srv/runs/x") != "/srv/runs/x" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -79,80 +76,6 @@ func TestTheArgumentsOfAUnit(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestMountpointsOfFstabAndUnits(t *testing.T) {
-	got := mountpoints("# x /no\nUUID=1 / ext4\n/srv/a\t/var/lib/kubelet/a\\040b/  none bind\nshort\nnone swap swap\nx relative none\nx /t\\011\\134 none\n")
-	if diff := cmp.Diff([]string{"/", "/var/lib/kubelet/a b", "/t\t\\"}, got); diff != "" {
-		t.Error(diff)
-	}
-	for text, want := range map[string]string{"[Mount]\nWhat=x\nWhere = /a/b/\n": "/a/b", "[Automount]\nWhere=/c": "/c", "[Mount]\nWhere=c": "", "": ""} {
-		if got := whereOf(text); got != want {
-			t.Errorf("%q gives %q", text, got)
-		}
-	}
-}
-
-func TestWhatIsProvablyAKubelets(t *testing.T) {
-	const file, dir, socket = fs.FileMode(0), fs.ModeDir, fs.ModeSocket
-	for _, tc := range []struct {
-		in, entry string
-		mode      fs.FileMode
-		want      bool
-	}{
-		{"pods", "07dfd327-e552-f4b0-f8ca-1f55768773a0", dir, true},
-		{"pods", "d41d8cd98f00b204e9800998ecf8427e", dir, true},
-		{"pods", "07dfd327-e552-f4b0-f8ca-1f55768773a0", file, false},
-		{"pods", "lost+found", dir, false},
-		{"pods", "backup", dir, false},
-		{"plugins", "kubernetes.io", dir, true},
-		{"plugins", "ebs.csi.aws.com", dir, true},
-		{"plugins", "data", dir, false},
-		{"plugins", "notes.txt", file, false},
-		{"plugins_registry", "ebs.csi.aws.com-reg.sock", socket, true},
-		{"plugins_registry", "readme", file, false},
-		{"device-plugins", "kubelet_internal_checkpoint", file, true},
-		{"checkpoints", "checkpoint-web_ns-c-2026.tar", file, true},
-		{"checkpoints", "mine.tar", file, false},
-		{"image_manager", "pulled", dir, true},
-		{"cpu_manager_state", "x", file, false},
-	} {
-		if got := madeBy(tc.in, tc.entry, tc.mode); got != tc.want {
-			t.Errorf("%s/%s (%s): %v", tc.in, tc.entry, tc.mode, got)
-		}
-	}
-	for name, want := range map[string][2]bool{"pods": {true, true}, "config.json": {}, "seccomp": {}, ".123": {false, true}, ".a1": {}, "containers": {}} {
-		if got := [2]bool{ofKubelet(name, false), ofKubelet(name, true)}; got != want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
-
-func TestWithWhatAPathGoes(t *testing.T) {
-	for path, want := range map[string]struct {
-		with   string
-		within bool
-	}{
-		"/var/lib/kubelet/pods/x/y":               {"/var/lib/kubelet/pods", true},
-		"/var/lib/kubelet/plugins":                {"/var/lib/kubelet/plugins", false},
-		"/var/lib/kubelet/plugins/a/../../pods/b": {"/var/lib/kubelet/pods", true},
-		"/var/lib/kubelet/local-volumes/pv1":      {},
-		"/var/lib/kubelet":                        {},
-		"/var/lib/kubelet/podsX":                  {},
-		"/var/lib/calico/data":                    {"/var/lib/calico", true},
-		"/var/run/flannel/x":                      {"/run/flannel", true},
-		"/etc/kubernetes/pki/own":                 {"/etc/kubernetes/pki", true},
-		"/etc/kubernetes/audit":                   {},
-		"/var/lib/etcd/member/snap":               {"/var/lib/etcd/member", true},
-		"/var/lib/etcd/backup":                    {},
-		"/srv/data":                               {},
-		"/":                                       {},
-		"":                                        {},
-	} {
-		if with, within := inventory.TakenWith(path); with != want.with || within != want.within {
-			t.Errorf("%q: %q, %v", path, with, within)
-		}
 	}
 }
 
@@ -189,54 +112,10 @@ func FuzzUnitFile(f *testing.F) {
 		if most := (len(text) + 1) * (len(text) + len(environment)*2 + 4); length > most {
 			t.Errorf("%d bytes of arguments from %d and %d", length, len(text), len(environment))
 		}
-		for _, path := range append(mountpoints(text), whereOf(text)) {
+		for _, path := range append(Mountpoints(text), WhereOf(text)) {
 			if path != "" && !filepath.IsAbs(path) {
 				t.Errorf("%q is no path", path)
 			}
 		}
 	})
-}
-
-func FuzzHomes(f *testing.F) {
-	f.Add("root:x:0:0::/root:/bin/sh\na:x:4294967296:1::/home/a:/\nb:x:1:1::/:/")
-	f.Add("x:::::/..")
-	f.Fuzz(func(t *testing.T, passwd string) {
-		for _, h := range homesIn(passwd) {
-			if !filepath.IsAbs(h.path) || h.path == "/" || filepath.Clean(h.path) != h.path {
-				t.Errorf("%q is no home", h.path)
-			}
-		}
-	})
-}
-
-func FuzzStaticPod(f *testing.F) {
-	f.Add([]byte("spec:\n  containers:\n  - command: [etcd, --data-dir=/d/x]\n    volumeMounts: [{name: a, mountPath: /d}]\n  volumes: [{name: a, hostPath: {path: /h}}]\n"))
-	f.Add([]byte(`{"spec":{"containers":[{"command":["--wal-dir=../w"]}]}}`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		pod, err := parseStaticPod(raw)
-		if err != nil {
-			return
-		}
-		for _, dir := range []string{pod.dataDir(), pod.walDir()} {
-			if dir != "" && (!filepath.IsAbs(dir) || filepath.Clean(dir) != dir) {
-				t.Errorf("%q is no clean path", dir)
-			}
-		}
-	})
-}
-
-func TestTheDataOfAStaticPodIsWhereTheHostHasIt(t *testing.T) {
-	const pod = `spec:
-  containers:
-  - command: [etcd, --data-dir=/data/etcd/x, --wal-dir=/wal]
-    volumeMounts: [{name: d, mountPath: /data}, {name: in, mountPath: /data/other}, {name: e, mountPath: /e}]
-  volumes: [{name: d, hostPath: {path: /srv/d/}}, {name: in, hostPath: {path: /no}}, {name: e, emptyDir: {}}]
-`
-	got, err := parseStaticPod([]byte(pod))
-	if err != nil || got.dataDir() != "/srv/d/etcd/x" || got.walDir() != "" || got.onHost("/data/other/y") != "/no/y" || got.onHost("/e/x") != "" {
-		t.Errorf("%q %q %v", got.dataDir(), got.walDir(), err)
-	}
-	if _, err := parseStaticPod([]byte("spec: [")); err == nil {
-		t.Error("it was parsed")
-	}
 }

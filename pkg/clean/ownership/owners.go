@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package ownership
 
 import (
 	"regexp"
@@ -33,7 +33,7 @@ func compile(list ...pattern) patterns {
 }
 
 // owner returns the owner of a name by the first pattern that fits.
-func (ps patterns) owner(name string) inventory.Owner {
+func (ps patterns) Owner(name string) inventory.Owner {
 	for _, p := range ps {
 		if p.fits.MatchString(name) {
 			return p.owner
@@ -47,7 +47,7 @@ func (ps patterns) owner(name string) inventory.Owner {
 // pkg/proxy/{iptables,ipvs}; containernetworking/plugins 1.9; flannel 0.28).
 // An unknown KUBE-something is foreign: a name that is only alike proves
 // nothing.
-func chainPatterns() patterns {
+func Chains() patterns {
 	return compile(
 		pattern{inventory.Kubelet, `KUBE-(FIREWALL|MARK-MASQ|MARK-DROP|POSTROUTING|IPTABLES-HINT|KUBELET-CANARY)`},
 		pattern{inventory.KubeRouter, `KUBE-(ROUTER-.+|POD-FW-.+|NWPLCY-.+)`},
@@ -55,7 +55,7 @@ func chainPatterns() patterns {
 		pattern{inventory.KubeProxy, `KUBE-(SVC|SVL|EXT|SEP|FW|XLB)-[A-Z2-7]+`},
 		pattern{inventory.KubeProxy, `KUBE-IPVS-(FILTER|OUT-FILTER|IPS)`},
 		pattern{inventory.CNIPlugins, `CNI-(HOSTPORT-(DNAT|SNAT|SETMARK|MASQ)|FORWARD|ADMIN|ISOLATION-STAGE-[12])`},
-		pattern{inventory.CNIPlugins, containerChain().String()},
+		pattern{inventory.CNIPlugins, ContainerChain().String()},
 		pattern{inventory.Flannel, `FLANNEL-(POSTRTG|FWD)`},
 		pattern{inventory.Calico, `cali-.+`},
 		pattern{inventory.Cilium, `(OLD_)?CILIUM_.+`},
@@ -67,12 +67,12 @@ func chainPatterns() patterns {
 
 // containerChain fits the chains that a standard CNI plugin makes for a single
 // container: masquerading, and port mappings of two ages of the plugins.
-func containerChain() *regexp.Regexp { return regexp.MustCompile(`^CNI-((DN|SN)-)?[0-9a-f]{20,}$`) }
+func ContainerChain() *regexp.Regexp { return regexp.MustCompile(`^CNI-((DN|SN)-)?[0-9a-f]{20,}$`) }
 
 // commentPatterns are rules outside of own chains that say whose they are, and are
 // believed where their owner has another sign on this host. Cilium's all jump to
 // chains of its own, by which one knows them: "cilium: …" may be anybody's.
-func commentPatterns() patterns {
+func Comments() patterns {
 	return compile(
 		pattern{inventory.Flannel, `flanneld (masq|forward)`},
 		pattern{inventory.Calico, `cali:[A-Za-z0-9_-]{16}`},
@@ -83,7 +83,7 @@ func commentPatterns() patterns {
 
 // tablePatterns are native nft tables that belong to one owner entirely; the
 // family is part of the name.
-func tablePatterns() patterns {
+func Tables() patterns {
 	return compile(
 		pattern{inventory.KubeProxy, `ip6? kube-proxy`},
 		pattern{inventory.Flannel, `ip flannel-ipv4|ip6 flannel-ipv6`},
@@ -93,21 +93,21 @@ func tablePatterns() patterns {
 }
 
 // signs are what rules and tables are known by; to be made once for many tables.
-type signs struct {
-	chains, comments, tables patterns
+type Signs struct {
+	Chains, Comments, Tables patterns
 	// others says that this host has CNI networks besides the pods', which use the
 	// same plugins.
-	others bool
+	Others bool
 	// second reports whether an owner has another sign on this host than comments;
 	// nil for none.
-	second func(inventory.Owner) bool
+	Second func(inventory.Owner) bool
 }
 
-func filterSigns(others bool, second func(inventory.Owner) bool) signs {
-	return signs{chains: chainPatterns(), comments: commentPatterns(), tables: tablePatterns(), others: others, second: second}
+func FilterSigns(others bool, second func(inventory.Owner) bool) Signs {
+	return Signs{Chains: Chains(), Comments: Comments(), Tables: Tables(), Others: others, Second: second}
 }
 
-func setPatterns() patterns {
+func Sets() patterns {
 	return compile(
 		pattern{inventory.KubeRouter, `(inet6:)?kube-router-.+|KUBE-(SRC|DST)-.+`},
 		pattern{inventory.KubeProxy, `KUBE-(6-)?(LOOP-BACK|CLUSTER-IP|EXTERNAL-IP(-LOCAL)?|LOAD-BALANCER(-.+)?|NODE-PORT-.+|HEALTH-CHECK-NODE-PORT|IPVS-IPS)`},
@@ -127,7 +127,7 @@ type linkPattern struct {
 }
 
 // openVSwitch is the kind of a port that only Open vSwitch itself can delete.
-const openVSwitch = "openvswitch"
+const OpenVSwitch = "openvswitch"
 
 func linkPatterns() []linkPattern {
 	return []linkPattern{
@@ -147,8 +147,8 @@ func linkPatterns() []linkPattern {
 		{inventory.Cilium, []string{"wireguard"}, `cilium_wg0`},
 		{inventory.KubeRouter, []string{"bridge"}, `kube-bridge`},
 		{inventory.KubeRouter, []string{"dummy"}, `kube-dummy-if`},
-		{inventory.Antrea, []string{openVSwitch}, `antrea-(gw|tun|ingress|egress)0`},
-		{inventory.KubeOVN, []string{openVSwitch}, `ovn0|mirror0`},
+		{inventory.Antrea, []string{OpenVSwitch}, `antrea-(gw|tun|ingress|egress)0`},
+		{inventory.KubeOVN, []string{OpenVSwitch}, `ovn0|mirror0`},
 		{inventory.Weave, []string{"bridge"}, `weave`},
 		{inventory.Weave, []string{"veth"}, `vethwe-(bridge|datapath|pcap)|vethwepl[0-9a-f]{7}`},
 		{inventory.Weave, []string{"vxlan"}, `vxlan-6784`},
@@ -156,9 +156,9 @@ func linkPatterns() []linkPattern {
 }
 
 // linkOwner returns whose a link is.
-func linkOwner(name, kind string) inventory.Owner {
+func Link(name, kind string) inventory.Owner {
 	for _, p := range linkPatterns() {
-		if slices.Contains(p.kinds, kind) && compile(pattern{p.owner, p.fits}).owner(name) != inventory.Foreign {
+		if slices.Contains(p.kinds, kind) && compile(pattern{p.owner, p.fits}).Owner(name) != inventory.Foreign {
 			return p.owner
 		}
 	}
@@ -166,7 +166,7 @@ func linkOwner(name, kind string) inventory.Owner {
 }
 
 // pinPatterns are names directly in /sys/fs/bpf and in its tc/globals.
-func pinPatterns() patterns {
+func Pins() patterns {
 	return compile(
 		pattern{inventory.Cilium, `cilium|tc/globals/cilium_.+`},
 		pattern{inventory.Calico, `calico|tc/globals/(cali_.+|calico_.+)|tc/cali.*|(cali|calico|xdp_cali)_.+`},
@@ -176,7 +176,7 @@ func pinPatterns() patterns {
 // mountPatterns are mounts outside of the kubelet's root. The paths are those of
 // containerd's CRI plugin (containers in the namespace k8s.io, shared memory of
 // sandboxes), CRI-O, and of network namespaces that CNI users name "cni-<uuid>".
-func mountPatterns() patterns {
+func Mounts() patterns {
 	return compile(
 		pattern{inventory.Runtime, `/run/containerd/io\.containerd\.runtime\.v2\.task/k8s\.io/.+`},
 		pattern{inventory.Runtime, `/run/containerd/io\.containerd\.grpc\.v1\.cri/(sandboxes|containers)/.+`},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package part
 
 import (
 	"encoding/json"
@@ -10,6 +10,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 )
 
 // identityFile is where a removal writes down which cluster it was: the files
@@ -18,39 +20,39 @@ const identityFile = "cluster.json"
 
 // identity is that of the cluster that this host is in, or was in when a removal
 // began; empty if nothing tells.
-func (t Target) identity() identity {
+func (t Host) Cluster() cluster.Identity {
 	if id, known := t.recallIdentity(); known {
 		return id
 	}
 	read := func(path string) []byte {
-		raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it tells nothing
+		raw, _ := host.ReadPlain(t.Local.Path(path), MostOfFile) // nil: it tells nothing
 		return raw
 	}
 	var kubeconfigs [][]byte
 	for _, name := range []string{"kubelet.conf", "bootstrap-kubelet.conf", "admin.conf"} {
 		kubeconfigs = append(kubeconfigs, read(filepath.Join(inventory.KubernetesDir, name)))
 	}
-	return identify(read(inventory.PKIDir+"/ca.crt"), kubeconfigs...)
+	return cluster.Identify(read(inventory.PKIDir+"/ca.crt"), kubeconfigs...)
 }
 
 // recallIdentity is what an earlier step wrote down.
-func (t Target) recallIdentity() (id identity, known bool) {
-	if !t.saved(identityFile) {
+func (t Host) recallIdentity() (id cluster.Identity, known bool) {
+	if !t.Saved(identityFile) {
 		return id, false
 	}
-	raw, err := host.ReadPlain(filepath.Join(t.Host.Path(t.StateDir), identityFile), mostOfConf)
+	raw, err := host.ReadPlain(filepath.Join(t.Local.Path(t.StateDir), identityFile), MostOfFile)
 	return id, err == nil && json.Unmarshal(raw, &id) == nil
 }
 
 // rememberIdentity writes down which cluster it was, once.
-func (t Target) rememberIdentity() error {
-	id := t.identity()
-	if t.saved(identityFile) || len(id.Authorities)+len(id.Endpoints) == 0 {
+func (t Host) RememberIdentity() error {
+	id := t.Cluster()
+	if t.Saved(identityFile) || len(id.Authorities)+len(id.Endpoints) == 0 {
 		return nil
 	}
 	raw, err := json.Marshal(id)
 	if err != nil {
 		return fmt.Errorf("encode the cluster's identity: %w", err)
 	}
-	return t.save(identityFile, raw)
+	return t.Save(identityFile, raw)
 }
