@@ -160,7 +160,7 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 func (t Target) removeGroup(ctx context.Context, client *cri.Client, group []pod, round int, report plan.Report) []error {
 	own := len(group) > 0 && !group[0].HostNetwork
 	if own && round == 0 {
-		if socket := t.deadAgent(ctx); socket != "" {
+		if socket := t.cni().DeadAgent(ctx); socket != "" {
 			report("the pod network's agent does not answer at %s", socket)
 			return t.removeWithoutNetwork(ctx, client, group, report)
 		}

@@ -231,7 +231,7 @@ func said(d netfilter.Deletion) string {
 
 // filterSigns are what rules are known by on this host.
 func (t Target) filterSigns() ownership.Signs {
-	return ownership.FilterSigns(t.otherNetworks(), func(owner inventory.Owner) bool { return t.second(owner) })
+	return ownership.FilterSigns(t.cni().OtherNetworks(), func(owner inventory.Owner) bool { return t.second(owner) })
 }
 
 func (t Target) ipsets() part.Part {

@@ -24,6 +24,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 )
 
 // signsFile is where a removal writes down what it found of each owner: the first
@@ -85,9 +87,9 @@ func (t Target) cheapSigns() ownership.Marks {
 	if t.base().Exists(inventory.CNIStateDir + "/networks/cbr0") {
 		m.Add(inventory.CNIPlugins, inventory.KindFile)
 	}
-	confs, _ := t.confs()
+	confs, _ := t.cni().Confs()
 	for _, d := range confs {
-		if d.Fate == inventory.Goes && d.sign != "" {
+		if d.Fate == inventory.Goes && d.Sign != "" {
 			m.Add(d.Owner, inventory.KindFile)
 		}
 	}
@@ -226,8 +228,8 @@ func (t Target) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 	}
 	c := linkCase{facts: t.Facts, second: t.second(candidate, inventory.KindLink)}
 	if v.kind == "bridge" {
-		confs, _ := t.confs()
-		c.claimed = slices.ContainsFunc(confs, func(d confDecision) bool { return d.Fate != inventory.Goes && slices.Contains(d.conf.bridges, v.name) })
+		confs, _ := t.cni().Confs()
+		c.claimed = slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })
 	}
 	return decideLink(v, c)
 }

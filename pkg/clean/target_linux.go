@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -46,6 +47,8 @@ type Target struct {
 func (t Target) base() part.Host {
 	return part.Host{Local: t.Host, Facts: t.Facts, Choices: t.Choices, StateDir: t.StateDir, Second: t.second, At: t.at, Astray: t.astray}
 }
+
+func (t Target) cni() cni.Networks { return cni.Networks{Host: t.base()} }
 
 // ready is the target with what this host itself says about the facts and places.
 func (t Target) ready() Target {

@@ -13,65 +13,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
-
-// confs reads the runtime's directories of CNI configurations, and the directories
-// directly in them, and says what becomes of each file.
-func (t Target) confs() ([]confDecision, error) {
-	var files []confFile
-	var errs []error
-	id := t.base().Cluster()
-	for _, dir := range t.base().Places().ConfDirs {
-		names, err := t.base().Names(dir)
-		errs = append(errs, err)
-		for _, name := range names {
-			path := filepath.Join(dir, name)
-			if !t.base().IsDir(path) {
-				files = append(files, t.confFile(path, id))
-				continue
-			}
-			inside, err := t.base().Names(path)
-			errs = append(errs, err)
-			for _, name := range inside {
-				file := t.confFile(filepath.Join(path, name), id)
-				file.inner = true
-				files = append(files, file)
-			}
-		}
-	}
-	if len(files) > mostOfConfs {
-		return nil, errors.Join(append(errs, fmt.Errorf("more than %d files", mostOfConfs))...)
-	}
-	return judgeConfs(files), errors.Join(errs...)
-}
-
-// confFile reads one of them.
-func (t Target) confFile(path string, id cluster.Identity) confFile {
-	raw, _ := host.ReadPlain(t.Host.Path(path), part.MostOfFile) // nil: it tells nothing
-	return confFile{path: path, raw: raw, refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.base().Younger(path), changed: t.base().Changed(path), digest: t.base().Digest(path)}
-}
-
-// ownNetworks are the names of the pods' CNI networks: those that networks give
-// theirs, and those of configurations that go.
-func (t Target) ownNetworks() []string {
-	out := ownership.NetworkNames()
-	all, _ := t.confs()
-	for _, d := range all {
-		if d.Fate == inventory.Goes && d.sign != "" && d.conf.name != "" {
-			out = append(out, d.conf.name)
-		}
-	}
-	return out
-}
 
 // putBack gives a file that a network has put aside its own name back, unless
 // something has that name by now.
@@ -109,7 +55,7 @@ func (t Target) lookOverrides(s *part.Findings) {
 
 // lookConf lists the configurations of networks.
 func (t Target) lookConf(s *part.Findings) error {
-	all, err := t.confs()
+	all, err := t.cni().Confs()
 	for _, d := range all {
 		s.Add(d.Item)
 	}
@@ -128,7 +74,7 @@ func (t Target) lookConf(s *part.Findings) error {
 // lookCNIState looks at the standard plugins' state, which other users of CNI
 // on this host share: only networks of pods are ours.
 func (t Target) lookCNIState(s *part.Findings) error {
-	own := t.ownNetworks()
+	own := t.cni().OwnNetworks()
 	networks, err := t.base().Names(inventory.CNIStateDir + "/networks")
 	for _, name := range networks {
 		path := filepath.Join(inventory.CNIStateDir, "networks", name)
@@ -148,15 +94,4 @@ func (t Target) lookCNIState(s *part.Findings) error {
 	}
 	t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Flannel, Path: inventory.CNIStateDir + "/flannel"})
 	return errors.Join(err, err2)
-}
-
-// otherNetworks reports whether this host has CNI networks besides the pods'
-// (podman, nerdctl), by their configuration or by addresses they gave out.
-func (t Target) otherNetworks() bool {
-	configs, _ := t.confs()
-	own := t.ownNetworks()
-	networks, _ := t.base().Names(inventory.CNIStateDir + "/networks")
-	return slices.ContainsFunc(configs, func(d confDecision) bool {
-		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") && slices.Contains(t.base().Places().ConfDirs, filepath.Dir(d.Name))
-	}) || slices.ContainsFunc(networks, func(name string) bool { return !slices.Contains(own, name) })
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package cni
 
 import (
 	"path"
@@ -33,11 +33,11 @@ type confFile struct {
 }
 
 // confDecision is what becomes of such a file, and why it is the pod network's.
-type confDecision struct {
+type Decision struct {
 	inventory.Item
 	// sign says what makes it the network's; empty for what is not.
-	sign string
-	conf netConf
+	Sign string
+	Conf Conf
 }
 
 // asides are the endings of names that networks give to the configurations of
@@ -51,18 +51,18 @@ func asides() []string { return []string{".cilium_bak", ".old"} }
 // kubeconfig itself. What was made after the join goes; what is older stays and
 // is named. A network may call its file anything (00-multus.conf,
 // ZZZ-istio-cni-kubeconfig, whereabouts.d/whereabouts.kubeconfig).
-func judgeConfs(files []confFile) []confDecision {
-	out := make([]confDecision, len(files))
+func judgeConfs(files []confFile) []Decision {
+	out := make([]Decision, len(files))
 	for i, f := range files {
-		out[i] = confDecision{Item: inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign}}
-		out[i].conf, _ = parseConf(f.raw)
+		out[i] = Decision{Item: inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign}}
+		out[i].Conf, _ = parseConf(f.raw)
 		out[i].own(f)
 	}
 	// What names a file that is the network's, is the network's; no chain of them
 	// is longer than three.
 	for range 3 {
 		for i := range out {
-			if out[i].sign == "" && !out[i].conf.amended() {
+			if out[i].Sign == "" && !out[i].Conf.amended() {
 				out[i].follow(out)
 			}
 		}
@@ -77,16 +77,16 @@ func judgeConfs(files []confFile) []confDecision {
 }
 
 // own is what a file says about itself.
-func (d *confDecision) own(f confFile) {
+func (d *Decision) own(f confFile) {
 	base := path.Base(f.path)
 	switch known := ownership.CNIConf(base); {
 	case known != inventory.Foreign && !f.inner:
-		d.Owner, d.sign = known, byName
-	case d.conf.amended(): // nothing in it is proof of whose it is
-	case d.conf.network() != inventory.Foreign:
-		d.Owner, d.sign = d.conf.network(), "it runs a pod network's plugin ("+strings.Join(d.conf.types, ", ")+")"
+		d.Owner, d.Sign = known, byName
+	case d.Conf.amended(): // nothing in it is proof of whose it is
+	case d.Conf.network() != inventory.Foreign:
+		d.Owner, d.Sign = d.Conf.network(), "it runs a pod network's plugin ("+strings.Join(d.Conf.types, ", ")+")"
 	case f.refers.Leads():
-		d.Owner, d.sign = inventory.PodNetwork, "it holds "+f.refers.String()
+		d.Owner, d.Sign = inventory.PodNetwork, "it holds "+f.refers.String()
 	}
 }
 
@@ -94,42 +94,42 @@ func (d *confDecision) own(f confFile) {
 const byName = "named as the network names its own"
 
 // follow looks at the files that a configuration names.
-func (d *confDecision) follow(all []confDecision) {
-	for _, named := range d.conf.files {
-		i := slices.IndexFunc(all, func(o confDecision) bool { return o.Name == named && o.sign != "" })
+func (d *Decision) follow(all []Decision) {
+	for _, named := range d.Conf.files {
+		i := slices.IndexFunc(all, func(o Decision) bool { return o.Name == named && o.Sign != "" })
 		if i >= 0 {
-			d.Owner, d.sign = all[i].Owner, "it names "+named
+			d.Owner, d.Sign = all[i].Owner, "it names "+named
 			return
 		}
 	}
 }
 
 // decide is what becomes of a file.
-func (d *confDecision) decide(f confFile) {
+func (d *Decision) decide(f confFile) {
 	switch {
-	case d.sign == byName, d.sign != "" && f.younger:
+	case d.Sign == byName, d.Sign != "" && f.younger:
 		d.Fate = inventory.Goes
-	case d.sign != "":
+	case d.Sign != "":
 		d.Owner, d.Fate, d.Digest = inventory.Foreign, inventory.Stays, f.digest
-		d.Why, d.Refers = "older than the join, or nothing tells", d.sign
+		d.Why, d.Refers = "older than the join, or nothing tells", d.Sign
 	default:
 		d.Fate, d.Why, d.Digest = inventory.Stays, "not a file that a pod network is known to write", f.digest
 		d.Refers = f.refers.String()
-		if d.conf.amended() {
-			d.Refers = "a mesh has added its plugin to it (" + strings.Join(d.conf.types, ", ") + ")"
+		if d.Conf.amended() {
+			d.Refers = "a mesh has added its plugin to it (" + strings.Join(d.Conf.types, ", ") + ")"
 		}
 	}
 }
 
 // aside decides about a file that a network has put aside: the network's own goes,
 // that of another gets its name back if the name is free by then.
-func (d *confDecision) aside(f confFile, all []confDecision) {
+func (d *Decision) aside(f confFile, all []Decision) {
 	for _, ending := range asides() {
 		original, is := strings.CutSuffix(f.path, ending)
 		if !is || f.inner || !slices.Contains([]string{".conf", ".conflist", ".json"}, path.Ext(original)) {
 			continue
 		}
-		taken := slices.ContainsFunc(all, func(o confDecision) bool { return o.Name == original && o.Fate != inventory.Goes })
+		taken := slices.ContainsFunc(all, func(o Decision) bool { return o.Name == original && o.Fate != inventory.Goes })
 		switch {
 		case ownership.CNIConf(path.Base(original)) != inventory.Foreign:
 			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: ownership.CNIConf(path.Base(original)), Fate: inventory.Goes}
@@ -138,13 +138,13 @@ func (d *confDecision) aside(f confFile, all []confDecision) {
 		case taken:
 			d.Why = "put aside by a pod network, and " + original + " is there"
 			d.Refers = d.Why
-		case d.sign == "":
+		case d.Sign == "":
 			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign, Fate: inventory.Goes, Detail: inventory.Returns + original}
 		}
 	}
 }
 
 // multusRan reports whether anything there is Multus'.
-func multusRan(all []confDecision) bool {
-	return slices.ContainsFunc(all, func(d confDecision) bool { return d.Owner == inventory.Multus })
+func multusRan(all []Decision) bool {
+	return slices.ContainsFunc(all, func(d Decision) bool { return d.Owner == inventory.Multus })
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package cni
 
 import (
 	"encoding/json"
@@ -106,7 +106,7 @@ func FuzzParseConf(f *testing.F) {
 		if is != json.Valid(raw) && is {
 			t.Error("what is no JSON was read")
 		}
-		for _, list := range [][]string{conf.types, conf.bridges, conf.files, conf.sockets} {
+		for _, list := range [][]string{conf.types, conf.Bridges, conf.files, conf.sockets} {
 			if len(list) > mostValues || slices.ContainsFunc(list, func(s string) bool { return len(s) > mostOfValue+len("/multus.sock") }) {
 				t.Errorf("more than its bounds: %d", len(list))
 			}

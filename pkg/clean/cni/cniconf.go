@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package cni
 
 import (
 	"encoding/json"
@@ -15,14 +15,14 @@ import (
 
 // netConf is what a network configuration in /etc/cni/net.d says about whose it
 // is: of a single plugin, of a chain of plugins, or of one that calls others.
-type netConf struct {
+type Conf struct {
 	// name is the network's.
 	name string
 	// types are the plugins that it runs, those of delegates and of address
 	// management among them, in order.
 	types []string
 	// bridges are the links that it makes or uses as bridges.
-	bridges []string
+	Bridges []string
 	// files are the kubeconfigs and the other configurations that it names.
 	files []string
 	// sockets are where the agents listen that its plugins ask.
@@ -41,12 +41,12 @@ const (
 
 // parseConf reads a configuration (CNI specification 0.1.0 to 1.1.0, Multus'
 // delegates and clusterNetwork). It reports false for what is no JSON object.
-func parseConf(raw []byte) (netConf, bool) {
+func parseConf(raw []byte) (Conf, bool) {
 	var tree map[string]any
 	if len(raw) > part.MostOfFile || json.Unmarshal(raw, &tree) != nil || tree == nil {
-		return netConf{}, false
+		return Conf{}, false
 	}
-	var c netConf
+	var c Conf
 	if name, is := tree["name"].(string); is && len(name) <= mostOfValue {
 		c.name = name
 	}
@@ -55,7 +55,7 @@ func parseConf(raw []byte) (netConf, bool) {
 }
 
 // visit collects what one object says, and those in it.
-func (c *netConf) visit(value any, depth int) {
+func (c *Conf) visit(value any, depth int) {
 	if depth > deepestConf {
 		return
 	}
@@ -82,7 +82,7 @@ func (c *netConf) visit(value any, depth int) {
 }
 
 // note keeps a value by what it is called.
-func (c *netConf) note(key, value string) {
+func (c *Conf) note(key, value string) {
 	add := func(to *[]string, value string) {
 		if len(*to) < mostValues && !slices.Contains(*to, value) {
 			*to = append(*to, value)
@@ -95,7 +95,7 @@ func (c *netConf) note(key, value string) {
 	case "type":
 		add(&c.types, value)
 	case "bridge":
-		add(&c.bridges, value)
+		add(&c.Bridges, value)
 	case "kubeconfig", "clusterNetwork":
 		if place, is := hostPath(value); is {
 			add(&c.files, place)
@@ -135,7 +135,7 @@ func networkTypes() map[string]inventory.Owner {
 
 // network is the pod network that a configuration belongs to by what it runs;
 // Foreign if it is none's.
-func (c netConf) network() inventory.Owner {
+func (c Conf) network() inventory.Owner {
 	known := networkTypes()
 	for _, kind := range c.types {
 		if owner, is := known[kind]; is {
@@ -148,7 +148,7 @@ func (c netConf) network() inventory.Owner {
 // amended reports whether a configuration is another's to which a mesh has added
 // its plugin: those of Istio, Linkerd and Kuma append themselves to the file that
 // they find first, podman's or a person's too, and make no network of their own.
-func (c netConf) amended() bool {
+func (c Conf) amended() bool {
 	known, mesh := networkTypes(), []string{"istio-cni", "linkerd-cni", "kuma-cni"}
 	of := func(kind string) bool { return slices.Contains(mesh, kind) }
 	foreign := func(kind string) bool { _, is := known[kind]; return !is }
@@ -160,7 +160,7 @@ func (c netConf) amended() bool {
 // for every pod; a plugin waits for its agent, Cilium's for more than 40 s
 // (pkg/client, ClientTimeout). Calico's, flannel's and the standard plugins ask
 // no agent of the host.
-func (c netConf) agentSockets() []string {
+func (c Conf) agentSockets() []string {
 	out := slices.Clone(c.sockets)
 	for _, kind := range c.types {
 		switch kind {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package cni
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const agentLimit = time.Second
 // take down a network whose agent is gone takes Cilium's 42 s for each pod, twice,
 // and then fails (a network that was uninstalled before, an image that is gone, a
 // pod that crashes).
-func (t Target) deadAgent(ctx context.Context) string {
+func (t Networks) DeadAgent(ctx context.Context) string {
 	for _, socket := range t.networkAgents() {
 		dial := net.Dialer{Timeout: agentLimit}
 		c, err := dial.DialContext(ctx, "unix", t.Host.Path(socket))
@@ -40,8 +40,8 @@ func (t Target) deadAgent(ctx context.Context) string {
 // networkAgents are the sockets of the agents of the network that the runtime uses:
 // the first configuration by name (containerd's go-cni, CRI-O's ocicni), and those
 // that it delegates to.
-func (t Target) networkAgents() []string {
-	for _, dir := range t.base().Places().ConfDirs {
+func (t Networks) networkAgents() []string {
+	for _, dir := range t.Places().ConfDirs {
 		if sockets, is := t.agentsOf(dir); is {
 			return sockets
 		}
@@ -51,8 +51,8 @@ func (t Target) networkAgents() []string {
 
 // agentsOf are those of the network whose configuration is the first in a directory;
 // it reports false where there is none.
-func (t Target) agentsOf(dir string) ([]string, bool) {
-	names, err := t.base().Names(dir)
+func (t Networks) agentsOf(dir string) ([]string, bool) {
+	names, err := t.Names(dir)
 	if err != nil {
 		return nil, false
 	}
@@ -76,10 +76,10 @@ func (t Target) agentsOf(dir string) ([]string, bool) {
 	return nil, false
 }
 
-func (t Target) readConf(path string) (netConf, bool) {
+func (t Networks) readConf(path string) (Conf, bool) {
 	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
 	if err != nil {
-		return netConf{}, false
+		return Conf{}, false
 	}
 	return parseConf(raw)
 }
