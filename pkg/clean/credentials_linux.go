@@ -156,39 +156,6 @@ func (t Target) lookCertificates(s *sight) error {
 	return errors.Join(errs...)
 }
 
-// staysFromKubeadm is something that stays on this host and that kubeadm would delete:
-// it empties the directories below, whatever is in them or mounted there.
-func (t Target) staysFromKubeadm(ctx context.Context) (string, error) {
-	mounts, err := t.Host.Mounts()
-	if err != nil {
-		return "", err
-	}
-	s, err := t.lookCredentials(ctx)
-	if err != nil {
-		return "", err
-	}
-	goes := func(path string) bool {
-		return slices.ContainsFunc(s.goes(), func(it Item) bool { return it.Name == path })
-	}
-	for _, dir := range []string{t.kubeadmDir(), manifestsDir, pkiDir} {
-		for _, m := range mounts {
-			if host.Below(m.Path, dir) || m.Path == dir && dir != t.kubeadmDir() {
-				return "the mount " + m.Path, nil
-			}
-		}
-		names, err := t.names(dir)
-		if err != nil {
-			return "", err
-		}
-		for _, name := range names {
-			if path := filepath.Join(dir, name); !goes(path) {
-				return path, nil
-			}
-		}
-	}
-	return "", nil
-}
-
 // digest is a hash of a small file of others, to show that it is unchanged;
 // empty for what is not a small file.
 func (t Target) digest(path string) string {
