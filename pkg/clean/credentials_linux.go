@@ -157,39 +157,6 @@ func (t Target) lookCertificates(s *part.Findings) error {
 	return errors.Join(errs...)
 }
 
-// staysFromKubeadm is something that stays on this host and that kubeadm would delete:
-// it empties the directories below, whatever is in them or mounted there.
-func (t Target) staysFromKubeadm(ctx context.Context) (string, error) {
-	mounts, err := t.Host.Mounts()
-	if err != nil {
-		return "", err
-	}
-	s, err := t.lookCredentials(ctx)
-	if err != nil {
-		return "", err
-	}
-	goes := func(path string) bool {
-		return slices.ContainsFunc(s.Goes(), func(it inventory.Item) bool { return it.Name == path })
-	}
-	for _, dir := range []string{t.base().KubeadmDir(), inventory.ManifestsDir, inventory.PKIDir} {
-		for _, m := range mounts {
-			if host.Below(m.Path, dir) || m.Path == dir && dir != t.base().KubeadmDir() {
-				return "the mount " + m.Path, nil
-			}
-		}
-		names, err := t.base().Names(dir)
-		if err != nil {
-			return "", err
-		}
-		for _, name := range names {
-			if path := filepath.Join(dir, name); !goes(path) {
-				return path, nil
-			}
-		}
-	}
-	return "", nil
-}
-
 // blocking are the reasons for which `kubeadm join` would refuse this host, as
 // its preflight checks see it (cmd/kubeadm/app/preflight/checks.go, 1.36), and
 // a leftover that breaks a pod network later. On a host that is a node they

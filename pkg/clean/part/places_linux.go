@@ -6,13 +6,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // placesFile is where a removal writes down the places before it stops the kubelet:
@@ -43,10 +48,15 @@ func (t Host) findPlaces() (Places, error) {
 		return p, err
 	}
 	arguments, err := t.argumentsOf("kubelet")
+	if t.Facts.KubeletRoot != "" && errors.Is(err, argumentsUntold) {
+		err = nil // a person has told what matters of them
+	}
 	first := p
 	first.readKubelet(arguments)
 	for _, path := range append([]string{first.Config}, t.Listed(first.ConfigDir, ".conf")...) {
-		p.readConfig(t.Text(path))
+		raw, unread := t.readable(path)
+		err = errors.Join(err, unread)
+		p.readConfig(raw)
 	}
 	p.readKubelet(arguments)
 	if t.Facts.KubeletRoot != "" {
@@ -56,16 +66,17 @@ func (t Host) findPlaces() (Places, error) {
 	config := "/etc/containerd/config.toml"
 	readFlags(runtime, map[string]*string{"--config": &config, "-c": &config})
 	for _, path := range append([]string{config, "/etc/crio/crio.conf"}, t.Listed("/etc/crio/crio.conf.d", "")...) {
-		for _, pattern := range p.readContainerd(t.Text(path)) {
+		raw, unread := t.readable(path)
+		err = errors.Join(err, unread)
+		for _, pattern := range p.readContainerd(raw) {
 			if !filepath.IsAbs(pattern) { // beside the file that names it (containerd, config.go resolveImports)
 				pattern = filepath.Join(filepath.Dir(path), pattern)
 			}
 			found, _ := filepath.Glob(t.Local.Path(pattern))
 			for _, file := range found {
-				raw, err := host.ReadPlain(file, MostOfFile)
-				if err == nil {
-					p.readContainerd(raw)
-				}
+				raw, unread := host.ReadPlain(file, MostOfFile)
+				err = errors.Join(err, unread)
+				p.readContainerd(raw)
 			}
 		}
 	}
@@ -92,7 +103,8 @@ func UnitDirs() []string {
 }
 
 // argumentsOf are those of a program that runs as a service of the same name: of the
-// running process, else of its unit; none if there is neither.
+// running process, else of its unit; none if there is neither. What a unit does not tell
+// is an error, never taken for the usual.
 func (t Host) argumentsOf(program string) ([]string, error) {
 	arguments, err := t.running(program)
 	if err != nil || arguments != nil {
@@ -100,7 +112,9 @@ func (t Host) argumentsOf(program string) ([]string, error) {
 	}
 	unit := unitFile{}
 	for _, dir := range UnitDirs() {
-		if raw := t.Text(filepath.Join(dir, program+".service")); len(raw) > 0 {
+		raw, err := t.readable(filepath.Join(dir, program+".service"))
+		unit.damaged = errors.Join(unit.damaged, err)
+		if len(raw) > 0 {
 			unit.add(string(raw), t.environment)
 			break
 		}
@@ -117,12 +131,71 @@ func (t Host) argumentsOf(program string) ([]string, error) {
 	}
 	slices.Sort(order)
 	for _, name := range order {
-		unit.add(string(t.Text(dropIns[name])), t.environment)
+		raw, err := t.readable(dropIns[name])
+		unit.damaged = errors.Join(unit.damaged, err)
+		unit.add(string(raw), t.environment)
 	}
-	return unit.arguments(program), nil
+	if arguments, err = unit.arguments(program); err != nil {
+		return nil, untold(program, err)
+	}
+	return arguments, nil
 }
 
-func (t Host) environment(path string) string { return string(t.Text(path)) }
+// argumentsUntold is why a program that does not run cannot be followed.
+const argumentsUntold = untoldError("its arguments are not known")
+
+type untoldError string
+
+func (e untoldError) Error() string { return string(e) }
+
+// untold is the error of a program that does not run and whose unit does not tell its
+// arguments.
+func untold(program string, err error) error {
+	hint := fmt.Sprintf("start it, so that it can be asked itself (on the host: systemctl start %s); then run the command again", program)
+	if program == "kubelet" {
+		hint += fmt.Sprintf(`; or tell its --root-dir on the host: lifecycle-node clean '{"kubeletRoot":"%s"}'`, inventory.DefaultKubeletRoot)
+	}
+	return plan.Hint(fmt.Errorf("%s does not run, and %w: %w", program, argumentsUntold, err), "%s", hint)
+}
+
+// readable is text for what must not be overlooked: a file that is there and cannot be
+// read is an error. What is no plain file is empty, as a unit that leads to /dev/null is.
+func (t Host) readable(path string) ([]byte, error) {
+	to, _ := os.Readlink(t.Local.Path(path)) // no link leads nowhere
+	_, gone := os.Stat(t.Local.Path(path))
+	if to == "/dev/null" || errors.Is(gone, fs.ErrNotExist) {
+		return nil, nil
+	}
+	raw, err := host.ReadPlain(t.Followed(path), MostOfFile)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, host.ErrNotRegular) {
+		return nil, nil // nothing that a program could have read its settings from
+	}
+	return raw, err
+}
+
+// environment reads a file of environment variables, or all that a pattern fits.
+func (t Host) environment(pattern string) (string, error) {
+	paths := []string{pattern}
+	if strings.ContainsAny(pattern, "*?[") {
+		found, err := filepath.Glob(t.Local.Path(pattern))
+		if err != nil {
+			return "", err
+		}
+		paths = nil
+		for _, path := range found {
+			paths = append(paths, filepath.Join("/", strings.TrimPrefix(path, t.Local.Path("/"))))
+		}
+	}
+	var all strings.Builder
+	for _, path := range paths {
+		raw, err := t.readable(path)
+		if err != nil {
+			return "", err
+		}
+		all.Write(append(raw, '\n'))
+	}
+	return all.String(), nil
+}
 
 // running are the arguments of the process that is this host's program: root's, among
 // the host's mounts, of its own unit if several are. Several that are told apart by
