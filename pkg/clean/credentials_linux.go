@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -74,8 +75,8 @@ func (t Target) addManifest(s *sight, name string) {
 		t.addPath(s, ownPath{Kubelet, path})
 		return
 	}
-	raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it refers to nothing
-	refers := t.identity().refer(raw, t.Facts.Node, t.Facts.Joined).String()
+	raw, err := host.ReadPlain(t.Host.Path(path), mostOfConf)
+	refers := cmp.Or(t.identity().refer(raw, t.Facts.Node, t.Facts.Joined).String(), unread(err))
 	s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.digest(path)})
 }
 
