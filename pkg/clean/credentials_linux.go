@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,8 +76,8 @@ func (t Target) addManifest(s *part.Findings, name string) {
 		t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		return
 	}
-	raw, _ := host.ReadPlain(t.Host.Path(path), part.MostOfFile) // nil: it refers to nothing
-	refers := t.base().Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String()
+	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+	refers := cmp.Or(t.base().Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
 	s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.base().Digest(path)})
 }
 

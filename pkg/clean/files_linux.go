@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"strings"
@@ -97,8 +98,8 @@ func (t Target) lookKubernetes(s *part.Findings) error {
 	}
 	for _, name := range names {
 		if path := filepath.Join(inventory.KubernetesDir, name); !known[path] {
-			raw, _ := host.ReadPlain(t.Host.Path(path), part.MostOfFile) // nil: it refers to nothing
-			refers := id.Refer(raw, t.Facts.Node, t.Facts.Joined).String()
+			raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+			refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
 			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.base().Digest(path)})
 		}
 	}

@@ -44,6 +44,8 @@ func (t Target) lookKubeconfigs(s *part.Findings) error {
 		raw, file, err := dir.Read(filepath.Base(kubeconfig), part.MostOfFile)
 		dir.Close()
 		switch {
+		case part.Unread(err) != "":
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a person's own kubeconfig", Refers: part.Unread(err)})
 		case err != nil || file.Owner != home.user && file.Owner != 0 || !id.Refer(raw, t.Facts.Node, t.Facts.Joined).Authority: // there is none
 		case isOne(own, raw):
 			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Kubeadm, Fate: inventory.Goes, Detail: copied})

@@ -3,8 +3,10 @@
 package clean
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -137,10 +139,11 @@ func (t Target) lookReferring(ctx context.Context, s *part.Findings) error {
 	for _, h := range homes {
 		dirs = append(dirs, h.path)
 	}
-	for _, root := range searchRoots(dirs) {
+	roots := searchRoots(dirs)
+	for i, root := range roots {
 		err := f.below(ctx, root)
 		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
-			s.Add(inventory.Item{Kind: inventory.KindDir, Name: root.dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"})
+			s.Add(unsearchedOf(roots[i:])...)
 			break
 		}
 		if err != nil {
@@ -187,6 +190,23 @@ func (f *search) below(ctx context.Context, root searchRoot) error {
 	})
 }
 
+// unsearchedOf names the directories at whose first a search has ended.
+func unsearchedOf(roots []searchRoot) []inventory.Item {
+	var out []inventory.Item
+	for i, root := range roots {
+		it := inventory.Item{Kind: inventory.KindDir, Name: root.dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"}
+		if i > 0 {
+			it.Refers = "it was not searched"
+		}
+		if i == mostUnread {
+			it.Refers = fmt.Sprintf("it was not searched, nor were %d more directories", len(roots)-i-1)
+			return append(out, it)
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
 // passable are errors about what has gone since, or may not be looked into:
 // nothing is said about it elsewhere, either.
 func passable(err error) error {
@@ -207,21 +227,22 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 		return nil
 	}
 	info, err := d.Info()
-	if err != nil || info.Size() > mostOfSearched || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == inventory.KubernetesDir {
+	if err != nil || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == inventory.KubernetesDir {
 		return passable(err)
 	}
 	stat, is := info.Sys().(*syscall.Stat_t)
 	if is && !all && !f.joined.IsZero() && time.Unix(stat.Ctim.Unix()).Before(f.joined) {
 		return nil
 	}
-	if f.read += info.Size(); f.read > mostRead || len(f.found) >= mostNamed {
+	if f.read += min(info.Size(), mostOfSearched); f.read > mostRead || len(f.found) >= mostNamed {
 		return tooMuch
 	}
-	raw, err := host.ReadPlain(f.t.Host.Path(at), mostOfSearched)
-	if err != nil {
-		return nil //nolint:nilerr // it has gone, or has become something else
+	raw, err := host.ReadHead(f.t.Host.Path(at), mostOfSearched)
+	how := cmp.Or(f.id.Refer(raw, f.t.Facts.Node, f.joined).String(), part.Unread(err))
+	if how == "" && info.Size() > mostOfSearched && leadsSomewhere(raw) {
+		how = part.Unread(host.ErrTooLarge)
 	}
-	if how := f.id.Refer(raw, f.t.Facts.Node, f.joined).String(); how != "" {
+	if how != "" {
 		why := "a file of this host's, which no pod network is known to write"
 		f.found = append(f.found, inventory.Item{Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.base().Digest(at)})
 	}

@@ -55,8 +55,8 @@ func (t Networks) Confs() ([]Decision, error) {
 
 // confFile reads one of them.
 func (t Networks) confFile(path string, id cluster.Identity) confFile {
-	raw, _ := host.ReadPlain(t.Host.Path(path), part.MostOfFile) // nil: it tells nothing
-	return confFile{path: path, raw: raw, refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path)}
+	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+	return confFile{path: path, raw: raw, unread: part.Unread(err), refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path)}
 }
 
 // ownNetworks are the names of the pods' CNI networks: those that networks give

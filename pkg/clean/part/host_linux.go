@@ -165,3 +165,15 @@ func (t Host) Roots() []string {
 	}
 	return []string{t.KubeadmDir()}
 }
+
+// Unread says what it means that a file could not be read; empty for one that is not
+// there, or is no plain file.
+func Unread(err error) string {
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, host.ErrNotRegular), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ENXIO):
+		return ""
+	case errors.Is(err, host.ErrTooLarge):
+		return "it is too large to be read, and may refer to the cluster"
+	}
+	return "it cannot be read, and may refer to the cluster"
+}
