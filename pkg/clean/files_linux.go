@@ -44,7 +44,7 @@ func (t Target) lookFiles(ctx context.Context) (part.Findings, error) {
 	s.Missed(inventory.KindFile, inventory.CNIStateDir, t.lookCNIState(&s))
 	s.Missed(inventory.KindFile, inventory.KubernetesDir, t.lookKubernetes(&s))
 	s.Missed(inventory.KindFile, "kubeconfigs", t.lookKubeconfigs(&s))
-	t.addData(&s)
+	t.member().AddData(&s)
 	t.lookEmpty(&s)
 	return s, nil
 }
@@ -153,7 +153,7 @@ func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
 		return err
 	}
 	for _, it := range inventory.Decide(inventory.Inventory{Items: s.Items}).Objects {
-		err := t.mayDiscard(ctx, it)
+		err := t.member().MayDiscard(ctx, it)
 		if err == nil {
 			err = t.discard(it)
 		}

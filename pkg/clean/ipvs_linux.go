@@ -107,15 +107,3 @@ func (t Target) boundAddresses() ([]netip.Addr, error) {
 	}
 	return addresses(link)
 }
-
-// addresses are those of a link, or of all of them (nil).
-func addresses(link netlink.Link) ([]netip.Addr, error) {
-	all, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, netlink.FAMILY_ALL) })
-	var out []netip.Addr
-	for _, a := range all {
-		if ip, ok := netip.AddrFromSlice(a.IP); ok && !ip.IsLinkLocalUnicast() {
-			out = append(out, ip.Unmap())
-		}
-	}
-	return out, err
-}

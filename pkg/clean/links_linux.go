@@ -22,22 +22,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
-// dumpTries is how often a listing is repeated during which something changed;
-// the kernel says so (vishvananda/netlink since 1.2.1 hands that on).
-const dumpTries = 10
-
-// dump repeats a listing until nothing changed meanwhile.
-func dump[T any](list func() (T, error)) (T, error) {
-	var out T
-	var err error
-	for range dumpTries {
-		if out, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
-			break
-		}
-	}
-	return out, err
-}
-
 // link is a network link, and whose it is.
 type link struct {
 	netlink.Link

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -125,47 +124,4 @@ func (t Target) unmount(ctx context.Context, report plan.Report) error {
 		return err
 	}
 	return part.Left(ctx, t.lookMounts)
-}
-
-// namespaces are the network namespaces that the runtime named for pods.
-func (t Target) namespaces() part.Part {
-	return part.Part{
-		ID: "netns", Title: "Remove the pods' network namespaces", Kind: inventory.KindNetNS,
-		Look: t.lookNamespaces,
-		Take: func(ctx context.Context, report plan.Report) error {
-			owners := ownership.Mounts()
-			mine := func(m host.Mount) bool {
-				return host.Below(m.Path, inventory.NetnsDir) && owners.Owner(m.Path) != inventory.Foreign
-			}
-			if err := t.Host.UnmountAll(ctx, mine, func(host.Mount) {}); err != nil {
-				return err
-			}
-			s, err := t.lookNamespaces(ctx)
-			for _, it := range s.Goes() {
-				if err := t.Host.Remove(it.Name); err != nil {
-					return err
-				}
-				report("removed %s", it.Name)
-			}
-			return err
-		},
-	}
-}
-
-func (t Target) lookNamespaces(context.Context) (part.Findings, error) {
-	var s part.Findings
-	entries, err := os.ReadDir(t.Host.Path(inventory.NetnsDir))
-	if errors.Is(err, os.ErrNotExist) {
-		return s, nil
-	}
-	owners := ownership.Mounts()
-	for _, e := range entries {
-		path := filepath.Join(inventory.NetnsDir, e.Name())
-		it := inventory.Item{Kind: inventory.KindNetNS, Name: path, Owner: owners.Owner(path), Fate: inventory.Goes}
-		if it.Owner == inventory.Foreign {
-			it.Fate, it.Why = inventory.Stays, "not named as a container runtime names a pod's"
-		}
-		s.Add(it)
-	}
-	return s, err
 }

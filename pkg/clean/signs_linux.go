@@ -5,14 +5,11 @@ package clean
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
@@ -21,11 +18,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 )
 
 // signsFile is where a removal writes down what it found of each owner: the first
@@ -161,75 +154,4 @@ func (t Target) rememberSigns() error {
 		return fmt.Errorf("encode the signs of networks: %w", err)
 	}
 	return t.base().Save(signsFile, raw)
-}
-
-// bounded are the facts of the cluster as far as this host can believe them.
-func (t Target) bounded() inventory.Facts {
-	routes, err := dump(func() ([]netlink.Route, error) {
-		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
-	})
-	if err != nil {
-		return cluster.Believable(t.Facts, nil, nil)
-	}
-	var main, gateways []netip.Addr
-	for _, r := range routes {
-		if !everything(r.Dst) {
-			continue
-		}
-		if ip, ok := netip.AddrFromSlice(r.Gw); ok {
-			gateways = append(gateways, ip.Unmap())
-		}
-		link, err := netlink.LinkByIndex(r.LinkIndex)
-		if err != nil {
-			continue
-		}
-		own, _ := addresses(link)
-		main = append(main, own...)
-	}
-	return cluster.Believable(t.Facts, main, gateways)
-}
-
-// views are what all links show of themselves, by their index.
-func views() (map[int]linkView, []netlink.Link, error) {
-	all, err := dump(netlink.LinkList)
-	if err != nil {
-		return nil, nil, fmt.Errorf("list links: %w", err)
-	}
-	out := map[int]linkView{}
-	for _, l := range all {
-		v := linkView{name: l.Attrs().Name, kind: l.Type()}
-		if vxlan, is := l.(*netlink.Vxlan); is {
-			v.vni = vxlan.VxlanId
-		}
-		out[l.Attrs().Index] = v
-	}
-	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
-	if err != nil {
-		return out, all, nil //nolint:nilerr // less is provable then
-	}
-	for _, a := range addrs {
-		ip, ok := netip.AddrFromSlice(a.IP)
-		v, known := out[a.LinkIndex]
-		if !ok || !known || a.Scope == unix.RT_SCOPE_LINK && !slices.Contains([]string{"dummy"}, v.kind) {
-			continue
-		}
-		ones, _ := a.Mask.Size()
-		v.addrs = append(v.addrs, netip.PrefixFrom(ip.Unmap(), ones))
-		out[a.LinkIndex] = v
-	}
-	return out, all, nil
-}
-
-// decideOwner says whose a link is.
-func (t Target) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
-	candidate := ownership.Link(v.name, v.kind)
-	if candidate == inventory.Foreign {
-		return inventory.Foreign, inventory.Foreign
-	}
-	c := linkCase{facts: t.Facts, second: t.second(candidate, inventory.KindLink)}
-	if v.kind == "bridge" {
-		confs, _ := t.cni().Confs()
-		c.claimed = slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })
-	}
-	return decideLink(v, c)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/etcd"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
@@ -50,6 +52,18 @@ func (t Target) base() part.Host {
 
 func (t Target) cni() cni.Networks { return cni.Networks{Host: t.base()} }
 
+func (t Target) member() etcd.Member { return etcd.Member{Host: t.base()} }
+
+// Etcd looks at the etcd cluster of which this host runs a member; nil where it
+// runs none.
+func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) { return t.member().View(ctx) }
+
+// Bury takes the member of a dead host out of the etcd cluster of which this host
+// has one.
+func (t Target) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried, error) {
+	return t.member().Bury(ctx, b)
+}
+
 // ready is the target with what this host itself says about the facts and places.
 func (t Target) ready() Target {
 	t.Facts = t.bounded()
@@ -68,7 +82,7 @@ func (t Target) ready() Target {
 // kubelet's hold is released.
 func (t Target) parts() []part.Part {
 	return []part.Part{
-		t.objections(), t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.virtuals(), t.links(), t.routes(),
+		t.objections(), t.member().Part(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.virtuals(), t.links(), t.routes(),
 		t.filter(), t.ipsets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
 	}
 }

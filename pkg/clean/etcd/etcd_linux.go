@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package etcd
 
 import (
 	"context"
@@ -26,7 +26,7 @@ import (
 const departureFile = "etcd.json"
 
 // departed is what the departure file holds.
-type departed struct {
+type Departed struct {
 	Cluster, DataDir string
 	// WALDir is where its log is, if that is elsewhere.
 	WALDir string `json:",omitempty"`
@@ -40,12 +40,12 @@ type departed struct {
 // etcd is the first part: a member that has left while its host is still as it
 // was does no harm, and one that may not leave stops the removal before
 // anything has changed.
-func (t Target) etcd() part.Part {
+func (t Member) Part() part.Part {
 	return part.Part{ID: "etcd", Title: "Take this host's member out of the etcd cluster", Kind: inventory.KindMember, Look: t.lookMember, Take: t.leaveEtcd}
 }
 
 // departure is what an earlier run has written down; nil if there is nothing.
-func (t Target) departure() (*departed, error) {
+func (t Member) Departure() (*Departed, error) {
 	if t.StateDir == "" {
 		return nil, nil
 	}
@@ -53,16 +53,16 @@ func (t Target) departure() (*departed, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
-	d := &departed{}
+	d := &Departed{}
 	if err == nil {
 		err = json.Unmarshal(raw, d)
 	}
 	return d, err
 }
 
-func (t Target) lookMember(ctx context.Context) (part.Findings, error) {
+func (t Member) lookMember(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
-	d, err := t.departure()
+	d, err := t.Departure()
 	if err != nil {
 		return s, err
 	}
@@ -74,7 +74,7 @@ func (t Target) lookMember(ctx context.Context) (part.Findings, error) {
 		}
 		return s, nil
 	}
-	view, err := t.Etcd(ctx)
+	view, err := t.View(ctx)
 	if err != nil || view == nil || view.Self == "" {
 		return s, err
 	}
@@ -89,12 +89,12 @@ func (t Target) lookMember(ctx context.Context) (part.Findings, error) {
 
 // leaveEtcd moves the leadership away, has a survivor take the member out, and
 // sees it gone. It writes down what it is about to do before it does it.
-func (t Target) leaveEtcd(ctx context.Context, report plan.Report) error {
+func (t Member) leaveEtcd(ctx context.Context, report plan.Report) error {
 	client, err := t.etcdClient()
 	if err != nil {
 		return err
 	}
-	d, err := t.departure()
+	d, err := t.Departure()
 	if err != nil {
 		return err
 	}
@@ -123,8 +123,8 @@ func (t Target) leaveEtcd(ctx context.Context, report plan.Report) error {
 
 // beginDeparture decides on a fresh look whether the member may leave, and
 // moves the leadership.
-func (t Target) beginDeparture(ctx context.Context, client *etcd.Client, report plan.Report) (*departed, error) {
-	view, err := t.Etcd(ctx)
+func (t Member) beginDeparture(ctx context.Context, client *etcd.Client, report plan.Report) (*Departed, error) {
+	view, err := t.View(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (t Target) beginDeparture(ctx context.Context, client *etcd.Client, report 
 	if err != nil {
 		return nil, err
 	}
-	d := &departed{Cluster: view.Cluster, DataDir: view.DataDir, WALDir: pod.walDir(), Member: way.Member}
+	d := &Departed{Cluster: view.Cluster, DataDir: view.DataDir, WALDir: pod.walDir(), Member: way.Member}
 	for _, m := range way.Through {
 		d.Through = append(d.Through, m.URL)
 	}
@@ -203,9 +203,9 @@ func takeOut(ctx context.Context, client *etcd.Client, survivor string, id etcd.
 
 // stayMember takes a departure back that has not come about. One that has leaves
 // no way back: without its member this control plane has no data.
-func (t Target) stayMember(ctx context.Context) error {
+func (t Member) Stay(ctx context.Context) error {
 	const wayOut = "run the removal again to finish it"
-	d, err := t.departure()
+	d, err := t.Departure()
 	if err != nil || d == nil {
 		return err
 	}
@@ -231,10 +231,10 @@ func (t Target) stayMember(ctx context.Context) error {
 	return plan.Hint(fmt.Errorf("nobody tells whether this host's etcd member has left: %w", part.Summary(errs)), wayOut)
 }
 
-func (t Target) saveDeparture(d *departed) error {
+func (t Member) saveDeparture(d *Departed) error {
 	raw, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
-	return t.base().Save(departureFile, raw)
+	return t.Save(departureFile, raw)
 }

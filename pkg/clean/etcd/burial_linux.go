@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package etcd
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 
 // Bury takes the member of a dead host out of the etcd cluster of which this host
 // has one, through any that is healthy. It may be called again.
-func (t Target) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried, error) {
-	view, err := t.Etcd(ctx)
+func (t Member) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried, error) {
+	view, err := t.View(ctx)
 	if err != nil || view == nil {
 		return inventory.Buried{}, err
 	}

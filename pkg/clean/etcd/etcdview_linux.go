@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package etcd
 
 import (
 	"cmp"
@@ -31,14 +31,14 @@ const (
 
 // etcdFlags are the flags of the static pod that kubeadm made for this host's
 // member; found is false where it has none.
-func (t Target) etcdFlags() (flags map[string]string, found bool, err error) {
+func (t Member) etcdFlags() (flags map[string]string, found bool, err error) {
 	pod, found, err := t.etcdPod()
 	return pod.flags, found, err
 }
 
 // etcdPod is that static pod.
-func (t Target) etcdPod() (pod staticPod, found bool, err error) {
-	raw, err := host.ReadPlain(t.base().Followed(etcdManifest), part.MostOfFile)
+func (t Member) etcdPod() (pod staticPod, found bool, err error) {
+	raw, err := host.ReadPlain(t.Followed(etcdManifest), part.MostOfFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return staticPod{}, false, nil
 	}
@@ -54,7 +54,7 @@ func (t Target) etcdPod() (pod staticPod, found bool, err error) {
 
 // etcdClient uses the certificates that kubeadm leaves on a control plane: the
 // one that is made for asking, else a server's or peer's, which are as good.
-func (t Target) etcdClient() (*etcd.Client, error) {
+func (t Member) etcdClient() (*etcd.Client, error) {
 	flags, _, err := t.etcdFlags()
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (t Target) etcdClient() (*etcd.Client, error) {
 
 // Etcd looks at the etcd cluster of which this host runs a member: who is in
 // it, and how each is. Nil where the host runs none, or only the data is left.
-func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) {
+func (t Member) View(ctx context.Context) (*inventory.Etcd, error) {
 	pod, found, err := t.etcdPod()
 	if err != nil || !found {
 		return nil, err

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package etcd
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 // addData adds the data of a member that leaves: what etcd has made, and not the
 // snapshots that somebody keeps beside it. Data that nothing tells of is reported, never
 // touched: it may be all that is left of a cluster.
-func (t Target) addData(s *part.Findings) {
-	d, err := t.departure()
+func (t Member) AddData(s *part.Findings) {
+	d, err := t.Departure()
 	pod, found, err2 := t.etcdPod()
 	if err := errors.Join(err, err2); err != nil {
 		s.Missed(inventory.KindDir, inventory.DefaultDataDir, err)
@@ -33,7 +33,7 @@ func (t Target) addData(s *part.Findings) {
 		dir, log = pod.dataDir(), pod.walDir()
 	}
 	if d == nil && !found {
-		if t.base().Exists(dir) {
+		if t.Exists(dir) {
 			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no static pod says whose data it is"})
 		}
 		return
@@ -43,39 +43,39 @@ func (t Target) addData(s *part.Findings) {
 	}
 	if log != "" {
 		s.Missed(inventory.KindDir, log, t.addMade(s, log))
-		t.base().AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: log})
+		t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: log})
 	}
 }
 
 // addMember adds what is in a data directory.
-func (t Target) addMember(s *part.Findings, dir string) error {
-	names, err := t.base().Names(dir)
+func (t Member) addMember(s *part.Findings, dir string) error {
+	names, err := t.Names(dir)
 	for _, name := range names {
 		path := filepath.Join(dir, name)
 		switch {
 		case name != memberDir:
-			t.base().AddForeign(s, path, "beside etcd's data, and not made by etcd")
-		case t.base().Mounted(path):
+			t.AddForeign(s, path, "beside etcd's data, and not made by etcd")
+		case t.Mounted(path):
 			err = errors.Join(err, t.addMade(s, path))
 		default:
-			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
+			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		}
 	}
-	t.base().AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: dir})
-	if len(names) == 0 && t.base().Exists(dir) && !t.base().Younger(dir) {
+	t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: dir})
+	if len(names) == 0 && t.Exists(dir) && !t.Younger(dir) {
 		s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
 	}
 	return err
 }
 
 // addMade adds what etcd has made in a directory that may have more in it.
-func (t Target) addMade(s *part.Findings, dir string) error {
-	names, err := t.base().Names(dir)
+func (t Member) addMade(s *part.Findings, dir string) error {
+	names, err := t.Names(dir)
 	for _, name := range names {
 		if path := filepath.Join(dir, name); madeByEtcd(name) {
-			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
+			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		} else {
-			t.base().AddForeign(s, path, "beside etcd's data, and not made by etcd")
+			t.AddForeign(s, path, "beside etcd's data, and not made by etcd")
 		}
 	}
 	return err
@@ -83,7 +83,7 @@ func (t Target) addMade(s *part.Findings, dir string) error {
 
 // mayDiscard refuses to delete the data of a member that has not left: neither
 // has an earlier step seen it leave, nor do the others say that they have none.
-func (t Target) mayDiscard(ctx context.Context, it inventory.Item) error {
+func (t Member) MayDiscard(ctx context.Context, it inventory.Item) error {
 	pod, found, err := t.etcdPod()
 	if err != nil || !found {
 		return err
@@ -95,11 +95,11 @@ func (t Target) mayDiscard(ctx context.Context, it inventory.Item) error {
 	if !data {
 		return nil
 	}
-	d, err := t.departure()
+	d, err := t.Departure()
 	if err != nil || d != nil && d.Left {
 		return err
 	}
-	view, err := t.Etcd(ctx)
+	view, err := t.View(ctx)
 	if err == nil && (view == nil || view.Self != "") {
 		err = errors.New("it is still a member")
 	}
