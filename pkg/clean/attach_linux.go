@@ -13,6 +13,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // side is one of the two places on a card at which filters run.
@@ -35,7 +37,7 @@ func onFilters(l link) ([]attachment, error) {
 	}
 	var out []attachment
 	for _, side := range sides() {
-		filters, err := dump(func() ([]netlink.Filter, error) { return netlink.FilterList(l.Link, side.parent) })
+		filters, err := netlinks.Dump(func() ([]netlink.Filter, error) { return netlink.FilterList(l.Link, side.parent) })
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +56,7 @@ func onFilters(l link) ([]attachment, error) {
 
 // clsact is the queue of a link that filters are on; nil if it has none.
 func clsact(l link) (netlink.Qdisc, error) {
-	queues, err := dump(func() ([]netlink.Qdisc, error) { return netlink.QdiscList(l.Link) })
+	queues, err := netlinks.Dump(func() ([]netlink.Qdisc, error) { return netlink.QdiscList(l.Link) })
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +73,7 @@ func dropFilter(l link, f netlink.Filter, queue netlink.Qdisc) error {
 		return err
 	}
 	for _, side := range sides() {
-		rest, err := dump(func() ([]netlink.Filter, error) { return netlink.FilterList(l.Link, side.parent) })
+		rest, err := netlinks.Dump(func() ([]netlink.Filter, error) { return netlink.FilterList(l.Link, side.parent) })
 		if err != nil || len(rest) > 0 {
 			return err
 		}

@@ -10,11 +10,13 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // bounded are the facts of the cluster as far as this host can believe them.
 func (t Target) bounded() inventory.Facts {
-	routes, err := dump(func() ([]netlink.Route, error) {
+	routes, err := netlinks.Dump(func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 	})
 	if err != nil {
@@ -32,7 +34,7 @@ func (t Target) bounded() inventory.Facts {
 		if err != nil {
 			continue
 		}
-		own, _ := addresses(link)
+		own, _ := netlinks.Addresses(link)
 		main = append(main, own...)
 	}
 	return cluster.Believable(t.Facts, main, gateways)

@@ -19,6 +19,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // connections makes the kernel forget the connections of pods and services: one
@@ -67,7 +69,7 @@ func (t Target) flows() ([]*netlink.ConntrackFlow, error) {
 	}
 	var out []*netlink.ConntrackFlow
 	for _, family := range families() {
-		all, err := dump(func() ([]*netlink.ConntrackFlow, error) {
+		all, err := netlinks.Dump(func() ([]*netlink.ConntrackFlow, error) {
 			return netlink.ConntrackTableList(netlink.ConntrackTable, family)
 		})
 		if err != nil {
@@ -125,7 +127,7 @@ func (t Target) localNetworks() ([]*net.IPNet, error) {
 		if l.owner != inventory.Foreign {
 			continue
 		}
-		addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
+		addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
 		if err != nil {
 			return nil, fmt.Errorf("list the addresses of link %s: %w", l.name(), err)
 		}

@@ -20,6 +20,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // link is a network link, and whose it is.
@@ -115,7 +117,7 @@ func (t Target) lookLinks(context.Context) (part.Findings, error) {
 	if err != nil {
 		return s, err
 	}
-	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	s.Missed(inventory.KindLink, "addresses", err)
 	of := map[int][]netlink.Addr{}
 	for _, a := range addrs {

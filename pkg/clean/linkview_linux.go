@@ -13,11 +13,13 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // views are what all links show of themselves, by their index.
 func views() (map[int]linkView, []netlink.Link, error) {
-	all, err := dump(netlink.LinkList)
+	all, err := netlinks.Dump(netlink.LinkList)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list links: %w", err)
 	}
@@ -29,7 +31,7 @@ func views() (map[int]linkView, []netlink.Link, error) {
 		}
 		out[l.Attrs().Index] = v
 	}
-	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
 		return out, all, nil //nolint:nilerr // less is provable then
 	}

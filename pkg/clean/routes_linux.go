@@ -17,6 +17,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // Protocols of routes that networks use of their own
@@ -46,7 +48,7 @@ func (t Target) ownRoutes() ([]route, error) {
 	for _, l := range links {
 		names[l.Attrs().Index], ours[l.Attrs().Index] = l.name(), l.owner != inventory.Foreign && l.keep == ""
 	}
-	all, err := dump(func() ([]netlink.Route, error) {
+	all, err := netlinks.Dump(func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
 	})
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // rule is a routing rule, and whose it is.
@@ -36,7 +38,7 @@ const (
 func (t Target) ownRules() ([]rule, error) {
 	var out []rule
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		all, err := dump(func() ([]netlink.Rule, error) { return netlink.RuleList(family) })
+		all, err := netlinks.Dump(func() ([]netlink.Rule, error) { return netlink.RuleList(family) })
 		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) { // no IPv6, no policy routing
 			continue
 		}

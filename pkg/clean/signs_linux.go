@@ -19,6 +19,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // signsFile is where a removal writes down what it found of each owner: the first
@@ -89,7 +91,7 @@ func (t Target) cheapSigns() ownership.Marks {
 	if len(m[inventory.Flannel]) > 0 { // its plugin calls the standard ones, and they make cni0
 		m.Add(inventory.CNIPlugins, inventory.KindFile)
 	}
-	links, _ := dump(netlink.LinkList)
+	links, _ := netlinks.Dump(netlink.LinkList)
 	for _, l := range links {
 		m.Add(ownership.Link(l.Attrs().Name, l.Type()), inventory.KindLink)
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/filter"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/etcd"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -54,6 +56,10 @@ func (t Target) cni() cni.Networks { return cni.Networks{Host: t.base()} }
 
 func (t Target) member() etcd.Member { return etcd.Member{Host: t.base()} }
 
+func (t Target) rules() filter.Filter {
+	return filter.Filter{Host: t.base(), Reach: t.Reach, Grace: t.Grace}
+}
+
 // Etcd looks at the etcd cluster of which this host runs a member; nil where it
 // runs none.
 func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) { return t.member().View(ctx) }
@@ -82,8 +88,8 @@ func (t Target) ready() Target {
 // kubelet's hold is released.
 func (t Target) parts() []part.Part {
 	return []part.Part{
-		t.objections(), t.member().Part(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.virtuals(), t.links(), t.routes(),
-		t.filter(), t.ipsets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
+		t.objections(), t.member().Part(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.rules().Virtuals(), t.links(), t.routes(),
+		t.rules().Rules(), t.rules().Sets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
 	}
 }
 

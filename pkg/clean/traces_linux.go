@@ -24,6 +24,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // traces asks the other way round: not which of the things that we know is here,
@@ -71,7 +73,7 @@ func (t Target) lookAnnounced(s *part.Findings) error {
 		if l.owner != inventory.Foreign {
 			continue
 		}
-		addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
+		addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
 		if err != nil {
 			return err
 		}

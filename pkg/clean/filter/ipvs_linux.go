@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package filter
 
 import (
 	"context"
@@ -19,6 +19,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 const (
@@ -31,7 +33,7 @@ const (
 
 // virtuals deletes kube-proxy's virtual services, before its link, by whose
 // addresses one knows them.
-func (t Target) virtuals() part.Part {
+func (t Filter) Virtuals() part.Part {
 	return part.Part{
 		ID: "virtual-services", Title: "Delete Kubernetes' virtual services", Kind: inventory.KindVirtual,
 		Look: func(context.Context) (part.Findings, error) {
@@ -44,15 +46,15 @@ func (t Target) virtuals() part.Part {
 	}
 }
 
-func (t Target) deleteVirtuals(_ context.Context, report plan.Report) error {
+func (t Filter) deleteVirtuals(_ context.Context, report plan.Report) error {
 	_, ours, err := t.readVirtuals()
 	if err != nil || t.Choices.Firewall == inventory.FirewallNone {
 		return err
 	}
-	if !t.base().Saved(virtualsFile) {
+	if !t.Saved(virtualsFile) {
 		raw, err := os.ReadFile(t.virtualsPath())
 		if err == nil {
-			err = t.base().Save(virtualsFile, raw)
+			err = t.Save(virtualsFile, raw)
 		}
 		if err != nil {
 			return fmt.Errorf("keep a snapshot of the virtual services: %w", err)
@@ -70,11 +72,11 @@ func (t Target) deleteVirtuals(_ context.Context, report plan.Report) error {
 	return err
 }
 
-func (t Target) virtualsPath() string { return t.Host.Path("/proc/net/ip_vs") }
+func (t Filter) virtualsPath() string { return t.Host.Path("/proc/net/ip_vs") }
 
 // readVirtuals lists virtual services and those of them that are kube-proxy's,
 // without waking a module that is not loaded.
-func (t Target) readVirtuals() (all, ours []virtual, err error) {
+func (t Filter) readVirtuals() (all, ours []virtual, err error) {
 	raw, err := os.ReadFile(t.virtualsPath())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil, nil
@@ -85,7 +87,7 @@ func (t Target) readVirtuals() (all, ours []virtual, err error) {
 	if all, err = parseIPVS(string(raw)); err != nil {
 		return all, nil, err
 	}
-	local, err := addresses(nil)
+	local, err := netlinks.Addresses(nil)
 	if err != nil {
 		return all, nil, err
 	}
@@ -94,7 +96,7 @@ func (t Target) readVirtuals() (all, ours []virtual, err error) {
 }
 
 // boundAddresses are the addresses of kube-proxy's link; none without one.
-func (t Target) boundAddresses() ([]netip.Addr, error) {
+func (t Filter) boundAddresses() ([]netip.Addr, error) {
 	link, err := netlink.LinkByName(proxyLink)
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		return nil, nil
@@ -102,8 +104,8 @@ func (t Target) boundAddresses() ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ownership.Link(proxyLink, link.Type()) != inventory.KubeProxy || !t.second(inventory.KubeProxy, inventory.KindLink) {
+	if ownership.Link(proxyLink, link.Type()) != inventory.KubeProxy || !t.Second(inventory.KubeProxy, inventory.KindLink) {
 		return nil, nil
 	}
-	return addresses(link)
+	return netlinks.Addresses(link)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package filter
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
@@ -24,8 +25,8 @@ import (
 // the rules meanwhile.
 const filterRounds = 8
 
-func (t Target) filter() part.Part {
-	f := &filterReader{Local: t.Host}
+func (t Filter) Rules() part.Part {
+	f := &reader{Local: t.Local}
 	look := func(ctx context.Context) (part.Findings, error) { return t.lookFilter(ctx, f) }
 	return part.Part{
 		ID: "packet-filter", Title: "Delete Kubernetes' packet-filter rules", Kind: inventory.KindTable, Look: look,
@@ -42,7 +43,7 @@ func (t Target) filter() part.Part {
 
 // anyRule reports whether anything is to be deleted. It is what look tells, without
 // a word about each rule.
-func (t Target) anyRule(ctx context.Context, f *filterReader) bool {
+func (t Filter) anyRule(ctx context.Context, f *reader) bool {
 	if t.Choices.Firewall == inventory.FirewallNone {
 		return false
 	}
@@ -53,7 +54,7 @@ func (t Target) anyRule(ctx context.Context, f *filterReader) bool {
 // deletions is what is to be deleted from tables that were read together. What it
 // has decided about a table of nf_tables holds until the kernel says that anything
 // has changed.
-func (t Target) deletions(f *filterReader, tables []netfilter.Table) []netfilter.Deletion {
+func (t Filter) deletions(f *reader, tables []netfilter.Table) []netfilter.Deletion {
 	by := t.filterSigns()
 	var out []netfilter.Deletion
 	decided := map[string]netfilter.Deletion{}
@@ -77,7 +78,7 @@ func (t Target) deletions(f *filterReader, tables []netfilter.Table) []netfilter
 // filterReader reads the packet filter of a host. Ten thousand rules take their
 // time, so it remembers those of nf_tables, whose kernel tells whether anything
 // has changed since.
-type filterReader struct {
+type reader struct {
 	host.Local
 	nft   []netfilter.Table
 	ahead sync.WaitGroup
@@ -90,7 +91,7 @@ type filterReader struct {
 }
 
 // foreseen reports, once, whether the look ahead has found something to delete.
-func (f *filterReader) foreseen() bool {
+func (f *reader) foreseen() bool {
 	f.ahead.Wait()
 	work := f.work
 	f.work = false
@@ -99,12 +100,12 @@ func (f *filterReader) foreseen() bool {
 
 // tables reads both backends and both families. What cannot be read is missed,
 // and the rest returned all the same.
-func (f *filterReader) tables(ctx context.Context, s *part.Findings) []netfilter.Table {
+func (f *reader) tables(ctx context.Context, s *part.Findings) []netfilter.Table {
 	f.ahead.Wait()
 	return f.read(ctx, s)
 }
 
-func (f *filterReader) read(ctx context.Context, s *part.Findings) []netfilter.Table {
+func (f *reader) read(ctx context.Context, s *part.Findings) []netfilter.Table {
 	families := []string{"ip", "ip6"}
 	legacy, errs := make([][]netfilter.Table, len(families)), make([]error, len(families))
 	var tools sync.WaitGroup
@@ -127,7 +128,7 @@ func (f *filterReader) read(ctx context.Context, s *part.Findings) []netfilter.T
 // deleted takes transactions of our own into account: the kernel has
 // acknowledged each as a whole. If somebody else changed anything meanwhile, the
 // generation is another one than this makes it, and all of it is read again.
-func (f *filterReader) deleted(done []netfilter.Deletion) {
+func (f *reader) deleted(done []netfilter.Deletion) {
 	done = slices.DeleteFunc(done, func(d netfilter.Deletion) bool { return d.Table.Backend != netfilter.Nft })
 	var left []netfilter.Table
 	for _, table := range f.nft {
@@ -144,7 +145,7 @@ func (f *filterReader) deleted(done []netfilter.Deletion) {
 	f.nft = left
 }
 
-func (t Target) lookFilter(ctx context.Context, f *filterReader) (part.Findings, error) {
+func (t Filter) lookFilter(ctx context.Context, f *reader) (part.Findings, error) {
 	var s part.Findings
 	by := t.filterSigns()
 	for _, table := range f.tables(ctx, &s) {
@@ -156,7 +157,7 @@ func (t Target) lookFilter(ctx context.Context, f *filterReader) (part.Findings,
 // removeRules deletes, table by table in one transaction each, what is ours.
 // Who changes the rules at the same moment (Docker does) can make a
 // transaction fail; then it is decided again from what is there now.
-func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Report) error {
+func (t Filter) removeRules(ctx context.Context, f *reader, report plan.Report) error {
 	if t.Choices.Firewall == inventory.FirewallNone {
 		return nil
 	}
@@ -191,7 +192,7 @@ func (t Target) removeRules(ctx context.Context, f *filterReader, report plan.Re
 
 // deleteFrom makes deletions that were decided together, and returns those that it
 // has made.
-func (t Target) deleteFrom(ctx context.Context, all []netfilter.Deletion, guard *deadman, report plan.Report) (done []netfilter.Deletion, errs []error) {
+func (t Filter) deleteFrom(ctx context.Context, all []netfilter.Deletion, guard *deadman, report plan.Report) (done []netfilter.Deletion, errs []error) {
 	own := uint32(0) // generations of our own making
 	for _, d := range all {
 		if d.Table.Generation != 0 {
@@ -200,7 +201,7 @@ func (t Target) deleteFrom(ctx context.Context, all []netfilter.Deletion, guard 
 		if err := guard.before(d); err != nil {
 			return done, append(errs, fmt.Errorf("keep what is about to be deleted: %w", err))
 		}
-		if err := netfilter.Delete(ctx, t.Host, d); err != nil {
+		if err := netfilter.Delete(ctx, t.Local, d); err != nil {
 			errs = append(errs, err, guard.failed(d))
 			continue
 		}
@@ -230,11 +231,11 @@ func said(d netfilter.Deletion) string {
 }
 
 // filterSigns are what rules are known by on this host.
-func (t Target) filterSigns() ownership.Signs {
-	return ownership.FilterSigns(t.cni().OtherNetworks(), func(owner inventory.Owner) bool { return t.second(owner) })
+func (t Filter) filterSigns() ownership.Signs {
+	return ownership.FilterSigns(cni.Networks{Host: t.Host}.OtherNetworks(), func(owner inventory.Owner) bool { return t.Second(owner) })
 }
 
-func (t Target) ipsets() part.Part {
+func (t Filter) Sets() part.Part {
 	return part.Part{
 		ID: "ipsets", Title: "Destroy Kubernetes' ip sets", Kind: inventory.KindIPSet, Look: t.lookSets,
 		Take: func(ctx context.Context, report plan.Report) error {
@@ -253,7 +254,7 @@ func (t Target) ipsets() part.Part {
 	}
 }
 
-func (t Target) lookSets(context.Context) (part.Findings, error) {
+func (t Filter) lookSets(context.Context) (part.Findings, error) {
 	var s part.Findings
 	names, err := netfilter.IPSets()
 	owners := ownership.Sets()

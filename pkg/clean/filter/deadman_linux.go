@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package filter
 
 import (
 	"bufio"
@@ -37,16 +37,16 @@ const (
 // open what it closed, and translations of services, which the program does not
 // use.
 type deadman struct {
-	Target
+	Filter
 	gone []netfilter.Deletion
 }
 
 // pending reports whether a deletion of an earlier start is unsettled.
-func (t Target) pending() bool { return t.base().Saved(deletedFile) }
+func (t Filter) pending() bool { return t.Saved(deletedFile) }
 
 // arm begins watching; it is nil if the API server could not be reached before,
 // which proves nothing.
-func (t Target) arm(ctx context.Context, report plan.Report) *deadman {
+func (t Filter) arm(ctx context.Context, report plan.Report) *deadman {
 	if t.Reach == nil {
 		return nil
 	}
@@ -54,7 +54,7 @@ func (t Target) arm(ctx context.Context, report plan.Report) *deadman {
 		report("the API server is not reached as it is (%v), so that nothing can be told from that afterwards", err)
 		return nil
 	}
-	return &deadman{Target: t}
+	return &deadman{Filter: t}
 }
 
 // before notes a deletion that is about to be made.
@@ -86,7 +86,7 @@ func (d *deadman) write() error {
 	if err != nil {
 		return err
 	}
-	return d.base().SaveBy(deletedFile, func(to *bufio.Writer) {
+	return d.SaveBy(deletedFile, func(to *bufio.Writer) {
 		_, _ = to.Write(append(what, '\n'))
 		for _, deletion := range d.gone {
 			deletion.Table.Print(to)
@@ -129,7 +129,7 @@ func (d *deadman) settle(ctx context.Context, report plan.Report) error {
 	}
 	var errs []error
 	for _, deletion := range slices.Backward(d.gone) {
-		if undo := netfilter.Restore(ctx, d.Host, deletion); undo != nil {
+		if undo := netfilter.Restore(ctx, d.Local, deletion); undo != nil {
 			errs = append(errs, undo)
 			continue
 		}
@@ -179,16 +179,16 @@ func (d *deadman) forget(settled bool) error {
 	if !settled {
 		return nil
 	}
-	return d.base().Unsave(deletedFile)
+	return d.Unsave(deletedFile)
 }
 
 // unsettled is what an earlier start deleted and did not live to settle; nil if
 // there is nothing.
-func (t Target) unsettled() (*deadman, error) {
+func (t Filter) unsettled() (*deadman, error) {
 	if t.StateDir == "" || t.Reach == nil {
 		return nil, nil
 	}
-	d := &deadman{Target: t}
+	d := &deadman{Filter: t}
 	f, err := os.Open(filepath.Join(t.Host.Path(t.StateDir), deletedFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil

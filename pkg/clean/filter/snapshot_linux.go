@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package filter
 
 import (
 	"bufio"
@@ -28,12 +28,12 @@ const (
 
 // beginFilter reads the packet filter and writes it down while something else is
 // done. What has changed by the time that it is needed is read and written again.
-func (t Target) beginFilter(ctx context.Context, f *filterReader) {
+func (t Filter) beginFilter(ctx context.Context, f *reader) {
 	f.ahead.Wait() // for what an earlier attempt began
 	f.ahead.Go(func() {
 		var s part.Findings
 		tables := f.read(ctx, &s)
-		if len(s.Unchecked) > 0 || t.Choices.Firewall == inventory.FirewallNone || t.base().Saved(snapshotFile) {
+		if len(s.Unchecked) > 0 || t.Choices.Firewall == inventory.FirewallNone || t.Saved(snapshotFile) {
 			return // who needs it tries again
 		}
 		if t.saveTables(aheadFile, tables) == nil { // the same
@@ -44,15 +44,15 @@ func (t Target) beginFilter(ctx context.Context, f *filterReader) {
 
 // snapshot writes the whole packet filter down before the first change, once
 // per removal: what a resumed one finds is not the state before it.
-func (t Target) snapshot(f *filterReader, tables []netfilter.Table) error {
-	if t.base().Saved(snapshotFile) {
+func (t Filter) snapshot(f *reader, tables []netfilter.Table) error {
+	if t.Saved(snapshotFile) {
 		return nil
 	}
 	dir := t.Host.Path(t.StateDir)
 	if slices.EqualFunc(f.noted, tables, unchanged) && os.Rename(filepath.Join(dir, aheadFile), filepath.Join(dir, snapshotFile)) == nil {
 		return nil
 	}
-	return errors.Join(t.base().Unsave(aheadFile), t.saveTables(snapshotFile, tables))
+	return errors.Join(t.Unsave(aheadFile), t.saveTables(snapshotFile, tables))
 }
 
 // unchanged reports whether a table is as it was. Of nf_tables the kernel tells.
@@ -61,8 +61,8 @@ func unchanged(before, now netfilter.Table) bool {
 	return same && (now.Backend == netfilter.Nft || reflect.DeepEqual(before, now))
 }
 
-func (t Target) saveTables(name string, tables []netfilter.Table) error {
-	return t.base().SaveBy(name, func(to *bufio.Writer) {
+func (t Filter) saveTables(name string, tables []netfilter.Table) error {
+	return t.SaveBy(name, func(to *bufio.Writer) {
 		for _, table := range tables {
 			table.Print(to)
 		}

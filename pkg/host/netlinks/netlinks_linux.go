@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package netlinks
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 const dumpTries = 10
 
 // dump repeats a listing until nothing changed meanwhile.
-func dump[T any](list func() (T, error)) (T, error) {
+func Dump[T any](list func() (T, error)) (T, error) {
 	var out T
 	var err error
 	for range dumpTries {
@@ -26,8 +26,8 @@ func dump[T any](list func() (T, error)) (T, error) {
 }
 
 // addresses are those of a link, or of all of them (nil).
-func addresses(link netlink.Link) ([]netip.Addr, error) {
-	all, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, netlink.FAMILY_ALL) })
+func Addresses(link netlink.Link) ([]netip.Addr, error) {
+	all, err := Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, netlink.FAMILY_ALL) })
 	var out []netip.Addr
 	for _, a := range all {
 		if ip, ok := netip.AddrFromSlice(a.IP); ok && !ip.IsLinkLocalUnicast() {
