@@ -21,6 +21,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/network"
 )
 
 // signsFile is where a removal writes down what it found of each owner: the first
@@ -107,7 +109,7 @@ func (t Target) cheapSigns() ownership.Marks {
 func (t Target) pinSigns() ownership.Marks {
 	m, owners := ownership.Marks{}, ownership.Pins()
 	for _, dir := range []string{"", "tc/globals"} {
-		entries, _ := os.ReadDir(t.Host.Path(filepath.Join(bpfDir, dir)))
+		entries, _ := os.ReadDir(t.Host.Path(filepath.Join(network.BPFDir, dir)))
 		for _, e := range entries {
 			m.Add(owners.Owner(filepath.Join(dir, e.Name())), inventory.KindPin)
 		}

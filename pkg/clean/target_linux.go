@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/network"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/filter"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/etcd"
@@ -60,6 +62,8 @@ func (t Target) rules() filter.Filter {
 	return filter.Filter{Host: t.base(), Reach: t.Reach, Grace: t.Grace}
 }
 
+func (t Target) network() network.Network { return network.Network{Host: t.base()} }
+
 // Etcd looks at the etcd cluster of which this host runs a member; nil where it
 // runs none.
 func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) { return t.member().View(ctx) }
@@ -72,7 +76,7 @@ func (t Target) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried,
 
 // ready is the target with what this host itself says about the facts and places.
 func (t Target) ready() Target {
-	t.Facts = t.bounded()
+	t.Facts = t.network().Believed()
 	located := t.base().Located()
 	t.at, t.astray = located.At, located.Astray
 	t.Facts.Joined = t.base().Joined()
@@ -88,8 +92,8 @@ func (t Target) ready() Target {
 // kubelet's hold is released.
 func (t Target) parts() []part.Part {
 	return []part.Part{
-		t.objections(), t.member().Part(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.rules().Virtuals(), t.links(), t.routes(),
-		t.rules().Rules(), t.rules().Sets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
+		t.objections(), t.member().Part(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.network().Programs(), t.rules().Virtuals(), t.network().Links(), t.network().Routes(),
+		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
 	}
 }
 

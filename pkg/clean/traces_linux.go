@@ -64,13 +64,13 @@ func (t Target) lookVolumes(s *part.Findings) error {
 
 // lookAnnounced finds addresses that the cluster gave to links that stay.
 func (t Target) lookAnnounced(s *part.Findings) error {
-	links, err := t.ownLinks()
+	links, err := t.network().All()
 	if err != nil {
 		return err
 	}
 	by := announced{t.base().Cluster(), t.Facts}
 	for _, l := range links {
-		if l.owner != inventory.Foreign {
+		if l.Owner != inventory.Foreign {
 			continue
 		}
 		addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
@@ -78,8 +78,8 @@ func (t Target) lookAnnounced(s *part.Findings) error {
 			return err
 		}
 		for _, a := range addrs {
-			if how := by.address(l.name(), a.IP.String()); how != "" {
-				s.Add(inventory.Item{Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "nothing shows who gave it to " + l.name(), Refers: how})
+			if how := by.address(l.Name(), a.IP.String()); how != "" {
+				s.Add(inventory.Item{Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.Name(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "nothing shows who gave it to " + l.Name(), Refers: how})
 			}
 		}
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type attachment struct {
 // programs are detached before the maps that they use lose their pins: a program
 // whose tail calls are gone drops every packet of the card that it is on
 // (cilium/cilium#30609).
-func (t Target) programs() part.Part {
+func (t Network) Programs() part.Part {
 	return part.Part{
 		ID: "programs", Title: "Detach the pod network's BPF programs from what stays", Kind: inventory.KindProgram, Look: t.lookPrograms,
 		Take: func(ctx context.Context, report plan.Report) error {
@@ -51,7 +51,7 @@ func (t Target) programs() part.Part {
 	}
 }
 
-func (t Target) lookPrograms(context.Context) (part.Findings, error) {
+func (t Network) lookPrograms(context.Context) (part.Findings, error) {
 	var s part.Findings
 	all, err := t.attachments()
 	for _, a := range all {
@@ -66,20 +66,20 @@ func (t Target) lookPrograms(context.Context) (part.Findings, error) {
 
 // attachments finds them in this network namespace and this tree of cgroups:
 // those of a cluster that runs in containers on this host are elsewhere.
-func (t Target) attachments() ([]attachment, error) {
-	links, err := t.ownLinks()
+func (t Network) attachments() ([]attachment, error) {
+	links, err := t.All()
 	if err != nil {
 		return nil, err
 	}
 	var out []attachment
 	for _, l := range links {
-		if l.owner != inventory.Foreign {
+		if l.Owner != inventory.Foreign {
 			continue // they go with it
 		}
 		for _, find := range []func(link) ([]attachment, error){onFilters, onXDP, onTCX} {
 			found, err := find(l)
 			if err != nil {
-				return nil, fmt.Errorf("list the BPF programs on link %s: %w", l.name(), err)
+				return nil, fmt.Errorf("list the BPF programs on link %s: %w", l.Name(), err)
 			}
 			out = append(out, found...)
 		}
@@ -87,7 +87,7 @@ func (t Target) attachments() ([]attachment, error) {
 	found, err := t.onCgroups()
 	out = append(out, found...)
 	for i, a := range out {
-		if !t.second(a.owner, inventory.KindProgram) {
+		if !t.Second(a.owner, inventory.KindProgram) {
 			out[i].owner, out[i].perhaps = inventory.Foreign, a.owner
 		}
 	}

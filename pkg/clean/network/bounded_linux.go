@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"net/netip"
@@ -15,7 +15,7 @@ import (
 )
 
 // bounded are the facts of the cluster as far as this host can believe them.
-func (t Target) bounded() inventory.Facts {
+func (t Network) Believed() inventory.Facts {
 	routes, err := netlinks.Dump(func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 	})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"errors"
@@ -47,7 +47,7 @@ func onFilters(l link) ([]attachment, error) {
 				continue
 			}
 			if owner := ownership.Programs().Owner(bpf.Name); owner != inventory.Foreign {
-				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.name(), func() error { return dropFilter(l, f, queue) }, inventory.Foreign})
+				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.Name(), func() error { return dropFilter(l, f, queue) }, inventory.Foreign})
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func onXDP(l link) ([]attachment, error) {
 	if err != nil || owner == inventory.Foreign {
 		return nil, err
 	}
-	return []attachment{{owner, name, "XDP of " + l.name(), func() error {
+	return []attachment{{owner, name, "XDP of " + l.Name(), func() error {
 		done, err := detachLinkOf(id, func(info *bpflink.Info) bool {
 			return info.XDP() != nil && info.XDP().Ifindex == uint32(l.Attrs().Index)
 		})
@@ -109,7 +109,7 @@ func onTCX(l link) ([]attachment, error) {
 	var out []attachment
 	index := l.Attrs().Index
 	for _, side := range sides() {
-		found, err := attached(index, side.attach, "tcx "+side.name+" of "+l.name(), func(p *ebpf.Program) error {
+		found, err := attached(index, side.attach, "tcx "+side.name+" of "+l.Name(), func(p *ebpf.Program) error {
 			return bpflink.RawDetachProgram(bpflink.RawDetachProgramOptions{Target: index, Program: p, Attach: side.attach})
 		})
 		if err != nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"context"
@@ -28,7 +28,7 @@ import (
 // this host joins again. It is no part of an inventory, since they come and go by
 // themselves. Connections of others are never forgotten: behind a policy DROP
 // that would end them.
-func (t Target) connections() part.Part {
+func (t Network) Connections() part.Part {
 	return part.Part{
 		ID: "connections", Title: "Forget the connections of pods and services",
 		Needed: func(context.Context) (bool, error) {
@@ -58,7 +58,7 @@ func families() []netlink.InetFamily { return []netlink.InetFamily{unix.AF_INET,
 
 // flows lists the connections of pods and services; none on a kernel that tracks
 // nothing, which is not asked: that would make it begin.
-func (t Target) flows() ([]*netlink.ConntrackFlow, error) {
+func (t Network) flows() ([]*netlink.ConntrackFlow, error) {
 	count, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_count")
 	if err != nil || strings.TrimSpace(string(count)) == "0" || len(t.clusterNetworks()) == 0 {
 		return nil, nil //nolint:nilerr // nothing is tracked
@@ -100,7 +100,7 @@ func (p podFlows) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
 }
 
 // clusterNetworks are those of the pods and services.
-func (t Target) clusterNetworks() []*net.IPNet {
+func (t Network) clusterNetworks() []*net.IPNet {
 	var out []*net.IPNet
 	for _, text := range slices.Concat(t.Facts.PodCIDRs, t.Facts.ServiceCIDRs) {
 		_, network, err := net.ParseCIDR(text)
@@ -116,20 +116,20 @@ func (t Target) clusterNetworks() []*net.IPNet {
 
 // localNetworks are those inside a cluster's that a link of others has an address
 // in.
-func (t Target) localNetworks() ([]*net.IPNet, error) {
-	links, err := t.ownLinks()
+func (t Network) localNetworks() ([]*net.IPNet, error) {
+	links, err := t.All()
 	if err != nil {
 		return nil, err
 	}
 	cluster := t.clusterNetworks()
 	var out []*net.IPNet
 	for _, l := range links {
-		if l.owner != inventory.Foreign {
+		if l.Owner != inventory.Foreign {
 			continue
 		}
 		addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
 		if err != nil {
-			return nil, fmt.Errorf("list the addresses of link %s: %w", l.name(), err)
+			return nil, fmt.Errorf("list the addresses of link %s: %w", l.Name(), err)
 		}
 		for _, a := range addrs {
 			if slices.ContainsFunc(cluster, func(n *net.IPNet) bool { return n.Contains(a.IP) }) {

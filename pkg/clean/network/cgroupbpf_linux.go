@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"cmp"
@@ -28,7 +28,7 @@ type groupTop struct {
 // themselves, and the tree itself where none of these is mounted (any more): a
 // program that was attached without a link, as kernels before 5.7 do it, outlives
 // the mount through which that was done.
-func (t Target) cgroupTops() ([]groupTop, error) {
+func (t Network) cgroupTops() ([]groupTop, error) {
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (t Target) cgroupTops() ([]groupTop, error) {
 	for _, path := range paths {
 		out = append(out, groupTop{path, func() (*os.File, error) { return os.Open(t.Host.Path(path)) }})
 	}
-	if t.Host.Root == "" {
+	if t.Local.Root == "" {
 		out = append(out, groupTop{"the tree of cgroups", openTree})
 	}
 	return out, nil
@@ -75,7 +75,7 @@ func openTree() (*os.File, error) {
 // onCgroups finds what runs for every process of the host: the translation of
 // services at the socket. A stale one sends connections to addresses that are
 // other pods' by now (cilium/cilium#17292).
-func (t Target) onCgroups() ([]attachment, error) {
+func (t Network) onCgroups() ([]attachment, error) {
 	tops, err := t.cgroupTops()
 	if err != nil {
 		return nil, err

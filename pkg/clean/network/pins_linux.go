@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"context"
@@ -22,10 +22,10 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
-const bpfDir = "/sys/fs/bpf"
+const BPFDir = "/sys/fs/bpf"
 
 // pins are the names that keep BPF programs and maps alive.
-func (t Target) pins() part.Part {
+func (t Network) Pins() part.Part {
 	return part.Part{
 		ID: "bpf", Title: "Unpin the pod network's BPF programs", Kind: inventory.KindPin, Look: t.lookPins,
 		Take: func(ctx context.Context, report plan.Report) error {
@@ -46,10 +46,10 @@ func (t Target) pins() part.Part {
 
 // lookPins looks at the names in the BPF file system, two levels deep, where
 // pod networks put theirs. Nothing is there if nothing is mounted.
-func (t Target) lookPins(context.Context) (part.Findings, error) {
+func (t Network) lookPins(context.Context) (part.Findings, error) {
 	var s part.Findings
 	var kind unix.Statfs_t
-	top := t.Host.Path(bpfDir)
+	top := t.Host.Path(BPFDir)
 	if err := unix.Statfs(top, &kind); err != nil || kind.Type != unix.BPF_FS_MAGIC {
 		if errors.Is(err, unix.ENOENT) {
 			err = nil
@@ -57,21 +57,21 @@ func (t Target) lookPins(context.Context) (part.Findings, error) {
 		return s, err
 	}
 	owners := ownership.Pins()
-	if t.second(inventory.Cilium, inventory.KindPin) {
-		s.Add(inventory.Item{Kind: inventory.KindMount, Name: bpfDir, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "bpf", Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot"})
+	if t.Second(inventory.Cilium, inventory.KindPin) {
+		s.Add(inventory.Item{Kind: inventory.KindMount, Name: BPFDir, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "bpf", Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot"})
 	}
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == top {
 			return err
 		}
 		name, _ := filepath.Rel(top, path)
-		it := inventory.Item{Kind: inventory.KindPin, Name: filepath.Join(bpfDir, name), Owner: owners.Owner(name), Fate: inventory.Goes}
+		it := inventory.Item{Kind: inventory.KindPin, Name: filepath.Join(BPFDir, name), Owner: owners.Owner(name), Fate: inventory.Goes}
 		if it.Owner != inventory.Foreign {
 			s.Add(it)
 			return skip(d)
 		}
 		if slices.Contains([]string{"tc", "tc/globals"}, name) {
-			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.second(inventory.Cilium, inventory.KindPin) {
+			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.Second(inventory.Cilium, inventory.KindPin) {
 				s.Add(inventory.Item{Kind: inventory.KindPin, Name: it.Name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty", Why: "made by whoever uses tc first; goes with the next boot"})
 			}
 			return nil // shared by everybody who uses tc

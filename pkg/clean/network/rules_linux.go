@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"errors"
@@ -35,7 +35,7 @@ const (
 
 // ownRules lists the routing rules of both families except the kernel's own. Ours
 // are those by whose tables one knows a network that has another sign here.
-func (t Target) ownRules() ([]rule, error) {
+func (t Network) ownRules() ([]rule, error) {
 	var out []rule
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		all, err := netlinks.Dump(func() ([]netlink.Rule, error) { return netlink.RuleList(family) })
@@ -54,7 +54,7 @@ func (t Target) ownRules() ([]rule, error) {
 				continue
 			}
 			owner := ruleOwner(r)
-			if !t.second(owner, inventory.KindRule, inventory.KindRoute) {
+			if !t.Second(owner, inventory.KindRule, inventory.KindRoute) {
 				owner = inventory.Foreign
 			}
 			out = append(out, rule{Rule: r, owner: owner, text: ruleText(r)})
@@ -121,7 +121,7 @@ func ruleText(r netlink.Rule) string {
 
 // takeRules deletes our rules. The kernel's rule "local" is put back in its
 // place before Cilium's copy of it goes: without any the host is not reachable.
-func (t Target) takeRules(report plan.Report) error {
+func (t Network) takeRules(report plan.Report) error {
 	rules, err := t.ownRules()
 	if err != nil {
 		return err

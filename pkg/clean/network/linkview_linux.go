@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"fmt"
@@ -49,14 +49,14 @@ func views() (map[int]linkView, []netlink.Link, error) {
 }
 
 // decideOwner says whose a link is.
-func (t Target) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
+func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 	candidate := ownership.Link(v.name, v.kind)
 	if candidate == inventory.Foreign {
 		return inventory.Foreign, inventory.Foreign
 	}
-	c := linkCase{facts: t.Facts, second: t.second(candidate, inventory.KindLink)}
+	c := linkCase{facts: t.Facts, second: t.Second(candidate, inventory.KindLink)}
 	if v.kind == "bridge" {
-		confs, _ := t.cni().Confs()
+		confs, _ := cni.Networks{Host: t.Host}.Confs()
 		c.claimed = slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })
 	}
 	return decideLink(v, c)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"context"
@@ -39,14 +39,14 @@ type route struct {
 // (what flannel's host-gw makes), a blackhole of Calico's for one, and what is in
 // a table that Cilium uses, where Cilium is. That a route leads into a pod network is not
 // enough: Docker's own network may lie in the same range.
-func (t Target) ownRoutes() ([]route, error) {
-	links, err := t.ownLinks()
+func (t Network) ownRoutes() ([]route, error) {
+	links, err := t.All()
 	if err != nil {
 		return nil, err
 	}
 	names, ours := map[int]string{}, map[int]bool{}
 	for _, l := range links {
-		names[l.Attrs().Index], ours[l.Attrs().Index] = l.name(), l.owner != inventory.Foreign && l.keep == ""
+		names[l.Attrs().Index], ours[l.Attrs().Index] = l.Name(), l.Owner != inventory.Foreign && l.keep == ""
 	}
 	all, err := netlinks.Dump(func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
@@ -65,8 +65,8 @@ func (t Target) ownRoutes() ([]route, error) {
 }
 
 // routeOwner decides about a route on a link that is not ours.
-func (t Target) routeOwner(r netlink.Route) inventory.Owner {
-	if slices.Contains(ciliumTables(), r.Table) && t.second(inventory.Cilium, inventory.KindRule, inventory.KindRoute) {
+func (t Network) routeOwner(r netlink.Route) inventory.Owner {
+	if slices.Contains(ciliumTables(), r.Table) && t.Second(inventory.Cilium, inventory.KindRule, inventory.KindRoute) {
 		return inventory.Cilium
 	}
 	if r.Dst == nil || !contained(r.Dst, t.Facts.PodCIDRs) {
@@ -130,7 +130,7 @@ func routeText(r netlink.Route, dev string) string {
 	return s
 }
 
-func (t Target) routes() part.Part {
+func (t Network) Routes() part.Part {
 	return part.Part{
 		ID: "routes", Title: "Delete the pod network's routes", Kind: inventory.KindRoute, Look: t.lookRoutes,
 		Take: func(ctx context.Context, report plan.Report) error {
@@ -152,7 +152,7 @@ func (t Target) routes() part.Part {
 	}
 }
 
-func (t Target) lookRoutes(context.Context) (part.Findings, error) {
+func (t Network) lookRoutes(context.Context) (part.Findings, error) {
 	var s part.Findings
 	all, err := t.ownRoutes()
 	s.Missed(inventory.KindRoute, "routes", err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"cmp"
@@ -27,7 +27,7 @@ import (
 // link is a network link, and whose it is.
 type link struct {
 	netlink.Link
-	owner inventory.Owner
+	Owner inventory.Owner
 	// perhaps is the network that it is named after, where nothing else shows that
 	// it is that network's.
 	perhaps inventory.Owner
@@ -37,12 +37,12 @@ type link struct {
 	keep string
 }
 
-func (l link) name() string { return l.Attrs().Name }
+func (l link) Name() string { return l.Attrs().Name }
 
 // ownLinks lists all links, in the kernel's order, with their owners: by name
 // and kind and a second sign; ports of our bridges by their bridge. A bridge of
 // ours with a port that is not ours stays: someone uses it.
-func (t Target) ownLinks() ([]link, error) {
+func (t Network) All() ([]link, error) {
 	shown, all, err := views()
 	if err != nil {
 		return nil, err
@@ -52,49 +52,49 @@ func (t Target) ownLinks() ([]link, error) {
 	for _, l := range all {
 		index[l.Attrs().Index] = len(out)
 		owner, perhaps := t.decideOwner(shown[l.Attrs().Index])
-		out = append(out, link{Link: l, owner: owner, perhaps: perhaps})
+		out = append(out, link{Link: l, Owner: owner, perhaps: perhaps})
 	}
 	for i := range out {
 		at, enslaved := index[out[i].Attrs().MasterIndex]
 		if !enslaved || out[i].Attrs().MasterIndex == 0 {
 			continue
 		}
-		out[i].master = out[at].name()
+		out[i].master = out[at].Name()
 		switch {
-		case out[at].owner == inventory.Foreign || out[at].Type() != "bridge":
-		case out[i].owner == inventory.Foreign && out[i].Type() == "veth":
-			out[i].owner = out[at].owner
-		case out[i].owner == inventory.Foreign:
-			out[at].keep = "its port " + out[i].name() + " is not ours"
+		case out[at].Owner == inventory.Foreign || out[at].Type() != "bridge":
+		case out[i].Owner == inventory.Foreign && out[i].Type() == "veth":
+			out[i].Owner = out[at].Owner
+		case out[i].Owner == inventory.Foreign:
+			out[at].keep = "its port " + out[i].Name() + " is not ours"
 		}
 	}
 	return out, nil
 }
 
-func (t Target) links() part.Part {
+func (t Network) Links() part.Part {
 	return part.Part{
 		ID: "links", Title: "Delete the pod network's links", Kind: inventory.KindLink, Look: t.lookLinks,
 		Take: func(ctx context.Context, report plan.Report) error {
-			all, err := t.ownLinks()
+			all, err := t.All()
 			if err != nil {
 				return err
 			}
 			// Ports before their bridge.
 			slices.SortStableFunc(all, func(a, b link) int { return cmp.Compare(b.Attrs().MasterIndex, a.Attrs().MasterIndex) })
 			for _, l := range all {
-				if isTunnel(l.name(), l.Type()) {
+				if isTunnel(l.Name(), l.Type()) {
 					if err := t.takeTunnel(l.Link, report); err != nil {
 						return err
 					}
 				}
-				if l.owner == inventory.Foreign || l.keep != "" || l.Type() == ownership.OpenVSwitch {
+				if l.Owner == inventory.Foreign || l.keep != "" || l.Type() == ownership.OpenVSwitch {
 					continue
 				}
 				// The other end of a pair goes with the first.
 				if err := netlink.LinkDel(l.Link); err != nil && !errors.Is(err, unix.ENODEV) {
-					return fmt.Errorf("delete link %s: %w", l.name(), err)
+					return fmt.Errorf("delete link %s: %w", l.Name(), err)
 				}
-				report("deleted %s %s", l.Type(), l.name())
+				report("deleted %s %s", l.Type(), l.Name())
 			}
 			return part.Left(ctx, t.lookLinks)
 		},
@@ -111,9 +111,9 @@ func linkDetail(l link, addrs []netlink.Addr) string {
 	return strings.Join(append([]string{l.Type()}, words...), " ")
 }
 
-func (t Target) lookLinks(context.Context) (part.Findings, error) {
+func (t Network) lookLinks(context.Context) (part.Findings, error) {
 	var s part.Findings
-	all, err := t.ownLinks()
+	all, err := t.All()
 	if err != nil {
 		return s, err
 	}
@@ -126,23 +126,23 @@ func (t Target) lookLinks(context.Context) (part.Findings, error) {
 		}
 	}
 	for _, l := range all {
-		if l.name() == "lo" {
+		if l.Name() == "lo" {
 			continue
 		}
 		its := of[l.Attrs().Index]
-		if isTunnel(l.name(), l.Type()) {
+		if isTunnel(l.Name(), l.Type()) {
 			taken, err := t.lookTunnel(l, its)
-			s.Missed(inventory.KindAddress, "routes over "+l.name(), err)
+			s.Missed(inventory.KindAddress, "routes over "+l.Name(), err)
 			s.Add(taken...)
 			its = slices.DeleteFunc(its, func(a netlink.Addr) bool {
 				return slices.ContainsFunc(taken, func(it inventory.Item) bool { return it.Name == a.IPNet.String() })
 			})
 		}
-		it := inventory.Item{Kind: inventory.KindLink, Name: l.name(), In: l.master, Owner: l.owner, Fate: inventory.Goes, Detail: linkDetail(l, its)}
+		it := inventory.Item{Kind: inventory.KindLink, Name: l.Name(), In: l.master, Owner: l.Owner, Fate: inventory.Goes, Detail: linkDetail(l, its)}
 		switch {
-		case l.owner == inventory.Foreign && l.perhaps != inventory.Foreign:
+		case l.Owner == inventory.Foreign && l.perhaps != inventory.Foreign:
 			it.Fate, it.Why, it.Digest, it.Refers = inventory.Stays, ownership.PerhapsWhy(l.perhaps), it.Detail, ownership.PerhapsWhy(l.perhaps)
-		case l.owner == inventory.Foreign:
+		case l.Owner == inventory.Foreign:
 			it.Fate, it.Why, it.Digest = inventory.Stays, "not made by Kubernetes or its network", it.Detail
 		case l.keep != "":
 			it.Fate, it.Why = inventory.Stays, l.keep

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package network
 
 import (
 	"errors"
@@ -23,19 +23,19 @@ import (
 func isTunnel(name, kind string) bool { return name == "tunl0" && kind == "ipip" }
 
 // lent are those addresses of a tunnel that are in the pods' networks.
-func (t Target) lent(addrs []netlink.Addr) []netlink.Addr {
+func (t Network) lent(addrs []netlink.Addr) []netlink.Addr {
 	return slices.DeleteFunc(slices.Clone(addrs), func(a netlink.Addr) bool { return !contained(a.IPNet, t.Facts.PodCIDRs) })
 }
 
 // lookTunnel lists the pods' addresses of a tunnel. They stay where a route of
 // somebody else's goes over it: with its last address a link loses its routes.
-func (t Target) lookTunnel(l link, addrs []netlink.Addr) ([]inventory.Item, error) {
+func (t Network) lookTunnel(l link, addrs []netlink.Addr) ([]inventory.Item, error) {
 	used, err := t.leads(l)
 	var out []inventory.Item
 	for _, a := range t.lent(addrs) {
-		it := inventory.Item{Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.name(), Owner: inventory.Calico, Fate: inventory.Goes}
+		it := inventory.Item{Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.Name(), Owner: inventory.Calico, Fate: inventory.Goes}
 		if used {
-			it.Fate, it.Why = inventory.Stays, "a route that is no pod network's goes over "+l.name()
+			it.Fate, it.Why = inventory.Stays, "a route that is no pod network's goes over "+l.Name()
 		}
 		out = append(out, it)
 	}
@@ -44,7 +44,7 @@ func (t Target) lookTunnel(l link, addrs []netlink.Addr) ([]inventory.Item, erro
 
 // takeTunnel takes the pods' addresses off a tunnel, and sets it down if nobody
 // else uses it: as the kernel made it.
-func (t Target) takeTunnel(l netlink.Link, report plan.Report) error {
+func (t Network) takeTunnel(l netlink.Link, report plan.Report) error {
 	name := l.Attrs().Name
 	used, err := t.leads(l)
 	if err != nil || used {
@@ -74,7 +74,7 @@ func (t Target) takeTunnel(l netlink.Link, report plan.Report) error {
 
 // leads reports whether a route of somebody else's goes over a link; those that
 // the kernel makes of addresses are not meant.
-func (t Target) leads(l netlink.Link) (bool, error) {
+func (t Network) leads(l netlink.Link) (bool, error) {
 	all, err := t.ownRoutes()
 	return slices.ContainsFunc(all, func(r route) bool {
 		return r.LinkIndex == l.Attrs().Index && r.owner == inventory.Foreign && r.Protocol != unix.RTPROT_KERNEL
