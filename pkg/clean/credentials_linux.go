@@ -86,7 +86,7 @@ func (t Target) addManifest(s *part.Findings, name string) {
 // every container (cmd/kubeadm/app/cmd/phases/reset/cleanupnode.go, 1.36), so
 // it is asked only when there are neither.
 func (t Target) removeCredentials(ctx context.Context, report plan.Report) error {
-	s, err := t.lookContainers(ctx)
+	s, err := t.runtime().Look(ctx)
 	if err == nil && len(s.Goes()) > 0 {
 		err = fmt.Errorf("%s runs again", s.Goes()[0])
 	}
@@ -106,7 +106,7 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 		report("not the root of this machine: kubeadm is not asked")
 	default:
 		args := []string{"reset", "phase", "cleanup-node"}
-		if socket := t.socket(); socket != "" {
+		if socket := t.runtime().Socket(); socket != "" {
 			args = append(args, "--cri-socket", "unix://"+socket)
 		}
 		if _, err := t.Host.Run(ctx, host.Command{Name: "kubeadm", Args: args, Timeout: kubeadmLimit}); err != nil {

@@ -75,7 +75,7 @@ func (t Target) lookMounts(ctx context.Context) (part.Findings, error) {
 	if err != nil {
 		return s, err
 	}
-	roots, ours, door, owners, places := t.base().Roots(), t.ours(mounts), t.doorIDs(ctx), ownership.Mounts(), t.base().Places()
+	roots, ours, door, owners, places := t.base().Roots(), t.ours(mounts), t.runtime().DoorIDs(ctx), ownership.Mounts(), t.base().Places()
 	below := func(m host.Mount) bool {
 		return slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) })
 	}

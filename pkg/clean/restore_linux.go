@@ -38,7 +38,7 @@ func (t Target) Restore(ctx context.Context) error {
 		return err
 	}
 	// Before the kubelet starts, or its first pods get the network that does nothing.
-	if err := errors.Join(t.realNetwork(), t.unhold(ctx)); err != nil {
+	if err := errors.Join(t.runtime().RealNetwork(), t.unhold(ctx)); err != nil {
 		return err
 	}
 	if !t.base().Credentialed() || !t.base().Exists(t.base().Places().Config) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/runtime"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/network"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/filter"
@@ -64,6 +66,10 @@ func (t Target) rules() filter.Filter {
 
 func (t Target) network() network.Network { return network.Network{Host: t.base()} }
 
+func (t Target) runtime() runtime.Runtime {
+	return runtime.Runtime{Host: t.base(), Door: t.Door}
+}
+
 // Etcd looks at the etcd cluster of which this host runs a member; nil where it
 // runs none.
 func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) { return t.member().View(ctx) }
@@ -92,8 +98,8 @@ func (t Target) ready() Target {
 // kubelet's hold is released.
 func (t Target) parts() []part.Part {
 	return []part.Part{
-		t.objections(), t.member().Part(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.network().Programs(), t.rules().Virtuals(), t.network().Links(), t.network().Routes(),
-		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
+		t.objections(), t.member().Part(), t.kubelet(), t.runtime().Containers(), t.runtime().Processes(), t.mounts(), t.runtime().Namespaces(), t.network().Programs(), t.rules().Virtuals(), t.network().Links(), t.network().Routes(),
+		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.runtime().Cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package runtime
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 )
 
 // namespaces are the network namespaces that the runtime named for pods.
-func (t Target) namespaces() part.Part {
+func (t Runtime) Namespaces() part.Part {
 	return part.Part{
 		ID: "netns", Title: "Remove the pods' network namespaces", Kind: inventory.KindNetNS,
 		Look: t.lookNamespaces,
@@ -40,7 +40,7 @@ func (t Target) namespaces() part.Part {
 	}
 }
 
-func (t Target) lookNamespaces(context.Context) (part.Findings, error) {
+func (t Runtime) lookNamespaces(context.Context) (part.Findings, error) {
 	var s part.Findings
 	entries, err := os.ReadDir(t.Host.Path(inventory.NetnsDir))
 	if errors.Is(err, os.ErrNotExist) {

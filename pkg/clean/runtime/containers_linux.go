@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package runtime
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -46,38 +47,38 @@ func wellKnownSockets() []string {
 // socket is where the container runtime listens: what the cluster says, what
 // the kubelet's files say, the first well-known one that exists; empty if
 // there is none.
-func (t Target) socket() string {
+func (t Runtime) Socket() string {
 	if t.Facts.CRISocket != "" {
 		return strings.TrimPrefix(t.Facts.CRISocket, "unix://")
 	}
 	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
-	for _, path := range []string{t.base().Places().Config, t.base().KubeadmDir() + "/instance-config.yaml", t.base().KubeadmDir() + "/kubeadm-flags.env"} {
-		if found := said.FindSubmatch(t.base().Text(path)); found != nil {
+	for _, path := range []string{t.Places().Config, t.KubeadmDir() + "/instance-config.yaml", t.KubeadmDir() + "/kubeadm-flags.env"} {
+		if found := said.FindSubmatch(t.Text(path)); found != nil {
 			return string(found[1])
 		}
 	}
 	for _, path := range wellKnownSockets() {
-		if t.base().Exists(path) {
+		if t.Exists(path) {
 			return path
 		}
 	}
 	return ""
 }
 
-func (t Target) containers() part.Part {
+func (t Runtime) Containers() part.Part {
 	return part.Part{
 		ID: "containers", Title: "Stop and remove the pods' containers", Kind: inventory.KindSandbox, Vital: true,
-		Look: t.lookContainers, Take: t.removeContainers,
+		Look: t.Look, Take: t.removeContainers,
 	}
 }
 
 // lookContainers lists sandboxes and containers. A runtime that does not
 // answer is unchecked, not empty.
-func (t Target) lookContainers(ctx context.Context) (part.Findings, error) {
+func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
-	socket := t.socket()
+	socket := t.Socket()
 	if socket == "" {
-		if t.base().Credentialed() {
+		if t.Credentialed() {
 			s.Missed(inventory.KindSandbox, "container runtime", errors.New("no socket found; name it in the facts"))
 		}
 		return s, nil // a host that never had one
@@ -100,7 +101,7 @@ func (t Target) lookContainers(ctx context.Context) (part.Findings, error) {
 			detail += ", " + inventory.HostNetwork
 		}
 		s.Add(inventory.Item{Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail})
-		for _, c := range p.containers {
+		for _, c := range p.inside {
 			detail := "ended"
 			if c.Running {
 				detail = "running"
@@ -117,13 +118,13 @@ func (t Target) lookContainers(ctx context.Context) (part.Findings, error) {
 // removeContainers takes the pods with a network of their own first: their
 // network is taken down by plugins, which may need the agents that run as pods
 // in the host's network.
-func (t Target) removeContainers(ctx context.Context, report plan.Report) error {
-	client := cri.New(t.Host.Path(t.socket()))
+func (t Runtime) removeContainers(ctx context.Context, report plan.Report) error {
+	client := cri.New(t.Host.Path(t.Socket()))
 	defer client.Close()
 	// An earlier process may have been killed while it was in place: the pods'
 	// own network is to take itself down.
 	errs := []error(nil)
-	if err := t.realNetwork(); err != nil {
+	if err := t.RealNetwork(); err != nil {
 		return err
 	}
 	for round := range rounds {
@@ -152,15 +153,15 @@ func (t Target) removeContainers(ctx context.Context, report plan.Report) error 
 	if err := part.Summary(errs); err != nil {
 		return plan.Hint(err, "see why on the host (journalctl -u containerd), then retry")
 	}
-	return part.Left(ctx, t.lookContainers)
+	return part.Left(ctx, t.Look)
 }
 
 // removeGroup removes the pods that have a network of their own, or those that do
 // not. Pods whose network's agent does not answer are removed without it at once.
-func (t Target) removeGroup(ctx context.Context, client *cri.Client, group []pod, round int, report plan.Report) []error {
+func (t Runtime) removeGroup(ctx context.Context, client *cri.Client, group []pod, round int, report plan.Report) []error {
 	own := len(group) > 0 && !group[0].HostNetwork
 	if own && round == 0 {
-		if socket := t.cni().DeadAgent(ctx); socket != "" {
+		if socket := (cni.Networks{Host: t.Host}).DeadAgent(ctx); socket != "" {
 			report("the pod network's agent does not answer at %s", socket)
 			return t.removeWithoutNetwork(ctx, client, group, report)
 		}
@@ -191,7 +192,7 @@ func breathe(ctx context.Context, round int, failed []error) bool {
 }
 
 // removePods removes some pods side by side and returns what went wrong.
-func (t Target) removePods(ctx context.Context, client *cri.Client, pods []pod, report plan.Report) []error {
+func (t Runtime) removePods(ctx context.Context, client *cri.Client, pods []pod, report plan.Report) []error {
 	var mu sync.Mutex
 	var wait sync.WaitGroup
 	var errs []error
@@ -221,7 +222,7 @@ func (t Target) removePods(ctx context.Context, client *cri.Client, pods []pod, 
 // limit, then the sandbox, then removes all of it.
 func removePod(ctx context.Context, client *cri.Client, p pod) error {
 	var wait sync.WaitGroup
-	for _, c := range p.containers {
+	for _, c := range p.inside {
 		if !c.Running {
 			continue
 		}
@@ -236,7 +237,7 @@ func removePod(ctx context.Context, client *cri.Client, p pod) error {
 	wait.Wait()
 	if p.ID == "" {
 		var errs []error
-		for _, c := range p.containers {
+		for _, c := range p.inside {
 			err := bounded(ctx, sandboxLimit, func(ctx context.Context) error { return client.RemoveContainer(ctx, c.ID) })
 			if err != nil {
 				errs = append(errs, fmt.Errorf("remove container %s of %s: %w", c.Name, c.Pod, err))

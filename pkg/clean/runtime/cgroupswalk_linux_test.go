@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package runtime
 
 import (
 	"errors"
@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
@@ -131,7 +132,7 @@ func TestProcessesThatMultiplyAreEnded(t *testing.T) {
 		hosttest.Must(t, os.WriteFile(top+"/kubepods/pod1/deep/cgroup.procs", []byte(fmt.Sprint(bomb.Process.Pid)), 0o600))
 		_, err = open.Write([]byte("\n"))
 		hosttest.Must(t, err)
-		target := Target{Host: host.Local{Root: dir}}
+		target := Runtime{Host: part.Host{Local: host.Local{Root: dir}}}
 		for pids := 0; pids < mostTold+20; {
 			found, err := target.podProcesses()
 			hosttest.Must(t, err)

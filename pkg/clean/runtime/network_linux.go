@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package runtime
 
 import (
 	"context"
@@ -38,11 +38,11 @@ const (
 // so for a moment it gets a network that does nothing, and the pods' network
 // namespaces are removed by us; the kernel takes their links down with them.
 // Addresses and rules that the plugins would have given back go in later steps.
-func (t Target) removeWithoutNetwork(ctx context.Context, client *cri.Client, pods []pod, report plan.Report) []error {
-	if err := t.base().Put(inventory.NoNetworkFile, noNetwork, 0o600); err != nil {
+func (t Runtime) removeWithoutNetwork(ctx context.Context, client *cri.Client, pods []pod, report plan.Report) []error {
+	if err := t.Put(inventory.NoNetworkFile, noNetwork, 0o600); err != nil {
 		return []error{fmt.Errorf("put a network that does nothing in place: %w", err)}
 	}
-	defer func() { _ = t.realNetwork() }() // else Restore does, or the step that removes files
+	defer func() { _ = t.RealNetwork() }() // else Restore does, or the step that removes files
 	for _, p := range pods {
 		report("removing pod %s/%s without its network, which cannot be taken down", p.Namespace, p.Name)
 		t.cutOff(ctx, client, p)
@@ -62,13 +62,13 @@ func (t Target) removeWithoutNetwork(ctx context.Context, client *cri.Client, po
 
 // realNetwork takes the network that does nothing away: as long as it is there,
 // the runtime prefers it to the pods' own.
-func (t Target) realNetwork() error {
-	return errors.Join(t.base().RemoveIf(inventory.NoNetworkFile), t.base().RemoveIf(part.Unfinished(inventory.NoNetworkFile)))
+func (t Runtime) RealNetwork() error {
+	return errors.Join(t.RemoveIf(inventory.NoNetworkFile), t.RemoveIf(part.Unfinished(inventory.NoNetworkFile)))
 }
 
 // cutOff removes the network namespace of a pod, if it is one that was made
 // for a pod. What goes wrong here shows when the pod is removed.
-func (t Target) cutOff(ctx context.Context, client *cri.Client, p pod) {
+func (t Runtime) cutOff(ctx context.Context, client *cri.Client, p pod) {
 	var path string
 	err := bounded(ctx, criListLimit, func(ctx context.Context) (err error) {
 		path, err = client.NetNS(ctx, p.ID)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package runtime
 
 import (
 	"bytes"
@@ -35,12 +35,12 @@ type shim struct {
 
 // strayShims are the shims of pods that the runtime does not list. One that does
 // not answer lists none, which proves nothing.
-func (t Target) strayShims(ctx context.Context) ([]shim, error) {
+func (t Runtime) strayShims(ctx context.Context) ([]shim, error) {
 	all, err := t.shims()
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	listed, err := t.lookContainers(ctx)
+	listed, err := t.Look(ctx)
 	if err == nil && len(listed.Unchecked) > 0 {
 		err = fmt.Errorf("%s: %s", listed.Unchecked[0].What, listed.Unchecked[0].Why)
 	}
@@ -52,8 +52,8 @@ func (t Target) strayShims(ctx context.Context) ([]shim, error) {
 }
 
 // shims are those of this host's own containerd and its pods.
-func (t Target) shims() ([]shim, error) {
-	socket := t.socket()
+func (t Runtime) shims() ([]shim, error) {
+	socket := t.Socket()
 	if socket == "" {
 		return nil, nil
 	}
@@ -82,7 +82,7 @@ const (
 // a pod's has the marks of the runtime's CRI plugin in its bundle, which is the
 // shim's working directory. One that does not show them is nobody's here. Anybody
 // may call a program so: a shim is root's, and so is its program.
-func (t Target) shimOf(pid int, socket string) string {
+func (t Runtime) shimOf(pid int, socket string) string {
 	dir := fmt.Sprintf("/proc/%d", pid)
 	raw, err := host.ReadPlain(filepath.Join(dir, "cmdline"), mostOfCmdline)
 	if err != nil || !bytes.Contains(raw, []byte("containerd-shim")) || !roots(dir) {
@@ -157,7 +157,7 @@ func idle(dir string) bool {
 
 // endShims waits until no stray shim is left, and kills those that do not end by
 // themselves; containerd takes away what it had mounted for them.
-func (t Target) endShims(ctx context.Context, report plan.Report) error {
+func (t Runtime) endShims(ctx context.Context, report plan.Report) error {
 	began := time.Now()
 	for {
 		stray, err := t.strayShims(ctx)
@@ -185,8 +185,8 @@ func (t Target) endShims(ctx context.Context, report plan.Report) error {
 }
 
 // killShim kills the process that is this shim still.
-func (t Target) killShim(s shim) error {
-	return killIf(s.pid, func() bool { return t.shimOf(s.pid, t.socket()) == s.sandbox })
+func (t Runtime) killShim(s shim) error {
+	return killIf(s.pid, func() bool { return t.shimOf(s.pid, t.Socket()) == s.sandbox })
 }
 
 // endLimit is how long a killed process gets to end; one that hangs in the kernel

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package runtime
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func commandName(pid int) string {
 }
 
 // killProcesses ends what is in the pods' cgroups, however fast it makes more.
-func (t Target) killProcesses(ctx context.Context, report plan.Report) error {
+func (t Runtime) killProcesses(ctx context.Context, report plan.Report) error {
 	deadline := time.Now().Add(killLimit)
 	for told := 0; ; {
 		pids, err := t.podProcesses()
@@ -65,7 +65,7 @@ const mostTold = 50
 // killAtOnce has the kernel kill everything in the pods' cgroups where there are
 // many processes: one by one, they could multiply in the meantime. Before Linux
 // 5.14, and in version 1 of cgroups, it cannot.
-func (t Target) killAtOnce(pids map[int]string) error {
+func (t Runtime) killAtOnce(pids map[int]string) error {
 	if len(pids) <= mostTold {
 		return nil
 	}
@@ -89,14 +89,14 @@ func (t Target) killAtOnce(pids map[int]string) error {
 
 // endByForce kills what runs in the cgroups of pods that the runtime cannot stop,
 // so that it finds them ended when it is asked again.
-func (t Target) endByForce(pods []pod, report plan.Report) {
+func (t Runtime) endByForce(pods []pod, report plan.Report) {
 	pids, err := t.podProcesses()
 	if err != nil && !errors.Is(err, errTooMany) {
 		return // the runtime is asked all the same
 	}
 	for pid, cgroup := range pids {
 		stuck := slices.ContainsFunc(pods, func(p pod) bool {
-			return p.ID != "" && strings.Contains(cgroup, p.ID) || slices.ContainsFunc(p.containers, func(c cri.Container) bool { return strings.Contains(cgroup, c.ID) })
+			return p.ID != "" && strings.Contains(cgroup, p.ID) || slices.ContainsFunc(p.inside, func(c cri.Container) bool { return strings.Contains(cgroup, c.ID) })
 		})
 		if stuck {
 			report("killing %s (pid %d), which the runtime cannot stop", commandName(pid), pid)

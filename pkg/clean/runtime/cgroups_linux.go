@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package runtime
 
 import (
 	"bytes"
@@ -52,8 +52,8 @@ func podRoots(cgroupRoot string) []string {
 }
 
 // cgroupRoot is the kubelet's, as its configuration says; empty for the top.
-func (t Target) cgroupRoot() string {
-	return cgroupRootIn(t.base().Text(t.base().Places().Config))
+func (t Runtime) cgroupRoot() string {
+	return cgroupRootIn(t.Text(t.Places().Config))
 }
 
 // cgroupRootIn reads it from a configuration.
@@ -67,9 +67,9 @@ func cgroupRootIn(raw []byte) string {
 
 // podCgroups finds the roots of the pods' cgroups in all hierarchies: version 2
 // has one, version 1 one in each directory.
-func (t Target) podCgroups() ([]string, error) {
+func (t Runtime) podCgroups() ([]string, error) {
 	hierarchies := []string{""}
-	names, err := t.base().Names(inventory.CgroupDir)
+	names, err := t.Names(inventory.CgroupDir)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ const (
 
 // podProcesses are the processes in the pods' cgroups, by pid. Where there are too
 // many cgroups or processes, some of them and errTooMany.
-func (t Target) podProcesses() (map[int]string, error) {
+func (t Runtime) podProcesses() (map[int]string, error) {
 	roots, err := t.podCgroups()
 	out := map[int]string{}
 	for _, root := range roots {
@@ -130,7 +130,7 @@ func (t Target) podProcesses() (map[int]string, error) {
 
 // processes are what is left of pods when the runtime knows of no container any
 // more: orphans in the pods' cgroups, and shims. Neither is found by its name.
-func (t Target) processes() part.Part {
+func (t Runtime) Processes() part.Part {
 	return part.Part{
 		ID: "processes", Title: "End what is left of the pods' processes", Kind: inventory.KindProcess,
 		Look: func(ctx context.Context) (part.Findings, error) {
@@ -168,9 +168,9 @@ func (t Target) processes() part.Part {
 
 // knownContainers reports of a cgroup whether it is that of a container or
 // sandbox which the runtime lists. If the runtime does not answer, none is.
-func (t Target) knownContainers(ctx context.Context) func(cgroup string) bool {
-	s, err := t.lookContainers(ctx)
-	door := t.doorIDs(ctx)
+func (t Runtime) knownContainers(ctx context.Context) func(cgroup string) bool {
+	s, err := t.Look(ctx)
+	door := t.DoorIDs(ctx)
 	return func(cgroup string) bool {
 		of := func(id string) bool { return strings.Contains(cgroup, id) }
 		return slices.ContainsFunc(door, of) || err == nil && slices.ContainsFunc(s.Items, func(it inventory.Item) bool { return of(it.ID) })
@@ -178,7 +178,7 @@ func (t Target) knownContainers(ctx context.Context) func(cgroup string) bool {
 }
 
 // cgroups are the pods' cgroups, empty by now.
-func (t Target) cgroups() part.Part {
+func (t Runtime) Cgroups() part.Part {
 	return part.Part{
 		ID: "cgroups", Title: "Remove the pods' cgroups", Kind: inventory.KindCgroup,
 		Look: func(context.Context) (part.Findings, error) {
@@ -195,7 +195,7 @@ func (t Target) cgroups() part.Part {
 
 // removeCgroups has systemd forget its slices, which removes their cgroups,
 // and removes what is left (the cgroupfs driver's, other hierarchies').
-func (t Target) removeCgroups(ctx context.Context, report plan.Report) error {
+func (t Runtime) removeCgroups(ctx context.Context, report plan.Report) error {
 	for _, pattern := range t.podSlices() {
 		units, err := t.Host.Units(ctx, pattern)
 		if errors.Is(err, host.ErrNoSystemd) {
@@ -223,7 +223,7 @@ func (t Target) removeCgroups(ctx context.Context, report plan.Report) error {
 }
 
 // podSlices are patterns of systemd's units for the pods' cgroups.
-func (t Target) podSlices() []string {
+func (t Runtime) podSlices() []string {
 	var out []string
 	for _, root := range podRoots(t.cgroupRoot()) {
 		if name, is := strings.CutSuffix(filepath.Base(root), ".slice"); is {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package runtime
 
 import (
 	"context"
@@ -10,17 +10,17 @@ import (
 )
 
 // isDoor reports whether the pod is the one that one looks through.
-func (t Target) isDoor(p pod) bool {
-	return t.Door != "" && slices.ContainsFunc(p.containers, func(c cri.Container) bool { return c.ID == t.Door })
+func (t Runtime) isDoor(p pod) bool {
+	return t.Door != "" && slices.ContainsFunc(p.inside, func(c cri.Container) bool { return c.ID == t.Door })
 }
 
 // doorIDs are the ids of the sandbox and the containers of the pod that one
 // looks through; none if there is no such pod, or the runtime does not answer.
-func (t Target) doorIDs(ctx context.Context) []string {
+func (t Runtime) DoorIDs(ctx context.Context) []string {
 	if t.Door == "" {
 		return nil
 	}
-	client := cri.New(t.Host.Path(t.socket()))
+	client := cri.New(t.Host.Path(t.Socket()))
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, criListLimit)
 	defer cancel()
@@ -34,7 +34,7 @@ func (t Target) doorIDs(ctx context.Context) []string {
 			continue
 		}
 		out = append(out, p.ID)
-		for _, c := range p.containers {
+		for _, c := range p.inside {
 			out = append(out, c.ID)
 		}
 	}
@@ -45,10 +45,10 @@ func (t Target) doorIDs(ctx context.Context) []string {
 // in a pod without an ID.
 type pod struct {
 	cri.Sandbox
-	containers []cri.Container
+	inside []cri.Container
 }
 
-func (t Target) pods(ctx context.Context, client *cri.Client) ([]pod, error) {
+func (t Runtime) pods(ctx context.Context, client *cri.Client) ([]pod, error) {
 	sandboxes, err := client.Sandboxes(ctx)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (t Target) pods(ctx context.Context, client *cri.Client) ([]pod, error) {
 		delete(of, s.ID)
 	}
 	for _, orphans := range of {
-		out = append(out, pod{containers: orphans})
+		out = append(out, pod{inside: orphans})
 	}
 	return out, nil
 }
