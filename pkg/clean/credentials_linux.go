@@ -120,7 +120,7 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 	}
 	var errs []error
 	for _, it := range inventory.Decide(inventory.Inventory{Items: s.Items}).Objects {
-		if err := t.discard(it); err != nil {
+		if err := t.base().Discard(it); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -137,7 +137,7 @@ func (t Target) lookCertificates(s *part.Findings) error {
 		errs = append(errs, err)
 		var stay []string
 		for _, name := range names {
-			if path := filepath.Join(dir, name); !credentialNames(name) && (dir != usual || !t.base().Younger(path)) {
+			if path := filepath.Join(dir, name); !inventory.CredentialName(name) && (dir != usual || !t.base().Younger(path)) {
 				stay = append(stay, name)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/runtime"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/network"
@@ -70,6 +72,24 @@ func (t Target) runtime() runtime.Runtime {
 	return runtime.Runtime{Host: t.base(), Door: t.Door}
 }
 
+func (t Target) disk() disk.Disk {
+	return disk.Disk{
+		Host: t.base(), Credentials: t.lookCredentials, Door: t.runtime().DoorIDs, AddData: t.member().AddData, MayDiscard: t.member().MayDiscard,
+	}
+}
+
+// Objections returns an error if this host may not be cleaned as it is: the kubelet was
+// given places of which nobody knows whose they are, something of somebody's is mounted
+// where a removal deletes, or data that is to stay would go. It only reads.
+func (t Target) Objections(ctx context.Context) error {
+	t = t.located()
+	t.Facts.Joined = t.base().Joined()
+	return t.disk().Objections(ctx)
+}
+
+// Backup is where the removal has put its backup; empty if it made none.
+func (t Target) Backup() string { return t.disk().BackedUp() }
+
 // Etcd looks at the etcd cluster of which this host runs a member; nil where it
 // runs none.
 func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) { return t.member().View(ctx) }
@@ -83,10 +103,16 @@ func (t Target) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried,
 // ready is the target with what this host itself says about the facts and places.
 func (t Target) ready() Target {
 	t.Facts = t.network().Believed()
-	located := t.base().Located()
-	t.at, t.astray = located.At, located.Astray
+	t = t.located()
 	t.Facts.Joined = t.base().Joined()
 	return t.with()
+}
+
+// located is the target with its places read, once for all that is done with it.
+func (t Target) located() Target {
+	located := t.base().Located()
+	t.at, t.astray = located.At, located.Astray
+	return t
 }
 
 // parts are all parts in the order of a removal: what stands against it first,
@@ -98,8 +124,8 @@ func (t Target) ready() Target {
 // kubelet's hold is released.
 func (t Target) parts() []part.Part {
 	return []part.Part{
-		t.objections(), t.member().Part(), t.kubelet(), t.runtime().Containers(), t.runtime().Processes(), t.mounts(), t.runtime().Namespaces(), t.network().Programs(), t.rules().Virtuals(), t.network().Links(), t.network().Routes(),
-		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.runtime().Cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
+		t.disk().Check(), t.member().Part(), t.kubelet(), t.runtime().Containers(), t.runtime().Processes(), t.disk().Mounts(), t.runtime().Namespaces(), t.network().Programs(), t.rules().Virtuals(), t.network().Links(), t.network().Routes(),
+		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.runtime().Cgroups(), t.disk().BackUp(), t.disk().Files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
 	}
 }
 

@@ -26,6 +26,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
 )
 
 // traces asks the other way round: not which of the things that we know is here,
@@ -49,13 +51,13 @@ func (t Target) lookVolumes(s *part.Findings) error {
 	if err != nil {
 		return err
 	}
-	roots, ours, fits := t.base().Roots(), t.ours(mounts), podVolume()
+	roots, ours, fits := t.base().Roots(), t.disk().Ours(mounts), podVolume()
 	for _, m := range mounts {
 		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !fits.MatchString(m.Path+"/") && !fits.MatchString(m.Root+"/") {
 			continue
 		}
 		s.Add(inventory.Item{
-			Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()) + boundAt(m),
+			Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()) + disk.BoundAt(m),
 			Why: "not where this host's kubelet mounts volumes", Refers: "a volume of a pod is mounted there",
 		})
 	}
@@ -117,7 +119,7 @@ func (t Target) lookReferring(ctx context.Context, s *part.Findings) error {
 	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
 		return nil // a host that is in no cluster
 	}
-	homes, err := t.homes()
+	homes, err := t.disk().Homes()
 	if err != nil {
 		return err
 	}
@@ -129,7 +131,7 @@ func (t Target) lookReferring(ctx context.Context, s *part.Findings) error {
 		f.mounted[m.Path] = true
 	}
 	var looked part.Findings // what the files' part says of kubeconfigs, it says
-	if err := t.lookKubeconfigs(&looked); err != nil {
+	if err := t.disk().LookKubeconfigs(&looked); err != nil {
 		return err
 	}
 	for _, it := range looked.Items {
@@ -139,7 +141,7 @@ func (t Target) lookReferring(ctx context.Context, s *part.Findings) error {
 	defer cancel()
 	var dirs []string
 	for _, h := range homes {
-		dirs = append(dirs, h.path)
+		dirs = append(dirs, h.Path)
 	}
 	roots := searchRoots(dirs)
 	for i, root := range roots {
@@ -163,7 +165,7 @@ func (t Target) lookReferring(ctx context.Context, s *part.Findings) error {
 // below searches one root. It never crosses into another mount, follows no links,
 // and leaves out file systems of other machines.
 func (f *search) below(ctx context.Context, root searchRoot) error {
-	if !atHome(root.dir, f.mounts) {
+	if !disk.AtHome(root.dir, f.mounts) {
 		return nil
 	}
 	top := f.t.Host.Path(root.dir)

@@ -4,6 +4,7 @@ package inventory
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -134,3 +135,8 @@ func TakenWith(path string) (with string, within bool) {
 const DefaultDataDir = "/var/lib/etcd"
 
 const CgroupDir = "/sys/fs/cgroup"
+
+// CredentialName reports whether a file is named as one that a kubelet keeps in its --cert-dir.
+func CredentialName(name string) bool {
+	return regexp.MustCompile(`^(kubelet-(client|server)-.+\.pem|kubelet\.(crt|key))$`).MatchString(name)
+}

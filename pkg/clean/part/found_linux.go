@@ -85,3 +85,12 @@ func (t Host) AddForeign(s *Findings, path, why string) {
 	}
 	s.Add(it)
 }
+
+// Discard removes a file or directory of a list; one that is to be empty by then only
+// if it is.
+func (t Host) Discard(it inventory.Item) error {
+	if it.Kind == inventory.KindDir && it.Detail == Hollow {
+		return t.RemoveEmpty(it.Name)
+	}
+	return t.Remove(it.Name)
+}

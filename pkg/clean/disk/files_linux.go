@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package disk
 
 import (
 	"cmp"
@@ -19,7 +19,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
-func (t Target) files() part.Part {
+func (t Disk) Files() part.Part {
 	return part.Part{
 		ID: "files", Title: "Remove Kubernetes' and the network's files", Kind: inventory.KindFile,
 		Look: t.lookFiles, Take: t.removeFiles,
@@ -28,31 +28,31 @@ func (t Target) files() part.Part {
 
 // lookFiles lists the fixed list of paths, and what in shared directories is
 // ours by its name.
-func (t Target) lookFiles(ctx context.Context) (part.Findings, error) {
+func (t Disk) lookFiles(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
 	for _, p := range inventory.WholePaths() {
-		t.base().AddPath(&s, p)
+		t.AddPath(&s, p)
 	}
-	for _, root := range t.base().Roots() {
+	for _, root := range t.Roots() {
 		s.Missed(inventory.KindFile, root, t.lookRoot(&s, root))
 	}
 	t.lookOverrides(&s)
 	s.Missed(inventory.KindFile, inventory.CNIConfDir, t.lookConf(&s))
-	for _, dir := range t.base().Places().BinDirs {
+	for _, dir := range t.Places().BinDirs {
 		s.Missed(inventory.KindFile, dir, t.lookPlugins(ctx, &s, dir))
 	}
 	s.Missed(inventory.KindFile, inventory.CNIStateDir, t.lookCNIState(&s))
 	s.Missed(inventory.KindFile, inventory.KubernetesDir, t.lookKubernetes(&s))
-	s.Missed(inventory.KindFile, "kubeconfigs", t.lookKubeconfigs(&s))
-	t.member().AddData(&s)
+	s.Missed(inventory.KindFile, "kubeconfigs", t.LookKubeconfigs(&s))
+	t.AddData(&s)
 	t.lookEmpty(&s)
 	return s, nil
 }
 
 // lookPlugins takes a plugin for ours if it came with the network: by its
 // name, not from a package, and younger than the join.
-func (t Target) lookPlugins(ctx context.Context, s *part.Findings, dir string) error {
-	names, err := t.base().Names(dir)
+func (t Disk) lookPlugins(ctx context.Context, s *part.Findings, dir string) error {
+	names, err := t.Names(dir)
 	for _, name := range names {
 		owner := ownership.CNIPlugin(name)
 		if owner == inventory.Foreign {
@@ -63,13 +63,13 @@ func (t Target) lookPlugins(ctx context.Context, s *part.Findings, dir string) e
 			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: owner, Fate: inventory.Stays, Why: why})
 			continue
 		}
-		t.base().AddPath(s, inventory.OwnPath{Owner: owner, Path: path})
+		t.AddPath(s, inventory.OwnPath{Owner: owner, Path: path})
 	}
 	return err
 }
 
 // before says why a file was there before Kubernetes was; empty if it was not.
-func (t Target) before(ctx context.Context, path string) string {
+func (t Disk) before(ctx context.Context, path string) string {
 	for _, asks := range [][]string{{"dpkg-query", "-S", path}, {"rpm", "-qf", path}} {
 		if !t.Host.Has(ctx, asks[0]) {
 			continue
@@ -90,17 +90,17 @@ func (t Target) before(ctx context.Context, path string) string {
 
 // lookKubernetes reports what is in /etc/kubernetes beside what kubeadm puts
 // there.
-func (t Target) lookKubernetes(s *part.Findings) error {
-	names, err := t.base().Names(inventory.KubernetesDir)
-	id, known := t.base().Cluster(), map[string]bool{inventory.ManifestsDir: true}
-	for _, p := range append(inventory.WholePaths(), inventory.CredentialPaths(t.base().KubeadmDir())...) {
+func (t Disk) lookKubernetes(s *part.Findings) error {
+	names, err := t.Names(inventory.KubernetesDir)
+	id, known := t.Cluster(), map[string]bool{inventory.ManifestsDir: true}
+	for _, p := range append(inventory.WholePaths(), inventory.CredentialPaths(t.KubeadmDir())...) {
 		known[p.Path] = true
 	}
 	for _, name := range names {
 		if path := filepath.Join(inventory.KubernetesDir, name); !known[path] {
 			raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
 			refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
-			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.base().Digest(path)})
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.Digest(path)})
 		}
 	}
 	return err
@@ -108,32 +108,29 @@ func (t Target) lookKubernetes(s *part.Findings) error {
 
 // lookEmpty takes the directories that came with the join and hold nothing but
 // what goes, and notes what stays of ours.
-func (t Target) lookEmpty(s *part.Findings) {
-	t.base().AddHollow(s,
+func (t Disk) lookEmpty(s *part.Findings) {
+	t.AddHollow(s,
 		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/networks"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/results"},
 		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/cache"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir},
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume/exec"}, inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume"},
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet, Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})
-	if names, err := t.base().Names(inventory.CNIConfDir); err == nil && len(names) == 0 && t.base().Exists(inventory.CNIConfDir) {
+	if names, err := t.Names(inventory.CNIConfDir); err == nil && len(names) == 0 && t.Exists(inventory.CNIConfDir) {
 		s.Add(inventory.Item{Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Fate: inventory.Harmless, Detail: "empty", Why: "the container runtime watches it"})
 	}
-	if t.base().Exists(inventory.XtablesLock) {
+	if t.Exists(inventory.XtablesLock) {
 		s.Add(inventory.Item{Kind: inventory.KindFile, Name: inventory.XtablesLock, Owner: inventory.KubeProxy, Fate: inventory.Harmless, Why: "iptables' lock, which every user of it shares; goes with the next boot"})
 	}
 }
 
-// discard removes a file or directory of a list.
-func (t Target) discard(it inventory.Item) error {
+// discard removes a file or directory of a list, or gives one its name back.
+func (t Disk) discard(it inventory.Item) error {
 	if original, is := strings.CutPrefix(it.Detail, inventory.Returns); is {
 		return t.putBack(it.Name, original)
 	}
-	switch {
-	case it.Kind == inventory.KindDir && it.Detail == part.Hollow:
-		return t.Host.RemoveEmpty(it.Name)
-	case it.Detail == copied:
+	if it.Detail == copied {
 		return t.discardKubeconfig(it.Name)
 	}
-	return t.Host.Remove(it.Name)
+	return t.Discard(it)
 }
 
 // outcomeOf says what was done with what goes.
@@ -146,14 +143,14 @@ func outcomeOf(it inventory.Item) string {
 
 // removeFiles removes what goes, mount-safe, and tells of each path of the
 // list. A file that cannot be removed does not keep the others.
-func (t Target) removeFiles(ctx context.Context, report plan.Report) error {
+func (t Disk) removeFiles(ctx context.Context, report plan.Report) error {
 	var errs []error
 	s, err := t.lookFiles(ctx)
 	if err != nil {
 		return err
 	}
 	for _, it := range inventory.Decide(inventory.Inventory{Items: s.Items}).Objects {
-		err := t.member().MayDiscard(ctx, it)
+		err := t.MayDiscard(ctx, it)
 		if err == nil {
 			err = t.discard(it)
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package disk
 
 import (
 	"archive/tar"
@@ -35,11 +35,11 @@ const (
 
 // backup keeps what a person may want back: configuration, static pods,
 // certificates. What pods have written is not: it is theirs, and may be huge.
-func (t Target) backup() part.Part {
+func (t Disk) BackUp() part.Part {
 	return part.Part{
 		ID: "backup", Title: "Back up the configuration that goes", Kind: inventory.KindFile,
 		Needed: func(ctx context.Context) (bool, error) {
-			if t.Choices.NoBackup || t.base().Saved(backupFile) {
+			if t.Choices.NoBackup || t.Saved(backupFile) {
 				return false, nil
 			}
 			files, err := t.toBackUp(ctx)
@@ -51,9 +51,9 @@ func (t Target) backup() part.Part {
 
 // toBackUp lists the files of a backup: regular ones and symbolic links, not
 // through mounts, sorted.
-func (t Target) toBackUp(ctx context.Context) ([]string, error) {
+func (t Disk) toBackUp(ctx context.Context) ([]string, error) {
 	var roots []string
-	for _, look := range []func(context.Context) (part.Findings, error){t.lookFiles, t.lookCredentials} {
+	for _, look := range []func(context.Context) (part.Findings, error){t.lookFiles, t.Credentials} {
 		s, err := look(ctx)
 		if err != nil {
 			return nil, err
@@ -73,7 +73,7 @@ func (t Target) toBackUp(ctx context.Context) ([]string, error) {
 				return nil
 			case err != nil:
 				return err
-			case entry.IsDir() && t.base().Mounted(inside):
+			case entry.IsDir() && t.Mounted(inside):
 				return fs.SkipDir
 			case entry.Type().IsRegular() || entry.Type() == fs.ModeSymlink:
 				out = append(out, inside)
@@ -90,19 +90,19 @@ func (t Target) toBackUp(ctx context.Context) ([]string, error) {
 
 // keepsConfiguration reports whether a path that goes is configuration or
 // credentials, and not state of pods, plugins or the kubelet.
-func (t Target) keepsConfiguration(path string) bool {
+func (t Disk) keepsConfiguration(path string) bool {
 	for _, dir := range []string{inventory.KubernetesDir, inventory.CNIConfDir} {
 		if path == dir || strings.HasPrefix(path, dir+"/") {
 			return true
 		}
 	}
 	in := func(dir string) bool { return path == dir || host.Below(path, dir) }
-	return in(t.base().Resolve(t.base().Places().CertDir)) || slices.ContainsFunc(t.base().Places().ConfDirs, in) ||
-		slices.ContainsFunc(inventory.CredentialPaths(t.base().KubeadmDir()), func(p inventory.OwnPath) bool { return in(p.Path) })
+	return in(t.Resolve(t.Places().CertDir)) || slices.ContainsFunc(t.Places().ConfDirs, in) ||
+		slices.ContainsFunc(inventory.CredentialPaths(t.KubeadmDir()), func(p inventory.OwnPath) bool { return in(p.Path) })
 }
 
 // takeBackup writes the archive, whole or not at all.
-func (t Target) takeBackup(ctx context.Context, report plan.Report) error {
+func (t Disk) takeBackup(ctx context.Context, report plan.Report) error {
 	files, err := t.toBackUp(ctx)
 	if err != nil || len(files) == 0 {
 		return err
@@ -128,12 +128,12 @@ func (t Target) takeBackup(ctx context.Context, report plan.Report) error {
 	for _, path := range left {
 		report("not in the backup: %s", path)
 	}
-	return t.base().Save(backupFile, []byte(filepath.Join(inventory.BackupDir, name)+"\n"))
+	return t.Save(backupFile, []byte(filepath.Join(inventory.BackupDir, name)+"\n"))
 }
 
 // archive writes files into an archive, and names those that it left out and
 // why.
-func (t Target) archive(w io.Writer, files []string) (left []string, err error) {
+func (t Disk) archive(w io.Writer, files []string) (left []string, err error) {
 	packed := gzip.NewWriter(w)
 	out := tar.NewWriter(packed)
 	total := 0
@@ -161,7 +161,7 @@ func (t Target) archive(w io.Writer, files []string) (left []string, err error) 
 }
 
 // entry reads one file as it goes into an archive, or says why it does not.
-func (t Target) entry(path string) (header *tar.Header, content []byte, why string, err error) {
+func (t Disk) entry(path string) (header *tar.Header, content []byte, why string, err error) {
 	real := t.Host.Path(path)
 	info, err := os.Lstat(real)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -195,7 +195,7 @@ func (t Target) entry(path string) (header *tar.Header, content []byte, why stri
 }
 
 // Backup is where the removal has put its backup; empty if it made none.
-func (t Target) Backup() string {
+func (t Disk) BackedUp() string {
 	raw, err := os.ReadFile(filepath.Join(t.Host.Path(t.StateDir), backupFile))
 	if t.StateDir == "" || err != nil {
 		return ""

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package disk
 
 import (
 	"context"
@@ -24,8 +24,8 @@ import (
 // that a kubelet makes in its root, and the runtime's and network's own by their paths.
 // What is mounted at one of those directories, or is in /etc/fstab or a mount unit of
 // systemd's, an administrator has given to it, and it stays mounted.
-func (t Target) ours(mounts []host.Mount) func(host.Mount) bool {
-	domains, owners, places := t.domains(mounts), ownership.Mounts(), t.base().Places()
+func (t Disk) Ours(mounts []host.Mount) func(host.Mount) bool {
+	domains, owners, places := t.domains(mounts), ownership.Mounts(), t.Places()
 	fixed := t.fixedMounts(domains)
 	return func(m host.Mount) bool {
 		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
@@ -36,16 +36,16 @@ func (t Target) ours(mounts []host.Mount) func(host.Mount) bool {
 // fixedMounts are the mountpoints that an administrator has written down: in
 // /etc/fstab, or as units of systemd's. Those that lead through a link to a kubelet's
 // directory have the kernel's path, too. None of them is looked at: that may hang.
-func (t Target) fixedMounts(domains []domain) []string {
-	out := part.Mountpoints(string(t.base().Text("/etc/fstab")))
+func (t Disk) fixedMounts(domains []domain) []string {
+	out := part.Mountpoints(string(t.Text("/etc/fstab")))
 	for _, dir := range part.UnitDirs() {
-		for _, path := range append(t.base().Listed(dir, ".mount"), t.base().Listed(dir, ".automount")...) {
-			if where := part.WhereOf(string(t.base().Text(path))); where != "" {
+		for _, path := range append(t.Listed(dir, ".mount"), t.Listed(dir, ".automount")...) {
+			if where := part.WhereOf(string(t.Text(path))); where != "" {
 				out = append(out, where)
 			}
 		}
 	}
-	links := map[string]string{t.base().Places().Root: t.base().KubeletRoot(), inventory.DefaultKubeletRoot: t.base().KubeadmDir()}
+	links := map[string]string{t.Places().Root: t.KubeletRoot(), inventory.DefaultKubeletRoot: t.KubeadmDir()}
 	for _, d := range domains {
 		links[d.link] = d.path
 	}
@@ -61,7 +61,7 @@ func (t Target) fixedMounts(domains []domain) []string {
 	return out
 }
 
-func (t Target) mounts() part.Part {
+func (t Disk) Mounts() part.Part {
 	return part.Part{
 		ID: "mounts", Title: "Unmount what is mounted for pods", Kind: inventory.KindMount, Vital: true,
 		Look: t.lookMounts, Take: t.unmount,
@@ -69,13 +69,13 @@ func (t Target) mounts() part.Part {
 }
 
 // lookMounts lists our mounts. Network namespaces are their own part.
-func (t Target) lookMounts(ctx context.Context) (part.Findings, error) {
+func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return s, err
 	}
-	roots, ours, door, owners, places := t.base().Roots(), t.ours(mounts), t.runtime().DoorIDs(ctx), ownership.Mounts(), t.base().Places()
+	roots, ours, door, owners, places := t.Roots(), t.Ours(mounts), t.Door(ctx), ownership.Mounts(), t.Places()
 	below := func(m host.Mount) bool {
 		return slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) })
 	}
@@ -95,26 +95,26 @@ func (t Target) lookMounts(ctx context.Context) (part.Findings, error) {
 		}
 		s.Add(inventory.Item{
 			Kind: inventory.KindMount, Name: m.Path, Owner: owner, Fate: inventory.Goes,
-			Detail: fmt.Sprintf("%s, %s from %s%s", m.Class(), m.FSType, m.Source, boundAt(m)),
+			Detail: fmt.Sprintf("%s, %s from %s%s", m.Class(), m.FSType, m.Source, BoundAt(m)),
 		})
 	}
 	return s, nil
 }
 
 // boundAt says which directory of its file system a bind mount shows.
-func boundAt(m host.Mount) string {
+func BoundAt(m host.Mount) string {
 	if m.Root == "/" {
 		return ""
 	}
 	return ", at " + m.Root
 }
 
-func (t Target) unmount(ctx context.Context, report plan.Report) error {
+func (t Disk) unmount(ctx context.Context, report plan.Report) error {
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return err
 	}
-	ours := t.ours(mounts)
+	ours := t.Ours(mounts)
 	err = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, inventory.NetnsDir) },
 		func(m host.Mount) { report("unmounted %s (%s)", m.Path, m.Class()) })
 	if busy := (*host.BusyError)(nil); errors.As(err, &busy) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package disk
 
 import (
 	"path/filepath"
@@ -12,8 +12,8 @@ func FuzzHomes(f *testing.F) {
 	f.Add("x:::::/..")
 	f.Fuzz(func(t *testing.T, passwd string) {
 		for _, h := range homesIn(passwd) {
-			if !filepath.IsAbs(h.path) || h.path == "/" || filepath.Clean(h.path) != h.path {
-				t.Errorf("%q is no home", h.path)
+			if !filepath.IsAbs(h.Path) || h.Path == "/" || filepath.Clean(h.Path) != h.Path {
+				t.Errorf("%q is no home", h.Path)
 			}
 		}
 	})

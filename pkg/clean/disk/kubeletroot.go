@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package disk
 
 import (
 	"fmt"
@@ -41,11 +41,6 @@ func madeBy(dir, entry string, mode fs.FileMode) bool {
 		return mode.IsDir() && fits(`pulling|pulled`)
 	}
 	return false
-}
-
-// credentialNames are the files that a kubelet keeps in its --cert-dir.
-func credentialNames(name string) bool {
-	return regexp.MustCompile(`^(kubelet-(client|server)-.+\.pem|kubelet\.(crt|key))$`).MatchString(name)
 }
 
 // refusal is why a host with these places is not cleaned; nil if it may be. What a

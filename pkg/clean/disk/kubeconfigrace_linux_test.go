@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package disk
 
 import (
 	"os"
@@ -34,9 +34,9 @@ func TestAHomeThatChangesBetweenLookAndRemovalLosesNothing(t *testing.T) {
 			dir := t.TempDir()
 			hosttest.Script(t, "cd "+dir+`; mkdir -p etc/kubernetes/pki etc/selinux/config root/.kube home/ann/.kube; echo tree > etc/selinux/config/tree
 printf -- '`+ca+`' > etc/kubernetes/pki/ca.crt; printf '`+admin+`' | tee etc/kubernetes/admin.conf home/ann/.kube/config > root/.kube/config; printf 'ann:x:`+"0"+`:0::/home/ann:/bin/sh\n' > etc/passwd`)
-			target := Target{Host: host.Local{Root: dir, Proc: "/proc/self"}}
+			target := Disk{Host: part.Host{Local: host.Local{Root: dir, Proc: "/proc/self"}}}
 			var s part.Findings
-			hosttest.Must(t, target.lookKubeconfigs(&s))
+			hosttest.Must(t, target.LookKubeconfigs(&s))
 			if len(s.Goes()) != 1 {
 				t.Fatalf("found %v", s.Items)
 			}

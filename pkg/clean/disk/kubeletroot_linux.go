@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package disk
 
 import (
 	"cmp"
@@ -44,9 +44,9 @@ func mountedAt(path string, mounts []host.Mount) bool {
 }
 
 // domains are the kubelet's directories that exist.
-func (t Target) domains(mounts []host.Mount) []domain {
+func (t Disk) domains(mounts []host.Mount) []domain {
 	var out []domain
-	for _, root := range t.base().Roots() {
+	for _, root := range t.Roots() {
 		for _, name := range inventory.KubeletNames() {
 			d := domain{name: name, path: filepath.Join(root, name)}
 			if d.shared = mountedAt(d.path, mounts); !d.shared {
@@ -55,12 +55,12 @@ func (t Target) domains(mounts []host.Mount) []domain {
 					continue
 				}
 				if d.shared = info.Mode()&fs.ModeSymlink != 0; d.shared {
-					d.path, d.link = t.base().Resolve(d.path), d.path
+					d.path, d.link = t.Resolve(d.path), d.path
 				} else if root != inventory.DefaultKubeletRoot && info.IsDir() {
-					d.shared = !t.base().Younger(d.path)
+					d.shared = !t.Younger(d.path)
 				}
 			}
-			d.remote = d.shared && !atHome(d.path, mounts)
+			d.remote = d.shared && !AtHome(d.path, mounts)
 			out = append(out, d)
 		}
 	}
@@ -69,8 +69,8 @@ func (t Target) domains(mounts []host.Mount) []domain {
 
 // lookRoot lists what is directly in a root of a kubelet's: what it makes goes, the
 // credentials later, and everything else stays.
-func (t Target) lookRoot(s *part.Findings, root string) error {
-	names, err := t.base().Names(root)
+func (t Disk) lookRoot(s *part.Findings, root string) error {
+	names, err := t.Names(root)
 	mounts, err2 := t.Host.Mounts()
 	if err == nil {
 		err = err2
@@ -80,15 +80,15 @@ func (t Target) lookRoot(s *part.Findings, root string) error {
 		path := filepath.Join(root, name)
 		at := slices.IndexFunc(domains, func(d domain) bool { return d.shared && (d.path == path || d.link == path) })
 		switch {
-		case root == t.base().KubeadmDir() && slices.Contains(inventory.KeptForNow(root), name), path == t.base().Resolve(t.base().Places().CertDir): // later
+		case root == t.KubeadmDir() && slices.Contains(inventory.KeptForNow(root), name), path == t.Resolve(t.Places().CertDir): // later
 		case at < 0 && mountedAt(path, mounts): // not looked at: that may hang
 			s.Add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no name that a kubelet makes, and something is mounted there"})
 		case at >= 0:
 			s.Missed(inventory.KindDir, path, t.lookShared(s, domains[at]))
-		case ofKubelet(name, t.base().Younger(path)):
-			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+		case ofKubelet(name, t.Younger(path)):
+			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		default:
-			t.base().AddForeign(s, path, "no name that a kubelet makes")
+			t.AddForeign(s, path, "no name that a kubelet makes")
 		}
 	}
 	return err
@@ -96,9 +96,9 @@ func (t Target) lookRoot(s *part.Findings, root string) error {
 
 // lookShared lists what is in a directory of the kubelet's that an administrator has
 // given it.
-func (t Target) lookShared(s *part.Findings, d domain) error {
+func (t Disk) lookShared(s *part.Findings, d domain) error {
 	if d.link != "" {
-		t.base().AddForeign(s, d.link, "a link that an administrator made; what the kubelet has made there goes")
+		t.AddForeign(s, d.link, "a link that an administrator made; what the kubelet has made there goes")
 	}
 	if d.remote {
 		s.Add(inventory.Item{Kind: inventory.KindDir, Name: d.path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "another machine's file system"})
@@ -108,17 +108,17 @@ func (t Target) lookShared(s *part.Findings, d domain) error {
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
 		if madeBy(d.name, e.Name(), e.Type()) {
-			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 			continue
 		}
-		t.base().AddForeign(s, path, "nothing that a kubelet makes")
+		t.AddForeign(s, path, "nothing that a kubelet makes")
 	}
 	return err
 }
 
 // objections is the first part of a removal: it changes nothing, and fails if anything
 // stands against one.
-func (t Target) objections() part.Part {
+func (t Disk) Check() part.Part {
 	return part.Part{
 		ID: "objections", Title: "Look for what may not be deleted", Kind: inventory.KindMount,
 		Needed: func(ctx context.Context) (bool, error) { return false, t.Objections(ctx) },
@@ -129,18 +129,17 @@ func (t Target) objections() part.Part {
 // Objections returns an error if this host may not be cleaned as it is: the kubelet was
 // given places of which nobody knows whose they are, something of somebody's is mounted
 // where a removal deletes, or data that is to stay would go. It only reads.
-func (t Target) Objections(ctx context.Context) error {
-	located := t.base().Located()
-	t.at, t.astray = located.At, located.Astray
-	t.Facts.Joined = t.base().Joined()
-	if t.astray != nil {
+func (t Disk) Objections(ctx context.Context) error {
+	t.Host = t.Located()
+	t.Facts.Joined = t.Joined()
+	if t.Astray != nil {
 		wayOut := "run the command again; if it says the same, look at the kubelet on the host: systemctl status kubelet"
-		return plan.Refuse(fmt.Errorf("find out where the kubelet keeps its files: %w", t.astray), "%s", cmp.Or(plan.HintOf(t.astray), wayOut))
+		return plan.Refuse(fmt.Errorf("find out where the kubelet keeps its files: %w", t.Astray), "%s", cmp.Or(plan.HintOf(t.Astray), wayOut))
 	}
-	p := t.base().Places()
-	if t.base().Credentialed() || t.base().Exists(p.Kubeconfig) || t.base().Exists(p.Bootstrap) {
+	p := t.Places()
+	if t.Credentialed() || t.Exists(p.Kubeconfig) || t.Exists(p.Bootstrap) {
 		p.Kubeconfig, p.Bootstrap = t.usually(p.Kubeconfig), t.usually(p.Bootstrap)
-		p.Root = t.base().KubeletRoot()
+		p.Root = t.KubeletRoot()
 		if err := refusal(p, t.Facts.ControlPlane); err != nil {
 			return err
 		}
@@ -152,9 +151,9 @@ func (t Target) Objections(ctx context.Context) error {
 }
 
 // usually is the usual name of a kubeconfig that leads to the same file.
-func (t Target) usually(path string) string {
+func (t Disk) usually(path string) string {
 	for _, usual := range []string{inventory.KubernetesDir + "/kubelet.conf", inventory.KubernetesDir + "/bootstrap-kubelet.conf"} {
-		if path != "" && t.base().Resolve(path) == t.base().Resolve(usual) {
+		if path != "" && t.Resolve(path) == t.Resolve(usual) {
 			return usual
 		}
 	}
@@ -163,19 +162,19 @@ func (t Target) usually(path string) string {
 
 // mountsInTheWay returns an error if something is mounted where the kubelet's
 // directories are that a removal can neither unmount nor empty.
-func (t Target) mountsInTheWay() error {
+func (t Disk) mountsInTheWay() error {
 	const wayOut = "what is in it stays if it is not mounted: drain the node, stop the kubelet, unmount it and take it out of /etc/fstab or its mount unit, start the kubelet; then run the command again"
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return err
 	}
-	domains, roots, ours := t.domains(mounts), t.base().Roots(), t.ours(mounts)
+	domains, roots, ours := t.domains(mounts), t.Roots(), t.Ours(mounts)
 	fixed := t.fixedMounts(domains)
 	for _, m := range mounts {
 		at := slices.ContainsFunc(domains, func(d domain) bool { return m.Path == d.path })
 		own := m.Class() == host.Disk || m.Class() == host.Memory
 		in := slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) })
-		what := fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(), m.FSType, m.Source, boundAt(m))
+		what := fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(), m.FSType, m.Source, BoundAt(m))
 		switch {
 		case at && !own, in && slices.Contains(fixed, m.Path), slices.Contains(roots, m.Path) && m.Class() == host.Remote, !ours(m) && inWhole(m.Path):
 			return plan.Refuse(what, wayOut)
@@ -197,12 +196,12 @@ func inWhole(path string) bool {
 
 // dataInTheWay returns an error if a path whose data is to stay lies below something
 // that goes.
-func (t Target) dataInTheWay(ctx context.Context) error {
+func (t Disk) dataInTheWay(ctx context.Context) error {
 	if len(t.Facts.Keep) == 0 || t.Choices.DeleteHostData {
 		return nil
 	}
 	var goes []inventory.Item
-	for _, look := range []func(context.Context) (part.Findings, error){t.lookFiles, t.lookCredentials} {
+	for _, look := range []func(context.Context) (part.Findings, error){t.lookFiles, t.Credentials} {
 		s, err := look(ctx)
 		if err != nil {
 			return err
@@ -214,11 +213,11 @@ func (t Target) dataInTheWay(ctx context.Context) error {
 		return err
 	}
 	for _, path := range t.Facts.Keep {
-		if !atHome(filepath.Clean(path), mounts) {
+		if !AtHome(filepath.Clean(path), mounts) {
 			continue // on another machine, and to look at it may hang
 		}
-		real := t.base().Resolve(path)
-		own := slices.ContainsFunc(t.base().Roots(), func(root string) bool {
+		real := t.Resolve(path)
+		own := slices.ContainsFunc(t.Roots(), func(root string) bool {
 			return filepath.Dir(real) == root && real == filepath.Clean(path) // a kubelet's directory, which a driver looks at
 		})
 		for _, it := range goes {

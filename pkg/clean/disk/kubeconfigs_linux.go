@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package disk
 
 import (
 	"bytes"
@@ -28,15 +28,15 @@ const kubeconfig = ".kube/config"
 // lookKubeconfigs finds the kubeconfigs of people on this host. A copy of
 // kubeadm's own, as its last words tell everybody to make one, goes; another
 // that leads to this cluster is somebody's and stays.
-func (t Target) lookKubeconfigs(s *part.Findings) error {
-	id := t.base().Cluster()
+func (t Disk) LookKubeconfigs(s *part.Findings) error {
+	id := t.Cluster()
 	if len(id.Authorities) == 0 {
 		return nil // nothing tells which cluster this was
 	}
 	own := t.ownKubeconfigs()
-	homes, err := t.homes()
+	homes, err := t.Homes()
 	for _, home := range homes {
-		path := filepath.Join(home.path, kubeconfig)
+		path := filepath.Join(home.Path, kubeconfig)
 		dir, err := t.kubeDir(home)
 		if err != nil {
 			continue // there is none, or it is no place of this user's alone
@@ -58,7 +58,7 @@ func (t Target) lookKubeconfigs(s *part.Findings) error {
 }
 
 // ownKubeconfigs are those that kubeadm made on this host.
-func (t Target) ownKubeconfigs() [][]byte {
+func (t Disk) ownKubeconfigs() [][]byte {
 	var own [][]byte
 	for _, name := range []string{"admin.conf", "super-admin.conf"} {
 		if raw, err := host.ReadPlain(t.Host.Path(filepath.Join(inventory.KubernetesDir, name)), part.MostOfFile); err == nil {
@@ -75,8 +75,8 @@ func isOne(all [][]byte, raw []byte) bool {
 // kubeDir opens the directory of a home in which a kubeconfig is. The home's user may
 // change what is in it while it is looked at, but not lead elsewhere: no link is
 // followed, and both directories must be the user's or root's.
-func (t Target) kubeDir(h home) (*host.Dir, error) {
-	top, err := t.Host.OpenDir(h.path)
+func (t Disk) kubeDir(h Home) (*host.Dir, error) {
+	top, err := t.Host.OpenDir(h.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (t Target) kubeDir(h home) (*host.Dir, error) {
 	for _, d := range []*host.Dir{top, dir} {
 		owner, err := d.Owner()
 		if err == nil && owner != h.user && owner != 0 {
-			err = fmt.Errorf("%s is another user's", h.path)
+			err = fmt.Errorf("%s is another user's", h.Path)
 		}
 		if err != nil {
 			dir.Close()
@@ -100,12 +100,12 @@ func (t Target) kubeDir(h home) (*host.Dir, error) {
 
 // discardKubeconfig deletes a copy of kubeadm's kubeconfig from a home, if it still is
 // one, and nothing else, however the home has changed since one looked.
-func (t Target) discardKubeconfig(path string) error {
-	homes, err := t.homes()
+func (t Disk) discardKubeconfig(path string) error {
+	homes, err := t.Homes()
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(homes, func(h home) bool { return filepath.Join(h.path, kubeconfig) == path })
+	at := slices.IndexFunc(homes, func(h Home) bool { return filepath.Join(h.Path, kubeconfig) == path })
 	if at < 0 {
 		return fmt.Errorf("remove %s: it is in no user's home", path)
 	}
@@ -134,28 +134,28 @@ func (t Target) discardKubeconfig(path string) error {
 // and those in /home of users whom a directory service names. Those on file
 // systems of other machines, or that appear when one looks, are left out: to
 // look at them may hang, and they are not this host's.
-func (t Target) homes() ([]home, error) {
+func (t Disk) Homes() ([]Home, error) {
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return nil, err
 	}
-	all := homesIn(string(t.base().Text("/etc/passwd")))
-	if atHome("/home", mounts) {
-		names, _ := t.base().Names("/home") // none, if it cannot be read
+	all := homesIn(string(t.Text("/etc/passwd")))
+	if AtHome("/home", mounts) {
+		names, _ := t.Names("/home") // none, if it cannot be read
 		for _, name := range names {
 			path := filepath.Join("/home", name)
 			var stat unix.Stat_t
-			known := slices.ContainsFunc(all, func(h home) bool { return h.path == path })
-			if !known && atHome(path, mounts) && unix.Lstat(t.Host.Path(path), &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFDIR {
-				all = append(all, home{path: path, user: stat.Uid})
+			known := slices.ContainsFunc(all, func(h Home) bool { return h.Path == path })
+			if !known && AtHome(path, mounts) && unix.Lstat(t.Host.Path(path), &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFDIR {
+				all = append(all, Home{Path: path, user: stat.Uid})
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(h home) bool { return !atHome(h.path, mounts) }), nil
+	return slices.DeleteFunc(all, func(h Home) bool { return !AtHome(h.Path, mounts) }), nil
 }
 
 // atHome reports whether a directory is on a file system of this host's.
-func atHome(dir string, mounts []host.Mount) bool {
+func AtHome(dir string, mounts []host.Mount) bool {
 	on := host.Mount{Path: "/"}
 	for _, m := range mounts {
 		if (dir == m.Path || host.Below(dir, m.Path)) && len(m.Path) >= len(on.Path) {
