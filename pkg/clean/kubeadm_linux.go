@@ -59,6 +59,9 @@ func emptiedByOldKubeadm() []string {
 	return []string{inventory.CNIConfDir, inventory.CNIStateDir, "/var/lib/dockershim", "/run/kubernetes"}
 }
 
+// errTooMany says that there is more in a directory than is looked at.
+var errTooMany = errors.New("too many to look at")
+
 // firstIn is something in a directory that is more than an empty directory, or the
 // directory itself if it cannot be told; empty if there is nothing.
 func (t Target) firstIn(dir string, mounts []host.Mount) string {
@@ -78,7 +81,7 @@ func (t Target) firstIn(dir string, mounts []host.Mount) string {
 		case err != nil:
 			return err
 		case n > most:
-			return tooMuch
+			return errTooMany
 		case !d.IsDir():
 			kept = filepath.Join(dir, strings.TrimPrefix(path, top))
 			return fs.SkipAll

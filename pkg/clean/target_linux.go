@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/traces"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/runtime"
@@ -90,6 +92,10 @@ func (t Target) Objections(ctx context.Context) error {
 // Backup is where the removal has put its backup; empty if it made none.
 func (t Target) Backup() string { return t.disk().BackedUp() }
 
+func (t Target) traces() traces.Traces {
+	return traces.Traces{Host: t.base(), Disk: t.disk(), Network: t.network()}
+}
+
 // Etcd looks at the etcd cluster of which this host runs a member; nil where it
 // runs none.
 func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) { return t.member().View(ctx) }
@@ -125,7 +131,7 @@ func (t Target) located() Target {
 func (t Target) parts() []part.Part {
 	return []part.Part{
 		t.disk().Check(), t.member().Part(), t.kubelet(), t.runtime().Containers(), t.runtime().Processes(), t.disk().Mounts(), t.runtime().Namespaces(), t.network().Programs(), t.rules().Virtuals(), t.network().Links(), t.network().Routes(),
-		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.runtime().Cgroups(), t.disk().BackUp(), t.disk().Files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
+		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.runtime().Cgroups(), t.disk().BackUp(), t.disk().Files(), t.credentials(), t.release(), t.sysctls(), t.traces().Part(),
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package traces
 
 import (
 	"cmp"
@@ -34,7 +34,7 @@ import (
 // but what on this host still refers to the cluster. What a pod network left is
 // found by its own part; what is found here is not provably ours, so it stays and
 // is named, and the verdict is not "clean".
-func (t Target) traces() part.Part {
+func (t Traces) Part() part.Part {
 	return part.Part{ID: "traces", Title: "What refers to the cluster", Kind: inventory.KindFile, Look: func(ctx context.Context) (part.Findings, error) {
 		var s part.Findings
 		s.Missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
@@ -46,12 +46,12 @@ func (t Target) traces() part.Part {
 
 // lookVolumes finds volumes of pods that are mounted where nothing of ours looks: by
 // a kubelet with another directory, or bound to another place.
-func (t Target) lookVolumes(s *part.Findings) error {
+func (t Traces) lookVolumes(s *part.Findings) error {
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return err
 	}
-	roots, ours, fits := t.base().Roots(), t.disk().Ours(mounts), podVolume()
+	roots, ours, fits := t.Roots(), t.Disk.Ours(mounts), podVolume()
 	for _, m := range mounts {
 		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !fits.MatchString(m.Path+"/") && !fits.MatchString(m.Root+"/") {
 			continue
@@ -65,12 +65,12 @@ func (t Target) lookVolumes(s *part.Findings) error {
 }
 
 // lookAnnounced finds addresses that the cluster gave to links that stay.
-func (t Target) lookAnnounced(s *part.Findings) error {
-	links, err := t.network().All()
+func (t Traces) lookAnnounced(s *part.Findings) error {
+	links, err := t.Network.All()
 	if err != nil {
 		return err
 	}
-	by := announced{t.base().Cluster(), t.Facts}
+	by := announced{t.Cluster(), t.Facts}
 	for _, l := range links {
 		if l.Owner != inventory.Foreign {
 			continue
@@ -90,7 +90,7 @@ func (t Target) lookAnnounced(s *part.Findings) error {
 
 // search looks for files that refer to a cluster.
 type search struct {
-	t       Target
+	t       Traces
 	id      cluster.Identity
 	mounts  []host.Mount
 	mounted map[string]bool
@@ -114,12 +114,12 @@ func (e searchError) Error() string { return string(e) }
 
 // lookReferring searches the files of this host, within bounds: what is beyond them
 // is named, since it cannot be said then that nothing is left.
-func (t Target) lookReferring(ctx context.Context, s *part.Findings) error {
-	f := search{t: t, id: t.base().Cluster(), skip: t.unsearched(), joined: t.Facts.Joined, seen: map[string]bool{}}
+func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
+	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), joined: t.Facts.Joined, seen: map[string]bool{}}
 	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
 		return nil // a host that is in no cluster
 	}
-	homes, err := t.disk().Homes()
+	homes, err := t.Disk.Homes()
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (t Target) lookReferring(ctx context.Context, s *part.Findings) error {
 		f.mounted[m.Path] = true
 	}
 	var looked part.Findings // what the files' part says of kubeconfigs, it says
-	if err := t.disk().LookKubeconfigs(&looked); err != nil {
+	if err := t.Disk.LookKubeconfigs(&looked); err != nil {
 		return err
 	}
 	for _, it := range looked.Items {
@@ -248,21 +248,21 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 	}
 	if how != "" {
 		why := "a file of this host's, which no pod network is known to write"
-		f.found = append(f.found, inventory.Item{Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.base().Digest(at)})
+		f.found = append(f.found, inventory.Item{Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.Digest(at)})
 	}
 	return nil
 }
 
 // unsearched are directories that other parts look into, that hold what containers
 // and packages brought, or that are a cluster's own data.
-func (t Target) unsearched() []string {
+func (t Traces) unsearched() []string {
 	out := []string{
 		inventory.CNIConfDir, inventory.CNIStateDir, inventory.ManifestsDir, inventory.PKIDir, "/var/lib/containerd", "/var/lib/docker", "/var/lib/containers", "/var/lib/crio", "/var/lib/etcd",
 		"/var/lib/dpkg", "/var/lib/rpm", "/var/lib/apt", "/var/lib/dnf", "/var/lib/snapd", "/var/lib/flatpak", "/var/lib/mlocate", "/var/lib/plocate",
 		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
 		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux",
 	}
-	out = append(append(out, t.base().Roots()...), t.base().Places().ConfDirs...)
+	out = append(append(out, t.Roots()...), t.Places().ConfDirs...)
 	for _, p := range inventory.WholePaths() {
 		out = append(out, p.Path)
 	}
