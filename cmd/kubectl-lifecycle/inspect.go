@@ -9,9 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 )
 
 const inspectLong = `Read the host of a node: units, sandboxes, mounts, links, routes, rules, the

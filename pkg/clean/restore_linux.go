@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/control"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -38,25 +39,25 @@ func (t Target) Restore(ctx context.Context) error {
 		return err
 	}
 	// Before the kubelet starts, or its first pods get the network that does nothing.
-	if err := errors.Join(t.runtime().RealNetwork(), t.unhold(ctx)); err != nil {
+	if err := errors.Join(t.runtime().RealNetwork(), t.control().Unhold(ctx)); err != nil {
 		return err
 	}
 	if !t.base().Credentialed() || !t.base().Exists(t.base().Places().Config) {
 		return plan.Hint(errors.New("start the kubelet again: its credentials are deleted already"),
 			"run the removal again to finish it, or join this host anew: kubectl lifecycle join")
 	}
-	u, err := t.Host.Unit(ctx, kubeletUnit)
+	u, err := t.Host.Unit(ctx, control.Unit)
 	if errors.Is(err, host.ErrNoSystemd) {
 		return plan.Hint(err, "start the kubelet by hand")
 	}
 	if err != nil || u.Active == "active" {
 		return err
 	}
-	if err := t.Host.ForgetFailure(ctx, kubeletUnit); err != nil {
+	if err := t.Host.ForgetFailure(ctx, control.Unit); err != nil {
 		return err
 	}
-	return t.Host.StartUnit(ctx, kubeletUnit)
+	return t.Host.StartUnit(ctx, control.Unit)
 }
 
 // Held reports whether the kubelet is kept from starting.
-func (t Target) Held() bool { return t.held() }
+func (t Target) Held() bool { return t.control().Held() }

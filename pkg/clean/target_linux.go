@@ -7,25 +7,18 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/traces"
-
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/control"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/runtime"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/network"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/filter"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/etcd"
-
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/filter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/network"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/runtime"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/traces"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // Target is a host, and what is known about the node on it. The zero value
@@ -76,7 +69,7 @@ func (t Target) runtime() runtime.Runtime {
 
 func (t Target) disk() disk.Disk {
 	return disk.Disk{
-		Host: t.base(), Credentials: t.lookCredentials, Door: t.runtime().DoorIDs, AddData: t.member().AddData, MayDiscard: t.member().MayDiscard,
+		Host: t.base(), Credentials: t.control().LookCredentials, Door: t.runtime().DoorIDs, AddData: t.member().AddData, MayDiscard: t.member().MayDiscard,
 	}
 }
 
@@ -94,6 +87,10 @@ func (t Target) Backup() string { return t.disk().BackedUp() }
 
 func (t Target) traces() traces.Traces {
 	return traces.Traces{Host: t.base(), Disk: t.disk(), Network: t.network()}
+}
+
+func (t Target) control() control.Control {
+	return control.Control{Host: t.base(), Containers: t.runtime().Look, Socket: t.runtime().Socket, Remember: t.remember}
 }
 
 // Etcd looks at the etcd cluster of which this host runs a member; nil where it
@@ -130,8 +127,8 @@ func (t Target) located() Target {
 // kubelet's hold is released.
 func (t Target) parts() []part.Part {
 	return []part.Part{
-		t.disk().Check(), t.member().Part(), t.kubelet(), t.runtime().Containers(), t.runtime().Processes(), t.disk().Mounts(), t.runtime().Namespaces(), t.network().Programs(), t.rules().Virtuals(), t.network().Links(), t.network().Routes(),
-		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.runtime().Cgroups(), t.disk().BackUp(), t.disk().Files(), t.credentials(), t.release(), t.sysctls(), t.traces().Part(),
+		t.disk().Check(), t.member().Part(), t.control().Kubelet(), t.runtime().Containers(), t.runtime().Processes(), t.disk().Mounts(), t.runtime().Namespaces(), t.network().Programs(), t.rules().Virtuals(), t.network().Links(), t.network().Routes(),
+		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.runtime().Cgroups(), t.disk().BackUp(), t.disk().Files(), t.control().Credentials(), t.control().Release(), t.control().Sysctls(), t.traces().Part(),
 	}
 }
 
@@ -162,7 +159,7 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 	if slices.ContainsFunc(inv.Items, func(it inventory.Item) bool { return it.Kind == inventory.KindMember }) {
 		inv.Etcd, _ = t.Etcd(ctx) // its part has just seen it; nil if it is gone by now
 	}
-	inv.Blocking = t.blocking(inv)
+	inv.Blocking = t.control().Blocking(inv)
 	inv.Sort()
 	return inv, nil
 }

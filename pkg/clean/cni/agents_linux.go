@@ -9,9 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // agentLimit is how long an agent of a pod network may take to accept a connection:

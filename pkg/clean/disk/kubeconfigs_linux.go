@@ -12,11 +12,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // copied is the detail of a kubeconfig in a home that goes.

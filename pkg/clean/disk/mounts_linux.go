@@ -10,14 +10,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // ours says of a mount whether it is Kubernetes': what is mounted below the directories

@@ -12,12 +12,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/etcd"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // departureFile notes in the state directory that the member is leaving or has

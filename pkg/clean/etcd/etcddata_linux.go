@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // addData adds the data of a member that leaves: what etcd has made, and not the

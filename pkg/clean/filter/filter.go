@@ -7,11 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 )
 
 // division is one table of the packet filter, divided into what is ours and

@@ -5,11 +5,9 @@ package filter
 import (
 	"fmt"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 )
 
 // flushed is why rules of others go.

@@ -11,16 +11,12 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 const (

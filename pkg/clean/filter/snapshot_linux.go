@@ -11,11 +11,9 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 )
 
 const (

@@ -13,7 +13,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 

@@ -6,13 +6,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // attachment is a BPF program where a pod network has attached it on something

@@ -8,10 +8,9 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
 func TestOnlyTheKernelsTunnelIsOne(t *testing.T) {

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // identityFile is where a removal writes down which cluster it was: the files

@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // part is one sort of leftovers: how to look for it and how to take it away.

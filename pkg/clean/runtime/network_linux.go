@@ -9,15 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // noNetwork is a network of which there is nothing to take down. Its name is

@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // searchRoot is a directory below which is asked what refers to the cluster.

@@ -17,17 +17,12 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // traces asks the other way round: not which of the things that we know is here,

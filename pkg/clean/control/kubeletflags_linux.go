@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package control
 
 import (
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // lookFlags finds the files in which an administrator gives the kubelet flags that
 // hold for the cluster. They are his, and stay; what kubeadm writes goes.
-func (t Target) lookFlags(s *part.Findings) {
-	paths := []string{"/etc/default/kubelet", "/etc/sysconfig/kubelet", "/etc/systemd/system/" + kubeletUnit}
-	names, err := t.base().Names(inventory.DropIns)
+func (t Control) lookFlags(s *part.Findings) {
+	paths := []string{"/etc/default/kubelet", "/etc/sysconfig/kubelet", "/etc/systemd/system/" + Unit}
+	names, err := t.Names(inventory.DropIns)
 	s.Missed(inventory.KindFlags, inventory.DropIns, err)
 	for _, name := range names {
 		if path := filepath.Join(inventory.DropIns, name); path != inventory.HoldFile && strings.HasSuffix(name, ".conf") {

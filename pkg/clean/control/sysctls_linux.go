@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package control
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
@@ -57,12 +56,12 @@ func (s setting) widelySet() bool {
 // wrote down what they were before, and many are also set on purpose (by
 // whoever prepared the host), so they are not touched: they do no harm and
 // take their configured values with the next boot.
-func (t Target) sysctls() part.Part {
+func (t Control) Sysctls() part.Part {
 	return part.Part{ID: "sysctls", Title: "Kernel parameters", Kind: inventory.KindSysctl, Look: func(context.Context) (part.Findings, error) {
 		var s part.Findings
 		for _, set := range settings() {
 			raw, err := os.ReadFile(t.Host.Path(filepath.Join("/proc/sys", strings.ReplaceAll(set.name, ".", "/"))))
-			if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults && (!set.widelySet() || t.second(set.owner)) {
+			if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults && (!set.widelySet() || t.Second(set.owner)) {
 				s.Add(inventory.Item{Kind: inventory.KindSysctl, Name: set.name, Owner: set.owner, Fate: inventory.Harmless, Detail: value,
 					Why: "as Kubernetes sets it, or whoever prepared the host; takes its configured value with the next boot"})
 			}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package control
 
 import (
 	"context"
@@ -18,25 +18,25 @@ import (
 // it empties the directories below, whatever is in them or mounted there, and up to 1.22
 // those of CNI and of its own runtime state, too (cmd/kubeadm/app/cmd/phases/reset/
 // cleanupnode.go). What goes of those has gone by now: all that is in them stays.
-func (t Target) staysFromKubeadm(ctx context.Context) (string, error) {
+func (t Control) staysFromKubeadm(ctx context.Context) (string, error) {
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return "", err
 	}
-	s, err := t.lookCredentials(ctx)
+	s, err := t.LookCredentials(ctx)
 	if err != nil {
 		return "", err
 	}
 	goes := func(path string) bool {
 		return slices.ContainsFunc(s.Goes(), func(it inventory.Item) bool { return it.Name == path })
 	}
-	for _, dir := range []string{t.base().KubeadmDir(), inventory.ManifestsDir, inventory.PKIDir} {
+	for _, dir := range []string{t.KubeadmDir(), inventory.ManifestsDir, inventory.PKIDir} {
 		for _, m := range mounts {
-			if host.Below(m.Path, dir) || m.Path == dir && dir != t.base().KubeadmDir() {
+			if host.Below(m.Path, dir) || m.Path == dir && dir != t.KubeadmDir() {
 				return "the mount " + m.Path, nil
 			}
 		}
-		names, err := t.base().Names(dir)
+		names, err := t.Names(dir)
 		if err != nil {
 			return "", err
 		}
@@ -64,7 +64,7 @@ var errTooMany = errors.New("too many to look at")
 
 // firstIn is something in a directory that is more than an empty directory, or the
 // directory itself if it cannot be told; empty if there is nothing.
-func (t Target) firstIn(dir string, mounts []host.Mount) string {
+func (t Control) firstIn(dir string, mounts []host.Mount) string {
 	const most = 1000
 	for _, m := range mounts {
 		if host.Below(m.Path, dir) || m.Path == dir {
@@ -72,7 +72,7 @@ func (t Target) firstIn(dir string, mounts []host.Mount) string {
 		}
 	}
 	n, kept := 0, ""
-	top := t.base().Followed(dir)
+	top := t.Followed(dir)
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		n++
 		switch {

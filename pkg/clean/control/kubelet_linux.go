@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package control
 
 import (
 	"context"
@@ -8,15 +8,13 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
-const kubeletUnit = "kubelet.service"
+const Unit = "kubelet.service"
 
 // hold keeps the kubelet from starting as long as the file itself exists; so
 // removing the file is enough to release it. The unit is not masked: masking
@@ -28,15 +26,15 @@ const hold = `# Written by kubectl-lifecycle while it removes this node. If no r
 ConditionPathExists=!` + inventory.HoldFile + "\n"
 
 // kubelet stops the kubelet and keeps it stopped.
-func (t Target) kubelet() part.Part {
+func (t Control) Kubelet() part.Part {
 	return part.Part{
 		ID: "kubelet", Title: "Stop and hold the kubelet", Kind: inventory.KindUnit, Look: t.lookKubelet,
 		Needed: func(ctx context.Context) (bool, error) {
-			u, err := t.Host.Unit(ctx, kubeletUnit)
+			u, err := t.Host.Unit(ctx, Unit)
 			if err != nil || u.Load == "not-found" {
 				return false, err
 			}
-			return t.base().Credentialed() && (u.Running() || !t.held()) || u.Active == "active", nil
+			return t.Credentialed() && (u.Running() || !t.Held()) || u.Active == "active", nil
 		},
 		Take: t.stopKubelet,
 	}
@@ -44,27 +42,27 @@ func (t Target) kubelet() part.Part {
 
 // held reports whether the hold is there and whole: one that was cut short, by a
 // full disk or a power cut, holds nothing.
-func (t Target) held() bool {
+func (t Control) Held() bool {
 	raw, err := host.ReadPlain(t.Host.Path(inventory.HoldFile), part.MostOfFile)
 	return err == nil && string(raw) == hold
 }
 
-func (t Target) lookKubelet(ctx context.Context) (part.Findings, error) {
+func (t Control) lookKubelet(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
-	if t.base().Exists(inventory.HoldFile) {
+	if t.Exists(inventory.HoldFile) {
 		s.Add(inventory.Item{Kind: inventory.KindFile, Name: inventory.HoldFile, Owner: inventory.Lifecycle, Fate: inventory.Goes, Detail: "holds the kubelet while a removal is under way"})
 	}
 	t.lookFlags(&s)
-	u, err := t.Host.Unit(ctx, kubeletUnit)
+	u, err := t.Host.Unit(ctx, Unit)
 	if err != nil || u.Load == "not-found" || u.Load == "" {
 		return s, err
 	}
-	it := inventory.Item{Kind: inventory.KindUnit, Name: kubeletUnit, Owner: inventory.Kubelet, Detail: u.Active, Fate: inventory.Harmless, Why: "installed by a package or by hand, and stopped"}
+	it := inventory.Item{Kind: inventory.KindUnit, Name: Unit, Owner: inventory.Kubelet, Detail: u.Active, Fate: inventory.Harmless, Why: "installed by a package or by hand, and stopped"}
 	if u.Enabled != "" {
 		it.Detail += ", " + u.Enabled
 	}
 	switch {
-	case u.Active == "active", u.Running() && t.base().Credentialed():
+	case u.Active == "active", u.Running() && t.Credentialed():
 		it.Fate, it.Why = inventory.Goes, ""
 	case u.Running():
 		it.Why = "installed by a package or by hand, and tries in vain to start until the host joins"
@@ -75,47 +73,47 @@ func (t Target) lookKubelet(ctx context.Context) (part.Findings, error) {
 
 // stopKubelet writes the hold before it stops the unit: between the two,
 // nothing may start it again.
-func (t Target) stopKubelet(ctx context.Context, report plan.Report) error {
-	if err := t.remember(); err != nil {
+func (t Control) stopKubelet(ctx context.Context, report plan.Report) error {
+	if err := t.Remember(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(t.Host.Path(inventory.DropIns), 0o755); err != nil {
 		return err
 	}
-	if err := t.base().Put(inventory.HoldFile, hold, 0o644); err != nil {
+	if err := t.Put(inventory.HoldFile, hold, 0o644); err != nil {
 		return fmt.Errorf("hold the kubelet: %w", err)
 	}
 	if err := t.Host.ReloadUnits(ctx); err != nil {
 		return err
 	}
 	report("kubelet held, stopping it")
-	if err := t.Host.StopUnit(ctx, kubeletUnit); err != nil {
+	if err := t.Host.StopUnit(ctx, Unit); err != nil {
 		return err
 	}
-	u, err := t.Host.Unit(ctx, kubeletUnit)
+	u, err := t.Host.Unit(ctx, Unit)
 	if err == nil && u.Running() {
-		err = fmt.Errorf("%s is still %s", kubeletUnit, u.Active)
+		err = fmt.Errorf("%s is still %s", Unit, u.Active)
 	}
 	return err
 }
 
 // release takes the hold away again and leaves the kubelet stopped.
-func (t Target) release() part.Part {
+func (t Control) Release() part.Part {
 	return part.Part{
 		ID: "release", Title: "Release the kubelet's unit", Kind: inventory.KindUnit,
-		Needed: func(context.Context) (bool, error) { return t.base().Exists(inventory.HoldFile), nil },
+		Needed: func(context.Context) (bool, error) { return t.Exists(inventory.HoldFile), nil },
 		Take: func(ctx context.Context, _ plan.Report) error {
-			return errors.Join(t.unhold(ctx), t.Host.ForgetFailure(ctx, kubeletUnit))
+			return errors.Join(t.Unhold(ctx), t.Host.ForgetFailure(ctx, Unit))
 		},
 	}
 }
 
-func (t Target) unhold(ctx context.Context) error {
-	held := t.base().Exists(inventory.HoldFile)
-	if !held && !t.base().Exists(part.Unfinished(inventory.HoldFile)) {
+func (t Control) Unhold(ctx context.Context) error {
+	held := t.Exists(inventory.HoldFile)
+	if !held && !t.Exists(part.Unfinished(inventory.HoldFile)) {
 		return nil
 	}
-	if err := errors.Join(t.base().RemoveIf(part.Unfinished(inventory.HoldFile)), t.base().RemoveIf(inventory.HoldFile)); err != nil {
+	if err := errors.Join(t.RemoveIf(part.Unfinished(inventory.HoldFile)), t.RemoveIf(inventory.HoldFile)); err != nil {
 		return err
 	}
 	// Made by us, if nothing else is in it.

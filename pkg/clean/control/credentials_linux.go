@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package clean
+package control
 
 import (
 	"cmp"
@@ -12,49 +12,47 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // kubeadmLimit bounds kubeadm: on a control plane it may ask a dead API server
 // for its configuration for a minute.
 const kubeadmLimit = 3 * time.Minute
 
-func (t Target) credentials() part.Part {
+func (t Control) Credentials() part.Part {
 	return part.Part{
 		ID: "credentials", Title: "Delete the node's credentials", Kind: inventory.KindFile,
-		Look: t.lookCredentials, Take: t.removeCredentials,
+		Look: t.LookCredentials, Take: t.removeCredentials,
 	}
 }
 
-func (t Target) lookCredentials(context.Context) (part.Findings, error) {
+func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 	var s part.Findings
-	for _, p := range inventory.CredentialPaths(t.base().KubeadmDir()) {
+	for _, p := range inventory.CredentialPaths(t.KubeadmDir()) {
 		if p.Path != inventory.PKIDir && filepath.Base(p.Path) != "pki" {
-			t.base().AddPath(&s, p)
+			t.AddPath(&s, p)
 		}
 	}
-	s.Missed(inventory.KindDir, t.base().Places().CertDir, t.lookCertificates(&s))
-	names, err := t.base().Names(inventory.ManifestsDir)
+	s.Missed(inventory.KindDir, t.Places().CertDir, t.lookCertificates(&s))
+	names, err := t.Names(inventory.ManifestsDir)
 	s.Missed(inventory.KindDir, inventory.ManifestsDir, err)
 	for _, name := range names {
 		t.addManifest(&s, name)
 	}
-	names, err = t.base().Names(inventory.PKIDir)
+	names, err = t.Names(inventory.PKIDir)
 	s.Missed(inventory.KindDir, inventory.PKIDir, err)
 	for _, name := range names {
-		t.base().AddPath(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: filepath.Join(inventory.PKIDir, name)})
+		t.AddPath(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: filepath.Join(inventory.PKIDir, name)})
 	}
-	t.base().AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
-	for _, root := range t.base().Roots() {
-		t.base().AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})
+	t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
+	for _, root := range t.Roots() {
+		t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})
 	}
-	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir, inventory.KubernetesDir}, t.base().Roots()...) {
-		if names, err := t.base().Names(dir); err == nil && len(names) == 0 && t.base().Exists(dir) && !t.base().Younger(dir) {
+	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir, inventory.KubernetesDir}, t.Roots()...) {
+		if names, err := t.Names(dir); err == nil && len(names) == 0 && t.Exists(dir) && !t.Younger(dir) {
 			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
 		}
 	}
@@ -68,25 +66,25 @@ func (t Target) lookCredentials(context.Context) (part.Findings, error) {
 
 // addManifest adds a static pod. It goes with the kubelet, unless somebody had it run on
 // this host before the join (kubernetes/kubeadm#2564): kubeadm writes its own after that.
-func (t Target) addManifest(s *part.Findings, name string) {
+func (t Control) addManifest(s *part.Findings, name string) {
 	path := filepath.Join(inventory.ManifestsDir, name)
 	born, err := t.Host.Born(path)
 	ours := slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name)
 	if ours || err != nil || born.IsZero() || !born.Add(part.JoinMoment).Before(t.Facts.Joined) {
-		t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		return
 	}
 	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
-	refers := cmp.Or(t.base().Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
-	s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.base().Digest(path)})
+	refers := cmp.Or(t.Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
+	s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.Digest(path)})
 }
 
 // removeCredentials has kubeadm do its part, and then removes what is left of
 // the list, mount-safe. kubeadm deletes by path, through mounts, and removes
 // every container (cmd/kubeadm/app/cmd/phases/reset/cleanupnode.go, 1.36), so
 // it is asked only when there are neither.
-func (t Target) removeCredentials(ctx context.Context, report plan.Report) error {
-	s, err := t.runtime().Look(ctx)
+func (t Control) removeCredentials(ctx context.Context, report plan.Report) error {
+	s, err := t.Containers(ctx)
 	if err == nil && len(s.Goes()) > 0 {
 		err = fmt.Errorf("%s runs again", s.Goes()[0])
 	}
@@ -102,11 +100,11 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 		report("no kubeadm on this host: removing its files without it")
 	case keeps != "":
 		report("%s stays, and kubeadm would delete it: removing its files without kubeadm", keeps)
-	case t.Host.Root != "":
+	case t.Local.Root != "":
 		report("not the root of this machine: kubeadm is not asked")
 	default:
 		args := []string{"reset", "phase", "cleanup-node"}
-		if socket := t.runtime().Socket(); socket != "" {
+		if socket := t.Socket(); socket != "" {
 			args = append(args, "--cri-socket", "unix://"+socket)
 		}
 		if _, err := t.Host.Run(ctx, host.Command{Name: "kubeadm", Args: args, Timeout: kubeadmLimit}); err != nil {
@@ -114,46 +112,46 @@ func (t Target) removeCredentials(ctx context.Context, report plan.Report) error
 		}
 		report("kubeadm reset phase cleanup-node")
 	}
-	s, err = t.lookCredentials(ctx)
+	s, err = t.LookCredentials(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, it := range inventory.Decide(inventory.Inventory{Items: s.Items}).Objects {
-		if err := t.base().Discard(it); err != nil {
+		if err := t.Discard(it); err != nil {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(part.Summary(errs), part.Left(ctx, t.lookCredentials))
+	return errors.Join(part.Summary(errs), part.Left(ctx, t.LookCredentials))
 }
 
 // lookCertificates lists what the kubelet keeps in its --cert-dir: all of the usual one,
 // unless something there is older than the join, and its own names of another.
-func (t Target) lookCertificates(s *part.Findings) error {
-	usual := filepath.Join(t.base().KubeadmDir(), "pki")
+func (t Control) lookCertificates(s *part.Findings) error {
+	usual := filepath.Join(t.KubeadmDir(), "pki")
 	var errs []error
-	for _, dir := range slices.Compact([]string{usual, t.base().Resolve(t.base().Places().CertDir)}) {
-		names, err := t.base().Names(dir)
+	for _, dir := range slices.Compact([]string{usual, t.Resolve(t.Places().CertDir)}) {
+		names, err := t.Names(dir)
 		errs = append(errs, err)
 		var stay []string
 		for _, name := range names {
-			if path := filepath.Join(dir, name); !inventory.CredentialName(name) && (dir != usual || !t.base().Younger(path)) {
+			if path := filepath.Join(dir, name); !inventory.CredentialName(name) && (dir != usual || !t.Younger(path)) {
 				stay = append(stay, name)
 			}
 		}
-		if dir == usual && len(stay) == 0 && !t.base().Mounted(dir) {
-			t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
+		if dir == usual && len(stay) == 0 && !t.Mounted(dir) {
+			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
 			continue
 		}
 		for _, name := range names {
 			switch path := filepath.Join(dir, name); {
 			case !slices.Contains(stay, name):
-				t.base().AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+				t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 			case dir == usual:
-				t.base().AddForeign(s, path, "no name that a kubelet makes")
+				t.AddForeign(s, path, "no name that a kubelet makes")
 			}
 		}
-		t.base().AddHollow(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
+		t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
 	}
 	return errors.Join(errs...)
 }
@@ -162,15 +160,15 @@ func (t Target) lookCertificates(s *part.Findings) error {
 // its preflight checks see it (cmd/kubeadm/app/preflight/checks.go, 1.36), and
 // a leftover that breaks a pod network later. On a host that is a node they
 // are all there; they count after a removal.
-func (t Target) blocking(inv inventory.Inventory) []string {
+func (t Control) Blocking(inv inventory.Inventory) []string {
 	var out []string
-	if names, err := t.base().Names(inventory.ManifestsDir); err == nil && slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }) {
+	if names, err := t.Names(inventory.ManifestsDir); err == nil && slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }) {
 		out = append(out, inventory.ManifestsDir+" is not empty")
 	}
 	for _, path := range []string{
 		"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt",
 	} {
-		if t.base().Exists(path) {
+		if t.Exists(path) {
 			out = append(out, path+" exists")
 		}
 	}
@@ -194,7 +192,7 @@ func stayed(inv inventory.Inventory, path string) bool {
 }
 
 // ports are those that kubeadm wants free before a join.
-func (t Target) ports() []string {
+func (t Control) ports() []string {
 	if t.Facts.ControlPlane {
 		return []string{"10250", "6443", "10257", "10259", "2379", "2380"}
 	}
