@@ -256,3 +256,22 @@ func TestLegacyRulesWithoutTheirToolAreUncheckedAndNotClean(t *testing.T) {
 		}
 	})
 }
+
+// What a part finds and would remove is shown where its stage is, and nowhere else.
+func TestEachPartFindsWhatItsStageRemoves(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		found := 0
+		for id, items := range w.target().Found(w.Context()) {
+			for _, it := range items {
+				found++
+				if stage, goes := inventory.StageOf(it); !goes || stage.ID != id {
+					w.Errorf("part %s finds %s, which is shown in stage %q", id, it, stage.ID)
+				}
+			}
+		}
+		if found < 30 {
+			w.Errorf("only %d things go", found)
+		}
+	})
+}

@@ -118,17 +118,32 @@ func (t Target) located() Target {
 	return t
 }
 
-// parts are all parts in the order of a removal: what stands against it first,
-// while nothing has changed; the etcd member, since it may not be allowed to leave; then the kubelet, so that nothing is started
-// again; containers while their network's configuration is there to take them
-// down; mounts when nothing uses them; the network from what uses it to what is
-// used; files, backed up before, when nothing is mounted any more; the
-// credentials last, so that there is a way back until then; and then the
-// kubelet's hold is released.
+// parts are all parts in the order of a removal, and then those that only report.
 func (t Target) parts() []part.Part {
+	all := t.unordered()
+	var out []part.Part
+	for _, stage := range inventory.Stages() {
+		for _, p := range all {
+			if p.ID == stage.ID {
+				p.Title = stage.Title
+				out = append(out, p)
+			}
+		}
+	}
+	return append(out, t.control().Sysctls(), t.traces().Part())
+}
+
+// unordered are the parts that remove something, room by room; inventory.Stages says
+// when each has its turn.
+func (t Target) unordered() []part.Part {
+	kubelet, pods, disk, network, rules := t.control(), t.runtime(), t.disk(), t.network(), t.rules()
 	return []part.Part{
-		t.disk().Check(), t.member().Part(), t.control().Kubelet(), t.runtime().Containers(), t.runtime().Processes(), t.disk().Mounts(), t.runtime().Namespaces(), t.network().Programs(), t.rules().Virtuals(), t.network().Links(), t.network().Routes(),
-		t.rules().Rules(), t.rules().Sets(), t.network().Connections(), t.network().Pins(), t.runtime().Cgroups(), t.disk().BackUp(), t.disk().Files(), t.control().Credentials(), t.control().Release(), t.control().Sysctls(), t.traces().Part(),
+		kubelet.Kubelet(), kubelet.Credentials(), kubelet.Release(),
+		t.member().Part(),
+		pods.Containers(), pods.Processes(), pods.Namespaces(), pods.Cgroups(),
+		disk.Check(), disk.Mounts(), disk.BackUp(), disk.Files(),
+		network.Programs(), network.Links(), network.Routes(), network.Connections(), network.Pins(),
+		rules.Virtuals(), rules.Rules(), rules.Sets(),
 	}
 }
 

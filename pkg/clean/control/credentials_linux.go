@@ -24,7 +24,7 @@ const kubeadmLimit = 3 * time.Minute
 
 func (t Control) Credentials() part.Part {
 	return part.Part{
-		ID: "credentials", Title: "Delete the node's credentials", Kind: inventory.KindFile,
+		ID: "credentials", Kind: inventory.KindFile,
 		Look: t.LookCredentials, Take: t.removeCredentials,
 	}
 }

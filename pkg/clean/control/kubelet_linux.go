@@ -28,7 +28,7 @@ ConditionPathExists=!` + inventory.HoldFile + "\n"
 // kubelet stops the kubelet and keeps it stopped.
 func (t Control) Kubelet() part.Part {
 	return part.Part{
-		ID: "kubelet", Title: "Stop and hold the kubelet", Kind: inventory.KindUnit, Look: t.lookKubelet,
+		ID: "kubelet", Kind: inventory.KindUnit, Look: t.lookKubelet,
 		Needed: func(ctx context.Context) (bool, error) {
 			u, err := t.Host.Unit(ctx, Unit)
 			if err != nil || u.Load == "not-found" {
@@ -100,7 +100,7 @@ func (t Control) stopKubelet(ctx context.Context, report plan.Report) error {
 // release takes the hold away again and leaves the kubelet stopped.
 func (t Control) Release() part.Part {
 	return part.Part{
-		ID: "release", Title: "Release the kubelet's unit", Kind: inventory.KindUnit,
+		ID: "release", Kind: inventory.KindUnit,
 		Needed: func(context.Context) (bool, error) { return t.Exists(inventory.HoldFile), nil },
 		Take: func(ctx context.Context, _ plan.Report) error {
 			return errors.Join(t.Unhold(ctx), t.Host.ForgetFailure(ctx, Unit))

@@ -35,7 +35,7 @@ const (
 // certificates. What pods have written is not: it is theirs, and may be huge.
 func (t Disk) BackUp() part.Part {
 	return part.Part{
-		ID: "backup", Title: "Back up the configuration that goes", Kind: inventory.KindFile,
+		ID: "backup", Kind: inventory.KindFile,
 		Needed: func(ctx context.Context) (bool, error) {
 			if t.Choices.NoBackup || t.Saved(backupFile) {
 				return false, nil

@@ -18,7 +18,7 @@ import (
 
 func (t Disk) Files() part.Part {
 	return part.Part{
-		ID: "files", Title: "Remove Kubernetes' and the network's files", Kind: inventory.KindFile,
+		ID: "files", Kind: inventory.KindFile,
 		Look: t.lookFiles, Take: t.removeFiles,
 	}
 }

@@ -118,7 +118,7 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 // stands against one.
 func (t Disk) Check() part.Part {
 	return part.Part{
-		ID: "objections", Title: "Look for what may not be deleted", Kind: inventory.KindMount,
+		ID: "objections", Kind: inventory.KindMount,
 		Needed: func(ctx context.Context) (bool, error) { return false, t.Objections(ctx) },
 		Take:   func(context.Context, plan.Report) error { return nil },
 	}

@@ -60,7 +60,7 @@ func (t Disk) fixedMounts(domains []domain) []string {
 
 func (t Disk) Mounts() part.Part {
 	return part.Part{
-		ID: "mounts", Title: "Unmount what is mounted for pods", Kind: inventory.KindMount, Vital: true,
+		ID: "mounts", Kind: inventory.KindMount, Vital: true,
 		Look: t.lookMounts, Take: t.unmount,
 	}
 }

@@ -39,7 +39,7 @@ type Departed struct {
 // was does no harm, and one that may not leave stops the removal before
 // anything has changed.
 func (t Member) Part() part.Part {
-	return part.Part{ID: "etcd", Title: "Take this host's member out of the etcd cluster", Kind: inventory.KindMember, Look: t.lookMember, Take: t.leaveEtcd}
+	return part.Part{ID: "etcd", Kind: inventory.KindMember, Look: t.lookMember, Take: t.leaveEtcd}
 }
 
 // departure is what an earlier run has written down; nil if there is nothing.

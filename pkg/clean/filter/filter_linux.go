@@ -26,7 +26,7 @@ func (t Filter) Rules() part.Part {
 	f := &reader{Local: t.Local}
 	look := func(ctx context.Context) (part.Findings, error) { return t.lookFilter(ctx, f) }
 	return part.Part{
-		ID: "packet-filter", Title: "Delete Kubernetes' packet-filter rules", Kind: inventory.KindTable, Look: look,
+		ID: "packet-filter", Kind: inventory.KindTable, Look: look,
 		Begin: func(ctx context.Context) { t.beginFilter(ctx, f) },
 		Take: func(ctx context.Context, report plan.Report) error {
 			if err := t.removeRules(ctx, f, report); err != nil || !t.anyRule(ctx, f) {
@@ -234,7 +234,7 @@ func (t Filter) filterSigns() ownership.Signs {
 
 func (t Filter) Sets() part.Part {
 	return part.Part{
-		ID: "ipsets", Title: "Destroy Kubernetes' ip sets", Kind: inventory.KindIPSet, Look: t.lookSets,
+		ID: "ipsets", Kind: inventory.KindIPSet, Look: t.lookSets,
 		Take: func(ctx context.Context, report plan.Report) error {
 			s, err := t.lookSets(ctx)
 			if err != nil {

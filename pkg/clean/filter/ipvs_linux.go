@@ -31,7 +31,7 @@ const (
 // addresses one knows them.
 func (t Filter) Virtuals() part.Part {
 	return part.Part{
-		ID: "virtual-services", Title: "Delete Kubernetes' virtual services", Kind: inventory.KindVirtual,
+		ID: "virtual-services", Kind: inventory.KindVirtual,
 		Look: func(context.Context) (part.Findings, error) {
 			var s part.Findings
 			all, ours, err := t.readVirtuals()

@@ -5,7 +5,6 @@ package inventory
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // Removal is what a removal would do to a host: the plan a person is shown.
@@ -29,55 +28,11 @@ func Decide(inv Inventory) Removal {
 		}
 		r.Stay = append(r.Stay, it)
 	}
+	order := Stages()
 	slices.SortStableFunc(r.Objects, func(a, b Item) int {
-		return cmp.Or(cmp.Compare(stage(a), stage(b)), within(a, b))
+		stage, group := place(order, a)
+		otherStage, otherGroup := place(order, b)
+		return cmp.Or(cmp.Compare(stage, otherStage), cmp.Compare(group, otherGroup), within(a, b))
 	})
 	return r
-}
-
-// stage is when in a removal a thing goes: the number of its step.
-func stage(it Item) int {
-	stages := [][]Kind{
-		{KindMember}, {KindUnit}, {KindContainer, KindSandbox}, {}, {KindProcess}, {KindMount}, {KindNetNS}, {KindProgram}, {KindVirtual},
-		{KindAddress, KindLink}, {KindRoute, KindRule}, {KindJump}, {KindChain, KindTable}, {KindIPSet}, {KindPin}, {KindCgroup}, {KindFile, KindDir}, {}, {},
-	}
-	n := slices.IndexFunc(stages, func(kinds []Kind) bool { return slices.Contains(kinds, it.Kind) })
-	switch {
-	case it.Name == HoldFile:
-		return len(stages) - 1
-	case it.Why == CredentialsLast:
-		return len(stages) - 2
-	case n == 2 && strings.Contains(it.Detail, HostNetwork):
-		return n + 1 // the network's own agents, after all pods that need them
-	}
-	return n
-}
-
-// Marks in Detail and Why that Decide reads.
-const (
-	HostNetwork     = "host network"
-	CredentialsLast = "last, since it is the way back"
-	// returns begins the detail of a file that a network has put aside: it is not
-	// deleted but gets back the name that follows.
-	Returns = "gets back its name "
-)
-
-// within orders things of one stage: deeper mounts and directories first, and
-// the ports of a bridge before the bridge.
-func within(a, b Item) int {
-	last := func(it Item) int {
-		if strings.HasPrefix(it.Detail, Returns) {
-			return 1 // its name is to be free by then
-		}
-		return 0
-	}
-	switch {
-	case last(a) != last(b):
-		return cmp.Compare(last(a), last(b))
-	case slices.Contains([]Kind{KindMount, KindFile, KindDir, KindCgroup}, a.Kind):
-		return strings.Compare(b.Name, a.Name)
-	case a.Kind == KindLink:
-		return cmp.Or(-cmp.Compare(len(a.In), len(b.In)), strings.Compare(a.Name, b.Name))
-	}
-	return 0
 }

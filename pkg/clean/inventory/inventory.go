@@ -10,7 +10,7 @@ import (
 // Kind is a kind of thing that is left on a host.
 type Kind string
 
-// The kinds, in the order in which they are removed.
+// The kinds. Stages says when each is removed.
 const (
 	KindMember    Kind = "etcd-member"   // Name: the member's; ID: its number; In: its cluster; Detail: "leader, 3 of 3 …"
 	KindUnit      Kind = "unit"          // Name: kubelet.service; Detail: "active, enabled"
@@ -36,14 +36,6 @@ const (
 	KindFlags     Kind = "kubelet-flags" // Name: the file; Detail: those that hold for a cluster
 	KindSysctl    Kind = "sysctl"        // Name: net.ipv4.ip_forward; Detail: its value
 )
-
-// kindOrder is the order of the constants above.
-func kindOrder() []Kind {
-	return []Kind{
-		KindMember, KindUnit, KindSandbox, KindContainer, KindProcess, KindMount, KindNetNS, KindProgram, KindLink, KindAddress, KindRoute, KindRule,
-		KindTable, KindChain, KindJump, KindIPSet, KindVirtual, KindPin, KindCgroup, KindFile, KindDir, KindFlags, KindSysctl,
-	}
-}
 
 // Owner is who made a thing.
 type Owner string
@@ -168,7 +160,7 @@ func (inv Inventory) With(fate Fate) []Item {
 // sorted puts an inventory in its one order.
 func (inv *Inventory) Sort() {
 	order := make(map[Kind]int)
-	for n, k := range kindOrder() {
+	for n, k := range kinds() {
 		order[k] = n
 	}
 	slices.SortStableFunc(inv.Items, func(a, b Item) int {

@@ -27,7 +27,7 @@ import (
 // that would end them.
 func (t Network) Connections() part.Part {
 	return part.Part{
-		ID: "connections", Title: "Forget the connections of pods and services",
+		ID: "connections",
 		Needed: func(context.Context) (bool, error) {
 			found, err := t.flows()
 			return len(found) > 0, err

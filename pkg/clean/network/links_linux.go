@@ -69,7 +69,7 @@ func (t Network) All() ([]link, error) {
 
 func (t Network) Links() part.Part {
 	return part.Part{
-		ID: "links", Title: "Delete the pod network's links", Kind: inventory.KindLink, Look: t.lookLinks,
+		ID: "links", Kind: inventory.KindLink, Look: t.lookLinks,
 		Take: func(ctx context.Context, report plan.Report) error {
 			all, err := t.All()
 			if err != nil {

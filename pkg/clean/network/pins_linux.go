@@ -24,7 +24,7 @@ const BPFDir = "/sys/fs/bpf"
 // pins are the names that keep BPF programs and maps alive.
 func (t Network) Pins() part.Part {
 	return part.Part{
-		ID: "bpf", Title: "Unpin the pod network's BPF programs", Kind: inventory.KindPin, Look: t.lookPins,
+		ID: "bpf", Kind: inventory.KindPin, Look: t.lookPins,
 		Take: func(ctx context.Context, report plan.Report) error {
 			s, err := t.lookPins(ctx)
 			if err != nil {

@@ -28,7 +28,7 @@ type attachment struct {
 // (cilium/cilium#30609).
 func (t Network) Programs() part.Part {
 	return part.Part{
-		ID: "programs", Title: "Detach the pod network's BPF programs from what stays", Kind: inventory.KindProgram, Look: t.lookPrograms,
+		ID: "programs", Kind: inventory.KindProgram, Look: t.lookPrograms,
 		Take: func(ctx context.Context, report plan.Report) error {
 			all, err := t.attachments()
 			if err != nil {

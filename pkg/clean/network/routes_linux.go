@@ -129,7 +129,7 @@ func routeText(r netlink.Route, dev string) string {
 
 func (t Network) Routes() part.Part {
 	return part.Part{
-		ID: "routes", Title: "Delete the pod network's routes", Kind: inventory.KindRoute, Look: t.lookRoutes,
+		ID: "routes", Kind: inventory.KindRoute, Look: t.lookRoutes,
 		Take: func(ctx context.Context, report plan.Report) error {
 			all, err := t.ownRoutes()
 			if err != nil {

@@ -130,7 +130,7 @@ func (t Runtime) podProcesses() (map[int]string, error) {
 // more: orphans in the pods' cgroups, and shims. Neither is found by its name.
 func (t Runtime) Processes() part.Part {
 	return part.Part{
-		ID: "processes", Title: "End what is left of the pods' processes", Kind: inventory.KindProcess,
+		ID: "processes", Kind: inventory.KindProcess,
 		Look: func(ctx context.Context) (part.Findings, error) {
 			var s part.Findings
 			pids, err := t.podProcesses()
@@ -178,7 +178,7 @@ func (t Runtime) knownContainers(ctx context.Context) func(cgroup string) bool {
 // cgroups are the pods' cgroups, empty by now.
 func (t Runtime) Cgroups() part.Part {
 	return part.Part{
-		ID: "cgroups", Title: "Remove the pods' cgroups", Kind: inventory.KindCgroup,
+		ID: "cgroups", Kind: inventory.KindCgroup,
 		Look: func(context.Context) (part.Findings, error) {
 			var s part.Findings
 			roots, err := t.podCgroups()

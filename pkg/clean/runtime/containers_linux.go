@@ -65,7 +65,7 @@ func (t Runtime) Socket() string {
 
 func (t Runtime) Containers() part.Part {
 	return part.Part{
-		ID: "containers", Title: "Stop and remove the pods' containers", Kind: inventory.KindSandbox, Vital: true,
+		ID: "containers", Kind: inventory.KindSandbox, Vital: true,
 		Look: t.Look, Take: t.removeContainers,
 	}
 }

@@ -18,7 +18,7 @@ import (
 // namespaces are the network namespaces that the runtime named for pods.
 func (t Runtime) Namespaces() part.Part {
 	return part.Part{
-		ID: "netns", Title: "Remove the pods' network namespaces", Kind: inventory.KindNetNS,
+		ID: "netns", Kind: inventory.KindNetNS,
 		Look: t.lookNamespaces,
 		Take: func(ctx context.Context, report plan.Report) error {
 			owners := ownership.Mounts()
