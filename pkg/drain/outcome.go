@@ -249,8 +249,10 @@ func (r *run) verdict(err error, out Outcome) error {
 	case plan.HintOf(err) != "":
 		return fmt.Errorf("drain %s: %w", r.decision.Title(), err)
 	}
-	word := choose(errors.Is(err, context.Canceled), "interrupted", "stopped")
-	return plan.Hint(fmt.Errorf("%s (%w), %s", word, err, what), "%s", hint)
+	if errors.Is(err, context.Canceled) {
+		return plan.As(plan.Interrupted, plan.Hint(fmt.Errorf("interrupted (%w), %s", err, what), "%s", hint))
+	}
+	return plan.Hint(fmt.Errorf("stopped (%w), %s", err, what), "%s", hint)
 }
 
 func (r *run) anyExpired() bool {
