@@ -49,8 +49,8 @@ func (t Target) confs() ([]confDecision, error) {
 
 // confFile reads one of them.
 func (t Target) confFile(path string, id identity) confFile {
-	raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it tells nothing
-	return confFile{path: path, raw: raw, refers: id.refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.younger(path), changed: t.changed(path), digest: t.digest(path)}
+	raw, err := host.ReadPlain(t.Host.Path(path), mostOfConf)
+	return confFile{path: path, raw: raw, unread: unread(err), refers: id.refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.younger(path), changed: t.changed(path), digest: t.digest(path)}
 }
 
 // changed reports whether a file was renamed or written since the join.

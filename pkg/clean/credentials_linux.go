@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -74,8 +75,8 @@ func (t Target) addManifest(s *sight, name string) {
 		t.addPath(s, ownPath{Kubelet, path})
 		return
 	}
-	raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it refers to nothing
-	refers := t.identity().refer(raw, t.Facts.Node, t.Facts.Joined).String()
+	raw, err := host.ReadPlain(t.Host.Path(path), mostOfConf)
+	refers := cmp.Or(t.identity().refer(raw, t.Facts.Node, t.Facts.Joined).String(), unread(err))
 	s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.digest(path)})
 }
 
@@ -154,39 +155,6 @@ func (t Target) lookCertificates(s *sight) error {
 		t.addHollow(s, ownPath{Kubelet, dir})
 	}
 	return errors.Join(errs...)
-}
-
-// staysFromKubeadm is something that stays on this host and that kubeadm would delete:
-// it empties the directories below, whatever is in them or mounted there.
-func (t Target) staysFromKubeadm(ctx context.Context) (string, error) {
-	mounts, err := t.Host.Mounts()
-	if err != nil {
-		return "", err
-	}
-	s, err := t.lookCredentials(ctx)
-	if err != nil {
-		return "", err
-	}
-	goes := func(path string) bool {
-		return slices.ContainsFunc(s.goes(), func(it Item) bool { return it.Name == path })
-	}
-	for _, dir := range []string{t.kubeadmDir(), manifestsDir, pkiDir} {
-		for _, m := range mounts {
-			if host.Below(m.Path, dir) || m.Path == dir && dir != t.kubeadmDir() {
-				return "the mount " + m.Path, nil
-			}
-		}
-		names, err := t.names(dir)
-		if err != nil {
-			return "", err
-		}
-		for _, name := range names {
-			if path := filepath.Join(dir, name); !goes(path) {
-				return path, nil
-			}
-		}
-	}
-	return "", nil
 }
 
 // digest is a hash of a small file of others, to show that it is unchanged;

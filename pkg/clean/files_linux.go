@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,8 +146,8 @@ func (t Target) lookKubernetes(s *sight) error {
 	}
 	for _, name := range names {
 		if path := filepath.Join(kubernetesDir, name); !known[path] {
-			raw, _ := host.ReadPlain(t.Host.Path(path), mostOfConf) // nil: it refers to nothing
-			refers := id.refer(raw, t.Facts.Node, t.Facts.Joined).String()
+			raw, err := host.ReadPlain(t.Host.Path(path), mostOfConf)
+			refers := cmp.Or(id.refer(raw, t.Facts.Node, t.Facts.Joined).String(), unread(err))
 			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.digest(path)})
 		}
 	}

@@ -40,6 +40,8 @@ func (t Target) lookKubeconfigs(s *sight) error {
 		raw, file, err := dir.Read(filepath.Base(kubeconfig), mostOfFile)
 		dir.Close()
 		switch {
+		case unread(err) != "":
+			s.add(Item{Kind: KindFile, Name: path, Owner: Foreign, Fate: Stays, Why: "a person's own kubeconfig", Refers: unread(err)})
 		case err != nil || file.Owner != home.user && file.Owner != 0 || !id.refer(raw, t.Facts.Node, t.Facts.Joined).authority: // there is none
 		case isOne(own, raw):
 			s.add(Item{Kind: KindFile, Name: path, Owner: Kubeadm, Fate: Goes, Detail: copied})

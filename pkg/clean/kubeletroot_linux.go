@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -159,7 +160,8 @@ func (t Target) Objections(ctx context.Context) error {
 	t = t.located()
 	t.Facts.Joined = t.joined()
 	if t.astray != nil {
-		return plan.Hint(fmt.Errorf("find out where the kubelet keeps its files: %w", t.astray), "run the command again; if it says the same, look at the kubelet on the host: systemctl status kubelet")
+		wayOut := "run the command again; if it says the same, look at the kubelet on the host: systemctl status kubelet"
+		return plan.Refuse(fmt.Errorf("find out where the kubelet keeps its files: %w", t.astray), "%s", cmp.Or(plan.HintOf(t.astray), wayOut))
 	}
 	p := t.places()
 	if t.credentialed() || t.exists(p.Kubeconfig) || t.exists(p.Bootstrap) {

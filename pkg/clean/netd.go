@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ type confFile struct {
 	inner bool
 	// raw is what is in it; nil for what is no plain file of a sensible size.
 	raw []byte
+	// unread is what it means that it could not be read; empty if it was.
+	unread string
 	// refers is how it refers to the cluster.
 	refers reference
 	// younger: it was made after the join.
@@ -108,7 +111,7 @@ func (d *confDecision) decide(f confFile) {
 		d.Why, d.Refers = "older than the join, or nothing tells", d.sign
 	default:
 		d.Fate, d.Why, d.Digest = Stays, "not a file that a pod network is known to write", f.digest
-		d.Refers = f.refers.String()
+		d.Refers = cmp.Or(f.refers.String(), f.unread)
 		if d.conf.amended() {
 			d.Refers = "a mesh has added its plugin to it (" + strings.Join(d.conf.types, ", ") + ")"
 		}

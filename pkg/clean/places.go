@@ -65,6 +65,15 @@ func readFlags(arguments []string, fields map[string]*string) {
 	}
 }
 
+// placeFlags are the flags of the kubelet's and of containerd's that say where something
+// is.
+func placeFlags() []string {
+	return []string{
+		"--root-dir", "--cert-dir", "--config", "--config-dir", "--kubeconfig", "--bootstrap-kubeconfig", "--pod-manifest-path",
+		"-c", "--root", "--state",
+	}
+}
+
 // readKubelet reads the arguments of a kubelet.
 func (p *Places) readKubelet(arguments []string) {
 	readFlags(arguments, map[string]*string{

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // placesFile is where a removal writes down the places before it stops the kubelet:
@@ -46,10 +47,15 @@ func (t Target) findPlaces() (Places, error) {
 		return p, err
 	}
 	arguments, err := t.argumentsOf("kubelet")
+	if t.Facts.KubeletRoot != "" && errors.Is(err, argumentsUntold) {
+		err = nil // a person has told what matters of them
+	}
 	first := p
 	first.readKubelet(arguments)
 	for _, path := range append([]string{first.Config}, t.listed(first.ConfigDir, ".conf")...) {
-		p.readConfig(t.text(path))
+		raw, unread := t.readable(path)
+		err = errors.Join(err, unread)
+		p.readConfig(raw)
 	}
 	p.readKubelet(arguments)
 	if t.Facts.KubeletRoot != "" {
@@ -59,16 +65,17 @@ func (t Target) findPlaces() (Places, error) {
 	config := "/etc/containerd/config.toml"
 	readFlags(runtime, map[string]*string{"--config": &config, "-c": &config})
 	for _, path := range append([]string{config, "/etc/crio/crio.conf"}, t.listed("/etc/crio/crio.conf.d", "")...) {
-		for _, pattern := range p.readContainerd(t.text(path)) {
+		raw, unread := t.readable(path)
+		err = errors.Join(err, unread)
+		for _, pattern := range p.readContainerd(raw) {
 			if !filepath.IsAbs(pattern) { // beside the file that names it (containerd, config.go resolveImports)
 				pattern = filepath.Join(filepath.Dir(path), pattern)
 			}
 			found, _ := filepath.Glob(t.Host.Path(pattern))
 			for _, file := range found {
-				raw, err := host.ReadPlain(file, mostOfFile)
-				if err == nil {
-					p.readContainerd(raw)
-				}
+				raw, unread := host.ReadPlain(file, mostOfFile)
+				err = errors.Join(err, unread)
+				p.readContainerd(raw)
 			}
 		}
 	}
@@ -120,7 +127,8 @@ func unitDirs() []string {
 }
 
 // argumentsOf are those of a program that runs as a service of the same name: of the
-// running process, else of its unit; none if there is neither.
+// running process, else of its unit; none if there is neither. What a unit does not tell
+// is an error, never taken for the usual.
 func (t Target) argumentsOf(program string) ([]string, error) {
 	arguments, err := t.running(program)
 	if err != nil || arguments != nil {
@@ -128,7 +136,9 @@ func (t Target) argumentsOf(program string) ([]string, error) {
 	}
 	unit := unitFile{}
 	for _, dir := range unitDirs() {
-		if raw := t.text(filepath.Join(dir, program+".service")); len(raw) > 0 {
+		raw, err := t.readable(filepath.Join(dir, program+".service"))
+		unit.damaged = errors.Join(unit.damaged, err)
+		if len(raw) > 0 {
 			unit.add(string(raw), t.environment)
 			break
 		}
@@ -145,12 +155,67 @@ func (t Target) argumentsOf(program string) ([]string, error) {
 	}
 	slices.Sort(order)
 	for _, name := range order {
-		unit.add(string(t.text(dropIns[name])), t.environment)
+		raw, err := t.readable(dropIns[name])
+		unit.damaged = errors.Join(unit.damaged, err)
+		unit.add(string(raw), t.environment)
 	}
-	return unit.arguments(program), nil
+	if arguments, err = unit.arguments(program); err != nil {
+		return nil, untold(program, err)
+	}
+	return arguments, nil
 }
 
-func (t Target) environment(path string) string { return string(t.text(path)) }
+// argumentsUntold is why a program that does not run cannot be followed.
+const argumentsUntold = searchError("its arguments are not known")
+
+// untold is the error of a program that does not run and whose unit does not tell its
+// arguments.
+func untold(program string, err error) error {
+	hint := fmt.Sprintf("start it, so that it can be asked itself (on the host: systemctl start %s); then run the command again", program)
+	if program == "kubelet" {
+		hint += fmt.Sprintf(`; or tell its --root-dir on the host: lifecycle-node clean '{"kubeletRoot":"%s"}'`, DefaultKubeletRoot)
+	}
+	return plan.Hint(fmt.Errorf("%s does not run, and %w: %w", program, argumentsUntold, err), "%s", hint)
+}
+
+// readable is text for what must not be overlooked: a file that is there and cannot be
+// read is an error. What is no plain file is empty, as a unit that leads to /dev/null is.
+func (t Target) readable(path string) ([]byte, error) {
+	to, _ := os.Readlink(t.Host.Path(path)) // no link leads nowhere
+	_, gone := os.Stat(t.Host.Path(path))
+	if to == "/dev/null" || errors.Is(gone, fs.ErrNotExist) {
+		return nil, nil
+	}
+	raw, err := host.ReadPlain(t.followed(path), mostOfFile)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, host.ErrNotRegular) {
+		return nil, nil // nothing that a program could have read its settings from
+	}
+	return raw, err
+}
+
+// environment reads a file of environment variables, or all that a pattern fits.
+func (t Target) environment(pattern string) (string, error) {
+	paths := []string{pattern}
+	if strings.ContainsAny(pattern, "*?[") {
+		found, err := filepath.Glob(t.Host.Path(pattern))
+		if err != nil {
+			return "", err
+		}
+		paths = nil
+		for _, path := range found {
+			paths = append(paths, filepath.Join("/", strings.TrimPrefix(path, t.Host.Path("/"))))
+		}
+	}
+	var all strings.Builder
+	for _, path := range paths {
+		raw, err := t.readable(path)
+		if err != nil {
+			return "", err
+		}
+		all.Write(append(raw, '\n'))
+	}
+	return all.String(), nil
+}
 
 // running are the arguments of the process that is this host's program: root's, among
 // the host's mounts, of its own unit if several are. Several that are told apart by

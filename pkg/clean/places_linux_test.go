@@ -71,6 +71,48 @@ printf '[Service]\nEnvironment="A=--x"\nEnvironmentFile=-/var/lib/kubelet/kubead
 	}
 }
 
+// Where nothing tells the arguments of a kubelet that does not run, its directories may
+// be anywhere: nothing is changed, and it is said what would tell.
+func TestAKubeletWhoseArgumentsNobodyKnowsIsNotTakenForAUsualOne(t *testing.T) {
+	const script = `mkdir -p usr/lib/systemd/system; printf '[Service]\nExecStart=/usr/local/bin/start.sh\n' > usr/lib/systemd/system/`
+	for _, tc := range []struct{ name, files, runs, root, want, wayOut string }{
+		{"a script starts the kubelet", script + "kubelet.service", "", "", "start.sh", "systemctl start kubelet"},
+		{"a script starts containerd", script + "containerd.service", "", "", "start.sh", "systemctl start containerd"},
+		{"its unit is too large to read", "mkdir -p usr/lib/systemd/system; head -c 1100000 /dev/zero > usr/lib/systemd/system/kubelet.service", "", "", "kubelet.service", "systemctl start kubelet"},
+		{"its configuration is too large to read", "head -c 1100000 /dev/zero > var/lib/kubelet/config.yaml", "", "", "config.yaml", "run the command again"},
+		{"its unit is masked", script + "kubelet.service; ln -s /dev/null etc/systemd/system/kubelet.service; mv usr/lib/systemd usr/lib/no", "", "", "", ""},
+		{"the kubelet runs, whatever starts it", script + "kubelet.service", "kubelet", "", "", ""},
+		{"containerd runs, whatever starts it", script + "containerd.service", "containerd", "", "", ""},
+		{"a person has told its root", script + "kubelet.service", "", "/var/lib/kubelet", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.join()
+				w.script(tc.files)
+				if tc.runs != "" {
+					w.runs(tc.runs, "--v=2")
+				}
+				target := w.target()
+				target.Facts.KubeletRoot = tc.root
+				before := w.dump()
+				_, err := target.Recipe().Run(w.Context(), nil)
+				if tc.want == "" {
+					hosttest.Must(w.T, err)
+					return
+				}
+				if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), tc.want) || !strings.Contains(plan.HintOf(err), tc.wayOut) {
+					w.Errorf("error %v; way out: %s", err, plan.HintOf(err))
+				}
+				w.same(before)
+				inv, err := target.Survey(w.Context())
+				if err != nil || clean.Verify(inv, inv).State != clean.Dirty || len(inv.Unchecked) == 0 {
+					w.Errorf("it is not said that nobody knows: %v, %v", inv.Unchecked, err)
+				}
+			})
+		})
+	}
+}
+
 func TestTheSecretsOfARootElsewhereKeepAHostFromBeingClean(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()

@@ -67,14 +67,59 @@ func TestTheArgumentsOfAUnit(t *testing.T) {
 		{"a drop-in replaces the command", []string{"[Service]\nExecStart=/usr/bin/kubelet --old\n", "[Service]\nExecStart=\nExecStart=/usr/bin/kubelet \\\n  --new \"--q=a b\"\n"}, []string{"--new", "--q=a b"}},
 		{"of this program only, and of its service section", []string{"[Unit]\nExecStart=/usr/bin/kubelet --no\n[Service]\nExecStartPre=/usr/bin/kubelet --no\nExecStart=/bin/other --no\nExecStart=@/usr/bin/kubelet --yes\n;ExecStart=\n"}, []string{"--yes"}},
 		{"a variable that names itself ends", []string{"[Service]\nEnvironment='A=${A}${A}' B=2\nExecStart=kubelet ${A} $B\n"}, []string{"${A}${A}", "2"}},
+		{"a file of variables is stronger than the unit's own", []string{"[Service]\nEnvironmentFile=/e\nEnvironment=B=no\nExecStart=kubelet ${B}\n"}, []string{"--c=2 3"}},
+		{"a shell that only starts it", []string{"[Service]\nEnvironmentFile=/e\nEnvironment=D=/d\nExecStart=/bin/sh -c 'exec /usr/bin/kubelet $A ${C} --root-dir=\"$$D/k\"'\n"}, []string{"--a", "--b=1", "--d", "--e", "--root-dir=/d/k"}},
+		{"a program that passes it on", []string{"[Service]\nExecStart=/usr/bin/numactl --membind=0 /usr/bin/env A=b /usr/bin/kubelet --root-dir /d\n"}, []string{"--root-dir", "/d"}},
+		{"specifiers that are the same everywhere", []string{"[Service]\nEnvironment=R=%S/k\nExecStart=kubelet --root-dir=${R} --cert-dir %E/c%i --hostname-override=%H\n"}, []string{"--root-dir=/var/lib/k", "--cert-dir", "/etc/c", "--hostname-override=%H"}},
+		{"a variable that matters nowhere may be untold", []string{"[Service]\nPassEnvironment=X\nExecStart=kubelet --hostname-override=${X} --root-dir=/d\n"}, []string{"--hostname-override=", "--root-dir=/d"}},
+		{"none, of a unit that starts nothing", []string{"[Service]\nEnvironmentFile=/e\n"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			u := unitFile{}
 			for _, text := range tc.files {
-				u.add(text, func(path string) string { return env[path] })
+				u.add(text, func(path string) (string, error) { return env[path], nil })
 			}
-			if diff := cmp.Diff(tc.want, u.arguments("kubelet")); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			got, err := u.arguments("kubelet")
+			if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// What a unit does not tell is never taken for the usual.
+func TestArgumentsThatAUnitDoesNotTell(t *testing.T) {
+	for name, service := range map[string]string{
+		"a script of somebody's":                 "ExecStart=/usr/local/bin/start-kubelet.sh",
+		"a script that is given the program":     "ExecStart=/usr/local/bin/wrap /usr/bin/kubelet --root-dir=/d",
+		"a shell that does more":                 "ExecStart=/bin/sh -c '. /etc/kubelet.sh; exec /usr/bin/kubelet $X'",
+		"a shell that asks another program":      "ExecStart=/bin/sh -c 'exec /usr/bin/kubelet --root-dir=$(cat /etc/root)'",
+		"a shell that gets that by a variable":   "Environment='X=--root-dir=$(cat /etc/root)'\nExecStart=/bin/sh -c 'exec /usr/bin/kubelet $X'",
+		"a shell that reads profiles":            "ExecStart=/bin/bash -lc 'kubelet $X'",
+		"another directory of programs' words":   "ExecStart=/usr/bin/env -C /srv kubelet --root-dir=k",
+		"a line that env takes apart":            "ExecStart=/usr/bin/env -S 'kubelet --root-dir=/d'",
+		"another root":                           "ExecStart=/usr/sbin/chroot /srv kubelet",
+		"another root by the unit":               "RootDirectory=/srv\nExecStart=/usr/bin/kubelet",
+		"a relative path in another directory":   "WorkingDirectory=/srv\nExecStart=/usr/bin/kubelet --root-dir=k",
+		"a variable of systemd's own":            "PassEnvironment=X\nExecStart=/usr/bin/kubelet $X",
+		"a variable that nobody sets in a place": "ExecStart=/usr/bin/kubelet --root-dir=${STATE_DIRECTORY}",
+		"the same in two words":                  "ExecStart=/usr/bin/kubelet --root-dir ${STATE_DIRECTORY}",
+		"a specifier in a place":                 "ExecStart=/usr/bin/kubelet --root-dir=/data/%H",
+		"a specifier in a variable":              "Environment=X=--root-dir=/data/%m\nExecStart=/usr/bin/kubelet $X",
+		"a specifier in a file's name":           "EnvironmentFile=/etc/kubelet-%H\nExecStart=/usr/bin/kubelet $X",
+		"an escape in a place":                   `ExecStart=/usr/bin/kubelet --root-dir=/d\x2fk`,
+		"a file that cannot be read":             "EnvironmentFile=-/damaged\nExecStart=/usr/bin/kubelet $X",
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := unitFile{}
+			u.add("[Service]\n"+service+"\n", func(path string) (string, error) {
+				if path == "/damaged" {
+					return "", fs.ErrPermission
+				}
+				return "", nil
+			})
+			if got, err := u.arguments("kubelet"); err == nil {
+				t.Errorf("got %q", got)
 			}
 		})
 	}
@@ -179,9 +224,13 @@ func FuzzUnitFile(f *testing.F) {
 	f.Add("[Service]\nEnvironmentFile=-/e\nExecStart=kubelet ${B}${B}\\\n$B", "B='${B}'")
 	f.Fuzz(func(t *testing.T, text, environment string) {
 		u := unitFile{}
-		u.add(text, func(string) string { return environment })
+		u.add(text, func(string) (string, error) { return environment, nil })
 		length := 0
-		for _, argument := range u.arguments("kubelet") {
+		arguments, err := u.arguments("kubelet")
+		if err != nil && arguments != nil {
+			t.Errorf("%q with %v", arguments, err)
+		}
+		for _, argument := range arguments {
 			length += len(argument)
 		}
 		if most := (len(text) + 1) * (len(text) + len(environment)*2 + 4); length > most {

@@ -3,6 +3,7 @@
 package clean_test
 
 import (
+	"context"
 	"net"
 	"strings"
 	"testing"
@@ -11,8 +12,10 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 func TestABridgeOfOursWithAForeignPortStays(t *testing.T) {
@@ -100,4 +103,41 @@ func TestIPSetsOfKubernetesGo(t *testing.T) {
 			w.Error(err, diff)
 		}
 	})
+}
+
+// Whatever version of kubeadm a host has, it deletes nothing that stays: old ones empty
+// directories that are not Kubernetes' alone.
+func TestNoKubeadmIsAskedThatCouldDeleteWhatStays(t *testing.T) {
+	for name, tc := range map[string]struct{ files, stays string }{
+		"a network of podman's":             {"true", "/etc/cni/net.d/87-podman.conflist"},
+		"an address that podman gave out":   {"rm etc/cni/net.d/87-podman.conflist; touch var/lib/cni/networks/podman/10.88.0.2", "/var/lib/cni/networks/podman/10.88.0.2"},
+		"what an old runtime kept":          {"rm etc/cni/net.d/87-podman.conflist; mkdir -p var/lib/dockershim/sandbox; touch var/lib/dockershim/sandbox/a", "/var/lib/dockershim/sandbox/a"},
+		"a certificate of an API server's":  {"rm etc/cni/net.d/87-podman.conflist; mkdir -p run/kubernetes; touch run/kubernetes/apiserver.crt", "/run/kubernetes/apiserver.crt"},
+		"a disk of an administrator's":      {"rm etc/cni/net.d/87-podman.conflist; mkdir -p var/lib/dockershim/x; mount -t tmpfs x var/lib/dockershim/x", "the mount /var/lib/dockershim/x"},
+		"more than is looked at":            {"rm etc/cni/net.d/87-podman.conflist; mkdir -p var/lib/dockershim; cd var/lib/dockershim; seq 1001 | xargs mkdir", "/var/lib/dockershim"},
+		"empty directories, which are none": {"rm etc/cni/net.d/87-podman.conflist", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.join()
+				w.script(tc.files)
+				target, said := w.target(), ""
+				target.Host.Exec = func(ctx context.Context, cmd host.Command) (string, error) {
+					if cmd.Name == "which" && cmd.Args[0] == "kubeadm" {
+						return "/usr/bin/kubeadm", nil
+					}
+					return w.exec(ctx, cmd)
+				}
+				_, err := target.Recipe().Run(w.Context(), plan.ObserverFunc(func(e plan.Event) { said += e.Message + "\n" }))
+				hosttest.Must(w.T, err)
+				want := "kubeadm is not asked"
+				if tc.stays != "" {
+					want = tc.stays + " stays, and kubeadm would delete it: removing its files without kubeadm"
+				}
+				if !strings.Contains(said, want) {
+					w.Errorf("%q is not in:\n%s", want, said)
+				}
+			})
+		})
+	}
 }

@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"bytes"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -31,15 +32,23 @@ func searchRoots(homes []string) []searchRoot {
 	return out
 }
 
-// The bounds of the search. What is larger than a kubeconfig with a chain of
-// certificates is none.
+// The bounds of the search. Of a file that is larger than a kubeconfig with a chain of
+// certificates the beginning is read.
 const (
 	mostSearched   = 60_000 // entries of directories
 	mostRead       = 64 << 20
 	mostOfSearched = 256 << 10
 	mostNamed      = 64 // files
+	mostUnread     = 16 // directories
 	searchLimit    = 3 * time.Second
 )
+
+// leadsSomewhere reports whether the beginning of a text is that of something that leads
+// to a cluster, whichever that is: the rest of it may name this one.
+func leadsSomewhere(beginning []byte) bool {
+	return !bytes.Contains(beginning, []byte{0}) && regexp.MustCompile(
+		`(?m)-----BEGIN CERTIFICATE-----|certificate-authority|^\s*"?(server|clusters|kubeconfig|apiVersion)"?\s*:`).Match(beginning)
+}
 
 // ownTool reports whether a directory is this program's own, which holds what it
 // needs to report.

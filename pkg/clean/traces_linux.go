@@ -3,8 +3,10 @@
 package clean
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -131,10 +133,11 @@ func (t Target) lookReferring(ctx context.Context, s *sight) error {
 	for _, h := range homes {
 		dirs = append(dirs, h.path)
 	}
-	for _, root := range searchRoots(dirs) {
+	roots := searchRoots(dirs)
+	for i, root := range roots {
 		err := f.below(ctx, root)
 		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
-			s.add(Item{Kind: KindDir, Name: root.dir, Owner: Foreign, Fate: Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"})
+			s.add(unsearchedOf(roots[i:])...)
 			break
 		}
 		if err != nil {
@@ -181,6 +184,35 @@ func (f *search) below(ctx context.Context, root searchRoot) error {
 	})
 }
 
+// unsearchedOf names the directories at whose first a search has ended.
+func unsearchedOf(roots []searchRoot) []Item {
+	var out []Item
+	for i, root := range roots {
+		it := Item{Kind: KindDir, Name: root.dir, Owner: Foreign, Fate: Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"}
+		if i > 0 {
+			it.Refers = "it was not searched"
+		}
+		if i == mostUnread {
+			it.Refers = fmt.Sprintf("it was not searched, nor were %d more directories", len(roots)-i-1)
+			return append(out, it)
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// unread says what it means that a file could not be read; empty for one that is not
+// there, or is no plain file.
+func unread(err error) string {
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, host.ErrNotRegular), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ENXIO):
+		return ""
+	case errors.Is(err, host.ErrTooLarge):
+		return "it is too large to be read, and may refer to the cluster"
+	}
+	return "it cannot be read, and may refer to the cluster"
+}
+
 // passable are errors about what has gone since, or may not be looked into:
 // nothing is said about it elsewhere, either.
 func passable(err error) error {
@@ -201,21 +233,22 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 		return nil
 	}
 	info, err := d.Info()
-	if err != nil || info.Size() > mostOfSearched || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == kubernetesDir {
+	if err != nil || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == kubernetesDir {
 		return passable(err)
 	}
 	stat, is := info.Sys().(*syscall.Stat_t)
 	if is && !all && !f.joined.IsZero() && time.Unix(stat.Ctim.Unix()).Before(f.joined) {
 		return nil
 	}
-	if f.read += info.Size(); f.read > mostRead || len(f.found) >= mostNamed {
+	if f.read += min(info.Size(), mostOfSearched); f.read > mostRead || len(f.found) >= mostNamed {
 		return tooMuch
 	}
-	raw, err := host.ReadPlain(f.t.Host.Path(at), mostOfSearched)
-	if err != nil {
-		return nil //nolint:nilerr // it has gone, or has become something else
+	raw, err := host.ReadHead(f.t.Host.Path(at), mostOfSearched)
+	how := cmp.Or(f.id.refer(raw, f.t.Facts.Node, f.joined).String(), unread(err))
+	if how == "" && info.Size() > mostOfSearched && leadsSomewhere(raw) {
+		how = unread(host.ErrTooLarge)
 	}
-	if how := f.id.refer(raw, f.t.Facts.Node, f.joined).String(); how != "" {
+	if how != "" {
 		why := "a file of this host's, which no pod network is known to write"
 		f.found = append(f.found, Item{Kind: KindFile, Name: at, Owner: Foreign, Fate: Stays, Why: why, Refers: how, Digest: f.t.digest(at)})
 	}

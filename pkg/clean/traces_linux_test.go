@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -172,6 +173,31 @@ func TestAKubeconfigThatIsInNoHomeOfPasswdIsFound(t *testing.T) {
 		}
 		if w.exists("/home/ldap/.kube/config") {
 			w.Error("the copy of kubeadm's in a directory service's home is there")
+		}
+	})
+}
+
+// What is too large to be read may refer to the cluster: no look gives up in silence.
+func TestWhatIsTooLargeToReadIsNamed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script("echo 'local:x:7002:7002::/home/local:/bin/sh' > etc/passwd; mkdir -p home/local/.kube; sleep 0.6")
+		w.join()
+		large := strings.Repeat("# a comment\n", 30_000)
+		put := func(path, content string) {
+			w.script("mkdir -p $(dirname ." + path + ")")
+			hosttest.Must(w.T, os.WriteFile(w.dir+path, []byte(content), 0o600))
+		}
+		put("/etc/agent/kubeconfig", "apiVersion: v1\nkind: Config\n"+large+leading(clusterCA))
+		put("/etc/agent/bundle.pem", otherCA+large+clusterCA)
+		put("/etc/agent/first", leading(clusterCA)+large)
+		put("/etc/agent/words", large)
+		put("/etc/cni/net.d/50-large.conf", `{"name":"x"}`+strings.Repeat(large, 4))
+		put("/etc/kubernetes/large.yaml", strings.Repeat(large, 4))
+		w.script("head -c 300000 /dev/urandom > etc/agent/data; head -c 1100000 /dev/zero > home/local/.kube/config; chown -R 7002 home/local")
+		verdict := w.remove()
+		want := []string{"file /etc/agent/bundle.pem", "file /etc/agent/first", "file /etc/agent/kubeconfig", "file /etc/cni/net.d/50-large.conf", "file /etc/kubernetes/large.yaml", "file /home/local/.kube/config"}
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 	})
 }

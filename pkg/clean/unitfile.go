@@ -3,24 +3,35 @@
 package clean
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 )
 
 // unitFile is what a unit of systemd's and its drop-ins say of how a service is
 // started, as far as it matters here (systemd.exec(5), systemd.service(5)).
 type unitFile struct {
-	environment map[string]string
+	// environment is what the unit sets itself, and loaded what files of variables set,
+	// which is stronger.
+	environment, loaded map[string]string
 	// commands are the lines of ExecStart.
 	commands []string
+	// unknown are variables whose values the unit does not tell.
+	unknown []string
+	// elsewhere is the setting by which the service sees another root directory than the
+	// host's, or starts in another directory; empty if there is none.
+	elsewhere string
+	// damaged is why a part of the unit could not be read.
+	damaged error
 }
 
 // add reads one more file of the unit; the later one counts. Read reads a file of
-// environment variables.
-func (u *unitFile) add(text string, read func(path string) string) {
+// environment variables; one that does not exist is empty.
+func (u *unitFile) add(text string, read func(path string) (string, error)) {
 	if u.environment == nil {
-		u.environment = map[string]string{}
+		u.environment, u.loaded = map[string]string{}, map[string]string{}
 	}
 	section := ""
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
@@ -32,22 +43,50 @@ func (u *unitFile) add(text string, read func(path string) string) {
 		if !is || section != "[Service]" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
 			continue
 		}
-		value = strings.TrimSpace(value)
-		switch strings.TrimSpace(key) {
-		case "Environment":
-			for _, word := range words(value) {
-				if name, value, is := strings.Cut(word, "="); is {
-					u.environment[name] = value
-				}
-			}
-		case "EnvironmentFile":
-			u.addEnvironment(read(strings.TrimPrefix(value, "-")))
-		case "ExecStart":
-			if value == "" {
-				u.commands = nil
+		u.set(strings.TrimSpace(key), strings.TrimSpace(value), read)
+	}
+}
+
+// set is one setting of the service. An empty one takes back those before it.
+func (u *unitFile) set(key, value string, read func(path string) (string, error)) {
+	switch key {
+	case "Environment":
+		if value == "" {
+			clear(u.environment)
+		}
+		for _, word := range words(value) {
+			name, value, is := strings.Cut(word, "=")
+			if !is {
 				continue
 			}
-			u.commands = append(u.commands, value)
+			plain, known := specified(value)
+			if u.environment[name] = plain; !known {
+				u.unknown = append(u.unknown, name)
+			}
+		}
+	case "PassEnvironment":
+		u.unknown = append(u.unknown, strings.Fields(value)...)
+	case "EnvironmentFile":
+		if value == "" {
+			clear(u.loaded)
+			return
+		}
+		path, known := specified(strings.TrimPrefix(value, "-"))
+		text, err := read(path)
+		if !known {
+			err = fmt.Errorf("its EnvironmentFile %s is known to systemd alone", value)
+		}
+		u.damaged = errors.Join(u.damaged, err)
+		u.addEnvironment(text)
+	case "ExecStart":
+		if value == "" {
+			u.commands = nil
+			return
+		}
+		u.commands = append(u.commands, value)
+	case "RootDirectory", "RootImage", "WorkingDirectory":
+		if value = strings.TrimLeft(value, "-"); value != "" && value != "/" {
+			u.elsewhere = key + "=" + value
 		}
 	}
 }
@@ -64,28 +103,69 @@ func (u *unitFile) addEnvironment(text string) {
 		if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
 			value = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(value[1 : n-1])
 		}
-		u.environment[strings.TrimSpace(name)] = value
+		u.loaded[strings.TrimSpace(name)] = value
 	}
 }
 
-// arguments are those with which the unit starts a program of some name.
-func (u *unitFile) arguments(program string) []string {
+// value is that of a variable, and whether the unit tells it. One that nobody sets is
+// empty.
+func (u *unitFile) value(name string) (value string, known bool) {
+	if value, is := u.loaded[name]; is {
+		return value, true
+	}
+	return u.environment[name], !slices.Contains(u.unknown, name)
+}
+
+// arguments are those with which the unit starts a program of some name; none if it
+// starts nothing at all. What only a script or systemd itself knows is an error.
+func (u *unitFile) arguments(program string) ([]string, error) {
 	var out []string
-	variable := regexp.MustCompile(`\$\{[A-Za-z0-9_]+\}`)
+	var unread error
+	found := false
 	for _, command := range u.commands {
-		argv := words(strings.TrimLeft(command, "@-:+!"))
-		if len(argv) == 0 || filepath.Base(argv[0]) != program {
+		argv, err := u.startOf(program, words(strings.TrimLeft(command, "@-:+!|")))
+		if err != nil {
+			unread = err
 			continue
 		}
-		for _, word := range argv[1:] {
-			if name, is := strings.CutPrefix(word, "$"); is && !strings.HasPrefix(name, "{") {
-				out = append(out, words(u.environment[name])...)
-				continue
-			}
-			out = append(out, variable.ReplaceAllStringFunc(word, func(name string) string { return u.environment[name[2:len(name)-1]] }))
-		}
+		found = true
+		out = append(out, argv...)
 	}
-	return out
+	switch {
+	case u.damaged != nil:
+		return nil, u.damaged
+	case !found:
+		return nil, unread
+	}
+	if err := u.sound(out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// specified is a value with those of systemd's specifiers that are the same on every
+// host, for a service of the system's that is no template (systemd.unit(5)). It reports
+// false if there is another, which stays as it is.
+func specified(value string) (plain string, known bool) {
+	same := map[byte]string{
+		'%': "%", 'S': "/var/lib", 'C': "/var/cache", 'L': "/var/log", 't': "/run", 'E': "/etc", 'h': "/root", 'T': "/tmp", 'V': "/var/tmp",
+		'i': "", 'I': "", 'u': "root", 'U': "0", 'g': "root", 'G': "0",
+	}
+	var out strings.Builder
+	known = true
+	for i := 0; i < len(value); i++ {
+		if value[i] != '%' || i+1 == len(value) {
+			out.WriteByte(value[i])
+			continue
+		}
+		i++
+		said, is := same[value[i]]
+		if !is {
+			said, known = value[i-1:i+1], false
+		}
+		out.WriteString(said)
+	}
+	return out.String(), known
 }
 
 // words splits a line at white space, except within quotes.

@@ -21,8 +21,8 @@ const (
 
 // Line makes a text one line that a terminal cannot obey: white space of any
 // kind becomes single spaces, what is not printable goes (control and escape
-// characters, bidi marks and other format characters, invalid UTF-8), and no
-// more than MaxLine characters stay.
+// characters, bidi marks and other format characters, letters that leave nothing on
+// the screen, invalid UTF-8), and no more than MaxLine characters stay.
 //
 //	"a\n\x1b[2Jb"  →  "a [2Jb"
 func Line(s string) string { return Short(s, MaxLine) }
@@ -107,7 +107,21 @@ func Visible(s string) string {
 
 // shown reports whether a character is one that a person sees and a terminal
 // does not obey.
-func shown(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
+func shown(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) && !blank(r) }
+
+// blank reports whether a character is a letter, mark or symbol by its class and leaves
+// nothing on the screen: with one in it, two different names look the same. They are what
+// Unicode wants ignored where it cannot be displayed (DerivedCoreProperties.txt,
+// Default_Ignorable_Code_Point; its format characters are not printable anyway), and
+// those whose form is empty: Braille without a dot, a note without a head, and the fillers
+// of Khitan and of the Egyptian quadrats.
+func blank(r rune) bool {
+	switch r {
+	case 0x2800, 0x1D159, 0x16FE4, 0x13441, 0x13442:
+		return true
+	}
+	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
 
 // bounded cuts what is far longer than will be shown before it is looked at
 // character by character.

@@ -47,6 +47,41 @@ func TestATextIsOneSafeLine(t *testing.T) {
 	}
 }
 
+// Two names that are different must not look the same on the screen.
+func TestNothingThatIsNotSeenStays(t *testing.T) {
+	for name, r := range map[string]rune{
+		"a soft hyphen": 0xad, "a grapheme joiner": 0x34f, "an Arabic letter mark": 0x61c, "a Hangul filler": 0x3164, "a Hangul initial filler": 0x115f,
+		"a Hangul medial filler": 0x1160, "a half-width Hangul filler": 0xffa0, "a Khmer inherent vowel": 0x17b4, "a Mongolian separator": 0x180e,
+		"a Mongolian selector": 0x180b, "another Mongolian selector": 0x180f, "a word joiner": 0x2060, "an invisible plus": 0x2064, "one that is not assigned": 0x2065,
+		"Braille without dots": 0x2800, "a variation selector": 0xfe0f, "a further one": 0xe0100, "a language tag": 0xe0001, "a tag": 0xe0061,
+		"a reserved tag": 0xe0080, "a note without a head": 0x1d159, "a beam": 0x1d173, "a Khitan filler": 0x16fe4, "a whole blank": 0x13441, "a half blank": 0x13442, "a shorthand control": 0x1bca0,
+	} {
+		t.Run(name, func(t *testing.T) {
+			with := "web" + string(r) + "-1"
+			for way, got := range map[string]string{
+				"Line": text.Line(with), "Block": text.Block(with), "Spaced": text.Spaced(with), "Visible": text.Visible(with), "Quote": text.Quote(with),
+				"Command": text.Command(with), "Sprintf": text.Sprintf("%s", with),
+			} {
+				if got != "web-1" {
+					t.Errorf("%s leaves %+q", way, got)
+				}
+			}
+			if _, whole := text.Whole(with); whole {
+				t.Error("it is whole")
+			}
+			raw, back := text.JSON([]byte(`"`+with+`"`)), ""
+			if err := json.Unmarshal(raw, &back); err != nil || back != with || strings.ContainsRune(string(raw), r) {
+				t.Errorf("in JSON it is %+q (%v)", raw, err)
+			}
+		})
+	}
+	for _, seen := range []string{"żółw", "한국어", "ភាសាខ្មែរ", "⠃⠗", "𝅘𝅥", "é", "हिन्दी"} {
+		if got := text.Line(seen); got != seen {
+			t.Errorf("%+q becomes %+q", seen, got)
+		}
+	}
+}
+
 func TestABlockCannotForgeALine(t *testing.T) {
 	got := text.Block("the host is not clean:\n  mount /a\n✓ Clean the host\n\n\x1b[1Anode removed")
 	want := "the host is not clean:\n  | mount /a\n  | ✓ Clean the host\n  | [1Anode removed"
