@@ -187,7 +187,7 @@ func (e *env) showDecision(s *sheet, result drainRehearsal) error {
 	for _, warning := range append(result.Warnings(), result.Admission...) {
 		e.warn("%s", warning)
 	}
-	if err := s.table(result.Table(result.Answers)); err != nil || len(result.Blocked()) > 0 {
+	if err := s.table(drain.Table(result.Decision, result.Answers)); err != nil || len(result.Blocked()) > 0 {
 		return err
 	}
 	return s.line("%s would be drained of %s (dry run: nothing was changed)", result.Title(), countPods(len(result.ToEvict())))

@@ -110,7 +110,7 @@ func (r *draining) volumes(ctx context.Context, report plan.Report) error {
 	if timeout > 0 {
 		timeout = max(timeout-time.Duration(r.result.Seconds*float64(time.Second)), time.Second)
 	}
-	return stillCordoned(drain.AwaitVolumes(ctx, r.client, r.decision, timeout, drain.Listener{Report: report}), r.decision.Names())
+	return stillCordoned(drain.AwaitVolumes(ctx, r.client, r.decision, timeout, report), r.decision.Names())
 }
 
 // mark sets the nodes' conditions, a courtesy to others: that it fails is said.

@@ -82,7 +82,7 @@ func TestRehearseAsksOnceAndNeverLoops(t *testing.T) {
 			}
 			return nil
 		}
-		d := decideOn(t, s.Clientset, DefaultOptions())
+		d := decideFor(t, s.Clientset, DefaultOptions())
 		got, err := Rehearse(t.Context(), s.Clientset, d, DefaultOptions())
 		if err != nil || len(got) != 3 {
 			t.Fatalf("got %+v, %v", got, err)

@@ -4,8 +4,8 @@ package drain
 
 import (
 	"fmt"
+	"slices"
 	"sort"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -13,8 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // maxDisruptedPods is the number of unconfirmed evictions from which on the API
@@ -51,25 +49,6 @@ func (b Budget) Numbers() string {
 		return b.Rule + ": " + b.Trouble
 	}
 	return fmt.Sprintf("%s: needs %d healthy pods, has %d, %d may go", b.Rule, b.Needed, b.CurrentHealthy, b.DisruptionsAllowed)
-}
-
-// unblock says what would let a pod with these owners go.
-func (b Budget) unblock(owners Owners) string {
-	switch {
-	case b.Trouble != "":
-		return fmt.Sprintf("look at the budget: kubectl -n %s describe pdb %s", text.Quote(b.Namespace), text.Quote(b.Name))
-	case !b.Never:
-		return fmt.Sprintf("see which pods are not Ready: kubectl -n %s get pods -l %s", text.Quote(b.Namespace), text.Quote(b.Selector))
-	}
-	top := Owner{}
-	if len(owners) > 0 {
-		top = owners[len(owners)-1]
-	}
-	absolute := strings.HasPrefix(b.Rule, "minAvailable ") && !strings.HasSuffix(b.Rule, "%")
-	if absolute && (top.Kind == "Deployment" || top.Kind == "StatefulSet" || top.Kind == "ReplicaSet") {
-		return choose(b.Needed <= b.Expected, "one more replica", "more replicas") + " makes room: " + scale(b.Namespace, top, int(max(b.Expected, b.Needed)+1))
-	}
-	return fmt.Sprintf("this budget never lets a pod go (%s of %d pods): kubectl -n %s edit pdb %s", b.Rule, b.Expected, text.Quote(b.Namespace), text.Quote(b.Name))
 }
 
 // describe turns a PodDisruptionBudget into numbers.
@@ -148,6 +127,17 @@ func (g guards) of(pod *corev1.Pod) []*policyv1.PodDisruptionBudget {
 	for _, one := range g[pod.Namespace] {
 		if one.selector.Matches(labels.Set(pod.Labels)) {
 			out = append(out, one.pdb)
+		}
+	}
+	return out
+}
+
+// broken are those that the disruption controller gave up on.
+func (g guards) broken() guards {
+	out := guards{}
+	for namespace, list := range g {
+		if hurt := slices.DeleteFunc(slices.Clone(list), func(one guard) bool { return !syncFailed(one.pdb) }); len(hurt) > 0 {
+			out[namespace] = hurt
 		}
 	}
 	return out

@@ -25,6 +25,9 @@ import (
 // and is left so when a drain is taken back.
 const NoteAnnotation = "lifecycle.kubectl.io/cordon"
 
+// takeBackTime is how long it may take to make nodes schedulable again.
+const takeBackTime = time.Minute
+
 // Note is what a cordon leaves on a Node.
 type Note struct {
 	// By is who did it, in the words of whoever calls: "ann@laptop".
@@ -162,7 +165,7 @@ func Cordon(ctx context.Context, client kubernetes.Interface, d Decision, note N
 	if err == nil || len(cordoned) == 0 {
 		return cordoned, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTime)
 	defer cancel()
 	for _, node := range done {
 		if _, back := (Scheduling{}).apply(ctx, client, node); back != nil {

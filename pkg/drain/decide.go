@@ -20,7 +20,7 @@ import (
 // the pods of this program (IsRunner), which stay. Where kubectl names the first reason only,
 // all of them are given, so that one look shows every flag that is missing.
 func Decide(s Snapshot, o Options) Decision {
-	d := Decision{reach: s.reach, versions: s.versions}
+	d := Decision{Scope: s.Scope}
 	for i := range s.Nodes {
 		d.Nodes = append(d.Nodes, stateOf(&s.Nodes[i]))
 	}
@@ -46,7 +46,7 @@ func Decide(s Snapshot, o Options) Decision {
 			v.AsksToStay = asksToStay(pod)
 		}
 		if v.Action == ActionSkip {
-			d.staying = append(d.staying, claimsOf(pod)...)
+			d.Staying = append(d.Staying, ClaimsOf(pod)...)
 		}
 		d.Verdicts = append(d.Verdicts, v)
 	}
@@ -195,6 +195,12 @@ func message(v Verdict, pod *corev1.Pod, o Options) string {
 		text += "; " + also.text(v.Action, pod, o)
 	}
 	return text
+}
+
+// overdue is the verdict of a pod that became overdue while it was waited for.
+func (v Verdict) overdue(o Options) Verdict {
+	v.Action, v.Reason, v.Also, v.Message = ActionSkip, ReasonOverdue, nil, ReasonOverdue.text(ActionSkip, nil, o)
+	return v
 }
 
 // text is one reason for a person, with the flag that overrides it.

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -39,9 +37,9 @@ type NodeState struct {
 }
 
 // foreign are the warnings of nodes on which another tool is at work.
-func foreign(nodes []NodeState) []string {
+func (d Decision) foreign() []string {
 	var out []string
-	for _, n := range nodes {
+	for _, n := range d.Nodes {
 		if len(n.Foreign) > 0 {
 			out = append(out, text.Line("another tool says that it works on node "+n.Name+": "+strings.Join(n.Foreign, ", ")))
 		}
@@ -55,11 +53,10 @@ type Decision struct {
 	Nodes []NodeState `json:"nodes"`
 	// Verdicts are sorted by namespace and name.
 	Verdicts []Verdict `json:"pods"`
-	// reach and versions say how the pods were read.
-	reach    reach
-	versions map[string]string
-	// staying are the claims of pods that stay.
-	staying []claim
+	// Scope says how the pods were read, and how they are to be watched.
+	Scope Scope `json:"-"`
+	// Staying are the claims of pods that stay.
+	Staying []Claim `json:"-"`
 }
 
 // Names are the names of the nodes.
@@ -74,19 +71,6 @@ func (d Decision) Names() []string {
 // Title names the nodes in a few words: "node w1", "nodes w1, w2, w3 and 4 more".
 func (d Decision) Title() string {
 	return choose(len(d.Nodes) == 1, "node ", "nodes ") + some(d.Names())
-}
-
-// stand are Nodes as the decision knows them, cordoned by now.
-func (d Decision) stand() []*corev1.Node {
-	var out []*corev1.Node
-	for _, n := range d.Nodes {
-		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID}, Spec: corev1.NodeSpec{Unschedulable: true}}
-		if n.Ready {
-			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
-		}
-		out = append(out, node)
-	}
-	return out
 }
 
 // ToCordon are the nodes that are schedulable still.
@@ -186,7 +170,7 @@ func (d Decision) Warnings() []string {
 		}
 	}
 	add("not Ready; if a kubelet is gone, its pods stay Terminating, and --skip-wait-for-delete-timeout=SECONDS does not wait for those", silent)
-	return append(out, foreign(d.Nodes)...)
+	return append(out, d.foreign()...)
 }
 
 // costs are the Jobs that lose work and the pods that ask not to be disrupted,

@@ -176,7 +176,7 @@ func TestWhatDeniesIsNamedAtTheTimeout(t *testing.T) {
 				s.answer = func(string, int) error { return tc.denied }
 				o := DefaultOptions()
 				o.Timeout = 10 * time.Minute
-				out, err := Evict(t.Context(), s.Clientset, decideOn(t, s.Clientset, o), o, Listener{})
+				out, err := Evict(t.Context(), s.Clientset, decideFor(t, s.Clientset, o), o, Listener{})
 				if timedOut := plan.ClassOf(err) == plan.TimedOut; timedOut != tc.after || !strings.Contains(plan.HintOf(err), tc.hint) {
 					t.Errorf("%v of class %v, hint %q", err, plan.ClassOf(err), plan.HintOf(err))
 				}

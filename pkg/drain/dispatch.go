@@ -88,7 +88,7 @@ func (r *run) gate(it *item, pod *corev1.Pod, now time.Time) (charged *policyv1.
 	if it.Action == ActionDelete {
 		return nil, true
 	}
-	pdbs := r.matching.of(it, pod)
+	pdbs := r.matching.of(pod, &it.match)
 	switch gateOf(pod, pdbs) {
 	case gateFree:
 		if len(it.budgets) > 0 {
@@ -206,7 +206,7 @@ func (r *run) nameBudgets(it *item, said answer) {
 		return
 	}
 	if pod, exists := r.pod(it); exists {
-		r.hold(it, said.cause, r.matching.of(it, pod))
+		r.hold(it, said.cause, r.matching.of(pod, &it.match))
 	}
 }
 

@@ -226,7 +226,7 @@ func TestPodsThatComeBackAreNamed(t *testing.T) {
 
 func TestADecisionThatBlocksIsNotCarriedOut(t *testing.T) {
 	s := newServer(t, makePod("a"), makePod("naked", uncontrolled))
-	d := decideOn(t, s.Clientset, DefaultOptions())
+	d := decideFor(t, s.Clientset, DefaultOptions())
 	out, err := Evict(t.Context(), s.Clientset, d, DefaultOptions(), Listener{})
 	if plan.ClassOf(err) != plan.Refused || out.Requests != 0 || s.asked("a") != 0 {
 		t.Errorf("got %v, %+v", err, out)
@@ -237,7 +237,7 @@ func TestNothingToDoMakesNoRequest(t *testing.T) {
 	s := newServer(t, makePod("kept", ofDaemonSet), makeDaemonSet())
 	o := DefaultOptions()
 	o.IgnoreDaemonSets = true
-	d := decideOn(t, s.Clientset, o)
+	d := decideFor(t, s.Clientset, o)
 	s.ClearActions()
 	out, err := Evict(t.Context(), s.Clientset, d, o, Listener{})
 	if err != nil || len(out.Skipped) != 1 || len(s.Actions()) != 0 {

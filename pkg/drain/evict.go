@@ -70,7 +70,7 @@ type run struct {
 	items     []*item
 	turns     *turns
 	asker     asker
-	pods      map[string]*mirror[*corev1.Pod] // by scope
+	pods      map[string]*mirror[*corev1.Pod] // by part of the scope
 	nodes     *mirror[*corev1.Node]
 	budgets   *mirror[*policyv1.PodDisruptionBudget]
 	workloads *workloads
@@ -149,8 +149,8 @@ func newRun(client kubernetes.Interface, d Decision, o Options, hear Listener) *
 	}
 	r.nodes, r.budgets = newMirror[*corev1.Node](r.wake), newMirror[*policyv1.PodDisruptionBudget](r.wake)
 	r.workloads = newWorkloads(o.WaitForReplacement, r.wake)
-	for _, scope := range d.reach.scopes() {
-		r.pods[scope] = newMirror[*corev1.Pod](r.wake)
+	for _, part := range d.Scope.Parts() {
+		r.pods[part] = newMirror[*corev1.Pod](r.wake)
 	}
 	for _, v := range d.ToEvict() {
 		it := &item{Verdict: v, said: answer{kind: later, cause: CauseNotAsked}}
@@ -175,18 +175,14 @@ func (r *run) wake() {
 // follow starts the watches; without evictions the budgets do not matter.
 func (r *run) follow(ctx context.Context, client kubernetes.Interface) {
 	d := r.decision
-	for scope, mirror := range r.pods {
-		pods := d.reach.pods(client, scope)
-		if version := d.versions[scope]; version != "" {
-			pods.query.ResourceVersion, pods.query.ResourceVersionMatch = version, metav1.ResourceVersionMatchNotOlderThan
-		}
-		begin(ctx, r, pods, mirror)
+	for part, mirror := range r.pods {
+		begin(ctx, r, d.Scope.Pods(client, part), mirror)
 	}
 	r.flight.Go(func() {
-		if err := d.reach.nodesOf(client).follow(ctx, r.nodes); err != nil {
+		if err := d.Scope.Nodes(client).follow(ctx, r.nodes); err != nil {
 			// Who may drain may not always watch nodes; then it goes unseen that
 			// somebody uncordons one.
-			r.nodes.replace(d.stand())
+			r.nodes.replace(cordonedNodes(d))
 		}
 	})
 	r.workloads.follow(ctx, r, client)
@@ -195,6 +191,19 @@ func (r *run) follow(ctx context.Context, client kubernetes.Interface) {
 		return
 	}
 	begin(ctx, r, budgetsOf(client, r.opts.ChunkSize), r.budgets)
+}
+
+// cordonedNodes are the Nodes as the decision knows them, cordoned by now.
+func cordonedNodes(d Decision) []*corev1.Node {
+	var out []*corev1.Node
+	for _, n := range d.Nodes {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID}, Spec: corev1.NodeSpec{Unschedulable: true}}
+		if n.Ready {
+			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		}
+		out = append(out, node)
+	}
+	return out
 }
 
 // begin follows one source until the run ends.
@@ -239,7 +248,7 @@ func (r *run) ready() bool {
 
 // pod is the pod of an item as the server last told it.
 func (r *run) pod(it *item) (*corev1.Pod, bool) {
-	return r.pods[r.decision.reach.scope(it.Node)].get(it.UID)
+	return r.pods[r.decision.Scope.Part(it.Node)].get(it.UID)
 }
 
 // finished reports whether waiting longer is pointless: every pod is gone or

@@ -48,7 +48,7 @@ func (r result) fails(t *testing.T, class plan.Class, texts ...string) {
 
 func evict(t *testing.T, ctx context.Context, s *server, o Options) result {
 	t.Helper()
-	d := decideOn(t, s.Clientset, o)
+	d := decideFor(t, s.Clientset, o)
 	var heard says
 	begun := time.Now()
 	out, err := Evict(ctx, s.Clientset, d, o, Listener{Report: heard.report})

@@ -252,7 +252,7 @@ func (f Forecast) Warnings() []string {
 	if len(silent) > 0 {
 		out = append(out, "not Ready; if a kubelet is gone, its pods stay Terminating: "+some(silent))
 	}
-	return append(append(out, f.Admission...), foreign(f.decision.Nodes)...)
+	return append(append(out, f.Admission...), f.decision.foreign()...)
 }
 
 // Refused are the pods for which the drain would be refused.

@@ -22,10 +22,7 @@ func (v *view) blockers(c course) []Blocker {
 		if step.left || step.kept == CauseTurn {
 			continue
 		}
-		key := Left{Pod: v.going[i].Pod, Cause: step.kept, Owners: v.going[i].Owners, Budgets: v.going[i].Budgets}.key()
-		if step.kept == CauseReplacement {
-			key += v.going[i].Namespace + v.going[i].Owners.String()
-		}
+		key := obstacleKey(step.kept, v.going[i])
 		if groups[key] == nil {
 			keys = append(keys, key)
 		}
@@ -38,6 +35,18 @@ func (v *view) blockers(c course) []Blocker {
 	order := []Class{Permanent, Pathological, NoRoom, Temporary}
 	slices.SortStableFunc(out, func(a, b Blocker) int { return cmp.Compare(slices.Index(order, a.Class), slices.Index(order, b.Class)) })
 	return out
+}
+
+// obstacleKey is equal for pods that one thing keeps.
+func obstacleKey(kept Cause, pod Verdict) string {
+	key := string(kept) + " " + pod.Owners.String()
+	if kept == CauseReplacement {
+		return key + " " + pod.Namespace
+	}
+	for _, b := range pod.Budgets {
+		key += " " + b.String()
+	}
+	return key
 }
 
 // blocker says what keeps some pods of one owner, and what would let them go.

@@ -4,8 +4,6 @@ package drain
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -16,11 +14,6 @@ import (
 // look is a cure that begins with looking.
 func look(pdb *policyv1.PodDisruptionBudget, effect string) Cure {
 	return Cure{Command: text.Command("kubectl", "-n", pdb.Namespace, "describe", "pdb", pdb.Name), Effect: effect}
-}
-
-// scale is the command that gives a workload so many replicas.
-func scale(namespace string, workload Owner, replicas int) string {
-	return text.Command("kubectl", "-n", namespace, "scale", strings.ToLower(workload.Kind)+"/"+workload.Name, "--replicas="+strconv.Itoa(replicas))
 }
 
 // curePermanent cures a budget that lets no pod go: a surge where that helps,
@@ -50,7 +43,7 @@ func (v *view) curePermanent(pdb *policyv1.PodDisruptionBudget, owners Owners) [
 	}
 	if possible {
 		out = append(out, Cure{
-			Command: scale(pdb.Namespace, top, enough),
+			Command: top.scaleCommand(pdb.Namespace, enough),
 			Effect:  fmt.Sprintf("the budget then lets one of %d go", enough+others),
 		})
 	}

@@ -230,9 +230,9 @@ func (v *view) local(i int, add func(LossKind, int, string)) {
 			paths = append(paths, volume.HostPath.Path)
 		}
 	}
-	for _, c := range claimsOf(v.pods[i]) {
-		if pv := v.Local[types.NamespacedName{Namespace: c.namespace, Name: c.name}]; pv != "" {
-			volumes = append(volumes, fmt.Sprintf("%s (claim %s)", pv, c.name))
+	for _, c := range ClaimsOf(v.pods[i]) {
+		if pv := v.Local[types.NamespacedName{Namespace: c.Namespace, Name: c.Name}]; pv != "" {
+			volumes = append(volumes, fmt.Sprintf("%s (claim %s)", pv, c.Name))
 		}
 	}
 	if hasEmptyDir(v.pods[i]) {

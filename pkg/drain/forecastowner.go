@@ -90,8 +90,8 @@ func (s *scout) keep(object metav1.Object, replicas *int32, paused bool) {
 func (s *scout) readVolumes(ctx context.Context) (notes []string, err error) {
 	used := map[types.NamespacedName]bool{}
 	for i := range s.Pods {
-		for _, c := range claimsOf(&s.Pods[i]) {
-			used[types.NamespacedName{Namespace: c.namespace, Name: c.name}] = true
+		for _, c := range ClaimsOf(&s.Pods[i]) {
+			used[types.NamespacedName{Namespace: c.Namespace, Name: c.Name}] = true
 		}
 	}
 	api := s.client.CoreV1()

@@ -124,9 +124,7 @@ func (s *scout) readNodes(ctx context.Context, target Target) error {
 	if s.Nodes, err = meant(all, target); err != nil {
 		return err
 	}
-	for _, node := range s.Nodes {
-		s.reach.nodes = append(s.reach.nodes, node.Name)
-	}
+	s.Scope = ScopeOf(s.Nodes)
 	s.room = newRoom(all)
 	return nil
 }
@@ -179,12 +177,8 @@ func (s *scout) readPods(ctx context.Context) error {
 	for _, node := range s.Nodes {
 		ours[node.Name] = true
 	}
-	budgets, broken := newGuards(pointers(s.Budgets)), guards{}
-	for namespace, list := range budgets {
-		if hurt := slices.DeleteFunc(slices.Clone(list), func(g guard) bool { return !syncFailed(g.pdb) }); len(hurt) > 0 {
-			broken[namespace] = hurt
-		}
-	}
+	budgets := newGuards(pointers(s.Budgets))
+	broken := budgets.broken()
 	err = each(ctx, bulk[corev1.Pod]{
 		resource: "pods", path: "pods", wire: api.RESTClient(), shape: podShape(),
 		list: listOf(api.Pods(metav1.NamespaceAll).List, func(l *corev1.PodList) []corev1.Pod { return l.Items }),
@@ -268,7 +262,7 @@ func (s *scout) readOwners(ctx context.Context) error {
 		group.Go(func() error { return s.readWorkloads(ctx) })
 	}
 	var notes []string
-	if slices.ContainsFunc(s.Pods, func(pod corev1.Pod) bool { return len(claimsOf(&pod)) > 0 }) {
+	if slices.ContainsFunc(s.Pods, func(pod corev1.Pod) bool { return len(ClaimsOf(&pod)) > 0 }) {
 		group.Go(func() (err error) {
 			notes, err = s.readVolumes(ctx)
 			return err

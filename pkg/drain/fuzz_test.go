@@ -37,11 +37,10 @@ func FuzzReleasesOf(f *testing.F) {
 	})
 }
 
-// FuzzNotes: the notes that stand on a Node or a Deployment are read or are none.
-// A note is written again as what it was read as.
+// FuzzNotes: the notes that stand on a Node are read or are none. A note is written
+// again as what it was read as.
 func FuzzNotes(f *testing.F) {
 	f.Add(`{"by":"ann@laptop","at":"2026-09-01T12:00:00Z","reason":"new disks"}`)
-	f.Add(`{"mode":"auto","from":1,"to":2,"nodes":["w1"]}`)
 	f.Add(`{"at":"9999-12-31T23:59:59Z","by":"\u001b[2J"}`)
 	f.Add(`[`)
 	f.Fuzz(func(t *testing.T, note string) {
@@ -53,6 +52,15 @@ func FuzzNotes(f *testing.F) {
 		} else if n.By != "" || n.Reason != "" {
 			t.Errorf("a note that is none says %+v", n)
 		}
+	})
+}
+
+// FuzzJournals: the journals that stand on a Deployment are read or are none.
+func FuzzJournals(f *testing.F) {
+	f.Add(`{"mode":"auto","from":1,"to":2,"nodes":["w1"]}`)
+	f.Add(`{"by":"ann@laptop","at":"9999-12-31T23:59:59Z"}`)
+	f.Add(`[`)
+	f.Fuzz(func(t *testing.T, note string) {
 		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{Surged: note}}}
 		if j, ok := journalOf(d); ok && len(j.Nodes) > len(note) {
 			t.Errorf("%d nodes of %d bytes", len(j.Nodes), len(note))

@@ -5,6 +5,7 @@ package drain
 import (
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -131,11 +132,30 @@ func (o obstacle) openBudget() string {
 	list := text.Command("kubectl", "-n", o.Namespace, "get", "pdb")
 	switch {
 	case o.Cause == CauseBudget && len(o.Budgets) == 1:
-		return o.Budgets[0].unblock(o.Owners)
+		return unblock(o.Budgets[0], o.Owners)
 	case o.Cause == CauseBudget:
 		return "look at the budgets: " + list
 	case len(o.Budgets) > 1:
 		list = text.Command("kubectl", "-n", o.Namespace, "delete", "pdb", o.Budgets[1].Name)
 	}
 	return "the eviction API supports one budget per pod; keep one of them: " + list
+}
+
+// unblock says what would let a pod with these owners go.
+func unblock(b Budget, owners Owners) string {
+	switch {
+	case b.Trouble != "":
+		return fmt.Sprintf("look at the budget: kubectl -n %s describe pdb %s", text.Quote(b.Namespace), text.Quote(b.Name))
+	case !b.Never:
+		return fmt.Sprintf("see which pods are not Ready: kubectl -n %s get pods -l %s", text.Quote(b.Namespace), text.Quote(b.Selector))
+	}
+	top := Owner{}
+	if len(owners) > 0 {
+		top = owners[len(owners)-1]
+	}
+	absolute := strings.HasPrefix(b.Rule, "minAvailable ") && !strings.HasSuffix(b.Rule, "%")
+	if absolute && (top.Kind == "Deployment" || top.Kind == "StatefulSet" || top.Kind == "ReplicaSet") {
+		return choose(b.Needed <= b.Expected, "one more replica", "more replicas") + " makes room: " + top.scaleCommand(b.Namespace, int(max(b.Expected, b.Needed)+1))
+	}
+	return fmt.Sprintf("this budget never lets a pod go (%s of %d pods): kubectl -n %s edit pdb %s", b.Rule, b.Expected, text.Quote(b.Namespace), text.Quote(b.Name))
 }

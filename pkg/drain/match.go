@@ -22,7 +22,8 @@ type matching struct {
 	shape string
 }
 
-// match is what was found for one pod.
+// match is what was found for one pod. The zero value is for one that was not
+// looked at yet.
 type match struct {
 	shape, version string
 	budgets        []types.UID
@@ -41,16 +42,16 @@ func newMatching(pdbs []*policyv1.PodDisruptionBudget) *matching {
 	return m
 }
 
-// of returns the budgets that match the pod of an item.
-func (m *matching) of(it *item, pod *corev1.Pod) []*policyv1.PodDisruptionBudget {
-	if it.match.shape != m.shape || it.match.version != pod.ResourceVersion || pod.ResourceVersion == "" {
-		it.match = match{shape: m.shape, version: pod.ResourceVersion}
+// of returns the budgets that match the pod, and keeps what was found in known.
+func (m *matching) of(pod *corev1.Pod, known *match) []*policyv1.PodDisruptionBudget {
+	if known.shape != m.shape || known.version != pod.ResourceVersion || pod.ResourceVersion == "" {
+		*known = match{shape: m.shape, version: pod.ResourceVersion}
 		for _, pdb := range m.guards.of(pod) {
-			it.match.budgets = append(it.match.budgets, pdb.UID)
+			known.budgets = append(known.budgets, pdb.UID)
 		}
 	}
 	var out []*policyv1.PodDisruptionBudget
-	for _, uid := range it.match.budgets {
+	for _, uid := range known.budgets {
 		out = append(out, m.byUID[uid])
 	}
 	return out

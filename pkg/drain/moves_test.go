@@ -29,7 +29,7 @@ func TestMovesNamesWhereTheSuccessorsAre(t *testing.T) {
 		makePod("before", onNode("w2"), since(-time.Hour)), makePod("same", onNode("w3"), since(time.Second)),
 		makePod("after", onNode("w4"), since(time.Second), restarted), makePod("nowhere", onNode(""), since(time.Second), pending),
 		makePod("leaving", onNode("w5"), deletedAt(began, 1)), makePod("alone", onNode("w6"), uncontrolled, since(time.Second)))
-	d := decideOn(t, client, Options{Force: true, GracePeriodSeconds: -1, MaxParallel: "1"})
+	d := decideFor(t, client, Options{Force: true, GracePeriodSeconds: -1, MaxParallel: "1"})
 	out := Outcome{Began: began, Evicted: []Pod{d.Verdicts[0].Pod, d.Verdicts[1].Pod}}
 	moves, err := Moves(t.Context(), client, d, out)
 	if err != nil || len(moves) != 1 {

@@ -115,9 +115,7 @@ func (r *run) outcome() Outcome {
 		case left:
 			r.file(&out, it)
 		case unwaited:
-			v := it.Verdict
-			v.Action, v.Reason, v.Also, v.Message = ActionSkip, ReasonOverdue, nil, ReasonOverdue.text(ActionSkip, nil, r.opts)
-			out.Skipped = append(out.Skipped, v)
+			out.Skipped = append(out.Skipped, it.overdue(r.opts))
 		case waiting, asked, stopping, givenUp:
 			out.Left = append(out.Left, r.left(it))
 		}

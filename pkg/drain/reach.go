@@ -28,38 +28,46 @@ const (
 	wholeShare = 4
 )
 
-// reach says how the pods of some nodes are read and watched.
-type reach struct {
+// Scope says how the pods of some nodes are read and watched.
+type Scope struct {
 	nodes []string
 	// whole is true for one request over all pods of the cluster.
 	whole bool
+	// versions are those at which the parts were read.
+	versions map[string]string
 }
 
-// everywhere is the scope of a request over the whole cluster.
-const everywhere = ""
+// Everywhere is the part of a request over the whole cluster.
+const Everywhere = ""
 
-// scopes are what is asked for one by one: nodes by name, or everywhere.
-func (r reach) scopes() []string {
+// Parts are what is asked for one by one: nodes by name, or Everywhere.
+func (r Scope) Parts() []string {
 	if r.whole {
-		return []string{everywhere}
+		return []string{Everywhere}
 	}
 	return r.nodes
 }
 
-// scope is the one that a node belongs to.
-func (r reach) scope(node string) string {
+// Part is the one that a node belongs to.
+func (r Scope) Part(node string) string {
 	if r.whole {
-		return everywhere
+		return Everywhere
 	}
 	return node
 }
 
-// reachOf decides how to read the pods of the nodes.
-func reachOf(ctx context.Context, client kubernetes.Interface, nodes []corev1.Node) (reach, error) {
-	r := reach{}
+// ScopeOf is the scope of nodes that are looked at one by one.
+func ScopeOf(nodes []corev1.Node) Scope {
+	r := Scope{}
 	for _, node := range nodes {
 		r.nodes = append(r.nodes, node.Name)
 	}
+	return r
+}
+
+// scopeOf decides how to read the pods of the nodes.
+func scopeOf(ctx context.Context, client kubernetes.Interface, nodes []corev1.Node) (Scope, error) {
+	r := ScopeOf(nodes)
 	if len(nodes) <= fewNodes {
 		return r, nil
 	}
@@ -75,16 +83,26 @@ func reachOf(ctx context.Context, client kubernetes.Interface, nodes []corev1.No
 	return r, nil
 }
 
-// pods is the source of the pods of one scope.
-func (r reach) pods(client kubernetes.Interface, scope string) source[*corev1.Pod] {
-	wanted := map[string]bool{scope: true}
+// Pods is the source of the pods of one part, from the version on at which they
+// were read.
+func (r Scope) Pods(client kubernetes.Interface, part string) source[*corev1.Pod] {
+	from := r.pods(client, part)
+	if version := r.versions[part]; version != "" {
+		from.query.ResourceVersion, from.query.ResourceVersionMatch = version, metav1.ResourceVersionMatchNotOlderThan
+	}
+	return from
+}
+
+// pods is the source of the pods of one part as they are now.
+func (r Scope) pods(client kubernetes.Interface, part string) source[*corev1.Pod] {
+	wanted := map[string]bool{part: true}
 	query := metav1.ListOptions{}
 	if r.whole {
 		for _, name := range r.nodes {
 			wanted[name] = true
 		}
 	} else {
-		query.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", scope).String()
+		query.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", part).String()
 	}
 	return source[*corev1.Pod]{
 		resource: "pods",
@@ -102,8 +120,8 @@ func (r reach) pods(client kubernetes.Interface, scope string) source[*corev1.Po
 	}
 }
 
-// nodesOf is the source of the Nodes that are drained.
-func (r reach) nodesOf(client kubernetes.Interface) source[*corev1.Node] {
+// Nodes is the source of the Nodes that are drained.
+func (r Scope) Nodes(client kubernetes.Interface) source[*corev1.Node] {
 	wanted := map[string]bool{}
 	for _, name := range r.nodes {
 		wanted[name] = true

@@ -14,7 +14,7 @@ import (
 
 // Table is the decision as rows of cells, the first being the header. With
 // answers of a rehearsal it has a column for them; nil leaves it out.
-func (d Decision) Table(answers []Rehearsal) [][]string {
+func Table(d Decision, answers []Rehearsal) [][]string {
 	said := map[Pod]string{}
 	for _, answer := range answers {
 		said[answer.Pod] = choose(answer.Allowed, "allowed", answer.Why)

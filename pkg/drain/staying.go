@@ -12,9 +12,9 @@ import (
 // says nothing: those that Options.PodSelector leaves out. AwaitVolumes does not
 // wait for what they use.
 func (d Decision) WithStaying(pods []corev1.Pod) Decision {
-	d.staying = slices.Clone(d.staying)
+	d.Staying = slices.Clone(d.Staying)
 	for i := range pods {
-		d.staying = append(d.staying, claimsOf(&pods[i])...)
+		d.Staying = append(d.Staying, ClaimsOf(&pods[i])...)
 	}
 	return d
 }

@@ -35,9 +35,8 @@ type Snapshot struct {
 	Jobs map[types.UID]*batchv1.Job
 	// Taken is the time against which ages are measured.
 	Taken time.Time
-	// reach says how the pods were read, and versions at which versions.
-	reach    reach
-	versions map[string]string
+	// Scope says how the pods were read, and at which versions.
+	Scope Scope
 }
 
 // Survey reads what Decide needs about some nodes: the Nodes, their pods, and
@@ -59,7 +58,7 @@ func Survey(ctx context.Context, client kubernetes.Interface, target Target, o O
 	if s.Nodes, err = readNodes(ctx, client, target, o.ChunkSize); err != nil {
 		return Snapshot{}, err
 	}
-	if s.reach, err = reachOf(ctx, client, s.Nodes); err != nil {
+	if s.Scope, err = scopeOf(ctx, client, s.Nodes); err != nil {
 		return Snapshot{}, err
 	}
 	if err := s.readPods(ctx, client, o); err != nil {
@@ -86,13 +85,14 @@ func Survey(ctx context.Context, client kubernetes.Interface, target Target, o O
 
 // readPods reads the pods of the nodes, in one list or one per node.
 func (s *Snapshot) readPods(ctx context.Context, client kubernetes.Interface, o Options) error {
-	lists := make([][]*corev1.Pod, len(s.reach.scopes()))
+	parts := s.Scope.Parts()
+	lists := make([][]*corev1.Pod, len(parts))
 	versions := make([]string, len(lists))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readers)
-	for i, scope := range s.reach.scopes() {
+	for i, part := range parts {
 		group.Go(func() (err error) {
-			source := s.reach.pods(client, scope)
+			source := s.Scope.pods(client, part)
 			source.query.Limit, source.query.LabelSelector = o.ChunkSize, o.PodSelector
 			lists[i], versions[i], err = source.read(ctx)
 			return err
@@ -101,9 +101,9 @@ func (s *Snapshot) readPods(ctx context.Context, client kubernetes.Interface, o 
 	if err := group.Wait(); err != nil {
 		return unreadList(err, "pods")
 	}
-	s.versions = map[string]string{}
-	for i, scope := range s.reach.scopes() {
-		s.versions[scope] = versions[i]
+	s.Scope.versions = map[string]string{}
+	for i, part := range parts {
+		s.Scope.versions[part] = versions[i]
 		for _, pod := range lists[i] {
 			s.Pods = append(s.Pods, *pod)
 		}

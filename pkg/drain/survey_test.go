@@ -86,8 +86,8 @@ func TestSurveyAsksForThePodsOfTheNodeInChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Pods) != 3 || s.versions[theNode] != "42" {
-		t.Errorf("got %d pods at version %s", len(s.Pods), s.versions[theNode])
+	if len(s.Pods) != 3 || s.Scope.versions[theNode] != "42" {
+		t.Errorf("got %d pods at version %s", len(s.Pods), s.Scope.versions[theNode])
 	}
 	for i, query := range queries {
 		if query.FieldSelector != "spec.nodeName=w1" || query.LabelSelector != "app=web" {

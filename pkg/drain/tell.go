@@ -110,9 +110,9 @@ func (r *run) troubles() []error {
 			out = append(out, fmt.Errorf("cannot watch %s: %w", what, err))
 		}
 	}
-	for _, scope := range r.decision.reach.scopes() {
-		_, err := r.pods[scope].state()
-		add(choose(scope == everywhere, "pods", "the pods of node "+scope), err)
+	for _, part := range r.decision.Scope.Parts() {
+		_, err := r.pods[part].state()
+		add(choose(part == Everywhere, "pods", "the pods of node "+part), err)
 	}
 	_, err := r.nodes.state()
 	add("nodes", err)

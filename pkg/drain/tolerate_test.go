@@ -13,7 +13,7 @@ import (
 func asRunner(pod *corev1.Pod) {
 	yes := true
 	uncontrolled(pod)
-	pod.Namespace, pod.Labels[RunnerLabel], pod.Spec.HostPID = "kube-system", "remove", true
+	pod.Namespace, pod.Labels["lifecycle.kubectl.io/runner"], pod.Spec.HostPID = "kube-system", "remove", true
 	pod.Spec.Containers = []corev1.Container{{Name: "door", SecurityContext: &corev1.SecurityContext{Privileged: &yes}}}
 }
 

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // RunnerLabel marks the pods through which this program works on a node. They
@@ -165,6 +166,11 @@ type Owner struct {
 
 // String is Kind/name.
 func (o Owner) String() string { return o.Kind + "/" + o.Name }
+
+// scaleCommand is the command that gives a workload so many replicas.
+func (o Owner) scaleCommand(namespace string, replicas int) string {
+	return text.Command("kubectl", "-n", namespace, "scale", strings.ToLower(o.Kind)+"/"+o.Name, "--replicas="+strconv.Itoa(replicas))
+}
 
 // Owners is the chain of controllers from a pod upwards, as far as it is known.
 type Owners []Owner

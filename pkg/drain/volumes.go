@@ -20,19 +20,19 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// claim names a PersistentVolumeClaim in use on a node.
-type claim struct{ node, namespace, name string }
+// Claim names a PersistentVolumeClaim in use on a node.
+type Claim struct{ Node, Namespace, Name string }
 
-// claimsOf are the claims that a pod uses on its node; those of ephemeral
+// ClaimsOf are the claims that a pod uses on its node; those of ephemeral
 // volumes are named after pod and volume.
-func claimsOf(pod *corev1.Pod) []claim {
-	var out []claim
+func ClaimsOf(pod *corev1.Pod) []Claim {
+	var out []Claim
 	for _, v := range pod.Spec.Volumes {
 		switch {
 		case v.PersistentVolumeClaim != nil:
-			out = append(out, claim{pod.Spec.NodeName, pod.Namespace, v.PersistentVolumeClaim.ClaimName})
+			out = append(out, Claim{pod.Spec.NodeName, pod.Namespace, v.PersistentVolumeClaim.ClaimName})
 		case v.Ephemeral != nil:
-			out = append(out, claim{pod.Spec.NodeName, pod.Namespace, pod.Name + "-" + v.Name})
+			out = append(out, Claim{pod.Spec.NodeName, pod.Namespace, pod.Name + "-" + v.Name})
 		}
 	}
 	return out
@@ -44,22 +44,22 @@ type detaching struct {
 	decision Decision
 	mirror   *mirror[*storagev1.VolumeAttachment]
 	// used are the claims of the volumes that were looked up.
-	used map[string]claim
+	used map[string]Claim
 	// drivers are those of the cluster, read once a volume is in the way.
 	drivers *drivers
 }
 
-// StuckVolumes is the error of AwaitVolumes for volumes that will not be
+// stuckError is the error of AwaitVolumes for volumes that will not be
 // detached: no part of their driver is left in the cluster. To wait longer is of no use. A
 // host that is cleaned nevertheless may lose what was written last, so it takes a flag
 // to go on.
-type StuckVolumes struct {
+type stuckError struct {
 	// Volumes are sentences: the volume, its claim, its node and the cause.
 	Volumes []string
 }
 
 // Error names the volumes and why they stay.
-func (e *StuckVolumes) Error() string {
+func (e *stuckError) Error() string {
 	return "these volumes will not be detached: " + strings.Join(capped(e.Volumes), "; ")
 }
 
@@ -69,13 +69,13 @@ func (e *StuckVolumes) Error() string {
 // names the cause of each that is known. A timeout of 0 means no limit.
 //
 // The error is of class plan.TimedOut after the timeout, naming the volumes and
-// their claims; or it is a *StuckVolumes (errors.As), of class plan.Broken and
-// with the way out, as soon as only such are left.
-func AwaitVolumes(ctx context.Context, client kubernetes.Interface, d Decision, timeout time.Duration, hear Listener) error {
+// their claims; or of class plan.Broken, with the way out, as soon as only such are
+// left as will not be detached.
+func AwaitVolumes(ctx context.Context, client kubernetes.Interface, d Decision, timeout time.Duration, report plan.Report) error {
 	ctx, cancel := within(ctx, timeout)
 	defer cancel()
 	changed := make(chan struct{}, 1)
-	w := detaching{client: client, decision: d, used: map[string]claim{}}
+	w := detaching{client: client, decision: d, used: map[string]Claim{}}
 	w.mirror = newMirror[*storagev1.VolumeAttachment](func() {
 		select {
 		case changed <- struct{}{}:
@@ -103,8 +103,8 @@ func AwaitVolumes(ctx context.Context, client kubernetes.Interface, d Decision, 
 				return stuckVolumes(left)
 			}
 		}
-		if text := strings.Join(capped(sentences(left)), "; "); text != said && hear.Report != nil {
-			hear.Report("waiting until volumes are detached: %s", text)
+		if text := strings.Join(capped(sentences(left)), "; "); text != said && report != nil {
+			report("waiting until volumes are detached: %s", text)
 			said = text
 		}
 		select {
@@ -130,7 +130,7 @@ func (w *detaching) gaveUp(cause error, left []hanging, timeout time.Duration) e
 }
 
 func stuckVolumes(left []hanging) error {
-	return plan.As(plan.Broken, plan.Hint(&StuckVolumes{Volumes: sentences(left)}, "%s", waysOut(left)))
+	return plan.As(plan.Broken, plan.Hint(&stuckError{Volumes: sentences(left)}, "%s", waysOut(left)))
 }
 
 // left are the attachments that are in the way, sorted.
@@ -143,11 +143,11 @@ func (w *detaching) left(ctx context.Context) ([]hanging, error) {
 			if err != nil {
 				return nil, err
 			}
-			used.node = a.Spec.NodeName
-			if slices.Contains(w.decision.staying, used) {
+			used.Node = a.Spec.NodeName
+			if slices.Contains(w.decision.Staying, used) {
 				continue
 			}
-			what = fmt.Sprintf("volume %s%s on %s", *volume, choose(used.name == "", "", " of claim "+used.namespace+"/"+used.name), a.Spec.NodeName)
+			what = fmt.Sprintf("volume %s%s on %s", *volume, choose(used.Name == "", "", " of claim "+used.Namespace+"/"+used.Name), a.Spec.NodeName)
 		}
 		if w.drivers == nil {
 			drivers := readDrivers(ctx, w.client)
@@ -162,7 +162,7 @@ func (w *detaching) left(ctx context.Context) ([]hanging, error) {
 }
 
 // claim is the claim that a volume is bound to; none if it is gone.
-func (w *detaching) claim(ctx context.Context, volume string) (claim, error) {
+func (w *detaching) claim(ctx context.Context, volume string) (Claim, error) {
 	if known, ok := w.used[volume]; ok {
 		return known, nil
 	}
@@ -170,9 +170,9 @@ func (w *detaching) claim(ctx context.Context, volume string) (claim, error) {
 	switch {
 	case apierrors.IsNotFound(err):
 	case err != nil:
-		return claim{}, unreadList(err, "persistentvolumes")
+		return Claim{}, unreadList(err, "persistentvolumes")
 	case found.Spec.ClaimRef != nil:
-		w.used[volume] = claim{"", found.Spec.ClaimRef.Namespace, found.Spec.ClaimRef.Name}
+		w.used[volume] = Claim{Namespace: found.Spec.ClaimRef.Namespace, Name: found.Spec.ClaimRef.Name}
 	}
 	return w.used[volume], nil
 }

@@ -42,9 +42,9 @@ func TestAwaitVolumesPassesOverThoseOfPodsThatStay(t *testing.T) {
 	client := newClient(makeDaemonSet(), claiming(makePod("agent", ofDaemonSet), "of-agent"), makePod("web"))
 	attached(t, client, "pv-agent", "of-agent", theNode)
 	attached(t, client, "pv-elsewhere", "other", "w2")
-	d := decideOn(t, client, Options{IgnoreDaemonSets: true, GracePeriodSeconds: -1, MaxParallel: "1"})
+	d := decideFor(t, client, Options{IgnoreDaemonSets: true, GracePeriodSeconds: -1, MaxParallel: "1"})
 	var heard says
-	if err := AwaitVolumes(t.Context(), client, d, time.Minute, Listener{Report: heard.report}); err != nil || len(heard.all()) > 0 {
+	if err := AwaitVolumes(t.Context(), client, d, time.Minute, heard.report); err != nil || len(heard.all()) > 0 {
 		t.Errorf("%v, said %q", err, heard.all())
 	}
 }
@@ -53,15 +53,15 @@ func TestAwaitVolumesWaitsForTheOthersAndNamesThem(t *testing.T) {
 	driver := &storagev1.CSIDriver{ObjectMeta: metav1.ObjectMeta{Name: "csi.test"}}
 	client := newClient(makeReplicaSet(), driver, claiming(makePod("web"), "of-web"))
 	attached(t, client, "pv-web", "of-web", theNode)
-	d := decideOn(t, client, DefaultOptions())
-	err := AwaitVolumes(t.Context(), client, d, 100*time.Millisecond, Listener{})
+	d := decideFor(t, client, DefaultOptions())
+	err := AwaitVolumes(t.Context(), client, d, 100*time.Millisecond, nil)
 	if plan.ClassOf(err) != plan.TimedOut || !strings.Contains(err.Error(), "volume pv-web of claim shop/of-web on w1") {
 		t.Errorf("%v of class %v", err, plan.ClassOf(err))
 	}
 	said := make(chan struct{})
 	done := make(chan error)
 	go func() {
-		done <- AwaitVolumes(t.Context(), client, d, time.Minute, Listener{Report: func(string, ...any) { close(said) }})
+		done <- AwaitVolumes(t.Context(), client, d, time.Minute, func(string, ...any) { close(said) })
 	}()
 	<-said
 	if err := client.StorageV1().VolumeAttachments().Delete(t.Context(), "a-pv-web", metav1.DeleteOptions{}); err != nil {
@@ -73,14 +73,14 @@ func TestAwaitVolumesWaitsForTheOthersAndNamesThem(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	attached(t, client, "pv-again", "of-web", theNode)
-	if err := AwaitVolumes(ctx, client, d, 0, Listener{}); !errors.Is(err, context.Canceled) {
+	if err := AwaitVolumes(ctx, client, d, 0, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
 }
 
 // Members of one kind: who is to detach it, and what is seen of that.
 func TestWhatKeepsAVolumeAttachedIsKnownAtOnce(t *testing.T) {
-	deleted := metav1.NewTime(now)
+	deleted := metav1.NewTime(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC))
 	failed := &storagev1.VolumeError{Message: "rpc error:\n\x1b[31mstill in use"}
 	there := drivers{known: true, names: map[string]bool{"csi.test": true}}
 	for _, tc := range []struct {
@@ -129,8 +129,8 @@ func TestAwaitVolumesEndsWhereNobodyWillDetach(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client := newClient(append(objects, makeReplicaSet(), claiming(makePod("web"), "of-web"))...)
 			attached(t, client, "pv-web", "of-web", theNode)
-			err := AwaitVolumes(t.Context(), client, decideOn(t, client, DefaultOptions()), 100*time.Millisecond, Listener{})
-			var stuck *StuckVolumes
+			err := AwaitVolumes(t.Context(), client, decideFor(t, client, DefaultOptions()), 100*time.Millisecond, nil)
+			var stuck *stuckError
 			if got := errors.As(err, &stuck); got != (objects == nil) {
 				t.Fatalf("%v of class %v", err, plan.ClassOf(err))
 			}

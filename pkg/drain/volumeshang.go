@@ -16,6 +16,13 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
+const (
+	// maxDriverSaid bounds what is shown of a message that a driver wrote.
+	maxDriverSaid = 300
+	// maxWays is how many commands are shown.
+	maxWays = 5
+)
+
 // drivers are the CSI drivers that the cluster has any part of.
 type drivers struct {
 	// known is false if they could not be read; then none is called missing.
@@ -80,7 +87,7 @@ func hangs(a *storagev1.VolumeAttachment, d drivers) hanging {
 	}
 	for what, failed := range map[string]*storagev1.VolumeError{"detach": a.Status.DetachError, "attach": a.Status.AttachError} {
 		if failed != nil {
-			why = append(why, what+" failed: "+text.Short(failed.Message, maxSaid))
+			why = append(why, what+" failed: "+text.Short(failed.Message, maxDriverSaid))
 		}
 	}
 	slices.Sort(why)
@@ -125,8 +132,8 @@ func waysOut(all []hanging) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	if more := len(lines) - maxGroups; more > 0 {
-		lines = append(lines[:maxGroups], fmt.Sprintf("and %d more", more))
+	if more := len(lines) - maxWays; more > 0 {
+		lines = append(lines[:maxWays], fmt.Sprintf("and %d more", more))
 	}
 	first := "see why:"
 	if stuck {

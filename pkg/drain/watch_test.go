@@ -64,7 +64,7 @@ func TestAWatchThatBreaksIsMended(t *testing.T) {
 func TestAServerThatIsAwayIsSpokenOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t, makePod("a"))
-		d := decideOn(t, s.Clientset, DefaultOptions())
+		d := decideFor(t, s.Clientset, DefaultOptions())
 		answers(s.Clientset, "list", "pods", errors.New("connection refused"))
 		o := DefaultOptions()
 		o.Timeout = time.Minute

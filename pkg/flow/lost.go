@@ -260,7 +260,7 @@ func (l *Lost) awaitPods(ctx context.Context, report plan.Report) error {
 }
 
 func (l *Lost) volumes(ctx context.Context, report plan.Report) error {
-	return drain.AwaitVolumes(ctx, l.cluster.Client, l.Drain, l.timeout, drain.Listener{Report: report})
+	return drain.AwaitVolumes(ctx, l.cluster.Client, l.Drain, l.timeout, report)
 }
 
 func (l *Lost) delete(ctx context.Context, report plan.Report) error {

@@ -105,7 +105,7 @@ func (r *Removal) volumes(ctx context.Context, report plan.Report) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	r.keepAlive(ctx)
-	return r.stillCordoned(drain.AwaitVolumes(ctx, r.cluster.Client, r.drained.WithStaying(r.excluded), r.opts.Drain.Timeout, drain.Listener{Report: report}))
+	return r.stillCordoned(drain.AwaitVolumes(ctx, r.cluster.Client, r.drained.WithStaying(r.excluded), r.opts.Drain.Timeout, report))
 }
 
 // decide reads the pods, and says what becomes of each, before anything is changed:
