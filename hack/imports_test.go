@@ -47,12 +47,14 @@ func domains() []string {
 // rules is the section "Tree" of docs/design.md.
 func rules() []rule {
 	domains, nodeSide := domains(), []string{"pkg/host", "pkg/clean", "pkg/prep", "cmd/lifecycle-node", "pkg/runner/wire"}
-	below := append([]string{"pkg/plan"}, nodeSide...)
+	below := append([]string{"pkg/plan", "pkg/kube"}, nodeSide...)
 	all := []rule{{
 		why: "nothing imports a program", from: []string{"pkg", "cmd"}, forbid: []string{module + "cmd"}, tests: true, indirect: true,
 	}, {
 		why: "the node side works when the API server is dead, and stays small", from: nodeSide, indirect: true,
 		forbid: []string{"k8s.io/client-go", "k8s.io/api", "k8s.io/apimachinery", "k8s.io/cli-runtime", "k8s.io/kubectl", "helm.sh"},
+	}, {
+		why: "the node side knows no cluster's objects", from: append([]string{"pkg/plan", "pkg/text"}, nodeSide...), forbid: inModule("pkg/kube"), tests: true, indirect: true,
 	}, {
 		why: "imports point downwards only", from: append(below, domains...), forbid: []string{module + "pkg/flow"}, tests: true, indirect: true,
 	}, {
@@ -71,6 +73,36 @@ func rules() []rule {
 		all = append(all, rule{
 			why: "domains meet in pkg/flow only", from: []string{one}, except: []string{"pkg/runner/wire"}, forbid: inModule(others...), tests: true, indirect: true,
 		})
+	}
+	return append(all, roomRules()...)
+}
+
+// roomRules are those within pkg/drain and pkg/kube.
+func roomRules() []rule {
+	actors := []string{"pkg/drain/evict", "pkg/drain/detach", "pkg/drain/surge", "pkg/drain/forecast"}
+	kubeRooms := []string{"pkg/kube/scheduling", "pkg/kube/bulklist", "pkg/kube/managedby"}
+	fixtures := []string{"pkg/kube/kubetest", "pkg/drain/draintest"}
+	all := []rule{{
+		why: "a drain's contract knows no way of carrying it out", from: []string{"pkg/drain"}, except: append(fixtures, actors...),
+		forbid: inModule(actors...), tests: true, indirect: true,
+	}, {
+		why: "budgets know nothing of drains", from: []string{"pkg/drain/pdb"}, forbid: inModule("pkg/drain"), tests: true, indirect: true,
+	}, {
+		why: "it is pure", from: []string{"pkg/drain/pdb", "pkg/kube/scheduling", "pkg/kube/managedby"},
+		forbid: []string{"context", "os", "net/http", "k8s.io/client-go"},
+	}, {
+		why: "what all ask of objects knows no room above it", from: []string{"pkg/kube"}, except: append(fixtures, kubeRooms...),
+		forbid: inModule(kubeRooms...), tests: true, indirect: true,
+	}, {
+		why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: fixtures, forbid: inModule(append(fixtures, "pkg/host/hosttest")...),
+	}, {
+		why: "the tests of evict hold forecast to its turns, not the other way round", from: []string{"pkg/drain/forecast"}, forbid: inModule("pkg/drain/evict"), tests: true,
+	}}
+	for _, rooms := range [][]string{actors, kubeRooms} {
+		for _, one := range rooms {
+			others := slices.DeleteFunc(slices.Clone(rooms), func(r string) bool { return r == one })
+			all = append(all, rule{why: "nothing goes sideways", from: []string{one}, forbid: inModule(others...), indirect: true})
+		}
 	}
 	return all
 }
@@ -222,6 +254,20 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 		"the node program does not know cobra":       {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{"github.com/spf13/cobra"}}, 1},
 		"the plugin does":                            {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: []string{"github.com/spf13/cobra"}}, 0},
 		"a package may not import a program":         {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "cmd/kubectl-lifecycle"}}, 1},
+		"evict may import the drain's contract":      {pkg{ImportPath: module + "pkg/drain/evict", Imports: inModule("pkg/drain", "pkg/drain/pdb", "pkg/kube")}, 0},
+		"the contract may not import evict":          {pkg{ImportPath: module + "pkg/drain", Imports: inModule("pkg/drain/evict")}, 1},
+		"nor may budgets import the contract":        {pkg{ImportPath: module + "pkg/drain/pdb", Deps: inModule("pkg/drain")}, 1},
+		"surge may not import evict":                 {pkg{ImportPath: module + "pkg/drain/surge", Imports: inModule("pkg/drain/evict")}, 1},
+		"forecast may not be linked with evict":      {pkg{ImportPath: module + "pkg/drain/forecast", Deps: inModule("pkg/drain/evict")}, 1},
+		"the tests of evict may import forecast":     {pkg{ImportPath: module + "pkg/drain/evict", TestImports: inModule("pkg/drain/forecast")}, 0},
+		"the tests of forecast may not import evict": {pkg{ImportPath: module + "pkg/drain/forecast", TestImports: inModule("pkg/drain/evict")}, 1},
+		"budgets make no request":                    {pkg{ImportPath: module + "pkg/drain/pdb", Imports: []string{"context"}}, 1},
+		"a domain may import kube":                   {pkg{ImportPath: module + "pkg/join", Imports: inModule("pkg/kube")}, 0},
+		"kube may not import a domain":               {pkg{ImportPath: module + "pkg/kube/scheduling", Imports: inModule("pkg/drain")}, 1},
+		"kube may not import its rooms":              {pkg{ImportPath: module + "pkg/kube", Imports: inModule("pkg/kube/bulklist")}, 1},
+		"the node side may not import kube":          {pkg{ImportPath: module + "pkg/clean", Deps: inModule("pkg/kube")}, 1},
+		"a test may import fixtures":                 {pkg{ImportPath: module + "pkg/drain/surge", TestImports: inModule("pkg/kube/kubetest")}, 0},
+		"a package may not":                          {pkg{ImportPath: module + "pkg/drain/surge", Imports: inModule("pkg/kube/kubetest")}, 1},
 		"a package of a similar name is another one": {pkg{ImportPath: module + "pkg/drainage", Imports: []string{module + "pkg/join"}}, 0},
 	}
 	for name, c := range cases {

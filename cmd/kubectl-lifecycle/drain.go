@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -75,7 +77,7 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.MaxParallel, "max-parallel", f.MaxParallel, "How many nodes are drained at the same time: a number, or a percentage of them")
 	flags.BoolVar(&f.OneZone, "one-zone", f.OneZone, "Drain only nodes of the same zone at the same time")
 	flags.BoolVar(&f.WaitForReplacement, "wait-for-replacement", f.WaitForReplacement, "Take the next pod of a workload only when those before are replaced and Ready")
-	flags.StringVar(&f.surge, "surge", string(drain.SurgeOff), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
+	flags.StringVar(&f.surge, "surge", string(surge.Off), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
 	flags.BoolVar(&f.abort, "abort", false, "Take a drain back instead: the nodes that it cordoned take pods again, and Deployments that it changed are as they were")
 	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false, "Wait, too, until no volume is attached to the nodes any more, those of pods that stay aside")
 	flags.Int64Var(&f.ChunkSize, "chunk-size", f.ChunkSize, "Objects per page of a list; 0 means one page")
@@ -85,7 +87,7 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	f.RunnerNamespace = *e.flags.Namespace
 	mode, err := parseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
-	if err := errors.Join(err, targetErr, checkOutput(f.output, "name", "jsonl"), f.Validate(), drain.SurgeMode(f.surge).Validate()); err != nil {
+	if err := errors.Join(err, targetErr, checkOutput(f.output, "name", "jsonl"), f.Validate(), surge.Mode(f.surge).Validate()); err != nil {
 		return err
 	}
 	client, err := e.client()
@@ -110,7 +112,7 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	run.surge.Client, run.surge.By = client, who()
 	if decision.NothingToDo() && !f.waitForVolumes {
 		run.surge.begun = true // one that was killed may have left something
-		return errors.Join(run.endSurge(ctx), e.tellDrained(drained{Outcome: drain.Finished(decision)}, f.output, " (nothing to do)"))
+		return errors.Join(run.endSurge(ctx), e.tellDrained(drained{Outcome: evict.NothingToDo(decision)}, f.output, " (nothing to do)"))
 	}
 	for _, warning := range decision.Warnings() {
 		e.warn("%s", warning)
@@ -147,7 +149,7 @@ func stillCordoned(err error, names []string) error {
 type drainRehearsal struct {
 	drain.Decision
 	// Answers are the server's, for --dry-run=server only.
-	Answers []drain.Rehearsal `json:"answers,omitempty"`
+	Answers []evict.Rehearsal `json:"answers,omitempty"`
 	// Admission are the policies and webhooks that may deny the drain, for
 	// --dry-run=server only.
 	Admission []string `json:"admission,omitempty"`
@@ -163,7 +165,7 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 			}
 		}
 		result.Admission = drain.ReadAdmission(ctx, client).Warnings(d)
-		answers, err := drain.Rehearse(ctx, client, d, f.Options)
+		answers, err := evict.Rehearse(ctx, client, d, f.Options)
 		if err != nil {
 			return nothingChanged(err)
 		}
@@ -179,7 +181,7 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 	} else {
 		err = e.print(f.output, result, func(s *sheet) error { return e.showDecision(s, result) })
 	}
-	return errors.Join(err, d.Refusal(), drain.RefusedNow(result.Answers))
+	return errors.Join(err, d.Refusal(), evict.RefusedNow(result.Answers))
 }
 
 // showDecision is the table of a dry run.
@@ -187,7 +189,7 @@ func (e *env) showDecision(s *sheet, result drainRehearsal) error {
 	for _, warning := range append(result.Warnings(), result.Admission...) {
 		e.warn("%s", warning)
 	}
-	if err := s.table(result.Table(result.Answers)); err != nil || len(result.Blocked()) > 0 {
+	if err := s.table(evict.Table(result.Decision, result.Answers)); err != nil || len(result.Blocked()) > 0 {
 		return err
 	}
 	return s.line("%s would be drained of %s (dry run: nothing was changed)", result.Title(), countPods(len(result.ToEvict())))

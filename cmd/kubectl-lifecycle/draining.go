@@ -13,6 +13,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/detach"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -21,11 +24,11 @@ import (
 type drained struct {
 	// Cordoned are the nodes that were not before.
 	Cordoned []string `json:"cordoned"`
-	drain.Outcome
+	evict.Outcome
 	// Surged are the Deployments that were changed for the time of the drain.
-	Surged []drain.Measure `json:"surged,omitempty"`
+	Surged []surge.Measure `json:"surged,omitempty"`
 	// Moved says where the pods that left have their successors.
-	Moved []drain.Move `json:"moved,omitempty"`
+	Moved []evict.Move `json:"moved,omitempty"`
 	// APIRequests are all those that the command made.
 	APIRequests int64 `json:"apiRequests"`
 }
@@ -74,7 +77,7 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 	if began := r.surge.Began; !began.IsZero() && began.Before(out.Began) {
 		out.Began = began // successors came before anything left
 	}
-	if moved, err := drain.Moves(ctx, r.client, r.decision, out); err == nil { // only to tell
+	if moved, err := evict.Moves(ctx, r.client, r.decision, out); err == nil { // only to tell
 		r.result.Moved = moved
 	}
 	r.result.APIRequests = r.requests.Load()
@@ -88,7 +91,7 @@ func (r *draining) cordon(ctx context.Context, _ plan.Report) (err error) {
 	return nothingChanged(err)
 }
 
-func (r *draining) evict(ctx context.Context, hear drain.Listener) (err error) {
+func (r *draining) evict(ctx context.Context, hear evict.Listener) (err error) {
 	names := r.decision.Names()
 	if len(r.result.Cordoned) > 0 {
 		if r.decision, err = drain.Again(ctx, r.client, drain.Target{Names: names}, r.flags.Options); err != nil {
@@ -100,7 +103,7 @@ func (r *draining) evict(ctx context.Context, hear drain.Listener) (err error) {
 	if err := r.beginSurge(ctx, &hear); err != nil {
 		return stillCordoned(err, names)
 	}
-	r.result.Outcome, err = drain.Evict(ctx, r.client, r.decision, r.flags.Options, hear)
+	r.result.Outcome, err = evict.Evict(ctx, r.client, r.decision, r.flags.Options, hear)
 	return stillCordoned(err, names)
 }
 
@@ -110,7 +113,7 @@ func (r *draining) volumes(ctx context.Context, report plan.Report) error {
 	if timeout > 0 {
 		timeout = max(timeout-time.Duration(r.result.Seconds*float64(time.Second)), time.Second)
 	}
-	return stillCordoned(drain.AwaitVolumes(ctx, r.client, r.decision, timeout, drain.Listener{Report: report}), r.decision.Names())
+	return stillCordoned(detach.Await(ctx, r.client, r.decision, timeout, report), r.decision.Names())
 }
 
 // mark sets the nodes' conditions, a courtesy to others: that it fails is said.
@@ -123,13 +126,13 @@ func (r *draining) mark(ctx context.Context, stage drain.Stage) {
 
 // listener shows a picture on a terminal, lines elsewhere, and events to who
 // asked for them.
-func (r *draining) listener(progress *progress, report plan.Report) drain.Listener {
-	hear := drain.Listener{Report: report}
+func (r *draining) listener(progress *progress, report plan.Report) evict.Listener {
+	hear := evict.Listener{Report: report}
 	if progress.live {
-		hear = drain.Listener{Lines: progress.picture}
+		hear = evict.Listener{Lines: progress.picture}
 	}
 	if r.flags.output == "jsonl" {
-		hear.Event = func(event drain.Event) {
+		hear.Event = func(event evict.Event) {
 			_ = r.event(event) // a reader that is gone is told at the end
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -40,23 +41,23 @@ func (e *env) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
 	if err != nil {
 		return err
 	}
-	outlook, err := drain.Scout(cmd.Context(), client, target, f.Options)
+	outlook, err := forecast.Read(cmd.Context(), client, target, f.Options)
 	if err != nil {
 		return nothingChanged(err)
 	}
-	forecast := drain.Foresee(outlook, f.Options, commandLine(cmd, args))
+	foreseen := forecast.Predict(outlook, f.Options, commandLine(cmd, args))
 	if f.output == "name" {
 		var pods []string
-		for _, p := range forecast.Pods {
+		for _, p := range foreseen.Pods {
 			if p.Wave > 0 {
 				pods = append(pods, p.Name)
 			}
 		}
 		err = e.names("pod", pods...)
 	} else {
-		err = e.print(f.output, forecast, func(s *sheet) error { return showForecast(s, forecast) })
+		err = e.print(f.output, foreseen, func(s *sheet) error { return showForecast(s, foreseen) })
 	}
-	return errors.Join(err, forecast.Err())
+	return errors.Join(err, foreseen.Err())
 }
 
 // commandLine is the command as it was typed, to be run, without what only says
@@ -121,7 +122,7 @@ func choose(first bool, yes, no string) string {
 }
 
 // showForecast is the forecast for a person.
-func showForecast(s *sheet, f drain.Forecast) error {
+func showForecast(s *sheet, f forecast.Forecast) error {
 	p := &page{s}
 	p.section("NODES")
 	for _, n := range f.Nodes {
@@ -143,7 +144,7 @@ func showForecast(s *sheet, f drain.Forecast) error {
 	return p.command("  ", f.Command)
 }
 
-func nodeLine(n drain.NodeForecast) string {
+func nodeLine(n forecast.NodeForecast) string {
 	state := choose(n.Ready, "Ready", "not Ready") + choose(n.Cordoned, ", cordoned", "") + choose(n.Zone == "", "", ", zone "+n.Zone)
 	kept := ""
 	if n.Kept > 0 {
@@ -152,7 +153,7 @@ func nodeLine(n drain.NodeForecast) string {
 	return fmt.Sprintf("%s (%s): %s %s%s; %d %s", n.Name, state, countPods(n.Leave), choose(n.Leave == 1, "leaves", "leave"), kept, n.Stay, choose(n.Stay == 1, "stays", "stay"))
 }
 
-func timeLine(e drain.Estimate) string {
+func timeLine(e forecast.Estimate) string {
 	line := "at least " + seconds(e.AtLeast)
 	if e.UpTo > 0 || e.AtLeast == 0 {
 		line += ", up to " + seconds(e.UpTo)
@@ -177,7 +178,7 @@ func podList(pods []drain.Pod) string {
 	return strings.Join(names, ", ")
 }
 
-func (p *page) waves(f drain.Forecast) {
+func (p *page) waves(f forecast.Forecast) {
 	p.section("WAVES")
 	if len(f.Waves) == 0 {
 		p.item("  ", "none: no pod leaves")
@@ -207,7 +208,7 @@ func (p *page) waves(f drain.Forecast) {
 }
 
 // refused are the pods that a flag is missing for.
-func (p *page) refused(f drain.Forecast) {
+func (p *page) refused(f forecast.Forecast) {
 	refused := f.Refused()
 	if len(refused) == 0 {
 		return

@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 )
 
 // blockers are what keeps pods, and what would let them go.
-func (p *page) blockers(f drain.Forecast) {
+func (p *page) blockers(f forecast.Forecast) {
 	behind := f.Kept()
 	for _, b := range f.Blockers {
 		behind -= len(b.Pods)
@@ -31,7 +32,7 @@ func (p *page) blockers(f drain.Forecast) {
 	}
 }
 
-func (p *page) blocker(b drain.Blocker) {
+func (p *page) blocker(b forecast.Blocker) {
 	p.item("  ", podList(b.Pods)+" of "+b.Owners.String())
 	for _, budget := range b.Budgets {
 		p.item("    ", "PodDisruptionBudget "+budget.String()+": "+budget.Numbers())
@@ -52,7 +53,7 @@ func (p *page) blocker(b drain.Blocker) {
 }
 
 // losses are the pods that find no node, and what is lost or down for a while.
-func (p *page) losses(f drain.Forecast) {
+func (p *page) losses(f forecast.Forecast) {
 	if len(f.Homeless) > 0 {
 		p.section("NO ROOM")
 		p.homeless(f.Homeless)
@@ -76,7 +77,7 @@ func (p *page) losses(f drain.Forecast) {
 
 // homeless puts pods of the same owner together that find no node for the same
 // reasons.
-func (p *page) homeless(all []drain.Homeless) {
+func (p *page) homeless(all []forecast.Homeless) {
 	groups := map[string][]drain.Pod{}
 	var keys []string
 	for _, h := range all {
@@ -95,24 +96,24 @@ func (p *page) homeless(all []drain.Homeless) {
 	}
 }
 
-func lossLine(l drain.Loss) string {
+func lossLine(l forecast.Loss) string {
 	pods, detail := podList(l.Pods), choose(l.Detail == "", "", " ("+l.Detail+")")
 	switch l.Kind {
-	case drain.LossEmptyDir:
+	case forecast.LossEmptyDir:
 		return "emptyDir data is lost: " + pods
-	case drain.LossHostPath:
+	case forecast.LossHostPath:
 		return "data on the node's disk stays behind" + detail + ": " + pods
-	case drain.LossLocalVolume:
+	case forecast.LossLocalVolume:
 		return "the volume is on this node" + detail + ", and the successor waits for it: " + pods
-	case drain.LossUnmanaged:
+	case forecast.LossUnmanaged:
 		return "nothing creates it anew: " + pods
-	case drain.LossSingleReplica:
+	case forecast.LossSingleReplica:
 		return "the only replica of " + l.Owners.String() + ", down until its successor is Ready: " + pods
-	case drain.LossJob:
+	case forecast.LossJob:
 		return l.Detail + ": " + pods
-	case drain.LossUndisturbed:
+	case forecast.LossUndisturbed:
 		return "asks not to be disrupted (annotation " + l.Detail + "): " + pods
-	case drain.LossAllReplicas:
+	case forecast.LossAllReplicas:
 		return "all replicas of " + l.Owners.String() + " leave together: " + pods
 	}
 	return string(l.Kind) + ": " + pods

@@ -9,6 +9,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -22,7 +24,7 @@ type surging struct {
 
 // planSurge decides about a surge and shows it, before anything is changed.
 func (r *draining) planSurge(ctx context.Context, s drain.Snapshot) error {
-	if err := r.surge.Decide(ctx, s, r.decision, drain.SurgeMode(r.flags.surge)); err != nil {
+	if err := r.surge.Decide(ctx, s, r.decision, surge.Mode(r.flags.surge)); err != nil {
 		return err
 	}
 	for _, m := range r.surge.Measures {
@@ -36,7 +38,7 @@ func (r *draining) planSurge(ctx context.Context, s drain.Snapshot) error {
 }
 
 // beginSurge begins what was decided.
-func (r *draining) beginSurge(ctx context.Context, hear *drain.Listener) error {
+func (r *draining) beginSurge(ctx context.Context, hear *evict.Listener) error {
 	r.surge.begun = true
 	if err := r.surge.Begin(ctx, hear); err != nil {
 		return err
@@ -63,7 +65,7 @@ func (e *env) abortDrain(ctx context.Context, client kubernetes.Interface, targe
 	if mode != dryRunNone {
 		return plan.As(plan.Misused, errors.New("--abort has no dry run: it only takes back what a drain has noted down"))
 	}
-	said, err := drain.Abort(ctx, client, target)
+	said, err := flow.AbortDrain(ctx, client, target)
 	for _, line := range said {
 		if err := e.sheet().line("%s", line); err != nil {
 			return err

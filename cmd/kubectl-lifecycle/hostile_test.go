@@ -28,6 +28,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -159,25 +160,25 @@ func TestNoOutputOfADrainObeysWhatOthersWrote(t *testing.T) {
 }
 
 func TestAReleaseOfHostileWordsGivesNoCommand(t *testing.T) {
-	for name, r := range map[string]drain.Release{
-		"Helm":                  {Tool: drain.Helm, Name: "x; : > OWNED", Namespace: "shop"},
-		"Helm's namespace":      {Tool: drain.Helm, Name: "x", Namespace: "$(: > OWNED)"},
-		"an option of Helm":     {Tool: drain.Helm, Name: "--post-renderer=/tmp/x", Namespace: "shop"},
-		"Argo CD":               {Tool: drain.ArgoCD, Name: "x,metadata.namespace=y z"},
-		"Flux":                  {Tool: drain.FluxHelm, Name: "--all", Namespace: "shop"},
-		"a Kustomization":       {Tool: drain.FluxKustomize, Name: "a", Namespace: "-A"},
-		"an owner's kind":       {Tool: drain.Operator, Kind: "pods --all-namespaces", Name: "x", Namespace: "shop"},
-		"an owner's name":       {Tool: drain.Operator, Kind: "Widget", Name: "`id`", Namespace: "shop"},
-		"a namespace in colour": {Tool: drain.Operator, Kind: "Widget", Name: "x", Namespace: "\x1b[31mshop"},
+	for name, r := range map[string]managedby.Release{
+		"Helm":                  {Tool: managedby.Helm, Name: "x; : > OWNED", Namespace: "shop"},
+		"Helm's namespace":      {Tool: managedby.Helm, Name: "x", Namespace: "$(: > OWNED)"},
+		"an option of Helm":     {Tool: managedby.Helm, Name: "--post-renderer=/tmp/x", Namespace: "shop"},
+		"Argo CD":               {Tool: managedby.ArgoCD, Name: "x,metadata.namespace=y z"},
+		"Flux":                  {Tool: managedby.FluxHelm, Name: "--all", Namespace: "shop"},
+		"a Kustomization":       {Tool: managedby.FluxKustomize, Name: "a", Namespace: "-A"},
+		"an owner's kind":       {Tool: managedby.Operator, Kind: "pods --all-namespaces", Name: "x", Namespace: "shop"},
+		"an owner's name":       {Tool: managedby.Operator, Kind: "Widget", Name: "`id`", Namespace: "shop"},
+		"a namespace in colour": {Tool: managedby.Operator, Kind: "Widget", Name: "x", Namespace: "\x1b[31mshop"},
 	} {
 		if got := r.Where(); got != "" {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	for r, want := range map[drain.Release]string{
-		{Tool: drain.Helm, Name: "gitea", Namespace: "git"}:                    "helm 6",
-		{Tool: drain.ArgoCD, Name: "gitea.v2"}:                                 "kubectl 7",
-		{Tool: drain.Operator, Kind: "Cluster", Name: "pg", Namespace: "shop"}: "kubectl 7",
+	for r, want := range map[managedby.Release]string{
+		{Tool: managedby.Helm, Name: "gitea", Namespace: "git"}:                    "helm 6",
+		{Tool: managedby.ArgoCD, Name: "gitea.v2"}:                                 "kubectl 7",
+		{Tool: managedby.Operator, Kind: "Cluster", Name: "pg", Namespace: "shop"}: "kubectl 7",
 	} {
 		if got := paste(t, r.Where()); got != want {
 			t.Errorf("%s: %s, want %s", r.Where(), got, want)

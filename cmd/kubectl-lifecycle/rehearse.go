@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -22,7 +23,7 @@ type rehearsal struct {
 	Pods  drain.Decision `json:"drain"`
 	Data  []flow.Data    `json:"data,omitempty"`
 	// Surge is what is done for Deployments; Excluded are pods that no drain asks.
-	Surge    []drain.Measure `json:"surge,omitempty"`
+	Surge    []surge.Measure `json:"surge,omitempty"`
 	Excluded []string        `json:"excluded,omitempty"`
 	// Host is present for --dry-run=server only.
 	Host *inventory.Removal `json:"host,omitempty"`

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
@@ -119,7 +120,7 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.drain.DisableEviction, "disable-eviction", false, "Delete instead of evicting: no PodDisruptionBudget is heeded")
 	flags.BoolVar(&f.drain.IgnoreDaemonSets, "ignore-daemonsets", true, "Leave the pods of DaemonSets until the host is cleaned, as a removal does anyway; false refuses a node that has any")
 	flags.StringVar(&f.drain.PodSelector, "pod-selector", "", "Drain only pods with these labels; the others run until the host is cleaned, and end with it (for a storage engine: app!=osd)")
-	flags.StringVar(&f.surge, "surge", string(drain.SurgeOff), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
+	flags.StringVar(&f.surge, "surge", string(surge.Off), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
 	flags.IntVar(&f.drain.GracePeriodSeconds, "grace-period", -1, "Seconds each pod gets to stop; negative means its own")
 }
 
@@ -163,7 +164,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 func (f *leaveFlags) validate(arg string) (name string, mode dryRun, err error) {
 	mode, err = parseDryRun(f.dryRun)
 	name, nameErr := nodeName(arg)
-	return name, mode, errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), drain.SurgeMode(f.surge).Validate(), plan.As(plan.Misused, f.choices.Validate()))
+	return name, mode, errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), surge.Mode(f.surge).Validate(), plan.As(plan.Misused, f.choices.Validate()))
 }
 
 func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -174,7 +175,7 @@ func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.Canc
 }
 
 func (f *leaveFlags) options() flow.RemoveOptions {
-	return flow.RemoveOptions{Drain: f.drain, Surge: drain.SurgeMode(f.surge), Choices: f.choices, Who: who(), Patience: f.patience}
+	return flow.RemoveOptions{Drain: f.drain, Surge: surge.Mode(f.surge), Choices: f.choices, Who: who(), Patience: f.patience}
 }
 
 // runRemoval runs a plan of which a removal is the main part.

@@ -37,6 +37,7 @@ func run(ctx context.Context, streams genericiooptions.IOStreams, args []string)
 	} else if err = root.ExecuteContext(ctx); err == nil {
 		return 0
 	}
+	err = plan.Stopped(ctx, err) // Ctrl-C while the command only read
 	e.tellError(err)
 	return int(plan.ClassOf(err))
 }

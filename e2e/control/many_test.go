@@ -16,7 +16,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 )
 
 // constant bounds the requests that a drain makes beside those for pods, nodes
@@ -113,7 +113,7 @@ func TestTheWavesOfABudgetAreTold(t *testing.T) {
 	p.run(t, app{name: "db", replicas: 4, budget: "maxUnavailable: 2", stop: "1s", ready: "3s"})
 	p.addNodes(t, 1)
 	o := p.ours(t, "drain", p.nodes[0], "-o", "json")
-	var said struct{ Waits []drain.Wait }
+	var said struct{ Waits []evict.Wait }
 	if err := json.Unmarshal([]byte(o.stdout), &said); err != nil || o.code != 0 {
 		t.Fatalf("exit code %d, %v: %s", o.code, err, o.all())
 	}

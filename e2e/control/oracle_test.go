@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 )
 
 // trials is how many clusters are drawn, and guarded how many pods under a
@@ -91,7 +92,7 @@ func (p *plane) trial(t *testing.T, n int) int {
 	for _, pod := range o.pods(t) {
 		o.first[pod.UID] = true
 	}
-	evictable := map[types.UID]drain.PodForecast{}
+	evictable := map[types.UID]forecast.PodForecast{}
 	count := 0
 	for _, pod := range f.Pods {
 		if pod.Namespace == o.space && pod.Action == drain.ActionEvict {
@@ -162,19 +163,19 @@ func isCounted(pdb *policyv1.PodDisruptionBudget, pods []corev1.Pod) bool {
 	return pdb.Status.ObservedGeneration == pdb.Generation && int(pdb.Status.CurrentHealthy) == healthy && len(pdb.Status.DisruptedPods) == 0
 }
 
-func (o *oracle) foresee(t *testing.T) drain.Forecast {
+func (o *oracle) foresee(t *testing.T) forecast.Forecast {
 	t.Helper()
 	options := drain.DefaultOptions()
-	outlook, err := drain.Scout(t.Context(), o.client, drain.Target{Names: []string{o.nodes[0]}}, options)
+	outlook, err := forecast.Read(t.Context(), o.client, drain.Target{Names: []string{o.nodes[0]}}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return drain.Foresee(outlook, options, "kubectl lifecycle drain")
+	return forecast.Predict(outlook, options, "kubectl lifecycle drain")
 }
 
 // evictOnce asks for every pod that is left, once, and removes from left those
 // that may go. Pods that are Ready leave a place for one that is.
-func (o *oracle) evictOnce(t *testing.T, f drain.Forecast, left map[types.UID]drain.PodForecast, wave int) int {
+func (o *oracle) evictOnce(t *testing.T, f forecast.Forecast, left map[types.UID]forecast.PodForecast, wave int) int {
 	t.Helper()
 	gone := 0
 	for _, pod := range f.Pods {
@@ -224,27 +225,27 @@ func (o *oracle) replace(t *testing.T, before map[string]int) {
 	o.counted(t)
 }
 
-func answerOf(err error) drain.Answer {
+func answerOf(err error) forecast.Answer {
 	switch {
 	case err == nil:
-		return drain.AnswerSpend
+		return forecast.AnswerSpend
 	case apierrors.IsTooManyRequests(err):
-		return drain.AnswerClosed
+		return forecast.AnswerClosed
 	case apierrors.IsInternalError(err):
-		return drain.AnswerSeveral
+		return forecast.AnswerSeveral
 	}
-	return drain.Answer(err.Error())
+	return forecast.Answer(err.Error())
 }
 
 // agrees: from outside nobody sees whether a budget was charged; and within a
 // wave others may have spent it before.
-func agrees(said, foreseen drain.Answer) bool {
+func agrees(said, foreseen forecast.Answer) bool {
 	switch foreseen {
-	case drain.AnswerFree:
-		return said == drain.AnswerSpend
-	case drain.AnswerSpend:
-		return said == drain.AnswerSpend || said == drain.AnswerClosed
-	case drain.AnswerClosed, drain.AnswerSeveral:
+	case forecast.AnswerFree:
+		return said == forecast.AnswerSpend
+	case forecast.AnswerSpend:
+		return said == forecast.AnswerSpend || said == forecast.AnswerClosed
+	case forecast.AnswerClosed, forecast.AnswerSeveral:
 	}
 	return said == foreseen
 }

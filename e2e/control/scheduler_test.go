@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 )
 
 const (
@@ -81,11 +82,11 @@ func (d *pool) compare(t *testing.T) bool {
 	}
 	d.adopt(t, template)
 	options := drain.DefaultOptions()
-	outlook, err := drain.Scout(t.Context(), d.client, drain.Target{Names: d.members[:1]}, options)
+	outlook, err := forecast.Read(t.Context(), d.client, drain.Target{Names: d.members[:1]}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := drain.Foresee(outlook, options, "kubectl lifecycle drain")
+	f := forecast.Predict(outlook, options, "kubectl lifecycle drain")
 	var reasons []string
 	for _, h := range f.Homeless {
 		if h.UID == moving.UID {

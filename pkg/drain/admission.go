@@ -168,7 +168,7 @@ func (a *Admission) readPolicies(ctx context.Context, client kubernetes.Interfac
 func (a Admission) Warnings(d Decision) []string {
 	leaving := map[types.UID]bool{}
 	var spaces []string
-	for _, v := range d.with(ActionEvict) {
+	for _, v := range d.With(ActionEvict) {
 		leaving[v.UID] = true
 		if !slices.Contains(spaces, v.Namespace) {
 			spaces = append(spaces, v.Namespace)
@@ -191,14 +191,14 @@ func (a Admission) Warnings(d Decision) []string {
 			out = append(out, text.Line(fmt.Sprintf("ValidatingAdmissionPolicy %s (binding %s) is asked for %s and may deny them", p.name, p.binding, writes(p.evictions))))
 		}
 	}
-	out = capped(out)
+	out = text.Capped(out)
 	if len(a.unread) > 0 {
 		out = append(out, "whether a policy or a webhook denies the drain is not known: you may not list "+strings.Join(a.unread, ", "))
 	}
 	return out
 }
 
-func writes(evictions bool) string { return choose(evictions, "evictions", "changes of nodes") }
+func writes(evictions bool) string { return text.Choose(evictions, "evictions", "changes of nodes") }
 
 // warning says what is wrong with a webhook; empty if nothing is seen to be.
 func (w webhook) warning(leaving map[types.UID]bool) string {

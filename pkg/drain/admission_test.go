@@ -12,23 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/kubetest"
 )
-
-func ruleOf(resource string, operation admissionv1.OperationType) admissionv1.RuleWithOperations {
-	return admissionv1.RuleWithOperations{Operations: []admissionv1.OperationType{operation}, Rule: admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{resource}}}
-}
-
-// guarding is a webhook served by hunt/guard.
-func guarding(rule admissionv1.RuleWithOperations, change func(*admissionv1.ValidatingWebhook)) *admissionv1.ValidatingWebhookConfiguration {
-	w := admissionv1.ValidatingWebhook{
-		Name: "guard.example.com", Rules: []admissionv1.RuleWithOperations{rule},
-		ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: "hunt", Name: "guard"}},
-	}
-	if change != nil {
-		change(&w)
-	}
-	return &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "drain-guard"}, Webhooks: []admissionv1.ValidatingWebhook{w}}
-}
 
 func servedBy(pods ...types.UID) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "hunt", Name: "guard-x", Labels: map[string]string{discoveryv1.LabelServiceName: "guard"}}}
@@ -49,33 +35,33 @@ func freezing(rule admissionv1.RuleWithOperations, action admissionv1.Validation
 }
 
 func TestWhoMayDenyADrainIsKnownBefore(t *testing.T) {
-	evictions, ignore := ruleOf("pods/eviction", admissionv1.Create), admissionv1.Ignore
+	evictions, ignore := kubetest.RuleOf("pods/eviction", admissionv1.Create), admissionv1.Ignore
 	for _, tc := range []struct {
 		name    string
 		objects []runtime.Object
 		want    string
 	}{
-		{"a webhook without a ready endpoint", []runtime.Object{guarding(evictions, nil)}, "webhook guard.example.com of validatingwebhookconfiguration drain-guard is asked for evictions and cannot answer: service hunt/guard has no ready endpoint"},
-		{"one that is not needed", []runtime.Object{guarding(evictions, func(w *admissionv1.ValidatingWebhook) { w.FailurePolicy = &ignore })}, ""},
-		{"one for other namespaces", []runtime.Object{guarding(evictions, func(w *admissionv1.ValidatingWebhook) {
+		{"a webhook without a ready endpoint", []runtime.Object{kubetest.Guarding(evictions, nil)}, "webhook guard.example.com of validatingwebhookconfiguration drain-guard is asked for evictions and cannot answer: service hunt/guard has no ready endpoint"},
+		{"one that is not needed", []runtime.Object{kubetest.Guarding(evictions, func(w *admissionv1.ValidatingWebhook) { w.FailurePolicy = &ignore })}, ""},
+		{"one for other namespaces", []runtime.Object{kubetest.Guarding(evictions, func(w *admissionv1.ValidatingWebhook) {
 			w.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "other"}}
 		})}, ""},
-		{"one for namespaces with a label that is not known", []runtime.Object{guarding(evictions, func(w *admissionv1.ValidatingWebhook) {
+		{"one for namespaces with a label that is not known", []runtime.Object{kubetest.Guarding(evictions, func(w *admissionv1.ValidatingWebhook) {
 			w.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"guarded": "yes"}}
 		})}, "cannot answer"},
-		{"one for everything", []runtime.Object{guarding(ruleOf("*/*", admissionv1.OperationAll), nil)}, "cannot answer"},
-		{"one for pods alone is not asked", []runtime.Object{guarding(ruleOf("pods", admissionv1.Delete), nil)}, ""},
-		{"its own pods leave", []runtime.Object{guarding(evictions, nil), servedBy("uid-a")}, "all pods that serve it (service hunt/guard) leave with this drain"},
-		{"one of its pods stays", []runtime.Object{guarding(evictions, nil), servedBy("uid-a", "uid-elsewhere")}, ""},
+		{"one for everything", []runtime.Object{kubetest.Guarding(kubetest.RuleOf("*/*", admissionv1.OperationAll), nil)}, "cannot answer"},
+		{"one for pods alone is not asked", []runtime.Object{kubetest.Guarding(kubetest.RuleOf("pods", admissionv1.Delete), nil)}, ""},
+		{"its own pods leave", []runtime.Object{kubetest.Guarding(evictions, nil), servedBy("uid-a")}, "all pods that serve it (service hunt/guard) leave with this drain"},
+		{"one of its pods stays", []runtime.Object{kubetest.Guarding(evictions, nil), servedBy("uid-a", "uid-elsewhere")}, ""},
 		{"a policy", freezing(evictions, admissionv1.Deny, ""), "ValidatingAdmissionPolicy freeze (binding freeze-all) is asked for evictions and may deny them"},
 		{"a policy of the namespace", freezing(evictions, admissionv1.Deny, "shop"), "may deny"},
 		{"a policy of another namespace", freezing(evictions, admissionv1.Deny, "other"), ""},
 		{"a policy that warns only", freezing(evictions, admissionv1.Warn, ""), ""},
-		{"a policy for nodes that are cordoned already", freezing(ruleOf("nodes", admissionv1.Update), admissionv1.Deny, ""), ""},
+		{"a policy for nodes that are cordoned already", freezing(kubetest.RuleOf("nodes", admissionv1.Update), admissionv1.Deny, ""), ""},
 		{"nothing", nil, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			client := newClient(append(tc.objects, makePod("a"), makeReplicaSet())...)
+			client := kubetest.NewClient(append(tc.objects, kubetest.Pod("a"), kubetest.ReplicaSet())...)
 			got := ReadAdmission(t.Context(), client).Warnings(decideOn(t, client, DefaultOptions()))
 			if text := strings.Join(got, "\n"); (text == "") != (tc.want == "") || !strings.Contains(text, tc.want) {
 				t.Errorf("got %q", got)
@@ -86,16 +72,16 @@ func TestWhoMayDenyADrainIsKnownBefore(t *testing.T) {
 
 func TestAPolicyForNodesIsNamedBeforeACordon(t *testing.T) {
 	a := Admission{policies: []policy{{name: "freeze", binding: "b"}}}
-	d := Decision{Nodes: []NodeState{{Name: theNode}}}
+	d := Decision{Nodes: []NodeState{{Name: kubetest.TheNode}}}
 	if got := a.Warnings(d); len(got) != 1 || !strings.Contains(got[0], "changes of nodes") {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestWhatMayNotBeReadIsNotKnown(t *testing.T) {
-	client := newClient(makePod("a"), makeReplicaSet())
+	client := kubetest.NewClient(kubetest.Pod("a"), kubetest.ReplicaSet())
 	for _, kind := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations", "validatingadmissionpolicies"} {
-		answers(client, "list", kind, noRight("list", kind))
+		kubetest.AnswerWith(client, "list", kind, kubetest.NoRight("list", kind))
 	}
 	got := ReadAdmission(t.Context(), client).Warnings(decideOn(t, client, DefaultOptions()))
 	if len(got) != 1 || !strings.Contains(got[0], "is not known: you may not list validatingwebhookconfigurations, mutatingwebhookconfigurations, validatingadmissionpolicies") {
@@ -104,13 +90,13 @@ func TestWhatMayNotBeReadIsNotKnown(t *testing.T) {
 }
 
 func TestTheConfigurationOfAWebhookIsFound(t *testing.T) {
-	client := newClient(guarding(ruleOf("nodes", admissionv1.Update), nil))
-	d := Locate(t.Context(), client, ReadDenial(calling(guardURL+"EOF"), Right{"patch", "nodes"}))
+	client := kubetest.NewClient(kubetest.Guarding(kubetest.RuleOf("nodes", admissionv1.Update), nil))
+	d := Locate(t.Context(), client, ReadDenial(kubetest.Calling(kubetest.GuardURL+"EOF"), Right{"patch", "nodes"}))
 	if !strings.Contains(d.By, "webhook guard.example.com (service hunt/gone) of validatingwebhookconfiguration drain-guard") || !strings.Contains(d.WayOut, "kubectl get validatingwebhookconfiguration drain-guard -o yaml") {
 		t.Errorf("got %+v", d)
 	}
 	before := len(client.Actions())
-	Locate(t.Context(), client, ReadDenial(noRight("patch", "nodes"), Right{"patch", "nodes"}))
+	Locate(t.Context(), client, ReadDenial(kubetest.NoRight("patch", "nodes"), Right{"patch", "nodes"}))
 	if len(client.Actions()) != before {
 		t.Error("it asks although no webhook denies")
 	}

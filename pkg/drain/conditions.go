@@ -17,6 +17,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apply "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Stage is how far the drain of a node is, or what is done to it, for other
@@ -98,9 +101,9 @@ func (s Stage) conditions(at time.Time) ([]*apply.NodeConditionApplyConfiguratio
 		return apply.NodeCondition().WithType(kind).WithStatus(status).WithReason(reasonPrefix + string(s)).WithMessage(message).
 			WithLastTransitionTime(metav1.NewTime(at)).WithLastHeartbeatTime(metav1.NewTime(at))
 	}
-	drain := func(text string) []*apply.NodeConditionApplyConfiguration {
+	drain := func(words string) []*apply.NodeConditionApplyConfiguration {
 		return []*apply.NodeConditionApplyConfiguration{
-			condition(corev1.NodeDrainInProgress, s == Draining, text), condition(corev1.NodeDrained, s == Drained, text),
+			condition(corev1.NodeDrainInProgress, s == Draining, words), condition(corev1.NodeDrained, s == Drained, words),
 		}
 	}
 	switch s {
@@ -142,7 +145,7 @@ var conditionField = regexp.MustCompile(`^\.status\.conditions\[type="([A-Za-z]+
 
 // takenBy are the conditions for which another writer stands.
 func takenBy(err error) []corev1.NodeConditionType {
-	status, ok := asStatus(err)
+	status, ok := kube.StatusOf(err)
 	if !ok || status.Details == nil || !apierrors.IsConflict(err) {
 		return nil
 	}
@@ -155,17 +158,17 @@ func takenBy(err error) []corev1.NodeConditionType {
 	return out
 }
 
-// Foreign names the conditions of a node by which another tool says that it is
+// foreignTo names the conditions of a node by which another tool says that it is
 // at work on it: "MaintenanceInProgress (Upgrading: new kernel)". Those that were
 // written here are not among them.
-func Foreign(node *corev1.Node) []string {
+func foreignTo(node *corev1.Node) []string {
 	var out []string
 	for _, c := range node.Status.Conditions {
 		if !slices.Contains(nodeStates(), c.Type) || c.Type == corev1.NodeDrained || c.Status != corev1.ConditionTrue || ourCondition(c) {
 			continue
 		}
-		text := c.Reason + choose(c.Reason != "" && c.Message != "", ": ", "") + c.Message
-		out = append(out, string(c.Type)+choose(text == "", "", " ("+text+")"))
+		words := c.Reason + text.Choose(c.Reason != "" && c.Message != "", ": ", "") + c.Message
+		out = append(out, string(c.Type)+text.Choose(words == "", "", " ("+words+")"))
 	}
 	return out
 }

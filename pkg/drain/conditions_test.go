@@ -15,13 +15,14 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/kubetest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // theConditions are the conditions of the test's node by type.
 func theConditions(t *testing.T, client *fake.Clientset) (map[corev1.NodeConditionType]corev1.ConditionStatus, *corev1.Node) {
 	t.Helper()
-	node, err := client.CoreV1().Nodes().Get(t.Context(), theNode, metav1.GetOptions{})
+	node, err := client.CoreV1().Nodes().Get(t.Context(), kubetest.TheNode, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func theConditions(t *testing.T, client *fake.Clientset) (map[corev1.NodeConditi
 
 func TestMarkSetsTheConditionsOfAStageAndKeepsTheOthers(t *testing.T) {
 	const yes, no, none = corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionStatus("")
-	client := newClient()
+	client := kubetest.NewClient()
 	for _, c := range []struct {
 		stage                          Stage
 		draining, drained, maintenance corev1.ConditionStatus
@@ -42,29 +43,29 @@ func TestMarkSetsTheConditionsOfAStageAndKeepsTheOthers(t *testing.T) {
 		{Draining, yes, no, none}, {Drained, no, yes, none}, {Maintaining, no, yes, yes}, {Draining, yes, no, yes},
 		{Stopped, no, no, yes}, {NotMaintaining, no, no, none}, {NotDraining, none, none, none}, {NotDraining, none, none, none},
 	} {
-		if err := Mark(t.Context(), client, []string{theNode, "gone"}, c.stage); err != nil {
+		if err := Mark(t.Context(), client, []string{kubetest.TheNode, "gone"}, c.stage); err != nil {
 			t.Fatal(err)
 		}
 		got, node := theConditions(t, client)
 		if got[corev1.NodeDrainInProgress] != c.draining || got[corev1.NodeDrained] != c.drained || got[corev1.NodeMaintenanceInProgress] != c.maintenance || got[corev1.NodeReady] != yes {
 			t.Errorf("%s: %v", c.stage, got)
 		}
-		if marked(node) != (c.draining != none) || len(Foreign(node)) > 0 {
-			t.Errorf("%s: marked %v, foreign %v", c.stage, marked(node), Foreign(node))
+		if marked(node) != (c.draining != none) || len(foreignTo(node)) > 0 {
+			t.Errorf("%s: marked %v, foreign %v", c.stage, marked(node), foreignTo(node))
 		}
 	}
 }
 
 func TestAConditionThatSomeoneElseWroteStays(t *testing.T) {
-	client := newClient()
-	theirs := apply.Node(theNode).WithStatus(apply.NodeStatus().WithConditions(
+	client := kubetest.NewClient()
+	theirs := apply.Node(kubetest.TheNode).WithStatus(apply.NodeStatus().WithConditions(
 		apply.NodeCondition().WithType(corev1.NodeDrained).WithStatus(corev1.ConditionTrue).WithReason("Operator").WithMessage("by hand"),
 		apply.NodeCondition().WithType(corev1.NodeMaintenanceInProgress).WithStatus(corev1.ConditionTrue).WithReason("Upgrade").WithMessage("new kernel")))
 	if _, err := client.CoreV1().Nodes().ApplyStatus(t.Context(), theirs, metav1.ApplyOptions{FieldManager: "operator"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, stage := range []Stage{Draining, Stopped, Maintaining, NotMaintaining, NotDraining} {
-		if err := Mark(t.Context(), client, []string{theNode}, stage); err != nil {
+		if err := Mark(t.Context(), client, []string{kubetest.TheNode}, stage); err != nil {
 			t.Fatalf("%s: %v", stage, err)
 		}
 		got, node := theConditions(t, client)
@@ -74,16 +75,16 @@ func TestAConditionThatSomeoneElseWroteStays(t *testing.T) {
 		if inProgress := got[corev1.NodeDrainInProgress]; (inProgress == corev1.ConditionTrue) != (stage == Draining) {
 			t.Errorf("%s: DrainInProgress is %q", stage, inProgress)
 		}
-		if foreign := Foreign(node); !slices.Equal(foreign, []string{"MaintenanceInProgress (Upgrade: new kernel)"}) {
+		if foreign := foreignTo(node); !slices.Equal(foreign, []string{"MaintenanceInProgress (Upgrade: new kernel)"}) {
 			t.Errorf("%s: foreign are %q", stage, foreign)
 		}
 	}
 }
 
 func TestConditionsThatMayNotBeSetAreSaidOnceWithTheRight(t *testing.T) {
-	client := fake.NewClientset(makeNode("n0"), makeNode("n1"))
+	client := fake.NewClientset(kubetest.Node("n0"), kubetest.Node("n1"))
 	client.PrependReactor("patch", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
-		return true, nil, noRight("patch", "nodes/status")
+		return true, nil, kubetest.NoRight("patch", "nodes/status")
 	})
 	err := Mark(t.Context(), client, []string{"n0", "n1"}, Draining)
 	if !apierrors.IsForbidden(err) || strings.Count(err.Error(), "n0")+strings.Count(err.Error(), "n1") != 1 || !strings.Contains(plan.HintOf(err), "'patch' on 'nodes/status'") {
@@ -92,11 +93,11 @@ func TestConditionsThatMayNotBeSetAreSaidOnceWithTheRight(t *testing.T) {
 }
 
 func TestUncordonRemovesTheConditionsOfADrain(t *testing.T) {
-	client := newClient()
-	if err := Mark(t.Context(), client, []string{theNode}, Drained); err != nil {
+	client := kubetest.NewClient()
+	if err := Mark(t.Context(), client, []string{kubetest.TheNode}, Drained); err != nil {
 		t.Fatal(err)
 	}
-	if changed, err := (Scheduling{}).Apply(t.Context(), client, theNode); !changed || err != nil {
+	if changed, err := (Scheduling{}).Apply(t.Context(), client, kubetest.TheNode); !changed || err != nil {
 		t.Fatal(changed, err)
 	}
 	if got, _ := theConditions(t, client); len(got) != 1 {

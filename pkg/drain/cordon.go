@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -24,6 +25,9 @@ import (
 // and why. A node that is cordoned without one was cordoned by somebody else,
 // and is left so when a drain is taken back.
 const NoteAnnotation = "lifecycle.kubectl.io/cordon"
+
+// takeBackTime is how long it may take to make nodes schedulable again.
+const takeBackTime = time.Minute
 
 // Note is what a cordon leaves on a Node.
 type Note struct {
@@ -35,15 +39,15 @@ type Note struct {
 
 // String is "by ann@laptop at 2026-05-04T03:02:01Z: new disks".
 func (n Note) String() string {
-	text := "by " + choose(n.By == "", "somebody", n.By) + " at " + n.At.UTC().Format(time.RFC3339)
-	return text + choose(n.Reason == "", "", ": "+n.Reason)
+	words := "by " + text.Choose(n.By == "", "somebody", n.By) + " at " + n.At.UTC().Format(time.RFC3339)
+	return words + text.Choose(n.Reason == "", "", ": "+n.Reason)
 }
 
-// noteOf reads the note of a Node; what cannot be read is none.
-func noteOf(node *corev1.Node) (Note, bool) {
+// NoteOf reads the note of a Node; what cannot be read is none.
+func NoteOf(node *corev1.Node) (Note, bool) {
 	var n Note
-	text, ok := node.Annotations[NoteAnnotation]
-	if !ok || json.Unmarshal([]byte(text), &n) != nil {
+	words, ok := node.Annotations[NoteAnnotation]
+	if !ok || json.Unmarshal([]byte(words), &n) != nil {
 		return Note{}, false
 	}
 	return n, true
@@ -68,7 +72,7 @@ type Scheduling struct {
 func (s Scheduling) Apply(ctx context.Context, client kubernetes.Interface, node string) (changed bool, err error) {
 	found, err := client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
 	if err != nil {
-		return false, unreadNode(err, node)
+		return false, kube.UnreadNode(err, node)
 	}
 	if changed, err = s.apply(ctx, client, stateOf(found)); err != nil {
 		return changed, err
@@ -85,14 +89,14 @@ func (s Scheduling) Apply(ctx context.Context, client kubernetes.Interface, node
 func (s Scheduling) Would(ctx context.Context, client kubernetes.Interface, node string) (bool, error) {
 	found, err := client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
 	if err != nil {
-		return false, unreadNode(err, node)
+		return false, kube.UnreadNode(err, node)
 	}
 	return found.Spec.Unschedulable != s.Unschedulable, nil
 }
 
 // apply does it with what is known of the node, in one request.
 func (s Scheduling) apply(ctx context.Context, client kubernetes.Interface, node NodeState) (bool, error) {
-	verb := choose(s.Unschedulable, "cordon", "uncordon")
+	verb := text.Choose(s.Unschedulable, "cordon", "uncordon")
 	if node.Cordoned == s.Unschedulable {
 		return false, nil
 	}
@@ -108,7 +112,7 @@ func (s Scheduling) apply(ctx context.Context, client kubernetes.Interface, node
 	switch {
 	case err != nil:
 		d := ReadDenial(err, Right{"patch", "nodes"})
-		return false, Locate(ctx, client, d).error(fmt.Sprintf("%s node %q", verb, node.Name), err)
+		return false, Locate(ctx, client, d).Err(fmt.Sprintf("%s node %q", verb, node.Name), err)
 	case after.Spec.Unschedulable != s.Unschedulable:
 		return false, plan.Refuse(fmt.Errorf("%s node %q: the server accepted the change and did not make it", verb, node.Name),
 			"an admission webhook takes it back; see: kubectl get mutatingwebhookconfigurations")
@@ -120,11 +124,11 @@ func (s Scheduling) apply(ctx context.Context, client kubernetes.Interface, node
 func (s Scheduling) patch(uid types.UID) ([]byte, error) {
 	var note any
 	if s.Unschedulable {
-		text, err := json.Marshal(s.Note)
+		words, err := json.Marshal(s.Note)
 		if err != nil {
 			return nil, err
 		}
-		note = string(text)
+		note = string(words)
 	}
 	return json.Marshal(map[string]any{
 		"metadata": map[string]any{"uid": uid, "annotations": map[string]any{NoteAnnotation: note}},
@@ -162,7 +166,7 @@ func Cordon(ctx context.Context, client kubernetes.Interface, d Decision, note N
 	if err == nil || len(cordoned) == 0 {
 		return cordoned, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTime)
 	defer cancel()
 	for _, node := range done {
 		if _, back := (Scheduling{}).apply(ctx, client, node); back != nil {
@@ -170,4 +174,34 @@ func Cordon(ctx context.Context, client kubernetes.Interface, d Decision, note N
 		}
 	}
 	return nil, err
+}
+
+// cordonTaint is the taint that the scheduler sees on a cordoned node
+// (node_unschedulable.go of the scheduler, Kubernetes 1.37).
+func cordonTaint() *corev1.Taint {
+	return &corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule}
+}
+
+// entrance says how a pod gets past a cordon; empty if it does not.
+func entrance(pod *corev1.Pod) string {
+	t := kube.Toleration(pod, cordonTaint())
+	switch {
+	case t == nil:
+		return ""
+	case t.Key == "":
+		return "it tolerates every taint"
+	}
+	return "it tolerates the taint of a cordon"
+}
+
+// Arrival says how a pod that is on a cordoned node may have come there. Only the
+// toleration is certain: how else it came cannot be seen on the pod.
+func Arrival(pod *corev1.Pod) string {
+	if why := entrance(pod); why != "" {
+		return why
+	}
+	if name := pod.Spec.SchedulerName; name != "" && name != corev1.DefaultSchedulerName {
+		return "it does not tolerate the cordon: the scheduler " + name + " put it there, or it was bound before the cordon took effect"
+	}
+	return "it does not tolerate the cordon: it was bound before the cordon took effect, or without the scheduler"
 }

@@ -11,14 +11,15 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/kubetest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 func TestCordonIsOfAllNodesOrOfNone(t *testing.T) {
-	client := fake.NewClientset(makeNode("n0"), makeNode("n1"), cordoned(makeNode("n2")), makeNode("n3"))
+	client := fake.NewClientset(kubetest.Node("n0"), kubetest.Node("n1"), kubetest.Cordoned(kubetest.Node("n2")), kubetest.Node("n3"))
 	client.PrependReactor("patch", "nodes", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		if action.(clienttesting.PatchAction).GetName() == "n3" {
-			return true, nil, noRight("patch", "nodes")
+			return true, nil, kubetest.NoRight("patch", "nodes")
 		}
 		return false, nil, nil
 	})
@@ -39,7 +40,7 @@ func TestCordonIsOfAllNodesOrOfNone(t *testing.T) {
 }
 
 func TestACordonLeavesANote(t *testing.T) {
-	client := fake.NewClientset(makeNode("n0"), makeNode("n1"))
+	client := fake.NewClientset(kubetest.Node("n0"), kubetest.Node("n1"))
 	snapshot, err := Survey(t.Context(), client, Target{Names: []string{"n1", "n0"}}, DefaultOptions())
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/pdb"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Decide says for every pod of the snapshot what is to become of it, sorted by
@@ -20,7 +24,7 @@ import (
 // the pods of this program (IsRunner), which stay. Where kubectl names the first reason only,
 // all of them are given, so that one look shows every flag that is missing.
 func Decide(s Snapshot, o Options) Decision {
-	d := Decision{reach: s.reach, versions: s.versions}
+	d := Decision{Scope: s.Scope}
 	for i := range s.Nodes {
 		d.Nodes = append(d.Nodes, stateOf(&s.Nodes[i]))
 	}
@@ -28,7 +32,7 @@ func Decide(s Snapshot, o Options) Decision {
 	for i := range s.Budgets {
 		pdbs = append(pdbs, &s.Budgets[i])
 	}
-	budgets := newGuards(pdbs)
+	budgets := pdb.NewGuards(pdbs)
 	stages, _ := o.stages() // Survey has validated them
 	for i := range s.Pods {
 		pod := &s.Pods[i]
@@ -37,21 +41,21 @@ func Decide(s Snapshot, o Options) Decision {
 		v.Node = pod.Spec.NodeName
 		v.Owners = s.owners(pod)
 		v.Stage = stageOf(pod, stages)
-		for _, pdb := range budgets.of(pod) {
-			v.Budgets = append(v.Budgets, describe(pdb))
+		for _, budget := range budgets.Of(pod) {
+			v.Budgets = append(v.Budgets, pdb.Describe(budget))
 		}
 		v.Message = message(v, pod, o)
 		v.Tolerates = (v.Action == ActionEvict || v.Action == ActionDelete) && metav1.GetControllerOf(pod) != nil && entrance(pod) != ""
-		if (v.Action == ActionEvict || v.Action == ActionDelete) && !finished(pod) {
+		if (v.Action == ActionEvict || v.Action == ActionDelete) && !kube.Finished(pod) {
 			v.AsksToStay = asksToStay(pod)
 		}
 		if v.Action == ActionSkip {
-			d.staying = append(d.staying, claimsOf(pod)...)
+			d.Staying = append(d.Staying, ClaimsOf(pod)...)
 		}
 		d.Verdicts = append(d.Verdicts, v)
 	}
 	s.jobs(&d)
-	sort.Slice(d.Verdicts, func(i, j int) bool { return d.Verdicts[i].before(d.Verdicts[j].Pod) })
+	sort.Slice(d.Verdicts, func(i, j int) bool { return d.Verdicts[i].Before(d.Verdicts[j].Pod) })
 	return d
 }
 
@@ -69,10 +73,10 @@ func stageOf(pod *corev1.Pod, stages []labels.Selector) int {
 // stateOf is a node as a decision sees it.
 func stateOf(node *corev1.Node) NodeState {
 	n := NodeState{
-		Name: node.Name, UID: node.UID, Ready: nodeReady(node), Cordoned: node.Spec.Unschedulable,
-		Zone: node.Labels[corev1.LabelTopologyZone], Foreign: Foreign(node),
+		Name: node.Name, UID: node.UID, Ready: kube.NodeReady(node), Cordoned: node.Spec.Unschedulable,
+		Zone: node.Labels[corev1.LabelTopologyZone], Foreign: foreignTo(node),
 	}
-	if note, ok := noteOf(node); ok {
+	if note, ok := NoteOf(node); ok {
 		n.Note = &note
 	}
 	return n
@@ -81,10 +85,10 @@ func stateOf(node *corev1.Node) NodeState {
 // judge walks the filters in kubectl's order and fills in Action, Reason and
 // Also.
 func (s *Snapshot) judge(pod *corev1.Pod, o Options) Verdict {
-	if IsRunner(pod, o.RunnerNamespace) {
+	if kube.IsRunner(pod, o.RunnerNamespace) {
 		return Verdict{Action: ActionSkip, Reason: ReasonRunner}
 	}
-	if overdue(pod, o, s.Taken) {
+	if Overdue(pod, o, s.Taken) {
 		return Verdict{Action: ActionSkip, Reason: ReasonOverdue}
 	}
 	controller := metav1.GetControllerOf(pod)
@@ -96,7 +100,7 @@ func (s *Snapshot) judge(pod *corev1.Pod, o Options) Verdict {
 			blocking = append(blocking, r)
 		}
 	}
-	if isApps(controller, "DaemonSet") && !finished(pod) {
+	if kube.IsApps(controller, "DaemonSet") && !kube.Finished(pod) {
 		switch exists := s.DaemonSets[types.NamespacedName{Namespace: pod.Namespace, Name: controller.Name}]; {
 		case !exists:
 			weigh(ReasonDaemonSetMissing, o.Force)
@@ -111,8 +115,8 @@ func (s *Snapshot) judge(pod *corev1.Pod, o Options) Verdict {
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && len(blocking) == 0 {
 		return Verdict{Action: ActionSkip, Reason: ReasonMirror}
 	}
-	if !finished(pod) {
-		if hasEmptyDir(pod) {
+	if !kube.Finished(pod) {
+		if kube.HasEmptyDir(pod) {
 			weigh(ReasonLocalStorage, o.DeleteEmptyDirData)
 		}
 		if controller == nil {
@@ -129,10 +133,10 @@ func (s *Snapshot) judge(pod *corev1.Pod, o Options) Verdict {
 func leaving(pod *corev1.Pod, o Options, consented []Reason) Verdict {
 	v := Verdict{Action: ActionEvict, Reason: ReasonManaged, Also: consented}
 	switch {
-	case pod.DeletionTimestamp != nil && !hastens(pod, o):
+	case pod.DeletionTimestamp != nil && !Hastens(pod, o):
 		v.Action, v.Reason = ActionWait, ReasonTerminating
 		return v
-	case finished(pod):
+	case kube.Finished(pod):
 		v.Reason = ReasonFinished
 	case len(consented) > 0:
 		v.Reason, v.Also = consented[0], consented[1:]
@@ -143,27 +147,18 @@ func leaving(pod *corev1.Pod, o Options, consented []Reason) Verdict {
 	return v
 }
 
-// hastens reports whether asking again would end a terminating pod sooner: a
+// Hastens reports whether asking again would end a terminating pod sooner: a
 // shorter grace period than the one it is given now was asked for.
-func hastens(pod *corev1.Pod, o Options) bool {
+func Hastens(pod *corev1.Pod, o Options) bool {
 	now := pod.DeletionGracePeriodSeconds
 	return o.GracePeriodSeconds >= 0 && now != nil && int64(o.GracePeriodSeconds) < *now
 }
 
-// overdue reports whether the pod should have been gone for longer than one
+// Overdue reports whether the pod should have been gone for longer than one
 // wants to wait; deletionTimestamp is the end of the grace period.
-func overdue(pod *corev1.Pod, o Options, now time.Time) bool {
+func Overdue(pod *corev1.Pod, o Options, now time.Time) bool {
 	limit := o.SkipWaitForDeleteTimeoutSeconds
 	return limit > 0 && pod.DeletionTimestamp != nil && int(now.Sub(pod.DeletionTimestamp.Time).Seconds()) > limit
-}
-
-func hasEmptyDir(pod *corev1.Pod) bool {
-	for _, volume := range pod.Spec.Volumes {
-		if volume.EmptyDir != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // owners is the chain of controllers of the pod, two links at most.
@@ -179,22 +174,19 @@ func (s *Snapshot) owners(pod *corev1.Pod) Owners {
 	return chain
 }
 
-func nodeReady(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
-}
-
 // message is the verdict for a person.
 func message(v Verdict, pod *corev1.Pod, o Options) string {
-	text := v.Reason.text(v.Action, pod, o)
+	words := v.Reason.text(v.Action, pod, o)
 	for _, also := range v.Also {
-		text += "; " + also.text(v.Action, pod, o)
+		words += "; " + also.text(v.Action, pod, o)
 	}
-	return text
+	return words
+}
+
+// Overdue is the verdict of a pod that became overdue while it was waited for.
+func (v Verdict) Overdue(o Options) Verdict {
+	v.Action, v.Reason, v.Also, v.Message = ActionSkip, ReasonOverdue, nil, ReasonOverdue.text(ActionSkip, nil, o)
+	return v
 }
 
 // text is one reason for a person, with the flag that overrides it.
@@ -206,17 +198,17 @@ func (r Reason) text(action Action, pod *corev1.Pod, o Options) string {
 	case ReasonOverdue:
 		return fmt.Sprintf("should have been gone for more than %d s, not waited for", o.SkipWaitForDeleteTimeoutSeconds)
 	case ReasonDaemonSet:
-		return choose(blocked, "managed by a DaemonSet (--ignore-daemonsets leaves it where it is)", "managed by a DaemonSet, stays")
+		return text.Choose(blocked, "managed by a DaemonSet (--ignore-daemonsets leaves it where it is)", "managed by a DaemonSet, stays")
 	case ReasonDaemonSetMissing:
 		name := metav1.GetControllerOf(pod).Name
-		return choose(blocked, fmt.Sprintf("its DaemonSet %q does not exist (--force overrides)", name),
+		return text.Choose(blocked, fmt.Sprintf("its DaemonSet %q does not exist (--force overrides)", name),
 			fmt.Sprintf("its DaemonSet %q does not exist; nothing creates it anew", name))
 	case ReasonMirror:
 		return "static pod, run by the kubelet from a file"
 	case ReasonLocalStorage:
-		return choose(blocked, "has local data in an emptyDir (--delete-emptydir-data overrides)", "its emptyDir data is lost")
+		return text.Choose(blocked, "has local data in an emptyDir (--delete-emptydir-data overrides)", "its emptyDir data is lost")
 	case ReasonUnmanaged:
-		return choose(blocked, "declares no controller (--force overrides)", "declares no controller; nothing creates it anew")
+		return text.Choose(blocked, "declares no controller (--force overrides)", "declares no controller; nothing creates it anew")
 	case ReasonTerminating:
 		return "is being deleted already"
 	case ReasonFinished:
@@ -225,11 +217,4 @@ func (r Reason) text(action Action, pod *corev1.Pod, o Options) string {
 		return "its controller creates another one"
 	}
 	return string(r)
-}
-
-func choose(first bool, yes, no string) string {
-	if first {
-		return yes
-	}
-	return no
 }

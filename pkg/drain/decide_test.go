@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/kubetest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -18,7 +19,7 @@ var now = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 
 func snapshotOf(pods ...*corev1.Pod) Snapshot {
 	s := Snapshot{
-		Nodes:      []corev1.Node{*makeNode(theNode)},
+		Nodes:      []corev1.Node{*kubetest.Node(kubetest.TheNode)},
 		Taken:      now,
 		DaemonSets: map[types.NamespacedName]bool{{Namespace: "shop", Name: "agent"}: true},
 		Parents:    map[types.UID]metav1.OwnerReference{"uid-ReplicaSet-web-7c": {Kind: "Deployment", Name: "web", UID: "uid-web"}},
@@ -51,43 +52,43 @@ func TestDecideFollowsTheFilters(t *testing.T) {
 		reason Reason
 		also   []Reason
 	}{
-		{"a pod of a ReplicaSet is evicted", makePod("a"), none, ActionEvict, ReasonManaged, nil},
-		{"a pod of any controller is evicted", makePod("a", controlledBy("example.com/v1", "Widget", "w")), none, ActionEvict, ReasonManaged, nil},
-		{"without evictions it is deleted", makePod("a"), deletes, ActionDelete, ReasonManaged, nil},
-		{"a pod without a controller blocks", makePod("a", uncontrolled), none, ActionBlock, ReasonUnmanaged, nil},
-		{"a pod without a controller goes with --force", makePod("a", uncontrolled), force, ActionEvict, ReasonUnmanaged, nil},
-		{"a finished pod without a controller goes", makePod("a", uncontrolled, inPhase(corev1.PodSucceeded)), none, ActionEvict, ReasonFinished, nil},
-		{"a failed pod without a controller goes", makePod("a", uncontrolled, inPhase(corev1.PodFailed)), none, ActionEvict, ReasonFinished, nil},
-		{"a pod of a DaemonSet blocks", makePod("a", ofDaemonSet), none, ActionBlock, ReasonDaemonSet, nil},
-		{"a pod of a DaemonSet blocks with --force too", makePod("a", ofDaemonSet), force, ActionBlock, ReasonDaemonSet, nil},
-		{"a pod of a DaemonSet stays with --ignore-daemonsets", makePod("a", ofDaemonSet), ignore, ActionSkip, ReasonDaemonSet, nil},
-		{"a pod of a DaemonSet with an emptyDir stays", makePod("a", ofDaemonSet, withEmptyDir), ignore, ActionSkip, ReasonDaemonSet, nil},
-		{"a finished pod of a DaemonSet goes", makePod("a", ofDaemonSet, inPhase(corev1.PodFailed)), none, ActionEvict, ReasonFinished, nil},
-		{"a pod of a missing DaemonSet blocks", makePod("a", ofMissingDaemonSet), ignore, ActionBlock, ReasonDaemonSetMissing, nil},
-		{"a pod of a missing DaemonSet goes with --force", makePod("a", ofMissingDaemonSet), force, ActionEvict, ReasonDaemonSetMissing, nil},
-		{"a DaemonSet of another API group is any controller", makePod("a", controlledBy("example.com/v1", "DaemonSet", "x")), none, ActionEvict, ReasonManaged, nil},
-		{"a mirror pod stays", makePod("a", mirrored, uncontrolled), none, ActionSkip, ReasonMirror, nil},
-		{"a mirror pod with an emptyDir stays", makePod("a", mirrored, withEmptyDir), none, ActionSkip, ReasonMirror, nil},
-		{"a mirror pod of a missing DaemonSet blocks", makePod("a", mirrored, ofMissingDaemonSet), none, ActionBlock, ReasonDaemonSetMissing, nil},
-		{"a mirror pod of a missing DaemonSet stays with --force", makePod("a", mirrored, ofMissingDaemonSet), force, ActionSkip, ReasonMirror, nil},
-		{"an emptyDir blocks", makePod("a", withEmptyDir), none, ActionBlock, ReasonLocalStorage, nil},
-		{"an emptyDir goes with --delete-emptydir-data", makePod("a", withEmptyDir), empty, ActionEvict, ReasonLocalStorage, nil},
-		{"an emptyDir of a finished pod goes", makePod("a", withEmptyDir, inPhase(corev1.PodSucceeded)), none, ActionEvict, ReasonFinished, nil},
-		{"all that blocks is said at once", makePod("a", uncontrolled, withEmptyDir), none, ActionBlock, ReasonLocalStorage, []Reason{ReasonUnmanaged}},
-		{"half a consent still blocks", makePod("a", uncontrolled, withEmptyDir), empty, ActionBlock, ReasonUnmanaged, nil},
-		{"with every consent it goes", makePod("a", uncontrolled, withEmptyDir), all, ActionEvict, ReasonLocalStorage, []Reason{ReasonUnmanaged}},
-		{"a terminating pod is waited for", makePod("a", deletedAt(now.Add(20*time.Second), 30)), none, ActionWait, ReasonTerminating, nil},
-		{"a terminating pod is asked again for a shorter grace", makePod("a", deletedAt(now.Add(20*time.Second), 30)), quick, ActionEvict, ReasonManaged, nil},
-		{"a terminating pod without a controller blocks", makePod("a", uncontrolled, deletedAt(now, 30)), none, ActionBlock, ReasonUnmanaged, nil},
-		{"an overdue pod is not waited for", makePod("a", uncontrolled, deletedAt(now.Add(-62*time.Second), 30)), skip, ActionSkip, ReasonOverdue, nil},
-		{"a pod overdue by just the limit is waited for", makePod("a", deletedAt(now.Add(-60*time.Second), 30)), skip, ActionWait, ReasonTerminating, nil},
-		{"an overdue pod of a DaemonSet does not block", makePod("a", ofDaemonSet, deletedAt(now.Add(-62*time.Second), 30)), skip, ActionSkip, ReasonOverdue, nil},
-		{"a runner pod stays, whatever it is", makePod("lifecycle-w1", asRunner, withEmptyDir), none, ActionSkip, ReasonRunner, nil},
-		{"a runner pod stays with every flag", makePod("lifecycle-w1", asRunner), all, ActionSkip, ReasonRunner, nil},
-		{"a tenant's pod with the runner's label leaves", makePod("lifecycle-w1", asRunner, inNamespace("shop")), all, ActionEvict, ReasonUnmanaged, nil},
-		{"a pod with the runner's label and another name leaves", makePod("web", asRunner), all, ActionEvict, ReasonUnmanaged, nil},
-		{"a pod with the runner's label that is not privileged leaves", makePod("lifecycle-w1", asRunner, unprivileged), all, ActionEvict, ReasonUnmanaged, nil},
-		{"a Deployment's pod with the runner's label leaves", makePod("lifecycle-w1", asRunner, controlledBy("apps/v1", "ReplicaSet", "lifecycle")), all, ActionEvict, ReasonManaged, nil},
+		{"a pod of a ReplicaSet is evicted", kubetest.Pod("a"), none, ActionEvict, ReasonManaged, nil},
+		{"a pod of any controller is evicted", kubetest.Pod("a", kubetest.ControlledBy("example.com/v1", "Widget", "w")), none, ActionEvict, ReasonManaged, nil},
+		{"without evictions it is deleted", kubetest.Pod("a"), deletes, ActionDelete, ReasonManaged, nil},
+		{"a pod without a controller blocks", kubetest.Pod("a", kubetest.Uncontrolled), none, ActionBlock, ReasonUnmanaged, nil},
+		{"a pod without a controller goes with --force", kubetest.Pod("a", kubetest.Uncontrolled), force, ActionEvict, ReasonUnmanaged, nil},
+		{"a finished pod without a controller goes", kubetest.Pod("a", kubetest.Uncontrolled, kubetest.InPhase(corev1.PodSucceeded)), none, ActionEvict, ReasonFinished, nil},
+		{"a failed pod without a controller goes", kubetest.Pod("a", kubetest.Uncontrolled, kubetest.InPhase(corev1.PodFailed)), none, ActionEvict, ReasonFinished, nil},
+		{"a pod of a DaemonSet blocks", kubetest.Pod("a", kubetest.OfDaemonSet), none, ActionBlock, ReasonDaemonSet, nil},
+		{"a pod of a DaemonSet blocks with --force too", kubetest.Pod("a", kubetest.OfDaemonSet), force, ActionBlock, ReasonDaemonSet, nil},
+		{"a pod of a DaemonSet stays with --ignore-daemonsets", kubetest.Pod("a", kubetest.OfDaemonSet), ignore, ActionSkip, ReasonDaemonSet, nil},
+		{"a pod of a DaemonSet with an emptyDir stays", kubetest.Pod("a", kubetest.OfDaemonSet, kubetest.WithEmptyDir), ignore, ActionSkip, ReasonDaemonSet, nil},
+		{"a finished pod of a DaemonSet goes", kubetest.Pod("a", kubetest.OfDaemonSet, kubetest.InPhase(corev1.PodFailed)), none, ActionEvict, ReasonFinished, nil},
+		{"a pod of a missing DaemonSet blocks", kubetest.Pod("a", kubetest.OfMissingDaemonSet), ignore, ActionBlock, ReasonDaemonSetMissing, nil},
+		{"a pod of a missing DaemonSet goes with --force", kubetest.Pod("a", kubetest.OfMissingDaemonSet), force, ActionEvict, ReasonDaemonSetMissing, nil},
+		{"a DaemonSet of another API group is any controller", kubetest.Pod("a", kubetest.ControlledBy("example.com/v1", "DaemonSet", "x")), none, ActionEvict, ReasonManaged, nil},
+		{"a mirror pod stays", kubetest.Pod("a", kubetest.Mirrored, kubetest.Uncontrolled), none, ActionSkip, ReasonMirror, nil},
+		{"a mirror pod with an emptyDir stays", kubetest.Pod("a", kubetest.Mirrored, kubetest.WithEmptyDir), none, ActionSkip, ReasonMirror, nil},
+		{"a mirror pod of a missing DaemonSet blocks", kubetest.Pod("a", kubetest.Mirrored, kubetest.OfMissingDaemonSet), none, ActionBlock, ReasonDaemonSetMissing, nil},
+		{"a mirror pod of a missing DaemonSet stays with --force", kubetest.Pod("a", kubetest.Mirrored, kubetest.OfMissingDaemonSet), force, ActionSkip, ReasonMirror, nil},
+		{"an emptyDir blocks", kubetest.Pod("a", kubetest.WithEmptyDir), none, ActionBlock, ReasonLocalStorage, nil},
+		{"an emptyDir goes with --delete-emptydir-data", kubetest.Pod("a", kubetest.WithEmptyDir), empty, ActionEvict, ReasonLocalStorage, nil},
+		{"an emptyDir of a finished pod goes", kubetest.Pod("a", kubetest.WithEmptyDir, kubetest.InPhase(corev1.PodSucceeded)), none, ActionEvict, ReasonFinished, nil},
+		{"all that blocks is said at once", kubetest.Pod("a", kubetest.Uncontrolled, kubetest.WithEmptyDir), none, ActionBlock, ReasonLocalStorage, []Reason{ReasonUnmanaged}},
+		{"half a consent still blocks", kubetest.Pod("a", kubetest.Uncontrolled, kubetest.WithEmptyDir), empty, ActionBlock, ReasonUnmanaged, nil},
+		{"with every consent it goes", kubetest.Pod("a", kubetest.Uncontrolled, kubetest.WithEmptyDir), all, ActionEvict, ReasonLocalStorage, []Reason{ReasonUnmanaged}},
+		{"a terminating pod is waited for", kubetest.Pod("a", kubetest.DeletedAt(now.Add(20*time.Second), 30)), none, ActionWait, ReasonTerminating, nil},
+		{"a terminating pod is asked again for a shorter grace", kubetest.Pod("a", kubetest.DeletedAt(now.Add(20*time.Second), 30)), quick, ActionEvict, ReasonManaged, nil},
+		{"a terminating pod without a controller blocks", kubetest.Pod("a", kubetest.Uncontrolled, kubetest.DeletedAt(now, 30)), none, ActionBlock, ReasonUnmanaged, nil},
+		{"an overdue pod is not waited for", kubetest.Pod("a", kubetest.Uncontrolled, kubetest.DeletedAt(now.Add(-62*time.Second), 30)), skip, ActionSkip, ReasonOverdue, nil},
+		{"a pod overdue by just the limit is waited for", kubetest.Pod("a", kubetest.DeletedAt(now.Add(-60*time.Second), 30)), skip, ActionWait, ReasonTerminating, nil},
+		{"an overdue pod of a DaemonSet does not block", kubetest.Pod("a", kubetest.OfDaemonSet, kubetest.DeletedAt(now.Add(-62*time.Second), 30)), skip, ActionSkip, ReasonOverdue, nil},
+		{"a runner pod stays, whatever it is", kubetest.Pod("lifecycle-w1", kubetest.AsRunner, kubetest.WithEmptyDir), none, ActionSkip, ReasonRunner, nil},
+		{"a runner pod stays with every flag", kubetest.Pod("lifecycle-w1", kubetest.AsRunner), all, ActionSkip, ReasonRunner, nil},
+		{"a tenant's pod with the runner's label leaves", kubetest.Pod("lifecycle-w1", kubetest.AsRunner, kubetest.InNamespace("shop")), all, ActionEvict, ReasonUnmanaged, nil},
+		{"a pod with the runner's label and another name leaves", kubetest.Pod("web", kubetest.AsRunner), all, ActionEvict, ReasonUnmanaged, nil},
+		{"a pod with the runner's label that is not privileged leaves", kubetest.Pod("lifecycle-w1", kubetest.AsRunner, kubetest.Unprivileged), all, ActionEvict, ReasonUnmanaged, nil},
+		{"a Deployment's pod with the runner's label leaves", kubetest.Pod("lifecycle-w1", kubetest.AsRunner, kubetest.ControlledBy("apps/v1", "ReplicaSet", "lifecycle")), all, ActionEvict, ReasonManaged, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			v := Decide(snapshotOf(tc.pod), tc.opts).Verdicts[0]
@@ -120,8 +121,8 @@ func equal[T comparable](a, b []T) bool {
 }
 
 func TestDecideSortsAndResolves(t *testing.T) {
-	s := snapshotOf(makePod("z"), makePod("a"), makePod("m", inNamespace("db"), uncontrolled))
-	s.Budgets = append(s.Budgets, *makeBudget("web", 2, 2, 0))
+	s := snapshotOf(kubetest.Pod("z"), kubetest.Pod("a"), kubetest.Pod("m", kubetest.InNamespace("db"), kubetest.Uncontrolled))
+	s.Budgets = append(s.Budgets, *kubetest.Budget("web", 2, 2, 0))
 	d := Decide(s, DefaultOptions())
 	var order []string
 	for _, v := range d.Verdicts {
@@ -143,11 +144,11 @@ func TestDecideSortsAndResolves(t *testing.T) {
 }
 
 func TestRefusalNamesReasonsPodsAndFlags(t *testing.T) {
-	if err := Decide(snapshotOf(makePod("a")), DefaultOptions()).Refusal(); err != nil {
+	if err := Decide(snapshotOf(kubetest.Pod("a")), DefaultOptions()).Refusal(); err != nil {
 		t.Fatalf("nothing blocks, but: %v", err)
 	}
-	d := Decide(snapshotOf(makePod("a", withEmptyDir), makePod("b", withEmptyDir), makePod("c", withEmptyDir), makePod("d", withEmptyDir, uncontrolled),
-		makePod("e", ofDaemonSet), makePod("f", ofMissingDaemonSet)), DefaultOptions())
+	d := Decide(snapshotOf(kubetest.Pod("a", kubetest.WithEmptyDir), kubetest.Pod("b", kubetest.WithEmptyDir), kubetest.Pod("c", kubetest.WithEmptyDir), kubetest.Pod("d", kubetest.WithEmptyDir, kubetest.Uncontrolled),
+		kubetest.Pod("e", kubetest.OfDaemonSet), kubetest.Pod("f", kubetest.OfMissingDaemonSet)), DefaultOptions())
 	err := d.Refusal()
 	if plan.ClassOf(err) != plan.Refused {
 		t.Errorf("got class %v", plan.ClassOf(err))
@@ -170,8 +171,8 @@ func TestRefusalNamesReasonsPodsAndFlags(t *testing.T) {
 func TestWarningsSayWhatIsLostAndWhatWillNotGo(t *testing.T) {
 	o := DefaultOptions()
 	o.Force, o.IgnoreDaemonSets, o.DeleteEmptyDirData = true, true, true
-	s := snapshotOf(makePod("a", withEmptyDir, uncontrolled), makePod("e", ofDaemonSet))
-	s.Budgets = append(s.Budgets, *makeBudget("web", 2, 2, 0), *makeBudget("all", 2, 2, 0))
+	s := snapshotOf(kubetest.Pod("a", kubetest.WithEmptyDir, kubetest.Uncontrolled), kubetest.Pod("e", kubetest.OfDaemonSet))
+	s.Budgets = append(s.Budgets, *kubetest.Budget("web", 2, 2, 0), *kubetest.Budget("all", 2, 2, 0))
 	s.Nodes[0].Status.Conditions = nil
 	got := strings.Join(Decide(s, o).Warnings(), "\n")
 	for _, want := range []string{

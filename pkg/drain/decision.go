@@ -8,18 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/pdb"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
-)
-
-// How much of a long list an error or a warning shows.
-const (
-	maxGroups = 5
-	maxNames  = 3
 )
 
 // NodeState is a node that is to be drained.
@@ -38,10 +31,10 @@ type NodeState struct {
 	Foreign []string `json:"foreign,omitempty"`
 }
 
-// foreign are the warnings of nodes on which another tool is at work.
-func foreign(nodes []NodeState) []string {
+// Foreign are the warnings of nodes on which another tool is at work.
+func (d Decision) Foreign() []string {
 	var out []string
-	for _, n := range nodes {
+	for _, n := range d.Nodes {
 		if len(n.Foreign) > 0 {
 			out = append(out, text.Line("another tool says that it works on node "+n.Name+": "+strings.Join(n.Foreign, ", ")))
 		}
@@ -55,11 +48,10 @@ type Decision struct {
 	Nodes []NodeState `json:"nodes"`
 	// Verdicts are sorted by namespace and name.
 	Verdicts []Verdict `json:"pods"`
-	// reach and versions say how the pods were read.
-	reach    reach
-	versions map[string]string
-	// staying are the claims of pods that stay.
-	staying []claim
+	// Scope says how the pods were read, and how they are to be watched.
+	Scope Scope `json:"-"`
+	// Staying are the claims of pods that stay.
+	Staying []Claim `json:"-"`
 }
 
 // Names are the names of the nodes.
@@ -73,20 +65,7 @@ func (d Decision) Names() []string {
 
 // Title names the nodes in a few words: "node w1", "nodes w1, w2, w3 and 4 more".
 func (d Decision) Title() string {
-	return choose(len(d.Nodes) == 1, "node ", "nodes ") + some(d.Names())
-}
-
-// stand are Nodes as the decision knows them, cordoned by now.
-func (d Decision) stand() []*corev1.Node {
-	var out []*corev1.Node
-	for _, n := range d.Nodes {
-		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID}, Spec: corev1.NodeSpec{Unschedulable: true}}
-		if n.Ready {
-			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
-		}
-		out = append(out, node)
-	}
-	return out
+	return text.Choose(len(d.Nodes) == 1, "node ", "nodes ") + text.Some(d.Names())
 }
 
 // ToCordon are the nodes that are schedulable still.
@@ -104,16 +83,17 @@ func (d Decision) ToCordon() []NodeState {
 func (d Decision) NothingToDo() bool { return len(d.ToCordon()) == 0 && len(d.ToEvict()) == 0 }
 
 // Blocked returns the pods for which the whole drain is refused.
-func (d Decision) Blocked() []Verdict { return d.with(ActionBlock) }
+func (d Decision) Blocked() []Verdict { return d.With(ActionBlock) }
 
 // ToEvict returns the pods that have to leave, including those that are on
 // their way.
-func (d Decision) ToEvict() []Verdict { return d.with(ActionEvict, ActionDelete, ActionWait) }
+func (d Decision) ToEvict() []Verdict { return d.With(ActionEvict, ActionDelete, ActionWait) }
 
 // Skipped returns the pods that stay.
-func (d Decision) Skipped() []Verdict { return d.with(ActionSkip) }
+func (d Decision) Skipped() []Verdict { return d.With(ActionSkip) }
 
-func (d Decision) with(actions ...Action) []Verdict {
+// With returns the verdicts with one of the actions.
+func (d Decision) With(actions ...Action) []Verdict {
 	var out []Verdict
 	for _, v := range d.Verdicts {
 		if slices.Contains(actions, v.Action) {
@@ -137,12 +117,12 @@ func (d Decision) Refusal() error {
 		if len(pods) == 0 {
 			continue
 		}
-		lines = append(lines, r.of(len(pods))+": "+some(pods))
+		lines = append(lines, r.of(len(pods))+": "+text.Some(pods))
 		if flag := r.Flag(); !slices.Contains(flags, flag) {
 			flags = append(flags, flag)
 		}
 	}
-	err := fmt.Errorf("%s cannot be drained:\n%s", d.Title(), strings.Join(capped(lines), "\n"))
+	err := fmt.Errorf("%s cannot be drained:\n%s", d.Title(), strings.Join(text.Capped(lines), "\n"))
 	return plan.Refuse(err, "if that is meant, add %s", strings.Join(flags, " "))
 }
 
@@ -152,7 +132,7 @@ func (d Decision) Warnings() []string {
 	leaving := d.ToEvict()
 	add := func(what string, pods []string) {
 		if len(pods) > 0 {
-			out = append(out, what+": "+some(pods))
+			out = append(out, what+": "+text.Some(pods))
 		}
 	}
 	add("leaving pods of DaemonSets where they are", having(d.Skipped(), ReasonDaemonSet))
@@ -172,7 +152,7 @@ func (d Decision) Warnings() []string {
 		switch {
 		case v.Action != ActionEvict || v.Reason == ReasonFinished:
 		case len(v.Budgets) > 1:
-			several = append(several, fmt.Sprintf("%s (%s)", v.Pod, budgetNames(v.Budgets)))
+			several = append(several, fmt.Sprintf("%s (%s)", v.Pod, pdb.Names(v.Budgets)))
 		case len(v.Budgets) == 1 && v.Budgets[0].Never:
 			never = append(never, fmt.Sprintf("%s (%s, %s)", v.Pod, v.Budgets[0].Name, v.Budgets[0].Rule))
 		}
@@ -186,7 +166,7 @@ func (d Decision) Warnings() []string {
 		}
 	}
 	add("not Ready; if a kubelet is gone, its pods stay Terminating, and --skip-wait-for-delete-timeout=SECONDS does not wait for those", silent)
-	return append(out, foreign(d.Nodes)...)
+	return append(out, d.Foreign()...)
 }
 
 // costs are the Jobs that lose work and the pods that ask not to be disrupted,
@@ -204,16 +184,16 @@ func costs(leaving []Verdict) []string {
 			stay, annotations[v.AsksToStay] = append(stay, v.String()), true
 		}
 	}
-	out = capped(out)
+	out = text.Capped(out)
 	if len(stay) > 0 {
-		out = append(out, fmt.Sprintf("pods that ask not to be disrupted (annotation %s): %s", strings.Join(slices.Sorted(maps.Keys(annotations)), ", "), some(stay)))
+		out = append(out, fmt.Sprintf("pods that ask not to be disrupted (annotation %s): %s", strings.Join(slices.Sorted(maps.Keys(annotations)), ", "), text.Some(stay)))
 	}
 	return out
 }
 
 // of says how many pods there are and what they have in common.
 func (r Reason) of(n int) string {
-	noun := choose(n == 1, "1 pod", fmt.Sprintf("%d pods", n))
+	noun := text.Choose(n == 1, "1 pod", fmt.Sprintf("%d pods", n))
 	switch r {
 	case ReasonDaemonSet:
 		return noun + " of a DaemonSet, which heeds no cordon (--ignore-daemonsets leaves them)"
@@ -232,33 +212,9 @@ func (r Reason) of(n int) string {
 func having(verdicts []Verdict, r Reason) []string {
 	var out []string
 	for _, v := range verdicts {
-		if v.has(r) {
+		if v.Has(r) {
 			out = append(out, v.String())
 		}
 	}
 	return out
-}
-
-// some is a list of names that stays readable: three of them and a count.
-func some(names []string) string {
-	if more := len(names) - maxNames; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), more)
-	}
-	return strings.Join(names, ", ")
-}
-
-// capped cuts a list of lines to five and a count.
-func capped(lines []string) []string {
-	if more := len(lines) - maxGroups; more > 0 {
-		return append(lines[:maxGroups:maxGroups], fmt.Sprintf("and %d more reasons", more))
-	}
-	return lines
-}
-
-func budgetNames(budgets []Budget) string {
-	names := make([]string, 0, len(budgets))
-	for _, b := range budgets {
-		names = append(names, b.Name)
-	}
-	return strings.Join(names, ", ")
 }

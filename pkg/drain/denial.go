@@ -3,16 +3,15 @@
 package drain
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -46,7 +45,7 @@ type Denial struct {
 // server says in the form of data is looked at first: code, reason and causes;
 // its message only then. It is pure. A nil error gives an empty Denial.
 func ReadDenial(err error, needs Right) Denial {
-	status, ok := asStatus(err)
+	status, ok := kube.StatusOf(err)
 	switch {
 	case err == nil:
 		return Denial{}
@@ -74,7 +73,7 @@ func (d Denial) String() string {
 	case CauseQuota:
 		return "a ResourceQuota denies it: " + d.Says
 	case CauseAdmission:
-		return choose(d.By == "", "the API server's admission", d.By) + " denies it: " + d.Says
+		return text.Choose(d.By == "", "the API server's admission", d.By) + " denies it: " + d.Says
 	case CauseReadOnly:
 		return "the cluster takes no writes: " + d.Says
 	case CauseServer:
@@ -112,11 +111,12 @@ func Denied(what string, err error, needs Right) error {
 		return nil
 	}
 	d := ReadDenial(err, needs)
-	return d.error(what, err)
+	return d.Err(what, err)
 }
 
-func (d Denial) error(what string, err error) error {
-	if _, answered := asStatus(err); !answered {
+// Err is the error of a write ("cordon node \"w1\"") that was denied in this way.
+func (d Denial) Err(what string, err error) error {
+	if _, answered := kube.StatusOf(err); !answered {
 		return fmt.Errorf("%s: %w", what, err) // the caller says what to do about connections
 	}
 	out := plan.Hint(&DeniedError{Denial: d, what: what, err: err}, "%s", d.WayOut)
@@ -134,7 +134,7 @@ func plain(status metav1.Status) Denial {
 		return Denial{Cause: CauseNamespace, Says: "its namespace is being deleted", MayChange: true}
 	case budgetCause(status) != nil:
 		return Denial{Cause: CauseBudget, Says: text.Short(budgetCause(status).Message, maxSaid), MayChange: true}
-	case code == http.StatusForbidden && names(status, "poddisruptionbudget"),
+	case code == http.StatusForbidden && kube.About(status, "poddisruptionbudget"),
 		code == http.StatusTooManyRequests && strings.Contains(said, "disruption budget"):
 		return Denial{Cause: CauseBudget, MayChange: true}
 	case code == http.StatusTooManyRequests:
@@ -277,18 +277,4 @@ func canI(needs Right) string {
 		words = append(words, "--subresource="+sub)
 	}
 	return text.Command(append(words, "-A")...)
-}
-
-// names reports whether the status is about a resource of that kind, and not
-// about a path or a namespace that does not exist.
-func names(status metav1.Status, kind string) bool {
-	return status.Details != nil && strings.EqualFold(status.Details.Kind, kind)
-}
-
-func asStatus(err error) (metav1.Status, bool) {
-	var status apierrors.APIStatus
-	if errors.As(err, &status) {
-		return status.Status(), true
-	}
-	return metav1.Status{}, false
 }

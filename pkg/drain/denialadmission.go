@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -55,13 +54,13 @@ func admission(status metav1.Status) Denial {
 
 func byPolicy(kind, policy, binding, says string) Denial {
 	policy, binding, says = text.Line(policy), text.Line(binding), text.Short(says, maxSaid)
-	d := Denial{Cause: CausePolicy, Says: choose(says == "", "it gives no reason", says), MayChange: true}
-	d.By = choose(kind == "policy", "admission policy", kind) + " " + policy + choose(binding == "", "", " (binding "+binding+")")
+	d := Denial{Cause: CausePolicy, Says: text.Choose(says == "", "it gives no reason", says), MayChange: true}
+	d.By = text.Choose(kind == "policy", "admission policy", kind) + " " + policy + text.Choose(binding == "", "", " (binding "+binding+")")
 	kinds := "validatingadmissionpolicies"
 	if kind == "policy" {
 		kinds = "mutatingadmissionpolicies,validatingadmissionpolicies"
 	}
-	d.WayOut = "the policy decides; see what it wants: " + choose(kind == "policy", "kubectl get "+kinds, text.Command("kubectl", "get", "validatingadmissionpolicy", policy, "-o", "yaml"))
+	d.WayOut = "the policy decides; see what it wants: " + text.Choose(kind == "policy", "kubectl get "+kinds, text.Command("kubectl", "get", "validatingadmissionpolicy", policy, "-o", "yaml"))
 	if binding != "" && kind != "policy" {
 		d.WayOut += "; and where it applies: " + text.Command("kubectl", "get", "validatingadmissionpolicybinding", binding, "-o", "yaml")
 	}
@@ -151,23 +150,4 @@ func Locate(ctx context.Context, client kubernetes.Interface, d Denial) Denial {
 	d.By += fmt.Sprintf(" of %s %s", kind, text.Line(name))
 	d.WayOut = strings.ReplaceAll(d.WayOut, whereWebhooks, text.Command("kubectl", "get", kind, name, "-o", "yaml"))
 	return d
-}
-
-// locate names the configurations of the webhooks that keep pods, once at the
-// end, and even if the time is over.
-func (r *run) locate(ctx context.Context, client kubernetes.Interface) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	found := map[string]Denial{}
-	for _, it := range r.items {
-		if it.phase == left || it.said.denial.Webhook == "" {
-			continue
-		}
-		one, known := found[it.said.denial.By]
-		if !known {
-			one = Locate(ctx, client, it.said.denial)
-			found[it.said.denial.By] = one
-		}
-		it.said.denial.By, it.said.denial.WayOut = one.By, one.WayOut
-	}
 }

@@ -15,20 +15,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// readJobs reads the Jobs in one list. Who may not read them is not told what
+// ReadJobs reads the Jobs in one list. Who may not read them is not told what
 // becomes of them.
-func (s *Snapshot) readJobs(ctx context.Context, client kubernetes.Interface, chunk int64) error {
+func (s *Snapshot) ReadJobs(ctx context.Context, client kubernetes.Interface, chunk int64) error {
 	s.Jobs = map[types.UID]*batchv1.Job{}
-	return pages(metav1.ListOptions{Limit: chunk}, func(query metav1.ListOptions) (string, error) {
+	return kube.Pages(metav1.ListOptions{Limit: chunk}, func(query metav1.ListOptions) (string, error) {
 		list, err := client.BatchV1().Jobs(metav1.NamespaceAll).List(ctx, query)
 		if apierrors.IsForbidden(err) {
 			s.Jobs = nil
 			return "", nil
 		}
 		if err != nil {
-			return "", unreadList(err, "jobs.batch")
+			return "", kube.UnreadList(err, "jobs.batch")
 		}
 		for i := range list.Items {
 			s.Jobs[list.Items[i].UID] = &list.Items[i]
@@ -85,7 +88,7 @@ func fateOf(job *batchv1.Job, pod *corev1.Pod, n int) fate {
 	}
 	if failed+int32(n) > limit {
 		return fate{text: fmt.Sprintf("%s: %s as failed and backoffLimit %d allows no other%s: the Job fails",
-			name, choose(n == 1, "the pod counts", fmt.Sprintf("%d pods count", n)), limit, choose(failed == 0, "", fmt.Sprintf(" (%d failed before)", failed))), lost: true}
+			name, text.Choose(n == 1, "the pod counts", fmt.Sprintf("%d pods count", n)), limit, text.Choose(failed == 0, "", fmt.Sprintf(" (%d failed before)", failed))), lost: true}
 	}
 	if job.Spec.Completions == nil && job.Status.Succeeded > 0 {
 		return fate{text: name + " has a pod that succeeded, so it creates no other"}
@@ -161,8 +164,8 @@ func (s *Snapshot) leavingOf(d Decision) map[types.UID]int {
 	for i := range s.Pods {
 		at[s.Pods[i].UID] = &s.Pods[i]
 	}
-	for _, v := range d.with(ActionEvict, ActionDelete) {
-		if pod := at[v.UID]; pod != nil && !finished(pod) {
+	for _, v := range d.With(ActionEvict, ActionDelete) {
+		if pod := at[v.UID]; pod != nil && !kube.Finished(pod) {
 			if ref := metav1.GetControllerOf(pod); isJob(ref) {
 				out[ref.UID]++
 			}
@@ -183,7 +186,7 @@ func (s *Snapshot) jobs(d *Decision) {
 	}
 	for i := range d.Verdicts {
 		v, pod := &d.Verdicts[i], at[d.Verdicts[i].UID]
-		if v.Action != ActionEvict && v.Action != ActionDelete || finished(pod) || !isJob(metav1.GetControllerOf(pod)) {
+		if v.Action != ActionEvict && v.Action != ActionDelete || kube.Finished(pod) || !isJob(metav1.GetControllerOf(pod)) {
 			continue
 		}
 		ref := metav1.GetControllerOf(pod)
@@ -193,7 +196,7 @@ func (s *Snapshot) jobs(d *Decision) {
 			v.Job, v.JobLost = f.text, f.lost
 			if cron := metav1.GetControllerOf(job); cron != nil && cron.Kind == "CronJob" {
 				v.Owners = append(v.Owners, Owner{Kind: cron.Kind, Name: cron.Name, UID: cron.UID})
-				v.Job += choose(f.lost, fmt.Sprintf("; CronJob %s starts the next at its own time", cron.Name), "")
+				v.Job += text.Choose(f.lost, fmt.Sprintf("; CronJob %s starts the next at its own time", cron.Name), "")
 			}
 		}
 		if v.Reason == ReasonManaged {

@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/kubetest"
 )
 
 // makeJob is a Job whose pods are ofJob, with a backoffLimit.
@@ -21,7 +23,7 @@ func makeJob(limit int32, change ...func(*batchv1.Job)) *batchv1.Job {
 	return job
 }
 
-func ofJob(pod *corev1.Pod) { controlledBy("batch/v1", "Job", "once")(pod) }
+func ofJob(pod *corev1.Pod) { kubetest.ControlledBy("batch/v1", "Job", "once")(pod) }
 
 // onDisruption is a policy for pods that are disrupted.
 func onDisruption(action batchv1.PodFailurePolicyAction) func(*batchv1.Job) {
@@ -42,7 +44,7 @@ func inCondition(kind batchv1.JobConditionType) func(*batchv1.Job) {
 func TestWhatBecomesOfAJob(t *testing.T) {
 	yes, one, other := true, int32(1), "kueue.x-k8s.io/multikueue"
 	perIndex := func(job *batchv1.Job) { job.Spec.BackoffLimitPerIndex = &one }
-	index := func(failures string) podOption {
+	index := func(failures string) kubetest.PodOption {
 		return func(pod *corev1.Pod) {
 			pod.Annotations = map[string]string{batchv1.JobCompletionIndexAnnotation: "7", batchv1.JobIndexFailureCountAnnotation: failures}
 		}
@@ -50,7 +52,7 @@ func TestWhatBecomesOfAJob(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		job  *batchv1.Job
-		pod  podOption
+		pod  kubetest.PodOption
 		n    int
 		lost bool
 		want string
@@ -73,7 +75,7 @@ func TestWhatBecomesOfAJob(t *testing.T) {
 		{"a work queue of which a pod has succeeded", makeJob(6, func(j *batchv1.Job) { j.Status.Succeeded = 1 }), nil, 1, false, "creates no other"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			pod := makePod("a", ofJob)
+			pod := kubetest.Pod("a", ofJob)
 			if tc.pod != nil {
 				tc.pod(pod)
 			}
@@ -88,7 +90,7 @@ func TestADrainSaysWhichJobsFail(t *testing.T) {
 	job := makeJob(0)
 	yes := true
 	job.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "CronJob", Name: "nightly", UID: "uid-cron", Controller: &yes}}
-	client := newClient(makePod("a", ofJob), makePod("done", ofJob, inPhase(corev1.PodSucceeded)), job)
+	client := kubetest.NewClient(kubetest.Pod("a", ofJob), kubetest.Pod("done", ofJob, kubetest.InPhase(corev1.PodSucceeded)), job)
 	d := decideOn(t, client, DefaultOptions())
 	v := d.Verdicts[0]
 	if !v.JobLost || v.Message != v.Job || !strings.Contains(v.Job, "CronJob nightly starts the next") || v.Owners.String() != "Job/once → CronJob/nightly" {
@@ -111,9 +113,9 @@ func TestJobsAreReadOnceAndOnlyIfThereAreSome(t *testing.T) {
 		}
 		return n
 	}
-	with := newClient(makePod("a", ofJob), makePod("b", ofJob), makePod("c", ofJob))
+	with := kubetest.NewClient(kubetest.Pod("a", ofJob), kubetest.Pod("b", ofJob), kubetest.Pod("c", ofJob))
 	decideOn(t, with, DefaultOptions())
-	without := newClient(makePod("a"), makePod("done", ofJob, inPhase(corev1.PodSucceeded)))
+	without := kubetest.NewClient(kubetest.Pod("a"), kubetest.Pod("done", ofJob, kubetest.InPhase(corev1.PodSucceeded)))
 	decideOn(t, without, DefaultOptions())
 	if lists(with) != 1 || lists(without) != 0 {
 		t.Errorf("%d and %d lists of Jobs", lists(with), lists(without))
@@ -121,8 +123,8 @@ func TestJobsAreReadOnceAndOnlyIfThereAreSome(t *testing.T) {
 }
 
 func TestJobsThatMayNotBeReadAreNotKnown(t *testing.T) {
-	client := newClient(makePod("a", ofJob), makeJob(0))
-	answers(client, "list", "jobs", noRight("list", "jobs"))
+	client := kubetest.NewClient(kubetest.Pod("a", ofJob), makeJob(0))
+	kubetest.AnswerWith(client, "list", "jobs", kubetest.NoRight("list", "jobs"))
 	v := decideOn(t, client, DefaultOptions()).Verdicts[0]
 	if v.Action != ActionEvict || v.JobLost || !strings.Contains(v.Message, "is not known: it could not be read") {
 		t.Errorf("got %+v", v)
@@ -138,7 +140,7 @@ func TestPodsThatAskToStayAreNamed(t *testing.T) {
 		"example.com/safe-to-evict":                          {"false": false},
 	} {
 		for value, want := range values {
-			pod := makePod("a", func(pod *corev1.Pod) { pod.Annotations = map[string]string{key: value} })
+			pod := kubetest.Pod("a", func(pod *corev1.Pod) { pod.Annotations = map[string]string{key: value} })
 			d := Decide(snapshotOf(pod), DefaultOptions())
 			if got := d.Verdicts[0].AsksToStay == key; got != want || strings.Contains(strings.Join(d.Warnings(), ""), key) != want {
 				t.Errorf("%s=%q: %+v, %q", key, value, d.Verdicts[0], d.Warnings())

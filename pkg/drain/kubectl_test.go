@@ -13,13 +13,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	kubectl "k8s.io/kubectl/pkg/drain"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/kubetest"
 )
 
 // TestDecideAgreesWithKubectl compares the classification of generated pods
 // with that of kubectl's own library, under every combination of flags.
 func TestDecideAgreesWithKubectl(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	objects := []runtime.Object{makeNode(theNode), makeDaemonSet()}
+	objects := []runtime.Object{kubetest.Node(kubetest.TheNode), kubetest.DaemonSet()}
 	for i := range 600 {
 		objects = append(objects, generatePod(random, fmt.Sprintf("pod-%03d", i)))
 	}
@@ -45,7 +47,7 @@ func compare(t *testing.T, client *fake.Clientset, o Options) {
 		IgnoreAllDaemonSets: o.IgnoreDaemonSets, DeleteEmptyDirData: o.DeleteEmptyDirData, PodSelector: o.PodSelector,
 		DisableEviction: o.DisableEviction, SkipWaitForDeleteTimeoutSeconds: o.SkipWaitForDeleteTimeoutSeconds,
 	}
-	list, errs := helper.GetPodsForDeletion(theNode)
+	list, errs := helper.GetPodsForDeletion(kubetest.TheNode)
 	if list == nil {
 		t.Fatal(errs)
 	}
@@ -75,7 +77,7 @@ func compare(t *testing.T, client *fake.Clientset, o Options) {
 			t.Errorf("%s: %s because %s; kubectl says %q", v, v.Action, v.Reason, want)
 		}
 		ignored := v.Action == ActionSkip && v.Reason == ReasonDaemonSet
-		if consent := v.has(ReasonUnmanaged) || v.has(ReasonLocalStorage) || v.has(ReasonDaemonSetMissing); strings.Contains(warned, v.String()) && !ignored && !consent {
+		if consent := v.Has(ReasonUnmanaged) || v.Has(ReasonLocalStorage) || v.Has(ReasonDaemonSetMissing); strings.Contains(warned, v.String()) && !ignored && !consent {
 			t.Errorf("%s: kubectl warns, we give %s", v, v.Reason)
 		}
 	}
@@ -86,20 +88,20 @@ func compare(t *testing.T, client *fake.Clientset, o Options) {
 
 // generatePod combines everything that the filters look at.
 func generatePod(random *rand.Rand, name string) *corev1.Pod {
-	pod := makePod(name)
-	pick := func(options ...podOption) {
+	pod := kubetest.Pod(name)
+	pick := func(options ...kubetest.PodOption) {
 		if option := options[random.IntN(len(options))]; option != nil {
 			option(pod)
 		}
 	}
-	pick(nil, uncontrolled, ofDaemonSet, ofMissingDaemonSet, controlledBy("extensions/v1beta1", "DaemonSet", "agent"),
-		controlledBy("batch/v1", "Job", "once"), controlledBy("example.com/v1", "Widget", "w"), notController)
-	pick(nil, nil, mirrored)
-	pick(nil, withEmptyDir)
-	pick(nil, nil, inPhase(corev1.PodSucceeded), inPhase(corev1.PodFailed), inPhase(corev1.PodPending), inPhase(corev1.PodUnknown))
-	pick(nil, nil, deletedAt(time.Now().Add(-time.Hour), 30), deletedAt(time.Now().Add(time.Hour), 30), deletedAt(time.Now().Add(-30*time.Second), 30))
-	pick(nil, labelled("app", "db"))
-	pick(nil, inNamespace("other"))
+	pick(nil, kubetest.Uncontrolled, kubetest.OfDaemonSet, kubetest.OfMissingDaemonSet, kubetest.ControlledBy("extensions/v1beta1", "DaemonSet", "agent"),
+		kubetest.ControlledBy("batch/v1", "Job", "once"), kubetest.ControlledBy("example.com/v1", "Widget", "w"), notController)
+	pick(nil, nil, kubetest.Mirrored)
+	pick(nil, kubetest.WithEmptyDir)
+	pick(nil, nil, kubetest.InPhase(corev1.PodSucceeded), kubetest.InPhase(corev1.PodFailed), kubetest.InPhase(corev1.PodPending), kubetest.InPhase(corev1.PodUnknown))
+	pick(nil, nil, kubetest.DeletedAt(time.Now().Add(-time.Hour), 30), kubetest.DeletedAt(time.Now().Add(time.Hour), 30), kubetest.DeletedAt(time.Now().Add(-30*time.Second), 30))
+	pick(nil, kubetest.Labelled("app", "db"))
+	pick(nil, kubetest.InNamespace("other"))
 	return pod
 }
 

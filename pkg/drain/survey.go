@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -15,6 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // Snapshot is what a decision needs to know of the cluster.
@@ -35,9 +37,8 @@ type Snapshot struct {
 	Jobs map[types.UID]*batchv1.Job
 	// Taken is the time against which ages are measured.
 	Taken time.Time
-	// reach says how the pods were read, and versions at which versions.
-	reach    reach
-	versions map[string]string
+	// Scope says how the pods were read, and at which versions.
+	Scope Scope
 }
 
 // Survey reads what Decide needs about some nodes: the Nodes, their pods, and
@@ -56,10 +57,10 @@ func Survey(ctx context.Context, client kubernetes.Interface, target Target, o O
 	}
 	s := Snapshot{Taken: time.Now()}
 	var err error
-	if s.Nodes, err = readNodes(ctx, client, target, o.ChunkSize); err != nil {
+	if s.Nodes, err = ReadNodes(ctx, client, target, o.ChunkSize); err != nil {
 		return Snapshot{}, err
 	}
-	if s.reach, err = reachOf(ctx, client, s.Nodes); err != nil {
+	if s.Scope, err = scopeOf(ctx, client, s.Nodes); err != nil {
 		return Snapshot{}, err
 	}
 	if err := s.readPods(ctx, client, o); err != nil {
@@ -69,14 +70,14 @@ func Survey(ctx context.Context, client kubernetes.Interface, target Target, o O
 	if !o.DisableEviction {
 		group.Go(func() error { return s.readBudgets(ctx, client, o.ChunkSize) })
 	}
-	if s.anyControlledBy("DaemonSet") {
+	if s.AnyControlledBy("DaemonSet") {
 		group.Go(func() error { return s.readDaemonSets(ctx, client, o.ChunkSize) })
 	}
-	if s.anyControlledBy("ReplicaSet") {
+	if s.AnyControlledBy("ReplicaSet") {
 		group.Go(func() error { return s.readParents(ctx, client, o.ChunkSize) })
 	}
-	if s.anyJob() {
-		group.Go(func() error { return s.readJobs(ctx, client, o.ChunkSize) })
+	if s.AnyJob() {
+		group.Go(func() error { return s.ReadJobs(ctx, client, o.ChunkSize) })
 	}
 	if err := group.Wait(); err != nil {
 		return Snapshot{}, err
@@ -84,26 +85,39 @@ func Survey(ctx context.Context, client kubernetes.Interface, target Target, o O
 	return s, nil
 }
 
+// Again surveys and decides anew, which is due once a cordon has taken effect:
+// pods may have come until then. A decision that blocks now is an error of
+// class plan.Broken, since something has changed by then.
+func Again(ctx context.Context, client kubernetes.Interface, target Target, o Options) (Decision, error) {
+	snapshot, err := Survey(ctx, client, target, o)
+	if err != nil {
+		return Decision{}, plan.Begun(err)
+	}
+	d := Decide(snapshot, o)
+	return d, plan.Begun(d.Refusal())
+}
+
 // readPods reads the pods of the nodes, in one list or one per node.
 func (s *Snapshot) readPods(ctx context.Context, client kubernetes.Interface, o Options) error {
-	lists := make([][]*corev1.Pod, len(s.reach.scopes()))
+	parts := s.Scope.Parts()
+	lists := make([][]*corev1.Pod, len(parts))
 	versions := make([]string, len(lists))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readers)
-	for i, scope := range s.reach.scopes() {
+	for i, part := range parts {
 		group.Go(func() (err error) {
-			source := s.reach.pods(client, scope)
-			source.query.Limit, source.query.LabelSelector = o.ChunkSize, o.PodSelector
-			lists[i], versions[i], err = source.read(ctx)
+			source := s.Scope.pods(client, part)
+			source.Query.Limit, source.Query.LabelSelector = o.ChunkSize, o.PodSelector
+			lists[i], versions[i], err = source.Read(ctx)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return unreadList(err, "pods")
+		return kube.UnreadList(err, "pods")
 	}
-	s.versions = map[string]string{}
-	for i, scope := range s.reach.scopes() {
-		s.versions[scope] = versions[i]
+	s.Scope.versions = map[string]string{}
+	for i, part := range parts {
+		s.Scope.versions[part] = versions[i]
 		for _, pod := range lists[i] {
 			s.Pods = append(s.Pods, *pod)
 		}
@@ -112,10 +126,10 @@ func (s *Snapshot) readPods(ctx context.Context, client kubernetes.Interface, o 
 }
 
 func (s *Snapshot) readBudgets(ctx context.Context, client kubernetes.Interface, chunk int64) error {
-	return pages(metav1.ListOptions{Limit: chunk}, func(query metav1.ListOptions) (string, error) {
+	return kube.Pages(metav1.ListOptions{Limit: chunk}, func(query metav1.ListOptions) (string, error) {
 		list, err := client.PolicyV1().PodDisruptionBudgets(metav1.NamespaceAll).List(ctx, query)
 		if err != nil {
-			return "", unreadList(err, "poddisruptionbudgets.policy")
+			return "", kube.UnreadList(err, "poddisruptionbudgets.policy")
 		}
 		if query.Continue == "" {
 			s.Budgets = nil
@@ -127,10 +141,10 @@ func (s *Snapshot) readBudgets(ctx context.Context, client kubernetes.Interface,
 
 func (s *Snapshot) readDaemonSets(ctx context.Context, client kubernetes.Interface, chunk int64) error {
 	s.DaemonSets = map[types.NamespacedName]bool{}
-	return pages(metav1.ListOptions{Limit: chunk}, func(query metav1.ListOptions) (string, error) {
+	return kube.Pages(metav1.ListOptions{Limit: chunk}, func(query metav1.ListOptions) (string, error) {
 		list, err := client.AppsV1().DaemonSets(metav1.NamespaceAll).List(ctx, query)
 		if err != nil {
-			return "", unreadList(err, "daemonsets.apps")
+			return "", kube.UnreadList(err, "daemonsets.apps")
 		}
 		for _, set := range list.Items {
 			s.DaemonSets[types.NamespacedName{Namespace: set.Namespace, Name: set.Name}] = true
@@ -141,13 +155,13 @@ func (s *Snapshot) readDaemonSets(ctx context.Context, client kubernetes.Interfa
 
 func (s *Snapshot) readParents(ctx context.Context, client kubernetes.Interface, chunk int64) error {
 	s.Parents = map[types.UID]metav1.OwnerReference{}
-	return pages(metav1.ListOptions{Limit: chunk}, func(query metav1.ListOptions) (string, error) {
+	return kube.Pages(metav1.ListOptions{Limit: chunk}, func(query metav1.ListOptions) (string, error) {
 		list, err := client.AppsV1().ReplicaSets(metav1.NamespaceAll).List(ctx, query)
 		if apierrors.IsForbidden(err) {
 			return "", nil
 		}
 		if err != nil {
-			return "", unreadList(err, "replicasets.apps")
+			return "", kube.UnreadList(err, "replicasets.apps")
 		}
 		for i := range list.Items {
 			if ref := metav1.GetControllerOf(&list.Items[i]); ref != nil {
@@ -158,44 +172,22 @@ func (s *Snapshot) readParents(ctx context.Context, client kubernetes.Interface,
 	})
 }
 
-// anyControlledBy reports whether a pod's controller is of this kind of apps/v1.
-func (s *Snapshot) anyControlledBy(kind string) bool {
+// AnyControlledBy reports whether a pod's controller is of this kind of apps/v1.
+func (s *Snapshot) AnyControlledBy(kind string) bool {
 	for i := range s.Pods {
-		if ref := metav1.GetControllerOf(&s.Pods[i]); isApps(ref, kind) {
+		if ref := metav1.GetControllerOf(&s.Pods[i]); kube.IsApps(ref, kind) {
 			return true
 		}
 	}
 	return false
 }
 
-// anyJob reports whether a pod is of a Job and has not ended.
-func (s *Snapshot) anyJob() bool {
+// AnyJob reports whether a pod is of a Job and has not ended.
+func (s *Snapshot) AnyJob() bool {
 	for i := range s.Pods {
-		if isJob(metav1.GetControllerOf(&s.Pods[i])) && !finished(&s.Pods[i]) {
+		if isJob(metav1.GetControllerOf(&s.Pods[i])) && !kube.Finished(&s.Pods[i]) {
 			return true
 		}
 	}
 	return false
-}
-
-func isApps(ref *metav1.OwnerReference, kind string) bool {
-	return ref != nil && ref.Kind == kind && ref.APIVersion == appsv1.SchemeGroupVersion.String()
-}
-
-// pages calls list until there is no next page. A list that grew too old
-// between two pages is read again from its beginning, in one page.
-func pages(query metav1.ListOptions, list func(metav1.ListOptions) (next string, err error)) error {
-	for {
-		next, err := list(query)
-		switch {
-		case apierrors.IsResourceExpired(err) && query.Continue != "":
-			query.Continue, query.Limit = "", 0
-			continue
-		case err != nil:
-			return err
-		case next == "":
-			return nil
-		}
-		query.Continue = next
-	}
 }

@@ -3,6 +3,7 @@
 package drain
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,12 +17,29 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/kubetest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// answers makes every request of that verb and resource fail.
-func answers(client *fake.Clientset, verb, resource string, err error) {
-	client.PrependReactor(verb, resource, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, err })
+func TestAgainIsBrokenWhenItBlocksAfterTheCordon(t *testing.T) {
+	_, err := Again(t.Context(), kubetest.NewClient(kubetest.Pod("late", kubetest.Uncontrolled)), Target{Names: []string{kubetest.TheNode}}, DefaultOptions())
+	if plan.ClassOf(err) != plan.Broken || !strings.Contains(plan.HintOf(err), "--force") {
+		t.Errorf("got %v of class %d", err, plan.ClassOf(err))
+	}
+	if d, err := Again(t.Context(), kubetest.NewClient(kubetest.Pod("a")), Target{Names: []string{kubetest.TheNode}}, DefaultOptions()); err != nil || len(d.ToEvict()) != 1 {
+		t.Errorf("got %+v, %v", d, err)
+	}
+}
+
+// decideOn surveys and decides, failing the test on an error.
+func decideOn(t *testing.T, client *fake.Clientset, o Options) Decision {
+	t.Helper()
+	s, err := Survey(context.Background(), client, Target{Names: []string{kubetest.TheNode}}, o)
+	if err != nil {
+		t.Fatalf("survey: %v", err)
+	}
+	return Decide(s, o)
 }
 
 func TestSurveyReadsOneListPerKindAndOnlyWhatIsNeeded(t *testing.T) {
@@ -31,12 +49,12 @@ func TestSurveyReadsOneListPerKindAndOnlyWhatIsNeeded(t *testing.T) {
 		opts    Options
 		want    []string
 	}{
-		{"an ordinary pod needs no DaemonSets", []runtime.Object{makePod("a")}, DefaultOptions(), []string{"get nodes", "list pods", "list poddisruptionbudgets", "list replicasets"}},
-		{"a hundred pods of a DaemonSet need one list", []runtime.Object{makePod("a", ofDaemonSet), makePod("b", ofDaemonSet)}, DefaultOptions(), []string{"get nodes", "list daemonsets", "list pods", "list poddisruptionbudgets"}},
-		{"deleting needs no budgets", []runtime.Object{makePod("a", uncontrolled)}, Options{DisableEviction: true}, []string{"get nodes", "list pods"}},
+		{"an ordinary pod needs no DaemonSets", []runtime.Object{kubetest.Pod("a")}, DefaultOptions(), []string{"get nodes", "list pods", "list poddisruptionbudgets", "list replicasets"}},
+		{"a hundred pods of a DaemonSet need one list", []runtime.Object{kubetest.Pod("a", kubetest.OfDaemonSet), kubetest.Pod("b", kubetest.OfDaemonSet)}, DefaultOptions(), []string{"get nodes", "list daemonsets", "list pods", "list poddisruptionbudgets"}},
+		{"deleting needs no budgets", []runtime.Object{kubetest.Pod("a", kubetest.Uncontrolled)}, Options{DisableEviction: true}, []string{"get nodes", "list pods"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			client := newClient(tc.objects...)
+			client := kubetest.NewClient(tc.objects...)
 			decideOn(t, client, tc.opts)
 			seen := map[string]int{}
 			for _, action := range client.Actions() {
@@ -56,7 +74,7 @@ func TestSurveyReadsOneListPerKindAndOnlyWhatIsNeeded(t *testing.T) {
 }
 
 func TestSurveyAsksForThePodsOfTheNodeInChunks(t *testing.T) {
-	client := newClient()
+	client := kubetest.NewClient()
 	var queries []metav1.ListOptions
 	expired := false
 	client.PrependReactor("list", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -71,9 +89,9 @@ func TestSurveyAsksForThePodsOfTheNodeInChunks(t *testing.T) {
 		}
 		switch {
 		case query.Limit == 0:
-			return page("", makePod("a"), makePod("b"), makePod("c"))
+			return page("", kubetest.Pod("a"), kubetest.Pod("b"), kubetest.Pod("c"))
 		case query.Continue == "":
-			return page("next", makePod("a"))
+			return page("next", kubetest.Pod("a"))
 		case !expired:
 			expired = true
 			return true, nil, apierrors.NewResourceExpired("too old")
@@ -82,12 +100,12 @@ func TestSurveyAsksForThePodsOfTheNodeInChunks(t *testing.T) {
 	})
 	o := DefaultOptions()
 	o.ChunkSize, o.PodSelector = 1, "app=web"
-	s, err := Survey(t.Context(), client, Target{Names: []string{theNode}}, o)
+	s, err := Survey(t.Context(), client, Target{Names: []string{kubetest.TheNode}}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Pods) != 3 || s.versions[theNode] != "42" {
-		t.Errorf("got %d pods at version %s", len(s.Pods), s.versions[theNode])
+	if len(s.Pods) != 3 || s.Scope.versions[kubetest.TheNode] != "42" {
+		t.Errorf("got %d pods at version %s", len(s.Pods), s.Scope.versions[kubetest.TheNode])
 	}
 	for i, query := range queries {
 		if query.FieldSelector != "spec.nodeName=w1" || query.LabelSelector != "app=web" {
@@ -112,12 +130,12 @@ func TestSurveyRefusesWhatItCannotRead(t *testing.T) {
 		{"list", "pods", forbidden("pods"), "you may not list pods"},
 		{"list", "poddisruptionbudgets", forbidden("poddisruptionbudgets"), "you may not list poddisruptionbudgets.policy"},
 		{"list", "daemonsets", forbidden("daemonsets"), "you may not list daemonsets.apps"},
-		{"get", "nodes", apierrors.NewNotFound(schema.GroupResource{Resource: "nodes"}, theNode), `node "w1" not found`},
+		{"get", "nodes", apierrors.NewNotFound(schema.GroupResource{Resource: "nodes"}, kubetest.TheNode), `node "w1" not found`},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
-			client := newClient(makePod("a", ofDaemonSet))
-			answers(client, tc.verb, tc.resource, tc.err)
-			_, err := Survey(t.Context(), client, Target{Names: []string{theNode}}, DefaultOptions())
+			client := kubetest.NewClient(kubetest.Pod("a", kubetest.OfDaemonSet))
+			kubetest.AnswerWith(client, tc.verb, tc.resource, tc.err)
+			_, err := Survey(t.Context(), client, Target{Names: []string{kubetest.TheNode}}, DefaultOptions())
 			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), tc.want) || plan.HintOf(err) == "" {
 				t.Errorf("got %v of class %d, hint %q", err, plan.ClassOf(err), plan.HintOf(err))
 			}
@@ -126,8 +144,8 @@ func TestSurveyRefusesWhatItCannotRead(t *testing.T) {
 }
 
 func TestSurveyManagesWithoutReplicaSets(t *testing.T) {
-	client := newClient(makePod("a"))
-	answers(client, "list", "replicasets", apierrors.NewForbidden(schema.GroupResource{Resource: "replicasets"}, "", errors.New("no")))
+	client := kubetest.NewClient(kubetest.Pod("a"))
+	kubetest.AnswerWith(client, "list", "replicasets", apierrors.NewForbidden(schema.GroupResource{Resource: "replicasets"}, "", errors.New("no")))
 	if got := decideOn(t, client, DefaultOptions()).Verdicts[0].Owners.String(); got != "ReplicaSet/web-7c" {
 		t.Errorf("got %q", got)
 	}
@@ -146,14 +164,14 @@ func TestCordon(t *testing.T) {
 		{"a schedulable node is not uncordoned", false, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			node := makeNode(theNode)
+			node := kubetest.Node(kubetest.TheNode)
 			node.Spec.Unschedulable = tc.cordoned
 			client := fake.NewClientset(node)
-			changed, err := Scheduling{Unschedulable: tc.unschedulable}.Apply(t.Context(), client, theNode)
+			changed, err := Scheduling{Unschedulable: tc.unschedulable}.Apply(t.Context(), client, kubetest.TheNode)
 			if err != nil || changed != tc.changed {
 				t.Fatalf("got %v, %v", changed, err)
 			}
-			after, err := client.CoreV1().Nodes().Get(t.Context(), theNode, metav1.GetOptions{})
+			after, err := client.CoreV1().Nodes().Get(t.Context(), kubetest.TheNode, metav1.GetOptions{})
 			if err != nil || after.Spec.Unschedulable != tc.unschedulable {
 				t.Errorf("got %+v, %v", after.Spec, err)
 			}
@@ -161,7 +179,7 @@ func TestCordon(t *testing.T) {
 			for _, action := range client.Actions() {
 				if patch, ok := action.(clienttesting.PatchActionImpl); ok {
 					patches++
-					note := choose(tc.unschedulable, `"{}"`, "null")
+					note := text.Choose(tc.unschedulable, `"{}"`, "null")
 					if want := fmt.Sprintf(`{"metadata":{"annotations":{%q:%s},"uid":"uid-w1"},"spec":{"unschedulable":%v}}`, NoteAnnotation, note, tc.unschedulable); string(patch.Patch) != want {
 						t.Errorf("got patch %s, want %s", patch.Patch, want)
 					}
@@ -182,16 +200,16 @@ func TestACordonThatFailsIsAnError(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"refused", apierrors.NewForbidden(schema.GroupResource{Resource: "nodes"}, theNode, errors.New("no")), `cordon node "w1"`},
+		{"refused", apierrors.NewForbidden(schema.GroupResource{Resource: "nodes"}, kubetest.TheNode, errors.New("no")), `cordon node "w1"`},
 		{"broken", errors.New("EOF"), `cordon node "w1": EOF`},
 		{"reverted", nil, "accepted the change and did not make it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			client := fake.NewClientset(makeNode(theNode))
+			client := fake.NewClientset(kubetest.Node(kubetest.TheNode))
 			client.PrependReactor("patch", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
-				return true, makeNode(theNode), tc.err
+				return true, kubetest.Node(kubetest.TheNode), tc.err
 			})
-			changed, err := Scheduling{Unschedulable: true}.Apply(t.Context(), client, theNode)
+			changed, err := Scheduling{Unschedulable: true}.Apply(t.Context(), client, kubetest.TheNode)
 			if changed || err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, %v", changed, err)
 			}
@@ -200,8 +218,8 @@ func TestACordonThatFailsIsAnError(t *testing.T) {
 }
 
 func TestACordonAsADryRunAsksForOne(t *testing.T) {
-	client := fake.NewClientset(makeNode(theNode))
-	changed, err := Scheduling{Unschedulable: true, DryRun: true}.Apply(t.Context(), client, theNode)
+	client := fake.NewClientset(kubetest.Node(kubetest.TheNode))
+	changed, err := Scheduling{Unschedulable: true, DryRun: true}.Apply(t.Context(), client, kubetest.TheNode)
 	if err != nil || !changed {
 		t.Fatalf("got %v, %v", changed, err)
 	}

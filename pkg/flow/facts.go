@@ -53,16 +53,24 @@ func hostFacts(ctx context.Context, client kubernetes.Interface, node *corev1.No
 	facts.PodCIDRs, facts.ServiceCIDRs = texts(pods), texts(configured.services)
 	facts.NodeIPs = nodeAddresses(list.Items, slices.Concat(pods, configured.services))
 	facts.Announced, err = readAnnounced(ctx, client, list.Items)
+	if apierrors.IsForbidden(err) {
+		facts.AnnouncedUnread, err = true, nil
+	}
 	return facts, err
 }
 
-// readAnnounced reads which addresses the cluster's load balancers have. They are only
-// looked for, so who may not list Services is told nothing about them, and goes on.
+// announcedWarnings say what follows for a host if the load balancers' addresses could
+// not be read: they are only looked for, so that is no reason to stop.
+func announcedWarnings(facts inventory.Facts) []string {
+	if !facts.AnnouncedUnread {
+		return nil
+	}
+	return []string{"you may not list services in all namespaces: an address of a load balancer that was given to a link of this host is not recognized, stays there, and is not named in the verdict; compare `ip address` on the host with your load balancers' addresses"}
+}
+
+// readAnnounced reads which addresses the cluster's load balancers have.
 func readAnnounced(ctx context.Context, client kubernetes.Interface, nodes []corev1.Node) ([]string, error) {
 	services, err := client.CoreV1().Services(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
-	if apierrors.IsForbidden(err) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, fmt.Errorf("list services: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -178,7 +179,7 @@ func TestADrainAndARemovalLeaveOutTheSamePods(t *testing.T) {
 		"a labelled pod in another tenant's ns": {own(func(p *corev1.Pod) { p.Namespace, p.Name = "dev", "lifecycle-w1" }), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := drain.IsRunner(&c.pod, ""); got != c.want {
+			if got := kube.IsRunner(&c.pod, ""); got != c.want {
 				t.Errorf("a drain leaves it out: %t, want %t", got, c.want)
 			}
 			if got := len(others([]corev1.Pod{c.pod}, runner.Cluster{})) == 0; got != c.want {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/detach"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
@@ -255,12 +257,12 @@ func (l *Lost) awaitPods(ctx context.Context, report plan.Report) error {
 	if err != nil {
 		return err
 	}
-	_, err = drain.Evict(ctx, l.cluster.Client, decision, options, drain.Listener{Report: report})
+	_, err = evict.Evict(ctx, l.cluster.Client, decision, options, evict.Listener{Report: report})
 	return err
 }
 
 func (l *Lost) volumes(ctx context.Context, report plan.Report) error {
-	return drain.AwaitVolumes(ctx, l.cluster.Client, l.Drain, l.timeout, drain.Listener{Report: report})
+	return detach.Await(ctx, l.cluster.Client, l.Drain, l.timeout, report)
 }
 
 func (l *Lost) delete(ctx context.Context, report plan.Report) error {

@@ -198,7 +198,7 @@ func TestALoadBalancerIsAskedForOnlyWhereThatIsAllowed(t *testing.T) {
 	client.PrependReactor("list", "services", func(k8stesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(corev1.Resource("services"), "", nil)
 	})
-	if facts, err = hostFacts(t.Context(), client, worker()); err != nil || facts.Announced != nil {
+	if facts, err = hostFacts(t.Context(), client, worker()); err != nil || facts.Announced != nil || len(announcedWarnings(facts)) != 1 {
 		t.Errorf("who may not list them: announced %q, error %v", facts.Announced, err)
 	}
 }

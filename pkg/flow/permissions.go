@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -113,8 +113,8 @@ func drainNeeds() []need {
 }
 
 // surgeNeeds is what it takes to change Deployments while a drain lasts.
-func surgeNeeds(mode drain.SurgeMode) []need {
-	if mode == "" || mode == drain.SurgeOff {
+func surgeNeeds(mode surge.Mode) []need {
+	if mode == "" || mode == surge.Off {
 		return nil
 	}
 	return []need{

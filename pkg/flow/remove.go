@@ -12,6 +12,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -26,7 +28,7 @@ type RemoveOptions struct {
 	Drain drain.Options
 	// Surge says what is done for Deployments whose budget never opens; empty means
 	// nothing.
-	Surge   drain.SurgeMode
+	Surge   surge.Mode
 	Choices inventory.Choices
 	// Who is "user@host", for whoever finds the node held.
 	Who string
@@ -42,7 +44,7 @@ type Removal struct {
 	// Drain is what becomes of each pod; empty when the drain is over already.
 	Drain drain.Decision
 	// Surge is what is done for Deployments whose budget never opens.
-	Surge []drain.Measure
+	Surge []surge.Measure
 	// Excluded are the pods that Options.PodSelector leaves out ("namespace/name"):
 	// they run until the host is cleaned, and end with it.
 	Excluded []string
@@ -50,7 +52,7 @@ type Removal struct {
 	Resumes *runner.Record
 	// Returned are pods that came back to the cordoned node during the drain;
 	// they end with the node.
-	Returned []drain.Returned
+	Returned []evict.Returned
 	// Verdict is the host's, after the plan has run.
 	Verdict inventory.Verdict
 	// Data is what is of value on the node, and what becomes of it.

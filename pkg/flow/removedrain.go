@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/detach"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -50,11 +52,11 @@ func (r *Removal) drainAll(ctx context.Context, names []string, report plan.Repo
 		if err != nil {
 			return r.stillCordoned(err)
 		}
-		hear := drain.Listener{Report: report}
+		hear := evict.Listener{Report: report}
 		if err := surge.Begin(ctx, &hear); err != nil {
 			return r.stillCordoned(err)
 		}
-		outcome, err := drain.Evict(ctx, r.cluster.Client, decision, r.opts.Drain, hear)
+		outcome, err := evict.Evict(ctx, r.cluster.Client, decision, r.opts.Drain, hear)
 		r.emptied = map[string]bool{}
 		for _, n := range outcome.Nodes {
 			r.emptied[n.Name] = n.Drained
@@ -105,7 +107,7 @@ func (r *Removal) volumes(ctx context.Context, report plan.Report) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	r.keepAlive(ctx)
-	return r.stillCordoned(drain.AwaitVolumes(ctx, r.cluster.Client, r.drained.WithStaying(r.excluded), r.opts.Drain.Timeout, drain.Listener{Report: report}))
+	return r.stillCordoned(detach.Await(ctx, r.cluster.Client, r.drained.WithStaying(r.excluded), r.opts.Drain.Timeout, report))
 }
 
 // decide reads the pods, and says what becomes of each, before anything is changed:

@@ -16,6 +16,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
@@ -72,7 +73,7 @@ func TestAPodThatIsLeftOutIsNamedAndKeepsNothing(t *testing.T) {
 }
 
 func TestASurgeIsRefusedWithoutTheRightToIt(t *testing.T) {
-	for mode, refused := range map[drain.SurgeMode]bool{"": false, drain.SurgeOff: false, drain.SurgeAuto: true, drain.SurgeRestart: true} {
+	for mode, refused := range map[surge.Mode]bool{"": false, surge.Off: false, surge.Auto: true, surge.Restart: true} {
 		client := permissive(t, []string{"patch deployments"}, worker(), kubeadmConfig())
 		_, err := PrepareRemove(t.Context(), runner.Cluster{Client: client}, "w1", RemoveOptions{Drain: drain.DefaultOptions(), Surge: mode})
 		if (plan.ClassOf(err) == plan.Refused) != refused {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -33,7 +34,7 @@ type Many struct {
 	// Missing are names of nodes that there are not; Returned are pods that came
 	// back to cordoned nodes.
 	Missing  []string
-	Returned []drain.Returned
+	Returned []evict.Returned
 
 	cluster runner.Cluster
 	opts    RemoveOptions

@@ -49,6 +49,7 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
+	r.Warnings = append(r.Warnings, announcedWarnings(facts)...)
 	if r.hostUnderWay() {
 		r.input, err = encode(facts, r.opts.Choices)
 		return err

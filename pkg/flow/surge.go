@@ -12,6 +12,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 )
 
 // takingBack is how long it may take to take a surge back, after Ctrl-C too.
@@ -24,7 +26,7 @@ type Surging struct {
 	// By is who surges, for whoever finds a Deployment changed.
 	By string
 	// Measures are what was decided.
-	Measures []drain.Measure
+	Measures []surge.Measure
 	// Began is when it began; zero before.
 	Began time.Time
 
@@ -36,13 +38,13 @@ type Surging struct {
 }
 
 // Decide reads what it takes to decide, and decides.
-func (s *Surging) Decide(ctx context.Context, snapshot drain.Snapshot, d drain.Decision, mode drain.SurgeMode) error {
-	if mode == drain.SurgeOff || mode == "" {
+func (s *Surging) Decide(ctx context.Context, snapshot drain.Snapshot, d drain.Decision, mode surge.Mode) error {
+	if mode == surge.Off || mode == "" {
 		return nil
 	}
-	facts, err := drain.ReadSurge(ctx, s.Client, snapshot, d)
+	facts, err := surge.Read(ctx, s.Client, snapshot, d)
 	if err == nil {
-		s.Measures = drain.DecideSurge(d, facts, mode)
+		s.Measures = surge.Decide(d, facts, mode)
 	}
 	return err
 }
@@ -50,15 +52,15 @@ func (s *Surging) Decide(ctx context.Context, snapshot drain.Snapshot, d drain.D
 // Begin begins what was decided. A Deployment has its replicas again as soon as its
 // last pod is told to stop: its controller has made no third one by then that serves,
 // and the one that is Ready elsewhere stays. The events of that drain are listened to.
-func (s *Surging) Begin(ctx context.Context, hear *drain.Listener) error {
+func (s *Surging) Begin(ctx context.Context, hear *evict.Listener) error {
 	s.Began = time.Now()
-	if err := drain.Surge(ctx, s.Client, s.Measures, s.By); err != nil {
+	if err := surge.Begin(ctx, s.Client, s.Measures, s.By); err != nil {
 		return err
 	}
 	waiting := map[types.UID]int{} // the measure of a pod, by its place
 	left := map[int]int{}
 	for i, m := range s.Measures {
-		if m.Refused != "" || m.Mode != drain.SurgeAuto {
+		if m.Refused != "" || m.Mode != surge.Auto {
 			continue
 		}
 		left[i] = len(m.Pods)
@@ -67,11 +69,11 @@ func (s *Surging) Begin(ctx context.Context, hear *drain.Listener) error {
 		}
 	}
 	next := hear.Event
-	hear.Event = func(event drain.Event) {
+	hear.Event = func(event evict.Event) {
 		if next != nil {
 			next(event)
 		}
-		if event.Pod == nil || event.Kind != drain.EventTold && event.Kind != drain.EventLeft {
+		if event.Pod == nil || event.Kind != evict.EventTold && event.Kind != evict.EventLeft {
 			return
 		}
 		i, one := waiting[event.Pod.UID]
@@ -88,10 +90,10 @@ func (s *Surging) Begin(ctx context.Context, hear *drain.Listener) error {
 }
 
 // takeBack takes one measure back, whatever has happened to the drain.
-func (s *Surging) takeBack(ctx context.Context, m drain.Measure) {
+func (s *Surging) takeBack(ctx context.Context, m surge.Measure) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takingBack)
 	defer cancel()
-	said, err := drain.Unsurge(ctx, s.Client, m)
+	said, err := surge.Revert(ctx, s.Client, m)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -108,7 +110,7 @@ func (s *Surging) End(ctx context.Context, nodes []string) (said []string, err e
 	s.early.Wait()
 	find, cancel := context.WithTimeout(context.WithoutCancel(ctx), takingBack)
 	defer cancel()
-	measures, err := drain.FindSurged(find, s.Client, nodes)
+	measures, err := surge.Find(find, s.Client, nodes)
 	if err != nil && len(s.Measures) > 0 { // else this person never could have surged
 		s.errs = append(s.errs, err)
 	}

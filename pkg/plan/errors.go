@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Class says how far things had gone when an error came up. The command's exit
@@ -94,15 +95,8 @@ func ClassOf(err error) Class {
 	if err == nil {
 		return 0
 	}
-	for walk := err; walk != nil; {
-		var c *classified
-		if !errors.As(walk, &c) {
-			break
-		}
-		if c.class != 0 {
-			return c.class
-		}
-		walk = c.err
+	if class := declared(err); class != 0 {
+		return class
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -111,4 +105,51 @@ func ClassOf(err error) Class {
 		return Interrupted
 	}
 	return Broken
+}
+
+// declared is the outermost class that was given to an error; 0 if none was.
+func declared(err error) Class {
+	for err != nil {
+		var c *classified
+		if !errors.As(err, &c) {
+			return 0
+		}
+		if c.class != 0 {
+			return c.class
+		}
+		err = c.err
+	}
+	return 0
+}
+
+// stopped is the error of a step that its context has ended.
+type stopped struct {
+	text  string
+	cause error
+}
+
+func (s *stopped) Error() string { return s.text }
+func (s *stopped) Unwrap() error { return s.cause }
+
+// Stopped makes an error that came because ctx has ended say that, instead of what was
+// under way at that moment, whose hint would lead astray (a port that is not open, an
+// API server that is not reached). It is of class Interrupted or TimedOut. An error
+// that was given one of these classes says it already and is returned as it is, as is
+// one that has another cause, and every error while ctx has not ended.
+func Stopped(ctx context.Context, err error) error {
+	end := ctx.Err()
+	if err == nil || end == nil {
+		return err
+	}
+	if class := declared(err); class == TimedOut || class == Interrupted {
+		return err
+	}
+	// Streams and watches lose the type of the error on their way, not its words.
+	if !errors.Is(err, end) && !errors.Is(err, context.Cause(ctx)) && !strings.Contains(err.Error(), end.Error()) {
+		return err
+	}
+	if errors.Is(end, context.DeadlineExceeded) {
+		return As(TimedOut, Hint(&stopped{"timed out", end}, "run the same command again to go on from there, with a longer --timeout if it takes that long"))
+	}
+	return As(Interrupted, Hint(&stopped{"interrupted", end}, "run the same command again to go on from there"))
 }

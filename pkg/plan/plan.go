@@ -90,13 +90,13 @@ func (p Plan) Run(ctx context.Context, watch Observer) (Result, error) {
 
 // step runs one step and tells the observer about it.
 func (p Plan) step(ctx context.Context, s Step, watch Observer) (skipped bool, err error) {
-	if err := context.Cause(ctx); err != nil {
+	if err := Stopped(ctx, context.Cause(ctx)); err != nil {
 		watch.Observe(p.event(s, Failed, err.Error()))
 		return false, err
 	}
 	if s.Needed != nil {
 		needed, err := s.Needed(ctx)
-		if err != nil {
+		if err = Stopped(ctx, err); err != nil {
 			watch.Observe(p.event(s, Failed, err.Error()))
 			return false, err
 		}
@@ -109,7 +109,7 @@ func (p Plan) step(ctx context.Context, s Step, watch Observer) (skipped bool, e
 	report := func(format string, args ...any) {
 		watch.Observe(p.event(s, Progress, fmt.Sprintf(format, args...)))
 	}
-	if err := s.Do(ctx, report); err != nil {
+	if err := Stopped(ctx, s.Do(ctx, report)); err != nil {
 		watch.Observe(p.event(s, Failed, err.Error()))
 		return false, err
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -109,6 +110,58 @@ func TestReportsComeAsProgress(t *testing.T) {
 	}}}}.Run(context.Background(), watch)
 	if err != nil || got.Message != "1 of 2" || got.Plan != "T" || got.Step != "a" || got.Time.IsZero() {
 		t.Errorf("event %+v, error %v", got, err)
+	}
+}
+
+func TestAStepThatItsContextEndsSaysThatAndNotWhatWasUnderWay(t *testing.T) {
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, stop := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer stop()
+	again := "run the same command again to go on from there"
+	cases := map[string]struct {
+		ctx   context.Context
+		err   error
+		says  string
+		class plan.Class
+		hint  string
+	}{
+		"a refused stream, interrupted": {
+			interrupted, plan.Refuse(fmt.Errorf("attach: %w", context.Canceled), "is port 10250 open?"), "interrupted", plan.Interrupted, again,
+		},
+		"a stream that kept only the words": {
+			interrupted, plan.Hint(errors.New("dial: context canceled"), "is it up?"), "interrupted", plan.Interrupted, again,
+		},
+		"a request after the deadline": {
+			late, plan.Hint(fmt.Errorf("post: %w", context.DeadlineExceeded), "is the API server reachable?"),
+			"timed out", plan.TimedOut, again + ", with a longer --timeout if it takes that long",
+		},
+		"an error that says itself that it was stopped": {
+			interrupted, plan.As(plan.Interrupted, plan.Hint(errors.New("no longer watched"), "follow it")), "no longer watched", plan.Interrupted, "follow it",
+		},
+		"another cause at the same moment": {interrupted, plan.Refuse(errors.New("disk full"), "make room"), "disk full", plan.Refused, "make room"},
+		"a limit of its own, nobody stopped it": {
+			t.Context(), plan.Hint(fmt.Errorf("wait: %w", context.DeadlineExceeded), "is it up?"), "wait: context deadline exceeded", plan.TimedOut, "is it up?",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			err := plan.Stopped(c.ctx, c.err)
+			if err.Error() != c.says || plan.ClassOf(err) != c.class || plan.HintOf(err) != c.hint {
+				t.Errorf("%q of class %d, hint %q", err, plan.ClassOf(err), plan.HintOf(err))
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	run := plan.Plan{Steps: []plan.Step{{ID: "a", Title: "Start it", Do: func(ctx context.Context, _ plan.Report) error {
+		cancel()
+		return plan.Refuse(fmt.Errorf("attach: %w", ctx.Err()), "is port 10250 open?")
+	}}}}
+	if _, err := run.Run(ctx, nil); err.Error() != "start it: interrupted" || plan.ClassOf(err) != plan.Interrupted {
+		t.Errorf("the step's error is %q of class %d", err, plan.ClassOf(err))
+	}
+	if plan.Stopped(interrupted, nil) != nil {
+		t.Error("no error became one")
 	}
 }
 

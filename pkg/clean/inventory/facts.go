@@ -26,6 +26,8 @@ type Facts struct {
 	// Announced are the addresses of the cluster's load balancers that are not a Node's:
 	// kube-vip, say, gives them to a card of one host after the other.
 	Announced []string `json:"announced,omitempty"`
+	// AnnouncedUnread says that these could not be read, so that none is recognised.
+	AnnouncedUnread bool `json:"announcedUnread,omitempty"`
 	// ControlPlane says that the host runs an API server, too; ControlPlanes
 	// are the internal addresses of all others that do.
 	ControlPlane  bool     `json:"controlPlane,omitempty"`

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/pdb"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+)
+
+// observe brings the items up to date with the mirrors.
+func (r *run) observe(now time.Time) {
+	if !r.ready() {
+		return
+	}
+	if news := r.budgets.News(); len(news) > 0 || r.matching == nil {
+		for _, budget := range news {
+			r.ledger.heard(budget, now)
+		}
+		r.matching = pdb.NewMatching(r.budgets.All())
+	}
+	for _, mirror := range r.pods {
+		mirror.News()
+	}
+	r.nodes.News()
+	taken := r.uncordoned()
+	for _, it := range r.items {
+		if it.over() {
+			continue
+		}
+		pod, exists := r.pod(it)
+		if !exists {
+			r.leave(it, now)
+			continue
+		}
+		r.age(it, pod, now)
+		if why, stop := taken[it.Node]; stop && it.phase == waiting {
+			it.phase, it.said, it.budgets = givenUp, answer{kind: never, cause: drain.CauseUncordoned, text: why}, nil
+		}
+	}
+}
+
+// uncordoned are the nodes from which no more pods are to be taken, and why:
+// somebody has made them schedulable again, or they are other Nodes by now.
+func (r *run) uncordoned() map[string]string {
+	out := map[string]string{}
+	for _, n := range r.decision.Nodes {
+		switch node, exists := r.nodes.Get(n.UID); {
+		case !exists:
+			out[n.Name] = "node " + n.Name + " was deleted"
+		case !node.Spec.Unschedulable:
+			out[n.Name] = "somebody made node " + n.Name + " schedulable again"
+		}
+	}
+	return out
+}
+
+// age follows a pod that is still there.
+func (r *run) age(it *item, pod *corev1.Pod, now time.Time) {
+	if it.phase == waiting && pod.DeletionTimestamp != nil && !drain.Hastens(pod, r.opts) {
+		it.phase, it.said = stopping, read(nil, drain.Right{})
+	}
+	if limit := r.opts.PodTimeout; limit > 0 && it.phase != asked && !it.turnAt.IsZero() && now.Sub(it.turnAt) >= limit {
+		it.phase, it.expired = givenUp, true
+		return
+	}
+	if it.phase != stopping {
+		return
+	}
+	switch {
+	case drain.Overdue(pod, r.opts, now):
+		it.phase = unwaited
+	case pod.DeletionTimestamp != nil:
+		it.finishAt = pod.DeletionTimestamp.Time
+		r.date(pod)
+		it.said.text = lingering(pod, r.kubeletSilent(it.Node), now)
+	case it.Action != drain.ActionWait && now.Sub(it.since) >= reconsider:
+		it.phase = waiting
+	}
+}
+
+// kubeletSilent reports whether the node's kubelet does not answer.
+func (r *run) kubeletSilent(name string) bool {
+	for _, n := range r.decision.Nodes {
+		if node, exists := r.nodes.Get(n.UID); exists && n.Name == name {
+			return !kube.NodeReady(node)
+		}
+	}
+	return false
+}
+
+// date notes when the first pod was told to stop, by the server's clock.
+func (r *run) date(pod *corev1.Pod) {
+	at := pod.DeletionTimestamp.Time
+	if grace := pod.DeletionGracePeriodSeconds; grace != nil {
+		at = at.Add(-time.Duration(*grace) * time.Second)
+	}
+	if r.out.Began.IsZero() || at.Before(r.out.Began) {
+		r.out.Began = at
+	}
+}
+
+// comeback is how long a drain waits, when all have left, for the successors of
+// pods that tolerate the cordon.
+const comeback = 2 * time.Second
+
+// expectsBack reports whether such a successor may come yet: none has, and the
+// last pod has left a moment ago.
+func (r *run) expectsBack(now time.Time) bool {
+	tolerates := slices.ContainsFunc(r.items, func(it *item) bool { return it.Tolerates && it.phase == left })
+	if !tolerates || now.Sub(r.turns.last()) >= comeback {
+		return false
+	}
+	var out Outcome
+	r.newcomers(r.controllers(), &out)
+	return len(out.Returned) == 0
+}
+
+// lingering says why a pod that should be gone is still there; empty while its
+// grace period lasts. The order is that of the proofs: a silent kubelet
+// confirms nothing, a finalizer is kept whatever the kubelet says, containers
+// that have ended leave volumes to be unmounted.
+func lingering(pod *corev1.Pod, silent bool, now time.Time) string {
+	const tolerance = 5 * time.Second
+	switch late := now.Sub(pod.DeletionTimestamp.Time); {
+	case late < tolerance:
+		return ""
+	case silent:
+		return "past its grace period, and its node's kubelet does not answer: nobody can confirm that it stopped"
+	case len(pod.Finalizers) > 0 && kube.Finished(pod):
+		return fmt.Sprintf("it has stopped and is held by the finalizer %s", pod.Finalizers[0])
+	case stopped(pod):
+		return "its containers have stopped and its kubelet has not cleaned up yet" + claimed(pod)
+	case len(pod.Finalizers) > 0:
+		return fmt.Sprintf("past its grace period, held by the finalizer %s", pod.Finalizers[0])
+	}
+	return "past its grace period, its kubelet has not confirmed that it stopped"
+}
+
+// stopped reports whether every container of the pod is known to have ended.
+func stopped(pod *corev1.Pod) bool {
+	all := pod.Status.ContainerStatuses
+	for _, c := range all {
+		if c.State.Terminated == nil {
+			return false
+		}
+	}
+	return len(all) > 0
+}
+
+// claimed names the claims whose volumes may be what is waited for.
+func claimed(pod *corev1.Pod) string {
+	var names []string
+	for _, v := range pod.Spec.Volumes {
+		if v.PersistentVolumeClaim != nil {
+			names = append(names, v.PersistentVolumeClaim.ClaimName)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": its volumes are still mounted (PersistentVolumeClaim " + strings.Join(names, ", ") + ")"
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package surge
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+// Label is the label and the annotation of a Deployment that a drain has
+// changed. The label is for finding it, the annotation says what it was before.
+const Label = "lifecycle.kubectl.io/surge"
+
+// restartedAt is what "kubectl rollout restart" changes, too.
+const restartedAt = "kubectl.kubernetes.io/restartedAt"
+
+// journal is what a Deployment remembers while it is changed.
+type journal struct {
+	Mode  Mode      `json:"mode"`
+	From  int32     `json:"from,omitempty"`
+	To    int32     `json:"to,omitempty"`
+	Nodes []string  `json:"nodes"`
+	By    string    `json:"by,omitempty"`
+	At    time.Time `json:"at"`
+}
+
+// journalOf reads the journal of a Deployment; what cannot be read is none.
+func journalOf(d *appsv1.Deployment) (journal, bool) {
+	var j journal
+	words, ok := d.Annotations[Label]
+	return j, ok && json.Unmarshal([]byte(words), &j) == nil
+}
+
+// Read reads what Decide needs: the Deployments, the claims and the
+// autoscalers concerned, and how many nodes are left for their pods.
+func Read(ctx context.Context, client kubernetes.Interface, s drain.Snapshot, d drain.Decision) (Facts, error) {
+	f := Facts{
+		Deployments: map[types.UID]*appsv1.Deployment{}, Budgets: map[string]*policyv1.PodDisruptionBudget{},
+		Scaled: map[string]string{}, Single: map[string]bool{},
+	}
+	for i := range s.Budgets {
+		f.Budgets[s.Budgets[i].Namespace+"/"+s.Budgets[i].Name] = &s.Budgets[i]
+	}
+	for _, v := range d.ToEvict() {
+		if !stuck(v) || f.Deployments[v.Owners[len(v.Owners)-1].UID] != nil {
+			continue
+		}
+		if err := f.readDeployment(ctx, client, v.Namespace, v.Owners[len(v.Owners)-1]); err != nil {
+			return f, err
+		}
+	}
+	if len(f.Deployments) == 0 {
+		return f, nil
+	}
+	scalers, err := client.AutoscalingV2().HorizontalPodAutoscalers(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return f, kube.UnreadList(err, "horizontalpodautoscalers.autoscaling")
+	}
+	for _, h := range scalers.Items {
+		if ref := h.Spec.ScaleTargetRef; ref.Kind == "Deployment" {
+			f.Scaled[h.Namespace+"/"+ref.Name] = "HorizontalPodAutoscaler " + h.Name
+		}
+	}
+	nodes, err := kube.ListNodes(ctx, client, metav1.ListOptions{})
+	for i := range nodes {
+		if away := slices.Contains(d.Names(), nodes[i].Name); !away && !nodes[i].Spec.Unschedulable && kube.NodeReady(&nodes[i]) {
+			f.Others++
+		}
+	}
+	return f, err
+}
+
+// readDeployment reads one Deployment and the claims of its template.
+func (f *Facts) readDeployment(ctx context.Context, client kubernetes.Interface, namespace string, owner drain.Owner) error {
+	d, err := client.AppsV1().Deployments(namespace).Get(ctx, owner.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && d.UID != owner.UID:
+		return nil
+	case err != nil:
+		return kube.UnreadList(err, "deployments.apps")
+	}
+	f.Deployments[d.UID] = d
+	for _, volume := range d.Spec.Template.Spec.Volumes {
+		if volume.PersistentVolumeClaim == nil {
+			continue
+		}
+		name := volume.PersistentVolumeClaim.ClaimName
+		pvc, err := client.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return kube.UnreadList(err, "persistentvolumeclaims")
+		}
+		f.Single[namespace+"/"+name] = err != nil || single(pvc)
+	}
+	return nil
+}
+
+// Begin begins the measures that are not refused and not begun yet, in one patch
+// each, which leaves a journal on the Deployment.
+func Begin(ctx context.Context, client kubernetes.Interface, measures []Measure, by string) error {
+	for _, m := range measures {
+		if m.Refused != "" || m.Begun {
+			continue
+		}
+		words, err := json.Marshal(journal{Mode: m.Mode, From: m.From, To: m.To, Nodes: m.Nodes, By: by, At: time.Now().UTC()})
+		if err != nil {
+			return err
+		}
+		meta := map[string]any{"uid": m.UID, "labels": map[string]any{Label: "true"}, "annotations": map[string]any{Label: string(words)}}
+		spec := map[string]any{"replicas": m.To}
+		if m.Mode == Restart {
+			now := time.Now().UTC().Format(time.RFC3339)
+			spec = map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{restartedAt: now}}}}
+		}
+		if err := patchDeployment(ctx, client, m.Namespace, m.Name, map[string]any{"metadata": meta, "spec": spec}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// patchDeployment changes a Deployment; the UID, and the version where there is
+// one, keep it from reaching another.
+func patchDeployment(ctx context.Context, client kubernetes.Interface, namespace, name string, change map[string]any) error {
+	patch, err := json.Marshal(change)
+	if err != nil {
+		return err
+	}
+	_, err = client.AppsV1().Deployments(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+	if err == nil {
+		return nil
+	}
+	d := drain.Locate(ctx, client, drain.ReadDenial(err, drain.Right{Verb: "patch", Resource: "deployments.apps"}))
+	d.WayOut += "; or leave out --surge"
+	return d.Err(fmt.Sprintf("change deployment %s/%s", namespace, name), err)
+}
+
+// Find finds the Deployments that a drain of some of the nodes has
+// changed, in this run or an earlier one.
+func Find(ctx context.Context, client kubernetes.Interface, nodes []string) ([]Measure, error) {
+	list, err := client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: Label})
+	if err != nil {
+		return nil, kube.UnreadList(err, "deployments.apps")
+	}
+	var out []Measure
+	for i := range list.Items {
+		d := &list.Items[i]
+		j, ok := journalOf(d)
+		if !ok || !slices.ContainsFunc(j.Nodes, func(n string) bool { return slices.Contains(nodes, n) }) {
+			continue
+		}
+		out = append(out, Measure{Namespace: d.Namespace, Name: d.Name, UID: d.UID, Mode: j.Mode, From: j.From, To: j.To, Nodes: j.Nodes, Begun: true})
+	}
+	return out, nil
+}
+
+// Revert takes a measure back: the Deployment has its replicas again, unless
+// somebody else has changed their number meanwhile, and no journal. Taking back
+// what is taken back already is no error.
+func Revert(ctx context.Context, client kubernetes.Interface, m Measure) (said string, err error) {
+	const tries = 5
+	for range tries {
+		said, err = revert(ctx, client, m)
+		if !apierrors.IsConflict(err) {
+			break
+		}
+	}
+	return said, err
+}
+
+func revert(ctx context.Context, client kubernetes.Interface, m Measure) (string, error) {
+	d, err := client.AppsV1().Deployments(m.Namespace).Get(ctx, m.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || err == nil && d.UID != m.UID {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read deployment %s/%s: %w", m.Namespace, m.Name, err)
+	}
+	j, ok := journalOf(d)
+	if !ok {
+		return "", nil
+	}
+	change := map[string]any{"metadata": map[string]any{
+		"uid": d.UID, "resourceVersion": d.ResourceVersion, "labels": map[string]any{Label: nil}, "annotations": map[string]any{Label: nil},
+	}}
+	said := ""
+	switch now := kube.Wanted(d.Spec.Replicas); {
+	case j.Mode == Restart:
+		said = fmt.Sprintf("Deployment %s/%s was restarted", m.Namespace, m.Name)
+	case now != j.To:
+		said = fmt.Sprintf("Deployment %s/%s keeps its %d replicas: somebody has changed them since there were %d", m.Namespace, m.Name, now, j.To)
+	default:
+		change["spec"] = map[string]any{"replicas": j.From}
+		said = fmt.Sprintf("Deployment %s/%s has %s again", m.Namespace, m.Name, text.Choose(j.From == 1, "1 replica", fmt.Sprintf("%d replicas", j.From)))
+	}
+	return said, patchDeployment(ctx, client, m.Namespace, m.Name, change)
+}
