@@ -9,12 +9,12 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
-// nodeDNSAddress is the address that NodeLocal DNSCache listens at in the
+// NodeDNSAddress is the address that NodeLocal DNSCache listens at in the
 // configuration that everybody copies (kubernetes/kubernetes,
 // cluster/addons/dns/nodelocaldns).
 func NodeDNSAddress() netip.Addr { return netip.AddrFrom4([4]byte{169, 254, 20, 10}) }
 
-// believable leaves out what cannot be the cluster's although the cluster says so:
+// Believable leaves out what cannot be the cluster's although the cluster says so:
 // a node may write its own pod network and addresses into the API, and so make a
 // router of this host's, or its whole network, a "pod network". Networks wider
 // than /8 (IPv6: /32), those with this host's main addresses or its gateways in
@@ -42,7 +42,7 @@ func Believable(f inventory.Facts, main, gateways []netip.Addr) inventory.Facts 
 	return f
 }
 
-// inAny reports whether an address is in one of some networks; text that is no
+// InAny reports whether an address is in one of some networks; text that is no
 // network has nothing in it.
 func InAny(ip netip.Addr, networks []string) bool {
 	return slices.ContainsFunc(networks, func(text string) bool {

@@ -22,7 +22,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// identity is what tells this cluster from all others on a host's disk: all of it
+// Identity is what tells this cluster from all others on a host's disk: all of it
 // is public. It is known while the host is a node, and written down for the
 // second look.
 type Identity struct {
@@ -33,7 +33,7 @@ type Identity struct {
 	Endpoints []string `json:"endpoints,omitempty"`
 }
 
-// identify reads the identity from the cluster's CA file and the kubeconfigs of
+// Identify reads the identity from the cluster's CA file and the kubeconfigs of
 // this host's own Kubernetes.
 func Identify(ca []byte, kubeconfigs ...[]byte) Identity {
 	id := Identity{Authorities: certificates(ca)}
@@ -85,7 +85,7 @@ func certificates(raw []byte) []string {
 // mostFound bounds how many of a kind are looked at in one text.
 const mostFound = 64
 
-// reference is how a text refers to a cluster.
+// Reference is how a text refers to a cluster.
 type Reference struct {
 	// authority: it has the cluster's CA certificate.
 	Authority bool
@@ -95,7 +95,7 @@ type Reference struct {
 	account string
 }
 
-// leads reports whether a text leads to the cluster and to no other: only this
+// Leads reports whether a text leads to the cluster and to no other: only this
 // cluster has this CA; its endpoint and a token are a way in without it.
 func (r Reference) Leads() bool { return r.Authority || r.endpoint != "" && r.account != "" }
 
@@ -118,7 +118,7 @@ func (r Reference) String() string {
 // kubeconfig holds its CA in base64, and a Secret's dump the kubeconfig.
 const mostNested = 3
 
-// refer finds how a text refers to the cluster. A token counts if it stands
+// Refer finds how a text refers to the cluster. A token counts if it stands
 // beside the CA or the endpoint, names the node, or was issued after the join:
 // during that time the host was in no other cluster. Nothing is written to find
 // out, and the text may be anything.

@@ -17,7 +17,7 @@ import (
 // the kernel does that for one that lives.
 const agentLimit = time.Second
 
-// deadAgent is the socket of the pod network's agent, if the network's plugins ask
+// DeadAgent is the socket of the pod network's agent, if the network's plugins ask
 // one and it does not answer; empty otherwise. A plugin waits for its agent: to
 // take down a network whose agent is gone takes Cilium's 42 s for each pod, twice,
 // and then fails (a network that was uninstalled before, an image that is gone, a

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
-// netConf is what a network configuration in /etc/cni/net.d says about whose it
+// Conf is what a network configuration in /etc/cni/net.d says about whose it
 // is: of a single plugin, of a chain of plugins, or of one that calls others.
 type Conf struct {
 	// name is the network's.

@@ -19,7 +19,7 @@ import (
 // Networks are the CNI networks of a host, by their configurations.
 type Networks struct{ part.Host }
 
-// confs reads the runtime's directories of CNI configurations, and the directories
+// Confs reads the runtime's directories of CNI configurations, and the directories
 // directly in them, and says what becomes of each file.
 func (t Networks) Confs() ([]Decision, error) {
 	var files []confFile
@@ -55,7 +55,7 @@ func (t Networks) confFile(path string, id cluster.Identity) confFile {
 	return confFile{path: path, raw: raw, unread: part.Unread(err), refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path)}
 }
 
-// ownNetworks are the names of the pods' CNI networks: those that networks give
+// OwnNetworks are the names of the pods' CNI networks: those that networks give
 // theirs, and those of configurations that go.
 func (t Networks) OwnNetworks() []string {
 	out := ownership.NetworkNames()
@@ -68,7 +68,7 @@ func (t Networks) OwnNetworks() []string {
 	return out
 }
 
-// otherNetworks reports whether this host has CNI networks besides the pods'
+// OtherNetworks reports whether this host has CNI networks besides the pods'
 // (podman, nerdctl), by their configuration or by addresses they gave out.
 func (t Networks) OtherNetworks() bool {
 	configs, _ := t.Confs()

@@ -33,7 +33,7 @@ type confFile struct {
 	digest string
 }
 
-// confDecision is what becomes of such a file, and why it is the pod network's.
+// Decision is what becomes of such a file, and why it is the pod network's.
 type Decision struct {
 	inventory.Item
 	// sign says what makes it the network's; empty for what is not.

@@ -22,6 +22,7 @@ import (
 // for its configuration for a minute.
 const kubeadmLimit = 3 * time.Minute
 
+// Credentials are what makes the kubelet this node: the last to go.
 func (t Control) Credentials() part.Part {
 	return part.Part{
 		ID: "credentials", Kind: inventory.KindFile,
@@ -29,6 +30,7 @@ func (t Control) Credentials() part.Part {
 	}
 }
 
+// LookCredentials finds them; it only reads.
 func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 	var s part.Findings
 	for _, p := range inventory.CredentialPaths(t.KubeadmDir()) {
@@ -156,7 +158,7 @@ func (t Control) lookCertificates(s *part.Findings) error {
 	return errors.Join(errs...)
 }
 
-// blocking are the reasons for which `kubeadm join` would refuse this host, as
+// Blocking are the reasons for which `kubeadm join` would refuse this host, as
 // its preflight checks see it (cmd/kubeadm/app/preflight/checks.go, 1.36), and
 // a leftover that breaks a pod network later. On a host that is a node they
 // are all there; they count after a removal.

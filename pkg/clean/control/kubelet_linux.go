@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
+// Unit is the kubelet's unit of systemd.
 const Unit = "kubelet.service"
 
 // hold keeps the kubelet from starting as long as the file itself exists; so
@@ -25,7 +26,7 @@ const hold = `# Written by kubectl-lifecycle while it removes this node. If no r
 [Unit]
 ConditionPathExists=!` + inventory.HoldFile + "\n"
 
-// kubelet stops the kubelet and keeps it stopped.
+// Kubelet stops the kubelet and keeps it stopped.
 func (t Control) Kubelet() part.Part {
 	return part.Part{
 		ID: "kubelet", Kind: inventory.KindUnit, Look: t.lookKubelet,
@@ -40,7 +41,7 @@ func (t Control) Kubelet() part.Part {
 	}
 }
 
-// held reports whether the hold is there and whole: one that was cut short, by a
+// Held reports whether the hold is there and whole: one that was cut short, by a
 // full disk or a power cut, holds nothing.
 func (t Control) Held() bool {
 	raw, err := host.ReadPlain(t.Host.Path(inventory.HoldFile), part.MostOfFile)
@@ -97,7 +98,7 @@ func (t Control) stopKubelet(ctx context.Context, report plan.Report) error {
 	return err
 }
 
-// release takes the hold away again and leaves the kubelet stopped.
+// Release takes the hold away again and leaves the kubelet stopped.
 func (t Control) Release() part.Part {
 	return part.Part{
 		ID: "release", Kind: inventory.KindUnit,
@@ -108,6 +109,7 @@ func (t Control) Release() part.Part {
 	}
 }
 
+// Unhold takes the hold on the kubelet away, if there is one.
 func (t Control) Unhold(ctx context.Context) error {
 	held := t.Exists(inventory.HoldFile)
 	if !held && !t.Exists(part.Unfinished(inventory.HoldFile)) {

@@ -52,7 +52,7 @@ func (s setting) widelySet() bool {
 	return !slices.Contains([]inventory.Owner{inventory.Kubelet, inventory.KubeProxy, inventory.CNIPlugins}, s.owner)
 }
 
-// sysctls reports the settings that look as a node's agents leave them. Nobody
+// Sysctls reports the settings that look as a node's agents leave them. Nobody
 // wrote down what they were before, and many are also set on purpose (by
 // whoever prepared the host), so they are not touched: they do no harm and
 // take their configured values with the next boot.

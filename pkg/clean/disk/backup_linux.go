@@ -31,7 +31,7 @@ const (
 	mostOfAll = 64 << 20
 )
 
-// backup keeps what a person may want back: configuration, static pods,
+// BackUp keeps what a person may want back: configuration, static pods,
 // certificates. What pods have written is not: it is theirs, and may be huge.
 func (t Disk) BackUp() part.Part {
 	return part.Part{
@@ -192,7 +192,7 @@ func (t Disk) entry(path string) (header *tar.Header, content []byte, why string
 	return header, content, "", nil
 }
 
-// Backup is where the removal has put its backup; empty if it made none.
+// BackedUp is where the removal has put its backup; empty if it made none.
 func (t Disk) BackedUp() string {
 	raw, err := os.ReadFile(filepath.Join(t.Host.Path(t.StateDir), backupFile))
 	if t.StateDir == "" || err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
+// Files are Kubernetes' and the network's, without the credentials.
 func (t Disk) Files() part.Part {
 	return part.Part{
 		ID: "files", Kind: inventory.KindFile,

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// home is the home directory of a user of a host.
+// Home is the home directory of a user of a host.
 type Home struct {
 	Path string
 	user uint32

@@ -23,7 +23,7 @@ const copied = "a copy of kubeadm's kubeconfig"
 // kubeconfig is where kubectl looks for one in a home.
 const kubeconfig = ".kube/config"
 
-// lookKubeconfigs finds the kubeconfigs of people on this host. A copy of
+// LookKubeconfigs finds the kubeconfigs of people on this host. A copy of
 // kubeadm's own, as its last words tell everybody to make one, goes; another
 // that leads to this cluster is somebody's and stays.
 func (t Disk) LookKubeconfigs(s *part.Findings) error {
@@ -128,7 +128,7 @@ func (t Disk) discardKubeconfig(path string) error {
 	return nil
 }
 
-// homes are the home directories of this host's users, sorted: those of /etc/passwd,
+// Homes are the home directories of this host's users, sorted: those of /etc/passwd,
 // and those in /home of users whom a directory service names. Those on file
 // systems of other machines, or that appear when one looks, are left out: to
 // look at them may hang, and they are not this host's.
@@ -152,7 +152,7 @@ func (t Disk) Homes() ([]Home, error) {
 	return slices.DeleteFunc(all, func(h Home) bool { return !AtHome(h.Path, mounts) }), nil
 }
 
-// atHome reports whether a directory is on a file system of this host's.
+// AtHome reports whether a directory is on a file system of this host's.
 func AtHome(dir string, mounts []host.Mount) bool {
 	on := host.Mount{Path: "/"}
 	for _, m := range mounts {

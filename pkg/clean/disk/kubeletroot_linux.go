@@ -114,7 +114,7 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 	return err
 }
 
-// objections is the first part of a removal: it changes nothing, and fails if anything
+// Check is the first part of a removal: it changes nothing, and fails if anything
 // stands against one.
 func (t Disk) Check() part.Part {
 	return part.Part{

@@ -17,7 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// ours says of a mount whether it is Kubernetes': what is mounted below the directories
+// Ours says of a mount whether it is Kubernetes': what is mounted below the directories
 // that a kubelet makes in its root, and the runtime's and network's own by their paths.
 // What is mounted at one of those directories, or is in /etc/fstab or a mount unit of
 // systemd's, an administrator has given to it, and it stays mounted.
@@ -58,6 +58,7 @@ func (t Disk) fixedMounts(domains []domain) []string {
 	return out
 }
 
+// Mounts are those for pods.
 func (t Disk) Mounts() part.Part {
 	return part.Part{
 		ID: "mounts", Kind: inventory.KindMount, Vital: true,
@@ -98,7 +99,7 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 	return s, nil
 }
 
-// boundAt says which directory of its file system a bind mount shows.
+// BoundAt says which directory of its file system a bind mount shows.
 func BoundAt(m host.Mount) string {
 	if m.Root == "/" {
 		return ""

@@ -23,7 +23,7 @@ import (
 // is worth nothing.
 const departureFile = "etcd.json"
 
-// departed is what the departure file holds.
+// Departed is what the departure file holds.
 type Departed struct {
 	Cluster, DataDir string
 	// WALDir is where its log is, if that is elsewhere.
@@ -35,14 +35,14 @@ type Departed struct {
 	Left bool
 }
 
-// etcd is the first part: a member that has left while its host is still as it
+// Part is the first part: a member that has left while its host is still as it
 // was does no harm, and one that may not leave stops the removal before
 // anything has changed.
 func (t Member) Part() part.Part {
 	return part.Part{ID: "etcd", Kind: inventory.KindMember, Look: t.lookMember, Take: t.leaveEtcd}
 }
 
-// departure is what an earlier run has written down; nil if there is nothing.
+// Departure is what an earlier run has written down; nil if there is nothing.
 func (t Member) Departure() (*Departed, error) {
 	if t.StateDir == "" {
 		return nil, nil
@@ -199,7 +199,7 @@ func takeOut(ctx context.Context, client *etcd.Client, survivor string, id etcd.
 	return nil
 }
 
-// stayMember takes a departure back that has not come about. One that has leaves
+// Stay takes a departure back that has not come about. One that has leaves
 // no way back: without its member this control plane has no data.
 func (t Member) Stay(ctx context.Context) error {
 	const wayOut = "run the removal again to finish it"

@@ -13,7 +13,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
-// addData adds the data of a member that leaves: what etcd has made, and not the
+// AddData adds the data of a member that leaves: what etcd has made, and not the
 // snapshots that somebody keeps beside it. Data that nothing tells of is reported, never
 // touched: it may be all that is left of a cluster.
 func (t Member) AddData(s *part.Findings) {
@@ -79,7 +79,7 @@ func (t Member) addMade(s *part.Findings, dir string) error {
 	return err
 }
 
-// mayDiscard refuses to delete the data of a member that has not left: neither
+// MayDiscard refuses to delete the data of a member that has not left: neither
 // has an earlier step seen it leave, nor do the others say that they have none.
 func (t Member) MayDiscard(ctx context.Context, it inventory.Item) error {
 	pod, found, err := t.etcdPod()

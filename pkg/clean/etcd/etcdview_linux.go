@@ -74,7 +74,7 @@ func (t Member) etcdClient() (*etcd.Client, error) {
 	return nil, plan.Hint(fmt.Errorf("no certificate that etcd accepts: %w", errors.Join(errs...)), "renew them on this host: kubeadm certs renew etcd-healthcheck-client")
 }
 
-// Etcd looks at the etcd cluster of which this host runs a member: who is in
+// View looks at the etcd cluster of which this host runs a member: who is in
 // it, and how each is. Nil where the host runs none, or only the data is left.
 func (t Member) View(ctx context.Context) (*inventory.Etcd, error) {
 	pod, found, err := t.etcdPod()

@@ -22,6 +22,7 @@ import (
 // the rules meanwhile.
 const filterRounds = 8
 
+// Rules are the chains, rules and tables of both backends.
 func (t Filter) Rules() part.Part {
 	f := &reader{Local: t.Local}
 	look := func(ctx context.Context) (part.Findings, error) { return t.lookFilter(ctx, f) }
@@ -232,6 +233,7 @@ func (t Filter) filterSigns() ownership.Signs {
 	return ownership.FilterSigns(cni.Networks{Host: t.Host}.OtherNetworks(), func(owner inventory.Owner) bool { return t.Second(owner) })
 }
 
+// Sets are the ip sets.
 func (t Filter) Sets() part.Part {
 	return part.Part{
 		ID: "ipsets", Kind: inventory.KindIPSet, Look: t.lookSets,

@@ -27,7 +27,7 @@ const (
 	proxyLink = "kube-ipvs0"
 )
 
-// virtuals deletes kube-proxy's virtual services, before its link, by whose
+// Virtuals deletes kube-proxy's virtual services, before its link, by whose
 // addresses one knows them.
 func (t Filter) Virtuals() part.Part {
 	return part.Part{

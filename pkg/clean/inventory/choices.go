@@ -62,7 +62,7 @@ type Order struct {
 	Choices
 }
 
-// keepRules lets everything of the packet filter stay, if that was chosen.
+// KeepRules lets everything of the packet filter stay, if that was chosen.
 func (c Choices) KeepRules(items []Item) []Item {
 	if c.Firewall != FirewallNone {
 		return items

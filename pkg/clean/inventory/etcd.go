@@ -110,7 +110,7 @@ func rank(m EtcdMember) int {
 	return 1
 }
 
-// detail is the member as an inventory shows it.
+// Detail is the member as an inventory shows it.
 func (e Etcd) Detail() string {
 	voters, healthy, role := 0, 0, "follower"
 	for _, m := range e.Members {

@@ -157,7 +157,7 @@ func (inv Inventory) With(fate Fate) []Item {
 	return out
 }
 
-// sorted puts an inventory in its one order.
+// Sort puts an inventory in its one order.
 func (inv *Inventory) Sort() {
 	order := make(map[Kind]int)
 	for n, k := range kinds() {

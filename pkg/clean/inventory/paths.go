@@ -30,14 +30,14 @@ const (
 	HoldFile = DropIns + "/99-kubectl-lifecycle-hold.conf"
 )
 
-// ownPath is a path that only Kubernetes or a pod network uses: it goes with
+// OwnPath is a path that only Kubernetes or a pod network uses: it goes with
 // everything in it.
 type OwnPath struct {
 	Owner Owner
 	Path  string
 }
 
-// wholePaths go before the credentials do.
+// WholePaths go before the credentials do.
 func WholePaths() []OwnPath {
 	return []OwnPath{
 		{Flannel, "/run/flannel"},
@@ -63,7 +63,7 @@ func WholePaths() []OwnPath {
 	}
 }
 
-// credentialPaths are what the kubelet needs to be this node again, and what
+// CredentialPaths are what the kubelet needs to be this node again, and what
 // it needs to run the pods that carry the cluster: the last to go.
 func CredentialPaths(root string) []OwnPath {
 	return []OwnPath{
@@ -77,7 +77,7 @@ func CredentialPaths(root string) []OwnPath {
 	}
 }
 
-// keptForNow are the names in the kubelet's root that stay until the
+// KeptForNow are the names in the kubelet's root that stay until the
 // credentials go.
 func KeptForNow(root string) []string {
 	var names []string
@@ -89,13 +89,13 @@ func KeptForNow(root string) []string {
 	return names
 }
 
-// netnsDir is where network namespaces have names.
+// NetnsDir is where network namespaces have names.
 const NetnsDir = "/run/netns"
 
-// podsDir is the name of the directory of pods in a kubelet's root.
+// PodsDir is the name of the directory of pods in a kubelet's root.
 const PodsDir = "pods"
 
-// kubeletNames are those that a kubelet makes directly in its --root-dir (Kubernetes 1.36):
+// KubeletNames are those that a kubelet makes directly in its --root-dir (Kubernetes 1.36):
 // pkg/kubelet/kubeletconfig/defaults.go (pods-api since 1.36), the state files of its
 // managers (pkg/kubelet/cm, allocation, kuberuntime, nodeshutdown), image_manager of
 // pkg/kubelet/images/pullmanager, pod_status_manager_state up to 1.32, and
@@ -132,8 +132,10 @@ func TakenWith(path string) (with string, within bool) {
 	return "", false
 }
 
+// DefaultDataDir is where kubeadm has etcd keep its data.
 const DefaultDataDir = "/var/lib/etcd"
 
+// CgroupDir is where the tree of cgroups is mounted.
 const CgroupDir = "/sys/fs/cgroup"
 
 // CredentialName reports whether a file is named as one that a kubelet keeps in its --cert-dir.

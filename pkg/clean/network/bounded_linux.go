@@ -13,7 +13,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
-// bounded are the facts of the cluster as far as this host can believe them.
+// Believed are the facts of the cluster as far as this host can believe them.
 func (t Network) Believed() inventory.Facts {
 	routes, err := netlinks.Dump(func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)

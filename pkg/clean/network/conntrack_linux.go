@@ -20,7 +20,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// connections makes the kernel forget the connections of pods and services: one
+// Connections makes the kernel forget the connections of pods and services: one
 // that is remembered leads packets to addresses that are other pods' by the time
 // this host joins again. It is no part of an inventory, since they come and go by
 // themselves. Connections of others are never forgotten: behind a policy DROP

@@ -35,7 +35,7 @@ type link struct {
 
 func (l link) Name() string { return l.Attrs().Name }
 
-// ownLinks lists all links, in the kernel's order, with their owners: by name
+// All lists all links, in the kernel's order, with their owners: by name
 // and kind and a second sign; ports of our bridges by their bridge. A bridge of
 // ours with a port that is not ours stays: someone uses it.
 func (t Network) All() ([]link, error) {
@@ -67,6 +67,7 @@ func (t Network) All() ([]link, error) {
 	return out, nil
 }
 
+// Links are the pod network's links, and its addresses on one that stays.
 func (t Network) Links() part.Part {
 	return part.Part{
 		ID: "links", Kind: inventory.KindLink, Look: t.lookLinks,

@@ -19,9 +19,10 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
+// BPFDir is where the BPF file system is mounted.
 const BPFDir = "/sys/fs/bpf"
 
-// pins are the names that keep BPF programs and maps alive.
+// Pins are the names that keep BPF programs and maps alive.
 func (t Network) Pins() part.Part {
 	return part.Part{
 		ID: "bpf", Kind: inventory.KindPin, Look: t.lookPins,

@@ -23,7 +23,7 @@ type attachment struct {
 	perhaps inventory.Owner
 }
 
-// programs are detached before the maps that they use lose their pins: a program
+// Programs are detached before the maps that they use lose their pins: a program
 // whose tail calls are gone drops every packet of the card that it is on
 // (cilium/cilium#30609).
 func (t Network) Programs() part.Part {

@@ -127,6 +127,7 @@ func routeText(r netlink.Route, dev string) string {
 	return s
 }
 
+// Routes are the pod network's routes and routing rules.
 func (t Network) Routes() part.Part {
 	return part.Part{
 		ID: "routes", Kind: inventory.KindRoute, Look: t.lookRoutes,

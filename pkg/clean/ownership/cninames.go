@@ -9,7 +9,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
-// cniConfOwner returns whose a file in /etc/cni/net.d is, by the names that
+// CNIConf returns whose a file in /etc/cni/net.d is, by the names that
 // the networks give their files.
 func CNIConf(name string) inventory.Owner {
 	return compile(
@@ -24,7 +24,7 @@ func CNIConf(name string) inventory.Owner {
 	).Owner(name)
 }
 
-// cniBinOwner returns whose a plugin in /opt/cni/bin is that comes with a pod
+// CNIPlugin returns whose a plugin in /opt/cni/bin is that comes with a pod
 // network and not with the standard plugins.
 func CNIPlugin(name string) inventory.Owner {
 	return compile(
@@ -50,13 +50,13 @@ type override struct {
 	lines []string
 }
 
-// overrides are Cilium's, against systemd's rp_filter (tools/sysctlfix, since 1.10).
+// Overrides are Cilium's, against systemd's rp_filter (tools/sysctlfix, since 1.10).
 func Overrides() []override {
 	lines := []string{"-net.ipv4.conf.lxc*.rp_filter", "-net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.lxc*.rp_filter", "net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.all.rp_filter"}
 	return []override{{inventory.Cilium, "/etc/sysctl.d/99-zzz-override_cilium.conf", lines}}
 }
 
-// wrote reports whether a file holds what the network writes, and nothing else.
+// Wrote reports whether a file holds what the network writes, and nothing else.
 func (o override) Wrote(raw []byte) bool {
 	known := 0
 	for line := range strings.Lines(string(raw)) {
@@ -73,11 +73,11 @@ func (o override) Wrote(raw []byte) bool {
 	return known > 0
 }
 
-// ownNetworkNames are the names that pod networks give to their CNI networks, in
+// NetworkNames are the names that pod networks give to their CNI networks, in
 // the configurations that they write.
 func NetworkNames() []string {
 	return []string{"cbr0", "k8s-pod-network", "cilium", "antrea", "kube-ovn", "weave", "multus-cni-network"}
 }
 
-// ownNetwork reports whether the name of a CNI network is a pod network's.
+// Network reports whether the name of a CNI network is a pod network's.
 func Network(name string) bool { return slices.Contains(NetworkNames(), name) }

@@ -32,7 +32,7 @@ func compile(list ...pattern) patterns {
 	return out
 }
 
-// owner returns the owner of a name by the first pattern that fits.
+// Owner returns the owner of a name by the first pattern that fits.
 func (ps patterns) Owner(name string) inventory.Owner {
 	for _, p := range ps {
 		if p.fits.MatchString(name) {
@@ -42,7 +42,7 @@ func (ps patterns) Owner(name string) inventory.Owner {
 	return inventory.Foreign
 }
 
-// chainPatterns are the iptables chains of Kubernetes and its networks, by the
+// Chains are the iptables chains of Kubernetes and its networks, by the
 // names in their sources (Kubernetes 1.36 pkg/kubelet/kubelet_network_linux.go,
 // pkg/proxy/{iptables,ipvs}; containernetworking/plugins 1.9; flannel 0.28).
 // An unknown KUBE-something is foreign: a name that is only alike proves
@@ -65,11 +65,11 @@ func Chains() patterns {
 	)
 }
 
-// containerChain fits the chains that a standard CNI plugin makes for a single
+// ContainerChain fits the chains that a standard CNI plugin makes for a single
 // container: masquerading, and port mappings of two ages of the plugins.
 func ContainerChain() *regexp.Regexp { return regexp.MustCompile(`^CNI-((DN|SN)-)?[0-9a-f]{20,}$`) }
 
-// commentPatterns are rules outside of own chains that say whose they are, and are
+// Comments are rules outside of own chains that say whose they are, and are
 // believed where their owner has another sign on this host. Cilium's all jump to
 // chains of its own, by which one knows them: "cilium: …" may be anybody's.
 func Comments() patterns {
@@ -81,7 +81,7 @@ func Comments() patterns {
 	)
 }
 
-// tablePatterns are native nft tables that belong to one owner entirely; the
+// Tables are native nft tables that belong to one owner entirely; the
 // family is part of the name.
 func Tables() patterns {
 	return compile(
@@ -92,7 +92,7 @@ func Tables() patterns {
 	)
 }
 
-// signs are what rules and tables are known by; to be made once for many tables.
+// Signs are what rules and tables are known by; to be made once for many tables.
 type Signs struct {
 	Chains, Comments, Tables patterns
 	// others says that this host has CNI networks besides the pods', which use the
@@ -103,10 +103,12 @@ type Signs struct {
 	Second func(inventory.Owner) bool
 }
 
+// FilterSigns are what rules and tables are known by.
 func FilterSigns(others bool, second func(inventory.Owner) bool) Signs {
 	return Signs{Chains: Chains(), Comments: Comments(), Tables: Tables(), Others: others, Second: second}
 }
 
+// Sets are ip sets by their names.
 func Sets() patterns {
 	return compile(
 		pattern{inventory.KubeRouter, `(inet6:)?kube-router-.+|KUBE-(SRC|DST)-.+`},
@@ -126,7 +128,7 @@ type linkPattern struct {
 	fits  string
 }
 
-// openVSwitch is the kind of a port that only Open vSwitch itself can delete.
+// OpenVSwitch is the kind of a port that only Open vSwitch itself can delete.
 const OpenVSwitch = "openvswitch"
 
 func linkPatterns() []linkPattern {
@@ -155,7 +157,7 @@ func linkPatterns() []linkPattern {
 	}
 }
 
-// linkOwner returns whose a link is.
+// Link returns whose a link is.
 func Link(name, kind string) inventory.Owner {
 	for _, p := range linkPatterns() {
 		if slices.Contains(p.kinds, kind) && compile(pattern{p.owner, p.fits}).Owner(name) != inventory.Foreign {
@@ -165,7 +167,7 @@ func Link(name, kind string) inventory.Owner {
 	return inventory.Foreign
 }
 
-// pinPatterns are names directly in /sys/fs/bpf and in its tc/globals.
+// Pins are names directly in /sys/fs/bpf and in its tc/globals.
 func Pins() patterns {
 	return compile(
 		pattern{inventory.Cilium, `cilium|tc/globals/cilium_.+`},
@@ -173,7 +175,7 @@ func Pins() patterns {
 	)
 }
 
-// mountPatterns are mounts outside of the kubelet's root. The paths are those of
+// Mounts are mounts outside of the kubelet's root. The paths are those of
 // containerd's CRI plugin (containers in the namespace k8s.io, shared memory of
 // sandboxes), CRI-O, and of network namespaces that CNI users name "cni-<uuid>".
 func Mounts() patterns {

@@ -6,7 +6,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
-// programPatterns are names of BPF programs, of which the kernel keeps 15
+// Programs are names of BPF programs, of which the kernel keeps 15
 // characters, and of the filters that run them (Cilium 1.18 bpf/ and
 // pkg/datapath/loader, before 1.13 with the name of the object file; Calico 3.31
 // felix/bpf).

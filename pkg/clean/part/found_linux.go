@@ -13,7 +13,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
-// addPath adds a path that goes, if it exists.
+// AddPath adds a path that goes, if it exists.
 func (t Host) AddPath(s *Findings, p inventory.OwnPath) {
 	info, err := os.Lstat(t.Local.Path(p.Path))
 	if err != nil {
@@ -49,7 +49,7 @@ func (t Host) entries(dir string) string {
 	return fmt.Sprintf("more than %d entries", most)
 }
 
-// addHollow adds those of some directories, deepest first, that came with the
+// AddHollow adds those of some directories, deepest first, that came with the
 // join and hold nothing but what goes.
 func (t Host) AddHollow(s *Findings, dirs ...inventory.OwnPath) {
 	for _, dir := range dirs {
@@ -66,11 +66,11 @@ func (t Host) AddHollow(s *Findings, dirs ...inventory.OwnPath) {
 	}
 }
 
-// hollow is the detail of a directory that goes once nothing is in it, and stays if
+// Hollow is the detail of a directory that goes once nothing is in it, and stays if
 // anything else turns out to be.
 const Hollow = "empty after that"
 
-// addForeign adds what stays, and says since when it is there.
+// AddForeign adds what stays, and says since when it is there.
 func (t Host) AddForeign(s *Findings, path, why string) {
 	it := inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Digest: t.Digest(path)}
 	if info, err := os.Lstat(t.Local.Path(path)); err == nil && info.IsDir() {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// whereOf is the mountpoint of a systemd mount or automount unit; empty if the text is
+// WhereOf is the mountpoint of a systemd mount or automount unit; empty if the text is
 // none.
 func WhereOf(text string) string {
 	for line := range strings.Lines(text) {
@@ -20,7 +20,7 @@ func WhereOf(text string) string {
 	return ""
 }
 
-// mountpoints are those that a text in the format of /etc/fstab names. The kernel and
+// Mountpoints are those that a text in the format of /etc/fstab names. The kernel and
 // mount(8) write white space and backslashes in octal.
 func Mountpoints(fstab string) []string {
 	var out []string

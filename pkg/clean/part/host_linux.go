@@ -37,25 +37,26 @@ type Host struct {
 	Astray error
 }
 
+// Exists reports whether there is something at a path; a link is not followed.
 func (t Host) Exists(path string) bool {
 	_, err := os.Lstat(t.Local.Path(path))
 	return err == nil
 }
 
-// isDir reports whether a path is a directory, and no link to one.
+// IsDir reports whether a path is a directory, and no link to one.
 func (t Host) IsDir(path string) bool {
 	info, err := os.Lstat(t.Local.Path(path))
 	return err == nil && info.IsDir()
 }
 
-// changed reports whether a file was renamed or written since the join.
+// Changed reports whether a file was renamed or written since the join.
 func (t Host) Changed(path string) bool {
 	var stat unix.Stat_t
 	err := unix.Lstat(t.Local.Path(path), &stat)
 	return err == nil && !t.Facts.Joined.IsZero() && time.Unix(stat.Ctim.Unix()).After(t.Facts.Joined)
 }
 
-// names lists a directory; one that does not exist is empty.
+// Names lists a directory; one that does not exist is empty.
 func (t Host) Names(dir string) ([]string, error) {
 	entries, err := os.ReadDir(t.Local.Path(dir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -68,7 +69,7 @@ func (t Host) Names(dir string) ([]string, error) {
 	return out, err
 }
 
-// listed are the files of a directory whose names end in some way, in their order.
+// Listed are the files of a directory whose names end in some way, in their order.
 func (t Host) Listed(dir, suffix string) []string {
 	if dir == "" {
 		return nil
@@ -83,17 +84,17 @@ func (t Host) Listed(dir, suffix string) []string {
 	return out
 }
 
-// text reads a small file of the host; empty if there is none, or it is no such file.
+// Text reads a small file of the host; empty if there is none, or it is no such file.
 func (t Host) Text(path string) []byte {
 	raw, _ := host.ReadPlain(t.Followed(path), MostOfFile)
 	return raw
 }
 
-// followed is where a path of the host's leads, as this program sees it: a configuration
+// Followed is where a path of the host's leads, as this program sees it: a configuration
 // may be a link.
 func (t Host) Followed(path string) string { return t.Local.Path(t.Resolve(path)) }
 
-// real is a path of the host without symbolic links, as far as it exists.
+// Resolve is a path of the host without symbolic links, as far as it exists.
 func (t Host) Resolve(path string) string {
 	real, err := t.Local.Real(path)
 	if errors.Is(err, fs.ErrNotExist) && path != "/" {
@@ -111,7 +112,7 @@ func rootOwns(path string) bool {
 	return unix.Stat(path, &stat) == nil && stat.Uid == 0
 }
 
-// digest is a hash of a small file of others, to show that it is unchanged;
+// Digest is a hash of a small file of others, to show that it is unchanged;
 // empty for what is not a small file.
 func (t Host) Digest(path string) string {
 	const most = 1 << 20
@@ -127,7 +128,7 @@ func (t Host) Digest(path string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// younger reports whether a directory was made by the join or after it. kubeadm
+// Younger reports whether a directory was made by the join or after it. kubeadm
 // makes one just before the first file in it, which dates the join.
 func (t Host) Younger(path string) bool {
 	if copied, err := t.Local.Copied(path); err != nil || copied {
@@ -137,28 +138,28 @@ func (t Host) Younger(path string) bool {
 	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-JoinMoment))
 }
 
-// joinMoment is how long before the file that dates the join things are made by it.
+// JoinMoment is how long before the file that dates the join things are made by it.
 const JoinMoment = 500 * time.Millisecond
 
-// mounted reports whether a directory is a mount of its own, or nobody knows.
+// Mounted reports whether a directory is a mount of its own, or nobody knows.
 func (t Host) Mounted(dir string) bool {
 	mounts, err := t.Local.Mounts()
 	return err != nil || slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Path == dir })
 }
 
-// credentialed reports whether the kubelet could still act as this node.
+// Credentialed reports whether the kubelet could still act as this node.
 func (t Host) Credentialed() bool {
 	return t.Exists("/etc/kubernetes/kubelet.conf") || t.Exists("/etc/kubernetes/bootstrap-kubelet.conf")
 }
 
-// root is the kubelet's --root-dir without symbolic links.
+// KubeletRoot is the kubelet's --root-dir without symbolic links.
 func (t Host) KubeletRoot() string { return t.Resolve(t.Places().Root) }
 
-// kubeadmDir is where kubeadm puts the kubelet's configuration, and a kubelet looks for
+// KubeadmDir is where kubeadm puts the kubelet's configuration, and a kubelet looks for
 // device plugins, wherever its root is; without symbolic links.
 func (t Host) KubeadmDir() string { return t.Resolve(inventory.DefaultKubeletRoot) }
 
-// roots are the directories in which a kubelet's names are.
+// Roots are the directories in which a kubelet's names are.
 func (t Host) Roots() []string {
 	if root, usual := t.KubeletRoot(), t.KubeadmDir(); root != usual {
 		return []string{root, usual}

@@ -16,7 +16,7 @@ import (
 // that tell go before the second look.
 const identityFile = "cluster.json"
 
-// identity is that of the cluster that this host is in, or was in when a removal
+// Cluster is that of the cluster that this host is in, or was in when a removal
 // began; empty if nothing tells.
 func (t Host) Cluster() cluster.Identity {
 	if id, known := t.recallIdentity(); known {
@@ -42,7 +42,7 @@ func (t Host) recallIdentity() (id cluster.Identity, known bool) {
 	return id, err == nil && json.Unmarshal(raw, &id) == nil
 }
 
-// rememberIdentity writes down which cluster it was, once.
+// RememberIdentity writes down which cluster it was, once.
 func (t Host) RememberIdentity() error {
 	id := t.Cluster()
 	if t.Saved(identityFile) || len(id.Authorities)+len(id.Endpoints) == 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// part is one sort of leftovers: how to look for it and how to take it away.
+// Part is one sort of leftovers: how to look for it and how to take it away.
 // Parts know nothing of each other; their order in parts is the order of a
 // removal, and it is binding.
 type Part struct {
@@ -36,25 +36,26 @@ type Part struct {
 	Vital bool
 }
 
-// sight is what a part sees: things, and what it could not see.
+// Findings is what a part sees: things, and what it could not see.
 type Findings struct {
 	Items     []inventory.Item
 	Unchecked []inventory.Unchecked
 }
 
+// Add adds things that were found.
 func (s *Findings) Add(items ...inventory.Item) { s.Items = append(s.Items, items...) }
 
-// missed notes something that could not be read; nil is no miss.
+// Missed notes something that could not be read; nil is no miss.
 func (s *Findings) Missed(kind inventory.Kind, what string, err error) {
 	if err != nil {
 		s.Unchecked = append(s.Unchecked, inventory.Unchecked{Kind: kind, What: what, Why: err.Error()})
 	}
 }
 
-// goes are the things of a sight that a removal takes away.
+// Goes are the things of a sight that a removal takes away.
 func (s Findings) Goes() []inventory.Item { return inventory.Inventory{Items: s.Items}.Ours() }
 
-// step makes a part a step of a plan.
+// Step makes a part a step of a plan.
 func (p Part) Step() plan.Step {
 	needed := p.Needed
 	if needed == nil {
@@ -69,7 +70,7 @@ func (p Part) Step() plan.Step {
 	return plan.Step{ID: p.ID, Title: p.Title, Needed: needed, Do: p.Take}
 }
 
-// left is the error of a step after which something is still there.
+// Left is the error of a step after which something is still there.
 func Left(ctx context.Context, look func(context.Context) (Findings, error)) error {
 	s, err := look(ctx)
 	if err != nil {
@@ -82,7 +83,7 @@ func Left(ctx context.Context, look func(context.Context) (Findings, error)) err
 	return Summary(errs)
 }
 
-// summary joins errors, at most five of them.
+// Summary joins errors, at most five of them.
 func Summary(errs []error) error {
 	const most = 5
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
-// mostOfFile bounds what is read of a configuration.
+// MostOfFile bounds what is read of a configuration.
 const MostOfFile = 1 << 20
 
 // Places are where the kubelet and the container runtime of a host keep what they
@@ -174,7 +174,7 @@ func tomlSettings(raw []byte, section *string) func(yield func(key string, value
 	}
 }
 
-// usual is a path of the runtime's as it would be if its directories were the usual ones.
+// Usual is a path of the runtime's as it would be if its directories were the usual ones.
 func (p Places) Usual(path string) string {
 	for own, usual := range map[string]string{p.RuntimeRoot: "/var/lib/containerd", p.RuntimeState: "/run/containerd"} {
 		if rest, below := strings.CutPrefix(path, own+"/"); own != "" && below {

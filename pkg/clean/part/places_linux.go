@@ -24,7 +24,7 @@ import (
 // what told them is gone when a removal is resumed.
 const placesFile = "places.json"
 
-// located is the target with its places read, once for all that is done with it.
+// Located is the target with its places read, once for all that is done with it.
 func (t Host) Located() Host {
 	if t.At == nil {
 		at, err := t.findPlaces()
@@ -33,7 +33,7 @@ func (t Host) Located() Host {
 	return t
 }
 
-// places are where this host's kubelet and runtime keep what they make.
+// Places are where this host's kubelet and runtime keep what they make.
 func (t Host) Places() Places { return *t.Located().At }
 
 // findPlaces reads the places: from what an earlier run has written down, else from the
@@ -85,7 +85,7 @@ func (t Host) findPlaces() (Places, error) {
 	return p, errors.Join(err, err2)
 }
 
-// rememberPlaces writes the places down, unless that was done.
+// RememberPlaces writes the places down, unless that was done.
 func (t Host) RememberPlaces() error {
 	if t.Saved(placesFile) || t.Astray != nil {
 		return t.Astray
@@ -97,7 +97,7 @@ func (t Host) RememberPlaces() error {
 	return t.Save(placesFile, raw)
 }
 
-// unitDirs are where units and their drop-ins lie; the first counts most (systemd.unit(5)).
+// UnitDirs are where units and their drop-ins lie; the first counts most (systemd.unit(5)).
 func UnitDirs() []string {
 	return []string{"/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
 }

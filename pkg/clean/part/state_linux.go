@@ -14,17 +14,17 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
-// joinedFile is where a removal writes down when the host had joined: the
+// JoinedFile is where a removal writes down when the host had joined: the
 // files that tell are gone when a removal is resumed.
 const JoinedFile = "joined"
 
-// save writes a file into the state directory, whole or not at all, and only
+// Save writes a file into the state directory, whole or not at all, and only
 // root can read it. It is below Host.Root, like everything.
 func (t Host) Save(name string, content []byte) error {
 	return t.SaveBy(name, func(to *bufio.Writer) { _, _ = to.Write(content) })
 }
 
-// saveBy is save for what is written piece by piece.
+// SaveBy is save for what is written piece by piece.
 func (t Host) SaveBy(name string, write func(to *bufio.Writer)) error {
 	if t.StateDir == "" {
 		return errors.New("no state directory given")
@@ -50,12 +50,12 @@ func (t Host) SaveBy(name string, write func(to *bufio.Writer)) error {
 	return host.SyncDir(dir)
 }
 
-// partOf is the name of a file that is still being written. Nothing that reads
+// Unfinished is the name of a file that is still being written. Nothing that reads
 // configurations takes one: systemd wants ".conf", a container runtime ".conf",
 // ".conflist" or ".json".
 func Unfinished(path string) string { return path + ".new" }
 
-// removeIf removes a file if it is there: where it is not, it does not matter that
+// RemoveIf removes a file if it is there: where it is not, it does not matter that
 // nothing can be written.
 func (t Host) RemoveIf(path string) error {
 	if !t.Exists(path) {
@@ -64,7 +64,7 @@ func (t Host) RemoveIf(path string) error {
 	return t.Local.Remove(path)
 }
 
-// put writes a file of the host outside of the state directory: whole or not at
+// Put writes a file of the host outside of the state directory: whole or not at
 // all, and durably.
 func (t Host) Put(path, content string, mode os.FileMode) error {
 	part := t.Local.Path(Unfinished(path))
@@ -87,13 +87,13 @@ func (t Host) Put(path, content string, mode os.FileMode) error {
 	return host.SyncDir(filepath.Dir(part))
 }
 
-// saved reports whether a file is in the state directory.
+// Saved reports whether a file is in the state directory.
 func (t Host) Saved(name string) bool {
 	_, err := os.Lstat(filepath.Join(t.Local.Path(t.StateDir), name))
 	return t.StateDir != "" && err == nil
 }
 
-// unsave removes a file from the state directory, if it is there.
+// Unsave removes a file from the state directory, if it is there.
 func (t Host) Unsave(name string) error {
 	if t.StateDir == "" {
 		return nil
@@ -118,7 +118,7 @@ func (t Host) recalled() time.Time {
 	return at
 }
 
-// joined is when the host joined, as far as that can be told: from the facts,
+// Joined is when the host joined, as far as that can be told: from the facts,
 // from what an earlier run wrote down, from the birth of the files that a join
 // makes; zero if nothing tells.
 func (t Host) Joined() time.Time {

@@ -126,7 +126,7 @@ func (t Runtime) podProcesses() (map[int]string, error) {
 	return out, err
 }
 
-// processes are what is left of pods when the runtime knows of no container any
+// Processes are what is left of pods when the runtime knows of no container any
 // more: orphans in the pods' cgroups, and shims. Neither is found by its name.
 func (t Runtime) Processes() part.Part {
 	return part.Part{
@@ -175,7 +175,7 @@ func (t Runtime) knownContainers(ctx context.Context) func(cgroup string) bool {
 	}
 }
 
-// cgroups are the pods' cgroups, empty by now.
+// Cgroups are the pods' cgroups, empty by now.
 func (t Runtime) Cgroups() part.Part {
 	return part.Part{
 		ID: "cgroups", Kind: inventory.KindCgroup,

@@ -42,7 +42,7 @@ func wellKnownSockets() []string {
 	return []string{"/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/cri-dockerd.sock"}
 }
 
-// socket is where the container runtime listens: what the cluster says, what
+// Socket is where the container runtime listens: what the cluster says, what
 // the kubelet's files say, the first well-known one that exists; empty if
 // there is none.
 func (t Runtime) Socket() string {
@@ -63,6 +63,7 @@ func (t Runtime) Socket() string {
 	return ""
 }
 
+// Containers are the pods, and their containers, that the runtime lists.
 func (t Runtime) Containers() part.Part {
 	return part.Part{
 		ID: "containers", Kind: inventory.KindSandbox, Vital: true,
@@ -70,7 +71,7 @@ func (t Runtime) Containers() part.Part {
 	}
 }
 
-// lookContainers lists sandboxes and containers. A runtime that does not
+// Look lists sandboxes and containers. A runtime that does not
 // answer is unchecked, not empty.
 func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 	var s part.Findings

@@ -15,7 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// namespaces are the network namespaces that the runtime named for pods.
+// Namespaces are the network namespaces that the runtime named for pods.
 func (t Runtime) Namespaces() part.Part {
 	return part.Part{
 		ID: "netns", Kind: inventory.KindNetNS,

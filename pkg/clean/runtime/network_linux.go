@@ -57,7 +57,7 @@ func (t Runtime) removeWithoutNetwork(ctx context.Context, client *cri.Client, p
 	}
 }
 
-// realNetwork takes the network that does nothing away: as long as it is there,
+// RealNetwork takes the network that does nothing away: as long as it is there,
 // the runtime prefers it to the pods' own.
 func (t Runtime) RealNetwork() error {
 	return errors.Join(t.RemoveIf(inventory.NoNetworkFile), t.RemoveIf(part.Unfinished(inventory.NoNetworkFile)))

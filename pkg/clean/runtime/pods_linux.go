@@ -14,7 +14,7 @@ func (t Runtime) isDoor(p pod) bool {
 	return t.Door != "" && slices.ContainsFunc(p.inside, func(c cri.Container) bool { return c.ID == t.Door })
 }
 
-// doorIDs are the ids of the sandbox and the containers of the pod that one
+// DoorIDs are the ids of the sandbox and the containers of the pod that one
 // looks through; none if there is no such pod, or the runtime does not answer.
 func (t Runtime) DoorIDs(ctx context.Context) []string {
 	if t.Door == "" {

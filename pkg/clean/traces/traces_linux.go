@@ -25,7 +25,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
-// traces asks the other way round: not which of the things that we know is here,
+// Part asks the other way round: not which of the things that we know is here,
 // but what on this host still refers to the cluster. What a pod network left is
 // found by its own part; what is found here is not provably ours, so it stays and
 // is named, and the verdict is not "clean".

@@ -13,7 +13,7 @@ import (
 // the kernel says so (vishvananda/netlink since 1.2.1 hands that on).
 const dumpTries = 10
 
-// dump repeats a listing until nothing changed meanwhile.
+// Dump repeats a listing until nothing changed meanwhile.
 func Dump[T any](list func() (T, error)) (T, error) {
 	var out T
 	var err error
@@ -25,7 +25,7 @@ func Dump[T any](list func() (T, error)) (T, error) {
 	return out, err
 }
 
-// addresses are those of a link, or of all of them (nil).
+// Addresses are those of a link, or of all of them (nil).
 func Addresses(link netlink.Link) ([]netip.Addr, error) {
 	all, err := Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, netlink.FAMILY_ALL) })
 	var out []netip.Addr

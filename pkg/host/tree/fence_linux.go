@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package host
+package tree
 
 import (
 	"bufio"
@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openBeneath opens a directory in a directory, if it is in the same mount;
+// OpenBeneath opens a directory in a directory, if it is in the same mount;
 // else it returns EXDEV. Kernels before 5.6, and seccomp profiles older than
 // that, have no openat2: there the mount ids of both are compared.
-func openBeneath(dir int, name string) (int, error) {
-	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: fence}
+func OpenBeneath(dir int, name string) (int, error) {
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: Fence}
 	fd, err := unix.Openat2(dir, name, &how)
 	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
 		return fd, err
@@ -32,11 +32,11 @@ func openBeneathOld(dir int, name string) (int, error) {
 		return -1, err
 	}
 	defer func() { _ = unix.Close(at) }()
-	outer, err := mountID(dir)
+	outer, err := MountID(dir)
 	if err != nil {
 		return -1, err
 	}
-	inner, err := mountID(at)
+	inner, err := MountID(at)
 	if err != nil {
 		return -1, err
 	}
@@ -47,15 +47,15 @@ func openBeneathOld(dir int, name string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if again, err := mountID(fd); err != nil || again != outer {
+	if again, err := MountID(fd); err != nil || again != outer {
 		_ = unix.Close(fd)
 		return -1, unix.EXDEV
 	}
 	return fd, nil
 }
 
-// mountID is the id of the mount that a descriptor is in.
-func mountID(fd int) (int, error) {
+// MountID is the id of the mount that a descriptor is in.
+func MountID(fd int) (int, error) {
 	raw, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
 	if err != nil {
 		return 0, err

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package host
+package tree
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ const (
 	// mostAhead is for how many of the deepest directories the names that were read of
 	// them are kept, and their own. Those of one above are read again once all of those
 	// below it are gone: that often, and not for each of its directories.
-	mostAhead = 256
+	MostAhead = 256
 	// mostTold is for how many of the first directories the name is kept, for errors.
 	mostTold = 16
 	// mostErrors is how many errors are told, and mostFailed after how many in one
@@ -33,27 +33,27 @@ const (
 	mostPath = 256
 )
 
-// remover removes one tree without recursion. It holds a frame for each directory
+// Remover removes one tree without recursion. It holds a frame for each directory
 // on the way down; only the deepest of them are open.
-type remover struct {
+type Remover struct {
 	// path is the tree's, for errors.
-	path   string
+	Path   string
 	frames []frame
 	list   []byte
 	errs   []error
 	failed int
 }
 
-// err is what went wrong, bounded.
-func (r *remover) err() error {
+// Err is what went wrong, bounded.
+func (r *Remover) Err() error {
 	if more := r.failed - len(r.errs); more > 0 {
-		return errors.Join(append(r.errs, fmt.Errorf("and %d more below %s", more, short(r.path)))...)
+		return errors.Join(append(r.errs, fmt.Errorf("and %d more below %s", more, short(r.Path)))...)
 	}
 	return errors.Join(r.errs...)
 }
 
 // fail notes an error about an entry of the deepest directory, and leaves the entry.
-func (r *remover) fail(name, op string, err error) {
+func (r *Remover) fail(name, op string, err error) {
 	r.failed++
 	if len(r.errs) < mostErrors {
 		r.errs = append(r.errs, &fs.PathError{Op: op, Path: r.pathOf(name), Err: err})
@@ -63,13 +63,13 @@ func (r *remover) fail(name, op string, err error) {
 	}
 }
 
-func (r *remover) top() *frame { return &r.frames[len(r.frames)-1] }
+func (r *Remover) top() *frame { return &r.frames[len(r.frames)-1] }
 
 // pathOf is the path of an entry of the deepest directory, without its middle if that
 // is long: a path of a hundred thousand names is never put together.
-func (r *remover) pathOf(name string) string {
+func (r *Remover) pathOf(name string) string {
 	const ends = 8
-	names := []string{r.path}
+	names := []string{r.Path}
 	for i, f := range r.frames {
 		switch {
 		case i == ends && len(r.frames) > 2*ends:
@@ -94,8 +94,8 @@ func short(path string) string {
 	return strings.ToValidUTF8(path[:cut]+"…"+path[len(path)-cut:], "")
 }
 
-// entry removes an entry of an open directory with all that is in it.
-func (r *remover) entry(dir int, name string) {
+// Entry removes an entry of an open directory with all that is in it.
+func (r *Remover) Entry(dir int, name string) {
 	if !r.unlink(dir, name, "") {
 		return
 	}
@@ -111,15 +111,15 @@ func (r *remover) entry(dir int, name string) {
 	}
 }
 
-// empty removes what is in an open directory, except the names that are kept; it
+// Empty removes what is in an open directory, except the names that are kept; it
 // closes the directory.
-func (r *remover) empty(dir int, keep []string) {
+func (r *Remover) Empty(dir int, keep []string) {
 	r.frames = append(r.frames, frame{fd: int32(dir), names: &names{skip: slices.Clone(keep)}})
 	r.work()
 }
 
 // work removes what is in the frames' directories, and all but the first of them.
-func (r *remover) work() {
+func (r *Remover) work() {
 	for len(r.frames) > 0 {
 		f := r.top()
 		name, found := f.next()
@@ -134,7 +134,7 @@ func (r *remover) work() {
 
 // read reads more names of a directory. At its end it begins again if something was
 // removed: a file system may pass over names while others are removed.
-func (r *remover) read(f *frame) bool {
+func (r *Remover) read(f *frame) bool {
 	if r.list == nil {
 		r.list = make([]byte, listSize)
 	}
@@ -174,7 +174,7 @@ func (r *remover) read(f *frame) bool {
 
 // unlink removes an entry that is no directory, and reports whether it is one. Told
 // is its name below the deepest directory.
-func (r *remover) unlink(dir int, name, told string) (directory bool) {
+func (r *Remover) unlink(dir int, name, told string) (directory bool) {
 	err := unix.Unlinkat(dir, name, 0)
 	switch {
 	case errors.Is(err, unix.EISDIR):
@@ -201,8 +201,8 @@ func (r *remover) unlink(dir int, name, told string) (directory bool) {
 }
 
 // enter goes down into a directory of the deepest one.
-func (r *remover) enter(dir int, name, told string) bool {
-	sub, err := openBeneath(dir, name)
+func (r *Remover) enter(dir int, name, told string) bool {
+	sub, err := OpenBeneath(dir, name)
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		return false
@@ -225,7 +225,7 @@ func (r *remover) enter(dir int, name, told string) bool {
 		_ = unix.Close(int(r.frames[n].fd)) // it was read
 		r.frames[n].fd = -1
 	}
-	if n := len(r.frames) - mostAhead; n >= 0 {
+	if n := len(r.frames) - MostAhead; n >= 0 {
 		if r.frames[n].forget(); n >= mostTold {
 			r.frames[n].name = "" // looked up when it is needed
 		}
@@ -235,7 +235,7 @@ func (r *remover) enter(dir int, name, told string) bool {
 }
 
 // leaveTop goes up from a directory in which nothing is left to do, and removes it.
-func (r *remover) leaveTop() {
+func (r *Remover) leaveTop() {
 	f := *r.top()
 	above := len(r.frames) - 2
 	if above < 0 {
@@ -271,7 +271,7 @@ func (r *remover) leaveTop() {
 }
 
 // abandon leaves everything as it is.
-func (r *remover) abandon() {
+func (r *Remover) abandon() {
 	for _, f := range r.frames[:len(r.frames)-1] {
 		if f.fd >= 0 {
 			_ = unix.Close(int(f.fd)) // it was read

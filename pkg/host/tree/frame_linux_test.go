@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package host
+package tree
 
 import (
 	"errors"
@@ -50,7 +50,7 @@ func TestALongPathIsShownWithoutItsMiddle(t *testing.T) {
 			t.Errorf("%.20s… is shown as %q", path, got)
 		}
 	}
-	deep := &remover{path: "/pods"}
+	deep := &Remover{Path: "/pods"}
 	for range 100_000 {
 		deep.frames = append(deep.frames, frame{name: "level"})
 	}
