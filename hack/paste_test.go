@@ -25,6 +25,7 @@ func ownWords() map[string]string {
 	return map[string]string{
 		"metav1.NamespaceSystem":       "a constant of Kubernetes: kube-system",
 		"discoveryv1.LabelServiceName": "a constant of Kubernetes",
+		"inventory.DefaultKubeletRoot": "a constant: /var/lib/kubelet",
 		"f.verb":                       "cordon or uncordon, in a help text",
 		"info.Version":                 "what the version command prints, no command itself",
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // placesFile is where a removal writes down the places before it stops the kubelet:
@@ -151,7 +152,7 @@ func (e untoldError) Error() string { return string(e) }
 // untold is the error of a program that does not run and whose unit does not tell its
 // arguments.
 func untold(program string, err error) error {
-	hint := fmt.Sprintf("start it, so that it can be asked itself (on the host: systemctl start %s); then run the command again", program)
+	hint := fmt.Sprintf("start it, so that it can be asked itself (on the host: systemctl start %s); then run the command again", text.Quote(program))
 	if program == "kubelet" {
 		hint += fmt.Sprintf(`; or tell its --root-dir on the host: lifecycle-node clean '{"kubeletRoot":"%s"}'`, inventory.DefaultKubeletRoot)
 	}
