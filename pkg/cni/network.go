@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -95,7 +96,7 @@ func (v view) gaps() []gap {
 		if !available(d) && (v.absent() == 0 || !answers(d)) {
 			gaps = append(gaps, gap{
 				kind: ofDNS,
-				why:  fmt.Sprintf("deployment %s has %d of %d pods available", d.Name, d.Status.AvailableReplicas, replicas(d)),
+				why:  fmt.Sprintf("deployment %s has %d of %d pods available", d.Name, d.Status.AvailableReplicas, kube.Wanted(d.Spec.Replicas)),
 				see:  "kubectl -n kube-system describe pods -l " + dnsSelector,
 			})
 		}
@@ -208,7 +209,7 @@ func (v view) summary() string {
 		line += fmt.Sprintf(", %d not served", left)
 	}
 	for _, d := range v.dns {
-		line += fmt.Sprintf(", CoreDNS %d/%d", d.Status.AvailableReplicas, replicas(d))
+		line += fmt.Sprintf(", CoreDNS %d/%d", d.Status.AvailableReplicas, kube.Wanted(d.Spec.Replicas))
 	}
 	return line
 }
@@ -231,7 +232,7 @@ func unavailable(node *corev1.Node) bool {
 // available wants every replica, and not only as many as the condition of that
 // name does: that one is true with maxUnavailable of them missing.
 func available(d *appsv1.Deployment) bool {
-	return replicas(d) == 0 || d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas >= replicas(d) &&
+	return kube.Wanted(d.Spec.Replicas) == 0 || d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas >= kube.Wanted(d.Spec.Replicas) &&
 		slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
 			return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
 		})

@@ -17,6 +17,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 )
 
 // dnsSelector is the label of CoreDNS that kubeadm sets; it is kube-dns' for
@@ -157,7 +159,7 @@ func (s *sources) facts() (Facts, error) {
 	}
 	slices.SortFunc(f.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
 	if len(s.dns) > 0 {
-		f.DNS = DNS{Name: s.dns[0].Name, Desired: replicas(&s.dns[0]), Available: s.dns[0].Status.AvailableReplicas}
+		f.DNS = DNS{Name: s.dns[0].Name, Desired: kube.Wanted(s.dns[0].Spec.Replicas), Available: s.dns[0].Status.AvailableReplicas}
 	}
 	return f, nil
 }
@@ -236,25 +238,14 @@ func osOf(node *corev1.Node) string {
 // readiness says whether a node is Ready, else what its kubelet or the node
 // controller says.
 func readiness(node *corev1.Node) (ready bool, message string) {
-	for _, c := range node.Status.Conditions {
-		if c.Type != corev1.NodeReady {
-			continue
-		}
-		if c.Status == corev1.ConditionTrue {
-			return true, ""
-		}
-		if c.Message != "" {
-			return false, c.Message
-		}
-		return false, c.Reason
+	c := kube.ReadyCondition(node)
+	switch {
+	case c == nil:
+		return false, "its kubelet has not reported yet"
+	case c.Status == corev1.ConditionTrue:
+		return true, ""
+	case c.Message != "":
+		return false, c.Message
 	}
-	return false, "its kubelet has not reported yet"
-}
-
-// replicas is the wanted number: unset means one.
-func replicas(d *appsv1.Deployment) int32 {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return *d.Spec.Replicas
+	return false, c.Reason
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -31,7 +32,7 @@ func (l *Lost) chooseSurvivor(ctx context.Context) error {
 		return err
 	}
 	l.Warnings = append(l.Warnings, warnings...)
-	at := slices.IndexFunc(leaving.others, func(n corev1.Node) bool { return isReady(&n) })
+	at := slices.IndexFunc(leaving.others, func(n corev1.Node) bool { return kube.NodeReady(&n) })
 	l.survivor = &leaving.others[at]
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/cluster-bootstrap/token/api"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -179,7 +180,7 @@ func CheckName(ctx context.Context, client kubernetes.Interface, name string, no
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("get node %s: %w", name, err)
-	case isReady(node):
+	case kube.NodeReady(node):
 		return nil, plan.Refuse(fmt.Errorf("node %s is in the cluster and Ready", name),
 			"choose another name, or remove that node first: kubectl lifecycle remove %s", text.Quote(name))
 	}
@@ -193,25 +194,6 @@ func CheckName(ctx context.Context, client kubernetes.Interface, name string, no
 func validName(name string) error {
 	if faults := validation.IsDNS1123Subdomain(name); len(faults) > 0 {
 		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no name for a node", plain(name)), "%s", faults[0]))
-	}
-	return nil
-}
-
-// isReady reads the condition Ready of a Node; nil is not ready.
-func isReady(node *corev1.Node) bool {
-	c := readyCondition(node)
-	return c != nil && c.Status == corev1.ConditionTrue
-}
-
-// readyCondition is nil while the kubelet has not reported it.
-func readyCondition(node *corev1.Node) *corev1.NodeCondition {
-	if node == nil {
-		return nil
-	}
-	for i := range node.Status.Conditions {
-		if node.Status.Conditions[i].Type == corev1.NodeReady {
-			return &node.Status.Conditions[i]
-		}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -138,7 +139,7 @@ func (f *follower) passOver(ctx context.Context, signer string) error {
 	for _, r := range requestsOf(f.wanted.Token, all) {
 		node, err := f.client.CoreV1().Nodes().Get(ctx, r.node, metav1.GetOptions{})
 		switch {
-		case err == nil && isReady(node):
+		case err == nil && kube.NodeReady(node):
 			f.past[r.UID] = true
 			f.once("host %s came with this token before and is Ready", r.node)
 		case err != nil && !apierrors.IsNotFound(err):

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -132,7 +133,7 @@ func sentence(a Arrival) string {
 // transition is the other host's own, good enough to leave out a host that
 // became Ready while nobody looked.
 func isTaken(node *corev1.Node, r request) bool {
-	return isReady(node) &&
+	return kube.NodeReady(node) &&
 		node.CreationTimestamp.Before(&r.CreationTimestamp) &&
-		readyCondition(node).LastTransitionTime.Before(&r.CreationTimestamp)
+		kube.ReadyCondition(node).LastTransitionTime.Before(&r.CreationTimestamp)
 }

@@ -140,7 +140,9 @@ func (d *Decision) aside(f confFile, all []Decision) {
 			d.Why = "put aside by a pod network, and " + original + " is there"
 			d.Refers = d.Why
 		case d.Sign == "":
-			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign, Fate: inventory.Goes, Detail: inventory.Returns + original}
+			d.Item = inventory.Item{
+				Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign, Fate: inventory.Goes, Detail: inventory.Returns + original,
+			}
 		}
 	}
 }

@@ -55,7 +55,10 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 	}
 	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir, inventory.KubernetesDir}, t.Roots()...) {
 		if names, err := t.Names(dir); err == nil && len(names) == 0 && t.Exists(dir) && !t.Younger(dir) {
-			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
+			s.Add(inventory.Item{
+				Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty",
+				Why: "older than the join, or nothing tells",
+			})
 		}
 	}
 	for i := range s.Items {
@@ -78,7 +81,10 @@ func (t Control) addManifest(s *part.Findings, name string) {
 	}
 	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
 	refers := cmp.Or(t.Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
-	s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a static pod that is older than the join", Refers: refers, Digest: t.Digest(path)})
+	s.Add(inventory.Item{
+		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays,
+		Why: "a static pod that is older than the join", Refers: refers, Digest: t.Digest(path),
+	})
 }
 
 // removeCredentials has kubeadm do its part, and then removes what is left of

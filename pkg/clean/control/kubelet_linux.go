@@ -51,14 +51,20 @@ func (t Control) Held() bool {
 func (t Control) lookKubelet(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
 	if t.Exists(inventory.HoldFile) {
-		s.Add(inventory.Item{Kind: inventory.KindFile, Name: inventory.HoldFile, Owner: inventory.Lifecycle, Fate: inventory.Goes, Detail: "holds the kubelet while a removal is under way"})
+		s.Add(inventory.Item{
+			Kind: inventory.KindFile, Name: inventory.HoldFile, Owner: inventory.Lifecycle, Fate: inventory.Goes,
+			Detail: "holds the kubelet while a removal is under way",
+		})
 	}
 	t.lookFlags(&s)
 	u, err := t.Host.Unit(ctx, Unit)
 	if err != nil || u.Load == "not-found" || u.Load == "" {
 		return s, err
 	}
-	it := inventory.Item{Kind: inventory.KindUnit, Name: Unit, Owner: inventory.Kubelet, Detail: u.Active, Fate: inventory.Harmless, Why: "installed by a package or by hand, and stopped"}
+	it := inventory.Item{
+		Kind: inventory.KindUnit, Name: Unit, Owner: inventory.Kubelet, Detail: u.Active, Fate: inventory.Harmless,
+		Why: "installed by a package or by hand, and stopped",
+	}
 	if u.Enabled != "" {
 		it.Detail += ", " + u.Enabled
 	}

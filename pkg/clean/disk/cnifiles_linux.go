@@ -49,7 +49,10 @@ func (t Disk) lookOverrides(s *part.Findings) {
 			s.Add(inventory.Item{Kind: inventory.KindFile, Name: o.Path, Owner: o.Owner, Fate: inventory.Goes})
 		default:
 			why := "named as " + string(o.Owner) + " names its own, with something else in it"
-			s.Add(inventory.Item{Kind: inventory.KindFile, Name: o.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: why, Digest: t.Digest(o.Path)})
+			s.Add(inventory.Item{
+				Kind: inventory.KindFile, Name: o.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: why,
+				Digest: t.Digest(o.Path),
+			})
 		}
 	}
 }
@@ -90,7 +93,10 @@ func (t Disk) lookCNIState(s *part.Findings) error {
 		if slices.ContainsFunc(append(own, "cni-loopback"), func(network string) bool { return strings.HasPrefix(name, network+"-") }) {
 			t.AddPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: filepath.Join(inventory.CNIStateDir, "results", name)})
 		} else {
-			s.Add(inventory.Item{Kind: inventory.KindFile, Name: filepath.Join(inventory.CNIStateDir, "results", name), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
+			s.Add(inventory.Item{
+				Kind: inventory.KindFile, Name: filepath.Join(inventory.CNIStateDir, "results", name), Owner: inventory.Foreign,
+				Fate: inventory.Stays, Why: "not a pod network's",
+			})
 		}
 	}
 	t.AddPath(s, inventory.OwnPath{Owner: inventory.Flannel, Path: inventory.CNIStateDir + "/flannel"})

@@ -98,7 +98,10 @@ func (t Disk) lookKubernetes(s *part.Findings) error {
 		if path := filepath.Join(inventory.KubernetesDir, name); !known[path] {
 			raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
 			refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
-			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's", Refers: refers, Digest: t.Digest(path)})
+			s.Add(inventory.Item{
+				Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's",
+				Refers: refers, Digest: t.Digest(path),
+			})
 		}
 	}
 	return err
@@ -113,10 +116,16 @@ func (t Disk) lookEmpty(s *part.Findings) {
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume/exec"}, inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume"},
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet, Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})
 	if names, err := t.Names(inventory.CNIConfDir); err == nil && len(names) == 0 && t.Exists(inventory.CNIConfDir) {
-		s.Add(inventory.Item{Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Fate: inventory.Harmless, Detail: "empty", Why: "the container runtime watches it"})
+		s.Add(inventory.Item{
+			Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Fate: inventory.Harmless, Detail: "empty",
+			Why: "the container runtime watches it",
+		})
 	}
 	if t.Exists(inventory.XtablesLock) {
-		s.Add(inventory.Item{Kind: inventory.KindFile, Name: inventory.XtablesLock, Owner: inventory.KubeProxy, Fate: inventory.Harmless, Why: "iptables' lock, which every user of it shares; goes with the next boot"})
+		s.Add(inventory.Item{
+			Kind: inventory.KindFile, Name: inventory.XtablesLock, Owner: inventory.KubeProxy, Fate: inventory.Harmless,
+			Why: "iptables' lock, which every user of it shares; goes with the next boot",
+		})
 	}
 }
 

@@ -43,13 +43,19 @@ func (t Disk) LookKubeconfigs(s *part.Findings) error {
 		dir.Close()
 		switch {
 		case part.Unread(err) != "":
-			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a person's own kubeconfig", Refers: part.Unread(err)})
+			s.Add(inventory.Item{
+				Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a person's own kubeconfig",
+				Refers: part.Unread(err),
+			})
 		case err != nil || file.Owner != home.user && file.Owner != 0 || !id.Refer(raw, t.Facts.Node, t.Facts.Joined).Authority: // there is none
 		case isOne(own, raw):
 			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Kubeadm, Fate: inventory.Goes, Detail: copied})
 		default:
 			refers := id.Refer(raw, t.Facts.Node, t.Facts.Joined).String()
-			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a person's own kubeconfig that leads to this cluster", Refers: refers})
+			s.Add(inventory.Item{
+				Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays,
+				Why: "a person's own kubeconfig that leads to this cluster", Refers: refers,
+			})
 		}
 	}
 	return err

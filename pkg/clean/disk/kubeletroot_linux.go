@@ -80,7 +80,10 @@ func (t Disk) lookRoot(s *part.Findings, root string) error {
 		switch {
 		case root == t.KubeadmDir() && slices.Contains(inventory.KeptForNow(root), name), path == t.Resolve(t.Places().CertDir): // later
 		case at < 0 && mountedAt(path, mounts): // not looked at: that may hang
-			s.Add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no name that a kubelet makes, and something is mounted there"})
+			s.Add(inventory.Item{
+				Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays,
+				Why: "no name that a kubelet makes, and something is mounted there",
+			})
 		case at >= 0:
 			s.Missed(inventory.KindDir, path, t.lookShared(s, domains[at]))
 		case ofKubelet(name, t.Younger(path)):
@@ -99,7 +102,9 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 		t.AddForeign(s, d.link, "a link that an administrator made; what the kubelet has made there goes")
 	}
 	if d.remote {
-		s.Add(inventory.Item{Kind: inventory.KindDir, Name: d.path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "another machine's file system"})
+		s.Add(inventory.Item{
+			Kind: inventory.KindDir, Name: d.path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "another machine's file system",
+		})
 		return nil
 	}
 	entries, err := os.ReadDir(t.Host.Path(d.path))

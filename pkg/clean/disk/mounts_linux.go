@@ -83,7 +83,10 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 		}
 		if !ours(m) {
 			if below(m) {
-				s.Add(inventory.Item{Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()), Why: "an administrator's, and not a pod's"})
+				s.Add(inventory.Item{
+					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
+					Why: "an administrator's, and not a pod's",
+				})
 			}
 			continue
 		}

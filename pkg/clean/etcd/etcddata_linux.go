@@ -32,7 +32,9 @@ func (t Member) AddData(s *part.Findings) {
 	}
 	if d == nil && !found {
 		if t.Exists(dir) {
-			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no static pod says whose data it is"})
+			s.Add(inventory.Item{
+				Kind: inventory.KindDir, Name: dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no static pod says whose data it is",
+			})
 		}
 		return
 	}
@@ -61,7 +63,10 @@ func (t Member) addMember(s *part.Findings, dir string) error {
 	}
 	t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: dir})
 	if len(names) == 0 && t.Exists(dir) && !t.Younger(dir) {
-		s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty", Why: "older than the join, or nothing tells"})
+		s.Add(inventory.Item{
+			Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty",
+			Why: "older than the join, or nothing tells",
+		})
 	}
 	return err
 }

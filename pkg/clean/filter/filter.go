@@ -162,7 +162,10 @@ func (d division) items() []inventory.Item {
 		if !ours {
 			continue
 		}
-		it := inventory.Item{Kind: inventory.KindChain, Name: c.Name, In: t.String(), Owner: owner, Fate: inventory.Goes, Detail: fmt.Sprintf("%d rules", len(c.Rules))}
+		it := inventory.Item{
+			Kind: inventory.KindChain, Name: c.Name, In: t.String(), Owner: owner, Fate: inventory.Goes,
+			Detail: fmt.Sprintf("%d rules", len(c.Rules)),
+		}
 		if by, pinned := d.pinned[c.Name]; pinned && len(c.Rules) == 0 {
 			it.Fate, it.Why = inventory.Harmless, "empty; the chain "+by+", which is not ours, jumps to it"
 		}
@@ -177,7 +180,10 @@ func (d division) items() []inventory.Item {
 		if seen[name]++; seen[name] > 1 {
 			name = fmt.Sprintf("%s (%d)", name, seen[name])
 		}
-		out = append(out, inventory.Item{Kind: inventory.KindJump, Name: name, In: t.String(), Owner: j.owner, Fate: inventory.Goes, Detail: strings.Join(j.rule.Comments, "; ")})
+		out = append(out, inventory.Item{
+			Kind: inventory.KindJump, Name: name, In: t.String(), Owner: j.owner, Fate: inventory.Goes,
+			Detail: strings.Join(j.rule.Comments, "; "),
+		})
 	}
 	return out
 }

@@ -56,7 +56,10 @@ func (d division) flushItems() []inventory.Item {
 		if c.Base && c.Policy == "accept" && len(c.Rules) == 0 {
 			continue
 		}
-		it := inventory.Item{Kind: inventory.KindChain, Name: c.Name, In: d.table.String(), Owner: d.chains[c.Name], Fate: inventory.Goes, Detail: fmt.Sprintf("%d rules", len(c.Rules))}
+		it := inventory.Item{
+			Kind: inventory.KindChain, Name: c.Name, In: d.table.String(), Owner: d.chains[c.Name], Fate: inventory.Goes,
+			Detail: fmt.Sprintf("%d rules", len(c.Rules)),
+		}
 		if it.Owner == "" {
 			it.Owner, it.Why = inventory.Foreign, flushed
 		}

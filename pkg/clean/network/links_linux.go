@@ -135,7 +135,9 @@ func (t Network) lookLinks(context.Context) (part.Findings, error) {
 				return slices.ContainsFunc(taken, func(it inventory.Item) bool { return it.Name == a.IPNet.String() })
 			})
 		}
-		it := inventory.Item{Kind: inventory.KindLink, Name: l.Name(), In: l.master, Owner: l.Owner, Fate: inventory.Goes, Detail: linkDetail(l, its)}
+		it := inventory.Item{
+			Kind: inventory.KindLink, Name: l.Name(), In: l.master, Owner: l.Owner, Fate: inventory.Goes, Detail: linkDetail(l, its),
+		}
 		switch {
 		case l.Owner == inventory.Foreign && l.perhaps != inventory.Foreign:
 			it.Fate, it.Why, it.Digest, it.Refers = inventory.Stays, ownership.PerhapsWhy(l.perhaps), it.Detail, ownership.PerhapsWhy(l.perhaps)

@@ -56,7 +56,10 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 	}
 	owners := ownership.Pins()
 	if t.Second(inventory.Cilium, inventory.KindPin) {
-		s.Add(inventory.Item{Kind: inventory.KindMount, Name: BPFDir, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "bpf", Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot"})
+		s.Add(inventory.Item{
+			Kind: inventory.KindMount, Name: BPFDir, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "bpf",
+			Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot",
+		})
 	}
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == top {
@@ -70,7 +73,10 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 		}
 		if slices.Contains([]string{"tc", "tc/globals"}, name) {
 			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.Second(inventory.Cilium, inventory.KindPin) {
-				s.Add(inventory.Item{Kind: inventory.KindPin, Name: it.Name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty", Why: "made by whoever uses tc first; goes with the next boot"})
+				s.Add(inventory.Item{
+					Kind: inventory.KindPin, Name: it.Name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty",
+					Why: "made by whoever uses tc first; goes with the next boot",
+				})
 			}
 			return nil // shared by everybody who uses tc
 		}

@@ -72,7 +72,9 @@ const Hollow = "empty after that"
 
 // AddForeign adds what stays, and says since when it is there.
 func (t Host) AddForeign(s *Findings, path, why string) {
-	it := inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Digest: t.Digest(path)}
+	it := inventory.Item{
+		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Digest: t.Digest(path),
+	}
 	if info, err := os.Lstat(t.Local.Path(path)); err == nil && info.IsDir() {
 		it.Kind = inventory.KindDir
 	}

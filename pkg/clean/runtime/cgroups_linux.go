@@ -139,7 +139,10 @@ func (t Runtime) Processes() part.Part {
 				if known(pids[pid]) {
 					continue // ends with its container
 				}
-				s.Add(inventory.Item{Kind: inventory.KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: pids[pid], Owner: inventory.Runtime, Fate: inventory.Goes})
+				s.Add(inventory.Item{
+					Kind: inventory.KindProcess, Name: commandName(pid), ID: strconv.Itoa(pid), In: pids[pid], Owner: inventory.Runtime,
+					Fate: inventory.Goes,
+				})
 				if len(s.Items) > mostShown && err == nil {
 					err = errTooMany
 					break
@@ -147,11 +150,17 @@ func (t Runtime) Processes() part.Part {
 			}
 			if errors.Is(err, errTooMany) { // which is no reason not to end them
 				err = nil
-				s.Add(inventory.Item{Kind: inventory.KindProcess, Name: "and more processes of pods than anybody counts", In: inventory.CgroupDir, Owner: inventory.Runtime, Fate: inventory.Goes})
+				s.Add(inventory.Item{
+					Kind: inventory.KindProcess, Name: "and more processes of pods than anybody counts", In: inventory.CgroupDir,
+					Owner: inventory.Runtime, Fate: inventory.Goes,
+				})
 			}
 			stray, shimErr := t.strayShims(ctx)
 			for _, p := range stray {
-				s.Add(inventory.Item{Kind: inventory.KindProcess, Name: commandName(p.pid), ID: strconv.Itoa(p.pid), Owner: inventory.Runtime, Fate: inventory.Goes, Detail: "of sandbox " + p.sandbox})
+				s.Add(inventory.Item{
+					Kind: inventory.KindProcess, Name: commandName(p.pid), ID: strconv.Itoa(p.pid), Owner: inventory.Runtime,
+					Fate: inventory.Goes, Detail: "of sandbox " + p.sandbox,
+				})
 			}
 			return s, errors.Join(err, shimErr)
 		},

@@ -99,7 +99,10 @@ func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 		if p.HostNetwork {
 			detail += ", " + inventory.HostNetwork
 		}
-		s.Add(inventory.Item{Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail})
+		s.Add(inventory.Item{
+			Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes,
+			Detail: detail,
+		})
 		for _, c := range p.inside {
 			detail := "ended"
 			if c.Running {
@@ -108,7 +111,9 @@ func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 			if p.HostNetwork {
 				detail += ", " + inventory.HostNetwork
 			}
-			s.Add(inventory.Item{Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail})
+			s.Add(inventory.Item{
+				Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail,
+			})
 		}
 	}
 	return s, nil

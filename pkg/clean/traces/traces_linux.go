@@ -76,7 +76,10 @@ func (t Traces) lookAnnounced(s *part.Findings) error {
 		}
 		for _, a := range addrs {
 			if how := by.address(l.Name(), a.IP.String()); how != "" {
-				s.Add(inventory.Item{Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.Name(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "nothing shows who gave it to " + l.Name(), Refers: how})
+				s.Add(inventory.Item{
+					Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.Name(), Owner: inventory.Foreign, Fate: inventory.Stays,
+					Why: "nothing shows who gave it to " + l.Name(), Refers: how,
+				})
 			}
 		}
 	}
@@ -193,7 +196,10 @@ func (f *search) below(ctx context.Context, root searchRoot) error {
 func unsearchedOf(roots []searchRoot) []inventory.Item {
 	var out []inventory.Item
 	for i, root := range roots {
-		it := inventory.Item{Kind: inventory.KindDir, Name: root.dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: tooMuch.Error(), Refers: "not all of it was searched"}
+		it := inventory.Item{
+			Kind: inventory.KindDir, Name: root.dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: tooMuch.Error(),
+			Refers: "not all of it was searched",
+		}
 		if i > 0 {
 			it.Refers = "it was not searched"
 		}
@@ -243,7 +249,9 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 	}
 	if how != "" {
 		why := "a file of this host's, which no pod network is known to write"
-		f.found = append(f.found, inventory.Item{Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.Digest(at)})
+		f.found = append(f.found, inventory.Item{
+			Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.Digest(at),
+		})
 	}
 	return nil
 }
