@@ -23,19 +23,13 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 )
 
-// trials is how many clusters are drawn, and guarded how many pods under a
-// budget they have to have had together, or the test has shown nothing.
-const (
-	trials  = 32
-	guarded = 80
-)
-
 // TestTheForecastIsWhatTheAPIServerDoes draws pods and budgets, foresees the
 // drain of a node, and then evicts its pods by hand, wave after wave: the API
 // server and the disruption controller are to let go in each wave the very pods
 // that were foreseen, and no other.
 func TestTheForecastIsWhatTheAPIServerDoes(t *testing.T) {
-	p := newPlane(t, 2)
+	p, trials := newPlane(t, 2), full(32, 12)
+	guarded := full(80, 24) // pods under a budget there have to be, or the test has shown nothing
 	p.shun(t, p.nodes[1])
 	asked := make(chan int, trials)
 	t.Run("trials", func(t *testing.T) {

@@ -23,18 +23,14 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 )
 
-const (
-	pools       = 60
-	nodesInPool = 4
-	// fewest is how many pods have to find a place, and how many not, or the
-	// test has shown nothing.
-	fewest = 10
-)
+const nodesInPool = 4
 
 // TestTheForecastOfRoomIsWhatTheSchedulerDoes draws small pools of nodes with
 // pods on them, foresees whether the successor of one pod finds a node when its
 // own is drained, and then lets the scheduler answer.
 func TestTheForecastOfRoomIsWhatTheSchedulerDoes(t *testing.T) {
+	pools := full(60, 20)
+	fewest := int32(pools / 6) // have to find a place, and not to, or the test has shown nothing
 	p := newPlane(t, pools*nodesInPool)
 	var placed, pending atomic.Int32
 	t.Run("pools", func(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 
 const usage = `usage: go run . COMMAND        (from hack/testbed)
 
+  build               build what is missing, and bring nothing up
   up                  bring up what is missing: engine, images, cluster, blank host
   down [--all]        remove cluster, blank hosts and kubeconfig; --all says what is left
   status              what there is; exit 3 when something is missing
@@ -99,7 +100,7 @@ func dispatch(ctx context.Context, b *bed.Bed, command string, args []string) er
 		operands = 1
 	case "pin", "control":
 		operands = 1
-	case "up", "status":
+	case "build", "up", "status":
 	case "help", "-h", "--help":
 		fmt.Fprint(os.Stdout, usage)
 		return nil
@@ -113,6 +114,8 @@ func dispatch(ctx context.Context, b *bed.Bed, command string, args []string) er
 		return fmt.Errorf("%w: %s takes %d operand(s), %d given", errUsage, command, operands, flags.NArg())
 	}
 	switch command {
+	case "build":
+		return b.Build(ctx)
 	case "up":
 		return b.Up(ctx)
 	case "down":

@@ -148,6 +148,13 @@ func (p *Plane) Running() bool {
 	return err == nil && len(s.Processes) > 0
 }
 
+// Build builds what a control plane is made of. It is for one caller at a time: two
+// would build the same.
+func (p *Plane) Build(ctx context.Context) error {
+	_, err := p.programs(ctx)
+	return err
+}
+
 // programs builds what is not cached and returns the paths by name.
 func (p *Plane) programs(ctx context.Context) (map[string]string, error) {
 	out := map[string]string{}
