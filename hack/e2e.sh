@@ -5,7 +5,8 @@
 #   hack/e2e.sh build      build what the beds are made of, and bring nothing up
 #   hack/e2e.sh story-1    the first part of the story on real nodes; story-2 the second
 #   hack/e2e.sh control    drains of many pods, on a control plane without nodes
-# A bed is removed afterwards, unless E2E_KEEP=yes. E2E_FULL=yes draws and drains more.
+# A bed is removed afterwards, unless E2E_KEEP=yes. E2E_RUN=REGEXP chooses tests, as
+# -run does; E2E_FULL=yes draws and drains more.
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,7 +41,7 @@ story-[12])
   trap remove EXIT
   testbed up
   eval "$(testbed env)"
-  go test -tags e2e -count=1 -v -timeout 40m ./e2e/
+  go test -tags e2e -count=1 -v -timeout 40m -run "${E2E_RUN:-.}" ./e2e/
   ;;
 control)
   export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e}"
@@ -48,7 +49,7 @@ control)
   trap 'remove control' EXIT
   testbed control up
   eval "$(testbed control env)"
-  go test -tags e2e -count=1 -v -parallel 6 -timeout 35m ./e2e/control/
+  go test -tags e2e -count=1 -v -parallel 6 -timeout 35m -run "${E2E_RUN:-.}" ./e2e/control/
   ;;
 *)
   echo "usage: hack/e2e.sh build|story-1|story-2|control" >&2

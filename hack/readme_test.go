@@ -26,7 +26,11 @@ func TestTheReadmeIsTrue(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	readme := read(t, "../README.md")
-	for _, words := range toolCommands(readme + read(t, "../docs/design.md") + read(t, "../CONTRIBUTING.md")) {
+	all := ""
+	for _, page := range documents(t) {
+		all += read(t, page)
+	}
+	for _, words := range toolCommands(all) {
 		t.Run(strings.Join(words, " "), func(t *testing.T) {
 			out, code := run(t, plugin, words)
 			missing := strings.Contains(out, "no kubeconfig") || strings.Contains(out, "built without the node program")

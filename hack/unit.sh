@@ -20,6 +20,7 @@ else
   echo "NOT TESTED: the host's side (mounts, links, packet filter) needs root" >&2
 fi
 # 'go test' runs the part of vet that finds faults; 'make lint' runs all of it.
-go test -timeout 30m ./...
+# Tests of the host's side mostly wait, so more of them than there are processors run.
+go test -timeout 30m -parallel "$((2 * $(nproc)))" ./...
 hack/fuzz.sh quick
 (cd hack/testbed && go test ./...)
