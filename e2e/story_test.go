@@ -158,6 +158,7 @@ func (b *bed) forgetFixtures(t *testing.T) {
 	for kind := range otherKinds() {
 		b.kubectl(t, "", "delete", "node", "e2e-"+strings.ToLower(kind), "--ignore-not-found")
 	}
-	_, _ = b.tryKubectl(t, "", "delete", "mutatingadmissionpolicy/e2e-policy", "mutatingadmissionpolicybinding/e2e-policy", "--ignore-not-found")
+	_, _ = b.tryKubectl(t, "", "delete", "mutatingadmissionpolicy/e2e-policy", "mutatingadmissionpolicybinding/e2e-policy",
+		"--ignore-not-found")
 	b.kubectl(t, "", "uncordon", b.controlPlane, b.worker, b.worker2)
 }

@@ -16,7 +16,8 @@ import (
 
 // dialect are words that docs/glossary.md rules out: who they mean, or what has
 // happened, a reader has to guess.
-const dialect = `(?i)\b(nobody|somebody|anybody|whoever|anew|meanwhile|of others|of another's|stays? aside|heed(s|ed)?|lets? go of|hears? that|have (them|their pods) leave)\b`
+const dialect = `(?i)\b(nobody|somebody|anybody|whoever|anew|meanwhile|of others|of another's|` +
+	`stays? aside|heed(s|ed)?|lets? go of|hears? that|have (them|their pods) leave)\b`
 
 // TestUsersReadPlainEnglish counts the dialect in what users read: the string
 // literals of the programs, and the documents. The numbers are those of today; lower
@@ -42,7 +43,8 @@ func TestUsersReadPlainEnglish(t *testing.T) {
 			literals(t, "../pkg", tell)
 		}
 		if count > most {
-			t.Errorf("%s: %d words of docs/glossary.md's last section, %d are allowed: go test -v -run %s ./hack/ lists them", what, count, most, t.Name())
+			t.Errorf("%s: %d words of docs/glossary.md's last section, %d are allowed: go test -v -run %s ./hack/ lists them", what,
+				count, most, t.Name())
 		}
 		t.Logf("%s: %d of %d", what, count, most)
 	}

@@ -74,7 +74,8 @@ func (p *plane) moves(t *testing.T, nodes []string, pods int, rival bool) {
 	for _, n := range counts {
 		total += n
 	}
-	t.Logf("| %d pods on 20 nodes in %s with %d requests, %d of them refused: %v", pods, o.took.Round(100*time.Millisecond), total, refused, counts)
+	t.Logf("| %d pods on 20 nodes in %s with %d requests, %d of them refused: %v", pods, o.took.Round(100*time.Millisecond),
+		total, refused, counts)
 	// A node takes three: its cordon, and its conditions before and after.
 	if most := pods + 3*len(nodes) + refused + constant; total > most {
 		t.Errorf("%d requests, more than pods + 3 × nodes + refusals + %d = %d: %v", total, constant, most, counts)
@@ -94,12 +95,14 @@ func (p *plane) rival(t *testing.T, nodes []string) (stop func()) {
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		for ctx.Err() == nil {
-			list, err := p.client.CoreV1().Pods(p.space).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + nodes[rand.IntN(len(nodes))]})
+			list, err := p.client.CoreV1().Pods(p.space).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" +
+				nodes[rand.IntN(len(nodes))]})
 			if err != nil || len(list.Items) == 0 {
 				continue
 			}
 			pod := list.Items[rand.IntN(len(list.Items))]
-			_ = p.client.PolicyV1().Evictions(p.space).Evict(ctx, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: p.space}})
+			_ = p.client.PolicyV1().Evictions(p.space).Evict(ctx, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name,
+				Namespace: p.space}})
 		}
 	})
 	return func() { cancel(); wait.Wait() }

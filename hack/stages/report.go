@@ -15,7 +15,9 @@ import (
 // report prints the times against the budget, and last what failed: for a reader
 // who sees only the end of the output. It returns whether all is well. A run that is
 // over its budget is told loudly, but has not failed: the machine may be a slow one.
-func report(out io.Writer, results []result, whole time.Duration) bool {
+func report(w io.Writer, results []result, whole time.Duration) bool {
+	out := &strings.Builder{}
+	defer func() { _, _ = io.WriteString(w, out.String()) }()
 	cold := isCold(results)
 	total, temperature := wholeWarm, "warm"
 	if cold {
@@ -41,7 +43,8 @@ func report(out io.Writer, results []result, whole time.Duration) bool {
 	}
 	row("everything", whole, total, passed)
 	if len(over) > 0 {
-		fmt.Fprintf(out, "\n!!!! OVER THE BUDGET OF TIME: %s. On two quiet cores this is a fault: see CONTRIBUTING.md, \"Time\".\n", strings.Join(over, ", "))
+		fmt.Fprintf(out, "\n!!!! OVER THE BUDGET OF TIME: %s. On two quiet cores this is a fault: see CONTRIBUTING.md, \"Time\".\n",
+			strings.Join(over, ", "))
 	}
 	fmt.Fprintf(out, "\n%s\n", leftOut)
 	for _, one := range results {

@@ -139,7 +139,7 @@ func (r *runner) one(ctx context.Context, s stage) result {
 		one.why = err.Error()
 		return one
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	limited, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	args := append([]string{"-n", strconv.Itoa(s.nice)}, s.command...)
@@ -175,8 +175,8 @@ func (r *runner) tell(one result) {
 		raw = []byte(err.Error())
 	}
 	r.mu.Lock()
-	fmt.Fprintf(r.out, "\n######## %s: its output\n%s\n", one.name, strings.TrimRight(string(raw), "\n"))
-	fmt.Fprintf(r.out, "######## %s: end of its output\n\n", one.name)
+	_, _ = fmt.Fprintf(r.out, "\n######## %[1]s: its output\n%[2]s\n######## %[1]s: end of its output\n\n",
+		one.name, strings.TrimRight(string(raw), "\n"))
 	r.mu.Unlock()
 	r.say("%s: %s after %s %s", one.name, one.state, short(one.took), one.why)
 }
@@ -195,7 +195,7 @@ func (r *runner) say(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	line := strings.TrimSpace(fmt.Sprintf(format, args...))
-	fmt.Fprintf(r.out, "[%7s] %s\n", short(time.Since(r.began)), line)
+	_, _ = fmt.Fprintf(r.out, "[%7s] %s\n", short(time.Since(r.began)), line)
 }
 
 // short is a time for people: 4m05s.

@@ -17,7 +17,8 @@ import (
 
 // quick is a stage of the shell's.
 func quick(name, script string, needs ...string) stage {
-	return stage{name: name, does: "a test", command: []string{"sh", "-c", script}, needs: needs, warm: time.Minute, cold: time.Minute, limit: time.Minute}
+	return stage{name: name, does: "a test", command: []string{"sh", "-c", script}, needs: needs, warm: time.Minute, cold: time.Minute,
+		limit: time.Minute}
 }
 
 // play runs stages and returns what was printed, with the verdict.
@@ -51,7 +52,8 @@ func TestAStageRunsAfterThoseItNeedsAndBesideTheOthers(t *testing.T) {
 	if !good || states(results) != "a ok, b ok, c ok" {
 		t.Fatalf("%s\n%s", states(results), printed)
 	}
-	if at := strings.Index(printed, "######## c: its output\na\nb\n"); at < strings.Index(printed, "I am a") || at < strings.Index(printed, "I am b") {
+	if at := strings.Index(printed, "######## c: its output\na\nb\n"); at < strings.Index(printed, "I am a") ||
+		at < strings.Index(printed, "I am b") {
 		t.Errorf("the outputs are not whole, or not in order:\n%s", printed)
 	}
 }
@@ -75,10 +77,12 @@ func TestWhatFailedIsSaidLast(t *testing.T) {
 
 func TestAHungStageIsNamedAndNothingOfItIsLeft(t *testing.T) {
 	pid := filepath.Join(t.TempDir(), "pid")
-	hangs := quick("story-1", fmt.Sprintf("echo '=== RUN   TestCircle/drain'; sh -c 'trap \"\" TERM; echo $$ >%s; while :; do sleep 1; done' & wait", pid))
+	hangs := quick("story-1", fmt.Sprintf("echo '=== RUN   TestCircle/drain'; sh -c 'trap \"\" TERM; echo $$ >%s; while :; do sleep 1; "+
+		"done' & wait", pid))
 	hangs.limit = 2 * time.Second
 	results, printed, good := play(t, t.Context(), hangs)
-	if good || states(results) != "story-1 HUNG" || !strings.Contains(printed, "story-1: HUNG") || !strings.Contains(printed, "it was at: TestCircle/drain") {
+	if good || states(results) != "story-1 HUNG" || !strings.Contains(printed, "story-1: HUNG") ||
+		!strings.Contains(printed, "it was at: TestCircle/drain") {
 		t.Fatalf("%v, %s\n%s", good, states(results), printed)
 	}
 	raw, err := os.ReadFile(pid)
@@ -143,7 +147,8 @@ func TestTheStagesAreThoseOfContributing(t *testing.T) {
 		s.command = []string{"true"}
 		empty = append(empty, s)
 	}
-	if row := fmt.Sprintf("| everything |  | %d | %d |", int(wholeWarm.Minutes()), int(wholeCold.Minutes())); !strings.Contains(string(page), row) {
+	if row := fmt.Sprintf("| everything |  | %d | %d |", int(wholeWarm.Minutes()),
+		int(wholeCold.Minutes())); !strings.Contains(string(page), row) {
 		t.Errorf("CONTRIBUTING.md does not have the row: %s", row)
 	}
 	if results, _, good := play(t, t.Context(), empty...); !good {

@@ -48,8 +48,9 @@ func stages() []stage {
 			after: []string{"build"}, warm: minute, cold: 18 * minute, limit: 60 * minute, cluster: true},
 		{name: "story-1", does: "the story on real nodes: from no network to removals of every kind", command: []string{"hack/e2e.sh", "story-1"},
 			needs: []string{"build", testbedStage}, warm: 15 * minute, cold: 16 * minute, limit: 45 * minute, cluster: true},
-		{name: "story-2", does: "the same on a second cluster: faults, moves, control planes, lost nodes", command: []string{"hack/e2e.sh", "story-2"},
-			needs: []string{"build", testbedStage}, warm: 15 * minute, cold: 16 * minute, limit: 45 * minute, cluster: true},
+		{name: "story-2", does: "the same on a second cluster: faults, moves, control planes, lost nodes",
+			command: []string{"hack/e2e.sh", "story-2"},
+			needs:   []string{"build", testbedStage}, warm: 15 * minute, cold: 16 * minute, limit: 45 * minute, cluster: true},
 		{name: "unit", does: "everything that needs no cluster", command: []string{"hack/unit.sh"}, nice: 5,
 			after: []string{testbedStage}, warm: 8 * minute, cold: 12 * minute, limit: 40 * minute},
 		{name: "control", does: "drains of many pods, on a control plane without nodes", command: []string{"hack/e2e.sh", "control"},
@@ -60,4 +61,5 @@ func stages() []stage {
 }
 
 // leftOut is what "make test" does not do, with the command that does.
-const leftOut = "left out, because it is slow and seldom fails: make e2e-full (drains of thousands of pods, all draws of the oracles), make chaos, make vm, make fuzz"
+const leftOut = "left out, because it is slow and seldom fails: make e2e-full (drains of thousands of pods, all draws of the oracles), " +
+	"make chaos, make vm, make fuzz"

@@ -113,21 +113,32 @@ func dispatch(ctx context.Context, b *bed.Bed, command string, args []string) er
 	if flags.NArg() != operands {
 		return fmt.Errorf("%w: %s takes %d operand(s), %d given", errUsage, command, operands, flags.NArg())
 	}
-	switch command {
+	return do(ctx, b, request{command: command, operand: flags.Arg(0), all: *all, remove: *remove, output: *output})
+}
+
+// request is a command line that has been understood.
+type request struct {
+	command, operand string
+	all, remove      bool
+	output           string
+}
+
+func do(ctx context.Context, b *bed.Bed, r request) error {
+	switch r.command {
 	case "build":
 		return b.Build(ctx)
 	case "up":
 		return b.Up(ctx)
 	case "down":
-		return down(ctx, b, *all)
+		return down(ctx, b, r.all)
 	case "env":
-		return bed.WriteEnv(os.Stdout, b.Env(), *output)
+		return bed.WriteEnv(os.Stdout, b.Env(), r.output)
 	case "blank":
-		return blank(ctx, b, flags.Arg(0), *remove)
+		return blank(ctx, b, r.operand, r.remove)
 	case "pin":
-		return pin(ctx, b.Source, flags.Arg(0))
+		return pin(ctx, b.Source, r.operand)
 	case "control":
-		return plane(ctx, b, flags.Arg(0))
+		return plane(ctx, b, r.operand)
 	}
 	return status(ctx, b)
 }

@@ -99,7 +99,7 @@ func (t *treeWriter) addSource(header *tar.Header, source string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	info, err := in.Stat()
 	if err != nil {
 		return err
