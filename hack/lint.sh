@@ -15,7 +15,7 @@ tool() {
   if [ ! -x "$path" ]; then
     echo "building $1" >&2
     mkdir -p "$cache"
-    (cd hack/tools && CGO_ENABLED=0 go build -trimpath -o "$path.$$" "$2")
+    (cd hack/tools && go build -o "$path.$$" "$2")
     mv "$path.$$" "$path" # whole, or not there
   fi
   echo "$path"
