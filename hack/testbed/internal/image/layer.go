@@ -27,7 +27,7 @@ func newLayer(dir string, fill func(io.Writer) error) (layer, error) {
 	if err != nil {
 		return layer{}, fmt.Errorf("create layer: %w", err)
 	}
-	defer func() { _ = file.Close() }()
+	defer file.Close()
 	plain, packed := sha256.New(), sha256.New()
 	// Speed over size: a layer is read a few times from a local disk.
 	compressor, err := gzip.NewWriterLevel(io.MultiWriter(file, packed), gzip.BestSpeed)
@@ -72,7 +72,7 @@ func writeTree(w io.Writer, rootfs string, files []File, keep func(string) bool)
 	if err != nil {
 		return fmt.Errorf("open root file system: %w", err)
 	}
-	defer func() { _ = in.Close() }()
+	defer in.Close()
 	over := map[string]bool{}
 	for _, file := range files {
 		over[clean(file.Path)] = true

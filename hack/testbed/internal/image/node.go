@@ -29,7 +29,7 @@ func WriteArchive(ctx context.Context, parts Parts, path string) error {
 	if err != nil {
 		return fmt.Errorf("create directory of layers: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer os.RemoveAll(dir)
 	images, err := buildAll(ctx, parts, plans, dir)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func WriteArchive(ctx context.Context, parts Parts, path string) error {
 	if err != nil {
 		return fmt.Errorf("create image archive: %w", err)
 	}
-	defer func() { _ = out.Close() }()
+	defer out.Close()
 	if err := writeArchive(out, images); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func preload(ctx context.Context, base, archive, tag string) error {
 	if err != nil {
 		return fmt.Errorf("open image archive: %w", err)
 	}
-	defer func() { _ = images.Close() }()
+	defer images.Close()
 	name := "testbed-image-" + strings.ToLower(fmt.Sprintf("%x", time.Now().UnixNano()))
 	// The archive comes through stdin: a mount would leave its mount point.
 	// systemd ends on that signal, SIGTERM makes it start over; a commit keeps

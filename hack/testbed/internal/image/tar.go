@@ -99,7 +99,7 @@ func (t *treeWriter) addSource(header *tar.Header, source string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = in.Close() }()
+	defer in.Close()
 	info, err := in.Stat()
 	if err != nil {
 		return err
