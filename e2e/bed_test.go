@@ -84,7 +84,7 @@ func need(t *testing.T, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
 	if value == "" {
-		t.Fatalf(`%s is not set: eval "$(cd hack/testbed && TESTBED_NAME=lifecycle-e2e go run . env)"`, name)
+		t.Fatalf(`%s is not set: eval "$(cd hack/testbed && TESTBED_NAME=lifecycle-e2e-1 go run . env)"`, name)
 	}
 	return value
 }

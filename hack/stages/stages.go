@@ -56,7 +56,7 @@ func stages() []stage {
 		{name: "control", does: "drains of many pods, on a control plane without nodes", command: []string{"hack/e2e.sh", "control"},
 			needs: []string{"build", testbedStage}, after: []string{"unit"}, warm: 8 * minute, cold: 10 * minute, limit: 40 * minute, cluster: true},
 		{name: "lint", does: "style, and known vulnerabilities", command: []string{"hack/lint.sh"}, nice: 10,
-			after: []string{"unit"}, warm: 5 * minute, cold: 14 * minute, limit: 60 * minute},
+			after: []string{testbedStage}, warm: 5 * minute, cold: 14 * minute, limit: 60 * minute},
 	}
 }
 
