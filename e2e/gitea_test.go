@@ -40,7 +40,8 @@ func (b *bed) stageGitea(t *testing.T) {
 	defer b.uninstallGitea(t)
 	o := b.run(t, 3, "drain", b.blank, "--ignore-daemonsets", "--plan")
 	for _, want := range []string{
-		"PodDisruptionBudget " + git + "/gitea", "PodDisruptionBudget " + git + "/pgpool", "ReplicaSet/gitea-", "Deployment/gitea", "Deployment/pgpool",
+		"PodDisruptionBudget " + git + "/gitea", "PodDisruptionBudget " + git +
+			"/pgpool", "ReplicaSet/gitea-", "Deployment/gitea", "Deployment/pgpool",
 		"Helm release gitea in namespace " + git, "helm -n " + git + " get values gitea", "--surge=auto", "spends 1 of " + git + "/postgresql",
 	} {
 		if !strings.Contains(o.stdout, want) {
@@ -106,7 +107,8 @@ func (b *bed) installGitea(t *testing.T) {
 		b.kubectl(t, "", "cordon", other)
 		defer b.kubectl(t, "", "uncordon", other)
 	}
-	if _, err := b.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: git}}, metav1.CreateOptions{}); err != nil {
+	if _, err := b.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: git}},
+		metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	flags := genericclioptions.NewConfigFlags(true)
@@ -116,7 +118,8 @@ func (b *bed) installGitea(t *testing.T) {
 		{Name: "templates/all.yaml", Data: []byte(giteaChart)},
 	}}
 	helm := cni.Helm{Getter: flags, Driver: "secret"}
-	err := helm.Apply(t.Context(), cni.Desired{Namespace: git, Name: "gitea", Chart: chart, Values: map[string]any{"image": b.image}, Action: cni.Install})
+	err := helm.Apply(t.Context(), cni.Desired{Namespace: git, Name: "gitea", Chart: chart, Values: map[string]any{"image": b.image},
+		Action: cni.Install})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +153,8 @@ func (b *bed) visit(t *testing.T) func() (int, []error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := strings.TrimSpace(b.kubectl(t, "", "get", "node", b.controlPlane, "-o", `jsonpath={.status.addresses[?(@.type=="InternalIP")].address}`))
+	address := strings.TrimSpace(b.kubectl(t, "", "get", "node", b.controlPlane, "-o",
+		`jsonpath={.status.addresses[?(@.type=="InternalIP")].address}`))
 	url := "http://" + net.JoinHostPort(address, fmt.Sprint(service.Spec.Ports[0].NodePort)) + "/hostname"
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -54,7 +55,7 @@ func (w *world) tcx(l netlink.Link, name string) {
 func (w *world) top() string {
 	w.Helper()
 	all := w.TempDir()
-	real := fmt.Sprintf("%s/lifecycle-test-%d", all, os.Getpid())
+	real := fmt.Sprintf("%s/lifecycle-test-%d", all, time.Now().UnixNano())
 	top := filepath.Join(w.dir, "sys/fs/cgroup")
 	w.script("mount -t cgroup2 none " + all + "; mkdir " + real + "; mount --bind " + real + " " + top)
 	w.Cleanup(func() { w.script("umount " + top + "; rmdir " + real + "; umount " + all) })

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -118,7 +119,7 @@ func TestACgroupThatVanishesWhileItIsReadHidesNothing(t *testing.T) {
 func TestProcessesThatMultiplyAreEnded(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		all := t.TempDir()
-		mine := fmt.Sprintf("%s/lifecycle-bomb-%d", all, os.Getpid())
+		mine := fmt.Sprintf("%s/lifecycle-bomb-%d", all, time.Now().UnixNano())
 		top := dir + "/sys/fs/cgroup"
 		hosttest.Script(t, "mount -t cgroup2 none "+all+"; mkdir -p "+mine+" "+top+"; mount --bind "+mine+" "+top+"; mkdir -p "+top+"/kubepods/pod1/deep")
 		t.Cleanup(func() { hosttest.Script(t, "umount "+top+"; rmdir "+mine+"; umount "+all) })
