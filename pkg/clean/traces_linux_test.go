@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -125,19 +126,21 @@ func TestAnAddressAndAVolumeOfTheClusterOnWhatStaysAreNamed(t *testing.T) {
 	})
 }
 
-// The runtime's plugin would wait for its agent for each pod, twice.
+// The runtime's plugin would wait for its agent for each pod, twice. The kernel
+// accepts connections for an agent that hangs.
 func TestANetworkWhoseAgentIsDeadIsNotAskedToTakeItselfDown(t *testing.T) {
-	for name, agent := range map[string]bool{"dead": false, "alive": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, agent := range []string{"dead", "hanging", "alive", "alive, and hangs up"} {
+		t.Run(agent, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				before := w.dump()
 				w.join()
 				w.put("/etc/cni/net.d/05-cilium.conflist", `{"name":"cilium","plugins":[{"type":"cilium-cni"}]}`)
 				w.script("mkdir -p run/cilium")
-				if agent {
+				if agent != "dead" {
 					listen, err := net.Listen("unix", w.dir+"/run/cilium/cilium.sock")
 					hosttest.Must(t, err)
 					defer func() { _ = listen.Close() }()
+					go answer(listen, agent)
 				}
 				var without []bool
 				w.runtime.Stop = func(pod string) error {
@@ -149,12 +152,27 @@ func TestANetworkWhoseAgentIsDeadIsNotAskedToTakeItselfDown(t *testing.T) {
 				if verdict := w.remove(); verdict.State != inventory.Clean {
 					w.Errorf("verdict: %+v", verdict)
 				}
-				if !slices.Equal(without, []bool{!agent}) {
+				if alive := strings.HasPrefix(agent, "alive"); !slices.Equal(without, []bool{!alive}) {
 					w.Errorf("pods were stopped without their network: %v", without)
 				}
 				w.same(before)
 			})
 		})
+	}
+}
+
+// answer does what an agent does with connections, until nobody listens any more.
+func answer(listen net.Listener, agent string) {
+	if agent == "alive" {
+		server := http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second}
+		_ = server.Serve(listen)
+	}
+	for agent != "hanging" {
+		c, err := listen.Accept()
+		if err != nil {
+			return
+		}
+		_ = c.Close()
 	}
 }
 

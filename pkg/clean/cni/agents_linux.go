@@ -4,7 +4,10 @@ package cni
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -13,27 +16,46 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
-// agentLimit is how long an agent of a pod network may take to accept a connection:
-// the kernel does that for one that lives.
-const agentLimit = time.Second
+// agentLimit is how long an agent of a pod network may take to accept a connection
+// and to say a word.
+const agentLimit = 3 * time.Second
 
 // DeadAgent is the socket of the pod network's agent, if the network's plugins ask
 // one and it does not answer; empty otherwise. A plugin waits for its agent: to
 // take down a network whose agent is gone takes Cilium's 42 s for each pod, twice,
 // and then fails (a network that was uninstalled before, an image that is gone, a
-// pod that crashes).
+// pod that crashes or hangs).
 func (t Networks) DeadAgent(ctx context.Context) string {
 	for _, socket := range t.networkAgents() {
-		dial := net.Dialer{Timeout: agentLimit}
-		c, err := dial.DialContext(ctx, "unix", t.Host.Path(socket))
-		if err != nil && ctx.Err() == nil {
+		if !answers(ctx, t.Host.Path(socket)) && ctx.Err() == nil {
 			return socket
-		}
-		if err == nil {
-			_ = c.Close()
 		}
 	}
 	return ""
+}
+
+// answers reports whether a process lives behind a socket. The kernel accepts
+// connections for one that hangs, too, so it has to say a word, or to hang up. All
+// these agents speak HTTP (Cilium, Multus, kube-ovn, OVN-Kubernetes), or gRPC, whose
+// servers speak first (Antrea, Terway); what they answer does not matter.
+func answers(ctx context.Context, socket string) bool {
+	ctx, cancel := context.WithTimeout(ctx, agentLimit)
+	defer cancel()
+	var dial net.Dialer
+	c, err := dial.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = c.Close() }() // it was asked
+	until, _ := ctx.Deadline()
+	if err := c.SetDeadline(until); err != nil {
+		return false
+	}
+	if _, err := io.WriteString(c, "HEAD / HTTP/1.0\r\nHost: localhost\r\n\r\n"); err != nil {
+		return !errors.Is(err, os.ErrDeadlineExceeded)
+	}
+	_, err = c.Read(make([]byte, 1))
+	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // networkAgents are the sockets of the agents of the network that the runtime uses:
