@@ -35,8 +35,9 @@ type rule struct {
 	from     []string
 	except   []string
 	forbid   []string
-	indirect bool // whatever they are linked with, too
-	tests    bool // their tests, too
+	exactly  []string // packages of this module, without what is below them
+	indirect bool     // whatever they are linked with, too
+	tests    bool     // their tests, too
 }
 
 // domains are the packages that meet in pkg/flow only.
@@ -62,7 +63,7 @@ func rules() []rule {
 	}, {
 		why: "a machine does not know what is to be done with it", from: []string{"pkg/host"}, forbid: inModule("pkg/clean", "pkg/prep"), tests: true, indirect: true,
 	}, {
-		why: "Helm sits behind one interface in pkg/cni", from: []string{"cmd", "pkg", "e2e"}, except: []string{"pkg/cni"},
+		why: "Helm sits behind one interface", from: []string{"cmd", "pkg", "e2e"}, except: []string{"pkg/cni/helm"},
 		forbid: []string{"helm.sh"}, tests: true,
 	}, {
 		why: "only the plugin knows a command line", from: []string{"cmd", "pkg"}, except: []string{"cmd/kubectl-lifecycle"},
@@ -70,6 +71,7 @@ func rules() []rule {
 	}}
 	for _, one := range domains {
 		others := slices.DeleteFunc(slices.Clone(domains), func(d string) bool { return d == one })
+		all = append(all, downwards(one)...)
 		all = append(all, rule{
 			why: "domains meet in pkg/flow only", from: []string{one}, except: []string{"pkg/runner/wire"}, forbid: inModule(others...), tests: true, indirect: true,
 		})
@@ -107,6 +109,34 @@ func roomRules() []rule {
 	return all
 }
 
+// rooms are the floors of the domains that have several packages, from the top
+// down; those of one floor are beside each other.
+func rooms() map[string][][]string {
+	return map[string][][]string{
+		"pkg/cni": {{""}, {"health"}, {"catalogue", "helm"}, {"facts"}, {"release"}, {"chart", "values", "cidr"}},
+	}
+}
+
+// downwards lets the packages of a domain import those of lower floors alone.
+func downwards(domain string) []rule {
+	var all []rule
+	var above []string
+	for _, floor := range rooms()[domain] {
+		var here []string
+		for _, room := range floor {
+			here = append(here, strings.TrimSuffix(domain+"/"+room, "/"))
+		}
+		for _, room := range here {
+			beside := slices.DeleteFunc(slices.Clone(here), func(other string) bool { return other == room })
+			if forbid := append(beside, above...); len(forbid) > 0 {
+				all = append(all, rule{why: "imports point downwards only, within a domain too", from: []string{room}, exactly: forbid, tests: true, indirect: true})
+			}
+		}
+		above = append(above, here...)
+	}
+	return all
+}
+
 func inModule(folders ...string) []string {
 	var paths []string
 	for _, folder := range folders {
@@ -128,7 +158,7 @@ func violations(packages []pkg, rules []rule) []string {
 				continue
 			}
 			for _, i := range r.concerns(p) {
-				if i != p.ImportPath && i != wireIsShared && under(i, r.forbid) {
+				if i != p.ImportPath && i != wireIsShared && (under(i, r.forbid) || slices.Contains(inModule(r.exactly...), i)) {
 					found = append(found, fmt.Sprintf("%s imports %s: %s", p.ImportPath, i, r.why))
 				}
 			}
@@ -247,8 +277,14 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 		"cri-api is not k8s.io/api":                  {pkg{ImportPath: module + "pkg/host", Deps: []string{"k8s.io/cri-api/pkg/apis"}}, 0},
 		"clean may not link k8s.io/api":              {pkg{ImportPath: module + "pkg/clean", Deps: []string{"k8s.io/api/core/v1"}}, 1},
 		"host may not import clean":                  {pkg{ImportPath: module + "pkg/host", Imports: []string{module + "pkg/clean"}}, 1},
-		"only cni imports Helm":                      {pkg{ImportPath: module + "pkg/flow", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
-		"cni imports Helm":                           {pkg{ImportPath: module + "pkg/cni", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
+		"only cni/helm imports Helm":                 {pkg{ImportPath: module + "pkg/flow", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
+		"cni does not":                               {pkg{ImportPath: module + "pkg/cni", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
+		"cni/helm imports Helm":                      {pkg{ImportPath: module + "pkg/cni/helm", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
+		"a domain may import its rooms":              {pkg{ImportPath: module + "pkg/cni", Imports: inModule("pkg/cni/health", "pkg/cni/chart")}, 0},
+		"a room may import one below":                {pkg{ImportPath: module + "pkg/cni/facts", Imports: inModule("pkg/cni/release")}, 0},
+		"a room may not import one above":            {pkg{ImportPath: module + "pkg/cni/facts", Imports: inModule("pkg/cni/catalogue")}, 1},
+		"a room may not import one beside it":        {pkg{ImportPath: module + "pkg/cni/catalogue", XTestImports: inModule("pkg/cni/helm")}, 1},
+		"a room may not import the domain":           {pkg{ImportPath: module + "pkg/cni/values", Imports: inModule("pkg/cni")}, 1},
 		"flow may be linked with Helm through cni":   {pkg{ImportPath: module + "pkg/flow", Deps: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
 		"a domain does not know cobra":               {pkg{ImportPath: module + "pkg/cni", Imports: []string{"github.com/spf13/cobra"}}, 1},
 		"the node program does not know cobra":       {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{"github.com/spf13/cobra"}}, 1},

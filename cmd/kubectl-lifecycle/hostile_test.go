@@ -26,6 +26,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
@@ -336,11 +338,11 @@ func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 // hostileChart is a network whose chart and release are hostile.
 type hostileChart struct{ *cniBed }
 
-func (h hostileChart) Load(context.Context, cni.Source) (cni.Chart, error) {
-	return cni.Chart{Name: forged, Version: forged, Digest: forged}, nil
+func (h hostileChart) Load(context.Context, chart.Source) (chart.Chart, error) {
+	return chart.Chart{Name: forged, Version: forged, Digest: forged}, nil
 }
 
-func (h hostileChart) Apply(context.Context, cni.Desired) error { return errors.New(forged) }
+func (h hostileChart) Apply(context.Context, release.Desired) error { return errors.New(forged) }
 
 func TestNoChartWritesALineOfOurs(t *testing.T) {
 	for _, mode := range []dryRun{dryRunClient, dryRunNone} {
