@@ -113,7 +113,8 @@ func roomRules() []rule {
 // down; those of one floor are beside each other.
 func rooms() map[string][][]string {
 	return map[string][][]string{
-		"pkg/cni": {{""}, {"health"}, {"catalogue", "helm"}, {"facts"}, {"release"}, {"chart", "values", "cidr"}},
+		"pkg/join": {{""}, {"arrival"}, {"check"}, {"bootstrap"}, {"watch"}},
+		"pkg/cni":  {{""}, {"health"}, {"catalogue", "helm"}, {"facts"}, {"release"}, {"chart", "values", "cidr"}},
 	}
 }
 

@@ -55,7 +55,9 @@ func cniNode(ready corev1.ConditionStatus) *corev1.Node {
 	return node
 }
 
-func (b *cniBed) Find(context.Context, string, string) (release.Release, error) { return b.release, nil }
+func (b *cniBed) Find(context.Context, string, string) (release.Release, error) {
+	return b.release, nil
+}
 
 func (b *cniBed) Load(context.Context, chart.Source) (chart.Chart, error) {
 	return chart.Chart{Name: "flannel", Version: "v0.28.4", Digest: "d"}, nil

@@ -13,6 +13,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -27,7 +29,7 @@ func (e *env) outside(ctx context.Context) join.Outside {
 }
 
 // warnOf writes a warning and its way out.
-func (e *env) warnOf(w join.Warning) {
+func (e *env) warnOf(w check.Warning) {
 	e.warn("%s", w.Text)
 	e.say("         %s", w.Hint)
 }
@@ -43,19 +45,19 @@ func cordonedBy(node *corev1.Node) string {
 }
 
 // makeToken makes the token and waits until hosts can use it.
-func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, outside join.Outside, r join.Request) (join.Token, error) {
-	var token join.Token
+func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, outside join.Outside, r bootstrap.Request) (bootstrap.Token, error) {
+	var token bootstrap.Token
 	title := "Make a bootstrap token that lives " + duration.HumanDuration(r.TTL)
 	if r.Token.IsReference() {
 		title = "Read bootstrap token " + r.Token.ID
 	}
 	made := plan.Plan{Title: "Make a join command", Steps: []plan.Step{
 		{ID: "token", Title: title, Do: func(ctx context.Context, _ plan.Report) (err error) {
-			token, err = join.Mint(ctx, client, r)
+			token, err = bootstrap.Mint(ctx, client, r)
 			return nothingChanged(err)
 		}},
 		{ID: "signature", Title: "Have cluster-info signed with it", Do: func(ctx context.Context, report plan.Report) error {
-			return join.WaitSigned(ctx, client, token, report)
+			return bootstrap.WaitSigned(ctx, client, token, report)
 		}},
 		{ID: "trial", Title: "Have the API server accept it", Do: func(ctx context.Context, _ plan.Report) error {
 			if err := outside.TryToken(ctx, token); err != nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package bootstrap
 
 import (
 	"errors"
@@ -13,15 +13,15 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// nodeGroup is the group all of kubeadm's bindings for joining hosts name. A
+// NodeGroup is the group all of kubeadm's bindings for joining hosts name. A
 // token without it authenticates, but cannot join.
-const nodeGroup = "system:bootstrappers:kubeadm:default-node-token"
+const NodeGroup = "system:bootstrappers:kubeadm:default-node-token"
 
 // Label marks the Secret of a token that was made here, for one host.
 const Label = "lifecycle.kubectl.io/join"
 
 // Token is a bootstrap token. It prints as its id, whatever the verb; only
-// Command, Whole and the Secret in the cluster show the secret half. The zero Token
+// Whole and the Secret in the cluster show the secret half. The zero Token
 // is none.
 type Token struct {
 	// ID is the public half, six characters of [a-z0-9].
@@ -56,15 +56,16 @@ func (t Token) SecretName() string { return util.BootstrapTokenSecretName(t.ID) 
 // IsReference says that only the id is known: Mint will read the rest.
 func (t Token) IsReference() bool { return t.ID != "" && t.secret == nil }
 
-// userName is who a host is while it uses the token.
-func (t Token) userName() string { return api.BootstrapUserPrefix + t.ID }
+// UserName is who a host is while it uses the token.
+func (t Token) UserName() string { return api.BootstrapUserPrefix + t.ID }
+
+// Created is when the token's Secret was made, by the clock of the API server; zero
+// if it was not read.
+func (t Token) Created() time.Time { return t.created }
 
 // Whole is the token, secret half included: for a host, on a way that nobody
 // else reads.
-func (t Token) Whole() string { return t.text() }
-
-// text is the whole token, secret half included.
-func (t Token) text() string { return util.TokenFromIDAndSecret(t.ID, t.reveal()) }
+func (t Token) Whole() string { return util.TokenFromIDAndSecret(t.ID, t.reveal()) }
 
 func (t Token) reveal() string {
 	if t.secret == nil {
@@ -90,10 +91,10 @@ func generate() (Token, error) {
 // command without making anything.
 func Placeholder() Token { return newToken("xxxxxx", "xxxxxxxxxxxxxxxx") }
 
-// ParseToken reads what a person gave: a whole token "abcdef.0123456789abcdef",
+// Parse reads what a person gave: a whole token "abcdef.0123456789abcdef",
 // to be made, or the id "abcdef" of an existing one, a reference to it. The error is
 // of class Misused and does not repeat what was given.
-func ParseToken(text string) (Token, error) {
+func Parse(text string) (Token, error) {
 	switch {
 	case util.IsValidBootstrapTokenID(text):
 		return Token{ID: text}, nil

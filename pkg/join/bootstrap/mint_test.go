@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package bootstrap
 
 import (
 	"encoding/json"
@@ -20,17 +20,13 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/cluster-bootstrap/token/util"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-)
-
-const (
-	givenSecret = "0123456789abcdef"
-	given       = "abcdef." + givenSecret
 )
 
 func mustParse(t *testing.T, text string) Token {
 	t.Helper()
-	token, err := ParseToken(text)
+	token, err := Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,20 +38,20 @@ func TestParseToken(t *testing.T) {
 		name, text    string
 		reference, ok bool
 	}{
-		{name: "a whole token is to be made", text: given, ok: true},
+		{name: "a whole token is to be made", text: jointest.Given, ok: true},
 		{name: "an id alone refers to an existing one", text: "abcdef", reference: true, ok: true},
 		{name: "nothing is malformed", text: ""},
-		{name: "capitals are malformed", text: "ABCDEF." + givenSecret},
+		{name: "capitals are malformed", text: "ABCDEF." + jointest.GivenSecret},
 		{name: "a short secret is malformed", text: "abcdef.0123456789abcde"},
-		{name: "a newline at the end is malformed", text: given + "\n"},
-		{name: "three parts are malformed", text: given + ".x"},
+		{name: "a newline at the end is malformed", text: jointest.Given + "\n"},
+		{name: "three parts are malformed", text: jointest.Given + ".x"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParseToken(tt.text)
+			got, err := Parse(tt.text)
 			if !tt.ok {
-				wantClass(t, err, plan.Misused, "malformed bootstrap token")
-				if strings.Contains(err.Error()+plan.HintOf(err), givenSecret[:8]) {
+				jointest.WantClass(t, err, plan.Misused, "malformed bootstrap token")
+				if strings.Contains(err.Error()+plan.HintOf(err), jointest.GivenSecret[:8]) {
 					t.Errorf("the error repeats what was given: %v", err)
 				}
 				return
@@ -68,7 +64,7 @@ func TestParseToken(t *testing.T) {
 }
 
 func TestATokenNeverPrintsItsSecret(t *testing.T) {
-	token := mustParse(t, given)
+	token := mustParse(t, jointest.Given)
 	type inside struct {
 		Token  Token
 		hidden Token
@@ -82,7 +78,7 @@ func TestATokenNeverPrintsItsSecret(t *testing.T) {
 		fmt.Sprint(token), fmt.Sprintf("%v %+v %#v %s %q %x", token, token, token, token, token, token),
 		fmt.Sprintf("%v %+v %#v", in, in, in), fmt.Sprintf("%+v", &in), fmt.Sprintf("%+v", Request{Token: token}), string(encoded),
 	} {
-		if strings.Contains(text, givenSecret) || strings.Contains(text, fmt.Sprintf("%x", givenSecret)) {
+		if strings.Contains(text, jointest.GivenSecret) || strings.Contains(text, fmt.Sprintf("%x", jointest.GivenSecret)) {
 			t.Errorf("the secret shows: %s", text)
 		}
 	}
@@ -95,8 +91,8 @@ func TestRequestValidate(t *testing.T) {
 		wantErr string
 	}{
 		{"an hour is fine", Request{TTL: time.Hour}, ""},
-		{"a day is the most", Request{TTL: MaxTTL}, ""},
-		{"more than a day is out of bounds", Request{TTL: MaxTTL + 1}, "out of bounds"},
+		{"a day is the most", Request{TTL: maxTTL}, ""},
+		{"more than a day is out of bounds", Request{TTL: maxTTL + 1}, "out of bounds"},
 		{"never is refused", Request{}, "never expires"},
 		{"less than a minute is out of bounds", Request{TTL: time.Second}, "out of bounds"},
 		{"less than nothing is out of bounds", Request{TTL: -time.Hour}, "out of bounds"},
@@ -104,7 +100,7 @@ func TestRequestValidate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantClass(t, tt.request.Validate(), plan.Misused, tt.wantErr)
+			jointest.WantClass(t, tt.request.Validate(), plan.Misused, tt.wantErr)
 		})
 	}
 }
@@ -112,7 +108,7 @@ func TestRequestValidate(t *testing.T) {
 func TestMintMakesTheSecretThatKubeadmWould(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset()
-		token, err := Mint(t.Context(), client, Request{Token: mustParse(t, given), TTL: time.Hour, Description: "for worker-3"})
+		token, err := Mint(t.Context(), client, Request{Token: mustParse(t, jointest.Given), TTL: time.Hour, Description: "for worker-3"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +117,7 @@ func TestMintMakesTheSecretThatKubeadmWould(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[string][]byte{
-			"token-id": []byte("abcdef"), "token-secret": []byte(givenSecret), "description": []byte("for worker-3"),
+			"token-id": []byte("abcdef"), "token-secret": []byte(jointest.GivenSecret), "description": []byte("for worker-3"),
 			"expiration":              []byte(time.Now().Add(time.Hour).UTC().Format(time.RFC3339)),
 			"usage-bootstrap-signing": []byte("true"), "usage-bootstrap-authentication": []byte("true"),
 			"auth-extra-groups": []byte("system:bootstrappers:kubeadm:default-node-token"),
@@ -145,16 +141,16 @@ func TestMintGeneratesAnotherTokenEachTime(t *testing.T) {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	if one.text() == two.text() || !util.IsValidBootstrapToken(one.text()) || !util.IsValidBootstrapToken(two.text()) {
+	if one.Whole() == two.Whole() || !util.IsValidBootstrapToken(one.Whole()) || !util.IsValidBootstrapToken(two.Whole()) {
 		t.Errorf("bad tokens: ids %s, %s", one.ID, two.ID)
 	}
 }
 
 func TestMintRefusesAnIDThatIsTaken(t *testing.T) {
 	client := fake.NewClientset(liveSecret(nil))
-	_, err := Mint(t.Context(), client, Request{Token: mustParse(t, given), TTL: time.Hour})
-	wantRefusal(t, err, "bootstrap token abcdef exists")
-	if strings.Contains(err.Error()+plan.HintOf(err), givenSecret) {
+	_, err := Mint(t.Context(), client, Request{Token: mustParse(t, jointest.Given), TTL: time.Hour})
+	jointest.WantRefusal(t, err, "bootstrap token abcdef exists")
+	if strings.Contains(err.Error()+plan.HintOf(err), jointest.GivenSecret) {
 		t.Error("the error shows the secret")
 	}
 }
@@ -191,7 +187,7 @@ func TestMintPassesADryRunOn(t *testing.T) {
 
 // liveSecret is the Secret of a good token, with a change.
 func liveSecret(change func(*corev1.Secret)) *corev1.Secret {
-	s := tokenSecret(newToken("abcdef", givenSecret), Request{TTL: time.Hour}, time.Now())
+	s := tokenSecret(newToken("abcdef", jointest.GivenSecret), Request{TTL: time.Hour}, time.Now())
 	if change != nil {
 		change(s)
 	}
@@ -228,20 +224,20 @@ func TestReuse(t *testing.T) {
 			secret := liveSecret(tt.change)
 			client := fake.NewClientset(secret)
 			got, err := Mint(t.Context(), client, Request{Token: mustParse(t, "abcdef")})
-			wantRefusal(t, err, tt.wantErr)
-			if _, ours := secret.Labels[Label]; err == nil && (got.text() != given || got.Foreign == ours) {
+			jointest.WantRefusal(t, err, tt.wantErr)
+			if _, ours := secret.Labels[Label]; err == nil && (got.Whole() != jointest.Given || got.Foreign == ours) {
 				t.Errorf("got %v", got)
 			}
 		})
 	}
 	_, err := Mint(t.Context(), fake.NewClientset(), Request{Token: mustParse(t, "abcdef")})
-	wantRefusal(t, err, "there is no bootstrap token abcdef")
+	jointest.WantRefusal(t, err, "there is no bootstrap token abcdef")
 }
 
 func TestRevokeIsDoneWhenTheTokenIsGone(t *testing.T) {
 	client := fake.NewClientset(liveSecret(nil))
 	for range 2 {
-		if err := Revoke(t.Context(), client, mustParse(t, given)); err != nil {
+		if err := Revoke(t.Context(), client, mustParse(t, jointest.Given)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package arrival
 
 import (
 	"crypto/x509/pkix"
@@ -18,17 +18,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/watch"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 func TestFollowReportsEachStageOfAnArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset()
-		allow(client, nothing)
+		jointest.Allow(client, jointest.Nothing)
 		b := follow(t, client, ours(t), time.Hour)
 		b.last("waiting for the host: no certificate request yet")
 		csr := csrOf(t, "csr-1", "w3", nil)
@@ -38,19 +40,19 @@ func TestFollowReportsEachStageOfAnArrival(t *testing.T) {
 		b.last("csr-1 is approved, not issued")
 		b.changeCSR(csr, issued)
 		b.last("has not registered its node yet")
-		node := nodeNamed("w3", corev1.ConditionFalse, "cni plugin not initialized")
+		node := jointest.Node("w3", corev1.ConditionFalse, "cni plugin not initialized")
 		b.makeNode(node)
 		b.last("host w3 is not Ready: cni plugin not initialized")
-		time.Sleep(heartbeat)
+		time.Sleep(watch.Heartbeat)
 		synctest.Wait()
 		b.last("cni plugin not initialized; no network agent is on it")
-		time.Sleep(heartbeat)
+		time.Sleep(watch.Heartbeat)
 		synctest.Wait()
 		b.last("(20s; give the cluster a network: kubectl lifecycle cni install flannel)")
 		_, err := client.CoreV1().Pods("kube-flannel").Create(t.Context(), agent("w3", "ImagePullBackOff", "no such host"), metav1.CreateOptions{})
 		b.must(err)
 		b.last("kube-flannel/kube-flannel-ds-x: ImagePullBackOff: no such host")
-		b.changeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.changeNode(jointest.Node("w3", corev1.ConditionTrue, ""))
 		b.last("host w3 is Ready")
 		b.end(Ready, "")
 		if b.arrival.Node != "w3" || b.arrival.Request != "csr-1" {
@@ -90,22 +92,22 @@ func TestFollowIgnoresRequestsOfOthers(t *testing.T) {
 		b.last("waiting for the host")
 		time.Sleep(time.Minute)
 		b.end(Awaited, "timed out waiting for a host that uses token abcdef")
-		wantClass(t, b.err, plan.TimedOut, "timed out")
+		jointest.WantClass(t, b.err, plan.TimedOut, "timed out")
 	})
 }
 
 func TestFollowSaysWhatItWaitsForAndHowLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset()
-		allow(client, func(s authorizationv1.SubjectAccessReviewSpec) bool {
+		jointest.Allow(client, func(s authorizationv1.SubjectAccessReviewSpec) bool {
 			return s.User == "system:bootstrap:abcdef" && s.ResourceAttributes.Subresource == "nodeclient"
 		})
 		b := follow(t, client, ours(t), time.Minute)
-		time.Sleep(heartbeat)
+		time.Sleep(watch.Heartbeat)
 		synctest.Wait()
 		b.last("no certificate request yet (10s; run the join command on the host, as root)")
 		b.makeCSR(csrOf(t, "csr-1", "w3", nil))
-		time.Sleep(2 * heartbeat)
+		time.Sleep(2 * watch.Heartbeat)
 		synctest.Wait()
 		b.last("csr-1 is pending (20s; it may not be approved by itself, for want of clusterrolebinding kubeadm:node-autoapprove-bootstrap; by hand: kubectl certificate approve csr-1)")
 		time.Sleep(time.Minute)
@@ -127,7 +129,7 @@ func TestFollowEndsWhenARequestIsDeniedOrFails(t *testing.T) {
 			b.makeCSR(csr)
 			b.changeCSR(csr, with(kind, "not\ntoday"))
 			b.end(Requested, text)
-			wantClass(t, b.err, plan.Broken, text)
+			jointest.WantClass(t, b.err, plan.Broken, text)
 		})
 	}
 }
@@ -139,7 +141,7 @@ func TestFollowTakesTheNewestRequestOfTheSameHost(t *testing.T) {
 		time.Sleep(time.Second)
 		b.makeCSR(csrOf(t, "csr-2", "w3", issued))
 		b.last("has not registered its node yet")
-		b.makeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.makeNode(jointest.Node("w3", corev1.ConditionTrue, ""))
 		b.end(Ready, "")
 		if b.arrival.Request != "csr-2" {
 			t.Errorf("got %+v", b.arrival)
@@ -154,8 +156,8 @@ func TestFollowStaysWithItsHostAndNamesAnother(t *testing.T) {
 		time.Sleep(time.Second)
 		b.makeCSR(csrOf(t, "csr-2", "w4", issued))
 		b.last("another host uses this token: w4")
-		b.makeNode(nodeNamed("w4", corev1.ConditionTrue, ""))
-		b.makeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.makeNode(jointest.Node("w4", corev1.ConditionTrue, ""))
+		b.makeNode(jointest.Node("w3", corev1.ConditionTrue, ""))
 		b.end(Ready, "")
 		if b.arrival.Node != "w3" {
 			t.Errorf("got %+v", b.arrival)
@@ -167,18 +169,18 @@ func TestFollowWaitsForTheHostOfAGivenName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := ours(t)
 		r.NodeName = "w4"
-		b := follow(t, fake.NewClientset(nodeNamed("w3", corev1.ConditionTrue, "")), r, time.Hour)
+		b := follow(t, fake.NewClientset(jointest.Node("w3", corev1.ConditionTrue, "")), r, time.Hour)
 		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
 		b.last("host w3 uses this token; waiting for w4")
 		b.makeCSR(csrOf(t, "csr-2", "w4", issued))
-		b.makeNode(nodeNamed("w4", corev1.ConditionTrue, ""))
+		b.makeNode(jointest.Node("w4", corev1.ConditionTrue, ""))
 		b.end(Ready, "")
 	})
 }
 
 func TestFollowRefusesTheNameOfAReadyNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old := nodeNamed("w3", corev1.ConditionTrue, "")
+		old := jointest.Node("w3", corev1.ConditionTrue, "")
 		old.CreationTimestamp = metav1.NewTime(time.Now().Add(-time.Hour))
 		b := follow(t, fake.NewClientset(old), ours(t), time.Hour)
 		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
@@ -191,7 +193,7 @@ func TestFollowRefusesTheNameOfAReadyNode(t *testing.T) {
 
 func TestFollowSeesADeadNodeTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old := nodeNamed("w3", corev1.ConditionUnknown, "Kubelet stopped posting node status.")
+		old := jointest.Node("w3", corev1.ConditionUnknown, "Kubelet stopped posting node status.")
 		old.CreationTimestamp = metav1.NewTime(time.Now().Add(-time.Hour))
 		b := follow(t, fake.NewClientset(old), ours(t), time.Hour)
 		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
@@ -199,14 +201,14 @@ func TestFollowSeesADeadNodeTakenOver(t *testing.T) {
 		if all := strings.Join(b.reports, "\n"); !strings.Contains(all, "node w3 was there before, not Ready: the host takes it over") {
 			t.Errorf("got %s", all)
 		}
-		b.changeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.changeNode(jointest.Node("w3", corev1.ConditionTrue, ""))
 		b.end(Ready, "")
 	})
 }
 
 func TestFollowOfAForeignTokenPassesOverHostsThatCameBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := fake.NewClientset(csrOf(t, "csr-1", "w3", issued), nodeNamed("w3", corev1.ConditionTrue, ""))
+		client := fake.NewClientset(csrOf(t, "csr-1", "w3", issued), jointest.Node("w3", corev1.ConditionTrue, ""))
 		r := ours(t)
 		r.Token.Foreign = true
 		b := follow(t, client, r, time.Hour)
@@ -215,7 +217,7 @@ func TestFollowOfAForeignTokenPassesOverHostsThatCameBefore(t *testing.T) {
 			t.Errorf("got %q", b.reports)
 		}
 		b.makeCSR(csrOf(t, "csr-2", "w4", issued))
-		b.makeNode(nodeNamed("w4", corev1.ConditionTrue, ""))
+		b.makeNode(jointest.Node("w4", corev1.ConditionTrue, ""))
 		b.end(Ready, "")
 		if b.arrival.Node != "w4" {
 			t.Errorf("got %+v", b.arrival)
@@ -225,19 +227,19 @@ func TestFollowOfAForeignTokenPassesOverHostsThatCameBefore(t *testing.T) {
 
 func TestFollowOfAForeignTokenResumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := fake.NewClientset(csrOf(t, "csr-1", "w3", issued), nodeNamed("w3", corev1.ConditionFalse, "starting"))
+		client := fake.NewClientset(csrOf(t, "csr-1", "w3", issued), jointest.Node("w3", corev1.ConditionFalse, "starting"))
 		r := ours(t)
 		r.Token.Foreign = true
 		b := follow(t, client, r, time.Hour)
 		b.last("host w3 is not Ready: starting")
-		b.changeNode(nodeNamed("w3", corev1.ConditionTrue, ""))
+		b.changeNode(jointest.Node("w3", corev1.ConditionTrue, ""))
 		b.end(Ready, "")
 	})
 }
 
 func TestFollowOfOurTokenFindsTheHostThatCameMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		node := nodeNamed("w3", corev1.ConditionTrue, "")
+		node := jointest.Node("w3", corev1.ConditionTrue, "")
 		node.CreationTimestamp = metav1.NewTime(time.Now())
 		b := follow(t, fake.NewClientset(csrOf(t, "csr-1", "w3", issued), node), ours(t), time.Hour)
 		b.end(Ready, "")
@@ -248,8 +250,8 @@ func TestFollowGoesOnAfterABrokenWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset()
 		var breaking sync.Once
-		broken := watch.NewRaceFreeFake()
-		client.PrependWatchReactor("certificatesigningrequests", func(clienttesting.Action) (handled bool, w watch.Interface, err error) {
+		broken := apiwatch.NewRaceFreeFake()
+		client.PrependWatchReactor("certificatesigningrequests", func(clienttesting.Action) (handled bool, w apiwatch.Interface, err error) {
 			breaking.Do(func() { handled, w = true, broken })
 			return handled, w, nil
 		})
@@ -259,7 +261,7 @@ func TestFollowGoesOnAfterABrokenWatch(t *testing.T) {
 		b.last("waiting for the host")
 		broken.Error(&apierrors.NewResourceExpired("too old").ErrStatus)
 		broken.Stop()
-		time.Sleep(heartbeat)
+		time.Sleep(watch.Heartbeat)
 		synctest.Wait()
 		b.last("csr-1 is pending")
 	})
@@ -285,6 +287,6 @@ func TestFollowInterruptedSaysHowFarItCame(t *testing.T) {
 		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
 		b.cancel()
 		b.end(Issued, "interrupted while waiting for host w3 to be Ready")
-		wantClass(t, b.err, plan.Interrupted, "interrupted")
+		jointest.WantClass(t, b.err, plan.Interrupted, "interrupted")
 	})
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package arrival
 
 import (
 	"context"
@@ -19,6 +19,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -27,15 +30,15 @@ import (
 // of a node that is Ready: two hosts with one name, or a token in wrong hands.
 var ErrNameTaken = errors.New("the name is that of a Ready node")
 
-// FollowRequest says which host to follow.
-type FollowRequest struct {
+// Request says which host to follow.
+type Request struct {
 	// Token is the one the host was given.
-	Token Token
+	Token bootstrap.Token
 	// NodeName is the name the host was told to take; empty follows the first
 	// host that uses the token.
 	NodeName string
 	// Note says who cordoned a node that the host takes over; may be nil.
-	Note CordonNote
+	Note check.CordonNote
 }
 
 // Follow watches a host arrive until its node is Ready, and reports each stage
@@ -50,13 +53,13 @@ type FollowRequest struct {
 //
 // A token made here is for one host, so one that is Ready already is the host.
 // A foreign one may have brought others before; those are passed over.
-func Follow(ctx context.Context, client kubernetes.Interface, r FollowRequest, report plan.Report) (Arrival, error) {
-	f := &follower{client: client, wanted: r, report: orNobody(report), signals: newSignals(), since: time.Now(), told: map[string]bool{}}
+func Follow(ctx context.Context, client kubernetes.Interface, r Request, report plan.Report) (Arrival, error) {
+	f := &follower{client: client, wanted: r, report: watch.OrNobody(report), Signals: watch.NewSignals(), since: time.Now(), told: map[string]bool{}}
 	defer f.close()
 	if err := f.open(ctx); err != nil {
 		return f.arrival, err
 	}
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(watch.Heartbeat)
 	defer beat.Stop()
 	for {
 		if err := f.look(ctx); err != nil || f.arrived() {
@@ -65,12 +68,12 @@ func Follow(ctx context.Context, client kubernetes.Interface, r FollowRequest, r
 		select {
 		case <-ctx.Done():
 			return f.arrival, f.gaveUp(ctx)
-		case <-f.changed:
-		case err := <-f.failed:
-			if ctx.Err() == nil && lasting(err) {
+		case <-f.Changed:
+		case err := <-f.Failed:
+			if ctx.Err() == nil && watch.Lasting(err) {
 				return f.arrival, fmt.Errorf("watch a host arrive: %w", err)
 			}
-			passing(f.report, err)
+			watch.Retrying(f.report, err)
 		case <-beat.C:
 			f.remind(ctx)
 		}
@@ -80,9 +83,9 @@ func Follow(ctx context.Context, client kubernetes.Interface, r FollowRequest, r
 // follower is the state of one Follow.
 type follower struct {
 	client kubernetes.Interface
-	wanted FollowRequest
+	wanted Request
 	report plan.Report
-	signals
+	watch.Signals
 
 	requests cache.Store
 	nodes    cache.Store // nil until a name is known
@@ -113,11 +116,11 @@ func (f *follower) open(ctx context.Context) error {
 	}
 	informer := certificatesinformers.NewFilteredCertificateSigningRequestInformer(f.client, 0, nil, func(o *metav1.ListOptions) { o.FieldSelector = signer })
 	f.requests = informer.GetStore()
-	return f.mirror(ctx, informer, f.fail)
+	return f.mirror(ctx, informer, f.Fail)
 }
 
 func (f *follower) mirror(ctx context.Context, informer cache.SharedIndexInformer, fail func(error)) error {
-	stop, err := mirror(ctx, informer, f.change, fail)
+	stop, err := watch.Mirror(ctx, informer, f.Change, fail)
 	if err == nil {
 		f.stops = append(f.stops, stop)
 	}
@@ -138,7 +141,7 @@ func (f *follower) passOver(ctx context.Context, signer string) error {
 	for _, r := range requestsOf(f.wanted.Token, all) {
 		node, err := f.client.CoreV1().Nodes().Get(ctx, r.node, metav1.GetOptions{})
 		switch {
-		case err == nil && isReady(node):
+		case err == nil && check.IsReady(node):
 			f.past[r.UID] = true
 			f.once("host %s came with this token before and is Ready", r.node)
 		case err != nil && !apierrors.IsNotFound(err):
@@ -158,7 +161,7 @@ func (f *follower) look(ctx context.Context) error {
 			return err
 		}
 	}
-	settled := f.arrival.Stage == Registered && time.Since(f.since) >= heartbeat
+	settled := f.arrival.Stage == Registered && time.Since(f.since) >= watch.Heartbeat
 	now := judge(sight{request: f.request, node: f.node(), pods: f.podsOn(), settled: settled, note: f.wanted.Note})
 	if now.Stage == f.arrival.Stage && now.Reason == f.arrival.Reason && slices.Equal(now.Away, f.arrival.Away) {
 		return nil // what remind has found out stays
@@ -217,14 +220,14 @@ func (f *follower) attend(ctx context.Context) error {
 			metav1.NamespaceSystem, text.Quote(f.wanted.Token.SecretName()))
 	case node.CreationTimestamp.Before(&f.request.CreationTimestamp):
 		f.once("node %s was there before, not Ready: the host takes it over", f.name)
-		for _, b := range staying(barriers(node, f.wanted.Note)) {
+		for _, b := range check.Staying(check.Barriers(node, f.wanted.Note)) {
 			f.once("%s", b.Text)
 		}
 	}
 	nodes := coreinformers.NewFilteredNodeInformer(f.client, 0, nil, func(o *metav1.ListOptions) {
 		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, f.name).String()
 	})
-	if err := f.mirror(ctx, nodes, f.fail); err != nil {
+	if err := f.mirror(ctx, nodes, f.Fail); err != nil {
 		return err
 	}
 	pods := coreinformers.NewFilteredPodInformer(f.client, metav1.NamespaceAll, 0, nil, func(o *metav1.ListOptions) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package check
 
 import (
 	"maps"
@@ -8,15 +8,15 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
 )
 
 func TestFlagsThatKeepHostsOut(t *testing.T) {
 	const key, tokens = "--cluster-signing-key-file=k", "--enable-bootstrap-token-auth=true"
 	const both = "--controllers=*,bootstrapsigner,tokencleaner"
-	manager := func(flags ...string) corev1.Pod { return *controlPlanePod(controllerManager, flags...) }
-	server := func(flags ...string) corev1.Pod { return *controlPlanePod(apiServer, flags...) }
+	manager := func(flags ...string) corev1.Pod { return *jointest.ControlPlanePod(controllerManager, flags...) }
+	server := func(flags ...string) corev1.Pod { return *jointest.ControlPlanePod(apiServer, flags...) }
 	renamed := func(name string, pod corev1.Pod) corev1.Pod { pod.Name = name; return pod }
 	shell := server()
 	shell.Spec.Containers[0].Command = []string{"/bin/sh", "-c", `exec kube-apiserver "--enable-bootstrap-token-auth=false" --v=2`}
@@ -65,28 +65,13 @@ func TestFlagsThatKeepHostsOut(t *testing.T) {
 	}
 }
 
-func TestSurveyReadsTheFlagsOfAllControlPlanes(t *testing.T) {
-	second := controlPlanePod(apiServer, "--v=2")
-	second.Name = "kube-apiserver-cp2"
-	client := fake.NewClientset(append(kubeadmObjects(t), runtime.Object(second))...)
-	allow(client, nothing)
-	got, err := Survey(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantWarnings(t, got.Warnings, "switched off in kube-apiserver-cp2 (1 of 2)")
-	if err := got.Refusal(); err != nil {
-		t.Errorf("flags that a pod shows are no proof: %v", err)
-	}
-}
-
 func FuzzFlags(f *testing.F) {
 	for _, seed := range []string{"--a=b", "--a\n--b", "--controllers\n*,x", `sh -c "x --a='b'"`, "--=\n--", "--a=\"", "-\n---x=--"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, command string) {
 		words := strings.Split(command, "\n")
-		pod := controlPlanePod(apiServer)
+		pod := jointest.ControlPlanePod(apiServer)
 		pod.Spec.Containers[0].Command = words
 		found := flagsOf(pod, apiServer)
 		if again := flagsOf(pod, apiServer); !maps.Equal(found, again) {
@@ -99,4 +84,9 @@ func FuzzFlags(f *testing.F) {
 		}
 		flagWarnings([]corev1.Pod{*pod})
 	})
+}
+
+func wantWarnings(t *testing.T, got []Warning, want ...string) {
+	t.Helper()
+	jointest.WantWarnings(t, got, func(w Warning) (string, string) { return w.Text, w.Hint }, want...)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package arrival
 
 import (
 	"crypto/x509"
@@ -14,7 +14,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // request is a host's request for its first certificate.
@@ -27,10 +29,10 @@ type request struct {
 // requestsOf finds, newest first, the certificate requests made with a token,
 // and only those: the user name in them is written by the API server. Requests
 // older than the token were made with another of the same id.
-func requestsOf(t Token, all []*certificatesv1.CertificateSigningRequest) []request {
+func requestsOf(t bootstrap.Token, all []*certificatesv1.CertificateSigningRequest) []request {
 	var rs []request
 	for _, csr := range all {
-		if csr.Spec.Username != t.userName() || csr.CreationTimestamp.Time.Before(t.created) {
+		if csr.Spec.Username != t.UserName() || csr.CreationTimestamp.Time.Before(t.Created()) {
 			continue
 		}
 		node, err := nodeIn(csr)
@@ -100,6 +102,6 @@ func (r request) rejected() error {
 	if c == nil {
 		return nil
 	}
-	return plan.Hint(fmt.Errorf("certificate request %s of host %s was %s: %s", r.Name, r.node, verb, plain(c.Reason+": "+c.Message)),
+	return plan.Hint(fmt.Errorf("certificate request %s of host %s was %s: %s", r.Name, r.node, verb, text.Brief(c.Reason+": "+c.Message)),
 		"clear the cause, then on the host: kubeadm reset, and the join command again")
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package bootstrap
 
 import (
 	"context"
@@ -17,8 +17,12 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/cluster-bootstrap/token/api"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
+
+// SignerHint is how the controller that signs cluster-info is switched on.
+const SignerHint = "start kube-controller-manager with --controllers=*,bootstrapsigner,tokencleaner"
 
 // The signature comes a moment after the token, unless the controller that
 // makes it is being elected anew.
@@ -35,7 +39,7 @@ const (
 func WaitSigned(ctx context.Context, client kubernetes.Interface, t Token, report plan.Report) error {
 	limited, cancel := context.WithTimeout(ctx, signTimeout)
 	defer cancel()
-	err := awaitSignature(limited, client, t, orNobody(report))
+	err := awaitSignature(limited, client, t, watch.OrNobody(report))
 	if err == nil || t.Foreign {
 		return err
 	}
@@ -49,17 +53,17 @@ func WaitSigned(ctx context.Context, client kubernetes.Interface, t Token, repor
 }
 
 func awaitSignature(ctx context.Context, client kubernetes.Interface, t Token, report plan.Report) error {
-	s := newSignals()
+	s := watch.NewSignals()
 	informer := coreinformers.NewFilteredConfigMapInformer(client, metav1.NamespacePublic, 0, nil, func(o *metav1.ListOptions) {
 		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, api.ConfigMapClusterInfo).String()
 	})
-	stop, err := mirror(ctx, informer, s.change, s.fail)
+	stop, err := watch.Mirror(ctx, informer, s.Change, s.Fail)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	start := time.Now()
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(watch.Heartbeat)
 	defer beat.Stop()
 	report("waiting for the bootstrapsigner controller to sign cluster-info with token %s", t.ID)
 	for {
@@ -68,17 +72,17 @@ func awaitSignature(ctx context.Context, client kubernetes.Interface, t Token, r
 		}
 		select {
 		case <-ctx.Done():
-			return ended(ctx, fmt.Sprintf("the bootstrapsigner controller to sign configmap %s/%s with token %s",
-				metav1.NamespacePublic, api.ConfigMapClusterInfo, t.ID), signerHint+" (kubernetes/kubernetes#134823)")
-		case <-s.changed:
-		case err := <-s.failed:
-			if lasting(err) {
+			return watch.Ended(ctx, fmt.Sprintf("the bootstrapsigner controller to sign configmap %s/%s with token %s",
+				metav1.NamespacePublic, api.ConfigMapClusterInfo, t.ID), SignerHint+" (kubernetes/kubernetes#134823)")
+		case <-s.Changed:
+		case err := <-s.Failed:
+			if watch.Lasting(err) {
 				return fmt.Errorf("watch configmap %s/%s: %w", metav1.NamespacePublic, api.ConfigMapClusterInfo, err)
 			}
-			passing(report, err)
+			watch.Retrying(report, err)
 		case <-beat.C:
 			report("cluster-info is not signed with token %s after %s: does kube-controller-manager run, with its bootstrapsigner controller?",
-				t.ID, short(time.Since(start)))
+				t.ID, watch.Span(time.Since(start)))
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package check
 
 import (
 	"fmt"
@@ -13,10 +13,10 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// untaintTimeout is how long a node that is Ready is given to lose the taints
+// UntaintTimeout is how long a node that is Ready is given to lose the taints
 // that others take off by themselves, before they are called the reason that it
 // gets no pods.
-const untaintTimeout = 30 * time.Second
+const UntaintTimeout = 30 * time.Second
 
 // controlPlaneRole is the label and the taint of kubeadm's control planes.
 const controlPlaneRole = "node-role.kubernetes.io/control-plane"
@@ -74,25 +74,26 @@ func taintCauses() []taintCause {
 	}
 }
 
-// barrier is one thing that keeps pods away from a node that is Ready.
-type barrier struct {
+// Barrier is one thing that keeps pods away from a node that is Ready.
+type Barrier struct {
 	Warning
-	passes bool
+	// Passes says that others take it off by themselves.
+	Passes bool
 }
 
-// barriers lists what keeps pods away from a node: its cordon, and the taints
+// Barriers lists what keeps pods away from a node: its cordon, and the taints
 // that pods do not tolerate of their own. It is pure. kubeadm's own taint of a
 // control plane is meant to be.
-func barriers(node *corev1.Node, note CordonNote) []barrier {
-	var found []barrier
+func Barriers(node *corev1.Node, note CordonNote) []Barrier {
+	var found []Barrier
 	if node.Spec.Unschedulable {
 		by := ""
 		if note != nil {
-			if by = text.Short(note(node), longest); by != "" {
+			if by = text.Brief(note(node)); by != "" {
 				by = " " + by
 			}
 		}
-		found = append(found, barrier{Warning{
+		found = append(found, Barrier{Warning{
 			Text: fmt.Sprintf("node %s is cordoned%s: it gets no new pods", node.Name, by),
 			Hint: "if it shall have some: " + text.Command("kubectl", "lifecycle", "uncordon", node.Name),
 		}, false})
@@ -115,28 +116,28 @@ func ownTaint(node *corev1.Node, taint corev1.Taint) bool {
 	return control && (taint.Key == controlPlaneRole || taint.Key == "node-role.kubernetes.io/master")
 }
 
-func taintBarrier(node *corev1.Node, taint corev1.Taint) (barrier, bool) {
-	words := text.Short(taint.ToString(), longest)
+func taintBarrier(node *corev1.Node, taint corev1.Taint) (Barrier, bool) {
+	words := text.Brief(taint.ToString())
 	for _, c := range taintCauses() {
 		if !c.matches(taint.Key) {
 			continue
 		}
 		if c.why == "" {
-			return barrier{}, false
+			return Barrier{}, false
 		}
-		return barrier{Warning{
+		return Barrier{Warning{
 			Text: fmt.Sprintf("taint %s keeps pods away from node %s: %s", words, node.Name, c.why),
 			Hint: strings.NewReplacer("%[1]s", text.Quote(node.Name), "%[2]s", text.Quote(taint.Key)).Replace(c.way),
 		}, c.passes}, true
 	}
-	return barrier{Warning{
+	return Barrier{Warning{
 		Text: fmt.Sprintf("taint %s keeps pods away from node %s that do not tolerate it", words, node.Name),
 		Hint: "if that is not meant to be: " + text.Command("kubectl", "taint", "nodes", node.Name, taint.Key+"-"),
 	}, false}, true
 }
 
-// warningsOf are the warnings in barriers.
-func warningsOf(all []barrier) []Warning {
+// WarningsOf are the warnings in barriers.
+func WarningsOf(all []Barrier) []Warning {
 	var ws []Warning
 	for _, b := range all {
 		ws = append(ws, b.Warning)
@@ -144,7 +145,7 @@ func warningsOf(all []barrier) []Warning {
 	return ws
 }
 
-// staying leaves out what passes by itself once a node is Ready.
-func staying(all []barrier) []barrier {
-	return slices.DeleteFunc(all, func(b barrier) bool { return b.passes })
+// Staying leaves out what passes by itself once a node is Ready.
+func Staying(all []Barrier) []Barrier {
+	return slices.DeleteFunc(all, func(b Barrier) bool { return b.Passes })
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package bootstrap
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +19,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -34,10 +38,42 @@ func infoSigned(t *testing.T, secret string) *corev1.ConfigMap {
 	return cm
 }
 
+// bed is one WaitSigned under way in a bubble.
+type bed struct {
+	*testing.T
+
+	mu      sync.Mutex
+	reports []string
+}
+
+func (b *bed) report(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reports = append(b.reports, fmt.Sprintf(format, args...))
+}
+
+func (b *bed) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// last wants the newest report to hold a text.
+func (b *bed) last(text string) {
+	b.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.reports) == 0 || !strings.Contains(b.reports[len(b.reports)-1], text) {
+		b.Fatalf("the last report has no %q: %q", text, b.reports)
+	}
+}
+
 // waiting runs a WaitSigned in a bubble; the error comes through the channel.
 func waiting(ctx context.Context, t *testing.T, client *fake.Clientset, token Token) (*bed, chan error) {
 	t.Helper()
-	b, result := &bed{T: t, client: client}, make(chan error, 1)
+	b, result := &bed{T: t}, make(chan error, 1)
 	go func() { result <- WaitSigned(ctx, client, token, b.report) }()
 	synctest.Wait()
 	return b, result
@@ -46,7 +82,7 @@ func waiting(ctx context.Context, t *testing.T, client *fake.Clientset, token To
 func TestWaitSignedReturnsAtOnceWhenTheSignatureIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		if err := WaitSigned(t.Context(), fake.NewClientset(infoSigned(t, givenSecret)), mustParse(t, given), nil); err != nil {
+		if err := WaitSigned(t.Context(), fake.NewClientset(infoSigned(t, jointest.GivenSecret)), mustParse(t, jointest.Given), nil); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took > 0 {
@@ -58,7 +94,7 @@ func TestWaitSignedReturnsAtOnceWhenTheSignatureIsThere(t *testing.T) {
 func TestWaitSignedWatchesUntilTheSignatureIsRight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset(infoSigned(t, ""), liveSecret(nil))
-		b, result := waiting(t.Context(), t, client, mustParse(t, given))
+		b, result := waiting(t.Context(), t, client, mustParse(t, jointest.Given))
 		b.last("waiting for the bootstrapsigner controller to sign cluster-info with token abcdef")
 		// A signature left by an older token of the same id does not count.
 		_, err := client.CoreV1().ConfigMaps("kube-public").Update(t.Context(), infoSigned(t, "fedcba9876543210"), metav1.UpdateOptions{})
@@ -68,10 +104,10 @@ func TestWaitSignedWatchesUntilTheSignatureIsRight(t *testing.T) {
 			t.Fatalf("it took a wrong signature: %v", err)
 		default:
 		}
-		time.Sleep(heartbeat)
+		time.Sleep(watch.Heartbeat)
 		synctest.Wait()
 		b.last("is not signed with token abcdef after 10s")
-		_, err = client.CoreV1().ConfigMaps("kube-public").Update(t.Context(), infoSigned(t, givenSecret), metav1.UpdateOptions{})
+		_, err = client.CoreV1().ConfigMaps("kube-public").Update(t.Context(), infoSigned(t, jointest.GivenSecret), metav1.UpdateOptions{})
 		b.must(err)
 		if err := <-result; err != nil {
 			t.Error(err)
@@ -97,7 +133,7 @@ func TestWaitSignedGivesUpAndRevokesWhatWasMade(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			client := fake.NewClientset(infoSigned(t, ""), liveSecret(nil))
-			token := mustParse(t, given)
+			token := mustParse(t, jointest.Given)
 			token.Foreign = tt.foreign
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -106,7 +142,7 @@ func TestWaitSignedGivesUpAndRevokesWhatWasMade(t *testing.T) {
 				cancel()
 			}
 			err := <-result
-			wantClass(t, err, tt.class, tt.text)
+			jointest.WantClass(t, err, tt.class, tt.text)
 			if hint := plan.HintOf(err); !strings.Contains(hint, "kubernetes/kubernetes#134823") {
 				t.Errorf("%s: hint %q", tt.name, hint)
 			}
@@ -124,7 +160,7 @@ func TestWaitSignedEndsWhenItMayNotWatch(t *testing.T) {
 		client.PrependReactor("list", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
 			return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, "cluster-info", nil)
 		})
-		err := WaitSigned(t.Context(), client, mustParse(t, given), nil)
+		err := WaitSigned(t.Context(), client, mustParse(t, jointest.Given), nil)
 		if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "watch configmap kube-public/cluster-info") {
 			t.Errorf("got %v", err)
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package bootstrap
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"k8s.io/cluster-bootstrap/token/util"
 	"k8s.io/cluster-bootstrap/util/secrets"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -25,8 +26,8 @@ import (
 // command; kubeadm's own default is 24 hours.
 const (
 	DefaultTTL = time.Hour
-	MinTTL     = time.Minute
-	MaxTTL     = 24 * time.Hour
+	minTTL     = time.Minute
+	maxTTL     = 24 * time.Hour
 )
 
 // maxSkew is how far the clock here may be from the API server's before the
@@ -35,9 +36,9 @@ const maxSkew = time.Minute
 
 // Request says which token to make.
 type Request struct {
-	// Token comes from ParseToken; the zero Token has one generated.
+	// Token comes from Parse; the zero Token has one generated.
 	Token Token
-	// TTL is between MinTTL and MaxTTL; zero is refused, because it is the
+	// TTL is between a minute and a day; zero is refused, because it is the
 	// "never expires" of kubeadm. It does not matter for an existing token.
 	TTL time.Duration
 	// Description is kept in the Secret and shown by "kubeadm token list".
@@ -54,10 +55,10 @@ func (r Request) Validate() error {
 	switch {
 	case r.TTL == 0:
 		return plan.As(plan.Misused, plan.Hint(errors.New("a token that never expires is not made here"),
-			"choose a time to live between %s and %s", short(MinTTL), short(MaxTTL)))
-	case r.TTL < MinTTL || r.TTL > MaxTTL:
+			"choose a time to live between %s and %s", watch.Span(minTTL), watch.Span(maxTTL)))
+	case r.TTL < minTTL || r.TTL > maxTTL:
 		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("time to live %s is out of bounds", r.TTL),
-			"choose one between %s and %s", short(MinTTL), short(MaxTTL)))
+			"choose one between %s and %s", watch.Span(minTTL), watch.Span(maxTTL)))
 	}
 	return nil
 }
@@ -105,7 +106,7 @@ func tokenSecret(t Token, r Request, now time.Time) *corev1.Secret {
 		api.BootstrapTokenExpirationKey:       []byte(now.Add(r.TTL).UTC().Format(time.RFC3339)),
 		api.BootstrapTokenUsageSigningKey:     []byte("true"),
 		api.BootstrapTokenUsageAuthentication: []byte("true"),
-		api.BootstrapTokenExtraGroupsKey:      []byte(nodeGroup),
+		api.BootstrapTokenExtraGroupsKey:      []byte(NodeGroup),
 	}
 	if r.Description != "" {
 		data[api.BootstrapTokenDescriptionKey] = []byte(r.Description)
@@ -185,8 +186,8 @@ func unfit(secret *corev1.Secret, id string, now time.Time) string {
 		return "it may not be used for signing"
 	case err != nil:
 		return "one of its groups is malformed"
-	case !slices.Contains(groups, nodeGroup):
-		return "it is not in the group " + nodeGroup
+	case !slices.Contains(groups, NodeGroup):
+		return "it is not in the group " + NodeGroup
 	}
 	return ""
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package arrival
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -37,8 +39,8 @@ func (f *follower) arrived() bool {
 		return false
 	}
 	node := f.node()
-	return node == nil || time.Since(f.since) >= untaintTimeout ||
-		!slices.ContainsFunc(barriers(node, nil), func(b barrier) bool { return b.passes })
+	return node == nil || time.Since(f.since) >= check.UntaintTimeout ||
+		!slices.ContainsFunc(check.Barriers(node, nil), func(b check.Barrier) bool { return b.Passes })
 }
 
 func (f *follower) podsOn() []*corev1.Pod {
@@ -72,10 +74,10 @@ func (f *follower) remind(ctx context.Context) {
 	}
 	a := f.arrival
 	if a.Stage == Ready {
-		f.report("%s (%s)", sentence(a), short(time.Since(f.since)))
+		f.report("%s (%s)", sentence(a), watch.Span(time.Since(f.since)))
 		return
 	}
-	f.report("%s (%s; %s)", sentence(a), short(time.Since(f.since)), a.Hint)
+	f.report("%s (%s; %s)", sentence(a), watch.Span(time.Since(f.since)), a.Hint)
 }
 
 // unapproved asks the question that csrapproving asks about a pending request,
@@ -106,9 +108,9 @@ func (f *follower) gaveUp(ctx context.Context) error {
 		return nil // what was asked for has come
 	}
 	if a.Node == "" {
-		return ended(ctx, "a host that uses token "+f.wanted.Token.ID, a.Hint)
+		return watch.Ended(ctx, "a host that uses token "+f.wanted.Token.ID, a.Hint)
 	}
-	return ended(ctx, fmt.Sprintf("host %s to be Ready: %s", a.Node, a.Reason), a.Hint)
+	return watch.Ended(ctx, fmt.Sprintf("host %s to be Ready: %s", a.Node, a.Reason), a.Hint)
 }
 
 // sentence is an arrival in one line.
@@ -132,7 +134,7 @@ func sentence(a Arrival) string {
 // transition is the other host's own, good enough to leave out a host that
 // became Ready while nobody looked.
 func isTaken(node *corev1.Node, r request) bool {
-	return isReady(node) &&
+	return check.IsReady(node) &&
 		node.CreationTimestamp.Before(&r.CreationTimestamp) &&
-		readyCondition(node).LastTransitionTime.Before(&r.CreationTimestamp)
+		check.ReadyCondition(node).LastTransitionTime.Before(&r.CreationTimestamp)
 }

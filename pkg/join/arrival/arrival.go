@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package arrival
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -57,7 +58,7 @@ type Arrival struct {
 	// Hint is what would help; empty if waiting does.
 	Hint string
 	// Away is what keeps pods away from a node that is Ready: a cordon, taints.
-	Away []Warning
+	Away []check.Warning
 }
 
 // sight is what can be seen of one host.
@@ -69,7 +70,7 @@ type sight struct {
 	// not on it may be called missing.
 	settled bool
 	// note says who cordoned the node; may be nil.
-	note CordonNote
+	note check.CordonNote
 }
 
 // judge decides how far a host has come. A zero request is a host not seen.
@@ -89,11 +90,11 @@ func judge(s sight) Arrival {
 	case s.node == nil:
 		a.Stage, a.Reason = Issued, "it has its certificate, and has not registered its node yet"
 		a.Hint = "if it stays so, look on the host: journalctl -u kubelet"
-	case !isReady(s.node):
+	case !check.IsReady(s.node):
 		a.Stage = Registered
 		a.Reason, a.Hint = notReady(s)
 	default:
-		a.Stage, a.Away = Ready, warningsOf(barriers(s.node, s.note))
+		a.Stage, a.Away = Ready, check.WarningsOf(check.Barriers(s.node, s.note))
 	}
 	return a
 }
@@ -102,8 +103,8 @@ func judge(s sight) Arrival {
 // by the pods on it that can be the network's agent.
 func notReady(s sight) (reason, hint string) {
 	message := "its kubelet has not reported yet"
-	if c := readyCondition(s.node); c != nil {
-		message = strings.TrimSuffix(plain(c.Message), ".")
+	if c := check.ReadyCondition(s.node); c != nil {
+		message = strings.TrimSuffix(text.Brief(c.Message), ".")
 	}
 	parts := []string{message}
 	agents := agentsOf(s.pods)
@@ -152,16 +153,16 @@ func unready(pod *corev1.Pod) string {
 		case c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue:
 			return ""
 		case c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse:
-			return plain(c.Reason + ": " + c.Message)
+			return text.Brief(c.Reason + ": " + c.Message)
 		}
 	}
 	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		// PodInitializing only says that an earlier container is not done.
 		if w := c.State.Waiting; w != nil && w.Reason != "PodInitializing" {
 			if w.Message == "" {
-				return plain(w.Reason)
+				return text.Brief(w.Reason)
 			}
-			return plain(w.Reason + ": " + w.Message)
+			return text.Brief(w.Reason + ": " + w.Message)
 		}
 	}
 	return "starting"

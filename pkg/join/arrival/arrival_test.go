@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package arrival
 
 import (
 	"testing"
@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
 )
 
 func TestWhyANodeIsNotReady(t *testing.T) {
@@ -45,7 +47,7 @@ func TestWhyANodeIsNotReady(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			reason, hint := notReady(sight{node: nodeNamed("w3", corev1.ConditionFalse, tt.message), pods: tt.pods, settled: tt.settled})
+			reason, hint := notReady(sight{node: jointest.Node("w3", corev1.ConditionFalse, tt.message), pods: tt.pods, settled: tt.settled})
 			if diff := cmp.Diff([]string{tt.reason, tt.hint}, []string{reason, hint}); diff != "" {
 				t.Error(diff)
 			}

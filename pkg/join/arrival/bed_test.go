@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package arrival
 
 import (
 	"context"
@@ -22,6 +22,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
 )
 
 // csrOf makes a certificate request as the kubelet of a host with our token
@@ -86,7 +89,7 @@ func (b *bed) report(format string, args ...any) {
 	b.reports = append(b.reports, fmt.Sprintf(format, args...))
 }
 
-func follow(t *testing.T, client *fake.Clientset, r FollowRequest, timeout time.Duration) *bed {
+func follow(t *testing.T, client *fake.Clientset, r Request, timeout time.Duration) *bed {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	b := &bed{T: t, client: client, cancel: cancel}
@@ -159,12 +162,21 @@ func (b *bed) end(stage Stage, text string) {
 	case (b.err == nil) != (text == "") || (b.err != nil && !strings.Contains(b.err.Error(), text)):
 		b.Errorf("ended with error %v, want %q", b.err, text)
 	}
-	if all := strings.Join(b.reports, "\n"); strings.Contains(all, givenSecret) {
+	if all := strings.Join(b.reports, "\n"); strings.Contains(all, jointest.GivenSecret) {
 		b.Errorf("the reports show the secret:\n%s", all)
 	}
 }
 
-func ours(t *testing.T) FollowRequest {
+func ours(t *testing.T) Request {
 	t.Helper()
-	return FollowRequest{Token: mustParse(t, given)}
+	return Request{Token: token(t)}
+}
+
+func token(t *testing.T) bootstrap.Token {
+	t.Helper()
+	given, err := bootstrap.Parse(jointest.Given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return given
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package bootstrap
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 
 // Recall reads a token that was made here with a description, by an id that may
 // come from anywhere: it refuses every token that is not of just that description,
-// was not made here, does not expire within MaxTTL, or could not join a host. The
+// was not made here, does not expire within a day, or could not join a host. The
 // secret half of another token must never reach a host that names its id.
 func Recall(ctx context.Context, client kubernetes.Interface, id, description string) (Token, error) {
 	if !util.IsValidBootstrapTokenID(id) {
@@ -53,7 +53,7 @@ func foreign(t Token, secret *corev1.Secret, description string, now time.Time) 
 		return "it was made for something else"
 	case t.Expires.IsZero():
 		return "it never expires"
-	case t.Expires.After(now.Add(MaxTTL + maxSkew)):
+	case t.Expires.After(now.Add(maxTTL + maxSkew)):
 		return "it lives too long"
 	}
 	return ""

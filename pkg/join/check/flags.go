@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package check
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -21,9 +22,9 @@ const (
 )
 
 const (
-	signerHint    = "start kube-controller-manager with --controllers=*,bootstrapsigner,tokencleaner"
 	strangersHint = "allow them for that one object: an AuthenticationConfiguration with anonymous conditions (kube-apiserver --authentication-config)"
-	tokensHint    = "start every kube-apiserver with --enable-bootstrap-token-auth=true (/etc/kubernetes/manifests/kube-apiserver.yaml)" //nolint:gosec // a flag's name
+	// TokensHint is how tokens are switched on.
+	TokensHint = "start every kube-apiserver with --enable-bootstrap-token-auth=true (/etc/kubernetes/manifests/kube-apiserver.yaml)" //nolint:gosec // a flag's name
 )
 
 // flagFault is one way in which the flags of a component keep hosts out.
@@ -39,13 +40,13 @@ type flagFault struct {
 func flagFaults() []flagFault {
 	return []flagFault{
 		{apiServer, func(f flags) bool { return !f.enabled("enable-bootstrap-token-auth", false) },
-			"bootstrap tokens are switched off in %s (--enable-bootstrap-token-auth): no host can use a token", tokensHint},
+			"bootstrap tokens are switched off in %s (--enable-bootstrap-token-auth): no host can use a token", TokensHint},
 		{apiServer, func(f flags) bool { return !f.enabled("anonymous-auth", true) },
-			"anonymous requests are refused by %s: no host can read cluster-info", strangersHint},
+			"anonymous requests are refused by %s: no host can ConfigMap cluster-info", strangersHint},
 		{controllerManager, func(f flags) bool { return !f.runs("bootstrapsigner", "bootstrap-signer-controller", false) },
-			"the bootstrapsigner controller is off in %s: no host can check cluster-info (kubernetes/kubernetes#134823)", signerHint},
+			"the bootstrapsigner controller is off in %s: no host can check cluster-info (kubernetes/kubernetes#134823)", bootstrap.SignerHint},
 		{controllerManager, func(f flags) bool { return !f.runs("tokencleaner", "token-cleaner-controller", false) },
-			"the tokencleaner controller is off in %s: tokens that have expired stay as Secrets (they are refused all the same)", signerHint},
+			"the tokencleaner controller is off in %s: tokens that have expired stay as Secrets (they are refused all the same)", bootstrap.SignerHint},
 		{controllerManager, func(f flags) bool {
 			return !f.runs("csrapproving", "certificatesigningrequest-approving-controller", true)
 		},

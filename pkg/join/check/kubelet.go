@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package check
 
 import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/yaml"
 )
 
-// What a host reads while it joins beside cluster-info and kubeadm-config.
+// KubeadmConfig is where kubeadm keeps the ClusterConfiguration, in kube-system.
+const KubeadmConfig = "kubeadm-config"
+
+// The configuration of kubelets, which a host reads while it joins.
 const (
 	kubeletConfig    = "kubelet-config"
 	kubeletConfigKey = "kubelet"
-	// rootCA is what kube-controller-manager puts into each namespace: the
-	// authorities that the cluster's own pods trust.
-	rootCA    = "kube-root-ca.crt"
-	rootCAKey = "ca.crt"
 )
 
 // kubeletWarnings looks for the kubelet's configuration itself: the right to
@@ -29,7 +29,7 @@ const (
 func kubeletWarnings(ctx context.Context, client kubernetes.Interface) ([]Warning, error) {
 	const where = "configmap " + metav1.NamespaceSystem + "/" + kubeletConfig
 	const hint = "have it written again, on a control plane: kubeadm init phase upload-config kubelet (with --config, if the cluster was made with one: its settings are lost else; a node has them in /var/lib/kubelet/config.yaml)"
-	cm, err := read(ctx, client, metav1.NamespaceSystem, kubeletConfig)
+	cm, err := ConfigMap(ctx, client, metav1.NamespaceSystem, kubeletConfig)
 	switch {
 	case apierrors.IsForbidden(err):
 		return []Warning{{
@@ -50,18 +50,14 @@ func kubeletWarnings(ctx context.Context, client kubernetes.Interface) ([]Warnin
 	return nil, nil
 }
 
-// clusterCA reads the authorities that the cluster itself says are its own, as
-// PEM; empty where there are none or they may not be read: they are only
-// compared.
-func clusterCA(ctx context.Context, client kubernetes.Interface) (string, error) {
-	cm, err := read(ctx, client, metav1.NamespaceSystem, rootCA)
+// ConfigMap gets a ConfigMap; nil if there is none.
+func ConfigMap(ctx context.Context, client kubernetes.Interface, namespace, name string) (*corev1.ConfigMap, error) {
+	cm, err := client.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 	switch {
-	case apierrors.IsForbidden(err):
-		return "", nil
+	case apierrors.IsNotFound(err):
+		return nil, nil
 	case err != nil:
-		return "", fmt.Errorf("read the authorities of the cluster: %w", err)
-	case cm == nil:
-		return "", nil
+		return nil, fmt.Errorf("get configmap %s/%s: %w", namespace, name, err)
 	}
-	return cm.Data[rootCAKey], nil
+	return cm, nil
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package join
+package check
 
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/cluster-bootstrap/token/api"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -47,7 +49,7 @@ func needs() []need {
 		{"read cluster-info without credentials", "rolebinding kube-public/kubeadm:bootstrap-signer-clusterinfo", "bootstrap-token", stranger,
 			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespacePublic, Name: api.ConfigMapClusterInfo}},
 		{"read kubeadm's configuration", "rolebinding kube-system/kubeadm:nodes-kubeadm-config", "upload-config kubeadm", bootstrapper,
-			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: configMapName}},
+			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: KubeadmConfig}},
 		{"read the kubelet's configuration", "rolebinding kube-system/kubeadm:kubelet-config", "upload-config kubelet", bootstrapper,
 			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: "kubelet-config"}},
 		{"look whether their name is free", "clusterrolebinding kubeadm:get-nodes", "bootstrap-token", bootstrapper,
@@ -78,7 +80,7 @@ func (n need) review(ctx context.Context, client kubernetes.Interface) (bool, er
 	case stranger:
 		spec.User, spec.Groups = "system:anonymous", []string{"system:unauthenticated"}
 	case bootstrapper:
-		spec.User, spec.Groups = Placeholder().userName(), []string{nodeGroup, api.BootstrapDefaultGroup, "system:authenticated"}
+		spec.User, spec.Groups = bootstrap.Placeholder().UserName(), []string{bootstrap.NodeGroup, api.BootstrapDefaultGroup, "system:authenticated"}
 	case member:
 		spec.User, spec.Groups = "system:node:xxxxxx", []string{"system:nodes", "system:authenticated"}
 	}
@@ -90,9 +92,9 @@ func (n need) review(ctx context.Context, client kubernetes.Interface) (bool, er
 	return got.Status.Allowed, nil
 }
 
-// obstacles finds what in the control plane would keep any host from joining.
+// Obstacles finds what in the control plane would keep any host from joining.
 // A person who may not look gets a warning that says so.
-func obstacles(ctx context.Context, client kubernetes.Interface) ([]Warning, error) {
+func Obstacles(ctx context.Context, client kubernetes.Interface) ([]Warning, error) {
 	list := needs()
 	allowed := make([]bool, len(list))
 	var pods []corev1.Pod
@@ -133,4 +135,20 @@ func obstacles(ctx context.Context, client kubernetes.Interface) ([]Warning, err
 		}
 	}
 	return slices.Concat(configuration, ws, flagWarnings(pods)), nil
+}
+
+// StrangerWarning is what an answer to a stranger means.
+func StrangerWarning(code int) (Warning, bool) {
+	switch code {
+	case http.StatusUnauthorized:
+		return Warning{
+			Text: "the API server refuses an anonymous request for cluster-info (401): no host can read it",
+			Hint: strangersHint,
+		}, true
+	case http.StatusForbidden:
+		w := needs()[0].warning()
+		w.Text = "the API server refuses an anonymous request for cluster-info (403): " + w.Text
+		return w, true
+	}
+	return Warning{}, false
 }
