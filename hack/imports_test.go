@@ -50,7 +50,9 @@ func rules() []rule {
 	domains, nodeSide := domains(), []string{"pkg/host", "pkg/clean", "pkg/prep", "cmd/lifecycle-node", "pkg/runner/wire"}
 	below := append([]string{"pkg/plan", "pkg/kube"}, nodeSide...)
 	all := []rule{{
-		why: "nothing imports a program", from: []string{"pkg", "cmd"}, forbid: []string{module + "cmd"}, tests: true, indirect: true,
+		why: "nothing imports a program", from: []string{"pkg", "cmd"}, exactly: []string{"cmd/kubectl-lifecycle", "cmd/lifecycle-node"}, tests: true, indirect: true,
+	}, {
+		why: "nothing imports a room of a program", from: []string{"pkg", "cmd/lifecycle-node"}, forbid: []string{module + "cmd"}, tests: true, indirect: true,
 	}, {
 		why: "the node side works when the API server is dead, and stays small", from: nodeSide, indirect: true,
 		forbid: []string{"k8s.io/client-go", "k8s.io/api", "k8s.io/apimachinery", "k8s.io/cli-runtime", "k8s.io/kubectl", "helm.sh"},
@@ -289,6 +291,9 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 		"flow may be linked with Helm through cni":   {pkg{ImportPath: module + "pkg/flow", Deps: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
 		"a domain does not know cobra":               {pkg{ImportPath: module + "pkg/cni", Imports: []string{"github.com/spf13/cobra"}}, 1},
 		"the node program does not know cobra":       {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{"github.com/spf13/cobra"}}, 1},
+		"the plugin may import its rooms":            {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: inModule("cmd/kubectl-lifecycle/view")}, 0},
+		"nobody else may":                            {pkg{ImportPath: module + "pkg/flow", Imports: inModule("cmd/kubectl-lifecycle/view")}, 1},
+		"a room may not import its program":          {pkg{ImportPath: module + "cmd/kubectl-lifecycle/view", Imports: inModule("cmd/kubectl-lifecycle")}, 1},
 		"the plugin does":                            {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: []string{"github.com/spf13/cobra"}}, 0},
 		"a package may not import a program":         {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "cmd/kubectl-lifecycle"}}, 1},
 		"evict may import the drain's contract":      {pkg{ImportPath: module + "pkg/drain/evict", Imports: inModule("pkg/drain", "pkg/drain/pdb", "pkg/kube")}, 0},

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
@@ -96,7 +97,7 @@ func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
 	if f.mode, err = parseDryRun(f.dryRun); err != nil {
 		return err
 	}
-	if err := checkOutput(f.output, "name"); err != nil {
+	if err := view.CheckFormat(f.output, "name"); err != nil {
 		return err
 	}
 	given, err := helm.ReadValues(f.files, f.sets)
@@ -143,7 +144,7 @@ func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases 
 	}
 	progress := e.progress()
 	result, err := recipe.Run(ctx, progress)
-	progress.close()
+	progress.Close()
 	if err != nil {
 		return err
 	}
@@ -232,5 +233,5 @@ func (e *env) tellCNI(output string, inst cni.Installation, result string) error
 	if output == "name" {
 		return e.names("cni", inst.CNI)
 	}
-	return e.print(output, cniResult{Installation: inst, Result: result}, func(s *sheet) error { return s.line("cni/%s %s", nameOf(inst.CNI), result) })
+	return e.print(output, cniResult{Installation: inst, Result: result}, func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(inst.CNI), result) })
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/arrival"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
@@ -111,7 +112,7 @@ func (f *joinFlags) request() (bootstrap.Request, dryRun, error) {
 	if err != nil {
 		return bootstrap.Request{}, mode, plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle join --help'"))
 	}
-	return r, mode, errors.Join(r.Validate(), f.command.Validate(), checkOutput(f.output, "command"))
+	return r, mode, errors.Join(r.Validate(), f.command.Validate(), view.CheckFormat(f.output, "command"))
 }
 
 // joined is the machine-readable result.
@@ -196,7 +197,7 @@ func (e *env) printJoin(cluster join.Cluster, token bootstrap.Token, f joinFlags
 		format = ""
 	}
 	result := joined{Command: join.Command(cluster, token, f.command), Cluster: cluster, Token: token}
-	return e.print(format, result, func(s *sheet) error { return s.command("", result.Command) })
+	return e.print(format, result, func(s *view.Sheet) error { return s.Command("", result.Command) })
 }
 
 // rehearseJoin shows the command without a token that works.
@@ -229,7 +230,7 @@ func (e *env) followHost(ctx context.Context, client kubernetes.Interface, token
 	}
 	progress := e.progress()
 	_, err := p.Run(ctx, progress)
-	progress.close()
+	progress.Close()
 	if err == nil {
 		e.say("node/%s joined", host.Node)
 		for _, w := range host.Away {

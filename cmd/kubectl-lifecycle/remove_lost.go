@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
@@ -47,18 +48,18 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 	result := lost{Node: name, Pods: l.Drain, Facts: l.Facts}
 	e.showPlan(l.Plan(), l.Warnings)
 	if mode != dryRunNone {
-		return e.print(f.output, result, func(s *sheet) error {
-			return s.line("node/%s would be given up with %s (dry run: nothing was changed)", nameOf(name), countPods(len(l.Drain.Verdicts)))
+		return e.print(f.output, result, func(s *view.Sheet) error {
+			return s.Line("node/%s would be given up with %s (dry run: nothing was changed)", view.Name(name), view.CountPods(len(l.Drain.Verdicts)))
 		})
 	}
 	if !f.yes {
-		if err := e.confirm(fmt.Sprintf("This gives up node %s and %s. Its host must be switched off.", name, countPods(len(l.Drain.Verdicts))), name); err != nil {
+		if err := e.confirm(fmt.Sprintf("This gives up node %s and %s. Its host must be switched off.", name, view.CountPods(len(l.Drain.Verdicts))), name); err != nil {
 			return err
 		}
 	}
 	progress := e.progress()
 	_, err = l.Plan().Run(ctx, progress)
-	progress.close()
+	progress.Close()
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 		return errors.Join(e.names("node", name), flow.StillThere(l.Lingering))
 	}
 	result.Lingering = l.Lingering
-	return errors.Join(e.print(f.output, result, func(s *sheet) error { return s.line("node/%s given up", nameOf(name)) }), flow.StillThere(l.Lingering))
+	return errors.Join(e.print(f.output, result, func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }), flow.StillThere(l.Lingering))
 }
 
 // sayIfItComesBack tells what to do with a host that is not dead after all.

@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // removeMany removes several nodes.
 func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) error {
-	_, mode, err := f.validate("node/several")
+	mode, err := f.validate()
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr); err != nil {
 		return err
@@ -47,7 +48,7 @@ func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) erro
 		e.warn("no such nodes (removed already?): %s", strings.Join(many.Missing, ", "))
 	}
 	for _, u := range many.Unfinished() {
-		e.say("Finish the removal of node %s, which is gone: %s of it are left", u.Node, countPods(u.Pods))
+		e.say("Finish the removal of node %s, which is gone: %s of it are left", u.Node, view.CountPods(u.Pods))
 	}
 	if mode != dryRunNone {
 		return e.rehearse(ctx, f.output, true, rehearsals(many, mode)...)
@@ -72,7 +73,7 @@ func (e *env) runMany(ctx context.Context, many *flow.Many, f removeFlags) error
 	progress := e.progress()
 	many.Watch = progress
 	outcomes := many.Run(ctx)
-	progress.close()
+	progress.Close()
 	for _, back := range many.Returned {
 		e.warn("%s of %s came back to the cordoned node %s (%s) and ended with it", back.Pod, back.Owners, back.Node, back.Why)
 	}
@@ -99,10 +100,10 @@ func manyRefer(outcomes []flow.RemoveOutcome) error {
 func (e *env) showMany(many *flow.Many) {
 	e.say("Remove %d nodes:", len(many.All()))
 	for i, r := range many.Workers {
-		e.say("  %s: %s leave; wave %d", r.Node.Name, countPods(len(r.Drain.ToEvict())), i/max(many.MaxParallel, 1)+1)
+		e.say("  %s: %s leave; wave %d", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())), i/max(many.MaxParallel, 1)+1)
 	}
 	for _, r := range many.ControlPlanes {
-		e.say("  %s: %s leave; a control plane, alone", r.Node.Name, countPods(len(r.Drain.ToEvict())))
+		e.say("  %s: %s leave; a control plane, alone", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())))
 	}
 	for _, r := range many.All() {
 		for _, warning := range care(r) {
@@ -131,10 +132,10 @@ func (e *env) tellMany(outcomes []flow.RemoveOutcome, output string) error {
 		}
 		return e.names("node", names...)
 	}
-	return e.print(output, outcomes, func(s *sheet) error {
+	return e.print(output, outcomes, func(s *view.Sheet) error {
 		rows := [][]string{{"NODE", "OUTCOME", "HOST", "TIME", "WHY"}}
 		for _, o := range outcomes {
-			row := []string{nameOf(o.Node), "removed", string(o.Verdict.State), seconds(o.Seconds), ""}
+			row := []string{view.Name(o.Node), "removed", string(o.Verdict.State), view.Seconds(o.Seconds), ""}
 			switch {
 			case o.Error != "":
 				why, _, _ := strings.Cut(o.Error, "\n")
@@ -142,12 +143,12 @@ func (e *env) tellMany(outcomes []flow.RemoveOutcome, output string) error {
 			case !o.Removed:
 				row[1], row[3] = "not begun", ""
 			case len(o.Lingering) > 0:
-				row[4] = countPods(len(o.Lingering)) + " of it stay in the API"
+				row[4] = view.CountPods(len(o.Lingering)) + " of it stay in the API"
 			}
 			rows = append(rows, row)
 			e.tellVerdict(o.Verdict)
 		}
-		return s.table(rows)
+		return s.Table(rows)
 	})
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package view
 
 import (
 	"bytes"
@@ -15,14 +15,14 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// encode writes a result in a machine format. What a terminal would obey is
+// Encode writes a result in a machine format. What a terminal would obey is
 // escaped in JSON, which then means the same. YAML and the values of a template
 // are as they are in a pipe, and lack it on a terminal.
-func encode(format string, result any, terminal bool) ([]byte, error) {
+func Encode(format string, result any, terminal bool) ([]byte, error) {
 	template, isPath := strings.CutPrefix(format, "jsonpath=")
 	switch {
 	case format == "json":
-		return toJSON(result, "    ")
+		return JSON(result, "    ")
 	case format == "yaml":
 		out, err := toYAML(result)
 		if err != nil {
@@ -38,9 +38,9 @@ func encode(format string, result any, terminal bool) ([]byte, error) {
 	return nil, unknownOutput(format)
 }
 
-// toJSON writes an object that neither a terminal nor a parser trips over;
+// JSON writes an object that neither a terminal nor a parser trips over;
 // without an indent it is one line.
-func toJSON(object any, indent string) ([]byte, error) {
+func JSON(object any, indent string) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetIndent("", indent)
@@ -74,7 +74,7 @@ func toYAML(object any) ([]byte, error) {
 func fromPath(template string, result any, terminal bool) ([]byte, error) {
 	path := jsonpath.New("out").AllowMissingKeys(true)
 	if err := path.Parse(template); err != nil {
-		return nil, plan.As(plan.Misused, fmt.Errorf("--output: %w", err))
+		return nil, badTemplate(err)
 	}
 	// Templates use the JSON names, so the value goes through JSON first.
 	raw, err := json.Marshal(result)
@@ -90,7 +90,7 @@ func fromPath(template string, result any, terminal bool) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	if err := path.Execute(&out, tree); err != nil {
-		return nil, plan.As(plan.Misused, fmt.Errorf("--output: %w", err))
+		return nil, badTemplate(err)
 	}
 	return append(out.Bytes(), '\n'), nil
 }
@@ -115,13 +115,18 @@ func visible(value any) any {
 }
 
 // unknownOutput is the error of a format that a command does not have.
-func unknownOutput(format string) error {
-	return plan.As(plan.Misused, fmt.Errorf("unknown output format %q", format))
+func unknownOutput(format string, known ...string) error {
+	return plan.As(plan.Misused, plan.Hint(fmt.Errorf("unknown output format %q", format), "--output takes %s", strings.Join(append(known, "json, yaml or jsonpath=TEMPLATE"), ", ")))
 }
 
-// checkOutput refuses an unknown format before anything is done; more are the
+// badTemplate is the error of a template that cannot be read.
+func badTemplate(err error) error {
+	return plan.As(plan.Misused, plan.Hint(fmt.Errorf("--output: %w", err), "how templates are written: https://kubernetes.io/docs/reference/kubectl/jsonpath"))
+}
+
+// CheckFormat refuses an unknown format before anything is done; more are the
 // command's own formats.
-func checkOutput(format string, more ...string) error {
+func CheckFormat(format string, more ...string) error {
 	for _, known := range append([]string{"", "table", "json", "yaml"}, more...) {
 		if format == known {
 			return nil
@@ -129,9 +134,9 @@ func checkOutput(format string, more ...string) error {
 	}
 	if template, ok := strings.CutPrefix(format, "jsonpath="); ok {
 		if err := jsonpath.New("out").Parse(template); err != nil {
-			return plan.As(plan.Misused, fmt.Errorf("--output: %w", err))
+			return badTemplate(err)
 		}
 		return nil
 	}
-	return unknownOutput(format)
+	return unknownOutput(format, append([]string{"table"}, more...)...)
 }

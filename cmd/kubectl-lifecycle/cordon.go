@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -64,7 +65,7 @@ type scheduling struct {
 func (e *env) setScheduling(ctx context.Context, args []string, f schedulingFlags) error {
 	mode, err := parseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
-	if err := errors.Join(err, targetErr, checkOutput(f.output, "name")); err != nil {
+	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name")); err != nil {
 		return err
 	}
 	client, err := e.client()
@@ -123,15 +124,15 @@ func partly(errs []error, of int) error {
 
 func (e *env) tellScheduling(results []scheduling, f schedulingFlags, mode dryRun) error {
 	remark := map[bool]string{true: " (dry run)"}[mode != dryRunNone]
-	lines := func(s *sheet) error {
+	lines := func(s *view.Sheet) error {
 		for _, r := range results {
 			if r.Error != "" {
 				continue
 			}
 			already := map[bool]string{false: "already "}[r.Changed]
-			_ = s.line("node/%s %s%sed%s", nameOf(r.Node), text.Safe(already), f.verb, text.Safe(remark)) // the sheet keeps the error
+			_ = s.Line("node/%s %s%sed%s", view.Name(r.Node), text.Safe(already), f.verb, text.Safe(remark)) // the sheet keeps the error
 		}
-		return s.err
+		return s.Err
 	}
 	if f.output == "name" {
 		var nodes []string

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package view
 
 import (
 	"fmt"
@@ -28,7 +28,7 @@ func (p *page) blockers(f forecast.Forecast) {
 		p.blocker(b)
 	}
 	if behind > 0 {
-		p.item("  ", fmt.Sprintf("%s %s for their turn behind those, and it does not come", countPods(behind), choose(behind == 1, "waits", "wait")))
+		p.item("  ", fmt.Sprintf("%s %s for their turn behind those, and it does not come", CountPods(behind), choose(behind == 1, "waits", "wait")))
 	}
 }
 
@@ -42,12 +42,12 @@ func (p *page) blocker(b forecast.Blocker) {
 		where := r.Where()
 		p.item("    ", r.Undoes()+choose(where == "", "", ":"))
 		if where != "" {
-			_ = p.command("      ", where) // the sheet keeps the error
+			_ = p.Command("      ", where) // the sheet keeps the error
 		}
 	}
 	for i, c := range b.Cures {
 		p.item("    ", choose(i == 0, "to unblock it:", "or:"))
-		_ = p.command("      ", c.Command)
+		_ = p.Command("      ", c.Command)
 		p.item("        ", c.Effect)
 	}
 }
@@ -92,7 +92,7 @@ func (p *page) homeless(all []forecast.Homeless) {
 			p.item("  ", fmt.Sprintf("and %d more; -o json has all", len(keys)-i))
 			break
 		}
-		p.item("  ", fmt.Sprintf("%s would stay Pending (%s) of %s", countPods(len(groups[key])), podList(groups[key]), key))
+		p.item("  ", fmt.Sprintf("%s would stay Pending (%s) of %s", CountPods(len(groups[key])), podList(groups[key]), key))
 	}
 }
 

@@ -67,7 +67,7 @@ func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, outsid
 		}},
 	}}
 	progress := e.progress()
-	defer progress.close()
+	defer progress.Close()
 	_, err := made.Run(ctx, progress)
 	return token, err
 }

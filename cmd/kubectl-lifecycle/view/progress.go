@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package view
 
 import (
 	"fmt"
@@ -18,9 +18,9 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// progress shows events to a person on stderr: one line that changes in place
+// Progress shows events to a person on stderr: one line that changes in place
 // on a terminal, plain lines elsewhere.
-type progress struct {
+type Progress struct {
 	mu      sync.Mutex
 	out     io.Writer
 	live    bool
@@ -38,26 +38,22 @@ type progress struct {
 // heartbeat is how often a pipe or a log is told that something still goes on.
 const heartbeat = 15 * time.Second
 
-// progress makes the observer of a command.
-func (e *env) progress() *progress {
-	tty := e.terminal(e.streams.ErrOut)
-	_, noColor := os.LookupEnv("NO_COLOR")
-	p := &progress{
-		out:     e.streams.ErrOut,
-		live:    tty && os.Getenv("TERM") != "dumb",
-		color:   e.color == "always" || (e.color == "auto" && tty && !noColor),
-		width:   terminalWidth(e.streams.ErrOut),
-		started: map[string]time.Time{},
-		moved:   time.Now(),
-		stop:    make(chan struct{}),
+// NewProgress shows events on a stream: in place if it is live, in colours or not.
+func NewProgress(out io.Writer, live, color bool) *Progress {
+	p := &Progress{
+		out: out, live: live, color: color, width: terminalWidth(out),
+		started: map[string]time.Time{}, moved: time.Now(), stop: make(chan struct{}),
 	}
 	go p.beat()
 	return p
 }
 
+// Live says that what is shown changes in place.
+func (p *Progress) Live() bool { return p.live }
+
 // beat repeats what is waited for, and for how long, when nothing has been
 // shown for a while. A terminal gets it in place.
-func (p *progress) beat() {
+func (p *Progress) beat() {
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
 	for {
@@ -74,7 +70,7 @@ func (p *progress) beat() {
 
 // remind says what goes on if nothing was shown for a while: the last word about it,
 // or, after a step has ended, the step that it was a part of.
-func (p *progress) remind(now time.Time) {
+func (p *Progress) remind(now time.Time) {
 	what := p.last
 	if n := len(p.running); what == "" && n > 0 && p.block == 0 {
 		what = p.running[n-1]
@@ -97,10 +93,10 @@ func terminalWidth(stream io.Writer) func() int {
 
 // Observe shows one event. A host or an API server chose its words: they are made
 // one line, and a message does not begin with a mark that this program sets.
-func (p *progress) Observe(e plan.Event) {
+func (p *Progress) Observe(e plan.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e.Title, e.Message = text.Line(e.Title), unmarked(text.Line(e.Message))
+	e.Title, e.Message = text.Line(e.Title), Unmarked(text.Line(e.Message))
 	key := e.Host + "\x00" + e.Step
 	indent := ""
 	if e.Host != "" {
@@ -127,16 +123,16 @@ func (p *progress) Observe(e plan.Event) {
 	}
 }
 
-// unmarked is a message without the signs that it begins with: "✓", and all that
+// Unmarked is a message without the signs that it begins with: "✓", and all that
 // looks like it, is said by this program alone.
-func unmarked(s string) string {
+func Unmarked(s string) string {
 	return strings.TrimLeftFunc(s, func(r rune) bool {
 		return r == ' ' || r > unicode.MaxASCII && (unicode.IsSymbol(r) || unicode.IsPunct(r) || unicode.IsMark(r))
 	})
 }
 
 // ended forgets the line of a step that is over, the last of its title.
-func (p *progress) ended(line string) {
+func (p *Progress) ended(line string) {
 	for i := len(p.running) - 1; i >= 0; i-- {
 		if p.running[i] == line {
 			p.running = slices.Delete(p.running, i, i+1)
@@ -146,7 +142,7 @@ func (p *progress) ended(line string) {
 }
 
 // took says how long a step was under way, from a tenth of a second on.
-func (p *progress) took(key string, end time.Time) string {
+func (p *Progress) took(key string, end time.Time) string {
 	start, ok := p.started[key]
 	if !ok || end.Sub(start) < 100*time.Millisecond {
 		return ""
@@ -156,7 +152,7 @@ func (p *progress) took(key string, end time.Time) string {
 
 // passing shows a line that the next one replaces on a terminal. Elsewhere a
 // repetition is left out.
-func (p *progress) passing(s string) {
+func (p *Progress) passing(s string) {
 	if s == p.last && !p.live {
 		return
 	}
@@ -164,7 +160,7 @@ func (p *progress) passing(s string) {
 	p.show(s)
 }
 
-func (p *progress) show(s string) {
+func (p *Progress) show(s string) {
 	if !p.live {
 		fmt.Fprintln(p.out, s)
 		return
@@ -175,7 +171,7 @@ func (p *progress) show(s string) {
 }
 
 // fit makes a line fit the terminal.
-func (p *progress) fit(s string) string {
+func (p *Progress) fit(s string) string {
 	if r := []rune(s); len(r) >= p.width() {
 		s = string(r[:p.width()-2]) + "…"
 	}
@@ -183,7 +179,7 @@ func (p *progress) fit(s string) string {
 }
 
 // clear takes away what the next line replaces.
-func (p *progress) clear() {
+func (p *Progress) clear() {
 	var out strings.Builder
 	if p.pending || p.block > 0 {
 		out.WriteString("\r\x1b[K")
@@ -198,8 +194,8 @@ func (p *progress) clear() {
 // maxBlock is how many lines of a picture are shown at once.
 const maxBlock = 20
 
-// picture shows several lines in place on a terminal, and nothing elsewhere.
-func (p *progress) picture(lines []string) {
+// Picture shows several lines in place on a terminal, and nothing elsewhere.
+func (p *Progress) Picture(lines []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.live {
@@ -216,21 +212,21 @@ func (p *progress) picture(lines []string) {
 }
 
 // line shows a line that stays.
-func (p *progress) line(s string) {
+func (p *Progress) line(s string) {
 	p.clear()
 	p.last, p.moved = "", time.Now()
 	fmt.Fprintln(p.out, s)
 }
 
-// close ends a live line and the heartbeat, before something else is written.
-func (p *progress) close() {
+// Close ends a live line and the heartbeat, before something else is written.
+func (p *Progress) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	close(p.stop)
 	p.clear()
 }
 
-func (p *progress) paint(code, s string) string {
+func (p *Progress) paint(code, s string) string {
 	if !p.color {
 		return s
 	}
