@@ -20,7 +20,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 )
 
 // git is the namespace of a release "gitea": a web server with one replica that
@@ -113,13 +115,14 @@ func (b *bed) installGitea(t *testing.T) {
 	}
 	flags := genericclioptions.NewConfigFlags(true)
 	flags.KubeConfig = &b.kubeconfig
-	chart := cni.Chart{Name: "gitea", Version: "1.0.0", Files: []cni.File{
+	made := chart.Chart{Name: "gitea", Version: "1.0.0", Files: []chart.File{
 		{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: gitea\nversion: 1.0.0\n")},
 		{Name: "templates/all.yaml", Data: []byte(giteaChart)},
 	}}
-	helm := cni.Helm{Getter: flags, Driver: "secret"}
-	err := helm.Apply(t.Context(), cni.Desired{Namespace: git, Name: "gitea", Chart: chart, Values: map[string]any{"image": b.image},
-		Action: cni.Install})
+	client := helm.Client{Getter: flags, Driver: "secret"}
+	err := client.Apply(t.Context(), release.Desired{
+		Namespace: git, Name: "gitea", Chart: made, Values: map[string]any{"image": b.image}, Action: release.Install,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

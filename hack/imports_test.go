@@ -36,6 +36,7 @@ type rule struct {
 	except   []string
 	forbid   []string
 	but      []string // of these, what they may
+	exactly  []string // packages of this module, without what is below them
 	indirect bool     // whatever they are linked with, too
 	tests    bool     // their tests, too
 }
@@ -50,7 +51,9 @@ func rules() []rule {
 	domains, nodeSide := domains(), []string{"pkg/host", "pkg/clean", "pkg/prep", "cmd/lifecycle-node", "pkg/runner/wire"}
 	below := append([]string{"pkg/plan", "pkg/kube"}, nodeSide...)
 	all := []rule{{
-		why: "nothing imports a program", from: []string{"pkg", "cmd"}, forbid: []string{module + "cmd"}, tests: true, indirect: true,
+		why: "nothing imports a program", from: []string{"cmd"}, exactly: []string{"cmd/kubectl-lifecycle", "cmd/lifecycle-node"}, tests: true, indirect: true,
+	}, {
+		why: "nothing imports a room of a program", from: []string{"pkg", "cmd/lifecycle-node"}, forbid: []string{module + "cmd"}, tests: true, indirect: true,
 	}, {
 		why: "the node side works when the API server is dead, and stays small", from: nodeSide, indirect: true,
 		forbid: []string{"k8s.io/client-go", "k8s.io/api", "k8s.io/apimachinery", "k8s.io/cli-runtime", "k8s.io/kubectl", "helm.sh"},
@@ -63,7 +66,7 @@ func rules() []rule {
 	}, {
 		why: "a machine does not know what is to be done with it", from: []string{"pkg/host"}, forbid: inModule("pkg/clean", "pkg/prep"), tests: true, indirect: true,
 	}, {
-		why: "Helm sits behind one interface in pkg/cni", from: []string{"cmd", "pkg", "e2e"}, except: []string{"pkg/cni"},
+		why: "Helm sits behind one interface", from: []string{"cmd", "pkg", "e2e"}, except: []string{"pkg/cni/helm"},
 		forbid: []string{"helm.sh"}, tests: true,
 	}, {
 		why: "only the plugin knows a command line", from: []string{"cmd", "pkg"}, except: []string{"cmd/kubectl-lifecycle"},
@@ -72,6 +75,7 @@ func rules() []rule {
 	all = append(all, cleanRules()...)
 	for _, one := range domains {
 		others := slices.DeleteFunc(slices.Clone(domains), func(d string) bool { return d == one })
+		all = append(all, downwards(one)...)
 		all = append(all, rule{
 			why: "domains meet in pkg/flow only", from: []string{one}, except: []string{"pkg/runner/wire"}, forbid: inModule(others...), tests: true, indirect: true,
 		})
@@ -135,6 +139,35 @@ func cleanRules() []rule {
 	return all
 }
 
+// rooms are the floors of the domains that have several packages, from the top
+// down; those of one floor are beside each other.
+func rooms() map[string][][]string {
+	return map[string][][]string{
+		"pkg/join": {{""}, {"arrival"}, {"check"}, {"bootstrap"}, {"watch"}},
+		"pkg/cni":  {{""}, {"health"}, {"catalogue", "helm"}, {"facts"}, {"release"}, {"chart", "values", "cidr"}},
+	}
+}
+
+// downwards lets the packages of a domain import those of lower floors alone.
+func downwards(domain string) []rule {
+	var all []rule
+	var above []string
+	for _, floor := range rooms()[domain] {
+		var here []string
+		for _, room := range floor {
+			here = append(here, strings.TrimSuffix(domain+"/"+room, "/"))
+		}
+		for _, room := range here {
+			beside := slices.DeleteFunc(slices.Clone(here), func(other string) bool { return other == room })
+			if forbid := append(beside, above...); len(forbid) > 0 {
+				all = append(all, rule{why: "imports point downwards only, within a domain too", from: []string{room}, exactly: forbid, tests: true, indirect: true})
+			}
+		}
+		above = append(above, here...)
+	}
+	return all
+}
+
 func inModule(folders ...string) []string {
 	var paths []string
 	for _, folder := range folders {
@@ -156,7 +189,7 @@ func violations(packages []pkg, rules []rule) []string {
 				continue
 			}
 			for _, i := range r.concerns(p) {
-				if i != p.ImportPath && i != wireIsShared && under(i, r.forbid) && !under(i, r.but) {
+				if i != p.ImportPath && i != wireIsShared && (under(i, r.forbid) && !under(i, r.but) || slices.Contains(inModule(r.exactly...), i)) {
 					found = append(found, fmt.Sprintf("%s imports %s: %s", p.ImportPath, i, r.why))
 				}
 			}
@@ -283,11 +316,20 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 		"flow may import an inventory":               {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean/inventory"}}, 0},
 		"flow may not import the recipe":             {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean"}}, 1},
 		"flow may not import a room":                 {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean/network"}}, 1},
-		"only cni imports Helm":                      {pkg{ImportPath: module + "pkg/flow", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
-		"cni imports Helm":                           {pkg{ImportPath: module + "pkg/cni", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
+		"only cni/helm imports Helm":                 {pkg{ImportPath: module + "pkg/flow", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
+		"cni does not":                               {pkg{ImportPath: module + "pkg/cni", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
+		"cni/helm imports Helm":                      {pkg{ImportPath: module + "pkg/cni/helm", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
+		"a domain may import its rooms":              {pkg{ImportPath: module + "pkg/cni", Imports: inModule("pkg/cni/health", "pkg/cni/chart")}, 0},
+		"a room may import one below":                {pkg{ImportPath: module + "pkg/cni/facts", Imports: inModule("pkg/cni/release")}, 0},
+		"a room may not import one above":            {pkg{ImportPath: module + "pkg/cni/facts", Imports: inModule("pkg/cni/catalogue")}, 1},
+		"a room may not import one beside it":        {pkg{ImportPath: module + "pkg/cni/catalogue", XTestImports: inModule("pkg/cni/helm")}, 1},
+		"a room may not import the domain":           {pkg{ImportPath: module + "pkg/cni/values", Imports: inModule("pkg/cni")}, 1},
 		"flow may be linked with Helm through cni":   {pkg{ImportPath: module + "pkg/flow", Deps: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
 		"a domain does not know cobra":               {pkg{ImportPath: module + "pkg/cni", Imports: []string{"github.com/spf13/cobra"}}, 1},
 		"the node program does not know cobra":       {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{"github.com/spf13/cobra"}}, 1},
+		"the plugin may import its rooms":            {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: inModule("cmd/kubectl-lifecycle/view")}, 0},
+		"nobody else may":                            {pkg{ImportPath: module + "pkg/flow", Imports: inModule("cmd/kubectl-lifecycle/view")}, 1},
+		"a room may not import its program":          {pkg{ImportPath: module + "cmd/kubectl-lifecycle/view", Imports: inModule("cmd/kubectl-lifecycle")}, 1},
 		"the plugin does":                            {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: []string{"github.com/spf13/cobra"}}, 0},
 		"a package may not import a program":         {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "cmd/kubectl-lifecycle"}}, 1},
 		"evict may import the drain's contract":      {pkg{ImportPath: module + "pkg/drain/evict", Imports: inModule("pkg/drain", "pkg/drain/pdb", "pkg/kube")}, 0},

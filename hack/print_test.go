@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// The plugin has one way to a terminal: output.go, and progress.go for what
-// changes in place. What passes there is filtered; what goes around it is not.
+// The plugin has one way to a terminal: output.go (its own and that of view), and
+// view/progress.go for what changes in place. What passes there is filtered; what goes around it is not.
 
 // printers are the files of the plugin that may write to its streams.
 func printers() []string { return []string{"output.go", "progress.go"} }
@@ -144,7 +144,7 @@ func TestAPrintAroundTheFilterIsFound(t *testing.T) {
 		want       int
 	}{
 		"say is the way":                          {"a.go", `e.say("node %s", name)`, 0},
-		"a result for people is a sheet":          {"a.go", `e.print(f, r, func(s *sheet) error { return s.line("%s", name) })`, 0},
+		"a result for people is a sheet":          {"a.go", `e.print(f, r, func(s *view.Sheet) error { return s.Line("%s", name) })`, 0},
 		"a print to a stream is not":              {"a.go", `fmt.Fprintf(e.streams.Out, "%s\n", name)`, 2},
 		"nor to a writer of unknown origin":       {"a.go", `fmt.Fprintln(w, name)`, 1},
 		"nor a write of bytes":                    {"a.go", `e.streams.ErrOut.Write(raw)`, 1},

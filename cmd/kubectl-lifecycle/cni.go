@@ -13,7 +13,11 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -93,14 +97,14 @@ func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
 	if f.mode, err = parseDryRun(f.dryRun); err != nil {
 		return err
 	}
-	if err := checkOutput(f.output, "name"); err != nil {
+	if err := view.CheckFormat(f.output, "name"); err != nil {
 		return err
 	}
-	values, err := cni.ReadValues(f.files, f.sets)
+	given, err := helm.ReadValues(f.files, f.sets)
 	if err != nil {
 		return err
 	}
-	request := cni.Request{CNI: name, Chart: f.chart, Version: f.version, Digest: f.digest, Values: values}
+	request := cni.Request{CNI: name, Chart: f.chart, Version: f.version, Digest: f.digest, Values: given}
 	if err := request.Validate(); err != nil {
 		return err
 	}
@@ -113,17 +117,17 @@ func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
-	helm := cni.Helm{Getter: e.flags, Driver: os.Getenv("HELM_DRIVER")}
-	return e.runCNI(ctx, client, helm, request, f)
+	store := helm.Client{Getter: e.flags, Driver: os.Getenv("HELM_DRIVER")}
+	return e.runCNI(ctx, client, store, request, f)
 }
 
 // runCNI reads, decides, shows, does and tells.
-func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases cni.Releases, request cni.Request, f cniFlags) error {
-	facts, err := cni.Survey(ctx, client, releases)
+func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases release.Store, request cni.Request, f cniFlags) error {
+	survey, err := cni.Survey(ctx, client, releases)
 	if err != nil {
 		return nothingChanged(err)
 	}
-	inst, err := cni.Decide(facts, request)
+	inst, err := cni.Decide(survey, request)
 	if err != nil {
 		return nothingChanged(err)
 	}
@@ -132,7 +136,7 @@ func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases 
 		return nothingChanged(err)
 	}
 	recipe := cni.Recipe(client, releases, inst)
-	if err := e.showCNI(facts, inst, recipe); err != nil {
+	if err := e.showCNI(survey, inst, recipe); err != nil {
 		return err
 	}
 	if f.mode != dryRunNone {
@@ -140,7 +144,7 @@ func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases 
 	}
 	progress := e.progress()
 	result, err := recipe.Run(ctx, progress)
-	progress.close()
+	progress.Close()
 	if err != nil {
 		return err
 	}
@@ -156,7 +160,7 @@ func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases 
 	switch {
 	case len(result.Done) == 0:
 		words = "installed (nothing to do)"
-	case inst.Action == cni.Upgrade:
+	case inst.Action == release.Upgrade:
 		words = "upgraded"
 	}
 	return e.tellCNI(f.output, inst, words+unserved(outcome.Unserved))
@@ -176,19 +180,19 @@ func unserved(nodes []string) string {
 }
 
 // verbOf says what an action would do to a network.
-func verbOf(action cni.Action) string {
+func verbOf(action release.Action) string {
 	switch action {
-	case cni.Upgrade:
+	case release.Upgrade:
 		return "upgraded"
-	case cni.Keep:
+	case release.Keep:
 		return "left as it is"
-	case cni.Install, cni.Replace:
+	case release.Install, release.Replace:
 	}
 	return "installed"
 }
 
 // showCNI writes facts, values and plan to stderr.
-func (e *env) showCNI(f cni.Facts, inst cni.Installation, recipe plan.Plan) error {
+func (e *env) showCNI(f facts.Facts, inst cni.Installation, recipe plan.Plan) error {
 	ready := 0
 	for _, n := range f.Nodes {
 		if n.Ready {
@@ -198,7 +202,7 @@ func (e *env) showCNI(f cni.Facts, inst cni.Installation, recipe plan.Plan) erro
 	rows := [][]string{{"Nodes", fmt.Sprintf("%d, %d Ready", len(f.Nodes), ready)}}
 	for _, r := range []struct {
 		title string
-		cni.Range
+		facts.Range
 	}{{"Pods", f.Pods}, {"Services", f.Services}} {
 		rows = append(rows, []string{r.title, strings.Trim(fmt.Sprint(r.CIDRs), "[]"), r.Source})
 	}
@@ -229,5 +233,5 @@ func (e *env) tellCNI(output string, inst cni.Installation, result string) error
 	if output == "name" {
 		return e.names("cni", inst.CNI)
 	}
-	return e.print(output, cniResult{Installation: inst, Result: result}, func(s *sheet) error { return s.line("cni/%s %s", nameOf(inst.CNI), result) })
+	return e.print(output, cniResult{Installation: inst, Result: result}, func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(inst.CNI), result) })
 }

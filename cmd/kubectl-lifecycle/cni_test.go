@@ -23,6 +23,8 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -30,7 +32,7 @@ import (
 // work at once.
 type cniBed struct {
 	*fake.Clientset
-	release     cni.Release
+	release     release.Release
 	applied     int
 	out, errOut *bytes.Buffer
 }
@@ -53,17 +55,19 @@ func cniNode(ready corev1.ConditionStatus) *corev1.Node {
 	return node
 }
 
-func (b *cniBed) Find(context.Context, string, string) (cni.Release, error) { return b.release, nil }
-
-func (b *cniBed) Load(context.Context, cni.Source) (cni.Chart, error) {
-	return cni.Chart{Name: "flannel", Version: "v0.28.4", Digest: "d"}, nil
+func (b *cniBed) Find(context.Context, string, string) (release.Release, error) {
+	return b.release, nil
 }
 
-func (b *cniBed) Render(context.Context, cni.Desired) ([]cni.Object, error) { return nil, nil }
+func (b *cniBed) Load(context.Context, chart.Source) (chart.Chart, error) {
+	return chart.Chart{Name: "flannel", Version: "v0.28.4", Digest: "d"}, nil
+}
 
-func (b *cniBed) Unlock(context.Context, cni.Release) error { return nil }
+func (b *cniBed) Render(context.Context, release.Desired) ([]release.Object, error) { return nil, nil }
 
-func (b *cniBed) Apply(_ context.Context, d cni.Desired) error {
+func (b *cniBed) Unlock(context.Context, release.Release) error { return nil }
+
+func (b *cniBed) Apply(_ context.Context, d release.Desired) error {
 	b.applied++
 	yes := true
 	labels := map[string]string{"app": "flannel"}
@@ -74,7 +78,7 @@ func (b *cniBed) Apply(_ context.Context, d cni.Desired) error {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent", Namespace: d.Namespace, Labels: labels}, Spec: corev1.PodSpec{NodeName: "w1"}}
 	pod.OwnerReferences = []metav1.OwnerReference{{UID: "set", Controller: &yes}}
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
-	b.release = cni.Release{Name: d.Name, Namespace: d.Namespace, Revision: 1, Status: cni.Deployed, Version: d.Chart.Version, Digest: d.Chart.Digest, Values: d.Values}
+	b.release = release.Release{Name: d.Name, Namespace: d.Namespace, Revision: 1, Status: release.Deployed, Version: d.Chart.Version, Digest: d.Chart.Digest, Values: d.Values}
 	return errors.Join(b.Tracker().Add(set), b.Tracker().Add(pod),
 		b.Tracker().Update(corev1.SchemeGroupVersion.WithResource("nodes"), cniNode(corev1.ConditionTrue), ""))
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +15,10 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -87,7 +90,7 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	f.RunnerNamespace = *e.flags.Namespace
 	mode, err := parseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
-	if err := errors.Join(err, targetErr, checkOutput(f.output, "name", "jsonl"), f.Validate(), surge.Mode(f.surge).Validate()); err != nil {
+	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name", "jsonl"), f.Validate(), surge.Mode(f.surge).Validate()); err != nil {
 		return err
 	}
 	client, err := e.client()
@@ -179,27 +182,20 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 		}
 		err = e.names("pod", pods...)
 	} else {
-		err = e.print(f.output, result, func(s *sheet) error { return e.showDecision(s, result) })
+		err = e.print(f.output, result, func(s *view.Sheet) error { return e.showDecision(s, result) })
 	}
 	return errors.Join(err, d.Refusal(), evict.RefusedNow(result.Answers))
 }
 
 // showDecision is the table of a dry run.
-func (e *env) showDecision(s *sheet, result drainRehearsal) error {
+func (e *env) showDecision(s *view.Sheet, result drainRehearsal) error {
 	for _, warning := range append(result.Warnings(), result.Admission...) {
 		e.warn("%s", warning)
 	}
-	if err := s.table(evict.Table(result.Decision, result.Answers)); err != nil || len(result.Blocked()) > 0 {
+	if err := s.Table(evict.Table(result.Decision, result.Answers)); err != nil || len(result.Blocked()) > 0 {
 		return err
 	}
-	return s.line("%s would be drained of %s (dry run: nothing was changed)", result.Title(), countPods(len(result.ToEvict())))
-}
-
-func countPods(n int) string {
-	if n == 1 {
-		return "1 pod"
-	}
-	return fmt.Sprintf("%d pods", n)
+	return s.Line("%s would be drained of %s (dry run: nothing was changed)", result.Title(), view.CountPods(len(result.ToEvict())))
 }
 
 // secondsValue is a flag of whole seconds, which takes a duration, too.
@@ -222,4 +218,72 @@ func (v *secondsValue) Set(text string) error {
 	}
 	*v = secondsValue(d / time.Second)
 	return nil
+}
+
+// addPlan adds --plan to drain, which then only reads.
+func (e *env) addPlan(cmd *cobra.Command, f *drainFlags) {
+	var only bool
+	cmd.Flags().BoolVar(&only, "plan", false, "Only say how the drain would go: waves, what blocks and what unblocks it, room, losses, time. Exit code 3 if it would not end")
+	do := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if only {
+			return e.planDrain(cmd, args, *f)
+		}
+		return do(cmd, args)
+	}
+}
+
+// planDrain reads, and says how the drain would go.
+func (e *env) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
+	f.RunnerNamespace = *e.flags.Namespace
+	_, err := parseDryRun(f.dryRun)
+	target, targetErr := targetOf(args, f.selector)
+	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name"), f.Validate()); err != nil {
+		return err
+	}
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	outlook, err := forecast.Read(cmd.Context(), client, target, f.Options)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	foreseen := forecast.Predict(outlook, f.Options, commandLine(cmd, args))
+	if f.output == "name" {
+		var pods []string
+		for _, p := range foreseen.Pods {
+			if p.Wave > 0 {
+				pods = append(pods, p.Name)
+			}
+		}
+		err = e.names("pod", pods...)
+	} else {
+		err = e.print(f.output, foreseen, func(s *view.Sheet) error { return view.Forecast(s, foreseen) })
+	}
+	return errors.Join(err, foreseen.Err())
+}
+
+// commandLine is the command as it was typed, to be run, without what only says
+// how to show it, and without secrets.
+func commandLine(cmd *cobra.Command, args []string) string {
+	words := append([]string{"kubectl", "lifecycle", cmd.Name()}, args...)
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		if slices.Contains([]string{"plan", "dry-run", "output", "color", "v", "token", "password"}, flag.Name) {
+			return
+		}
+		value := flag.Value.String()
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			value = strings.Join(list.GetSlice(), ",")
+		}
+		switch {
+		case flag.Value.Type() == "bool" && value == "true":
+			words = append(words, "--"+flag.Name)
+		case flag.Value.Type() == "bool":
+			words = append(words, "--"+flag.Name+"="+value)
+		default:
+			words = append(words, "--"+flag.Name, value)
+		}
+	})
+	return text.Command(words...)
 }

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/detach"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
@@ -53,7 +54,7 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 		{ID: "cordon", Title: "Cordon " + title, Do: r.cordon, Needed: func(context.Context) (bool, error) {
 			return len(r.decision.ToCordon()) > 0, nil
 		}},
-		{ID: "drain", Title: fmt.Sprintf("Have %s leave %s", countPods(len(r.decision.ToEvict())), title), Do: func(ctx context.Context, report plan.Report) error {
+		{ID: "drain", Title: fmt.Sprintf("Have %s leave %s", view.CountPods(len(r.decision.ToEvict())), title), Do: func(ctx context.Context, report plan.Report) error {
 			return r.evict(ctx, r.listener(progress, report))
 		}},
 	}}
@@ -61,7 +62,7 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 		p.Steps = append(p.Steps, plan.Step{ID: "volumes", Title: "Wait until volumes are detached from " + title, Do: r.volumes})
 	}
 	_, err := p.Run(ctx, progress)
-	progress.close()
+	progress.Close()
 	err = errors.Join(err, r.endSurge(ctx))
 	if r.conditions {
 		// Told even after Ctrl-C: whoever reads it must not believe that a drain goes on.
@@ -126,10 +127,10 @@ func (r *draining) mark(ctx context.Context, stage drain.Stage) {
 
 // listener shows a picture on a terminal, lines elsewhere, and events to who
 // asked for them.
-func (r *draining) listener(progress *progress, report plan.Report) evict.Listener {
+func (r *draining) listener(progress *view.Progress, report plan.Report) evict.Listener {
 	hear := evict.Listener{Report: report}
-	if progress.live {
-		hear = evict.Listener{Lines: progress.picture}
+	if progress.Live() {
+		hear = evict.Listener{Lines: progress.Picture}
 	}
 	if r.flags.output == "jsonl" {
 		hear.Event = func(event evict.Event) {
@@ -167,14 +168,14 @@ func (e *env) tellDrained(result drained, output, remark string) error {
 	case "jsonl":
 		return e.event(map[string]any{"kind": "result", "result": result})
 	}
-	return e.print(output, result, func(s *sheet) error {
+	return e.print(output, result, func(s *view.Sheet) error {
 		for _, line := range result.summary() {
 			e.say("  %s", line)
 		}
 		for _, n := range result.Nodes {
-			_ = s.line("node/%s drained%s", nameOf(n.Name), text.Safe(remark)) // the sheet keeps the error
+			_ = s.Line("node/%s drained%s", view.Name(n.Name), text.Safe(remark)) // the sheet keeps the error
 		}
-		return s.err
+		return s.Err
 	})
 }
 
@@ -185,7 +186,7 @@ func (d drained) summary() []string {
 		return nil
 	}
 	out := []string{fmt.Sprintf("%s left in %s: %d evicted, %d deleted, %d went without; %d stay; %d API requests, %d of them refused by a budget",
-		countPods(gone), seconds(d.Seconds), len(d.Evicted), len(d.Deleted), len(d.Gone), len(d.Skipped), d.APIRequests, d.Refusals)}
+		view.CountPods(gone), view.Seconds(d.Seconds), len(d.Evicted), len(d.Deleted), len(d.Gone), len(d.Skipped), d.APIRequests, d.Refusals)}
 	for i, m := range d.Moved {
 		if i == maxSummary {
 			out = append(out, fmt.Sprintf("… and %d more; -o json has all", len(d.Moved)-maxSummary))
@@ -195,11 +196,11 @@ func (d drained) summary() []string {
 	}
 	if len(d.Nodes) > 1 {
 		for _, n := range d.Nodes {
-			out = append(out, fmt.Sprintf("node %s: %s in %s", n.Name, countPods(n.Pods-n.Left), seconds(n.Seconds)))
+			out = append(out, fmt.Sprintf("node %s: %s in %s", n.Name, view.CountPods(n.Pods-n.Left), view.Seconds(n.Seconds)))
 		}
 	}
 	for _, w := range d.Waits {
-		out = append(out, fmt.Sprintf("PodDisruptionBudget %s was waited for %s%s", w.Budget, seconds(w.Seconds), wavesText(w.Waves)))
+		out = append(out, fmt.Sprintf("PodDisruptionBudget %s was waited for %s%s", w.Budget, view.Seconds(w.Seconds), wavesText(w.Waves)))
 	}
 	return out
 }
@@ -211,11 +212,11 @@ func wavesText(waves []float64) string {
 		return ""
 	}
 	if len(waves) > most {
-		return fmt.Sprintf(": %d waves, of %s to %s", len(waves), seconds(slices.Min(waves)), seconds(slices.Max(waves)))
+		return fmt.Sprintf(": %d waves, of %s to %s", len(waves), view.Seconds(slices.Min(waves)), view.Seconds(slices.Max(waves)))
 	}
 	var words []string
 	for _, w := range waves {
-		words = append(words, seconds(w))
+		words = append(words, view.Seconds(w))
 	}
 	last := len(words) - 1
 	return fmt.Sprintf(": %d waves, of %s and %s", len(waves), strings.Join(words[:last], ", "), words[last])
@@ -223,7 +224,3 @@ func wavesText(waves []float64) string {
 
 // maxSummary is how many workloads a summary names.
 const maxSummary = 10
-
-func seconds(s float64) string {
-	return time.Duration(s * float64(time.Second)).Round(100 * time.Millisecond).String()
-}

@@ -67,7 +67,7 @@ func (e *env) abortDrain(ctx context.Context, client kubernetes.Interface, targe
 	}
 	said, err := flow.AbortDrain(ctx, client, target)
 	for _, line := range said {
-		if err := e.sheet().line("%s", line); err != nil {
+		if err := e.sheet().Line("%s", line); err != nil {
 			return err
 		}
 	}

@@ -24,8 +24,11 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
@@ -231,7 +234,7 @@ func TestNoHostWritesALineOfOurs(t *testing.T) {
 		Facts: inventory.Facts{Node: "w1", CRISocket: forged, NodeIPs: []string{"10.0.0.1", forged}, PodCIDRs: []string{forged, "10.244.0.0/16"}}}
 	steps := plan.Plan{Title: forged, Steps: []plan.Step{{ID: "a", Title: forged}}, Notes: []string{forged}}
 	for name, write := range map[string]func(e *env) error{
-		"an inventory":            func(e *env) error { return inventoryTable(e.sheet(), inv, true) },
+		"an inventory":            func(e *env) error { return view.Inventory(e.sheet(), inv, true) },
 		"one in JSON":             func(e *env) error { return e.print("json", inv, nil) },
 		"one in YAML":             func(e *env) error { return e.print("yaml", inv, nil) },
 		"one by a template":       func(e *env) error { return e.print("jsonpath={.items[*].name}", inv, nil) },
@@ -283,24 +286,28 @@ func TestAPipeGetsTheValuesOfATemplateAsTheyAre(t *testing.T) {
 
 func TestNoEventOfAHostWritesALineOfOurs(t *testing.T) {
 	for _, live := range []bool{true, false} {
-		var out bytes.Buffer
-		p := &progress{out: &out, live: live, color: live, width: func() int { return 100 }, started: map[string]time.Time{}, stop: make(chan struct{})}
-		for _, kind := range []plan.Kind{plan.Started, plan.Progress, plan.Skipped, plan.Undone, plan.Done, plan.Failed, plan.Kind(forged)} {
-			for _, message := range []string{forged, "✓ FORGED", " \u200b✗ FORGED", "✔ FORGED", "\x1b[1A✓ FORGED", "↺ … ✓ FORGED"} {
-				p.Observe(plan.Event{Host: forged, Step: forged, Title: message, Kind: kind, Message: message})
-				p.Observe(plan.Event{Step: "own", Title: "Drain", Kind: plan.Progress, Message: message})
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			p := view.NewProgress(&out, live, live)
+			for _, kind := range []plan.Kind{plan.Started, plan.Progress, plan.Skipped, plan.Undone, plan.Done, plan.Failed, plan.Kind(forged)} {
+				for _, message := range []string{forged, "✓ FORGED", " \u200b✗ FORGED", "✔ FORGED", "\x1b[1A✓ FORGED", "↺ … ✓ FORGED"} {
+					p.Observe(plan.Event{Host: forged, Step: forged, Title: message, Kind: kind, Message: message})
+					p.Observe(plan.Event{Step: "own", Title: "Drain", Kind: plan.Progress, Message: message})
+				}
 			}
-		}
-		p.picture([]string{forged, "  ✓ on a host", "✓ a\n✗ FORGED"})
-		p.remind(time.Now().Add(time.Hour))
-		// The marks of titles are the program's own: what stands behind them is not.
-		written := regexp.MustCompile(`(?m)^ *(✓|✗|…|↺|-) ([^\n]*)$`).ReplaceAllString(aScreen().ReplaceAllString(out.String(), "\n"), "step $2")
-		harmless(t, "the progress", written)
-		for line := range strings.Lines(written) {
-			if strings.HasPrefix(line, "error:") || strings.HasPrefix(line, "node/") {
-				t.Errorf("live %t: %q", live, line)
+			p.Picture([]string{forged, "  ✓ on a host", "✓ a\n✗ FORGED"})
+			time.Sleep(time.Minute) // the heartbeat says it again
+			synctest.Wait()
+			p.Close()
+			// The marks of titles are the program's own: what stands behind them is not.
+			written := regexp.MustCompile(`(?m)^ *(✓|✗|…|↺|-) ([^\n]*)$`).ReplaceAllString(aScreen().ReplaceAllString(out.String(), "\n"), "step $2")
+			harmless(t, "the progress", written)
+			for line := range strings.Lines(written) {
+				if strings.HasPrefix(line, "error:") || strings.HasPrefix(line, "node/") {
+					t.Errorf("live %t: %q", live, line)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -336,11 +343,11 @@ func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 // hostileChart is a network whose chart and release are hostile.
 type hostileChart struct{ *cniBed }
 
-func (h hostileChart) Load(context.Context, cni.Source) (cni.Chart, error) {
-	return cni.Chart{Name: forged, Version: forged, Digest: forged}, nil
+func (h hostileChart) Load(context.Context, chart.Source) (chart.Chart, error) {
+	return chart.Chart{Name: forged, Version: forged, Digest: forged}, nil
 }
 
-func (h hostileChart) Apply(context.Context, cni.Desired) error { return errors.New(forged) }
+func (h hostileChart) Apply(context.Context, release.Desired) error { return errors.New(forged) }
 
 func TestNoChartWritesALineOfOurs(t *testing.T) {
 	for _, mode := range []dryRun{dryRunClient, dryRunNone} {

@@ -5,10 +5,10 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 )
@@ -40,7 +40,7 @@ func newInspectCommand(e *env) *cobra.Command {
 
 func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags) error {
 	node, err := nodeName(arg)
-	if err := errors.Join(err, checkOutput(output, "wide")); err != nil {
+	if err := errors.Join(err, view.CheckFormat(output, "wide")); err != nil {
 		return err
 	}
 	cluster, err := e.cluster(opts)
@@ -49,7 +49,7 @@ func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags)
 	}
 	progress := e.progress()
 	inventory, err := flow.Inspect(ctx, cluster, node, inventory.Choices{}, progress)
-	progress.close()
+	progress.Close()
 	if err != nil {
 		return nothingChanged(err)
 	}
@@ -57,43 +57,5 @@ func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags)
 	if wide {
 		output = ""
 	}
-	return e.print(output, inventory, func(s *sheet) error { return inventoryTable(s, inventory, wide) })
-}
-
-// kindOf is the first word of a row about a host: a host that names a kind that
-// is more than a word does not get a line of its own making.
-func kindOf(kind inventory.Kind) string {
-	if kind == "" || strings.Trim(string(kind), "abcdefghijklmnopqrstuvwxyz-") != "" || len(kind) > 20 {
-		return "unknown"
-	}
-	return string(kind)
-}
-
-// inventoryTable shows what is ours and what refers to the cluster, and with wide
-// everything else too.
-func inventoryTable(s *sheet, inv inventory.Inventory, wide bool) error {
-	rows := [][]string{{"KIND", "NAME", "IN", "OWNER", "FATE", "DETAIL"}}
-	hidden := 0
-	for _, item := range inv.Items {
-		if !wide && item.Fate != inventory.Goes && item.Refers == "" {
-			hidden++
-			continue
-		}
-		detail := item.Detail
-		if item.Why != "" {
-			detail = item.Why
-		}
-		if item.Refers != "" {
-			detail = item.Refers
-		}
-		rows = append(rows, []string{kindOf(item.Kind), item.Name, item.In, string(item.Owner), string(item.Fate), detail})
-	}
-	_ = s.table(rows) // the sheet keeps the error
-	for _, part := range inv.Unchecked {
-		_ = s.line("not checked: %s %s: %s", kindOf(part.Kind), part.What, part.Why)
-	}
-	if hidden == 0 {
-		return s.err
-	}
-	return s.line("%d more things are not Kubernetes' or stay (-o wide lists them)", hidden)
+	return e.print(output, inventory, func(s *view.Sheet) error { return view.Inventory(s, inventory, wide) })
 }

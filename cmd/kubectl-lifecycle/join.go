@@ -12,7 +12,11 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/arrival"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -72,7 +76,7 @@ func newJoinCommand(e *env) *cobra.Command {
 func (f *joinFlags) add(flags *pflag.FlagSet) {
 	addOutput(flags, &f.output, "command")
 	addDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server check the token's Secret)")
-	flags.DurationVar(&f.ttl, "ttl", join.DefaultTTL, "How long the token lives, from 1m to 24h")
+	flags.DurationVar(&f.ttl, "ttl", bootstrap.DefaultTTL, "How long the token lives, from 1m to 24h")
 	flags.StringVar(&f.token, "bootstrap-token", "", "Token to make (ID.SECRET), or the ID of an existing one to use; default: a random one")
 	flags.StringVar(&f.description, "description", "", "Description of the token (default: who made it)")
 	flags.StringVar(&f.command.NodeName, "node-name", "", "Name of the node (default: the host's name)")
@@ -83,15 +87,15 @@ func (f *joinFlags) add(flags *pflag.FlagSet) {
 }
 
 // request turns the flags into what is asked for; every error is one of usage.
-func (f *joinFlags) request() (join.Request, dryRun, error) {
+func (f *joinFlags) request() (bootstrap.Request, dryRun, error) {
 	mode, err := parseDryRun(f.dryRun)
 	if err != nil {
-		return join.Request{}, mode, err
+		return bootstrap.Request{}, mode, err
 	}
-	r := join.Request{TTL: f.ttl, Description: f.description, DryRun: mode == dryRunServer}
+	r := bootstrap.Request{TTL: f.ttl, Description: f.description, DryRun: mode == dryRunServer}
 	if f.token != "" {
-		if r.Token, err = join.ParseToken(f.token); err != nil {
-			return join.Request{}, mode, err
+		if r.Token, err = bootstrap.Parse(f.token); err != nil {
+			return bootstrap.Request{}, mode, err
 		}
 	}
 	if r.Description == "" {
@@ -106,16 +110,16 @@ func (f *joinFlags) request() (join.Request, dryRun, error) {
 		err = errors.New("--timeout is for --wait")
 	}
 	if err != nil {
-		return join.Request{}, mode, plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle join --help'"))
+		return bootstrap.Request{}, mode, plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle join --help'"))
 	}
-	return r, mode, errors.Join(r.Validate(), f.command.Validate(), checkOutput(f.output, "command"))
+	return r, mode, errors.Join(r.Validate(), f.command.Validate(), view.CheckFormat(f.output, "command"))
 }
 
 // joined is the machine-readable result.
 type joined struct {
-	Command string       `json:"command"`
-	Cluster join.Cluster `json:"cluster"`
-	Token   join.Token   `json:"token"`
+	Command string          `json:"command"`
+	Cluster join.Cluster    `json:"cluster"`
+	Token   bootstrap.Token `json:"token"`
 }
 
 func (e *env) join(ctx context.Context, f joinFlags) error {
@@ -133,7 +137,7 @@ func (e *env) join(ctx context.Context, f joinFlags) error {
 	}
 	outside := e.outside(ctx)
 	cluster.Compare(outside, time.Now())
-	more, err := join.CheckName(ctx, client, f.command.NodeName, cordonedBy)
+	more, err := check.Name(ctx, client, f.command.NodeName, cordonedBy)
 	if err != nil {
 		return nothingChanged(err)
 	}
@@ -174,7 +178,7 @@ func (e *env) join(ctx context.Context, f joinFlags) error {
 
 // limit is how long the host is waited for: as long as the token lives where no
 // --timeout says otherwise, and without end for one that lives for ever.
-func (f joinFlags) limit(request join.Request, token join.Token) time.Duration {
+func (f joinFlags) limit(request bootstrap.Request, token bootstrap.Token) time.Duration {
 	switch {
 	case f.timeout > 0:
 		return f.timeout
@@ -187,23 +191,23 @@ func (f joinFlags) limit(request join.Request, token join.Token) time.Duration {
 }
 
 // printJoin writes the command to stdout.
-func (e *env) printJoin(cluster join.Cluster, token join.Token, f joinFlags) error {
+func (e *env) printJoin(cluster join.Cluster, token bootstrap.Token, f joinFlags) error {
 	format := f.output
 	if format == "command" {
 		format = ""
 	}
 	result := joined{Command: join.Command(cluster, token, f.command), Cluster: cluster, Token: token}
-	return e.print(format, result, func(s *sheet) error { return s.command("", result.Command) })
+	return e.print(format, result, func(s *view.Sheet) error { return s.Command("", result.Command) })
 }
 
 // rehearseJoin shows the command without a token that works.
-func (e *env) rehearseJoin(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, r join.Request, f joinFlags) error {
+func (e *env) rehearseJoin(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, r bootstrap.Request, f joinFlags) error {
 	if r.DryRun || r.Token.IsReference() {
-		if _, err := join.Mint(ctx, client, r); err != nil {
+		if _, err := bootstrap.Mint(ctx, client, r); err != nil {
 			return nothingChanged(err)
 		}
 	}
-	if err := e.printJoin(cluster, join.Placeholder(), f); err != nil {
+	if err := e.printJoin(cluster, bootstrap.Placeholder(), f); err != nil {
 		return err
 	}
 	e.say("dry run: nothing was made; the token above is a placeholder")
@@ -211,11 +215,11 @@ func (e *env) rehearseJoin(ctx context.Context, client kubernetes.Interface, clu
 }
 
 // followHost follows the host and revokes the token.
-func (e *env) followHost(ctx context.Context, client kubernetes.Interface, token join.Token, f joinFlags) error {
-	var arrival join.Arrival
+func (e *env) followHost(ctx context.Context, client kubernetes.Interface, token bootstrap.Token, f joinFlags) error {
+	var host arrival.Arrival
 	p := plan.Plan{Title: "Follow the host", Steps: []plan.Step{
 		{ID: "arrival", Title: "Join the host", Do: func(ctx context.Context, report plan.Report) (err error) {
-			arrival, err = join.Follow(ctx, client, join.FollowRequest{Token: token, NodeName: f.command.NodeName, Note: cordonedBy}, report)
+			host, err = arrival.Follow(ctx, client, arrival.Request{Token: token, NodeName: f.command.NodeName, Note: cordonedBy}, report)
 			return err
 		}},
 	}}
@@ -226,20 +230,20 @@ func (e *env) followHost(ctx context.Context, client kubernetes.Interface, token
 	}
 	progress := e.progress()
 	_, err := p.Run(ctx, progress)
-	progress.close()
+	progress.Close()
 	if err == nil {
-		e.say("node/%s joined", arrival.Node)
-		for _, w := range arrival.Away {
+		e.say("node/%s joined", host.Node)
+		for _, w := range host.Away {
 			e.warnOf(w)
 		}
 		return nil
 	}
-	return errors.Join(err, e.leave(ctx, client, token, arrival, errors.Is(err, join.ErrNameTaken)))
+	return errors.Join(err, e.leave(ctx, client, token, host, errors.Is(err, arrival.ErrNameTaken)))
 }
 
 // leave decides about the token of a host that is no longer followed.
-func (e *env) leave(ctx context.Context, client kubernetes.Interface, token join.Token, a join.Arrival, suspicious bool) error {
-	if token.Foreign || (a.Stage < join.Registered && !suspicious) {
+func (e *env) leave(ctx context.Context, client kubernetes.Interface, token bootstrap.Token, a arrival.Arrival, suspicious bool) error {
+	if token.Foreign || (a.Stage < arrival.Registered && !suspicious) {
 		e.say("%s", life(token))
 		e.sayHowToGoOn(token)
 		return nil
@@ -252,22 +256,22 @@ func (e *env) leave(ctx context.Context, client kubernetes.Interface, token join
 }
 
 // revoke works after a Ctrl-C too.
-func (e *env) revoke(ctx context.Context, client kubernetes.Interface, token join.Token) error {
+func (e *env) revoke(ctx context.Context, client kubernetes.Interface, token bootstrap.Token) error {
 	if token.Foreign {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return join.Revoke(ctx, client, token)
+	return bootstrap.Revoke(ctx, client, token)
 }
 
-func (e *env) sayHowToGoOn(token join.Token) {
+func (e *env) sayHowToGoOn(token bootstrap.Token) {
 	e.say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", text.Quote(token.ID))
 	e.say("  revoke the token:  kubectl -n kube-system delete secret %s", text.Quote(token.SecretName()))
 }
 
 // life says until when a token is good.
-func life(token join.Token) string {
+func life(token bootstrap.Token) string {
 	if token.Expires.IsZero() {
 		return fmt.Sprintf("token %s never expires", token.ID)
 	}

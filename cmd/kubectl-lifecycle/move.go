@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -77,8 +78,9 @@ func (e *env) destination(f moveFlags) (flow.Destination, error) {
 }
 
 func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
-	name, mode, err := f.validate(arg)
-	if err != nil {
+	name, nameErr := nodeName(arg)
+	mode, err := f.validate()
+	if err := errors.Join(nameErr, err); err != nil {
 		return err
 	}
 	if f.toContext == "" && f.toKubeconfig == "" {
@@ -130,9 +132,9 @@ func (e *env) tellMoved(moving *flow.Moving, to, output string) error {
 	if output == "name" {
 		return errors.Join(e.names("node", name), stillRefers(name, moving.Verdict))
 	}
-	err := e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict, Lingering: moving.Lingering}, func(s *sheet) error {
+	err := e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict, Lingering: moving.Lingering}, func(s *view.Sheet) error {
 		e.tellVerdict(moving.Verdict)
-		return s.line("node/%s moved to %s", nameOf(name), to)
+		return s.Line("node/%s moved to %s", view.Name(name), to)
 	})
 	return errors.Join(err, stillRefers(name, moving.Verdict))
 }

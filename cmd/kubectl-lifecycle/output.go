@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -31,11 +30,11 @@ func addOutput(flags *pflag.FlagSet, into *string, more string) {
 
 // print writes a result to stdout: as text by way of human when the format is
 // empty or "table", else in the machine format asked for.
-func (e *env) print(format string, result any, human func(*sheet) error) error {
+func (e *env) print(format string, result any, human func(*view.Sheet) error) error {
 	if format == "" || format == "table" {
 		return human(e.sheet())
 	}
-	out, err := encode(format, result, e.terminal(e.streams.Out))
+	out, err := view.Encode(format, result, e.terminal(e.streams.Out))
 	if err != nil {
 		return err
 	}
@@ -45,7 +44,7 @@ func (e *env) print(format string, result any, human func(*sheet) error) error {
 
 // event writes one object in one line to stdout.
 func (e *env) event(object any) error {
-	out, err := toJSON(object, "")
+	out, err := view.JSON(object, "")
 	if err != nil {
 		return err
 	}
@@ -63,60 +62,20 @@ func (e *env) binary(raw []byte) error {
 func (e *env) names(kind string, names ...string) error {
 	sheet := e.sheet()
 	for _, n := range names {
-		_ = sheet.line("%s/%s", kind, nameOf(n)) // the sheet keeps the error
+		_ = sheet.Line("%s/%s", kind, view.Name(n)) // the sheet keeps the error
 	}
-	return sheet.err
+	return sheet.Err
 }
 
-// sheet is where a result for people is written. All that goes onto it passes
-// the filter: formats are the program's own, arguments and cells are not. The
-// first error stays, and what comes after it is not written.
-type sheet struct {
-	out io.Writer
-	err error
-}
+// sheet is where a result for people is written.
+func (e *env) sheet() *view.Sheet { return view.NewSheet(e.streams.Out) }
 
-func (e *env) sheet() *sheet { return &sheet{out: e.streams.Out} }
-
-// line writes one line.
-func (s *sheet) line(format string, args ...any) error {
-	if s.err == nil {
-		s.err = text.Fprintf(s.out, format+"\n", args...)
-	}
-	return s.err
-}
-
-// command writes a command to be copied as one line: its words are quoted
-// already, and it is never cut.
-func (s *sheet) command(indent, command string) error {
-	return s.line("%s%s", text.Safe(indent), text.Safe(oneLine(command)))
-}
-
-// table writes rows in columns; the first row is the header.
-func (s *sheet) table(rows [][]string) error {
-	if s.err != nil {
-		return s.err
-	}
-	tw := tabwriter.NewWriter(s.out, 0, 8, 3, ' ', 0)
-	for _, row := range rows {
-		if _, s.err = fmt.Fprintln(tw, text.Join(row, "\t")); s.err != nil {
-			return s.err
-		}
-	}
-	s.err = tw.Flush()
-	return s.err
-}
-
-// oneLine makes a command what can be pasted and obeys nobody.
-func oneLine(s string) string { return text.Visible(strings.ReplaceAll(s, "\n", " ")) }
-
-// nameOf is the name of an object where a line begins with it. One that no API
-// server would have taken is quoted, so that it cannot pass for more than a name.
-func nameOf(s string) string {
-	if len(validation.IsDNS1123Subdomain(s)) == 0 {
-		return s
-	}
-	return strconv.Quote(text.Line(s))
+// progress makes the observer of a command: one line that changes in place on a
+// terminal, plain lines elsewhere.
+func (e *env) progress() *view.Progress {
+	tty := e.terminal(e.streams.ErrOut)
+	_, noColor := os.LookupEnv("NO_COLOR")
+	return view.NewProgress(e.streams.ErrOut, tty && os.Getenv("TERM") != "dumb", e.color == "always" || (e.color == "auto" && tty && !noColor))
 }
 
 // say writes a line for people to stderr. Its arguments pass the filter.
@@ -124,12 +83,12 @@ func (e *env) say(format string, args ...any) {
 	_ = text.Fprintf(e.streams.ErrOut, format+"\n", args...) // where nobody reads, nobody can be told
 }
 
-// sayCommand writes a command to be copied to stderr, as sheet.command does.
-func (e *env) sayCommand(command string) { e.say("  %s", text.Safe(oneLine(command))) }
+// sayCommand writes a command to be copied to stderr, as view.Sheet does.
+func (e *env) sayCommand(command string) { e.say("  %s", text.Safe(view.OneLine(command))) }
 
 // sayTable writes a table to stderr.
 func (e *env) sayTable(rows [][]string) error {
-	return (&sheet{out: e.streams.ErrOut}).table(rows)
+	return view.NewSheet(e.streams.ErrOut).Table(rows)
 }
 
 // warn writes a warning to stderr.
@@ -150,7 +109,7 @@ func (e *env) tellError(err error) {
 func indented(s string) text.Safe {
 	lines := text.Lines(s)
 	for i := range lines {
-		lines[i] = unmarked(lines[i])
+		lines[i] = view.Unmarked(lines[i])
 	}
 	return text.Safe(strings.Join(lines, "\n       "))
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
@@ -59,7 +60,7 @@ func (e *env) rehearse(ctx context.Context, output string, several bool, all ...
 	if !several {
 		value = results[0]
 	}
-	return e.print(output, value, func(s *sheet) error {
+	return e.print(output, value, func(s *view.Sheet) error {
 		var errs []error
 		for i, result := range results {
 			errs = append(errs, e.showRehearsal(s, all[i], result))
@@ -75,20 +76,20 @@ func (e *env) rehearsal(ctx context.Context, r rehearsed) (rehearsal, error) {
 		return result, nil
 	}
 	progress := e.progress()
-	defer progress.close()
+	defer progress.Close()
 	host, err := r.removal.Rehearse(ctx, progress)
 	result.Host = &host
 	return result, err
 }
 
-func (e *env) showRehearsal(s *sheet, r rehearsed, result rehearsal) error {
+func (e *env) showRehearsal(s *view.Sheet, r rehearsed, result rehearsal) error {
 	e.showPlan(r.plan, care(r.removal))
 	if result.Host != nil {
 		rows := [][]string{{"GOES", "NAME", "IN", "OWNER"}}
 		for _, item := range result.Host.Objects {
-			rows = append(rows, []string{kindOf(item.Kind), item.Name, item.In, string(item.Owner)})
+			rows = append(rows, []string{view.Kind(item.Kind), item.Name, item.In, string(item.Owner)})
 		}
-		if err := s.table(rows); err != nil {
+		if err := s.Table(rows); err != nil {
 			return err
 		}
 		e.warnOfFlags(result.Host.Stay)
@@ -98,7 +99,7 @@ func (e *env) showRehearsal(s *sheet, r rehearsed, result rehearsal) error {
 			}
 		}
 	}
-	return s.line("node/%s would be %s (dry run: nothing was changed)", nameOf(result.Node), r.what)
+	return s.Line("node/%s would be %s (dry run: nothing was changed)", view.Name(result.Node), r.what)
 }
 
 // care is what a person has to know about a removal before it begins.
@@ -108,7 +109,7 @@ func care(r *flow.Removal) []string {
 		warnings = append(warnings, m.String())
 	}
 	if len(r.Excluded) > 0 {
-		warnings = append(warnings, fmt.Sprintf("--pod-selector leaves out %s, which run until the host is cleaned, and end with it: %s", countPods(len(r.Excluded)), someOf(r.Excluded)))
+		warnings = append(warnings, fmt.Sprintf("--pod-selector leaves out %s, which run until the host is cleaned, and end with it: %s", view.CountPods(len(r.Excluded)), someOf(r.Excluded)))
 	}
 	for _, d := range r.Data {
 		warnings = append(warnings, d.String())

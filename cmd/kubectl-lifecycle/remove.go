@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
@@ -125,8 +126,9 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 }
 
 func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
-	name, mode, err := f.validate(arg)
-	if err != nil {
+	name, nameErr := nodeName(arg)
+	mode, err := f.validate()
+	if err := errors.Join(nameErr, err); err != nil {
 		return err
 	}
 	cluster, err := e.cluster(f.runnerFlags)
@@ -160,11 +162,10 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	return errors.Join(e.tellRemoved(removal, f.output), flow.StillThere(removal.Lingering))
 }
 
-// validate checks what can be wrong about the flags and the node's name.
-func (f *leaveFlags) validate(arg string) (name string, mode dryRun, err error) {
-	mode, err = parseDryRun(f.dryRun)
-	name, nameErr := nodeName(arg)
-	return name, mode, errors.Join(err, nameErr, checkOutput(f.output, "name"), f.drain.Validate(), surge.Mode(f.surge).Validate(), plan.As(plan.Misused, f.choices.Validate()))
+// validate checks what can be wrong about the flags.
+func (f *leaveFlags) validate() (dryRun, error) {
+	mode, err := parseDryRun(f.dryRun)
+	return mode, errors.Join(err, view.CheckFormat(f.output, "name"), f.drain.Validate(), surge.Mode(f.surge).Validate(), plan.As(plan.Misused, f.choices.Validate()))
 }
 
 func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -183,7 +184,7 @@ func (e *env) runRemoval(ctx context.Context, removal *flow.Removal, p plan.Plan
 	progress := e.progress()
 	removal.Watch = progress
 	_, err := p.Run(ctx, progress)
-	progress.close()
+	progress.Close()
 	for _, back := range removal.Returned {
 		e.warn("%s of %s came back to the cordoned node (%s) and ended with it", back.Pod, back.Owners, back.Why)
 	}
@@ -203,9 +204,9 @@ func (e *env) tellRemoved(removal *flow.Removal, output string) error {
 	if output == "name" {
 		return errors.Join(e.names("node", name), stillRefers(name, removal.Verdict))
 	}
-	err := e.print(output, removed{Node: name, Verdict: removal.Verdict, Lingering: removal.Lingering}, func(s *sheet) error {
+	err := e.print(output, removed{Node: name, Verdict: removal.Verdict, Lingering: removal.Lingering}, func(s *view.Sheet) error {
 		e.tellVerdict(removal.Verdict)
-		return s.line("node/%s removed, its host is %s", nameOf(name), removal.Verdict.Summary())
+		return s.Line("node/%s removed, its host is %s", view.Name(name), removal.Verdict.Summary())
 	})
 	return errors.Join(err, stillRefers(name, removal.Verdict))
 }
@@ -271,13 +272,13 @@ func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f
 	}
 	switch {
 	case found && mode != dryRunNone:
-		return e.sheet().line("node/%s is gone; %s of it would be deleted, and the record of its removal (dry run: nothing was changed)", nameOf(name), countPods(unfinished.Pods))
+		return e.sheet().Line("node/%s is gone; %s of it would be deleted, and the record of its removal (dry run: nothing was changed)", view.Name(name), view.CountPods(unfinished.Pods))
 	case found:
 		left, err := unfinished.Finish(ctx)
 		if err != nil {
 			return err
 		}
-		return errors.Join(e.sheet().line("node/%s removed", nameOf(name)), flow.StillThere(left))
+		return errors.Join(e.sheet().Line("node/%s removed", view.Name(name)), flow.StillThere(left))
 	case f.missingOK:
 		e.say("node %s does not exist: nothing to do", name)
 		return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
@@ -40,7 +41,7 @@ func newRunsCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// run is a record as "runs -o json" prints it.
+// runRow is a record as "runs -o json" prints it.
 type runRow struct {
 	Node      string         `json:"node"`
 	Operation wire.Operation `json:"operation"`
@@ -51,7 +52,7 @@ type runRow struct {
 }
 
 func (e *env) listRuns(ctx context.Context, output string) error {
-	if err := checkOutput(output); err != nil {
+	if err := view.CheckFormat(output); err != nil {
 		return err
 	}
 	cluster, err := e.cluster(runnerFlags{})
@@ -72,7 +73,7 @@ func (e *env) listRuns(ctx context.Context, output string) error {
 		}
 		runs = append(runs, runRow{Node: s.Node, Operation: s.Operation, Phase: s.Phase, Who: s.Who, Since: s.Since, Error: s.Error})
 	}
-	return e.print(output, runs, func(s *sheet) error {
+	return e.print(output, runs, func(s *view.Sheet) error {
 		if len(runs) == 0 {
 			e.say("no node is being worked on")
 			return nil
@@ -83,9 +84,9 @@ func (e *env) listRuns(ctx context.Context, output string) error {
 			if !r.Since.IsZero() {
 				age = duration.HumanDuration(time.Since(r.Since))
 			}
-			rows = append(rows, []string{nameOf(r.Node), string(r.Operation), string(r.Phase), r.Who, age})
+			rows = append(rows, []string{view.Name(r.Node), string(r.Operation), string(r.Phase), r.Who, age})
 		}
-		return s.table(rows)
+		return s.Table(rows)
 	})
 }
 
@@ -108,7 +109,7 @@ func (e *env) followRun(ctx context.Context, arg string) error {
 	e.say("following the %s", rec.State.Describe())
 	progress := e.progress()
 	state, err := runner.Follow(ctx, cluster, rec, progress)
-	progress.close()
+	progress.Close()
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (e *env) followRun(ctx context.Context, arg string) error {
 		return plan.As(plan.Found, plan.Hint(fmt.Errorf("the program on the host waits: %s", state.Error),
 			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, text.Quote(node)))
 	}
-	return e.sheet().line("the %s of node %s: %s", state.Operation, node, state.Phase)
+	return e.sheet().Line("the %s of node %s: %s", state.Operation, node, state.Phase)
 }
 
 func (e *env) abortRun(ctx context.Context, arg string) error {
@@ -137,7 +138,7 @@ func (e *env) abortRun(ctx context.Context, arg string) error {
 	}
 	progress := e.progress()
 	_, err = p.Run(ctx, progress)
-	progress.close()
+	progress.Close()
 	if err != nil {
 		return err
 	}
@@ -145,5 +146,5 @@ func (e *env) abortRun(ctx context.Context, arg string) error {
 	if !slices.Contains(p.IDs(), "host") {
 		outcome = "the record of an earlier run is gone"
 	}
-	return e.sheet().line("node/%s: %s", nameOf(node), outcome)
+	return e.sheet().Line("node/%s: %s", view.Name(node), outcome)
 }

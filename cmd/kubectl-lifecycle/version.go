@@ -6,6 +6,8 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 )
 
 // version is set by the linker (-X main.version=…).
@@ -26,7 +28,7 @@ func newVersionCommand(e *env) *cobra.Command {
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			info := versionInfo{Version: version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-			return e.print(output, info, func(s *sheet) error { return s.line("kubectl lifecycle %s", info.Version) })
+			return e.print(output, info, func(s *view.Sheet) error { return s.Line("kubectl lifecycle %s", info.Version) })
 		},
 	}
 	addOutput(cmd.Flags(), &output, "")

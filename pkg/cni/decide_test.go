@@ -9,28 +9,25 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cnitest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-func cidrs(words ...string) []netip.Prefix {
-	var out []netip.Prefix
-	for _, w := range words {
-		out = append(out, netip.MustParsePrefix(w))
-	}
-	return out
-}
-
 // kubeadmFacts is a healthy kubeadm cluster without a network.
-func kubeadmFacts(change ...func(*Facts)) Facts {
-	f := Facts{
-		Pods:     Range{CIDRs: cidrs("10.244.0.0/16"), Source: "kubeadm"},
-		Services: Range{CIDRs: cidrs("10.96.0.0/12"), Source: "kubeadm"},
-		Proxy:    Proxy{Present: true, CIDRs: cidrs("10.244.0.0/16")},
-		Nodes: []Node{
-			{Name: "a", OS: "linux", PodCIDRs: cidrs("10.244.0.0/24"), Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},
-			{Name: "b", OS: "linux", PodCIDRs: cidrs("10.244.1.0/24"), Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.3")}},
+func kubeadmFacts(change ...func(*facts.Facts)) facts.Facts {
+	f := facts.Facts{
+		Pods:     facts.Range{CIDRs: cnitest.CIDRs("10.244.0.0/16"), Source: "kubeadm"},
+		Services: facts.Range{CIDRs: cnitest.CIDRs("10.96.0.0/12"), Source: "kubeadm"},
+		Proxy:    facts.Proxy{Present: true, CIDRs: cnitest.CIDRs("10.244.0.0/16")},
+		Nodes: []facts.Node{
+			{Name: "a", OS: "linux", PodCIDRs: cnitest.CIDRs("10.244.0.0/24"), Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},
+			{Name: "b", OS: "linux", PodCIDRs: cnitest.CIDRs("10.244.1.0/24"), Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.3")}},
 		},
-		DNS: DNS{Name: "coredns", Desired: 2},
+		DNS: facts.DNS{Name: "coredns", Desired: 2},
 	}
 	for _, c := range change {
 		c(&f)
@@ -39,16 +36,16 @@ func kubeadmFacts(change ...func(*Facts)) Facts {
 }
 
 // installed adds a release and its agents.
-func installed(status Status, values map[string]any) func(*Facts) {
-	return func(f *Facts) {
-		f.Networks = []Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds", Release: "flannel", ReleaseNamespace: "kube-flannel"}}
-		f.Releases = []Release{{Name: "flannel", Namespace: "kube-flannel", Revision: 1, Status: status, Version: "v0.27.0", Digest: "old", Values: values}}
+func installed(status release.Status, values map[string]any) func(*facts.Facts) {
+	return func(f *facts.Facts) {
+		f.Networks = []facts.Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds", Release: "flannel", ReleaseNamespace: "kube-flannel"}}
+		f.Releases = []release.Release{{Name: "flannel", Namespace: "kube-flannel", Revision: 1, Status: status, Version: "v0.27.0", Digest: "old", Values: values}}
 	}
 }
 
 func TestDecideRefuses(t *testing.T) {
 	cases := map[string]struct {
-		facts Facts
+		facts facts.Facts
 		req   Request
 		class plan.Class
 		says  string
@@ -58,33 +55,33 @@ func TestDecideRefuses(t *testing.T) {
 			req: Request{CNI: "cilium"}, class: plan.Misused, says: `unknown network "cilium"`, hint: "known: flannel",
 		},
 		"a cluster that kubeadm did not make, by name": {
-			facts: kubeadmFacts(func(f *Facts) { f.Foreign = "k3s" }), says: "this is a k3s cluster",
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Foreign = "k3s" }), says: "this is a k3s cluster",
 		},
 		"a second network beside a first": {
-			facts: kubeadmFacts(func(f *Facts) {
-				f.Networks = []Network{{CNI: "calico", Namespace: "calico-system", DaemonSet: "calico-node"}}
+			facts: kubeadmFacts(func(f *facts.Facts) {
+				f.Networks = []facts.Network{{CNI: "calico", Namespace: "calico-system", DaemonSet: "calico-node"}}
 			}),
 			says: "has a network already: calico (daemonset calico-system/calico-node)", hint: "Remove calico first",
 		},
 		"the same network applied by hand": {
-			facts: kubeadmFacts(func(f *Facts) {
-				f.Networks = []Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds"}}
+			facts: kubeadmFacts(func(f *facts.Facts) {
+				f.Networks = []facts.Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds"}}
 			}),
 			says: "not from a Helm release", hint: "kubectl delete -f",
 		},
 		"flannel without kube-proxy": {
-			facts: kubeadmFacts(func(f *Facts) { f.Proxy.Present = false }), says: "needs kube-proxy", hint: "kubeadm init phase addon kube-proxy",
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Proxy.Present = false }), says: "needs kube-proxy", hint: "kubeadm init phase addon kube-proxy",
 		},
 		"a cluster without a pod CIDR": {
-			facts: kubeadmFacts(func(f *Facts) { f.Pods, f.Proxy.CIDRs, f.Nodes = Range{}, nil, nil }),
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Pods, f.Proxy.CIDRs, f.Nodes = facts.Range{}, nil, nil }),
 			says:  "pod CIDR of this cluster is not set", hint: "--cluster-cidr=",
 		},
 		"a cluster that gives out pod CIDRs without saying from where": {
-			facts: kubeadmFacts(func(f *Facts) { f.Pods, f.Proxy.CIDRs = Range{}, nil }),
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Pods, f.Proxy.CIDRs = facts.Range{}, nil }),
 			says:  "pod CIDR of this cluster is not set", hint: "node a has 10.244.0.0/24: name the whole range",
 		},
 		"nodes to which no pod CIDR was given": {
-			facts: kubeadmFacts(func(f *Facts) { f.Nodes[0].PodCIDRs, f.Nodes[1].PodCIDRs = nil, nil }),
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Nodes[0].PodCIDRs, f.Nodes[1].PodCIDRs = nil, nil }),
 			says:  "no node has a pod CIDR", hint: "--allocate-node-cidrs=true",
 		},
 		"a value that contradicts the cluster": {
@@ -101,19 +98,19 @@ func TestDecideRefuses(t *testing.T) {
 			facts: kubeadmFacts(), req: Request{Values: map[string]any{"podCidr": "ten"}}, class: plan.Misused, says: `"ten" is not a CIDR`,
 		},
 		"pods and Services that overlap": {
-			facts: kubeadmFacts(func(f *Facts) { f.Services.CIDRs = cidrs("10.244.128.0/20") }),
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Services.CIDRs = cnitest.CIDRs("10.244.128.0/20") }),
 			says:  "10.244.0.0/16 (kubeadm) overlaps the Services' 10.244.128.0/20",
 		},
 		"a node whose address is a pod's": {
-			facts: kubeadmFacts(func(f *Facts) { f.Nodes[1].Addresses = []netip.Addr{netip.MustParseAddr("10.244.7.7")} }),
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].Addresses = []netip.Addr{netip.MustParseAddr("10.244.7.7")} }),
 			says:  "node b has the address 10.244.7.7",
 		},
 		"a node whose pod CIDR is outside of the cluster's": {
-			facts: kubeadmFacts(func(f *Facts) { f.Nodes[1].PodCIDRs = cidrs("10.1.1.0/24") }),
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].PodCIDRs = cnitest.CIDRs("10.1.1.0/24") }),
 			says:  "node b has the pod CIDR 10.1.1.0/24, which is not in 10.244.0.0/16",
 		},
 		"a person's range that does not hold the nodes'": {
-			facts: kubeadmFacts(func(f *Facts) { f.Pods = Range{} }), req: Request{Values: map[string]any{"podCidr": "10.50.0.0/16"}},
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Pods = facts.Range{} }), req: Request{Values: map[string]any{"podCidr": "10.50.0.0/16"}},
 			says: "is not in 10.50.0.0/16",
 		},
 	}
@@ -145,46 +142,46 @@ func TestDecideRefuses(t *testing.T) {
 
 func TestDecidePicksValues(t *testing.T) {
 	cases := map[string]struct {
-		facts Facts
+		facts facts.Facts
 		user  map[string]any
-		want  []Setting
+		want  []values.Setting
 	}{
 		"the pod CIDR is the cluster's": {
 			facts: kubeadmFacts(),
-			want:  []Setting{{"podCidr", "10.244.0.0/16", "from the cluster: kubeadm"}},
+			want:  []values.Setting{{Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"}},
 		},
 		"a dual-stack cluster has both": {
-			facts: kubeadmFacts(func(f *Facts) { f.Pods.CIDRs = cidrs("fd00:10:244::/56", "10.244.0.0/16") }),
-			want:  []Setting{{"podCidr", "10.244.0.0/16", "from the cluster: kubeadm"}, {"podCidrv6", "fd00:10:244::/56", "from the cluster: kubeadm"}},
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Pods.CIDRs = cnitest.CIDRs("fd00:10:244::/56", "10.244.0.0/16") }),
+			want:  []values.Setting{{Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"}, {Path: "podCidrv6", Value: "fd00:10:244::/56", Reason: "from the cluster: kubeadm"}},
 		},
 		"with IPv6 alone the chart's IPv4 default is emptied": {
-			facts: kubeadmFacts(func(f *Facts) {
-				f.Pods.CIDRs = cidrs("fd00:10:244::/56")
+			facts: kubeadmFacts(func(f *facts.Facts) {
+				f.Pods.CIDRs = cnitest.CIDRs("fd00:10:244::/56")
 				f.Nodes = nil
 			}),
-			want: []Setting{{"podCidr", "", "there are no IPv4 pods: kubeadm"}, {"podCidrv6", "fd00:10:244::/56", "from the cluster: kubeadm"}},
+			want: []values.Setting{{Path: "podCidr", Value: "", Reason: "there are no IPv4 pods: kubeadm"}, {Path: "podCidrv6", Value: "fd00:10:244::/56", Reason: "from the cluster: kubeadm"}},
 		},
 		"a person's values go along, secrets unseen": {
 			facts: kubeadmFacts(),
 			user:  map[string]any{"podCidr": "10.244.0.0/16", "flannel": map[string]any{"backend": "wireguard", "psk": "hush"}},
-			want: []Setting{
-				{"flannel.backend", "wireguard", "--set or --values"}, {"flannel.psk", "(not shown)", "--set or --values"},
-				{"podCidr", "10.244.0.0/16", "from the cluster: kubeadm"},
+			want: []values.Setting{
+				{Path: "flannel.backend", Value: "wireguard", Reason: "--set or --values"}, {Path: "flannel.psk", Value: "(not shown)", Reason: "--set or --values"},
+				{Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"},
 			},
 		},
 		"where the cluster does not say it, a person may": {
-			facts: kubeadmFacts(func(f *Facts) { f.Pods = Range{} }),
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Pods = facts.Range{} }),
 			user:  map[string]any{"podCidr": "10.244.0.0/16"},
-			want:  []Setting{{"podCidr", "10.244.0.0/16", "--set or --values (the cluster does not say it)"}},
+			want:  []values.Setting{{Path: "podCidr", Value: "10.244.0.0/16", Reason: "--set or --values (the cluster does not say it)"}},
 		},
 		"values of a deployed release are kept, but for what is the cluster's": {
-			facts: kubeadmFacts(installed(Deployed, map[string]any{"podCidr": "10.0.0.0/8", "flannel": map[string]any{"backend": "host-gw"}})),
-			want:  []Setting{{"flannel.backend", "host-gw", "kept from release flannel"}, {"podCidr", "10.244.0.0/16", "from the cluster: kubeadm"}},
+			facts: kubeadmFacts(installed(release.Deployed, map[string]any{"podCidr": "10.0.0.0/8", "flannel": map[string]any{"backend": "host-gw"}})),
+			want:  []values.Setting{{Path: "flannel.backend", Value: "host-gw", Reason: "kept from release flannel"}, {Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"}},
 		},
 		"null means the chart's own value, but never against the cluster": {
-			facts: kubeadmFacts(installed(Deployed, map[string]any{"flannel": map[string]any{"image": map[string]any{"tag": "bad"}, "mtu": 1400.0}})),
+			facts: kubeadmFacts(installed(release.Deployed, map[string]any{"flannel": map[string]any{"image": map[string]any{"tag": "bad"}, "mtu": 1400.0}})),
 			user:  map[string]any{"podCidr": nil, "global": nil, "flannel": map[string]any{"image": map[string]any{"tag": nil}}},
-			want:  []Setting{{"flannel.mtu", 1400.0, "kept from release flannel"}, {"podCidr", "10.244.0.0/16", "from the cluster: kubeadm"}},
+			want:  []values.Setting{{Path: "flannel.mtu", Value: 1400.0, Reason: "kept from release flannel"}, {Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"}},
 		},
 	}
 	for name, c := range cases {
@@ -201,65 +198,67 @@ func TestDecidePicksValues(t *testing.T) {
 }
 
 func TestDecidePicksAction(t *testing.T) {
-	values := map[string]any{"podCidr": "10.244.0.0/16"}
-	chart := func(version, digest string) *Chart { return &Chart{Name: "flannel", Version: version, Digest: digest} }
+	given := map[string]any{"podCidr": "10.244.0.0/16"}
+	read := func(version, digest string) *chart.Chart {
+		return &chart.Chart{Name: "flannel", Version: version, Digest: digest}
+	}
 	cases := map[string]struct {
-		facts   Facts
+		facts   facts.Facts
 		req     Request
-		loaded  *Chart // what settle is given; nil: the chart is not to be read
-		action  Action
+		loaded  *chart.Chart // what settle is given; nil: the chart is not to be read
+		action  release.Action
 		because string
-		source  Source
+		source  chart.Source
 	}{
 		"nothing is there: install the pinned version": {
-			facts: kubeadmFacts(), loaded: chart("v0.28.4", ""), action: Install, because: "no release",
-			source: Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
+			facts: kubeadmFacts(), loaded: read("v0.28.4", ""), action: release.Install, because: "no release",
+			source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
 		},
 		"a path has the version it has": {
-			facts: kubeadmFacts(), req: Request{Chart: "./x.tgz"}, loaded: chart("v1", ""), action: Install, because: "no release",
-			source: Source{Chart: "./x.tgz", Name: "flannel"},
+			facts: kubeadmFacts(), req: Request{Chart: "./x.tgz"}, loaded: read("v1", ""), action: release.Install, because: "no release",
+			source: chart.Source{Chart: "./x.tgz", Name: "flannel"},
 		},
 		"a tagged reference too": {
-			facts: kubeadmFacts(), req: Request{Chart: "oci://h:5000/c/flannel:v1"}, loaded: chart("v1", ""), action: Install, because: "no release",
-			source: Source{Chart: "oci://h:5000/c/flannel:v1", Name: "flannel"},
+			facts: kubeadmFacts(), req: Request{Chart: "oci://h:5000/c/flannel:v1"}, loaded: read("v1", ""), action: release.Install, because: "no release",
+			source: chart.Source{Chart: "oci://h:5000/c/flannel:v1", Name: "flannel"},
 		},
 		"another repository is asked for the pinned version": {
-			facts: kubeadmFacts(), req: Request{Chart: "oci://h:5000/c/flannel"}, loaded: chart("v0.28.4", ""), action: Install, because: "no release",
-			source: Source{Chart: "oci://h:5000/c/flannel", Name: "flannel", Version: "v0.28.4"},
+			facts: kubeadmFacts(), req: Request{Chart: "oci://h:5000/c/flannel"}, loaded: read("v0.28.4", ""), action: release.Install, because: "no release",
+			source: chart.Source{Chart: "oci://h:5000/c/flannel", Name: "flannel", Version: "v0.28.4"},
 		},
 		"a deployed release is not upgraded without being asked": {
-			facts: kubeadmFacts(installed(Deployed, values)), action: Keep, because: "has this chart (v0.27.0)",
-			source: Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.27.0"},
+			facts: kubeadmFacts(installed(release.Deployed, given)), action: release.Keep, because: "has this chart (v0.27.0)",
+			source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.27.0"},
 		},
 		"another version is an upgrade": {
-			facts: kubeadmFacts(installed(Deployed, values)), req: Request{Version: "0.28.4"}, loaded: chart("v0.28.4", "new"),
-			action: Upgrade, because: "v0.27.0 → v0.28.4", source: Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "0.28.4"},
+			facts: kubeadmFacts(installed(release.Deployed, given)), req: Request{Version: "0.28.4"}, loaded: read("v0.28.4", "new"),
+			action: release.Upgrade, because: "v0.27.0 → v0.28.4", source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "0.28.4"},
 		},
 		"the same chart by path is nothing to do": {
-			facts: kubeadmFacts(installed(Deployed, values)), req: Request{Chart: "/c"}, loaded: chart("v0.27.0", "old"),
-			action: Keep, because: "has this chart", source: Source{Chart: "/c", Name: "flannel"},
+			facts: kubeadmFacts(installed(release.Deployed, given)), req: Request{Chart: "/c"}, loaded: read("v0.27.0", "old"),
+			action: release.Keep, because: "has this chart", source: chart.Source{Chart: "/c", Name: "flannel"},
 		},
 		"the same version with other templates is an upgrade": {
-			facts: kubeadmFacts(installed(Deployed, values)), req: Request{Chart: "/c"}, loaded: chart("v0.27.0", "edited"),
-			action: Upgrade, because: "other contents", source: Source{Chart: "/c", Name: "flannel"},
+			facts: kubeadmFacts(installed(release.Deployed, given)), req: Request{Chart: "/c"}, loaded: read("v0.27.0", "edited"),
+			action: release.Upgrade, because: "other contents", source: chart.Source{Chart: "/c", Name: "flannel"},
 		},
 		"other values are an upgrade, of the version that is there": {
-			facts:  kubeadmFacts(installed(Deployed, values)),
+			facts:  kubeadmFacts(installed(release.Deployed, given)),
 			req:    Request{Values: map[string]any{"flannel": map[string]any{"mtu": int64(1400)}}},
-			loaded: chart("v0.27.0", "old"), action: Upgrade, because: "values change: flannel.mtu",
-			source: Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.27.0"},
+			loaded: read("v0.27.0", "old"), action: release.Upgrade, because: "values change: flannel.mtu",
+			source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.27.0"},
 		},
 		"a failed first install is gone on from": {
-			facts: kubeadmFacts(installed(Failed, nil)), loaded: chart("v0.28.4", ""), action: Upgrade, because: "revision 1 of the release failed",
-			source: Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
+			facts: kubeadmFacts(installed(release.Failed, nil)), loaded: read("v0.28.4", ""), action: release.Upgrade, because: "revision 1 of the release failed",
+			source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
 		},
 		"so is one that was killed": {
-			facts: kubeadmFacts(installed(PendingInstall, nil)), loaded: chart("v0.28.4", ""), action: Upgrade, because: "half-made (pending-install)",
-			source: Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
+			facts: kubeadmFacts(installed(release.PendingInstall, nil)), loaded: read("v0.28.4", ""), action: release.Upgrade, because: "half-made (pending-install)",
+			source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
 		},
 		"the record of an uninstalled one is replaced": {
-			facts: kubeadmFacts(installed(Uninstalled, nil)), loaded: chart("v0.28.4", ""), action: Replace, because: "uninstalled",
-			source: Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
+			facts: kubeadmFacts(installed(release.Uninstalled, nil)), loaded: read("v0.28.4", ""), action: release.Replace, because: "uninstalled",
+			source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
 		},
 	}
 	for name, c := range cases {

@@ -6,7 +6,7 @@
 //	Decide   picks the chart and its values, with the reason of each, or refuses (pure)
 //	Prepare  reads and renders the chart and asks for the permissions: still only reads
 //	Recipe   is the plan: namespace, release, and the wait until the network works
-//	Wait     follows agents, nodes and CoreDNS until packets can flow
+//	Look     says what a network that works does not reach
 //
 // What it promises: values that must agree with the cluster (the pod CIDR above
 // all) come from the cluster, and one that contradicts it is refused; nothing
@@ -17,8 +17,14 @@
 // What it does not do: look at a host. What an earlier network left in
 // /etc/cni/net.d of a node is the business of those who clean hosts.
 //
-// Helm is behind the interface Releases, and one file knows it. Its own --wait
-// and --atomic are not used: Helm calls a DaemonSet ready at desired minus
-// maxUnavailable, so that on one node zero agents are enough (helm#8660), and
-// an automatic uninstall leaves hosts with a configuration and no agent.
+// The rooms below it, each of which knows only those after it:
+//
+//	health     whether a network works, and what is missing
+//	catalogue  what is particular to each network: one file a network
+//	facts      what a cluster says of its network, in one snapshot
+//	helm       Helm, behind the interface of package release
+//	release    what a release is and shall be
+//	chart      where a chart is found, bounded and checked
+//	values     the values of a chart
+//	cidr       ranges of addresses
 package cni

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -22,18 +23,18 @@ import (
 // permissions that writing it takes, so that all that can be known to fail does
 // so while nothing is changed. It returns the installation with its action made
 // certain, and with the objects that will be written.
-func Prepare(ctx context.Context, client kubernetes.Interface, releases Releases, inst Installation) (Installation, error) {
+func Prepare(ctx context.Context, client kubernetes.Interface, releases release.Store, inst Installation) (Installation, error) {
 	if !inst.read {
 		return inst, nil
 	}
-	chart, err := releases.Load(ctx, inst.Source)
+	loaded, err := releases.Load(ctx, inst.Source)
 	if err != nil {
 		return inst, fmt.Errorf("load chart %s: %w", inst.Source.Name, err)
 	}
-	if err := inst.settle(chart); err != nil {
+	if err := inst.settle(loaded); err != nil {
 		return inst, err
 	}
-	if inst.Action == Keep {
+	if inst.Action == release.Keep {
 		return inst, nil
 	}
 	inst.Objects, err = releases.Render(ctx, inst.desired())
@@ -43,8 +44,8 @@ func Prepare(ctx context.Context, client kubernetes.Interface, releases Releases
 	return inst, allowed(ctx, client, inst.needs())
 }
 
-func (inst Installation) desired() Desired {
-	return Desired{Namespace: inst.Namespace, Name: inst.Release, Chart: inst.Chart, Values: inst.values, Action: inst.Action}
+func (inst Installation) desired() release.Desired {
+	return release.Desired{Namespace: inst.Namespace, Name: inst.Release, Chart: inst.Chart, Values: inst.values, Action: inst.Action}
 }
 
 // renderError adds the way out to what Helm says.

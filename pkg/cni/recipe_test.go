@@ -20,6 +20,10 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	k8stesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cnitest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -53,7 +57,7 @@ func writes(client *fake.Clientset) []string {
 	return out
 }
 
-func decided(t *testing.T, f Facts, req Request) Installation {
+func decided(t *testing.T, f facts.Facts, req Request) Installation {
 	t.Helper()
 	req.CNI = "flannel"
 	inst, err := Decide(f, req)
@@ -63,12 +67,12 @@ func decided(t *testing.T, f Facts, req Request) Installation {
 	return inst
 }
 
-var someObjects = []Object{{Group: "apps", Resource: "daemonsets", Namespace: "kube-flannel", Name: "x"}, {Resource: "secrets", Namespace: "kube-flannel", Name: "y"}}
+var someObjects = []release.Object{{Group: "apps", Resource: "daemonsets", Namespace: "kube-flannel", Name: "x"}, {Resource: "secrets", Namespace: "kube-flannel", Name: "y"}}
 
 func TestPrepareReadsBeforeAnythingIsWritten(t *testing.T) {
-	chart := Chart{Name: "flannel", Version: "v0.28.4"}
+	flannel := chart.Chart{Name: "flannel", Version: "v0.28.4"}
 	cases := map[string]struct {
-		facts    Facts
+		facts    facts.Facts
 		releases fakeReleases
 		denied   []string
 		asked    []string
@@ -76,26 +80,26 @@ func TestPrepareReadsBeforeAnythingIsWritten(t *testing.T) {
 		hint     string
 	}{
 		"chart, rendering, permissions": {
-			facts: kubeadmFacts(), releases: fakeReleases{chart: chart, objects: someObjects}, asked: []string{"load flannel", "render flannel"},
+			facts: kubeadmFacts(), releases: fakeReleases{chart: flannel, objects: someObjects}, asked: []string{"load flannel", "render flannel"},
 		},
-		"nothing at all for a release to keep": {facts: kubeadmFacts(installed(Deployed, map[string]any{"podCidr": "10.244.0.0/16"}))},
+		"nothing at all for a release to keep": {facts: kubeadmFacts(installed(release.Deployed, map[string]any{"podCidr": "10.244.0.0/16"}))},
 		"a chart that is not there": {
-			facts: kubeadmFacts(), releases: fakeReleases{fail: map[string]error{"load": plan.Refuse(errNoChart, "elsewhere")}},
+			facts: kubeadmFacts(), releases: fakeReleases{fail: map[string]error{"load": plan.Refuse(errors.New("chart not found"), "elsewhere")}},
 			asked: []string{"load flannel"}, says: "load chart flannel: chart not found", hint: "elsewhere",
 		},
 		"a chart that does not render": {
-			facts: kubeadmFacts(), releases: fakeReleases{chart: chart, fail: map[string]error{"render": errors.New("nil pointer")}},
+			facts: kubeadmFacts(), releases: fakeReleases{chart: flannel, fail: map[string]error{"render": errors.New("nil pointer")}},
 			asked: []string{"load flannel", "render flannel"}, says: "render chart flannel v0.28.4: nil pointer", hint: "check --version",
 		},
 		"objects that were applied by hand": {
 			facts: kubeadmFacts(),
-			releases: fakeReleases{chart: chart, fail: map[string]error{
+			releases: fakeReleases{chart: flannel, fail: map[string]error{
 				"render": errors.New("ClusterRole flannel exists and cannot be imported into the current release: …"),
 			}},
 			asked: []string{"load flannel", "render flannel"}, says: "ClusterRole flannel exists", hint: "kubectl delete -f",
 		},
 		"permissions that are missing, all of them at once": {
-			facts: kubeadmFacts(), releases: fakeReleases{chart: chart, objects: someObjects}, denied: []string{"create daemonsets", "patch namespaces"},
+			facts: kubeadmFacts(), releases: fakeReleases{chart: flannel, objects: someObjects}, denied: []string{"create daemonsets", "patch namespaces"},
 			asked: []string{"load flannel", "render flannel"},
 			says:  "you may not create daemonsets.apps in namespace kube-flannel, nor patch namespaces", hint: "administrator",
 		},
@@ -186,7 +190,7 @@ func TestRecipeNamespaceStep(t *testing.T) {
 }
 
 // half is a release that was left half-made an age ago.
-func half(status Status, age time.Duration) Facts {
+func half(status release.Status, age time.Duration) facts.Facts {
 	f := kubeadmFacts(installed(status, nil))
 	f.Releases[0].Updated = time.Now().Add(-age)
 	return f
@@ -194,23 +198,23 @@ func half(status Status, age time.Duration) Facts {
 
 func TestApplyTakesUpWhatWasLeftHalfMade(t *testing.T) {
 	cases := map[string]struct {
-		status Status
+		status release.Status
 		age    time.Duration
 		waits  time.Duration
 		asked  []string
 	}{
-		"abandoned long ago: at once":                       {PendingInstall, time.Hour, 0, []string{"find kube-flannel/flannel", "unlock pending-install", "apply upgrade"}},
-		"a moment ago: after the rest of a minute":          {PendingUpgrade, 20 * time.Second, 40 * time.Second, []string{"find kube-flannel/flannel", "unlock pending-upgrade", "apply upgrade"}},
-		"in the future, by a wrong clock: after one minute": {PendingRollback, -time.Hour, time.Minute, []string{"find kube-flannel/flannel", "unlock pending-rollback", "apply upgrade"}},
-		"a failed one needs no unlocking":                   {Failed, 0, 0, []string{"apply upgrade"}},
+		"abandoned long ago: at once":                       {release.PendingInstall, time.Hour, 0, []string{"find kube-flannel/flannel", "unlock pending-install", "apply upgrade"}},
+		"a moment ago: after the rest of a minute":          {release.PendingUpgrade, 20 * time.Second, 40 * time.Second, []string{"find kube-flannel/flannel", "unlock pending-upgrade", "apply upgrade"}},
+		"in the future, by a wrong clock: after one minute": {release.PendingRollback, -time.Hour, time.Minute, []string{"find kube-flannel/flannel", "unlock pending-rollback", "apply upgrade"}},
+		"a failed one needs no unlocking":                   {release.Failed, 0, 0, []string{"apply upgrade"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				facts := half(c.status, c.age)
-				releases := &fakeReleases{found: facts.Releases[0]}
+				left := half(c.status, c.age)
+				releases := &fakeReleases{found: left.Releases[0]}
 				start := time.Now()
-				if err := apply(t.Context(), releases, decided(t, facts, Request{}), func(string, ...any) {}); err != nil {
+				if err := apply(t.Context(), releases, decided(t, left, Request{}), func(string, ...any) {}); err != nil {
 					t.Fatal(err)
 				}
 				if got := time.Since(start); got != c.waits {
@@ -226,10 +230,10 @@ func TestApplyTakesUpWhatWasLeftHalfMade(t *testing.T) {
 
 func TestApplyYieldsToAnotherProgram(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		facts := half(PendingInstall, time.Second)
-		releases := &fakeReleases{found: facts.Releases[0]}
-		releases.found.Status = Deployed // meanwhile
-		err := apply(t.Context(), releases, decided(t, facts, Request{}), func(string, ...any) {})
+		left := half(release.PendingInstall, time.Second)
+		releases := &fakeReleases{found: left.Releases[0]}
+		releases.found.Status = release.Deployed // meanwhile
+		err := apply(t.Context(), releases, decided(t, left, Request{}), func(string, ...any) {})
 		if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "another program has just worked on release flannel") {
 			t.Error(err)
 		}
@@ -284,7 +288,7 @@ func TestRecipeRunsInOrderAndThenHasNothingToDo(t *testing.T) {
 }
 
 func ExampleRecipe() {
-	p := Recipe(fake.NewClientset(), &fakeReleases{}, Installation{CNI: "flannel", Release: "flannel", Namespace: "kube-flannel", Action: Install, Chart: Chart{Version: "v0.28.4"}})
+	p := Recipe(fake.NewClientset(), &fakeReleases{}, Installation{CNI: "flannel", Release: "flannel", Namespace: "kube-flannel", Action: release.Install, Chart: chart.Chart{Version: "v0.28.4"}})
 	for _, s := range p.Steps {
 		fmt.Println(s.Title)
 	}
@@ -292,4 +296,13 @@ func ExampleRecipe() {
 	// Let namespace kube-flannel run privileged pods
 	// Install chart flannel v0.28.4 as release flannel
 	// Wait until the network works
+}
+
+func makeWorking(t *testing.T, client *fake.Clientset) {
+	t.Helper()
+	for _, o := range cnitest.Working() {
+		if err := client.Tracker().Add(o); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cnitest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -14,20 +17,20 @@ func TestSettleRefusesAnotherChart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for says, chart := range map[string]Chart{
+	for says, other := range map[string]chart.Chart{
 		"/c is the chart cilium, not flannel": {Name: "cilium", Version: "v1"},
 		"has version v2, not v1":              {Name: "flannel", Version: "v2"},
 	} {
-		if err := inst.settle(chart); err == nil || !strings.Contains(err.Error(), says) || plan.ClassOf(err) != plan.Refused {
+		if err := inst.settle(other); err == nil || !strings.Contains(err.Error(), says) || plan.ClassOf(err) != plan.Refused {
 			t.Errorf("%v, want %q", err, says)
 		}
 	}
 }
 
 func TestDecideNotes(t *testing.T) {
-	got, err := Decide(kubeadmFacts(func(f *Facts) {
-		f.Proxy.CIDRs = cidrs("10.0.0.0/8")
-		f.DNS = DNS{}
+	got, err := Decide(kubeadmFacts(func(f *facts.Facts) {
+		f.Proxy.CIDRs = cnitest.CIDRs("10.0.0.0/8")
+		f.DNS = facts.DNS{}
 		f.Nodes[1].OS = "windows"
 	}), Request{CNI: "flannel"})
 	if err != nil {
@@ -38,5 +41,50 @@ func TestDecideNotes(t *testing.T) {
 		if !strings.Contains(all, want) {
 			t.Errorf("no note %q in %q", want, all)
 		}
+	}
+}
+
+func TestNodesThatCanNeverBeServedAreSaidBefore(t *testing.T) {
+	full := func(f *facts.Facts) {
+		f.Pods.CIDRs, f.Proxy.CIDRs = cnitest.CIDRs("10.244.0.0/23"), cnitest.CIDRs("10.244.0.0/23")
+		f.Nodes = append(f.Nodes, facts.Node{Name: "c", OS: "linux", Grown: true})
+	}
+	for name, c := range map[string]struct {
+		facts facts.Facts
+		want  string
+	}{
+		"a range that is full": {kubeadmFacts(full), "node c cannot be served: it has no pod CIDR (the range 10.244.0.0/23 is full: it holds 2 of /24, and all are given out)"},
+		"nobody who gives any out": {
+			kubeadmFacts(func(f *facts.Facts) { f.Nodes = append(f.Nodes, facts.Node{Name: "c", OS: "linux", Grown: true}) }),
+			"node c cannot be served: it has no pod CIDR (kube-controller-manager gives none out",
+		},
+		"one that is new may still get one": {kubeadmFacts(func(f *facts.Facts) { f.Nodes = append(f.Nodes, facts.Node{Name: "c", OS: "linux"}) }), ""},
+		"a family that one node lacks": {
+			kubeadmFacts(func(f *facts.Facts) {
+				f.Pods.CIDRs = cnitest.CIDRs("10.244.0.0/16", "fd00::/56")
+				f.Proxy.CIDRs = f.Pods.CIDRs
+				f.Nodes[0].PodCIDRs = cnitest.CIDRs("10.244.0.0/24", "fd00::/64")
+				f.Nodes[1].Grown = true
+			}), "node b cannot be served: it has no pod CIDR of IPv6",
+		},
+		"a dead one is not waited for": {kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].Absent = "NotReady" }), "node b is not waited for: NotReady"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inst, err := Decide(c.facts, Request{CNI: "flannel"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(inst.Notes, "\n"); !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") {
+				t.Errorf("notes %q, want %q", got, c.want)
+			}
+		})
+	}
+	for name, other := range map[string]string{"the same": "10.244.0.0/24", "one within": "10.244.0.64/26"} {
+		t.Run("pod CIDRs that overlap are refused: "+name, func(t *testing.T) {
+			_, err := Decide(kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].PodCIDRs = cnitest.CIDRs(other) }), Request{CNI: "flannel"})
+			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "overlap") || !strings.Contains(err.Error(), "a (10.244.0.0/24)") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }

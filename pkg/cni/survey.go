@@ -5,61 +5,27 @@ package cni
 import (
 	"context"
 	"fmt"
-	"net/netip"
-	"slices"
-	"strings"
-	"time"
 
-	"golang.org/x/sync/errgroup"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"sigs.k8s.io/yaml"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 )
 
-// dnsSelector is the label of CoreDNS that kubeadm sets; it is kube-dns' for
-// the sake of those who look for it.
-const dnsSelector = "k8s-app=kube-dns"
-
-// Survey reads what the cluster says of its network: about six requests. With
-// nil releases, none are looked for. Any error is of reading.
-func Survey(ctx context.Context, client kubernetes.Interface, releases Releases) (Facts, error) {
-	var s sources
-	group, within := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.readNodes(within, client) })
-	group.Go(func() error { return s.readDaemonSets(within, client) })
-	group.Go(func() error { return s.readDNS(within, client) })
-	group.Go(func() error { return s.readServiceCIDRs(within, client) })
-	group.Go(func() (err error) {
-		s.kubeadm, err = configMap(within, client, "kubeadm-config", "ClusterConfiguration")
-		return err
-	})
-	group.Go(func() (err error) {
-		s.proxy, err = configMap(within, client, "kube-proxy", "config.conf")
-		return err
-	})
-	if err := group.Wait(); err != nil {
-		return Facts{}, err
-	}
-	facts, err := s.facts()
+// Survey reads what the cluster says of its network, and the releases of the
+// networks that can be installed: the one that the agents name, else the one that
+// would be made. With nil releases, none are looked for. Any error is of reading.
+func Survey(ctx context.Context, client kubernetes.Interface, releases release.Store) (facts.Facts, error) {
+	f, err := facts.Read(ctx, client, catalogue.Signs())
 	if err != nil || releases == nil {
-		return facts, err
+		return f, err
 	}
-	return facts.withReleases(ctx, releases)
-}
-
-// withReleases adds the releases of the networks that can be installed: the
-// one that the agents name, else the one that would be made.
-func (f Facts) withReleases(ctx context.Context, releases Releases) (Facts, error) {
-	for _, r := range recipes() {
-		namespace, name := f.home(r)
+	for _, network := range catalogue.Networks() {
+		namespace, name := home(f, network)
 		found, err := releases.Find(ctx, namespace, name)
 		if err != nil {
-			return Facts{}, fmt.Errorf("find release %s in namespace %s: %w", name, namespace, err)
+			return facts.Facts{}, fmt.Errorf("find release %s in namespace %s: %w", name, namespace, err)
 		}
 		if found.Revision > 0 {
 			f.Releases = append(f.Releases, found)
@@ -69,183 +35,9 @@ func (f Facts) withReleases(ctx context.Context, releases Releases) (Facts, erro
 }
 
 // home is where the release of a network is, or would be.
-func (f Facts) home(r recipe) (namespace, name string) {
-	if n, ok := f.network(r.name); ok && n.Release != "" {
+func home(f facts.Facts, network catalogue.Network) (namespace, name string) {
+	if n, ok := f.Network(network.Name); ok && n.Release != "" {
 		return n.ReleaseNamespace, n.Release
 	}
-	return r.namespace, r.name
-}
-
-// sources are the raw answers of the API.
-type sources struct {
-	nodes          []corev1.Node
-	daemonSets     []appsv1.DaemonSet
-	dns            []appsv1.Deployment
-	serviceCIDRs   []string
-	kubeadm, proxy string // the configurations; empty if there are none
-}
-
-func (s *sources) readNodes(ctx context.Context, client kubernetes.Interface) error {
-	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return fmt.Errorf("list nodes: %w", err)
-	}
-	s.nodes = list.Items
-	return nil
-}
-
-func (s *sources) readDaemonSets(ctx context.Context, client kubernetes.Interface) error {
-	list, err := client.AppsV1().DaemonSets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return fmt.Errorf("list daemonsets: %w", err)
-	}
-	s.daemonSets = list.Items
-	return nil
-}
-
-func (s *sources) readDNS(ctx context.Context, client kubernetes.Interface) error {
-	list, err := client.AppsV1().Deployments(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: dnsSelector})
-	if err != nil {
-		return fmt.Errorf("list deployments in namespace kube-system: %w", err)
-	}
-	s.dns = list.Items
-	return nil
-}
-
-// readServiceCIDRs asks the API of Kubernetes 1.33 and later; before it, and
-// where it may not be read, kubeadm's configuration has to do.
-func (s *sources) readServiceCIDRs(ctx context.Context, client kubernetes.Interface) error {
-	got, err := client.NetworkingV1().ServiceCIDRs().Get(ctx, "kubernetes", metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		return nil
-	case err != nil:
-		return fmt.Errorf("get servicecidr kubernetes: %w", err)
-	}
-	s.serviceCIDRs = got.Spec.CIDRs
-	return nil
-}
-
-// configMap reads one key of a ConfigMap of kube-system; empty if there is no
-// such ConfigMap.
-func configMap(ctx context.Context, client kubernetes.Interface, name, key string) (string, error) {
-	got, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("get configmap kube-system/%s: %w", name, err)
-	}
-	return got.Data[key], nil
-}
-
-// facts reads the answers.
-func (s *sources) facts() (Facts, error) {
-	f := Facts{Networks: detect(s.daemonSets)}
-	if err := s.ranges(&f); err != nil {
-		return Facts{}, err
-	}
-	for i := range s.daemonSets {
-		if set := &s.daemonSets[i]; set.Name == "kube-proxy" || set.Labels["k8s-app"] == "kube-proxy" {
-			f.Proxy.Present = true
-		}
-	}
-	for i := range s.nodes {
-		node := &s.nodes[i]
-		f.Nodes = append(f.Nodes, nodeFacts(node))
-		if f.Foreign == "" {
-			f.Foreign = foreign(node)
-		}
-	}
-	slices.SortFunc(f.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
-	if len(s.dns) > 0 {
-		f.DNS = DNS{Name: s.dns[0].Name, Desired: kube.Wanted(s.dns[0].Spec.Replicas), Available: s.dns[0].Status.AvailableReplicas}
-	}
-	return f, nil
-}
-
-// ranges reads the pods' and the Services' ranges: kubeadm's configuration is
-// what the cluster was made with; kube-proxy's is what remains where there is
-// none.
-func (s *sources) ranges(f *Facts) error {
-	var kubeadm struct {
-		Networking struct {
-			PodSubnet     string `json:"podSubnet"`
-			ServiceSubnet string `json:"serviceSubnet"`
-		} `json:"networking"`
-	}
-	if err := yaml.Unmarshal([]byte(s.kubeadm), &kubeadm); err != nil {
-		return fmt.Errorf("read configmap kube-system/kubeadm-config: %w", err)
-	}
-	var proxy struct {
-		ClusterCIDR string `json:"clusterCIDR"`
-	}
-	if err := yaml.Unmarshal([]byte(s.proxy), &proxy); err != nil {
-		return fmt.Errorf("read configmap kube-system/kube-proxy: %w", err)
-	}
-	var err error
-	read := func(text, source string) []netip.Prefix {
-		prefixes, bad := parseCIDRs(text)
-		if bad != nil && err == nil {
-			err = fmt.Errorf("read %s: %w", source, bad)
-		}
-		return prefixes
-	}
-	const podSubnet, clusterCIDR = "podSubnet of configmap kube-system/kubeadm-config", "clusterCIDR of configmap kube-system/kube-proxy"
-	const serviceSubnet, serviceCIDR = "serviceSubnet of configmap kube-system/kubeadm-config", "servicecidr kubernetes"
-	f.Proxy.CIDRs = read(proxy.ClusterCIDR, clusterCIDR)
-	f.Pods = firstRange(Range{read(kubeadm.Networking.PodSubnet, podSubnet), podSubnet}, Range{f.Proxy.CIDRs, clusterCIDR})
-	f.Services = firstRange(Range{read(strings.Join(s.serviceCIDRs, ","), serviceCIDR), serviceCIDR},
-		Range{read(kubeadm.Networking.ServiceSubnet, serviceSubnet), serviceSubnet})
-	return err
-}
-
-func firstRange(ranges ...Range) Range {
-	for _, r := range ranges {
-		if len(r.CIDRs) > 0 {
-			return r
-		}
-	}
-	return Range{}
-}
-
-// nodeFacts reads a node. A CIDR or address that cannot be read is left out:
-// the API server has validated them.
-func nodeFacts(node *corev1.Node) Node {
-	now := time.Now()
-	n := Node{Name: node.Name, OS: osOf(node), Absent: absence(node, now), Grown: longAgo(now, node.CreationTimestamp.Time)}
-	n.PodCIDRs, _ = parseCIDRs(strings.Join(node.Spec.PodCIDRs, ","))
-	for _, a := range node.Status.Addresses {
-		if addr, err := parseAddress(a.Address); err == nil && a.Type == corev1.NodeInternalIP {
-			n.Addresses = append(n.Addresses, addr)
-		}
-	}
-	n.Ready, n.Message = readiness(node)
-	return n
-}
-
-// osOf is the label, which the kubelet sets before its first status.
-func osOf(node *corev1.Node) string {
-	if os := node.Labels[corev1.LabelOSStable]; os != "" {
-		return os
-	}
-	if os := node.Status.NodeInfo.OperatingSystem; os != "" {
-		return os
-	}
-	return "linux"
-}
-
-// readiness says whether a node is Ready, else what its kubelet or the node
-// controller says.
-func readiness(node *corev1.Node) (ready bool, message string) {
-	c := kube.ReadyCondition(node)
-	switch {
-	case c == nil:
-		return false, "its kubelet has not reported yet"
-	case c.Status == corev1.ConditionTrue:
-		return true, ""
-	case c.Message != "":
-		return false, c.Message
-	}
-	return false, c.Reason
+	return network.Namespace, network.Name
 }

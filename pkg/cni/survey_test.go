@@ -19,13 +19,19 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 	k8stesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cnitest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 )
 
-// fakeReleases is Releases in memory; it writes down what is asked of it.
+// fakeReleases is a release.Store in memory; it writes down what is asked of it.
 type fakeReleases struct {
-	found   Release
-	chart   Chart
-	objects []Object
+	found   release.Release
+	chart   chart.Chart
+	objects []release.Object
 	asked   []string
 	fail    map[string]error // by method
 	onApply func()
@@ -36,26 +42,26 @@ func (f *fakeReleases) note(method string) error {
 	return f.fail[strings.Fields(method)[0]]
 }
 
-func (f *fakeReleases) Find(_ context.Context, namespace, name string) (Release, error) {
+func (f *fakeReleases) Find(_ context.Context, namespace, name string) (release.Release, error) {
 	return f.found, f.note("find " + namespace + "/" + name)
 }
 
-func (f *fakeReleases) Load(_ context.Context, s Source) (Chart, error) {
+func (f *fakeReleases) Load(_ context.Context, s chart.Source) (chart.Chart, error) {
 	return f.chart, f.note("load " + s.Name)
 }
 
-func (f *fakeReleases) Render(_ context.Context, d Desired) ([]Object, error) {
+func (f *fakeReleases) Render(_ context.Context, d release.Desired) ([]release.Object, error) {
 	return f.objects, f.note("render " + d.Name)
 }
 
-func (f *fakeReleases) Apply(_ context.Context, d Desired) error {
+func (f *fakeReleases) Apply(_ context.Context, d release.Desired) error {
 	if f.onApply != nil {
 		f.onApply()
 	}
 	return f.note("apply " + string(d.Action))
 }
 
-func (f *fakeReleases) Unlock(_ context.Context, r Release) error {
+func (f *fakeReleases) Unlock(_ context.Context, r release.Release) error {
 	return f.note("unlock " + string(r.Status))
 }
 
@@ -63,20 +69,12 @@ func configMapOf(name, key, value string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "kube-system"}, Data: map[string]string{key: value}}
 }
 
-func node(name string, change ...func(*corev1.Node)) *corev1.Node {
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelOSStable: "linux"}}}
-	for _, c := range change {
-		c(n)
-	}
-	return n
-}
-
 func kubeadmObjects() []runtime.Object {
 	return []runtime.Object{
 		configMapOf("kubeadm-config", "ClusterConfiguration", "networking:\n  podSubnet: 10.244.0.0/16,fd00::/56\n  serviceSubnet: 10.96.0.0/16\n"),
 		configMapOf("kube-proxy", "config.conf", "clusterCIDR: 10.244.0.0/16\nmode: iptables\n"),
-		node("b"),
-		node("a", func(n *corev1.Node) {
+		cnitest.Node("b"),
+		cnitest.Node("a", func(n *corev1.Node) {
 			n.Spec.PodCIDRs = []string{"10.244.0.0/24"}
 			n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "172.18.0.2"}, {Type: corev1.NodeHostName, Address: "a"}}
 			n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: "cni plugin not initialized"}}
@@ -90,22 +88,22 @@ func kubeadmObjects() []runtime.Object {
 }
 
 func TestSurveyReadsAKubeadmCluster(t *testing.T) {
-	releases := &fakeReleases{found: Release{Name: "my-flannel", Namespace: "net", Revision: 2}}
+	releases := &fakeReleases{found: release.Release{Name: "my-flannel", Namespace: "net", Revision: 2}}
 	got, err := Survey(t.Context(), fake.NewClientset(kubeadmObjects()...), releases)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Facts{
-		Pods:     Range{cidrs("10.244.0.0/16", "fd00::/56"), "podSubnet of configmap kube-system/kubeadm-config"},
-		Services: Range{cidrs("10.96.0.0/16"), "serviceSubnet of configmap kube-system/kubeadm-config"},
-		Proxy:    Proxy{Present: true, CIDRs: cidrs("10.244.0.0/16")},
-		Nodes: []Node{
-			{Name: "a", OS: "linux", Message: "cni plugin not initialized", PodCIDRs: cidrs("10.244.0.0/24"), Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},
+	want := facts.Facts{
+		Pods:     facts.Range{CIDRs: cnitest.CIDRs("10.244.0.0/16", "fd00::/56"), Source: "podSubnet of configmap kube-system/kubeadm-config"},
+		Services: facts.Range{CIDRs: cnitest.CIDRs("10.96.0.0/16"), Source: "serviceSubnet of configmap kube-system/kubeadm-config"},
+		Proxy:    facts.Proxy{Present: true, CIDRs: cnitest.CIDRs("10.244.0.0/16")},
+		Nodes: []facts.Node{
+			{Name: "a", OS: "linux", Message: "cni plugin not initialized", PodCIDRs: cnitest.CIDRs("10.244.0.0/24"), Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},
 			{Name: "b", OS: "linux", Message: "its kubelet has not reported yet"},
 		},
-		Networks: []Network{{CNI: "flannel", Namespace: "net", DaemonSet: "kube-flannel-ds", Release: "my-flannel", ReleaseNamespace: "net"}},
-		DNS:      DNS{Name: "coredns", Desired: 1},
-		Releases: []Release{releases.found},
+		Networks: []facts.Network{{CNI: "flannel", Namespace: "net", DaemonSet: "kube-flannel-ds", Release: "my-flannel", ReleaseNamespace: "net"}},
+		DNS:      facts.DNS{Name: "coredns", Desired: 1},
+		Releases: []release.Release{releases.found},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Error(diff)
@@ -122,7 +120,7 @@ func TestSurveyTakesWhatThereIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if listed(got.Pods.CIDRs) != "10.1.0.0/16" || listed(got.Services.CIDRs) != "10.0.0.0/24" || got.Services.Source != "servicecidr kubernetes" {
+	if cidr.List(got.Pods.CIDRs) != "10.1.0.0/16" || cidr.List(got.Services.CIDRs) != "10.0.0.0/24" || got.Services.Source != "servicecidr kubernetes" {
 		t.Errorf("pods %v, services %v", got.Pods, got.Services)
 	}
 	empty, err := Survey(t.Context(), fake.NewClientset(), nil)

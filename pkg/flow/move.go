@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -43,7 +44,7 @@ type passage struct {
 	to    Destination
 	node  string
 	about join.Cluster
-	token join.Token
+	token bootstrap.Token
 	// failure is why the host could not join; empty if it has.
 	failure string
 }
@@ -137,7 +138,7 @@ func (m *Moving) prepareGone(ctx context.Context, cause error) error {
 		return fmt.Errorf("get node %s in %s: %w", name, m.passage.to.Name, err)
 	}
 	if err != nil && !held {
-		begun, err := join.Described(ctx, m.passage.to.Client, m.passage.description())
+		begun, err := bootstrap.Described(ctx, m.passage.to.Client, m.passage.description())
 		if err != nil || len(begun) == 0 {
 			return cmp.Or(err, cause)
 		}

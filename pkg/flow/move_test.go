@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
@@ -76,7 +76,7 @@ func TestAMoveWhoseNodeIsNowhereIsTakenUpWhileItsTokenIsThere(t *testing.T) {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: types.UID(uid)}}
 	}
 	token := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-abcdef", Namespace: "kube-system", Labels: map[string]string{join.Label: "join"}}, Type: "bootstrap.kubernetes.io/token",
+		ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-abcdef", Namespace: "kube-system", Labels: map[string]string{bootstrap.Label: "join"}}, Type: "bootstrap.kubernetes.io/token",
 		Data: map[string][]byte{"token-id": []byte("abcdef"), "description": []byte("kubectl lifecycle move of node w1")},
 	}
 	for _, there := range [][]runtime.Object{{system("2"), token}, {system("2")}} {

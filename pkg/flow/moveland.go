@@ -14,6 +14,7 @@ import (
 	utilversion "k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -82,7 +83,7 @@ func (m *Moving) mint(ctx context.Context, report plan.Report) error {
 	if found && rec.State.Token != "" {
 		if p.token, err = m.known(ctx, rec.State.Token); err == nil {
 			report("taking up token %s", p.token.ID)
-			return join.RevokeDescribed(ctx, p.to.Client, p.description(), p.token)
+			return bootstrap.RevokeDescribed(ctx, p.to.Client, p.description(), p.token)
 		}
 		if rec.State.Phase == wire.Ready {
 			if err := sendHome(ctx, m.cluster, rec); err != nil {
@@ -90,20 +91,20 @@ func (m *Moving) mint(ctx context.Context, report plan.Report) error {
 			}
 		}
 	}
-	if err := join.RevokeDescribed(ctx, p.to.Client, p.description(), join.Token{}); err != nil {
+	if err := bootstrap.RevokeDescribed(ctx, p.to.Client, p.description(), bootstrap.Token{}); err != nil {
 		return err
 	}
-	if p.token, err = join.Mint(ctx, p.to.Client, join.Request{TTL: tokenTTL, Description: p.description()}); err != nil {
+	if p.token, err = bootstrap.Mint(ctx, p.to.Client, bootstrap.Request{TTL: tokenTTL, Description: p.description()}); err != nil {
 		return err
 	}
-	return join.WaitSigned(ctx, p.to.Client, p.token, report)
+	return bootstrap.WaitSigned(ctx, p.to.Client, p.token, report)
 }
 
 // known reads the token that a host was given. The id is the host's word, which
 // may name any token of the other cluster: only one that was made for the move of
 // this node is taken.
-func (m *Moving) known(ctx context.Context, id string) (join.Token, error) {
-	return join.Recall(ctx, m.passage.to.Client, id, m.passage.description())
+func (m *Moving) known(ctx context.Context, id string) (bootstrap.Token, error) {
+	return bootstrap.Recall(ctx, m.passage.to.Client, id, m.passage.description())
 }
 
 // unmint revokes the token again, unless a run needs it, or the person who has
@@ -123,7 +124,7 @@ func (m *Moving) unmint(ctx context.Context) error {
 }
 
 func (p *passage) revoke(ctx context.Context) error {
-	return join.RevokeDescribed(ctx, p.to.Client, p.description(), join.Token{})
+	return bootstrap.RevokeDescribed(ctx, p.to.Client, p.description(), bootstrap.Token{})
 }
 
 // keepToken has the token live as long as the drain takes. What fails is tried
@@ -133,7 +134,7 @@ func (p *passage) keepToken(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if p.token.ID != "" {
-			_ = join.Extend(ctx, p.to.Client, p.token, p.description(), tokenTTL)
+			_ = bootstrap.Extend(ctx, p.to.Client, p.token, p.description(), tokenTTL)
 		}
 		select {
 		case <-ctx.Done():
@@ -160,7 +161,7 @@ func (m *Moving) arrival(ctx context.Context, report plan.Report) error {
 }
 
 // lasting is a token for a person who has to join the host by hand.
-func (m *Moving) lasting(ctx context.Context) (join.Token, error) {
+func (m *Moving) lasting(ctx context.Context) (bootstrap.Token, error) {
 	p := m.passage
 	if p.token.ID == "" && m.record.State.Token != "" {
 		token, err := m.known(ctx, m.record.State.Token)
@@ -169,12 +170,12 @@ func (m *Moving) lasting(ctx context.Context) (join.Token, error) {
 		}
 	}
 	if p.token.ID != "" {
-		err := join.Extend(ctx, p.to.Client, p.token, p.description(), tokenTTL)
+		err := bootstrap.Extend(ctx, p.to.Client, p.token, p.description(), tokenTTL)
 		if err == nil || !apierrors.IsNotFound(err) {
 			return p.token, err
 		}
 	}
-	return join.Mint(ctx, p.to.Client, join.Request{TTL: tokenTTL, Description: p.description()})
+	return bootstrap.Mint(ctx, p.to.Client, bootstrap.Request{TTL: tokenTTL, Description: p.description()})
 }
 
 func (m *Moving) revoke(ctx context.Context, _ plan.Report) error { return m.passage.revoke(ctx) }

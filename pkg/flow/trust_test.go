@@ -13,7 +13,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -68,7 +68,7 @@ func TestNoNodeButTheOneThatWasAskedForIsTouched(t *testing.T) {
 func TestAHostIsGivenNoTokenButItsOwn(t *testing.T) {
 	token := func(description string) *corev1.Secret {
 		return &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-abcdef", Namespace: "kube-system", UID: "1", Labels: map[string]string{join.Label: "token"}}, Type: "bootstrap.kubernetes.io/token",
+			ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-abcdef", Namespace: "kube-system", UID: "1", Labels: map[string]string{bootstrap.Label: "token"}}, Type: "bootstrap.kubernetes.io/token",
 			Data: map[string][]byte{"token-id": []byte("abcdef"), "token-secret": []byte("0123456789abcdef"), "description": []byte(description),
 				"expiration":                     []byte(time.Now().Add(time.Hour).UTC().Format(time.RFC3339)),
 				"usage-bootstrap-authentication": []byte("true"), "usage-bootstrap-signing": []byte("true"),

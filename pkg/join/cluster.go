@@ -12,19 +12,24 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/kubernetes"
 	certutil "k8s.io/client-go/util/cert"
 	"k8s.io/cluster-bootstrap/token/api"
 	"sigs.k8s.io/yaml"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // configMapName is where kubeadm keeps the ClusterConfiguration, in kube-system.
-const configMapName = "kubeadm-config"
+const configMapName = check.KubeadmConfig
+
+// rootCA is what kube-controller-manager puts into each namespace: the authorities
+// that the cluster's own pods trust.
+const (
+	rootCA    = "kube-root-ca.crt"
+	rootCAKey = "ca.crt"
+)
 
 // Cluster is what a host has to know about the cluster it joins.
 type Cluster struct {
@@ -46,17 +51,7 @@ type Cluster struct {
 	// of a host must be of the same minor version.
 	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
 	// Warnings are what is likely to keep a host from joining.
-	Warnings []Warning `json:"warnings,omitempty"`
-}
-
-// Warning is something that does not stop us but may stop a host.
-type Warning struct {
-	Text string `json:"text"`
-	// Hint is the way out: a command, or what to look at.
-	Hint string `json:"hint,omitempty"`
-	// Certain says that no host can join while this is so: it was seen, and not
-	// only likely.
-	Certain bool `json:"certain,omitempty"`
+	Warnings []check.Warning `json:"warnings,omitempty"`
 }
 
 // Refusal is the error, of class Refused, of a cluster that no host can join;
@@ -73,11 +68,11 @@ func (c Cluster) Refusal() error {
 // Survey reads what a join needs to know and changes nothing. A cluster that
 // kubeadm did not make is refused by its name (class Refused).
 func Survey(ctx context.Context, client kubernetes.Interface) (Cluster, error) {
-	info, err := read(ctx, client, metav1.NamespacePublic, api.ConfigMapClusterInfo)
+	info, err := check.ConfigMap(ctx, client, metav1.NamespacePublic, api.ConfigMapClusterInfo)
 	if err != nil {
 		return Cluster{}, err
 	}
-	config, err := read(ctx, client, metav1.NamespaceSystem, configMapName)
+	config, err := check.ConfigMap(ctx, client, metav1.NamespaceSystem, configMapName)
 	if err != nil {
 		return Cluster{}, err
 	}
@@ -88,7 +83,7 @@ func Survey(ctx context.Context, client kubernetes.Interface) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
-	more, err := obstacles(ctx, client)
+	more, err := check.Obstacles(ctx, client)
 	if err != nil {
 		return Cluster{}, err
 	}
@@ -98,18 +93,6 @@ func Survey(ctx context.Context, client kubernetes.Interface) (Cluster, error) {
 	}
 	c.Compare(Outside{}, time.Now())
 	return c, nil
-}
-
-// read gets a ConfigMap; nil if there is none.
-func read(ctx context.Context, client kubernetes.Interface, namespace, name string) (*corev1.ConfigMap, error) {
-	cm, err := client.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("get configmap %s/%s: %w", namespace, name, err)
-	}
-	return cm, nil
 }
 
 // describeCluster puts together what the two ConfigMaps of kubeadm say.
@@ -162,38 +145,18 @@ func notKubeadm(ctx context.Context, client kubernetes.Interface, noInfo bool) e
 		"if kubeadm did make it, have it written again, on a control plane: kubeadm init phase bootstrap-token, or upload-config kubeadm")
 }
 
-// CheckName looks whether a host may take a name. A name that no Node can have
-// is of class Misused; one that a Ready Node has is refused, since kubeadm
-// would; one that a Node has which is not Ready is a warning: the host takes
-// it over, and what keeps pods away from that Node with it. An empty name is
-// fine; note may be nil.
-func CheckName(ctx context.Context, client kubernetes.Interface, name string, note CordonNote) ([]Warning, error) {
-	if name == "" {
-		return nil, nil
-	}
-	if err := validName(name); err != nil {
-		return nil, err
-	}
-	node, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+// clusterCA reads the authorities that the cluster itself says are its own, as
+// PEM; empty where there are none or they may not be read: they are only
+// compared.
+func clusterCA(ctx context.Context, client kubernetes.Interface) (string, error) {
+	cm, err := check.ConfigMap(ctx, client, metav1.NamespaceSystem, rootCA)
 	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
+	case apierrors.IsForbidden(err):
+		return "", nil
 	case err != nil:
-		return nil, fmt.Errorf("get node %s: %w", name, err)
-	case kube.NodeReady(node):
-		return nil, plan.Refuse(fmt.Errorf("node %s is in the cluster and Ready", name),
-			"choose another name, or remove that node first: kubectl lifecycle remove %s", text.Quote(name))
+		return "", fmt.Errorf("read the authorities of the cluster: %w", err)
+	case cm == nil:
+		return "", nil
 	}
-	ws := []Warning{{
-		Text: fmt.Sprintf("node %s is in the cluster, not Ready: the host will take it over, labels and taints included", name),
-		Hint: "if that is another host, choose another name; if it is gone: kubectl delete node " + text.Quote(name),
-	}}
-	return append(ws, warningsOf(staying(barriers(node, note)))...), nil
-}
-
-func validName(name string) error {
-	if faults := validation.IsDNS1123Subdomain(name); len(faults) > 0 {
-		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no name for a node", plain(name)), "%s", faults[0]))
-	}
-	return nil
+	return cm.Data[rootCAKey], nil
 }

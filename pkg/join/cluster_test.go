@@ -3,7 +3,6 @@
 package join
 
 import (
-	"strings"
 	"testing"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -17,42 +16,9 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
 )
-
-// wantRefusal checks an error's class, its way out and a part of its text; an
-// empty text wants no error.
-func wantRefusal(t *testing.T, err error, text string) {
-	t.Helper()
-	wantClass(t, err, plan.Refused, text)
-}
-
-func wantClass(t *testing.T, err error, class plan.Class, text string) {
-	t.Helper()
-	if text == "" {
-		if err != nil {
-			t.Fatalf("unexpected error: %v", err)
-		}
-		return
-	}
-	if err == nil || !strings.Contains(err.Error(), text) {
-		t.Fatalf("got error %v, want one with %q", err, text)
-	}
-	if plan.ClassOf(err) != class || plan.HintOf(err) == "" {
-		t.Errorf("%v: class %d with hint %q, want class %d and a hint", err, plan.ClassOf(err), plan.HintOf(err), class)
-	}
-}
-
-// allow answers access reviews: everything but what denied says.
-func allow(client *fake.Clientset, denied func(authorizationv1.SubjectAccessReviewSpec) bool) {
-	client.PrependReactor("create", "subjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
-		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview).DeepCopy()
-		review.Status.Allowed = !denied(review.Spec)
-		return true, review, nil
-	})
-}
-
-func nothing(authorizationv1.SubjectAccessReviewSpec) bool { return false }
 
 // kubeadmObjects are those of a healthy kubeadm cluster.
 func kubeadmObjects(t *testing.T) []runtime.Object {
@@ -64,21 +30,14 @@ func kubeadmObjects(t *testing.T) []runtime.Object {
 			Data: map[string]string{"ClusterConfiguration": "kind: ClusterConfiguration\ncontrolPlaneEndpoint: api:6443\n"}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubelet-config"}, Data: map[string]string{"kubelet": "kind: KubeletConfiguration\n"}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-root-ca.crt"}, Data: map[string]string{"ca.crt": string(bundle(t, "ca-rsa.crt"))}},
-		controlPlanePod("kube-controller-manager", "--controllers=*,bootstrapsigner,tokencleaner", "--cluster-signing-key-file=/etc/kubernetes/pki/ca.key"),
-		controlPlanePod("kube-apiserver", "--anonymous-auth=true", "--enable-bootstrap-token-auth=true"),
-	}
-}
-
-func controlPlanePod(component string, flags ...string) *corev1.Pod {
-	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: component + "-cp", Labels: map[string]string{"tier": "control-plane", "component": component}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: component, Command: append([]string{component}, flags...)}}},
+		jointest.ControlPlanePod("kube-controller-manager", "--controllers=*,bootstrapsigner,tokencleaner", "--cluster-signing-key-file=/etc/kubernetes/pki/ca.key"),
+		jointest.ControlPlanePod("kube-apiserver", "--anonymous-auth=true", "--enable-bootstrap-token-auth=true"),
 	}
 }
 
 func TestSurveyOfAHealthyClusterWarnsOfNothing(t *testing.T) {
 	client := fake.NewClientset(kubeadmObjects(t)...)
-	allow(client, nothing)
+	jointest.Allow(client, jointest.Nothing)
 	got, err := Survey(t.Context(), client)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +74,7 @@ func TestSurveyNamesEachRightThatHostsLack(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			client := fake.NewClientset(kubeadmObjects(t)...)
-			allow(client, tt.denied)
+			jointest.Allow(client, tt.denied)
 			got, err := Survey(t.Context(), client)
 			if err != nil {
 				t.Fatal(err)
@@ -173,7 +132,7 @@ func TestSurveyRefusesOtherClustersByName(t *testing.T) {
 			}
 			client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: tt.version}
 			_, err := Survey(t.Context(), client)
-			wantRefusal(t, err, tt.want)
+			jointest.WantRefusal(t, err, tt.want)
 		})
 	}
 }
@@ -181,13 +140,27 @@ func TestSurveyRefusesOtherClustersByName(t *testing.T) {
 func TestSurveyNamesAMissingKubeadmConfig(t *testing.T) {
 	client := fake.NewClientset(kubeadmObjects(t)[0])
 	_, err := Survey(t.Context(), client)
-	wantRefusal(t, err, "there is no configmap kube-system/kubeadm-config")
+	jointest.WantRefusal(t, err, "there is no configmap kube-system/kubeadm-config")
 }
 
 // nodeNamed makes a Node with a condition Ready.
-func nodeNamed(name string, ready corev1.ConditionStatus, message string) *corev1.Node {
-	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready, Message: message}}},
+
+func TestSurveyReadsTheFlagsOfAllControlPlanes(t *testing.T) {
+	second := jointest.ControlPlanePod("kube-apiserver", "--v=2")
+	second.Name = "kube-apiserver-cp2"
+	client := fake.NewClientset(append(kubeadmObjects(t), runtime.Object(second))...)
+	jointest.Allow(client, jointest.Nothing)
+	got, err := Survey(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
 	}
+	wantWarnings(t, got.Warnings, "switched off in kube-apiserver-cp2 (1 of 2)")
+	if err := got.Refusal(); err != nil {
+		t.Errorf("flags that a pod shows are no proof: %v", err)
+	}
+}
+
+func wantWarnings(t *testing.T, got []check.Warning, want ...string) {
+	t.Helper()
+	jointest.WantWarnings(t, got, func(w check.Warning) (string, string) { return w.Text, w.Hint }, want...)
 }

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -26,18 +28,18 @@ type CommandOptions struct {
 // Validate returns an error of class Misused for what kubeadm would not take.
 func (o CommandOptions) Validate() error {
 	if o.NodeName != "" {
-		if err := validName(o.NodeName); err != nil {
+		if err := check.ValidName(o.NodeName); err != nil {
 			return err
 		}
 	}
 	if o.CRISocket != "" && !validSocket(o.CRISocket) {
-		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no CRI socket", plain(o.CRISocket)),
+		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no CRI socket", text.Brief(o.CRISocket)),
 			"give it like unix:///run/containerd/containerd.sock"))
 	}
 	check := regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 	for _, name := range o.IgnorePreflightErrors {
 		if !check.MatchString(name) {
-			return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no name of a kubeadm check", plain(name)),
+			return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no name of a kubeadm check", text.Brief(name)),
 				"kubeadm prints the names in brackets, for example Swap; or give all"))
 		}
 		if strings.EqualFold(name, "all") && len(o.IgnorePreflightErrors) > 1 {
@@ -50,15 +52,15 @@ func (o CommandOptions) Validate() error {
 
 func validSocket(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "unix" || u.Scheme == "") && u.Host == "" && strings.HasPrefix(u.Path, "/") && plain(s) == s
+	return err == nil && (u.Scheme == "unix" || u.Scheme == "") && u.Host == "" && strings.HasPrefix(u.Path, "/") && text.Brief(s) == s
 }
 
 // Command is the line to run as root on the host that joins, and the one place
 // where a token is shown. Every word is safe for a POSIX shell. None needs quotes
 // unless the endpoint is an IPv6 address or a socket has an odd name, so that
 // $(…) around it works as well.
-func Command(c Cluster, t Token, o CommandOptions) string {
-	words := []string{"kubeadm", "join", c.Endpoint, "--token", t.text()}
+func Command(c Cluster, t bootstrap.Token, o CommandOptions) string {
+	words := []string{"kubeadm", "join", c.Endpoint, "--token", t.Whole()}
 	for _, pin := range c.Pins {
 		words = append(words, "--discovery-token-ca-cert-hash", pin)
 	}

@@ -3,14 +3,15 @@
 package join
 
 import (
-	"strings"
 	"testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 func TestCommand(t *testing.T) {
-	token := mustParse(t, given)
+	token := token(t)
 	one := Cluster{Endpoint: "api.example.com:6443", Pins: []string{pinRSA}}
 	tests := []struct {
 		name    string
@@ -19,14 +20,14 @@ func TestCommand(t *testing.T) {
 		want    string
 	}{
 		{"a worker needs endpoint, token and pin", one, CommandOptions{},
-			"kubeadm join api.example.com:6443 --token " + given + " --discovery-token-ca-cert-hash " + pinRSA},
+			"kubeadm join api.example.com:6443 --token " + jointest.Given + " --discovery-token-ca-cert-hash " + pinRSA},
 		{"each authority is one flag", Cluster{Endpoint: "10.0.0.1:6443", Pins: []string{pinRSA, pinECDSA}}, CommandOptions{},
-			"kubeadm join 10.0.0.1:6443 --token " + given + " --discovery-token-ca-cert-hash " + pinRSA + " --discovery-token-ca-cert-hash " + pinECDSA},
+			"kubeadm join 10.0.0.1:6443 --token " + jointest.Given + " --discovery-token-ca-cert-hash " + pinRSA + " --discovery-token-ca-cert-hash " + pinECDSA},
 		{"options follow", one, CommandOptions{NodeName: "worker-3", CRISocket: "unix:///run/containerd/containerd.sock", IgnorePreflightErrors: []string{"Swap", "SystemVerification"}},
-			"kubeadm join api.example.com:6443 --token " + given + " --discovery-token-ca-cert-hash " + pinRSA +
+			"kubeadm join api.example.com:6443 --token " + jointest.Given + " --discovery-token-ca-cert-hash " + pinRSA +
 				" --node-name worker-3 --cri-socket unix:///run/containerd/containerd.sock --ignore-preflight-errors Swap,SystemVerification"},
 		{"an IPv6 address is quoted, or the shell would take it for a pattern", Cluster{Endpoint: "[fd00::1]:6443"}, CommandOptions{},
-			"kubeadm join '[fd00::1]:6443' --token " + given},
+			"kubeadm join '[fd00::1]:6443' --token " + jointest.Given},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,16 +58,16 @@ func TestCommandOptionsValidate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantClass(t, tt.options.Validate(), plan.Misused, tt.wantErr)
+			jointest.WantClass(t, tt.options.Validate(), plan.Misused, tt.wantErr)
 		})
 	}
 }
 
-func TestPlainMakesForeignTextHarmless(t *testing.T) {
-	if got := plain("a\n\x1b[2Jb\u202e c\t d "); got != "a [2Jb c d" {
-		t.Errorf("got %q", got)
+func token(t *testing.T) bootstrap.Token {
+	t.Helper()
+	given, err := bootstrap.Parse(jointest.Given)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := []rune(plain(strings.Repeat("ä", 1000))); len(got) != longest {
-		t.Errorf("got %d characters", len(got))
-	}
+	return given
 }

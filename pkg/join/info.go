@@ -19,6 +19,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	certutil "k8s.io/client-go/util/cert"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Pin is the public key pin of a certificate authority, as kubeadm's
@@ -33,7 +36,7 @@ func Pin(ca *x509.Certificate) string {
 type clusterInfo struct {
 	endpoint string // HOST:PORT
 	cas      []*x509.Certificate
-	warnings []Warning
+	warnings []check.Warning
 }
 
 // parseClusterInfo reads the kubeconfig of cluster-info.
@@ -51,8 +54,8 @@ func parseClusterInfo(kubeconfig string) (clusterInfo, error) {
 		return clusterInfo{}, err
 	}
 	if u, err := url.Parse(cluster.Server); err == nil && strings.Trim(u.Path, "/") != "" {
-		info.warnings = append(info.warnings, Warning{
-			Text: "cluster-info names an address with a path: " + plain(cluster.Server) + "; kubeadm looks for cluster-info without it",
+		info.warnings = append(info.warnings, check.Warning{
+			Text: "cluster-info names an address with a path: " + text.Brief(cluster.Server) + "; kubeadm looks for cluster-info without it",
 			Hint: "hosts need a way to an API server that is not a proxy for several clusters",
 		})
 	}
@@ -93,7 +96,7 @@ func hostPort(server string) (string, error) {
 	u, err := url.Parse(server)
 	switch {
 	case err != nil || u.Scheme != "https" || !isHost(u.Hostname()) || !isPort(u.Port()):
-		return "", fmt.Errorf("kubeconfig: %q is no https address", plain(server))
+		return "", fmt.Errorf("kubeconfig: %q is no https address", text.Brief(server))
 	case u.Port() == "":
 		return net.JoinHostPort(u.Hostname(), "443"), nil
 	}
@@ -117,16 +120,16 @@ func isPort(s string) bool {
 
 // endpointWarnings compares the address hosts will use with the one the
 // control plane says it has.
-func endpointWarnings(endpoint, controlPlaneEndpoint string) []Warning {
-	var ws []Warning
+func endpointWarnings(endpoint, controlPlaneEndpoint string) []check.Warning {
+	var ws []check.Warning
 	edit := "if hosts cannot reach it, correct it: kubectl -n kube-public edit configmap cluster-info"
 	host, _, _ := net.SplitHostPort(endpoint)
 	if isLocal(host) {
-		ws = append(ws, Warning{Text: "cluster-info names " + endpoint + ", which on every host is the host itself", Hint: edit})
+		ws = append(ws, check.Warning{Text: "cluster-info names " + endpoint + ", which on every host is the host itself", Hint: edit})
 	}
 	if controlPlaneEndpoint != "" && !sameEndpoint(endpoint, controlPlaneEndpoint) {
-		ws = append(ws, Warning{
-			Text: fmt.Sprintf("cluster-info names %s, but the control plane endpoint is %s; hosts will use the first", endpoint, plain(controlPlaneEndpoint)),
+		ws = append(ws, check.Warning{
+			Text: fmt.Sprintf("cluster-info names %s, but the control plane endpoint is %s; hosts will use the first", endpoint, text.Brief(controlPlaneEndpoint)),
 			Hint: edit,
 		})
 	}

@@ -12,6 +12,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	certutil "k8s.io/client-go/util/cert"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
 )
 
 const (
@@ -82,7 +85,7 @@ func TestDescribeCluster(t *testing.T) {
 			kubeconfig: infoKubeconfig(t, "https://api.example.com", ca), config: config,
 			want: Cluster{
 				Endpoint: "api.example.com:443", Pins: []string{pinRSA}, ControlPlaneEndpoint: "api.example.com:6443", KubernetesVersion: "v1.36.3",
-				Warnings: []Warning{{
+				Warnings: []check.Warning{{
 					Text: "cluster-info names api.example.com:443, but the control plane endpoint is api.example.com:6443; hosts will use the first",
 					Hint: "if hosts cannot reach it, correct it: kubectl -n kube-public edit configmap cluster-info",
 				}},
@@ -104,7 +107,7 @@ func TestDescribeCluster(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := describeCluster(tt.kubeconfig, tt.config)
-			wantRefusal(t, err, tt.wantErr)
+			jointest.WantRefusal(t, err, tt.wantErr)
 			if want := len(got.Pins); strings.Count(got.CA, "BEGIN CERTIFICATE") != want {
 				t.Errorf("%d pins, and the authorities are %s", want, got.CA)
 			}
@@ -164,19 +167,5 @@ func TestEndpointWarnings(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			wantWarnings(t, endpointWarnings(tt.endpoint, tt.controlPlane), tt.want...)
 		})
-	}
-}
-
-// wantWarnings compares warnings by a part of their text and sees that each
-// has a way out.
-func wantWarnings(t *testing.T, got []Warning, want ...string) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("got %d warnings, want %d: %v", len(got), len(want), got)
-	}
-	for i, w := range got {
-		if !strings.Contains(w.Text, want[i]) || w.Hint == "" {
-			t.Errorf("warning %d: %+v, want %q and a hint", i, w, want[i])
-		}
 	}
 }

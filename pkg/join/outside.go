@@ -16,6 +16,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/cluster-bootstrap/token/api"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -98,27 +101,11 @@ func (o Outside) get(ctx context.Context, token, namespace, name string) (*http.
 func (c *Cluster) Compare(o Outside, now time.Time) {
 	t := trust{info: authorities(c.CA), roots: authorities(c.ClusterCA), chain: o.chain, endpoint: c.Endpoint, now: now}
 	// What Survey has found without a look comes again, with the proof.
-	c.Warnings = slices.DeleteFunc(c.Warnings, func(w Warning) bool { return w.Hint == infoHint })
+	c.Warnings = slices.DeleteFunc(c.Warnings, func(w check.Warning) bool { return w.Hint == infoHint })
 	c.Warnings = append(c.Warnings, t.warnings()...)
-	if w, ok := strangerWarning(o.code); ok && !slices.ContainsFunc(c.Warnings, func(other Warning) bool { return other.Hint == w.Hint }) {
+	if w, ok := check.StrangerWarning(o.code); ok && !slices.ContainsFunc(c.Warnings, func(other check.Warning) bool { return other.Hint == w.Hint }) {
 		c.Warnings = append(c.Warnings, w)
 	}
-}
-
-// strangerWarning is what an answer to a stranger means.
-func strangerWarning(code int) (Warning, bool) {
-	switch code {
-	case http.StatusUnauthorized:
-		return Warning{
-			Text: "the API server refuses an anonymous request for cluster-info (401): no host can read it",
-			Hint: strangersHint,
-		}, true
-	case http.StatusForbidden:
-		w := needs()[0].warning()
-		w.Text = "the API server refuses an anonymous request for cluster-info (403): " + w.Text
-		return w, true
-	}
-	return Warning{}, false
 }
 
 // TryToken reads with a token what a host reads first, so that a command is
@@ -127,7 +114,7 @@ func strangerWarning(code int) (Warning, bool) {
 // is tried: something on the way may ask for other credentials. A token that is
 // not accepted is an error with the way out; a token made here is of no use to
 // anybody then, and the caller revokes it.
-func (o Outside) TryToken(ctx context.Context, t Token) error {
+func (o Outside) TryToken(ctx context.Context, t bootstrap.Token) error {
 	if o.code != http.StatusOK {
 		return nil
 	}
@@ -137,7 +124,7 @@ func (o Outside) TryToken(ctx context.Context, t Token) error {
 	defer tick.Stop()
 	refused := false
 	for {
-		answer, err := o.get(limited, t.text(), metav1.NamespaceSystem, configMapName)
+		answer, err := o.get(limited, t.Whole(), metav1.NamespaceSystem, configMapName)
 		if err == nil && answer.StatusCode != http.StatusUnauthorized {
 			return nil
 		}
@@ -146,12 +133,12 @@ func (o Outside) TryToken(ctx context.Context, t Token) error {
 		case <-tick.C:
 		case <-limited.Done():
 			if ctx.Err() != nil {
-				return ended(ctx, "the API server to accept token "+t.ID, "run the same command again")
+				return watch.Ended(ctx, "the API server to accept token "+t.ID, "run the same command again")
 			}
 			if !refused {
 				return nil // no answer is no judgement of the token
 			}
-			return plan.Hint(fmt.Errorf("the API server does not accept bootstrap token %s (401)", t.ID), "%s", tokensHint)
+			return plan.Hint(fmt.Errorf("the API server does not accept bootstrap token %s (401)", t.ID), "%s", check.TokensHint)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	certutil "k8s.io/client-go/util/cert"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -39,28 +40,28 @@ type trust struct {
 // by the certificate that was seen and by what the cluster says itself, is
 // certain; a certificate of neither may be that of something between us and the
 // API server.
-func (t trust) warnings() []Warning {
+func (t trust) warnings() []check.Warning {
 	apart := len(t.roots) > 0 && !slices.ContainsFunc(t.info, func(ca *x509.Certificate) bool {
 		return slices.ContainsFunc(t.roots, func(root *x509.Certificate) bool { return sameAuthority(ca, root) })
 	})
 	byInfo, byRoots := t.signedBy(t.info), t.signedBy(t.roots)
-	var ws []Warning
+	var ws []check.Warning
 	switch {
 	case byRoots && !byInfo:
-		ws = append(ws, Warning{
+		ws = append(ws, check.Warning{
 			Text:    "no certificate authority in cluster-info has signed the certificate of the API server (those in configmap kube-system/" + rootCA + " have): every host would refuse it",
 			Hint:    infoHint,
 			Certain: true,
 		})
 	case apart:
-		ws = append(ws, Warning{
+		ws = append(ws, check.Warning{
 			Text: "cluster-info has a certificate authority that the cluster does not use (configmap kube-system/" + rootCA + " has another): hosts may refuse the API server",
 			Hint: infoHint,
 		})
 	}
 	host, _, err := net.SplitHostPort(t.endpoint)
 	if err == nil && (byInfo || byRoots) && t.chain[0].VerifyHostname(host) != nil {
-		ws = append(ws, Warning{
+		ws = append(ws, check.Warning{
 			Text: fmt.Sprintf("the certificate of the API server is not for %s, which cluster-info names: hosts would refuse it", text.Line(host)),
 			Hint: "add the name to apiServer.certSANs and renew the certificate on each control plane (move apiserver.crt and apiserver.key away, then: kubeadm init phase certs apiserver), or correct cluster-info: kubectl -n kube-public edit configmap cluster-info",
 		})
@@ -93,8 +94,8 @@ func sameAuthority(a, b *x509.Certificate) bool {
 
 // authorityWarnings names the certificates in cluster-info that no host would
 // trust by themselves.
-func authorityWarnings(cas []*x509.Certificate, now time.Time) []Warning {
-	var ws []Warning
+func authorityWarnings(cas []*x509.Certificate, now time.Time) []check.Warning {
+	var ws []check.Warning
 	for _, ca := range cas {
 		var fault string
 		switch {
@@ -107,8 +108,8 @@ func authorityWarnings(cas []*x509.Certificate, now time.Time) []Warning {
 		default:
 			continue
 		}
-		ws = append(ws, Warning{
-			Text: fmt.Sprintf("a certificate authority in cluster-info (%s) %s", text.Short(ca.Subject.String(), longest), fault),
+		ws = append(ws, check.Warning{
+			Text: fmt.Sprintf("a certificate authority in cluster-info (%s) %s", text.Brief(ca.Subject.String()), fault),
 			Hint: "hosts refuse certificates it signed; leave only living ones in cluster-info",
 		})
 	}

@@ -27,6 +27,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -107,19 +108,19 @@ func TestWhatHostsAreGivenIsComparedWithWhatTheClusterUses(t *testing.T) {
 		want               []string
 		certain            bool
 	}{
-		"one authority everywhere":                                       {list(now.cert), list(now.cert), list(served), nil, false},
-		"an older one in cluster-info, by a look":                        {list(old.cert), list(now.cert), list(served), []string{proven}, true},
-		"an older one in cluster-info, without a look":                   {list(old.cert), list(now.cert), nil, []string{likely}, false},
-		"an older one beside the one that is used":                       {list(old.cert, now.cert), list(now.cert), list(served), nil, false},
-		"one that was renewed with its key":                              {list(now.cert), list(renewed), list(served), nil, false},
-		"pods that are given both while the authority is changed":        {list(now.cert), list(now.cert, old.cert), list(served), nil, false},
-		"pods that trust both, hosts the one that signs no more":         {list(old.cert), list(now.cert, old.cert), list(served), []string{proven}, true},
-		"pods that are given the older one, hosts the one that is right": {list(now.cert), list(old.cert), list(served), []string{likely}, false},
-		"something on the way that ends the connection":                  {list(now.cert), list(now.cert), list(foreign), nil, false},
-		"something on the way, and an older authority":                   {list(old.cert), list(now.cert), list(foreign), []string{likely}, false},
-		"nothing to compare with":                                        {list(old.cert), nil, nil, nil, false},
-		"a certificate that is for another name":                         {list(now.cert), list(now.cert), list(now.serving(t, key, "other")), []string{otherName}, false},
-		"another name, and nothing but cluster-info to know it by":       {list(now.cert), nil, list(now.serving(t, key, "other")), []string{otherName}, false},
+		"one authority everywhere":                                                {list(now.cert), list(now.cert), list(served), nil, false},
+		"an older one in cluster-info, by a look":                                 {list(old.cert), list(now.cert), list(served), []string{proven}, true},
+		"an older one in cluster-info, without a look":                            {list(old.cert), list(now.cert), nil, []string{likely}, false},
+		"an older one beside the one that is used":                                {list(old.cert, now.cert), list(now.cert), list(served), nil, false},
+		"one that was renewed with its key":                                       {list(now.cert), list(renewed), list(served), nil, false},
+		"pods that are jointest.Given both while the authority is changed":        {list(now.cert), list(now.cert, old.cert), list(served), nil, false},
+		"pods that trust both, hosts the one that signs no more":                  {list(old.cert), list(now.cert, old.cert), list(served), []string{proven}, true},
+		"pods that are jointest.Given the older one, hosts the one that is right": {list(now.cert), list(old.cert), list(served), []string{likely}, false},
+		"something on the way that ends the connection":                           {list(now.cert), list(now.cert), list(foreign), nil, false},
+		"something on the way, and an older authority":                            {list(old.cert), list(now.cert), list(foreign), []string{likely}, false},
+		"nothing to compare with":                                                 {list(old.cert), nil, nil, nil, false},
+		"a certificate that is for another name":                                  {list(now.cert), list(now.cert), list(now.serving(t, key, "other")), []string{otherName}, false},
+		"another name, and nothing but cluster-info to know it by":                {list(now.cert), nil, list(now.serving(t, key, "other")), []string{otherName}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := trust{info: c.info, roots: c.roots, chain: c.chain, endpoint: "api:6443", now: time.Now()}.warnings()
@@ -156,7 +157,7 @@ func TestSurveyComparesClusterInfoWithTheClustersOwnAuthorities(t *testing.T) {
 		}
 	}
 	client := fake.NewClientset(objects...)
-	allow(client, nothing)
+	jointest.Allow(client, jointest.Nothing)
 	got, err := Survey(t.Context(), client)
 	if err != nil {
 		t.Fatal(err)
@@ -186,14 +187,14 @@ func TestTheKubeletsConfigurationMustBeThere(t *testing.T) {
 				objects = append(objects, c.content)
 			}
 			client := fake.NewClientset(objects...)
-			allow(client, nothing)
+			jointest.Allow(client, jointest.Nothing)
 			got, err := Survey(t.Context(), client)
 			if err != nil {
 				t.Fatal(err)
 			}
 			wantWarnings(t, got.Warnings, c.want)
 			refusal := got.Refusal()
-			wantRefusal(t, refusal, c.want)
+			jointest.WantRefusal(t, refusal, c.want)
 			if !strings.Contains(plan.HintOf(refusal), "kubeadm init phase upload-config kubelet") {
 				t.Errorf("the hint is %q", plan.HintOf(refusal))
 			}
@@ -266,7 +267,7 @@ func TestATokenIsTriedBeforeItIsShown(t *testing.T) {
 				switch {
 				case token == "":
 					return c.stranger
-				case token != given:
+				case token != jointest.Given:
 					t.Errorf("a wrong token was used")
 				case tries.Add(1) == 1:
 					return c.early
@@ -274,18 +275,18 @@ func TestATokenIsTriedBeforeItIsShown(t *testing.T) {
 				return c.late
 			}))
 			outside.patience = 4 * tokenPause
-			err := outside.TryToken(t.Context(), mustParse(t, given))
+			err := outside.TryToken(t.Context(), token(t))
 			if (err == nil) != (c.want == "") || (err != nil && (!strings.Contains(err.Error(), c.want) || !strings.Contains(plan.HintOf(err), "--enable-bootstrap-token-auth=true"))) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
-			if err != nil && strings.Contains(err.Error()+plan.HintOf(err), givenSecret) {
+			if err != nil && strings.Contains(err.Error()+plan.HintOf(err), jointest.GivenSecret) {
 				t.Error("the error shows the secret")
 			}
 		})
 	}
 	t.Run("without a server nothing is tried", func(t *testing.T) {
 		outside := LookFromOutside(t.Context(), &rest.Config{Host: "https://127.0.0.1:1"})
-		if err := outside.TryToken(t.Context(), mustParse(t, given)); err != nil {
+		if err := outside.TryToken(t.Context(), token(t)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -298,7 +299,7 @@ func TestATokenIsTriedBeforeItIsShown(t *testing.T) {
 			cancel()
 			return http.StatusUnauthorized
 		}))
-		if err := outside.TryToken(ctx, mustParse(t, given)); plan.ClassOf(err) != plan.Interrupted || !errors.Is(err, context.Canceled) {
+		if err := outside.TryToken(ctx, token(t)); plan.ClassOf(err) != plan.Interrupted || !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+// schedulingFlags are what cordon and uncordon are given.
+type schedulingFlags struct {
+	verb           string
+	unschedulable  bool
+	output, dryRun string
+	selector       string
+	reason         string
+}
+
+func newCordonCommand(e *env) *cobra.Command {
+	return newSchedulingCommand(e, "Make nodes unschedulable: no new pod is placed on them", schedulingFlags{verb: "cordon", unschedulable: true})
+}
+
+func newUncordonCommand(e *env) *cobra.Command {
+	return newSchedulingCommand(e, "Make nodes schedulable again", schedulingFlags{verb: "uncordon"})
+}
+
+func newSchedulingCommand(e *env, short string, f schedulingFlags) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     f.verb + " NODE...",
+		Short:   short,
+		Long:    short + ".\n\nUnlike kubectl " + f.verb + ", it fails if the server refuses the change or something takes it back.",
+		Example: "  kubectl lifecycle " + f.verb + " worker-3\n  kubectl lifecycle " + f.verb + " -l rack=7",
+		RunE:    func(cmd *cobra.Command, args []string) error { return e.setScheduling(cmd.Context(), args, f) },
+	}
+	addOutput(cmd.Flags(), &f.output, "table, name")
+	addDryRun(cmd.Flags(), &f.dryRun, "none, client (say what would be done) or server (also ask the server whether it would accept it)")
+	cmd.Flags().StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
+	if f.unschedulable {
+		cmd.Flags().StringVar(&f.reason, "reason", "", "Why, for whoever finds the node cordoned")
+	}
+	return cmd
+}
+
+// scheduling is the machine-readable result of cordon and uncordon for one
+// node; Changed is false if it was like that already.
+type scheduling struct {
+	Node          string `json:"node"`
+	Unschedulable bool   `json:"unschedulable"`
+	Changed       bool   `json:"changed"`
+	// Error says why it could not be done.
+	Error string `json:"error,omitempty"`
+}
+
+func (e *env) setScheduling(ctx context.Context, args []string, f schedulingFlags) error {
+	mode, err := parseDryRun(f.dryRun)
+	target, targetErr := targetOf(args, f.selector)
+	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name")); err != nil {
+		return err
+	}
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	names, err := drain.Names(ctx, client, target)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	change := drain.Scheduling{Unschedulable: f.unschedulable, Note: drain.Note{By: who(), At: time.Now().UTC(), Reason: f.reason}}
+	change.Tell = e.once()
+	var results []scheduling
+	var errs []error
+	for _, name := range names {
+		result := scheduling{Node: name, Unschedulable: f.unschedulable}
+		if result.Changed, err = schedule(ctx, client, mode, name, change); err != nil {
+			result.Error = err.Error()
+			errs = append(errs, err)
+		}
+		results = append(results, result)
+	}
+	return errors.Join(e.tellScheduling(results, f, mode), partly(errs, len(names)))
+}
+
+// once warns of the first of several errors, which are of one cause.
+func (e *env) once() func(error) {
+	said := false
+	return func(err error) {
+		if !said {
+			said = true
+			e.warn("%v", err)
+		}
+	}
+}
+
+func schedule(ctx context.Context, client kubernetes.Interface, mode dryRun, name string, change drain.Scheduling) (bool, error) {
+	switch mode {
+	case dryRunClient:
+		return change.Would(ctx, client, name)
+	case dryRunServer:
+		change.DryRun = true
+	case dryRunNone:
+	}
+	return change.Apply(ctx, client, name)
+}
+
+// partly is the error of several nodes: nothing has changed only if all failed.
+func partly(errs []error, of int) error {
+	err := errors.Join(errs...)
+	if len(errs) == of {
+		return nothingChanged(err)
+	}
+	return plan.Begun(explain(err))
+}
+
+func (e *env) tellScheduling(results []scheduling, f schedulingFlags, mode dryRun) error {
+	remark := map[bool]string{true: " (dry run)"}[mode != dryRunNone]
+	lines := func(s *view.Sheet) error {
+		for _, r := range results {
+			if r.Error != "" {
+				continue
+			}
+			already := map[bool]string{false: "already "}[r.Changed]
+			_ = s.Line("node/%s %s%sed%s", view.Name(r.Node), text.Safe(already), f.verb, text.Safe(remark)) // the sheet keeps the error
+		}
+		return s.Err
+	}
+	if f.output == "name" {
+		var nodes []string
+		for _, r := range results {
+			nodes = append(nodes, r.Node)
+		}
+		return e.names("node", nodes...)
+	}
+	if len(results) == 1 {
+		return e.print(f.output, results[0], lines)
+	}
+	return e.print(f.output, map[string]any{"nodes": results}, lines)
+}
+
+// targetOf takes NAME or node/NAME, any number of times, or a selector.
+func targetOf(args []string, selector string) (drain.Target, error) {
+	t := drain.Target{Selector: selector}
+	var errs []error
+	for _, arg := range args {
+		name, err := nodeName(arg)
+		errs = append(errs, err)
+		t.Names = append(t.Names, name)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return t, err
+	}
+	return t, t.Validate()
+}
+
+// nodeName takes NAME or node/NAME, as kubectl does.
+func nodeName(arg string) (string, error) {
+	kind, name, slash := strings.Cut(arg, "/")
+	if !slash {
+		kind, name = "node", arg
+	}
+	if name == "" || kind != "node" && kind != "nodes" && kind != "no" {
+		return "", plan.As(plan.Misused, fmt.Errorf("%q is not the name of a node", arg))
+	}
+	return name, nil
+}

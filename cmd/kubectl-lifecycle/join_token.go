@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// outside asks the API server as somebody without credentials would; nothing is
+// seen where that cannot be done.
+func (e *env) outside(ctx context.Context) join.Outside {
+	config, err := e.config()
+	if err != nil {
+		return join.Outside{}
+	}
+	return join.LookFromOutside(ctx, config)
+}
+
+// warnOf writes a warning and its way out.
+func (e *env) warnOf(w check.Warning) {
+	e.warn("%s", w.Text)
+	e.say("         %s", w.Hint)
+}
+
+// cordonedBy says what the note of a cordon says: "by ann@laptop at …: new disks".
+func cordonedBy(node *corev1.Node) string {
+	var note drain.Note
+	written, ok := node.Annotations[drain.NoteAnnotation]
+	if !ok || json.Unmarshal([]byte(written), &note) != nil {
+		return ""
+	}
+	return note.String()
+}
+
+// makeToken makes the token and waits until hosts can use it.
+func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, outside join.Outside, r bootstrap.Request) (bootstrap.Token, error) {
+	var token bootstrap.Token
+	title := "Make a bootstrap token that lives " + duration.HumanDuration(r.TTL)
+	if r.Token.IsReference() {
+		title = "Read bootstrap token " + r.Token.ID
+	}
+	made := plan.Plan{Title: "Make a join command", Steps: []plan.Step{
+		{ID: "token", Title: title, Do: func(ctx context.Context, _ plan.Report) (err error) {
+			token, err = bootstrap.Mint(ctx, client, r)
+			return nothingChanged(err)
+		}},
+		{ID: "signature", Title: "Have cluster-info signed with it", Do: func(ctx context.Context, report plan.Report) error {
+			return bootstrap.WaitSigned(ctx, client, token, report)
+		}},
+		{ID: "trial", Title: "Have the API server accept it", Do: func(ctx context.Context, _ plan.Report) error {
+			if err := outside.TryToken(ctx, token); err != nil {
+				return errors.Join(err, e.revoke(ctx, client, token))
+			}
+			return nil
+		}},
+	}}
+	progress := e.progress()
+	defer progress.Close()
+	_, err := made.Run(ctx, progress)
+	return token, err
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+// lost is the machine-readable result of giving a node up.
+type lost struct {
+	Node string         `json:"node"`
+	Pods drain.Decision `json:"drain"`
+	// Facts are what the node program wants to know if the host comes back.
+	Facts inventory.Facts `json:"facts"`
+	// Lingering are pods that the API still has although the node is gone.
+	Lingering []flow.Lingering `json:"lingering,omitempty"`
+}
+
+// removeLost gives up a node whose host is dead.
+func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name string, mode dryRun, f removeFlags) error {
+	if mode == dryRunServer {
+		return misused("a host that is dead cannot be asked what it has: use --dry-run=client")
+	}
+	l, err := flow.PrepareLost(ctx, cluster, name, flow.LostOptions{Timeout: f.timeout, HostOff: f.hostOff}, e.say)
+	if errors.Is(err, flow.ErrNoNode) {
+		return e.absent(ctx, cluster, name, f, err)
+	}
+	if err != nil {
+		return nothingChanged(err)
+	}
+	result := lost{Node: name, Pods: l.Drain, Facts: l.Facts}
+	e.showPlan(l.Plan(), l.Warnings)
+	if mode != dryRunNone {
+		return e.print(f.output, result, func(s *view.Sheet) error {
+			return s.Line("node/%s would be given up with %s (dry run: nothing was changed)", view.Name(name), view.CountPods(len(l.Drain.Verdicts)))
+		})
+	}
+	if !f.yes {
+		if err := e.confirm(fmt.Sprintf("This gives up node %s and %s. Its host must be switched off.", name, view.CountPods(len(l.Drain.Verdicts))), name); err != nil {
+			return err
+		}
+	}
+	progress := e.progress()
+	_, err = l.Plan().Run(ctx, progress)
+	progress.Close()
+	if err != nil {
+		return err
+	}
+	e.sayIfItComesBack(l)
+	if f.output == "name" {
+		return errors.Join(e.names("node", name), flow.StillThere(l.Lingering))
+	}
+	result.Lingering = l.Lingering
+	return errors.Join(e.print(f.output, result, func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }), flow.StillThere(l.Lingering))
+}
+
+// sayIfItComesBack tells what to do with a host that is not dead after all.
+func (e *env) sayIfItComesBack(l *flow.Lost) {
+	e.say("Should the host come back, its kubelet joins this cluster again by itself. To clean it, bring it this program")
+	arch := l.Node.Status.NodeInfo.Architecture
+	if !slices.Contains([]string{"amd64", "arm64"}, arch) {
+		e.say("(the Node says that its architecture is %q: choose amd64 or arm64 yourself)", arch)
+		arch = "amd64"
+	}
+	e.sayCommand(text.Command("kubectl", "lifecycle", "node-program", "--arch", arch) + " > lifecycle-node")
+	facts, left := checked(l.Facts)
+	for _, what := range left {
+		e.warn("left out of what the program is told: %s", what)
+	}
+	words := []string{"./lifecycle-node", "clean", "--yes"}
+	if argument, err := factsArgument(facts); err != nil {
+		e.warn("the program is told nothing about the cluster, so that it removes less: %v", err)
+	} else {
+		words = append(words, argument)
+	}
+	e.say("and run it there, as root (without --yes it only shows what would go):")
+	e.sayCommand("chmod +x lifecycle-node && " + text.Command(words...))
+	e.sayCommand(text.Command("kubectl", "delete", "node", l.Node.Name))
+}
+
+// factsArgument is what the program gets to know, as one word of a command that
+// is never cut.
+func factsArgument(facts inventory.Facts) (string, error) {
+	raw, err := json.Marshal(facts)
+	if err != nil {
+		return "", err
+	}
+	raw = text.JSON(raw)
+	if _, whole := text.Whole(string(raw)); !whole {
+		return "", fmt.Errorf("the facts have %d bytes, and a command to paste has room for %d", len(raw), text.MaxWord)
+	}
+	return string(raw), nil
+}
+
+// checked leaves only what is what it is said to be: a host or whoever may write
+// to a Node chose these words, and root pastes them. The second result says what
+// was left out.
+func checked(f inventory.Facts) (inventory.Facts, []string) {
+	var left []string
+	keep := func(what string, words []string, good func(string) bool) []string {
+		return slices.DeleteFunc(slices.Clone(words), func(word string) bool {
+			if !good(word) {
+				left = append(left, fmt.Sprintf("%q, which is no %s", text.Short(word, 100), what))
+			}
+			return !good(word)
+		})
+	}
+	one := func(what, word string, good func(string) bool) string {
+		if word == "" || len(keep(what, []string{word}, good)) == 1 {
+			return word
+		}
+		return ""
+	}
+	address := func(s string) bool { _, err := netip.ParseAddr(s); return err == nil && !strings.Contains(s, "%") }
+	network := func(s string) bool { _, err := netip.ParsePrefix(s); return err == nil }
+	name := func(s string) bool { return len(validation.IsDNS1123Subdomain(s)) == 0 }
+	place := func(s string) bool {
+		s = strings.TrimPrefix(s, "unix://")
+		return path.IsAbs(s) && path.Clean(s) == s && text.Short(s, 255) == s
+	}
+	f.Node = one("name of a node", f.Node, name)
+	f.CNI = one("name of a network", f.CNI, name)
+	f.CRISocket = one("path of a socket", f.CRISocket, place)
+	f.KubeletRoot = one("path of a directory", f.KubeletRoot, place)
+	f.PodCIDRs = keep("network", f.PodCIDRs, network)
+	f.ServiceCIDRs = keep("network", f.ServiceCIDRs, network)
+	f.IPVSExclude = keep("network", f.IPVSExclude, network)
+	f.NodeIPs = keep("address", f.NodeIPs, address)
+	f.ControlPlanes = keep("address", f.ControlPlanes, address)
+	return f, left
+}
+
+func misused(why string) error { return plan.As(plan.Misused, errors.New(why)) }

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package catalogue holds what is particular to each pod network: a file a network,
+// which reads as its specification. Everything else about networks asks a Network.
+//
+// To add one, write its file beside flannel.go and its line in Networks. What it
+// has in common with others (the ranges of a cluster, and what contradicts them) is
+// in ranges.go. It is pure: it reads facts and Nodes, and makes no request.
+package catalogue

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalogue
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
+)
+
+// flannel is one agent a node, which gives its pods the node's own pod CIDR and
+// tells the others by annotations how to reach it. What can be wrong with those is
+// in flannel_records.go.
+func flannel() Network {
+	return Network{
+		Name:       "flannel",
+		Repository: "https://flannel-io.github.io/flannel",
+		Version:    "v0.28.4",
+		Namespace:  "kube-flannel",
+		DaemonSet:  "kube-flannel-ds",
+		Sign: facts.Sign{
+			DaemonSets: []string{"kube-flannel", "kube-flannel-ds"},
+			Label:      "app=flannel",
+			Images:     []string{"flannel", "mirrored-flannel"},
+		},
+		Images:     []string{"flannel.image.repository", "flannel.flannel_cni.image.repository"},
+		NeedsProxy: true,
+		Values:     flannelValues,
+		OnNode:     flannelOnNode,
+		Faults:     flannelFaults,
+		Doubts:     flannelDoubts,
+	}
+}
+
+// The values of flannel's chart for its IPv4 and IPv6 networks.
+const (
+	flannelV4 = "podCidr"
+	flannelV6 = "podCidrv6"
+)
+
+// flannelValues computes podCidr and podCidrv6. The chart's default for podCidr
+// is 10.244.0.0/16, right or not, so that one is always set; it has to be empty
+// in a cluster with IPv6 alone.
+func flannelValues(f facts.Facts, person map[string]any) ([]values.Setting, error) {
+	pods, err := podRange(f, person, flannelV4, flannelV6)
+	if err != nil {
+		return nil, err
+	}
+	if err := agree(f, pods, "flannel"); err != nil {
+		return nil, err
+	}
+	v4, has4 := cidr.Family(pods.CIDRs, false)
+	v6, has6 := cidr.Family(pods.CIDRs, true)
+	reason := "from the cluster: " + pods.Source
+	if len(f.Pods.CIDRs) == 0 {
+		reason = pods.Source + " (the cluster does not say it)"
+	}
+	settings := []values.Setting{{Path: flannelV4, Value: "", Reason: "there are no IPv4 pods: " + pods.Source}}
+	if has4 {
+		settings[0] = values.Setting{Path: flannelV4, Value: v4.String(), Reason: reason}
+	}
+	if has6 {
+		settings = append(settings, values.Setting{Path: flannelV6, Value: v6.String(), Reason: reason})
+	}
+	return settings, contradictions(pods, person, flannelV4, flannelV6)
+}
+
+// flannelOnNode looks for what flannel's agent writes on its node once it has a
+// lease: others cannot route to the node before (flannel v0.28, subnet manager
+// "kube").
+func flannelOnNode(node *corev1.Node) string {
+	const prefix = flannelPrefix
+	if node.Annotations[prefix+"kube-subnet-manager"] != "true" {
+		return "no annotation " + prefix + "kube-subnet-manager yet"
+	}
+	if node.Annotations[prefix+"public-ip"] == "" && node.Annotations[prefix+"public-ipv6"] == "" {
+		return "no annotation " + prefix + "public-ip yet"
+	}
+	return ""
+}

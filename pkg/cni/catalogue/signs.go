@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalogue
+
+import "github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+
+// Signs lists how networks are recognised: those that can be installed, and those
+// that can only be told apart from them. Canal comes before those it is made of.
+func Signs() []facts.Sign {
+	signs := []facts.Sign{{CNI: "canal", DaemonSets: []string{"canal"}, Label: "k8s-app=canal"}}
+	for _, n := range Networks() {
+		n.Sign.CNI = n.Name
+		signs = append(signs, n.Sign)
+	}
+	return append(signs, others()...)
+}
+
+// others lists the networks that cannot be installed here, as their charts and
+// manifests of 2026 write them.
+func others() []facts.Sign {
+	return []facts.Sign{
+		{CNI: "calico", DaemonSets: []string{"calico-node"}, Label: "k8s-app=calico-node", Images: []string{"calico/node", "calico-node", "mirrored-calico-node"}},
+		{CNI: "cilium", DaemonSets: []string{"cilium"}, Label: "k8s-app=cilium", Images: []string{"cilium/cilium", "mirrored-cilium-cilium"}},
+		{CNI: "antrea", DaemonSets: []string{"antrea-agent"}, Label: "component=antrea-agent", Images: []string{"antrea-agent-ubuntu", "antrea-agent-ubi"}},
+		{CNI: "kube-ovn", DaemonSets: []string{"kube-ovn-cni"}, Label: "app=kube-ovn-cni"},
+		{CNI: "weave", DaemonSets: []string{"weave-net"}, Label: "name=weave-net", Images: []string{"weave-kube"}},
+		{CNI: "kube-router", DaemonSets: []string{"kube-router"}, Label: "k8s-app=kube-router", Images: []string{"kube-router"}},
+		{CNI: "kindnet", DaemonSets: []string{"kindnet"}, Label: "app=kindnet", Images: []string{"kindnetd"}},
+		{CNI: "aws-vpc-cni", DaemonSets: []string{"aws-node"}, Label: "k8s-app=aws-node", Images: []string{"amazon-k8s-cni"}},
+	}
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package facts
+
+import (
+	"net/netip"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
+)
+
+// Facts is what a cluster says of its network.
+type Facts struct {
+	// Foreign is what made the cluster, if it was not kubeadm: "k3s".
+	Foreign string `json:"foreign,omitempty"`
+	// Pods is the range that the cluster gives its nodes' pod ranges from; no
+	// CIDRs if nothing in the cluster says it.
+	Pods Range `json:"pods"`
+	// Services is the range of the Services; no CIDRs if nothing says it.
+	Services Range `json:"services"`
+	Proxy    Proxy `json:"kubeProxy"`
+	// Nodes are sorted by name.
+	Nodes []Node `json:"nodes"`
+	// Networks are the networks whose agents are there already.
+	Networks []Network `json:"networks"`
+	DNS      DNS       `json:"coreDNS"`
+	// Releases are the Helm releases of the networks that can be installed.
+	Releases []release.Release `json:"releases,omitempty"`
+}
+
+// Range is one range of addresses: one CIDR, or two in a dual-stack cluster.
+type Range struct {
+	CIDRs []netip.Prefix `json:"cidrs"`
+	// Source says where it was read.
+	Source string `json:"source,omitempty"`
+}
+
+// Proxy is kube-proxy.
+type Proxy struct {
+	Present bool `json:"present"`
+	// CIDRs is its clusterCIDR: traffic from elsewhere to a Service is
+	// masqueraded. Empty if it has none.
+	CIDRs []netip.Prefix `json:"clusterCIDRs,omitempty"`
+}
+
+// Node is what matters of a node.
+type Node struct {
+	Name string `json:"name"`
+	// OS is "linux" or "windows".
+	OS    string `json:"os"`
+	Ready bool   `json:"ready"`
+	// Message is what the kubelet says while the node is not ready.
+	Message   string         `json:"message,omitempty"`
+	PodCIDRs  []netip.Prefix `json:"podCIDRs"`
+	Addresses []netip.Addr   `json:"addresses"`
+	// Absent says why nothing can be expected of it now; empty if something can.
+	Absent string `json:"absent,omitempty"`
+	// Grown says that it has been there long enough to have a pod CIDR.
+	Grown bool `json:"grown,omitempty"`
+}
+
+// Network is the agent DaemonSet of a pod network.
+type Network struct {
+	CNI       string `json:"cni"`
+	Namespace string `json:"namespace"`
+	DaemonSet string `json:"daemonSet"`
+	// Release and ReleaseNamespace are of the Helm release that it says it
+	// belongs to; empty if it was applied another way.
+	Release          string `json:"release,omitempty"`
+	ReleaseNamespace string `json:"releaseNamespace,omitempty"`
+}
+
+// DNS is the CoreDNS Deployment; the zero value says that there is none.
+type DNS struct {
+	Name      string `json:"name,omitempty"`
+	Desired   int32  `json:"desired"`
+	Available int32  `json:"available"`
+}
+
+// Network returns the network of that name, if its agents are there.
+func (f Facts) Network(cni string) (Network, bool) {
+	for _, n := range f.Networks {
+		if n.CNI == cni {
+			return n, true
+		}
+	}
+	return Network{}, false
+}
+
+// Release returns the release of that name; the zero Release if there is none.
+func (f Facts) Release(namespace, name string) release.Release {
+	for _, r := range f.Releases {
+		if r.Namespace == namespace && r.Name == name {
+			return r
+		}
+	}
+	return release.Release{}
+}

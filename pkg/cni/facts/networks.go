@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package facts
+
+import (
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Sign is how a network's agents are recognised: by one of these.
+type Sign struct {
+	// CNI is the network's name.
+	CNI string
+	// DaemonSets are names of the agents' DaemonSet, without an architecture
+	// behind.
+	DaemonSets []string
+	// Label is one of the pod template: key=value.
+	Label string
+	// Images are the last one or two parts of an image's repository.
+	Images []string
+}
+
+// detect names the networks whose agents are among the DaemonSets.
+func detect(sets []appsv1.DaemonSet, signs []Sign) []Network {
+	var found []Network
+	for i := range sets {
+		set := &sets[i]
+		cni, ok := recognise(set, signs)
+		if !ok {
+			continue
+		}
+		found = append(found, Network{
+			CNI: cni, Namespace: set.Namespace, DaemonSet: set.Name,
+			Release:          set.Annotations["meta.helm.sh/release-name"],
+			ReleaseNamespace: set.Annotations["meta.helm.sh/release-namespace"],
+		})
+	}
+	slices.SortFunc(found, func(a, b Network) int {
+		return strings.Compare(a.CNI+"/"+a.Namespace+"/"+a.DaemonSet, b.CNI+"/"+b.Namespace+"/"+b.DaemonSet)
+	})
+	return found
+}
+
+// recognise names the network that a DaemonSet is the agent of, by the first sign
+// that fits. Names come first: an image of flannel within Canal is still Canal.
+func recognise(set *appsv1.DaemonSet, signs []Sign) (string, bool) {
+	for _, s := range signs {
+		if slices.ContainsFunc(s.DaemonSets, func(name string) bool { return named(set.Name, name) }) {
+			return s.CNI, true
+		}
+	}
+	for _, s := range signs {
+		if s.matches(&set.Spec.Template) {
+			return s.CNI, true
+		}
+	}
+	return "", false
+}
+
+// named matches a DaemonSet that is called so, or so with an architecture
+// behind ("kube-flannel-ds-arm64", as flannel's manifests up to 0.12 did). Other
+// endings are other things: cilium-envoy is not cilium.
+func named(name, want string) bool {
+	rest, ok := strings.CutPrefix(name, want)
+	return ok && slices.Contains([]string{"", "-amd64", "-arm64", "-arm", "-ppc64le", "-s390x"}, rest)
+}
+
+func (s Sign) matches(template *corev1.PodTemplateSpec) bool {
+	// Only agents on the host's own network are a node's network: exporters and
+	// operators carry such labels and images too.
+	if !template.Spec.HostNetwork {
+		return false
+	}
+	key, value, _ := strings.Cut(s.Label, "=")
+	if template.Labels[key] == value {
+		return true
+	}
+	return slices.ContainsFunc(template.Spec.Containers, func(c corev1.Container) bool {
+		repository := repositoryOf(c.Image)
+		return slices.ContainsFunc(s.Images, func(image string) bool { return strings.HasSuffix(repository, "/"+image) })
+	})
+}
+
+// repositoryOf cuts tag and digest off an image: "/ghcr.io/x/flannel", with a
+// slash in front so that one suffix test fits all.
+func repositoryOf(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndex(image, ":"); colon > strings.LastIndex(image, "/") {
+		image = image[:colon]
+	}
+	return "/" + image
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package release
+
+import (
+	"context"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+)
+
+// Store is all that is wanted of Helm. Another version of Helm is another
+// implementation.
+type Store interface {
+	// Find returns the newest revision of a release; the zero Release if there
+	// is none.
+	Find(ctx context.Context, namespace, name string) (Release, error)
+	// Load reads a chart from where the source says.
+	Load(ctx context.Context, source chart.Source) (chart.Chart, error)
+	// Render has the chart rendered and checked against the API without
+	// changing anything, and returns the objects that Apply would write, the
+	// record of the release included.
+	Render(ctx context.Context, desired Desired) ([]Object, error)
+	// Apply makes the release so. It does not wait for anything to be ready.
+	// What has begun is finished even when ctx ends.
+	Apply(ctx context.Context, desired Desired) error
+	// Unlock marks an unfinished release as failed, so that Apply can take it
+	// up.
+	Unlock(ctx context.Context, release Release) error
+}
+
+// Desired is how a release shall be.
+type Desired struct {
+	Namespace, Name string
+	Chart           chart.Chart
+	Values          map[string]any
+	// Action is how to get there.
+	Action Action
+}
+
+// Object names an object in the API.
+type Object struct {
+	Group     string `json:"group,omitempty"`
+	Resource  string `json:"resource"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+// Action is what is to be done with a release.
+type Action string
+
+// The actions.
+const (
+	// Keep: the release is as it shall be.
+	Keep Action = "keep"
+	// Install: there is none.
+	Install Action = "install"
+	// Replace: there is only the record of one that was uninstalled.
+	Replace Action = "replace"
+	// Upgrade: there is one to go on from, be it deployed or half-made.
+	Upgrade Action = "upgrade"
+)
+
+// Release is a Helm release: the newest revision of it. The zero value
+// (revision 0) says that there is none.
+type Release struct {
+	Name      string    `json:"name"`
+	Namespace string    `json:"namespace"`
+	Revision  int       `json:"revision"`
+	Status    Status    `json:"status"`
+	Updated   time.Time `json:"updated"`
+	// Chart, Version and Digest are of the chart of this revision.
+	Chart   string `json:"chart"`
+	Version string `json:"version"`
+	Digest  string `json:"-"`
+	// Values are those of the newest revision that was deployed, and nil if
+	// none was: what a half-made one was given may be why it is half-made.
+	Values map[string]any `json:"-"`
+}
+
+// Status is the state of a release, in Helm's words.
+type Status string
+
+// The states of a release.
+const (
+	Deployed        Status = "deployed"
+	Failed          Status = "failed"
+	Superseded      Status = "superseded"
+	Uninstalled     Status = "uninstalled"
+	Uninstalling    Status = "uninstalling"
+	PendingInstall  Status = "pending-install"
+	PendingUpgrade  Status = "pending-upgrade"
+	PendingRollback Status = "pending-rollback"
+)
+
+// Unfinished says that another program works on the release, or was killed while
+// it did.
+func (s Status) Unfinished() bool {
+	switch s {
+	case Uninstalling, PendingInstall, PendingUpgrade, PendingRollback:
+		return true
+	case Deployed, Failed, Superseded, Uninstalled:
+	}
+	return false
+}
