@@ -66,7 +66,7 @@ func TestALoopDeviceThatKeepsABlockVolumeIsDetached(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
 		lun := strings.TrimSpace(w.script(blockVolume))
-		defer w.script("losetup -d " + lun)
+		defer w.script("for f in $(grep -l volumeDevices/pvc-1 /sys/block/loop*/loop/backing_file); do losetup -d /dev/$(echo $f | cut -d/ -f4); done; losetup -d " + lun)
 		var seen []string
 		for _, it := range w.survey().Items {
 			if it.Kind == inventory.KindLoop {
