@@ -87,7 +87,7 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 }
 
 func (r *draining) cordon(ctx context.Context, _ plan.Report) (err error) {
-	note := drain.Note{By: who(), At: time.Now().UTC(), Reason: r.flags.reason}
+	note := drain.Note{By: who(), At: time.Now().UTC(), Reason: r.flags.reason, Drain: true}
 	r.result.Cordoned, err = drain.Cordon(ctx, r.client, r.decision, note)
 	return nothingChanged(err)
 }

@@ -280,8 +280,8 @@ func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f
 		}
 		return errors.Join(e.sheet().Line("node/%s removed", view.Name(name)), flow.StillThere(left))
 	case f.missingOK:
-		e.say("node %s does not exist: nothing to do", name)
+		e.say("node %s does not exist: nothing to do in the cluster; its host was not looked at", name)
 		return nil
 	}
-	return plan.Refuse(cause, "see which there are: kubectl get nodes; --ignore-not-found makes this no error")
+	return plan.Refuse(cause, "%s; --ignore-not-found makes this no error", flow.NoNodeHint)
 }

@@ -88,6 +88,9 @@ func (t Target) cheapSigns() ownership.Marks {
 	if len(m[inventory.Flannel]) > 0 { // its plugin calls the standard ones, and they make cni0
 		m.Add(inventory.CNIPlugins, inventory.KindFile)
 	}
+	if t.base().Places().NodeLocalDNS() { // what else would answer there
+		m.Add(inventory.NodeDNS, inventory.KindFlags)
+	}
 	links, _ := netlinks.Dump(netlink.LinkList)
 	for _, l := range links {
 		m.Add(ownership.Link(l.Attrs().Name, l.Type()), inventory.KindLink)

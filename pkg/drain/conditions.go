@@ -4,6 +4,7 @@ package drain
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -170,7 +172,52 @@ func foreignTo(node *corev1.Node) []string {
 		words := c.Reason + text.Choose(c.Reason != "" && c.Message != "", ": ", "") + c.Message
 		out = append(out, string(c.Type)+text.Choose(words == "", "", " ("+words+")"))
 	}
+	if since, is := node.Annotations["weave.works/kured-reboot-in-progress"]; is {
+		out = append(out, "kured reboots it (since "+since+")")
+	}
+	for _, taint := range node.Spec.Taints {
+		// cluster-autoscaler, utils/taints; karpenter, pkg/apis/v1
+		if slices.Contains([]string{"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted"}, taint.Key) {
+			out = append(out, "it is to be deleted (taint "+taint.Key+")")
+		}
+	}
 	return out
+}
+
+// ReadLock notes for which nodes a DaemonSet holds the lock of kured, which reboots one
+// node after the other. The lock of a node that is gone is never let go of, and no node
+// is rebooted any more (kubereboot/kured#137).
+func (s *Snapshot) ReadLock(set *appsv1.DaemonSet) {
+	for key, value := range set.Annotations {
+		if !strings.HasSuffix(key, "/kured-node-lock") { // it has one holder, or a list of them
+			continue
+		}
+		type holder struct {
+			Node string `json:"nodeID"`
+		}
+		var lock struct {
+			holder
+			Locks []holder `json:"locks"`
+		}
+		if json.Unmarshal([]byte(value), &lock) != nil {
+			continue
+		}
+		for _, h := range append(lock.Locks, lock.holder) {
+			if h.Node != "" {
+				s.Locks = append(s.Locks, Lock{Node: h.Node, Set: set.Namespace + "/" + set.Name, Key: key})
+			}
+		}
+	}
+}
+
+// Lock is that of a DaemonSet that works on one node after the other.
+type Lock struct{ Node, Set, Key string }
+
+// String says what it does, and how to end it.
+func (l Lock) String() string {
+	namespace, name, _ := strings.Cut(l.Set, "/")
+	return fmt.Sprintf("daemonset %s holds kured's lock for it, and may reboot it; a lock of a node that is gone stays, and no other node is rebooted: "+
+		"kubectl annotate daemonset -n %s %s %s-", l.Set, text.Quote(namespace), text.Quote(name), text.Quote(l.Key))
 }
 
 // ourCondition reports whether a condition was written here.

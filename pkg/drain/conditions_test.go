@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,6 +53,36 @@ func TestMarkSetsTheConditionsOfAStageAndKeepsTheOthers(t *testing.T) {
 		}
 		if marked(node) != (c.draining != none) || len(foreignTo(node)) > 0 {
 			t.Errorf("%s: marked %v, foreign %v", c.stage, marked(node), foreignTo(node))
+		}
+	}
+}
+
+// Tools that reboot or delete nodes say so by annotations and taints, and hold locks.
+func TestOtherToolsAtWorkAreNamed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		set  map[string]string
+		node func(*corev1.Node)
+		want string
+	}{
+		"none": {map[string]string{"x/kured": "{}"}, func(*corev1.Node) {}, ""},
+		"kured's lock, which outlives the node": {map[string]string{"weave.works/kured-node-lock": `{"nodeID":"n0","created":"x","TTL":0}`}, func(*corev1.Node) {},
+			"daemonset kube-system/kured holds kured's lock for it, and may reboot it; a lock of a node that is gone stays, and no other node is rebooted: " +
+				"kubectl annotate daemonset -n kube-system kured weave.works/kured-node-lock-"},
+		"one of several holders": {map[string]string{"own.example.com/kured-node-lock": `{"maxOwners":2,"locks":[{"nodeID":"n7"},{"nodeID":"n0"}]}`}, func(*corev1.Node) {}, "own.example.com/kured-node-lock-"},
+		"another node's":         {map[string]string{"weave.works/kured-node-lock": `{"nodeID":"n7"}`}, func(*corev1.Node) {}, ""},
+		"a lock that is none":    {map[string]string{"weave.works/kured-node-lock": `n0`}, func(*corev1.Node) {}, ""},
+		"a reboot under way": {nil, func(n *corev1.Node) {
+			n.Annotations = map[string]string{"weave.works/kured-reboot-in-progress": "2026-05-04T03:02:01Z"}
+		}, "kured reboots it (since 2026-05-04T03:02:01Z)"},
+		"an autoscaler": {nil, func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}} }, "it is to be deleted (taint ToBeDeletedByClusterAutoscaler)"},
+	} {
+		node := kubetest.Node("n0")
+		tc.node(node)
+		s := Snapshot{Nodes: []corev1.Node{*node}}
+		s.ReadLock(&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kured", Annotations: tc.set}})
+		got := strings.Join(Decide(s, DefaultOptions()).Foreign(), "\n")
+		if (got == "") != (tc.want == "") || !strings.HasSuffix(got, tc.want) {
+			t.Errorf("%s: it says %q", name, got)
 		}
 	}
 }

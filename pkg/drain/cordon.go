@@ -35,6 +35,9 @@ type Note struct {
 	By     string    `json:"by,omitempty"`
 	At     time.Time `json:"at,omitzero"`
 	Reason string    `json:"reason,omitempty"`
+	// Drain is true if the cordon is only for the time of a drain or of more than that,
+	// which may be taken back with it: a person who cordons means the cordon.
+	Drain bool `json:"drain,omitempty"`
 }
 
 // String is "by ann@laptop at 2026-05-04T03:02:01Z: new disks".
@@ -43,14 +46,40 @@ func (n Note) String() string {
 	return words + text.Choose(n.Reason == "", "", ": "+n.Reason)
 }
 
-// NoteOf reads the note of a Node; what cannot be read is none.
+// NoteOf reads the note of a Node; what cannot be read is none, and neither is one that
+// is about an earlier cordon: kubectl uncordon leaves the note, and the next cordon may
+// be another's, who means it.
 func NoteOf(node *corev1.Node) (Note, bool) {
 	var n Note
 	words, ok := node.Annotations[NoteAnnotation]
-	if !ok || json.Unmarshal([]byte(words), &n) != nil {
+	if !ok || json.Unmarshal([]byte(words), &n) != nil || cordonedSince(node) {
 		return Note{}, false
 	}
 	return n, true
+}
+
+// cordonedSince reports whether another than who left the note has cordoned a node
+// since: the API server notes whose field each is. Where it does not, the note counts.
+func cordonedSince(node *corev1.Node) bool {
+	others := false
+	for _, entry := range node.ManagedFields {
+		var set struct {
+			Metadata struct {
+				Annotations map[string]json.RawMessage `json:"f:annotations"`
+			} `json:"f:metadata"`
+			Spec map[string]json.RawMessage `json:"f:spec"`
+		}
+		if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.GetRawBytes(), &set) != nil {
+			continue
+		}
+		if _, cordons := set.Spec["f:unschedulable"]; cordons {
+			if _, notes := set.Metadata.Annotations["f:"+NoteAnnotation]; notes {
+				return false
+			}
+			others = true
+		}
+	}
+	return others
 }
 
 // Scheduling is a change of whether new pods are placed on a node.

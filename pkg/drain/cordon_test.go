@@ -59,6 +59,34 @@ func TestACordonLeavesANote(t *testing.T) {
 	}
 }
 
+// A note is about the cordon that it came with: kubectl knows nothing of it.
+func TestANoteOfAnEarlierCordonIsNone(t *testing.T) {
+	entry := func(manager, fields string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Manager: manager, FieldsV1: metav1.NewFieldsV1(fields)}
+	}
+	const noted, cordoned = `"f:metadata":{"f:annotations":{"f:lifecycle.kubectl.io/cordon":{}}}`, `"f:spec":{"f:unschedulable":{}}`
+	for name, tc := range map[string]struct {
+		fields []metav1.ManagedFieldsEntry
+		want   bool
+	}{
+		"the server notes nothing":                     {nil, true},
+		"both are of one hand":                         {[]metav1.ManagedFieldsEntry{entry("kubectl-lifecycle", "{"+noted+","+cordoned+"}")}, true},
+		"kubectl has uncordoned it and cordoned it":    {[]metav1.ManagedFieldsEntry{entry("kubectl-lifecycle", "{"+noted+"}"), entry("kubectl-cordon", "{"+cordoned+"}")}, false},
+		"kubectl has uncordoned it":                    {[]metav1.ManagedFieldsEntry{entry("kubectl-lifecycle", "{"+noted+"}")}, true},
+		"an entry that cannot be read tells nothing":   {[]metav1.ManagedFieldsEntry{entry("x", "{"), {Manager: "y"}}, true},
+		"others' annotations are no note":              {[]metav1.ManagedFieldsEntry{entry("kured", `{"f:metadata":{"f:annotations":{"f:weave.works/x":{}}},`+cordoned+"}")}, false},
+		"what kubelet notes of its own does not count": {[]metav1.ManagedFieldsEntry{entry("kubelet", `{"f:status":{}}`), entry("z", "{"+noted+","+cordoned+"}")}, true},
+	} {
+		node := kubetest.Node("n0")
+		node.Spec.Unschedulable = true
+		node.Annotations = map[string]string{NoteAnnotation: `{"by":"ann","drain":true}`}
+		node.ManagedFields = tc.fields
+		if _, got := NoteOf(node); got != tc.want {
+			t.Errorf("%s: got %t", name, got)
+		}
+	}
+}
+
 func TestTargetsAndOptionsThatAreWrong(t *testing.T) {
 	for name, target := range map[string]Target{
 		"neither": {}, "both": {Names: []string{"a"}, Selector: "b=c"}, "no selector": {Selector: "a in b"},

@@ -26,7 +26,13 @@ import (
 func Decide(s Snapshot, o Options) Decision {
 	d := Decision{Scope: s.Scope}
 	for i := range s.Nodes {
-		d.Nodes = append(d.Nodes, stateOf(&s.Nodes[i]))
+		n := stateOf(&s.Nodes[i])
+		for _, lock := range s.Locks {
+			if lock.Node == n.Name {
+				n.Foreign = append(n.Foreign, lock.String())
+			}
+		}
+		d.Nodes = append(d.Nodes, n)
 	}
 	pdbs := make([]*policyv1.PodDisruptionBudget, 0, len(s.Budgets))
 	for i := range s.Budgets {
@@ -73,7 +79,7 @@ func stageOf(pod *corev1.Pod, stages []labels.Selector) int {
 // stateOf is a node as a decision sees it.
 func stateOf(node *corev1.Node) NodeState {
 	n := NodeState{
-		Name: node.Name, UID: node.UID, Ready: kube.NodeReady(node), Cordoned: node.Spec.Unschedulable,
+		Name: node.Name, UID: node.UID, Ready: kube.NodeReady(node), Silent: kube.NodeSilent(node), Cordoned: node.Spec.Unschedulable,
 		Zone: node.Labels[corev1.LabelTopologyZone], Foreign: foreignTo(node),
 	}
 	if note, ok := NoteOf(node); ok {

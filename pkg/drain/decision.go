@@ -22,12 +22,15 @@ type NodeState struct {
 	// Ready is false if the kubelet does not answer, and so cannot confirm that
 	// a pod has stopped.
 	Ready bool `json:"ready"`
+	// Silent is true if its kubelet has stopped to say how it is: nobody confirms then
+	// that a pod has stopped, where one that is not Ready may well do so.
+	Silent bool `json:"silent,omitempty"`
 	// Cordoned is true if the node was unschedulable already.
 	Cordoned bool   `json:"cordoned"`
 	Zone     string `json:"zone,omitempty"`
 	// Note is what an earlier cordon left; nil if there is none.
 	Note *Note `json:"note,omitempty"`
-	// Foreign are conditions by which another tool says that it works on the node.
+	// Foreign are signs by which another tool says that it works on the node.
 	Foreign []string `json:"foreign,omitempty"`
 }
 

@@ -30,6 +30,8 @@ type Snapshot struct {
 	// DaemonSets are the names of those that exist; read only if a pod of the
 	// nodes says that it belongs to one.
 	DaemonSets map[types.NamespacedName]bool
+	// Locks are those that DaemonSets hold for nodes; read with DaemonSets.
+	Locks []Lock
 	// Parents are the controllers of ReplicaSets, by the ReplicaSet's UID.
 	Parents map[types.UID]metav1.OwnerReference
 	// Jobs are those of the cluster, by UID; read only if a pod of the nodes is of
@@ -148,6 +150,7 @@ func (s *Snapshot) readDaemonSets(ctx context.Context, client kubernetes.Interfa
 		}
 		for _, set := range list.Items {
 			s.DaemonSets[types.NamespacedName{Namespace: set.Namespace, Name: set.Name}] = true
+			s.ReadLock(&set)
 		}
 		return list.Continue, nil
 	})

@@ -11,11 +11,12 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // AbortDrain takes a drain back: the Deployments that it changed are as they were, and
-// the nodes that it cordoned take pods again. A node without a note of ours was
-// cordoned by somebody else, and stays so. It returns what was done, and what was
+// the nodes that it cordoned take pods again. A node without a note of a drain was
+// cordoned by a person, and stays so. It returns what was done, and what was
 // left, in sentences.
 func AbortDrain(ctx context.Context, client kubernetes.Interface, target drain.Target) (said []string, err error) {
 	if err := target.Validate(); err != nil {
@@ -57,7 +58,9 @@ func uncordonOurs(ctx context.Context, client kubernetes.Interface, node *corev1
 	case !node.Spec.Unschedulable:
 		return "node " + node.Name + " is not cordoned", nil
 	case !ours:
-		return "node " + node.Name + " stays cordoned: it was before", nil
+		return "node " + node.Name + " stays cordoned: no drain of this plugin has cordoned it", nil
+	case !note.Drain:
+		return "node " + node.Name + " stays cordoned, as it was asked for " + note.String() + "; to end that: kubectl lifecycle uncordon " + text.Quote(node.Name), nil
 	}
 	if _, err := (drain.Scheduling{}).Apply(ctx, client, node.Name); err != nil {
 		return "", err

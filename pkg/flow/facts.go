@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
 
 // criSocketAnnotation is where kubeadm up to 1.35 notes the runtime's socket
@@ -55,6 +56,13 @@ func hostFacts(ctx context.Context, client kubernetes.Interface, node *corev1.No
 	facts.Announced, err = readAnnounced(ctx, client, list.Items)
 	if apierrors.IsForbidden(err) {
 		facts.AnnouncedUnread, err = true, nil
+	}
+	if err != nil {
+		return facts, err
+	}
+	// They are only looked for on the host, whose own kubeconfig may lead to a proxy of its.
+	if facts.APIServers, err = runner.APIServers(ctx, client); apierrors.IsForbidden(err) {
+		err = nil
 	}
 	return facts, err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -156,9 +157,7 @@ func (l *Lost) silent(ctx context.Context, hostOff bool, report plan.Report) err
 	case err != nil:
 		return err
 	case heard == doubt && !hostOff:
-		return plan.Refuse(fmt.Errorf("whether the host of node %s is dead cannot be told: %s", node.Name, said),
-			"go and see that it is switched off, then add --confirm-host-off\n"+
-				"what a kubelet is asked through is 'get' on 'nodes/proxy': docs/rbac.yaml says how to allow it, and what that costs")
+		return plan.Refuse(fmt.Errorf("whether the host of node %s is dead cannot be told: %s", node.Name, said), "%s", doubtHint(said))
 	case heard == doubt:
 		l.Warnings = append(l.Warnings, "that the host is switched off is taken from --confirm-host-off: "+said)
 	}
@@ -286,4 +285,14 @@ func (l *Lost) end(ctx context.Context, _ plan.Report) error {
 		return err
 	}
 	return runner.End(ctx, l.cluster.Client, rec)
+}
+
+// doubtHint is the way out where it cannot be told whether a host is dead. Who may ask a
+// kubelet and got no answer needs no right.
+func doubtHint(said string) string {
+	hint := "go and see that it is switched off, then add --confirm-host-off"
+	if strings.Contains(said, "nodes/proxy") {
+		hint += "\nwhat a kubelet is asked through is 'get' on 'nodes/proxy': docs/rbac.yaml says how to allow it, and what that costs"
+	}
+	return hint
 }

@@ -19,12 +19,18 @@ import (
 // ErrNoNode is wrapped by the refusal of a node that does not exist.
 var ErrNoNode = errors.New("node not found")
 
+// NoNodeHint is the way out where a node does not exist. A kubelet goes on running when
+// its Node is deleted, with all that the host has of the cluster, and does not register
+// again before it is restarted (kubernetes/kubernetes#71398).
+const NoNodeHint = "see which there are: kubectl get nodes; was the Node deleted by hand, its host is still as it was: " +
+	"'systemctl restart kubelet' there brings the Node back, or clean the host alone (kubectl lifecycle node-program)"
+
 // GetNode reads a node; an unknown one is refused, and the error wraps
 // ErrNoNode.
 func GetNode(ctx context.Context, client kubernetes.Interface, name string) (*corev1.Node, error) {
 	node, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, plan.Refuse(fmt.Errorf("%w: %s", ErrNoNode, name), "see which there are: kubectl get nodes")
+		return nil, plan.Refuse(fmt.Errorf("%w: %s", ErrNoNode, name), NoNodeHint)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get node %s: %w", name, err)

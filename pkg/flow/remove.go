@@ -186,7 +186,7 @@ func (r *Removal) cordon(ctx context.Context, report plan.Report) error {
 
 // note says who closes the node, and why.
 func (r *Removal) note() drain.Note {
-	return drain.Note{By: r.opts.Who, At: time.Now().UTC(), Reason: string(r.operation()) + " of the node"}
+	return drain.Note{By: r.opts.Who, At: time.Now().UTC(), Reason: string(r.operation()) + " of the node", Drain: true}
 }
 
 // keepAlive gives signs of life until the context ends.

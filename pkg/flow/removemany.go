@@ -104,7 +104,7 @@ func PrepareMany(ctx context.Context, cluster runner.Cluster, names []string, op
 		return nil, err
 	}
 	if len(all)+len(m.unfinished) == 0 {
-		return nil, plan.Refuse(fmt.Errorf("%w: %s", ErrNoNode, strings.Join(names, ", ")), "see which there are: kubectl get nodes")
+		return nil, plan.Refuse(fmt.Errorf("%w: %s", ErrNoNode, strings.Join(names, ", ")), NoNodeHint)
 	}
 	for _, r := range all {
 		if isControlPlane(r.Node) {

@@ -27,19 +27,21 @@ const (
 type BusyError struct {
 	Mount   Mount
 	Holders []Holder
+	// Loops are loop devices with files on it, which no process shows.
+	Loops []string
 }
 
 // Error names the mount and up to three of its holders.
 func (e *BusyError) Error() string {
 	const most = 3
-	if len(e.Holders) == 0 {
-		return fmt.Sprintf("unmount %s: busy, and no process on this host shows that it uses it (a loop device or swap file on it?)", e.Mount.Path)
+	if len(e.Holders)+len(e.Loops) == 0 {
+		return fmt.Sprintf("unmount %s: busy, and no process on this host shows that it uses it (a swap file on it?)", e.Mount.Path)
 	}
-	var names []string
+	names := slices.Clone(e.Loops[:min(most, len(e.Loops))])
 	for _, h := range e.Holders[:min(most, len(e.Holders))] {
 		names = append(names, h.String())
 	}
-	if more := len(e.Holders) - most; more > 0 {
+	if more := max(0, len(e.Holders)-most) + max(0, len(e.Loops)-most); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	return fmt.Sprintf("unmount %s: in use by %s", e.Mount.Path, strings.Join(names, ", "))
@@ -152,7 +154,7 @@ func (u *unmounter) unmount(ctx context.Context, m Mount, all []Mount, ours func
 	}
 	switch {
 	case errors.Is(err, unix.EBUSY):
-		return &BusyError{Mount: m, Holders: u.local.Holders(m)}
+		return &BusyError{Mount: m, Holders: u.local.Holders(m), Loops: u.local.loopsBelow(m)}
 	case errors.Is(err, errNoAnswer):
 		return fmt.Errorf("unmount %s (%s from %s): %w", m.Path, m.FSType, m.Source, err)
 	}

@@ -25,3 +25,14 @@ func NodeReady(node *corev1.Node) bool {
 	c := ReadyCondition(node)
 	return c != nil && c.Status == corev1.ConditionTrue
 }
+
+// NodeSilent reports whether the node's kubelet has stopped to report: the node
+// lifecycle controller says so by Ready=Unknown.
+func NodeSilent(node *corev1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionUnknown
+		}
+	}
+	return false
+}

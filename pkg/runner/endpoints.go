@@ -15,6 +15,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -36,18 +37,28 @@ func (c Cluster) endpoints(ctx context.Context) (urls []string, ca string, err e
 	if err == nil {
 		urls = append(urls, serversOf(info.Data["kubeconfig"])...)
 	}
-	published, err := c.Client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
-		LabelSelector: discoveryv1.LabelServiceName + "=kubernetes",
-	})
+	published, err := APIServers(ctx, c.Client)
 	if err != nil {
-		return nil, "", fmt.Errorf("list endpointslices of service default/kubernetes: %w", err)
+		return nil, "", err
 	}
-	urls = unique(append(urls, serverURLs(published.Items)...))
+	urls = unique(append(urls, published...))
 	if len(urls) == 0 {
 		return nil, "", plan.Refuse(errors.New("no address of an API server is known in the cluster"),
 			"look at: kubectl get endpointslices -n default -l %s=kubernetes", discoveryv1.LabelServiceName)
 	}
 	return urls, root.Data["ca.crt"], nil
+}
+
+// APIServers returns the URLs of the API servers, each at its own address, as they have
+// published them.
+func APIServers(ctx context.Context, client kubernetes.Interface) ([]string, error) {
+	published, err := client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
+		LabelSelector: discoveryv1.LabelServiceName + "=kubernetes",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list endpointslices of service default/kubernetes: %w", err)
+	}
+	return serverURLs(published.Items), nil
 }
 
 // lastOf puts the addresses of a node last: an API server there ends with it.

@@ -28,7 +28,7 @@ func Forecast(s *Sheet, f forecast.Forecast) error {
 	p.blockers(f)
 	p.losses(f)
 	p.section("TIME")
-	p.item("  ", timeLine(f.Estimate))
+	p.item("  ", timeLine(f.Estimate, len(f.Unconfirmed) > 0))
 	for _, rest := range f.Estimate.Rests {
 		p.item("  - ", rest)
 	}
@@ -48,9 +48,9 @@ func nodeLine(n forecast.NodeForecast) string {
 	return fmt.Sprintf("%s (%s): %s %s%s; %d %s", n.Name, state, CountPods(n.Leave), choose(n.Leave == 1, "leaves", "leave"), kept, n.Stay, choose(n.Stay == 1, "stays", "stay"))
 }
 
-func timeLine(e forecast.Estimate) string {
+func timeLine(e forecast.Estimate, endless bool) string {
 	line := "at least " + Seconds(e.AtLeast)
-	if e.UpTo > 0 || e.AtLeast == 0 {
+	if e.UpTo > 0 || e.AtLeast == 0 && !endless {
 		line += ", up to " + Seconds(e.UpTo)
 	} else {
 		line += "; there is no saying how long at most"

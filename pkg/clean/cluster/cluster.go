@@ -48,6 +48,17 @@ func Identify(ca []byte, kubeconfigs ...[]byte) Identity {
 	return id
 }
 
+// Reached adds the API servers at their own addresses.
+func (id Identity) Reached(servers []string) Identity {
+	for _, server := range servers[:min(len(servers), mostFound)] {
+		if at := endpoint(server); at != "" && !slices.Contains(id.Endpoints, at) {
+			id.Endpoints = append(id.Endpoints, at)
+		}
+	}
+	slices.Sort(id.Endpoints)
+	return id
+}
+
 // endpoint is the "host:port" of a URL; empty for one that says nothing about the
 // cluster.
 func endpoint(server string) string {

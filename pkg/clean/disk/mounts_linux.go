@@ -99,6 +99,11 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 			Detail: fmt.Sprintf("%s, %s from %s%s", m.Class(), m.FSType, m.Source, BoundAt(m)),
 		})
 	}
+	for _, loop := range t.volumeLoops(mounts, ours) {
+		s.Add(inventory.Item{
+			Kind: inventory.KindLoop, Name: loop.Device, In: loop.mount, Owner: inventory.Kubelet, Fate: inventory.Goes, Detail: "keeps a pod's block volume open",
+		})
+	}
 	return s, nil
 }
 
@@ -116,6 +121,12 @@ func (t Disk) unmount(ctx context.Context, report plan.Report) error {
 		return err
 	}
 	ours := t.Ours(mounts)
+	for _, loop := range t.volumeLoops(mounts, ours) {
+		if err := loop.Detach(); err != nil {
+			return err
+		}
+		report("detached %s from %s", loop.Device, loop.mount)
+	}
 	err = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, inventory.NetnsDir) },
 		func(m host.Mount) { report("unmounted %s (%s)", m.Path, m.Class()) })
 	if busy := (*host.BusyError)(nil); errors.As(err, &busy) {

@@ -28,6 +28,9 @@ type Facts struct {
 	Announced []string `json:"announced,omitempty"`
 	// AnnouncedUnread says that these could not be read, so that none is recognised.
 	AnnouncedUnread bool `json:"announcedUnread,omitempty"`
+	// APIServers are the URLs of the API servers, each at its own address: the kubeconfigs
+	// of a host may all lead to a proxy on the host itself, which every cluster may have.
+	APIServers []string `json:"apiServers,omitempty"`
 	// ControlPlane says that the host runs an API server, too; ControlPlanes
 	// are the internal addresses of all others that do.
 	ControlPlane  bool     `json:"controlPlane,omitempty"`

@@ -27,6 +27,8 @@ type linkCase struct {
 	facts inventory.Facts
 	// second says that its owner has a sign of another kind on this host.
 	second bool
+	// dns are the addresses at which pods find the cluster's DNS.
+	dns []string
 	// claimed says that a configuration which stays names it as its bridge.
 	claimed bool
 }
@@ -52,7 +54,9 @@ func decideLink(l linkView, c linkCase) (owner, perhaps inventory.Owner) {
 		return inventory.Foreign, inventory.Foreign
 	case within(c.facts.PodCIDRs), within(c.facts.ServiceCIDRs), c.second:
 		return candidate, inventory.Foreign
-	case candidate == inventory.NodeDNS && slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool { return a.Addr() == cluster.NodeDNSAddress() }):
+	case candidate == inventory.NodeDNS && slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool {
+		return a.Addr() == cluster.NodeDNSAddress() || slices.Contains(c.dns, a.Addr().String())
+	}):
 		return candidate, inventory.Foreign
 	}
 	return inventory.Foreign, candidate

@@ -35,13 +35,17 @@ func TestALinkNeedsASecondSign(t *testing.T) {
 		{"kube-ipvs0 with an address of a service is kube-proxy's", linkView{"kube-ipvs0", "dummy", 0, at("10.96.0.10/32")}, false, false, inventory.KubeProxy, inventory.Foreign},
 		{"kube-ipvs0 with another address and no sign may be", linkView{"kube-ipvs0", "dummy", 0, at("192.0.2.7/32")}, false, false, inventory.Foreign, inventory.KubeProxy},
 		{"nodelocaldns with its address is its own", linkView{"nodelocaldns", "dummy", 0, at("169.254.20.10/32")}, false, false, inventory.NodeDNS, inventory.Foreign},
+		{
+			"nodelocaldns with the address that pods are sent to is its own", linkView{"nodelocaldns", "dummy", 0, at("169.254.25.10/32")},
+			false, false, inventory.NodeDNS, inventory.Foreign,
+		},
 		{"a dummy of that name with another address may be", linkView{"nodelocaldns", "dummy", 0, at("192.0.2.53/32")}, false, false, inventory.Foreign, inventory.NodeDNS},
 		{"vxlan.calico alone may be Calico's", linkView{"vxlan.calico", "vxlan", 4096, nil}, false, false, inventory.Foreign, inventory.Calico},
 		{"weave alone may be Weave's", linkView{"weave", "bridge", 0, nil}, false, false, inventory.Foreign, inventory.Weave},
 		{"a tap called cali1 is a person's", linkView{"cali1", "tuntap", 0, nil}, true, false, inventory.Foreign, inventory.Foreign},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			owner, perhaps := decideLink(tc.link, linkCase{facts, tc.second, tc.claimed})
+			owner, perhaps := decideLink(tc.link, linkCase{facts: facts, second: tc.second, dns: []string{"169.254.25.10"}, claimed: tc.claimed})
 			if owner != tc.owner || perhaps != tc.perhaps {
 				t.Errorf("got %s, perhaps %s; want %s, perhaps %s", owner, perhaps, tc.owner, tc.perhaps)
 			}

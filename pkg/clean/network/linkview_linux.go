@@ -54,6 +54,9 @@ func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 		return inventory.Foreign, inventory.Foreign
 	}
 	c := linkCase{facts: t.Facts, second: t.Second(candidate, inventory.KindLink)}
+	if candidate == inventory.NodeDNS {
+		c.dns = t.Places().DNS
+	}
 	if v.kind == "bridge" {
 		confs, _ := cni.Networks{Host: t.Host}.Confs()
 		c.claimed = slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })

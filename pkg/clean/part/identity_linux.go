@@ -30,7 +30,7 @@ func (t Host) Cluster() cluster.Identity {
 	for _, name := range []string{"kubelet.conf", "bootstrap-kubelet.conf", "admin.conf"} {
 		kubeconfigs = append(kubeconfigs, read(filepath.Join(inventory.KubernetesDir, name)))
 	}
-	return cluster.Identify(read(inventory.PKIDir+"/ca.crt"), kubeconfigs...)
+	return cluster.Identify(read(inventory.PKIDir+"/ca.crt"), kubeconfigs...).Reached(t.Facts.APIServers)
 }
 
 // recallIdentity is what an earlier step wrote down.

@@ -29,6 +29,8 @@ type Places struct {
 	// it was given none.
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 	Bootstrap  string `json:"bootstrap,omitempty"`
+	// DNS are the addresses at which pods find the cluster's DNS (clusterDNS).
+	DNS []string `json:"dns,omitempty"`
 	// ConfDirs and BinDirs are where the runtime looks for configurations and plugins of
 	// CNI; the usual ones are among them.
 	ConfDirs []string `json:"confDirs"`
@@ -85,6 +87,11 @@ func (p *Places) readKubelet(arguments []string) {
 		"--root-dir": &p.Root, "--cert-dir": &p.CertDir, "--config": &p.Config, "--config-dir": &p.ConfigDir, "--kubeconfig": &p.Kubeconfig,
 		"--bootstrap-kubeconfig": &p.Bootstrap, "--pod-manifest-path": &p.Manifests,
 	})
+	var dns string
+	readFlags(arguments, map[string]*string{"--cluster-dns": &dns})
+	if dns != "" {
+		p.DNS = strings.Split(strings.TrimPrefix(dns, "/"), ",")
+	}
 }
 
 // readConfig reads a KubeletConfiguration, in YAML or JSON.
@@ -92,6 +99,9 @@ func (p *Places) readConfig(raw []byte) {
 	said := regexp.MustCompile(`(?m)(?:^|[{,])[ \t]*["']?staticPodPath["']?[ \t]*:[ \t]*["']?(/[^"'\s,}#]*)`)
 	for _, found := range said.FindAllSubmatch(raw, -1) {
 		p.Manifests = filepath.Clean(string(found[1]))
+	}
+	if dns := clusterDNS(raw); len(dns) > 0 {
+		p.DNS = dns // a later file replaces the list (kubelet --config-dir)
 	}
 }
 

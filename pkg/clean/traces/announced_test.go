@@ -10,7 +10,7 @@ import (
 )
 
 func TestAnAddressThatTheClusterAnnounced(t *testing.T) {
-	a := announced{cluster.Identity{Endpoints: []string{"192.0.2.9:6443", "[2001:db8::9]:6443"}}, inventory.Facts{NodeIPs: []string{"192.0.2.8"}, ServiceCIDRs: []string{"10.96.0.0/12"}, Announced: []string{"192.0.2.200", "192.0.2.8", "2001:db8::200"}}}
+	a := announced{cluster.Identity{Endpoints: []string{"192.0.2.9:6443", "[2001:db8::9]:6443"}}, inventory.Facts{NodeIPs: []string{"192.0.2.8"}, ServiceCIDRs: []string{"10.96.0.0/12"}, Announced: []string{"192.0.2.200", "192.0.2.8", "2001:db8::200"}}, []string{"169.254.25.10", "192.0.2.53"}}
 	for _, tc := range []struct {
 		name, link, ip string
 		want           bool
@@ -20,6 +20,8 @@ func TestAnAddressThatTheClusterAnnounced(t *testing.T) {
 		{"a service on lo, as a router of services leaves it", "lo", "10.96.0.20", true},
 		{"the same on a card", "eth0", "10.96.0.20", false},
 		{"NodeLocal DNSCache's", "lo", "169.254.20.10", true},
+		{"NodeLocal DNSCache's at the address that pods are sent to", "lo", "169.254.25.10", true},
+		{"a DNS server of the administrator's, to which pods are sent", "eth0", "192.0.2.53", false},
 		{"a node's own", "eth0", "192.0.2.8", false},
 		{"a load balancer's, as kube-vip leaves it on a card", "eth0", "192.0.2.200", true},
 		{"a load balancer's on lo, announced by BGP", "lo", "192.0.2.200", true},

@@ -73,6 +73,8 @@ func podVolume() *regexp.Regexp {
 type announced struct {
 	cluster.Identity
 	facts inventory.Facts
+	// dns are the addresses at which pods find the cluster's DNS.
+	dns []string
 }
 
 // address says what an address is to the cluster; empty for nothing. An address
@@ -91,7 +93,7 @@ func (a announced) address(link, ip string) string {
 	case err != nil:
 	case slices.Contains(a.facts.Announced, ip):
 		return "a load balancer of the cluster has it"
-	case addr == cluster.NodeDNSAddress():
+	case addr == cluster.NodeDNSAddress(), addr.IsLinkLocalUnicast() && slices.Contains(a.dns, ip):
 		return "NodeLocal DNSCache listens there"
 	case link == "lo" && cluster.InAny(addr, a.facts.ServiceCIDRs):
 		return "it is in the cluster's service network"

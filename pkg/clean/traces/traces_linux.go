@@ -34,6 +34,7 @@ func (t Traces) Part() part.Part {
 		var s part.Findings
 		s.Missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
 		s.Missed(inventory.KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
+		s.Missed(inventory.KindFile, "settings that name the cluster's addresses", t.lookAsking(&s))
 		s.Missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
 		return s, nil
 	}}
@@ -65,7 +66,7 @@ func (t Traces) lookAnnounced(s *part.Findings) error {
 	if err != nil {
 		return err
 	}
-	by := announced{t.Cluster(), t.Facts}
+	by := announced{t.Cluster(), t.Facts, t.Places().DNS}
 	for _, l := range links {
 		if l.Owner != inventory.Foreign {
 			continue

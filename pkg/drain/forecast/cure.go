@@ -4,6 +4,7 @@ package forecast
 
 import (
 	"fmt"
+	"regexp"
 
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -26,9 +27,18 @@ func look(budget *policyv1.PodDisruptionBudget, effect string) Cure {
 // available, but not against "none unavailable" and "100 %", which grow with
 // the replicas. Against those a rolling restart helps, since the Deployment
 // deletes its pods itself and asks no budget.
-func (v *view) curePermanent(budget *policyv1.PodDisruptionBudget, owners drain.Owners) []Cure {
+//
+// Neither helps where a successor finds no node: no new pod becomes Ready then
+// (kubernetes/kubernetes#91141).
+func (v *view) curePermanent(budget *policyv1.PodDisruptionBudget, owners drain.Owners, pods []drain.Pod) []Cure {
 	var out []Cure
 	edit := v.cureEdit(budget, owners)
+	for _, pod := range pods {
+		if reasons := v.homeless[pod.UID]; len(reasons) > 0 {
+			edit.Effect = fmt.Sprintf("one pod may go at a time; its successor finds no node (%s), so it is down until it does", text.Some(reasons))
+			return []Cure{edit}
+		}
+	}
 	workload, known := v.top(owners)
 	if !known {
 		return []Cure{edit}
@@ -40,9 +50,9 @@ func (v *view) curePermanent(budget *policyv1.PodDisruptionBudget, owners drain.
 	switch {
 	case top.Kind != "Deployment":
 	case possible && number && enough-int(workload.Replicas) <= max(1, int(workload.Replicas)):
-		out = append(out, Cure{Command: v.command + " --surge=auto", Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top, enough, workload.Replicas)})
+		out = append(out, Cure{Command: v.surging(), Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top, enough, workload.Replicas)})
 	case !number && !workload.Paused:
-		out = append(out, Cure{Command: v.command + " --surge=auto", Effect: fmt.Sprintf("a rolling restart of %s brings its pods elsewhere; a Deployment asks no budget", top)})
+		out = append(out, Cure{Command: v.surging(), Effect: fmt.Sprintf("a rolling restart of %s brings its pods elsewhere; a Deployment asks no budget", top)})
 	}
 	if possible {
 		out = append(out, Cure{
@@ -51,6 +61,11 @@ func (v *view) curePermanent(budget *policyv1.PodDisruptionBudget, owners drain.
 		})
 	}
 	return append(out, edit)
+}
+
+// surging is the command with a surge, which it may have been given already.
+func (v *view) surging() string {
+	return regexp.MustCompile(` --surge[= ]\S+`).ReplaceAllString(v.command, "") + " --surge=auto"
 }
 
 // mostReplicas bounds the search for a number of replicas that is enough.

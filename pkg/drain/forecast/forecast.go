@@ -29,6 +29,9 @@ type Forecast struct {
 	Blockers []Blocker `json:"blockers,omitempty"`
 	// Estimate is how long the waves take.
 	Estimate Estimate `json:"estimate"`
+	// Unconfirmed are the nodes whose kubelets have stopped to report: their pods stay
+	// Terminating, and the drain waits for them. None if it was told not to wait.
+	Unconfirmed []string `json:"unconfirmed,omitempty"`
 	// Homeless are the pods whose successors would find no node.
 	Homeless []Homeless `json:"homeless,omitempty"`
 	// Losses are what is lost or down for a while although everything goes well.
@@ -270,7 +273,11 @@ func (f Forecast) Err() error {
 		return err
 	}
 	kept := f.Kept()
-	if kept == 0 {
+	switch {
+	case kept == 0 && len(f.Unconfirmed) > 0:
+		err := fmt.Errorf("the drain of %s would not end before the kubelet of %s answers again: nobody else confirms that a pod has stopped", f.Title(), text.Some(f.Unconfirmed))
+		return plan.As(plan.Found, plan.Hint(err, "if the host is dead, do not wait for its pods: --skip-wait-for-delete-timeout=SECONDS; or give it up: kubectl lifecycle remove --node-lost"))
+	case kept == 0:
 		return nil
 	}
 	var hints []string

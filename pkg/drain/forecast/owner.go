@@ -26,6 +26,7 @@ func (s *reader) readDaemonSets(ctx context.Context) error {
 		List: bulklist.ListOf(api.DaemonSets(metav1.NamespaceAll).List, func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items }),
 	}, func(set *appsv1.DaemonSet) {
 		s.DaemonSets[types.NamespacedName{Namespace: set.Namespace, Name: set.Name}] = true
+		s.ReadLock(set)
 	})
 }
 

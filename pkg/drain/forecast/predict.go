@@ -32,6 +32,11 @@ func Predict(s Input, o drain.Options, command string) Forecast {
 	f.Admission = s.Admission.Warnings(v.decision)
 	course := v.walk(v.lockstep).run()
 	v.fill(&f, course)
+	for _, n := range f.Nodes {
+		if n.Silent && n.Leave > 0 && o.SkipWaitForDeleteTimeoutSeconds <= 0 {
+			f.Unconfirmed = append(f.Unconfirmed, n.Name)
+		}
+	}
 	f.Estimate = v.estimate(&f)
 	f.Blockers = v.blockers(course)
 	f.Losses = v.losses(course)

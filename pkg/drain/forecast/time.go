@@ -82,7 +82,7 @@ func (v *view) estimate(f *Forecast) Estimate {
 			e.Slowest = append(e.Slowest, t.BudgetTime)
 		}
 	}
-	if len(unknown) == 0 {
+	if len(unknown)+len(f.Unconfirmed) == 0 {
 		e.UpTo = upTo.Seconds()
 	}
 	e.Rests = v.rests(tolls, unknown, f)
@@ -151,6 +151,9 @@ func (v *view) rests(tolls []toll, unknown []string, f *Forecast) []string {
 	}
 	if len(unknown) > 0 {
 		out = append(out, "there is no saying how long replacements take of "+text.Some(unknown)+": none was seen to become Ready")
+	}
+	if len(f.Unconfirmed) > 0 {
+		out = append(out, "there is no saying when a kubelet answers again that has stopped to report: "+text.Some(f.Unconfirmed))
 	}
 	if len(tolls) > 0 {
 		out = append(out, "a node that has to pull an image first may take longer")

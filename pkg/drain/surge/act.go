@@ -201,7 +201,7 @@ func revert(ctx context.Context, client kubernetes.Interface, m Measure) (string
 	case j.Mode == Restart:
 		said = fmt.Sprintf("Deployment %s/%s was restarted", m.Namespace, m.Name)
 	case now != j.To:
-		said = fmt.Sprintf("Deployment %s/%s keeps its %d replicas: somebody has changed them since there were %d", m.Namespace, m.Name, now, j.To)
+		said = fmt.Sprintf("Deployment %s/%s keeps its replicas, %d: they were %d for the drain, and something else has changed that since", m.Namespace, m.Name, now, j.To)
 	default:
 		change["spec"] = map[string]any{"replicas": j.From}
 		said = fmt.Sprintf("Deployment %s/%s has %s again", m.Namespace, m.Name, text.Choose(j.From == 1, "1 replica", fmt.Sprintf("%d replicas", j.From)))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -60,6 +61,8 @@ type Measure struct {
 	Refused string `json:"refused,omitempty"`
 	// Begun is true if an earlier drain has begun it.
 	Begun bool `json:"begun,omitempty"`
+	// Undoer is the tool that puts the number of replicas back by itself; nil if none.
+	Undoer *managedby.Release `json:"undoer,omitempty"`
 }
 
 // String says what is done: "Deployment git/gitea: 2 replicas instead of 1 while
@@ -72,7 +75,22 @@ func (m Measure) String() string {
 	case m.Mode == Restart:
 		return name + ": a rolling restart, which moves its pods away without asking the budget " + m.Budget
 	}
-	return fmt.Sprintf("%s: %d replicas instead of %d while it drains, so that the budget %s opens", name, m.To, m.From, m.Budget)
+	said := fmt.Sprintf("%s: %d replicas instead of %d while it drains, so that the budget %s opens", name, m.To, m.From, m.Budget)
+	if m.Undoer != nil {
+		said += fmt.Sprintf("; %s. If the budget stays shut, --surge=restart changes no number", m.Undoer.Undoes())
+	}
+	return said
+}
+
+// undoer is the tool that would put a Deployment's replicas back while it drains, as a
+// GitOps controller with self-heal does. Helm only does so when a person upgrades.
+func undoer(d *appsv1.Deployment) *managedby.Release {
+	for _, release := range managedby.Of(d) {
+		if release.Tool != managedby.Helm {
+			return &release
+		}
+	}
+	return nil
 }
 
 // Facts are what Decide needs to know beyond the decision.
@@ -136,7 +154,7 @@ func (m *Measure) decide(f Facts, mode Mode) {
 	}
 	m.Mode, m.From = Restart, kube.Wanted(d.Spec.Replicas)
 	if need, cures := shortfall(pdb); mode == Auto && cures {
-		m.Mode, m.To = Auto, m.From+need
+		m.Mode, m.To, m.Undoer = Auto, m.From+need, undoer(d)
 	}
 	if j, ok := journalOf(d); ok {
 		m.Begun, m.Mode, m.From, m.To = true, j.Mode, j.From, j.To

@@ -80,6 +80,26 @@ func surgeOf(change func(*surgeCase)) *surgeCase {
 	return c
 }
 
+// A GitOps controller that heals by itself puts the replicas back before the budget opens.
+func TestASurgeSaysWhoUndoesIt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		labels, notes map[string]string
+		want          string
+	}{
+		"nobody": {nil, nil, ""},
+		"Argo CD": {nil, map[string]string{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"},
+			"opens; Argo CD application shop undoes a manual edit when it syncs, at once with self-heal"},
+		"Flux":                                {map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}, nil, "opens; Flux Kustomization apps in namespace flux-system"},
+		"Helm, which a person has to upgrade": {map[string]string{"app.kubernetes.io/managed-by": "Helm"}, map[string]string{"meta.helm.sh/release-name": "web"}, ""},
+	} {
+		c := surgeOf(func(c *surgeCase) { c.deployment.Labels, c.deployment.Annotations = tc.labels, tc.notes })
+		got := c.measures()
+		if len(got) != 1 || got[0].Refused != "" || (got[0].Undoer == nil) != (tc.want == "") || !strings.Contains(got[0].String(), tc.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestDecideSurge(t *testing.T) {
 	number := func(n int) *intstr.IntOrString { v := intstr.FromInt(n); return &v }
 	text := func(s string) *intstr.IntOrString { v := intstr.FromString(s); return &v }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package traces
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+)
+
+// lookAsking finds settings of the host's own that name an address of the cluster: with
+// the cluster gone from the host, nothing answers there.
+func (t Traces) lookAsking(s *part.Findings) error {
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
+	dns, files := t.Places().DNS, askingFiles()
+	for _, pattern := range slices.Sorted(maps.Keys(files)) {
+		before, _, _ := strings.Cut(pattern, "*")
+		if !disk.AtHome(filepath.Dir(before), mounts) { // not even listed
+			continue
+		}
+		found, err := filepath.Glob(t.Host.Path(pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range found[:min(len(found), mostNamed)] {
+			at := filepath.Join("/", strings.TrimPrefix(path, t.Host.Path("/")))
+			if !disk.AtHome(at, mounts) {
+				continue
+			}
+			raw, err := host.ReadPlain(path, part.MostOfFile)
+			s.Missed(inventory.KindFile, at, notRead(err))
+			if what := asks(t.Facts, string(raw), dns); what != "" {
+				s.Add(inventory.Item{
+					Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a setting of this host's own, which no pod network is known to write",
+					Refers: fmt.Sprintf(files[pattern], what), Digest: t.Digest(at),
+				})
+			}
+		}
+	}
+	return nil
+}
+
+// notRead is an error that leaves open what a file says.
+func notRead(err error) error {
+	if part.Unread(err) == "" {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Loop is a loop device with a file behind it.
+type Loop struct {
+	// Device is its path, "/dev/loop7".
+	Device string
+	// Backing is the path of the file behind it, as the kernel tells it. It may be one
+	// of another mount namespace: Dev and Inode tell which file it is.
+	Backing    string
+	Dev, Inode uint64
+}
+
+// mostLoops bounds how many loop devices are looked at.
+const mostLoops = 4096
+
+// Loops lists the loop devices of this host that have a file behind them. One that
+// cannot be asked is left out: whoever wants to unmount what it is on gets EBUSY.
+func Loops() ([]Loop, error) {
+	paths, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	if err != nil {
+		return nil, err
+	}
+	var out []Loop
+	for _, path := range paths[:min(len(paths), mostLoops)] {
+		raw, err := ReadHead(path, mostOfProc)
+		if err != nil {
+			continue // it has gone since
+		}
+		l := Loop{Device: "/dev/" + filepath.Base(filepath.Dir(filepath.Dir(path))), Backing: strings.TrimSuffix(string(raw), "\n")}
+		if err := l.ask(func(fd int) error {
+			info, err := unix.IoctlLoopGetStatus64(fd)
+			if err == nil {
+				l.Dev, l.Inode = info.Device, info.Inode
+			}
+			return err
+		}); err == nil {
+			out = append(out, l)
+		}
+	}
+	slices.SortFunc(out, func(a, b Loop) int { return number(a.Device) - number(b.Device) })
+	return out, nil
+}
+
+func number(device string) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(device, "/dev/loop")) // 0 for what has none
+	return n
+}
+
+// On reports whether the file behind it is the one at a path of this host, which is
+// asked: not for paths on file systems of other machines.
+func (l Loop) On(path string) bool {
+	var st unix.Stat_t
+	return l.Backing == path && unix.Lstat(path, &st) == nil && st.Ino == l.Inode && st.Dev == l.Dev
+}
+
+// Detach takes the file from the loop device, unless it is another file's by now. In use
+// itself, it keeps the file until its last user has closed it (LOOP_CLR_FD).
+func (l Loop) Detach() error {
+	return l.ask(func(fd int) error {
+		info, err := unix.IoctlLoopGetStatus64(fd)
+		if errors.Is(err, unix.ENXIO) || err == nil && (info.Device != l.Dev || info.Inode != l.Inode) {
+			return nil
+		}
+		if err == nil {
+			err = unix.IoctlSetInt(fd, unix.LOOP_CLR_FD, 0)
+		}
+		if err != nil && !errors.Is(err, unix.ENXIO) {
+			return fmt.Errorf("detach %s: %w", l.Device, err)
+		}
+		return nil
+	})
+}
+
+func (l Loop) ask(do func(fd int) error) error {
+	f, err := os.OpenFile(l.Device, os.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(int(f.Fd())), f.Close())
+}
+
+// loopsBelow names the loop devices whose files are on a mount.
+func (l Local) loopsBelow(m Mount) []string {
+	loops, _ := Loops() // whom it does not name, nobody is told of
+	at, out := l.Path(m.Path), []string(nil)
+	for _, loop := range loops {
+		if loop.Backing == at || Below(loop.Backing, at) {
+			out = append(out, fmt.Sprintf("%s (a loop device on %s)", loop.Device, loop.Backing))
+		}
+	}
+	return out
+}
