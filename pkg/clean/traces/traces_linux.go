@@ -93,10 +93,12 @@ type search struct {
 	mounts  []host.Mount
 	mounted map[string]bool
 	// seen are files that other parts have named.
-	seen    map[string]bool
-	skip    []string
-	entries int
-	read    int64
+	seen map[string]bool
+	skip []string
+	// kubernetes is /etc/kubernetes without symbolic links.
+	kubernetes string
+	entries    int
+	read       int64
 	// joined is when the host joined: nothing that has not changed since is read,
 	// where a root says so.
 	joined time.Time
@@ -113,7 +115,7 @@ func (e searchError) Error() string { return string(e) }
 // lookReferring searches the files of this host, within bounds: what is beyond them
 // is named, since it cannot be said then that nothing is left.
 func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
-	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), joined: t.Facts.Joined, seen: map[string]bool{}}
+	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), kubernetes: t.Resolve(inventory.KubernetesDir), joined: t.Facts.Joined, seen: map[string]bool{}}
 	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
 		return nil // a host that is in no cluster
 	}
@@ -232,7 +234,7 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 		return nil
 	}
 	info, err := d.Info()
-	if err != nil || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == inventory.KubernetesDir {
+	if err != nil || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == inventory.KubernetesDir || filepath.Dir(at) == f.kubernetes {
 		return passable(err)
 	}
 	stat, is := info.Sys().(*syscall.Stat_t)
@@ -265,7 +267,7 @@ func (t Traces) unsearched() []string {
 		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
 		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux",
 	}
-	out = append(append(out, t.Roots()...), t.Places().ConfDirs...)
+	out = append(append(out, t.Resolve(inventory.PKIDir), t.Resolve(inventory.ManifestsDir)), slices.Concat(t.Roots(), t.Places().ConfDirs)...)
 	for _, p := range inventory.WholePaths() {
 		out = append(out, p.Path)
 	}
