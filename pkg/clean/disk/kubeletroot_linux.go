@@ -174,6 +174,9 @@ func (t Disk) mountsInTheWay() error {
 	if err != nil {
 		return err
 	}
+	if _, err := t.writtenDown(); err != nil {
+		return plan.Refuse(fmt.Errorf("find out which mounts are an administrator's: %w", err), "look at that file on the host, then run the command again")
+	}
 	domains, roots, ours := t.domains(mounts), t.Roots(), t.Ours(mounts)
 	fixed := t.fixedMounts(domains)
 	for _, m := range mounts {

@@ -55,8 +55,8 @@ func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 	}
 	c := linkCase{facts: t.Facts, second: t.Second(candidate, inventory.KindLink)}
 	if v.kind == "bridge" {
-		confs, _ := cni.Networks{Host: t.Host}.Confs()
-		c.claimed = slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })
+		confs, err := cni.Networks{Host: t.Host}.Confs()
+		c.claimed = err != nil || slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })
 	}
 	return decideLink(v, c)
 }
