@@ -4,6 +4,7 @@ package clean_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,4 +87,26 @@ func TestAPackageManagerThatFailsProvesNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Which cluster it was, kubeadm's own files tell, also where an administrator has made
+// them links: else nothing that leads there would be found.
+func TestWhichClusterItWasIsKnownBehindALink(t *testing.T) {
+	for name, plant := range map[string]string{
+		"a certificate that is a link": "mv etc/kubernetes/pki/ca.crt srv/ca.crt; ln -s ../../../srv/ca.crt etc/kubernetes/pki/ca.crt",
+		"one that is only in a kubeconfig that is a link": "rm etc/kubernetes/pki/ca.crt; mv etc/kubernetes/kubelet.conf srv/x; ln -s ../../srv/x etc/kubernetes/kubelet.conf; echo '    certificate-authority-data: " +
+			base64.StdEncoding.EncodeToString([]byte(clusterCA)) + "' >> srv/x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script("mkdir -p root/.kube; echo 'root:x:0:0::/root:/bin/sh' > etc/passwd")
+				w.join()
+				w.script(plant + "\nprintf %s '" + clusterCA + "' > root/.kube/config")
+				verdict := w.remove()
+				if verdict.State != clean.CleanBut || !slices.ContainsFunc(verdict.But, func(it clean.Item) bool { return it.Name == "/root/.kube/config" }) {
+					w.Errorf("verdict: %+v", verdict)
+				}
+			})
+		})
+	}
 }

@@ -5,6 +5,7 @@ package disk
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
