@@ -195,7 +195,7 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	rec.State = state
 	if state.Phase == wire.Aborted && state.Error != "" {
 		why, wayOut, _ := strings.Cut(state.Error, "\n")
-		return rec, plan.Refuse(errors.New(why), "%s", wayOut)
+		return rec, plan.Refuse(fmt.Errorf("the host of node %s refuses: %s", t.Node.Name, why), "%s", Advice(t.Node.Name, wayOut))
 	}
 	return rec, nil
 }
