@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -160,38 +159,6 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 		}
 	}
 	return nil
-}
-
-// below searches one root. It never crosses into another mount, follows no links,
-// and leaves out file systems of other machines.
-func (f *search) below(ctx context.Context, root searchRoot) error {
-	if !disk.AtHome(root.dir, f.mounts) {
-		return nil
-	}
-	top := f.t.Host.Path(root.dir)
-	return filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return passable(err)
-		}
-		if f.entries++; f.entries > mostSearched {
-			return tooMuch
-		}
-		name, err := filepath.Rel(top, path)
-		if err != nil {
-			return err
-		}
-		at := filepath.Join(root.dir, name)
-		switch {
-		case d.IsDir() && path != top && (f.leaveOut(at) || strings.Count(name, "/") >= root.depth):
-			return fs.SkipDir
-		case d.Type().IsRegular():
-			return f.file(at, d, root.all)
-		}
-		return nil
-	})
 }
 
 // unsearchedOf names the directories at whose first a search has ended.
