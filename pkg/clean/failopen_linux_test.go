@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -81,8 +81,8 @@ func TestAPackageManagerThatFailsProvesNothing(t *testing.T) {
 				return w.exec(ctx, cmd)
 			}
 			inv, err := t.Survey(w.Context())
-			at := slices.IndexFunc(inv.Items, func(it clean.Item) bool { return it.Name == "/opt/cni/bin/flannel" })
-			if err != nil || at < 0 || (inv.Items[at].Fate == clean.Stays) != stays {
+			at := slices.IndexFunc(inv.Items, func(it inventory.Item) bool { return it.Name == "/opt/cni/bin/flannel" })
+			if err != nil || at < 0 || (inv.Items[at].Fate == inventory.Stays) != stays {
 				w.Errorf("%q: %v, %v", command, inv.Items, err)
 			}
 		}
@@ -103,7 +103,7 @@ func TestWhichClusterItWasIsKnownBehindALink(t *testing.T) {
 				w.join()
 				w.script(plant + "\nprintf %s '" + clusterCA + "' > root/.kube/config")
 				verdict := w.remove()
-				if verdict.State != clean.CleanBut || !slices.ContainsFunc(verdict.But, func(it clean.Item) bool { return it.Name == "/root/.kube/config" }) {
+				if verdict.State != inventory.CleanBut || !slices.ContainsFunc(verdict.But, func(it inventory.Item) bool { return it.Name == "/root/.kube/config" }) {
 					w.Errorf("verdict: %+v", verdict)
 				}
 			})

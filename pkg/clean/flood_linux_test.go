@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
@@ -33,7 +33,7 @@ func TestAHomeWithoutEndOfFilesIsNotReadWhole(t *testing.T) {
 		took := time.Since(began)
 		runtime.ReadMemStats(&after)
 		found := false
-		for _, it := range inv.With(clean.Stays) {
+		for _, it := range inv.With(inventory.Stays) {
 			found = found || strings.HasPrefix(it.Name, "/home/ann") && strings.Contains(it.Refers, "searched")
 		}
 		if grown := int64(after.HeapSys) - int64(before.HeapSys); !found || grown > 24<<20 {

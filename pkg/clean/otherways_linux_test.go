@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -39,7 +39,7 @@ func TestNoDataIsDeletedThroughAMountBesideTheKubeletsRoot(t *testing.T) {
 			}
 		}
 		w.script("rmdir etc/kubernetes/pki/etcd/deep etc/kubernetes/pki/etcd")
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 	})
@@ -60,7 +60,7 @@ func TestOfCertificatesElsewhereOnlyWhatKubeadmMadeGoes(t *testing.T) {
 				w.join()
 				w.script("echo made > etc/kubernetes/pki/since.crt")
 				verdict := w.remove()
-				if verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+				if verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				if got := w.script("cd etc/kubernetes/pki/; find . -type f | sort | tr '\\n' ' '; cat own.key theirs/deep"); got != "./own.key ./theirs/deep precious\nprecious\n" {

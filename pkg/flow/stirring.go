@@ -108,7 +108,7 @@ func (l *Lost) still(ctx context.Context, _ plan.Report) error {
 	case err != nil:
 		return fmt.Errorf("get node %s: %w", name, err)
 	case node.UID != l.Node.UID:
-		return plan.Refuse(fmt.Errorf("node %s is another one by now: its host has joined anew", name), notLost)
+		return plan.Refuse(fmt.Errorf("node %s is another one by now: its host has joined again", name), notLost)
 	case kubeletAnswers(node):
 		return plan.Refuse(fmt.Errorf("node %s is not lost any more: its kubelet reports (%s)", name, readyMessage(node)), notLost)
 	}

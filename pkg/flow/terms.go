@@ -9,7 +9,7 @@ import (
 	"hash/fnv"
 	"strings"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -32,7 +32,7 @@ func (r *Removal) choices() string {
 		given bool
 		name  string
 	}{
-		{c.Firewall != "" && c.Firewall != clean.FirewallOwned, "--firewall=" + string(c.Firewall)},
+		{c.Firewall != "" && c.Firewall != inventory.FirewallOwned, "--firewall=" + string(c.Firewall)},
 		{c.NoBackup, "--no-backup"}, {c.NoKeys, "--shred-keys"}, {c.BackupKeys, "--backup-keys"}, {c.DeleteHostData, "--delete-host-data"},
 	} {
 		if flag.given {
@@ -96,7 +96,7 @@ func (r *Removal) tellAnew(ctx context.Context, report plan.Report) (cordoned bo
 	if err := r.agree(rec); err != nil {
 		return false, err
 	}
-	report("the program on the host was told something else: it is begun anew")
+	report("the program on the host was told something else: it starts again")
 	if err := sendHome(ctx, r.cluster, rec); err != nil && !errors.Is(err, runner.ErrGone) {
 		return false, err
 	}

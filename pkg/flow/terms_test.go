@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -36,17 +36,17 @@ func TestARunIsNotTakenUpWithOtherChoices(t *testing.T) {
 		name, told string
 		phase      wire.Phase
 		order      wire.Order
-		choices    clean.Choices
+		choices    inventory.Choices
 		refused    bool
 	}{
-		{"more was chosen before", flush, wire.Waiting, "", clean.Choices{}, true},
-		{"more is chosen now", careful, wire.Working, "", clean.Choices{Firewall: clean.FirewallFlush}, true},
-		{"it was told to begin, and has not heard yet", flush, wire.Ready, wire.Go, clean.Choices{}, true},
-		{"the same", flush, wire.Working, "", clean.Choices{Firewall: clean.FirewallFlush, DeleteHostData: true}, false},
-		{"the usual, which was said now", careful, wire.Waiting, "", clean.Choices{Firewall: clean.FirewallOwned}, false},
-		{"a program that waits for the order is told anew", flush, wire.Ready, "", clean.Choices{}, false},
-		{"what is over is over", flush, wire.Finished, "", clean.Choices{}, false},
-		{"an older version noted nothing", "", wire.Working, "", clean.Choices{NoBackup: true}, false},
+		{"more was chosen before", flush, wire.Waiting, "", inventory.Choices{}, true},
+		{"more is chosen now", careful, wire.Working, "", inventory.Choices{Firewall: inventory.FirewallFlush}, true},
+		{"it was told to begin, and has not heard yet", flush, wire.Ready, wire.Go, inventory.Choices{}, true},
+		{"the same", flush, wire.Working, "", inventory.Choices{Firewall: inventory.FirewallFlush, DeleteHostData: true}, false},
+		{"the usual, which was said now", careful, wire.Waiting, "", inventory.Choices{Firewall: inventory.FirewallOwned}, false},
+		{"a program that waits for the order is told anew", flush, wire.Ready, "", inventory.Choices{}, false},
+		{"what is over is over", flush, wire.Finished, "", inventory.Choices{}, false},
+		{"an older version noted nothing", "", wire.Working, "", inventory.Choices{NoBackup: true}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			client := permissive(t, nil, worker(), kubeadmConfig(), runOf(wire.Remove, tc.phase, tc.told, tc.order))
