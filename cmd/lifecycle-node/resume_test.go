@@ -340,17 +340,20 @@ func TestAHostWhoseWorkIsDoneIsNotWorkedOnAgain(t *testing.T) {
 }
 
 // A removal waits, half done, and somebody has joined the host by hand: neither the
-// next boot nor an order to try again cleans it.
+// next boot nor an order to try again cleans it, however the clock was set in between.
 func TestAHostThatWasJoinedByHandWhileItsRemovalWaitedIsNotCleaned(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, top string) {
 		for _, order := range []wire.Order{"", wire.Retry} {
-			s, dir := newSecretServer(t, wire.Waiting), top+"/"+string(order)+"x"
-			node(t, dir, s, wire.Remove)
-			hosttest.Script(t, `rm /etc/kubernetes/kubelet.conf; touch `+in(begunFile)+`; sleep 0.1; echo new > /etc/kubernetes/kubelet.conf`)
-			s.data[wire.KeyOrder] = string(order)
-			_ = until(t, s, func(string) bool { return s.get(wire.KeyError) != "" })
-			if got := did(t, dir); strings.Contains(got, "stop") || !strings.Contains(s.get(wire.KeyError), "joined a cluster again") {
-				t.Errorf("order %q: done %q, says %v", order, got, s.data)
+			for clock, began := range map[string]string{"right": "now", "ahead": "next year"} {
+				s, dir := newSecretServer(t, wire.Waiting), top+"/"+string(order)+clock
+				node(t, dir, s, wire.Remove)
+				hosttest.Must(t, os.WriteFile(in(begunFile), []byte("then\n"+nodeMark()+"\n"), 0o600))
+				hosttest.Script(t, `touch -d '`+began+`' `+in(begunFile)+`; rm /etc/kubernetes/kubelet.conf; sleep 0.1; echo new > /etc/kubernetes/kubelet.conf`)
+				s.data[wire.KeyOrder] = string(order)
+				_ = until(t, s, func(string) bool { return s.get(wire.KeyError) != "" })
+				if got := did(t, dir); strings.Contains(got, "stop") || !strings.Contains(s.get(wire.KeyError), "joined a cluster again") {
+					t.Errorf("order %q, clock %s: done %q, says %v", order, clock, got, s.data)
+				}
 			}
 		}
 	})

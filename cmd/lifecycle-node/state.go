@@ -22,6 +22,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Where a run lives on the host. The directory survives a reboot, as the unit
@@ -122,14 +123,32 @@ func executable(dir string) error {
 }
 
 // occupied is the answer to a delivery while the unit of a run works: fine if
-// it is the same run.
+// it is the same run, and was told the same.
 func occupied(spec wire.Spec) error {
 	old, err := peekSpec()
 	if err == nil && old.Record.UID == spec.Record.UID {
-		return nil
+		return sameChoices(old, spec)
 	}
 	return plan.Refuse(fmt.Errorf("another run works on this host: %s of node %s", old.Operation, old.Node),
 		"wait until it has ended; on the host: systemctl status %s", unitName)
+}
+
+// sameChoices refuses a delivery that tells another thing than the one by which the unit
+// works: a person was shown a plan of this one.
+func sameChoices(works, told wire.Spec) error {
+	was, err := orderOf(works)
+	is, err2 := orderOf(told)
+	to := func(d *wire.Destination) string {
+		if d == nil {
+			return ""
+		}
+		return d.Endpoint
+	}
+	if err == nil && err2 == nil && was.Choices == is.Choices && to(works.Destination) == to(told.Destination) {
+		return nil
+	}
+	return plan.Refuse(errors.New("the run on this host was begun with other choices, and its program has just started"),
+		"take it back first: kubectl lifecycle runs abort %s", text.Quote(told.Node))
 }
 
 // ownDirectory makes a directory of mode 0700, or takes one that is really

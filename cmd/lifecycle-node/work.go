@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -167,7 +169,7 @@ func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
 			"if it is to stay there, take the run off the host: rm -r %s %s; else remove it from there", stateDir, unitFile)
 	}
 	if !begun() {
-		err := place(in(begunFile), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339)))
+		err := place(in(begunFile), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339)+"\n"+nodeMark()+"\n"))
 		if err != nil {
 			w.report.set(map[string]string{wire.KeyOrder: ""}) // it was heard
 			return nil, plan.Hint(fmt.Errorf("write down that the work begins: %w", err), "%s", wayOut(err))
@@ -180,15 +182,41 @@ func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
 	return w.remove(ctx)
 }
 
+// nodeConf is what makes a host a node.
+const nodeConf = "/etc/kubernetes/kubelet.conf"
+
+// nodeMark tells one kubelet.conf from another that has its name later: no clock of
+// this host has to be right for that, and no file system has to know when a file was
+// made.
+func nodeMark() string {
+	var stat unix.Stat_t
+	switch err := unix.Lstat(nodeConf, &stat); {
+	case errors.Is(err, unix.ENOENT):
+		return noNode
+	case err != nil:
+		return ""
+	}
+	return fmt.Sprintf("%d %d", stat.Ino, stat.Mtim.Nano()) // devices change their numbers with a boot
+}
+
+// noNode is the mark of a host that has none.
+const noNode = "none"
+
 // joinedSince reports whether somebody has made this host a node anew since the work
-// began: its kubelet.conf is younger than that. A removal only ever deletes it.
+// began: its kubelet.conf is another one, or younger than that. A removal only ever
+// deletes it.
 func joinedSince() bool {
-	const conf = "/etc/kubernetes/kubelet.conf"
 	began, err := os.Lstat(in(begunFile))
 	if err != nil {
 		return false
 	}
-	born, err := host.Local{}.Born(conf)
+	raw, err := host.ReadPlain(in(begunFile), mostOfName)
+	_, was, noted := strings.Cut(strings.TrimSpace(string(raw)), "\n")
+	now := nodeMark()
+	if err == nil && noted && now != noNode && now != was {
+		return true
+	}
+	born, err := host.Local{}.Born(nodeConf)
 	return err == nil && !born.IsZero() && born.After(began.ModTime())
 }
 

@@ -147,21 +147,27 @@ func TestAFileOfCiliumsNameWithMoreInItStaysAndIsNamed(t *testing.T) {
 // A router of this host's is no node, and its own network no pod network,
 // whatever a node writes into the API about itself.
 func TestWhatANodeClaimsOfThisHostsOwnNetworkProvesNothing(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.script("ip route add 192.168.7.0/24 via 192.0.2.1; ip route add 10.77.0.0/16 via 192.0.2.1")
-		before := w.dump()
-		w.join()
-		target := w.target()
-		target.Facts.PodCIDRs = append(target.Facts.PodCIDRs, "192.0.0.0/8", "0.0.0.0/0", "192.168.0.0/16", "10.0.0.0/7")
-		target.Facts.NodeIPs = append(target.Facts.NodeIPs, "192.0.2.1", "192.0.2.99")
-		_, err := target.Recipe().Run(t.Context(), nil)
-		hosttest.Must(t, err)
-		routes := w.script("ip route")
-		if !strings.Contains(routes, "192.168.7.0/24 via 192.0.2.1") || !strings.Contains(routes, "10.77.0.0/16 via 192.0.2.1") {
-			w.Errorf("routes of this host's are gone:\n%s\nbefore:\n%s", routes, before)
-		}
-		if _, err := netlink.LinkByName("cni0"); err == nil {
-			w.Error("cni0 is still there")
-		}
-	})
+	for name, routes := range map[string]string{
+		"one default route": "", "one that leads through two cards": "ip route replace default nexthop via 192.0.2.1 dev eth0 nexthop via 192.0.2.1 dev eth0 weight 2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script(routes + "\nip route add 192.168.7.0/24 via 192.0.2.1; ip route add 10.77.0.0/16 via 192.0.2.1")
+				before := w.dump()
+				w.join()
+				target := w.target()
+				target.Facts.PodCIDRs = append(target.Facts.PodCIDRs, "192.0.0.0/8", "0.0.0.0/0", "192.168.0.0/16", "10.0.0.0/7")
+				target.Facts.NodeIPs = append(target.Facts.NodeIPs, "192.0.2.1", "192.0.2.99")
+				_, err := target.Recipe().Run(t.Context(), nil)
+				hosttest.Must(t, err)
+				routes := w.script("ip route")
+				if !strings.Contains(routes, "192.168.7.0/24 via 192.0.2.1") || !strings.Contains(routes, "10.77.0.0/16 via 192.0.2.1") {
+					w.Errorf("routes of this host's are gone:\n%s\nbefore:\n%s", routes, before)
+				}
+				if _, err := netlink.LinkByName("cni0"); err == nil {
+					w.Error("cni0 is still there")
+				}
+			})
+		})
+	}
 }

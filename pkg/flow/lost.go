@@ -46,6 +46,8 @@ type Lost struct {
 	survivor *corev1.Node
 	cluster  runner.Cluster
 	timeout  time.Duration
+	// seen is what its kubelet had written when it was called silent.
+	seen traces
 }
 
 // LostOptions are the choices about a node whose host is dead.
@@ -148,9 +150,8 @@ func lostNeeds(namespace string) []need {
 // that its host is off, one of which that cannot be told.
 func (l *Lost) silent(ctx context.Context, hostOff bool, report plan.Report) error {
 	node, client := l.Node, l.cluster.Client
-	const wayOut = "without --node-lost it is drained and its host is cleaned; if its host is to be given up all the same, switch it off first"
 	if kubeletAnswers(node) {
-		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet reports (%s)", node.Name, readyMessage(node)), wayOut)
+		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet reports (%s)", node.Name, readyMessage(node)), notLost)
 	}
 	heard, said, err := pulse{l.cluster, node}.lives(ctx)
 	switch {
@@ -171,7 +172,7 @@ func (l *Lost) silent(ctx context.Context, hostOff bool, report plan.Report) err
 	err = awaitLease(watched, client, node.Name)
 	switch {
 	case err == nil:
-		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just renewed its lease", node.Name), wayOut)
+		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just renewed its lease", node.Name), notLost)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case watched.Err() == nil:
@@ -182,17 +183,21 @@ func (l *Lost) silent(ctx context.Context, hostOff bool, report plan.Report) err
 		return err
 	}
 	if what := after.stirred(before); what != "" {
-		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just written %s", node.Name, what), wayOut)
+		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just written %s", node.Name, what), notLost)
 	}
+	l.seen = after
 	return nil
 }
+
+// notLost is the way out of a node whose host lives.
+const notLost = "without --node-lost it is drained and its host is cleaned; if its host is to be given up all the same, switch it off first"
 
 // Plan is the farewell, step by step.
 func (l *Lost) Plan() plan.Plan {
 	name := l.Node.Name
 	return plan.Plan{
 		Title: "Give up node " + name + ", whose host is dead",
-		Steps: append(l.burial(),
+		Steps: append(append([]plan.Step{{ID: "silence", Title: "See that " + name + " is silent still", Do: l.still}}, l.burial()...),
 			plan.Step{ID: "cordon", Title: "Cordon " + name, Do: l.cordon},
 			plan.Step{ID: "taint", Title: "Declare " + name + " out of service", Do: l.taint},
 			plan.Step{ID: "pods", Title: fmt.Sprintf("Give up its %d pods", len(l.Drain.ToEvict())), Do: l.awaitPods},
@@ -216,7 +221,10 @@ func (l *Lost) cordon(ctx context.Context, _ plan.Report) error {
 
 // taint has the control plane delete the pods by force and detach their volumes
 // at once (KEP-2268, non-graceful node shutdown).
-func (l *Lost) taint(ctx context.Context, _ plan.Report) error {
+func (l *Lost) taint(ctx context.Context, report plan.Report) error {
+	if err := l.still(ctx, report); err != nil {
+		return err
+	}
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error { return l.taintOnce(ctx) })
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -142,6 +143,9 @@ func (m *Moving) prepareGone(ctx context.Context, cause error) error {
 		if err != nil || len(begun) == 0 {
 			return cmp.Or(err, cause)
 		}
+	}
+	if held && rec.State.Terms != "" && !strings.Contains(rec.State.Terms, m.passage.term()) {
+		return m.otherTerms(rec)
 	}
 	m.Gone, m.Node = true, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if held {

@@ -136,8 +136,12 @@ func (r *Removal) drainTitle() string {
 }
 
 func (r *Removal) begin(ctx context.Context, report plan.Report) error {
+	cordoned, err := r.tellAnew(ctx, report)
+	if err != nil {
+		return err
+	}
 	task := runner.Task{
-		Owner: runner.Owner{Operation: r.operation(), Who: r.opts.Who},
+		Owner: runner.Owner{Operation: r.operation(), Who: r.opts.Who, Terms: r.terms()},
 		Node:  r.Node, Input: r.input, Patience: r.opts.Patience,
 	}
 	if r.passage != nil {
@@ -149,11 +153,12 @@ func (r *Removal) begin(ctx context.Context, report plan.Report) error {
 		if err := runner.End(ctx, r.cluster.Client, rec); err != nil {
 			return err
 		}
-		cordoned := rec.State.Cordoned
-		if rec, err = runner.Begin(ctx, r.cluster, task, report); err == nil && cordoned {
-			// Whoever takes this one back opens the node that the earlier one closed.
-			err = runner.NoteCordoned(ctx, r.cluster.Client, rec)
-		}
+		cordoned = rec.State.Cordoned
+		rec, err = runner.Begin(ctx, r.cluster, task, report)
+	}
+	if err == nil && cordoned {
+		// Whoever takes this one back opens the node that the earlier one closed.
+		err = runner.NoteCordoned(ctx, r.cluster.Client, rec)
 	}
 	r.record = rec
 	return err

@@ -106,7 +106,7 @@ func (r *Removal) takeUp(ctx context.Context) error {
 			"wait for it, or take it back: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
 	}
 	r.Resumes = &rec
-	return nil
+	return r.agree(rec)
 }
 
 // hostUnderWay says that the run which is taken up is past its drain.

@@ -13,6 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // traces are what only a kubelet writes about a node, by what it is: of two looks
@@ -95,4 +97,27 @@ func readTraces(ctx context.Context, client kubernetes.Interface, name string) (
 		t["its lease"] = lease.Spec.RenewTime.UTC().Format(time.RFC3339Nano)
 	}
 	return t, nil
+}
+
+// still refuses a node that has shown a sign of life since it was called silent: between
+// that and the deed a person was asked, and an etcd member taken out of its cluster.
+func (l *Lost) still(ctx context.Context, _ plan.Report) error {
+	name := l.Node.Name
+	node, err := l.cluster.Client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case err != nil:
+		return fmt.Errorf("get node %s: %w", name, err)
+	case node.UID != l.Node.UID:
+		return plan.Refuse(fmt.Errorf("node %s is another one by now: its host has joined again", name), notLost)
+	case kubeletAnswers(node):
+		return plan.Refuse(fmt.Errorf("node %s is not lost any more: its kubelet reports (%s)", name, readyMessage(node)), notLost)
+	}
+	now, err := readTraces(ctx, l.cluster.Client, name)
+	if err != nil {
+		return err
+	}
+	if what := now.stirred(l.seen); what != "" {
+		return plan.Refuse(fmt.Errorf("node %s is not lost any more: its kubelet has written %s", name, what), notLost)
+	}
+	return nil
 }

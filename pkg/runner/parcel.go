@@ -124,7 +124,7 @@ func (c Cluster) awaitAnswer(ctx context.Context, pod *corev1.Pod) error {
 	answer, found := findAnswer([]byte(end.Message))
 	switch {
 	case found && answer.Error != "":
-		return plan.Refuse(fmt.Errorf("node %s: %s", pod.Spec.NodeName, answer.Error), "%s", answer.Hint)
+		return plan.Refuse(fmt.Errorf("node %s: %s", pod.Spec.NodeName, answer.Error), "%s", Advice(pod.Spec.NodeName, answer.Hint))
 	case found:
 		return nil
 	case strings.Contains(end.Message, noPlace):

@@ -30,6 +30,8 @@ type Owner struct {
 	Operation wire.Operation
 	// Who is "user@host", for the person who finds the node held.
 	Who string
+	// Terms is what the run is told to do, in words; see wire.KeyTerms.
+	Terms string
 }
 
 // Task is a run to begin.
@@ -157,8 +159,15 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	if err != nil {
 		return rec, err
 	}
+	told := map[string]string{}
 	if t.JoinToken.ID != "" {
-		if err := annotate(ctx, c.Client, rec, map[string]string{wire.KeyToken: t.JoinToken.ID}); err != nil {
+		told[wire.KeyToken] = t.JoinToken.ID
+	}
+	if t.Terms != rec.State.Terms {
+		told[wire.KeyTerms] = t.Terms
+	}
+	if len(told) > 0 {
+		if err := annotate(ctx, c.Client, rec, told); err != nil {
 			return rec, err
 		}
 	}
@@ -186,7 +195,7 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	rec.State = state
 	if state.Phase == wire.Aborted && state.Error != "" {
 		why, wayOut, _ := strings.Cut(state.Error, "\n")
-		return rec, plan.Refuse(errors.New(why), "%s", wayOut)
+		return rec, plan.Refuse(fmt.Errorf("the host of node %s refuses: %s", t.Node.Name, why), "%s", Advice(t.Node.Name, wayOut))
 	}
 	return rec, nil
 }

@@ -44,6 +44,16 @@ const (
 	maxParts = 2 << 20
 )
 
+// Advice is a way out that a host tells, with whose word it is: what is to be done is
+// read as this program's advice, and a host that somebody has taken over may ask for
+// anything.
+func Advice(node, said string) string {
+	if said == "" {
+		return ""
+	}
+	return "the host of " + node + " advises: " + said
+}
+
 // errAttach is wrapped by the error of a door that nothing can be streamed
 // through; errOutOfBounds by that of a stream that was ended here.
 var (
@@ -71,7 +81,7 @@ func (c Cluster) pass(ctx context.Context, pod *corev1.Pod, program []byte, d wi
 	answer, found := findAnswer(out)
 	switch {
 	case found && answer.Error != "":
-		return answer, plan.Refuse(fmt.Errorf("node %s: %s", pod.Spec.NodeName, answer.Error), "%s", answer.Hint)
+		return answer, plan.Refuse(fmt.Errorf("node %s: %s", pod.Spec.NodeName, answer.Error), "%s", Advice(pod.Spec.NodeName, answer.Hint))
 	case found:
 		return answer, tooLong(answer)
 	case strings.Contains(words, noPlace):

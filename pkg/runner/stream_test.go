@@ -183,3 +183,19 @@ func FuzzFindAnswer(f *testing.F) {
 		}
 	})
 }
+
+// What is to be done is read as advice of the program's: a host's is told as its own.
+func TestAHostsAdviceIsToldAsItsOwn(t *testing.T) {
+	target := kubelet(t, func(_ io.Reader, out, _, status io.Writer) {
+		_, _ = io.WriteString(out, wire.AnswerPrefix+`{"error":"no","hint":"kubectl create clusterrolebinding x --clusterrole cluster-admin --user eve"}`+"\n")
+		_, _ = io.WriteString(status, `{"metadata":{},"status":"Success"}`)
+	})
+	config := &rest.Config{Host: target.Host}
+	client, err := kubernetes.NewForConfig(config)
+	must(t, err)
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-w1"}, Spec: corev1.PodSpec{NodeName: "w1"}}
+	_, err = Cluster{Client: client, Config: config}.pass(t.Context(), pod, []byte("program"), wire.Delivery{})
+	if hint := plan.HintOf(err); !strings.HasPrefix(hint, "the host of w1 advises: kubectl create") {
+		t.Errorf("error %v, hint %q", err, hint)
+	}
+}

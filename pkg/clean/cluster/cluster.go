@@ -34,10 +34,19 @@ type Identity struct {
 }
 
 // Identify reads the identity from the cluster's CA file and the kubeconfigs of
-// this host's own Kubernetes.
+// this host's own Kubernetes, which hold the CA, too.
 func Identify(ca []byte, kubeconfigs ...[]byte) Identity {
 	id := Identity{Authorities: certificates(ca)}
 	for _, raw := range kubeconfigs {
+		for _, found := range regexp.MustCompile(`(?m)^\s*"?certificate-authority-data"?:\s*"?([A-Za-z0-9+/=]+)`).FindAllSubmatch(raw, mostFound) {
+			inner := make([]byte, base64.StdEncoding.DecodedLen(len(found[1])))
+			n, _ := base64.StdEncoding.Decode(inner, found[1]) // what is no base64 holds no CA
+			for _, sum := range certificates(inner[:n]) {
+				if len(id.Authorities) < mostFound && !slices.Contains(id.Authorities, sum) {
+					id.Authorities = append(id.Authorities, sum)
+				}
+			}
+		}
 		for _, found := range regexp.MustCompile(`(?m)^\s*"?server"?:\s*"?(https?://[^\s",]+)`).FindAllSubmatch(raw, mostFound) {
 			if at := endpoint(string(found[1])); at != "" && !slices.Contains(id.Endpoints, at) {
 				id.Endpoints = append(id.Endpoints, at)

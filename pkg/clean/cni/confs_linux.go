@@ -69,12 +69,13 @@ func (t Networks) OwnNetworks() []string {
 }
 
 // OtherNetworks reports whether this host has CNI networks besides the pods'
-// (podman, nerdctl), by their configuration or by addresses they gave out.
+// (podman, nerdctl), by their configuration or by addresses they gave out, or nobody
+// knows.
 func (t Networks) OtherNetworks() bool {
-	configs, _ := t.Confs()
+	configs, err := t.Confs()
 	own := t.OwnNetworks()
-	networks, _ := t.Names(inventory.CNIStateDir + "/networks")
-	return slices.ContainsFunc(configs, func(d Decision) bool {
+	networks, err2 := t.Names(inventory.CNIStateDir + "/networks")
+	return err != nil || err2 != nil || slices.ContainsFunc(configs, func(d Decision) bool {
 		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") && slices.Contains(t.Places().ConfDirs, filepath.Dir(d.Name))
 	}) || slices.ContainsFunc(networks, func(name string) bool { return !slices.Contains(own, name) })
 }

@@ -47,7 +47,7 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 	names, err = t.Names(inventory.PKIDir)
 	s.Missed(inventory.KindDir, inventory.PKIDir, err)
 	for _, name := range names {
-		t.AddPath(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: filepath.Join(inventory.PKIDir, name)})
+		t.addSecret(&s, name)
 	}
 	t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
 	for _, root := range t.Roots() {

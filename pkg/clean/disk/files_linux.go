@@ -5,6 +5,8 @@ package disk
 import (
 	"cmp"
 	"context"
+	"errors"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -66,6 +68,15 @@ func (t Disk) lookPlugins(ctx context.Context, s *part.Findings, dir string) err
 	return err
 }
 
+// unpackaged reports whether the error of a package manager is its answer that a file is
+// of no package: dpkg-query and rpm end with 1 then. rpm does so for a database, too, that
+// it cannot read, and says so.
+func unpackaged(err error) bool {
+	var ended *exec.ExitError
+	var said *host.CommandError
+	return errors.As(err, &ended) && ended.ExitCode() == 1 && !(errors.As(err, &said) && strings.Contains(said.Output, "error:"))
+}
+
 // before says why a file was there before Kubernetes was; empty if it was not.
 func (t Disk) before(ctx context.Context, path string) string {
 	for _, asks := range [][]string{{"dpkg-query", "-S", path}, {"rpm", "-qf", path}} {
@@ -73,8 +84,12 @@ func (t Disk) before(ctx context.Context, path string) string {
 			continue
 		}
 		cmd := host.Command{Name: asks[0], Args: asks[1:], Timeout: 20 * time.Second}
-		if out, err := t.Host.Run(ctx, cmd); err == nil {
+		out, err := t.Host.Run(ctx, cmd)
+		switch {
+		case err == nil:
 			return "from a package: " + strings.TrimSpace(out)
+		case !unpackaged(err):
+			return "nothing tells whether it is from a package: " + err.Error()
 		}
 	}
 	if t.Facts.Joined.IsZero() {

@@ -150,6 +150,9 @@ func (t Disk) Objections(ctx context.Context) error {
 	if err := t.mountsInTheWay(); err != nil {
 		return err
 	}
+	if err := t.mountsBeside(ctx); err != nil {
+		return err
+	}
 	return t.dataInTheWay(ctx)
 }
 
@@ -170,6 +173,9 @@ func (t Disk) mountsInTheWay() error {
 	mounts, err := t.Host.Mounts()
 	if err != nil {
 		return err
+	}
+	if _, err := t.writtenDown(); err != nil {
+		return plan.Refuse(fmt.Errorf("find out which mounts are an administrator's: %w", err), "look at that file on the host, then run the command again")
 	}
 	domains, roots, ours := t.domains(mounts), t.Roots(), t.Ours(mounts)
 	fixed := t.fixedMounts(domains)
@@ -203,13 +209,9 @@ func (t Disk) dataInTheWay(ctx context.Context) error {
 	if len(t.Facts.Keep) == 0 || t.Choices.DeleteHostData {
 		return nil
 	}
-	var goes []inventory.Item
-	for _, look := range []func(context.Context) (part.Findings, error){t.lookFiles, t.Credentials} {
-		s, err := look(ctx)
-		if err != nil {
-			return err
-		}
-		goes = append(goes, s.Goes()...)
+	goes, err := t.filesThatGo(ctx)
+	if err != nil {
+		return err
 	}
 	mounts, err := t.Host.Mounts()
 	if err != nil {

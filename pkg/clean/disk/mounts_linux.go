@@ -32,16 +32,10 @@ func (t Disk) Ours(mounts []host.Mount) func(host.Mount) bool {
 
 // fixedMounts are the mountpoints that an administrator has written down: in
 // /etc/fstab, or as units of systemd's. Those that lead through a link to a kubelet's
-// directory have the kernel's path, too. None of them is looked at: that may hang.
+// directory have the kernel's path, too. None of them is looked at: that may hang. What
+// cannot be read is a reason not to begin (mountsInTheWay).
 func (t Disk) fixedMounts(domains []domain) []string {
-	out := part.Mountpoints(string(t.Text("/etc/fstab")))
-	for _, dir := range part.UnitDirs() {
-		for _, path := range append(t.Listed(dir, ".mount"), t.Listed(dir, ".automount")...) {
-			if where := part.WhereOf(string(t.Text(path))); where != "" {
-				out = append(out, where)
-			}
-		}
-	}
+	out, _ := t.writtenDown()
 	links := map[string]string{t.Places().Root: t.KubeletRoot(), inventory.DefaultKubeletRoot: t.KubeadmDir()}
 	for _, d := range domains {
 		links[d.link] = d.path
@@ -56,6 +50,26 @@ func (t Disk) fixedMounts(domains []domain) []string {
 		}
 	}
 	return out
+}
+
+// writtenDown are the mountpoints as /etc/fstab and the units have them.
+func (t Disk) writtenDown() ([]string, error) {
+	fstab, err := t.Readable("/etc/fstab")
+	out := part.Mountpoints(string(fstab))
+	for _, dir := range part.UnitDirs() {
+		for _, suffix := range []string{".mount", ".automount"} {
+			paths, unlisted := t.Listed(dir, suffix)
+			err = errors.Join(err, unlisted)
+			for _, path := range paths {
+				raw, unread := t.Readable(path)
+				err = errors.Join(err, unread)
+				if where := part.WhereOf(string(raw)); where != "" {
+					out = append(out, where)
+				}
+			}
+		}
+	}
+	return out, err
 }
 
 // Mounts are those for pods.

@@ -13,28 +13,50 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
-// Believed are the facts of the cluster as far as this host can believe them.
+// Believed are the facts of the cluster as far as this host can believe them: nothing of
+// them where it cannot tell which addresses and gateways are its own.
 func (t Network) Believed() inventory.Facts {
 	routes, err := netlinks.Dump(func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 	})
-	if err != nil {
-		return cluster.Believable(t.Facts, nil, nil)
-	}
 	var main, gateways []netip.Addr
+	for _, hop := range defaultHops(routes) {
+		if ip, ok := netip.AddrFromSlice(hop.Gw); ok {
+			gateways = append(gateways, ip.Unmap())
+		}
+		if hop.LinkIndex == 0 { // one that leads nowhere
+			continue
+		}
+		var link netlink.Link
+		var own []netip.Addr
+		if link, err = netlink.LinkByIndex(hop.LinkIndex); err == nil {
+			own, err = netlinks.Addresses(link)
+		}
+		if err != nil {
+			break
+		}
+		main = append(main, own...)
+	}
+	if err != nil {
+		f := t.Facts
+		f.PodCIDRs, f.ServiceCIDRs, f.NodeIPs = nil, nil, nil
+		return f
+	}
+	return cluster.Believable(t.Facts, main, gateways)
+}
+
+// defaultHops are the ways that default routes lead; one with several cards has several
+// of them.
+func defaultHops(routes []netlink.Route) []netlink.NexthopInfo {
+	var out []netlink.NexthopInfo
 	for _, r := range routes {
 		if !everything(r.Dst) {
 			continue
 		}
-		if ip, ok := netip.AddrFromSlice(r.Gw); ok {
-			gateways = append(gateways, ip.Unmap())
+		out = append(out, netlink.NexthopInfo{LinkIndex: r.LinkIndex, Gw: r.Gw})
+		for _, hop := range r.MultiPath {
+			out = append(out, *hop)
 		}
-		link, err := netlink.LinkByIndex(r.LinkIndex)
-		if err != nil {
-			continue
-		}
-		own, _ := netlinks.Addresses(link)
-		main = append(main, own...)
 	}
-	return cluster.Believable(t.Facts, main, gateways)
+	return out
 }

@@ -58,8 +58,8 @@ func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 		c.dns = t.Places().DNS
 	}
 	if v.kind == "bridge" {
-		confs, _ := cni.Networks{Host: t.Host}.Confs()
-		c.claimed = slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })
+		confs, err := cni.Networks{Host: t.Host}.Confs()
+		c.claimed = err != nil || slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })
 	}
 	return decideLink(v, c)
 }

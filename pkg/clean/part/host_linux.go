@@ -70,18 +70,21 @@ func (t Host) Names(dir string) ([]string, error) {
 }
 
 // Listed are the files of a directory whose names end in some way, in their order.
-func (t Host) Listed(dir, suffix string) []string {
+func (t Host) Listed(dir, suffix string) ([]string, error) {
 	if dir == "" {
-		return nil
+		return nil, nil
 	}
-	names, _ := t.Names(dir) // none, if it cannot be read
+	names, err := t.Names(dir)
+	if errors.Is(err, unix.ENOTDIR) {
+		err = nil
+	}
 	var out []string
 	for _, name := range names {
 		if strings.HasSuffix(name, suffix) {
 			out = append(out, filepath.Join(dir, name))
 		}
 	}
-	return out
+	return out, err
 }
 
 // Text reads a small file of the host; empty if there is none, or it is no such file.

@@ -23,7 +23,7 @@ func (t Host) Cluster() cluster.Identity {
 		return id
 	}
 	read := func(path string) []byte {
-		raw, _ := host.ReadPlain(t.Local.Path(path), MostOfFile) // nil: it tells nothing
+		raw, _ := host.ReadPlain(t.Followed(path), MostOfFile) // nil: it tells nothing
 		return raw
 	}
 	var kubeconfigs [][]byte

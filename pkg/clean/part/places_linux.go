@@ -54,8 +54,10 @@ func (t Host) findPlaces() (Places, error) {
 	}
 	first := p
 	first.readKubelet(arguments)
-	for _, path := range append([]string{first.Config}, t.Listed(first.ConfigDir, ".conf")...) {
-		raw, unread := t.readable(path)
+	parts, unlisted := t.Listed(first.ConfigDir, ".conf")
+	err = errors.Join(err, unlisted)
+	for _, path := range append([]string{first.Config}, parts...) {
+		raw, unread := t.Readable(path)
 		err = errors.Join(err, unread)
 		p.readConfig(raw)
 	}
@@ -66,8 +68,10 @@ func (t Host) findPlaces() (Places, error) {
 	runtime, err2 := t.argumentsOf("containerd")
 	config := "/etc/containerd/config.toml"
 	readFlags(runtime, map[string]*string{"--config": &config, "-c": &config})
-	for _, path := range append([]string{config, "/etc/crio/crio.conf"}, t.Listed("/etc/crio/crio.conf.d", "")...) {
-		raw, unread := t.readable(path)
+	parts, unlisted = t.Listed("/etc/crio/crio.conf.d", "")
+	err = errors.Join(err, unlisted)
+	for _, path := range append([]string{config, "/etc/crio/crio.conf"}, parts...) {
+		raw, unread := t.Readable(path)
 		err = errors.Join(err, unread)
 		for _, pattern := range p.readContainerd(raw) {
 			if !filepath.IsAbs(pattern) { // beside the file that names it (containerd, config.go resolveImports)
@@ -113,7 +117,7 @@ func (t Host) argumentsOf(program string) ([]string, error) {
 	}
 	unit := unitFile{}
 	for _, dir := range UnitDirs() {
-		raw, err := t.readable(filepath.Join(dir, program+".service"))
+		raw, err := t.Readable(filepath.Join(dir, program+".service"))
 		unit.damaged = errors.Join(unit.damaged, err)
 		if len(raw) > 0 {
 			unit.add(string(raw), t.environment)
@@ -123,7 +127,9 @@ func (t Host) argumentsOf(program string) ([]string, error) {
 	dropIns := map[string]string{}
 	var order []string
 	for _, dir := range slices.Backward(UnitDirs()) {
-		for _, path := range t.Listed(filepath.Join(dir, program+".service.d"), ".conf") {
+		paths, err := t.Listed(filepath.Join(dir, program+".service.d"), ".conf")
+		unit.damaged = errors.Join(unit.damaged, err)
+		for _, path := range paths {
 			if _, hidden := dropIns[filepath.Base(path)]; !hidden {
 				order = append(order, filepath.Base(path))
 			}
@@ -132,7 +138,7 @@ func (t Host) argumentsOf(program string) ([]string, error) {
 	}
 	slices.Sort(order)
 	for _, name := range order {
-		raw, err := t.readable(dropIns[name])
+		raw, err := t.Readable(dropIns[name])
 		unit.damaged = errors.Join(unit.damaged, err)
 		unit.add(string(raw), t.environment)
 	}
@@ -159,9 +165,9 @@ func untold(program string, err error) error {
 	return plan.Hint(fmt.Errorf("%s does not run, and %w: %w", program, argumentsUntold, err), "%s", hint)
 }
 
-// readable is text for what must not be overlooked: a file that is there and cannot be
+// Readable is Text for what must not be overlooked: a file that is there and cannot be
 // read is an error. What is no plain file is empty, as a unit that leads to /dev/null is.
-func (t Host) readable(path string) ([]byte, error) {
+func (t Host) Readable(path string) ([]byte, error) {
 	to, _ := os.Readlink(t.Local.Path(path)) // no link leads nowhere
 	_, gone := os.Stat(t.Local.Path(path))
 	if to == "/dev/null" || errors.Is(gone, fs.ErrNotExist) {
@@ -189,7 +195,7 @@ func (t Host) environment(pattern string) (string, error) {
 	}
 	var all strings.Builder
 	for _, path := range paths {
-		raw, err := t.readable(path)
+		raw, err := t.Readable(path)
 		if err != nil {
 			return "", err
 		}

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -94,10 +93,12 @@ type search struct {
 	mounts  []host.Mount
 	mounted map[string]bool
 	// seen are files that other parts have named.
-	seen    map[string]bool
-	skip    []string
-	entries int
-	read    int64
+	seen map[string]bool
+	skip []string
+	// kubernetes is /etc/kubernetes without symbolic links.
+	kubernetes string
+	entries    int
+	read       int64
 	// joined is when the host joined: nothing that has not changed since is read,
 	// where a root says so.
 	joined time.Time
@@ -114,7 +115,7 @@ func (e searchError) Error() string { return string(e) }
 // lookReferring searches the files of this host, within bounds: what is beyond them
 // is named, since it cannot be said then that nothing is left.
 func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
-	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), joined: t.Facts.Joined, seen: map[string]bool{}}
+	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), kubernetes: t.Resolve(inventory.KubernetesDir), joined: t.Facts.Joined, seen: map[string]bool{}}
 	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
 		return nil // a host that is in no cluster
 	}
@@ -161,38 +162,6 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 	return nil
 }
 
-// below searches one root. It never crosses into another mount, follows no links,
-// and leaves out file systems of other machines.
-func (f *search) below(ctx context.Context, root searchRoot) error {
-	if !disk.AtHome(root.dir, f.mounts) {
-		return nil
-	}
-	top := f.t.Host.Path(root.dir)
-	return filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return passable(err)
-		}
-		if f.entries++; f.entries > mostSearched {
-			return tooMuch
-		}
-		name, err := filepath.Rel(top, path)
-		if err != nil {
-			return err
-		}
-		at := filepath.Join(root.dir, name)
-		switch {
-		case d.IsDir() && path != top && (f.leaveOut(at) || strings.Count(name, "/") >= root.depth):
-			return fs.SkipDir
-		case d.Type().IsRegular():
-			return f.file(at, d, root.all)
-		}
-		return nil
-	})
-}
-
 // unsearchedOf names the directories at whose first a search has ended.
 func unsearchedOf(roots []searchRoot) []inventory.Item {
 	var out []inventory.Item
@@ -233,7 +202,7 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 		return nil
 	}
 	info, err := d.Info()
-	if err != nil || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == inventory.KubernetesDir {
+	if err != nil || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == inventory.KubernetesDir || filepath.Dir(at) == f.kubernetes {
 		return passable(err)
 	}
 	stat, is := info.Sys().(*syscall.Stat_t)
@@ -266,7 +235,7 @@ func (t Traces) unsearched() []string {
 		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
 		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux",
 	}
-	out = append(append(out, t.Roots()...), t.Places().ConfDirs...)
+	out = append(append(out, t.Resolve(inventory.PKIDir), t.Resolve(inventory.ManifestsDir)), slices.Concat(t.Roots(), t.Places().ConfDirs)...)
 	for _, p := range inventory.WholePaths() {
 		out = append(out, p.Path)
 	}

@@ -44,6 +44,8 @@ type State struct {
 	Alive string
 	// Token is the id of the bootstrap token that the host was given (Move).
 	Token string
+	// Terms is what the run was told to do; empty if that was not noted.
+	Terms string
 	// Cordoned says that the run cordoned the node, so that the way back
 	// uncordons it.
 	Cordoned bool
@@ -70,6 +72,7 @@ func Parse(data map[string][]byte) (State, error) {
 		Error:     cleanLines(data[KeyError]),
 		Alive:     clean(data[KeyAlive]),
 		Token:     clean(data[KeyToken]),
+		Terms:     clean(data[KeyTerms]),
 		Cordoned:  string(data[KeyCordoned]) == "true",
 	}
 	switch s.Phase {

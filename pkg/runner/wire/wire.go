@@ -92,6 +92,9 @@ const (
 	// KeyToken is the id of the bootstrap token of the cluster that the host is
 	// to join; the id alone opens nothing.
 	KeyToken = "token-id"
+	// KeyTerms is what the run was told to do, in words: whoever takes it up must
+	// mean the same.
+	KeyTerms = "terms"
 	// KeyAnswer is the packed answer to a question that could not be streamed.
 	KeyAnswer = "answer"
 	// KeyAlive changes as long as a plugin drives the run, so that a long

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// secretDirs are the directories beside the kubelet's root of which all that is in them
+// goes, as a rule, or much of it.
+func (t Disk) secretDirs() []string {
+	return []string{inventory.KubernetesDir, filepath.Join(t.KubeadmDir(), "pki"), t.Resolve(t.Places().CertDir)}
+}
+
+// sharedDirs are those in which only what a network has put there goes.
+func (t Disk) sharedDirs() []string {
+	return slices.Concat([]string{inventory.CNIStateDir, filepath.Dir(inventory.PluginDir)}, t.Places().ConfDirs, t.Places().BinDirs)
+}
+
+// inOneOf reports whether a path is one of some directories, or below one.
+func inOneOf(path string, dirs []string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool { return path == dir || host.Below(path, dir) })
+}
+
+// mountsBeside returns an error if something is mounted where a removal deletes beside
+// the kubelet's root: at something that goes or in it, or so that it lies on a mount
+// that shows another directory of this host, or of another machine. A disk of its own
+// is none: an administrator has given it to the directory.
+func (t Disk) mountsBeside(ctx context.Context) error {
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
+	const wayOut = "what is in it stays if it is not mounted: drain the node, unmount it and take it out of /etc/fstab or its mount unit; then run the command again"
+	refuse := func(m host.Mount) error {
+		return plan.Refuse(fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(), m.FSType, m.Source, BoundAt(m)), wayOut)
+	}
+	secret, shared, ours := t.secretDirs(), t.sharedDirs(), t.Ours(mounts)
+	given := slices.DeleteFunc(slices.Clone(mounts), func(m host.Mount) bool { return ours(m) || !inOneOf(m.Path, slices.Concat(secret, shared)) })
+	for _, m := range given { // before anything is looked at there: that may hang
+		dir := func(dir string) bool { return dir == m.Path }
+		if !AtHome(m.Path, mounts) && (inOneOf(m.Path, []string{inventory.PKIDir, inventory.ManifestsDir}) || slices.ContainsFunc(slices.Concat(secret, []string{inventory.CNIStateDir}, t.Places().ConfDirs), dir)) {
+			return refuse(m)
+		}
+	}
+	if len(given) == 0 {
+		return nil
+	}
+	goes, err := t.filesThatGo(ctx)
+	if err != nil {
+		return err
+	}
+	for _, it := range goes {
+		path := filepath.Join(t.Resolve(filepath.Dir(it.Name)), filepath.Base(it.Name))
+		for _, m := range given {
+			own := m.Class() == host.Disk || m.Class() == host.Memory
+			if it.Detail != part.Hollow && inOneOf(m.Path, []string{path}) || !own && host.Below(path, m.Path) && inOneOf(m.Path, secret) {
+				return refuse(m)
+			}
+		}
+	}
+	return nil
+}
+
+// filesThatGo are the files and directories that a removal would delete.
+func (t Disk) filesThatGo(ctx context.Context) ([]inventory.Item, error) {
+	var goes []inventory.Item
+	var errs []error
+	for _, look := range []func(context.Context) (part.Findings, error){t.lookFiles, t.Credentials} {
+		s, err := look(ctx)
+		goes, errs = append(goes, s.Goes()...), append(errs, err)
+	}
+	return goes, errors.Join(errs...)
+}

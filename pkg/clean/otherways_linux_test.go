@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// The kubelet's root is not the only place in which something goes: certificates, static
+// pods, configurations and plugins of networks. What is mounted there is a reason not to
+// begin, in whatever way it is there.
+func TestNoDataIsDeletedThroughAMountBesideTheKubeletsRoot(t *testing.T) {
+	const old = `mkdir -p srv/theirs/in etc/kubernetes/manifests; for f in ca.key own.key in/file a.yaml kubelet-client-1.pem; do echo precious > srv/theirs/$f; done; sleep 0.6`
+	inWorld(t, func(w *world) {
+		w.script(old)
+		w.join()
+		w.script("echo precious > srv/theirs/younger.yaml")
+		for _, at := range []string{
+			"/etc/kubernetes/pki", "/etc/kubernetes/pki/etcd", "/etc/kubernetes/pki/etcd/deep", "/etc/kubernetes/manifests",
+			"/var/lib/kubelet/pki", "/var/lib/cni/networks/cbr0", "/etc/cni/net.d/10-flannel.conflist",
+		} {
+			for _, way := range []string{"mount --bind", "mount --rbind"} {
+				w.script(fmt.Sprintf("m=.%s; from=srv/theirs; mkdir -p $(dirname $m); [ -e $m ] || mkdir $m; [ -d $m ] || from=srv/theirs/own.key; %s $from $m", at, way))
+				before := w.dump()
+				_, err := w.target().Recipe().Run(w.Context(), nil)
+				if plan.ClassOf(err) != plan.Refused || !strings.Contains(fmt.Sprint(err), at+" is a mount of an administrator's") || plan.HintOf(err) == "" || len(w.ran) > 0 {
+					w.Errorf("%s at %s: got %v, ran %v", way, at, err, w.ran)
+				}
+				w.same(before)
+				w.script("umount ." + at)
+				if w.Failed() {
+					return
+				}
+			}
+		}
+		w.script("rmdir etc/kubernetes/pki/etcd/deep etc/kubernetes/pki/etcd")
+		if verdict := w.remove(); verdict.State != inventory.Clean {
+			w.Errorf("verdict: %+v", verdict)
+		}
+	})
+}
+
+// A directory of certificates that is a link, or a disk of its own, may hold what somebody
+// else keeps there: only what kubeadm has made goes.
+func TestOfCertificatesElsewhereOnlyWhatKubeadmMadeGoes(t *testing.T) {
+	const files = `for f in own.key ca.key theirs/deep; do mkdir -p $(dirname $d/$f); echo precious > $d/$f; done; sleep 0.6`
+	for name, layout := range map[string]string{
+		"a link":          `d=srv/pki; mkdir -p $d etc/kubernetes; ln -s ../../srv/pki etc/kubernetes/pki; ` + files,
+		"a link above it": `d=srv/kubernetes/pki; mv etc/kubernetes srv/kubernetes; ln -s ../srv/kubernetes etc/kubernetes; ` + files,
+		"a disk":          `d=etc/kubernetes/pki; mkdir -p $d; mount -t tmpfs disk $d; ` + files,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script(layout)
+				w.join()
+				w.script("echo made > etc/kubernetes/pki/since.crt")
+				verdict := w.remove()
+				if verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+					w.Errorf("verdict: %+v", verdict)
+				}
+				if got := w.script("cd etc/kubernetes/pki/; find . -type f | sort | tr '\\n' ' '; cat own.key theirs/deep"); got != "./own.key ./theirs/deep precious\nprecious\n" {
+					w.Errorf("what is there now: %q", got)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package traces
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
+)
+
+// below searches one root. It never crosses into another mount, follows no links,
+// and leaves out file systems of other machines.
+func (f *search) below(ctx context.Context, root searchRoot) error {
+	if !disk.AtHome(root.dir, f.mounts) {
+		return nil
+	}
+	return f.dir(ctx, root, "")
+}
+
+// atOnceListed is how many names of a directory are held at the same time: a user may
+// have millions of files at home.
+const atOnceListed = 1000
+
+// dir searches one directory of a root, and then those in it.
+func (f *search) dir(ctx context.Context, root searchRoot, below string) error {
+	d, err := os.OpenFile(f.t.Host.Path(filepath.Join(root.dir, below)), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) {
+		return nil
+	}
+	if err != nil {
+		return passable(err)
+	}
+	defer func() { _ = d.Close() }() // it was read
+	var dirs []string
+	for {
+		entries, err := d.ReadDir(atOnceListed)
+		for _, e := range entries {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if f.entries++; f.entries > mostSearched {
+				return tooMuch
+			}
+			name := filepath.Join(below, e.Name())
+			at := filepath.Join(root.dir, name)
+			switch {
+			case e.IsDir():
+				if !f.leaveOut(at) && strings.Count(name, "/") < root.depth {
+					dirs = append(dirs, name)
+				}
+			case e.Type().IsRegular():
+				if err := f.file(at, e, root.all); err != nil {
+					return err
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return passable(err)
+		}
+	}
+	for _, name := range dirs {
+		if err := f.dir(ctx, root, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
