@@ -94,7 +94,7 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 		}
 		answer, err := inspect(ctx, order)
 		return handed(ctx, d, answer, err)
-	case wire.Bury:
+	case wire.DeadMember:
 		answer, err := bury(ctx, d.Spec.Task)
 		return handed(ctx, d, answer, err)
 	case wire.Remove, wire.Move:

@@ -19,7 +19,7 @@ import (
 // sendHome orders the program to take the way back, waits until it has, and
 // deletes the record.
 func sendHome(ctx context.Context, cluster runner.Cluster, rec runner.Record) error {
-	if err := runner.Tell(ctx, cluster.Client, rec, wire.Abort); err != nil {
+	if err := runner.SendOrder(ctx, cluster.Client, rec, wire.Abort); err != nil {
 		return err
 	}
 	state, err := runner.Follow(ctx, cluster, rec, plan.Discard)
@@ -108,7 +108,7 @@ func backOut(ctx context.Context, cluster runner.Cluster, rec runner.Record, rep
 	if rec.State.Phase == wire.Preparing || rec.State.Phase == wire.Aborted {
 		return nil
 	}
-	if err := runner.Tell(ctx, cluster.Client, rec, wire.Abort); err != nil {
+	if err := runner.SendOrder(ctx, cluster.Client, rec, wire.Abort); err != nil {
 		return err
 	}
 	defer whenQuiet(report, "waiting for the host of %s to start its kubelet; while it is down, or cannot reach an API server, it hears nothing", rec.State.Node)()

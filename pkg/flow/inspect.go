@@ -57,7 +57,7 @@ func (g glance) look(ctx context.Context, cluster runner.Cluster, watch plan.Obs
 	_, err = plan.Plan{Title: "Inspect " + name, Steps: []plan.Step{{
 		ID: "host/inspect", Title: "Read the host of node " + name,
 		Do: func(ctx context.Context, report plan.Report) error {
-			raw, err := runner.Ask(ctx, cluster, node, runner.Question{Operation: wire.Inspect, Input: input, Destination: g.destination}, report)
+			raw, err := runner.RunOnce(ctx, cluster, node, runner.Question{Operation: wire.Inspect, Input: input, Destination: g.destination}, report)
 			if err != nil {
 				return err
 			}

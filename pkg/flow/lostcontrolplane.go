@@ -61,7 +61,7 @@ func (l *Lost) bury(ctx context.Context, report plan.Report) error {
 	if err != nil {
 		return fmt.Errorf("encode the task: %w", err)
 	}
-	raw, err := runner.Ask(ctx, l.cluster, l.survivor, runner.Question{Operation: wire.Bury, Input: input}, report)
+	raw, err := runner.RunOnce(ctx, l.cluster, l.survivor, runner.Question{Operation: wire.DeadMember, Input: input}, report)
 	if err != nil {
 		return err
 	}

@@ -57,11 +57,11 @@ func (r *Removal) clean(ctx context.Context, report plan.Report) error {
 func (r *Removal) command(ctx context.Context, report plan.Report) (wire.State, error) {
 	order := map[wire.Phase]wire.Order{wire.Waiting: wire.Retry, wire.Preparing: wire.Go, wire.Ready: wire.Go}[r.record.State.Phase]
 	if order != "" {
-		if err := runner.Tell(ctx, r.cluster.Client, r.record, order); err != nil {
+		if err := runner.SendOrder(ctx, r.cluster.Client, r.record, order); err != nil {
 			return wire.State{}, err
 		}
 		quiet := whenQuiet(report, "waiting until the program on the host of %s hears that it is to go on; is the host up, and does it reach an API server? (there: systemctl status kubectl-lifecycle)", r.Node.Name)
-		err := runner.Heard(ctx, r.cluster, r.record)
+		err := runner.AwaitAck(ctx, r.cluster, r.record)
 		quiet()
 		if err != nil {
 			return wire.State{}, err

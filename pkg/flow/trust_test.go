@@ -38,7 +38,7 @@ func TestNoNodeButTheOneThatWasAskedForIsTouched(t *testing.T) {
 			return err
 		},
 		"the host is looked at": func(c runner.Cluster) error {
-			_, err := runner.Ask(t.Context(), c, worker(), runner.Question{Operation: wire.Inspect}, func(string, ...any) {})
+			_, err := runner.RunOnce(t.Context(), c, worker(), runner.Question{Operation: wire.Inspect}, func(string, ...any) {})
 			return err
 		},
 		"a move is taken up after its node has left": func(c runner.Cluster) error {

@@ -36,9 +36,10 @@ const (
 	Remove Operation = "remove"
 	// Move cleans the host and joins it to another cluster.
 	Move Operation = "move"
-	// Bury takes the etcd member of another host, which is dead, out of the
-	// cluster of this host's member; no record, no unit.
-	Bury Operation = "bury"
+	// DeadMember takes the etcd member of another host, which is dead, out of the
+	// cluster of this host's member; no record, no unit. Its word is older than its
+	// name, and is what objects of earlier versions are labelled with.
+	DeadMember Operation = "bury"
 )
 
 // Phase is how far a run has come.
@@ -118,7 +119,7 @@ type Spec struct {
 	Node      string `json:"node"`
 	MachineID string `json:"machineID"`
 	BootID    string `json:"bootID"`
-	// Record is empty where the answer is streamed (Inspect, Bury).
+	// Record is empty where the answer is streamed (Inspect, DeadMember).
 	Record Ref `json:"record,omitzero"`
 	// Endpoints are https URLs of API servers, tried in turn. CA is the PEM
 	// bundle they are checked against.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"bytes"
@@ -12,14 +12,16 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/payload"
 )
 
 func TestADoorWithoutAStreamHasTheProgramMounted(t *testing.T) {
 	node := &corev1.Node{}
 	node.Name, node.Status.NodeInfo.Architecture = "w1", "amd64"
-	pod := podFor(podSpec{name: "lifecycle-w1", namespace: "kube-system", operation: "remove", image: choice{image: "x"}, node: node, payload: Payload{Program: []byte("abc"), SHA256: "hash"}, parts: 2, place: "/there"})
+	pod := podFor(podSpec{name: "lifecycle-w1", namespace: "kube-system", operation: "remove", image: choice{image: "x"}, node: node, program: payload.Payload{Program: []byte("abc"), SHA256: "hash"}, parts: 2, mountDir: "/there"})
 	c := pod.Spec.Containers[0]
-	spec := podSpec{node: node, place: "/there"}
+	spec := podSpec{node: node, mountDir: "/there"}
 	command := c.Command[len(spec.withoutEnvironment()):]
 	if c.Stdin || !slices.Equal(command[:5], spec.onHost("sh")) || command[8] != "3" || command[9] != "hash" || command[10] != receiver {
 		t.Errorf("container %+v", c)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"bytes"
@@ -136,8 +136,8 @@ func TestAHostWithoutAPlaceForAProgramIsToldWithTheWayOut(t *testing.T) {
 			client, err := kubernetes.NewForConfig(config)
 			must(t, err)
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-w1"}, Spec: corev1.PodSpec{NodeName: "w1"}}
-			_, err = Cluster{Client: client, Config: config}.pass(t.Context(), pod, []byte("program"), wire.Delivery{})
-			if err == nil || errors.Is(err, errAttach) || !strings.Contains(err.Error(), "mounted noexec") || !strings.Contains(plan.HintOf(err), "remount,rw,exec /var") {
+			_, err = (&Carrier{client: client, config: config, pod: pod}).stream(t.Context(), wire.Delivery{})
+			if err == nil || errors.Is(err, ErrNoStream) || !strings.Contains(err.Error(), "mounted noexec") || !strings.Contains(plan.HintOf(err), "remount,rw,exec /var") {
 				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 			}
 		})
@@ -145,10 +145,10 @@ func TestAHostWithoutAPlaceForAProgramIsToldWithTheWayOut(t *testing.T) {
 }
 
 func TestAnAnswerOfTooManyThingsIsRefused(t *testing.T) {
-	if err := tooLong(wire.Answer{Result: bytes.Repeat([]byte("{},"), maxParts+1)}); err == nil {
+	if err := TooLong(bytes.Repeat([]byte("{},"), maxParts+1)); err == nil {
 		t.Error("it would be decoded")
 	}
-	if err := tooLong(wire.Answer{Result: []byte(`[1,2,3]`)}); err != nil {
+	if err := TooLong([]byte(`[1,2,3]`)); err != nil {
 		t.Error(err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -47,7 +48,7 @@ func TestALookReplacesWhatAnotherLeftAndNothingElse(t *testing.T) {
 			if err != nil || len(all) != tc.listed {
 				t.Errorf("listed %v, %v; want %d runs", all, err, tc.listed)
 			}
-			rec, err := c.blank(t.Context(), podSpec{name: name, namespace: DefaultNamespace, operation: "inspect", node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w"}}})
+			rec, err := c.answerRecord(t.Context(), Owner{Operation: wire.Inspect, Node: "w"})
 			if (err != nil) != tc.refused || tc.refused && plan.HintOf(err) == "" {
 				t.Fatalf("got %v", err)
 			}
@@ -67,7 +68,7 @@ func TestALookReplacesWhatAnotherLeftAndNothingElse(t *testing.T) {
 
 func TestWhereNeitherWayIsOpenBothAreNamed(t *testing.T) {
 	forbidden := apierrors.NewForbidden(corev1.Resource("secrets"), "lifecycle-w-look", errors.New("you may not"))
-	err := neither(fmt.Errorf("%w to pod x: denied", errAttach), fmt.Errorf("create secret: %w", forbidden))
+	err := neither(fmt.Errorf("%w to pod x: denied", podcarrier.ErrNoStream), fmt.Errorf("create secret: %w", forbidden))
 	if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), "denied") || !strings.Contains(err.Error(), "you may not") {
 		t.Errorf("got %v, hint %q", err, plan.HintOf(err))
 	}

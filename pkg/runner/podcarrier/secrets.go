@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"context"
@@ -26,58 +26,38 @@ const partSize = 900 << 10
 
 // The keys of what travels in Secrets.
 const (
-	partKey   = "part"
-	letterKey = "delivery"
+	partKey     = "part"
+	deliveryKey = "delivery"
 )
-
-// door is an open door, and for which run.
-type door struct {
-	rec  Record
-	spec podSpec
-	pod  *corev1.Pod
-}
-
-// hand gives the program to the host: through the door, or, where nothing can
-// be streamed (a kubelet whose serving certificate nobody has approved, a policy
-// against attach), in Secrets that another pod has mounted.
-func (c Cluster) hand(ctx context.Context, d door, delivery wire.Delivery, report plan.Report) error {
-	_, err := c.pass(ctx, d.pod, d.spec.payload.Program, delivery)
-	if !errors.Is(err, errAttach) || ctx.Err() != nil {
-		return err
-	}
-	report("nothing can be streamed to this node (%v): the program goes in Secrets", err)
-	if err := c.close(ctx, d.pod); err != nil {
-		return err
-	}
-	return c.send(ctx, d, delivery, report)
-}
 
 // send has the program travel in Secrets of the record's, and the credentials in
 // one of their own. All of them are deleted once the program has answered.
-func (c Cluster) send(ctx context.Context, d door, delivery wire.Delivery, report plan.Report) (err error) {
-	letter, err := json.Marshal(delivery)
+func (c *Carrier) send(ctx context.Context, delivery wire.Delivery, report plan.Report) (err error) {
+	record := delivery.Spec.Record
+	line, err := json.Marshal(delivery)
 	if err != nil {
 		return fmt.Errorf("encode the delivery: %w", err)
 	}
-	contents := map[string]map[string][]byte{letterName(d.rec.Name): {letterKey: append(letter, '\n')}}
-	for part := range slices.Chunk(d.spec.payload.Packed, partSize) {
-		contents[partName(d.rec.Name, d.spec.parts)] = map[string][]byte{partKey: part}
-		d.spec.parts++
+	contents := map[string]map[string][]byte{deliveryName(record.Name): {deliveryKey: append(line, '\n')}}
+	c.spec.parts = 0
+	for part := range slices.Chunk(c.spec.program.Packed, partSize) {
+		contents[partName(record.Name, c.spec.parts)] = map[string][]byte{partKey: part}
+		c.spec.parts++
 	}
-	defer func() { err = errors.Join(err, c.dispose(context.WithoutCancel(ctx), d.rec.Namespace, contents)) }()
-	if err := c.dispose(ctx, d.rec.Namespace, contents); err != nil {
+	defer func() { err = errors.Join(err, c.dispose(context.WithoutCancel(ctx), record.Namespace, contents)) }()
+	if err := c.dispose(ctx, record.Namespace, contents); err != nil {
 		return err
 	}
 	for name, data := range contents {
-		_, err := c.Client.CoreV1().Secrets(d.rec.Namespace).Create(ctx, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: d.rec.Namespace, OwnerReferences: []metav1.OwnerReference{d.rec.ownerRef()}},
+		_, err := c.client.CoreV1().Secrets(record.Namespace).Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: record.Namespace, OwnerReferences: []metav1.OwnerReference{*c.spec.owner}},
 			Data:       data,
 		}, metav1.CreateOptions{})
 		if err != nil {
-			return fmt.Errorf("create secret %s/%s: %w", d.rec.Namespace, name, err)
+			return fmt.Errorf("create secret %s/%s: %w", record.Namespace, name, err)
 		}
 	}
-	pod, err := c.make(ctx, d.spec, report)
+	pod, err := c.make(ctx, report)
 	if err != nil {
 		return err
 	}
@@ -85,10 +65,10 @@ func (c Cluster) send(ctx context.Context, d door, delivery wire.Delivery, repor
 }
 
 // dispose deletes Secrets; those that are gone are fine.
-func (c Cluster) dispose(ctx context.Context, namespace string, contents map[string]map[string][]byte) error {
+func (c *Carrier) dispose(ctx context.Context, namespace string, contents map[string]map[string][]byte) error {
 	var errs []error
 	for name := range contents {
-		if err := c.Client.CoreV1().Secrets(namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		if err := c.client.CoreV1().Secrets(namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 			errs = append(errs, fmt.Errorf("delete secret %s/%s: %w", namespace, name, err))
 		}
 	}
@@ -97,7 +77,7 @@ func (c Cluster) dispose(ctx context.Context, namespace string, contents map[str
 
 // awaitAnswer waits until the pod has ended, and reads the program's answer from
 // its termination message: nothing else comes back from a node like this.
-func (c Cluster) awaitAnswer(ctx context.Context, pod *corev1.Pod) error {
+func (c *Carrier) awaitAnswer(ctx context.Context, pod *corev1.Pod) error {
 	limited, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	var end *corev1.ContainerStateTerminated
@@ -107,7 +87,7 @@ func (c Cluster) awaitAnswer(ctx context.Context, pod *corev1.Pod) error {
 			return false, nil
 		}
 		if e.Type == watch.Deleted {
-			return false, fmt.Errorf("pod %s/%s was deleted by somebody", pod.Namespace, pod.Name)
+			return false, fmt.Errorf("pod %s/%s was deleted", pod.Namespace, pod.Name)
 		}
 		for _, s := range got.Status.ContainerStatuses {
 			end = s.State.Terminated
@@ -115,7 +95,7 @@ func (c Cluster) awaitAnswer(ctx context.Context, pod *corev1.Pod) error {
 		if end != nil {
 			return true, nil
 		}
-		_, _, err := doorState(got)
+		_, _, err := podState(got)
 		return false, err
 	})
 	if err != nil {
@@ -137,7 +117,7 @@ func (c Cluster) awaitAnswer(ctx context.Context, pod *corev1.Pod) error {
 // The names begin as no record's does, whatever the nodes are called.
 func partName(record string, n int) string { return fmt.Sprintf("lifecycle.part-%02d.%s", n, record) }
 
-func letterName(record string) string { return "lifecycle.letter." + record }
+func deliveryName(record string) string { return "lifecycle.letter." + record }
 
 // unpacker feeds the receiver what attach would have: the program and then the
 // delivery. $1 and $2 are the receiver's arguments, $3 is the receiver, $4 the place
@@ -149,12 +129,12 @@ host() { tool=$1; shift; "$place/linker" --inhibit-cache --library-path "$librar
 host nsenter -t 1 -m -u -i -n -p -- /bin/sh -c "$3" receiver "$1" "$2" >/dev/termination-log 2>&1
 `
 
-// unpacks makes a door one to which nothing is streamed.
+// unpacks makes a pod one into which nothing is streamed.
 func unpacks(pod *corev1.Pod, s podSpec) {
 	container := &pod.Spec.Containers[0]
 	container.Stdin, container.StdinOnce = false, false
 	container.Command = slices.Concat(s.withoutEnvironment(), s.onHost("sh"),
-		[]string{"-c", unpacker, "unpacker", fmt.Sprint(len(s.payload.Program)), s.payload.SHA256, receiver, s.place, s.libraries()})
+		[]string{"-c", unpacker, "unpacker", fmt.Sprint(len(s.program.Program)), s.program.SHA256, receiver, s.mountDir, s.libraries()})
 	add := func(volume, secret, path string) {
 		only := int32(0o400)
 		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{
@@ -162,8 +142,8 @@ func unpacks(pod *corev1.Pod, s podSpec) {
 		}})
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: volume, MountPath: path, ReadOnly: true})
 	}
-	add("letter", letterName(s.name), s.place+"/parcel/letter")
+	add("letter", deliveryName(s.name), s.mountDir+"/parcel/letter")
 	for n := range s.parts {
-		add(fmt.Sprintf("part-%02d", n), partName(s.name, n), fmt.Sprintf("%s/parcel/part-%02d", s.place, n))
+		add(fmt.Sprintf("part-%02d", n), partName(s.name, n), fmt.Sprintf("%s/parcel/part-%02d", s.mountDir, n))
 	}
 }

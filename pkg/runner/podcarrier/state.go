@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"fmt"
@@ -12,9 +12,9 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// doorState says whether the door is open, what it does instead, and whether
-// there is no use in waiting.
-func doorState(pod *corev1.Pod) (running bool, say string, err error) {
+// podState says whether the pod runs, what it does instead, and whether there is no
+// use in waiting.
+func podState(pod *corev1.Pod) (running bool, say string, err error) {
 	node := pod.Spec.NodeName
 	if pod.Status.Phase == corev1.PodFailed {
 		return false, "", rejected(node, pod.Status.Reason, pod.Status.Message)
@@ -79,3 +79,20 @@ func rejected(node, reason, message string) error {
 }
 
 func describe(node string) string { return text.Command("kubectl", "describe", "node", node) }
+
+// fits refuses a node that runs as many pods as it may: the kubelet would
+// reject the pod (OutOfpods), and only after it was created.
+func fits(node *corev1.Node, pods []corev1.Pod) error {
+	var active int64
+	for _, p := range pods {
+		if p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+			active++
+		}
+	}
+	limit := node.Status.Allocatable.Pods().Value()
+	if limit > 0 && active >= limit {
+		return plan.Refuse(fmt.Errorf("node %s is full: it runs %d of at most %d pods, and the runner needs one", node.Name, active, limit),
+			"move one pod away first: kubectl get pods -A --field-selector spec.nodeName=%s", text.Quote(node.Name))
+	}
+	return nil
+}

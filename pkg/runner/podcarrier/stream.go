@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"bytes"
@@ -44,36 +44,33 @@ const (
 	maxParts = 2 << 20
 )
 
-// errAttach is wrapped by the error of a door that nothing can be streamed
-// through; errOutOfBounds by that of a stream that was ended here.
-var (
-	errAttach      = errors.New("attach")
-	errOutOfBounds = errors.New("the stream was ended")
-)
+// errOutOfBounds is wrapped by the error of a stream that was ended here.
+var errOutOfBounds = errors.New("the stream was ended")
 
-// pass streams the program and the delivery through the door and returns the
+// stream sends the program and the delivery through the pod and returns the
 // program's answer.
-func (c Cluster) pass(ctx context.Context, pod *corev1.Pod, program []byte, d wire.Delivery) (wire.Answer, error) {
+func (c *Carrier) stream(ctx context.Context, d wire.Delivery) (wire.Answer, error) {
+	pod := c.pod
 	line, err := json.Marshal(d)
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("encode the delivery: %w", err)
 	}
-	request := c.Client.CoreV1().RESTClient().Post().Namespace(pod.Namespace).Resource("pods").Name(pod.Name).
+	request := c.client.CoreV1().RESTClient().Post().Namespace(pod.Namespace).Resource("pods").Name(pod.Name).
 		SubResource("attach").VersionedParams(&corev1.PodAttachOptions{
 		Container: containerName, Stdin: true, Stdout: true, Stderr: true,
 	}, scheme.ParameterCodec)
-	executor, err := newExecutor(c.Config, request.URL())
+	executor, err := newExecutor(c.config, request.URL())
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("attach to pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	in := io.MultiReader(strings.NewReader(knock), bytes.NewReader(program), bytes.NewReader(append(line, '\n')))
+	in := io.MultiReader(strings.NewReader(readyByte), bytes.NewReader(c.spec.program.Program), bytes.NewReader(append(line, '\n')))
 	out, words, err := usual().converse(ctx, executor, in)
 	answer, found := findAnswer(out)
 	switch {
 	case found && answer.Error != "":
 		return answer, plan.Refuse(fmt.Errorf("node %s: %s", pod.Spec.NodeName, answer.Error), "%s", answer.Hint)
 	case found:
-		return answer, tooLong(answer)
+		return answer, TooLong(answer.Result)
 	case strings.Contains(words, noPlace):
 		return answer, unplaced(pod.Spec.NodeName)
 	case err != nil && strings.Contains(err.Error(), noPlace): // where the stream breaks off
@@ -81,7 +78,7 @@ func (c Cluster) pass(ctx context.Context, pod *corev1.Pod, program []byte, d wi
 	case errors.Is(err, errOutOfBounds):
 		return answer, plan.Refuse(fmt.Errorf("node %s: %w%s", pod.Spec.NodeName, err, tail(words)), "look at the host before you trust it; see: %s", describe(pod.Spec.NodeName))
 	case err != nil:
-		return answer, plan.Refuse(fmt.Errorf("%w to pod %s/%s: %w%s", errAttach, pod.Namespace, pod.Name, err, tail(words)),
+		return answer, plan.Refuse(fmt.Errorf("%w to pod %s/%s: %w%s", ErrNoStream, pod.Namespace, pod.Name, err, tail(words)),
 			"attach goes through the API server to port 10250 of the node: may you 'create pods/attach', and is that port open?")
 	}
 	return answer, fmt.Errorf("the program on node %s ended without an answer%s", pod.Spec.NodeName, tail(words))
@@ -149,7 +146,7 @@ func (w *capped) take() []byte {
 	return w.kept.Bytes()
 }
 
-// heard tells of each piece that is read.
+// heard reports each piece that is read.
 type heard struct {
 	io.Reader
 	moved func()
@@ -161,8 +158,8 @@ func (h heard) Read(p []byte) (int, error) {
 	return h.Reader.Read(p)
 }
 
-// knock is the byte that says to the receiver that somebody is there.
-const knock = "\n"
+// readyByte tells the receiver that something will be streamed.
+const readyByte = "\n"
 
 func tail(s string) string {
 	if s = strings.TrimSpace(s); s == "" {
@@ -192,10 +189,9 @@ func cutText(s string) string {
 	return strings.ToValidUTF8(s[:maxText], "") + "…"
 }
 
-// tooLong refuses an answer that would take far more memory here than it has
-// bytes.
-func tooLong(answer wire.Answer) error {
-	if n := bytes.Count(answer.Result, []byte{','}); n > maxParts {
+// TooLong refuses a result that would take far more memory here than it has bytes.
+func TooLong(result []byte) error {
+	if n := bytes.Count(result, []byte{','}); n > maxParts {
 		return plan.Refuse(fmt.Errorf("the answer lists more than %d things", maxParts), "look at the host before you trust it")
 	}
 	return nil

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"strings"
@@ -87,9 +87,9 @@ func TestWhatAdmissionChangesIsNamed(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := doorOn("amd64")
+			got := podOn("amd64")
 			c.change(got)
-			if changed := strings.Join(rewritten(doorOn("amd64"), got), " "); changed != c.want {
+			if changed := strings.Join(rewritten(podOn("amd64"), got), " "); changed != c.want {
 				t.Errorf("changed %q, want %q", changed, c.want)
 			}
 		})
@@ -130,7 +130,7 @@ func TestAPodThatWasMadeOtherThanRehearsedIsDeletedAtOnce(t *testing.T) {
 		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "sidecar"})
 		return true, pod, client.Tracker().Add(pod)
 	})
-	_, err := Cluster{Client: client}.make(t.Context(), podSpec{name: "lifecycle-worker-1-look", namespace: "kube-system", operation: "inspect", node: node("amd64")}, quiet)
+	_, err := (&Carrier{client: client, spec: podSpec{name: "lifecycle-worker-1-look", namespace: "kube-system", operation: "inspect", node: node("amd64")}}).make(t.Context(), quiet)
 	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "container sidecar is added") || !strings.Contains(plan.HintOf(err), "mutatingwebhookconfigurations") {
 		t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilversion "k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -41,19 +42,26 @@ func kubeProxy() workload { return workload{metav1.NamespaceSystem, "kube-proxy"
 // choice is an image and whose it is, for a person.
 type choice struct{ image, of string }
 
-// pickImage returns the image for the privileged pod: the one that was named,
+// images chooses among the images of a node.
+type images struct {
+	client kubernetes.Interface
+	// named is what a person has chosen; empty for none.
+	named string
+}
+
+// pick returns the image for the privileged pod: the one that was named,
 // or one that the owner of the cluster has running on the node. It refuses a
 // node without such an image.
-func (c Cluster) pickImage(ctx context.Context, node *corev1.Node, pods []corev1.Pod) (choice, error) {
-	if c.Image != "" {
-		return choice{image: c.Image, of: "named by --runner-image"}, nil
+func (c images) pick(ctx context.Context, node *corev1.Node, pods []corev1.Pod) (choice, error) {
+	if c.named != "" {
+		return choice{image: c.named, of: "named by --runner-image"}, nil
 	}
 	live := map[workload]*appsv1.DaemonSet{}
 	for _, w := range trustedWorkloads() {
 		if !slices.ContainsFunc(pods, func(p corev1.Pod) bool { return claims(&p, w) }) {
 			continue
 		}
-		set, err := c.Client.AppsV1().DaemonSets(w.namespace).Get(ctx, w.name, metav1.GetOptions{})
+		set, err := c.client.AppsV1().DaemonSets(w.namespace).Get(ctx, w.name, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err), err == nil && !c.administers(ctx, w.namespace):
 			continue
@@ -77,12 +85,12 @@ func (c Cluster) pickImage(ctx context.Context, node *corev1.Node, pods []corev1
 // root on every node by that alone: kube-system, or one that enforces no Pod Security
 // Standard by a label that only administrators set. In one that merely has a network's
 // name, a tenant could offer any image. One that cannot be read is none.
-func (c Cluster) administers(ctx context.Context, namespace string) bool {
+func (c images) administers(ctx context.Context, namespace string) bool {
 	if namespace == metav1.NamespaceSystem {
 		return true
 	}
-	space, err := c.Client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
-	return err == nil && space.Labels[enforceLabel] == "privileged"
+	space, err := c.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	return err == nil && space.Labels[EnforceLabel] == "privileged"
 }
 
 // chooseImage picks an image that runs on the node and that the owner of the
@@ -216,3 +224,7 @@ func isDigest(s string) bool {
 	hex, is := strings.CutPrefix(s, "sha256:")
 	return is && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
 }
+
+// EnforceLabel is the level of the Pod Security Standards that a namespace enforces;
+// only administrators set it.
+const EnforceLabel = "pod-security.kubernetes.io/enforce"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+// Package payload holds the node program for each architecture, as the plugin carries
+// it with it.
+package payload
 
 import (
 	"bytes"
@@ -16,11 +18,11 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// payloads holds the node programs, gzipped, one for each architecture. In a
-// plain "go build" it holds only a README; "make build" fills it.
+// programs holds the node programs, gzipped, one for each architecture. In a plain
+// "go build" there are none; "make build" puts them beside this file.
 //
-//go:embed payload
-var payloads embed.FS
+//go:embed *
+var programs embed.FS
 
 // Payload is the node program for one architecture.
 type Payload struct {
@@ -31,15 +33,15 @@ type Payload struct {
 	SHA256 string
 }
 
-// PayloadFor unpacks the embedded node program for an architecture in Go's
+// For unpacks the embedded node program for an architecture in Go's
 // (and Node.status's) spelling. A plugin built without it refuses and says how
 // to build it.
-func PayloadFor(arch string) (Payload, error) {
-	return payloadFrom(payloads, arch)
+func For(arch string) (Payload, error) {
+	return from(programs, arch)
 }
 
-func payloadFrom(files fs.FS, arch string) (Payload, error) {
-	packed, err := fs.ReadFile(files, "payload/lifecycle-node-linux-"+arch+".gz")
+func from(files fs.FS, arch string) (Payload, error) {
+	packed, err := fs.ReadFile(files, "lifecycle-node-linux-"+arch+".gz")
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && arch != "amd64" && arch != "arm64":
 		return Payload{}, plan.Refuse(fmt.Errorf("there is no node program for architecture %q", arch), "supported are amd64 and arm64")

@@ -11,14 +11,17 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
 func TestALabelAloneMakesNoRunnerPod(t *testing.T) {
 	pod := func(namespace, name string, change ...func(*corev1.Pod)) *corev1.Pod {
-		p := runs(namespace, name, "runner", "x", change...)
-		p.Labels = map[string]string{Label: "remove"}
-		return &p
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{Label: "remove"}}, Spec: corev1.PodSpec{NodeName: "worker-1"}}
+		for _, c := range change {
+			c(p)
+		}
+		return p
 	}
 	owned := func(kind, name string, controller *bool) func(*corev1.Pod) {
 		return func(p *corev1.Pod) {
@@ -56,9 +59,20 @@ func TestALabelAloneMakesNoRunnerPod(t *testing.T) {
 			}
 		})
 	}
-	made := doorOn("amd64")
-	if !IsRunnerPod(made, made.Namespace) {
-		t.Error("the pod that podFor makes")
+}
+
+// A new operation is one more entry of the list: its pods and what it left are known.
+func TestAnOperationThatIsAddedIsKnown(t *testing.T) {
+	made := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-worker-1", Labels: map[string]string{Label: "polish"}}, Spec: corev1.PodSpec{NodeName: "worker-1"}}
+	if isRunnerPod(made, "", Operations()) {
+		t.Error("its pod is known before it is added")
+	}
+	all := append(Operations(), Operation{Name: "polish", Recorded: true})
+	if !isRunnerPod(made, "", all) {
+		t.Error("its pod is not known")
+	}
+	if got, known := find(all, "polish"); !known || !got.Recorded {
+		t.Errorf("got %+v, %v", got, known)
 	}
 }
 
@@ -66,7 +80,7 @@ func TestARunsNamespaceIsNoTenants(t *testing.T) {
 	space := func(name, level string) *corev1.Namespace {
 		n := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		if level != "" {
-			n.Labels = map[string]string{enforceLabel: level}
+			n.Labels = map[string]string{podcarrier.EnforceLabel: level}
 		}
 		return n
 	}
@@ -88,7 +102,7 @@ func TestARunsNamespaceIsNoTenants(t *testing.T) {
 			cluster := Cluster{Client: client, Namespace: c.namespace}
 			_, _, getErr := Get(t.Context(), cluster, "worker-1")
 			_, listErr := List(t.Context(), cluster)
-			_, askErr := Ask(t.Context(), cluster, node("riscv64"), Question{Operation: wire.Inspect}, quiet)
+			_, askErr := RunOnce(t.Context(), cluster, node("riscv64"), Question{Operation: wire.Inspect}, quiet)
 			_, beginErr := Begin(t.Context(), cluster, Task{Node: node("riscv64"), Owner: Owner{Operation: wire.Remove}}, quiet)
 			for what, err := range map[string]error{"get": getErr, "list": listErr, "ask": askErr, "begin": beginErr} {
 				refused := plan.ClassOf(err) == plan.Refused && !strings.Contains(err.Error(), "riscv64")

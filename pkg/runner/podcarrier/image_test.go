@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"strings"
@@ -120,7 +120,7 @@ func TestOnlyAnImageOfTheClustersOwnerRunsPrivileged(t *testing.T) {
 			client := fake.NewClientset(administered("kube-flannel"), daemonSet("calico-system", "calico-node", "calico-node"),
 				daemonSet("kube-system", "kube-proxy", "kube-proxy"), daemonSet("kube-flannel", "kube-flannel-ds", "kube-flannel"),
 				daemonSet("kube-system", "cilium", "cilium-agent"), daemonSet("dev", "kube-proxy", "kube-proxy"), daemonSet("dev", "kube-flannel-ds", "kube-flannel"))
-			got, err := Cluster{Client: client}.pickImage(t.Context(), c.node, c.pods)
+			got, err := images{client, ""}.pick(t.Context(), c.node, c.pods)
 			if got.image != c.want || (err == nil) != (c.want != "") {
 				t.Fatalf("image %+v, error %v, want %q", got, err, c.want)
 			}
@@ -133,16 +133,16 @@ func TestOnlyAnImageOfTheClustersOwnerRunsPrivileged(t *testing.T) {
 
 // administered is a namespace in which only administrators may create pods.
 func administered(name string) *corev1.Namespace {
-	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{enforceLabel: "privileged"}}}
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{EnforceLabel: "privileged"}}}
 }
 
 func TestWhoseTheImageIsIsSaid(t *testing.T) {
 	flannel := runs("kube-flannel", "f", "kube-flannel", "flannel:1", ofSet("kube-flannel-ds"), hostNetwork)
-	got, err := Cluster{Client: fake.NewClientset(administered("kube-flannel"), daemonSet("kube-flannel", "kube-flannel-ds", "kube-flannel"))}.pickImage(t.Context(), node("amd64"), []corev1.Pod{flannel})
+	got, err := images{fake.NewClientset(administered("kube-flannel"), daemonSet("kube-flannel", "kube-flannel-ds", "kube-flannel")), ""}.pick(t.Context(), node("amd64"), []corev1.Pod{flannel})
 	if err != nil || !strings.Contains(got.of, "kube-flannel/kube-flannel-ds, the network's: neither kube-proxy nor a static pod") {
 		t.Errorf("%+v, %v", got, err)
 	}
-	gone, err := Cluster{Client: fake.NewClientset()}.pickImage(t.Context(), node("amd64"), []corev1.Pod{flannel})
+	gone, err := images{fake.NewClientset(), ""}.pick(t.Context(), node("amd64"), []corev1.Pod{flannel})
 	if err == nil {
 		t.Errorf("the image of a DaemonSet that is no more: %+v", gone)
 	}
@@ -150,11 +150,11 @@ func TestWhoseTheImageIsIsSaid(t *testing.T) {
 	client.PrependReactor("get", "daemonsets", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(appsv1.Resource("daemonsets"), "kube-flannel-ds", nil)
 	})
-	_, err = Cluster{Client: client}.pickImage(t.Context(), node("amd64"), []corev1.Pod{flannel})
+	_, err = images{client, ""}.pick(t.Context(), node("amd64"), []corev1.Pod{flannel})
 	if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "daemonsets in kube-flannel") {
 		t.Errorf("%v, hint %q", err, plan.HintOf(err))
 	}
-	if named, err := (Cluster{Client: client, Image: "mine:1"}).pickImage(t.Context(), node("amd64"), []corev1.Pod{flannel}); err != nil || named.image != "mine:1" {
+	if named, err := (images{client, "mine:1"}).pick(t.Context(), node("amd64"), []corev1.Pod{flannel}); err != nil || named.image != "mine:1" {
 		t.Errorf("one that was named: %+v, %v", named, err)
 	}
 }

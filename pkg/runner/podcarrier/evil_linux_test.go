@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/payload"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -88,7 +89,7 @@ func TestTheImageDecidesNothing(t *testing.T) {
 // doorFor is a door as podFor makes it.
 func doorFor(parts int) *corev1.Pod {
 	worker := node(runtime.GOARCH)
-	return podFor(podSpec{name: "lifecycle-worker-1", namespace: "kube-system", operation: string(wire.Inspect), node: worker, payload: Payload{SHA256: "hash"}, place: newPlace(), parts: parts})
+	return podFor(podSpec{name: "lifecycle-worker-1", namespace: "kube-system", operation: string(wire.Inspect), node: worker, program: payload.Payload{SHA256: "hash"}, mountDir: newMountDir(), parts: parts})
 }
 
 // unprotected is one with the host's directories over the image's, and nothing else.

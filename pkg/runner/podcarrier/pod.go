@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package runner
+package podcarrier
 
 import (
 	"crypto/rand"
@@ -11,43 +11,39 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/payload"
 )
-
-// Label marks the pods of this package with the operation they do; a drain
-// skips pods that carry it.
-const Label = kube.RunnerLabel
 
 const (
 	containerName = "runner"
-	// deadline ends a door that nobody came through: the kubelet stops it.
+	// deadline ends a pod into which nothing is streamed: the kubelet stops it.
 	deadline = int64(600)
 )
 
-// podSpec is what podFor needs to know.
+// podSpec is what podFor has to know.
 type podSpec struct {
 	name      string
 	namespace string
 	operation string
 	image     choice
 	node      *corev1.Node
-	payload   Payload
+	program   payload.Payload
 	owner     *metav1.OwnerReference
 	// parts is in how many Secrets the program lies; zero if it is streamed.
 	parts int
-	// place is the directory of the container in which everything of the host's
-	// is mounted.
-	place string
+	// mountDir is the directory of the container in which everything of the
+	// host's is mounted.
+	mountDir string
 }
 
-// podFor builds the door: privileged, in the host's namespaces, with the host's
+// podFor builds the pod: privileged, in the host's namespaces, with the host's
 // userland mounted read-only, which alone is run.
 //
 // The image decides nothing. Its ENTRYPOINT, CMD, USER and WORKDIR are
 // overridden; what the dynamic linker would take from its environment is emptied
 // (environment), its /etc is hidden (hidden), and the host's own linker is started
 // by its name (onHost), so that no file or link of the image's is looked at. All of
-// it lies in a directory that nobody can foresee (place): containerd mounts the
+// it lies in a directory that nobody can foresee (mountDir): containerd mounts the
 // VOLUMEs that an image declares below the mounts of the pod, and one at /usr/bin
 // would replace the host's programs.
 //
@@ -84,7 +80,7 @@ func podFor(s podSpec) *corev1.Pod {
 				ImagePullPolicy: corev1.PullNever,
 				Command: slices.Concat(s.withoutEnvironment(), s.onHost("nsenter"), []string{
 					"-t", "1", "-m", "-u", "-i", "-n", "-p", "--",
-					"/bin/sh", "-c", receiver, "receiver", fmt.Sprint(len(s.payload.Program)), s.payload.SHA256,
+					"/bin/sh", "-c", receiver, "receiver", fmt.Sprint(len(s.program.Program)), s.program.SHA256,
 				}),
 				WorkingDir:               "/",
 				Env:                      environment(),
@@ -131,18 +127,18 @@ chmod 700 "$dir/lifecycle-node"
 "$dir/lifecycle-node" enter
 `
 
-// newPlace names a directory that nobody can foresee.
-func newPlace() string { return "/lifecycle-" + strings.ToLower(rand.Text()) }
+// newMountDir names a directory that nobody can foresee.
+func newMountDir() string { return "/lifecycle-" + strings.ToLower(rand.Text()) }
 
 // userland returns the host's directories that hold nsenter and what it is linked
-// against, and its dynamic linker, each at its path below the place. The types are
+// against, and its dynamic linker, each at its path below mountDir. The types are
 // given, because the container runtime would create a missing source on the host.
 func (s podSpec) userland() (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
 	mount := func(name, source, path string, kind corev1.HostPathType) {
 		volumes = append(volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
 			HostPath: &corev1.HostPathVolumeSource{Path: source, Type: &kind},
 		}})
-		mounts = append(mounts, corev1.VolumeMount{Name: name, MountPath: s.place + path, ReadOnly: true})
+		mounts = append(mounts, corev1.VolumeMount{Name: name, MountPath: s.mountDir + path, ReadOnly: true})
 	}
 	amd64 := s.node.Status.NodeInfo.Architecture == "amd64"
 	linker, dirs := "/lib/ld-linux-aarch64.so.1", []string{"/usr", "/lib"}
@@ -160,7 +156,7 @@ func (s podSpec) userland() (volumes []corev1.Volume, mounts []corev1.VolumeMoun
 // by the host's linker, with the host's libraries, wherever a distribution has
 // them.
 func (s podSpec) onHost(program string) []string {
-	return []string{s.place + "/linker", "--inhibit-cache", "--library-path", s.libraries(), s.place + "/usr/bin/" + program}
+	return []string{s.mountDir + "/linker", "--inhibit-cache", "--library-path", s.libraries(), s.mountDir + "/usr/bin/" + program}
 }
 
 // libraries are the directories in which the host's linker would look.
@@ -172,7 +168,7 @@ func (s podSpec) libraries() string {
 	var dirs []string
 	for _, base := range []string{"/usr", ""} {
 		for _, dir := range []string{"/lib/" + triplet, "/lib64", "/lib"} {
-			dirs = append(dirs, s.place+base+dir)
+			dirs = append(dirs, s.mountDir+base+dir)
 		}
 	}
 	return strings.Join(dirs, ":")
@@ -181,7 +177,7 @@ func (s podSpec) libraries() string {
 // searchPath is where the host's programs are looked for.
 const searchPath = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-// withoutEnvironment begins every command of the door: what runs after it sees
+// withoutEnvironment begins every command of the pod: what runs after it sees
 // nothing of the image's environment, in which a shell would find functions
 // (BASH_FUNC_…) and files to read first (BASH_ENV).
 func (s podSpec) withoutEnvironment() []string {
@@ -219,11 +215,11 @@ func hidden() ([]corev1.Volume, []corev1.VolumeMount) {
 // is short of.
 const criticalPriority = "system-node-critical"
 
-// priorityFor makes the door critical on a node that is short of disk or process
+// priorityFor makes the pod critical on a node that is short of disk or process
 // IDs, for there the kubelet admits no others (pkg/kubelet/eviction, Kubernetes
 // 1.36); one that is short of memory only admits what tolerates its taint. Else it
 // has no priority, so that it never preempts a pod; here it has nothing to preempt
-// either: it requests nothing, and room has found a place for it.
+// either: it requests nothing, and fits has found a place for it.
 func priorityFor(node *corev1.Node) string {
 	if len(pressures(node)) == 0 {
 		return ""
