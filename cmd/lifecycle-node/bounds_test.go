@@ -194,7 +194,7 @@ func FuzzState(f *testing.F) {
 	f.Add([]byte(`{"phase":"finished"}`))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		spec, err := decodeSpec(raw)
+		spec, _, err := decodeSpec(raw, operations())
 		if err == nil && (spec.Operation != wire.Remove && spec.Operation != wire.Move || spec.Node == "" || spec.Record.UID == "" || spec.Patience <= 0) {
 			t.Errorf("an order: %+v", spec)
 		}
@@ -207,7 +207,7 @@ func FuzzState(f *testing.F) {
 		if name, err := nameIn(raw); err == nil && len(name) > len(raw) {
 			t.Errorf("a name: %q", name)
 		}
-		if _, err := accept(context.Background(), strings.NewReader(string(raw)+"\n")); err == nil {
+		if _, err := accept(context.Background(), strings.NewReader(string(raw)+"\n"), operations()); err == nil {
 			t.Error("a delivery for another machine was accepted")
 		}
 	})

@@ -54,9 +54,9 @@ type farewell struct {
 
 // resumeDeparture goes on with depart where an earlier start did not come to its
 // end; what is needed to say anything may be gone already, and then it was said.
-func resumeDeparture(ctx context.Context) error {
+func resumeDeparture(ctx context.Context, all []operation) error {
 	word, err := loadLastWord()
-	w, missing := newWorker()
+	w, missing := newWorker(all)
 	switch {
 	case missing != nil: // it has been said
 		return errors.Join(leave(), askToReload())
@@ -82,7 +82,7 @@ func (w *worker) strand(ctx context.Context, cause error) error {
 			return err
 		}
 		if order == wire.Retry {
-			return w.run(ctx)
+			return w.work(ctx)
 		}
 		select {
 		case <-ctx.Done():

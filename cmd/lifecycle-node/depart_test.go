@@ -49,7 +49,7 @@ func TestARunThatIsKilledWhileItLeavesGoesOnWithThat(t *testing.T) {
 			var asked []string
 			leftRun(t, server(t, 200, record, &asked))
 			hosttest.Script(t, "true; "+gone)
-			_ = work(t.Context()) // no systemd to be told here
+			_ = work(t.Context(), operations()) // no systemd to be told here
 			left := hosttest.Script(t, `ls -A /var/lib; find /etc/systemd/system -name '*lifecycle*'`)
 			if left != "" {
 				t.Errorf("killed %s, it left %q", name, left)

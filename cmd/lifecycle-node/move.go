@@ -20,6 +20,30 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
+// relocation cleans the host and joins it to another cluster.
+func relocation() operation {
+	return operation{name: wire.Move, run: &run{
+		complete: func(spec wire.Spec) error {
+			if d := spec.Destination; d == nil || d.Endpoint == "" || d.CA == "" {
+				return errors.New("it names no cluster to join")
+			}
+			return nil
+		},
+		mayBegin: func(ctx context.Context, w *worker) error {
+			there, err := w.destination()
+			if err != nil {
+				return err
+			}
+			return there.Check(ctx)
+		},
+		arrived: func(w *worker) bool {
+			trace, err := kubeadm.Join{Endpoint: w.spec.Destination.Endpoint, CA: w.spec.Destination.CA}.Look(past())
+			return err == nil && trace.Standing() == kubeadm.Arrived // the work meets the error again
+		},
+		do: func(ctx context.Context, w *worker) (json.RawMessage, error) { return w.move(ctx) },
+	}}
+}
+
 // destination is the cluster that this host is to join.
 func (w *worker) destination() (kubeadm.Join, error) {
 	d := w.spec.Destination

@@ -20,6 +20,35 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
+// removal cleans the host.
+func removal() operation {
+	return operation{name: wire.Remove, run: &run{
+		mayGoOn: func(*worker) error { return notJoinedSince() },
+		do:      func(ctx context.Context, w *worker) (json.RawMessage, error) { return w.remove(ctx) },
+	}}
+}
+
+// notJoinedSince refuses a host that was made a node again since the removal began.
+func notJoinedSince() error {
+	if !joinedSince() {
+		return nil
+	}
+	return plan.Hint(errors.New("since the removal began, this host has joined a cluster again, and is not touched"),
+		"if it is to stay there, take the run off the host: rm -r %s %s; else remove it from there", stateDir, unitFile)
+}
+
+// joinedSince reports whether this host was made a node again since the work began: its
+// kubelet.conf is younger than that. A removal only ever deletes it.
+func joinedSince() bool {
+	const conf = "/etc/kubernetes/kubelet.conf"
+	began, err := os.Lstat(in(begunFile))
+	if err != nil {
+		return false
+	}
+	born, err := host.Local{}.Born(conf)
+	return err == nil && !born.IsZero() && born.After(began.ModTime())
+}
+
 // target is this host with the facts of the run.
 func (w *worker) target() (clean.Target, error) {
 	o, err := orderOf(w.spec)

@@ -134,6 +134,11 @@ func did(t *testing.T, dir string) string {
 // until works until the record says something, or the program ends by itself.
 func until(t *testing.T, s *secretServer, enough func(at string) bool) error {
 	t.Helper()
+	return untilBy(t, s, operations(), enough)
+}
+
+func untilBy(t *testing.T, s *secretServer, all []operation, enough func(at string) bool) error {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	s.on = func(at string) {
@@ -141,7 +146,7 @@ func until(t *testing.T, s *secretServer, enough func(at string) bool) error {
 			cancel()
 		}
 	}
-	return work(ctx)
+	return work(ctx, all)
 }
 
 func never(string) bool { return false }
@@ -394,7 +399,7 @@ func TestAHostThatHasLeftItsClusterIsNotStartedAsANodeOfIt(t *testing.T) {
 		s := newSecretServer(t, wire.Working)
 		node(t, dir, s, wire.Move)
 		hosttest.Script(t, `touch `+in(begunFile)+`; echo '{"state": "clean"}' > `+in(verdictFile)+`; mv /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf; echo inactive > `+dir+`/kubelet`)
-		w, err := newWorker()
+		w, err := newWorker(operations())
 		hosttest.Must(t, err)
 		if err := w.goBack(t.Context()); err == nil || strings.Contains(did(t, dir), "start") {
 			t.Errorf("error %v, done %q", err, did(t, dir))

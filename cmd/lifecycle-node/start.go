@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -85,10 +84,7 @@ func (w *worker) look() (moment, error) {
 	if err != nil {
 		return m, err
 	}
-	if d := w.spec.Destination; w.spec.Operation == wire.Move && d != nil {
-		trace, err := kubeadm.Join{Endpoint: d.Endpoint, CA: d.CA}.Look(past())
-		m.Arrived = err == nil && trace.Standing() == kubeadm.Arrived // the work meets the error again
-	}
+	m.Arrived = w.run.arrived != nil && w.run.arrived(w)
 	m.Held = t.Held()
 	m.Returns = !past().Cleaned && t.Returns()
 	return m, nil
@@ -118,7 +114,7 @@ func (w *worker) resume(ctx context.Context) error {
 		return w.wayBack(ctx)
 	case goOn, ask:
 	}
-	return w.run(ctx)
+	return w.work(ctx)
 }
 
 // hearLimit bounds one round through all API servers, so that many of them that do

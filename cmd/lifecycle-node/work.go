@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -28,7 +27,9 @@ const motd = "/run/motd.d/kubectl-lifecycle"
 
 // worker is the unit's process: one run on this host.
 type worker struct {
-	spec   wire.Spec
+	spec wire.Spec
+	// run is what its operation does.
+	run    *run
 	api    *api
 	report *reporter
 }
@@ -36,22 +37,22 @@ type worker struct {
 // work runs the operation to its end: the host is clean, or it is as it was,
 // and nothing of the run is left on it. It returns an error only where another
 // start of the unit may help.
-func work(ctx context.Context) error {
+func work(ctx context.Context, all []operation) error {
 	unlock, err := lock(in(lockName))
 	if err != nil {
 		return fmt.Errorf("lock this host: %w", err)
 	}
 	defer unlock()
-	if spec, err := loadSpec(); err == nil {
+	if spec, _, err := loadSpec(all); err == nil {
 		if err := ownMachine(spec); err != nil {
 			notice(err)
 			return nil
 		}
 	}
 	if departing() {
-		return resumeDeparture(ctx)
+		return resumeDeparture(ctx, all)
 	}
-	w, err := newWorker()
+	w, err := newWorker(all)
 	if plan.ClassOf(err) == plan.Refused {
 		notice(err)
 		return nil
@@ -80,11 +81,11 @@ func (w *worker) ready(ctx context.Context) error {
 	if order != wire.Go && order != wire.Retry {
 		return w.depart(ctx, wire.Aborted, "")
 	}
-	return w.run(ctx)
+	return w.work(ctx)
 }
 
-func newWorker() (*worker, error) {
-	spec, err := loadSpec()
+func newWorker(all []operation) (*worker, error) {
+	spec, op, err := loadSpec(all)
 	if err != nil {
 		return nil, fmt.Errorf("load the spec: %w", err)
 	}
@@ -100,7 +101,7 @@ func newWorker() (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
-	return &worker{spec: spec, api: a, report: r}, nil
+	return &worker{spec: spec, run: op.run, api: a, report: r}, nil
 }
 
 // begun says whether the host may have been changed.
@@ -109,9 +110,9 @@ func begun() bool {
 	return err == nil
 }
 
-// run does the work, waits where a step fails, and ends in one of the two
+// work does what the run is for, waits where a step fails, and ends in one of the two
 // final phases.
-func (w *worker) run(ctx context.Context) error {
+func (w *worker) work(ctx context.Context) error {
 	for {
 		_ = os.Remove(motd) // whatever it said, it is being worked on
 		outcome, err := w.operate(ctx)
@@ -161,10 +162,11 @@ func (w *worker) wayBack(ctx context.Context) error {
 // operate does what the run is for, once it is written down that the host may be
 // changed by now.
 func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
-	if w.spec.Operation == wire.Remove && joinedSince() {
-		w.report.set(map[string]string{wire.KeyOrder: ""}) // it was heard
-		return nil, plan.Hint(errors.New("since the removal began, this host has joined a cluster again, and is not touched"),
-			"if it is to stay there, take the run off the host: rm -r %s %s; else remove it from there", stateDir, unitFile)
+	if w.run.mayGoOn != nil {
+		if err := w.run.mayGoOn(w); err != nil {
+			w.report.set(map[string]string{wire.KeyOrder: ""}) // it was heard
+			return nil, err
+		}
 	}
 	if !begun() {
 		err := place(in(begunFile), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339)))
@@ -174,34 +176,15 @@ func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
 		}
 	}
 	w.report.set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
-	if w.spec.Operation == wire.Move {
-		return w.move(ctx)
-	}
-	return w.remove(ctx)
-}
-
-// joinedSince reports whether somebody has made this host a node anew since the work
-// began: its kubelet.conf is younger than that. A removal only ever deletes it.
-func joinedSince() bool {
-	const conf = "/etc/kubernetes/kubelet.conf"
-	began, err := os.Lstat(in(begunFile))
-	if err != nil {
-		return false
-	}
-	born, err := host.Local{}.Born(conf)
-	return err == nil && !born.IsZero() && born.After(began.ModTime())
+	return w.run.do(ctx, w)
 }
 
 // mayBegin refuses, before anything is drained, what would fail afterwards: an
 // etcd member without which its cluster has no quorum, a destination that this
 // host cannot join.
 func (w *worker) mayBegin(ctx context.Context) error {
-	if w.spec.Operation == wire.Move {
-		there, err := w.destination()
-		if err != nil {
-			return err
-		}
-		if err := there.Check(ctx); err != nil {
+	if w.run.mayBegin != nil {
+		if err := w.run.mayBegin(ctx, w); err != nil {
 			return err
 		}
 	}
