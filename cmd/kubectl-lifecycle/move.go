@@ -13,8 +13,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -111,7 +112,7 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 	if err := e.runRemoval(ctx, moving.Removal, p); err != nil {
 		return err
 	}
-	return errors.Join(e.tellMoved(moving, to.Name, f.output), flow.StillThere(moving.Lingering))
+	return errors.Join(e.tellMoved(moving, to.Name, f.output), departure.StillThere(moving.Lingering))
 }
 
 // moved is the machine-readable result of a move.
@@ -120,12 +121,12 @@ type moved struct {
 	To   string `json:"to"`
 	// Verdict is the host's between the two clusters; empty if another call has
 	// seen it.
-	Verdict inventory.Verdict `json:"verdict,omitzero"`
+	Verdict clean.Verdict `json:"verdict,omitzero"`
 	// Lingering are pods that the cluster it has left still has.
-	Lingering []flow.Lingering `json:"lingering,omitempty"`
+	Lingering []departure.Lingering `json:"lingering,omitempty"`
 }
 
-func (e *env) tellMoved(moving *flow.Moving, to, output string) error {
+func (e *env) tellMoved(moving *flow.Move, to, output string) error {
 	name := moving.Node.Name
 	if output == "name" {
 		return errors.Join(e.names("node", name), stillRefers(name, moving.Verdict))

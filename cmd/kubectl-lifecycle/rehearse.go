@@ -9,24 +9,25 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/hostdata"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // rehearsal is the machine-readable result of a dry run.
 type rehearsal struct {
-	Node  string         `json:"node"`
-	Steps []string       `json:"steps"`
-	Pods  drain.Decision `json:"drain"`
-	Data  []flow.Data    `json:"data,omitempty"`
+	Node  string          `json:"node"`
+	Steps []string        `json:"steps"`
+	Pods  drain.Decision  `json:"drain"`
+	Data  []hostdata.Data `json:"data,omitempty"`
 	// Surge is what is done for Deployments; Excluded are pods that no drain asks.
 	Surge    []surge.Measure `json:"surge,omitempty"`
 	Excluded []string        `json:"excluded,omitempty"`
 	// Host is present for --dry-run=server only.
-	Host *inventory.Removal `json:"host,omitempty"`
+	Host *clean.Removal `json:"host,omitempty"`
 }
 
 // rehearsed is what a dry run shows.

@@ -31,7 +31,8 @@ type Cluster struct {
 	Image string
 }
 
-func (c Cluster) namespace() string {
+// RunNamespace is where the records and the pods of runs are.
+func (c Cluster) RunNamespace() string {
 	if c.Namespace == "" {
 		return DefaultNamespace
 	}
@@ -44,7 +45,7 @@ func (c Cluster) namespace() string {
 // the API tells who may; but only administrators set this label, and where it is
 // set whoever may create pods is root on the nodes by that alone.
 func (c Cluster) guard(ctx context.Context) error {
-	name := c.namespace()
+	name := c.RunNamespace()
 	if name == DefaultNamespace {
 		return nil
 	}

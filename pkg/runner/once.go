@@ -106,7 +106,7 @@ func (c Cluster) askInSecrets(ctx context.Context, carrier Carrier, node *corev1
 // answerRecord makes the Secret that the answer is written into. One of an earlier
 // question that was interrupted is replaced: nothing waits for its answer any more.
 func (c Cluster) answerRecord(ctx context.Context, owner Owner) (Record, error) {
-	namespace, name := c.namespace(), NameFor(owner.Node)+onceSuffix
+	namespace, name := c.RunNamespace(), NameFor(owner.Node)+onceSuffix
 	secrets := c.Client.CoreV1().Secrets(namespace)
 	wanted, state := owner.begin(namespace, name)
 	rec := Record{Namespace: namespace, Name: name, State: state}

@@ -60,8 +60,13 @@ func isRunnerPod(pod *corev1.Pod, namespace string, operations []Operation) bool
 	foreign := func(o metav1.OwnerReference) bool {
 		return o.APIVersion != "v1" || o.Kind != "Secret" || o.Name != pod.Name || o.Controller != nil && *o.Controller
 	}
-	return pod.Namespace == Cluster{Namespace: namespace}.namespace() && pod.Spec.NodeName != "" &&
+	return pod.Namespace == Cluster{Namespace: namespace}.RunNamespace() && pod.Spec.NodeName != "" &&
 		known &&
 		(pod.Name == record || pod.Name == record+onceSuffix) &&
 		!slices.ContainsFunc(pod.OwnerReferences, foreign)
+}
+
+// Others are the pods that are not this program's own way onto a node.
+func Others(pods []corev1.Pod, namespace string) []corev1.Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool { return IsRunnerPod(&pod, namespace) })
 }

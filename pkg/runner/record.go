@@ -60,7 +60,7 @@ func NameFor(node string) string {
 // name which is no record, or that of another node, is refused: so the State's
 // Node is always the one that was asked for.
 func Get(ctx context.Context, c Cluster, node string) (rec Record, found bool, err error) {
-	client, namespace := c.Client, c.namespace()
+	client, namespace := c.Client, c.RunNamespace()
 	if err := c.guard(ctx); err != nil {
 		return Record{}, false, err
 	}
@@ -85,7 +85,7 @@ func Get(ctx context.Context, c Cluster, node string) (rec Record, found bool, e
 // cannot be read is there as Damaged, and spoils nothing else. What an operation
 // without a record left that was killed is none: the next one replaces it.
 func List(ctx context.Context, c Cluster) ([]Record, error) {
-	client, namespace := c.Client, c.namespace()
+	client, namespace := c.Client, c.RunNamespace()
 	if err := c.guard(ctx); err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ var ErrBusy = podcarrier.ErrBusy
 // create makes the record, which is the lock: of two that try, one wins. The
 // other gets the refusal with who, what and since when.
 func create(ctx context.Context, c Cluster, o Owner) (Record, error) {
-	client, namespace := c.Client, c.namespace()
+	client, namespace := c.Client, c.RunNamespace()
 	if err := c.guard(ctx); err != nil {
 		return Record{}, err
 	}

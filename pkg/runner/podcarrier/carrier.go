@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/payload"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -34,7 +35,7 @@ const openTimeout = 90 * time.Second
 
 // Label marks the pods of a run, and everything else that it makes in the cluster,
 // with the operation.
-const Label = "lifecycle.kubectl.io/runner"
+const Label = kube.RunnerLabel
 
 // ErrBusy is wrapped by the refusal of a node that another run holds.
 var ErrBusy = errors.New("the node is being worked on")

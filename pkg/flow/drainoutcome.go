@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+)
+
+// both is the outcome of two rounds of a drain: what left in any of them, and what is
+// there after the second. It is pure.
+func both(a, b evict.Outcome) evict.Outcome {
+	if len(a.Nodes) == 0 {
+		return b
+	}
+	out := b
+	out.Evicted, out.Deleted, out.Gone = pods(a.Evicted, b.Evicted), pods(a.Deleted, b.Deleted), pods(a.Gone, b.Gone)
+	out.Returned = slices.Concat(a.Returned, b.Returned)
+	out.Requests, out.Refusals, out.Seconds = a.Requests+b.Requests, a.Refusals+b.Refusals, a.Seconds+b.Seconds
+	if b.Began.IsZero() || !a.Began.IsZero() && a.Began.Before(b.Began) {
+		out.Began = a.Began
+	}
+	out.Nodes = nil
+	for _, n := range b.Nodes {
+		for _, before := range a.Nodes {
+			if before.Name == n.Name {
+				n.Pods, n.Seconds = n.Pods+before.Pods-before.Left, n.Seconds+before.Seconds
+			}
+		}
+		out.Nodes = append(out.Nodes, n)
+	}
+	out.Waits = waits(a.Waits, b.Waits)
+	return out
+}
+
+// pods are those of two lists, sorted as each of them is.
+func pods(a, b []drain.Pod) []drain.Pod {
+	out := slices.Concat(a, b)
+	slices.SortFunc(out, func(x, y drain.Pod) int {
+		return cmp.Or(strings.Compare(x.Namespace, y.Namespace), strings.Compare(x.Name, y.Name))
+	})
+	return out
+}
+
+// waits adds up what was waited for, the longest first.
+func waits(a, b []evict.Wait) []evict.Wait {
+	out := slices.Clone(a)
+	for _, w := range b {
+		i := slices.IndexFunc(out, func(o evict.Wait) bool { return o.Budget == w.Budget })
+		if i < 0 {
+			out = append(out, w)
+			continue
+		}
+		out[i].Seconds += w.Seconds
+		out[i].Waves = slices.Concat(out[i].Waves, w.Waves)
+	}
+	slices.SortStableFunc(out, func(x, y evict.Wait) int { return cmp.Compare(y.Seconds, x.Seconds) })
+	return out
+}
+
+// count is "1 pod", "2 pods".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
