@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -38,7 +39,7 @@ const (
 func enter(ctx context.Context, in io.Reader, out io.Writer, all []operation) int {
 	answer, err := accept(ctx, in, all)
 	if err != nil {
-		answer.Error, answer.Hint = cut(err.Error(), mostOfText), cut(wayOut(err), mostOfText)
+		answer.Error, answer.Hint = report.Cut(err.Error(), report.MaxText), report.Cut(wayOut(err), report.MaxText)
 	}
 	line, encodeErr := json.Marshal(answer)
 	if encodeErr != nil {
@@ -106,9 +107,9 @@ func handed(ctx context.Context, d wire.Delivery, answer wire.Answer, err error)
 	if err != nil {
 		return wire.Answer{}, err
 	}
-	a, err := newAPI(d.Spec, d.Token)
+	a, err := report.NewAPI(d.Spec, d.Token)
 	if err == nil {
-		err = a.put(ctx, wire.KeyAnswer, packed)
+		err = a.Put(ctx, wire.KeyAnswer, packed)
 	}
 	if err != nil {
 		return wire.Answer{}, plan.Hint(fmt.Errorf("write the answer: %w", err),

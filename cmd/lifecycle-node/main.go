@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -59,6 +60,6 @@ func ended(err error) int {
 	if err == nil {
 		return 0
 	}
-	_ = text.Fprintf(os.Stderr, "lifecycle-node: %s\n", withHint(err))
+	_ = text.Fprintf(os.Stderr, "lifecycle-node: %s\n", report.WithHint(err))
 	return int(plan.ClassOf(err))
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -127,7 +128,7 @@ func (w *worker) join(ctx context.Context, there kubeadm.Join) error {
 			return nil
 		},
 	}}}
-	_, err := p.Run(ctx, w.report)
+	_, err := p.Run(ctx, w.reporter)
 	return err
 }
 
@@ -143,11 +144,11 @@ func moved(failure, unknown error) (json.RawMessage, error) {
 	}
 	if err != nil {
 		return nil, plan.Hint(fmt.Errorf("load the verdict: %w", err),
-			"what happened is in %s; once you have looked at the host, take the run off it: rm -r %s %s", in("journal"), stateDir, unitFile)
+			"what happened is in %s; once you have looked at the host, take the run off it: rm -r %s %s", in(journalName), stateDir, unitFile)
 	}
 	m := wire.Moved{Verdict: verdict}
 	if failure != nil {
-		m.Error = cut(failure.Error(), mostOfText)
+		m.Error = report.Cut(failure.Error(), report.MaxText)
 	}
 	return outcome(m)
 }

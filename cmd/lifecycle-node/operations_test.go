@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report/reporttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -52,15 +53,15 @@ func polish(did *int, fails bool) operation {
 
 func TestAnOperationThatIsAddedRunsToItsEnd(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Preparing)
+		s := reporttest.New(t, wire.Preparing)
 		spec := node(t, dir, s, "polish")
 		spec.Task = json.RawMessage(`{"wax": "bee"}`)
 		write(t, specFile, spec)
 		did := 0
-		s.data[wire.KeyOrder] = string(wire.Go)
+		s.Data[wire.KeyOrder] = string(wire.Go)
 		hosttest.Must(t, untilBy(t, s, append(operations(), polish(&did, false)), never))
-		if did != 1 || s.get(wire.KeyPhase) != string(wire.Finished) || s.get(wire.KeyOutcome) != `{"shine":"bright"}` {
-			t.Errorf("it was done %d times, phase %s, outcome %s", did, s.get(wire.KeyPhase), s.get(wire.KeyOutcome))
+		if did != 1 || s.Get(wire.KeyPhase) != string(wire.Finished) || s.Get(wire.KeyOutcome) != `{"shine":"bright"}` {
+			t.Errorf("it was done %d times, phase %s, outcome %s", did, s.Get(wire.KeyPhase), s.Get(wire.KeyOutcome))
 		}
 		if _, err := os.Stat(stateDir); err == nil {
 			t.Error("something of the run is left on the host")
@@ -70,15 +71,15 @@ func TestAnOperationThatIsAddedRunsToItsEnd(t *testing.T) {
 
 func TestAnOperationThatIsAddedWaitsWhereItFails(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Preparing)
+		s := reporttest.New(t, wire.Preparing)
 		spec := node(t, dir, s, "polish")
 		spec.Task = json.RawMessage(`{"wax": "bee"}`)
 		write(t, specFile, spec)
 		did := 0
-		s.data[wire.KeyOrder] = string(wire.Go)
+		s.Data[wire.KeyOrder] = string(wire.Go)
 		_ = untilBy(t, s, append(operations(), polish(&did, true)), func(at string) bool { return at == string(wire.Waiting) })
-		if did == 0 || s.get(wire.KeyError) == "" {
-			t.Errorf("it was done %d times, error %q", did, s.get(wire.KeyError))
+		if did == 0 || s.Get(wire.KeyError) == "" {
+			t.Errorf("it was done %d times, error %q", did, s.Get(wire.KeyError))
 		}
 	})
 }

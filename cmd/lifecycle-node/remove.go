@@ -52,7 +52,7 @@ func joinedSince() bool {
 // target is this host with the facts of the run.
 func (w *worker) target() (clean.Target, error) {
 	o, err := orderOf(w.spec)
-	return clean.Target{Facts: o.Facts, Choices: o.Choices, StateDir: stateDir, Reach: w.api.reach}, err
+	return clean.Target{Facts: o.Facts, Choices: o.Choices, StateDir: stateDir, Reach: w.api.Reach}, err
 }
 
 // orderOf is what the spec says about the removal.
@@ -75,7 +75,7 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := t.Recipe().Run(ctx, w.report); err != nil {
+	if _, err := t.Recipe().Run(ctx, w.reporter); err != nil {
 		return nil, err
 	}
 	var verdict inventory.Verdict
@@ -92,7 +92,7 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 			return dirty(verdict)
 		},
 	}}}
-	if _, err := proof.Run(ctx, w.report); err != nil {
+	if _, err := proof.Run(ctx, w.reporter); err != nil {
 		return nil, err
 	}
 	return outcome(verdict.Brief())
@@ -168,6 +168,6 @@ func (w *worker) goBack(ctx context.Context) error {
 		ID: "host/restore", Title: "Start the kubelet again",
 		Do: func(ctx context.Context, _ plan.Report) error { return t.Restore(ctx) },
 	}}}
-	_, err = back.Run(ctx, w.report)
+	_, err = back.Run(ctx, w.reporter)
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -125,14 +126,14 @@ const hearLimit = 15 * time.Second
 // where none is needed. A host in service that hears nothing for as long as the
 // spec's patience is left as it is.
 func (w *worker) hear(ctx context.Context, m moment) (tidings, error) {
-	since, gone := time.Now(), doubt{}
+	since, gone := time.Now(), report.GoneDetector{}
 	for {
 		asking, cancel := context.WithTimeout(ctx, hearLimit)
-		state, err := w.api.get(asking)
+		state, err := w.api.Get(asking)
 		cancel()
-		m.Record = tidingsOf(state, err, gone.believe(err, time.Now()))
+		m.Record = tidingsOf(state, err, gone.Believe(err, time.Now()))
 		// What is not believed yet is waited for, where it decides anything.
-		wait := errors.Is(err, errGone) && m.Record == silent && m.Returns && !m.Arrived
+		wait := errors.Is(err, report.ErrGone) && m.Record == silent && m.Returns && !m.Arrived
 		if !wait && m.next() != ask {
 			return m.Record, nil
 		}

@@ -34,6 +34,7 @@ const (
 	programName = "lifecycle-node"
 	lastWord    = "last-word"
 	lockName    = "lock"
+	journalName = "journal"
 	specFile    = "spec.json"
 	signsFile   = "machine.json"
 	// begunFile says that the host may be changed by now, verdictFile what it was

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -29,9 +30,9 @@ const motd = "/run/motd.d/kubectl-lifecycle"
 type worker struct {
 	spec wire.Spec
 	// run is what its operation does.
-	run    *run
-	api    *api
-	report *reporter
+	run      *run
+	api      *report.API
+	reporter *report.Reporter
 }
 
 // work runs the operation to its end: the host is clean, or it is as it was,
@@ -60,7 +61,7 @@ func work(ctx context.Context, all []operation) error {
 	if err != nil {
 		return err
 	}
-	go w.report.serve(ctx)
+	go w.reporter.Serve(ctx)
 	return w.resume(ctx)
 }
 
@@ -68,12 +69,12 @@ func work(ctx context.Context, all []operation) error {
 func (w *worker) ready(ctx context.Context) error {
 	_ = os.Remove(motd) // an earlier run's
 	if err := w.tidy(ctx); err != nil {
-		return w.depart(ctx, wire.Aborted, withHint(err))
+		return w.depart(ctx, wire.Aborted, report.WithHint(err))
 	}
 	if err := w.mayBegin(ctx); err != nil {
-		return w.depart(ctx, wire.Aborted, withHint(err))
+		return w.depart(ctx, wire.Aborted, report.WithHint(err))
 	}
-	w.report.set(map[string]string{wire.KeyPhase: string(wire.Ready)})
+	w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Ready)})
 	order, err := w.await(ctx)
 	if err != nil {
 		return err
@@ -93,15 +94,15 @@ func newWorker(all []operation) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the token: %w", err)
 	}
-	a, err := newAPI(spec, token)
+	a, err := report.NewAPI(spec, token)
 	if err != nil {
 		return nil, err
 	}
-	r, err := openReporter(a)
+	r, err := report.Open(a, in(journalName))
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
-	return &worker{spec: spec, run: op.run, api: a, report: r}, nil
+	return &worker{spec: spec, run: op.run, api: a, reporter: r}, nil
 }
 
 // begun says whether the host may have been changed.
@@ -122,7 +123,7 @@ func (w *worker) work(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err)})
+		w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: report.WithHint(err)})
 		order, err := w.await(ctx)
 		if err != nil {
 			return err
@@ -139,8 +140,8 @@ func (w *worker) end(ctx context.Context, outcome json.RawMessage) error {
 	if err := place(in(outcomeFile), 0o600, bytes.NewReader(outcome)); err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: write down the outcome:", err)
 	}
-	w.report.set(map[string]string{wire.KeyPhase: string(wire.Leaving), wire.KeyOutcome: string(outcome)})
-	if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
+	w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Leaving), wire.KeyOutcome: string(outcome)})
+	if err := w.reporter.Deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, report.ErrGone) {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: the work is done, but the outcome could not be reported:", err)
 	}
 	return w.depart(ctx, wire.Finished, "")
@@ -152,8 +153,8 @@ func (w *worker) wayBack(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err), wire.KeyOrder: ""})
-		_ = w.report.deliver(ctx, time.Minute)
+		w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: report.WithHint(err), wire.KeyOrder: ""})
+		_ = w.reporter.Deliver(ctx, time.Minute)
 		return w.strand(ctx, err)
 	}
 	return w.depart(ctx, wire.Aborted, "")
@@ -164,18 +165,18 @@ func (w *worker) wayBack(ctx context.Context) error {
 func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
 	if w.run.mayGoOn != nil {
 		if err := w.run.mayGoOn(w); err != nil {
-			w.report.set(map[string]string{wire.KeyOrder: ""}) // it was heard
+			w.reporter.Set(map[string]string{wire.KeyOrder: ""}) // it was heard
 			return nil, err
 		}
 	}
 	if !begun() {
 		err := place(in(begunFile), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339)))
 		if err != nil {
-			w.report.set(map[string]string{wire.KeyOrder: ""}) // it was heard
+			w.reporter.Set(map[string]string{wire.KeyOrder: ""}) // it was heard
 			return nil, plan.Hint(fmt.Errorf("write down that the work begins: %w", err), "%s", wayOut(err))
 		}
 	}
-	w.report.set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
+	w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
 	return w.run.do(ctx, w)
 }
 
@@ -208,10 +209,10 @@ func (w *worker) mayBegin(ctx context.Context) error {
 // way back. An API server that does not answer is nobody's order: only patience
 // ends that.
 func (w *worker) await(ctx context.Context) (wire.Order, error) {
-	last, alive, gone := time.Now(), "", doubt{}
+	last, alive, gone := time.Now(), "", report.GoneDetector{}
 	for {
-		_ = w.report.flush(ctx) // the next request tells as much
-		state, err := w.api.get(ctx)
+		_ = w.reporter.Flush(ctx) // the next request tells as much
+		state, err := w.api.Get(ctx)
 		if err == nil {
 			if state.Order != "" {
 				return state.Order, nil
@@ -220,7 +221,7 @@ func (w *worker) await(ctx context.Context) (wire.Order, error) {
 				last, alive = time.Now(), state.Alive
 			}
 		}
-		if gone.believe(err, time.Now()) || time.Since(last) > w.spec.Patience {
+		if gone.Believe(err, time.Now()) || time.Since(last) > w.spec.Patience {
 			return wire.Abort, nil
 		}
 		select {

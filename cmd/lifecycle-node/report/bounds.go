@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package main
+package report
 
 import (
 	"encoding/json"
@@ -18,13 +18,14 @@ import (
 // Secret holds 1 MiB (MaxSecretSize in Kubernetes' API), and above that not even
 // the phase would arrive any more.
 const (
-	mostOfText   = 2 << 10
+	// MaxText is of one text.
+	MaxText      = 2 << 10
 	mostOfEvents = 96 << 10
 )
 
-// cut makes a text no longer than some bytes, as JSON: what a terminal would obey
+// Cut makes a text no longer than some bytes, as JSON: what a terminal would obey
 // goes, and what is too long ends in "…".
-func cut(s string, most int) string {
+func Cut(s string, most int) string {
 	const mark = "…"
 	var out strings.Builder
 	for size := 0; len(s) > 0; {
@@ -46,21 +47,21 @@ func cut(s string, most int) string {
 	return out.String()
 }
 
-// withHint is an error with its way out in the lines below it; however long the
+// WithHint is an error with its way out in the lines below it; however long the
 // one is, the other is there.
-func withHint(err error) string {
+func WithHint(err error) string {
 	hint := plan.HintOf(err)
 	if hint == "" {
-		return cut(err.Error(), mostOfText)
+		return Cut(err.Error(), MaxText)
 	}
-	hint = cut(hint, mostOfText/2)
-	return cut(err.Error(), mostOfText-mostOfText/2-len(`\n`)) + "\n" + hint
+	hint = Cut(hint, MaxText/2)
+	return Cut(err.Error(), MaxText-MaxText/2-len(`\n`)) + "\n" + hint
 }
 
 // cutEvent makes an event one line of a record.
 func cutEvent(e wire.Numbered) wire.Numbered {
-	e.Plan, e.Step, e.Title, e.Host = cut(e.Plan, 200), cut(e.Step, 200), cut(e.Title, 500), cut(e.Host, 300)
-	e.Message = cut(e.Message, mostOfText)
+	e.Plan, e.Step, e.Title, e.Host = Cut(e.Plan, 200), Cut(e.Step, 200), Cut(e.Title, 500), Cut(e.Host, 300)
+	e.Message = Cut(e.Message, MaxText)
 	return e
 }
 

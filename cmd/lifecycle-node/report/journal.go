@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package main
+package report
 
 import (
 	"encoding/json"
@@ -20,21 +20,20 @@ import (
 // The journal has all events of a run, up to a size above which no run comes that
 // does not repeat itself; its end is what a new process goes on from.
 const (
-	journalFile   = "journal"
 	mostOfJournal = 32 << 20
 	mostOfTail    = 1 << 20
 )
 
 // openJournal opens it for writing at its end. A line that was not written to its
 // end would spoil the next one: it is closed.
-func openJournal() (*os.File, error) {
-	f, err := os.OpenFile(in(journalFile), os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+func openJournal(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: %w", in(journalFile), host.ErrNotRegular)
+		err = fmt.Errorf("%s: %w", path, host.ErrNotRegular)
 	}
 	last := []byte{'\n'}
 	if err == nil && info.Size() > 0 {
@@ -50,7 +49,7 @@ func openJournal() (*os.File, error) {
 }
 
 // write appends an event to the journal, durably, and whole or not at all.
-func (r *reporter) write(e wire.Numbered) error {
+func (r *Reporter) write(e wire.Numbered) error {
 	if r.journal == nil {
 		return nil // that was said
 	}

@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package main
+package report
 
 import (
 	"encoding/pem"
@@ -10,8 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,14 +29,14 @@ func server(t *testing.T, status int, body string, asked *[]string) *httptest.Se
 	return s
 }
 
-func apiOf(t *testing.T, servers ...*httptest.Server) *api {
+func apiOf(t *testing.T, servers ...*httptest.Server) *API {
 	t.Helper()
 	spec := wire.Spec{Record: wire.Ref{Namespace: "ns", Name: "lifecycle-w", UID: "7"}}
 	for _, s := range servers {
 		spec.CA += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 		spec.Endpoints = append(spec.Endpoints, s.URL)
 	}
-	a, err := newAPI(spec, "secret-token")
+	a, err := NewAPI(spec, "secret-token")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,10 +48,10 @@ func TestAnyAnswerOfAnyServerIsAWayToIt(t *testing.T) {
 	gone := server(t, 200, "", &asked)
 	gone.Close()
 	refuses := server(t, 401, "", &asked)
-	if err := apiOf(t, gone, refuses).reach(t.Context()); err != nil || len(asked) != 1 || !strings.HasPrefix(asked[0], "GET /version") {
+	if err := apiOf(t, gone, refuses).Reach(t.Context()); err != nil || len(asked) != 1 || !strings.HasPrefix(asked[0], "GET /version") {
 		t.Errorf("%v, asked %v", err, asked)
 	}
-	if err := apiOf(t, gone).reach(t.Context()); err == nil {
+	if err := apiOf(t, gone).Reach(t.Context()); err == nil {
 		t.Error("a server that is not there was reached")
 	}
 }
@@ -63,7 +61,7 @@ const record = `{"metadata":{"uid":"7"},"data":{"phase":"cmVhZHk=","order":"Z28=
 func TestTheRecordIsReadFromWhicheverServerAnswers(t *testing.T) {
 	var broken, fine []string
 	a := apiOf(t, server(t, 500, "", &broken), server(t, 200, record, &fine))
-	state, err := a.get(t.Context())
+	state, err := a.Get(t.Context())
 	if err != nil || state.Phase != wire.Ready || state.Order != wire.Go {
 		t.Errorf("state %+v, error %v", state, err)
 	}
@@ -102,8 +100,8 @@ func TestWhatMeansThatTheRecordIsGone(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
-			_, err := apiOf(t, server(t, c.status, c.body, &asked)).get(t.Context())
-			if err == nil || errors.Is(err, errGone) != c.gone {
+			_, err := apiOf(t, server(t, c.status, c.body, &asked)).Get(t.Context())
+			if err == nil || errors.Is(err, ErrGone) != c.gone {
 				t.Errorf("error %v, want gone %v", err, c.gone)
 			}
 			if strings.Contains(err.Error(), "secret-token") {
@@ -116,7 +114,7 @@ func TestWhatMeansThatTheRecordIsGone(t *testing.T) {
 func TestAnAnswerWithoutEndIsNotRead(t *testing.T) {
 	var asked []string
 	a := apiOf(t, server(t, 200, `{"metadata":{"uid":"7"},"data":{"junk":"`+strings.Repeat("A", 3<<20)+`","phase":"cmVhZHk="}}`, &asked))
-	if _, err := a.get(t.Context()); err == nil || !strings.Contains(err.Error(), "more than 2 MiB") {
+	if _, err := a.Get(t.Context()); err == nil || !strings.Contains(err.Error(), "more than 2 MiB") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -125,7 +123,7 @@ func TestARecordWithoutRoomIsToldFromOneThatIsGone(t *testing.T) {
 	for _, status := range []int{413, 422} {
 		var asked []string
 		err := apiOf(t, server(t, status, "", &asked)).patch(t.Context(), map[string]string{"events": "x"})
-		if !errors.Is(err, errTooLarge) || errors.Is(err, errGone) {
+		if !errors.Is(err, errTooLarge) || errors.Is(err, ErrGone) {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
@@ -139,73 +137,7 @@ func TestAServerThatCannotProveItsNameIsNotTalkedTo(t *testing.T) {
 	defer other.Close()
 	a.spec.Endpoints = []string{other.URL}
 	a.http.Transport.(*http.Transport).TLSClientConfig.ServerName = "not-in-the-certificate"
-	if _, err := a.get(t.Context()); err == nil {
+	if _, err := a.Get(t.Context()); err == nil {
 		t.Error("it was talked to")
-	}
-}
-
-func TestPlaceWritesAFileWholeWithItsMode(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "token")
-	for _, text := range []string{"first", "second"} {
-		if err := place(path, 0o600, strings.NewReader(text)); err != nil {
-			t.Fatal(err)
-		}
-		raw, err := os.ReadFile(path)
-		info, statErr := os.Stat(path)
-		if err != nil || statErr != nil || string(raw) != text || info.Mode().Perm() != 0o600 {
-			t.Errorf("content %q, mode %v, errors %v %v", raw, info.Mode(), err, statErr)
-		}
-	}
-}
-
-func TestTheStateDirectoryMustBeRootsOwn(t *testing.T) {
-	base := t.TempDir()
-	fresh := filepath.Join(base, "fresh")
-	if err := errors.Join(ownDirectory(fresh), ownDirectory(fresh)); err != nil {
-		t.Errorf("our own, twice: %v", err)
-	}
-	open := filepath.Join(base, "open")
-	if err := errors.Join(os.Mkdir(open, 0o755), os.Chmod(open, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	link := filepath.Join(base, "link")
-	if err := os.Symlink(fresh, link); err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range []string{open, link} {
-		if err := ownDirectory(dir); err == nil {
-			t.Errorf("%s was taken", dir)
-		}
-	}
-}
-
-func TestTheLockIsHeldByOne(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lock(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock(path); err == nil {
-		t.Error("a second one got it")
-	}
-	unlock()
-	again, err := lock(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again()
-}
-
-func TestTheKubeletsNameIsReadFromItsCertificate(t *testing.T) {
-	dir := t.TempDir()
-	if name, err := kubeletName(filepath.Join(dir, "none")); name != "" || err != nil {
-		t.Errorf("without a certificate: %q, %v", name, err)
-	}
-	junk := filepath.Join(dir, "junk")
-	if err := os.WriteFile(junk, []byte("junk"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := kubeletName(junk); err == nil {
-		t.Error("junk was taken for a certificate")
 	}
 }

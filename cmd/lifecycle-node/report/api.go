@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package main
+package report
 
 import (
 	"bytes"
@@ -26,42 +26,43 @@ const maxAnswer = 2 << 20
 // errTooLarge says that the record has no room for what was to be written.
 var errTooLarge = errors.New("the run record has no room for it")
 
-// errGone says that the record is no more, or another has its name.
-var errGone = errors.New("the run record is gone")
+// ErrGone says that the record is no more, or another has its name.
+var ErrGone = errors.New("the run record is gone")
 
-// disbelief is for how long a server that says so is not believed: one that has
+// GoneGrace is for how long a server that says so is not believed: one that has
 // just started does not know the tokens for a while.
-const disbelief = 20 * time.Second
+const GoneGrace = 20 * time.Second
 
-// doubt is since when all servers have said that the record is gone; the zero
+// GoneDetector is since when all servers have said that the record is gone; the zero
 // value is that none does.
-type doubt struct{ since time.Time }
+type GoneDetector struct{ since time.Time }
 
-// believe takes in the outcome of a request, and reports whether the record is
+// Believe takes in the outcome of a request, and reports whether the record is
 // gone for good.
-func (d *doubt) believe(err error, now time.Time) bool {
+func (d *GoneDetector) Believe(err error, now time.Time) bool {
 	switch {
 	case err == nil:
 		d.since = time.Time{}
-	case errors.Is(err, errGone) && d.since.IsZero():
+	case errors.Is(err, ErrGone) && d.since.IsZero():
 		d.since = now
 	}
-	return errors.Is(err, errGone) && now.Sub(d.since) >= disbelief
+	return errors.Is(err, ErrGone) && now.Sub(d.since) >= GoneGrace
 }
 
-// api reads and patches one Secret, over whichever API server answers.
-type api struct {
+// API reads and patches one Secret, over whichever API server answers.
+type API struct {
 	spec  wire.Spec
 	token string
 	http  *http.Client
 }
 
-func newAPI(spec wire.Spec, token string) (*api, error) {
+// NewAPI is the way to the record that a spec names.
+func NewAPI(spec wire.Spec, token string) (*API, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(spec.CA)) {
 		return nil, errors.New("the spec holds no CA certificate")
 	}
-	return &api{spec: spec, token: token, http: &http.Client{
+	return &API{spec: spec, token: token, http: &http.Client{
 		Timeout: 10 * time.Second,
 		Transport: &http.Transport{
 			MaxResponseHeaderBytes: 64 << 10,
@@ -74,9 +75,9 @@ func newAPI(spec wire.Spec, token string) (*api, error) {
 	}}, nil
 }
 
-// reach asks the API servers over new connections until one gives an answer,
+// Reach asks the API servers over new connections until one gives an answer,
 // whichever: that there is a way to it is what is asked.
-func (a *api) reach(ctx context.Context) error {
+func (a *API) Reach(ctx context.Context) error {
 	transport, ok := a.http.Transport.(*http.Transport)
 	if !ok {
 		return errors.New("no transport to make new connections with")
@@ -99,17 +100,17 @@ func (a *api) reach(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// get reads the record.
-func (a *api) get(ctx context.Context) (wire.State, error) {
-	secret, err := a.do(ctx, http.MethodGet, nil)
+// Get reads the record.
+func (a *API) Get(ctx context.Context) (wire.State, error) {
+	found, err := a.do(ctx, http.MethodGet, nil)
 	if err != nil {
 		return wire.State{}, err
 	}
-	return wire.Parse(secret.Data)
+	return wire.Parse(found.Data)
 }
 
 // patch sets keys of the record.
-func (a *api) patch(ctx context.Context, data map[string]string) error {
+func (a *API) patch(ctx context.Context, data map[string]string) error {
 	body, err := json.Marshal(map[string]any{
 		"metadata":   map[string]string{"uid": a.spec.Record.UID},
 		"stringData": data,
@@ -121,8 +122,8 @@ func (a *api) patch(ctx context.Context, data map[string]string) error {
 	return err
 }
 
-// put sets one key of the record to bytes.
-func (a *api) put(ctx context.Context, key string, value []byte) error {
+// Put sets one key of the record to bytes.
+func (a *API) Put(ctx context.Context, key string, value []byte) error {
 	body, err := json.Marshal(map[string]any{
 		"metadata": map[string]string{"uid": a.spec.Record.UID},
 		"data":     map[string][]byte{key: value},
@@ -144,8 +145,8 @@ type secret struct {
 
 // do tries the API servers in turn. If none has the record, and one says that
 // it is not there, or does not know the token any more (it is bound to the
-// record), that is errGone.
-func (a *api) do(ctx context.Context, method string, body []byte) (secret, error) {
+// record), that is ErrGone.
+func (a *API) do(ctx context.Context, method string, body []byte) (secret, error) {
 	var errs []error
 	var gone error
 	for _, server := range a.spec.Endpoints {
@@ -153,7 +154,7 @@ func (a *api) do(ctx context.Context, method string, body []byte) (secret, error
 		switch {
 		case err == nil:
 			return got, nil
-		case errors.Is(err, errGone):
+		case errors.Is(err, ErrGone):
 			gone = err
 		default:
 			errs = append(errs, err)
@@ -165,7 +166,7 @@ func (a *api) do(ctx context.Context, method string, body []byte) (secret, error
 	return secret{}, errors.Join(errs...)
 }
 
-func (a *api) ask(ctx context.Context, server, method string, body []byte) (secret, error) {
+func (a *API) ask(ctx context.Context, server, method string, body []byte) (secret, error) {
 	url := fmt.Sprintf("%s/api/v1/namespaces/%s/secrets/%s", server, a.spec.Record.Namespace, a.spec.Record.Name)
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
@@ -192,7 +193,7 @@ func (a *api) ask(ctx context.Context, server, method string, body []byte) (secr
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusUnauthorized:
-		return secret{}, fmt.Errorf("%w: %s answers %s", errGone, server, response.Status)
+		return secret{}, fmt.Errorf("%w: %s answers %s", ErrGone, server, response.Status)
 	case http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return secret{}, fmt.Errorf("%w: %s answers %s", errTooLarge, server, response.Status)
 	default:
@@ -203,7 +204,7 @@ func (a *api) ask(ctx context.Context, server, method string, body []byte) (secr
 		return secret{}, fmt.Errorf("decode the answer of %s: %w", server, err)
 	}
 	if got.Metadata.UID != a.spec.Record.UID {
-		return secret{}, fmt.Errorf("%w: another has its name", errGone)
+		return secret{}, fmt.Errorf("%w: another has its name", ErrGone)
 	}
 	return got, nil
 }

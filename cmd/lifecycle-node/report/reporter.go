@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package main
+package report
 
 import (
 	"context"
@@ -18,11 +18,11 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
-// reporter keeps the journal on the host and the record in the API in step.
+// Reporter keeps the journal on the host and the record in the API in step.
 // The journal is written first and synced; the record follows when an API
 // server answers. It never makes the work wait.
-type reporter struct {
-	api     *api
+type Reporter struct {
+	api     *API
 	journal *os.File
 
 	// sending keeps patches in order: an older phase must not overtake a newer.
@@ -34,11 +34,11 @@ type reporter struct {
 	wake   chan struct{}
 }
 
-// openReporter continues the journal where an earlier process left it. Where none
+// Open continues the journal where an earlier process left it. Where none
 // can be written, the work is done all the same.
-func openReporter(a *api) (*reporter, error) {
-	r := &reporter{api: a, dirty: map[string]string{}, wake: make(chan struct{}, 1)}
-	raw, err := tail(in(journalFile), mostOfTail)
+func Open(a *API, journal string) (*Reporter, error) {
+	r := &Reporter{api: a, dirty: map[string]string{}, wake: make(chan struct{}, 1)}
+	raw, err := tail(journal, mostOfTail)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func openReporter(a *api) (*reporter, error) {
 	if len(r.events) > wire.MaxEvents {
 		r.events = r.events[len(r.events)-wire.MaxEvents:]
 	}
-	r.journal, err = openJournal()
+	r.journal, err = openJournal(journal)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: open the journal:", err)
 	}
@@ -58,7 +58,7 @@ func openReporter(a *api) (*reporter, error) {
 }
 
 // Observe writes an event down.
-func (r *reporter) Observe(e plan.Event) {
+func (r *Reporter) Observe(e plan.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := 1
@@ -77,17 +77,17 @@ func (r *reporter) Observe(e plan.Event) {
 	}
 }
 
-// set leaves keys for the record.
-func (r *reporter) set(data map[string]string) {
+// Set leaves keys for the record.
+func (r *Reporter) Set(data map[string]string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.setLocked(data)
 }
 
-func (r *reporter) setLocked(data map[string]string) {
+func (r *Reporter) setLocked(data map[string]string) {
 	for key, value := range data {
 		if key == wire.KeyError {
-			value = cut(value, 2*mostOfText) // withHint has cut it with care
+			value = Cut(value, 2*MaxText) // WithHint has cut it with care
 		}
 		r.dirty[key] = value
 	}
@@ -97,27 +97,27 @@ func (r *reporter) setLocked(data map[string]string) {
 	}
 }
 
-// serve sends what is new until the context ends.
-func (r *reporter) serve(ctx context.Context) {
+// Serve sends what is new until the context ends.
+func (r *Reporter) Serve(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-r.wake:
 		}
-		if err := r.flush(ctx); err != nil {
+		if err := r.Flush(ctx); err != nil {
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(time.Second):
 			}
-			r.set(nil)
+			r.Set(nil)
 		}
 	}
 }
 
-// flush sends what is new, once; on failure it stays new.
-func (r *reporter) flush(ctx context.Context) error {
+// Flush sends what is new, once; on failure it stays new.
+func (r *Reporter) Flush(ctx context.Context) error {
 	r.sending.Lock()
 	defer r.sending.Unlock()
 	r.mu.Lock()
@@ -146,23 +146,22 @@ func (r *reporter) flush(ctx context.Context) error {
 	return err
 }
 
-// spare is a batch without its events, for a record that is full, whoever filled
-// it: those that are in it make room.
+// spare is a batch without its events, for a record that is full, however it was filled: those that are in it make room.
 func spare(batch map[string]string) map[string]string {
 	out := maps.Clone(batch)
 	out[wire.KeyEvents] = ""
 	return out
 }
 
-// deliver sends what is new and insists, for as long as the record exists and
+// Deliver sends what is new and insists, for as long as the record exists and
 // patience lasts.
-func (r *reporter) deliver(ctx context.Context, patience time.Duration) error {
+func (r *Reporter) Deliver(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var gone doubt
+	var gone GoneDetector
 	for {
-		err := r.flush(ctx)
-		if err == nil || gone.believe(err, time.Now()) {
+		err := r.Flush(ctx)
+		if err == nil || gone.Believe(err, time.Now()) {
 			return err
 		}
 		select {
