@@ -75,7 +75,8 @@ func resumeDeparture(ctx context.Context, all []operation) error {
 // strand leaves word on the host where the way back is closed, and goes on
 // waiting for a retry.
 func (w *worker) strand(ctx context.Context, cause error) error {
-	notice(plan.Hint(fmt.Errorf("kubectl lifecycle could not finish the %s of node %s on this host: %s", w.spec.Operation, w.spec.Node, report.WithHint(cause)),
+	notice(plan.Hint(fmt.Errorf("kubectl lifecycle could not finish the %s of node %s on this host: %s", w.spec.Operation, w.spec.Node,
+		report.WithHint(cause)),
 		"its state is in %s; 'systemctl restart %s' tries again", stateDir, unitName))
 	for {
 		order, err := w.await(ctx)

@@ -175,17 +175,21 @@ func ownMachine(spec wire.Spec) error {
 		err = json.Unmarshal(raw, &was)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return plan.Refuse(fmt.Errorf("nothing tells whether this is the machine on which the %s of node %s was begun: read %s: %w", spec.Operation, spec.Node, in(signsFile), err),
+		return plan.Refuse(fmt.Errorf("nothing tells whether this is the machine on which the %s of node %s was begun: read %s: %w",
+			spec.Operation, spec.Node, in(signsFile), err),
 			"if it is: rm -r %s; systemctl restart %s", in(signsFile), unitName)
 	}
 	if by, another := was.Another(host.Local{}.Signs()); another {
-		return plan.Refuse(fmt.Errorf("this is another machine than the one on which the %s of node %s was begun: %s", spec.Operation, spec.Node, by),
-			"if it has a copy of that machine's disk, take the run off it: rm -r %s %s; if it is the same with a new board, tell it so: rm %s; systemctl restart %s",
+		return plan.Refuse(fmt.Errorf("this is another machine than the one on which the %s of node %s was begun: %s", spec.Operation, spec.Node,
+			by),
+			"if it has a copy of that machine's disk, take the run off it: rm -r %s %s; if it is the same with a new board, tell it so: rm %s; "+
+				"systemctl restart %s",
 			stateDir, unitFile, in(signsFile), unitName)
 	}
 	name, err := kubeletName("/var/lib/kubelet/pki/kubelet-client-current.pem")
 	if err == nil && name != "" && name != spec.Node { // an unreadable one names nobody
-		return plan.Refuse(fmt.Errorf("the kubelet of this machine is node %s, and the run is the %s of node %s", name, spec.Operation, spec.Node),
+		return plan.Refuse(fmt.Errorf("the kubelet of this machine is node %s, and the run is the %s of node %s", name, spec.Operation,
+			spec.Node),
 			"take the run off this machine: rm -r %s %s", stateDir, unitFile)
 	}
 	return nil

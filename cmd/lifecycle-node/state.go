@@ -75,7 +75,8 @@ func in(name string) string { return filepath.Join(stateDir, name) }
 // same record is taken up.
 func settle(ctx context.Context, d wire.Delivery) error {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
-		return plan.Refuse(errors.New("this host does not run systemd"), "remove the node by hand: the inventory of 'kubectl lifecycle inspect' names what is there")
+		return plan.Refuse(errors.New("this host does not run systemd"),
+			"remove the node by hand: the inventory of 'kubectl lifecycle inspect' names what is there")
 	}
 	unlock, err := lockSoon(ctx)
 	if errors.Is(err, unix.EWOULDBLOCK) {

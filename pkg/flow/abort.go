@@ -112,7 +112,8 @@ func backOut(ctx context.Context, cluster runner.Cluster, rec runner.Record, rep
 	if err := runner.SendOrder(ctx, cluster.Client, rec, wire.Abort); err != nil {
 		return err
 	}
-	defer whenQuiet(report, "waiting for the host of %s to start its kubelet; while it is down, or cannot reach an API server, it receives nothing", rec.State.Node)()
+	defer whenQuiet(report, "waiting for the host of %s to start its kubelet; while it is down, or cannot reach an API server, it receives "+
+		"nothing", rec.State.Node)()
 	state, err := runner.Follow(ctx, cluster, rec, plan.Discard)
 	if err != nil {
 		return err

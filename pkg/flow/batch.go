@@ -71,7 +71,8 @@ func Select(ctx context.Context, cluster runner.Cluster, selector string) ([]str
 		names = append(names, n.Name)
 	}
 	if len(names) == 0 {
-		return nil, plan.Refuse(fmt.Errorf("%w: none matches %q", kubenode.ErrNotFound, selector), "see the labels there are: kubectl get nodes --show-labels")
+		return nil, plan.Refuse(fmt.Errorf("%w: none matches %q", kubenode.ErrNotFound, selector),
+			"see the labels there are: kubectl get nodes --show-labels")
 	}
 	slices.Sort(names)
 	return names, nil

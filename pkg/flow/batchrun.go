@@ -67,7 +67,8 @@ func names(removals []*Removal) (out []string) {
 // result is a row of the table as the machine-readable result has it.
 func (r batchRun) result(row wave.Outcome) NodeResult {
 	removal := r.removals[row.Node]
-	out := NodeResult{Node: row.Node, Removed: row.State == wave.Done, Verdict: removal.Verdict, Lingering: removal.Lingering, Seconds: row.Took.Seconds()}
+	out := NodeResult{Node: row.Node, Removed: row.State == wave.Done, Verdict: removal.Verdict, Lingering: removal.Lingering,
+		Seconds: row.Took.Seconds()}
 	switch {
 	case row.Err != nil:
 		out.Error, out.Hint = row.Err.Error(), plan.HintOf(row.Err)

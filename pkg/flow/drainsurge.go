@@ -21,7 +21,9 @@ const revertLimit = 15 * time.Second
 
 // decideSurge reads what it takes to decide what is done for Deployments whose budget
 // never opens, and decides.
-func decideSurge(ctx context.Context, client kubernetes.Interface, s drain.Snapshot, d drain.Decision, mode surge.Mode) ([]surge.Measure, error) {
+func decideSurge(
+	ctx context.Context, client kubernetes.Interface, s drain.Snapshot, d drain.Decision, mode surge.Mode,
+) ([]surge.Measure, error) {
 	if mode == surge.Off || mode == "" {
 		return nil, nil
 	}

@@ -19,6 +19,28 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
+// operation is what a run on a host is for, as this side knows it. The program on the
+// host has a value of the same name.
+type operation struct {
+	name wire.Operation
+	// title is of the step that changes the host.
+	title func(node string) string
+	// task completes what the program is told; nil for nothing.
+	task func(t *runner.Task)
+	// alive is done as long as the drain goes on; nil for nothing.
+	alive func(ctx context.Context)
+	// verdict takes the host's verdict out of the outcome; nil where it is all of it.
+	verdict func(outcome json.RawMessage) (json.RawMessage, error)
+}
+
+// removal is the operation that cleans the host.
+func removal() operation {
+	return operation{name: wire.Remove, title: func(node string) string { return "Clean the host of " + node }}
+}
+
+// reason is what a cordon says that is made for it.
+func (o operation) reason() string { return string(o.name) + " of the node" }
+
 // aliveEvery is how often the record gets a sign of life during a drain, at
 // least; a program of little patience gets more.
 const aliveEvery = 30 * time.Second
@@ -96,7 +118,8 @@ func (r *Removal) clean(ctx context.Context, report plan.Report) error {
 			"remove the cause and run the same command again, or take it back: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
 	case wire.Aborted:
 		r.mark(ctx, drain.NotMaintaining, report)
-		return plan.Hint(errors.Join(errors.New("the removal was taken back, the kubelet runs again"), runner.End(ctx, r.cluster.Client, r.record)),
+		return plan.Hint(errors.Join(errors.New("the removal was taken back, the kubelet runs again"),
+			runner.End(ctx, r.cluster.Client, r.record)),
 			"if that is not what you wanted, run the same command again")
 	case wire.Preparing, wire.Ready, wire.Working, wire.Leaving, wire.Finished:
 	}
@@ -117,7 +140,8 @@ func (r *Removal) command(ctx context.Context, report plan.Report) (wire.State, 
 		if err := runner.SendOrder(ctx, r.cluster.Client, r.record, order); err != nil {
 			return wire.State{}, err
 		}
-		quiet := whenQuiet(report, "waiting for the program on %s to acknowledge the order; is the host up, and does it reach an API server? (there: systemctl status kubectl-lifecycle)", r.Node.Name)
+		quiet := whenQuiet(report, "waiting for the program on %s to acknowledge the order; is the host up, and does it reach an API server? "+
+			"(there: systemctl status kubectl-lifecycle)", r.Node.Name)
 		err := runner.AwaitAck(ctx, r.cluster, r.record)
 		quiet()
 		if err != nil {

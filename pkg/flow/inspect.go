@@ -19,7 +19,9 @@ import (
 
 // Inspect reads a node's host through one pod that is gone afterwards, and
 // returns what Kubernetes, its network and others have there.
-func Inspect(ctx context.Context, cluster runner.Cluster, name string, choices clean.Choices, watch plan.Observer) (clean.Inventory, error) {
+func Inspect(
+	ctx context.Context, cluster runner.Cluster, name string, choices clean.Choices, watch plan.Observer,
+) (clean.Inventory, error) {
 	return inspection{name: name, choices: choices}.read(ctx, cluster, watch)
 }
 
@@ -61,7 +63,8 @@ func (i inspection) read(ctx context.Context, cluster runner.Cluster, watch plan
 	_, err = plan.Plan{Title: "Inspect " + name, Steps: []plan.Step{{
 		ID: "host/inspect", Title: "Read the host of node " + name,
 		Do: func(ctx context.Context, report plan.Report) error {
-			raw, err := runner.RunOnce(ctx, cluster, node, runner.Question{Operation: wire.Inspect, Input: input, Destination: i.destination}, report)
+			raw, err := runner.RunOnce(ctx, cluster, node, runner.Question{Operation: wire.Inspect, Input: input, Destination: i.destination},
+				report)
 			if err != nil {
 				return err
 			}

@@ -119,7 +119,8 @@ func PrepareMove(ctx context.Context, cluster runner.Cluster, to Destination, na
 		return nil, fmt.Errorf("in %s: %w", to.Name, err)
 	}
 	if kubenode.IsControlPlane(m.Node) {
-		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node", name), "remove it (kubectl lifecycle remove %s), then join its host to %s", text.Quote(name), to.Name)
+		return nil, plan.Refuse(fmt.Errorf("node %s is a control-plane node", name),
+			"remove it (kubectl lifecycle remove %s), then join its host to %s", text.Quote(name), to.Name)
 	}
 	there, err := hostfacts.ReadNetworks(ctx, to.Client)
 	if err != nil {
@@ -129,7 +130,8 @@ func PrepareMove(ctx context.Context, cluster runner.Cluster, to Destination, na
 	if err != nil {
 		return nil, fmt.Errorf("list nodes in %s: %w", to.Name, err)
 	}
-	return m, joinCheck{node: m.Node, to: to.Name, version: about.KubernetesVersion, networks: slices.Concat(there.Pods, there.Services), taken: len(taken.Items) > 0}.decide()
+	return m, joinCheck{node: m.Node, to: to.Name, version: about.KubernetesVersion, networks: slices.Concat(there.Pods, there.Services),
+		taken: len(taken.Items) > 0}.decide()
 }
 
 // elsewhere refuses a destination that is the same cluster: the same namespace
@@ -144,7 +146,8 @@ func (m *Move) elsewhere(ctx context.Context) error {
 		ids = append(ids, string(space.UID))
 	}
 	if ids[0] == ids[1] {
-		return plan.Refuse(fmt.Errorf("%s is the cluster that node %s is in", m.target.to.Name, m.target.node), "name another: kubectl config get-contexts")
+		return plan.Refuse(fmt.Errorf("%s is the cluster that node %s is in", m.target.to.Name, m.target.node),
+			"name another: kubectl config get-contexts")
 	}
 	return nil
 }
@@ -158,7 +161,8 @@ func (m *Move) prepareGone(ctx context.Context, cause error) error {
 		return err
 	}
 	if held && (rec.State.Operation != wire.Move || rec.State.Phase != wire.Finished) {
-		return plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()), "follow it: kubectl lifecycle runs follow %s", text.Quote(name))
+		return plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()),
+			"follow it: kubectl lifecycle runs follow %s", text.Quote(name))
 	}
 	_, err = m.target.to.Client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -186,7 +190,8 @@ func arrivalNeeds() []access.Need {
 		needs = append(needs, access.Need{Verb: verb, Resource: "secrets", Namespace: metav1.NamespaceSystem})
 	}
 	return append(needs, access.Need{Verb: "list", Resource: "nodes"}, access.Need{Verb: "watch", Resource: "nodes"},
-		access.Need{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespaceSystem}, access.Need{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespacePublic},
+		access.Need{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespaceSystem}, access.Need{Verb: "get", Resource: "configmaps",
+			Namespace: metav1.NamespacePublic},
 		access.Need{Verb: "watch", Resource: "configmaps", Namespace: metav1.NamespacePublic})
 }
 

@@ -36,12 +36,14 @@ type joinCheck struct {
 // decide refuses a worker that cannot land there. It is pure.
 func (l joinCheck) decide() error {
 	if l.taken {
-		return plan.Refuse(fmt.Errorf("%s has a node %s already", l.to, l.node.Name), "if that is left of an earlier one, delete it there: kubectl delete node %s", text.Quote(l.node.Name))
+		return plan.Refuse(fmt.Errorf("%s has a node %s already", l.to, l.node.Name),
+			"if that is left of an earlier one, delete it there: kubectl delete node %s", text.Quote(l.node.Name))
 	}
 	for _, prefix := range l.networks {
 		for _, a := range l.node.Status.Addresses {
 			if ip, err := netip.ParseAddr(a.Address); err == nil && prefix.Contains(ip) {
-				return plan.Refuse(fmt.Errorf("the address %s of node %s lies in %s, a network of the pods or services of %s", a.Address, l.node.Name, prefix, l.to),
+				return plan.Refuse(fmt.Errorf("the address %s of node %s lies in %s, a network of the pods or services of %s", a.Address, l.node.Name,
+					prefix, l.to),
 					"give the host another address, or choose another cluster")
 			}
 		}
@@ -55,9 +57,11 @@ func (l joinCheck) decide() error {
 	install := fmt.Sprintf("install kubeadm and kubelet 1.%d on the host first", cluster.Minor())
 	switch {
 	case kubelet.Minor() > cluster.Minor():
-		return plan.Refuse(fmt.Errorf("the kubelet of node %s is v%s, newer than the control plane of %s (v%s)", l.node.Name, kubelet, l.to, cluster), "%s", install)
+		return plan.Refuse(fmt.Errorf("the kubelet of node %s is v%s, newer than the control plane of %s (v%s)", l.node.Name, kubelet, l.to,
+			cluster), "%s", install)
 	case kubelet.Minor()+oldest < cluster.Minor():
-		return plan.Refuse(fmt.Errorf("the kubelet of node %s is v%s, more than %d minor versions behind the control plane of %s (v%s)", l.node.Name, kubelet, oldest, l.to, cluster), "%s", install)
+		return plan.Refuse(fmt.Errorf("the kubelet of node %s is v%s, more than %d minor versions behind the control plane of %s (v%s)",
+			l.node.Name, kubelet, oldest, l.to, cluster), "%s", install)
 	}
 	return nil
 }
@@ -68,7 +72,8 @@ func (t *moveTarget) description() string { return "kubectl lifecycle move of no
 // destination is what the program on the host is told.
 func (t *moveTarget) destination() *wire.Destination {
 	return &wire.Destination{
-		Endpoint: t.about.Endpoint, CA: t.about.CA, Pins: t.about.Pins, Version: t.about.KubernetesVersion, IgnorePreflightErrors: t.to.IgnorePreflightErrors,
+		Endpoint: t.about.Endpoint, CA: t.about.CA, Pins: t.about.Pins, Version: t.about.KubernetesVersion,
+		IgnorePreflightErrors: t.to.IgnorePreflightErrors,
 	}
 }
 
@@ -156,7 +161,8 @@ func (m *Move) arrival(ctx context.Context, report plan.Report) error {
 		return errors.Join(errors.New(p.failure), err)
 	}
 	command := join.Command(p.about, token, join.CommandOptions{NodeName: p.node, IgnorePreflightErrors: p.to.IgnorePreflightErrors})
-	return plan.Hint(fmt.Errorf("the host of node %s has left its cluster and is clean, but could not join %s: %s", p.node, p.to.Name, p.failure),
+	return plan.Hint(fmt.Errorf("the host of node %s has left its cluster and is clean, but could not join %s: %s", p.node, p.to.Name,
+		p.failure),
 		"remove the cause, and run this on the host, as root, within %s:\n%s", tokenTTL, command)
 }
 

@@ -46,8 +46,10 @@ func (r *Removal) prepare(ctx context.Context, name string) (err error) {
 		return err
 	}
 	needs := append(access.Run(r.cluster.RunNamespace()), access.Drain()...)
-	needs = append(needs, access.Need{Verb: "delete", Resource: "nodes"}, access.Need{Verb: "delete", Resource: "pods"}, access.Need{Verb: "get", Resource: "persistentvolumes"}, access.Need{Verb: "list", Resource: "persistentvolumes"},
-		access.Need{Verb: "list", Group: "storage.k8s.io", Resource: "volumeattachments"}, access.Need{Verb: "watch", Group: "storage.k8s.io", Resource: "volumeattachments"})
+	needs = append(needs, access.Need{Verb: "delete", Resource: "nodes"}, access.Need{Verb: "delete", Resource: "pods"},
+		access.Need{Verb: "get", Resource: "persistentvolumes"}, access.Need{Verb: "list", Resource: "persistentvolumes"},
+		access.Need{Verb: "list", Group: "storage.k8s.io", Resource: "volumeattachments"}, access.Need{Verb: "watch", Group: "storage.k8s.io",
+			Resource: "volumeattachments"})
 	needs = append(needs, access.Need{Verb: "watch", Resource: "nodes"})
 	needs = append(needs, access.Surge(r.request.Surge)...)
 	if err := access.Require(ctx, client, needs); err != nil {

@@ -52,7 +52,8 @@ func (c Cluster) guard(ctx context.Context) error {
 	space, err := c.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return plan.Refuse(fmt.Errorf("there is no namespace %s for the objects of a run", name), "leave out --namespace: they go to %s", DefaultNamespace)
+		return plan.Refuse(fmt.Errorf("there is no namespace %s for the objects of a run", name), "leave out --namespace: they go to %s",
+			DefaultNamespace)
 	case apierrors.IsForbidden(err):
 		return plan.Refuse(fmt.Errorf("whether namespace %s is one for runs cannot be read: %w", name, err),
 			"ask for the right to get that namespace, or leave out --namespace")
@@ -60,8 +61,10 @@ func (c Cluster) guard(ctx context.Context) error {
 		return fmt.Errorf("get namespace %s: %w", name, err)
 	}
 	if space.Labels[podcarrier.EnforceLabel] != "privileged" {
-		return plan.Refuse(fmt.Errorf("namespace %s is not marked as one for privileged pods: whoever may create secrets or pods in it could speak for the hosts, or be root on them", name),
-			"leave out --namespace; or, if only administrators may write there: %s", text.Command("kubectl", "label", "namespace", name, podcarrier.EnforceLabel+"=privileged"))
+		return plan.Refuse(fmt.Errorf("namespace %s is not marked as one for privileged pods: whoever may create secrets or pods in it could "+
+			"speak for the hosts, or be root on them", name),
+			"leave out --namespace; or, if only administrators may write there: %s", text.Command("kubectl", "label", "namespace", name,
+				podcarrier.EnforceLabel+"=privileged"))
 	}
 	return nil
 }

@@ -41,7 +41,8 @@ func (r Record) identity(ctx context.Context, client kubernetes.Interface, lifet
 		OwnerReferences: []metav1.OwnerReference{r.ownerRef()},
 	}
 	no := false
-	accounts, roles, bindings := client.CoreV1().ServiceAccounts(r.Namespace), client.RbacV1().Roles(r.Namespace), client.RbacV1().RoleBindings(r.Namespace)
+	accounts, roles, bindings := client.CoreV1().ServiceAccounts(r.Namespace), client.RbacV1().Roles(r.Namespace),
+		client.RbacV1().RoleBindings(r.Namespace)
 	err = errors.Join(
 		own(ctx, r, "serviceaccount", &corev1.ServiceAccount{ObjectMeta: meta, AutomountServiceAccountToken: &no}, accounts),
 		own(ctx, r, "role", &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
@@ -113,7 +114,8 @@ func own[T metav1.Object](ctx context.Context, r Record, kind string, object T, 
 
 // owns reports whether an object goes with this very record.
 func (r Record) owns(object metav1.Object) bool {
-	return object.GetLabels()[Label] != "" && slices.ContainsFunc(object.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == r.UID })
+	return object.GetLabels()[Label] != "" &&
+		slices.ContainsFunc(object.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == r.UID })
 }
 
 // owned reports whether an object goes with a record of this name, be it an

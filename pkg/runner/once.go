@@ -66,12 +66,15 @@ func RunOnce(ctx context.Context, c Cluster, node *corev1.Node, question Questio
 // neither is the refusal where a program may neither be streamed nor sent.
 func neither(streamed, sent error) error {
 	return plan.Refuse(fmt.Errorf("%w; and the fallback through Secrets is not permitted: %w", streamed, sent),
-		"allow the one ('create pods/attach', and port 10250 of the node open to the API server) or the other (what 'remove' needs: docs/rbac.yaml)")
+		"allow the one ('create pods/attach', and port 10250 of the node open to the API server) or the other (what 'remove' needs: "+
+			"docs/rbac.yaml)")
 }
 
 // askInSecrets has the program write its answer into a Secret, the one thing of the
 // cluster's that it may touch.
-func (c Cluster) askInSecrets(ctx context.Context, carrier Carrier, node *corev1.Node, delivery wire.Delivery, report plan.Report) (_ json.RawMessage, err error) {
+func (c Cluster) askInSecrets(
+	ctx context.Context, carrier Carrier, node *corev1.Node, delivery wire.Delivery, report plan.Report,
+) (_ json.RawMessage, err error) {
 	rec, err := c.answerRecord(ctx, Owner{Operation: delivery.Spec.Operation, Node: node.Name})
 	if err != nil {
 		return nil, err
@@ -117,7 +120,8 @@ func (c Cluster) answerRecord(ctx context.Context, owner Owner) (Record, error) 
 			return rec, fmt.Errorf("get secret %s/%s: %w", namespace, name, getErr)
 		}
 		if old.Labels[Label] != string(owner.Operation) || string(old.Data[wire.KeyNode]) != owner.Node {
-			return rec, plan.Refuse(fmt.Errorf("secret %s/%s already exists and does not belong to an inspection of node %s", namespace, name, owner.Node),
+			return rec, plan.Refuse(fmt.Errorf("secret %s/%s already exists and does not belong to an inspection of node %s", namespace, name,
+				owner.Node),
 				"look at it before you delete it")
 		}
 		if err := End(ctx, c.Client, Record{Namespace: namespace, Name: name, UID: old.UID}); err != nil {

@@ -70,7 +70,8 @@ func (f Facts) Decide() (warnings []string, err error) {
 		return nil, plan.Refuse(fmt.Errorf("node %s is the only control-plane node: the cluster would end with it", name),
 			"join another one first: 'kubeadm join' with --control-plane; nothing was changed")
 	case !ready:
-		return nil, plan.Refuse(fmt.Errorf("no other control-plane node than %s is Ready", name), "bring one back first; see: kubectl get nodes -l node-role.kubernetes.io/control-plane")
+		return nil, plan.Refuse(fmt.Errorf("no other control-plane node than %s is Ready", name),
+			"bring one back first; see: kubectl get nodes -l node-role.kubernetes.io/control-plane")
 	}
 	for _, run := range f.runs {
 		if run.Damaged != nil {
@@ -78,20 +79,24 @@ func (f Facts) Decide() (warnings []string, err error) {
 			continue
 		}
 		if slices.ContainsFunc(f.Others, func(n corev1.Node) bool { return n.Name == run.State.Node }) && run.State.Phase != wire.Aborted {
-			return nil, plan.Refuse(fmt.Errorf("another control-plane node is being worked on: %s", run.State.Describe()), "wait until it has ended: kubectl lifecycle runs follow %s", text.Quote(run.State.Node))
+			return nil, plan.Refuse(fmt.Errorf("another control-plane node is being worked on: %s", run.State.Describe()),
+				"wait until it has ended: kubectl lifecycle runs follow %s", text.Quote(run.State.Node))
 		}
 	}
 	if host := hostOf(f.server); f.is(host) {
 		return nil, plan.Refuse(fmt.Errorf("this kubeconfig reaches the cluster through node %s itself (%s)", name, f.server),
-			"use another API server: --server https://%s:6443, or a kubeconfig with the control plane's common address", kubenode.InternalIP(&f.Others[0]))
+			"use another API server: --server https://%s:6443, or a kubeconfig with the control plane's common address",
+			kubenode.InternalIP(&f.Others[0]))
 	}
 	host := hostOf(f.endpoint)
 	switch {
 	case f.is(host) && net.ParseIP(host) != nil:
-		return nil, plan.Refuse(fmt.Errorf("all kubelets reach the API server through node %s (%s is the cluster's endpoint): they would all lose it", name, f.endpoint),
+		return nil, plan.Refuse(fmt.Errorf("all kubelets reach the API server through node %s (%s is the cluster's endpoint): they would all "+
+			"lose it", name, f.endpoint),
 			"give that address to another control plane first, or the kubelets and cluster-info another endpoint")
 	case f.is(host):
-		warnings = append(warnings, fmt.Sprintf("the cluster's endpoint %s is named like this node: see that the name leads to another control plane before the kubelets need it", f.endpoint))
+		warnings = append(warnings, fmt.Sprintf("the cluster's endpoint %s is named like this node: see that the name leads to another "+
+			"control plane before the kubelets need it", f.endpoint))
 	}
 	if len(f.Others) == 1 {
 		warnings = append(warnings, fmt.Sprintf("only one control-plane node is left afterwards (%s): the cluster then survives no failure of it", f.Others[0].Name))
@@ -101,7 +106,8 @@ func (f Facts) Decide() (warnings []string, err error) {
 
 // is reports whether a name or address is this node's.
 func (f Facts) is(host string) bool {
-	return host != "" && (host == f.node.Name || slices.ContainsFunc(f.node.Status.Addresses, func(a corev1.NodeAddress) bool { return a.Address == host }))
+	return host != "" && (host == f.node.Name ||
+		slices.ContainsFunc(f.node.Status.Addresses, func(a corev1.NodeAddress) bool { return a.Address == host }))
 }
 
 // hostOf is the host of a URL, or of HOST:PORT.

@@ -56,7 +56,9 @@ func DeleteNode(ctx context.Context, client kubernetes.Interface, node *corev1.N
 
 // awaitDeparture waits until there is no Node of this UID. When the time is up, it
 // returns the Node as it was seen last, and why it is up.
-func awaitDeparture(ctx context.Context, client kubernetes.Interface, node *corev1.Node, report plan.Report) (last *corev1.Node, err error) {
+func awaitDeparture(
+	ctx context.Context, client kubernetes.Interface, node *corev1.Node, report plan.Report,
+) (last *corev1.Node, err error) {
 	limited, cancel := withDefault(ctx, departureLimit)
 	defer cancel()
 	last = node
@@ -118,7 +120,8 @@ func Warnings(node *corev1.Node) []string {
 	if len(node.Finalizers) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("node %s has the %s: once deleted, it stays until that is taken off, which is waited for", node.Name, kubenode.Finalizers(node))}
+	return []string{fmt.Sprintf("node %s has the %s: once deleted, it stays until that is taken off, which is waited for", node.Name,
+		kubenode.Finalizers(node))}
 }
 
 // Title is the title of the step that deletes a Node.

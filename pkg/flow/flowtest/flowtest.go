@@ -34,7 +34,8 @@ func Worker() *corev1.Node {
 func SilentNode() *corev1.Node {
 	n := Worker()
 	n.UID = "1"
-	n.Status.Conditions[0] = corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", Message: "Kubelet stopped posting node status."}
+	n.Status.Conditions[0] = corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown",
+		Message: "Kubelet stopped posting node status."}
 	return n
 }
 
@@ -54,7 +55,8 @@ func ControlPlane(name, address string, ready bool) corev1.Node {
 func KubeadmConfig() *corev1.ConfigMap {
 	return &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubeadm-config"},
-		Data:       map[string]string{"ClusterConfiguration": "networking:\n  podSubnet: 10.244.0.0/16,fd00::/48\n  serviceSubnet: 10.96.0.0/12\n"},
+		Data: map[string]string{"ClusterConfiguration": "networking:\n  podSubnet: 10.244.0.0/16,fd00::/48\n  serviceSubnet: " +
+			"10.96.0.0/12\n"},
 	}
 }
 
@@ -84,7 +86,8 @@ func Record(node string, operation wire.Operation, phase wire.Phase, change ...f
 			Labels: map[string]string{runner.Label: string(operation)},
 		},
 		Data: map[string][]byte{
-			wire.KeyOperation: []byte(operation), wire.KeyNode: []byte(node), wire.KeyPhase: []byte(phase), wire.KeySince: []byte("2026-01-02T03:04:05Z"),
+			wire.KeyOperation: []byte(operation), wire.KeyNode: []byte(node), wire.KeyPhase: []byte(phase),
+			wire.KeySince: []byte("2026-01-02T03:04:05Z"),
 		},
 	}
 	for _, c := range change {

@@ -140,7 +140,8 @@ func podData(pods []corev1.Pod) (out []Data, users map[string][]string) {
 			case kubenode.OnEveryNode(&pod):
 			case v.HostPath != nil:
 				with, within := clean.TakenWith(v.HostPath.Path)
-				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}, Lost: with, Own: with != "" && !within})
+				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}, Lost: with, Own: with != "" &&
+					!within})
 			case v.EmptyDir != nil && v.EmptyDir.Medium != corev1.StorageMediumMemory:
 				out = append(out, Data{Kind: EmptyDir, Name: v.Name, Pods: []string{name}})
 			}

@@ -40,7 +40,8 @@ func Read(ctx context.Context, client kubernetes.Interface, node *corev1.Node) (
 	}
 	var allocated []netip.Prefix
 	if len(configured.Pods) == 0 {
-		managers, err := client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: "component=kube-controller-manager"})
+		managers, err := client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx,
+			metav1.ListOptions{LabelSelector: "component=kube-controller-manager"})
 		if err != nil {
 			return facts, fmt.Errorf("list the controller managers in kube-system: %w", err)
 		}
@@ -65,7 +66,8 @@ func Warnings(facts clean.Facts) []string {
 	if !facts.AnnouncedUnread {
 		return nil
 	}
-	return []string{"you may not list services in all namespaces: an address of a load balancer that was given to a link of this host is not recognized, stays there, and is not named in the verdict; compare `ip address` on the host with your load balancers' addresses"}
+	return []string{"you may not list services in all namespaces: an address of a load balancer that was given to a link of this host is " +
+		"not recognized, stays there, and is not named in the verdict; compare `ip address` on the host with your load balancers' addresses"}
 }
 
 // readAnnounced reads which addresses the cluster's load balancers have.

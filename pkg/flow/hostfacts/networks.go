@@ -43,7 +43,8 @@ func parseNetworks(config string) (Networks, error) {
 	if err := yaml.Unmarshal([]byte(config), &cluster); err != nil {
 		return Networks{}, err
 	}
-	return Networks{Pods: prefixes(splitList(cluster.Networking.PodSubnet)), Services: prefixes(splitList(cluster.Networking.ServiceSubnet))}, nil
+	return Networks{Pods: prefixes(splitList(cluster.Networking.PodSubnet)), Services: prefixes(splitList(cluster.Networking.ServiceSubnet))},
+		nil
 }
 
 // parseExcludes reads excludeCIDRs from kube-proxy's configuration. kube-proxy does
@@ -76,7 +77,8 @@ func prefixes(words []string) []netip.Prefix {
 	var out []netip.Prefix
 	for _, word := range words {
 		p, err := netip.ParsePrefix(word)
-		if err != nil || p.Addr().Is4In6() || p.Addr().Is4() && p.Bits() < most4 || p.Addr().Is6() && p.Bits() < most6 || !usable(p.Masked().Addr()) {
+		if err != nil || p.Addr().Is4In6() || p.Addr().Is4() && p.Bits() < most4 || p.Addr().Is6() && p.Bits() < most6 ||
+			!usable(p.Masked().Addr()) {
 			continue
 		}
 		if p = p.Masked(); !slices.Contains(out, p) {

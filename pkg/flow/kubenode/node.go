@@ -74,7 +74,8 @@ func RequireKubeadm(ctx context.Context, client kubernetes.Interface, node *core
 	}
 	_, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "kubeadm-config", metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return plan.Refuse(fmt.Errorf("node %s is in a cluster that kubeadm did not make: there is no configmap kube-system/kubeadm-config", node.Name), wayOut)
+		return plan.Refuse(fmt.Errorf("node %s is in a cluster that kubeadm did not make: there is no configmap kube-system/kubeadm-config",
+			node.Name), wayOut)
 	}
 	if err != nil {
 		return fmt.Errorf("get configmap kube-system/kubeadm-config: %w", err)

@@ -22,7 +22,9 @@ const leaseWatch = 25 * time.Second
 // that its host is off, one of which that cannot be told. It watches for some time
 // what the kubelet writes. The warning is empty where nothing is taken on a person's
 // word.
-func RequireDead(ctx context.Context, cluster runner.Cluster, node *corev1.Node, hostOff bool, report plan.Report) (warning string, err error) {
+func RequireDead(
+	ctx context.Context, cluster runner.Cluster, node *corev1.Node, hostOff bool, report plan.Report,
+) (warning string, err error) {
 	client := cluster.Client
 	const wayOut = "without --node-lost it is drained and its host is cleaned; if its host is to be given up all the same, switch it off first"
 	if kubenode.KubeletAnswers(node) {

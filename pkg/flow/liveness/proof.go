@@ -98,7 +98,8 @@ func weighDial(cause string) (proof, string) {
 	// Before the timeouts: a tunnel to the nodes that is down has not asked.
 	case has("agent", "proxy", "tunnel", "no such host", "network is unreachable"):
 		return doubt, "the API server could not ask its kubelet: " + cause
-	case has("handshake timeout", "read tcp", "write tcp", "awaiting headers"), has("connection refused", "connection reset", "EOF", "broken pipe"):
+	case has("handshake timeout", "read tcp", "write tcp", "awaiting headers"), has("connection refused", "connection reset", "EOF",
+		"broken pipe"):
 		return doubt, "a machine at its address is up, and its pods may run on: " + cause
 	case strings.HasPrefix(cause, "dial ") && has("i/o timeout", "no route to host", "host is down", "connection timed out"):
 		return silence, cause

@@ -160,7 +160,8 @@ func (p pulse) lives(ctx context.Context) (proof, string, error) {
 // renamed is the refusal of a node whose host is another Node by now.
 func (p pulse) renamed(twin twin) error {
 	old, now := p.node.Name, twin.node.Name
-	return plan.Refuse(fmt.Errorf("the host of node %s is not dead: it is node %s now (the same %s)", old, now, strings.Join(twin.signs, ", the same ")),
+	return plan.Refuse(fmt.Errorf("the host of node %s is not dead: it is node %s now (the same %s)", old, now,
+		strings.Join(twin.signs, ", the same ")),
 		"to keep the host under its new name, delete the old Node: %s\n"+
 			"to take the host out of the cluster: %s, then the same for the old Node\n"+
 			"to give it its old name back: on the host, hostnamectl set-hostname (or the kubelet's --hostname-override), then restart the kubelet",
@@ -172,15 +173,20 @@ func (p pulse) renamed(twin twin) error {
 func (p pulse) misnamed(name string) error {
 	old := p.node.Name
 	return plan.Refuse(fmt.Errorf("the host of node %s is not dead: the kubelet at its address calls itself %s, so it was renamed", old, name),
-		"give it its name back: on the host, hostnamectl set-hostname %[1]s, or take --hostname-override out of the kubelet's flags (/etc/default/kubelet, /etc/sysconfig/kubelet), then restart the kubelet and run the same command again\n"+
-			"or clean the host with the program itself (kubectl lifecycle node-program; there: lifecycle-node clean), then: %[2]s", old, text.Command("kubectl", "delete", "node", old))
+		"give it its name back: on the host, hostnamectl set-hostname %[1]s, or take --hostname-override out of the kubelet's flags "+
+			"(/etc/default/kubelet, /etc/sysconfig/kubelet), then restart the kubelet and run the same command again\n"+
+			"or clean the host with the program itself (kubectl lifecycle node-program; there: lifecycle-node clean), then: %[2]s", old,
+		text.Command("kubectl", "delete", "node", old))
 }
 
 // cutOff is the refusal of a node whose kubelet runs and does not report.
 func (p pulse) cutOff(said string) error {
-	return plan.Refuse(fmt.Errorf("the host of node %s is not dead: %s, though it has not reported to the API server (%s)", p.node.Name, said, kubenode.ReadyMessage(p.node)),
-		"see why on the host: journalctl -u kubelet (does it reach the API server, is its certificate valid, does the host have its old name?); once it reports, run the same command again\n"+
-			"if the host is to be given up all the same, switch it off first, then: %s", text.Command("kubectl", "lifecycle", "remove", p.node.Name, "--node-lost"))
+	return plan.Refuse(fmt.Errorf("the host of node %s is not dead: %s, though it has not reported to the API server (%s)", p.node.Name, said,
+		kubenode.ReadyMessage(p.node)),
+		"see why on the host: journalctl -u kubelet (does it reach the API server, is its certificate valid, does the host have its old "+
+			"name?); once it reports, run the same command again\n"+
+			"if the host is to be given up all the same, switch it off first, then: %s", text.Command("kubectl", "lifecycle", "remove", p.node.Name,
+			"--node-lost"))
 }
 
 // Unreachable is the refusal of a node through whose kubelet nothing can be done.
@@ -191,10 +197,14 @@ func Unreachable(ctx context.Context, cluster runner.Cluster, node *corev1.Node)
 	case err != nil:
 		return err
 	case p.node.DeletionTimestamp != nil && len(p.node.Finalizers) > 0:
-		return plan.Refuse(fmt.Errorf("node %s is being deleted since %s and waits for %s; its kubelet does not answer, so whether its host is clean cannot be seen",
+		return plan.Refuse(fmt.Errorf("node %s is being deleted since %s and waits for %s; its kubelet does not answer, so whether its host "+
+			"is clean cannot be seen",
 			p.node.Name, p.node.DeletionTimestamp.UTC().Format(time.DateTime), kubenode.Finalizers(p.node)),
-			"once its controller takes the finalizer off, the Node is gone: kubectl get node %s --show-managed-fields -o yaml", text.Quote(p.node.Name))
+			"once its controller takes the finalizer off, the Node is gone: kubectl get node %s --show-managed-fields -o yaml",
+			text.Quote(p.node.Name))
 	}
-	return plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", p.node.Name, kubenode.ReadyMessage(p.node)),
-		"bring its kubelet back first; if the host is dead for good, give it up: kubectl lifecycle remove %s --node-lost", text.Quote(p.node.Name))
+	return plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", p.node.Name,
+		kubenode.ReadyMessage(p.node)),
+		"bring its kubelet back first; if the host is dead for good, give it up: kubectl lifecycle remove %s --node-lost",
+		text.Quote(p.node.Name))
 }

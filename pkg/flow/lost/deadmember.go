@@ -46,7 +46,8 @@ func (l *NodeLoss) deadMemberSteps() []plan.Step {
 	if l.survivor == nil {
 		return nil
 	}
-	return []plan.Step{{ID: "etcd", Title: fmt.Sprintf("Take the member of %s out of the etcd cluster, through %s", l.Node.Name, l.survivor.Name), Do: l.removeDeadMember}}
+	return []plan.Step{{ID: "etcd", Title: fmt.Sprintf("Take the member of %s out of the etcd cluster, through %s", l.Node.Name,
+		l.survivor.Name), Do: l.removeDeadMember}}
 }
 
 // removeDeadMember has the program on the survivor's host decide and do it: only there are the

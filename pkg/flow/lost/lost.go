@@ -151,12 +151,15 @@ func wide(cidrs []string) []string {
 
 func lostNeeds(namespace string) []access.Need {
 	return append(access.Drain(),
-		access.Need{Verb: "delete", Resource: "nodes"}, access.Need{Verb: "watch", Resource: "nodes"}, access.Need{Verb: "delete", Resource: "pods"}, access.Need{Verb: "get", Resource: "persistentvolumes"},
-		access.Need{Verb: "list", Group: "storage.k8s.io", Resource: "volumeattachments"}, access.Need{Verb: "watch", Group: "storage.k8s.io", Resource: "volumeattachments"},
+		access.Need{Verb: "delete", Resource: "nodes"}, access.Need{Verb: "watch", Resource: "nodes"}, access.Need{Verb: "delete",
+			Resource: "pods"}, access.Need{Verb: "get", Resource: "persistentvolumes"},
+		access.Need{Verb: "list", Group: "storage.k8s.io", Resource: "volumeattachments"}, access.Need{Verb: "watch", Group: "storage.k8s.io",
+			Resource: "volumeattachments"},
 		access.Need{Verb: "get", Group: "coordination.k8s.io", Resource: "leases", Namespace: corev1.NamespaceNodeLease},
 		access.Need{Verb: "list", Group: "coordination.k8s.io", Resource: "leases", Namespace: corev1.NamespaceNodeLease},
 		access.Need{Verb: "watch", Group: "coordination.k8s.io", Resource: "leases", Namespace: corev1.NamespaceNodeLease},
-		access.Need{Verb: "get", Resource: "secrets", Namespace: namespace}, access.Need{Verb: "delete", Resource: "secrets", Namespace: namespace})
+		access.Need{Verb: "get", Resource: "secrets", Namespace: namespace}, access.Need{Verb: "delete", Resource: "secrets",
+			Namespace: namespace})
 }
 
 // Plan is giving the node up, step by step.
@@ -223,7 +226,8 @@ func (l *NodeLoss) taintOnce(ctx context.Context) error {
 }
 
 func (l *NodeLoss) delete(ctx context.Context, report plan.Report) error {
-	return departure.DeleteNode(ctx, l.cluster.Client, l.Node, "then run the same command again with --ignore-not-found: it deletes what is left of its pods", report)
+	return departure.DeleteNode(ctx, l.cluster.Client, l.Node,
+		"then run the same command again with --ignore-not-found: it deletes what is left of its pods", report)
 }
 
 func (l *NodeLoss) clearPods(ctx context.Context, report plan.Report) (err error) {

@@ -46,7 +46,8 @@ func from(files fs.FS, arch string) (Payload, error) {
 	case errors.Is(err, fs.ErrNotExist) && arch != "amd64" && arch != "arm64":
 		return Payload{}, plan.Refuse(fmt.Errorf("there is no node program for architecture %q", arch), "supported are amd64 and arm64")
 	case errors.Is(err, fs.ErrNotExist):
-		return Payload{}, plan.Refuse(errors.New("this plugin was built without the node program"), "build it with 'make build', which embeds the program for linux/amd64 and linux/arm64")
+		return Payload{}, plan.Refuse(errors.New("this plugin was built without the node program"),
+			"build it with 'make build', which embeds the program for linux/amd64 and linux/arm64")
 	case err != nil:
 		return Payload{}, fmt.Errorf("read the embedded node program: %w", err)
 	}

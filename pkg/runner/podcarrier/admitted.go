@@ -20,7 +20,8 @@ import (
 func rewritten(sent, got *corev1.Pod) []string {
 	want, have := sent.DeepCopy(), got.DeepCopy()
 	settle(want, have)
-	changed := differing("spec.", reflect.ValueOf(want.Spec), reflect.ValueOf(have.Spec), "containers", "initContainers", "ephemeralContainers", "volumes")
+	changed := differing("spec.", reflect.ValueOf(want.Spec), reflect.ValueOf(have.Spec), "containers", "initContainers",
+		"ephemeralContainers", "volumes")
 	changed = append(changed, membersOf("container", containerNames(want), containerNames(have))...)
 	changed = append(changed, membersOf("volume", volumeNames(want), volumeNames(have))...)
 	if len(changed) == 0 && !equality.Semantic.DeepEqual(want.Spec.Volumes, have.Spec.Volumes) {
@@ -58,7 +59,8 @@ func rewritten(sent, got *corev1.Pod) []string {
 func forRuntime(annotation string) bool {
 	return slices.ContainsFunc([]string{
 		"cdi.k8s.io/", "io.kubernetes.cri-o.", "io.containerd.", "io.kubernetes.cri.", "run.oci.", "io.katacontainers.",
-		"container.apparmor.security.beta.kubernetes.io/", "container.seccomp.security.alpha.kubernetes.io/", "seccomp.security.alpha.kubernetes.io/",
+		"container.apparmor.security.beta.kubernetes.io/", "container.seccomp.security.alpha.kubernetes.io/",
+		"seccomp.security.alpha.kubernetes.io/",
 	}, func(prefix string) bool { return strings.HasPrefix(annotation, prefix) })
 }
 
@@ -69,7 +71,8 @@ func forRuntime(annotation string) bool {
 // others for it.
 func settle(sent, got *corev1.Pod) {
 	a, b := &sent.Spec, &got.Spec
-	a.SchedulerName, a.Affinity, a.NodeSelector, a.TopologySpreadConstraints = b.SchedulerName, b.Affinity, b.NodeSelector, b.TopologySpreadConstraints
+	a.SchedulerName, a.Affinity, a.NodeSelector, a.TopologySpreadConstraints = b.SchedulerName, b.Affinity, b.NodeSelector,
+		b.TopologySpreadConstraints
 	a.ImagePullSecrets, a.Priority, a.PreemptionPolicy = b.ImagePullSecrets, b.Priority, b.PreemptionPolicy
 	if a.PriorityClassName == "" && !strings.HasPrefix(b.PriorityClassName, "system-") {
 		a.PriorityClassName = b.PriorityClassName

@@ -202,7 +202,8 @@ func (c *Carrier) rehearse(ctx context.Context, pod *corev1.Pod) error {
 // refuseRewritten is the refusal of a pod that is not as it was sent.
 func refuseRewritten(pod *corev1.Pod, changed []string) error {
 	return plan.Refuse(fmt.Errorf("admission rewrites the runner pod: %s", strings.Join(changed, ", ")),
-		"exempt pods labelled %s in namespace %s from the webhook or plugin that does it (a sidecar injector, a mutating policy, AlwaysPullImages); see: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies", Label, pod.Namespace)
+		"exempt pods labelled %s in namespace %s from the webhook or plugin that does it (a sidecar injector, a mutating policy, "+
+			"AlwaysPullImages); see: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies", Label, pod.Namespace)
 }
 
 // sweep removes the finished pod of an earlier run. One that still runs belongs to
@@ -218,7 +219,8 @@ func (c *Carrier) sweep(ctx context.Context) error {
 			"look at it; if nobody needs it: %s", text.Command("kubectl", "-n", old.Namespace, "delete", "pod", old.Name))
 	}
 	if !finished && c.spec.owner == nil {
-		return plan.Refuse(fmt.Errorf("%w: pod %s/%s (%s) since %s", ErrBusy, old.Namespace, old.Name, old.Labels[Label], old.CreationTimestamp.Local().Format(time.DateTime)),
+		return plan.Refuse(fmt.Errorf("%w: pod %s/%s (%s) since %s", ErrBusy, old.Namespace, old.Name, old.Labels[Label],
+			old.CreationTimestamp.Local().Format(time.DateTime)),
 			"wait until it ends, or delete that pod if nobody uses it")
 	}
 	return c.close(ctx, old)
@@ -284,23 +286,9 @@ func (c *Carrier) awaitRunning(ctx context.Context, pod *corev1.Pod, report plan
 		return running, err
 	})
 	if errors.Is(err, context.DeadlineExceeded) || wait.Interrupted(err) {
-		return plan.Refuse(fmt.Errorf("pod %s/%s does not start on node %s within %s: %s", pod.Namespace, pod.Name, pod.Spec.NodeName, openTimeout, last),
+		return plan.Refuse(fmt.Errorf("pod %s/%s does not start on node %s within %s: %s", pod.Namespace, pod.Name, pod.Spec.NodeName,
+			openTimeout, last),
 			"is the node's kubelet alive? See: kubectl describe node %s", text.Quote(pod.Spec.NodeName))
 	}
 	return err
-}
-
-// Named reads one pod; nil if there is none. It lists, because that is what the
-// documented role may do.
-func Named(ctx context.Context, client kubernetes.Interface, namespace, name string) (*corev1.Pod, error) {
-	list, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String()})
-	if err != nil {
-		return nil, fmt.Errorf("list pods named %s in namespace %s: %w", name, namespace, err)
-	}
-	for i := range list.Items {
-		if list.Items[i].Name == name {
-			return &list.Items[i], nil
-		}
-	}
-	return nil, nil
 }

@@ -75,7 +75,8 @@ func (c images) pick(ctx context.Context, node *corev1.Node, pods []corev1.Pod) 
 	}
 	picked, found := chooseImage(node, pods, live)
 	if !found {
-		return choice{}, plan.Refuse(fmt.Errorf("no image on node %s is surely of the cluster's owner: no static pod, no kube-proxy and no agent of a known network runs there with an image that needs no pull secret", node.Name),
+		return choice{}, plan.Refuse(fmt.Errorf("no image on node %s is surely of the cluster's owner: no static pod, no kube-proxy and no "+
+			"agent of a known network runs there with an image that needs no pull secret", node.Name),
 			"name one that is on the node and that you trust, for it runs privileged: --runner-image IMAGE (on the node: crictl images)")
 	}
 	return picked, nil
@@ -146,7 +147,8 @@ func chooseImage(node *corev1.Node, pods []corev1.Pod, live map[workload]*appsv1
 // pods of tenants may not (Pod Security Standards, baseline).
 func claims(pod *corev1.Pod, w workload) bool {
 	ref := metav1.GetControllerOf(pod)
-	return ref != nil && pod.Namespace == w.namespace && ref.APIVersion == appsv1.SchemeGroupVersion.String() && ref.Kind == "DaemonSet" && ref.Name == w.name &&
+	return ref != nil && pod.Namespace == w.namespace && ref.APIVersion == appsv1.SchemeGroupVersion.String() && ref.Kind == "DaemonSet" &&
+		ref.Name == w.name &&
 		(pod.Namespace == metav1.NamespaceSystem || pod.Spec.HostNetwork)
 }
 

@@ -193,7 +193,8 @@ func environment() []corev1.EnvVar {
 	vars := []corev1.EnvVar{{Name: "PATH", Value: searchPath}, {Name: "LC_ALL", Value: "C"}}
 	for _, name := range []string{
 		"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "LD_DEBUG", "LD_DEBUG_OUTPUT", "LD_PROFILE", "LD_PROFILE_OUTPUT",
-		"LD_BIND_NOT", "LD_BIND_NOW", "GLIBC_TUNABLES", "GCONV_PATH", "LOCPATH", "NLSPATH", "MALLOC_CHECK_", "MALLOC_PERTURB_", "MALLOC_TRACE", "TMPDIR",
+		"LD_BIND_NOT", "LD_BIND_NOW", "GLIBC_TUNABLES", "GCONV_PATH", "LOCPATH", "NLSPATH", "MALLOC_CHECK_", "MALLOC_PERTURB_", "MALLOC_TRACE",
+		"TMPDIR",
 		"BASH_ENV", "ENV",
 	} {
 		vars = append(vars, corev1.EnvVar{Name: name})

@@ -76,7 +76,8 @@ func (c *Carrier) stream(ctx context.Context, d wire.Delivery) (wire.Answer, err
 	case err != nil && strings.Contains(err.Error(), noPlace): // where the stream breaks off
 		return answer, unplaced(pod.Spec.NodeName)
 	case errors.Is(err, errOutOfBounds):
-		return answer, plan.Refuse(fmt.Errorf("node %s: %w%s", pod.Spec.NodeName, err, tail(words)), "look at the host before you trust it; see: %s", describe(pod.Spec.NodeName))
+		return answer, plan.Refuse(fmt.Errorf("node %s: %w%s", pod.Spec.NodeName, err, tail(words)),
+			"look at the host before you trust it; see: %s", describe(pod.Spec.NodeName))
 	case err != nil:
 		return answer, plan.Refuse(fmt.Errorf("%w to pod %s/%s: %w%s", ErrNoStream, pod.Namespace, pod.Name, err, tail(words)),
 			"attach goes through the API server to port 10250 of the node: may you 'create pods/attach', and is that port open?")
@@ -89,8 +90,10 @@ func (c *Carrier) stream(ctx context.Context, d wire.Delivery) (wire.Answer, err
 const noPlace = "no directory on this host is writable and executable"
 
 func unplaced(node string) error {
-	return plan.Refuse(fmt.Errorf("the program cannot run on the host of node %s: /var/lib and /run are both read-only or mounted noexec", node),
-		"a removal needs /var/lib for it: allow that on the host until it has ended (mount -o remount,rw,exec /var, if that is its file system), and run the command again")
+	return plan.Refuse(fmt.Errorf("the program cannot run on the host of node %s: /var/lib and /run are both read-only or mounted noexec",
+		node),
+		"a removal needs /var/lib for it: allow that on the host until it has ended (mount -o remount,rw,exec /var, if that is its file "+
+			"system), and run the command again")
 }
 
 // converse streams in, and returns what came out on both ways. A stream that

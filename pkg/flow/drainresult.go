@@ -4,12 +4,15 @@ package flow
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // both is the outcome of two rounds of a drain: what left in any of them, and what is
@@ -69,4 +72,46 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// mark says to other tools, by conditions of the nodes, what is done to them. It is a
+// courtesy: that it fails is said, and nothing more; and it is told even after Ctrl-C.
+func (d *Drain) mark(ctx context.Context, stage drain.Stage, report plan.Report) {
+	d.markNodes(ctx, d.Nodes, stage, report)
+}
+
+// markNodes does it for some of them.
+func (d *Drain) markNodes(ctx context.Context, nodes []string, stage drain.Stage, report plan.Report) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markLimit)
+	defer cancel()
+	err := drain.Mark(ctx, d.Client, nodes, stage)
+	if err == nil || d.mute {
+		return
+	}
+	d.mute = true
+	if d.Warn != nil {
+		report = d.Warn
+	}
+	report("%v", err)
+}
+
+// stillCordoned adds to an error's way out the way back.
+func (d *Drain) stillCordoned(err error) error {
+	const most = 20
+	if err == nil || d.GivenUp {
+		return err
+	}
+	back := d.Back
+	if back == "" {
+		back = "uncordon them"
+	}
+	back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or take it back: %s", count(len(d.Nodes), "node"), back)
+	if len(d.Nodes) <= most {
+		back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or: kubectl lifecycle uncordon %s", strings.Join(d.Nodes, " "),
+			text.Command(d.Nodes...))
+	}
+	if hint := plan.HintOf(err); hint != "" {
+		back = hint + "\n" + back
+	}
+	return plan.Hint(err, "%s", back)
 }
