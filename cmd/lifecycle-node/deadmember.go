@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -17,7 +18,7 @@ import (
 func deadMember() operation { return operation{name: wire.DeadMember, answer: removeDeadMember} }
 
 func removeDeadMember(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
-	var b clean.Burial
+	var b inventory.Burial
 	if err := json.Unmarshal(spec.Task, &b); err != nil {
 		return nil, fmt.Errorf("decode the task: %w", err)
 	}

@@ -80,7 +80,7 @@ func decodeSpec(raw []byte, all []operation) (spec wire.Spec, op operation, err 
 	return spec, op, plan.Refuse(fmt.Errorf("what was to be done on this host is damaged (%s): %w", in(specFile), err),
 		"nothing is done; take the run off this host: rm -r %s %s, and start the kubelet again: rm -f %s; systemctl daemon-reload; systemctl "+
 			"start kubelet",
-		stateDir, unitFile, clean.HoldFile)
+		stateDir, unitFile, inventory.HoldFile)
 }
 
 // complete returns the operation of a spec, or the error of one that lacks what every

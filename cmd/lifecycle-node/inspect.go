@@ -11,6 +11,7 @@ import (
 	"regexp"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -36,7 +37,7 @@ func inspect(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
 	if err := mayJoin(ctx, spec); err != nil {
 		return nil, err
 	}
-	var order clean.Order
+	var order inventory.Order
 	if err := json.Unmarshal(spec.Task, &order); err != nil {
 		return nil, fmt.Errorf("decode the order: %w", err)
 	}

@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/hostfacts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
@@ -20,23 +20,23 @@ import (
 // Inspect reads a node's host through one pod that is gone afterwards, and
 // returns what Kubernetes, its network and others have there.
 func Inspect(
-	ctx context.Context, cluster runner.Cluster, name string, choices clean.Choices, watch plan.Observer,
-) (clean.Inventory, error) {
+	ctx context.Context, cluster runner.Cluster, name string, choices inventory.Choices, watch plan.Observer,
+) (inventory.Inventory, error) {
 	return inspection{name: name, choices: choices}.read(ctx, cluster, watch)
 }
 
 // inspection is a read of a host.
 type inspection struct {
 	name    string
-	choices clean.Choices
+	choices inventory.Choices
 	// destination is a cluster that the host is to be able to join; nil for none.
 	destination *wire.Destination
 	// keep are paths whose data a person was told stays.
 	keep []string
 }
 
-func (i inspection) read(ctx context.Context, cluster runner.Cluster, watch plan.Observer) (clean.Inventory, error) {
-	var inventory clean.Inventory
+func (i inspection) read(ctx context.Context, cluster runner.Cluster, watch plan.Observer) (inventory.Inventory, error) {
+	var inventory inventory.Inventory
 	name := i.name
 	node, err := kubenode.Get(ctx, cluster.Client, name)
 	if err != nil {
@@ -78,8 +78,8 @@ func (i inspection) read(ctx context.Context, cluster runner.Cluster, watch plan
 }
 
 // encode is the form in which an order travels to the host.
-func encode(facts clean.Facts, choices clean.Choices) (json.RawMessage, error) {
-	raw, err := json.Marshal(clean.Order{Facts: facts, Choices: choices})
+func encode(facts inventory.Facts, choices inventory.Choices) (json.RawMessage, error) {
+	raw, err := json.Marshal(inventory.Order{Facts: facts, Choices: choices})
 	if err != nil {
 		return nil, fmt.Errorf("encode the order: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
@@ -27,7 +27,7 @@ type Request struct {
 	// Surge says what is done for Deployments whose budget never opens; empty means
 	// nothing.
 	Surge   surge.Mode
-	Choices clean.Choices
+	Choices inventory.Choices
 	// Who is "user@host", for those who find the node held.
 	Who string
 	// Patience is how long the program on the host waits for an order before
@@ -65,7 +65,7 @@ type Result struct {
 	// they end with the node.
 	Returned []evict.Returned
 	// Verdict is the host's.
-	Verdict clean.Verdict
+	Verdict inventory.Verdict
 	// Lingering are pods that the API still has after the Node is gone; see
 	// departure.StillThere.
 	Lingering []departure.Lingering
@@ -170,7 +170,7 @@ func (r *Removal) notes() []string {
 }
 
 func (r *Removal) othersNote() string {
-	if r.request.Choices.Firewall == clean.FirewallFlush {
+	if r.request.Choices.Firewall == inventory.FirewallFlush {
 		return "links, mounts and files that are not Kubernetes' stay as they are, but every rule of iptables goes, whoever made it: restart " +
 			"what needs its own (Docker, a firewall, fail2ban) afterwards"
 	}
@@ -182,12 +182,12 @@ func (r *Removal) backupNote() string {
 	case r.request.Choices.NoBackup:
 		return "no backup is made of the configuration that goes"
 	case r.request.Choices.NoKeys:
-		return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir + ", without anything secret"
+		return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir + ", without anything secret"
 	case r.request.Choices.BackupKeys:
-		return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir + ", with keys and credentials: " +
+		return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir + ", with keys and credentials: " +
 			"they open the cluster as long as they are valid"
 	}
-	return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir + ", without keys and credentials " +
+	return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir + ", without keys and credentials " +
 		"of the cluster"
 }
 

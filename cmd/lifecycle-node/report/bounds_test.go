@@ -17,7 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report/reporttest"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -52,7 +52,7 @@ func TestTheRecordStaysSmallAndThePhaseArrives(t *testing.T) {
 			for range random.IntN(3000) {
 				v.Lost = append(v.Lost, inventory.Item{Kind: inventory.KindRoute, Name: fmt.Sprint(random.Int(), " via 192.0.2.1")})
 			}
-			v.Lost = append(v.Lost, clean.Item{Name: flood(random), Detail: flood(random)})
+			v.Lost = append(v.Lost, inventory.Item{Name: flood(random), Detail: flood(random)})
 			raw, err := json.Marshal(v.Brief())
 			hosttest.Must(t, err)
 			r.Set(map[string]string{

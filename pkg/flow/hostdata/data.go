@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
@@ -108,7 +108,7 @@ func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVol
 		switch {
 		case onlyHere(node, &v):
 			d.Kind, d.Path = LocalVolume, localPath(&v)
-			d.Lost, _ = clean.TakenWith(d.Path)
+			d.Lost, _ = inventory.TakenWith(d.Path)
 		case attached[v.Name]:
 			d.Kind = Attached
 		default:
@@ -139,7 +139,7 @@ func podData(pods []corev1.Pod) (out []Data, users map[string][]string) {
 				users[claim] = append(users[claim], name)
 			case kubenode.OnEveryNode(&pod):
 			case v.HostPath != nil:
-				with, within := clean.TakenWith(v.HostPath.Path)
+				with, within := inventory.TakenWith(v.HostPath.Path)
 				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}, Lost: with, Own: with != "" &&
 					!within})
 			case v.EmptyDir != nil && v.EmptyDir.Medium != corev1.StorageMediumMemory:
@@ -196,7 +196,7 @@ func Kept(data []Data) []string {
 
 // RefuseLoss refuses to lose data of pods that lies below a directory that is deleted,
 // unless that was chosen.
-func RefuseLoss(data []Data, choices clean.Choices) error {
+func RefuseLoss(data []Data, choices inventory.Choices) error {
 	if choices.DeleteHostData {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 )
 
@@ -23,8 +23,8 @@ const criSocketAnnotation = "kubeadm.alpha.kubernetes.io/cri-socket"
 
 // Read reads what the cluster knows about a node's host: it makes the
 // difference between "looks like ours" and "is ours" there.
-func Read(ctx context.Context, client kubernetes.Interface, node *corev1.Node) (clean.Facts, error) {
-	facts := clean.Facts{Node: node.Name, CRISocket: node.Annotations[criSocketAnnotation], ControlPlane: kubenode.IsControlPlane(node)}
+func Read(ctx context.Context, client kubernetes.Interface, node *corev1.Node) (inventory.Facts, error) {
+	facts := inventory.Facts{Node: node.Name, CRISocket: node.Annotations[criSocketAnnotation], ControlPlane: kubenode.IsControlPlane(node)}
 	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return facts, fmt.Errorf("list nodes: %w", err)
@@ -62,7 +62,7 @@ func Read(ctx context.Context, client kubernetes.Interface, node *corev1.Node) (
 
 // Warnings say what follows for a host if the load balancers' addresses could
 // not be read: they are only looked for, so that is no reason to stop.
-func Warnings(facts clean.Facts) []string {
+func Warnings(facts inventory.Facts) []string {
 	if !facts.AnnouncedUnread {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/controlplane"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/hostfacts"
@@ -57,7 +57,7 @@ func (l *NodeLoss) removeDeadMember(ctx context.Context, report plan.Report) err
 	if err != nil {
 		return err
 	}
-	task := clean.Burial{Order: clean.Order{Facts: facts}, Host: l.Node.Name}
+	task := inventory.Burial{Order: inventory.Order{Facts: facts}, Host: l.Node.Name}
 	for _, a := range l.Node.Status.Addresses {
 		task.Addresses = append(task.Addresses, a.Address)
 	}
@@ -69,7 +69,7 @@ func (l *NodeLoss) removeDeadMember(ctx context.Context, report plan.Report) err
 	if err != nil {
 		return err
 	}
-	var done clean.Buried
+	var done inventory.Buried
 	if err := json.Unmarshal(raw, &done); err != nil {
 		return fmt.Errorf("decode the answer of node %s: %w", l.survivor.Name, err)
 	}

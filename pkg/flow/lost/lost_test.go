@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/flowtest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -90,7 +90,7 @@ func TestAHostThatWasRenamedIsSeenForWhatItIs(t *testing.T) {
 					return err
 				},
 				"inspect": func() error {
-					_, err := flow.Inspect(t.Context(), cluster, "w1", clean.Choices{}, plan.Discard)
+					_, err := flow.Inspect(t.Context(), cluster, "w1", inventory.Choices{}, plan.Discard)
 					return err
 				},
 			} {
