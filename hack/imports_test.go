@@ -35,6 +35,7 @@ type rule struct {
 	from     []string
 	except   []string
 	forbid   []string
+	but      []string // of these, what they may
 	exactly  []string // packages of this module, without what is below them
 	indirect bool     // whatever they are linked with, too
 	tests    bool     // their tests, too
@@ -185,7 +186,7 @@ func violations(packages []pkg, rules []rule) []string {
 				continue
 			}
 			for _, i := range r.concerns(p) {
-				if i != p.ImportPath && i != wireIsShared && (under(i, r.forbid) || slices.Contains(inModule(r.exactly...), i)) {
+				if i != p.ImportPath && i != wireIsShared && (under(i, r.forbid) && !under(i, r.but) || slices.Contains(inModule(r.exactly...), i)) {
 					found = append(found, fmt.Sprintf("%s imports %s: %s", p.ImportPath, i, r.why))
 				}
 			}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report/reporttest"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
