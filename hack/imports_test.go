@@ -53,7 +53,11 @@ func rules() []rule {
 	all := []rule{{
 		why: "nothing imports a program", from: []string{"cmd"}, exactly: []string{"cmd/kubectl-lifecycle", "cmd/lifecycle-node"}, tests: true, indirect: true,
 	}, {
-		why: "nothing imports a room of a program", from: []string{"pkg", "cmd/lifecycle-node"}, forbid: []string{module + "cmd"}, tests: true, indirect: true,
+		why: "nothing imports a room of a program", from: []string{"pkg"}, forbid: []string{module + "cmd"}, tests: true, indirect: true,
+	}, {
+		why: "nothing imports a room of another program", from: []string{"cmd/lifecycle-node"}, forbid: inModule("cmd/kubectl-lifecycle"), tests: true, indirect: true,
+	}, {
+		why: "nothing imports a room of another program", from: []string{"cmd/kubectl-lifecycle"}, forbid: inModule("cmd/lifecycle-node"), tests: true, indirect: true,
 	}, {
 		why: "the node side works when the API server is dead, and stays small", from: nodeSide, indirect: true,
 		forbid: []string{"k8s.io/client-go", "k8s.io/api", "k8s.io/apimachinery", "k8s.io/cli-runtime", "k8s.io/kubectl", "helm.sh"},
@@ -80,7 +84,7 @@ func rules() []rule {
 			why: "domains meet in pkg/flow only", from: []string{one}, except: []string{"pkg/runner/wire"}, forbid: inModule(others...), tests: true, indirect: true,
 		})
 	}
-	return append(all, roomRules()...)
+	return slices.Concat(all, roomRules(), flowRules())
 }
 
 // roomRules are those within pkg/drain and pkg/kube.
@@ -104,7 +108,30 @@ func roomRules() []rule {
 	}, {
 		why: "the tests of evict hold forecast to its turns, not the other way round", from: []string{"pkg/drain/forecast"}, forbid: inModule("pkg/drain/evict"), tests: true,
 	}}
-	for _, rooms := range [][]string{actors, kubeRooms} {
+	return append(all, sideways(actors, kubeRooms)...)
+}
+
+// flowRules are those within pkg/flow and pkg/runner.
+func flowRules() []rule {
+	parts := []string{"pkg/flow/access", "pkg/flow/controlplane", "pkg/flow/departure", "pkg/flow/hostdata", "pkg/flow/hostfacts", "pkg/flow/liveness"}
+	all := []rule{{
+		why: "a recipe's parts know no recipe", from: append([]string{"pkg/flow/kubenode", "pkg/flow/flowtest"}, parts...),
+		exactly: []string{"pkg/flow", "pkg/flow/lost"}, tests: true, indirect: true,
+	}, {
+		why: "one node is known by what is below all parts", from: []string{"pkg/flow/kubenode"}, forbid: inModule(parts...), tests: true, indirect: true,
+	}, {
+		why: "a carrier is used by the runner, and by nothing below", from: []string{"pkg/runner/podcarrier", "pkg/runner/payload", "pkg/runner/wire"},
+		exactly: []string{"pkg/runner"}, tests: true, indirect: true,
+	}, {
+		why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: []string{"pkg/flow/flowtest", "cmd/lifecycle-node/report/reporttest"},
+		forbid: inModule("pkg/flow/flowtest", "cmd/lifecycle-node/report/reporttest"),
+	}}
+	return append(all, sideways(parts)...)
+}
+
+// sideways forbids that the rooms of one floor import each other.
+func sideways(floors ...[]string) (all []rule) {
+	for _, rooms := range floors {
 		for _, one := range rooms {
 			others := slices.DeleteFunc(slices.Clone(rooms), func(r string) bool { return r == one })
 			all = append(all, rule{why: "nothing goes sideways", from: []string{one}, forbid: inModule(others...), indirect: true})
@@ -247,6 +274,7 @@ func TestImportsPointDownwardsOnly(t *testing.T) {
 	for _, v := range strictViolations(packages, map[string][]string{
 		module + "pkg/plan":        nil,
 		module + "pkg/text":        nil,
+		module + "pkg/wave":        nil,
 		module + "pkg/runner/wire": {module + "pkg/plan", module + "pkg/text"},
 		// Not pkg/clean itself either, which the plugin would link with all of pkg/host.
 		module + "pkg/clean/inventory": {module + "pkg/plan", module + "pkg/text"},
@@ -331,6 +359,12 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 		"nobody else may":                            {pkg{ImportPath: module + "pkg/flow", Imports: inModule("cmd/kubectl-lifecycle/view")}, 1},
 		"a room may not import its program":          {pkg{ImportPath: module + "cmd/kubectl-lifecycle/view", Imports: inModule("cmd/kubectl-lifecycle")}, 1},
 		"the plugin does":                            {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: []string{"github.com/spf13/cobra"}}, 0},
+		"a program may import its own parts":         {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{module + "cmd/lifecycle-node/report"}}, 0},
+		"but none of another program's":              {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: []string{module + "cmd/lifecycle-node/report"}}, 1},
+		"a recipe's part may not import a recipe":    {pkg{ImportPath: module + "pkg/flow/kubenode", Imports: inModule("pkg/flow")}, 1},
+		"nor another part sideways":                  {pkg{ImportPath: module + "pkg/flow/hostdata", Imports: inModule("pkg/flow/liveness")}, 1},
+		"a recipe may import its parts":              {pkg{ImportPath: module + "pkg/flow/lost", Imports: inModule("pkg/flow", "pkg/flow/kubenode", "pkg/flow/liveness")}, 0},
+		"a carrier may not import the runner":        {pkg{ImportPath: module + "pkg/runner/podcarrier", Imports: inModule("pkg/runner")}, 1},
 		"a package may not import a program":         {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "cmd/kubectl-lifecycle"}}, 1},
 		"evict may import the drain's contract":      {pkg{ImportPath: module + "pkg/drain/evict", Imports: inModule("pkg/drain", "pkg/drain/pdb", "pkg/kube")}, 0},
 		"the contract may not import evict":          {pkg{ImportPath: module + "pkg/drain", Imports: inModule("pkg/drain/evict")}, 1},

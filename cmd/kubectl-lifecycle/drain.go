@@ -20,7 +20,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -48,7 +47,7 @@ func newDrainCommand(e *env) *cobra.Command {
 	f := drainFlags{Options: drain.DefaultOptions()}
 	cmd := &cobra.Command{
 		Use:   "drain NODE...",
-		Short: "Cordon nodes and have their pods leave",
+		Short: "Cordon nodes and evict their pods",
 		Long:  drainLong,
 		Example: "  kubectl lifecycle drain worker-3 --ignore-daemonsets\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --plan\n" +
@@ -64,10 +63,10 @@ func newDrainCommand(e *env) *cobra.Command {
 func (f *drainFlags) add(flags *pflag.FlagSet) {
 	addOutput(flags, &f.output, "table, name, jsonl (an object for each event as it happens, the result last)")
 	addDryRun(flags, &f.dryRun, "none, client (show what becomes of each pod) or server (also ask the server once per pod, changing nothing)")
-	flags.BoolVar(&f.Force, "force", f.Force, "Evict pods, too, that no controller will create again")
+	flags.BoolVar(&f.Force, "force", f.Force, "Also evict pods that no controller recreates")
 	flags.BoolVar(&f.IgnoreDaemonSets, "ignore-daemonsets", f.IgnoreDaemonSets, "Leave the pods of DaemonSets where they are")
-	flags.BoolVar(&f.DeleteEmptyDirData, "delete-emptydir-data", f.DeleteEmptyDirData, "Evict pods, too, that have data in an emptyDir, which is lost")
-	flags.BoolVar(&f.DisableEviction, "disable-eviction", f.DisableEviction, "Delete instead of evicting: no PodDisruptionBudget is heeded")
+	flags.BoolVar(&f.DeleteEmptyDirData, "delete-emptydir-data", f.DeleteEmptyDirData, "Also evict pods that have data in an emptyDir, which is lost")
+	flags.BoolVar(&f.DisableEviction, "disable-eviction", f.DisableEviction, "Delete instead of evicting, ignoring PodDisruptionBudgets")
 	flags.IntVar(&f.GracePeriodSeconds, "grace-period", f.GracePeriodSeconds, "Seconds each pod gets to stop; negative means its own")
 	flags.DurationVar(&f.Timeout, "timeout", f.Timeout, "How long to wait before giving up; 0 means no limit")
 	flags.StringVar(&f.PodSelector, "pod-selector", f.PodSelector, "Drain only pods with these labels")
@@ -82,7 +81,7 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.WaitForReplacement, "wait-for-replacement", f.WaitForReplacement, "Take the next pod of a workload only when those before are replaced and Ready")
 	flags.StringVar(&f.surge, "surge", string(surge.Off), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
 	flags.BoolVar(&f.abort, "abort", false, "Take a drain back instead: the nodes that it cordoned take pods again, and Deployments that it changed are as they were")
-	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false, "Wait, too, until no volume is attached to the nodes any more, those of pods that stay aside")
+	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false, "Also wait until no volume is attached to the nodes any more, except those of pods that stay")
 	flags.Int64Var(&f.ChunkSize, "chunk-size", f.ChunkSize, "Objects per page of a list; 0 means one page")
 }
 
@@ -111,16 +110,15 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	if err := decision.Refusal(); err != nil {
 		return err
 	}
-	run := draining{env: e, client: client, flags: f, decision: decision}
-	run.surge.Client, run.surge.By = client, who()
+	run := e.newDraining(client, f, decision.Names())
 	if decision.NothingToDo() && !f.waitForVolumes {
-		run.surge.begun = true // one that was killed may have left something
-		return errors.Join(run.endSurge(ctx), e.tellDrained(drained{Outcome: evict.NothingToDo(decision)}, f.output, " (nothing to do)"))
+		// One that was killed may have left something.
+		return errors.Join(run.revert(ctx), e.tellDrained(drained{Outcome: evict.NothingToDo(decision)}, f.output, " (nothing to do)"))
 	}
 	for _, warning := range decision.Warnings() {
 		e.warn("%s", warning)
 	}
-	if err := run.planSurge(ctx, snapshot); err != nil {
+	if err := run.take(ctx, snapshot, decision); err != nil {
 		return nothingChanged(err)
 	}
 	result, err := run.do(ctx)
@@ -131,21 +129,6 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 		return err
 	}
 	return e.tellDrained(result, f.output, "")
-}
-
-// maxNamed is how many nodes an error names.
-const maxNamed = 20
-
-// stillCordoned adds to an error's way out the way back.
-func stillCordoned(err error, names []string) error {
-	back := fmt.Sprintf("cordoned still: %d nodes; to take that back: the same command with --abort", len(names))
-	if len(names) <= maxNamed {
-		back = fmt.Sprintf("cordoned still: %s; to take that back: kubectl lifecycle uncordon %s", strings.Join(names, " "), text.Command(names...))
-	}
-	if hint := plan.HintOf(err); hint != "" {
-		back = hint + "\n" + back
-	}
-	return plan.Hint(err, "%s", back)
 }
 
 // drainRehearsal is the machine-readable result of a dry run.
@@ -214,7 +197,7 @@ func (v *secondsValue) Set(text string) error {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d%time.Second != 0 {
-		return fmt.Errorf("whole seconds are wanted, like 30 or 30s, not %q", text)
+		return fmt.Errorf("must be whole seconds (30 or 30s), got %q", text)
 	}
 	*v = secondsValue(d / time.Second)
 	return nil

@@ -8,15 +8,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/detach"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -37,92 +36,70 @@ type drained struct {
 // draining is one drain under way.
 type draining struct {
 	*env
-	client   kubernetes.Interface
-	flags    drainFlags
-	decision drain.Decision
-	result   drained
-	// conditions is true once the nodes say that they are being drained.
-	conditions bool
-	surge      surging
+	*flow.Drain
+	flags drainFlags
+}
+
+// newDraining is the drain of nodes that a command line asks for.
+func (e *env) newDraining(client kubernetes.Interface, f drainFlags, nodes []string) *draining {
+	r := &draining{env: e, flags: f}
+	r.Drain = &flow.Drain{
+		Client: client, Nodes: nodes, Options: f.Options, Surge: surge.Mode(f.surge), By: who(), Reason: f.reason,
+		Warn: e.warn, Back: "the same command with --abort",
+	}
+	return r
+}
+
+// take makes a decision the drain's own, and shows what a surge will do, before
+// anything is changed.
+func (r *draining) take(ctx context.Context, s drain.Snapshot, d drain.Decision) error {
+	if err := r.Take(ctx, s, d); err != nil {
+		return err
+	}
+	for _, m := range r.Measures {
+		if m.Refused != "" {
+			r.warn("%s", m)
+			continue
+		}
+		r.say("%s", m)
+	}
+	return nil
+}
+
+// revert takes back what is left of a surge of a drain that was killed before.
+func (r *draining) revert(ctx context.Context) error {
+	reverted, err := r.Revert(ctx)
+	for _, line := range reverted {
+		r.say("%s", line)
+	}
+	return err
 }
 
 // do cordons and evicts, and warns of what a person would not expect.
 func (r *draining) do(ctx context.Context) (drained, error) {
-	title := r.decision.Title()
 	progress := r.progress()
-	p := plan.Plan{Title: "Drain " + title, Steps: []plan.Step{
-		{ID: "cordon", Title: "Cordon " + title, Do: r.cordon, Needed: func(context.Context) (bool, error) {
-			return len(r.decision.ToCordon()) > 0, nil
-		}},
-		{ID: "drain", Title: fmt.Sprintf("Have %s leave %s", view.CountPods(len(r.decision.ToEvict())), title), Do: func(ctx context.Context, report plan.Report) error {
-			return r.evict(ctx, r.listener(progress, report))
-		}},
-	}}
+	r.Listen = func(report plan.Report) evict.Listener { return r.listener(progress, report) }
+	p := plan.Plan{Title: "Drain " + r.Title(), Steps: r.Steps()}
 	if r.flags.waitForVolumes {
-		p.Steps = append(p.Steps, plan.Step{ID: "volumes", Title: "Wait until volumes are detached from " + title, Do: r.volumes})
+		p.Steps = append(p.Steps, r.VolumeStep(""))
 	}
-	_, err := p.Run(ctx, progress)
+	ran, err := p.Run(ctx, progress)
 	progress.Close()
-	err = errors.Join(err, r.endSurge(ctx))
-	if r.conditions {
-		// Told even after Ctrl-C: whoever reads it must not believe that a drain goes on.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		stage := drain.Drained
-		if err != nil {
-			stage = drain.Stopped
+	if ran.Failed == "cordon" {
+		err = nothingChanged(err)
+	}
+	if progress.Live() { // elsewhere it was a line of its own
+		for _, line := range r.Reverted {
+			r.say("%s", line)
 		}
-		r.mark(ctx, stage)
 	}
-	out := r.result.Outcome
-	if began := r.surge.Began; !began.IsZero() && began.Before(out.Began) {
-		out.Began = began // successors came before anything left
+	result := drained{Cordoned: r.Changed, Outcome: r.Outcome, Surged: r.Surged}
+	if moved, err := evict.Moves(ctx, r.Client, r.Decision, r.Outcome); err == nil { // only to tell
+		result.Moved = moved
 	}
-	if moved, err := evict.Moves(ctx, r.client, r.decision, out); err == nil { // only to tell
-		r.result.Moved = moved
-	}
-	r.result.APIRequests = r.requests.Load()
+	result.APIRequests = r.requests.Load()
 	r.remark()
-	return r.result, err
-}
-
-func (r *draining) cordon(ctx context.Context, _ plan.Report) (err error) {
-	note := drain.Note{By: who(), At: time.Now().UTC(), Reason: r.flags.reason, Drain: true}
-	r.result.Cordoned, err = drain.Cordon(ctx, r.client, r.decision, note)
-	return nothingChanged(err)
-}
-
-func (r *draining) evict(ctx context.Context, hear evict.Listener) (err error) {
-	names := r.decision.Names()
-	if len(r.result.Cordoned) > 0 {
-		if r.decision, err = drain.Again(ctx, r.client, drain.Target{Names: names}, r.flags.Options); err != nil {
-			return stillCordoned(err, names)
-		}
-	}
-	r.conditions = true
-	r.mark(ctx, drain.Draining)
-	if err := r.beginSurge(ctx, &hear); err != nil {
-		return stillCordoned(err, names)
-	}
-	r.result.Outcome, err = evict.Evict(ctx, r.client, r.decision, r.flags.Options, hear)
-	return stillCordoned(err, names)
-}
-
-// volumes has what is left of the timeout.
-func (r *draining) volumes(ctx context.Context, report plan.Report) error {
-	timeout := r.flags.Timeout
-	if timeout > 0 {
-		timeout = max(timeout-time.Duration(r.result.Seconds*float64(time.Second)), time.Second)
-	}
-	return stillCordoned(detach.Await(ctx, r.client, r.decision, timeout, report), r.decision.Names())
-}
-
-// mark sets the nodes' conditions, a courtesy to others: that it fails is said.
-func (r *draining) mark(ctx context.Context, stage drain.Stage) {
-	if err := drain.Mark(ctx, r.client, r.decision.Names(), stage); err != nil {
-		r.warn("%v", err)
-		r.conditions = false
-	}
+	return result, err
 }
 
 // listener shows a picture on a terminal, lines elsewhere, and events to who
@@ -142,13 +119,13 @@ func (r *draining) listener(progress *view.Progress, report plan.Report) evict.L
 
 // remark warns of what a person would not expect.
 func (r *draining) remark() {
-	for _, back := range r.result.Returned {
+	for _, back := range r.Outcome.Returned {
 		r.warn("%s of %s came back to the cordoned node %s: %s", back.Pod, back.Owners, back.Node, back.Why)
 	}
-	for _, pod := range r.result.Arrived {
-		r.warn("%s came to the node meanwhile and was left alone; the same command again takes it in", pod)
+	for _, pod := range r.Outcome.Arrived {
+		r.warn("%s was scheduled to the node during the drain and not evicted; rerun the command to evict it", pod)
 	}
-	for _, v := range r.result.Skipped {
+	for _, v := range r.Outcome.Skipped {
 		if v.Reason == drain.ReasonOverdue {
 			r.warn("%s was not waited for: %s", v.Pod, v.Message)
 		}
@@ -185,7 +162,7 @@ func (d drained) summary() []string {
 	if gone == 0 {
 		return nil
 	}
-	out := []string{fmt.Sprintf("%s left in %s: %d evicted, %d deleted, %d went without; %d stay; %d API requests, %d of them refused by a budget",
+	out := []string{fmt.Sprintf("%s left in %s: %d evicted, %d deleted, %d left on their own; %d stay; %d API requests, %d of them refused by a budget",
 		view.CountPods(gone), view.Seconds(d.Seconds), len(d.Evicted), len(d.Deleted), len(d.Gone), len(d.Skipped), d.APIRequests, d.Refusals)}
 	for i, m := range d.Moved {
 		if i == maxSummary {
@@ -224,3 +201,20 @@ func wavesText(waves []float64) string {
 
 // maxSummary is how many workloads a summary names.
 const maxSummary = 10
+
+// abortDrain takes a drain back.
+func (e *env) abortDrain(ctx context.Context, client kubernetes.Interface, target drain.Target, mode dryRun) error {
+	if mode != dryRunNone {
+		return plan.As(plan.Misused, errors.New("--abort has no dry run: it only takes back what a drain has noted down"))
+	}
+	said, err := flow.AbortDrain(ctx, client, target)
+	for _, line := range said {
+		if err := e.sheet().Line("%s", line); err != nil {
+			return err
+		}
+	}
+	if len(said) == 0 {
+		return nothingChanged(err)
+	}
+	return err
+}

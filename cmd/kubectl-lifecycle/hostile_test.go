@@ -31,6 +31,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/lost"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -229,8 +230,8 @@ func TestNoHostWritesALineOfOurs(t *testing.T) {
 	}
 	inv := inventory.Inventory{Hostname: forged, Items: items, Unchecked: []inventory.Unchecked{{Kind: forged, What: forged, Why: forged}}, Blocking: []string{forged}}
 	verdict := inventory.Verdict{State: inventory.State(forged), Backup: forged, AfterReboot: items, Lost: items, Changed: items}
-	outcomes := []flow.RemoveOutcome{{Node: forged, Removed: true, Verdict: verdict}, {Node: "w2", Error: forged, Hint: forged}, {Node: "node/FORGED"}}
-	lostNode := &flow.Lost{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: forged}}},
+	outcomes := []flow.NodeResult{{Node: forged, Removed: true, Verdict: verdict}, {Node: "w2", Error: forged, Hint: forged}, {Node: "node/FORGED"}}
+	lostNode := &lost.NodeLoss{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: forged}}},
 		Facts: inventory.Facts{Node: "w1", CRISocket: forged, NodeIPs: []string{"10.0.0.1", forged}, PodCIDRs: []string{forged, "10.244.0.0/16"}}}
 	steps := plan.Plan{Title: forged, Steps: []plan.Step{{ID: "a", Title: forged}}, Notes: []string{forged}}
 	for name, write := range map[string]func(e *env) error{
@@ -257,7 +258,7 @@ func TestNoHostWritesALineOfOurs(t *testing.T) {
 			return e.tellScheduling([]scheduling{{Node: forged, Changed: true}, {Node: "w2\nnode/FORGED"}}, schedulingFlags{verb: "cordon"}, dryRunNone)
 		},
 		"a move to a hostile context": func(e *env) error {
-			moving := &flow.Moving{Removal: &flow.Removal{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged}}, Verdict: verdict}}
+			moving := &flow.Move{Removal: &flow.Removal{Prepared: flow.Prepared{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged}}}, Result: flow.Result{Verdict: verdict}}}
 			return e.tellMoved(moving, forged, "")
 		},
 	} {
@@ -320,7 +321,7 @@ func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 		PodCIDRs: []string{"10.244.0.0/16", "10.244.0.0/16 OWNED"}, ServiceCIDRs: []string{"10.96.0.0/12"}, IPVSExclude: []string{"x"},
 	}
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w1"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: "arm64"}}}
-	e.sayIfItComesBack(&flow.Lost{Node: node, Facts: facts})
+	e.sayIfItComesBack(&lost.NodeLoss{Node: node, Facts: facts})
 	got := errOut.String()
 	harmless(t, "a host that came back", got)
 	for _, want := range []string{"--arch arm64 > lifecycle-node\n", `'{"node":"w1","podCIDRs":["10.244.0.0/16"],"serviceCIDRs":["10.96.0.0/12"],"nodeIPs":["10.0.0.1","fd00::1"],"controlPlanes":["10.0.0.2"],"cni":"flannel","criSocket":"unix:///run/it'\''s/containerd.sock"}'`,
@@ -334,7 +335,7 @@ func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 	for range 5000 {
 		facts.PodCIDRs = append(facts.PodCIDRs, "10.244.0.0/24")
 	}
-	e.sayIfItComesBack(&flow.Lost{Node: node, Facts: facts})
+	e.sayIfItComesBack(&lost.NodeLoss{Node: node, Facts: facts})
 	if got := errOut.String(); !strings.Contains(got, "told nothing about the cluster") || !strings.Contains(got, "./lifecycle-node clean --yes\n") {
 		t.Errorf("facts that are too long to paste: %s", got)
 	}
@@ -359,22 +360,5 @@ func TestNoChartWritesALineOfOurs(t *testing.T) {
 			e.tellError(err)
 		}
 		harmless(t, "a chart", out.String()+errOut.String())
-	}
-}
-
-func TestTheWayBackFromACordonIsNeverCut(t *testing.T) {
-	var names []string
-	for i := range 500 {
-		names = append(names, "node-with-a-rather-long-name-"+strings.Repeat("x", i%50))
-	}
-	for n, want := range map[int]string{1: "kubectl lifecycle uncordon " + names[0], maxNamed: "uncordon " + strings.Join(names[:maxNamed], " "), maxNamed + 1: "21 nodes; to take that back: the same command with --abort", 500: "--abort"} {
-		streams, _, _, errOut := genericiooptions.NewTestIOStreams()
-		newEnv(streams).tellError(stillCordoned(errors.New("timed out"), names[:n]))
-		if got := errOut.String(); !strings.Contains(got, want) || strings.Contains(got, "…") {
-			t.Errorf("of %d nodes: %s", n, got)
-		}
-	}
-	if got := plan.HintOf(stillCordoned(errors.New("x"), []string{"w1; : > OWNED"})); !strings.HasSuffix(got, "uncordon 'w1; : > OWNED'") {
-		t.Errorf("a hostile name: %s", got)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -113,7 +114,7 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 	if err := e.runRemoval(ctx, moving.Removal, p); err != nil {
 		return err
 	}
-	return errors.Join(e.tellMoved(moving, to.Name, f.output), flow.StillThere(moving.Lingering))
+	return errors.Join(e.tellMoved(moving, to.Name, f.output), departure.StillThere(moving.Lingering))
 }
 
 // moved is the machine-readable result of a move.
@@ -124,10 +125,10 @@ type moved struct {
 	// seen it.
 	Verdict inventory.Verdict `json:"verdict,omitzero"`
 	// Lingering are pods that the cluster it has left still has.
-	Lingering []flow.Lingering `json:"lingering,omitempty"`
+	Lingering []departure.Lingering `json:"lingering,omitempty"`
 }
 
-func (e *env) tellMoved(moving *flow.Moving, to, output string) error {
+func (e *env) tellMoved(moving *flow.Move, to, output string) error {
 	name := moving.Node.Name
 	if output == "name" {
 		return errors.Join(e.names("node", name), stillRefers(name, moving.Verdict))

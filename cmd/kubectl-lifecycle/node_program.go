@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/payload"
 )
 
 func newNodeProgramCommand(e *env) *cobra.Command {
@@ -22,7 +22,7 @@ run "lifecycle-node clean" there, as root.`,
 			if e.terminal(e.streams.Out) {
 				return misused("the program is not to be read: redirect it into a file (> lifecycle-node)")
 			}
-			program, err := runner.PayloadFor(arch)
+			program, err := payload.For(arch)
 			if err != nil {
 				return err
 			}

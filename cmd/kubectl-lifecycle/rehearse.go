@@ -14,15 +14,16 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/hostdata"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // rehearsal is the machine-readable result of a dry run.
 type rehearsal struct {
-	Node  string         `json:"node"`
-	Steps []string       `json:"steps"`
-	Pods  drain.Decision `json:"drain"`
-	Data  []flow.Data    `json:"data,omitempty"`
+	Node  string          `json:"node"`
+	Steps []string        `json:"steps"`
+	Pods  drain.Decision  `json:"drain"`
+	Data  []hostdata.Data `json:"data,omitempty"`
 	// Surge is what is done for Deployments; Excluded are pods that no drain asks.
 	Surge    []surge.Measure `json:"surge,omitempty"`
 	Excluded []string        `json:"excluded,omitempty"`

@@ -17,6 +17,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
@@ -141,7 +143,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 		return e.removeLost(ctx, cluster, name, mode, f)
 	}
 	removal, err := flow.PrepareRemove(ctx, cluster, name, f.options())
-	if errors.Is(err, flow.ErrNoNode) {
+	if errors.Is(err, kubenode.ErrNotFound) {
 		return e.absent(ctx, cluster, name, f, err)
 	}
 	if err != nil {
@@ -159,7 +161,7 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 	if err := e.runRemoval(ctx, removal, removal.Plan()); err != nil {
 		return err
 	}
-	return errors.Join(e.tellRemoved(removal, f.output), flow.StillThere(removal.Lingering))
+	return errors.Join(e.tellRemoved(removal, f.output), departure.StillThere(removal.Lingering))
 }
 
 // validate checks what can be wrong about the flags.
@@ -175,8 +177,8 @@ func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.Canc
 	return context.WithCancel(ctx)
 }
 
-func (f *leaveFlags) options() flow.RemoveOptions {
-	return flow.RemoveOptions{Drain: f.drain, Surge: surge.Mode(f.surge), Choices: f.choices, Who: who(), Patience: f.patience}
+func (f *leaveFlags) options() flow.Request {
+	return flow.Request{Drain: f.drain, Surge: surge.Mode(f.surge), Choices: f.choices, Who: who(), Patience: f.patience}
 }
 
 // runRemoval runs a plan of which a removal is the main part.
@@ -196,7 +198,7 @@ type removed struct {
 	Node    string            `json:"node"`
 	Verdict inventory.Verdict `json:"verdict"`
 	// Lingering are pods that the API still has although the node is gone.
-	Lingering []flow.Lingering `json:"lingering,omitempty"`
+	Lingering []departure.Lingering `json:"lingering,omitempty"`
 }
 
 func (e *env) tellRemoved(removal *flow.Removal, output string) error {
@@ -278,10 +280,10 @@ func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f
 		if err != nil {
 			return err
 		}
-		return errors.Join(e.sheet().Line("node/%s removed", view.Name(name)), flow.StillThere(left))
+		return errors.Join(e.sheet().Line("node/%s removed", view.Name(name)), departure.StillThere(left))
 	case f.missingOK:
 		e.say("node %s does not exist: nothing to do in the cluster; its host was not looked at", name)
 		return nil
 	}
-	return plan.Refuse(cause, "%s; --ignore-not-found makes this no error", flow.NoNodeHint)
+	return plan.Refuse(cause, "%s; --ignore-not-found makes this no error", kubenode.NoNodeHint)
 }

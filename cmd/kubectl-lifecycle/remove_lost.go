@@ -17,20 +17,22 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/lost"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// lost is the machine-readable result of giving a node up.
-type lost struct {
+// givenUp is the machine-readable result of giving a node up.
+type givenUp struct {
 	Node string         `json:"node"`
 	Pods drain.Decision `json:"drain"`
 	// Facts are what the node program wants to know if the host comes back.
 	Facts inventory.Facts `json:"facts"`
 	// Lingering are pods that the API still has although the node is gone.
-	Lingering []flow.Lingering `json:"lingering,omitempty"`
+	Lingering []departure.Lingering `json:"lingering,omitempty"`
 }
 
 // removeLost gives up a node whose host is dead.
@@ -38,14 +40,14 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 	if mode == dryRunServer {
 		return misused("a host that is dead cannot be asked what it has: use --dry-run=client")
 	}
-	l, err := flow.PrepareLost(ctx, cluster, name, flow.LostOptions{Timeout: f.timeout, HostOff: f.hostOff}, e.say)
-	if errors.Is(err, flow.ErrNoNode) {
+	l, err := lost.Prepare(ctx, cluster, name, lost.Options{Who: who(), Timeout: f.timeout, HostOff: f.hostOff}, e.say)
+	if errors.Is(err, kubenode.ErrNotFound) {
 		return e.absent(ctx, cluster, name, f, err)
 	}
 	if err != nil {
 		return nothingChanged(err)
 	}
-	result := lost{Node: name, Pods: l.Drain, Facts: l.Facts}
+	result := givenUp{Node: name, Pods: l.Drain, Facts: l.Facts}
 	e.showPlan(l.Plan(), l.Warnings)
 	if mode != dryRunNone {
 		return e.print(f.output, result, func(s *view.Sheet) error {
@@ -65,14 +67,14 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 	}
 	e.sayIfItComesBack(l)
 	if f.output == "name" {
-		return errors.Join(e.names("node", name), flow.StillThere(l.Lingering))
+		return errors.Join(e.names("node", name), departure.StillThere(l.Lingering))
 	}
 	result.Lingering = l.Lingering
-	return errors.Join(e.print(f.output, result, func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }), flow.StillThere(l.Lingering))
+	return errors.Join(e.print(f.output, result, func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }), departure.StillThere(l.Lingering))
 }
 
 // sayIfItComesBack tells what to do with a host that is not dead after all.
-func (e *env) sayIfItComesBack(l *flow.Lost) {
+func (e *env) sayIfItComesBack(l *lost.NodeLoss) {
 	e.say("Should the host come back, its kubelet joins this cluster again by itself. To clean it, bring it this program")
 	arch := l.Node.Status.NodeInfo.Architecture
 	if !slices.Contains([]string{"amd64", "arm64"}, arch) {

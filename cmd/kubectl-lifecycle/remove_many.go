@@ -10,6 +10,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -33,48 +35,48 @@ func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) erro
 	if f.selector != "" {
 		names, err = flow.Select(ctx, cluster, f.selector)
 	}
-	var many *flow.Many
+	var batch *flow.Batch
 	if err == nil {
-		many, err = flow.PrepareMany(ctx, cluster, names, f.options())
+		batch, err = flow.PrepareBatch(ctx, cluster, names, f.options())
 	}
-	if errors.Is(err, flow.ErrNoNode) && f.missingOK {
+	if errors.Is(err, kubenode.ErrNotFound) && f.missingOK {
 		e.say("none of these nodes exists: nothing to do")
 		return nil
 	}
 	if err != nil {
 		return nothingChanged(err)
 	}
-	if len(many.Missing) > 0 && !f.missingOK {
-		e.warn("no such nodes (removed already?): %s", strings.Join(many.Missing, ", "))
+	if len(batch.Missing) > 0 && !f.missingOK {
+		e.warn("no such nodes (removed already?): %s", strings.Join(batch.Missing, ", "))
 	}
-	for _, u := range many.Unfinished() {
+	for _, u := range batch.Unfinished() {
 		e.say("Finish the removal of node %s, which is gone: %s of it are left", u.Node, view.CountPods(u.Pods))
 	}
 	if mode != dryRunNone {
-		return e.rehearse(ctx, f.output, true, rehearsals(many, mode)...)
+		return e.rehearse(ctx, f.output, true, rehearsals(batch, mode)...)
 	}
-	e.showMany(many)
-	if err := e.confirmMany(many, f); err != nil {
+	e.showMany(batch)
+	if err := e.confirmMany(batch, f); err != nil {
 		return err
 	}
-	return e.runMany(ctx, many, f)
+	return e.runMany(ctx, batch, f)
 }
 
 // confirmMany asks, unless --yes was given or there is nothing but to finish.
-func (e *env) confirmMany(many *flow.Many, f removeFlags) error {
-	if f.yes || len(many.All()) == 0 {
+func (e *env) confirmMany(batch *flow.Batch, f removeFlags) error {
+	if f.yes || len(batch.All()) == 0 {
 		return nil
 	}
-	return e.confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(many.All())), fmt.Sprint(len(many.All())))
+	return e.confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(batch.All())), fmt.Sprint(len(batch.All())))
 }
 
 // runMany removes them and says what became of each.
-func (e *env) runMany(ctx context.Context, many *flow.Many, f removeFlags) error {
+func (e *env) runMany(ctx context.Context, batch *flow.Batch, f removeFlags) error {
 	progress := e.progress()
-	many.Watch = progress
-	outcomes := many.Run(ctx)
+	batch.Watch = progress
+	outcomes := batch.Run(ctx)
 	progress.Close()
-	for _, back := range many.Returned {
+	for _, back := range batch.Returned {
 		e.warn("%s of %s came back to the cordoned node %s (%s) and ended with it", back.Pod, back.Owners, back.Node, back.Why)
 	}
 	err := errors.Join(e.tellMany(outcomes, f.output), failed(ctx, outcomes))
@@ -85,7 +87,7 @@ func (e *env) runMany(ctx context.Context, many *flow.Many, f removeFlags) error
 }
 
 // manyRefer is stillRefers for several nodes.
-func manyRefer(outcomes []flow.RemoveOutcome) error {
+func manyRefer(outcomes []flow.NodeResult) error {
 	var errs []error
 	for _, o := range outcomes {
 		errs = append(errs, stillRefers(o.Node, o.Verdict))
@@ -97,15 +99,15 @@ func manyRefer(outcomes []flow.RemoveOutcome) error {
 }
 
 // showMany writes what will be done to stderr.
-func (e *env) showMany(many *flow.Many) {
-	e.say("Remove %d nodes:", len(many.All()))
-	for i, r := range many.Workers {
-		e.say("  %s: %s leave; wave %d", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())), i/max(many.MaxParallel, 1)+1)
+func (e *env) showMany(batch *flow.Batch) {
+	e.say("Remove %d nodes:", len(batch.All()))
+	for i, r := range batch.Workers {
+		e.say("  %s: %s leave; wave %d", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())), i/max(batch.MaxParallel, 1)+1)
 	}
-	for _, r := range many.ControlPlanes {
+	for _, r := range batch.ControlPlanes {
 		e.say("  %s: %s leave; a control plane, alone", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())))
 	}
-	for _, r := range many.All() {
+	for _, r := range batch.All() {
 		for _, warning := range care(r) {
 			e.warn("%s: %s", r.Node.Name, warning)
 		}
@@ -113,16 +115,16 @@ func (e *env) showMany(many *flow.Many) {
 }
 
 // rehearsals are what a dry run shows of each node.
-func rehearsals(many *flow.Many, mode dryRun) []rehearsed {
+func rehearsals(batch *flow.Batch, mode dryRun) []rehearsed {
 	var all []rehearsed
-	for _, r := range many.All() {
+	for _, r := range batch.All() {
 		all = append(all, rehearsed{r, r.Plan(), mode, "removed"})
 	}
 	return all
 }
 
 // tellMany prints one table of what became of the nodes.
-func (e *env) tellMany(outcomes []flow.RemoveOutcome, output string) error {
+func (e *env) tellMany(outcomes []flow.NodeResult, output string) error {
 	if output == "name" {
 		var names []string
 		for _, o := range outcomes {
@@ -153,9 +155,9 @@ func (e *env) tellMany(outcomes []flow.RemoveOutcome, output string) error {
 }
 
 // failed is the error of a removal in which not every node was removed.
-func failed(ctx context.Context, outcomes []flow.RemoveOutcome) error {
+func failed(ctx context.Context, outcomes []flow.NodeResult) error {
 	left, hints := 0, []string{}
-	var lingering []flow.Lingering
+	var lingering []departure.Lingering
 	for _, o := range outcomes {
 		lingering = append(lingering, o.Lingering...)
 		if !o.Removed {
@@ -166,7 +168,7 @@ func failed(ctx context.Context, outcomes []flow.RemoveOutcome) error {
 		}
 	}
 	if left == 0 {
-		return flow.StillThere(lingering)
+		return departure.StillThere(lingering)
 	}
 	err := plan.Hint(fmt.Errorf("%d of %d nodes were not removed", left, len(outcomes)), "%s", strings.Join(append(hints, "the same command again goes on"), "\n"))
 	if ctx.Err() != nil {

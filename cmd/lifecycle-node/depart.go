@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -33,8 +34,8 @@ func (w *worker) depart(ctx context.Context, phase wire.Phase, refusal string) e
 		// service, and asks.
 		fmt.Fprintln(os.Stderr, "lifecycle-node: write down that the run is over:", errors.Join(err, removeUnit(), removeIf(in(begunFile))))
 	}
-	w.report.set(map[string]string{wire.KeyPhase: string(phase), wire.KeyOrder: "", wire.KeyError: refusal})
-	if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
+	w.reporter.Set(map[string]string{wire.KeyPhase: string(phase), wire.KeyOrder: "", wire.KeyError: refusal})
+	if err := w.reporter.Deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, report.ErrGone) {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: report the end:", err)
 	}
 	if ctx.Err() != nil {
@@ -54,9 +55,9 @@ type farewell struct {
 
 // resumeDeparture goes on with depart where an earlier start did not come to its
 // end; what is needed to say anything may be gone already, and then it was said.
-func resumeDeparture(ctx context.Context) error {
+func resumeDeparture(ctx context.Context, all []operation) error {
 	word, err := loadLastWord()
-	w, missing := newWorker()
+	w, missing := newWorker(all)
 	switch {
 	case missing != nil: // it has been said
 		return errors.Join(leave(), askToReload())
@@ -64,17 +65,18 @@ func resumeDeparture(ctx context.Context) error {
 		if err := os.Remove(in(lastWord)); err != nil {
 			return err
 		}
-		go w.report.serve(ctx)
+		go w.reporter.Serve(ctx)
 		return w.resume(ctx)
 	}
-	go w.report.serve(ctx)
+	go w.reporter.Serve(ctx)
 	return w.depart(ctx, word.Phase, word.Refusal)
 }
 
 // strand leaves word on the host where the way back is closed, and goes on
 // waiting for a retry.
 func (w *worker) strand(ctx context.Context, cause error) error {
-	notice(plan.Hint(fmt.Errorf("kubectl lifecycle could not finish the %s of node %s on this host: %s", w.spec.Operation, w.spec.Node, withHint(cause)),
+	notice(plan.Hint(fmt.Errorf("kubectl lifecycle could not finish the %s of node %s on this host: %s", w.spec.Operation, w.spec.Node,
+		report.WithHint(cause)),
 		"its state is in %s; 'systemctl restart %s' tries again", stateDir, unitName))
 	for {
 		order, err := w.await(ctx)
@@ -82,7 +84,7 @@ func (w *worker) strand(ctx context.Context, cause error) error {
 			return err
 		}
 		if order == wire.Retry {
-			return w.run(ctx)
+			return w.work(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -95,7 +97,7 @@ func (w *worker) strand(ctx context.Context, cause error) error {
 // notice says to whoever comes to the host why it was left as it is: in the
 // journal, and where logins read it.
 func notice(err error) {
-	said := text.Sprintf("%s\n", withHint(err))
+	said := text.Sprintf("%s\n", report.WithHint(err))
 	fmt.Fprint(os.Stderr, said)
 	if err := os.MkdirAll(filepath.Dir(motd), 0o755); err == nil {
 		_ = os.WriteFile(motd, []byte(said), 0o644)

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report/reporttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -24,8 +26,11 @@ func leftRun(t *testing.T, s *httptest.Server) {
 	t.Helper()
 	hosttest.Script(t, `mkdir -p `+stateDir+` /etc/systemd/system/multi-user.target.wants; cd `+stateDir+`
 touch lock journal begun snapshot lifecycle-node `+unitFile+`; ln -s `+unitFile+` `+unitLink)
-	spec := apiOf(t, s).spec
-	spec.Operation, spec.Node, spec.Task, spec.Patience = wire.Remove, "w", json.RawMessage(`{}`), time.Minute
+	spec := wire.Spec{
+		Operation: wire.Remove, Node: "w", Task: json.RawMessage(`{}`), Patience: time.Minute,
+		Record: wire.Ref{Namespace: "ns", Name: "lifecycle-w", UID: "7"}, Endpoints: []string{s.URL},
+		CA: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})),
+	}
 	raw, err := json.Marshal(spec)
 	hosttest.Must(t, err)
 	hosttest.Must(t, os.WriteFile(in("spec.json"), raw, 0o600))
@@ -42,21 +47,21 @@ func TestARunThatIsKilledWhileItLeavesGoesOnWithThat(t *testing.T) {
 			"before the last word":       ``,
 			"after the last word":        `rm ` + in("begun"),
 			"without its spec":           `rm ` + in("spec.json"),
-			"without its token":          `rm ` + in("spec.json") + ` ` + in("token") + ` ` + in("journal"),
+			"without its token":          `rm ` + in("spec.json") + ` ` + in("token") + ` ` + in(journalName),
 			"without its unit":           `rm ` + in("spec.json") + ` ` + in("token") + ` ` + unitLink + ` ` + unitFile,
 			"with its unit's link alone": `rm ` + in("spec.json") + ` ` + in("token") + ` ` + unitFile,
 		} {
-			var asked []string
-			leftRun(t, server(t, 200, record, &asked))
+			s := reporttest.New(t, wire.Ready)
+			leftRun(t, s.Server)
 			hosttest.Script(t, "true; "+gone)
-			_ = work(t.Context()) // no systemd to be told here
+			_ = work(t.Context(), operations()) // no systemd to be told here
 			left := hosttest.Script(t, `ls -A /var/lib; find /etc/systemd/system -name '*lifecycle*'`)
 			if left != "" {
 				t.Errorf("killed %s, it left %q", name, left)
 			}
-			said := strings.Contains(strings.Join(asked, "\n"), `"phase":"finished"`)
+			said := s.Get(wire.KeyPhase) == string(wire.Finished)
 			if wants := !strings.HasPrefix(name, "with"); said != wants {
-				t.Errorf("killed %s, it said its last word: %v (%q)", name, said, asked)
+				t.Errorf("killed %s, it said its last word: %v (%q)", name, said, s.Data)
 			}
 		}
 	})

@@ -16,15 +16,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -37,12 +34,12 @@ const (
 )
 
 // enter reads the delivery, checks that this is the machine that is meant, and
-// either answers at once (inspect) or starts the unit. The answer is one line
+// either answers at once or starts the unit. The answer is one line
 // on out.
-func enter(ctx context.Context, in io.Reader, out io.Writer) int {
-	answer, err := accept(ctx, in)
+func enter(ctx context.Context, in io.Reader, out io.Writer, all []operation) int {
+	answer, err := accept(ctx, in, all)
 	if err != nil {
-		answer.Error, answer.Hint = cut(err.Error(), mostOfText), cut(wayOut(err), mostOfText)
+		answer.Error, answer.Hint = report.Cut(err.Error(), report.MaxText), report.Cut(wayOut(err), report.MaxText)
 	}
 	line, encodeErr := json.Marshal(answer)
 	if encodeErr != nil {
@@ -71,7 +68,7 @@ func wayOut(err error) string {
 	return "nothing was changed on the host; look there (journalctl -b -u kubectl-lifecycle), and run the command again"
 }
 
-func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
+func accept(ctx context.Context, in io.Reader, all []operation) (wire.Answer, error) {
 	line, err := bufio.NewReader(io.LimitReader(in, maxDelivery)).ReadBytes('\n')
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("read the delivery: %w", err)
@@ -83,101 +80,42 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 	if err := sameMachine(d.Spec); err != nil {
 		return wire.Answer{}, err
 	}
-	var order inventory.Order
-	if err := json.Unmarshal(d.Spec.Task, &order); err != nil {
-		return wire.Answer{}, fmt.Errorf("decode the order: %w", err)
+	op, known := find(all, d.Spec.Operation)
+	switch {
+	case !known:
+		return wire.Answer{}, fmt.Errorf("unknown operation %q", d.Spec.Operation)
+	case op.answer != nil:
+		result, err := op.answer(ctx, d.Spec)
+		return handed(ctx, d, wire.Answer{Result: result}, err)
 	}
-	switch d.Spec.Operation {
-	case wire.Inspect:
-		if err := mayJoin(ctx, d.Spec); err != nil {
-			return wire.Answer{}, err
-		}
-		answer, err := inspect(ctx, order)
-		return handed(ctx, d, answer, err)
-	case wire.Bury:
-		answer, err := bury(ctx, d.Spec.Task)
-		return handed(ctx, d, answer, err)
-	case wire.Remove, wire.Move:
-		return wire.Answer{Started: true}, settle(ctx, d)
+	if _, err := orderOf(d.Spec); err != nil {
+		return wire.Answer{}, err
 	}
-	return wire.Answer{}, fmt.Errorf("unknown operation %q", d.Spec.Operation)
+	return wire.Answer{Started: true}, settle(ctx, d)
 }
 
 // handed writes an answer into the Secret that waits for it. Where none does, it
 // goes back in the stream.
 func handed(ctx context.Context, d wire.Delivery, answer wire.Answer, err error) (wire.Answer, error) {
-	if err != nil || d.Spec.Record.Name == "" {
-		return answer, err
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	if d.Spec.Record.Name == "" {
+		return answer, nil
 	}
 	packed, err := wire.Pack(answer.Result)
 	if err != nil {
 		return wire.Answer{}, err
 	}
-	a, err := newAPI(d.Spec, d.Token)
+	a, err := report.NewAPI(d.Spec, d.Token)
 	if err == nil {
-		err = a.put(ctx, wire.KeyAnswer, packed)
+		err = a.Put(ctx, wire.KeyAnswer, packed)
 	}
 	if err != nil {
 		return wire.Answer{}, plan.Hint(fmt.Errorf("write the answer: %w", err),
 			"can the host reach an API server at %v? A Secret holds 1 MiB, and the answer has %d KiB", d.Spec.Endpoints, len(packed)>>10)
 	}
 	return wire.Answer{}, nil
-}
-
-// bury takes a dead host's member out of this host's etcd cluster.
-func bury(ctx context.Context, task json.RawMessage) (wire.Answer, error) {
-	var b inventory.Burial
-	if err := json.Unmarshal(task, &b); err != nil {
-		return wire.Answer{}, fmt.Errorf("decode the task: %w", err)
-	}
-	done, err := clean.Target{Facts: b.Facts}.Bury(ctx, b)
-	if err != nil {
-		return wire.Answer{}, err
-	}
-	raw, err := json.Marshal(done)
-	return wire.Answer{Result: raw}, err
-}
-
-// mayJoin asks whether the host could join a cluster, if one is named; there is no
-// token yet.
-func mayJoin(ctx context.Context, spec wire.Spec) error {
-	d := spec.Destination
-	if d == nil {
-		return nil
-	}
-	return kubeadm.Join{Endpoint: d.Endpoint, CA: d.CA, Version: d.Version}.Check(ctx)
-}
-
-// inspect reads the host and changes nothing.
-func inspect(ctx context.Context, order inventory.Order) (wire.Answer, error) {
-	target := clean.Target{Facts: order.Facts, Choices: order.Choices, Door: ownContainer("/proc/self/cgroup")}
-	inventory, err := target.Survey(ctx)
-	if err != nil {
-		return wire.Answer{}, err
-	}
-	if err := target.Objections(ctx); err != nil {
-		inventory.Objection, inventory.WayOut = err.Error(), plan.HintOf(err)
-	}
-	result, err := json.Marshal(inventory)
-	if err != nil {
-		return wire.Answer{}, fmt.Errorf("encode the inventory: %w", err)
-	}
-	return wire.Answer{Result: result}, nil
-}
-
-// ownContainer is the id of the container that this process came through: it
-// is in the host's namespaces, but still in the container's cgroup. Empty if it
-// was started on the host itself.
-func ownContainer(cgroup string) string {
-	raw, err := host.ReadPlain(cgroup, mostOfName)
-	if err != nil {
-		return ""
-	}
-	ids := regexp.MustCompile(`[0-9a-f]{64}`).FindAllString(string(raw), -1)
-	if len(ids) == 0 {
-		return ""
-	}
-	return ids[len(ids)-1]
 }
 
 // sameMachine compares the Node object's identity with this host's: the

@@ -48,12 +48,12 @@ func place(path string, mode os.FileMode, from io.Reader) error {
 }
 
 // loadSpec reads what is to be done.
-func loadSpec() (wire.Spec, error) {
+func loadSpec(all []operation) (wire.Spec, operation, error) {
 	raw, err := host.ReadPlain(in(specFile), maxDelivery)
 	if err != nil && !errors.Is(err, host.ErrTooLarge) && !errors.Is(err, host.ErrNotRegular) {
-		return wire.Spec{}, err
+		return wire.Spec{}, operation{}, err
 	}
-	return decodeSpec(raw)
+	return decodeSpec(raw, all)
 }
 
 // peekSpec reads as much of a run's spec as tells whose it is.
@@ -67,39 +67,41 @@ func peekSpec() (spec wire.Spec, err error) {
 
 // decodeSpec refuses a spec that is damaged: what cannot be read must not be taken
 // for an order to clean.
-func decodeSpec(raw []byte) (spec wire.Spec, err error) {
+func decodeSpec(raw []byte, all []operation) (spec wire.Spec, op operation, err error) {
 	if err = json.Unmarshal(raw, &spec); err == nil {
 		_, err = orderOf(spec)
 	}
 	if err == nil {
-		err = complete(spec)
+		op, err = complete(spec, all)
 	}
 	if err == nil {
-		return spec, nil
+		return spec, op, nil
 	}
-	return spec, plan.Refuse(fmt.Errorf("what was to be done on this host is damaged (%s): %w", in(specFile), err),
-		"nothing is done; take the run off this host: rm -r %s %s, and start the kubelet again: rm -f %s; systemctl daemon-reload; systemctl start kubelet",
+	return spec, op, plan.Refuse(fmt.Errorf("what was to be done on this host is damaged (%s): %w", in(specFile), err),
+		"nothing is done; take the run off this host: rm -r %s %s, and start the kubelet again: rm -f %s; systemctl daemon-reload; systemctl "+
+			"start kubelet",
 		stateDir, unitFile, inventory.HoldFile)
 }
 
-// complete is the error of a spec that lacks what every run has.
-func complete(spec wire.Spec) error {
+// complete returns the operation of a spec, or the error of one that lacks what every
+// run has, or what this one takes.
+func complete(spec wire.Spec, all []operation) (operation, error) {
+	op, known := find(all, spec.Operation)
 	switch {
-	case spec.Operation != wire.Remove && spec.Operation != wire.Move:
-		return fmt.Errorf("unknown operation %q", spec.Operation)
+	case !known || op.run == nil:
+		return op, fmt.Errorf("unknown operation %q", spec.Operation)
 	case spec.Node == "":
-		return errors.New("it names no node")
+		return op, errors.New("it names no node")
 	case spec.Record.Name == "" || spec.Record.Namespace == "" || spec.Record.UID == "":
-		return errors.New("it names no record")
+		return op, errors.New("it names no record")
 	case len(spec.Endpoints) == 0 || spec.CA == "":
-		return errors.New("it names no API server")
+		return op, errors.New("it names no API server")
 	case spec.Patience <= 0:
-		return errors.New("it has no patience")
+		return op, errors.New("it has no patience")
+	case op.run.complete != nil:
+		return op, op.run.complete(spec)
 	}
-	if d := spec.Destination; spec.Operation == wire.Move && (d == nil || d.Endpoint == "" || d.CA == "") {
-		return errors.New("it names no cluster to join")
-	}
-	return nil
+	return op, nil
 }
 
 // loadOutcome reads what the work has come to; an error where it is not done.

@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 )
 
 // goodbye is how long a run that has come to its last word may take to be gone: if
 // the answer to it was lost, it hears first that its record is no more.
-const goodbye = disbelief + 10*time.Second
+const goodbye = report.GoneGrace + 10*time.Second
 
 // lockSoon locks this host for a run, and waits for one that is about to leave:
 // its spec is gone, or its last word is there.

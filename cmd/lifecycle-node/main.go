@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -29,10 +30,10 @@ func main() {
 	// Who pipes this into something that ends first must not end it in the middle.
 	// It is caught, not ignored: programs that it starts would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	os.Exit(run(ctx, os.Args[1:]))
+	os.Exit(command(ctx, os.Args[1:]))
 }
 
-func run(ctx context.Context, args []string) int {
+func command(ctx context.Context, args []string) int {
 	verb := ""
 	if len(args) > 0 {
 		verb = args[0]
@@ -46,9 +47,9 @@ func run(ctx context.Context, args []string) int {
 	}
 	switch verb {
 	case "enter":
-		return enter(ctx, os.Stdin, os.Stdout)
+		return enter(ctx, os.Stdin, os.Stdout, operations())
 	case "work":
-		return ended(work(ctx))
+		return ended(work(ctx, operations()))
 	}
 	fmt.Fprintf(os.Stderr, "lifecycle-node: unknown command %q\n\n%s", verb, cleanUsage)
 	return 2
@@ -59,6 +60,6 @@ func ended(err error) int {
 	if err == nil {
 		return 0
 	}
-	_ = text.Fprintf(os.Stderr, "lifecycle-node: %s\n", withHint(err))
+	_ = text.Fprintf(os.Stderr, "lifecycle-node: %s\n", report.WithHint(err))
 	return int(plan.ClassOf(err))
 }

@@ -13,12 +13,37 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
+
+// relocation cleans the host and joins it to another cluster.
+func relocation() operation {
+	return operation{name: wire.Move, run: &run{
+		complete: func(spec wire.Spec) error {
+			if d := spec.Destination; d == nil || d.Endpoint == "" || d.CA == "" {
+				return errors.New("it names no cluster to join")
+			}
+			return nil
+		},
+		mayBegin: func(ctx context.Context, w *worker) error {
+			there, err := w.destination()
+			if err != nil {
+				return err
+			}
+			return there.Check(ctx)
+		},
+		arrived: func(w *worker) bool {
+			trace, err := kubeadm.Join{Endpoint: w.spec.Destination.Endpoint, CA: w.spec.Destination.CA}.Look(past())
+			return err == nil && trace.Standing() == kubeadm.Arrived // the work meets the error again
+		},
+		do: func(ctx context.Context, w *worker) (json.RawMessage, error) { return w.move(ctx) },
+	}}
+}
 
 // destination is the cluster that this host is to join.
 func (w *worker) destination() (kubeadm.Join, error) {
@@ -103,7 +128,7 @@ func (w *worker) join(ctx context.Context, there kubeadm.Join) error {
 			return nil
 		},
 	}}}
-	_, err := p.Run(ctx, w.report)
+	_, err := p.Run(ctx, w.reporter)
 	return err
 }
 
@@ -119,11 +144,11 @@ func moved(failure, unknown error) (json.RawMessage, error) {
 	}
 	if err != nil {
 		return nil, plan.Hint(fmt.Errorf("load the verdict: %w", err),
-			"what happened is in %s; once you have looked at the host, take the run off it: rm -r %s %s", in("journal"), stateDir, unitFile)
+			"what happened is in %s; once you have looked at the host, take the run off it: rm -r %s %s", in(journalName), stateDir, unitFile)
 	}
 	m := wire.Moved{Verdict: verdict}
 	if failure != nil {
-		m.Error = cut(failure.Error(), mostOfText)
+		m.Error = report.Cut(failure.Error(), report.MaxText)
 	}
 	return outcome(m)
 }

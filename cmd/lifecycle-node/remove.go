@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -20,10 +22,65 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
+// removal cleans the host.
+func removal() operation {
+	return operation{name: wire.Remove, run: &run{
+		mayGoOn: func(*worker) error { return notJoinedSince() },
+		do:      func(ctx context.Context, w *worker) (json.RawMessage, error) { return w.remove(ctx) },
+	}}
+}
+
+// notJoinedSince refuses a host that was made a node again since the removal began.
+func notJoinedSince() error {
+	if !joinedSince() {
+		return nil
+	}
+	return plan.Hint(errors.New("since the removal began, this host has joined a cluster again, and is not touched"),
+		"if it is to stay there, take the run off the host: rm -r %s %s; else remove it from there", stateDir, unitFile)
+}
+
+// nodeConf is what makes a host a node.
+const nodeConf = "/etc/kubernetes/kubelet.conf"
+
+// nodeMark tells one kubelet.conf from another that has its name later: no clock of
+// this host has to be right for that, and no file system has to know when a file was
+// made.
+func nodeMark() string {
+	var stat unix.Stat_t
+	switch err := unix.Lstat(nodeConf, &stat); {
+	case errors.Is(err, unix.ENOENT):
+		return noNode
+	case err != nil:
+		return ""
+	}
+	return fmt.Sprintf("%d %d", stat.Ino, stat.Mtim.Nano()) // devices change their numbers with a boot
+}
+
+// noNode is the mark of a host that has none.
+const noNode = "none"
+
+// joinedSince reports whether this host was made a node again since the work
+// began: its kubelet.conf is another one, or younger than that. A removal only ever
+// deletes it.
+func joinedSince() bool {
+	began, err := os.Lstat(in(begunFile))
+	if err != nil {
+		return false
+	}
+	raw, err := host.ReadPlain(in(begunFile), mostOfName)
+	_, was, noted := strings.Cut(strings.TrimSpace(string(raw)), "\n")
+	now := nodeMark()
+	if err == nil && noted && now != noNode && now != was {
+		return true
+	}
+	born, err := host.Local{}.Born(nodeConf)
+	return err == nil && !born.IsZero() && born.After(began.ModTime())
+}
+
 // target is this host with the facts of the run.
 func (w *worker) target() (clean.Target, error) {
 	o, err := orderOf(w.spec)
-	return clean.Target{Facts: o.Facts, Choices: o.Choices, StateDir: stateDir, Reach: w.api.reach}, err
+	return clean.Target{Facts: o.Facts, Choices: o.Choices, StateDir: stateDir, Reach: w.api.Reach}, err
 }
 
 // orderOf is what the spec says about the removal.
@@ -46,7 +103,7 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := t.Recipe().Run(ctx, w.report); err != nil {
+	if _, err := t.Recipe().Run(ctx, w.reporter); err != nil {
 		return nil, err
 	}
 	var verdict inventory.Verdict
@@ -63,7 +120,7 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 			return dirty(verdict)
 		},
 	}}}
-	if _, err := proof.Run(ctx, w.report); err != nil {
+	if _, err := proof.Run(ctx, w.reporter); err != nil {
 		return nil, err
 	}
 	return outcome(verdict.Brief())
@@ -139,6 +196,6 @@ func (w *worker) goBack(ctx context.Context) error {
 		ID: "host/restore", Title: "Start the kubelet again",
 		Do: func(ctx context.Context, _ plan.Report) error { return t.Restore(ctx) },
 	}}}
-	_, err = back.Run(ctx, w.report)
+	_, err = back.Run(ctx, w.reporter)
 	return err
 }

@@ -10,88 +10,20 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report/reporttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
-// secretServer is an API server with one record, and with the limits of a real one.
-type secretServer struct {
-	*httptest.Server
-	mu    sync.Mutex
-	data  map[string]string
-	most  int             // of the data, in bytes; zero is a real one's
-	down  bool            // it answers 503
-	on    func(at string) // called with the phase after each request
-	asked int
-	large int // the largest patch
-}
-
-func newSecretServer(t *testing.T, phase wire.Phase) *secretServer {
-	t.Helper()
-	s := &secretServer{data: map[string]string{wire.KeyPhase: string(phase)}, on: func(string) {}}
-	s.Server = httptest.NewTLSServer(s)
-	t.Cleanup(s.Close)
-	return s
-}
-
-func (s *secretServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	raw, _ := io.ReadAll(r.Body)
-	s.mu.Lock()
-	defer func() {
-		at := s.data[wire.KeyPhase]
-		s.mu.Unlock()
-		s.on(at)
-	}()
-	s.asked++
-	if s.down {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return
-	}
-	if r.Method == http.MethodPatch {
-		s.large = max(s.large, len(raw))
-		var patch struct {
-			StringData map[string]string `json:"stringData"`
-		}
-		_ = json.Unmarshal(raw, &patch)
-		next, size := maps.Clone(s.data), 0
-		maps.Copy(next, patch.StringData)
-		for _, value := range next {
-			size += len(value)
-		}
-		if most := max(s.most, 0); size > most && most > 0 || size > 1<<20 {
-			w.WriteHeader(http.StatusUnprocessableEntity)
-			return
-		}
-		s.data = next
-	}
-	var answer secret
-	answer.Metadata.UID, answer.Data = "7", map[string][]byte{}
-	for key, value := range s.data {
-		answer.Data[key] = []byte(value)
-	}
-	_ = json.NewEncoder(w).Encode(answer)
-}
-
-func (s *secretServer) get(key string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.data[key]
-}
-
 // node makes the isolated host one on which a run is: systemd is a script, and the
 // container runtime does not answer, so that no work comes further than that.
-func node(t *testing.T, dir string, s *secretServer, operation wire.Operation) wire.Spec {
+func node(t *testing.T, dir string, s *reporttest.Server, operation wire.Operation) wire.Spec {
 	t.Helper()
 	hosttest.Script(t, `ip link set lo up; mkdir -p `+dir+`/etc `+dir+`/bin; cp -a /etc/. `+dir+`/etc/; mount --bind `+dir+`/etc /etc
 for d in /var/lib /run /etc/systemd/system; do mkdir -p $d; mount -t tmpfs tmpfs $d; done
@@ -132,16 +64,21 @@ func did(t *testing.T, dir string) string {
 }
 
 // until works until the record says something, or the program ends by itself.
-func until(t *testing.T, s *secretServer, enough func(at string) bool) error {
+func until(t *testing.T, s *reporttest.Server, enough func(at string) bool) error {
+	t.Helper()
+	return untilBy(t, s, operations(), enough)
+}
+
+func untilBy(t *testing.T, s *reporttest.Server, all []operation, enough func(at string) bool) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	s.on = func(at string) {
+	s.On = func(at string) {
 		if enough(at) {
 			cancel()
 		}
 	}
-	return work(ctx)
+	return work(ctx, all)
 }
 
 func never(string) bool { return false }
@@ -152,18 +89,18 @@ func never(string) bool { return false }
 func TestANodeThatWasTakenBackIsNotCleanedWhenItsRunCouldNotLeave(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, top string) {
 		for _, mode := range []string{"ro", "rw"} {
-			s, dir := newSecretServer(t, wire.Aborted), top+"/"+mode
+			s, dir := reporttest.New(t, wire.Aborted), top+"/"+mode
 			node(t, dir, s, wire.Remove)
 			hosttest.Script(t, `touch `+in(begunFile)+`; mount -o remount,`+mode+` /var/lib`)
 			hosttest.Must(t, until(t, s, never))
-			if got := did(t, dir); strings.Contains(got, "stop") || s.get(wire.KeyEvents) != "" && strings.Contains(s.get(wire.KeyEvents), "containers") {
-				t.Errorf("%s: done: %s, says %v", mode, got, s.data)
+			if got := did(t, dir); strings.Contains(got, "stop") || s.Get(wire.KeyEvents) != "" && strings.Contains(s.Get(wire.KeyEvents), "containers") {
+				t.Errorf("%s: done: %s, says %v", mode, got, s.Data)
 			}
 			if left := hosttest.Script(t, "find /etc/systemd/system -name '*lifecycle*'"); left != "" {
 				t.Errorf("%s: the next boot starts it again: %s", mode, left)
 			}
-			if s.get(wire.KeyPhase) != string(wire.Aborted) {
-				t.Errorf("%s: it says %s", mode, s.data)
+			if s.Get(wire.KeyPhase) != string(wire.Aborted) {
+				t.Errorf("%s: it says %s", mode, s.Data)
 			}
 		}
 	})
@@ -172,22 +109,22 @@ func TestANodeThatWasTakenBackIsNotCleanedWhenItsRunCouldNotLeave(t *testing.T) 
 // The same, and at first no API server answers: then nothing is done at all.
 func TestAHostInServiceIsNotTouchedBeforeTheRecordSaysSo(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Working)
+		s := reporttest.New(t, wire.Working)
 		node(t, dir, s, wire.Remove)
 		hosttest.Script(t, `touch `+in(begunFile))
-		s.down = true
+		s.Down = true
 		err := until(t, s, func(string) bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.asked > 2
+			s.Mu.Lock()
+			defer s.Mu.Unlock()
+			return s.Asked > 2
 		})
 		if got := did(t, dir); got != "" || err == nil {
 			t.Fatalf("done: %q, error %v", got, err)
 		}
-		s.down = false
+		s.Down = false
 		_ = until(t, s, func(at string) bool { return at == string(wire.Waiting) })
-		if got := did(t, dir); !strings.Contains(got, "stop") || !strings.Contains(s.get(wire.KeyError), "nobody.sock") {
-			t.Errorf("with the record's word it does not go on: done %q, error %q", got, s.get(wire.KeyError))
+		if got := did(t, dir); !strings.Contains(got, "stop") || !strings.Contains(s.Get(wire.KeyError), "nobody.sock") {
+			t.Errorf("with the record's word it does not go on: done %q, error %q", got, s.Get(wire.KeyError))
 		}
 	})
 }
@@ -195,28 +132,28 @@ func TestAHostInServiceIsNotTouchedBeforeTheRecordSaysSo(t *testing.T) {
 // Held, it goes on without an API server, as ever.
 func TestAHostWhoseKubeletIsHeldNeedsNoAPIServerToGoOn(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Working)
+		s := reporttest.New(t, wire.Working)
 		node(t, dir, s, wire.Remove)
 		hosttest.Script(t, `touch `+in(begunFile))
 		_ = until(t, s, func(at string) bool { return at == string(wire.Waiting) })
 		if !strings.Contains(did(t, dir), "stop") {
 			t.Fatal("it does not stop the kubelet")
 		}
-		s.down = true
-		asked := s.asked
+		s.Down = true
+		asked := s.Asked
 		_ = until(t, s, func(string) bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.asked > asked+3
+			s.Mu.Lock()
+			defer s.Mu.Unlock()
+			return s.Asked > asked+3
 		})
-		raw, err := os.ReadFile(in(journalFile))
+		raw, err := os.ReadFile(in(journalName))
 		if again := strings.Count(string(raw), `"step":"containers","title":"Stop and remove the pods' containers","kind":"failed"`); err != nil || again != 2 {
 			t.Errorf("it came %d times as far as the containers, %v:\n%s", again, err, raw)
 		}
-		s.down, s.data[wire.KeyOrder] = false, string(wire.Abort)
+		s.Down, s.Data[wire.KeyOrder] = false, string(wire.Abort)
 		hosttest.Must(t, until(t, s, never))
-		if s.get(wire.KeyPhase) != string(wire.Aborted) || !strings.HasSuffix(did(t, dir), "start daemon-reload") {
-			t.Errorf("taken back: %s, done %s", s.get(wire.KeyPhase), did(t, dir))
+		if s.Get(wire.KeyPhase) != string(wire.Aborted) || !strings.HasSuffix(did(t, dir), "start daemon-reload") {
+			t.Errorf("taken back: %s, done %s", s.Get(wire.KeyPhase), did(t, dir))
 		}
 	})
 }
@@ -224,21 +161,21 @@ func TestAHostWhoseKubeletIsHeldNeedsNoAPIServerToGoOn(t *testing.T) {
 // What is ordered while the work goes on is heard as soon as it cannot go on.
 func TestAnOrderThatIsGivenWhileItWorksIsNotLost(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Ready)
+		s := reporttest.New(t, wire.Ready)
 		spec := node(t, dir, s, wire.Remove)
 		spec.Patience = time.Hour
 		write(t, specFile, spec)
-		s.data[wire.KeyOrder] = string(wire.Go)
+		s.Data[wire.KeyOrder] = string(wire.Go)
 		hosttest.Must(t, until(t, s, func(at string) bool {
 			if at == string(wire.Working) {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				s.data[wire.KeyOrder] = string(wire.Abort)
+				s.Mu.Lock()
+				defer s.Mu.Unlock()
+				s.Data[wire.KeyOrder] = string(wire.Abort)
 			}
 			return false
 		}))
-		if s.get(wire.KeyPhase) != string(wire.Aborted) || !strings.Contains(did(t, dir), "stop") || !strings.HasSuffix(strings.TrimSuffix(did(t, dir), " daemon-reload"), "start") {
-			t.Errorf("done %q, says %v", did(t, dir), s.data)
+		if s.Get(wire.KeyPhase) != string(wire.Aborted) || !strings.Contains(did(t, dir), "stop") || !strings.HasSuffix(strings.TrimSuffix(did(t, dir), " daemon-reload"), "start") {
+			t.Errorf("done %q, says %v", did(t, dir), s.Data)
 		}
 	})
 }
@@ -246,7 +183,7 @@ func TestAnOrderThatIsGivenWhileItWorksIsNotLost(t *testing.T) {
 // A copy of the disk is another machine, whatever else is the same on it.
 func TestACopyOfAHostIsNotCleanedInItsPlace(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Working)
+		s := reporttest.New(t, wire.Working)
 		node(t, dir, s, wire.Remove)
 		now := signsNow(t)
 		for name, plant := range map[string]string{
@@ -261,8 +198,8 @@ func TestACopyOfAHostIsNotCleanedInItsPlace(t *testing.T) {
 			hosttest.Must(t, os.WriteFile(in(signsFile), []byte(plant), 0o600))
 			hosttest.Must(t, until(t, s, never))
 			said, err := os.ReadFile(motd)
-			if did(t, dir) != "" || s.asked > 0 || err != nil || !strings.Contains(string(said), in(signsFile)) {
-				t.Errorf("%s: done %q, asked %d times, said %q, %v", name, did(t, dir), s.asked, said, err)
+			if did(t, dir) != "" || s.Asked > 0 || err != nil || !strings.Contains(string(said), in(signsFile)) {
+				t.Errorf("%s: done %q, asked %d times, said %q, %v", name, did(t, dir), s.Asked, said, err)
 			}
 		}
 	})
@@ -271,7 +208,7 @@ func TestACopyOfAHostIsNotCleanedInItsPlace(t *testing.T) {
 // What is damaged is no order to clean.
 func TestWhatIsDamagedIsNoOrderToClean(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Working)
+		s := reporttest.New(t, wire.Working)
 		spec := node(t, dir, s, wire.Remove)
 		whole, err := json.Marshal(spec)
 		hosttest.Must(t, err)
@@ -296,8 +233,8 @@ func TestWhatIsDamagedIsNoOrderToClean(t *testing.T) {
 		} {
 			hosttest.Script(t, `touch `+in(begunFile))
 			hosttest.Must(t, os.WriteFile(in(specFile), []byte(raw), 0o600))
-			if err := until(t, s, never); err != nil || did(t, dir) != "" || s.asked > 0 {
-				t.Errorf("%s: done %q, asked %d times, %v", name, did(t, dir), s.asked, err)
+			if err := until(t, s, never); err != nil || did(t, dir) != "" || s.Asked > 0 {
+				t.Errorf("%s: done %q, asked %d times, %v", name, did(t, dir), s.Asked, err)
 			}
 			if said, err := os.ReadFile(motd); err != nil || !strings.Contains(string(said), "rm -r") {
 				t.Errorf("%s: said %q, %v", name, said, err)
@@ -311,12 +248,12 @@ func TestWhatIsDamagedIsNoOrderToClean(t *testing.T) {
 func TestALastWordThatIsDamagedIsNone(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		for n, raw := range []string{"", `{"phase"`, `{"phase": "working"}`, "\x00\x00"} {
-			s := newSecretServer(t, wire.Preparing)
+			s := reporttest.New(t, wire.Preparing)
 			node(t, fmt.Sprint(dir, "/", n), s, wire.Remove)
 			hosttest.Must(t, os.WriteFile(in(lastWord), []byte(raw), 0o600))
 			_ = until(t, s, func(at string) bool { return at == string(wire.Ready) })
-			if s.get(wire.KeyPhase) != string(wire.Ready) {
-				t.Errorf("%q: it says %q", raw, s.get(wire.KeyPhase))
+			if s.Get(wire.KeyPhase) != string(wire.Ready) {
+				t.Errorf("%q: it says %q", raw, s.Get(wire.KeyPhase))
 			}
 		}
 	})
@@ -325,13 +262,13 @@ func TestALastWordThatIsDamagedIsNone(t *testing.T) {
 // Once the work is done, the host is somebody else's.
 func TestAHostWhoseWorkIsDoneIsNotWorkedOnAgain(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Working)
+		s := reporttest.New(t, wire.Working)
 		node(t, dir, s, wire.Remove) // it is a node again: somebody has joined it anew
 		hosttest.Script(t, `touch `+in(begunFile))
 		write(t, outcomeFile, inventory.Verdict{State: inventory.Clean})
 		hosttest.Must(t, until(t, s, never))
-		if got := did(t, dir); strings.Contains(got, "stop") || s.get(wire.KeyPhase) != string(wire.Finished) || !strings.Contains(s.get(wire.KeyOutcome), `"clean"`) {
-			t.Errorf("done %q, says %v", got, s.data)
+		if got := did(t, dir); strings.Contains(got, "stop") || s.Get(wire.KeyPhase) != string(wire.Finished) || !strings.Contains(s.Get(wire.KeyOutcome), `"clean"`) {
+			t.Errorf("done %q, says %v", got, s.Data)
 		}
 		if left := hosttest.Script(t, "ls -A /var/lib; cat /etc/kubernetes/kubelet.conf"); left != "kubelet\nold\n" {
 			t.Errorf("left: %q", left)
@@ -345,14 +282,14 @@ func TestAHostThatWasJoinedByHandWhileItsRemovalWaitedIsNotCleaned(t *testing.T)
 	hosttest.Isolate(t, func(t *testing.T, top string) {
 		for _, order := range []wire.Order{"", wire.Retry} {
 			for clock, began := range map[string]string{"right": "now", "ahead": "next year"} {
-				s, dir := newSecretServer(t, wire.Waiting), top+"/"+string(order)+clock
+				s, dir := reporttest.New(t, wire.Waiting), top+"/"+string(order)+clock
 				node(t, dir, s, wire.Remove)
 				hosttest.Must(t, os.WriteFile(in(begunFile), []byte("then\n"+nodeMark()+"\n"), 0o600))
 				hosttest.Script(t, `touch -d '`+began+`' `+in(begunFile)+`; rm /etc/kubernetes/kubelet.conf; sleep 0.1; echo new > /etc/kubernetes/kubelet.conf`)
-				s.data[wire.KeyOrder] = string(order)
-				_ = until(t, s, func(string) bool { return s.get(wire.KeyError) != "" })
-				if got := did(t, dir); strings.Contains(got, "stop") || !strings.Contains(s.get(wire.KeyError), "joined a cluster again") {
-					t.Errorf("order %q, clock %s: done %q, says %v", order, clock, got, s.data)
+				s.Data[wire.KeyOrder] = string(order)
+				_ = until(t, s, func(string) bool { return s.Get(wire.KeyError) != "" })
+				if got := did(t, dir); strings.Contains(got, "stop") || !strings.Contains(s.Get(wire.KeyError), "joined a cluster again") {
+					t.Errorf("order %q, clock %s: done %q, says %v", order, clock, got, s.Data)
 				}
 			}
 		}
@@ -371,21 +308,21 @@ func TestAHostThatHasJoinedIsToldToHaveJoined(t *testing.T) {
 			"the record of the old one is gone":   {"touch " + in(joinedFile), "active"},
 			"it is noted, and nothing has an end": {"touch " + in(joinedFile) + "; touch /etc/kubernetes/bootstrap-kubelet.conf", "deactivating"},
 		} {
-			s, dir := newSecretServer(t, wire.Working), top+"/"+strings.ReplaceAll(name, " ", "-")
+			s, dir := reporttest.New(t, wire.Working), top+"/"+strings.ReplaceAll(name, " ", "-")
 			spec := node(t, dir, s, wire.Move)
 			conf := "certificate-authority-data: " + base64.StdEncoding.EncodeToString([]byte(spec.CA)) + "\nserver: https://other:6443\n"
 			hosttest.Must(t, os.WriteFile("/etc/kubernetes/kubelet.conf", []byte(conf), 0o600))
 			hosttest.Must(t, os.WriteFile("/var/lib/kubelet/pki/kubelet-client-current.pem", []byte(spec.CA), 0o600))
 			hosttest.Script(t, `touch `+in(begunFile)+`; echo '{"state": "clean"}' > `+in(verdictFile)+`; echo `+tc.state+` > `+dir+`/kubelet; `+tc.plant)
 			if strings.Contains(name, "gone") {
-				s.data[wire.KeyPhase] = string(wire.Aborted)
+				s.Data[wire.KeyPhase] = string(wire.Aborted)
 			}
 			// Its certificate is a server's here, and names no node.
 			spec.Node = nameOf(t, spec.CA)
 			write(t, specFile, spec)
 			hosttest.Must(t, until(t, s, never))
-			if got := did(t, dir); strings.Contains(got, "stop") || s.get(wire.KeyPhase) != string(wire.Finished) || s.get(wire.KeyOutcome) != `{"verdict":{"state":"clean"}}` {
-				t.Errorf("%s: done %q, says %v", name, got, s.data)
+			if got := did(t, dir); strings.Contains(got, "stop") || s.Get(wire.KeyPhase) != string(wire.Finished) || s.Get(wire.KeyOutcome) != `{"verdict":{"state":"clean"}}` {
+				t.Errorf("%s: done %q, says %v", name, got, s.Data)
 			}
 		}
 	})
@@ -394,10 +331,10 @@ func TestAHostThatHasJoinedIsToldToHaveJoined(t *testing.T) {
 // The way back is not the way into the other cluster.
 func TestAHostThatHasLeftItsClusterIsNotStartedAsANodeOfIt(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Working)
+		s := reporttest.New(t, wire.Working)
 		node(t, dir, s, wire.Move)
 		hosttest.Script(t, `touch `+in(begunFile)+`; echo '{"state": "clean"}' > `+in(verdictFile)+`; mv /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf; echo inactive > `+dir+`/kubelet`)
-		w, err := newWorker()
+		w, err := newWorker(operations())
 		hosttest.Must(t, err)
 		if err := w.goBack(t.Context()); err == nil || strings.Contains(did(t, dir), "start") {
 			t.Errorf("error %v, done %q", err, did(t, dir))
@@ -408,36 +345,36 @@ func TestAHostThatHasLeftItsClusterIsNotStartedAsANodeOfIt(t *testing.T) {
 // Of an earlier run that was killed nothing stays in place while a new one waits.
 func TestARunThatWaitsToBeginTakesAwayWhatAnEarlierOneLeft(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Preparing)
+		s := reporttest.New(t, wire.Preparing)
 		node(t, dir, s, wire.Remove)
 		hosttest.Script(t, `echo '{}' > /etc/cni/net.d/00-kubectl-lifecycle.conflist; mkdir -p /etc/systemd/system/kubelet.service.d /run/motd.d; touch `+inventory.HoldFile+` `+motd)
 		_ = until(t, s, func(at string) bool { return at == string(wire.Ready) })
-		if left := hosttest.Script(t, `ls /etc/cni/net.d; find /etc/systemd/system/kubelet.service.d /run/motd.d -type f 2>/dev/null || true`); left != "" || s.get(wire.KeyPhase) != string(wire.Ready) {
-			t.Errorf("left: %q; it says %q", left, s.get(wire.KeyPhase))
+		if left := hosttest.Script(t, `ls /etc/cni/net.d; find /etc/systemd/system/kubelet.service.d /run/motd.d -type f 2>/dev/null || true`); left != "" || s.Get(wire.KeyPhase) != string(wire.Ready) {
+			t.Errorf("left: %q; it says %q", left, s.Get(wire.KeyPhase))
 		}
 	})
 }
 
 func TestAFullDiskIsNoBeginning(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		s := newSecretServer(t, wire.Ready)
+		s := reporttest.New(t, wire.Ready)
 		node(t, dir, s, wire.Remove)
 		hosttest.Script(t, `cp -a `+stateDir+` `+dir+`/state; mount -t tmpfs -o size=64k,mode=700 tmpfs `+stateDir+`; cp -a `+dir+`/state/. `+stateDir+`/; head -c 1M /dev/zero > `+in("full")+` || true`)
-		s.data[wire.KeyOrder] = string(wire.Go)
+		s.Data[wire.KeyOrder] = string(wire.Go)
 		err := until(t, s, func(at string) bool { return at == string(wire.Waiting) })
-		if did(t, dir) != "" || !strings.Contains(s.get(wire.KeyError), "no space left") || !strings.Contains(s.get(wire.KeyError), "make room") {
-			t.Errorf("done %q, %v, says %v", did(t, dir), err, s.data)
+		if did(t, dir) != "" || !strings.Contains(s.Get(wire.KeyError), "no space left") || !strings.Contains(s.Get(wire.KeyError), "make room") {
+			t.Errorf("done %q, %v, says %v", did(t, dir), err, s.Data)
 		}
 		if left := hosttest.Script(t, `ls `+stateDir+` | grep -E 'new|begun' || true`); left != "" {
 			t.Errorf("left: %q", left)
 		}
-		s.data[wire.KeyOrder] = string(wire.Retry)
+		s.Data[wire.KeyOrder] = string(wire.Retry)
 		hosttest.Script(t, `rm `+in("full"))
 		_ = until(t, s, func(at string) bool {
-			return at == string(wire.Waiting) && strings.Contains(s.get(wire.KeyError), "nobody.sock")
+			return at == string(wire.Waiting) && strings.Contains(s.Get(wire.KeyError), "nobody.sock")
 		})
 		if !strings.Contains(did(t, dir), "stop") {
-			t.Errorf("with room it does not go on: %q, says %v", did(t, dir), s.data)
+			t.Errorf("with room it does not go on: %q, says %v", did(t, dir), s.Data)
 		}
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -85,10 +85,7 @@ func (w *worker) look() (moment, error) {
 	if err != nil {
 		return m, err
 	}
-	if d := w.spec.Destination; w.spec.Operation == wire.Move && d != nil {
-		trace, err := kubeadm.Join{Endpoint: d.Endpoint, CA: d.CA}.Look(past())
-		m.Arrived = err == nil && trace.Standing() == kubeadm.Arrived // the work meets the error again
-	}
+	m.Arrived = w.run.arrived != nil && w.run.arrived(w)
 	m.Held = t.Held()
 	m.Returns = !past().Cleaned && t.Returns()
 	return m, nil
@@ -118,7 +115,7 @@ func (w *worker) resume(ctx context.Context) error {
 		return w.wayBack(ctx)
 	case goOn, ask:
 	}
-	return w.run(ctx)
+	return w.work(ctx)
 }
 
 // hearLimit bounds one round through all API servers, so that many of them that do
@@ -129,14 +126,14 @@ const hearLimit = 15 * time.Second
 // where none is needed. A host in service that hears nothing for as long as the
 // spec's patience is left as it is.
 func (w *worker) hear(ctx context.Context, m moment) (tidings, error) {
-	since, gone := time.Now(), doubt{}
+	since, gone := time.Now(), report.GoneDetector{}
 	for {
 		asking, cancel := context.WithTimeout(ctx, hearLimit)
-		state, err := w.api.get(asking)
+		state, err := w.api.Get(asking)
 		cancel()
-		m.Record = tidingsOf(state, err, gone.believe(err, time.Now()))
+		m.Record = tidingsOf(state, err, gone.Believe(err, time.Now()))
 		// What is not believed yet is waited for, where it decides anything.
-		wait := errors.Is(err, errGone) && m.Record == silent && m.Returns && !m.Arrived
+		wait := errors.Is(err, report.ErrGone) && m.Record == silent && m.Returns && !m.Arrived
 		if !wait && m.next() != ask {
 			return m.Record, nil
 		}
@@ -178,17 +175,21 @@ func ownMachine(spec wire.Spec) error {
 		err = json.Unmarshal(raw, &was)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return plan.Refuse(fmt.Errorf("nothing tells whether this is the machine on which the %s of node %s was begun: read %s: %w", spec.Operation, spec.Node, in(signsFile), err),
+		return plan.Refuse(fmt.Errorf("nothing tells whether this is the machine on which the %s of node %s was begun: read %s: %w",
+			spec.Operation, spec.Node, in(signsFile), err),
 			"if it is: rm -r %s; systemctl restart %s", in(signsFile), unitName)
 	}
 	if by, another := was.Another(host.Local{}.Signs()); another {
-		return plan.Refuse(fmt.Errorf("this is another machine than the one on which the %s of node %s was begun: %s", spec.Operation, spec.Node, by),
-			"if it has a copy of that machine's disk, take the run off it: rm -r %s %s; if it is the same with a new board, tell it so: rm %s; systemctl restart %s",
+		return plan.Refuse(fmt.Errorf("this is another machine than the one on which the %s of node %s was begun: %s", spec.Operation, spec.Node,
+			by),
+			"if it has a copy of that machine's disk, take the run off it: rm -r %s %s; if it is the same with a new board, tell it so: rm %s; "+
+				"systemctl restart %s",
 			stateDir, unitFile, in(signsFile), unitName)
 	}
 	name, err := kubeletName("/var/lib/kubelet/pki/kubelet-client-current.pem")
 	if err == nil && name != "" && name != spec.Node { // an unreadable one names nobody
-		return plan.Refuse(fmt.Errorf("the kubelet of this machine is node %s, and the run is the %s of node %s", name, spec.Operation, spec.Node),
+		return plan.Refuse(fmt.Errorf("the kubelet of this machine is node %s, and the run is the %s of node %s", name, spec.Operation,
+			spec.Node),
 			"take the run off this machine: rm -r %s %s", stateDir, unitFile)
 	}
 	return nil

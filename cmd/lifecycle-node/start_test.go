@@ -8,6 +8,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -61,8 +62,8 @@ func TestWhatAnAnswerAboutTheRecordMeans(t *testing.T) {
 		"it was taken back":              {wire.State{Phase: wire.Aborted}, nil, false, over},
 		"it has ended":                   {wire.State{Phase: wire.Finished}, nil, false, over},
 		"it leaves":                      {wire.State{Phase: wire.Leaving}, nil, false, over},
-		"a server does not know it":      {wire.State{}, errGone, false, silent},
-		"all servers do not, for a time": {wire.State{}, errGone, true, missing},
+		"a server does not know it":      {wire.State{}, report.ErrGone, false, silent},
+		"all servers do not, for a time": {wire.State{}, report.ErrGone, true, missing},
 		"no server answers":              {wire.State{}, errors.New("refused"), false, silent},
 	} {
 		if got := tidingsOf(tc.state, tc.err, tc.gone); got != tc.want {

@@ -35,6 +35,7 @@ const (
 	programName = "lifecycle-node"
 	lastWord    = "last-word"
 	lockName    = "lock"
+	journalName = "journal"
 	specFile    = "spec.json"
 	signsFile   = "machine.json"
 	// begunFile says that the host may be changed by now, verdictFile what it was
@@ -75,7 +76,8 @@ func in(name string) string { return filepath.Join(stateDir, name) }
 // same record is taken up.
 func settle(ctx context.Context, d wire.Delivery) error {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
-		return plan.Refuse(errors.New("this host does not run systemd"), "remove the node by hand: the inventory of 'kubectl lifecycle inspect' names what is there")
+		return plan.Refuse(errors.New("this host does not run systemd"),
+			"remove the node by hand: the inventory of 'kubectl lifecycle inspect' names what is there")
 	}
 	unlock, err := lockSoon(ctx)
 	if errors.Is(err, unix.EWOULDBLOCK) {

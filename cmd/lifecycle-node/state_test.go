@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -105,21 +106,21 @@ func TestTheContainerThatOneCameThroughIsKnown(t *testing.T) {
 }
 
 func TestAServerThatKnowsNoRecordIsBelievedAfterAWhile(t *testing.T) {
-	var d doubt
+	var d report.GoneDetector
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, step := range []struct {
 		after time.Duration
 		err   error
 		want  bool
 	}{
-		{0, errGone, false},
-		{disbelief - time.Second, fmt.Errorf("%w: 401", errGone), false},
-		{disbelief, errors.New("connection refused"), false}, // says nothing, and takes nothing back
-		{disbelief, errGone, true},
-		{disbelief, nil, false},
-		{disbelief, errGone, false}, // it was there in between
+		{0, report.ErrGone, false},
+		{report.GoneGrace - time.Second, fmt.Errorf("%w: 401", report.ErrGone), false},
+		{report.GoneGrace, errors.New("connection refused"), false}, // says nothing, and takes nothing back
+		{report.GoneGrace, report.ErrGone, true},
+		{report.GoneGrace, nil, false},
+		{report.GoneGrace, report.ErrGone, false}, // it was there in between
 	} {
-		if got := d.believe(step.err, at.Add(step.after)); got != step.want {
+		if got := d.Believe(step.err, at.Add(step.after)); got != step.want {
 			t.Errorf("after %s, %v: %v", step.after, step.err, got)
 		}
 	}

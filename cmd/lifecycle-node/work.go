@@ -14,9 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -30,30 +28,32 @@ const motd = "/run/motd.d/kubectl-lifecycle"
 
 // worker is the unit's process: one run on this host.
 type worker struct {
-	spec   wire.Spec
-	api    *api
-	report *reporter
+	spec wire.Spec
+	// run is what its operation does.
+	run      *run
+	api      *report.API
+	reporter *report.Reporter
 }
 
 // work runs the operation to its end: the host is clean, or it is as it was,
 // and nothing of the run is left on it. It returns an error only where another
 // start of the unit may help.
-func work(ctx context.Context) error {
+func work(ctx context.Context, all []operation) error {
 	unlock, err := lock(in(lockName))
 	if err != nil {
 		return fmt.Errorf("lock this host: %w", err)
 	}
 	defer unlock()
-	if spec, err := loadSpec(); err == nil {
+	if spec, _, err := loadSpec(all); err == nil {
 		if err := ownMachine(spec); err != nil {
 			notice(err)
 			return nil
 		}
 	}
 	if departing() {
-		return resumeDeparture(ctx)
+		return resumeDeparture(ctx, all)
 	}
-	w, err := newWorker()
+	w, err := newWorker(all)
 	if plan.ClassOf(err) == plan.Refused {
 		notice(err)
 		return nil
@@ -61,7 +61,7 @@ func work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	go w.report.serve(ctx)
+	go w.reporter.Serve(ctx)
 	return w.resume(ctx)
 }
 
@@ -69,12 +69,12 @@ func work(ctx context.Context) error {
 func (w *worker) ready(ctx context.Context) error {
 	_ = os.Remove(motd) // an earlier run's
 	if err := w.tidy(ctx); err != nil {
-		return w.depart(ctx, wire.Aborted, withHint(err))
+		return w.depart(ctx, wire.Aborted, report.WithHint(err))
 	}
 	if err := w.mayBegin(ctx); err != nil {
-		return w.depart(ctx, wire.Aborted, withHint(err))
+		return w.depart(ctx, wire.Aborted, report.WithHint(err))
 	}
-	w.report.set(map[string]string{wire.KeyPhase: string(wire.Ready)})
+	w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Ready)})
 	order, err := w.await(ctx)
 	if err != nil {
 		return err
@@ -82,11 +82,11 @@ func (w *worker) ready(ctx context.Context) error {
 	if order != wire.Go && order != wire.Retry {
 		return w.depart(ctx, wire.Aborted, "")
 	}
-	return w.run(ctx)
+	return w.work(ctx)
 }
 
-func newWorker() (*worker, error) {
-	spec, err := loadSpec()
+func newWorker(all []operation) (*worker, error) {
+	spec, op, err := loadSpec(all)
 	if err != nil {
 		return nil, fmt.Errorf("load the spec: %w", err)
 	}
@@ -94,15 +94,15 @@ func newWorker() (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the token: %w", err)
 	}
-	a, err := newAPI(spec, token)
+	a, err := report.NewAPI(spec, token)
 	if err != nil {
 		return nil, err
 	}
-	r, err := openReporter(a)
+	r, err := report.Open(a, in(journalName))
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
-	return &worker{spec: spec, api: a, report: r}, nil
+	return &worker{spec: spec, run: op.run, api: a, reporter: r}, nil
 }
 
 // begun says whether the host may have been changed.
@@ -111,9 +111,9 @@ func begun() bool {
 	return err == nil
 }
 
-// run does the work, waits where a step fails, and ends in one of the two
+// work does what the run is for, waits where a step fails, and ends in one of the two
 // final phases.
-func (w *worker) run(ctx context.Context) error {
+func (w *worker) work(ctx context.Context) error {
 	for {
 		_ = os.Remove(motd) // whatever it said, it is being worked on
 		outcome, err := w.operate(ctx)
@@ -123,7 +123,7 @@ func (w *worker) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err)})
+		w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: report.WithHint(err)})
 		order, err := w.await(ctx)
 		if err != nil {
 			return err
@@ -140,8 +140,8 @@ func (w *worker) end(ctx context.Context, outcome json.RawMessage) error {
 	if err := place(in(outcomeFile), 0o600, bytes.NewReader(outcome)); err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: write down the outcome:", err)
 	}
-	w.report.set(map[string]string{wire.KeyPhase: string(wire.Leaving), wire.KeyOutcome: string(outcome)})
-	if err := w.report.deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, errGone) {
+	w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Leaving), wire.KeyOutcome: string(outcome)})
+	if err := w.reporter.Deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, report.ErrGone) {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: the work is done, but the outcome could not be reported:", err)
 	}
 	return w.depart(ctx, wire.Finished, "")
@@ -153,8 +153,8 @@ func (w *worker) wayBack(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.report.set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: withHint(err), wire.KeyOrder: ""})
-		_ = w.report.deliver(ctx, time.Minute)
+		w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Waiting), wire.KeyError: report.WithHint(err), wire.KeyOrder: ""})
+		_ = w.reporter.Deliver(ctx, time.Minute)
 		return w.strand(ctx, err)
 	}
 	return w.depart(ctx, wire.Aborted, "")
@@ -163,73 +163,29 @@ func (w *worker) wayBack(ctx context.Context) error {
 // operate does what the run is for, once it is written down that the host may be
 // changed by now.
 func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
-	if w.spec.Operation == wire.Remove && joinedSince() {
-		w.report.set(map[string]string{wire.KeyOrder: ""}) // it was heard
-		return nil, plan.Hint(errors.New("since the removal began, this host has joined a cluster again, and is not touched"),
-			"if it is to stay there, take the run off the host: rm -r %s %s; else remove it from there", stateDir, unitFile)
+	if w.run.mayGoOn != nil {
+		if err := w.run.mayGoOn(w); err != nil {
+			w.reporter.Set(map[string]string{wire.KeyOrder: ""}) // it was heard
+			return nil, err
+		}
 	}
 	if !begun() {
 		err := place(in(begunFile), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339)+"\n"+nodeMark()+"\n"))
 		if err != nil {
-			w.report.set(map[string]string{wire.KeyOrder: ""}) // it was heard
+			w.reporter.Set(map[string]string{wire.KeyOrder: ""}) // it was heard
 			return nil, plan.Hint(fmt.Errorf("write down that the work begins: %w", err), "%s", wayOut(err))
 		}
 	}
-	w.report.set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
-	if w.spec.Operation == wire.Move {
-		return w.move(ctx)
-	}
-	return w.remove(ctx)
-}
-
-// nodeConf is what makes a host a node.
-const nodeConf = "/etc/kubernetes/kubelet.conf"
-
-// nodeMark tells one kubelet.conf from another that has its name later: no clock of
-// this host has to be right for that, and no file system has to know when a file was
-// made.
-func nodeMark() string {
-	var stat unix.Stat_t
-	switch err := unix.Lstat(nodeConf, &stat); {
-	case errors.Is(err, unix.ENOENT):
-		return noNode
-	case err != nil:
-		return ""
-	}
-	return fmt.Sprintf("%d %d", stat.Ino, stat.Mtim.Nano()) // devices change their numbers with a boot
-}
-
-// noNode is the mark of a host that has none.
-const noNode = "none"
-
-// joinedSince reports whether somebody has made this host a node anew since the work
-// began: its kubelet.conf is another one, or younger than that. A removal only ever
-// deletes it.
-func joinedSince() bool {
-	began, err := os.Lstat(in(begunFile))
-	if err != nil {
-		return false
-	}
-	raw, err := host.ReadPlain(in(begunFile), mostOfName)
-	_, was, noted := strings.Cut(strings.TrimSpace(string(raw)), "\n")
-	now := nodeMark()
-	if err == nil && noted && now != noNode && now != was {
-		return true
-	}
-	born, err := host.Local{}.Born(nodeConf)
-	return err == nil && !born.IsZero() && born.After(began.ModTime())
+	w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Working), wire.KeyOrder: "", wire.KeyError: ""})
+	return w.run.do(ctx, w)
 }
 
 // mayBegin refuses, before anything is drained, what would fail afterwards: an
 // etcd member without which its cluster has no quorum, a destination that this
 // host cannot join.
 func (w *worker) mayBegin(ctx context.Context) error {
-	if w.spec.Operation == wire.Move {
-		there, err := w.destination()
-		if err != nil {
-			return err
-		}
-		if err := there.Check(ctx); err != nil {
+	if w.run.mayBegin != nil {
+		if err := w.run.mayBegin(ctx, w); err != nil {
 			return err
 		}
 	}
@@ -253,10 +209,10 @@ func (w *worker) mayBegin(ctx context.Context) error {
 // way back. An API server that does not answer is nobody's order: only patience
 // ends that.
 func (w *worker) await(ctx context.Context) (wire.Order, error) {
-	last, alive, gone := time.Now(), "", doubt{}
+	last, alive, gone := time.Now(), "", report.GoneDetector{}
 	for {
-		_ = w.report.flush(ctx) // the next request tells as much
-		state, err := w.api.get(ctx)
+		_ = w.reporter.Flush(ctx) // the next request tells as much
+		state, err := w.api.Get(ctx)
 		if err == nil {
 			if state.Order != "" {
 				return state.Order, nil
@@ -265,7 +221,7 @@ func (w *worker) await(ctx context.Context) (wire.Order, error) {
 				last, alive = time.Now(), state.Alive
 			}
 		}
-		if gone.believe(err, time.Now()) || time.Since(last) > w.spec.Patience {
+		if gone.Believe(err, time.Now()) || time.Since(last) > w.spec.Patience {
 			return wire.Abort, nil
 		}
 		select {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -19,7 +20,7 @@ import (
 // sendHome orders the program to take the way back, waits until it has, and
 // deletes the record.
 func sendHome(ctx context.Context, cluster runner.Cluster, rec runner.Record) error {
-	if err := runner.Tell(ctx, cluster.Client, rec, wire.Abort); err != nil {
+	if err := runner.SendOrder(ctx, cluster.Client, rec, wire.Abort); err != nil {
 		return err
 	}
 	state, err := runner.Follow(ctx, cluster, rec, plan.Discard)
@@ -27,17 +28,17 @@ func sendHome(ctx context.Context, cluster runner.Cluster, rec runner.Record) er
 		return fmt.Errorf("wait until the program has left the host of node %s: %w", rec.State.Node, err)
 	}
 	if state.Phase != wire.Aborted {
-		return fmt.Errorf("%w: %s", ErrWaiting, state.Error)
+		return fmt.Errorf("%w: %s", errWaiting, state.Error)
 	}
 	return runner.End(ctx, cluster.Client, rec)
 }
 
-// hearing is how long a program takes at most to hear an order: it asks every second.
-const hearing = 5 * time.Second
+// ackDelay is how long a program takes at most to take an order: it asks every second.
+const ackDelay = 5 * time.Second
 
 // whenQuiet says what is waited for, unless the wait is over by then.
 func whenQuiet(report plan.Report, format string, args ...any) (stop func()) {
-	timer := time.AfterFunc(hearing, func() { report(format, args...) })
+	timer := time.AfterFunc(ackDelay, func() { report(format, args...) })
 	return func() { timer.Stop() }
 }
 
@@ -56,10 +57,10 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 	end := plan.Step{ID: "record", Title: "Delete the run record", Do: func(ctx context.Context, _ plan.Report) error {
 		return runner.End(ctx, client, rec)
 	}}
-	if node, err := GetNode(ctx, client, name); err == nil && !rec.Of(node) {
+	if node, err := kubenode.Get(ctx, client, name); err == nil && !rec.Of(node) {
 		return plan.Plan{
 			Title: "Forget the " + rec.State.Describe(), Steps: []plan.Step{end},
-			Notes: []string{"node " + name + " has joined anew since: nothing on its host is taken back"},
+			Notes: []string{"node " + name + " has joined again since: nothing on its host is taken back"},
 		}, nil
 	}
 	if rec.State.Phase == wire.Finished || rec.State.Phase == wire.Leaving {
@@ -73,7 +74,7 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 				return backOut(ctx, cluster, rec, report)
 			}},
 			{ID: "ready", Title: "Wait until node " + name + " is Ready", Do: func(ctx context.Context, report plan.Report) error {
-				return errors.Join(awaitAgain(ctx, client, name, report), takeBackSigns(ctx, client, name, report))
+				return errors.Join(kubenode.AwaitReturn(ctx, client, name, report), takeBackSigns(ctx, client, name, report))
 			}},
 			{ID: "uncordon", Title: "Uncordon " + name,
 				Needed: func(context.Context) (bool, error) { return rec.State.Cordoned, nil },
@@ -96,7 +97,7 @@ func takeBackSigns(ctx context.Context, client kubernetes.Interface, name string
 			break
 		}
 	}
-	said, err := (&Surging{Client: client}).End(ctx, []string{name})
+	said, err := (&Drain{Client: client, Nodes: []string{name}}).Revert(ctx)
 	for _, line := range said {
 		report("%s", line)
 	}
@@ -108,10 +109,11 @@ func backOut(ctx context.Context, cluster runner.Cluster, rec runner.Record, rep
 	if rec.State.Phase == wire.Preparing || rec.State.Phase == wire.Aborted {
 		return nil
 	}
-	if err := runner.Tell(ctx, cluster.Client, rec, wire.Abort); err != nil {
+	if err := runner.SendOrder(ctx, cluster.Client, rec, wire.Abort); err != nil {
 		return err
 	}
-	defer whenQuiet(report, "waiting for the host of %s to start its kubelet; while it is down, or cannot reach an API server, it hears nothing", rec.State.Node)()
+	defer whenQuiet(report, "waiting for the host of %s to start its kubelet; while it is down, or cannot reach an API server, it receives "+
+		"nothing", rec.State.Node)()
 	state, err := runner.Follow(ctx, cluster, rec, plan.Discard)
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -37,28 +39,28 @@ func FindUnfinished(ctx context.Context, cluster runner.Cluster, name string) (u
 		return u, false, plan.Refuse(fmt.Errorf("%w: %s, and its Node is gone", runner.ErrBusy, rec.State.Describe()),
 			"follow it: kubectl lifecycle runs follow %s", text.Quote(name))
 	}
-	pods, err := podsOn(ctx, cluster.Client, name)
+	pods, err := kubenode.PodsOn(ctx, cluster.Client, name)
 	return Unfinished{Node: name, Pods: len(pods), client: cluster.Client, record: rec}, true, err
 }
 
 // FindOrphans looks for pods of a node that there is no more, without the record of
 // a run: those of one that was given up. It only reads.
 func FindOrphans(ctx context.Context, cluster runner.Cluster, name string) (u Unfinished, found bool, err error) {
-	pods, err := podsOn(ctx, cluster.Client, name)
+	pods, err := kubenode.PodsOn(ctx, cluster.Client, name)
 	return Unfinished{Node: name, Pods: len(pods), client: cluster.Client}, len(pods) > 0, err
 }
 
 // Finish deletes the pods that are still said to run there, and the record. While
 // pods linger the record stays, and they are returned.
-func (u Unfinished) Finish(ctx context.Context) ([]Lingering, error) {
+func (u Unfinished) Finish(ctx context.Context) ([]departure.Lingering, error) {
 	return endGone(ctx, u.client, u.Node, u.record)
 }
 
 // endGone deletes the pods that are still said to run on a Node that is gone, and
 // then the record, unless some of them linger. The name is the one that was asked
 // for: what the record says is the host's own word.
-func endGone(ctx context.Context, client kubernetes.Interface, name string, rec runner.Record) ([]Lingering, error) {
-	left, err := clearPods(ctx, client, name, func(string, ...any) {})
+func endGone(ctx context.Context, client kubernetes.Interface, name string, rec runner.Record) ([]departure.Lingering, error) {
+	left, err := departure.ClearPods(ctx, client, name, func(string, ...any) {})
 	if err != nil || len(left) > 0 {
 		return left, err
 	}

@@ -8,12 +8,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/flowtest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -25,11 +29,7 @@ func TestARemovalWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
 	for phase, want := range map[wire.Phase]bool{wire.Finished: true, wire.Working: false} {
 		t.Run(string(phase), func(t *testing.T) {
 			client := fake.NewClientset(
-				&corev1.Secret{
-					ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w"), Namespace: runner.DefaultNamespace, Labels: map[string]string{runner.Label: "remove"}},
-					Data: map[string][]byte{wire.KeyOperation: []byte("remove"), wire.KeyNode: []byte("w"), wire.KeyPhase: []byte(phase),
-						wire.KeySince: []byte("2026-01-02T03:04:05Z")},
-				},
+				flowtest.Record("w", wire.Remove, phase),
 				&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent", Namespace: "net"}, Spec: corev1.PodSpec{NodeName: "w"}})
 			unfinished, found, err := FindUnfinished(t.Context(), runner.Cluster{Client: client}, "w")
 			if found != want || (err == nil) != want {
@@ -55,15 +55,11 @@ func TestARemovalWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
 // A node that was installed anew, or joined anew, while the record of its last run is
 // still there: the run is not continued, and nothing is taken back on its host.
 func TestTheRunOfAnEarlierNodeIsForgotten(t *testing.T) {
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w1"), Namespace: runner.DefaultNamespace, Labels: map[string]string{runner.Label: "remove"}},
-		Data: map[string][]byte{wire.KeyOperation: []byte("remove"), wire.KeyNode: []byte("w1"), wire.KeyPhase: []byte(wire.Finished),
-			wire.KeySince: []byte("2026-01-02T03:04:05Z"), wire.KeyNodeUID: []byte("earlier"), wire.KeyOutcome: []byte(`{"state":"clean"}`)},
-	}
-	now := worker()
+	secret := flowtest.Record("w1", wire.Remove, wire.Finished, flowtest.With(wire.KeyNodeUID, "earlier"), flowtest.With(wire.KeyOutcome, `{"state":"clean"}`))
+	now := flowtest.Worker()
 	now.UID = "now"
-	cluster := runner.Cluster{Client: permissive(t, nil, now, kubeadmConfig(), secret)}
-	r, err := PrepareRemove(t.Context(), cluster, "w1", RemoveOptions{Drain: drain.DefaultOptions()})
+	cluster := runner.Cluster{Client: flowtest.Permissive(t, nil, now, flowtest.KubeadmConfig(), secret)}
+	r, err := PrepareRemove(t.Context(), cluster, "w1", Request{Drain: drain.DefaultOptions()})
 	if err != nil || r.Resumes != nil || r.hostUnderWay() || !strings.Contains(strings.Join(r.Plan().Notes, "\n"), "the record of an earlier node of that name goes") {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -81,10 +77,7 @@ func TestTheRunOfAnEarlierNodeIsForgotten(t *testing.T) {
 
 // A host that is down hears no order: that is said, and Ctrl-C ends the wait.
 func TestAHostThatHearsNoOrderIsSaidToBeWaitedFor(t *testing.T) {
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w1"), Namespace: runner.DefaultNamespace, UID: "1", Labels: map[string]string{runner.Label: "remove"}},
-		Data:       map[string][]byte{wire.KeyOperation: []byte("remove"), wire.KeyNode: []byte("w1"), wire.KeyPhase: []byte(wire.Waiting), wire.KeyOrder: []byte(wire.Retry)},
-	}
+	secret := flowtest.Record("w1", wire.Remove, wire.Waiting, flowtest.With(wire.KeyOrder, string(wire.Retry)))
 	cluster := runner.Cluster{Client: fake.NewClientset(secret)}
 	rec, _, err := runner.Get(t.Context(), cluster, "w1")
 	if err != nil {
@@ -93,7 +86,8 @@ func TestAHostThatHearsNoOrderIsSaidToBeWaitedFor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	said := ""
-	r := &Removal{Node: worker(), cluster: cluster, record: rec}
+	r := removalOf(flowtest.Worker(), cluster)
+	r.record = rec
 	err = r.clean(ctx, func(format string, args ...any) {
 		said = fmt.Sprintf(format, args...)
 		cancel()
@@ -109,9 +103,8 @@ func TestAMoveWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w1"), Namespace: runner.DefaultNamespace, UID: "1"}},
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent", Namespace: "net"}, Spec: corev1.PodSpec{NodeName: "w1"}})
 	rec := runner.Record{Namespace: runner.DefaultNamespace, Name: runner.NameFor("w1"), UID: "1", State: wire.State{Node: "w1"}}
-	m := &Moving{Gone: true, Removal: &Removal{
-		Node: worker(), cluster: runner.Cluster{Client: client}, record: rec, Resumes: &rec, passage: &passage{to: Destination{Name: "there"}, node: "w1"},
-	}}
+	m := moveOf(runner.Cluster{Client: client}, Destination{Name: "there"})
+	m.Gone, m.record, m.Resumes = true, rec, &rec
 	p := m.Plan()
 	p.Steps = p.Steps[:1]
 	if _, err := p.Run(t.Context(), nil); err != nil {
@@ -120,5 +113,72 @@ func TestAMoveWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
 	pods, err := client.CoreV1().Pods("net").List(t.Context(), metav1.ListOptions{})
 	if err != nil || len(pods.Items) > 0 {
 		t.Errorf("%d pods are left, %v", len(pods.Items), err)
+	}
+}
+
+func TestAFinalizerIsNamedBeforeAnythingBegins(t *testing.T) {
+	node := flowtest.Worker()
+	node.Finalizers, node.ManagedFields = []string{"example.com/hold"}, flowtest.ManagedBy("rancher", "example.com/hold")
+	r, err := PrepareRemove(t.Context(), runner.Cluster{Client: flowtest.Permissive(t, nil, node, flowtest.KubeadmConfig())}, "w1", Request{})
+	if err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "finalizer example.com/hold (set by rancher)") {
+		t.Fatalf("warnings %q, error %v", r.Warnings, err)
+	}
+	i := slices.IndexFunc(r.Plan().Steps, func(s plan.Step) bool { return s.ID == "node" })
+	if title := r.Plan().Steps[i].Title; !strings.Contains(title, "and wait for its finalizers") {
+		t.Errorf("step %q", title)
+	}
+}
+
+// The whole end of a removal: the record outlives what lingers, and the same command
+// again finishes.
+func TestARecordStaysAsLongAsPodsLinger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := flowtest.Worker()
+		node.UID = "1"
+		client := flowtest.Finalizing(t, node, flowtest.Record("w1", wire.Remove, wire.Finished), flowtest.BoundPod("a", "w1", "example.com/hold"))
+		cluster := runner.Cluster{Client: client}
+		rec, _, err := runner.Get(t.Context(), cluster, "w1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := removalOf(node, cluster)
+		r.record = rec
+		p := plan.Plan{Steps: r.finishSteps()}
+		result, err := p.Run(t.Context(), nil)
+		if err != nil || !slices.Equal(result.Skipped, []string{"record"}) || len(r.Lingering) != 1 {
+			t.Fatalf("%+v, lingering %v, %v", result, r.Lingering, err)
+		}
+		again := func() ([]departure.Lingering, bool) {
+			u, found, err := FindUnfinished(t.Context(), cluster, "w1")
+			if err != nil || !found {
+				return nil, false
+			}
+			left, err := u.Finish(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return left, true
+		}
+		if left, found := again(); !found || len(left) != 1 {
+			t.Errorf("a second run: found %v, left %v", found, left)
+		}
+		_ = client.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("pods"), "shop", "a")
+		began := time.Now()
+		if left, found := again(); !found || len(left) > 0 || time.Since(began) > time.Second {
+			t.Errorf("a third run: found %v, left %v, after %s", found, left, time.Since(began))
+		}
+		if _, found := again(); found {
+			t.Error("the record is still there")
+		}
+	})
+}
+
+// Its record is gone, and it waits for its finalizer: nobody is sent to give up a host.
+func TestANodeThatIsBeingDeletedIsNotCalledDead(t *testing.T) {
+	node, now := flowtest.SilentNode(), metav1.NewTime(time.Now())
+	node.DeletionTimestamp, node.Finalizers = &now, []string{"example.com/hold"}
+	_, err := PrepareRemove(t.Context(), runner.Cluster{Client: flowtest.Permissive(t, nil, node, flowtest.KubeadmConfig())}, "w1", Request{})
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "waits for finalizer example.com/hold") || strings.Contains(plan.HintOf(err), "--node-lost") {
+		t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 	}
 }

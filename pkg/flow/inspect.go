@@ -8,6 +8,10 @@ import (
 	"fmt"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/hostfacts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/liveness"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -15,12 +19,14 @@ import (
 
 // Inspect reads a node's host through one pod that is gone afterwards, and
 // returns what Kubernetes, its network and others have there.
-func Inspect(ctx context.Context, cluster runner.Cluster, name string, choices inventory.Choices, watch plan.Observer) (inventory.Inventory, error) {
-	return glance{name: name, choices: choices}.look(ctx, cluster, watch)
+func Inspect(
+	ctx context.Context, cluster runner.Cluster, name string, choices inventory.Choices, watch plan.Observer,
+) (inventory.Inventory, error) {
+	return inspection{name: name, choices: choices}.read(ctx, cluster, watch)
 }
 
-// glance is what is looked at on a host.
-type glance struct {
+// inspection is a read of a host.
+type inspection struct {
 	name    string
 	choices inventory.Choices
 	// destination is a cluster that the host is to be able to join; nil for none.
@@ -29,35 +35,36 @@ type glance struct {
 	keep []string
 }
 
-func (g glance) look(ctx context.Context, cluster runner.Cluster, watch plan.Observer) (inventory.Inventory, error) {
+func (i inspection) read(ctx context.Context, cluster runner.Cluster, watch plan.Observer) (inventory.Inventory, error) {
 	var inventory inventory.Inventory
-	name := g.name
-	node, err := GetNode(ctx, cluster.Client, name)
+	name := i.name
+	node, err := kubenode.Get(ctx, cluster.Client, name)
 	if err != nil {
 		return inventory, err
 	}
-	if err := RequireKubeadm(ctx, cluster.Client, node); err != nil {
+	if err := kubenode.RequireKubeadm(ctx, cluster.Client, node); err != nil {
 		return inventory, err
 	}
-	if err := allowed(ctx, cluster.Client, doorNeeds(namespaceOf(cluster))); err != nil {
+	if err := access.Require(ctx, cluster.Client, access.Carrier(cluster.RunNamespace())); err != nil {
 		return inventory, err
 	}
-	if !kubeletAnswers(node) {
-		return inventory, pulse{cluster, node}.unreachable(ctx)
+	if !kubenode.KubeletAnswers(node) {
+		return inventory, liveness.Unreachable(ctx, cluster, node)
 	}
-	facts, err := hostFacts(ctx, cluster.Client, node)
+	facts, err := hostfacts.Read(ctx, cluster.Client, node)
 	if err != nil {
 		return inventory, err
 	}
-	facts.Keep = g.keep
-	input, err := encode(facts, g.choices)
+	facts.Keep = i.keep
+	input, err := encode(facts, i.choices)
 	if err != nil {
 		return inventory, err
 	}
 	_, err = plan.Plan{Title: "Inspect " + name, Steps: []plan.Step{{
 		ID: "host/inspect", Title: "Read the host of node " + name,
 		Do: func(ctx context.Context, report plan.Report) error {
-			raw, err := runner.Ask(ctx, cluster, node, runner.Question{Operation: wire.Inspect, Input: input, Destination: g.destination}, report)
+			raw, err := runner.RunOnce(ctx, cluster, node, runner.Question{Operation: wire.Inspect, Input: input, Destination: i.destination},
+				report)
 			if err != nil {
 				return err
 			}
@@ -70,10 +77,11 @@ func (g glance) look(ctx context.Context, cluster runner.Cluster, watch plan.Obs
 	return inventory, err
 }
 
-// namespaceOf is where a cluster's runs live.
-func namespaceOf(cluster runner.Cluster) string {
-	if cluster.Namespace == "" {
-		return runner.DefaultNamespace
+// encode is the form in which an order travels to the host.
+func encode(facts inventory.Facts, choices inventory.Choices) (json.RawMessage, error) {
+	raw, err := json.Marshal(inventory.Order{Facts: facts, Choices: choices})
+	if err != nil {
+		return nil, fmt.Errorf("encode the order: %w", err)
 	}
-	return cluster.Namespace
+	return raw, nil
 }

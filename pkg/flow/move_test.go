@@ -4,6 +4,7 @@ package flow
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -13,29 +14,50 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/flowtest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
 
+// moveOf is a move of which only the node was read.
+func moveOf(cluster runner.Cluster, to Destination) *Move {
+	target := &moveTarget{to: to, node: "w1"}
+	m := &Move{Removal: newRemoval(cluster, Request{Drain: drain.DefaultOptions()}, target.operation()), target: target}
+	m.Node = flowtest.Worker()
+	return m
+}
+
+// prefixes are those of some words that are networks.
+func prefixes(words ...string) (out []netip.Prefix) {
+	for _, word := range words {
+		if p, err := netip.ParsePrefix(word); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 func TestAWorkerLandsOnlyWhereItCanLive(t *testing.T) {
 	for name, tc := range map[string]struct {
-		landing
+		joinCheck
 		kubelet string
 		refusal string
 	}{
-		"the same version":                   {landing{version: "v1.36.3", networks: prefixes([]string{"10.244.0.0/16"})}, "v1.36.3", ""},
-		"a kubelet three behind":             {landing{version: "v1.36.3"}, "v1.33.1", ""},
-		"a kubelet four behind":              {landing{version: "v1.36.3"}, "v1.32.9", "more than 3 minor versions behind"},
-		"a kubelet that is newer":            {landing{version: "v1.35.4"}, "v1.36.0", "newer than the control plane of there (v1.35.4)"},
-		"nobody knows the version":           {landing{}, "v1.36.0", ""},
-		"its name is taken":                  {landing{taken: true, version: "v1.36.3"}, "v1.36.3", "there has a node w1 already"},
-		"its address is a pod's there":       {landing{version: "v1.36.3", networks: prefixes([]string{"10.96.0.0/12", "192.0.2.0/24"})}, "v1.36.3", "the address 192.0.2.7 of node w1 lies in 192.0.2.0/24"},
-		"its address is a pod's there, IPv6": {landing{version: "v1.36.3", networks: prefixes([]string{"2001:db8::/64"})}, "v1.36.3", "the address 2001:db8::7"},
-		"a network that is none":             {landing{version: "v1.36.3", networks: prefixes([]string{"nonsense"})}, "v1.36.3", ""},
+		"the same version":                   {joinCheck{version: "v1.36.3", networks: prefixes("10.244.0.0/16")}, "v1.36.3", ""},
+		"a kubelet three behind":             {joinCheck{version: "v1.36.3"}, "v1.33.1", ""},
+		"a kubelet four behind":              {joinCheck{version: "v1.36.3"}, "v1.32.9", "more than 3 minor versions behind"},
+		"a kubelet that is newer":            {joinCheck{version: "v1.35.4"}, "v1.36.0", "newer than the control plane of there (v1.35.4)"},
+		"nobody knows the version":           {joinCheck{}, "v1.36.0", ""},
+		"its name is taken":                  {joinCheck{taken: true, version: "v1.36.3"}, "v1.36.3", "there has a node w1 already"},
+		"its address is a pod's there":       {joinCheck{version: "v1.36.3", networks: prefixes("10.96.0.0/12", "192.0.2.0/24")}, "v1.36.3", "the address 192.0.2.7 of node w1 lies in 192.0.2.0/24"},
+		"its address is a pod's there, IPv6": {joinCheck{version: "v1.36.3", networks: prefixes("2001:db8::/64")}, "v1.36.3", "the address 2001:db8::7"},
+		"a network that is none":             {joinCheck{version: "v1.36.3", networks: prefixes("nonsense")}, "v1.36.3", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tc.node, tc.to = worker(), "there"
+			tc.node, tc.to = flowtest.Worker(), "there"
 			tc.node.Status.NodeInfo.KubeletVersion = tc.kubelet
 			tc.node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.7"}, {Type: corev1.NodeInternalIP, Address: "2001:db8::7"}, {Type: corev1.NodeHostName, Address: "w1"}}
 			err := tc.decide()
@@ -47,7 +69,7 @@ func TestAWorkerLandsOnlyWhereItCanLive(t *testing.T) {
 }
 
 func TestTheRecipeOfAMoveRevokesItsTokenLast(t *testing.T) {
-	m := &Moving{Removal: &Removal{Node: worker(), passage: &passage{to: Destination{Name: "there"}, node: "w1"}}}
+	m := moveOf(runner.Cluster{}, Destination{Name: "there"})
 	want := []string{"token", "canary", "cordon", "drain", "volumes", "host", "node", "leftovers", "record", "arrival", "revoke"}
 	if got := m.Plan().IDs(); !slices.Equal(got, want) {
 		t.Errorf("steps %v, want %v", got, want)
@@ -60,8 +82,9 @@ func TestTheRecipeOfAMoveRevokesItsTokenLast(t *testing.T) {
 
 func TestTheTokenOfAHostThatCouldNotJoinStaysForWhoJoinsItByHand(t *testing.T) {
 	for failure, want := range map[string]error{"kubeadm says no": plan.ErrKept, "": nil} {
-		here, there := permissive(t, nil), permissive(t, nil)
-		m := &Moving{Removal: &Removal{Node: worker(), cluster: runner.Cluster{Client: here}, passage: &passage{to: Destination{Client: there}, node: "w1", failure: failure}}}
+		here, there := flowtest.Permissive(t, nil), flowtest.Permissive(t, nil)
+		m := moveOf(runner.Cluster{Client: here}, Destination{Client: there})
+		m.target.failure = failure
 		if err := m.unmint(t.Context()); !errors.Is(err, want) {
 			t.Errorf("after %q: %v, want %v", failure, err, want)
 		}
@@ -80,8 +103,8 @@ func TestAMoveWhoseNodeIsNowhereIsTakenUpWhileItsTokenIsThere(t *testing.T) {
 		Data: map[string][]byte{"token-id": []byte("abcdef"), "description": []byte("kubectl lifecycle move of node w1")},
 	}
 	for _, there := range [][]runtime.Object{{system("2"), token}, {system("2")}} {
-		m := &Moving{Removal: &Removal{cluster: runner.Cluster{Client: permissive(t, nil, system("1"))}, passage: &passage{to: Destination{Client: permissive(t, nil, there...)}, node: "w1"}}}
-		if err := m.prepareGone(t.Context(), ErrNoNode); m.Gone != (len(there) == 2) || m.Gone != (err == nil) {
+		m := moveOf(runner.Cluster{Client: flowtest.Permissive(t, nil, system("1"))}, Destination{Client: flowtest.Permissive(t, nil, there...)})
+		if err := m.prepareGone(t.Context(), kubenode.ErrNotFound); m.Gone != (len(there) == 2) || m.Gone != (err == nil) {
 			t.Errorf("with %d objects there: gone %v, error %v", len(there), m.Gone, err)
 		}
 	}
@@ -89,13 +112,13 @@ func TestAMoveWhoseNodeIsNowhereIsTakenUpWhileItsTokenIsThere(t *testing.T) {
 
 func TestAMoveToTheSameClusterIsRefusedBeforeAnythingIsRead(t *testing.T) {
 	system := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "1"}}
-	here, there := permissive(t, nil, system, worker()), permissive(t, nil, system)
-	_, err := PrepareMove(t.Context(), runner.Cluster{Client: here}, Destination{Name: "staging", Client: there}, "w1", RemoveOptions{})
+	here, there := flowtest.Permissive(t, nil, system, flowtest.Worker()), flowtest.Permissive(t, nil, system)
+	_, err := PrepareMove(t.Context(), runner.Cluster{Client: here}, Destination{Name: "staging", Client: there}, "w1", Request{})
 	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "staging is the cluster that node w1 is in") {
 		t.Errorf("error %v", err)
 	}
-	denied := permissive(t, []string{"create secrets"}, system)
-	_, err = PrepareMove(t.Context(), runner.Cluster{Client: here}, Destination{Name: "staging", Client: denied}, "w1", RemoveOptions{})
+	denied := flowtest.Permissive(t, []string{"create secrets"}, system)
+	_, err = PrepareMove(t.Context(), runner.Cluster{Client: here}, Destination{Name: "staging", Client: denied}, "w1", Request{})
 	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "in staging: you may not create secrets") {
 		t.Errorf("error %v", err)
 	}

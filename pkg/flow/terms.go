@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/hostdata"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -26,7 +27,7 @@ func (r *Removal) terms() string { return r.choices() + r.keeping() }
 // choices are those of the person, as the flags that make them; the word that ends them
 // is that of keeping.
 func (r *Removal) choices() string {
-	c := r.opts.Choices
+	c := r.request.Choices
 	words := []string{}
 	for _, flag := range []struct {
 		given bool
@@ -42,21 +43,21 @@ func (r *Removal) choices() string {
 	if len(words) == 0 {
 		words = append(words, "no choices")
 	}
-	if r.passage != nil {
-		words = append(words, r.passage.term())
+	if r.operation.term != nil {
+		words = append(words, r.operation.term())
 	}
 	return strings.Join(words, " ")
 }
 
 // term is the cluster that a host moves to.
-func (p *passage) term() string { return "to " + p.about.Endpoint }
+func (t *moveTarget) term() string { return "to " + t.about.Endpoint }
 
 // keepingWord begins which data of pods is to stay.
 const keepingWord = "; keeping "
 
 // keeping are the paths whose data is to stay, in short.
 func (r *Removal) keeping() string {
-	paths := keeps(r.Data)
+	paths := hostdata.Kept(r.Data)
 	h := fnv.New64a()
 	for _, path := range paths {
 		_, _ = h.Write([]byte(path + "\n"))

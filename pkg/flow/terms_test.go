@@ -13,6 +13,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/flowtest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
@@ -49,8 +51,8 @@ func TestARunIsNotTakenUpWithOtherChoices(t *testing.T) {
 		{"an older version noted nothing", "", wire.Working, "", inventory.Choices{NoBackup: true}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			client := permissive(t, nil, worker(), kubeadmConfig(), runOf(wire.Remove, tc.phase, tc.told, tc.order))
-			_, err := PrepareRemove(t.Context(), runner.Cluster{Client: client}, "w1", RemoveOptions{Drain: drain.DefaultOptions(), Choices: tc.choices})
+			client := flowtest.Permissive(t, nil, flowtest.Worker(), flowtest.KubeadmConfig(), runOf(wire.Remove, tc.phase, tc.told, tc.order))
+			_, err := PrepareRemove(t.Context(), runner.Cluster{Client: client}, "w1", Request{Drain: drain.DefaultOptions(), Choices: tc.choices})
 			refused := plan.ClassOf(err) == plan.Refused && strings.Contains(err.Error(), "was begun with other choices") && strings.Contains(plan.HintOf(err), "runs abort w1")
 			if refused != tc.refused || err != nil && !tc.refused {
 				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
@@ -62,16 +64,17 @@ func TestARunIsNotTakenUpWithOtherChoices(t *testing.T) {
 // A host on its way to one cluster does not go to another because somebody says so.
 func TestAMoveIsNotTakenUpToAnotherCluster(t *testing.T) {
 	for terms, refused := range map[string]bool{"no choices to here:6443; keeping 0 paths (1)": false, "no choices to elsewhere:6443; keeping 0 paths (1)": true} {
-		p := &passage{to: Destination{Name: "there", Client: permissive(t, nil)}, node: "w1", about: join.Cluster{Endpoint: "here:6443"}}
-		for what, act := range map[string]func(*Moving) error{
-			"its node is there": func(m *Moving) error { return m.takeUp(t.Context()) },
-			"its node has left": func(m *Moving) error { return m.prepareGone(t.Context(), ErrNoNode) },
+		p := &moveTarget{to: Destination{Name: "there", Client: flowtest.Permissive(t, nil)}, node: "w1", about: join.Cluster{Endpoint: "here:6443"}}
+		for what, act := range map[string]func(*Move) error{
+			"its node is there": func(m *Move) error { return m.takeUp(t.Context()) },
+			"its node has left": func(m *Move) error { return m.prepareGone(t.Context(), kubenode.ErrNotFound) },
 		} {
 			secret := runOf(wire.Move, wire.Working, terms, "")
 			if strings.Contains(what, "left") {
 				secret.Data[wire.KeyPhase], secret.Data[wire.KeyOutcome] = []byte(wire.Finished), []byte(`{"verdict":{"state":"clean"}}`)
 			}
-			m := &Moving{Removal: &Removal{Node: worker(), passage: p, cluster: runner.Cluster{Client: permissive(t, nil, secret)}}}
+			m := &Move{Removal: newRemoval(runner.Cluster{Client: flowtest.Permissive(t, nil, secret)}, Request{}, p.operation()), target: p}
+			m.Node = flowtest.Worker()
 			if err := act(m); (plan.ClassOf(err) == plan.Refused) != refused || refused != strings.Contains(plan.HintOf(err), "runs abort w1") {
 				t.Errorf("%s, %s: %v", what, terms, err)
 			}
@@ -84,13 +87,14 @@ func TestAMoveIsNotTakenUpToAnotherCluster(t *testing.T) {
 func TestAProgramThatWasToldOtherwiseIsSentHomeBeforeItBegins(t *testing.T) {
 	for told, home := range map[string]bool{"no choices; keeping 0 paths (cbf29ce484222325)": false, "no choices; keeping 1 paths (1)": true, "--no-backup; keeping 0 paths (cbf29ce484222325)": true, "": false} {
 		secret := runOf(wire.Remove, wire.Ready, told, "")
-		client := permissive(t, nil, secret)
+		client := flowtest.Permissive(t, nil, secret)
 		client.PrependReactor("patch", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { // the program obeys
 			gone := secret.DeepCopy()
 			gone.Data[wire.KeyPhase] = []byte(wire.Aborted)
 			return true, gone, client.Tracker().Update(corev1.SchemeGroupVersion.WithResource("secrets"), gone, gone.Namespace)
 		})
-		r := &Removal{Node: worker(), cluster: runner.Cluster{Client: client}, Resumes: &runner.Record{}}
+		r := newRemoval(runner.Cluster{Client: client}, Request{}, removal())
+		r.Node, r.Resumes = flowtest.Worker(), &runner.Record{}
 		cordoned, err := r.tellAnew(t.Context(), func(string, ...any) {})
 		_, held, getErr := runner.Get(t.Context(), r.cluster, "w1")
 		if err != nil || getErr != nil || held == home || cordoned != home {

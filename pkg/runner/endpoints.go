@@ -26,9 +26,9 @@ import (
 // server's own address. Never the ClusterIP (it ends with kube-proxy's rules)
 // and never the address in the laptop's kubeconfig (it may be a tunnel).
 func (c Cluster) endpoints(ctx context.Context) (urls []string, ca string, err error) {
-	root, err := c.Client.CoreV1().ConfigMaps(c.namespace()).Get(ctx, "kube-root-ca.crt", metav1.GetOptions{})
+	root, err := c.Client.CoreV1().ConfigMaps(c.RunNamespace()).Get(ctx, "kube-root-ca.crt", metav1.GetOptions{})
 	if err != nil {
-		return nil, "", fmt.Errorf("get configmap %s/kube-root-ca.crt: %w", c.namespace(), err)
+		return nil, "", fmt.Errorf("get configmap %s/kube-root-ca.crt: %w", c.RunNamespace(), err)
 	}
 	info, err := c.Client.CoreV1().ConfigMaps(metav1.NamespacePublic).Get(ctx, "cluster-info", metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {

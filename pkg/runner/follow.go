@@ -23,8 +23,8 @@ import (
 var ErrGone = errors.New("the run record was deleted")
 
 // Follow tells the observer each event of a run once, until the program has
-// finished, has taken the way back, or waits for an order that nobody has
-// given yet. It changes nothing, so any number may follow one run.
+// finished, has taken the way back, or waits for an order that has not
+// been given yet. It changes nothing, so any number may follow one run.
 func Follow(ctx context.Context, c Cluster, rec Record, observer plan.Observer) (wire.State, error) {
 	return c.await(ctx, rec, observer, func(s wire.State) bool {
 		switch s.Phase {
@@ -38,9 +38,9 @@ func Follow(ctx context.Context, c Cluster, rec Record, observer plan.Observer) 
 	})
 }
 
-// Heard waits until the program has taken the order that is in the record, or has
+// AwaitAck waits until the program has taken the order that is in the record, or has
 // come to its end.
-func Heard(ctx context.Context, c Cluster, rec Record) error {
+func AwaitAck(ctx context.Context, c Cluster, rec Record) error {
 	_, err := c.await(ctx, rec, nil, func(s wire.State) bool {
 		return s.Order == "" || s.Phase == wire.Finished || s.Phase == wire.Aborted
 	})

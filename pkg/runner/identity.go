@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -40,7 +41,8 @@ func (r Record) identity(ctx context.Context, client kubernetes.Interface, lifet
 		OwnerReferences: []metav1.OwnerReference{r.ownerRef()},
 	}
 	no := false
-	accounts, roles, bindings := client.CoreV1().ServiceAccounts(r.Namespace), client.RbacV1().Roles(r.Namespace), client.RbacV1().RoleBindings(r.Namespace)
+	accounts, roles, bindings := client.CoreV1().ServiceAccounts(r.Namespace), client.RbacV1().Roles(r.Namespace),
+		client.RbacV1().RoleBindings(r.Namespace)
 	err = errors.Join(
 		own(ctx, r, "serviceaccount", &corev1.ServiceAccount{ObjectMeta: meta, AutomountServiceAccountToken: &no}, accounts),
 		own(ctx, r, "role", &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
@@ -97,7 +99,7 @@ func own[T metav1.Object](ctx context.Context, r Record, kind string, object T, 
 	case r.owns(there):
 		return nil
 	case !r.owned(there):
-		return plan.Refuse(fmt.Errorf("%s %s/%s exists and is not of a run", kind, r.Namespace, name),
+		return plan.Refuse(fmt.Errorf("%s %s/%s already exists and was not created by kubectl lifecycle", kind, r.Namespace, name),
 			"look at it; if nobody needs it: %s", text.Command("kubectl", "-n", r.Namespace, "delete", kind, name))
 	default:
 		if err := deleteVery(ctx, in, there); err != nil {
@@ -112,7 +114,8 @@ func own[T metav1.Object](ctx context.Context, r Record, kind string, object T, 
 
 // owns reports whether an object goes with this very record.
 func (r Record) owns(object metav1.Object) bool {
-	return object.GetLabels()[Label] != "" && slices.ContainsFunc(object.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == r.UID })
+	return object.GetLabels()[Label] != "" &&
+		slices.ContainsFunc(object.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == r.UID })
 }
 
 // owned reports whether an object goes with a record of this name, be it an
@@ -175,7 +178,7 @@ func deleteVery[T metav1.Object](ctx context.Context, in remover[T], object T) e
 	return nil
 }
 
-// podsOf reads pods by listing.
+// podsOf reads pods by listing, because that is what the documented role may do.
 type podsOf struct {
 	client    kubernetes.Interface
 	namespace string
@@ -183,7 +186,7 @@ type podsOf struct {
 
 // Get reads one pod.
 func (p podsOf) Get(ctx context.Context, name string, _ metav1.GetOptions) (*corev1.Pod, error) {
-	pod, err := podNamed(ctx, p.client, p.namespace, name)
+	pod, err := podcarrier.Named(ctx, p.client, p.namespace, name)
 	if err == nil && pod == nil {
 		err = apierrors.NewNotFound(corev1.Resource("pods"), name)
 	}

@@ -4,7 +4,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"time"
@@ -15,19 +14,16 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// DefaultNamespace holds the records: it exists in every cluster, and what is
-// there may be privileged.
-const DefaultNamespace = "kube-system"
-
 // How long a token is asked for; the server may grant less, and gives none for
-// less than ten minutes. A run may take as long as a drain does, a look does not.
+// less than ten minutes. A run may take as long as a drain does, what is answered at once does not.
 const (
 	tokenOfRun  = 24 * time.Hour
-	tokenOfLook = 10 * time.Minute
+	tokenOfOnce = 10 * time.Minute
 )
 
 // Record is a run's object in the cluster, with what it says.
@@ -64,7 +60,7 @@ func NameFor(node string) string {
 // name which is no record, or that of another node, is refused: so the State's
 // Node is always the one that was asked for.
 func Get(ctx context.Context, c Cluster, node string) (rec Record, found bool, err error) {
-	client, namespace := c.Client, c.namespace()
+	client, namespace := c.Client, c.RunNamespace()
 	if err := c.guard(ctx); err != nil {
 		return Record{}, false, err
 	}
@@ -86,10 +82,10 @@ func Get(ctx context.Context, c Cluster, node string) (rec Record, found bool, e
 }
 
 // List reads all records of the cluster's namespace, sorted by name. One that
-// cannot be read is there as Damaged, and spoils nothing else. What a look at a
-// host left that was killed is no record: the next look replaces it.
+// cannot be read is there as Damaged, and spoils nothing else. What an operation
+// without a record left that was killed is none: the next one replaces it.
 func List(ctx context.Context, c Cluster) ([]Record, error) {
-	client, namespace := c.Client, c.namespace()
+	client, namespace := c.Client, c.RunNamespace()
 	if err := c.guard(ctx); err != nil {
 		return nil, err
 	}
@@ -100,9 +96,10 @@ func List(ctx context.Context, c Cluster) ([]Record, error) {
 	var records []Record
 	for i := range secrets.Items {
 		rec, err := parse(&secrets.Items[i])
-		look := err == nil && rec.Name == NameFor(rec.State.Node)+lookSuffix && (rec.State.Operation == wire.Inspect || rec.State.Operation == wire.Bury)
+		operation, known := find(Operations(), rec.State.Operation)
+		once := err == nil && rec.Name == NameFor(rec.State.Node)+onceSuffix && known && !operation.Recorded
 		switch {
-		case look:
+		case once:
 			continue
 		case err == nil && rec.Name != NameFor(rec.State.Node):
 			err = refuseRecord(rec, fmt.Errorf("it says that it is of node %s, whose record has another name", rec.State.Node))
@@ -138,12 +135,12 @@ func refuseRecord(rec Record, why error) error {
 }
 
 // ErrBusy is wrapped by the refusal of a node that another run holds.
-var ErrBusy = errors.New("the node is being worked on")
+var ErrBusy = podcarrier.ErrBusy
 
 // create makes the record, which is the lock: of two that try, one wins. The
 // other gets the refusal with who, what and since when.
 func create(ctx context.Context, c Cluster, o Owner) (Record, error) {
-	client, namespace := c.Client, c.namespace()
+	client, namespace := c.Client, c.RunNamespace()
 	if err := c.guard(ctx); err != nil {
 		return Record{}, err
 	}
@@ -157,7 +154,7 @@ func create(ctx context.Context, c Cluster, o Owner) (Record, error) {
 		if found {
 			return other, busy(other)
 		}
-		return Record{}, fmt.Errorf("create run record %s/%s: it came and went; run the command again", namespace, NameFor(o.Node))
+		return Record{}, fmt.Errorf("create run record %s/%s: it was deleted concurrently; run the command again", namespace, NameFor(o.Node))
 	}
 	if err != nil {
 		return Record{}, fmt.Errorf("create run record secret %s/%s: %w", namespace, NameFor(o.Node), err)

@@ -31,6 +31,12 @@ func held(op wire.Operation, phase wire.Phase) *corev1.Secret {
 	}
 }
 
+func node(arch string) *corev1.Node {
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker-1"}}
+	n.Status.NodeInfo.Architecture = arch
+	return n
+}
+
 func quiet(string, ...any) {}
 
 func TestARecordIsTheLockOnItsNode(t *testing.T) {
@@ -105,7 +111,7 @@ func TestARunThatCannotStartLeavesNothing(t *testing.T) {
 
 func TestAHostThatIsBeingChangedIsNotLookedAt(t *testing.T) {
 	client := fake.NewClientset(held(wire.Remove, wire.Working))
-	if _, err := Ask(t.Context(), Cluster{Client: client}, node("amd64"), Question{Operation: wire.Inspect}, quiet); !errors.Is(err, ErrBusy) {
+	if _, err := RunOnce(t.Context(), Cluster{Client: client}, node("amd64"), Question{Operation: wire.Inspect}, quiet); !errors.Is(err, ErrBusy) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -136,41 +142,6 @@ func TestNamesFitEvenForTheLongestNode(t *testing.T) {
 	a, b := strings.Repeat("a", 252)+"x", strings.Repeat("a", 252)+"y"
 	if len(NameFor(a)) > 253-len("-look") || NameFor(a) == NameFor(b) {
 		t.Errorf("names %q and %q", NameFor(a), NameFor(b))
-	}
-}
-
-func TestTheStateOfTheDoorIsSaidAndItsFailuresHaveAWayOut(t *testing.T) {
-	pod := func(phase corev1.PodPhase, reason string, state corev1.ContainerState) *corev1.Pod {
-		p := doorOn("amd64")
-		p.Status = corev1.PodStatus{Phase: phase, Reason: reason, ContainerStatuses: []corev1.ContainerStatus{{State: state}}}
-		return p
-	}
-	waiting := func(reason string) corev1.ContainerState {
-		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "m"}}
-	}
-	cases := map[string]struct {
-		pod     *corev1.Pod
-		running bool
-		hint    string
-	}{
-		"it runs":               {pod(corev1.PodRunning, "", corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}), true, ""},
-		"it is being created":   {pod(corev1.PodPending, "", waiting("ContainerCreating")), false, ""},
-		"the image is not here": {pod(corev1.PodPending, "", waiting("ErrImageNeverPull")), false, "--runner-image"},
-		"the image is here, and was pulled with a secret": {pod(corev1.PodPending, "", waiting("ErrImageNeverPull")), false, "KubeletEnsureSecretPulledImages"},
-		"the node is too full":                            {pod(corev1.PodFailed, "OutOfpods", corev1.ContainerState{}), false, "make room"},
-		"the kubelet takes critical pods only":            {pod(corev1.PodFailed, "Evicted", corev1.ContainerState{}), false, "system-node-critical"},
-		"the node shuts down":                             {pod(corev1.PodFailed, "NodeShutdown", corev1.ContainerState{}), false, "when it is back"},
-		"the namespace has a node selector":               {pod(corev1.PodFailed, "NodeAffinity", corev1.ContainerState{}), false, "node-selector"},
-		"a reason that is not known":                      {pod(corev1.PodFailed, "Whatever", corev1.ContainerState{}), false, "kubectl describe node worker-1"},
-		"nsenter is missing":                              {pod(corev1.PodRunning, "", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 127}}), false, "/usr/bin/nsenter"},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			running, _, err := doorState(c.pod)
-			if running != c.running || (err == nil) != (c.hint == "") || !strings.Contains(plan.HintOf(err), c.hint) {
-				t.Errorf("running %v, error %v, hint %q", running, err, plan.HintOf(err))
-			}
-		})
 	}
 }
 
@@ -210,29 +181,6 @@ func TestWhatAnEarlierRecordLeftIsMadeAnew(t *testing.T) {
 			}
 			if deleted != tc.deleted {
 				t.Errorf("deleted: %v", deleted)
-			}
-		})
-	}
-}
-
-func TestTheDoorIsCriticalWhereAKubeletTakesNoOthers(t *testing.T) {
-	for name, c := range map[string]struct {
-		kind   corev1.NodeConditionType
-		status corev1.ConditionStatus
-		want   string
-	}{
-		"short of disk":                {corev1.NodeDiskPressure, corev1.ConditionTrue, "system-node-critical"},
-		"short of process IDs":         {corev1.NodePIDPressure, corev1.ConditionTrue, "system-node-critical"},
-		"short of memory only":         {corev1.NodeMemoryPressure, corev1.ConditionTrue, ""},
-		"not short of disk":            {corev1.NodeDiskPressure, corev1.ConditionFalse, ""},
-		"nobody knows, it is silent":   {corev1.NodeDiskPressure, corev1.ConditionUnknown, ""},
-		"something else is the matter": {corev1.NodeReady, corev1.ConditionTrue, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			n := node("amd64")
-			n.Status.Conditions = []corev1.NodeCondition{{Type: c.kind, Status: c.status}}
-			if got := podFor(podSpec{name: "n", namespace: "kube-system", node: n}).Spec.PriorityClassName; got != c.want {
-				t.Errorf("priority class %q, want %q", got, c.want)
 			}
 		})
 	}

@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // canaryTimeout bounds the wait for the program's first word from the host.
@@ -49,57 +49,11 @@ type Task struct {
 	JoinToken   JoinToken
 }
 
-// Question is what a host is asked without a run: the operation and its input, as
-// JSON.
-type Question struct {
-	Operation wire.Operation
-	Input     json.RawMessage
-	// Destination is a cluster that the host is to look at; nil for none.
-	Destination *wire.Destination
-}
-
 // JoinToken is a bootstrap token on its way to a host.
 type JoinToken struct{ ID, Whole string }
 
 // String is the id: a token is never shown whole by accident.
 func (t JoinToken) String() string { return t.ID }
-
-// door gathers what a pod on the node is made of.
-func (c Cluster) door(ctx context.Context, name string, op wire.Operation, node *corev1.Node) (podSpec, error) {
-	payload, err := PayloadFor(node.Status.NodeInfo.Architecture)
-	if err != nil {
-		return podSpec{}, err
-	}
-	pods, err := c.Client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node.Name})
-	if err != nil {
-		return podSpec{}, fmt.Errorf("list pods on node %s: %w", node.Name, err)
-	}
-	if err := room(node, pods.Items); err != nil {
-		return podSpec{}, err
-	}
-	image, err := c.pickImage(ctx, node, pods.Items)
-	if err != nil {
-		return podSpec{}, err
-	}
-	return podSpec{name: name, namespace: c.namespace(), operation: string(op), image: image, node: node, payload: payload, place: newPlace()}, nil
-}
-
-// room refuses a node that runs as many pods as it may: the kubelet would
-// reject the door (OutOfpods), and only after it was created.
-func room(node *corev1.Node, pods []corev1.Pod) error {
-	var active int64
-	for _, p := range pods {
-		if p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
-			active++
-		}
-	}
-	limit := node.Status.Allocatable.Pods().Value()
-	if limit > 0 && active >= limit {
-		return plan.Refuse(fmt.Errorf("node %s is full: it runs %d of at most %d pods, and the runner needs one", node.Name, active, limit),
-			"move one pod away first: kubectl get pods -A --field-selector spec.nodeName=%s", text.Quote(node.Name))
-	}
-	return nil
-}
 
 // Begin holds the node and starts the program on it as a unit that has changed
 // nothing yet: the canary. A run of the same operation that is already there
@@ -137,15 +91,14 @@ func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, 
 	return begun, nil
 }
 
-// start gives the record its identity, opens the door and waits for the
+// start gives the record its identity, opens the way and waits for the
 // program's first word, which it sends from the host itself.
 func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Report) (Record, error) {
-	spec, err := c.door(ctx, rec.Name, t.Operation, t.Node)
+	ref := rec.ref()
+	carrier, err := c.carrier(ctx, podcarrier.Request{Name: rec.Name, Operation: t.Operation, Node: t.Node, Record: &ref})
 	if err != nil {
 		return rec, err
 	}
-	owner := rec.ownerRef()
-	spec.owner = &owner
 	endpoints, ca, err := c.endpoints(ctx)
 	if err != nil {
 		return rec, err
@@ -155,8 +108,7 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	if err != nil {
 		return rec, err
 	}
-	pod, err := c.open(ctx, spec, report)
-	if err != nil {
+	if err := carrier.Open(ctx, report); err != nil {
 		return rec, err
 	}
 	told := map[string]string{}
@@ -178,10 +130,10 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	}
 	delivery := wire.Delivery{Token: token, JoinToken: t.JoinToken.Whole, Spec: wire.Spec{
 		Destination: t.Destination,
-		Operation:   t.Operation, Node: t.Node.Name, Record: rec.ref(), Endpoints: endpoints, CA: ca, Task: t.Input, Patience: patience,
+		Operation:   t.Operation, Node: t.Node.Name, Record: ref, Endpoints: endpoints, CA: ca, Task: t.Input, Patience: patience,
 		MachineID: t.Node.Status.NodeInfo.MachineID, BootID: t.Node.Status.NodeInfo.BootID,
 	}}
-	if err := c.hand(ctx, door{rec, spec, pod}, delivery, report); err != nil {
+	if _, err := carrier.Deliver(ctx, delivery, report); err != nil {
 		return rec, err
 	}
 	report("waiting for the program's first word from the host")
@@ -195,13 +147,13 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	rec.State = state
 	if state.Phase == wire.Aborted && state.Error != "" {
 		why, wayOut, _ := strings.Cut(state.Error, "\n")
-		return rec, plan.Refuse(fmt.Errorf("the host of node %s refuses: %s", t.Node.Name, why), "%s", Advice(t.Node.Name, wayOut))
+		return rec, plan.Refuse(fmt.Errorf("the host of node %s refuses: %s", t.Node.Name, why), "%s", wire.Advice(t.Node.Name, wayOut))
 	}
 	return rec, nil
 }
 
-// Tell leaves an order in the record.
-func Tell(ctx context.Context, client kubernetes.Interface, rec Record, order wire.Order) error {
+// SendOrder leaves an order in the record.
+func SendOrder(ctx context.Context, client kubernetes.Interface, rec Record, order wire.Order) error {
 	return annotate(ctx, client, rec, map[string]string{wire.KeyOrder: string(order)})
 }
 

@@ -36,9 +36,10 @@ const (
 	Remove Operation = "remove"
 	// Move cleans the host and joins it to another cluster.
 	Move Operation = "move"
-	// Bury takes the etcd member of another host, which is dead, out of the
-	// cluster of this host's member; no record, no unit.
-	Bury Operation = "bury"
+	// DeadMember takes the etcd member of another host, which is dead, out of the
+	// cluster of this host's member; no record, no unit. Its word is older than its
+	// name, and is what objects of earlier versions are labelled with.
+	DeadMember Operation = "bury"
 )
 
 // Phase is how far a run has come.
@@ -121,7 +122,7 @@ type Spec struct {
 	Node      string `json:"node"`
 	MachineID string `json:"machineID"`
 	BootID    string `json:"bootID"`
-	// Record is empty where the answer is streamed (Inspect, Bury).
+	// Record is empty where the answer is streamed (Inspect, DeadMember).
 	Record Ref `json:"record,omitzero"`
 	// Endpoints are https URLs of API servers, tried in turn. CA is the PEM
 	// bundle they are checked against.
@@ -176,6 +177,16 @@ type Answer struct {
 	// Error is set when the program refused or failed, with its way out.
 	Error string `json:"error,omitempty"`
 	Hint  string `json:"hint,omitempty"`
+}
+
+// Advice is a way out that a host tells, with whose word it is: what is to be done is
+// read as this program's advice, and a host that somebody has taken over may ask for
+// anything. Empty for none.
+func Advice(node, said string) string {
+	if said == "" {
+		return ""
+	}
+	return "the host of " + node + " advises: " + said
 }
 
 // AnswerPrefix begins the line that holds an Answer, so that a warning of the

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// operation is one thing that the plugin may ask for on this host. It is either
+// answered at once, or a run.
+type operation struct {
+	name wire.Operation
+	// answer does what is asked while the plugin waits, and returns the result: it
+	// leaves no record and no unit. Nil for a run.
+	answer func(ctx context.Context, spec wire.Spec) (json.RawMessage, error)
+	// run goes on as a unit of this host; nil for what is answered.
+	run *run
+}
+
+// run is an operation that outlives the plugin's call, and may be started again at
+// any point. Only do is needed.
+type run struct {
+	// complete is the error of a spec that lacks what the run takes.
+	complete func(spec wire.Spec) error
+	// mayBegin refuses, before anything is drained, what would fail later.
+	mayBegin func(ctx context.Context, w *worker) error
+	// mayGoOn refuses a host that something else has taken since the work began.
+	mayGoOn func(w *worker) error
+	// arrived reports that the host is where the run was to bring it: a kubelet
+	// that could start is no way back then.
+	arrived func(w *worker) bool
+	// do does the work and returns the outcome for the record.
+	do func(ctx context.Context, w *worker) (json.RawMessage, error)
+}
+
+// operations are all that this program can do on a host: a new one is a file of its
+// own and a line here.
+func operations() []operation {
+	return []operation{inspection(), deadMember(), removal(), relocation()}
+}
+
+// find returns an operation by its name.
+func find(all []operation, name wire.Operation) (operation, bool) {
+	i := slices.IndexFunc(all, func(o operation) bool { return o.name == name })
+	if i < 0 {
+		return operation{}, false
+	}
+	return all[i], true
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package departure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+// departureLimit is how long a Node that is being deleted is waited for where no
+// --timeout says otherwise.
+const departureLimit = 2 * time.Minute
+
+// FinishesAtOnce is what to do once a finalizer is off: the record is still there.
+const FinishesAtOnce = "then run the same command again: it finishes at once"
+
+// errStays is wrapped by the error of a Node that has been deleted and is still
+// there: something holds it.
+var errStays = errors.New("is being deleted and still there")
+
+// DeleteNode deletes a Node and returns once the API has it no longer. A Node with
+// finalizers stays until their controllers take them off: that is waited for,
+// until the context ends, or for two minutes where it has no deadline. A
+// finalizer is never removed here: only its controller knows what has to be done
+// before. The error wraps errStays and says, with again, what to do once the Node is
+// gone.
+func DeleteNode(ctx context.Context, client kubernetes.Interface, node *corev1.Node, again string, report plan.Report) error {
+	err := client.CoreV1().Nodes().Delete(ctx, node.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &node.UID}})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case apierrors.IsConflict(err): // of another UID by now: the wait tells
+	case err != nil:
+		return fmt.Errorf("delete node %s: %w", node.Name, err)
+	}
+	last, err := awaitDeparture(ctx, client, node, report)
+	if err != nil && last != nil {
+		return stays(last, err, again)
+	}
+	return err
+}
+
+// awaitDeparture waits until there is no Node of this UID. When the time is up, it
+// returns the Node as it was seen last, and why it is up.
+func awaitDeparture(
+	ctx context.Context, client kubernetes.Interface, node *corev1.Node, report plan.Report,
+) (last *corev1.Node, err error) {
+	limited, cancel := withDefault(ctx, departureLimit)
+	defer cancel()
+	last = node
+	said := ""
+	gone := func(there *corev1.Node) bool {
+		if there.UID != node.UID {
+			return true
+		}
+		last = there
+		if len(there.Finalizers) == 0 {
+			return false
+		}
+		if now := kubenode.Finalizers(there); now != said {
+			report("node/%s is being deleted; waiting for %s", node.Name, now)
+			said = now
+		}
+		return false
+	}
+	_, err = watchtools.UntilWithSync(limited, kubenode.ListWatch(client, node.Name), &corev1.Node{}, func(store cache.Store) (bool, error) {
+		for _, item := range store.List() {
+			if there, ok := item.(*corev1.Node); ok && there.Name == node.Name {
+				return gone(there), nil
+			}
+		}
+		return true, nil
+	}, func(e watch.Event) (bool, error) {
+		there, ok := e.Object.(*corev1.Node)
+		return ok && there.Name == node.Name && (e.Type == watch.Deleted || gone(there)), nil
+	})
+	switch {
+	case err == nil:
+		return nil, nil
+	case limited.Err() != nil:
+		return last, limited.Err()
+	}
+	return nil, fmt.Errorf("wait until node %s is gone: %w", node.Name, err)
+}
+
+// stays is the error of a Node that was waited for in vain.
+func stays(node *corev1.Node, cause error, again string) error {
+	err := fmt.Errorf("node/%s %w", node.Name, errStays)
+	look := text.Command("kubectl", "get", "node", node.Name, "--show-managed-fields", "-o", "yaml")
+	hint := "see what keeps it: " + look + "\n" + again
+	if len(node.Finalizers) > 0 {
+		err = fmt.Errorf("%w: it waits for %s", err, kubenode.Finalizers(node))
+		hint = "the controller that set a finalizer has to take it off; is it running? See: " + look + "\n" +
+			"if it is gone for good, take the finalizer off yourself: " + text.Command("kubectl", "edit", "node", node.Name) + "\n" + again
+	}
+	class := plan.TimedOut
+	if errors.Is(cause, context.Canceled) {
+		class = plan.Interrupted
+	}
+	return plan.As(class, plan.Hint(err, "%s", hint))
+}
+
+// Warnings are what a plan says of a Node that will not be gone as soon
+// as it is deleted.
+func Warnings(node *corev1.Node) []string {
+	if len(node.Finalizers) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("node %s has the %s: once deleted, it stays until that is taken off, which is waited for", node.Name,
+		kubenode.Finalizers(node))}
+}
+
+// Title is the title of the step that deletes a Node.
+func Title(node *corev1.Node) string {
+	if len(node.Finalizers) == 0 {
+		return "Delete node " + node.Name
+	}
+	return fmt.Sprintf("Delete node %s, and wait for its finalizers", node.Name)
+}
+
+// withDefault bounds a context that has no deadline of its own.
+func withDefault(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if _, bounded := ctx.Deadline(); bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
+)
+
+// revertLimit is how long it may take to take a surge back, after Ctrl-C too.
+const revertLimit = 15 * time.Second
+
+// decideSurge reads what it takes to decide what is done for Deployments whose budget
+// never opens, and decides.
+func decideSurge(
+	ctx context.Context, client kubernetes.Interface, s drain.Snapshot, d drain.Decision, mode surge.Mode,
+) ([]surge.Measure, error) {
+	if mode == surge.Off || mode == "" {
+		return nil, nil
+	}
+	facts, err := surge.Read(ctx, client, s, d)
+	if err != nil {
+		return nil, err
+	}
+	return surge.Decide(d, facts, mode), nil
+}
+
+// surging is what is done for Deployments while nodes are drained: begun, and taken
+// back.
+type surging struct {
+	client kubernetes.Interface
+	// by is who surges, for those who find a Deployment changed.
+	by string
+	// began is when it began; zero before.
+	began time.Time
+	// measures are those that were begun.
+	measures []surge.Measure
+
+	// early are the measures being taken back while the drain goes on.
+	early sync.WaitGroup
+	mu    sync.Mutex
+	said  []string
+	errs  []error
+}
+
+// begin begins what was decided. A Deployment has its replicas again as soon as its
+// last pod is told to stop: its controller has made no third one by then that serves,
+// and the one that is Ready elsewhere stays. The events of that drain are listened to.
+func (s *surging) begin(ctx context.Context, measures []surge.Measure, hear *evict.Listener) error {
+	if s.began.IsZero() {
+		s.began = time.Now()
+	}
+	s.measures = append(s.measures, measures...)
+	if err := surge.Begin(ctx, s.client, measures, s.by); err != nil {
+		return err
+	}
+	waiting := map[types.UID]int{} // the measure of a pod, by its place
+	left := map[int]int{}
+	for i, m := range measures {
+		if m.Refused != "" || m.Mode != surge.Auto {
+			continue
+		}
+		left[i] = len(m.Pods)
+		for _, pod := range m.Pods {
+			waiting[pod.UID] = i
+		}
+	}
+	next := hear.Event
+	hear.Event = func(event evict.Event) {
+		if next != nil {
+			next(event)
+		}
+		if event.Pod == nil || event.Kind != evict.EventTold && event.Kind != evict.EventLeft {
+			return
+		}
+		i, one := waiting[event.Pod.UID]
+		if !one {
+			return
+		}
+		delete(waiting, event.Pod.UID)
+		if left[i]--; left[i] == 0 {
+			measure := measures[i]
+			s.early.Go(func() { s.takeBack(ctx, measure) })
+		}
+	}
+	return nil
+}
+
+// takeBack takes one measure back, whatever has happened to the drain.
+func (s *surging) takeBack(ctx context.Context, m surge.Measure) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertLimit)
+	defer cancel()
+	said, err := surge.Revert(ctx, s.client, m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.errs = append(s.errs, err)
+	}
+	if said != "" {
+		s.said = append(s.said, said)
+	}
+}
+
+// end takes back what is left on these nodes, of this drain and of one that was
+// killed before. It returns what was done, in sentences.
+func (s *surging) end(ctx context.Context, nodes []string) (said []string, err error) {
+	s.early.Wait()
+	find, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertLimit)
+	defer cancel()
+	measures, err := surge.Find(find, s.client, nodes)
+	if err != nil && len(s.measures) > 0 { // else this person never could have surged
+		s.errs = append(s.errs, err)
+	}
+	for _, m := range measures {
+		s.takeBack(ctx, m)
+	}
+	said, err = s.said, errors.Join(s.errs...)
+	s.said, s.errs = nil, nil
+	return said, err
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package liveness
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+)
+
+// leaseWatch is how long the lease of a node is watched before its kubelet is called
+// silent. Kubelets renew it every 10 s.
+const leaseWatch = 25 * time.Second
+
+// Silence is what was seen of a node that has shown no sign of life.
+type Silence struct {
+	// Warning says what was taken on a person's word; empty where nothing was.
+	Warning string
+
+	cluster runner.Cluster
+	node    *corev1.Node
+	// seen is what its kubelet had written.
+	seen traces
+}
+
+// notLost is the way out of a node whose host lives.
+const notLost = "without --node-lost it is drained and its host is cleaned; if its host is to be given up all the same, switch it off first"
+
+// RequireDead refuses a node that shows a sign of life, and, unless a person has seen
+// that its host is off, one of which that cannot be told. It watches for some time
+// what the kubelet writes.
+func RequireDead(ctx context.Context, cluster runner.Cluster, node *corev1.Node, hostOff bool, report plan.Report) (s Silence, err error) {
+	client := cluster.Client
+	if kubenode.KubeletAnswers(node) {
+		return s, plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet reports (%s)", node.Name, kubenode.ReadyMessage(node)), notLost)
+	}
+	warning := ""
+	heard, said, err := pulse{cluster, node}.lives(ctx)
+	switch {
+	case err != nil:
+		return s, err
+	case heard == doubt && !hostOff:
+		return s, plan.Refuse(fmt.Errorf("whether the host of node %s is dead cannot be told: %s", node.Name, said), "%s", doubtHint(said))
+	case heard == doubt:
+		warning = "that the host is switched off is taken from --confirm-host-off: " + said
+	}
+	before, err := readTraces(ctx, client, node.Name)
+	if err != nil {
+		return s, err
+	}
+	report("watching what the kubelet of node %s writes for %s", node.Name, leaseWatch)
+	watched, cancel := context.WithTimeout(ctx, leaseWatch)
+	defer cancel()
+	err = kubenode.AwaitLease(watched, client, node.Name)
+	switch {
+	case err == nil:
+		return s, plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just renewed its lease", node.Name), notLost)
+	case ctx.Err() != nil:
+		return s, context.Cause(ctx)
+	case watched.Err() == nil:
+		return s, fmt.Errorf("watch the lease of node %s: %w", node.Name, err)
+	}
+	if s, err = Observe(ctx, cluster, node); err != nil {
+		return s, err
+	}
+	s.Warning = warning
+	if what := s.seen.stirred(before); what != "" {
+		return s, plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just written %s", node.Name, what), notLost)
+	}
+	return s, nil
+}
+
+// Observe notes what the kubelet of a node has written so far.
+func Observe(ctx context.Context, cluster runner.Cluster, node *corev1.Node) (Silence, error) {
+	seen, err := readTraces(ctx, cluster.Client, node.Name)
+	return Silence{cluster: cluster, node: node, seen: seen}, err
+}
+
+// Still refuses a node that has shown a sign of life since it was called silent: between
+// that and the deed a person was asked, and an etcd member taken out of its cluster.
+func (s Silence) Still(ctx context.Context) error {
+	name := s.node.Name
+	node, err := s.cluster.Client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case err != nil:
+		return fmt.Errorf("get node %s: %w", name, err)
+	case node.UID != s.node.UID:
+		return plan.Refuse(fmt.Errorf("node %s is another one by now: its host has joined again", name), notLost)
+	case kubenode.KubeletAnswers(node):
+		return plan.Refuse(fmt.Errorf("node %s is not lost any more: its kubelet reports (%s)", name, kubenode.ReadyMessage(node)), notLost)
+	}
+	now, err := readTraces(ctx, s.cluster.Client, name)
+	if err != nil {
+		return err
+	}
+	if what := now.stirred(s.seen); what != "" {
+		return plan.Refuse(fmt.Errorf("node %s is not lost any more: its kubelet has written %s", name, what), notLost)
+	}
+	return nil
+}
+
+// doubtHint is the way out where it cannot be told whether a host is dead. Who may ask a
+// kubelet and got no answer needs no right.
+func doubtHint(said string) string {
+	hint := "go and see that it is switched off, then add --confirm-host-off"
+	if strings.Contains(said, "nodes/proxy") {
+		hint += "\nwhat a kubelet is asked through is 'get' on 'nodes/proxy': docs/rbac.yaml says how to allow it, and what that costs"
+	}
+	return hint
+}

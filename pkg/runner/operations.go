@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runner
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// Label marks all that a run makes in the cluster, with the operation.
+const Label = podcarrier.Label
+
+// onceSuffix ends the name of what an operation without a record makes.
+const onceSuffix = "-look"
+
+// Operation is one thing that is done on hosts, as this side knows it.
+type Operation struct {
+	Name wire.Operation
+	// Recorded is true of a run, which has a record and goes on by itself. False is
+	// what is answered at once (RunOnce).
+	Recorded bool
+}
+
+// Operations are all that there are: the objects of any other are not this
+// program's.
+func Operations() []Operation {
+	return []Operation{
+		{Name: wire.Inspect},
+		{Name: wire.DeadMember},
+		{Name: wire.Remove, Recorded: true},
+		{Name: wire.Move, Recorded: true},
+	}
+}
+
+// find returns an operation by its name.
+func find(all []Operation, name wire.Operation) (Operation, bool) {
+	i := slices.IndexFunc(all, func(o Operation) bool { return o.Name == name })
+	if i < 0 {
+		return Operation{}, false
+	}
+	return all[i], true
+}
+
+// IsRunnerPod reports whether a pod is one of this package, in the namespace of
+// the runs (empty means DefaultNamespace). The label alone says nothing, for
+// anybody may set it: the pod must be in that namespace, be named for the node that
+// it is on, and be owned by the record of that name, or by nothing.
+func IsRunnerPod(pod *corev1.Pod, namespace string) bool {
+	return isRunnerPod(pod, namespace, Operations())
+}
+
+func isRunnerPod(pod *corev1.Pod, namespace string, operations []Operation) bool {
+	_, known := find(operations, wire.Operation(pod.Labels[Label]))
+	record := NameFor(pod.Spec.NodeName)
+	foreign := func(o metav1.OwnerReference) bool {
+		return o.APIVersion != "v1" || o.Kind != "Secret" || o.Name != pod.Name || o.Controller != nil && *o.Controller
+	}
+	return pod.Namespace == Cluster{Namespace: namespace}.RunNamespace() && pod.Spec.NodeName != "" &&
+		known &&
+		(pod.Name == record || pod.Name == record+onceSuffix) &&
+		!slices.ContainsFunc(pod.OwnerReferences, foreign)
+}
+
+// Others are the pods that are not this program's own way onto a node.
+func Others(pods []corev1.Pod, namespace string) []corev1.Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool { return IsRunnerPod(&pod, namespace) })
+}
