@@ -141,7 +141,7 @@ func (t Target) unordered() []part.Part {
 		kubelet.Kubelet(), kubelet.Credentials(), kubelet.Release(),
 		t.member().Part(),
 		pods.Containers(), pods.Processes(), pods.Namespaces(), pods.Cgroups(),
-		disk.Check(), disk.Mounts(), disk.BackUp(), disk.Files(),
+		disk.Check(), disk.PodMounts(), disk.BackUp(), disk.Files(),
 		network.Programs(), network.Links(), network.Routes(), network.Connections(), network.Pins(),
 		rules.Virtuals(), rules.Rules(), rules.Sets(),
 	}

@@ -27,7 +27,7 @@ const agentLimit = 3 * time.Second
 // pod that crashes or hangs).
 func (t Networks) DeadAgent(ctx context.Context) string {
 	for _, socket := range t.networkAgents() {
-		if !answers(ctx, t.Host.Path(socket)) && ctx.Err() == nil {
+		if !answers(ctx, t.Path(socket)) && ctx.Err() == nil {
 			return socket
 		}
 	}
@@ -98,7 +98,7 @@ func (t Networks) agentsOf(dir string) ([]string, bool) {
 }
 
 func (t Networks) readConf(path string) (Conf, bool) {
-	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
 	if err != nil {
 		return Conf{}, false
 	}

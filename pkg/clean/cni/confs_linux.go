@@ -51,7 +51,7 @@ func (t Networks) Confs() ([]Decision, error) {
 
 // confFile reads one of them.
 func (t Networks) confFile(path string, id cluster.Identity) confFile {
-	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
 	return confFile{path: path, raw: raw, unread: part.Unread(err), refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path)}
 }
 

@@ -73,13 +73,13 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 // this host before the join (kubernetes/kubeadm#2564): kubeadm writes its own after that.
 func (t Control) addManifest(s *part.Findings, name string) {
 	path := filepath.Join(inventory.ManifestsDir, name)
-	born, err := t.Host.Born(path)
+	born, err := t.Born(path)
 	ours := slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name)
 	if ours || err != nil || born.IsZero() || !born.Add(part.JoinMoment).Before(t.Facts.Joined) {
 		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		return
 	}
-	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
 	refers := cmp.Or(t.Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
 	s.Add(inventory.Item{
 		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays,
@@ -104,18 +104,18 @@ func (t Control) removeCredentials(ctx context.Context, report plan.Report) erro
 		return fmt.Errorf("before kubeadm deletes: %w", err)
 	}
 	switch {
-	case !t.Host.Has(ctx, "kubeadm"):
+	case !t.Has(ctx, "kubeadm"):
 		report("no kubeadm on this host: removing its files without it")
 	case keeps != "":
 		report("%s stays, and kubeadm would delete it: removing its files without kubeadm", keeps)
-	case t.Local.Root != "":
+	case t.Root != "":
 		report("not the root of this machine: kubeadm is not asked")
 	default:
 		args := []string{"reset", "phase", "cleanup-node"}
 		if socket := t.Socket(); socket != "" {
 			args = append(args, "--cri-socket", "unix://"+socket)
 		}
-		if _, err := t.Host.Run(ctx, host.Command{Name: "kubeadm", Args: args, Timeout: kubeadmLimit}); err != nil {
+		if _, err := t.Run(ctx, host.Command{Name: "kubeadm", Args: args, Timeout: kubeadmLimit}); err != nil {
 			return err
 		}
 		report("kubeadm reset phase cleanup-node")

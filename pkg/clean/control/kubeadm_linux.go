@@ -19,7 +19,7 @@ import (
 // those of CNI and of its own runtime state, too (cmd/kubeadm/app/cmd/phases/reset/
 // cleanupnode.go). What goes of those has gone by now: all that is in them stays.
 func (t Control) staysFromKubeadm(ctx context.Context) (string, error) {
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return "", err
 	}

@@ -31,7 +31,7 @@ func (t Control) Kubelet() part.Part {
 	return part.Part{
 		ID: "kubelet", Kind: inventory.KindUnit, Look: t.lookKubelet,
 		Needed: func(ctx context.Context) (bool, error) {
-			u, err := t.Host.Unit(ctx, Unit)
+			u, err := t.Unit(ctx, Unit)
 			if err != nil || u.Load == "not-found" {
 				return false, err
 			}
@@ -44,7 +44,7 @@ func (t Control) Kubelet() part.Part {
 // Held reports whether the hold is there and whole: one that was cut short, by a
 // full disk or a power cut, holds nothing.
 func (t Control) Held() bool {
-	raw, err := host.ReadPlain(t.Host.Path(inventory.HoldFile), part.MostOfFile)
+	raw, err := host.ReadPlain(t.Path(inventory.HoldFile), part.MostOfFile)
 	return err == nil && string(raw) == hold
 }
 
@@ -57,7 +57,7 @@ func (t Control) lookKubelet(ctx context.Context) (part.Findings, error) {
 		})
 	}
 	t.lookFlags(&s)
-	u, err := t.Host.Unit(ctx, Unit)
+	u, err := t.Unit(ctx, Unit)
 	if err != nil || u.Load == "not-found" || u.Load == "" {
 		return s, err
 	}
@@ -84,20 +84,20 @@ func (t Control) stopKubelet(ctx context.Context, report plan.Report) error {
 	if err := t.Remember(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(t.Host.Path(inventory.DropIns), 0o755); err != nil {
+	if err := os.MkdirAll(t.Path(inventory.DropIns), 0o755); err != nil {
 		return err
 	}
 	if err := t.Put(inventory.HoldFile, hold, 0o644); err != nil {
 		return fmt.Errorf("hold the kubelet: %w", err)
 	}
-	if err := t.Host.ReloadUnits(ctx); err != nil {
+	if err := t.ReloadUnits(ctx); err != nil {
 		return err
 	}
 	report("kubelet held, stopping it")
-	if err := t.Host.StopUnit(ctx, Unit); err != nil {
+	if err := t.StopUnit(ctx, Unit); err != nil {
 		return err
 	}
-	u, err := t.Host.Unit(ctx, Unit)
+	u, err := t.Unit(ctx, Unit)
 	if err == nil && u.Running() {
 		err = fmt.Errorf("%s is still %s", Unit, u.Active)
 	}
@@ -110,7 +110,7 @@ func (t Control) Release() part.Part {
 		ID: "release", Kind: inventory.KindUnit,
 		Needed: func(context.Context) (bool, error) { return t.Exists(inventory.HoldFile), nil },
 		Take: func(ctx context.Context, _ plan.Report) error {
-			return errors.Join(t.Unhold(ctx), t.Host.ForgetFailure(ctx, Unit))
+			return errors.Join(t.Unhold(ctx), t.ForgetFailure(ctx, Unit))
 		},
 	}
 }
@@ -125,9 +125,9 @@ func (t Control) Unhold(ctx context.Context) error {
 		return err
 	}
 	// Made by us, if nothing else is in it.
-	_ = os.Remove(t.Host.Path(inventory.DropIns))
+	_ = os.Remove(t.Path(inventory.DropIns))
 	if !held {
 		return nil
 	}
-	return t.Host.ReloadUnits(ctx)
+	return t.ReloadUnits(ctx)
 }

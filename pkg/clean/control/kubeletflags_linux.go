@@ -26,7 +26,7 @@ func (t Control) lookFlags(s *part.Findings) {
 	}
 	slices.Sort(paths)
 	for _, path := range paths {
-		raw, err := host.ReadLinked(t.Host.Path(path), part.MostOfFile)
+		raw, err := host.ReadLinked(t.Path(path), part.MostOfFile)
 		if flags := clusterFlags(string(raw)); err == nil && len(flags) > 0 {
 			s.Add(inventory.Item{
 				Kind: inventory.KindFlags, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: text.Short(strings.Join(flags, " "), 500),

@@ -64,8 +64,8 @@ func (t Disk) toBackUp(ctx context.Context) ([]string, error) {
 	}
 	var out []string
 	for _, root := range roots {
-		err := filepath.WalkDir(t.Host.Path(root), func(path string, entry fs.DirEntry, err error) error {
-			inside := strings.TrimPrefix(path, strings.TrimSuffix(t.Host.Path("/"), "/"))
+		err := filepath.WalkDir(t.Path(root), func(path string, entry fs.DirEntry, err error) error {
+			inside := strings.TrimPrefix(path, strings.TrimSuffix(t.Path("/"), "/"))
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 				return nil
@@ -105,7 +105,7 @@ func (t Disk) takeBackup(ctx context.Context, report plan.Report) error {
 	if err != nil || len(files) == 0 {
 		return err
 	}
-	dir := t.Host.Path(inventory.BackupDir)
+	dir := t.Path(inventory.BackupDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (t Disk) archive(w io.Writer, files []string) (left []string, err error) {
 
 // entry reads one file as it goes into an archive, or says why it does not.
 func (t Disk) entry(path string) (header *tar.Header, content []byte, why string, err error) {
-	real := t.Host.Path(path)
+	real := t.Path(path)
 	info, err := os.Lstat(real)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, "it is gone", nil
@@ -194,7 +194,7 @@ func (t Disk) entry(path string) (header *tar.Header, content []byte, why string
 
 // BackedUp is where the removal has put its backup; empty if it made none.
 func (t Disk) BackedUp() string {
-	raw, err := os.ReadFile(filepath.Join(t.Host.Path(t.StateDir), backupFile))
+	raw, err := os.ReadFile(filepath.Join(t.Path(t.StateDir), backupFile))
 	if t.StateDir == "" || err != nil {
 		return ""
 	}

@@ -36,7 +36,7 @@ func inOneOf(path string, dirs []string) bool {
 // that shows another directory of this host, or of another machine. A disk of its own
 // is none: an administrator has given it to the directory.
 func (t Disk) mountsBeside(ctx context.Context) error {
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return err
 	}

@@ -23,10 +23,10 @@ import (
 // putBack gives a file that a network has put aside its own name back, unless
 // something has that name by now.
 func (t Disk) putBack(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, t.Host.Path(from), unix.AT_FDCWD, t.Host.Path(to), unix.RENAME_NOREPLACE)
+	err := unix.Renameat2(unix.AT_FDCWD, t.Path(from), unix.AT_FDCWD, t.Path(to), unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system that cannot (NFS, FUSE)
-		if err = os.Link(t.Host.Path(from), t.Host.Path(to)); err == nil {
-			err = os.Remove(t.Host.Path(from))
+		if err = os.Link(t.Path(from), t.Path(to)); err == nil {
+			err = os.Remove(t.Path(from))
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,7 +42,7 @@ func (t Disk) putBack(from, to string) error {
 // host's: theirs by name and by what is in them.
 func (t Disk) lookOverrides(s *part.Findings) {
 	for _, o := range ownership.Overrides() {
-		raw, err := host.ReadPlain(t.Host.Path(o.Path), part.MostOfFile)
+		raw, err := host.ReadPlain(t.Path(o.Path), part.MostOfFile)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err == nil && o.Wrote(raw):

@@ -80,11 +80,11 @@ func unpackaged(err error) bool {
 // before says why a file was there before Kubernetes was; empty if it was not.
 func (t Disk) before(ctx context.Context, path string) string {
 	for _, asks := range [][]string{{"dpkg-query", "-S", path}, {"rpm", "-qf", path}} {
-		if !t.Host.Has(ctx, asks[0]) {
+		if !t.Has(ctx, asks[0]) {
 			continue
 		}
 		cmd := host.Command{Name: asks[0], Args: asks[1:], Timeout: 20 * time.Second}
-		out, err := t.Host.Run(ctx, cmd)
+		out, err := t.Run(ctx, cmd)
 		switch {
 		case err == nil:
 			return "from a package: " + strings.TrimSpace(out)
@@ -95,7 +95,7 @@ func (t Disk) before(ctx context.Context, path string) string {
 	if t.Facts.Joined.IsZero() {
 		return "nothing tells whether it is older than the join"
 	}
-	if born, err := t.Host.Born(path); err != nil || born.IsZero() || born.Before(t.Facts.Joined) {
+	if born, err := t.Born(path); err != nil || born.IsZero() || born.Before(t.Facts.Joined) {
 		return "older than the join"
 	}
 	return ""
@@ -111,7 +111,7 @@ func (t Disk) lookKubernetes(s *part.Findings) error {
 	}
 	for _, name := range names {
 		if path := filepath.Join(inventory.KubernetesDir, name); !known[path] {
-			raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+			raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
 			refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
 			s.Add(inventory.Item{
 				Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's",

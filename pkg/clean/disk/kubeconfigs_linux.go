@@ -65,7 +65,7 @@ func (t Disk) LookKubeconfigs(s *part.Findings) error {
 func (t Disk) ownKubeconfigs() [][]byte {
 	var own [][]byte
 	for _, name := range []string{"admin.conf", "super-admin.conf"} {
-		if raw, err := host.ReadPlain(t.Host.Path(filepath.Join(inventory.KubernetesDir, name)), part.MostOfFile); err == nil {
+		if raw, err := host.ReadPlain(t.Path(filepath.Join(inventory.KubernetesDir, name)), part.MostOfFile); err == nil {
 			own = append(own, raw)
 		}
 	}
@@ -80,7 +80,7 @@ func isOne(all [][]byte, raw []byte) bool {
 // change what is in it while it is looked at, but not lead elsewhere: no link is
 // followed, and both directories must be the user's or root's.
 func (t Disk) kubeDir(h Home) (*host.Dir, error) {
-	top, err := t.Host.OpenDir(h.Path)
+	top, err := t.OpenDir(h.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (t Disk) discardKubeconfig(path string) error {
 // systems of other machines, or that appear when one looks, are left out: to
 // look at them may hang, and they are not this host's.
 func (t Disk) Homes() ([]Home, error) {
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func (t Disk) Homes() ([]Home, error) {
 			path := filepath.Join("/home", name)
 			var stat unix.Stat_t
 			known := slices.ContainsFunc(all, func(h Home) bool { return h.Path == path })
-			if !known && AtHome(path, mounts) && unix.Lstat(t.Host.Path(path), &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFDIR {
+			if !known && AtHome(path, mounts) && unix.Lstat(t.Path(path), &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFDIR {
 				all = append(all, Home{Path: path, user: stat.Uid})
 			}
 		}

@@ -48,7 +48,7 @@ func (t Disk) domains(mounts []host.Mount) []domain {
 		for _, name := range inventory.KubeletNames() {
 			d := domain{name: name, path: filepath.Join(root, name)}
 			if d.shared = mountedAt(d.path, mounts); !d.shared {
-				info, err := os.Lstat(t.Host.Path(d.path))
+				info, err := os.Lstat(t.Path(d.path))
 				if err != nil {
 					continue
 				}
@@ -69,7 +69,7 @@ func (t Disk) domains(mounts []host.Mount) []domain {
 // credentials later, and everything else stays.
 func (t Disk) lookRoot(s *part.Findings, root string) error {
 	names, err := t.Names(root)
-	mounts, err2 := t.Host.Mounts()
+	mounts, err2 := t.Mounts()
 	if err == nil {
 		err = err2
 	}
@@ -107,7 +107,7 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 		})
 		return nil
 	}
-	entries, err := os.ReadDir(t.Host.Path(d.path))
+	entries, err := os.ReadDir(t.Path(d.path))
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
 		if madeBy(d.name, e.Name(), e.Type()) {
@@ -170,7 +170,7 @@ func (t Disk) usually(path string) string {
 // directories are that a removal can neither unmount nor empty.
 func (t Disk) mountsInTheWay() error {
 	const wayOut = "what is in it stays if it is not mounted: drain the node, stop the kubelet, unmount it and take it out of /etc/fstab or its mount unit, start the kubelet; then run the command again"
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (t Disk) dataInTheWay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return err
 	}

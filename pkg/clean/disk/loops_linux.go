@@ -24,7 +24,7 @@ func (t Disk) volumeLoops(mounts []host.Mount, ours func(host.Mount) bool) []vol
 	var bound []string
 	for _, m := range mounts {
 		var st unix.Stat_t
-		if m.Root != "/" && m.Class() != host.Remote && ours(m) && unix.Lstat(t.Host.Path(m.Path), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFBLK {
+		if m.Root != "/" && m.Class() != host.Remote && ours(m) && unix.Lstat(t.Path(m.Path), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFBLK {
 			bound = append(bound, m.Path)
 		}
 	}
@@ -35,7 +35,7 @@ func (t Disk) volumeLoops(mounts []host.Mount, ours func(host.Mount) bool) []vol
 	var out []volumeLoop
 	for _, loop := range loops {
 		for _, path := range bound {
-			if loop.On(t.Host.Path(path)) {
+			if loop.On(t.Path(path)) {
 				out = append(out, volumeLoop{loop, path})
 				break
 			}

@@ -72,8 +72,8 @@ func (t Disk) writtenDown() ([]string, error) {
 	return out, err
 }
 
-// Mounts are those for pods.
-func (t Disk) Mounts() part.Part {
+// PodMounts are what is mounted for pods.
+func (t Disk) PodMounts() part.Part {
 	return part.Part{
 		ID: "mounts", Kind: inventory.KindMount, Vital: true,
 		Look: t.lookMounts, Take: t.unmount,
@@ -83,7 +83,7 @@ func (t Disk) Mounts() part.Part {
 // lookMounts lists our mounts. Network namespaces are their own part.
 func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return s, err
 	}
@@ -130,7 +130,7 @@ func BoundAt(m host.Mount) string {
 }
 
 func (t Disk) unmount(ctx context.Context, report plan.Report) error {
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (t Disk) unmount(ctx context.Context, report plan.Report) error {
 		}
 		report("detached %s from %s", loop.Device, loop.mount)
 	}
-	err = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, inventory.NetnsDir) },
+	err = t.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, inventory.NetnsDir) },
 		func(m host.Mount) { report("unmounted %s (%s)", m.Path, m.Class()) })
 	if busy := (*host.BusyError)(nil); errors.As(err, &busy) {
 		return plan.Hint(err, "end what uses it, then retry")

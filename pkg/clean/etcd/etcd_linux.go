@@ -47,7 +47,7 @@ func (t Member) Departure() (*Departed, error) {
 	if t.StateDir == "" {
 		return nil, nil
 	}
-	raw, err := os.ReadFile(filepath.Join(t.Host.Path(t.StateDir), departureFile))
+	raw, err := os.ReadFile(filepath.Join(t.Path(t.StateDir), departureFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -222,7 +222,7 @@ func (t Member) Stay(ctx context.Context) error {
 			continue
 		}
 		if slices.ContainsFunc(members, func(m etcd.Member) bool { return m.ID.String() == d.Member.ID }) {
-			return os.Remove(filepath.Join(t.Host.Path(t.StateDir), departureFile))
+			return os.Remove(filepath.Join(t.Path(t.StateDir), departureFile))
 		}
 		return plan.Hint(errors.New("start this control plane again: its etcd member has left"), wayOut)
 	}

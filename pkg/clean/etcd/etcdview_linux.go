@@ -57,14 +57,14 @@ func (t Member) etcdClient() (*etcd.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	ca, err := os.ReadFile(t.Host.Path(cmp.Or(flags["trusted-ca-file"], etcdCerts+"/ca.crt")))
+	ca, err := os.ReadFile(t.Path(cmp.Or(flags["trusted-ca-file"], etcdCerts+"/ca.crt")))
 	if err != nil {
 		return nil, fmt.Errorf("read etcd's CA: %w", err)
 	}
 	var errs []error
 	for _, name := range []string{"healthcheck-client", "server", "peer"} {
-		cert, err := os.ReadFile(t.Host.Path(filepath.Join(etcdCerts, name+".crt")))
-		key, err2 := os.ReadFile(t.Host.Path(filepath.Join(etcdCerts, name+".key")))
+		cert, err := os.ReadFile(t.Path(filepath.Join(etcdCerts, name+".crt")))
+		key, err2 := os.ReadFile(t.Path(filepath.Join(etcdCerts, name+".key")))
 		if err := errors.Join(err, err2); err != nil {
 			errs = append(errs, err)
 			continue

@@ -189,7 +189,7 @@ func (t Filter) unsettled() (*deadman, error) {
 		return nil, nil
 	}
 	d := &deadman{Filter: t}
-	f, err := os.Open(filepath.Join(t.Host.Path(t.StateDir), deletedFile))
+	f, err := os.Open(filepath.Join(t.Path(t.StateDir), deletedFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

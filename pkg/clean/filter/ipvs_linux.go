@@ -68,7 +68,7 @@ func (t Filter) deleteVirtuals(_ context.Context, report plan.Report) error {
 	return err
 }
 
-func (t Filter) virtualsPath() string { return t.Host.Path("/proc/net/ip_vs") }
+func (t Filter) virtualsPath() string { return t.Path("/proc/net/ip_vs") }
 
 // readVirtuals lists virtual services and those of them that are kube-proxy's,
 // without waking a module that is not loaded.

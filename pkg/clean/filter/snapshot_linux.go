@@ -46,7 +46,7 @@ func (t Filter) snapshot(f *reader, tables []netfilter.Table) error {
 	if t.Saved(snapshotFile) {
 		return nil
 	}
-	dir := t.Host.Path(t.StateDir)
+	dir := t.Path(t.StateDir)
 	if slices.EqualFunc(f.noted, tables, unchanged) && os.Rename(filepath.Join(dir, aheadFile), filepath.Join(dir, snapshotFile)) == nil {
 		return nil
 	}

@@ -29,7 +29,7 @@ type groupTop struct {
 // program that was attached without a link, as kernels before 5.7 do it, outlives
 // the mount through which that was done.
 func (t Network) cgroupTops() ([]groupTop, error) {
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return nil, err
 	}
@@ -41,9 +41,9 @@ func (t Network) cgroupTops() ([]groupTop, error) {
 	}
 	var out []groupTop
 	for _, path := range paths {
-		out = append(out, groupTop{path, func() (*os.File, error) { return os.Open(t.Host.Path(path)) }})
+		out = append(out, groupTop{path, func() (*os.File, error) { return os.Open(t.Path(path)) }})
 	}
-	if t.Local.Root == "" {
+	if t.Root == "" {
 		out = append(out, groupTop{"the tree of cgroups", openTree})
 	}
 	return out, nil

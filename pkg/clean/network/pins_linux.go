@@ -32,7 +32,7 @@ func (t Network) Pins() part.Part {
 				return err
 			}
 			for _, it := range s.Goes() {
-				if err := t.Host.Remove(it.Name); err != nil {
+				if err := t.Remove(it.Name); err != nil {
 					return err
 				}
 				report("unpinned %s", it.Name)
@@ -47,7 +47,7 @@ func (t Network) Pins() part.Part {
 func (t Network) lookPins(context.Context) (part.Findings, error) {
 	var s part.Findings
 	var kind unix.Statfs_t
-	top := t.Host.Path(BPFDir)
+	top := t.Path(BPFDir)
 	if err := unix.Statfs(top, &kind); err != nil || kind.Type != unix.BPF_FS_MAGIC {
 		if errors.Is(err, unix.ENOENT) {
 			err = nil

@@ -15,7 +15,7 @@ import (
 
 // AddPath adds a path that goes, if it exists.
 func (t Host) AddPath(s *Findings, p inventory.OwnPath) {
-	info, err := os.Lstat(t.Local.Path(p.Path))
+	info, err := os.Lstat(t.Path(p.Path))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.Missed(inventory.KindFile, p.Path, err)
@@ -34,7 +34,7 @@ func (t Host) AddPath(s *Findings, p inventory.OwnPath) {
 // millions.
 func (t Host) entries(dir string) string {
 	const most = 10_000
-	f, err := os.Open(t.Local.Path(dir))
+	f, err := os.Open(t.Path(dir))
 	if err != nil {
 		return ""
 	}
@@ -75,7 +75,7 @@ func (t Host) AddForeign(s *Findings, path, why string) {
 	it := inventory.Item{
 		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Digest: t.Digest(path),
 	}
-	if info, err := os.Lstat(t.Local.Path(path)); err == nil && info.IsDir() {
+	if info, err := os.Lstat(t.Path(path)); err == nil && info.IsDir() {
 		it.Kind = inventory.KindDir
 	}
 	switch {

@@ -39,26 +39,26 @@ type Host struct {
 
 // Exists reports whether there is something at a path; a link is not followed.
 func (t Host) Exists(path string) bool {
-	_, err := os.Lstat(t.Local.Path(path))
+	_, err := os.Lstat(t.Path(path))
 	return err == nil
 }
 
 // IsDir reports whether a path is a directory, and no link to one.
 func (t Host) IsDir(path string) bool {
-	info, err := os.Lstat(t.Local.Path(path))
+	info, err := os.Lstat(t.Path(path))
 	return err == nil && info.IsDir()
 }
 
 // Changed reports whether a file was renamed or written since the join.
 func (t Host) Changed(path string) bool {
 	var stat unix.Stat_t
-	err := unix.Lstat(t.Local.Path(path), &stat)
+	err := unix.Lstat(t.Path(path), &stat)
 	return err == nil && !t.Facts.Joined.IsZero() && time.Unix(stat.Ctim.Unix()).After(t.Facts.Joined)
 }
 
 // Names lists a directory; one that does not exist is empty.
 func (t Host) Names(dir string) ([]string, error) {
-	entries, err := os.ReadDir(t.Local.Path(dir))
+	entries, err := os.ReadDir(t.Path(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -95,11 +95,11 @@ func (t Host) Text(path string) []byte {
 
 // Followed is where a path of the host's leads, as this program sees it: a configuration
 // may be a link.
-func (t Host) Followed(path string) string { return t.Local.Path(t.Resolve(path)) }
+func (t Host) Followed(path string) string { return t.Path(t.Resolve(path)) }
 
 // Resolve is a path of the host without symbolic links, as far as it exists.
 func (t Host) Resolve(path string) string {
-	real, err := t.Local.Real(path)
+	real, err := t.Real(path)
 	if errors.Is(err, fs.ErrNotExist) && path != "/" {
 		return filepath.Join(t.Resolve(filepath.Dir(path)), filepath.Base(path))
 	}
@@ -119,11 +119,11 @@ func rootOwns(path string) bool {
 // empty for what is not a small file.
 func (t Host) Digest(path string) string {
 	const most = 1 << 20
-	info, err := os.Lstat(t.Local.Path(path))
+	info, err := os.Lstat(t.Path(path))
 	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
 		return ""
 	}
-	raw, err := os.ReadFile(t.Local.Path(path))
+	raw, err := os.ReadFile(t.Path(path))
 	if err != nil {
 		return ""
 	}
@@ -134,10 +134,10 @@ func (t Host) Digest(path string) string {
 // Younger reports whether a directory was made by the join or after it. kubeadm
 // makes one just before the first file in it, which dates the join.
 func (t Host) Younger(path string) bool {
-	if copied, err := t.Local.Copied(path); err != nil || copied {
+	if copied, err := t.Copied(path); err != nil || copied {
 		return false // it may have been there before
 	}
-	born, err := t.Local.Born(path)
+	born, err := t.Born(path)
 	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-JoinMoment))
 }
 
@@ -146,7 +146,7 @@ const JoinMoment = 500 * time.Millisecond
 
 // Mounted reports whether a directory is a mount of its own, or nobody knows.
 func (t Host) Mounted(dir string) bool {
-	mounts, err := t.Local.Mounts()
+	mounts, err := t.Mounts()
 	return err != nil || slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Path == dir })
 }
 

@@ -38,7 +38,7 @@ func (t Host) recallIdentity() (id cluster.Identity, known bool) {
 	if !t.Saved(identityFile) {
 		return id, false
 	}
-	raw, err := host.ReadPlain(filepath.Join(t.Local.Path(t.StateDir), identityFile), MostOfFile)
+	raw, err := host.ReadPlain(filepath.Join(t.Path(t.StateDir), identityFile), MostOfFile)
 	return id, err == nil && json.Unmarshal(raw, &id) == nil
 }
 

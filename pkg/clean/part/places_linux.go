@@ -42,7 +42,7 @@ func (t Host) Places() Places { return *t.Located().At }
 func (t Host) findPlaces() (Places, error) {
 	p := usualPlaces()
 	if t.Saved(placesFile) {
-		raw, err := os.ReadFile(filepath.Join(t.Local.Path(t.StateDir), placesFile))
+		raw, err := os.ReadFile(filepath.Join(t.Path(t.StateDir), placesFile))
 		if err == nil {
 			err = json.Unmarshal(raw, &p)
 		}
@@ -77,7 +77,7 @@ func (t Host) findPlaces() (Places, error) {
 			if !filepath.IsAbs(pattern) { // beside the file that names it (containerd, config.go resolveImports)
 				pattern = filepath.Join(filepath.Dir(path), pattern)
 			}
-			found, _ := filepath.Glob(t.Local.Path(pattern))
+			found, _ := filepath.Glob(t.Path(pattern))
 			for _, file := range found {
 				raw, unread := host.ReadPlain(file, MostOfFile)
 				err = errors.Join(err, unread)
@@ -168,8 +168,8 @@ func untold(program string, err error) error {
 // Readable is Text for what must not be overlooked: a file that is there and cannot be
 // read is an error. What is no plain file is empty, as a unit that leads to /dev/null is.
 func (t Host) Readable(path string) ([]byte, error) {
-	to, _ := os.Readlink(t.Local.Path(path)) // no link leads nowhere
-	_, gone := os.Stat(t.Local.Path(path))
+	to, _ := os.Readlink(t.Path(path)) // no link leads nowhere
+	_, gone := os.Stat(t.Path(path))
 	if to == "/dev/null" || errors.Is(gone, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -184,13 +184,13 @@ func (t Host) Readable(path string) ([]byte, error) {
 func (t Host) environment(pattern string) (string, error) {
 	paths := []string{pattern}
 	if strings.ContainsAny(pattern, "*?[") {
-		found, err := filepath.Glob(t.Local.Path(pattern))
+		found, err := filepath.Glob(t.Path(pattern))
 		if err != nil {
 			return "", err
 		}
 		paths = nil
 		for _, path := range found {
-			paths = append(paths, filepath.Join("/", strings.TrimPrefix(path, t.Local.Path("/"))))
+			paths = append(paths, filepath.Join("/", strings.TrimPrefix(path, t.Path("/"))))
 		}
 	}
 	var all strings.Builder
@@ -247,7 +247,7 @@ func (t Host) process(pid int, program string) (arguments []string, inUnit bool)
 	const most = 1 << 20
 	dir := "/proc/" + strconv.Itoa(pid)
 	exe, err := os.Readlink(dir + "/exe")
-	if err != nil || filepath.Base(strings.TrimSuffix(exe, " (deleted)")) != program || !rootOwns(dir) || !t.Local.SharesMounts(pid) {
+	if err != nil || filepath.Base(strings.TrimSuffix(exe, " (deleted)")) != program || !rootOwns(dir) || !t.SharesMounts(pid) {
 		return nil, false
 	}
 	raw, err := host.ReadPlain(dir+"/cmdline", most)

@@ -29,7 +29,7 @@ func (t Host) SaveBy(name string, write func(to *bufio.Writer)) error {
 	if t.StateDir == "" {
 		return errors.New("no state directory given")
 	}
-	dir := t.Local.Path(t.StateDir)
+	dir := t.Path(t.StateDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -61,13 +61,13 @@ func (t Host) RemoveIf(path string) error {
 	if !t.Exists(path) {
 		return nil
 	}
-	return t.Local.Remove(path)
+	return t.Remove(path)
 }
 
 // Put writes a file of the host outside of the state directory: whole or not at
 // all, and durably.
 func (t Host) Put(path, content string, mode os.FileMode) error {
-	part := t.Local.Path(Unfinished(path))
+	part := t.Path(Unfinished(path))
 	if err := t.RemoveIf(Unfinished(path)); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (t Host) Put(path, content string, mode os.FileMode) error {
 	_, err = f.WriteString(content)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(part, t.Local.Path(path))
+		err = os.Rename(part, t.Path(path))
 	}
 	if err != nil {
 		_ = os.Remove(part)
@@ -89,7 +89,7 @@ func (t Host) Put(path, content string, mode os.FileMode) error {
 
 // Saved reports whether a file is in the state directory.
 func (t Host) Saved(name string) bool {
-	_, err := os.Lstat(filepath.Join(t.Local.Path(t.StateDir), name))
+	_, err := os.Lstat(filepath.Join(t.Path(t.StateDir), name))
 	return t.StateDir != "" && err == nil
 }
 
@@ -98,7 +98,7 @@ func (t Host) Unsave(name string) error {
 	if t.StateDir == "" {
 		return nil
 	}
-	err := os.Remove(filepath.Join(t.Local.Path(t.StateDir), name))
+	err := os.Remove(filepath.Join(t.Path(t.StateDir), name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (t Host) recalled() time.Time {
 	if t.StateDir == "" {
 		return time.Time{}
 	}
-	raw, err := host.ReadPlain(filepath.Join(t.Local.Path(t.StateDir), JoinedFile), MostOfFile)
+	raw, err := host.ReadPlain(filepath.Join(t.Path(t.StateDir), JoinedFile), MostOfFile)
 	if err != nil {
 		return time.Time{}
 	}
@@ -133,7 +133,7 @@ func (t Host) Joined() time.Time {
 		filepath.Join(t.KubeadmDir(), "config.yaml"), filepath.Join(t.KubeadmDir(), "kubeadm-flags.env"),
 		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
 	} {
-		if at, err := t.Local.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {
+		if at, err := t.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}

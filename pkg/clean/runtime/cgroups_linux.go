@@ -72,14 +72,14 @@ func (t Runtime) podCgroups() ([]string, error) {
 		return nil, err
 	}
 	var kind unix.Statfs_t
-	if err := unix.Statfs(t.Host.Path(inventory.CgroupDir), &kind); err == nil && kind.Type != unix.CGROUP2_SUPER_MAGIC {
+	if err := unix.Statfs(t.Path(inventory.CgroupDir), &kind); err == nil && kind.Type != unix.CGROUP2_SUPER_MAGIC {
 		hierarchies = append(hierarchies, names...)
 	}
 	var out []string
 	for _, hierarchy := range hierarchies {
 		for _, root := range podRoots(t.cgroupRoot()) {
 			path := filepath.Join(inventory.CgroupDir, hierarchy, root)
-			if info, err := os.Lstat(t.Host.Path(path)); err == nil && info.IsDir() {
+			if info, err := os.Lstat(t.Path(path)); err == nil && info.IsDir() {
 				out = append(out, path)
 			}
 		}
@@ -101,7 +101,7 @@ func (t Runtime) podProcesses() (map[int]string, error) {
 	roots, err := t.podCgroups()
 	out := map[int]string{}
 	for _, root := range roots {
-		w := cgroupWalk{root: t.Host.Path(root), enter: func(dir int, path string) (bool, error) {
+		w := cgroupWalk{root: t.Path(root), enter: func(dir int, path string) (bool, error) {
 			if events, err := readAt(dir, "cgroup.events", part.MostOfFile); err == nil && bytes.Contains(events, []byte("populated 0")) {
 				return false, nil // nor do those in it
 			}
@@ -204,13 +204,13 @@ func (t Runtime) Cgroups() part.Part {
 // and removes what is left (the cgroupfs driver's, other hierarchies').
 func (t Runtime) removeCgroups(ctx context.Context, report plan.Report) error {
 	for _, pattern := range t.podSlices() {
-		units, err := t.Host.Units(ctx, pattern)
+		units, err := t.Units(ctx, pattern)
 		if errors.Is(err, host.ErrNoSystemd) {
 			break
 		}
 		if err == nil && len(units) > 0 {
 			report("stopping %d slices", len(units))
-			err = t.Host.StopUnit(ctx, units...)
+			err = t.StopUnit(ctx, units...)
 		}
 		if err != nil {
 			return err
@@ -221,7 +221,7 @@ func (t Runtime) removeCgroups(ctx context.Context, report plan.Report) error {
 		return err
 	}
 	for _, root := range roots {
-		if err := removeTree(t.Host.Path(root)); err != nil {
+		if err := removeTree(t.Path(root)); err != nil {
 			return err
 		}
 		report("removed %s", root)

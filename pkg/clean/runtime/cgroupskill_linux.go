@@ -74,7 +74,7 @@ func (t Runtime) killAtOnce(pids map[int]string) error {
 		return err // we would be among them
 	}
 	for _, root := range roots {
-		f, err := os.OpenFile(t.Host.Path(filepath.Join(root, "cgroup.kill")), os.O_WRONLY, 0)
+		f, err := os.OpenFile(t.Path(filepath.Join(root, "cgroup.kill")), os.O_WRONLY, 0)
 		if err != nil {
 			continue // one by one, then
 		}

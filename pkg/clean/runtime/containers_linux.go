@@ -82,7 +82,7 @@ func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 		}
 		return s, nil // a host that never had one
 	}
-	client := cri.New(t.Host.Path(socket))
+	client := cri.New(t.Path(socket))
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, criListLimit)
 	defer cancel()
@@ -123,7 +123,7 @@ func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 // network is taken down by plugins, which may need the agents that run as pods
 // in the host's network.
 func (t Runtime) removeContainers(ctx context.Context, report plan.Report) error {
-	client := cri.New(t.Host.Path(t.Socket()))
+	client := cri.New(t.Path(t.Socket()))
 	defer client.Close()
 	// An earlier process may have been killed while it was in place: the pods'
 	// own network is to take itself down.

@@ -25,12 +25,12 @@ func (t Runtime) Namespaces() part.Part {
 			mine := func(m host.Mount) bool {
 				return host.Below(m.Path, inventory.NetnsDir) && owners.Owner(m.Path) != inventory.Foreign
 			}
-			if err := t.Host.UnmountAll(ctx, mine, func(host.Mount) {}); err != nil {
+			if err := t.UnmountAll(ctx, mine, func(host.Mount) {}); err != nil {
 				return err
 			}
 			s, err := t.lookNamespaces(ctx)
 			for _, it := range s.Goes() {
-				if err := t.Host.Remove(it.Name); err != nil {
+				if err := t.Remove(it.Name); err != nil {
 					return err
 				}
 				report("removed %s", it.Name)
@@ -42,7 +42,7 @@ func (t Runtime) Namespaces() part.Part {
 
 func (t Runtime) lookNamespaces(context.Context) (part.Findings, error) {
 	var s part.Findings
-	entries, err := os.ReadDir(t.Host.Path(inventory.NetnsDir))
+	entries, err := os.ReadDir(t.Path(inventory.NetnsDir))
 	if errors.Is(err, os.ErrNotExist) {
 		return s, nil
 	}

@@ -75,6 +75,6 @@ func (t Runtime) cutOff(ctx context.Context, client *cri.Client, p pod) {
 	if err != nil || ownership.Mounts().Owner(path) == inventory.Foreign {
 		return
 	}
-	_ = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return m.Path == path }, func(host.Mount) {})
-	_ = t.Host.Remove(path)
+	_ = t.UnmountAll(ctx, func(m host.Mount) bool { return m.Path == path }, func(host.Mount) {})
+	_ = t.Remove(path)
 }

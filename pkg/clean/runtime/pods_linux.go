@@ -20,7 +20,7 @@ func (t Runtime) DoorIDs(ctx context.Context) []string {
 	if t.Door == "" {
 		return nil
 	}
-	client := cri.New(t.Host.Path(t.Socket()))
+	client := cri.New(t.Path(t.Socket()))
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, criListLimit)
 	defer cancel()

@@ -89,7 +89,7 @@ func (t Runtime) shimOf(pid int, socket string) string {
 		return ""
 	}
 	program, err := os.Readlink(filepath.Join(dir, "exe"))
-	if err != nil || !strings.HasPrefix(filepath.Base(program), "containerd-shim") || !t.Host.SharesMounts(pid) {
+	if err != nil || !strings.HasPrefix(filepath.Base(program), "containerd-shim") || !t.SharesMounts(pid) {
 		return ""
 	}
 	id := shimArguments(raw, socket)

@@ -18,7 +18,7 @@ import (
 // lookAsking finds settings of the host's own that name an address of the cluster: with
 // the cluster gone from the host, nothing answers there.
 func (t Traces) lookAsking(s *part.Findings) error {
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return err
 	}
@@ -28,12 +28,12 @@ func (t Traces) lookAsking(s *part.Findings) error {
 		if !disk.AtHome(filepath.Dir(before), mounts) { // not even listed
 			continue
 		}
-		found, err := filepath.Glob(t.Host.Path(pattern))
+		found, err := filepath.Glob(t.Path(pattern))
 		if err != nil {
 			return err
 		}
 		for _, path := range found[:min(len(found), mostNamed)] {
-			at := filepath.Join("/", strings.TrimPrefix(path, t.Host.Path("/")))
+			at := filepath.Join("/", strings.TrimPrefix(path, t.Path("/")))
 			if !disk.AtHome(at, mounts) {
 				continue
 			}

@@ -42,7 +42,7 @@ func (t Traces) Part() part.Part {
 // lookVolumes finds volumes of pods that are mounted where nothing of ours looks: by
 // a kubelet with another directory, or bound to another place.
 func (t Traces) lookVolumes(s *part.Findings) error {
-	mounts, err := t.Host.Mounts()
+	mounts, err := t.Mounts()
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 	if err != nil {
 		return err
 	}
-	if f.mounts, err = t.Host.Mounts(); err != nil {
+	if f.mounts, err = t.Mounts(); err != nil {
 		return err
 	}
 	f.mounted = map[string]bool{}
@@ -212,18 +212,23 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 	if f.read += min(info.Size(), mostOfSearched); f.read > mostRead || len(f.found) >= mostNamed {
 		return tooMuch
 	}
-	raw, err := host.ReadHead(f.t.Host.Path(at), mostOfSearched)
-	how := cmp.Or(f.id.Refer(raw, f.t.Facts.Node, f.joined).String(), part.Unread(err))
-	if how == "" && info.Size() > mostOfSearched && leadsSomewhere(raw) {
-		how = part.Unread(host.ErrTooLarge)
-	}
-	if how != "" {
+	if how := f.refers(at, info.Size()); how != "" {
 		why := "a file of this host's, which no pod network is known to write"
 		f.found = append(f.found, inventory.Item{
 			Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.Digest(at),
 		})
 	}
 	return nil
+}
+
+// refers says how a file of some size refers to the cluster, or may; empty if it does not.
+func (f *search) refers(at string, size int64) string {
+	raw, err := host.ReadHead(f.t.Path(at), mostOfSearched)
+	how := cmp.Or(f.id.Refer(raw, f.t.Facts.Node, f.joined).String(), part.Unread(err))
+	if how == "" && size > mostOfSearched && leadsSomewhere(raw) {
+		how = part.Unread(host.ErrTooLarge)
+	}
+	return how
 }
 
 // unsearched are directories that other parts look into, that hold what containers

@@ -30,7 +30,7 @@ const atOnceListed = 1000
 
 // dir searches one directory of a root, and then those in it.
 func (f *search) dir(ctx context.Context, root searchRoot, below string) error {
-	d, err := os.OpenFile(f.t.Host.Path(filepath.Join(root.dir, below)), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	d, err := os.OpenFile(f.t.Path(filepath.Join(root.dir, below)), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, unix.ELOOP) {
 		return nil
 	}
