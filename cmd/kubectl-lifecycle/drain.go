@@ -48,7 +48,7 @@ func newDrainCommand(e *env) *cobra.Command {
 	f := drainFlags{Options: drain.DefaultOptions()}
 	cmd := &cobra.Command{
 		Use:   "drain NODE...",
-		Short: "Cordon nodes and have their pods leave",
+		Short: "Cordon nodes and evict their pods",
 		Long:  drainLong,
 		Example: "  kubectl lifecycle drain worker-3 --ignore-daemonsets\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --plan\n" +
@@ -64,10 +64,10 @@ func newDrainCommand(e *env) *cobra.Command {
 func (f *drainFlags) add(flags *pflag.FlagSet) {
 	addOutput(flags, &f.output, "table, name, jsonl (an object for each event as it happens, the result last)")
 	addDryRun(flags, &f.dryRun, "none, client (show what becomes of each pod) or server (also ask the server once per pod, changing nothing)")
-	flags.BoolVar(&f.Force, "force", f.Force, "Evict pods, too, that no controller will create again")
+	flags.BoolVar(&f.Force, "force", f.Force, "Also evict pods that no controller recreates")
 	flags.BoolVar(&f.IgnoreDaemonSets, "ignore-daemonsets", f.IgnoreDaemonSets, "Leave the pods of DaemonSets where they are")
-	flags.BoolVar(&f.DeleteEmptyDirData, "delete-emptydir-data", f.DeleteEmptyDirData, "Evict pods, too, that have data in an emptyDir, which is lost")
-	flags.BoolVar(&f.DisableEviction, "disable-eviction", f.DisableEviction, "Delete instead of evicting: no PodDisruptionBudget is heeded")
+	flags.BoolVar(&f.DeleteEmptyDirData, "delete-emptydir-data", f.DeleteEmptyDirData, "Also evict pods that have data in an emptyDir, which is lost")
+	flags.BoolVar(&f.DisableEviction, "disable-eviction", f.DisableEviction, "Delete instead of evicting, ignoring PodDisruptionBudgets")
 	flags.IntVar(&f.GracePeriodSeconds, "grace-period", f.GracePeriodSeconds, "Seconds each pod gets to stop; negative means its own")
 	flags.DurationVar(&f.Timeout, "timeout", f.Timeout, "How long to wait before giving up; 0 means no limit")
 	flags.StringVar(&f.PodSelector, "pod-selector", f.PodSelector, "Drain only pods with these labels")
@@ -82,7 +82,7 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.WaitForReplacement, "wait-for-replacement", f.WaitForReplacement, "Take the next pod of a workload only when those before are replaced and Ready")
 	flags.StringVar(&f.surge, "surge", string(surge.Off), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
 	flags.BoolVar(&f.abort, "abort", false, "Take a drain back instead: the nodes that it cordoned take pods again, and Deployments that it changed are as they were")
-	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false, "Wait, too, until no volume is attached to the nodes any more, those of pods that stay aside")
+	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false, "Also wait until no volume is attached to the nodes any more, except those of pods that stay")
 	flags.Int64Var(&f.ChunkSize, "chunk-size", f.ChunkSize, "Objects per page of a list; 0 means one page")
 }
 
@@ -214,7 +214,7 @@ func (v *secondsValue) Set(text string) error {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d%time.Second != 0 {
-		return fmt.Errorf("whole seconds are wanted, like 30 or 30s, not %q", text)
+		return fmt.Errorf("must be whole seconds (30 or 30s), got %q", text)
 	}
 	*v = secondsValue(d / time.Second)
 	return nil
