@@ -33,11 +33,16 @@ unit: ## Test without a cluster (as root, the host's side runs in namespaces of 
 	hack/unit.sh
 
 .PHONY: e2e
-e2e: build ## Test on a real cluster, which is brought up first (E2E=off leaves it out, loudly)
-	hack/e2e.sh
+e2e: ## Test on real clusters, which are brought up first (E2E=off leaves it out, loudly)
+	hack/test.sh build testbed story-1 story-2 control
 
 .PHONY: test
-test: unit e2e ## Everything: unit and e2e, with all that they need, on a bare Debian machine
+test: ## Everything: unit, e2e and lint, side by side, with all that they need, on a bare Debian machine
+	hack/test.sh
+
+.PHONY: e2e-full
+e2e-full: ## The end-to-end tests with all that 'make test' leaves out because it is slow
+	E2E_FULL=yes hack/test.sh build testbed story-1 story-2 control
 
 .PHONY: testbed
 testbed: ## Bring up a real kind cluster without a network, and a blank host beside it
@@ -65,9 +70,7 @@ vm: ## Test the host's side once more on Debian's own kernel, in a virtual machi
 
 .PHONY: lint
 lint: ## Check the style and known vulnerabilities (golangci-lint, govulncheck, pinned in hack/tools)
-	cd hack/tools && $(GO) build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	bin/golangci-lint run ./...
-	hack/vuln.sh
+	hack/lint.sh
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser of hostile input for FUZZTIME each (10m); 'make unit' tries a thousand inputs of each

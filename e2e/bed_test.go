@@ -84,7 +84,7 @@ func need(t *testing.T, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
 	if value == "" {
-		t.Fatalf(`%s is not set: eval "$(cd hack/testbed && TESTBED_NAME=lifecycle-e2e go run . env)"`, name)
+		t.Fatalf(`%s is not set: eval "$(cd hack/testbed && TESTBED_NAME=lifecycle-e2e-1 go run . env)"`, name)
 	}
 	return value
 }
@@ -149,7 +149,8 @@ func (r *running) wait(t *testing.T) outcome {
 	o := outcome{args: r.args, code: r.cmd.ProcessState.ExitCode(), stdout: r.out.String(), stderr: r.err.String(), took: time.Since(r.start)}
 	r.bed.ears.hear("stdout of "+strings.Join(r.args, " "), o.stdout)
 	r.bed.ears.hear("stderr of "+strings.Join(r.args, " "), o.stderr)
-	t.Logf("$ kubectl lifecycle %s   (exit %d, %s)\n%s%s", strings.Join(r.args, " "), o.code, o.took.Round(100*time.Millisecond), o.stderr, shown(o.stdout))
+	t.Logf("$ kubectl lifecycle %s   (exit %d, %s)\n%s%s", strings.Join(r.args, " "), o.code, o.took.Round(100*time.Millisecond),
+		o.stderr, shown(o.stdout))
 	return o
 }
 

@@ -63,15 +63,17 @@ func (r *race) contenders(t *testing.T) (names []string, drain map[string]func()
 			return err
 		}
 	}
-	return []string{"kubectl drain", "kubectl's library, no throttling", "evict and watch, nothing else (the floor)", "kubectl lifecycle drain"}, map[string]func() error{
-		"kubectl drain": program(r.kubectlPath),
-		"kubectl's library, no throttling": func() error {
-			helper := &kubectl.Helper{Ctx: t.Context(), Client: r.counted, GracePeriodSeconds: 1, IgnoreAllDaemonSets: true, Out: io.Discard, ErrOut: io.Discard, EvictErrorRetryDelay: 5 * time.Second}
-			return kubectl.RunNodeDrain(helper, r.drained)
-		},
-		"evict and watch, nothing else (the floor)": func() error { return peer.Floor(t.Context(), r.counted, shop, r.drained) },
-		"kubectl lifecycle drain":                   program(r.plugin),
-	}
+	return []string{"kubectl drain", "kubectl's library, no throttling", "evict and watch, nothing else (the floor)",
+			"kubectl lifecycle drain"}, map[string]func() error{
+			"kubectl drain": program(r.kubectlPath),
+			"kubectl's library, no throttling": func() error {
+				helper := &kubectl.Helper{Ctx: t.Context(), Client: r.counted, GracePeriodSeconds: 1, IgnoreAllDaemonSets: true, Out: io.Discard,
+					ErrOut: io.Discard, EvictErrorRetryDelay: 5 * time.Second}
+				return kubectl.RunNodeDrain(helper, r.drained)
+			},
+			"evict and watch, nothing else (the floor)": func() error { return peer.Floor(t.Context(), r.counted, shop, r.drained) },
+			"kubectl lifecycle drain":                   program(r.plugin),
+		}
 }
 
 // run has every contender drain the same pods from the node, by turns.
@@ -140,7 +142,8 @@ spec:
       - {name: main, image: %[3]q, imagePullPolicy: Never, args: [pause]}
 `, shop, replicas, r.image)
 	if budget != "" {
-		text += fmt.Sprintf("---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: bench, namespace: %s}\nspec: {%s, selector: {matchLabels: {app: bench}}}\n", shop, budget)
+		text += fmt.Sprintf("---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: bench, namespace: %s}\nspec: {%s, "+
+			"selector: {matchLabels: {app: bench}}}\n", shop, budget)
 	}
 	return text
 }

@@ -20,7 +20,8 @@ import (
 // etcd asks the control plane's own etcd, over its JSON gateway.
 func (b *bed) etcd(t *testing.T, path, question string) string {
 	t.Helper()
-	return b.host(t, b.controlPlane, "cd /etc/kubernetes/pki/etcd && curl -sS --fail-with-body --cacert ca.crt --cert server.crt --key server.key https://127.0.0.1:2379"+path+" -d '"+question+"'")
+	return b.host(t, b.controlPlane, "cd /etc/kubernetes/pki/etcd && curl -sS --fail-with-body --cacert ca.crt --cert server.crt --key "+
+		"server.key https://127.0.0.1:2379"+path+" -d '"+question+"'")
 }
 
 // controlPlaneLeaves: a second control plane joins and is removed: its etcd
@@ -46,14 +47,16 @@ func (b *bed) controlPlaneLeaves(t *testing.T) {
 	if members := b.etcdMembers(t); len(members) != 1 || members[0] != b.controlPlane {
 		t.Errorf("members of etcd: %v, want the one of %s", members, b.controlPlane)
 	}
-	if status := b.etcd(t, "/v3/maintenance/status", "{}"); !strings.Contains(status, `"leader":"`+b.memberID(t, b.controlPlane)+`"`) || strings.Contains(status, `"errors"`) {
+	if status := b.etcd(t, "/v3/maintenance/status", "{}"); !strings.Contains(status, `"leader":"`+b.memberID(t, b.controlPlane)+`"`) ||
+		strings.Contains(status, `"errors"`) {
 		t.Errorf("etcd: %s", status)
 	}
 	b.isPristine(t, b.blank, b.pristine)
 	maps.DeleteFunc(before, func(name, _ string) bool { return strings.HasSuffix(name, "of Node "+b.blank) }) // its static pods
 	b.isGone(t, before)
 	b.apiServers(t)
-	b.refuses(t, "", refusal{"remove of the last control plane", []string{"remove", b.controlPlane, "--yes"}, 4, []string{"is the only control-plane node", "join another"}, nil})
+	b.refuses(t, "", refusal{"remove of the last control plane", []string{"remove", b.controlPlane, "--yes"}, 4,
+		[]string{"is the only control-plane node", "join another"}, nil})
 }
 
 // joinControlPlane has kubeadm join the blank host as a second control plane.
@@ -63,7 +66,8 @@ func (b *bed) joinControlPlane(t *testing.T) {
 	b.host(t, b.controlPlane, "kubeadm init phase upload-certs --upload-certs --certificate-key "+key)
 	line := strings.TrimSpace(b.must(t, "join", "-o", "command", "--ttl", "10m").stdout)
 	start := time.Now()
-	b.host(t, b.blank, line+" --control-plane --certificate-key "+key+" --ignore-preflight-errors=SystemVerification,Swap,FileContent--proc-sys-net-bridge-bridge-nf-call-iptables")
+	b.host(t, b.blank, line+" --control-plane --certificate-key "+key+" "+
+		"--ignore-preflight-errors=SystemVerification,Swap,FileContent--proc-sys-net-bridge-bridge-nf-call-iptables")
 	b.took("kubeadm join --control-plane", time.Since(start))
 	b.kubectl(t, "", "-n", "kube-system", "delete", "secret", "kubeadm-certs", "bootstrap-token-"+joinLine.FindStringSubmatch(line + "\n")[1])
 	eventually(t, 2*time.Minute, "the second control plane is Ready, and its taint of before is gone", func() (bool, string) {
@@ -111,7 +115,8 @@ func (b *bed) memberID(t *testing.T, name string) string {
 func (b *bed) apiServers(t *testing.T) {
 	t.Helper()
 	eventually(t, time.Minute, "only one API server is left", func() (bool, string) {
-		got := b.kubectl(t, "", "get", "endpointslices", "-n", "default", "-l", "kubernetes.io/service-name=kubernetes", "-o", "jsonpath={.items[*].endpoints[*].addresses[*]}")
+		got := b.kubectl(t, "", "get", "endpointslices", "-n", "default", "-l", "kubernetes.io/service-name=kubernetes", "-o",
+			"jsonpath={.items[*].endpoints[*].addresses[*]}")
 		return len(strings.Fields(got)) == 1, got
 	})
 	if code := b.tokenAnswer(t, "none"); code != http.StatusUnauthorized {

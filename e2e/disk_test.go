@@ -56,7 +56,8 @@ func (b *bed) stageDisk(t *testing.T) {
 	}
 	const want = "/data/kubelet\nconfig.json\ntheirs\n/var/lib/kubelet\nseccomp\ntheirs\nprecious\nprecious\nprofile\n2\n"
 	got := b.host(t, b.blank, `for d in /data/kubelet /var/lib/kubelet; do echo $d; ls $d; done
-cat /data/kubelet/theirs/file /var/lib/kubelet/theirs/file /var/lib/kubelet/seccomp/profile.json; grep -cE ' (/data|/var/lib)/kubelet/' /proc/1/mountinfo`)
+cat /data/kubelet/theirs/file /var/lib/kubelet/theirs/file /var/lib/kubelet/seccomp/profile.json
+grep -cE ' (/data|/var/lib)/kubelet/' /proc/1/mountinfo`)
 	if got != want {
 		t.Errorf("on the host is\n%s\nwant\n%s", got, want)
 	}

@@ -140,8 +140,10 @@ func (b *bed) drainNeedsConsent(t *testing.T) {
 	b.barePod(t, "alone", b.blank, "  volumes: [{name: scratch, emptyDir: {}}]")
 	defer b.kubectl(t, "", "-n", shop, "delete", "pod/alone", "--grace-period=1")
 	b.refuses(t, "",
-		refusal{"no flag at all", []string{"drain", b.blank}, 4, []string{"--ignore-daemonsets", "--force", "--delete-emptydir-data", shop + "/alone"}, nil},
-		refusal{"a pod of nobody", []string{"drain", b.blank, "--ignore-daemonsets", "--delete-emptydir-data"}, 4, []string{"--force", shop + "/alone"}, nil},
+		refusal{"no flag at all", []string{"drain", b.blank}, 4, []string{"--ignore-daemonsets", "--force", "--delete-emptydir-data",
+			shop + "/alone"}, nil},
+		refusal{"a pod of nobody", []string{"drain", b.blank, "--ignore-daemonsets", "--delete-emptydir-data"}, 4,
+			[]string{"--force", shop + "/alone"}, nil},
 		refusal{"a remove has the same rules", []string{"remove", b.blank, "--yes"}, 4, []string{"--force", shop + "/alone"}, nil},
 	)
 }

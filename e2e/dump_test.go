@@ -219,8 +219,10 @@ type allowance struct {
 func allowances() []allowance {
 	re := regexp.MustCompile
 	return []allowance{
-		{re(`units dbus\.(service|socket) loaded (in)?active`), "the kubelet speaks to systemd over the host's D-Bus, which starts on demand and is not ours to stop"},
-		{re(`sysctls \S*/nf_conntrack_tcp_timeout_(established|close_wait):`), "kube-proxy sets them without writing down what they were; the verdict lists them as harmless"},
+		{re(`units dbus\.(service|socket) loaded (in)?active`),
+			"the kubelet speaks to systemd over the host's D-Bus, which starts on demand and is not ours to stop"},
+		{re(`sysctls \S*/nf_conntrack_tcp_timeout_(established|close_wait):`),
+			"kube-proxy sets them without writing down what they were; the verdict lists them as harmless"},
 	}
 }
 

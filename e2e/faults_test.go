@@ -27,7 +27,8 @@ func faults() []fault {
 		{"the plugin is killed", func(_ *testing.T, _ *bed, r *running) { _ = r.cmd.Process.Kill() }},
 		{"the pod is deleted", func(t *testing.T, b *bed, _ *running) {
 			t.Helper()
-			_, _ = b.tryKubectl(t, "", "-n", "kube-system", "delete", "pod", "lifecycle-"+b.blank, "--ignore-not-found", "--force", "--grace-period=0")
+			_, _ = b.tryKubectl(t, "", "-n", "kube-system", "delete", "pod", "lifecycle-"+b.blank, "--ignore-not-found", "--force",
+				"--grace-period=0")
 		}},
 		{"the program is killed", func(t *testing.T, b *bed, _ *running) {
 			t.Helper()

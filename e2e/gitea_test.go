@@ -42,7 +42,8 @@ func (b *bed) stageGitea(t *testing.T) {
 	defer b.uninstallGitea(t)
 	o := b.run(t, 3, "drain", b.blank, "--ignore-daemonsets", "--plan")
 	for _, want := range []string{
-		"PodDisruptionBudget " + git + "/gitea", "PodDisruptionBudget " + git + "/pgpool", "ReplicaSet/gitea-", "Deployment/gitea", "Deployment/pgpool",
+		"PodDisruptionBudget " + git + "/gitea", "PodDisruptionBudget " + git +
+			"/pgpool", "ReplicaSet/gitea-", "Deployment/gitea", "Deployment/pgpool",
 		"Helm release gitea in namespace " + git, "helm -n " + git + " get values gitea", "--surge=auto", "spends 1 of " + git + "/postgresql",
 	} {
 		if !strings.Contains(o.stdout, want) {
@@ -108,7 +109,8 @@ func (b *bed) installGitea(t *testing.T) {
 		b.kubectl(t, "", "cordon", other)
 		defer b.kubectl(t, "", "uncordon", other)
 	}
-	if _, err := b.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: git}}, metav1.CreateOptions{}); err != nil {
+	if _, err := b.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: git}},
+		metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	flags := genericclioptions.NewConfigFlags(true)
@@ -118,7 +120,8 @@ func (b *bed) installGitea(t *testing.T) {
 		{Name: "templates/all.yaml", Data: []byte(giteaChart)},
 	}}
 	client := helm.Client{Getter: flags, Driver: "secret"}
-	err := client.Apply(t.Context(), release.Desired{Namespace: git, Name: "gitea", Chart: made, Values: map[string]any{"image": b.image}, Action: release.Install})
+	err := client.Apply(t.Context(), release.Desired{Namespace: git, Name: "gitea", Chart: made, Values: map[string]any{"image": b.image},
+		Action: release.Install})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +155,8 @@ func (b *bed) visit(t *testing.T) func() (int, []error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := strings.TrimSpace(b.kubectl(t, "", "get", "node", b.controlPlane, "-o", `jsonpath={.status.addresses[?(@.type=="InternalIP")].address}`))
+	address := strings.TrimSpace(b.kubectl(t, "", "get", "node", b.controlPlane, "-o",
+		`jsonpath={.status.addresses[?(@.type=="InternalIP")].address}`))
 	url := "http://" + net.JoinHostPort(address, fmt.Sprint(service.Spec.Ports[0].NodePort)) + "/hostname"
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -32,7 +32,9 @@ func (b *bed) stageRefusals(t *testing.T) {
 	t.Run("a policy that rewrites the runner", func(t *testing.T) {
 		if out, _ := b.tryKubectl(t, "", "get", "mutatingadmissionpolicies.v1.admissionregistration.k8s.io", "-o", "name"); out != "" {
 			t.Fatalf("policies of somebody else: %s", out)
-		} else if _, err := b.tryKubectl(t, "", "explain", "mutatingadmissionpolicies", "--api-version=admissionregistration.k8s.io/v1"); err != nil {
+		}
+		_, err := b.tryKubectl(t, "", "explain", "mutatingadmissionpolicies", "--api-version=admissionregistration.k8s.io/v1")
+		if err != nil {
 			t.Skip("this version does not serve MutatingAdmissionPolicies: pkg/runner's unit tests cover it")
 		}
 		b.withPolicy(t, rewriteRunner)
@@ -63,7 +65,8 @@ stringData: {operation: upgrade, node: %s, who: alice@laptop, since: "2026-01-02
 // refusesPersons: what somebody may not do is named by verb and resource.
 func (b *bed) refusesPersons(t *testing.T) {
 	const nobody, half = "--as=e2e-nobody", "--as=e2e-half"
-	b.kubectl(t, "", "create", "clusterrole", "e2e-half", "--verb=get,list,watch", "--resource=nodes,pods,configmaps,daemonsets.apps,poddisruptionbudgets.policy")
+	b.kubectl(t, "", "create", "clusterrole", "e2e-half", "--verb=get,list,watch",
+		"--resource=nodes,pods,configmaps,daemonsets.apps,poddisruptionbudgets.policy")
 	defer b.kubectl(t, "", "delete", "clusterrole/e2e-half", "clusterrolebinding/e2e-half", "--ignore-not-found")
 	b.kubectl(t, "", "create", "clusterrolebinding", "e2e-half", "--clusterrole=e2e-half", "--user=e2e-half")
 	eventually(t, 20*time.Second, "the role works", func() (bool, string) {
@@ -78,9 +81,12 @@ func (b *bed) refusesPersons(t *testing.T) {
 		refusal{"join by somebody who may only read", []string{"join", half}, 4, []string{"secrets", "kube-system"}, nil},
 		refusal{"cni install by nobody", b.cniInstall(nobody), 4, []string{"e2e-nobody"}, nil},
 		refusal{"remove by somebody who may only read", []string{"remove", b.worker2, "--yes", half}, 4,
-			[]string{"create pods in namespace kube-system", "create secrets in namespace kube-system", "create pods/eviction", "delete nodes", "patch nodes"}, nil},
-		refusal{"inspect by somebody who may only read", []string{"inspect", b.worker2, half}, 4, []string{"create pods/attach in namespace kube-system"}, nil},
-		refusal{"drain by somebody who may only read", []string{"drain", b.worker2, "--ignore-daemonsets", half}, 4, []string{"patch", "nodes"}, nil},
+			[]string{"create pods in namespace kube-system", "create secrets in namespace kube-system", "create pods/eviction", "delete nodes",
+				"patch nodes"}, nil},
+		refusal{"inspect by somebody who may only read", []string{"inspect", b.worker2, half}, 4,
+			[]string{"create pods/attach in namespace kube-system"}, nil},
+		refusal{"drain by somebody who may only read", []string{"drain", b.worker2, "--ignore-daemonsets", half}, 4,
+			[]string{"patch", "nodes"}, nil},
 	)
 }
 
@@ -89,7 +95,8 @@ func (b *bed) refusesPersons(t *testing.T) {
 func (b *bed) refusesOtherKinds(t *testing.T) {
 	for kind, info := range otherKinds() {
 		name := "e2e-" + strings.ToLower(kind)
-		b.kubectl(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"Node","metadata":{"name":%q},"spec":{"unschedulable":true}}`, name), "apply", "-f", "-")
+		b.kubectl(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"Node","metadata":{"name":%q},"spec":{"unschedulable":true}}`, name),
+			"apply", "-f", "-")
 		defer b.kubectl(t, "", "delete", "node", name)
 		b.kubectl(t, "", "patch", "node", name, "--subresource=status", "--type=merge", "-p", `{"status":{"nodeInfo":`+info+`}}`)
 		o := b.run(t, 4, "remove", name, "--yes")
@@ -168,7 +175,8 @@ func (b *bed) withPolicy(t *testing.T, policy string) {
 // refusesFull: a kubelet that takes no more pods is known before anything is
 // drained.
 func (b *bed) refusesFull(t *testing.T) {
-	pods := strings.Count(b.kubectl(t, "", "get", "pods", "-A", "-o", "name", "--field-selector", "spec.nodeName="+b.worker2+",status.phase=Running"), "\n")
+	pods := strings.Count(b.kubectl(t, "", "get", "pods", "-A", "-o", "name", "--field-selector",
+		"spec.nodeName="+b.worker2+",status.phase=Running"), "\n")
 	b.host(t, b.worker2, fmt.Sprintf(`set -e
 cp -p /var/lib/kubelet/config.yaml /var/lib/kubelet/config.yaml.e2e
 echo "maxPods: %d" >>/var/lib/kubelet/config.yaml
@@ -209,7 +217,8 @@ func (b *bed) stageSecrets(t *testing.T) {
 // stageNothingLeft: of all the runs nothing is left, neither in the cluster nor
 // on any host, not even what the kubelet cleans up only later.
 func (b *bed) stageNothingLeft(t *testing.T) {
-	for _, kind := range []string{"pods", "secrets", "serviceaccounts", "roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io"} {
+	for _, kind := range []string{"pods", "secrets", "serviceaccounts", "roles.rbac.authorization.k8s.io",
+		"rolebindings.rbac.authorization.k8s.io"} {
 		if left := b.kubectl(t, "", "get", kind, "-A", "-l", runnerLabel, "-o", "name"); left != "" {
 			t.Errorf("left in the cluster: %s", left)
 		}
@@ -221,7 +230,8 @@ func (b *bed) stageNothingLeft(t *testing.T) {
 	}
 	for _, host := range []string{b.controlPlane, b.worker, b.worker2, b.blank} {
 		eventually(t, 2*time.Minute, "nothing of a run is left on "+host, func() (bool, string) {
-			out := b.host(t, host, `find / -xdev \( -path /proc -o -path /sys -o -path /var/log/journal \) -prune -o -name '*lifecycle-node*' -print -o -name '*kubectl-lifecycle*' -print
+			out := b.host(t, host, `find / -xdev \( -path /proc -o -path /sys -o -path /var/log/journal \) -prune -o \
+  -name '*lifecycle-node*' -print -o -name '*kubectl-lifecycle*' -print
 find /run /var/log/pods /var/log/containers -name '*lifecycle-lifecycle-*' 2>/dev/null
 pgrep -x lifecycle-node || true`)
 			return out == "", out

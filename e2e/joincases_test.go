@@ -42,7 +42,8 @@ func (b *bed) keepConfigMap(t *testing.T, namespace, name string) *corev1.Config
 	}
 	t.Cleanup(func() {
 		b.kubectl(t, "", "-n", namespace, "delete", "configmap", name, "--ignore-not-found")
-		again := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: before.Labels, Annotations: before.Annotations}, Data: before.Data}
+		again := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: before.Labels,
+			Annotations: before.Annotations}, Data: before.Data}
 		if _, err := maps.Create(context.WithoutCancel(t.Context()), again, metav1.CreateOptions{}); err != nil {
 			t.Error(err)
 		}
@@ -72,7 +73,8 @@ func (b *bed) olderAuthority(t *testing.T) {
 	right := config.Clusters[""].CertificateAuthorityData
 	older := otherAuthority(t)
 	b.setAuthority(t, info, older)
-	b.refusesToJoin(t, "no certificate authority in cluster-info has signed the certificate of the API server", "kubeadm init phase bootstrap-token")
+	b.refusesToJoin(t, "no certificate authority in cluster-info has signed the certificate of the API server",
+		"kubeadm init phase bootstrap-token")
 	b.setAuthority(t, info, append(older, right...))
 	if o := b.run(t, 0, "join", "--dry-run"); strings.Contains(o.stderr, "authority") || strings.Count(o.stdout, "sha256:") != 2 {
 		t.Errorf("with both authorities: %q, %q", o.stdout, o.stderr)
@@ -105,7 +107,8 @@ func otherAuthority(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kubernetes"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kubernetes"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -126,13 +129,15 @@ func (b *bed) cordonedName(t *testing.T) {
 	b.kubectl(t, "", "delete", "node", name, "--ignore-not-found")
 	t.Cleanup(func() { b.kubectl(t, "", "delete", "node", name, "--ignore-not-found") })
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	node.Spec.Taints = []corev1.Taint{{Key: "example.com/gpu", Effect: corev1.TaintEffectNoSchedule}, {Key: cloud, Value: "true", Effect: corev1.TaintEffectNoSchedule}}
+	node.Spec.Taints = []corev1.Taint{{Key: "example.com/gpu", Effect: corev1.TaintEffectNoSchedule},
+		{Key: cloud, Value: "true", Effect: corev1.TaintEffectNoSchedule}}
 	if _, err := b.client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	b.must(t, "cordon", name, "--reason", "new disks")
 	o := b.run(t, 0, "join", "--dry-run", "--node-name", name)
-	o.says(t, "the host will take it over", "node e2e-old is cordoned by ", ": new disks", "kubectl lifecycle uncordon e2e-old", "taint example.com/gpu:NoSchedule keeps pods away")
+	o.says(t, "the host will take it over", "node e2e-old is cordoned by ", ": new disks", "kubectl lifecycle uncordon e2e-old",
+		"taint example.com/gpu:NoSchedule keeps pods away")
 }
 
 // oneAddress gives two nodes one address, as flannel's agents would that took

@@ -30,7 +30,8 @@ func (b *bed) person(t *testing.T) []string {
 		out, err := b.tryKubectl(t, "", append([]string{"auth", "can-i", "delete", "nodes"}, as...)...)
 		return err == nil, out
 	})
-	if out, _ := b.tryKubectl(t, "", append([]string{"auth", "can-i", "get", "secrets", "-n", "default"}, as...)...); strings.TrimSpace(out) != "no" {
+	if out, _ := b.tryKubectl(t, "", append([]string{"auth", "can-i", "get", "secrets", "-n", "default"},
+		as...)...); strings.TrimSpace(out) != "no" {
 		t.Errorf("may that person get secrets elsewhere? %s", out)
 	}
 	return as

@@ -21,7 +21,8 @@ import (
 func (b *bed) stageLost(t *testing.T) {
 	b.joined(t)
 	b.deployWeb(t, b.blank)
-	b.refuses(t, b.blank, refusal{"a node that lives is not given up", []string{"remove", b.blank, "--node-lost", "--yes"}, 4, []string{"is not lost", "switch it off"}, nil})
+	b.refuses(t, b.blank, refusal{"a node that lives is not given up", []string{"remove", b.blank, "--node-lost", "--yes"}, 4,
+		[]string{"is not lost", "switch it off"}, nil})
 	b.freeze(t)
 	o := b.must(t, "remove", b.blank, "--node-lost", "--yes", "--timeout", "3m", "-o", "json")
 	b.took("remove --node-lost", o.took)

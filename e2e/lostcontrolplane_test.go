@@ -29,7 +29,8 @@ func TestLostControlPlane(t *testing.T) {
 	if got := other.etcdMembers(t); len(got) != 3 {
 		t.Fatalf("members of etcd: %v", got)
 	}
-	other.refuses(t, "", refusal{"a control plane that lives is not given up", []string{"remove", third.blank, "--node-lost", "--yes"}, 4, []string{"is not lost"}, nil})
+	other.refuses(t, "", refusal{"a control plane that lives is not given up", []string{"remove", third.blank, "--node-lost", "--yes"}, 4,
+		[]string{"is not lost"}, nil})
 	third.freeze(t)
 	o := other.must(t, "remove", third.blank, "--node-lost", "--yes", "--timeout", "3m", "-o", "json")
 	b.took("remove --node-lost of a control plane", o.took)

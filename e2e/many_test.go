@@ -49,8 +49,10 @@ func (b *bed) stageMany(t *testing.T) {
 	b.deployWeb(t, b.blank)
 	b.kubectl(t, "", "uncordon", other.blank)
 	b.kubectl(t, "", "label", "node", b.blank, other.blank, "rack=e2e")
-	b.refuses(t, b.blank, refusal{"remove by a label that no node has", []string{"remove", "-l", "rack=none", "--yes"}, 4, []string{"none matches"}, nil},
-		refusal{"remove of two, one of them the last control plane", []string{"remove", b.blank, b.controlPlane, "--yes"}, 4, []string{"the only control-plane node"}, nil})
+	b.refuses(t, b.blank, refusal{"remove by a label that no node has", []string{"remove", "-l", "rack=none", "--yes"}, 4,
+		[]string{"none matches"}, nil},
+		refusal{"remove of two, one of them the last control plane", []string{"remove", b.blank, b.controlPlane, "--yes"}, 4,
+			[]string{"the only control-plane node"}, nil})
 	before := b.names(t, b.blank)
 	fewest := b.watchReady(t, shop, "app=web")
 	o := b.must(t, "remove", "-l", "rack=e2e", "--max-parallel", "2", "--yes", "--timeout", "5m")

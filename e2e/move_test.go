@@ -100,7 +100,12 @@ func (b *bed) cannotJoin(t *testing.T, other *bed) {
 	home := b.homeContext(t)
 	b.joined(t)
 	const broken = "/usr/local/sbin/kubeadm"
-	b.host(t, b.blank, `printf '#!/bin/sh\ncase $1 in join) mkdir -p /etc/kubernetes/pki; touch /etc/kubernetes/pki/ca.crt; echo "error: e2e says no" >&2; exit 1;; esac\nexec /usr/bin/kubeadm "$@"\n' >`+broken+`; chmod 755 `+broken)
+	b.host(t, b.blank, "cat >"+broken+` <<'E'
+#!/bin/sh
+case $1 in join) mkdir -p /etc/kubernetes/pki; touch /etc/kubernetes/pki/ca.crt; echo "error: e2e says no" >&2; exit 1;; esac
+exec /usr/bin/kubeadm "$@"
+E
+chmod 755 `+broken)
 	o := other.run(t, 1, "move", b.blank, "--context", home, "--to-context", second, "--yes", "--force", "--timeout", "6m")
 	b.host(t, b.blank, "rm "+broken)
 	o.says(t, "has left its cluster and is clean, but could not join "+second, "e2e says no")
@@ -134,14 +139,19 @@ func (b *bed) refusesMoves(t *testing.T, other *bed) {
 		refusal{"to nowhere", move(), 2, []string{"--to-context"}, both},
 		refusal{"to a context that is not there", move("--to-context", "nowhere"), 4, []string{"nowhere", "get-contexts"}, both},
 		refusal{"to the same cluster", move("--to-context", home), 4, []string{"is the cluster that node"}, both},
-		refusal{"of a control plane", []string{"move", b.controlPlane, "--context", home, "--to-context", second, "--yes"}, 4, []string{"control-plane node"}, both})
+		refusal{"of a control plane", []string{"move", b.controlPlane, "--context", home, "--to-context", second, "--yes"}, 4,
+			[]string{"control-plane node"}, both})
 	other.kubectl(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"Node","metadata":{"name":%q}}`, b.blank), "create", "-f", "-")
-	b.refuses(t, b.blank, refusal{"where the name is taken", move("--to-context", second), 4, []string{"has a node " + b.blank + " already"}, both})
+	b.refuses(t, b.blank, refusal{"where the name is taken", move("--to-context", second), 4,
+		[]string{"has a node " + b.blank + " already"}, both})
 	other.kubectl(t, "", "delete", "node", b.blank)
 	b.host(t, b.blank, `nft add table inet e2e; nft 'add chain inet e2e out { type filter hook output priority 0; }'
-for a in $(getent ahosts `+other.controlPlane+` | cut -d' ' -f1 | sort -u); do case $a in *:*) f=ip6;; *) f=ip;; esac; nft add rule inet e2e out $f daddr $a tcp dport 6443 reject; done`)
+for a in $(getent ahosts `+other.controlPlane+` | cut -d' ' -f1 | sort -u); do case $a in *:*) f=ip6;; *) f=ip;; esac
+  nft add rule inet e2e out $f daddr $a tcp dport 6443 reject; done`)
 	defer b.host(t, b.blank, "nft delete table inet e2e")
-	b.refuses(t, b.blank, refusal{"where the host does not reach it", move("--to-context", second), 4, []string{"from this host, the API server at", "does not answer", "open the way"}, both})
-	b.refuses(t, b.blank, refusal{"where the host does not reach it, in a dry run", move("--to-context", second, "--dry-run=server"), 4, []string{"from this host, the API server at", "does not answer"}, both})
+	b.refuses(t, b.blank, refusal{"where the host does not reach it", move("--to-context", second), 4,
+		[]string{"from this host, the API server at", "does not answer", "open the way"}, both})
+	b.refuses(t, b.blank, refusal{"where the host does not reach it, in a dry run", move("--to-context", second, "--dry-run=server"), 4,
+		[]string{"from this host, the API server at", "does not answer"}, both})
 	other.noTokens(t)
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // denyAttach is a policy against streaming into the runner's pods.
@@ -61,7 +61,7 @@ func (b *bed) deniesAttach(t *testing.T) {
 // travelled, and no account or right.
 func (b *bed) asksInSecrets(t *testing.T) {
 	t.Helper()
-	var inventory clean.Inventory
+	var inventory inventory.Inventory
 	o := b.must(t, "inspect", b.blank, "-o", "json")
 	b.took("inspect, asked in Secrets", o.took)
 	if err := json.Unmarshal([]byte(o.stdout), &inventory); err != nil || len(inventory.Ours()) == 0 || inventory.Hostname != b.blank {

@@ -120,7 +120,8 @@ func (b *bed) isBackedUp(t *testing.T, o outcome) {
 		return
 	}
 	got := b.host(t, b.blank, "stat -c '%a %U' "+path+"; tar -tzf "+path)
-	if !strings.HasPrefix(got, "600 root\n") || !strings.Contains(got, "etc/kubernetes/kubelet.conf\n") || !strings.Contains(got, "etc/cni/net.d/10-flannel.conflist\n") {
+	if !strings.HasPrefix(got, "600 root\n") || !strings.Contains(got, "etc/kubernetes/kubelet.conf\n") ||
+		!strings.Contains(got, "etc/cni/net.d/10-flannel.conflist\n") {
 		t.Errorf("%s: %s", path, got)
 	}
 }
@@ -136,7 +137,8 @@ func (b *bed) rehearsals(t *testing.T) {
 	})
 	b.unchanged(t, b.blank, func() {
 		o := b.run(t, 0, "remove", b.blank, "--dry-run=server")
-		for _, want := range []string{"cni0", "flannel.1", "KUBE-SERVICES", "/var/lib/kubelet/pods/e2e-planted/volumes/data", "/etc/kubernetes/kubelet.conf"} {
+		for _, want := range []string{"cni0", "flannel.1", "KUBE-SERVICES", "/var/lib/kubelet/pods/e2e-planted/volumes/data",
+			"/etc/kubernetes/kubelet.conf"} {
 			if !strings.Contains(o.stdout, want) {
 				t.Errorf("the dry run does not name %s", want)
 			}

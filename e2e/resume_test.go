@@ -67,7 +67,8 @@ func (b *bed) joinsAnew(t *testing.T) {
 	b.kubectl(t, "", "delete", "node", b.blank, "--ignore-not-found")
 	b.drained(t)
 	o := b.must(t, "remove", b.blank, "--yes")
-	o.says(t, "the record of an earlier node of that name goes", "replacing the record of an earlier node of that name: remove of node "+b.blank, "✓ Stop and hold the kubelet")
+	o.says(t, "the record of an earlier node of that name goes",
+		"replacing the record of an earlier node of that name: remove of node "+b.blank, "✓ Stop and hold the kubelet")
 	b.isGone(t, before)
 	b.isPristine(t, b.blank, b.pristine)
 }
@@ -205,7 +206,8 @@ const departure = 45 * time.Second
 func (b *bed) nothingOnHost(t *testing.T) {
 	t.Helper()
 	eventually(t, departure, "a run takes itself off the host", func() (bool, string) {
-		left := b.host(t, b.blank, "command -v find >/dev/null && { find /var/lib /run /etc -xdev -name '*lifecycle*' ! -path '/run/credentials/*' ! -path '*-look*' ! -path '/var/lib/containerd/io.containerd.snapshotter.*' -print 2>/dev/null; true; }")
+		left := b.host(t, b.blank, "command -v find >/dev/null && { find /var/lib /run /etc -xdev -name '*lifecycle*' ! -path "+
+			"'/run/credentials/*' ! -path '*-look*' ! -path '/var/lib/containerd/io.containerd.snapshotter.*' -print 2>/dev/null; true; }")
 		return left == "", left
 	})
 }

@@ -62,13 +62,15 @@ func (b *bed) anotherCluster(t *testing.T) *bed {
 	b.makeBlank(t, name)
 	address := strings.TrimSpace(b.host(t, name, "hostname -i | tr ' ' '\n' | grep -F . | head -1"))
 	version := strings.TrimSpace(b.host(t, name, "kubeadm version -o short"))
-	b.host(t, name, "cat > /root/init.yaml <<'E'\n"+fmt.Sprintf(secondConfig, version, name, address)+"E\nkubeadm init --config /root/init.yaml >&2")
+	b.host(t, name, "cat > /root/init.yaml <<'E'\n"+fmt.Sprintf(secondConfig, version, name,
+		address)+"E\nkubeadm init --config /root/init.yaml >&2")
 	other := *b
 	other.controlPlane, other.worker, other.worker2 = name, name, name
 	other.kubeconfig = b.twoContexts(t, b.host(t, name, "cat /etc/kubernetes/admin.conf"), name, address)
 	var err error
 	if other.config, err = clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: other.kubeconfig}, &clientcmd.ConfigOverrides{CurrentContext: second}).ClientConfig(); err != nil {
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: other.kubeconfig},
+		&clientcmd.ConfigOverrides{CurrentContext: second}).ClientConfig(); err != nil {
 		t.Fatal(err)
 	}
 	other.config.QPS, other.config.WarningHandler = -1, rest.NoWarnings{}

@@ -14,45 +14,22 @@ import (
 	"time"
 )
 
-// TestCircle is the whole story, in order. A stage that fails does not stop the
-// others unless they need what it could not make.
+// onBoth is the part of a stage that ends each part of the story. Each part runs on a
+// bed of its own, and the two take half the time side by side; a stage belongs to the
+// part that is the shorter one.
+const onBoth = 0
+
+// TestCircle is the whole story, in order, or the part of it that E2E_PART names. A
+// stage that fails does not stop the others unless they need what it could not make.
 func TestCircle(t *testing.T) {
 	b := newBed(t)
 	b.ears = listen(t, b.client)
 	b.fresh(t)
 	begun := time.Now()
-	for _, stage := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
-		{"input that makes no sense changes nothing", b.stageBadInput},
-		{"the host of a node without a network is readable", b.stageInspectNotReady},
-		{"cni install gives the cluster a network that works", b.stageNetwork},
-		{"the program never runs in a tenant's image", b.stageImage},
-		{"join prints a command that works and then dies", b.stageJoin},
-		{"the network of the joined host works across nodes", b.stagePodNetwork},
-		{"join and cni install say what cannot work", b.stageJoinCases},
-		{"drain explains what blocks and heeds the budget", b.stageDrain},
-		{"remove refuses what it cannot finish", b.stageRefusals},
-		{"remove leaves a clean host and everything of others", b.stageRemove},
-		{"the host joins again", b.stageRejoin},
-		{"a kubelet's root elsewhere and directories of a person beside it", b.stageDisk},
-		{"a surge ends a drain that three budgets kept", b.stageGitea},
-		{"a removal whose plugin was killed finishes", b.stageKilled},
-		{"a removal that is interrupted goes on by itself", b.stageInterrupted},
-		{"a removal whose program was killed finishes", b.stageProgramKilled},
-		{"a removal survives whatever happens to its host and its cluster", b.stageFaults},
-		{"a busy mount makes it wait and abort brings the node back", b.stageBusy},
-		{"a drained node is removed in seconds", b.stageFast},
-		{"what plugins beside the network leave goes and what stays is named", b.stageTraces},
-		{"a program that cannot be streamed travels in Secrets", b.stageParcel},
-		{"several nodes are removed with one command", b.stageMany},
-		{"a finalizer holds a Node and a pod, and remove says so", b.stageFinalizers},
-		{"a second cluster: workers move, control planes leave", b.stageSecond},
-		{"a node whose host is dead is given up and cleans itself", b.stageLost},
-		{"nothing is left of any run", b.stageNothingLeft},
-		{"no secret was said", b.stageSecrets},
-	} {
+	for _, stage := range b.stages() {
+		if !told(t, stage.part) {
+			continue
+		}
 		start := time.Now()
 		t.Run(strings.ReplaceAll(stage.name, " ", "-"), stage.run)
 		b.took("stage: "+stage.name, time.Since(start))
@@ -61,6 +38,60 @@ func TestCircle(t *testing.T) {
 	for _, line := range b.times {
 		t.Logf("| %8s  %s", line.took.Round(100*time.Millisecond), line.what)
 	}
+}
+
+// stage is a part of the story.
+type stage struct {
+	name string
+	// part is 1 or 2, or onBoth.
+	part int
+	run  func(*testing.T)
+}
+
+func (b *bed) stages() []stage {
+	return []stage{
+		{"input that makes no sense changes nothing", 1, b.stageBadInput},
+		{"the host of a node without a network is readable", 1, b.stageInspectNotReady},
+		{"cni install gives the cluster a network that works", 1, b.stageNetwork},
+		{"the program never runs in a tenant's image", 1, b.stageImage},
+		{"join prints a command that works and then dies", 1, b.stageJoin},
+		{"the network of the joined host works across nodes", 1, b.stagePodNetwork},
+		{"join and cni install say what cannot work", 1, b.stageJoinCases},
+		{"drain explains what blocks and heeds the budget", 1, b.stageDrain},
+		{"remove refuses what it cannot finish", 1, b.stageRefusals},
+		{"remove leaves a clean host and everything of others", 1, b.stageRemove},
+		{"the host joins again", 1, b.stageRejoin},
+		{"a kubelet's root elsewhere and directories of a person beside it", 1, b.stageDisk},
+		{"a surge ends a drain that three budgets kept", 1, b.stageGitea},
+		{"a removal whose plugin was killed finishes", 1, b.stageKilled},
+		{"a removal that is interrupted goes on by itself", 1, b.stageInterrupted},
+		{"a removal whose program was killed finishes", 1, b.stageProgramKilled},
+		{"a removal survives whatever happens to its host and its cluster", 2, b.stageFaults},
+		{"a busy mount makes it wait and abort brings the node back", 1, b.stageBusy},
+		{"a drained node is removed in seconds", 1, b.stageFast},
+		{"what plugins beside the network leave goes and what stays is named", 2, b.stageTraces},
+		{"a program that cannot be streamed travels in Secrets", 1, b.stageParcel},
+		{"several nodes are removed with one command", 1, b.stageMany},
+		{"a finalizer holds a Node and a pod, and remove says so", 1, b.stageFinalizers},
+		{"a second cluster: workers move, control planes leave", 2, b.stageSecond},
+		{"a node whose host is dead is given up and cleans itself", 2, b.stageLost},
+		{"nothing is left of any run", onBoth, b.stageNothingLeft},
+		{"no secret was said", onBoth, b.stageSecrets},
+	}
+}
+
+// told reports whether this run tells a part of the story.
+func told(t *testing.T, part int) bool {
+	t.Helper()
+	wanted := os.Getenv("E2E_PART")
+	switch wanted {
+	case "":
+		return true
+	case "1", "2":
+		return part == onBoth || wanted == fmt.Sprint(part)
+	}
+	t.Fatalf("E2E_PART=%s: the story has the parts 1 and 2", wanted)
+	return false
 }
 
 // fresh makes sure of a host that has never joined, and keeps what it looks
@@ -127,6 +158,7 @@ func (b *bed) forgetFixtures(t *testing.T) {
 	for kind := range otherKinds() {
 		b.kubectl(t, "", "delete", "node", "e2e-"+strings.ToLower(kind), "--ignore-not-found")
 	}
-	_, _ = b.tryKubectl(t, "", "delete", "mutatingadmissionpolicy/e2e-policy", "mutatingadmissionpolicybinding/e2e-policy", "--ignore-not-found")
+	_, _ = b.tryKubectl(t, "", "delete", "mutatingadmissionpolicy/e2e-policy", "mutatingadmissionpolicybinding/e2e-policy",
+		"--ignore-not-found")
 	b.kubectl(t, "", "uncordon", b.controlPlane, b.worker, b.worker2)
 }

@@ -19,9 +19,12 @@ const plantAdmins = `mkdir -p /etc/monitoring && cat >/etc/monitoring/agent.conf
 // (their DaemonSets' own files and names).
 const plantPlugins = `set -e
 cd /etc/cni/net.d; mkdir -p multus.d whereabouts.d
-cat >multus.d/multus.kubeconfig; cp multus.d/multus.kubeconfig ZZZ-istio-cni-kubeconfig; cp multus.d/multus.kubeconfig whereabouts.d/whereabouts.kubeconfig
-echo '{"cniVersion":"0.3.1","name":"multus-cni-network","type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig","delegates":[{"name":"cbr0","plugins":[{"type":"flannel"}]}]}' >00-multus.conf
-echo '{"cniVersion":"0.3.1","name":"istio-cni","type":"istio-cni","kubernetes":{"kubeconfig":"/etc/cni/net.d/ZZZ-istio-cni-kubeconfig"}}' >YYY-istio-cni.conf
+cat >multus.d/multus.kubeconfig; cp multus.d/multus.kubeconfig ZZZ-istio-cni-kubeconfig
+cp multus.d/multus.kubeconfig whereabouts.d/whereabouts.kubeconfig
+echo '{"cniVersion":"0.3.1","name":"multus-cni-network","type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig",
+"delegates":[{"name":"cbr0","plugins":[{"type":"flannel"}]}]}' >00-multus.conf
+echo '{"cniVersion":"0.3.1","name":"istio-cni","type":"istio-cni",
+"kubernetes":{"kubeconfig":"/etc/cni/net.d/ZZZ-istio-cni-kubeconfig"}}' >YYY-istio-cni.conf
 `
 
 // stageTraces: what plugins beside the network leave goes, an administrator's file
@@ -66,7 +69,8 @@ func (b *bed) stageTraces(t *testing.T) {
 func (b *bed) leadingConfig(t *testing.T) (config, token string) {
 	t.Helper()
 	token = strings.TrimSpace(b.kubectl(t, "", "-n", "default", "create", "token", "default", "--duration", "10m"))
-	return fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- name: local\n  cluster:\n    server: https://10.96.0.1:443\n    certificate-authority-data: %s\n"+
+	return fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- name: local\n  cluster:\n    server: https://10.96.0.1:443\n    "+
+		"certificate-authority-data: %s\n"+
 		"users:\n- name: plugin\n  user:\n    token: %s\n", base64.StdEncoding.EncodeToString(b.config.CAData), token), token
 }
 

@@ -103,13 +103,15 @@ measurements() { grep -vE '^(=== |--- PASS|PASS$|ok  )' || true; }
 plan_of_a_big_cluster() {
   echo "drain --plan on recorded lists of 5,000 nodes and 150,000 pods (to be 2 s and 150 MB at most)"
   go test -run '^$' -bench PlanOfABigCluster -benchtime 5x ./cmd/kubectl-lifecycle |
-    awk '/^Benchmark/ { sub(/.*\//, "", $1); sub(/_nodes-.*/, "", $1); printf "  %-32s %8.2f s, %4.0f MiB\n", $1 " of the nodes drained", $7, $5 }'
+    awk '/^Benchmark/ { sub(/.*\//, "", $1); sub(/_nodes-.*/, "", $1)
+      printf "  %-32s %8.2f s, %4.0f MiB\n", $1 " of the nodes drained", $7, $5 }'
 }
 
 # cleaning compares the cleaning of a host with what how-tos have people type.
 cleaning() {
   echo "cleaning of a host beside the how-to's shell (to be 10 times faster; an inventory 1 s at most)"
-  BENCH_OUT=$work/cleaning go test -tags bench -count=1 -timeout 30m -run TestBench ./pkg/clean >"$work/log" 2>&1 || give_up "the host could not be cleaned"
+  BENCH_OUT=$work/cleaning go test -tags bench -count=1 -timeout 30m -run TestBench ./pkg/clean >"$work/log" 2>&1 ||
+    give_up "the host could not be cleaned"
   cat "$work/cleaning"
 }
 
@@ -128,7 +130,8 @@ tidy() {
   [ -z "$plane" ] || (cd hack/testbed && TESTBED_NAME=$plane go run . control down) >/dev/null 2>&1
   [ -n "$made" ] || return 0
   local token=${command#*--token }
-  "$TESTBED_KUBECTL" delete -n kube-system --ignore-not-found --wait=false secret "lifecycle-$made" "bootstrap-token-${token%%.*}" >/dev/null || true
+  "$TESTBED_KUBECTL" delete -n kube-system --ignore-not-found --wait=false \
+    secret "lifecycle-$made" "bootstrap-token-${token%%.*}" >/dev/null || true
   "$TESTBED_KUBECTL" delete --ignore-not-found node "$made" >/dev/null || true
   (cd hack/testbed && go run . blank --rm "$made") >/dev/null 2>&1 ||
     echo "the host $made is still there: cd hack/testbed && go run . blank --rm $made" >&2

@@ -1,49 +1,58 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The end-to-end tests, on a real cluster that is brought up first. A fresh
-# cluster each time: the tests take it from no network to the whole circle.
+# The end-to-end tests, each part on a test bed of its own, which is fresh, so that
+# parts can run side by side. 'make e2e' and 'make test' run them all.
+#   hack/e2e.sh build      build what the beds are made of, and bring nothing up
+#   hack/e2e.sh story-1    the first part of the story on real nodes; story-2 the second
+#   hack/e2e.sh control    drains of many pods, on a control plane without nodes
+# A bed is removed afterwards, unless E2E_KEEP=yes. E2E_RUN=REGEXP chooses tests, as
+# -run does; E2E_FULL=yes draws and drains more.
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "$0")/.."
 
-if [ "${E2E:-on}" = off ]; then
-  echo "############################################################" >&2
-  echo "# NOT TESTED: E2E=off. No real kubelet was touched: nothing" >&2
-  echo "# is known about join, drain, inspect, remove on a node.    " >&2
-  echo "############################################################" >&2
-  exit 0
-fi
+part="${1:-}"
 if [ "$(id -u)" != 0 ]; then
-  echo "the e2e tests need root (Docker, kind nodes); run as root, or give E2E=off to leave them out" >&2
+  echo "the e2e tests need root (Docker, kind nodes): run them as root, or leave them out with E2E=off" >&2
   exit 1
 fi
-export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e}"
 testbed() { (cd hack/testbed && go run . "$@"); }
-down() { [ "${E2E_KEEP:-}" = yes ] || testbed "$@" down; }
 
-log="$(mktemp)"
-trap 'rm -f "$log"' EXIT
-
-# tested runs tests that say much, and says last what failed: whoever sees only
-# the end of it needs that. What a test tells beside that begins with "$ ", "| ".
-tested() {
-  local code=0
-  go test -tags e2e -count=1 -v "$@" 2>&1 | tee "$log" || code=$?
-  [ "$code" = 0 ] && return 0
-  echo "############ what failed"
-  awk '/^ *(=== |--- |FAIL|PASS|ok )/ { more = 0 } /^ *--- FAIL/
-    / [a-z0-9_]+_test\.go:[0-9]+: / { more = /_test\.go:[0-9]+: [$|] / ? 0 : 12 } more-- > 0' "$log" | cut -c1-400 | sed -n 1,100p
-  return "$code"
+# remove takes the bed down, also after a test that failed or was ended.
+remove() {
+  local code=$?
+  trap - EXIT
+  if [ "${E2E_KEEP:-}" = yes ]; then
+    echo "E2E_KEEP=yes: the bed stays. To remove it: (cd hack/testbed && TESTBED_NAME=$TESTBED_NAME go run . $* down)" >&2
+  elif ! testbed "$@" down; then
+    [ "$code" != 0 ] || code=1
+  fi
+  exit "$code"
 }
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
-# First the cluster of real nodes, which is what counts most; then drains of
-# thousands of pods, on a control plane without nodes.
-testbed down
-testbed up
-eval "$(testbed env)"
-tested -timeout 45m ./e2e/
-down
-testbed control down
-testbed control up
-eval "$(testbed control env)"
-tested -parallel 6 -timeout 30m ./e2e/control/
-down control
+case "$part" in
+build)
+  testbed build
+  ;;
+story-[12])
+  export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e}-${part#story-}" E2E_PART="${part#story-}"
+  testbed down
+  trap remove EXIT
+  testbed up
+  eval "$(testbed env)"
+  go test -tags e2e -count=1 -v -timeout 40m -run "${E2E_RUN:-.}" ./e2e/
+  ;;
+control)
+  export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e}"
+  testbed control down
+  trap 'remove control' EXIT
+  testbed control up
+  eval "$(testbed control env)"
+  go test -tags e2e -count=1 -v -parallel 6 -timeout 35m -run "${E2E_RUN:-.}" ./e2e/control/
+  ;;
+*)
+  echo "usage: hack/e2e.sh build|story-1|story-2|control" >&2
+  exit 2
+  ;;
+esac

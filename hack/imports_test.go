@@ -35,6 +35,7 @@ type rule struct {
 	from     []string
 	except   []string
 	forbid   []string
+	but      []string // of these, what they may
 	exactly  []string // packages of this module, without what is below them
 	indirect bool     // whatever they are linked with, too
 	tests    bool     // their tests, too
@@ -71,6 +72,7 @@ func rules() []rule {
 		why: "only the plugin knows a command line", from: []string{"cmd", "pkg"}, except: []string{"cmd/kubectl-lifecycle"},
 		forbid: []string{"github.com/spf13", "k8s.io/cli-runtime"}, tests: true,
 	}}
+	all = append(all, cleanRules()...)
 	for _, one := range domains {
 		others := slices.DeleteFunc(slices.Clone(domains), func(d string) bool { return d == one })
 		all = append(all, downwards(one)...)
@@ -107,6 +109,32 @@ func roomRules() []rule {
 			others := slices.DeleteFunc(slices.Clone(rooms), func(r string) bool { return r == one })
 			all = append(all, rule{why: "nothing goes sideways", from: []string{one}, forbid: inModule(others...), indirect: true})
 		}
+	}
+	return all
+}
+
+// cleanRooms are the packages of the parts of a removal.
+func cleanRooms() []string {
+	return []string{"pkg/clean/control", "pkg/clean/etcd", "pkg/clean/runtime", "pkg/clean/network", "pkg/clean/filter", "pkg/clean/disk", "pkg/clean/traces"}
+}
+
+// cleanRules are those of pkg/clean and its rooms.
+func cleanRules() []rule {
+	rooms := cleanRooms()
+	shared := []string{"pkg/clean/inventory", "pkg/clean/part", "pkg/clean/ownership", "pkg/clean/cluster", "pkg/clean/cni"}
+	all := []rule{{
+		why:  "the plugin reads an inventory and touches no host",
+		from: []string{"pkg/flow", "cmd/kubectl-lifecycle", "e2e"}, tests: true, indirect: true,
+		forbid: inModule("pkg/clean", "pkg/host"), but: inModule("pkg/clean/inventory"),
+	}, {
+		why: "what all rooms share knows none of them", from: shared, forbid: inModule(rooms...), tests: true, indirect: true,
+	}}
+	for _, room := range rooms {
+		others := slices.DeleteFunc(slices.Clone(rooms), func(other string) bool {
+			// The second look knows what the first has named.
+			return other == room || room == "pkg/clean/traces" && (other == "pkg/clean/disk" || other == "pkg/clean/network")
+		})
+		all = append(all, rule{why: "a room of pkg/clean gets what it needs of another as a function", from: []string{room}, forbid: inModule(others...), tests: true, indirect: true})
 	}
 	return all
 }
@@ -161,7 +189,7 @@ func violations(packages []pkg, rules []rule) []string {
 				continue
 			}
 			for _, i := range r.concerns(p) {
-				if i != p.ImportPath && i != wireIsShared && (under(i, r.forbid) || slices.Contains(inModule(r.exactly...), i)) {
+				if i != p.ImportPath && i != wireIsShared && r.forbids(i) {
 					found = append(found, fmt.Sprintf("%s imports %s: %s", p.ImportPath, i, r.why))
 				}
 			}
@@ -169,6 +197,11 @@ func violations(packages []pkg, rules []rule) []string {
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// forbids says whether a package may not be imported.
+func (r rule) forbids(path string) bool {
+	return under(path, r.forbid) && !under(path, r.but) || slices.Contains(inModule(r.exactly...), path)
 }
 
 // concerns lists the imports of a package that a rule is about.
@@ -220,6 +253,8 @@ func TestImportsPointDownwardsOnly(t *testing.T) {
 		module + "pkg/plan":        nil,
 		module + "pkg/text":        nil,
 		module + "pkg/runner/wire": {module + "pkg/plan", module + "pkg/text"},
+		// Not pkg/clean itself either, which the plugin would link with all of pkg/host.
+		module + "pkg/clean/inventory": {module + "pkg/plan", module + "pkg/text"},
 	}) {
 		t.Error(v)
 	}
@@ -280,6 +315,12 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 		"cri-api is not k8s.io/api":                  {pkg{ImportPath: module + "pkg/host", Deps: []string{"k8s.io/cri-api/pkg/apis"}}, 0},
 		"clean may not link k8s.io/api":              {pkg{ImportPath: module + "pkg/clean", Deps: []string{"k8s.io/api/core/v1"}}, 1},
 		"host may not import clean":                  {pkg{ImportPath: module + "pkg/host", Imports: []string{module + "pkg/clean"}}, 1},
+		"a room may not import another":              {pkg{ImportPath: module + "pkg/clean/disk", Imports: []string{module + "pkg/clean/etcd"}}, 1},
+		"the second look knows the disk":             {pkg{ImportPath: module + "pkg/clean/traces", Imports: []string{module + "pkg/clean/disk"}}, 0},
+		"the second look does not know the runtime":  {pkg{ImportPath: module + "pkg/clean/traces", Imports: []string{module + "pkg/clean/runtime"}}, 1},
+		"flow may import an inventory":               {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean/inventory"}}, 0},
+		"flow may not import the recipe":             {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean"}}, 1},
+		"flow may not import a room":                 {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean/network"}}, 1},
 		"only cni/helm imports Helm":                 {pkg{ImportPath: module + "pkg/flow", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
 		"cni does not":                               {pkg{ImportPath: module + "pkg/cni", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
 		"cni/helm imports Helm":                      {pkg{ImportPath: module + "pkg/cni/helm", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 0},

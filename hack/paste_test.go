@@ -25,6 +25,7 @@ func ownWords() map[string]string {
 	return map[string]string{
 		"metav1.NamespaceSystem":       "a constant of Kubernetes: kube-system",
 		"discoveryv1.LabelServiceName": "a constant of Kubernetes",
+		"inventory.DefaultKubeletRoot": "a constant: /var/lib/kubelet",
 		"f.verb":                       "cordon or uncordon, in a help text",
 		"info.Version":                 "what the version command prints, no command itself",
 	}
@@ -143,7 +144,8 @@ func (w *words) safe(e ast.Expr) bool {
 func (w *words) check(e ast.Expr, command string) {
 	w.commands++
 	if !w.safe(e) {
-		w.found = append(w.found, fmt.Sprintf("%s: a word of the command %q is not quoted: use text.Quote or text.Command", w.set.Position(e.Pos()), command))
+		w.found = append(w.found, fmt.Sprintf("%s: a word of the command %q is not quoted: use text.Quote or text.Command",
+			w.set.Position(e.Pos()), command))
 	}
 }
 
@@ -226,7 +228,8 @@ func verbs(format string) []place {
 // text. A command ends with its line, at a semicolon, at a closing parenthesis,
 // at a comma or colon before a space, and at the quote that it is in.
 func commandAt(text string) (command string, inside bool) {
-	begins := regexp.MustCompile(`(^|[^A-Za-z0-9-])((?:kubectl|helm|systemctl|crictl|etcdctl|journalctl|ssh|lifecycle-node) |kubeadm (?:join|reset|init|token|certs|config|upgrade|$))`)
+	begins := regexp.MustCompile(`(^|[^A-Za-z0-9-])((?:kubectl|helm|systemctl|crictl|etcdctl|journalctl|ssh|lifecycle-node) |` +
+		`kubeadm (?:join|reset|init|token|certs|config|upgrade|$))`)
 	// The program's name in a sentence is none: "kubectl lifecycle could not …".
 	prose := regexp.MustCompile(`^kubectl lifecycle (?:could|join by|move of) `)
 	all := begins.FindAllStringSubmatchIndex(text, -1)

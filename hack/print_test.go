@@ -107,7 +107,8 @@ func printing(called string, call *ast.CallExpr, base string) string {
 		return "use say or a sheet"
 	case strings.HasSuffix(called, ".OutOrStdout"), strings.HasSuffix(called, ".ErrOrStderr"), strings.HasSuffix(called, ".OutOrStderr"):
 		return "cobra's streams know no filter"
-	case called == "text.Safe" && !own && (len(call.Args) != 1 || !literal(call.Args[0]) && !slices.Contains(safeTexts(), written(call.Args[0]))):
+	case called == "text.Safe" && !own && (len(call.Args) != 1 || !literal(call.Args[0]) &&
+		!slices.Contains(safeTexts(), written(call.Args[0]))):
 		return "what is called safe passes no filter: only the program's own words"
 	}
 	return ""

@@ -26,7 +26,11 @@ func TestTheReadmeIsTrue(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	readme := read(t, "../README.md")
-	for _, words := range toolCommands(readme + read(t, "../docs/design.md") + read(t, "../CONTRIBUTING.md")) {
+	all := ""
+	for _, page := range documents(t) {
+		all += read(t, page)
+	}
+	for _, words := range toolCommands(all) {
 		t.Run(strings.Join(words, " "), func(t *testing.T) {
 			out, code := run(t, plugin, words)
 			missing := strings.Contains(out, "no kubeconfig") || strings.Contains(out, "built without the node program")
@@ -147,9 +151,11 @@ func run(t *testing.T, plugin string, args []string) (out string, code int) {
 
 func TestCommandsAreFoundInDocuments(t *testing.T) {
 	markdown := "Run `kubectl lifecycle runs abort NODE` or kubectl lifecycle nothing.\n```sh\n" +
-		"kubectl lifecycle join -o command | ssh root@x sh\nx \"$(kubectl lifecycle version)\"\nkubectl lifecycle remove x --yes  # a remark\n```\n`--yes` is not `-y`\n"
+		"kubectl lifecycle join -o command | ssh root@x sh\nx \"$(kubectl lifecycle version)\"\nkubectl lifecycle remove x --yes  # a " +
+		"remark\n```\n`--yes` is not `-y`\n"
 	want := "[[runs abort NODE] [join -o command] [version] [remove x --yes]]"
-	if got := toolCommands(markdown); !slices.EqualFunc(got, [][]string{{"runs", "abort", "NODE"}, {"join", "-o", "command"}, {"version"}, {"remove", "x", "--yes"}}, slices.Equal) {
+	if got := toolCommands(markdown); !slices.EqualFunc(got, [][]string{{"runs", "abort", "NODE"}, {"join", "-o", "command"}, {"version"},
+		{"remove", "x", "--yes"}}, slices.Equal) {
 		t.Errorf("%v, want %s", got, want)
 	}
 	if got := flagsNamed(markdown); !slices.Equal(got, []string{"--yes"}) {

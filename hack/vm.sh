@@ -80,7 +80,8 @@ INSIDE
 
 install_tools
 boot=$(kernel)
-echo pkg/host pkg/host/netfilter pkg/clean >"$work/packages"
+# All whose tests have a host of their own.
+grep -rl '/pkg/host/hosttest"' --include='*_test.go' pkg | xargs -n1 dirname | sort -u >"$work/packages"
 pwd >"$work/root"
 echo "${VM_TESTS:+-test.v -test.run=$VM_TESTS}" >"$work/flags"
 for package in $(cat "$work/packages"); do

@@ -25,7 +25,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
@@ -222,16 +222,16 @@ func (b *drainBed) env(streams genericiooptions.IOStreams) *env {
 }
 
 func TestNoHostWritesALineOfOurs(t *testing.T) {
-	items := []clean.Item{
-		{Kind: clean.KindMount, Name: "/var/lib/kubelet/pods/x/volume-subpaths/" + forged, In: forged, Owner: forged, Fate: clean.Goes, Detail: forged},
-		{Kind: clean.Kind("node/FORGED"), Name: "removed", Fate: clean.Goes, Why: forged},
-		{Kind: clean.Kind(forged), Name: forged, Fate: clean.Fate(forged)},
+	items := []inventory.Item{
+		{Kind: inventory.KindMount, Name: "/var/lib/kubelet/pods/x/volume-subpaths/" + forged, In: forged, Owner: forged, Fate: inventory.Goes, Detail: forged},
+		{Kind: inventory.Kind("node/FORGED"), Name: "removed", Fate: inventory.Goes, Why: forged},
+		{Kind: inventory.Kind(forged), Name: forged, Fate: inventory.Fate(forged)},
 	}
-	inv := clean.Inventory{Hostname: forged, Items: items, Unchecked: []clean.Unchecked{{Kind: forged, What: forged, Why: forged}}, Blocking: []string{forged}}
-	verdict := clean.Verdict{State: clean.State(forged), Backup: forged, AfterReboot: items, Lost: items, Changed: items}
+	inv := inventory.Inventory{Hostname: forged, Items: items, Unchecked: []inventory.Unchecked{{Kind: forged, What: forged, Why: forged}}, Blocking: []string{forged}}
+	verdict := inventory.Verdict{State: inventory.State(forged), Backup: forged, AfterReboot: items, Lost: items, Changed: items}
 	outcomes := []flow.RemoveOutcome{{Node: forged, Removed: true, Verdict: verdict}, {Node: "w2", Error: forged, Hint: forged}, {Node: "node/FORGED"}}
 	lostNode := &flow.Lost{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: forged}}},
-		Facts: clean.Facts{Node: "w1", CRISocket: forged, NodeIPs: []string{"10.0.0.1", forged}, PodCIDRs: []string{forged, "10.244.0.0/16"}}}
+		Facts: inventory.Facts{Node: "w1", CRISocket: forged, NodeIPs: []string{"10.0.0.1", forged}, PodCIDRs: []string{forged, "10.244.0.0/16"}}}
 	steps := plan.Plan{Title: forged, Steps: []plan.Step{{ID: "a", Title: forged}}, Notes: []string{forged}}
 	for name, write := range map[string]func(e *env) error{
 		"an inventory":            func(e *env) error { return view.Inventory(e.sheet(), inv, true) },
@@ -314,7 +314,7 @@ func TestNoEventOfAHostWritesALineOfOurs(t *testing.T) {
 func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 	streams, _, _, errOut := genericiooptions.NewTestIOStreams()
 	e := newEnv(streams)
-	facts := clean.Facts{
+	facts := inventory.Facts{
 		Node: "w1", CRISocket: "unix:///run/it's/containerd.sock", KubeletRoot: "/var/lib/kubelet/../../etc", CNI: "flannel",
 		NodeIPs: []string{"10.0.0.1", "fd00::1", "10.0.0.1'; : > OWNED; '", "fe80::1%eth0; : > OWNED"}, ControlPlanes: []string{"10.0.0.2", ""},
 		PodCIDRs: []string{"10.244.0.0/16", "10.244.0.0/16 OWNED"}, ServiceCIDRs: []string{"10.96.0.0/12"}, IPVSExclude: []string{"x"},

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 )
 
@@ -48,7 +48,7 @@ func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags)
 		return err
 	}
 	progress := e.progress()
-	inventory, err := flow.Inspect(ctx, cluster, node, clean.Choices{}, progress)
+	inventory, err := flow.Inspect(ctx, cluster, node, inventory.Choices{}, progress)
 	progress.Close()
 	if err != nil {
 		return nothingChanged(err)

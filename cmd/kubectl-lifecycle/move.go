@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -122,7 +122,7 @@ type moved struct {
 	To   string `json:"to"`
 	// Verdict is the host's between the two clusters; empty if another call has
 	// seen it.
-	Verdict clean.Verdict `json:"verdict,omitzero"`
+	Verdict inventory.Verdict `json:"verdict,omitzero"`
 	// Lingering are pods that the cluster it has left still has.
 	Lingering []flow.Lingering `json:"lingering,omitempty"`
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
@@ -27,7 +27,7 @@ type rehearsal struct {
 	Surge    []surge.Measure `json:"surge,omitempty"`
 	Excluded []string        `json:"excluded,omitempty"`
 	// Host is present for --dry-run=server only.
-	Host *clean.Removal `json:"host,omitempty"`
+	Host *inventory.Removal `json:"host,omitempty"`
 }
 
 // rehearsed is what a dry run shows.

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
@@ -58,7 +58,7 @@ type leaveFlags struct {
 	yes            bool
 	timeout        time.Duration
 	patience       time.Duration
-	choices        clean.Choices
+	choices        inventory.Choices
 	surge          string
 }
 
@@ -111,8 +111,8 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
 	flags.DurationVar(&f.patience, "patience", time.Hour, "How long the program on the host waits for somebody before it starts the kubelet again")
-	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(clean.FirewallOwned), "Which packet-filter rules go: owned (what is Kubernetes' or its network's), none, or flush (every rule of iptables, whoever made it)")
-	flags.BoolVar(&f.choices.NoBackup, "no-backup", false, "Do not back up the configuration that goes, in "+clean.BackupDir+" of the host")
+	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(inventory.FirewallOwned), "Which packet-filter rules go: owned (what is Kubernetes' or its network's), none, or flush (every rule of iptables, whoever made it)")
+	flags.BoolVar(&f.choices.NoBackup, "no-backup", false, "Do not back up the configuration that goes, in "+inventory.BackupDir+" of the host")
 	flags.BoolVar(&f.choices.NoKeys, "shred-keys", false, "Leave everything secret out of the backup, registry credentials and encryption keys, too; the files are deleted, not overwritten")
 	flags.BoolVar(&f.choices.BackupKeys, "backup-keys", false, "Back up private keys and credentials of the cluster, too (of a control plane its CA keys): whoever reads the backup has the cluster")
 	flags.BoolVar(&f.choices.DeleteHostData, "delete-host-data", false, "Remove the node, too, if pods keep data (hostPath, local volumes) below directories that are deleted; it is lost")
@@ -193,8 +193,8 @@ func (e *env) runRemoval(ctx context.Context, removal *flow.Removal, p plan.Plan
 
 // removed is the machine-readable result of a removal.
 type removed struct {
-	Node    string        `json:"node"`
-	Verdict clean.Verdict `json:"verdict"`
+	Node    string            `json:"node"`
+	Verdict inventory.Verdict `json:"verdict"`
 	// Lingering are pods that the API still has although the node is gone.
 	Lingering []flow.Lingering `json:"lingering,omitempty"`
 }
@@ -214,7 +214,7 @@ func (e *env) tellRemoved(removal *flow.Removal, output string) error {
 // stillRefers is what a removal ends with that left something on the host which
 // still refers to the cluster, and is not provably Kubernetes': it is done, and a
 // person has to look.
-func stillRefers(name string, v clean.Verdict) error {
+func stillRefers(name string, v inventory.Verdict) error {
 	if len(v.But) == 0 {
 		return nil
 	}
@@ -231,7 +231,7 @@ func stillRefers(name string, v clean.Verdict) error {
 }
 
 // tellVerdict says what a person has to know about a host beside that it is clean.
-func (e *env) tellVerdict(v clean.Verdict) {
+func (e *env) tellVerdict(v inventory.Verdict) {
 	if v.Backup != "" {
 		e.say("what was configured is backed up on the host: %s", v.Backup)
 	}
@@ -245,9 +245,9 @@ func (e *env) tellVerdict(v clean.Verdict) {
 }
 
 // warnOfFlags says what of a cluster's stays with a host that leaves it.
-func (e *env) warnOfFlags(items []clean.Item) {
+func (e *env) warnOfFlags(items []inventory.Item) {
 	for _, item := range items {
-		if item.Kind == clean.KindFlags {
+		if item.Kind == inventory.KindFlags {
 			e.warn("%s gives the kubelet flags of this cluster, which the next one gets, too; change it there before the host joins: %s", item.Name, item.Detail)
 		}
 	}

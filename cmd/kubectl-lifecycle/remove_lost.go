@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -28,7 +28,7 @@ type lost struct {
 	Node string         `json:"node"`
 	Pods drain.Decision `json:"drain"`
 	// Facts are what the node program wants to know if the host comes back.
-	Facts clean.Facts `json:"facts"`
+	Facts inventory.Facts `json:"facts"`
 	// Lingering are pods that the API still has although the node is gone.
 	Lingering []flow.Lingering `json:"lingering,omitempty"`
 }
@@ -97,7 +97,7 @@ func (e *env) sayIfItComesBack(l *flow.Lost) {
 
 // factsArgument is what the program gets to know, as one word of a command that
 // is never cut.
-func factsArgument(facts clean.Facts) (string, error) {
+func factsArgument(facts inventory.Facts) (string, error) {
 	raw, err := json.Marshal(facts)
 	if err != nil {
 		return "", err
@@ -112,7 +112,7 @@ func factsArgument(facts clean.Facts) (string, error) {
 // checked leaves only what is what it is said to be: a host or whoever may write
 // to a Node chose these words, and root pastes them. The second result says what
 // was left out.
-func checked(f clean.Facts) (clean.Facts, []string) {
+func checked(f inventory.Facts) (inventory.Facts, []string) {
 	var left []string
 	keep := func(what string, words []string, good func(string) bool) []string {
 		return slices.DeleteFunc(slices.Clone(words), func(word string) bool {

@@ -17,7 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -45,11 +45,11 @@ func TestTheRecordStaysSmallAndThePhaseArrives(t *testing.T) {
 			for range random.IntN(200) {
 				r.Observe(plan.Event{Time: time.Now(), Plan: flood(random), Step: flood(random), Title: flood(random), Kind: plan.Progress, Message: flood(random)})
 			}
-			v := clean.Verdict{State: clean.Dirty}
+			v := inventory.Verdict{State: inventory.Dirty}
 			for range random.IntN(3000) {
-				v.Lost = append(v.Lost, clean.Item{Kind: clean.KindRoute, Name: fmt.Sprint(random.Int(), " via 192.0.2.1")})
+				v.Lost = append(v.Lost, inventory.Item{Kind: inventory.KindRoute, Name: fmt.Sprint(random.Int(), " via 192.0.2.1")})
 			}
-			v.Lost = append(v.Lost, clean.Item{Name: flood(random), Detail: flood(random)})
+			v.Lost = append(v.Lost, inventory.Item{Name: flood(random), Detail: flood(random)})
 			raw, err := outcome(v.Brief())
 			hosttest.Must(t, err)
 			r.set(map[string]string{

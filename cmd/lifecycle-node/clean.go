@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -42,12 +43,12 @@ func cleanAlone(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	removal, say := clean.Decide(before), printer{out}
+	removal, say := inventory.Decide(before), printer{out}
 	for _, it := range removal.Objects {
 		say.line("%s", it)
 	}
 	for _, it := range removal.Stay {
-		if it.Kind == clean.KindFlags {
+		if it.Kind == inventory.KindFlags {
 			say.line("stays: %s: %s (%s)", it.Name, it.Detail, it.Why)
 		}
 	}
@@ -88,7 +89,7 @@ func readCleanArgs(args []string) (t clean.Target, yes bool, err error) {
 }
 
 // cleanNow cleans, and proves it.
-func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out io.Writer) error {
+func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, out io.Writer) error {
 	if err := ownDirectory(stateDir); err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func cleanNow(ctx context.Context, t clean.Target, before clean.Inventory, out i
 	if err != nil {
 		return err
 	}
-	verdict := clean.Verify(before, after)
+	verdict := inventory.Verify(before, after)
 	if backup := t.Backup(); backup != "" {
 		say.line("what was configured is backed up: %s", backup)
 	}

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -82,7 +83,7 @@ func accept(ctx context.Context, in io.Reader) (wire.Answer, error) {
 	if err := sameMachine(d.Spec); err != nil {
 		return wire.Answer{}, err
 	}
-	var order clean.Order
+	var order inventory.Order
 	if err := json.Unmarshal(d.Spec.Task, &order); err != nil {
 		return wire.Answer{}, fmt.Errorf("decode the order: %w", err)
 	}
@@ -125,7 +126,7 @@ func handed(ctx context.Context, d wire.Delivery, answer wire.Answer, err error)
 
 // bury takes a dead host's member out of this host's etcd cluster.
 func bury(ctx context.Context, task json.RawMessage) (wire.Answer, error) {
-	var b clean.Burial
+	var b inventory.Burial
 	if err := json.Unmarshal(task, &b); err != nil {
 		return wire.Answer{}, fmt.Errorf("decode the task: %w", err)
 	}
@@ -148,7 +149,7 @@ func mayJoin(ctx context.Context, spec wire.Spec) error {
 }
 
 // inspect reads the host and changes nothing.
-func inspect(ctx context.Context, order clean.Order) (wire.Answer, error) {
+func inspect(ctx context.Context, order inventory.Order) (wire.Answer, error) {
 	target := clean.Target{Facts: order.Facts, Choices: order.Choices, Door: ownContainer("/proc/self/cgroup")}
 	inventory, err := target.Survey(ctx)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -79,7 +79,7 @@ func decodeSpec(raw []byte) (spec wire.Spec, err error) {
 	}
 	return spec, plan.Refuse(fmt.Errorf("what was to be done on this host is damaged (%s): %w", in(specFile), err),
 		"nothing is done; take the run off this host: rm -r %s %s, and start the kubelet again: rm -f %s; systemctl daemon-reload; systemctl start kubelet",
-		stateDir, unitFile, clean.HoldFile)
+		stateDir, unitFile, inventory.HoldFile)
 }
 
 // complete is the error of a spec that lacks what every run has.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -26,7 +27,7 @@ func (w *worker) target() (clean.Target, error) {
 }
 
 // orderOf is what the spec says about the removal.
-func orderOf(spec wire.Spec) (o clean.Order, err error) {
+func orderOf(spec wire.Spec) (o inventory.Order, err error) {
 	if err := json.Unmarshal(spec.Task, &o); err != nil {
 		return o, fmt.Errorf("decode the order: %w", err)
 	}
@@ -48,7 +49,7 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 	if _, err := t.Recipe().Run(ctx, w.report); err != nil {
 		return nil, err
 	}
-	var verdict clean.Verdict
+	var verdict inventory.Verdict
 	proof := plan.Plan{Title: "Prove it", Steps: []plan.Step{{
 		ID: "host/verify", Title: "Look at the host again and compare",
 		Do: func(ctx context.Context, report plan.Report) error {
@@ -56,7 +57,7 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 			if err != nil {
 				return err
 			}
-			verdict = clean.Verify(before, after)
+			verdict = inventory.Verify(before, after)
 			verdict.Backup = t.Backup()
 			report("verdict: %s", verdict.Summary())
 			return dirty(verdict)
@@ -70,8 +71,8 @@ func (w *worker) remove(ctx context.Context) (json.RawMessage, error) {
 
 // inventoryBefore is the inventory that was taken before the first change,
 // however often the program has been started since.
-func inventoryBefore(ctx context.Context, t clean.Target) (clean.Inventory, error) {
-	var inv clean.Inventory
+func inventoryBefore(ctx context.Context, t clean.Target) (inventory.Inventory, error) {
+	var inv inventory.Inventory
 	raw, err := host.ReadPlain(in("before.json"), mostOfState)
 	if err == nil && json.Unmarshal(raw, &inv) == nil {
 		return inv, nil
@@ -79,7 +80,7 @@ func inventoryBefore(ctx context.Context, t clean.Target) (clean.Inventory, erro
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return inv, err
 	}
-	inv = clean.Inventory{} // of a damaged one nothing counts
+	inv = inventory.Inventory{} // of a damaged one nothing counts
 	if inv, err = t.Survey(ctx); err != nil {
 		return inv, err
 	}
@@ -90,8 +91,8 @@ func inventoryBefore(ctx context.Context, t clean.Target) (clean.Inventory, erro
 }
 
 // dirty is the error of a verdict that is not clean.
-func dirty(v clean.Verdict) error {
-	if v.State != clean.Dirty {
+func dirty(v inventory.Verdict) error {
+	if v.State != inventory.Dirty {
 		return nil
 	}
 	const most = 10

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -328,7 +328,7 @@ func TestAHostWhoseWorkIsDoneIsNotWorkedOnAgain(t *testing.T) {
 		s := newSecretServer(t, wire.Working)
 		node(t, dir, s, wire.Remove) // it is a node again: somebody has joined it anew
 		hosttest.Script(t, `touch `+in(begunFile))
-		write(t, outcomeFile, clean.Verdict{State: clean.Clean})
+		write(t, outcomeFile, inventory.Verdict{State: inventory.Clean})
 		hosttest.Must(t, until(t, s, never))
 		if got := did(t, dir); strings.Contains(got, "stop") || s.get(wire.KeyPhase) != string(wire.Finished) || !strings.Contains(s.get(wire.KeyOutcome), `"clean"`) {
 			t.Errorf("done %q, says %v", got, s.data)
@@ -407,7 +407,7 @@ func TestARunThatWaitsToBeginTakesAwayWhatAnEarlierOneLeft(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		s := newSecretServer(t, wire.Preparing)
 		node(t, dir, s, wire.Remove)
-		hosttest.Script(t, `echo '{}' > /etc/cni/net.d/00-kubectl-lifecycle.conflist; mkdir -p /etc/systemd/system/kubelet.service.d /run/motd.d; touch `+clean.HoldFile+` `+motd)
+		hosttest.Script(t, `echo '{}' > /etc/cni/net.d/00-kubectl-lifecycle.conflist; mkdir -p /etc/systemd/system/kubelet.service.d /run/motd.d; touch `+inventory.HoldFile+` `+motd)
 		_ = until(t, s, func(at string) bool { return at == string(wire.Ready) })
 		if left := hosttest.Script(t, `ls /etc/cni/net.d; find /etc/systemd/system/kubelet.service.d /run/motd.d -type f 2>/dev/null || true`); left != "" || s.get(wire.KeyPhase) != string(wire.Ready) {
 			t.Errorf("left: %q; it says %q", left, s.get(wire.KeyPhase))

@@ -54,7 +54,8 @@ func libraryDrain(t *testing.T, p *plane) int {
 	t.Helper()
 	for _, node := range p.old(t) {
 		helper := &kubectl.Helper{
-			Ctx: t.Context(), Client: p.client, GracePeriodSeconds: -1, Out: &lockedBuffer{}, ErrOut: &lockedBuffer{}, EvictErrorRetryDelay: 5 * time.Second,
+			Ctx: t.Context(), Client: p.client, GracePeriodSeconds: -1, Out: &lockedBuffer{}, ErrOut: &lockedBuffer{},
+			EvictErrorRetryDelay: 5 * time.Second,
 		}
 		if kubectl.RunNodeDrain(helper, node) != nil {
 			return 1
@@ -123,13 +124,15 @@ func TestBench110Pods(t *testing.T) {
 }
 
 func TestBench10PodsUnderOneBudget(t *testing.T) {
-	compare(t, "10 pods under a budget of one, Ready within 1 s", 1, app{name: "a", replicas: 10, budget: "maxUnavailable: 1", floor: 9, stop: "500ms", ready: "1s"})
+	compare(t, "10 pods under a budget of one, Ready within 1 s", 1, app{name: "a", replicas: 10, budget: "maxUnavailable: 1", floor: 9,
+		stop: "500ms", ready: "1s"})
 }
 
 func TestBenchTwentyNodes(t *testing.T) {
 	var apps []app
 	for i := range 10 {
-		apps = append(apps, app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 50%", floor: 100, stop: "20s", ready: "1s"})
+		apps = append(apps, app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 50%", floor: 100,
+			stop: "20s", ready: "1s"})
 	}
 	compare(t, "20 nodes × 100 pods that stop within 20 s and are Ready within 1 s, under 10 budgets of a half", 20, apps...)
 }

@@ -46,7 +46,10 @@ spec: {policyName: %[1]s, validationActions: [Deny], matchResources: {%[5]s}}
 	t.Cleanup(func() {
 		p.theirs(t, "delete", "validatingadmissionpolicy/"+p.space, "validatingadmissionpolicybinding/"+p.space, "--ignore-not-found")
 	})
-	p.until(t, "the policy is in force", func(ctx context.Context) (bool, error) { return p.denies(ctx, about, "ValidatingAdmissionPolicy"), nil })
+	p.until(t, "the policy is in force", func(ctx context.Context) (bool, error) {
+		return p.denies(ctx, about,
+			"ValidatingAdmissionPolicy"), nil
+	})
 }
 
 // webhook is asked about something, and its service does not exist.
@@ -72,21 +75,26 @@ webhooks:
 	t.Cleanup(func() {
 		p.theirs(t, "delete", "validatingwebhookconfiguration/"+p.space, "--ignore-not-found")
 	})
-	p.until(t, "the webhook is in force", func(ctx context.Context) (bool, error) { return p.denies(ctx, about, "failed calling webhook"), nil })
+	p.until(t, "the webhook is in force", func(ctx context.Context) (bool, error) {
+		return p.denies(ctx, about,
+			"failed calling webhook"), nil
+	})
 }
 
 // denies asks as a dry run whether something is denied, and in which words.
 func (p *plane) denies(ctx context.Context, about, words string) bool {
 	var err error
 	if about == aboutNodes {
-		_, err = p.client.CoreV1().Nodes().Patch(ctx, p.nodes[0], types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
+		_, err = p.client.CoreV1().Nodes().Patch(ctx, p.nodes[0], types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`),
+			metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 	} else {
 		pods, listed := p.client.CoreV1().Pods(p.space).List(ctx, metav1.ListOptions{Limit: 1})
 		if listed != nil || len(pods.Items) == 0 {
 			return false
 		}
 		err = p.client.PolicyV1().Evictions(p.space).Evict(ctx, &policyv1.Eviction{
-			ObjectMeta: metav1.ObjectMeta{Namespace: p.space, Name: pods.Items[0].Name}, DeleteOptions: &metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}},
+			ObjectMeta: metav1.ObjectMeta{Namespace: p.space,
+				Name: pods.Items[0].Name}, DeleteOptions: &metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}},
 		})
 	}
 	return err != nil && strings.Contains(err.Error(), words)
@@ -206,7 +214,8 @@ spec: {attacher: csi.example.com, nodeName: %[2]s, source: {persistentVolumeName
 	}
 	o = p.ours(t, "drain", p.nodes[0], "--wait-for-volumes")
 	o.says(t, 1, "being deleted since", "external-attacher/csi-example-com", "kubectl patch volumeattachment "+p.space)
-	if _, err := p.client.StorageV1().VolumeAttachments().Patch(t.Context(), p.space, types.MergePatchType, free, metav1.PatchOptions{}); err != nil {
+	if _, err := p.client.StorageV1().VolumeAttachments().Patch(t.Context(), p.space, types.MergePatchType, free,
+		metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	p.ours(t, "drain", p.nodes[0], "--wait-for-volumes").says(t, 0)
@@ -220,7 +229,8 @@ func TestTheConditionsOfADrainAreToldAndOthersStay(t *testing.T) {
 	p.run(t, app{name: "web", replicas: 1})
 	p.addNodes(t, 1)
 	theirs := []byte(`{"status":{"conditions":[{"type":"MaintenanceInProgress","status":"True","reason":"Upgrade","message":"new kernel"}]}}`)
-	if _, err := p.client.CoreV1().Nodes().Patch(t.Context(), p.nodes[0], types.StrategicMergePatchType, theirs, metav1.PatchOptions{}, "status"); err != nil {
+	if _, err := p.client.CoreV1().Nodes().Patch(t.Context(), p.nodes[0], types.StrategicMergePatchType, theirs, metav1.PatchOptions{},
+		"status"); err != nil {
 		t.Fatal(err)
 	}
 	conditions := func() string {
@@ -236,7 +246,8 @@ func TestTheConditionsOfADrainAreToldAndOthersStay(t *testing.T) {
 		}
 		return out
 	}
-	p.ours(t, "drain", p.nodes[0]).says(t, 0, "another tool says that it works on node "+p.nodes[0]+": MaintenanceInProgress (Upgrade: new kernel)")
+	p.ours(t, "drain", p.nodes[0]).says(t, 0,
+		"another tool says that it works on node "+p.nodes[0]+": MaintenanceInProgress (Upgrade: new kernel)")
 	for _, want := range []string{"DrainInProgress=False", "Drained=True", "MaintenanceInProgress=True"} {
 		if got := conditions(); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", want, got)

@@ -69,7 +69,8 @@ func (o *oracle) drawBudgets(healthy map[string]int, total int) string {
 			fmt.Sprintf("minAvailable: %d0%%", o.rand.IntN(11)), fmt.Sprintf("maxUnavailable: %d0%%", o.rand.IntN(11)),
 		}[min(o.rand.IntN(6)/2+o.rand.IntN(2), 3)]
 		policy := []string{"", ", unhealthyPodEvictionPolicy: IfHealthyBudget", ", unhealthyPodEvictionPolicy: AlwaysAllow"}[o.rand.IntN(3)]
-		fmt.Fprintf(&text, "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: budget%d, namespace: %s}\nspec: {%s, selector: %s%s}\n---\n", i, o.space, rule, selector, policy)
+		fmt.Fprintf(&text, "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: budget%d, namespace: %s}\nspec: {%s, selector: "+
+			"%s%s}\n---\n", i, o.space, rule, selector, policy)
 	}
 	return text.String()
 }
@@ -115,7 +116,8 @@ func (o *oracle) becomes(t *testing.T, pod *corev1.Pod, ready bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.client.CoreV1().Pods(o.space).Patch(t.Context(), pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
+	if _, err := o.client.CoreV1().Pods(o.space).Patch(t.Context(), pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{},
+		"status"); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -56,7 +56,8 @@ func TestEdge2ARefusedDrainChangesNothing(t *testing.T) { // kubernetes/kubernet
 	t.Parallel()
 	p := newPlane(t, 2)
 	for i, node := range p.nodes {
-		p.apply(t, fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: naked-%d, namespace: %s}, spec: {nodeName: %s, containers: [{name: a, image: a}]}}`, i, p.space, node))
+		p.apply(t, fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: naked-%d, namespace: %s},
+spec: {nodeName: %s, containers: [{name: a, image: a}]}}`, i, p.space, node))
 	}
 	if o := p.theirs(t, "drain", p.nodes[0]); o.code == 0 || !p.cordoned(t, p.nodes[0]) {
 		t.Errorf("kubectl refuses and leaves the node cordoned: %s", o.all())
@@ -90,7 +91,8 @@ func TestEdge3ANewPodOfTheSameNameIsNotEvicted(t *testing.T) { // kubernetes/kub
 			if moved == old {
 				t.Fatal("the pod is the same")
 			}
-			if _, err := p.client.PolicyV1().PodDisruptionBudgets(p.space).Patch(t.Context(), "db", types.MergePatchType, []byte(`{"spec":{"minAvailable":0}}`), metav1.PatchOptions{}); err != nil {
+			if _, err := p.client.PolicyV1().PodDisruptionBudgets(p.space).Patch(t.Context(), "db", types.MergePatchType,
+				[]byte(`{"spec":{"minAvailable":0}}`), metav1.PatchOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			o := c.end(t)
@@ -173,7 +175,8 @@ func (p *plane) refusedTwentyTimes(t *testing.T) time.Duration {
 	t.Helper()
 	const least, limit = 2 * time.Second, time.Minute
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	helper := &kubectl.Helper{Ctx: ctx, Client: p.client, GracePeriodSeconds: -1, Timeout: limit, Out: &lockedBuffer{}, ErrOut: &lockedBuffer{}}
+	helper := &kubectl.Helper{Ctx: ctx, Client: p.client, GracePeriodSeconds: -1, Timeout: limit, Out: &lockedBuffer{},
+		ErrOut: &lockedBuffer{}}
 	before, began, ended := p.mark(t), time.Now(), make(chan struct{})
 	go func() {
 		defer close(ended)

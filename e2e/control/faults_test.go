@@ -75,7 +75,8 @@ func TestADrainThatIsInterruptedSaysWhatIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := c.end(t)
-	for _, want := range []string{"interrupted", "pods are left on node " + p.nodes[0], "PodDisruptionBudget " + p.space + "/db", "the same command again", "uncordon " + p.nodes[0]} {
+	for _, want := range []string{"interrupted", "pods are left on node " + p.nodes[0], "PodDisruptionBudget " + p.space + "/db",
+		"the same command again", "uncordon " + p.nodes[0]} {
 		if o.code != 130 || !strings.Contains(o.stderr, want) {
 			t.Errorf("exit code %d, %q is not said:\n%s", o.code, want, o.stderr)
 		}
@@ -112,7 +113,8 @@ func TestANodeThatSomebodyUncordonsIsLetGoOf(t *testing.T) {
 	p.addNodes(t, 1)
 	c := p.start(t, p.plugin, p.kubeconfig, "drain", p.nodes[0])
 	p.half(t, p.nodes[0])
-	if _, err := p.client.CoreV1().Nodes().Patch(t.Context(), p.nodes[0], types.MergePatchType, []byte(`{"spec":{"unschedulable":false}}`), metav1.PatchOptions{}); err != nil {
+	if _, err := p.client.CoreV1().Nodes().Patch(t.Context(), p.nodes[0], types.MergePatchType, []byte(`{"spec":{"unschedulable":false}}`),
+		metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	o := c.end(t)

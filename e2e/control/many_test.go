@@ -23,36 +23,36 @@ import (
 // and surges: lists and watches, reading the nodes, and telling where pods went.
 const constant = 60
 
-// TestTwentyNodesUnderTenBudgets: 2,000 pods move from twenty nodes to twenty
-// others and back again, and each budget spans all of them. On the way back
-// somebody else evicts the same pods.
+// TestTwentyNodesUnderTenBudgets: 500 pods, or 2,000, move from twenty nodes to twenty
+// others and back again, and each of ten budgets spans all of the nodes. On the way
+// back another client evicts the same pods.
 func TestTwentyNodesUnderTenBudgets(t *testing.T) {
-	p := newPlane(t, 20)
+	p, each := newPlane(t, 20), full(200, 50)
 	var apps []app
 	floor := map[string]int{}
 	for i := range 10 {
-		a := app{name: fmt.Sprintf("app%d", i), replicas: 200, budget: "maxUnavailable: 20", stop: "500ms", ready: "500ms"}
+		a := app{name: fmt.Sprintf("app%d", i), replicas: each, budget: fmt.Sprintf("maxUnavailable: %d", each/10), stop: "500ms", ready: "500ms"}
 		apps = append(apps, a)
-		floor[a.name] = 180
+		floor[a.name] = each - each/10
 	}
 	p.run(t, apps...)
 	here := append([]string(nil), p.nodes...)
 	p.addNodes(t, 20)
 	there := p.nodes[20:]
 	seen := p.watchFloors(t)
-	p.moves(t, here, false)
+	p.moves(t, here, 10*each, false)
 	if o := p.ours(t, append([]string{"uncordon"}, here...)...); o.code != 0 {
 		t.Fatal(o.all())
 	}
 	for _, a := range apps {
 		p.settled(t, a)
 	}
-	p.moves(t, there, true)
+	p.moves(t, there, 10*each, true)
 	seen.held(t, floor)
 }
 
-// moves drains twenty nodes and counts what that took.
-func (p *plane) moves(t *testing.T, nodes []string, rival bool) {
+// moves drains twenty nodes with so many pods and counts what that took.
+func (p *plane) moves(t *testing.T, nodes []string, pods int, rival bool) {
 	t.Helper()
 	before := p.mark(t)
 	stop := func() {}
@@ -74,15 +74,16 @@ func (p *plane) moves(t *testing.T, nodes []string, rival bool) {
 	for _, n := range counts {
 		total += n
 	}
-	t.Logf("| 2000 pods on 20 nodes in %s with %d requests, %d of them refused: %v", o.took.Round(100*time.Millisecond), total, refused, counts)
+	t.Logf("| %d pods on 20 nodes in %s with %d requests, %d of them refused: %v", pods, o.took.Round(100*time.Millisecond),
+		total, refused, counts)
 	// A node takes three: its cordon, and its conditions before and after.
-	if most := 2000 + 3*len(nodes) + refused + constant; total > most {
+	if most := pods + 3*len(nodes) + refused + constant; total > most {
 		t.Errorf("%d requests, more than pods + 3 × nodes + refusals + %d = %d: %v", total, constant, most, counts)
 	}
 	if counts["patch nodes"] != len(nodes) {
 		t.Errorf("%d patches of nodes", counts["patch nodes"])
 	}
-	if most := 200; !rival && refused > most {
+	if most := pods / 10; !rival && refused > most {
 		t.Errorf("%d refusals, more than a tenth of the pods", refused)
 	}
 }
@@ -94,12 +95,14 @@ func (p *plane) rival(t *testing.T, nodes []string) (stop func()) {
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		for ctx.Err() == nil {
-			list, err := p.client.CoreV1().Pods(p.space).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + nodes[rand.IntN(len(nodes))]})
+			list, err := p.client.CoreV1().Pods(p.space).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" +
+				nodes[rand.IntN(len(nodes))]})
 			if err != nil || len(list.Items) == 0 {
 				continue
 			}
 			pod := list.Items[rand.IntN(len(list.Items))]
-			_ = p.client.PolicyV1().Evictions(p.space).Evict(ctx, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: p.space}})
+			_ = p.client.PolicyV1().Evictions(p.space).Evict(ctx, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name,
+				Namespace: p.space}})
 		}
 	})
 	return func() { cancel(); wait.Wait() }

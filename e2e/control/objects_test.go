@@ -103,7 +103,8 @@ func (p *plane) settled(t *testing.T, a app) {
 		if err != nil {
 			return false, err
 		}
-		return int(pdb.Status.CurrentHealthy) == a.replicas && int(pdb.Status.ExpectedPods) == a.replicas && pdb.Status.ObservedGeneration == pdb.Generation, nil
+		return int(pdb.Status.CurrentHealthy) == a.replicas && int(pdb.Status.ExpectedPods) == a.replicas &&
+			pdb.Status.ObservedGeneration == pdb.Generation, nil
 	})
 }
 

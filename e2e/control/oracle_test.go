@@ -23,19 +23,13 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 )
 
-// trials is how many clusters are drawn, and guarded how many pods under a
-// budget they have to have had together, or the test has shown nothing.
-const (
-	trials  = 32
-	guarded = 80
-)
-
 // TestTheForecastIsWhatTheAPIServerDoes draws pods and budgets, foresees the
 // drain of a node, and then evicts its pods by hand, wave after wave: the API
 // server and the disruption controller are to let go in each wave the very pods
 // that were foreseen, and no other.
 func TestTheForecastIsWhatTheAPIServerDoes(t *testing.T) {
-	p := newPlane(t, 2)
+	p, trials := newPlane(t, 2), full(32, 12)
+	guarded := full(80, 24) // pods under a budget there have to be, or the test has shown nothing
 	p.shun(t, p.nodes[1])
 	asked := make(chan int, trials)
 	t.Run("trials", func(t *testing.T) {
@@ -83,7 +77,8 @@ func (p *plane) trial(t *testing.T, n int) int {
 	own.space = fmt.Sprintf("%s-%d", p.space, n)
 	o := &oracle{plane: &own, rand: rand.New(rand.NewPCG(uint64(n), 7)), sets: map[string]int{}, first: map[types.UID]bool{}}
 	o.forget(t)
-	if _, err := o.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: o.space}}, metav1.CreateOptions{}); err != nil {
+	if _, err := o.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: o.space}},
+		metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { o.forget(t) })
@@ -137,7 +132,8 @@ func (o *oracle) counted(t *testing.T) {
 			if all = false; len(list.Items) > 1 && time.Since(touched) > 300*time.Millisecond {
 				touched = time.Now()
 				patch := fmt.Sprintf(`{"metadata":{"annotations":{"touched":%q}}}`, touched)
-				if _, err := o.client.PolicyV1().PodDisruptionBudgets(o.space).Patch(ctx, pdb.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+				if _, err := o.client.PolicyV1().PodDisruptionBudgets(o.space).Patch(ctx, pdb.Name, types.MergePatchType, []byte(patch),
+					metav1.PatchOptions{}); err != nil {
 					return false, err
 				}
 			}
@@ -182,7 +178,8 @@ func (o *oracle) evictOnce(t *testing.T, f forecast.Forecast, left map[types.UID
 		if _, there := left[pod.UID]; !there {
 			continue
 		}
-		err := o.client.CoreV1().Pods(o.space).EvictV1(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: o.space, Name: pod.Name}})
+		err := o.client.CoreV1().Pods(o.space).EvictV1(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: o.space,
+			Name: pod.Name}})
 		if said := answerOf(err); wave == 1 && !agrees(said, pod.Answer) {
 			t.Errorf("%s under %v: foreseen %s, the API server says %v", pod.Name, pod.Budgets, pod.Answer, err)
 		}

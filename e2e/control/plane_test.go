@@ -43,7 +43,8 @@ type plane struct {
 // afterwards. Every pod of a test is tied to them by the label "test".
 func newPlane(t *testing.T, n int) *plane {
 	t.Helper()
-	p := &plane{kubeconfig: need(t, "CONTROL_KUBECONFIG"), audit: need(t, "CONTROL_AUDIT_LOG"), kubectl: need(t, "TESTBED_KUBECTL"), plugin: os.Getenv("LIFECYCLE_PLUGIN")}
+	p := &plane{kubeconfig: need(t, "CONTROL_KUBECONFIG"), audit: need(t, "CONTROL_AUDIT_LOG"), kubectl: need(t, "TESTBED_KUBECTL"),
+		plugin: os.Getenv("LIFECYCLE_PLUGIN")}
 	var err error
 	if p.plugin == "" {
 		p.plugin, err = filepath.Abs("../../bin/kubectl-lifecycle")
@@ -64,7 +65,8 @@ func newPlane(t *testing.T, n int) *plane {
 	_, _ = sum.Write([]byte(t.Name()))
 	p.space = fmt.Sprintf("%s-%x", strings.TrimRight(p.space[:min(len(p.space), 30)], "-"), sum.Sum32())
 	p.forget(t)
-	if _, err := p.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.space}}, metav1.CreateOptions{}); err != nil {
+	if _, err := p.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.space}},
+		metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.forget(t) })
@@ -99,7 +101,8 @@ func (p *plane) addNodes(t *testing.T, n int) {
 		ready := 0
 		for _, node := range list.Items {
 			for _, c := range node.Status.Conditions {
-				if slices.Contains(p.nodes[fresh:], node.Name) && c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue && len(node.Spec.Taints) == 0 {
+				if slices.Contains(p.nodes[fresh:], node.Name) && c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue &&
+					len(node.Spec.Taints) == 0 {
 					ready++
 				}
 			}

@@ -55,7 +55,8 @@ func (p *plane) proxy(t *testing.T) *proxy {
 		reverse.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	config := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, clusters: [{name: x, cluster: {server: %q}}], contexts: [{name: x, context: {cluster: x}}]}`, server.URL)
+	config := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, clusters: [{name: x, cluster: {server: %q}}],
+contexts: [{name: x, context: {cluster: x}}]}`, server.URL)
 	if err := os.WriteFile(x.kubeconfig, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

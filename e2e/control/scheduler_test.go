@@ -23,18 +23,14 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 )
 
-const (
-	pools       = 60
-	nodesInPool = 4
-	// fewest is how many pods have to find a place, and how many not, or the
-	// test has shown nothing.
-	fewest = 10
-)
+const nodesInPool = 4
 
 // TestTheForecastOfRoomIsWhatTheSchedulerDoes draws small pools of nodes with
 // pods on them, foresees whether the successor of one pod finds a node when its
 // own is drained, and then lets the scheduler answer.
 func TestTheForecastOfRoomIsWhatTheSchedulerDoes(t *testing.T) {
+	pools := full(60, 20)
+	fewest := int32(pools / 6) // have to find a place, and not to, or the test has shown nothing
 	p := newPlane(t, pools*nodesInPool)
 	var placed, pending atomic.Int32
 	t.Run("pools", func(t *testing.T) {
@@ -97,7 +93,8 @@ func (d *pool) compare(t *testing.T) bool {
 	if o := d.theirs(t, "cordon", d.members[0]); o.code != 0 {
 		t.Fatal(o.all())
 	}
-	if err := d.client.CoreV1().Pods(d.space).Delete(t.Context(), moving.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}); err != nil {
+	if err := d.client.CoreV1().Pods(d.space).Delete(t.Context(), moving.Name,
+		metav1.DeleteOptions{GracePeriodSeconds: new(int64)}); err != nil {
 		t.Fatal(err)
 	}
 	found, said := d.answer(t, webs, len(reasons) == 0)
@@ -119,7 +116,8 @@ func (d *pool) furnish(t *testing.T, node string, i int) {
 		t.Fatal(err)
 	}
 	patch = fmt.Sprintf(`{"status":{"allocatable":{"cpu":"4","memory":"8Gi","pods":"%d"}}}`, 2+d.rand.IntN(4))
-	if _, err := d.client.CoreV1().Nodes().Patch(t.Context(), node, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status"); err != nil {
+	if _, err := d.client.CoreV1().Nodes().Patch(t.Context(), node, types.MergePatchType, []byte(patch), metav1.PatchOptions{},
+		"status"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -136,7 +134,8 @@ func (d *pool) template() corev1.PodTemplateSpec {
 	spec.Containers = []corev1.Container{c}
 	if d.rand.IntN(6) == 0 {
 		always := corev1.ContainerRestartPolicyAlways
-		sidecar := corev1.Container{Name: "b", Image: "b", RestartPolicy: &always, Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}}}
+		sidecar := corev1.Container{Name: "b", Image: "b", RestartPolicy: &always,
+			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}}}
 		spec.InitContainers = []corev1.Container{sidecar}
 	}
 	if d.rand.IntN(2) == 0 {
@@ -156,7 +155,8 @@ func (d *pool) template() corev1.PodTemplateSpec {
 }
 
 func (d *pool) spread(key string) corev1.TopologySpreadConstraint {
-	c := corev1.TopologySpreadConstraint{MaxSkew: int32(1 + d.rand.IntN(2)), TopologyKey: key, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: d.selects("web")}
+	c := corev1.TopologySpreadConstraint{MaxSkew: int32(1 + d.rand.IntN(2)), TopologyKey: key, WhenUnsatisfiable: corev1.DoNotSchedule,
+		LabelSelector: d.selects("web")}
 	if d.rand.IntN(3) == 0 {
 		honor := corev1.NodeInclusionPolicyHonor
 		c.NodeTaintsPolicy = &honor
@@ -198,7 +198,8 @@ func (d *pool) adopt(t *testing.T, template corev1.PodTemplateSpec) {
 		return !slices.ContainsFunc(d.webs(t), func(pod corev1.Pod) bool { return pod.Status.Phase != corev1.PodRunning }), nil
 	})
 	n := int32(len(d.webs(t)))
-	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "web-" + d.id}, Spec: appsv1.ReplicaSetSpec{Replicas: &n, Selector: d.selects("web"), Template: template}}
+	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "web-" + d.id}, Spec: appsv1.ReplicaSetSpec{Replicas: &n,
+		Selector: d.selects("web"), Template: template}}
 	set.Spec.Template.Labels = d.labels("web")
 	set, err := d.client.AppsV1().ReplicaSets(d.space).Create(t.Context(), set, metav1.CreateOptions{})
 	if err != nil {

@@ -48,7 +48,8 @@ func Count(config *rest.Config, kubeconfig string) (*Counter, error) {
 		c.requests.Add(1)
 		reverse.ServeHTTP(w, r)
 	}))
-	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, clusters: [{name: x, cluster: {server: %q}}], contexts: [{name: x, context: {cluster: x}}]}`, c.server.URL)
+	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, clusters: [{name: x, cluster: {server: %q}}],
+contexts: [{name: x, context: {cluster: x}}]}`, c.server.URL)
 	return c, os.WriteFile(kubeconfig, []byte(text), 0o600)
 }
 

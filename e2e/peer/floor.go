@@ -38,7 +38,8 @@ func Floor(ctx context.Context, client kubernetes.Interface, namespace string, n
 	if err := f.read(budgets.Items, pods.Items, nodes); err != nil {
 		return err
 	}
-	ofBudgets, err := client.PolicyV1().PodDisruptionBudgets(namespace).Watch(ctx, metav1.ListOptions{ResourceVersion: budgets.ResourceVersion})
+	ofBudgets, err := client.PolicyV1().PodDisruptionBudgets(namespace).Watch(ctx,
+		metav1.ListOptions{ResourceVersion: budgets.ResourceVersion})
 	if err != nil {
 		return err
 	}
@@ -145,7 +146,8 @@ func (f *floor) ask(ctx context.Context, answers chan<- answer) {
 			f.allowed[pod.budget]--
 		}
 		go func() {
-			answers <- answer{pod, f.client.PolicyV1().Evictions(f.namespace).Evict(ctx, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: f.namespace, Name: pod.name}})}
+			answers <- answer{pod, f.client.PolicyV1().Evictions(f.namespace).Evict(ctx,
+				&policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: f.namespace, Name: pod.name}})}
 		}()
 	}
 }

@@ -65,7 +65,8 @@ func (r *Report) Text(title string) string {
 	last := median(r.by[r.order[len(r.order)-1]].took)
 	for _, name := range r.order {
 		m := r.by[name]
-		fmt.Fprintf(&b, "  %-46s %8.2f s  %6d requests  %4d refused   %6.2f × ours\n", name, median(m.took).Seconds(), median(m.requests), median(m.refused),
+		fmt.Fprintf(&b, "  %-46s %8.2f s  %6d requests  %4d refused   %6.2f × ours\n", name, median(m.took).Seconds(), median(m.requests),
+			median(m.refused),
 			float64(median(m.took))/float64(last))
 	}
 	return b.String()

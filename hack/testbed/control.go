@@ -33,7 +33,8 @@ func plane(ctx context.Context, b *bed.Bed, command string) error {
 		fmt.Fprintln(os.Stdout, "running")
 		return nil
 	case "env":
-		fmt.Fprintf(os.Stdout, "export CONTROL_NAME=%s\nexport CONTROL_KUBECONFIG=%s\nexport CONTROL_AUDIT_LOG=%s\nexport TESTBED_KUBECTL=%s\n", b.Name, p.Kubeconfig(), p.AuditLog(), b.Program("kubectl"))
+		fmt.Fprintf(os.Stdout, "export CONTROL_NAME=%s\nexport CONTROL_KUBECONFIG=%s\nexport CONTROL_AUDIT_LOG=%s\nexport TESTBED_KUBECTL=%s\n",
+			b.Name, p.Kubeconfig(), p.AuditLog(), b.Program("kubectl"))
 		return nil
 	case "restart":
 		return p.Restart(ctx, "kube-apiserver", pause)

@@ -24,6 +24,7 @@ import (
 
 const usage = `usage: go run . COMMAND        (from hack/testbed)
 
+  build               build what is missing, and bring nothing up
   up                  bring up what is missing: engine, images, cluster, blank host
   down [--all]        remove cluster, blank hosts and kubeconfig; --all says what is left
   status              what there is; exit 3 when something is missing
@@ -99,7 +100,7 @@ func dispatch(ctx context.Context, b *bed.Bed, command string, args []string) er
 		operands = 1
 	case "pin", "control":
 		operands = 1
-	case "up", "status":
+	case "build", "up", "status":
 	case "help", "-h", "--help":
 		fmt.Fprint(os.Stdout, usage)
 		return nil
@@ -112,19 +113,32 @@ func dispatch(ctx context.Context, b *bed.Bed, command string, args []string) er
 	if flags.NArg() != operands {
 		return fmt.Errorf("%w: %s takes %d operand(s), %d given", errUsage, command, operands, flags.NArg())
 	}
-	switch command {
+	return do(ctx, b, request{command: command, operand: flags.Arg(0), all: *all, remove: *remove, output: *output})
+}
+
+// request is a command line that has been understood.
+type request struct {
+	command, operand string
+	all, remove      bool
+	output           string
+}
+
+func do(ctx context.Context, b *bed.Bed, r request) error {
+	switch r.command {
+	case "build":
+		return b.Build(ctx)
 	case "up":
 		return b.Up(ctx)
 	case "down":
-		return down(ctx, b, *all)
+		return down(ctx, b, r.all)
 	case "env":
-		return bed.WriteEnv(os.Stdout, b.Env(), *output)
+		return bed.WriteEnv(os.Stdout, b.Env(), r.output)
 	case "blank":
-		return blank(ctx, b, flags.Arg(0), *remove)
+		return blank(ctx, b, r.operand, r.remove)
 	case "pin":
-		return pin(ctx, b.Source, flags.Arg(0))
+		return pin(ctx, b.Source, r.operand)
 	case "control":
-		return plane(ctx, b, flags.Arg(0))
+		return plane(ctx, b, r.operand)
 	}
 	return status(ctx, b)
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -20,7 +20,7 @@ import (
 // backups are the archives on the host.
 func (w *world) backups() []string {
 	w.Helper()
-	found, err := filepath.Glob(w.dir + clean.BackupDir + "/*")
+	found, err := filepath.Glob(w.dir + inventory.BackupDir + "/*")
 	hosttest.Must(w.T, err)
 	return found
 }
@@ -34,7 +34,7 @@ func (w *world) inBackup() []string {
 	}
 	info, err := os.Stat(found[0])
 	hosttest.Must(w.T, err)
-	dir, err := os.Stat(w.dir + clean.BackupDir)
+	dir, err := os.Stat(w.dir + inventory.BackupDir)
 	hosttest.Must(w.T, err)
 	if info.Mode().Perm() != 0o600 || dir.Mode().Perm() != 0o700 {
 		w.Errorf("%s is of mode %v, its directory of mode %v", found[0], info.Mode(), dir.Mode())
@@ -63,7 +63,7 @@ func TestConfigurationIsBackedUpBeforeItGoes(t *testing.T) {
 		if got := w.script("cat unpacked/var/lib/kubelet/pki/current unpacked/etc/kubernetes/kubelet.conf"); got != "key\n    server: https://192.0.2.200:6443\n" {
 			w.Errorf("unpacked: %q", got)
 		}
-		if at := w.target().Backup(); w.dir+at != w.backups()[0] || verdict.State != clean.Clean {
+		if at := w.target().Backup(); w.dir+at != w.backups()[0] || verdict.State != inventory.Clean {
 			w.Errorf("%s, verdict %+v", at, verdict)
 		}
 	})
@@ -137,7 +137,7 @@ func TestNoBackupIfThatIsChosen(t *testing.T) {
 
 func TestThePacketFilterCanBeLeftAlone(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.choices.Firewall = clean.FirewallNone
+		w.choices.Firewall = inventory.FirewallNone
 		w.join()
 		rules := func() string {
 			return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'; iptables-legacy-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]//'`)
@@ -147,18 +147,18 @@ func TestThePacketFilterCanBeLeftAlone(t *testing.T) {
 		if diff := cmp.Diff(before, rules()); diff != "" {
 			w.Errorf("(-before +after):\n%s", diff)
 		}
-		if verdict.State != clean.Clean || w.exists("/etc/kubernetes/kubelet.conf") {
+		if verdict.State != inventory.Clean || w.exists("/etc/kubernetes/kubelet.conf") {
 			w.Errorf("verdict: %+v", verdict)
 		}
 	})
 }
 
 func TestChoicesThatAreNone(t *testing.T) {
-	if err := (clean.Choices{Firewall: "all"}).Validate(); err == nil {
+	if err := (inventory.Choices{Firewall: "all"}).Validate(); err == nil {
 		t.Error("it was taken")
 	}
-	for _, choice := range []clean.Firewall{"", clean.FirewallOwned, clean.FirewallNone, clean.FirewallFlush} {
-		if err := (clean.Choices{Firewall: choice}).Validate(); err != nil {
+	for _, choice := range []inventory.Firewall{"", inventory.FirewallOwned, inventory.FirewallNone, inventory.FirewallFlush} {
+		if err := (inventory.Choices{Firewall: choice}).Validate(); err != nil {
 			t.Error(err)
 		}
 	}

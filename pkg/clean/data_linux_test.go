@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/etcd/etcdtest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -63,7 +63,7 @@ mkdir -p srv/etcd/member/snap; touch srv/etcd/member/snap/db srv/wal/00000000000
 			w.Errorf("left: %q", got)
 		}
 		var named []string
-		for _, it := range w.survey().With(clean.Stays) {
+		for _, it := range w.survey().With(inventory.Stays) {
 			named = append(named, it.Name)
 		}
 		if all := strings.Join(named, " "); !strings.Contains(all, "/srv/etcd/snapshot.db") || !strings.Contains(all, "/srv/wal/notes") {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -131,7 +131,7 @@ func TestAnAPIServerThatIsReachedAllTheTimeKeepsNoRule(t *testing.T) {
 		before := w.dump()
 		w.join()
 		w.reach = w.listen()
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -145,7 +145,7 @@ func TestAnAPIServerThatWasOutOfReachBeforeProvesNothing(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
 		w.reach = func(context.Context) error { return errors.New("no route to host") }
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 	})

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // Each of these took something away from somebody, by a tool that is in use.
@@ -52,7 +52,7 @@ func TestThePublishedDisasters(t *testing.T) {
 				before := w.dump()
 				w.join()
 				w.script("v=var/lib/kubelet/pods/u1/volumes; mkdir -p $v\n" + disaster.plant)
-				if verdict := w.remove(); verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+				if verdict := w.remove(); verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				w.same(before)
@@ -83,7 +83,7 @@ func TestFirewallsOfOthersSurviveByteForByte(t *testing.T) {
 		w.script(firewalls)
 		before := w.dump()
 		w.join()
-		if verdict := w.remove(); verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+		if verdict := w.remove(); verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package clean knows what Kubernetes and a pod network leave on a host, takes
-// it away, and proves that it is gone.
+// Package clean removes what Kubernetes and a pod network leave on a host, and
+// proves that it is gone. It puts the parts of a removal together in the one order
+// that inventory.Stages declares; each part is in a room of its own below.
 //
-//	Survey ──▶ Inventory ──▶ Decide ──▶ Removal      (reads, then pure)
-//	                            │
-//	Recipe ──▶ plan.Plan ───────┘ the same decisions, step by step
-//	Survey ──▶ Inventory ──▶ Verify(before, after) ──▶ Verdict
+//	Survey ──▶ inventory.Inventory ──▶ Decide ──▶ Removal     (reads, then pure)
+//	                                      │
+//	Recipe ──▶ plan.Plan ─────────────────┘ the same decisions, step by step
+//	Survey ──▶ inventory.Inventory ──▶ Verify(before, after) ──▶ Verdict
 //
-// An Inventory is a flat, sorted list of Items: a unit, a sandbox, a mount, a
-// link, a chain, a file … each with its owner and whether a removal would take
-// it away. What is not provably Kubernetes' or its network's (by a name that
-// only they use, or by the Facts of the cluster) is foreign: reported, never
-// removed. What could not be read is Unchecked, and never called clean.
+// The rooms are control (kubelet, credentials), etcd, runtime (pods), network (links,
+// routes, programs), filter (rules, sets, virtual services), disk (mounts, files) and
+// traces (the second look). They know inventory, and what all of them share:
+//
+//	part       what a part is, and the host as a part sees it
+//	ownership  whose a thing is, by its name
+//	cluster    which cluster this is, and what refers to it
+//	cni        the CNI networks of the host
+//
+// A room never imports another, but for traces, which knows what disk and network
+// have named. What one needs of another it gets as a function, here.
 //
 // The program on the host uses it like this:
 //
@@ -23,15 +30,11 @@
 //		…
 //		t := clean.Target{Facts: spec.Facts, StateDir: "/var/lib/kubectl-lifecycle/run-1"}
 //		before, err := t.Survey(ctx)            // inspect, dry run: stop here
-//		removal := clean.Decide(before)          // what would go, what stays
+//		removal := inventory.Decide(before)      // what would go, what stays
 //		…
 //		res, err := t.Recipe().Run(ctx, observer) // again = resume
 //		if err != nil { /* wait for retry, or: */ err = t.Restore(ctx) }
 //		after, err := t.Survey(ctx)
-//		verdict := clean.Verify(before, after)
+//		verdict := inventory.Verify(before, after)
 //	}
-//
-// Facts, Inventory, Item, Removal, Verdict, Decide and Verify compile on every
-// system, because the program on a person's laptop reads and shows them.
-// Target is for Linux alone.
 package clean

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/etcd/etcdtest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -59,7 +59,7 @@ func TestAControlPlaneLeavesItsEtcdClusterBeforeItIsCleaned(t *testing.T) {
 		w.joinAsControlPlane(cluster, "cp1")
 		target := w.target()
 		inv := w.survey()
-		if first := clean.Decide(inv).Objects[0]; first.Kind != clean.KindMember || first.Name != "cp1" || first.Detail != "leader, 3 of 3 voting members healthy" {
+		if first := inventory.Decide(inv).Objects[0]; first.Kind != inventory.KindMember || first.Name != "cp1" || first.Detail != "leader, 3 of 3 voting members healthy" {
 			w.Errorf("the first to go is %+v", first)
 		}
 		if inv.Etcd == nil || inv.Etcd.Self != "a1" {
@@ -172,17 +172,17 @@ func TestEtcdDataThatNothingTellsOfStays(t *testing.T) {
 
 func TestTheMemberOfADeadHostIsTakenOutByASurvivor(t *testing.T) {
 	inWorld(t, func(w *world) {
-		if done, err := w.target().Bury(w.Context(), clean.Burial{Host: "cp3"}); err != nil || done != (clean.Buried{}) {
+		if done, err := w.target().Bury(w.Context(), inventory.Burial{Host: "cp3"}); err != nil || done != (inventory.Buried{}) {
 			w.Errorf("on a host without etcd: %+v, %v", done, err)
 		}
 		cluster := etcdtest.Serve(w.T, "cp1", "cp2", "cp3")
 		w.joinAsControlPlane(cluster, "cp1")
 		cluster.Kill("cp3")
-		if _, err := w.target().Bury(w.Context(), clean.Burial{Host: "cp2"}); plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "is not dead") {
+		if _, err := w.target().Bury(w.Context(), inventory.Burial{Host: "cp2"}); plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "is not dead") {
 			w.Errorf("one that lives: %v", err)
 		}
 		for _, want := range []string{"cp3", ""} {
-			done, err := w.target().Bury(w.Context(), clean.Burial{Host: "cp3"})
+			done, err := w.target().Bury(w.Context(), inventory.Burial{Host: "cp3"})
 			if err != nil || done.Cluster == "" || done.Member.Name != want {
 				w.Errorf("got %+v, %v, want member %q", done, err, want)
 			}

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
@@ -29,7 +29,7 @@ func TestAVolumeIsUnmountedForEverybody(t *testing.T) {
 		if n := strings.Count(theirs(), "/var/lib/kubelet/pods/"); n < 3 {
 			w.Fatalf("it has only %d of the pods' mounts", n)
 		}
-		if v := w.remove(); v.State != clean.Clean {
+		if v := w.remove(); v.State != inventory.Clean {
 			w.Errorf("the verdict is %+v", v)
 		}
 		if strings.Contains(theirs(), "/var/lib/kubelet/") {

@@ -9,19 +9,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
 func TestAFlushTakesEveryRuleOfIptablesAndNothingElse(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		w.choices.Firewall = clean.FirewallFlush
+		w.choices.Firewall = inventory.FirewallFlush
 		w.reach = w.listen()
 		w.script("ip link set lo up; iptables-nft -P INPUT DROP; iptables-nft -I INPUT -j ACCEPT; nft list table inet mine > mine.before")
 		var seen []string
 		for _, it := range w.survey().Ours() {
-			if it.Kind == clean.KindChain && it.Owner == clean.Foreign {
+			if it.Kind == inventory.KindChain && it.Owner == inventory.Foreign {
 				seen = append(seen, it.In+" "+it.Name)
 			}
 		}
@@ -30,7 +30,7 @@ func TestAFlushTakesEveryRuleOfIptablesAndNothingElse(t *testing.T) {
 				w.Errorf("the inventory does not name %s as going: %v", want, seen)
 			}
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		for line := range strings.Lines(w.rules()) {
@@ -48,7 +48,7 @@ func TestAFlushTakesEveryRuleOfIptablesAndNothingElse(t *testing.T) {
 func TestAFlushThatCutsTheHostOffIsTakenBack(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		w.choices.Firewall = clean.FirewallFlush
+		w.choices.Firewall = inventory.FirewallFlush
 		w.reach = w.listen()
 		// The host is reached only through a translation of somebody's.
 		w.script(`ip link set lo up; nft add table inet wall; nft 'add chain inet wall in { type filter hook input priority 10; policy accept; }'
@@ -82,11 +82,11 @@ func TestAHostWhoseVirtualServicesStayIsNotClean(t *testing.T) {
 		}
 		after, err := target.Survey(w.Context())
 		hosttest.Must(w.T, err)
-		verdict := clean.Verify(before, after)
+		verdict := inventory.Verify(before, after)
 		named := func(name string) bool {
-			return slices.ContainsFunc(verdict.Remaining, func(it clean.Item) bool { return it.Name == name })
+			return slices.ContainsFunc(verdict.Remaining, func(it inventory.Item) bool { return it.Name == name })
 		}
-		if verdict.State != clean.Dirty || !named("tcp 10.244.0.1:443") || named("tcp 192.0.2.10:80") {
+		if verdict.State != inventory.Dirty || !named("tcp 10.244.0.1:443") || named("tcp 192.0.2.10:80") {
 			w.Errorf("verdict: %+v", verdict)
 		}
 	})

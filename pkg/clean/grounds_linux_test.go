@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri/critest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
@@ -37,12 +38,12 @@ mkdir -p etc/kubernetes/pki var/lib/kubelet/pki usr/libexec/kubernetes/kubelet-p
 touch etc/kubernetes/pki/ca.crt etc/kubernetes/kubelet.conf etc/kubernetes/manifests/x.yaml var/lib/kubelet/config.yaml`)
 		got := strings.Join(found(t, dir+"/root", "/"), "\n") + "\n"
 		for _, goes := range []string{"/etc/kubernetes/pki", "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests/x.yaml", "/usr/libexec/kubernetes"} {
-			if !strings.Contains(got, string(clean.Goes)+" "+goes+"\n") {
+			if !strings.Contains(got, string(inventory.Goes)+" "+goes+"\n") {
 				t.Errorf("%s does not go:\n%s", goes, got)
 			}
 		}
 		for _, stays := range []string{"/etc/kubernetes", "/etc/kubernetes/manifests"} {
-			if strings.Contains(got, string(clean.Goes)+" "+stays+"\n") {
+			if strings.Contains(got, string(inventory.Goes)+" "+stays+"\n") {
 				t.Errorf("%s goes, and was there before:\n%s", stays, got)
 			}
 		}
@@ -66,12 +67,12 @@ echo 'kind: Pod' > own.yaml; touch etcd.yaml kube-apiserver.yaml kube-controller
 		{"made by the join, as its first file", born.Add(100 * time.Millisecond), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			inv, err := clean.Target{Host: host.Local{Root: dir}, Facts: clean.Facts{Joined: tc.joined}}.Survey(t.Context())
+			inv, err := clean.Target{Host: host.Local{Root: dir}, Facts: inventory.Facts{Joined: tc.joined}}.Survey(t.Context())
 			hosttest.Must(t, err)
 			var stays, goes []string
 			for _, it := range inv.Items {
 				switch name, is := strings.CutPrefix(it.Name, at); {
-				case is && it.Fate == clean.Stays:
+				case is && it.Fate == inventory.Stays:
 					stays = append(stays, name)
 				case is:
 					goes = append(goes, name)
@@ -89,7 +90,7 @@ func TestAStaticPodThatStaysDoesNotKeepAHostFromJoiningAgain(t *testing.T) {
 	dir := t.TempDir()
 	hosttest.Script(t, `cd `+dir+`; mkdir -p etc/kubernetes/manifests var/lib/kubelet run tmp; echo 'kind: Pod' > etc/kubernetes/manifests/own.yaml`)
 	blocked := func() bool {
-		inv, err := clean.Target{Host: host.Local{Root: dir}, Facts: clean.Facts{Joined: time.Now().Add(time.Hour)}}.Survey(t.Context())
+		inv, err := clean.Target{Host: host.Local{Root: dir}, Facts: inventory.Facts{Joined: time.Now().Add(time.Hour)}}.Survey(t.Context())
 		hosttest.Must(t, err)
 		return slices.Contains(inv.Blocking, "/etc/kubernetes/manifests is not empty")
 	}
@@ -115,7 +116,7 @@ func TestCgroupsOfAClusterInContainersAreNotOurs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			hosttest.Script(t, `cd `+dir+`; mkdir -p etc var/lib/kubelet sys/fs/cgroup; echo '`+tc.config+`' > var/lib/kubelet/config.yaml; cd sys/fs/cgroup; mkdir -p `+tc.make)
-			got := strings.ReplaceAll(strings.Join(found(t, dir, "/sys/fs/cgroup"), " "), string(clean.Goes)+" ", "")
+			got := strings.ReplaceAll(strings.Join(found(t, dir, "/sys/fs/cgroup"), " "), string(inventory.Goes)+" ", "")
 			if got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
@@ -136,10 +137,10 @@ echo 424242 > sys/fs/cgroup/kubepods/pod1/c-look/cgroup.procs; echo 434343 > sys
 		hosttest.Must(t, err)
 		var got, processes []string
 		for _, it := range inv.Items {
-			if it.Kind == clean.KindSandbox || it.Kind == clean.KindContainer {
+			if it.Kind == inventory.KindSandbox || it.Kind == inventory.KindContainer {
 				got = append(got, filepath.Base(it.Name)+" "+it.ID)
 			}
-			if it.Kind == clean.KindProcess {
+			if it.Kind == inventory.KindProcess {
 				processes = append(processes, "process in "+filepath.Base(it.In))
 			}
 		}

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
@@ -65,7 +65,7 @@ func TestARemovalThatIsTakenUpHasPodsTakeDownTheirOwnNetwork(t *testing.T) {
 			}
 			return nil
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean || w.exists(noNetwork+".new") {
+		if verdict := w.remove(); verdict.State != inventory.Clean || w.exists(noNetwork+".new") {
 			w.Errorf("verdict: %+v", verdict)
 		}
 	})
@@ -152,7 +152,7 @@ func TestWhoeverCallsHimselfAShimIsNone(t *testing.T) {
 		real := w.imposter(0, bundle)
 		var seen []string
 		for _, it := range w.survey().Ours() {
-			if it.Kind == clean.KindProcess {
+			if it.Kind == inventory.KindProcess {
 				seen = append(seen, it.ID)
 			}
 		}
@@ -162,7 +162,7 @@ func TestWhoeverCallsHimselfAShimIsNone(t *testing.T) {
 			}
 			w.Errorf("seen: %v, want %d", seen, real.Process.Pid)
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		for what, cmd := range all {
@@ -178,7 +178,7 @@ func TestConfigurationsThatAreNoFilesAreNotReadForEver(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
 		w.script("cd var/lib/kubelet; rm -f config.yaml kubeadm-flags.env instance-config.yaml; mkfifo config.yaml; mknod kubeadm-flags.env c 1 5; truncate -s 1T instance-config.yaml")
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if _, err := os.Lstat(w.dir + "/var/lib/kubelet/config.yaml"); err == nil {
@@ -202,7 +202,7 @@ func TestFlagsOfTheOldClusterAreNamed(t *testing.T) {
 		for _, it := range verdict.Flags {
 			said = append(said, it.Name+" "+it.Detail)
 		}
-		if got := strings.Join(said, "; "); verdict.State != clean.Clean ||
+		if got := strings.Join(said, "; "); verdict.State != inventory.Clean ||
 			got != "/etc/default/kubelet --cluster-dns=10.96.0.10 --node-labels=old=1; /etc/systemd/system/kubelet.service.d/20-mine.conf --node-ip=192.0.2.10" {
 			w.Errorf("verdict %s, said %q", verdict.State, got)
 		}

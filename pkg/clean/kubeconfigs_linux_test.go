@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 func TestACopyOfKubeadmsKubeconfigGoesAndThoseOfPeopleStay(t *testing.T) {
@@ -24,7 +24,7 @@ func TestACopyOfKubeadmsKubeconfigGoesAndThoseOfPeopleStay(t *testing.T) {
 		w.script("ln -s /etc/shadow-like home/link; echo 'l:x:1:1::/home/link:/bin/sh\nd:x:2:2::/:/bin/sh\nn:x:3:3::/nonexistent:/bin/sh' >> etc/passwd")
 		w.join()
 		w.script("cat > etc/kubernetes/admin.conf <<'E'\n" + homes["/root"] + "E")
-		fates := map[string]clean.Fate{}
+		fates := map[string]inventory.Fate{}
 		for _, it := range w.survey().Items {
 			for home := range homes {
 				if it.Name == home+"/.kube/config" {
@@ -32,11 +32,11 @@ func TestACopyOfKubeadmsKubeconfigGoesAndThoseOfPeopleStay(t *testing.T) {
 				}
 			}
 		}
-		if fates["/root"] != clean.Goes || fates["/home/ann"] != clean.Stays || fates["/home/bob"] != "" || fates["/nfs/eve"] != clean.Goes {
+		if fates["/root"] != inventory.Goes || fates["/home/ann"] != inventory.Stays || fates["/home/bob"] != "" || fates["/nfs/eve"] != inventory.Goes {
 			w.Errorf("fates: %v", fates)
 		}
 		verdict := w.remove()
-		if verdict.State != clean.CleanBut || len(verdict.But) != 1 || verdict.But[0].Name != "/home/ann/.kube/config" {
+		if verdict.State != inventory.CleanBut || len(verdict.But) != 1 || verdict.But[0].Name != "/home/ann/.kube/config" {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		var left []string

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -23,12 +23,12 @@ const uid = "0a1b2c3d-1111-2222-3333-444455556666"
 // to be read by check, in which $m is not mounted any more. A file system in memory is
 // gone with its mount: as a pod's volume it has nothing that is to stay.
 var mountClasses = []struct{ name, mount, check string }{
-	{"disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q srv/$n.img; mount -o loop srv/$n.img $m; echo precious > $m/file`, `mkdir -p again; mount -o loop srv/$n.img again; cat again/file; umount again`},
+	{"disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 srv/$n.img; mount -o loop srv/$n.img $m; echo precious > $m/file; sync -f $m`, `mkdir -p again; mount -o loop srv/$n.img again; cat again/file; umount again`},
 	{"memory", `mount -t tmpfs theirs $m; echo precious > $m/file`, ``},
 	{"overlay", `mkdir -p srv/$n.l srv/$n.u srv/$n.w; mount -t overlay overlay -o lowerdir=srv/$n.l,upperdir=srv/$n.u,workdir=srv/$n.w $m; echo precious > $m/file`, `cat srv/$n.u/file`},
 	{"bind", `mkdir -p srv/$n; echo precious > srv/$n/file; mount --bind srv/$n $m`, `cat srv/$n/file`},
 	{"rbind", `mkdir -p srv/$n/in; mount -t tmpfs inner srv/$n/in; echo precious > srv/$n/in/file; mount --rbind srv/$n $m; mount --make-rshared $m`, `cat srv/$n/in/file`},
-	{"bind of a disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q srv/$n.img; mkdir -p srv/$n; mount -o loop srv/$n.img srv/$n; mkdir srv/$n/sub; echo precious > srv/$n/sub/file; mount --bind srv/$n/sub $m`, `cat srv/$n/sub/file`},
+	{"bind of a disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 srv/$n.img; mkdir -p srv/$n; mount -o loop srv/$n.img srv/$n; mkdir srv/$n/sub; echo precious > srv/$n/sub/file; sync -f srv/$n; mount --bind srv/$n/sub $m`, `cat srv/$n/sub/file`},
 }
 
 // mountWays are how a mount may have been written down by whoever made it.
@@ -88,7 +88,7 @@ func TestNoDataIsDeletedThroughAMount(t *testing.T) {
 				w.plant(pod+"/volume-subpaths/x", "")
 				before := w.script(theirs)
 				verdict := w.remove()
-				if verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+				if verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				for i := range mountWays {
@@ -160,7 +160,7 @@ func TestAMountInADirectoryThatGoesWholeIsRefusedBeforeAnythingChanges(t *testin
 			w.same(before)
 			w.script("umount ." + at)
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 	})
@@ -179,14 +179,16 @@ x /mnt/dead nfs defaults 0 0" > etc/fstab`)
 			w.Cleanup(func() { _ = dead.Close() })
 			hosttest.Must(w.T, unix.Mount("dead", w.dir+at, "fuse.dead", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", dead.Fd())))
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if got := strings.Count(w.script("cat /proc/self/mountinfo"), "fuse.dead"); got != 2 {
 			w.Errorf("%d of them are mounted", got)
 		}
-		items := w.survey().With(clean.Stays)
-		if !slices.ContainsFunc(items, func(it clean.Item) bool { return it.Kind == clean.KindMount && it.Name == "/var/lib/kubelet/shared" }) {
+		items := w.survey().With(inventory.Stays)
+		if !slices.ContainsFunc(items, func(it inventory.Item) bool {
+			return it.Kind == inventory.KindMount && it.Name == "/var/lib/kubelet/shared"
+		}) {
 			w.Errorf("it is not named: %v", items)
 		}
 	})

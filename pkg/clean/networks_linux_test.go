@@ -5,7 +5,7 @@ package clean_test
 import (
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // What networks leave on a node, by the names in their own sources and in dumps
@@ -74,7 +74,7 @@ func TestWhatNetworksLeaveGoesAndNothingElse(t *testing.T) {
 				before := w.dump()
 				w.join()
 				w.script(left)
-				if verdict := w.remove(); verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+				if verdict := w.remove(); verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				w.same(before)

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -60,7 +60,7 @@ printf '[Service]\nEnvironment="A=--x"\nEnvironmentFile=-/var/lib/kubelet/kubead
 				hosttest.Must(w.T, err)
 				// Interrupted, with nothing left that would tell.
 				w.script("rm -rf etc/default/kubelet usr/lib/systemd bin/kubelet; echo > var/lib/kubelet/kubeadm-flags.env")
-				if verdict := w.remove(); verdict.State != clean.Clean {
+				if verdict := w.remove(); verdict.State != inventory.Clean {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				if got := w.script("find data; grep -c data/kubelet /proc/self/mountinfo || true; ls -d var/lib/kubelet 2>/dev/null || true"); got != "data\n0\n" {
@@ -105,7 +105,7 @@ func TestAKubeletWhoseArgumentsNobodyKnowsIsNotTakenForAUsualOne(t *testing.T) {
 				}
 				w.same(before)
 				inv, err := target.Survey(w.Context())
-				if err != nil || clean.Verify(inv, inv).State != clean.Dirty || len(inv.Unchecked) == 0 {
+				if err != nil || inventory.Verify(inv, inv).State != inventory.Dirty || len(inv.Unchecked) == 0 {
 					w.Errorf("it is not said that nobody knows: %v, %v", inv.Unchecked, err)
 				}
 			})
@@ -139,7 +139,7 @@ echo profile > var/lib/kubelet/seccomp/profiles/a.json; echo data > var/lib/kube
 		w.join()
 		w.script(`k=var/lib/kubelet; for d in plugins_registry device-plugins pod-resources pods-api checkpoints image_manager; do mkdir -p $k/$d; touch $k/$d/x; done
 			for f in cpu_manager_state memory_manager_state dra_manager_state allocated_pods_state actuated_pods_state graceful_node_shutdown_state .987; do touch $k/$f; done`)
-		if verdict := w.remove(); verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+		if verdict := w.remove(); verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -147,7 +147,7 @@ echo profile > var/lib/kubelet/seccomp/profiles/a.json; echo data > var/lib/kube
 		w.join()
 		w.script("mkdir var/lib/kubelet/younger; echo data > var/lib/kubelet/younger/file")
 		named := ""
-		for _, it := range w.survey().With(clean.Stays) {
+		for _, it := range w.survey().With(inventory.Stays) {
 			if strings.HasPrefix(it.Name, "/var/lib/kubelet/") {
 				named += it.Name + ": " + it.Why + "\n"
 			}
@@ -209,7 +209,7 @@ echo '{"name":"cbr0"}' > etc/cni/own/10-flannel.conflist; touch opt/plugins/flan
 m=srv/run/io.containerd.runtime.v2.task/k8s.io/abc/rootfs; mkdir -p $m; mount -t tmpfs rootfs $m`)
 		w.runs("kubelet", "--cert-dir=/etc/certs")
 		w.runs("containerd", "--config", "/etc/containerd/config.toml")
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.script("rm -rf bin; rmdir -p srv/run/io.containerd.runtime.v2.task/k8s.io/abc/rootfs || true; mkdir -p srv/run")
@@ -238,7 +238,7 @@ func TestADirectoryOfAnothersInAKubeletsRootElsewhereStays(t *testing.T) {
 					w.script("umount -R var/lib/kubelet/pods/u1/volumes/etc var/lib/kubelet/pods/u1/volumes/data var/lib/kubelet/pods/u1/volumes/secret; rm -r var/lib/kubelet/pods var/lib/kubelet/plugins; mkdir -p disk/plugins/csi.example.com disk/pods/" + uid + "\n" + tc.way)
 				}
 				verdict := w.remove()
-				if verdict.State == clean.Dirty {
+				if verdict.State == inventory.Dirty {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				if got, want := w.script("find disk | sort"), "disk\ndisk/checkpoints\ndisk/checkpoints/run-7\ndisk/checkpoints/run-7/model.pt\ndisk/plugins\ndisk/plugins/grafana\ndisk/plugins/grafana/a\ndisk/pods\ndisk/pods/ios\ndisk/pods/ios/Podfile\n"; got != want {

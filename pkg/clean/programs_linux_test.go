@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -17,7 +18,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
@@ -54,7 +55,7 @@ func (w *world) tcx(l netlink.Link, name string) {
 func (w *world) top() string {
 	w.Helper()
 	all := w.TempDir()
-	real := fmt.Sprintf("%s/lifecycle-test-%d", all, os.Getpid())
+	real := fmt.Sprintf("%s/lifecycle-test-%d", all, time.Now().UnixNano())
 	top := filepath.Join(w.dir, "sys/fs/cgroup")
 	w.script("mount -t cgroup2 none " + all + "; mkdir " + real + "; mount --bind " + real + " " + top)
 	w.Cleanup(func() { w.script("umount " + top + "; rmdir " + real + "; umount " + all) })
@@ -132,14 +133,14 @@ func TestProgramsOfAPodNetworkAreDetachedAndThoseOfOthersRunOn(t *testing.T) {
 		defer func() { _ = held.Close() }()
 		var seen int
 		for _, it := range w.survey().Ours() {
-			if it.Kind == clean.KindProgram {
+			if it.Kind == inventory.KindProgram {
 				seen++
 			}
 		}
 		if seen != 8 {
 			w.Errorf("the inventory has %d programs, want 8:\n%v", seen, w.survey().Ours())
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if diff := cmp.Diff([]string{"their_connect", "their_filter", "their_tcx"}, w.attached(top)); diff != "" {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri/critest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
@@ -36,7 +37,7 @@ func TestARemovedHostIsAsItWasBefore(t *testing.T) {
 		before := w.dump()
 		w.join()
 		verdict := w.remove()
-		if verdict.State != clean.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
+		if verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -108,7 +109,7 @@ func TestInterruptedAfterAnyStepAndRunAgainItFinishes(t *testing.T) {
 			if slices.Contains(steps[:n], "kubelet") && w.active == "active" {
 				w.Errorf("after %s the kubelet runs", steps[n-1])
 			}
-			if verdict := w.remove(); verdict.State != clean.Clean {
+			if verdict := w.remove(); verdict.State != inventory.Clean {
 				w.Errorf("interrupted before %s: %+v", steps[n], verdict)
 			}
 			w.same(before)
@@ -140,7 +141,7 @@ func TestABusyMountStopsTheWorkAndTheWayBackIsOpen(t *testing.T) {
 		}
 		hosttest.Must(t, holder.Process.Kill())
 		_ = holder.Wait()
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -174,7 +175,7 @@ func TestANetworkThatCannotBeTakenDownDoesNotKeepItsPods(t *testing.T) {
 			}
 			return nil
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -193,7 +194,7 @@ func TestARuntimeThatDoesNotAnswerStopsTheWork(t *testing.T) {
 		target.Facts.CRISocket = "unix:///run/nobody.sock"
 		inv, err := target.Survey(t.Context())
 		hosttest.Must(t, err)
-		if len(inv.Unchecked) == 0 || inv.Unchecked[0].Kind != clean.KindSandbox {
+		if len(inv.Unchecked) == 0 || inv.Unchecked[0].Kind != inventory.KindSandbox {
 			w.Errorf("unchecked: %v", inv.Unchecked)
 		}
 		res, err := target.Recipe().Run(t.Context(), nil)
@@ -217,7 +218,7 @@ func TestAPodThatCannotBeRemovedYetIsTriedAgain(t *testing.T) {
 			}
 			return nil
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean || refused != 3 {
+		if verdict := w.remove(); verdict.State != inventory.Clean || refused != 3 {
 			w.Errorf("refused %d times, verdict: %+v", refused, verdict)
 		}
 		w.same(before)
@@ -250,8 +251,27 @@ func TestLegacyRulesWithoutTheirToolAreUncheckedAndNotClean(t *testing.T) {
 		hosttest.Must(t, err)
 		after, err := w.target().Survey(t.Context())
 		hosttest.Must(t, err)
-		if v := clean.Verify(before, after); v.State != clean.Dirty || len(v.Unchecked) != 1 || len(v.Remaining) != 0 {
+		if v := inventory.Verify(before, after); v.State != inventory.Dirty || len(v.Unchecked) != 1 || len(v.Remaining) != 0 {
 			w.Errorf("verdict: %+v", v)
+		}
+	})
+}
+
+// What a part finds and would remove is shown where its stage is, and nowhere else.
+func TestEachPartFindsWhatItsStageRemoves(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		found := 0
+		for id, items := range w.target().Found(w.Context()) {
+			for _, it := range items {
+				found++
+				if stage, goes := inventory.StageOf(it); !goes || stage.ID != id {
+					w.Errorf("part %s finds %s, which is shown in stage %q", id, it, stage.ID)
+				}
+			}
+		}
+		if found < 30 {
+			w.Errorf("only %d things go", found)
 		}
 	})
 }

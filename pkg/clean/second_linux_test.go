@@ -14,12 +14,12 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
 // names are what some items are called, sorted.
-func names(items []clean.Item) []string {
+func names(items []inventory.Item) []string {
 	var out []string
 	for _, it := range items {
 		out = append(out, it.String())
@@ -44,7 +44,7 @@ func TestWhatLooksLikeANetworksByOneSignAloneStays(t *testing.T) {
 		w.script(alike)
 		before := w.dump() + w.script("ip route show table 77; ip route show table 2005")
 		w.join()
-		if verdict := w.remove(); verdict.State != clean.Clean || len(verdict.Lost) > 0 {
+		if verdict := w.remove(); verdict.State != inventory.Clean || len(verdict.Lost) > 0 {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(strings.TrimSuffix(before, w.script("ip route show table 77; ip route show table 2005")))
@@ -60,10 +60,10 @@ func TestABridgeThatAnotherNetworkOfThisHostHasStays(t *testing.T) {
 			ip link add cni0 type bridge; ip addr add 10.85.0.1/16 dev cni0; ip link set cni0 up
 			ip link add theirs type veth peer name theirp; ip link set theirs master cni0`)
 		before := w.dump()
-		if ours := w.survey().Ours(); slices.ContainsFunc(ours, func(it clean.Item) bool { return it.Kind == clean.KindLink }) {
+		if ours := w.survey().Ours(); slices.ContainsFunc(ours, func(it inventory.Item) bool { return it.Kind == inventory.KindLink }) {
 			w.Errorf("goes: %v", names(ours))
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -75,7 +75,7 @@ func TestALinkNamedAsANetworkNamesItsOwnIsNamedWhereNothingElseIsThere(t *testin
 		w.script("ip link add kube-ipvs0 type dummy 2>/dev/null || true; ip link add weave type bridge; ip link add cali0123456789a type veth peer name calipeer; ip link add vxlan.calico type vxlan id 4096 dstport 4788 dev eth0")
 		before := w.dump()
 		verdict := w.remove()
-		if diff := cmp.Diff([]string{"link cali0123456789a", "link vxlan.calico", "link weave"}, slices.DeleteFunc(names(verdict.But), func(n string) bool { return n == "link kube-ipvs0" })); verdict.State != clean.CleanBut || diff != "" {
+		if diff := cmp.Diff([]string{"link cali0123456789a", "link vxlan.calico", "link weave"}, slices.DeleteFunc(names(verdict.But), func(n string) bool { return n == "link kube-ipvs0" })); verdict.State != inventory.CleanBut || diff != "" {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 		w.same(before)
@@ -96,13 +96,13 @@ func TestAProgramOnACgroupOfAHybridHostIsDetached(t *testing.T) {
 			hosttest.Must(t, bpflink.RawAttachProgram(bpflink.RawAttachProgramOptions{
 				Target: int(dir.Fd()), Program: w.program(name, ebpf.CGroupSockAddr, hook), Attach: hook, Flags: unix.BPF_F_ALLOW_MULTI}))
 		}
-		listed := slices.ContainsFunc(w.survey().Ours(), func(it clean.Item) bool {
-			return it.Kind == clean.KindProgram && it.Name == "cil_sock4_conn" && it.In == "/sys/fs/cgroup/unified"
+		listed := slices.ContainsFunc(w.survey().Ours(), func(it inventory.Item) bool {
+			return it.Kind == inventory.KindProgram && it.Name == "cil_sock4_conn" && it.In == "/sys/fs/cgroup/unified"
 		})
 		if !listed {
 			w.Error("the inventory does not list it")
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if diff := cmp.Diff([]string{"their_connect"}, w.attached(top)); diff != "" {
@@ -120,13 +120,13 @@ func TestCiliumsWordOutsideItsDirectoriesGoesAndOthersGetTheirNamesBack(t *testi
 			mv etc/cni/net.d/87-podman.conflist etc/cni/net.d/87-podman.conflist.cilium_bak; mv etc/cni/net.d/10-flannel.conflist etc/cni/net.d/10-flannel.conflist.cilium_bak
 			printf '# Disable rp_filter\n-net.ipv4.conf.lxc*.rp_filter = 0\n-net.ipv4.conf.cilium_*.rp_filter = 0\nnet.ipv4.conf.all.rp_filter = 0\n' > etc/sysctl.d/99-zzz-override_cilium.conf`)
 		said := false
-		for _, it := range clean.Decide(w.survey()).Objects {
+		for _, it := range inventory.Decide(w.survey()).Objects {
 			said = said || it.Name == "/etc/cni/net.d/87-podman.conflist.cilium_bak" && strings.Contains(it.Detail, "/etc/cni/net.d/87-podman.conflist")
 		}
 		if !said {
 			w.Error("the plan does not say that the file gets its name back")
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -138,7 +138,7 @@ func TestAFileOfCiliumsNameWithMoreInItStaysAndIsNamed(t *testing.T) {
 		w.join()
 		w.script(`mkdir -p etc/sysctl.d; printf 'net.ipv4.conf.all.rp_filter = 0\nvm.swappiness = 1\n' > etc/sysctl.d/99-zzz-override_cilium.conf`)
 		verdict := w.remove()
-		if diff := cmp.Diff([]string{"file /etc/sysctl.d/99-zzz-override_cilium.conf"}, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut || !w.exists("/etc/sysctl.d/99-zzz-override_cilium.conf") {
+		if diff := cmp.Diff([]string{"file /etc/sysctl.d/99-zzz-override_cilium.conf"}, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut || !w.exists("/etc/sysctl.d/99-zzz-override_cilium.conf") {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 	})

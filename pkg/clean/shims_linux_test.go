@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
@@ -73,16 +73,16 @@ func TestAShimThatContainerdForgotEnds(t *testing.T) {
 			"a cluster's in a container": w.process(name, true, of("k8s.io", "c", socket)...),
 			"only called so":             w.process("/bin/sh", false, append(of("k8s.io", "d", socket), name)...),
 		}
-		var seen []clean.Item
+		var seen []inventory.Item
 		for _, it := range w.survey().Ours() {
-			if it.Kind == clean.KindProcess {
+			if it.Kind == inventory.KindProcess {
 				seen = append(seen, it)
 			}
 		}
 		if len(seen) != 1 || seen[0].ID != strconv.Itoa(stray.Process.Pid) {
 			w.Errorf("seen: %v, want the shim with pid %d", seen, stray.Process.Pid)
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if !ended(stray) {
@@ -108,7 +108,7 @@ func TestAShimWithoutABundleEndsIfNothingRunsUnderIt(t *testing.T) {
 		for _, cmd := range []*exec.Cmd{idle, busy, docker} {
 			hosttest.Must(w.T, os.RemoveAll(cmd.Dir))
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if !ended(idle) || ended(busy) || ended(docker) {
@@ -122,7 +122,7 @@ func TestAShimOfAPodThatTheRuntimeListsEndsWithItsPod(t *testing.T) {
 		w.join()
 		w.process("containerd-shim-runc-v2", false, "-namespace", "k8s.io", "-id", "web", "-address", "/run/containerd/containerd.sock")
 		for _, it := range w.survey().Ours() {
-			if it.Kind == clean.KindProcess {
+			if it.Kind == inventory.KindProcess {
 				w.Errorf("%v is no leftover: its pod is there", it)
 			}
 		}
@@ -146,7 +146,7 @@ func TestAContainerThatTheRuntimeCannotStopIsKilled(t *testing.T) {
 			}
 			return errors.New("unable to signal init")
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 	})
@@ -160,11 +160,11 @@ func TestARuntimeThatDoesNotAnswerForgetsNoShim(t *testing.T) {
 		inv, err := w.target().Survey(w.Context())
 		hosttest.Must(w.T, err)
 		for _, it := range inv.Items {
-			if it.Kind == clean.KindProcess {
+			if it.Kind == inventory.KindProcess {
 				w.Errorf("%v is called forgotten", it)
 			}
 		}
-		if !slices.ContainsFunc(inv.Unchecked, func(u clean.Unchecked) bool { return u.Kind == clean.KindProcess }) {
+		if !slices.ContainsFunc(inv.Unchecked, func(u inventory.Unchecked) bool { return u.Kind == inventory.KindProcess }) {
 			w.Errorf("unchecked: %v", inv.Unchecked)
 		}
 	})

@@ -5,17 +5,19 @@ package clean
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/network"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // signsFile is where a removal writes down what it found of each owner: the first
@@ -27,7 +29,7 @@ const signsFile = "signs.json"
 type witness struct {
 	once, chains sync.Once
 	lock         sync.Mutex
-	found        marks
+	found        ownership.Marks
 }
 
 // with gives a target a witness, which all its parts ask.
@@ -38,7 +40,7 @@ func (t Target) with() Target {
 
 // second reports whether an owner has a sign on this host besides those of some
 // kinds.
-func (t Target) second(owner Owner, besides ...Kind) bool {
+func (t Target) second(owner inventory.Owner, besides ...inventory.Kind) bool {
 	w := t.seen
 	if w == nil {
 		w = &witness{}
@@ -47,79 +49,79 @@ func (t Target) second(owner Owner, besides ...Kind) bool {
 	told := func() bool {
 		w.lock.Lock()
 		defer w.lock.Unlock()
-		return w.found.besides(owner, besides...)
+		return w.found.Besides(owner, besides...)
 	}
-	if owner == Foreign || told() {
-		return owner != Foreign
+	if owner == inventory.Foreign || told() {
+		return owner != inventory.Foreign
 	}
 	w.chains.Do(func() {
 		found := chainSigns()
 		w.lock.Lock()
 		defer w.lock.Unlock()
-		w.found.merge(found)
+		w.found.Merge(found)
 	})
 	return told()
 }
 
 // cheapSigns are the files, links, pins and ip sets of each owner, and what an
 // earlier step wrote down.
-func (t Target) cheapSigns() marks {
+func (t Target) cheapSigns() ownership.Marks {
 	m := t.recallSigns()
-	for _, p := range wholePaths() {
-		if t.exists(p.path) {
-			m.add(p.owner, KindFile)
+	for _, p := range inventory.WholePaths() {
+		if t.base().Exists(p.Path) {
+			m.Add(p.Owner, inventory.KindFile)
 		}
 	}
-	if t.credentialed() || t.saved(joinedFile) {
-		m.add(KubeProxy, KindFile)
-		m.add(Kubelet, KindFile)
+	if t.base().Credentialed() || t.base().Saved(part.JoinedFile) {
+		m.Add(inventory.KubeProxy, inventory.KindFile)
+		m.Add(inventory.Kubelet, inventory.KindFile)
 	}
-	if t.exists(cniStateDir + "/networks/cbr0") {
-		m.add(CNIPlugins, KindFile)
+	if t.base().Exists(inventory.CNIStateDir + "/networks/cbr0") {
+		m.Add(inventory.CNIPlugins, inventory.KindFile)
 	}
-	confs, _ := t.confs()
+	confs, _ := t.cni().Confs()
 	for _, d := range confs {
-		if d.Fate == Goes && d.sign != "" {
-			m.add(d.Owner, KindFile)
+		if d.Fate == inventory.Goes && d.Sign != "" {
+			m.Add(d.Owner, inventory.KindFile)
 		}
 	}
-	if len(m[Flannel]) > 0 { // its plugin calls the standard ones, and they make cni0
-		m.add(CNIPlugins, KindFile)
+	if len(m[inventory.Flannel]) > 0 { // its plugin calls the standard ones, and they make cni0
+		m.Add(inventory.CNIPlugins, inventory.KindFile)
 	}
-	links, _ := dump(netlink.LinkList)
+	links, _ := netlinks.Dump(netlink.LinkList)
 	for _, l := range links {
-		m.add(linkOwner(l.Attrs().Name, l.Type()), KindLink)
+		m.Add(ownership.Link(l.Attrs().Name, l.Type()), inventory.KindLink)
 	}
 	sets, _ := netfilter.IPSets()
 	for _, name := range sets {
-		m.add(setPatterns().owner(name), KindIPSet)
+		m.Add(ownership.Sets().Owner(name), inventory.KindIPSet)
 	}
-	m.merge(t.pinSigns())
+	m.Merge(t.pinSigns())
 	return m
 }
 
 // pinSigns are the names in the BPF file system.
-func (t Target) pinSigns() marks {
-	m, owners := marks{}, pinPatterns()
+func (t Target) pinSigns() ownership.Marks {
+	m, owners := ownership.Marks{}, ownership.Pins()
 	for _, dir := range []string{"", "tc/globals"} {
-		entries, _ := os.ReadDir(t.Host.Path(filepath.Join(bpfDir, dir)))
+		entries, _ := os.ReadDir(t.Host.Path(filepath.Join(network.BPFDir, dir)))
 		for _, e := range entries {
-			m.add(owners.owner(filepath.Join(dir, e.Name())), KindPin)
+			m.Add(owners.Owner(filepath.Join(dir, e.Name())), inventory.KindPin)
 		}
 	}
 	return m
 }
 
 // chainSigns are the chains and tables of nf_tables.
-func chainSigns() marks {
-	m := marks{}
+func chainSigns() ownership.Marks {
+	m := ownership.Marks{}
 	tables, _ := netfilter.ReadNft()
-	by := filterSigns(false, nil)
+	by := ownership.FilterSigns(false, nil)
 	for _, table := range tables {
-		m.add(by.tables.owner(table.Family+" "+table.Name), KindChain)
+		m.Add(by.Tables.Owner(table.Family+" "+table.Name), inventory.KindChain)
 		for _, c := range table.Chains {
 			if !c.Base && table.Compatible() {
-				m.add(by.chains.owner(c.Name), KindChain)
+				m.Add(by.Chains.Owner(c.Name), inventory.KindChain)
 			}
 		}
 	}
@@ -127,99 +129,28 @@ func chainSigns() marks {
 }
 
 // recallSigns are those that an earlier step wrote down.
-func (t Target) recallSigns() marks {
-	m := marks{}
-	if !t.saved(signsFile) {
+func (t Target) recallSigns() ownership.Marks {
+	m := ownership.Marks{}
+	if !t.base().Saved(signsFile) {
 		return m
 	}
-	raw, err := host.ReadPlain(filepath.Join(t.Host.Path(t.StateDir), signsFile), mostOfConf)
+	raw, err := host.ReadPlain(filepath.Join(t.Host.Path(t.StateDir), signsFile), part.MostOfFile)
 	if err != nil || json.Unmarshal(raw, &m) != nil {
-		return marks{}
+		return ownership.Marks{}
 	}
 	return m
 }
 
 // rememberSigns writes down what was found, once.
 func (t Target) rememberSigns() error {
-	if t.saved(signsFile) {
+	if t.base().Saved(signsFile) {
 		return nil
 	}
 	m := t.cheapSigns()
-	m.merge(chainSigns())
+	m.Merge(chainSigns())
 	raw, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("encode the signs of networks: %w", err)
 	}
-	return t.save(signsFile, raw)
-}
-
-// bounded are the facts of the cluster as far as this host can believe them.
-func (t Target) bounded() Facts {
-	routes, err := dump(func() ([]netlink.Route, error) {
-		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
-	})
-	if err != nil {
-		return t.Facts.believable(nil, nil)
-	}
-	var main, gateways []netip.Addr
-	for _, r := range routes {
-		if !everything(r.Dst) {
-			continue
-		}
-		if ip, ok := netip.AddrFromSlice(r.Gw); ok {
-			gateways = append(gateways, ip.Unmap())
-		}
-		link, err := netlink.LinkByIndex(r.LinkIndex)
-		if err != nil {
-			continue
-		}
-		own, _ := addresses(link)
-		main = append(main, own...)
-	}
-	return t.Facts.believable(main, gateways)
-}
-
-// views are what all links show of themselves, by their index.
-func views() (map[int]linkView, []netlink.Link, error) {
-	all, err := dump(netlink.LinkList)
-	if err != nil {
-		return nil, nil, fmt.Errorf("list links: %w", err)
-	}
-	out := map[int]linkView{}
-	for _, l := range all {
-		v := linkView{name: l.Attrs().Name, kind: l.Type()}
-		if vxlan, is := l.(*netlink.Vxlan); is {
-			v.vni = vxlan.VxlanId
-		}
-		out[l.Attrs().Index] = v
-	}
-	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
-	if err != nil {
-		return out, all, nil //nolint:nilerr // less is provable then
-	}
-	for _, a := range addrs {
-		ip, ok := netip.AddrFromSlice(a.IP)
-		v, known := out[a.LinkIndex]
-		if !ok || !known || a.Scope == unix.RT_SCOPE_LINK && !slices.Contains([]string{"dummy"}, v.kind) {
-			continue
-		}
-		ones, _ := a.Mask.Size()
-		v.addrs = append(v.addrs, netip.PrefixFrom(ip.Unmap(), ones))
-		out[a.LinkIndex] = v
-	}
-	return out, all, nil
-}
-
-// decideOwner says whose a link is.
-func (t Target) decideOwner(v linkView) (owner, perhaps Owner) {
-	candidate := linkOwner(v.name, v.kind)
-	if candidate == Foreign {
-		return Foreign, Foreign
-	}
-	c := linkCase{facts: t.Facts, second: t.second(candidate, KindLink)}
-	if v.kind == "bridge" {
-		confs, _ := t.confs()
-		c.claimed = slices.ContainsFunc(confs, func(d confDecision) bool { return d.Fate != Goes && slices.Contains(d.conf.bridges, v.name) })
-	}
-	return decideLink(v, c)
+	return t.base().Save(signsFile, raw)
 }

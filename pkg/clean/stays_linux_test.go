@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
@@ -45,7 +45,7 @@ func TestWhatWasThereBeforeTheJoinStays(t *testing.T) {
 		w.script("echo > opt/cni/bin/flannel; mkdir -p usr/libexec/kubernetes var/lib/kubelet; sleep 0.6")
 		before := w.dump()
 		w.join()
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -58,7 +58,7 @@ func TestADiskOfFstabIsEmptiedAndStaysMounted(t *testing.T) {
 		before := w.dump()
 		w.join()
 		w.script("cd var/lib/kubelet/pods; mount --make-rprivate u1/volumes/etc; umount -R -l u1/volumes/*; rm -rf u1; mkdir -p " + uid + "/volumes/a; mount -t tmpfs a " + uid + "/volumes/a; touch " + uid + "/file")
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -70,7 +70,7 @@ func TestTheKubeletsRootMayBeAMountOfItsOwn(t *testing.T) {
 		w.script("mkdir -p var/lib/kubelet; mount -t tmpfs disk var/lib/kubelet; sleep 0.6")
 		before := w.dump()
 		w.join()
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -83,7 +83,7 @@ func TestCiliumsRulesGoAndTheKernelsComesBackFirst(t *testing.T) {
 		w.join()
 		w.script(`mkdir run/cilium; ip rule add from all lookup local prio 100; ip rule del prio 0
 			ip rule add fwmark 0x200/0xf00 lookup 2004 prio 9; ip rule add fwmark 0xa00/0xf00 lookup 2005 prio 10`)
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -95,7 +95,7 @@ func TestIPSetsOfKubernetesGo(t *testing.T) {
 		for _, name := range []string{"KUBE-CLUSTER-IP", "KUBE-MINE", "f2b-sshd"} {
 			hosttest.Must(t, netlink.IpsetCreate(name, "hash:ip", netlink.IpsetCreateOptions{}))
 		}
-		if verdict := w.remove(); verdict.State != clean.Clean {
+		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		left, err := netfilter.IPSets()

@@ -4,10 +4,19 @@ package clean
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/control"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/etcd"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/filter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/network"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/runtime"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/traces"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -16,8 +25,8 @@ import (
 // with Facts and StateDir is this machine.
 type Target struct {
 	Host    host.Local
-	Facts   Facts
-	Choices Choices
+	Facts   inventory.Facts
+	Choices inventory.Choices
 	// StateDir is a directory of the caller's in which the snapshots of the
 	// packet filter and what must outlive an interruption are kept; it is made
 	// if it does not exist, only root may read it, and it survives a reboot.
@@ -35,61 +44,138 @@ type Target struct {
 	seen *witness
 	// at is what the places were found to be, astray why they could not be read; nil
 	// before they are looked for.
-	at     *Places
+	at     *part.Places
 	astray error
+}
+
+// base is the host as the parts see it.
+func (t Target) base() part.Host {
+	return part.Host{Local: t.Host, Facts: t.Facts, Choices: t.Choices, StateDir: t.StateDir, Second: t.second, At: t.at, Astray: t.astray}
+}
+
+func (t Target) cni() cni.Networks { return cni.Networks{Host: t.base()} }
+
+func (t Target) member() etcd.Member { return etcd.Member{Host: t.base()} }
+
+func (t Target) rules() filter.Filter {
+	return filter.Filter{Host: t.base(), Reach: t.Reach, Grace: t.Grace}
+}
+
+func (t Target) network() network.Network { return network.Network{Host: t.base()} }
+
+func (t Target) runtime() runtime.Runtime {
+	return runtime.Runtime{Host: t.base(), Door: t.Door}
+}
+
+func (t Target) disk() disk.Disk {
+	return disk.Disk{
+		Host: t.base(), Credentials: t.control().LookCredentials, Door: t.runtime().DoorIDs, AddData: t.member().AddData, MayDiscard: t.member().MayDiscard,
+	}
+}
+
+// Objections returns an error if this host may not be cleaned as it is: the kubelet was
+// given places of which nobody knows whose they are, something of somebody's is mounted
+// where a removal deletes, or data that is to stay would go. It only reads.
+func (t Target) Objections(ctx context.Context) error {
+	t = t.located()
+	t.Facts.Joined = t.base().Joined()
+	return t.disk().Objections(ctx)
+}
+
+// Backup is where the removal has put its backup; empty if it made none.
+func (t Target) Backup() string { return t.disk().BackedUp() }
+
+func (t Target) traces() traces.Traces {
+	return traces.Traces{Host: t.base(), Disk: t.disk(), Network: t.network()}
+}
+
+func (t Target) control() control.Control {
+	return control.Control{Host: t.base(), Containers: t.runtime().Look, Socket: t.runtime().Socket, Remember: t.remember}
+}
+
+// Etcd looks at the etcd cluster of which this host runs a member; nil where it
+// runs none.
+func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) { return t.member().View(ctx) }
+
+// Bury takes the member of a dead host out of the etcd cluster of which this host
+// has one.
+func (t Target) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried, error) {
+	return t.member().Bury(ctx, b)
 }
 
 // ready is the target with what this host itself says about the facts and places.
 func (t Target) ready() Target {
-	t.Facts = t.bounded()
+	t.Facts = t.network().Believed()
 	t = t.located()
-	t.Facts.Joined = t.joined()
+	t.Facts.Joined = t.base().Joined()
 	return t.with()
 }
 
-// parts are all parts in the order of a removal: what stands against it first,
-// while nothing has changed; the etcd member, since it may not be allowed to leave; then the kubelet, so that nothing is started
-// again; containers while their network's configuration is there to take them
-// down; mounts when nothing uses them; the network from what uses it to what is
-// used; files, backed up before, when nothing is mounted any more; the
-// credentials last, so that there is a way back until then; and then the
-// kubelet's hold is released.
-func (t Target) parts() []part {
-	return []part{
-		t.objections(), t.etcd(), t.kubelet(), t.containers(), t.processes(), t.mounts(), t.namespaces(), t.programs(), t.virtuals(), t.links(), t.routes(),
-		t.filter(), t.ipsets(), t.connections(), t.pins(), t.cgroups(), t.backup(), t.files(), t.credentials(), t.release(), t.sysctls(), t.traces(),
+// located is the target with its places read, once for all that is done with it.
+func (t Target) located() Target {
+	located := t.base().Located()
+	t.at, t.astray = located.At, located.Astray
+	return t
+}
+
+// parts are all parts in the order of a removal, and then those that only report.
+func (t Target) parts() []part.Part {
+	all := t.unordered()
+	var out []part.Part
+	for _, stage := range inventory.Stages() {
+		for _, p := range all {
+			if p.ID == stage.ID {
+				p.Title = stage.Title
+				out = append(out, p)
+			}
+		}
+	}
+	return append(out, t.control().Sysctls(), t.traces().Part())
+}
+
+// unordered are the parts that remove something, room by room; inventory.Stages says
+// when each has its turn.
+func (t Target) unordered() []part.Part {
+	kubelet, pods, disk, network, rules := t.control(), t.runtime(), t.disk(), t.network(), t.rules()
+	return []part.Part{
+		kubelet.Kubelet(), kubelet.Credentials(), kubelet.Release(),
+		t.member().Part(),
+		pods.Containers(), pods.Processes(), pods.Namespaces(), pods.Cgroups(),
+		disk.Check(), disk.Mounts(), disk.BackUp(), disk.Files(),
+		network.Programs(), network.Links(), network.Routes(), network.Connections(), network.Pins(),
+		rules.Virtuals(), rules.Rules(), rules.Sets(),
 	}
 }
 
 // Survey reads the whole host; it takes well under a second and changes
 // nothing. It returns an error only if the context ends; parts that cannot be
 // read are Inventory.Unchecked.
-func (t Target) Survey(ctx context.Context) (Inventory, error) {
+func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 	t = t.ready()
-	inv := Inventory{Items: []Item{}}
+	inv := inventory.Inventory{Items: []inventory.Item{}}
 	id, err := t.Host.Identity()
-	all := sight{}
-	all.missed(KindFile, "/etc/machine-id", err)
-	all.missed(KindUnit, "where the kubelet keeps its files", t.astray)
+	all := part.Findings{}
+	all.Missed(inventory.KindFile, "/etc/machine-id", err)
+	all.Missed(inventory.KindUnit, "where the kubelet keeps its files", t.astray)
 	inv.Hostname, inv.MachineID, inv.BootID = id.Hostname, id.MachineID, id.BootID
 	for _, p := range t.parts() {
 		if err := context.Cause(ctx); err != nil {
 			return inv, err
 		}
-		if p.look == nil {
+		if p.Look == nil {
 			continue
 		}
-		s, err := p.look(ctx)
-		s.missed(p.kind, p.title, err)
-		all.add(s.items...)
-		all.unchecked = append(all.unchecked, s.unchecked...)
+		s, err := p.Look(ctx)
+		s.Missed(p.Kind, p.Title, err)
+		all.Add(s.Items...)
+		all.Unchecked = append(all.Unchecked, s.Unchecked...)
 	}
-	inv.Items, inv.Unchecked = append(inv.Items, all.items...), all.unchecked
-	if slices.ContainsFunc(inv.Items, func(it Item) bool { return it.Kind == KindMember }) {
+	inv.Items, inv.Unchecked = append(inv.Items, all.Items...), all.Unchecked
+	if slices.ContainsFunc(inv.Items, func(it inventory.Item) bool { return it.Kind == inventory.KindMember }) {
 		inv.Etcd, _ = t.Etcd(ctx) // its part has just seen it; nil if it is gone by now
 	}
-	inv.Blocking = t.blocking(inv)
-	inv.sorted()
+	inv.Blocking = t.control().Blocking(inv)
+	inv.Sort()
 	return inv, nil
 }
 
@@ -106,12 +192,12 @@ func (t Target) Recipe() plan.Plan {
 	}}
 	parts := t.parts()
 	for _, part := range parts {
-		if part.kind == KindMount {
-			part.take = during(part.take, parts)
+		if part.Kind == inventory.KindMount {
+			part.Take = during(part.Take, parts)
 		}
-		if part.take != nil {
-			part.take = t.remembering(part.take)
-			p.Steps = append(p.Steps, part.step())
+		if part.Take != nil {
+			part.Take = t.remembering(part.Take)
+			p.Steps = append(p.Steps, part.Step())
 		}
 	}
 	return p
@@ -129,35 +215,13 @@ func (t Target) remembering(take func(context.Context, plan.Report) error) func(
 }
 
 // during does what take does, while those parts that take long to read begin with that.
-func during(take func(context.Context, plan.Report) error, parts []part) func(context.Context, plan.Report) error {
+func during(take func(context.Context, plan.Report) error, parts []part.Part) func(context.Context, plan.Report) error {
 	return func(ctx context.Context, report plan.Report) error {
 		for _, p := range parts {
-			if p.begin != nil {
-				p.begin(ctx)
+			if p.Begin != nil {
+				p.Begin(ctx)
 			}
 		}
 		return take(ctx, report)
 	}
-}
-
-// joined is when the host joined, as far as that can be told: from the facts,
-// from what an earlier run wrote down, from the birth of the files that a join
-// makes; zero if nothing tells.
-func (t Target) joined() time.Time {
-	if !t.Facts.Joined.IsZero() {
-		return t.Facts.Joined
-	}
-	if at := t.recalled(); !at.IsZero() {
-		return at
-	}
-	var first time.Time
-	for _, path := range []string{
-		filepath.Join(t.kubeadmDir(), "config.yaml"), filepath.Join(t.kubeadmDir(), "kubeadm-flags.env"),
-		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
-	} {
-		if at, err := t.Host.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {
-			first = at
-		}
-	}
-	return first
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
@@ -58,7 +59,7 @@ func TestWhatPluginsBesideANetworkLeaveGoes(t *testing.T) {
 		w.join()
 		w.multusLeft()
 		verdict := w.remove()
-		if verdict.State != clean.Clean {
+		if verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		w.same(before)
@@ -76,7 +77,7 @@ func TestWhatWasThereBeforeTheJoinAndLeadsToTheClusterStaysAndIsNamed(t *testing
 		w.join()
 		verdict := w.remove()
 		want := []string{"file /etc/cni/net.d/00-multus.conf", "file /etc/cni/net.d/multus.d/multus.kubeconfig", "file /etc/monitoring/agent.yaml"}
-		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 		w.same(before)
@@ -106,7 +107,7 @@ func TestEveryFileThatRefersToTheClusterIsNamed(t *testing.T) {
 			"file /etc/haproxy/haproxy.cfg", "file /etc/kubernetes/agent.conf", "file /etc/kubernetes/more/agent.conf", "file /etc/pki/ca-trust/kube.pem",
 			"file /root/.kube/other", "file /run/agent/token", "file /var/lib/agent/secret.yaml",
 		}
-		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 	})
@@ -119,25 +120,27 @@ func TestAnAddressAndAVolumeOfTheClusterOnWhatStaysAreNamed(t *testing.T) {
 			mkdir -p data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x; mount -t tmpfs x data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x`)
 		verdict := w.remove()
 		want := []string{"address 169.254.20.10/32 (lo)", "address 192.0.2.200/32 (eth0)", "mount /data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x"}
-		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 	})
 }
 
-// The runtime's plugin would wait for its agent for each pod, twice.
+// The runtime's plugin would wait for its agent for each pod, twice. The kernel
+// accepts connections for an agent that hangs.
 func TestANetworkWhoseAgentIsDeadIsNotAskedToTakeItselfDown(t *testing.T) {
-	for name, agent := range map[string]bool{"dead": false, "alive": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, agent := range []string{"dead", "hanging", "alive", "alive, and hangs up"} {
+		t.Run(agent, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				before := w.dump()
 				w.join()
 				w.put("/etc/cni/net.d/05-cilium.conflist", `{"name":"cilium","plugins":[{"type":"cilium-cni"}]}`)
 				w.script("mkdir -p run/cilium")
-				if agent {
+				if agent != "dead" {
 					listen, err := net.Listen("unix", w.dir+"/run/cilium/cilium.sock")
 					hosttest.Must(t, err)
 					defer func() { _ = listen.Close() }()
+					go answer(listen, agent)
 				}
 				var without []bool
 				w.runtime.Stop = func(pod string) error {
@@ -146,15 +149,30 @@ func TestANetworkWhoseAgentIsDeadIsNotAskedToTakeItselfDown(t *testing.T) {
 					}
 					return nil
 				}
-				if verdict := w.remove(); verdict.State != clean.Clean {
+				if verdict := w.remove(); verdict.State != inventory.Clean {
 					w.Errorf("verdict: %+v", verdict)
 				}
-				if !slices.Equal(without, []bool{!agent}) {
+				if alive := strings.HasPrefix(agent, "alive"); !slices.Equal(without, []bool{!alive}) {
 					w.Errorf("pods were stopped without their network: %v", without)
 				}
 				w.same(before)
 			})
 		})
+	}
+}
+
+// answer does what an agent does with connections, until nobody listens any more.
+func answer(listen net.Listener, agent string) {
+	if agent == "alive" {
+		server := http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second}
+		_ = server.Serve(listen)
+	}
+	for agent != "hanging" {
+		c, err := listen.Accept()
+		if err != nil {
+			return
+		}
+		_ = c.Close()
 	}
 }
 
@@ -168,7 +186,7 @@ func TestAKubeconfigThatIsInNoHomeOfPasswdIsFound(t *testing.T) {
 		w.script("mkdir home/ldap/.kube home/local/.kube srv/ci srv/ci/.kube; cp etc/kubernetes/admin.conf home/ldap/.kube/config; cp etc/kubernetes/admin.conf home/local/.kube/config; cp etc/kubernetes/admin.conf srv/ci/.kube/config; chown -R 7001 home/ldap/.kube; chown -R 7003 home/local/.kube")
 		verdict := w.remove()
 		want := []string{"file /home/local/.kube/config", "file /srv/ci/.kube/config"}
-		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 		if w.exists("/home/ldap/.kube/config") {
@@ -196,7 +214,7 @@ func TestWhatIsTooLargeToReadIsNamed(t *testing.T) {
 		w.script("head -c 300000 /dev/urandom > etc/agent/data; head -c 1100000 /dev/zero > home/local/.kube/config; chown -R 7002 home/local")
 		verdict := w.remove()
 		want := []string{"file /etc/agent/bundle.pem", "file /etc/agent/first", "file /etc/agent/kubeconfig", "file /etc/cni/net.d/50-large.conf", "file /etc/kubernetes/large.yaml", "file /home/local/.kube/config"}
-		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != clean.CleanBut {
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri/critest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
@@ -37,7 +38,7 @@ type world struct {
 	ran    []string
 	// missing are programs that this host does not have.
 	missing []string
-	choices clean.Choices
+	choices inventory.Choices
 	// reach is how the API server is asked; nil if it is not.
 	reach func(context.Context) error
 }
@@ -130,7 +131,7 @@ func (w *world) target() clean.Target {
 	return clean.Target{
 		Host: host.Local{Root: w.dir, Proc: "/proc/self", Exec: w.exec}, StateDir: "/state", Choices: w.choices,
 		Reach: w.reach, Grace: 400 * time.Millisecond,
-		Facts: clean.Facts{Node: "w1", PodCIDRs: []string{"10.244.0.0/16"}, NodeIPs: []string{"192.0.2.11", "192.0.2.10"}},
+		Facts: inventory.Facts{Node: "w1", PodCIDRs: []string{"10.244.0.0/16"}, NodeIPs: []string{"192.0.2.11", "192.0.2.10"}},
 	}
 }
 
@@ -173,7 +174,7 @@ func (w *world) systemctl(args []string) (string, error) {
 }
 
 // survey looks at the host and insists that everything could be read.
-func (w *world) survey() clean.Inventory {
+func (w *world) survey() inventory.Inventory {
 	w.Helper()
 	inv, err := w.target().Survey(w.Context())
 	hosttest.Must(w.T, err)
@@ -195,12 +196,12 @@ func (w *world) dump() string {
 }
 
 // verdict removes the node and says how it went.
-func (w *world) remove() clean.Verdict {
+func (w *world) remove() inventory.Verdict {
 	w.Helper()
 	before := w.survey()
 	_, err := w.target().Recipe().Run(w.Context(), nil)
 	hosttest.Must(w.T, err)
-	return clean.Verify(before, w.survey())
+	return inventory.Verify(before, w.survey())
 }
 
 // same fails the test unless the host is as it was.

@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -107,33 +107,15 @@ func (inst Installation) needs() []need {
 // allowed asks the API server for each need, and refuses with the list of what
 // is missing.
 func allowed(ctx context.Context, client kubernetes.Interface, needs []need) error {
-	denied := make([]bool, len(needs))
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(10)
-	for i, n := range needs {
-		group.Go(func() error {
-			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-				ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: n.verb, Group: n.group, Resource: n.resource, Namespace: n.namespace},
-			}}
-			got, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(within, review, metav1.CreateOptions{})
-			if err != nil {
-				return fmt.Errorf("ask whether you may %s: %w", n, err)
-			}
-			denied[i] = !got.Status.Allowed
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	denied, err := kube.Denied(ctx, client, needs, func(n need) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{Verb: n.verb, Group: n.group, Resource: n.resource, Namespace: n.namespace}
+	})
+	if err != nil || len(denied) == 0 {
 		return err
 	}
 	var missing []string
-	for i, n := range needs {
-		if denied[i] {
-			missing = append(missing, n.String())
-		}
-	}
-	if len(missing) == 0 {
-		return nil
+	for _, n := range denied {
+		missing = append(missing, n.String())
 	}
 	return plan.Refuse(errors.New("you may not "+strings.Join(missing, ", nor ")), "%s", askHint)
 }

@@ -21,7 +21,7 @@ import (
 // Decide says for every pod of the snapshot what is to become of it, sorted by
 // namespace and name. Which pods block, stay or go is what the filters of
 // "kubectl drain" say (k8s.io/kubectl v0.37, pkg/drain/filters.go), but for
-// the pods of this program (IsRunner), which stay. Where kubectl names the first reason only,
+// the pods of this program (kube.IsRunner), which stay. Where kubectl names the first reason only,
 // all of them are given, so that one look shows every flag that is missing.
 func Decide(s Snapshot, o Options) Decision {
 	d := Decision{Scope: s.Scope}

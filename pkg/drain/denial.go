@@ -90,23 +90,23 @@ func (d Denial) forGood() bool {
 	return d.Cause != CauseServer && d.Cause != CauseBusy && d.Cause != CauseReadOnly
 }
 
-// DeniedError is the error of a write that was denied, with the reading of why.
-type DeniedError struct {
+// deniedError is the error of a write that was denied, with the reading of why.
+type deniedError struct {
 	Denial
 	what string
 	err  error
 }
 
 // Error says what was to be done and why it was not.
-func (e *DeniedError) Error() string { return e.what + ": " + e.String() }
+func (e *deniedError) Error() string { return e.what + ": " + e.String() }
 
 // Unwrap is the server's own error.
-func (e *DeniedError) Unwrap() error { return e.err }
+func (e *deniedError) Unwrap() error { return e.err }
 
-// Denied is the error of a write ("cordon node \"w1\"") that needs a right and
+// denied is the error of a write ("cordon node \"w1\"") that needs a right and
 // that the server did not do: of class plan.Refused if something denies it, and
 // with the way out in every case; nil if err is.
-func Denied(what string, err error, needs Right) error {
+func denied(what string, err error, needs Right) error {
 	if err == nil {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (d Denial) Err(what string, err error) error {
 	if _, answered := kube.StatusOf(err); !answered {
 		return fmt.Errorf("%s: %w", what, err) // the caller says what to do about connections
 	}
-	out := plan.Hint(&DeniedError{Denial: d, what: what, err: err}, "%s", d.WayOut)
+	out := plan.Hint(&deniedError{Denial: d, what: what, err: err}, "%s", d.WayOut)
 	if d.forGood() {
 		return plan.As(plan.Refused, out)
 	}

@@ -127,7 +127,7 @@ func TestACordonThatIsDeniedSaysByWhom(t *testing.T) {
 		client := kubetest.NewClient(kubetest.Guarding(kubetest.RuleOf("nodes", "UPDATE"), nil), kubetest.Node("n1"))
 		kubetest.AnswerWith(client, "patch", "nodes", tc.denied)
 		_, err := Scheduling{Unschedulable: true}.Apply(t.Context(), client, "n1")
-		var denied *DeniedError
+		var denied *deniedError
 		if !errors.As(err, &denied) || plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), `cordon node "n1": `) || !strings.Contains(err.Error(), tc.says) || !strings.Contains(plan.HintOf(err), tc.hint) {
 			t.Errorf("%s: %v of class %v, hint %q", name, err, plan.ClassOf(err), plan.HintOf(err))
 		}

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -62,7 +63,7 @@ func readFarewell(ctx context.Context, cluster runner.Cluster, node *corev1.Node
 // it without anybody to ask, and warns of what will need care. It is pure.
 func (f farewell) decide() (warnings []string, err error) {
 	name := f.node.Name
-	ready := slices.ContainsFunc(f.others, func(n corev1.Node) bool { return isReady(&n) })
+	ready := slices.ContainsFunc(f.others, func(n corev1.Node) bool { return kube.NodeReady(&n) })
 	switch {
 	case len(f.others) == 0:
 		return nil, plan.Refuse(fmt.Errorf("node %s is the only control-plane node: the cluster would end with it", name),

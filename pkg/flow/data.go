@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
@@ -107,7 +107,7 @@ func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVol
 		switch {
 		case onlyHere(node, &v):
 			d.Kind, d.Path = LocalVolume, localPath(&v)
-			d.Lost, _ = clean.TakenWith(d.Path)
+			d.Lost, _ = inventory.TakenWith(d.Path)
 		case attached[v.Name]:
 			d.Kind = Attached
 		default:
@@ -138,7 +138,7 @@ func podData(pods []corev1.Pod) (out []Data, users map[string][]string) {
 				users[claim] = append(users[claim], name)
 			case everywhere(&pod):
 			case v.HostPath != nil:
-				with, within := clean.TakenWith(v.HostPath.Path)
+				with, within := inventory.TakenWith(v.HostPath.Path)
 				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}, Lost: with, Own: with != "" && !within})
 			case v.EmptyDir != nil && v.EmptyDir.Medium != corev1.StorageMediumMemory:
 				out = append(out, Data{Kind: EmptyDir, Name: v.Name, Pods: []string{name}})
@@ -201,7 +201,7 @@ func keeps(data []Data) []string {
 
 // losing refuses to lose data of pods that lies below a directory that is deleted,
 // unless that was chosen.
-func losing(data []Data, choices clean.Choices) error {
+func losing(data []Data, choices inventory.Choices) error {
 	if choices.DeleteHostData {
 		return nil
 	}

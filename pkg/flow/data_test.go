@@ -11,7 +11,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -76,11 +76,11 @@ func TestDataBelowWhatIsDeletedIsSaidToBeLostAndNeedsConsent(t *testing.T) {
 			if len(data) != 1 || !strings.Contains(data[0].String(), tc.says) {
 				t.Fatalf("got %v", data)
 			}
-			err := losing(data, clean.Choices{})
+			err := losing(data, inventory.Choices{})
 			if (plan.ClassOf(err) == plan.Refused) != tc.refused || tc.refused && !strings.Contains(plan.HintOf(err), "--delete-host-data") {
 				t.Errorf("got %v", err)
 			}
-			if err := losing(data, clean.Choices{DeleteHostData: true}); err != nil {
+			if err := losing(data, inventory.Choices{DeleteHostData: true}); err != nil {
 				t.Errorf("although it was chosen: %v", err)
 			}
 			if diff := cmp.Diff(tc.keeps, keeps(data)); diff != "" {

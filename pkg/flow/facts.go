@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // criSocketAnnotation is where kubeadm up to 1.35 notes the runtime's socket
@@ -23,8 +23,8 @@ const criSocketAnnotation = "kubeadm.alpha.kubernetes.io/cri-socket"
 
 // hostFacts reads what the cluster knows about a node's host: it makes the
 // difference between "looks like ours" and "is ours" there.
-func hostFacts(ctx context.Context, client kubernetes.Interface, node *corev1.Node) (clean.Facts, error) {
-	facts := clean.Facts{Node: node.Name, CRISocket: node.Annotations[criSocketAnnotation], ControlPlane: isControlPlane(node)}
+func hostFacts(ctx context.Context, client kubernetes.Interface, node *corev1.Node) (inventory.Facts, error) {
+	facts := inventory.Facts{Node: node.Name, CRISocket: node.Annotations[criSocketAnnotation], ControlPlane: isControlPlane(node)}
 	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return facts, fmt.Errorf("list nodes: %w", err)
@@ -61,7 +61,7 @@ func hostFacts(ctx context.Context, client kubernetes.Interface, node *corev1.No
 
 // announcedWarnings say what follows for a host if the load balancers' addresses could
 // not be read: they are only looked for, so that is no reason to stop.
-func announcedWarnings(facts clean.Facts) []string {
+func announcedWarnings(facts inventory.Facts) []string {
 	if !facts.AnnouncedUnread {
 		return nil
 	}
@@ -111,8 +111,8 @@ func proxyExcludes(ctx context.Context, client kubernetes.Interface) ([]string, 
 }
 
 // encode is the form in which an order travels to the host.
-func encode(facts clean.Facts, choices clean.Choices) (json.RawMessage, error) {
-	raw, err := json.Marshal(clean.Order{Facts: facts, Choices: choices})
+func encode(facts inventory.Facts, choices inventory.Choices) (json.RawMessage, error) {
+	raw, err := json.Marshal(inventory.Order{Facts: facts, Choices: choices})
 	if err != nil {
 		return nil, fmt.Errorf("encode the order: %w", err)
 	}

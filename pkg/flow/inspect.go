@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -15,22 +15,22 @@ import (
 
 // Inspect reads a node's host through one pod that is gone afterwards, and
 // returns what Kubernetes, its network and others have there.
-func Inspect(ctx context.Context, cluster runner.Cluster, name string, choices clean.Choices, watch plan.Observer) (clean.Inventory, error) {
+func Inspect(ctx context.Context, cluster runner.Cluster, name string, choices inventory.Choices, watch plan.Observer) (inventory.Inventory, error) {
 	return glance{name: name, choices: choices}.look(ctx, cluster, watch)
 }
 
 // glance is what is looked at on a host.
 type glance struct {
 	name    string
-	choices clean.Choices
+	choices inventory.Choices
 	// destination is a cluster that the host is to be able to join; nil for none.
 	destination *wire.Destination
 	// keep are paths whose data a person was told stays.
 	keep []string
 }
 
-func (g glance) look(ctx context.Context, cluster runner.Cluster, watch plan.Observer) (clean.Inventory, error) {
-	var inventory clean.Inventory
+func (g glance) look(ctx context.Context, cluster runner.Cluster, watch plan.Observer) (inventory.Inventory, error) {
+	var inventory inventory.Inventory
 	name := g.name
 	node, err := GetNode(ctx, cluster.Client, name)
 	if err != nil {

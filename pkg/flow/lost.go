@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/detach"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
@@ -34,7 +34,7 @@ type Lost struct {
 	Drain drain.Decision
 	// Facts are what the cluster knows about the host, for whoever cleans it
 	// should it come back. Of big clusters the nodes' addresses are left out.
-	Facts clean.Facts
+	Facts inventory.Facts
 	// Warnings are what needs care once the node is gone.
 	Warnings []string
 	// Lingering are pods that the API still has after the Node is gone.
@@ -101,7 +101,7 @@ func PrepareLost(ctx context.Context, cluster runner.Cluster, name string, opts 
 
 // brief makes facts that a person can paste: what there is of every node is left
 // out where there are many.
-func brief(facts clean.Facts) clean.Facts {
+func brief(facts inventory.Facts) inventory.Facts {
 	const many = 16
 	if len(facts.NodeIPs) > many {
 		facts.NodeIPs = nil

@@ -10,7 +10,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -31,7 +32,7 @@ func (l *Lost) chooseSurvivor(ctx context.Context) error {
 		return err
 	}
 	l.Warnings = append(l.Warnings, warnings...)
-	at := slices.IndexFunc(leaving.others, func(n corev1.Node) bool { return isReady(&n) })
+	at := slices.IndexFunc(leaving.others, func(n corev1.Node) bool { return kube.NodeReady(&n) })
 	l.survivor = &leaving.others[at]
 	return nil
 }
@@ -52,7 +53,7 @@ func (l *Lost) bury(ctx context.Context, report plan.Report) error {
 	if err != nil {
 		return err
 	}
-	task := clean.Burial{Order: clean.Order{Facts: facts}, Host: l.Node.Name}
+	task := inventory.Burial{Order: inventory.Order{Facts: facts}, Host: l.Node.Name}
 	for _, a := range l.Node.Status.Addresses {
 		task.Addresses = append(task.Addresses, a.Address)
 	}
@@ -64,7 +65,7 @@ func (l *Lost) bury(ctx context.Context, report plan.Report) error {
 	if err != nil {
 		return err
 	}
-	var done clean.Buried
+	var done inventory.Buried
 	if err := json.Unmarshal(raw, &done); err != nil {
 		return fmt.Errorf("decode the answer of node %s: %w", l.survivor.Name, err)
 	}

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	k8stesting "k8s.io/client-go/testing"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // claims makes a Node that says something about itself.
@@ -118,7 +118,7 @@ func TestFactsAreBounded(t *testing.T) {
 		nodes = append(nodes, *claims(fmt.Sprintf("w%d", i), []string{fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)}, fmt.Sprintf("172.16.%d.%d", i/256, i%256)))
 	}
 	addresses := nodeAddresses(nodes, nil)
-	raw, err := json.Marshal(clean.Facts{NodeIPs: addresses, PodCIDRs: texts(podNetworks(&nodes[1], prefixes([]string{"10.0.0.0/8"}), nil))})
+	raw, err := json.Marshal(inventory.Facts{NodeIPs: addresses, PodCIDRs: texts(podNetworks(&nodes[1], prefixes([]string{"10.0.0.0/8"}), nil))})
 	if err != nil || len(addresses) != 5000+maxAddresses || len(raw) > 200<<10 {
 		t.Errorf("%d addresses, %d bytes, %v", len(addresses), len(raw), err)
 	}

@@ -5,15 +5,13 @@ package flow
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -39,34 +37,15 @@ func (n need) String() string {
 // allowed asks the API server for each need and refuses with the list of what
 // is missing, before anything is changed.
 func allowed(ctx context.Context, client kubernetes.Interface, needs []need) error {
-	denied := make([]bool, len(needs))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(10)
-	for i, n := range needs {
-		group.Go(func() error {
-			review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-				Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-					Verb: n.verb, Group: n.group, Resource: n.resource, Subresource: n.subresource, Namespace: n.namespace,
-				}},
-			}, metav1.CreateOptions{})
-			if err != nil {
-				return fmt.Errorf("ask whether you may %s: %w", n, err)
-			}
-			denied[i] = !review.Status.Allowed
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	denied, err := kube.Denied(ctx, client, needs, func(n need) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{Verb: n.verb, Group: n.group, Resource: n.resource, Subresource: n.subresource, Namespace: n.namespace}
+	})
+	if err != nil || len(denied) == 0 {
 		return err
 	}
 	var missing []string
-	for i, n := range needs {
-		if denied[i] {
-			missing = append(missing, n.String())
-		}
-	}
-	if len(missing) == 0 {
-		return nil
+	for _, n := range denied {
+		missing = append(missing, n.String())
 	}
 	return plan.Refuse(errors.New("you may not "+strings.Join(missing, ", nor ")),
 		"ask the cluster's administrator for these verbs, or use other credentials (--context, --as)")

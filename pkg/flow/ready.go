@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -47,7 +48,7 @@ func awaitReady(ctx context.Context, client kubernetes.Interface, name string, r
 		if !ok || e.Type == watch.Deleted {
 			return false, nil
 		}
-		if isReady(node) {
+		if kube.NodeReady(node) {
 			return true, nil
 		}
 		report("%s", readyMessage(node))

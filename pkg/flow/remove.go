@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
@@ -29,7 +29,7 @@ type RemoveOptions struct {
 	// Surge says what is done for Deployments whose budget never opens; empty means
 	// nothing.
 	Surge   surge.Mode
-	Choices clean.Choices
+	Choices inventory.Choices
 	// Who is "user@host", for whoever finds the node held.
 	Who string
 	// Patience is how long the program on the host waits for an order before
@@ -54,7 +54,7 @@ type Removal struct {
 	// they end with the node.
 	Returned []evict.Returned
 	// Verdict is the host's, after the plan has run.
-	Verdict clean.Verdict
+	Verdict inventory.Verdict
 	// Data is what is of value on the node, and what becomes of it.
 	Data []Data
 	// Warnings are what needs care once the node is gone.
@@ -113,7 +113,7 @@ func (r *Removal) Plan() plan.Plan {
 }
 
 func (r *Removal) othersNote() string {
-	if r.opts.Choices.Firewall == clean.FirewallFlush {
+	if r.opts.Choices.Firewall == inventory.FirewallFlush {
 		return "links, mounts and files of others stay as they are, but every rule of iptables goes, whoever made it: restart what needs its own (Docker, a firewall, fail2ban) afterwards"
 	}
 	return "packet-filter rules, links, mounts and files of others stay as they are"
@@ -124,11 +124,11 @@ func (r *Removal) backupNote() string {
 	case r.opts.Choices.NoBackup:
 		return "no backup is made of the configuration that goes"
 	case r.opts.Choices.NoKeys:
-		return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir + ", without anything secret"
+		return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir + ", without anything secret"
 	case r.opts.Choices.BackupKeys:
-		return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir + ", with keys and credentials: they open the cluster as long as they are valid"
+		return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir + ", with keys and credentials: they open the cluster as long as they are valid"
 	}
-	return "the configuration that goes is backed up on the host, for root alone, in " + clean.BackupDir + ", without keys and credentials of the cluster"
+	return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir + ", without keys and credentials of the cluster"
 }
 
 func (r *Removal) drainTitle() string {

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
@@ -104,28 +104,28 @@ func (r *Removal) end(ctx context.Context, _ plan.Report) error {
 // through one read-only pod that is gone afterwards. An etcd member that may not
 // leave is refused, and so is a host that would not be cleaned as it is, or could not
 // join where it is to move.
-func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (clean.Removal, error) {
+func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (inventory.Removal, error) {
 	g := glance{name: r.Node.Name, choices: r.opts.Choices, keep: keeps(r.Data)}
 	if r.passage != nil {
 		g.destination = r.passage.destination()
 	}
-	inventory, err := g.look(ctx, r.cluster, watch)
+	found, err := g.look(ctx, r.cluster, watch)
 	if err != nil {
-		return clean.Removal{}, err
+		return inventory.Removal{}, err
 	}
-	return mayRemove(r.Node.Name, inventory)
+	return mayRemove(r.Node.Name, found)
 }
 
 // mayRemove decides what a removal would take away, and refuses what the host itself
 // would refuse once the removal has begun.
-func mayRemove(node string, inventory clean.Inventory) (clean.Removal, error) {
-	if inventory.Objection != "" {
-		return clean.Removal{}, plan.Refuse(fmt.Errorf("node %s: %s", node, text.Line(inventory.Objection)), "%s", text.Line(inventory.WayOut))
+func mayRemove(node string, found inventory.Inventory) (inventory.Removal, error) {
+	if found.Objection != "" {
+		return inventory.Removal{}, plan.Refuse(fmt.Errorf("node %s: %s", node, text.Line(found.Objection)), "%s", text.Line(found.WayOut))
 	}
-	if inventory.Etcd != nil {
-		if _, err := inventory.Etcd.Departure(); err != nil {
-			return clean.Removal{}, err
+	if found.Etcd != nil {
+		if _, err := found.Etcd.Departure(); err != nil {
+			return inventory.Removal{}, err
 		}
 	}
-	return clean.Decide(inventory), nil
+	return inventory.Decide(found), nil
 }

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -48,11 +48,11 @@ type RemoveOutcome struct {
 	Node string `json:"node"`
 	// Removed is false for a node that is still there: Error says why, or it is
 	// empty and its turn did not come.
-	Removed bool          `json:"removed"`
-	Verdict clean.Verdict `json:"verdict,omitzero"`
-	Seconds float64       `json:"seconds,omitempty"`
-	Error   string        `json:"error,omitempty"`
-	Hint    string        `json:"hint,omitempty"`
+	Removed bool              `json:"removed"`
+	Verdict inventory.Verdict `json:"verdict,omitzero"`
+	Seconds float64           `json:"seconds,omitempty"`
+	Error   string            `json:"error,omitempty"`
+	Hint    string            `json:"hint,omitempty"`
 	// Lingering are pods that the API still has although the node is gone.
 	Lingering []Lingering `json:"lingering,omitempty"`
 }

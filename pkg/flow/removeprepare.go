@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -117,25 +118,12 @@ func (r *Removal) hostUnderWay() bool {
 	return phase == wire.Working || phase == wire.Waiting || phase == wire.Leaving || phase == wire.Finished
 }
 
-func isReady(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
-}
-
 // kubeletAnswers says whether the kubelet reports at all. A node without a
 // network is NotReady by its own kubelet's word ("False"), and can be worked
 // on; one whose kubelet is silent has the status "Unknown".
 func kubeletAnswers(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status != corev1.ConditionUnknown
-		}
-	}
-	return false
+	c := kube.ReadyCondition(node)
+	return c != nil && c.Status != corev1.ConditionUnknown
 }
 
 func readyMessage(node *corev1.Node) string {

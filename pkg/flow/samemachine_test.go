@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
@@ -107,7 +107,10 @@ func TestAHostThatWasRenamedIsSeenForWhatItIs(t *testing.T) {
 					_, err := PrepareLost(t.Context(), cluster, "w1", LostOptions{HostOff: true}, func(string, ...any) {})
 					return err
 				},
-				"inspect": func() error { _, err := Inspect(t.Context(), cluster, "w1", clean.Choices{}, plan.Discard); return err },
+				"inspect": func() error {
+					_, err := Inspect(t.Context(), cluster, "w1", inventory.Choices{}, plan.Discard)
+					return err
+				},
 			} {
 				err := ask()
 				if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), tc.says) {

@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -102,15 +102,15 @@ func TestARecordThatCannotBeReadIsNamedAndStopsNoControlPlane(t *testing.T) {
 }
 
 func TestADryRunRefusesWhatTheHostWouldRefuse(t *testing.T) {
-	file := []clean.Item{{Kind: clean.KindFile, Name: "/etc/kubernetes/kubelet.conf", Owner: clean.Kubeadm, Fate: clean.Goes}}
+	file := []inventory.Item{{Kind: inventory.KindFile, Name: "/etc/kubernetes/kubelet.conf", Owner: inventory.Kubeadm, Fate: inventory.Goes}}
 	for _, tc := range []struct {
 		name      string
-		inventory clean.Inventory
+		inventory inventory.Inventory
 		refused   string
 	}{
-		{"a host that may be cleaned", clean.Inventory{Items: file}, ""},
-		{"the pods' directory is a mount of an administrator's", clean.Inventory{Items: file, Objection: "/var/lib/kubelet/pods is a mount", WayOut: "unmount it"}, "node w1: /var/lib/kubelet/pods is a mount"},
-		{"the kubelet is astray, and nothing is known to go", clean.Inventory{Objection: "several processes are this host's kubelet"}, "node w1: several processes are this host's kubelet"},
+		{"a host that may be cleaned", inventory.Inventory{Items: file}, ""},
+		{"the pods' directory is a mount of an administrator's", inventory.Inventory{Items: file, Objection: "/var/lib/kubelet/pods is a mount", WayOut: "unmount it"}, "node w1: /var/lib/kubelet/pods is a mount"},
+		{"the kubelet is astray, and nothing is known to go", inventory.Inventory{Objection: "several processes are this host's kubelet"}, "node w1: several processes are this host's kubelet"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			removal, err := mayRemove("w1", tc.inventory)

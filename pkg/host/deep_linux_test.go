@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/tree"
 )
 
 // levels is as deep as a tree may be.
@@ -53,7 +53,7 @@ func TestADeepTreeTakesLittleMemoryFewDescriptorsAndAShortError(t *testing.T) {
 		before := peak(t)
 
 		err := local(dir).Remove(kubelet + "/pods")
-		if !errors.Is(err, host.ErrMounted) {
+		if !errors.Is(err, tree.ErrMounted) {
 			t.Fatalf("got %v", err)
 		}
 		if n := len(err.Error()); n > 1024 {
@@ -105,7 +105,7 @@ func TestManyThingsThatCannotBeRemovedAreOneShortError(t *testing.T) {
 		precious(t, dir)
 		hosttest.Script(t, `cd `+dir+kubelet+`; mkdir -p pods/a pods/z; touch pods/z/f; for n in $(seq 60); do mkdir -p "pods/m/$n"; mount --bind `+dir+`/data "pods/m/$n"; done`)
 		err := local(dir).Remove(kubelet + "/pods")
-		if !errors.Is(err, host.ErrMounted) || len(err.Error()) > 2048 || !strings.Contains(err.Error(), "and 55 more below "+kubelet+"/pods") {
+		if !errors.Is(err, tree.ErrMounted) || len(err.Error()) > 2048 || !strings.Contains(err.Error(), "and 55 more below "+kubelet+"/pods") {
 			t.Errorf("got %v", err)
 		}
 		if got := hosttest.Script(t, `ls `+dir+kubelet+`/pods; ls `+dir+kubelet+`/pods/m | wc -l`); got != "m\n60\n" {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/tree"
 )
 
 // Dir is an open directory. What is done in it is done there, whatever its path leads to
@@ -60,7 +62,7 @@ func (d *Dir) Close() { _ = unix.Close(d.fd) } // it was read
 
 // Dir opens a directory in it: not through a symbolic link, nor another mount.
 func (d *Dir) Dir(name string) (*Dir, error) {
-	fd, err := openBeneath(d.fd, name)
+	fd, err := tree.OpenBeneath(d.fd, name)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: filepath.Join(d.path, name), Err: err}
 	}
@@ -78,7 +80,7 @@ func (d *Dir) Owner() (uint32, error) {
 func (d *Dir) Read(name string, most int64) ([]byte, File, error) {
 	path := filepath.Join(d.path, name)
 	const flags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC | unix.O_NOFOLLOW
-	fd, err := unix.Openat2(d.fd, name, &unix.OpenHow{Flags: flags, Resolve: fence})
+	fd, err := unix.Openat2(d.fd, name, &unix.OpenHow{Flags: flags, Resolve: tree.Fence})
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // before Linux 5.6
 		fd, err = unix.Openat(d.fd, name, flags, 0)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/tree"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -159,7 +160,7 @@ func opensIn(path string, mount int) bool {
 		return false
 	}
 	defer func() { _ = unix.Close(fd) }()
-	id, err := mountID(fd)
+	id, err := tree.MountID(fd)
 	return err == nil && id == mount
 }
 

@@ -9,15 +9,12 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/tree"
 )
 
-// ErrMounted says that something is mounted below what was to be removed.
-var ErrMounted = errors.New("something is mounted there")
-
-// fence is how a file below a directory is opened: never out of it, never
-// through a symbolic link, never into another mount, a bind mount of the same
-// file system included (Linux 5.6).
-const fence = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV
+// ErrMounted is the error for a path that something is mounted on.
+var ErrMounted = tree.ErrMounted
 
 // Remove deletes a file, a symbolic link, or a directory with everything in
 // it. It never leaves the mount that path's parent directory lies in: a mount
@@ -60,10 +57,10 @@ func (l Local) remove(path string, keep []string, contents bool) error {
 		return fmt.Errorf("remove %s: %w", path, err)
 	}
 	defer func() { _ = unix.Close(dir) }()
-	r := &remover{path: filepath.Clean(path)}
+	r := &tree.Remover{Path: filepath.Clean(path)}
 	if !contents {
-		r.entry(dir, name)
-		return r.err()
+		r.Entry(dir, name)
+		return r.Err()
 	}
 	// The directory itself may be a mount: it is opened by its path, and what
 	// is in it must not cross into another.
@@ -74,8 +71,8 @@ func (l Local) remove(path string, keep []string, contents bool) error {
 	if err != nil {
 		return fmt.Errorf("empty %s: %w", path, err)
 	}
-	r.empty(self, keep)
-	return r.err()
+	r.Empty(self, keep)
+	return r.Err()
 }
 
 // openDir opens a directory of the host; mounts and the host's symbolic links
@@ -89,31 +86,4 @@ func (l Local) openDir(path string) (int, error) {
 		return -1, fmt.Errorf("%s leads out of %s: %w", path, root, fs.ErrInvalid)
 	}
 	return unix.Open(real, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-}
-
-// thawAt thaws a file in an open directory, in the same mount.
-func thawAt(dir int, name string) bool {
-	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: fence}
-	fd, err := unix.Openat2(dir, name, &how)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = unix.Close(fd) }()
-	return thaw(fd)
-}
-
-// thaw takes the immutable and append-only attributes off a directory or a
-// file, and reports whether there were any. It leaves a file alone that has
-// another name somewhere, since that one would lose them too.
-func thaw(fd int) bool {
-	const frozen = unix.STATX_ATTR_IMMUTABLE | unix.STATX_ATTR_APPEND // the bits of FS_IMMUTABLE_FL and FS_APPEND_FL
-	flags, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
-	if err != nil || flags&frozen == 0 {
-		return false
-	}
-	var s unix.Stat_t
-	if err := unix.Fstat(fd, &s); err != nil || (s.Mode&unix.S_IFMT == unix.S_IFREG && s.Nlink > 1) {
-		return false
-	}
-	return unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, int(flags&^frozen)) == nil
 }

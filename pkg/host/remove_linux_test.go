@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/tree"
 )
 
 // precious is the data of others that every test has beside the kubelet's.
@@ -34,7 +35,7 @@ func TestRemoveNeverCrossesAMount(t *testing.T) {
 				precious(t, dir)
 				hosttest.Script(t, `cd `+dir+`; mkdir -p .`+kubelet+`/pods/x/v .`+kubelet+`/pods/y; touch .`+kubelet+`/pods/y/f; `+mount)
 				err := local(dir).Remove(kubelet + "/pods")
-				if !errors.Is(err, host.ErrMounted) {
+				if !errors.Is(err, tree.ErrMounted) {
 					t.Errorf("got %v", err)
 				}
 				if _, err := os.Stat(dir + kubelet + "/pods/y"); err == nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/tree"
 )
 
 // wideAt makes many directories in the deepest of some nested ones.
@@ -43,7 +45,7 @@ func wideAt(t *testing.T, depth, many int) string {
 // is not read anew for each of them.
 func TestManyDirectoriesFarBelowTakeNoLongerThanElsewhere(t *testing.T) {
 	took := map[int]time.Duration{}
-	for _, depth := range []int{2, mostAhead + 40} {
+	for _, depth := range []int{2, tree.MostAhead + 40} {
 		top := wideAt(t, depth, 5000)
 		begun := time.Now()
 		if err := (Local{}).Remove(top); err != nil {
@@ -55,7 +57,7 @@ func TestManyDirectoriesFarBelowTakeNoLongerThanElsewhere(t *testing.T) {
 		}
 	}
 	t.Logf("it took %v", took)
-	if took[mostAhead+40] > 4*took[2]+time.Second {
+	if took[tree.MostAhead+40] > 4*took[2]+time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

@@ -10,11 +10,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 )
 
 // Label marks the pods of this package with the operation they do; a drain
 // skips pods that carry it.
-const Label = "lifecycle.kubectl.io/runner"
+const Label = kube.RunnerLabel
 
 const (
 	containerName = "runner"

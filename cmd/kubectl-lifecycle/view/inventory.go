@@ -5,12 +5,12 @@ package view
 import (
 	"strings"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // Kind is the first word of a row about a host: a host that names a kind that
 // is more than a word does not get a line of its own making.
-func Kind(kind clean.Kind) string {
+func Kind(kind inventory.Kind) string {
 	if kind == "" || strings.Trim(string(kind), "abcdefghijklmnopqrstuvwxyz-") != "" || len(kind) > 20 {
 		return "unknown"
 	}
@@ -19,11 +19,11 @@ func Kind(kind clean.Kind) string {
 
 // Inventory shows what is ours and what refers to the cluster, and with wide
 // everything else too.
-func Inventory(s *Sheet, inv clean.Inventory, wide bool) error {
+func Inventory(s *Sheet, inv inventory.Inventory, wide bool) error {
 	rows := [][]string{{"KIND", "NAME", "IN", "OWNER", "FATE", "DETAIL"}}
 	hidden := 0
 	for _, item := range inv.Items {
-		if !wide && item.Fate != clean.Goes && item.Refers == "" {
+		if !wide && item.Fate != inventory.Goes && item.Refers == "" {
 			hidden++
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -171,17 +172,14 @@ func OS(node *corev1.Node) string {
 // Readiness says whether a node is Ready, else what its kubelet or the node
 // controller says.
 func Readiness(node *corev1.Node) (ready bool, message string) {
-	for _, c := range node.Status.Conditions {
-		if c.Type != corev1.NodeReady {
-			continue
-		}
-		if c.Status == corev1.ConditionTrue {
-			return true, ""
-		}
-		if c.Message != "" {
-			return false, c.Message
-		}
-		return false, c.Reason
+	c := kube.ReadyCondition(node)
+	switch {
+	case c == nil:
+		return false, "its kubelet has not reported yet"
+	case c.Status == corev1.ConditionTrue:
+		return true, ""
+	case c.Message != "":
+		return false, c.Message
 	}
-	return false, "its kubelet has not reported yet"
+	return false, c.Reason
 }

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 )
 
 // DNSSelector is the label of CoreDNS that kubeadm sets; it is kube-dns' for
@@ -130,7 +131,7 @@ func (s *sources) facts(signs []Sign) (Facts, error) {
 	}
 	slices.SortFunc(f.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
 	if len(s.dns) > 0 {
-		f.DNS = DNS{Name: s.dns[0].Name, Desired: Replicas(&s.dns[0]), Available: s.dns[0].Status.AvailableReplicas}
+		f.DNS = DNS{Name: s.dns[0].Name, Desired: kube.Wanted(s.dns[0].Spec.Replicas), Available: s.dns[0].Status.AvailableReplicas}
 	}
 	return f, nil
 }
@@ -178,12 +179,4 @@ func firstRange(ranges ...Range) Range {
 		}
 	}
 	return Range{}
-}
-
-// Replicas is the wanted number: unset means one.
-func Replicas(d *appsv1.Deployment) int32 {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return *d.Spec.Replicas
 }

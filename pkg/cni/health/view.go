@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -82,7 +83,7 @@ func (v view) gaps() []gap {
 		if !available(d) && (v.absent() == 0 || !answers(d)) {
 			gaps = append(gaps, gap{
 				kind: ofDNS,
-				why:  fmt.Sprintf("deployment %s has %d of %d pods available", d.Name, d.Status.AvailableReplicas, facts.Replicas(d)),
+				why:  fmt.Sprintf("deployment %s has %d of %d pods available", d.Name, d.Status.AvailableReplicas, kube.Wanted(d.Spec.Replicas)),
 				see:  "kubectl -n kube-system describe pods -l " + dnsSelector,
 			})
 		}
@@ -186,7 +187,7 @@ func (v view) summary() string {
 		line += fmt.Sprintf(", %d not served", left)
 	}
 	for _, d := range v.dns {
-		line += fmt.Sprintf(", CoreDNS %d/%d", d.Status.AvailableReplicas, facts.Replicas(d))
+		line += fmt.Sprintf(", CoreDNS %d/%d", d.Status.AvailableReplicas, kube.Wanted(d.Spec.Replicas))
 	}
 	return line
 }
@@ -209,7 +210,7 @@ func unavailable(node *corev1.Node) bool {
 // available wants every replica, and not only as many as the condition of that
 // name does: that one is true with maxUnavailable of them missing.
 func available(d *appsv1.Deployment) bool {
-	return facts.Replicas(d) == 0 || d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas >= facts.Replicas(d) &&
+	return kube.Wanted(d.Spec.Replicas) == 0 || d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas >= kube.Wanted(d.Spec.Replicas) &&
 		slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
 			return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
 		})

@@ -21,9 +21,9 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// Label is the label and the annotation of a Deployment that a drain has
+// label is the label and the annotation of a Deployment that a drain has
 // changed. The label is for finding it, the annotation says what it was before.
-const Label = "lifecycle.kubectl.io/surge"
+const label = "lifecycle.kubectl.io/surge"
 
 // restartedAt is what "kubectl rollout restart" changes, too.
 const restartedAt = "kubectl.kubernetes.io/restartedAt"
@@ -41,7 +41,7 @@ type journal struct {
 // journalOf reads the journal of a Deployment; what cannot be read is none.
 func journalOf(d *appsv1.Deployment) (journal, bool) {
 	var j journal
-	words, ok := d.Annotations[Label]
+	words, ok := d.Annotations[label]
 	return j, ok && json.Unmarshal([]byte(words), &j) == nil
 }
 
@@ -119,7 +119,7 @@ func Begin(ctx context.Context, client kubernetes.Interface, measures []Measure,
 		if err != nil {
 			return err
 		}
-		meta := map[string]any{"uid": m.UID, "labels": map[string]any{Label: "true"}, "annotations": map[string]any{Label: string(words)}}
+		meta := map[string]any{"uid": m.UID, "labels": map[string]any{label: "true"}, "annotations": map[string]any{label: string(words)}}
 		spec := map[string]any{"replicas": m.To}
 		if m.Mode == Restart {
 			now := time.Now().UTC().Format(time.RFC3339)
@@ -151,7 +151,7 @@ func patchDeployment(ctx context.Context, client kubernetes.Interface, namespace
 // Find finds the Deployments that a drain of some of the nodes has
 // changed, in this run or an earlier one.
 func Find(ctx context.Context, client kubernetes.Interface, nodes []string) ([]Measure, error) {
-	list, err := client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: Label})
+	list, err := client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: label})
 	if err != nil {
 		return nil, kube.UnreadList(err, "deployments.apps")
 	}
@@ -194,7 +194,7 @@ func revert(ctx context.Context, client kubernetes.Interface, m Measure) (string
 		return "", nil
 	}
 	change := map[string]any{"metadata": map[string]any{
-		"uid": d.UID, "resourceVersion": d.ResourceVersion, "labels": map[string]any{Label: nil}, "annotations": map[string]any{Label: nil},
+		"uid": d.UID, "resourceVersion": d.ResourceVersion, "labels": map[string]any{label: nil}, "annotations": map[string]any{label: nil},
 	}}
 	said := ""
 	switch now := kube.Wanted(d.Spec.Replicas); {

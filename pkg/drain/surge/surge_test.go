@@ -34,7 +34,7 @@ func FuzzJournals(f *testing.F) {
 	f.Add(`{"by":"ann@laptop","at":"9999-12-31T23:59:59Z"}`)
 	f.Add(`[`)
 	f.Fuzz(func(t *testing.T, note string) {
-		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{Label: note}}}
+		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{label: note}}}
 		if j, ok := journalOf(d); ok && len(j.Nodes) > len(note) {
 			t.Errorf("%d nodes of %d bytes", len(j.Nodes), len(note))
 		}

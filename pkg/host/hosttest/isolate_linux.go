@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package hosttest runs tests that change a host in a host of their own: mount
-// and network namespaces that vanish with the test.
+// Package hosttest runs tests that change a host in a host of their own: mount,
+// network and process namespaces that vanish with the test.
 package hosttest
 
 import (
@@ -9,6 +9,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -31,10 +32,12 @@ func Main(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Isolate runs a top-level test's body in new mount and network namespaces, as
-// a process of its own, with nothing in the network but a loopback device that
-// is down, and with a tmpfs at dir to work in. Mounts neither come in nor go
-// out. It needs root; E2E=off skips it and says so.
+// Isolate runs a test's body in new mount, network and process namespaces, as a
+// process of its own, with nothing in the network but a loopback device that is
+// down, and with a tmpfs at dir to work in. Mounts neither come in nor go out, and
+// no process of this machine, nor of another test, is seen. So tests run side by
+// side: a world mostly waits, for the kernel to make it and to take it down. It
+// needs root; E2E=off skips it and says so.
 func Isolate(t *testing.T, body func(t *testing.T, dir string)) {
 	t.Helper()
 	if os.Getenv(inside) == t.Name() {
@@ -45,17 +48,23 @@ func Isolate(t *testing.T, body func(t *testing.T, dir string)) {
 		t.Skip("not tested: it needs root, and E2E=off was given")
 	}
 	if os.Getuid() != 0 {
-		t.Fatal("needs root for mount and network namespaces of its own; run it as root, or set E2E=off to leave it out")
+		t.Fatal("needs root for namespaces of its own; run it as root, or set E2E=off to leave it out")
 	}
-	args := []string{"-test.run=^" + regexp.QuoteMeta(t.Name()) + "$", "-test.v", "-test.count=1"}
-	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", args...)
-	cmd.Env = append(os.Environ(), inside+"="+t.Name())
+	t.Parallel()
+	self, err := os.Executable()
+	Must(t, err)
+	// A shell is the first process of the namespace: it reaps the orphans, as init does.
+	args := []string{"-c", `"$0" "$@"; exit $?`, self, "-test.run=^" + regexp.QuoteMeta(t.Name()) + "$", "-test.v", "-test.count=1"}
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", args...)
+	// The lock of iptables-legacy is the machine's: two tests would refuse each other.
+	cmd.Env = append(os.Environ(), inside+"="+t.Name(), "XTABLES_LOCKFILE="+filepath.Join(t.TempDir(), "xtables.lock"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET, Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL,
+		Cloneflags:   syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID,
+		Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL,
 	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
+	err = cmd.Run()
 	switch {
 	case err != nil:
 		t.Errorf("%v\n%s", err, out.String())
@@ -71,6 +80,7 @@ func Isolate(t *testing.T, body func(t *testing.T, dir string)) {
 func prepare(t *testing.T) string {
 	t.Helper()
 	Must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	Must(t, unix.Mount("proc", "/proc", "proc", 0, "")) // of the new namespace
 	dir := "/mnt"
 	Must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"))
 	Must(t, unix.Mount("", dir, "", unix.MS_SHARED, ""))

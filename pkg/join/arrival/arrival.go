@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -90,7 +91,7 @@ func judge(s sight) Arrival {
 	case s.node == nil:
 		a.Stage, a.Reason = Issued, "it has its certificate, and has not registered its node yet"
 		a.Hint = "if it stays so, look on the host: journalctl -u kubelet"
-	case !check.IsReady(s.node):
+	case !kube.NodeReady(s.node):
 		a.Stage = Registered
 		a.Reason, a.Hint = notReady(s)
 	default:
@@ -103,7 +104,7 @@ func judge(s sight) Arrival {
 // by the pods on it that can be the network's agent.
 func notReady(s sight) (reason, hint string) {
 	message := "its kubelet has not reported yet"
-	if c := check.ReadyCondition(s.node); c != nil {
+	if c := kube.ReadyCondition(s.node); c != nil {
 		message = strings.TrimSuffix(text.Brief(c.Message), ".")
 	}
 	parts := []string{message}

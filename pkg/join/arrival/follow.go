@@ -22,6 +22,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -141,7 +142,7 @@ func (f *follower) passOver(ctx context.Context, signer string) error {
 	for _, r := range requestsOf(f.wanted.Token, all) {
 		node, err := f.client.CoreV1().Nodes().Get(ctx, r.node, metav1.GetOptions{})
 		switch {
-		case err == nil && check.IsReady(node):
+		case err == nil && kube.NodeReady(node):
 			f.past[r.UID] = true
 			f.once("host %s came with this token before and is Ready", r.node)
 		case err != nil && !apierrors.IsNotFound(err):

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -134,7 +135,7 @@ func sentence(a Arrival) string {
 // transition is the other host's own, good enough to leave out a host that
 // became Ready while nobody looked.
 func isTaken(node *corev1.Node, r request) bool {
-	return check.IsReady(node) &&
+	return kube.NodeReady(node) &&
 		node.CreationTimestamp.Before(&r.CreationTimestamp) &&
-		check.ReadyCondition(node).LastTransitionTime.Before(&r.CreationTimestamp)
+		kube.ReadyCondition(node).LastTransitionTime.Before(&r.CreationTimestamp)
 }

@@ -6,12 +6,12 @@ import (
 	"context"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -34,7 +34,7 @@ func Name(ctx context.Context, client kubernetes.Interface, name string, note Co
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("get node %s: %w", name, err)
-	case IsReady(node):
+	case kube.NodeReady(node):
 		return nil, plan.Refuse(fmt.Errorf("node %s is in the cluster and Ready", name),
 			"choose another name, or remove that node first: kubectl lifecycle remove %s", text.Quote(name))
 	}
@@ -49,25 +49,6 @@ func Name(ctx context.Context, client kubernetes.Interface, name string, note Co
 func ValidName(name string) error {
 	if faults := validation.IsDNS1123Subdomain(name); len(faults) > 0 {
 		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no name for a node", text.Brief(name)), "%s", faults[0]))
-	}
-	return nil
-}
-
-// IsReady reads the condition Ready of a Node; nil is not ready.
-func IsReady(node *corev1.Node) bool {
-	c := ReadyCondition(node)
-	return c != nil && c.Status == corev1.ConditionTrue
-}
-
-// ReadyCondition is nil while the kubelet has not reported it.
-func ReadyCondition(node *corev1.Node) *corev1.NodeCondition {
-	if node == nil {
-		return nil
-	}
-	for i := range node.Status.Conditions {
-		if node.Status.Conditions[i].Type == corev1.NodeReady {
-			return &node.Status.Conditions[i]
-		}
 	}
 	return nil
 }

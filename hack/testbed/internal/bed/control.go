@@ -4,6 +4,7 @@ package bed
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/hack/testbed/internal/control"
@@ -23,10 +24,30 @@ func (b *Bed) UpControl(ctx context.Context, p *control.Plane) error {
 	if err != nil {
 		return err
 	}
-	err = b.tools(ctx)
+	err = errors.Join(b.tools(ctx), p.Build(ctx))
 	release()
 	if err != nil {
 		return err
 	}
 	return p.Up(ctx)
+}
+
+// Build builds all that a bed and a control plane are made of, and brings nothing
+// up but the engine.
+func (b *Bed) Build(ctx context.Context) error {
+	if err := sys.Here().Check(); err != nil {
+		return err
+	}
+	if err := b.ensureEngine(ctx); err != nil {
+		return err
+	}
+	if _, err := b.imageAndTools(ctx); err != nil {
+		return err
+	}
+	release, err := sys.Lock(ctx, b.buildLock(), b.Progress)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return b.Control().Build(ctx)
 }

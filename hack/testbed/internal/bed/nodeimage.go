@@ -101,7 +101,8 @@ func (b *Bed) nodeTag() (string, error) {
 }
 
 func (b *Bed) contentKey() (string, error) {
-	parts := []string{b.builder.RootfsKey(build.NodeRootfs()), b.builder.RootfsKey(build.ImageRootfs()), build.AgnhostImage, build.SandboxImage}
+	parts := []string{b.builder.RootfsKey(build.NodeRootfs()), b.builder.RootfsKey(build.ImageRootfs()), build.AgnhostImage,
+		build.SandboxImage}
 	for _, product := range b.products() {
 		dir, err := b.builder.Dir(product)
 		if errors.Is(err, fs.ErrNotExist) && product.Version != "" {

@@ -73,7 +73,7 @@ func (b *Builder) Once(ctx context.Context, dir, title string, work func(ctx con
 	if err != nil {
 		return fmt.Errorf("create build directory: %w", err)
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }()
 	if err := os.Chmod(temp, 0o755); err != nil {
 		return fmt.Errorf("open build directory: %w", err)
 	}

@@ -59,7 +59,7 @@ func hashFile(hash io.Writer, path string) error {
 	if err != nil {
 		return fmt.Errorf("hash file: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if _, err := io.Copy(hash, file); err != nil {
 		return fmt.Errorf("hash %s: %w", path, err)
 	}

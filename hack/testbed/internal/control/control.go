@@ -148,6 +148,13 @@ func (p *Plane) Running() bool {
 	return err == nil && len(s.Processes) > 0
 }
 
+// Build builds what a control plane is made of. It is for one caller at a time: two
+// would build the same.
+func (p *Plane) Build(ctx context.Context) error {
+	_, err := p.programs(ctx)
+	return err
+}
+
 // programs builds what is not cached and returns the paths by name.
 func (p *Plane) programs(ctx context.Context) (map[string]string, error) {
 	out := map[string]string{}
@@ -247,11 +254,11 @@ func (p *Plane) save(s state) error {
 func freePorts(n int) ([]int, error) {
 	var out []int
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is done at once
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		number, err := strconv.Atoi(port)
 		if err != nil {

@@ -38,26 +38,33 @@ func (p *Plane) processes(programs map[string]string, ports []int) []process {
 	limits := []string{"--kube-api-qps=2000", "--kube-api-burst=4000", "--leader-elect=false", "--bind-address=127.0.0.1"}
 	return []process{{
 		Name: "etcd", Path: programs["etcd"], URL: local("http", etcd) + "/health",
-		Args: []string{"--data-dir=" + p.path("etcd"), "--unsafe-no-fsync", "--listen-client-urls=" + local("http", etcd), "--advertise-client-urls=" + local("http", etcd),
-			"--listen-peer-urls=" + local("http", peer), "--initial-advertise-peer-urls=" + local("http", peer), "--initial-cluster=default=" + local("http", peer)},
+		Args: []string{"--data-dir=" + p.path("etcd"), "--unsafe-no-fsync", "--listen-client-urls=" + local("http", etcd),
+			"--advertise-client-urls=" + local("http", etcd),
+			"--listen-peer-urls=" + local("http", peer), "--initial-advertise-peer-urls=" + local("http", peer), "--initial-cluster=default=" +
+				local("http", peer)},
 	}, {
 		Name: "kube-apiserver", Path: programs["kube-apiserver"], URL: local("https", api) + "/readyz",
-		Args: []string{"--etcd-servers=" + local("http", etcd), fmt.Sprintf("--secure-port=%d", api), "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
+		Args: []string{"--etcd-servers=" + local("http", etcd), fmt.Sprintf("--secure-port=%d", api), "--bind-address=127.0.0.1",
+			"--advertise-address=127.0.0.1",
 			"--cert-dir=" + p.path("certs"), "--token-auth-file=" + p.path("tokens.csv"), "--authorization-mode=RBAC",
-			"--service-account-issuer=https://control.invalid", "--service-account-key-file=" + p.path("sa.key"), "--service-account-signing-key-file=" + p.path("sa.key"),
+			"--service-account-issuer=https://control.invalid", "--service-account-key-file=" +
+				p.path("sa.key"), "--service-account-signing-key-file=" + p.path("sa.key"),
 			"--service-cluster-ip-range=10.96.0.0/16", "--disable-admission-plugins=ServiceAccount", "--endpoint-reconciler-type=none",
 			"--audit-policy-file=" + p.path("audit-policy.yaml"), "--audit-log-path=" + p.AuditLog(), "--audit-log-maxsize=1000"},
 	}, {
 		Name: "kube-controller-manager", Path: programs["kube-controller-manager"], URL: local("https", manager) + "/healthz",
-		Args: append([]string{kubeconfig, fmt.Sprintf("--secure-port=%d", manager), "--cert-dir=" + p.path("certs"), "--authorization-always-allow-paths=/healthz",
+		Args: append([]string{kubeconfig, fmt.Sprintf("--secure-port=%d", manager), "--cert-dir=" + p.path("certs"),
+			"--authorization-always-allow-paths=/healthz",
 			"--service-account-private-key-file=" + p.path("sa.key"), "--use-service-account-credentials=false",
 			"--concurrent-replicaset-syncs=20", "--concurrent-deployment-syncs=20"}, limits...),
 	}, {
 		Name: "kube-scheduler", Path: programs["kube-scheduler"], URL: local("https", scheduler) + "/healthz",
-		Args: append([]string{kubeconfig, fmt.Sprintf("--secure-port=%d", scheduler), "--cert-dir=" + p.path("certs"), "--authorization-always-allow-paths=/healthz"}, limits...),
+		Args: append([]string{kubeconfig, fmt.Sprintf("--secure-port=%d", scheduler), "--cert-dir=" + p.path("certs"),
+			"--authorization-always-allow-paths=/healthz"}, limits...),
 	}, {
 		Name: "kwok", Path: programs["kwok"],
-		Args: []string{kubeconfig, "--manage-all-nodes=true", "--config=" + p.path("stages.yaml"), "--node-lease-duration-seconds=40", "--cidr=10.0.0.1/8"},
+		Args: []string{kubeconfig, "--manage-all-nodes=true", "--config=" + p.path("stages.yaml"), "--node-lease-duration-seconds=40",
+			"--cidr=10.0.0.1/8"},
 	}}
 }
 
@@ -67,7 +74,7 @@ func (p *process) start(logPath string) error {
 	if err != nil {
 		return fmt.Errorf("open the log of %s: %w", p.Name, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	cmd := exec.Command(p.Path, p.Args...) //nolint:noctx // it is to outlive us
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Dir(logPath), log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -92,7 +99,7 @@ func (p *process) runs() bool {
 // end asks the process to end, and kills it if it does not.
 func (p *process) end() error {
 	deadline := time.Now().Add(endLimit)
-	for signal := syscall.SIGTERM; p.runs(); time.Sleep(20 * time.Millisecond) {
+	for signal := syscall.SIGTERM; p.runs(); <-time.After(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			signal = syscall.SIGKILL
 		}
@@ -122,7 +129,7 @@ func (p *process) answers(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers %s", p.URL, response.Status)
 	}

@@ -95,7 +95,8 @@ func (e *Engine) checkRunning(ctx context.Context) error {
 		return fmt.Errorf("ask dockerd for its default runtime: %w", err)
 	}
 	if name == "runc" {
-		return fmt.Errorf("the running dockerd (pid %s) is without CAP_SYS_RESOURCE, so no privileged container can start: stop it (kill %s) and run again, a dockerd with a fitting OCI runtime is then started", number, number)
+		return fmt.Errorf("the running dockerd (pid %s) is without CAP_SYS_RESOURCE, so no privileged container can start: stop it (kill %s) "+
+			"and run again, a dockerd with a fitting OCI runtime is then started", number, number)
 	}
 	return nil
 }
@@ -161,9 +162,8 @@ func spawn(logPath string, args []string) (<-chan struct{}, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open dockerd log: %w", err)
 	}
-	defer log.Close()
-	// Not CommandContext: dockerd has to outlive this run.
-	cmd := exec.Command("dockerd", args...)
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command("dockerd", args...) //nolint:noctx // it is to outlive us
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -65,7 +65,8 @@ func Install(ctx context.Context, p *Progress, tools []Tool) error {
 	}
 	list := strings.Join(packages, " ")
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("missing on this machine: %s, and there is no apt-get to install them: install them with your package manager and run again", list)
+		return fmt.Errorf("missing on this machine: %s, and there is no apt-get to install them: install them with your package manager and "+
+			"run again", list)
 	}
 	return p.Step(ctx, "installing "+list, func(ctx context.Context) error {
 		env := []string{"DEBIAN_FRONTEND=noninteractive"}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"iter"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+// Identity is what tells this cluster from all others on a host's disk: all of it
+// is public. It is known while the host is a node, and written down for the
+// second look.
+type Identity struct {
+	// Authorities are the hashes of the cluster's CA certificates.
+	Authorities []string `json:"authorities,omitempty"`
+	// Endpoints are the API servers' as "host:port"; never one of the loopback
+	// device, which every cluster may have.
+	Endpoints []string `json:"endpoints,omitempty"`
+}
+
+// Identify reads the identity from the cluster's CA file and the kubeconfigs of
+// this host's own Kubernetes.
+func Identify(ca []byte, kubeconfigs ...[]byte) Identity {
+	id := Identity{Authorities: certificates(ca)}
+	for _, raw := range kubeconfigs {
+		for _, found := range regexp.MustCompile(`(?m)^\s*"?server"?:\s*"?(https?://[^\s",]+)`).FindAllSubmatch(raw, mostFound) {
+			if at := endpoint(string(found[1])); at != "" && !slices.Contains(id.Endpoints, at) {
+				id.Endpoints = append(id.Endpoints, at)
+			}
+		}
+	}
+	slices.Sort(id.Endpoints)
+	return id
+}
+
+// endpoint is the "host:port" of a URL; empty for one that says nothing about the
+// cluster.
+func endpoint(server string) string {
+	u, err := url.Parse(server)
+	if err != nil || u.Hostname() == "" || u.Hostname() == "localhost" {
+		return ""
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// certificates are the hashes of the certificates in a PEM text.
+func certificates(raw []byte) []string {
+	var out []string
+	for len(raw) > 0 && len(out) < mostFound {
+		block, rest := pem.Decode(raw)
+		if block == nil {
+			break
+		}
+		if block.Type == "CERTIFICATE" {
+			sum := sha256.Sum256(block.Bytes)
+			out = append(out, hex.EncodeToString(sum[:]))
+		}
+		raw = rest
+	}
+	return out
+}
+
+// mostFound bounds how many of a kind are looked at in one text.
+const mostFound = 64
+
+// Reference is how a text refers to a cluster.
+type Reference struct {
+	// authority: it has the cluster's CA certificate.
+	Authority bool
+	// endpoint is the one that it names; empty if none.
+	endpoint string
+	// account is whose token it holds, "namespace/name"; empty if none.
+	account string
+}
+
+// Leads reports whether a text leads to the cluster and to no other: only this
+// cluster has this CA; its endpoint and a token are a way in without it.
+func (r Reference) Leads() bool { return r.Authority || r.endpoint != "" && r.account != "" }
+
+// String says it in words; empty for none. No secret is in it.
+func (r Reference) String() string {
+	var words []string
+	if r.Authority {
+		words = append(words, "the cluster's certificate authority")
+	}
+	if r.endpoint != "" {
+		words = append(words, "its endpoint "+r.endpoint)
+	}
+	if r.account != "" {
+		words = append(words, "a token of ServiceAccount "+r.account)
+	}
+	return strings.Join(words, ", ")
+}
+
+// mostNested is how often a text is looked at that was encoded once more: a
+// kubeconfig holds its CA in base64, and a Secret's dump the kubeconfig.
+const mostNested = 3
+
+// Refer finds how a text refers to the cluster. A token counts if it stands
+// beside the CA or the endpoint, names the node, or was issued after the join:
+// during that time the host was in no other cluster. Nothing is written to find
+// out, and the text may be anything.
+func (id Identity) Refer(raw []byte, node string, joined time.Time) Reference {
+	r := Reference{Authority: id.holdsAuthority(raw, 0)}
+	for _, at := range id.Endpoints {
+		if r.endpoint == "" && names(raw, at) {
+			r.endpoint = at
+		}
+	}
+	if !bytes.Contains(raw, []byte("eyJ")) {
+		return r
+	}
+	for _, token := range regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.(eyJ[A-Za-z0-9_-]{8,})\.[A-Za-z0-9_-]+`).FindAllSubmatch(raw, mostFound) {
+		said, is := parseClaims(token[1])
+		if !is || r.account != "" {
+			continue
+		}
+		issued := time.Unix(said.IssuedAt, 0)
+		if r.Authority || r.endpoint != "" || node != "" && said.node == node || !joined.IsZero() && issued.After(joined) {
+			r.account = said.account
+		}
+	}
+	return r
+}
+
+// holdsAuthority reports whether one of the cluster's CA certificates is in a
+// text: as PEM, as PEM in a JSON string, or in base64.
+func (id Identity) holdsAuthority(raw []byte, depth int) bool {
+	if len(id.Authorities) == 0 || depth > mostNested {
+		return false
+	}
+	if bytes.Contains(raw, []byte("-----BEGIN CERTIFICATE")) {
+		if slices.ContainsFunc(certificates(plainPEM(raw)), func(sum string) bool { return slices.Contains(id.Authorities, sum) }) {
+			return true
+		}
+	}
+	for run := range base64Runs(raw) {
+		inner := make([]byte, base64.StdEncoding.DecodedLen(len(run)))
+		n, err := base64.StdEncoding.Decode(inner, run)
+		if err == nil && id.holdsAuthority(inner[:n], depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// base64Runs are the runs of base64 in a text that are longer than a line of PEM:
+// each may be a whole text.
+func base64Runs(raw []byte) iter.Seq[[]byte] {
+	const shortest = 65
+	return func(yield func([]byte) bool) {
+		for begin := 0; begin < len(raw); {
+			end := begin
+			for end < len(raw) && inBase64(raw[end]) {
+				end++
+			}
+			long := end-begin >= shortest
+			for pad := 0; pad < 2 && long && end < len(raw) && raw[end] == '='; pad++ {
+				end++
+			}
+			if long && !yield(raw[begin:end]) {
+				return
+			}
+			begin = end + 1
+		}
+	}
+}
+
+func inBase64(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '+' || b == '/'
+}
+
+// plainPEM puts PEM on lines of its own: in a YAML file it is indented, and in a
+// string of JSON its line breaks are written as \n.
+func plainPEM(raw []byte) []byte {
+	for _, change := range [][2]string{{`\n`, "\n"}, {"-----BEGIN", "\n-----BEGIN"}, {"CERTIFICATE-----", "CERTIFICATE-----\n"}} {
+		raw = bytes.ReplaceAll(raw, []byte(change[0]), []byte(change[1]))
+	}
+	if !bytes.Contains(raw, []byte("\n ")) && !bytes.Contains(raw, []byte("\n\t")) {
+		return raw
+	}
+	return regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAll(raw, nil)
+}
+
+// names reports whether a text has a "host:port" as a whole word.
+func names(raw []byte, at string) bool {
+	part := func(b byte) bool {
+		return b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '.' || b == '-'
+	}
+	for rest := raw; ; {
+		i := bytes.Index(rest, []byte(at))
+		if i < 0 {
+			return false
+		}
+		end := i + len(at)
+		before, after := i > 0 && part(rest[i-1]), end < len(rest) && rest[end] >= '0' && rest[end] <= '9'
+		if !before && !after {
+			return true
+		}
+		rest = rest[end:]
+	}
+}
+
+// claims are what a token of a ServiceAccount says about itself.
+type claims struct {
+	IssuedAt      int64 `json:"iat"`
+	account, node string
+}
+
+// parseClaims reads the middle part of a token. It reports false for a token of
+// anything else: GitHub, a registry, a person's log-in.
+func parseClaims(middle []byte) (claims, bool) {
+	raw := make([]byte, base64.RawURLEncoding.DecodedLen(len(middle)))
+	n, err := base64.RawURLEncoding.Decode(raw, middle)
+	if err != nil {
+		return claims{}, false
+	}
+	type named struct {
+		Name string `json:"name"`
+	}
+	var body struct {
+		IssuedAt   int64 `json:"iat"`
+		Kubernetes *struct {
+			Namespace string `json:"namespace"`
+			Account   named  `json:"serviceaccount"`
+			Node      named  `json:"node"`
+		} `json:"kubernetes.io"`
+		// Tokens of Secrets, as before Kubernetes 1.24.
+		Namespace string `json:"kubernetes.io/serviceaccount/namespace"`
+		Name      string `json:"kubernetes.io/serviceaccount/service-account.name"`
+	}
+	if json.Unmarshal(raw[:n], &body) != nil {
+		return claims{}, false
+	}
+	out := claims{IssuedAt: body.IssuedAt}
+	switch {
+	case body.Kubernetes != nil && body.Kubernetes.Account.Name != "":
+		out.account, out.node = fmt.Sprint(body.Kubernetes.Namespace, "/", body.Kubernetes.Account.Name), body.Kubernetes.Node.Name
+	case body.Name != "":
+		out.account = body.Namespace + "/" + body.Name
+	default:
+		return claims{}, false
+	}
+	out.account = text.Short(out.account, 128)
+	return out, true
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+)
+
+// Networks are the CNI networks of a host, by their configurations.
+type Networks struct{ part.Host }
+
+// Confs reads the runtime's directories of CNI configurations, and the directories
+// directly in them, and says what becomes of each file.
+func (t Networks) Confs() ([]Decision, error) {
+	var files []confFile
+	var errs []error
+	id := t.Cluster()
+	for _, dir := range t.Places().ConfDirs {
+		names, err := t.Names(dir)
+		errs = append(errs, err)
+		for _, name := range names {
+			path := filepath.Join(dir, name)
+			if !t.IsDir(path) {
+				files = append(files, t.confFile(path, id))
+				continue
+			}
+			inside, err := t.Names(path)
+			errs = append(errs, err)
+			for _, name := range inside {
+				file := t.confFile(filepath.Join(path, name), id)
+				file.inner = true
+				files = append(files, file)
+			}
+		}
+	}
+	if len(files) > mostOfConfs {
+		return nil, errors.Join(append(errs, fmt.Errorf("more than %d files", mostOfConfs))...)
+	}
+	return judgeConfs(files), errors.Join(errs...)
+}
+
+// confFile reads one of them.
+func (t Networks) confFile(path string, id cluster.Identity) confFile {
+	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+	return confFile{path: path, raw: raw, unread: part.Unread(err), refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path)}
+}
+
+// OwnNetworks are the names of the pods' CNI networks: those that networks give
+// theirs, and those of configurations that go.
+func (t Networks) OwnNetworks() []string {
+	out := ownership.NetworkNames()
+	all, _ := t.Confs()
+	for _, d := range all {
+		if d.Fate == inventory.Goes && d.Sign != "" && d.Conf.name != "" {
+			out = append(out, d.Conf.name)
+		}
+	}
+	return out
+}
+
+// OtherNetworks reports whether this host has CNI networks besides the pods'
+// (podman, nerdctl), by their configuration or by addresses they gave out.
+func (t Networks) OtherNetworks() bool {
+	configs, _ := t.Confs()
+	own := t.OwnNetworks()
+	networks, _ := t.Names(inventory.CNIStateDir + "/networks")
+	return slices.ContainsFunc(configs, func(d Decision) bool {
+		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") && slices.Contains(t.Places().ConfDirs, filepath.Dir(d.Name))
+	}) || slices.ContainsFunc(networks, func(name string) bool { return !slices.Contains(own, name) })
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cni
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+)
+
+// confFile is a file in the runtime's directory of CNI configurations
+// (/etc/cni/net.d), or in a directory directly in it.
+type confFile struct {
+	path string
+	// inner: it is in a directory in that one, where no runtime reads it.
+	inner bool
+	// raw is what is in it; nil for what is no plain file of a sensible size.
+	raw []byte
+	// unread is what it means that it could not be read; empty if it was.
+	unread string
+	// refers is how it refers to the cluster.
+	refers cluster.Reference
+	// younger: it was made after the join.
+	younger bool
+	// changed: it was renamed or written after the join.
+	changed bool
+	// digest shows that it is unchanged.
+	digest string
+}
+
+// Decision is what becomes of such a file, and why it is the pod network's.
+type Decision struct {
+	inventory.Item
+	// sign says what makes it the network's; empty for what is not.
+	Sign string
+	Conf Conf
+}
+
+// asides are the endings of names that networks give to the configurations of
+// others, so that the runtime reads their own: Cilium (plugins/cilium-cni,
+// cni.exclusive) and Multus (cmd/thin_entrypoint, --rename-conf-file).
+func asides() []string { return []string{".cilium_bak", ".old"} }
+
+// judgeConfs says of every file in /etc/cni/net.d whose it is, by its content
+// first: a network's configuration that calls plugins of a pod network, that
+// delegates to one that goes, or that names a kubeconfig of this cluster, and the
+// kubeconfig itself. What was made after the join goes; what is older stays and
+// is named. A network may call its file anything (00-multus.conf,
+// ZZZ-istio-cni-kubeconfig, whereabouts.d/whereabouts.kubeconfig).
+func judgeConfs(files []confFile) []Decision {
+	out := make([]Decision, len(files))
+	for i, f := range files {
+		out[i] = Decision{Item: inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign}}
+		out[i].Conf, _ = parseConf(f.raw)
+		out[i].own(f)
+	}
+	// What names a file that is the network's, is the network's; no chain of them
+	// is longer than three.
+	for range 3 {
+		for i := range out {
+			if out[i].Sign == "" && !out[i].Conf.amended() {
+				out[i].follow(out)
+			}
+		}
+	}
+	for i, f := range files {
+		out[i].decide(f)
+	}
+	for i, f := range files {
+		out[i].aside(f, out)
+	}
+	return out
+}
+
+// own is what a file says about itself.
+func (d *Decision) own(f confFile) {
+	base := path.Base(f.path)
+	switch known := ownership.CNIConf(base); {
+	case known != inventory.Foreign && !f.inner:
+		d.Owner, d.Sign = known, byName
+	case d.Conf.amended(): // nothing in it is proof of whose it is
+	case d.Conf.network() != inventory.Foreign:
+		d.Owner, d.Sign = d.Conf.network(), "it runs a pod network's plugin ("+strings.Join(d.Conf.types, ", ")+")"
+	case f.refers.Leads():
+		d.Owner, d.Sign = inventory.PodNetwork, "it holds "+f.refers.String()
+	}
+}
+
+// byName is the sign of a file that only one network calls so.
+const byName = "named as the network names its own"
+
+// follow looks at the files that a configuration names.
+func (d *Decision) follow(all []Decision) {
+	for _, named := range d.Conf.files {
+		i := slices.IndexFunc(all, func(o Decision) bool { return o.Name == named && o.Sign != "" })
+		if i >= 0 {
+			d.Owner, d.Sign = all[i].Owner, "it names "+named
+			return
+		}
+	}
+}
+
+// decide is what becomes of a file.
+func (d *Decision) decide(f confFile) {
+	switch {
+	case d.Sign == byName, d.Sign != "" && f.younger:
+		d.Fate = inventory.Goes
+	case d.Sign != "":
+		d.Owner, d.Fate, d.Digest = inventory.Foreign, inventory.Stays, f.digest
+		d.Why, d.Refers = "older than the join, or nothing tells", d.Sign
+	default:
+		d.Fate, d.Why, d.Digest = inventory.Stays, "not a file that a pod network is known to write", f.digest
+		d.Refers = cmp.Or(f.refers.String(), f.unread)
+		if d.Conf.amended() {
+			d.Refers = "a mesh has added its plugin to it (" + strings.Join(d.Conf.types, ", ") + ")"
+		}
+	}
+}
+
+// aside decides about a file that a network has put aside: the network's own goes,
+// that of another gets its name back if the name is free by then.
+func (d *Decision) aside(f confFile, all []Decision) {
+	for _, ending := range asides() {
+		original, is := strings.CutSuffix(f.path, ending)
+		if !is || f.inner || !slices.Contains([]string{".conf", ".conflist", ".json"}, path.Ext(original)) {
+			continue
+		}
+		taken := slices.ContainsFunc(all, func(o Decision) bool { return o.Name == original && o.Fate != inventory.Goes })
+		switch {
+		case ownership.CNIConf(path.Base(original)) != inventory.Foreign:
+			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: ownership.CNIConf(path.Base(original)), Fate: inventory.Goes}
+		case d.Fate == inventory.Goes:
+		case ending == ".old" && (!f.changed || !multusRan(all)): // a person's own
+		case taken:
+			d.Why = "put aside by a pod network, and " + original + " is there"
+			d.Refers = d.Why
+		case d.Sign == "":
+			d.Item = inventory.Item{
+				Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign, Fate: inventory.Goes, Detail: inventory.Returns + original,
+			}
+		}
+	}
+}
+
+// multusRan reports whether anything there is Multus'.
+func multusRan(all []Decision) bool {
+	return slices.ContainsFunc(all, func(d Decision) bool { return d.Owner == inventory.Multus })
+}

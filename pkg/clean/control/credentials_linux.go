@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// kubeadmLimit bounds kubeadm: on a control plane it may ask a dead API server
+// for its configuration for a minute.
+const kubeadmLimit = 3 * time.Minute
+
+// Credentials are what makes the kubelet this node: the last to go.
+func (t Control) Credentials() part.Part {
+	return part.Part{
+		ID: "credentials", Kind: inventory.KindFile,
+		Look: t.LookCredentials, Take: t.removeCredentials,
+	}
+}
+
+// LookCredentials finds them; it only reads.
+func (t Control) LookCredentials(context.Context) (part.Findings, error) {
+	var s part.Findings
+	for _, p := range inventory.CredentialPaths(t.KubeadmDir()) {
+		if p.Path != inventory.PKIDir && filepath.Base(p.Path) != "pki" {
+			t.AddPath(&s, p)
+		}
+	}
+	s.Missed(inventory.KindDir, t.Places().CertDir, t.lookCertificates(&s))
+	names, err := t.Names(inventory.ManifestsDir)
+	s.Missed(inventory.KindDir, inventory.ManifestsDir, err)
+	for _, name := range names {
+		t.addManifest(&s, name)
+	}
+	names, err = t.Names(inventory.PKIDir)
+	s.Missed(inventory.KindDir, inventory.PKIDir, err)
+	for _, name := range names {
+		t.AddPath(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: filepath.Join(inventory.PKIDir, name)})
+	}
+	t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
+	for _, root := range t.Roots() {
+		t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})
+	}
+	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir, inventory.KubernetesDir}, t.Roots()...) {
+		if names, err := t.Names(dir); err == nil && len(names) == 0 && t.Exists(dir) && !t.Younger(dir) {
+			s.Add(inventory.Item{
+				Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty",
+				Why: "older than the join, or nothing tells",
+			})
+		}
+	}
+	for i := range s.Items {
+		if s.Items[i].Fate == inventory.Goes {
+			s.Items[i].Why = inventory.CredentialsLast
+		}
+	}
+	return s, nil
+}
+
+// addManifest adds a static pod. It goes with the kubelet, unless somebody had it run on
+// this host before the join (kubernetes/kubeadm#2564): kubeadm writes its own after that.
+func (t Control) addManifest(s *part.Findings, name string) {
+	path := filepath.Join(inventory.ManifestsDir, name)
+	born, err := t.Host.Born(path)
+	ours := slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name)
+	if ours || err != nil || born.IsZero() || !born.Add(part.JoinMoment).Before(t.Facts.Joined) {
+		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+		return
+	}
+	raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+	refers := cmp.Or(t.Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
+	s.Add(inventory.Item{
+		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays,
+		Why: "a static pod that is older than the join", Refers: refers, Digest: t.Digest(path),
+	})
+}
+
+// removeCredentials has kubeadm do its part, and then removes what is left of
+// the list, mount-safe. kubeadm deletes by path, through mounts, and removes
+// every container (cmd/kubeadm/app/cmd/phases/reset/cleanupnode.go, 1.36), so
+// it is asked only when there are neither.
+func (t Control) removeCredentials(ctx context.Context, report plan.Report) error {
+	s, err := t.Containers(ctx)
+	if err == nil && len(s.Goes()) > 0 {
+		err = fmt.Errorf("%s runs again", s.Goes()[0])
+	}
+	if err != nil {
+		return fmt.Errorf("before kubeadm deletes: %w", err)
+	}
+	keeps, err := t.staysFromKubeadm(ctx)
+	if err != nil {
+		return fmt.Errorf("before kubeadm deletes: %w", err)
+	}
+	switch {
+	case !t.Host.Has(ctx, "kubeadm"):
+		report("no kubeadm on this host: removing its files without it")
+	case keeps != "":
+		report("%s stays, and kubeadm would delete it: removing its files without kubeadm", keeps)
+	case t.Local.Root != "":
+		report("not the root of this machine: kubeadm is not asked")
+	default:
+		args := []string{"reset", "phase", "cleanup-node"}
+		if socket := t.Socket(); socket != "" {
+			args = append(args, "--cri-socket", "unix://"+socket)
+		}
+		if _, err := t.Host.Run(ctx, host.Command{Name: "kubeadm", Args: args, Timeout: kubeadmLimit}); err != nil {
+			return err
+		}
+		report("kubeadm reset phase cleanup-node")
+	}
+	s, err = t.LookCredentials(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, it := range inventory.Decide(inventory.Inventory{Items: s.Items}).Objects {
+		if err := t.Discard(it); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(part.Summary(errs), part.Left(ctx, t.LookCredentials))
+}
+
+// lookCertificates lists what the kubelet keeps in its --cert-dir: all of the usual one,
+// unless something there is older than the join, and its own names of another.
+func (t Control) lookCertificates(s *part.Findings) error {
+	usual := filepath.Join(t.KubeadmDir(), "pki")
+	var errs []error
+	for _, dir := range slices.Compact([]string{usual, t.Resolve(t.Places().CertDir)}) {
+		names, err := t.Names(dir)
+		errs = append(errs, err)
+		var stay []string
+		for _, name := range names {
+			if path := filepath.Join(dir, name); !inventory.CredentialName(name) && (dir != usual || !t.Younger(path)) {
+				stay = append(stay, name)
+			}
+		}
+		if dir == usual && len(stay) == 0 && !t.Mounted(dir) {
+			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
+			continue
+		}
+		for _, name := range names {
+			switch path := filepath.Join(dir, name); {
+			case !slices.Contains(stay, name):
+				t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+			case dir == usual:
+				t.AddForeign(s, path, "no name that a kubelet makes")
+			}
+		}
+		t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir})
+	}
+	return errors.Join(errs...)
+}
+
+// Blocking are the reasons for which `kubeadm join` would refuse this host, as
+// its preflight checks see it (cmd/kubeadm/app/preflight/checks.go, 1.36), and
+// a leftover that breaks a pod network later. On a host that is a node they
+// are all there; they count after a removal.
+func (t Control) Blocking(inv inventory.Inventory) []string {
+	var out []string
+	if names, err := t.Names(inventory.ManifestsDir); err == nil && slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }) {
+		out = append(out, inventory.ManifestsDir+" is not empty")
+	}
+	for _, path := range []string{
+		"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt",
+	} {
+		if t.Exists(path) {
+			out = append(out, path+" exists")
+		}
+	}
+	for _, port := range t.ports() {
+		if taken(port) {
+			out = append(out, "port "+port+" is in use")
+		}
+	}
+	for _, it := range inv.Ours() {
+		if it.Kind == inventory.KindLink && it.Name == "cni0" {
+			out = append(out, "bridge cni0 still has the old pod network's address")
+		}
+	}
+	return out
+}
+
+// stayed reports whether a file is of an inventory, and stays. The host joined once with
+// a static pod that was there before, and can again: kubeadm was told to ignore it.
+func stayed(inv inventory.Inventory, path string) bool {
+	return slices.ContainsFunc(inv.With(inventory.Stays), func(it inventory.Item) bool { return it.Name == path })
+}
+
+// ports are those that kubeadm wants free before a join.
+func (t Control) ports() []string {
+	if t.Facts.ControlPlane {
+		return []string{"10250", "6443", "10257", "10259", "2379", "2380"}
+	}
+	return []string{"10250"}
+}
+
+// taken reports whether something listens on a TCP port, as kubeadm finds out:
+// by listening there.
+func taken(port string) bool {
+	l, err := net.Listen("tcp", ":"+port) //nolint:noctx // it returns at once
+	if err != nil {
+		return true
+	}
+	_ = l.Close()
+	return false
+}

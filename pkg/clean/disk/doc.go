@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package disk unmounts what is mounted for pods and removes the files of Kubernetes
+// and its network, backed up before. Nothing is deleted through a mount, nothing that
+// an administrator mounted is unmounted, and below a kubelet's directories only what a
+// kubelet makes goes; what stands against that is an objection, before anything is
+// changed.
+package disk

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disk
+
+import (
+	"cmp"
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Files are Kubernetes' and the network's, without the credentials.
+func (t Disk) Files() part.Part {
+	return part.Part{
+		ID: "files", Kind: inventory.KindFile,
+		Look: t.lookFiles, Take: t.removeFiles,
+	}
+}
+
+// lookFiles lists the fixed list of paths, and what in shared directories is
+// ours by its name.
+func (t Disk) lookFiles(ctx context.Context) (part.Findings, error) {
+	var s part.Findings
+	for _, p := range inventory.WholePaths() {
+		t.AddPath(&s, p)
+	}
+	for _, root := range t.Roots() {
+		s.Missed(inventory.KindFile, root, t.lookRoot(&s, root))
+	}
+	t.lookOverrides(&s)
+	s.Missed(inventory.KindFile, inventory.CNIConfDir, t.lookConf(&s))
+	for _, dir := range t.Places().BinDirs {
+		s.Missed(inventory.KindFile, dir, t.lookPlugins(ctx, &s, dir))
+	}
+	s.Missed(inventory.KindFile, inventory.CNIStateDir, t.lookCNIState(&s))
+	s.Missed(inventory.KindFile, inventory.KubernetesDir, t.lookKubernetes(&s))
+	s.Missed(inventory.KindFile, "kubeconfigs", t.LookKubeconfigs(&s))
+	t.AddData(&s)
+	t.lookEmpty(&s)
+	return s, nil
+}
+
+// lookPlugins takes a plugin for ours if it came with the network: by its
+// name, not from a package, and younger than the join.
+func (t Disk) lookPlugins(ctx context.Context, s *part.Findings, dir string) error {
+	names, err := t.Names(dir)
+	for _, name := range names {
+		owner := ownership.CNIPlugin(name)
+		if owner == inventory.Foreign {
+			continue // the standard plugins: thirty of them, and never ours
+		}
+		path := filepath.Join(dir, name)
+		if why := t.before(ctx, path); why != "" {
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: owner, Fate: inventory.Stays, Why: why})
+			continue
+		}
+		t.AddPath(s, inventory.OwnPath{Owner: owner, Path: path})
+	}
+	return err
+}
+
+// before says why a file was there before Kubernetes was; empty if it was not.
+func (t Disk) before(ctx context.Context, path string) string {
+	for _, asks := range [][]string{{"dpkg-query", "-S", path}, {"rpm", "-qf", path}} {
+		if !t.Host.Has(ctx, asks[0]) {
+			continue
+		}
+		cmd := host.Command{Name: asks[0], Args: asks[1:], Timeout: 20 * time.Second}
+		if out, err := t.Host.Run(ctx, cmd); err == nil {
+			return "from a package: " + strings.TrimSpace(out)
+		}
+	}
+	if t.Facts.Joined.IsZero() {
+		return "nothing tells whether it is older than the join"
+	}
+	if born, err := t.Host.Born(path); err != nil || born.IsZero() || born.Before(t.Facts.Joined) {
+		return "older than the join"
+	}
+	return ""
+}
+
+// lookKubernetes reports what is in /etc/kubernetes beside what kubeadm puts
+// there.
+func (t Disk) lookKubernetes(s *part.Findings) error {
+	names, err := t.Names(inventory.KubernetesDir)
+	id, known := t.Cluster(), map[string]bool{inventory.ManifestsDir: true}
+	for _, p := range append(inventory.WholePaths(), inventory.CredentialPaths(t.KubeadmDir())...) {
+		known[p.Path] = true
+	}
+	for _, name := range names {
+		if path := filepath.Join(inventory.KubernetesDir, name); !known[path] {
+			raw, err := host.ReadPlain(t.Host.Path(path), part.MostOfFile)
+			refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
+			s.Add(inventory.Item{
+				Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's",
+				Refers: refers, Digest: t.Digest(path),
+			})
+		}
+	}
+	return err
+}
+
+// lookEmpty takes the directories that came with the join and hold nothing but
+// what goes, and notes what stays of ours.
+func (t Disk) lookEmpty(s *part.Findings) {
+	t.AddHollow(s,
+		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/networks"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/results"},
+		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/cache"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir},
+		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume/exec"}, inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume"},
+		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet, Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})
+	if names, err := t.Names(inventory.CNIConfDir); err == nil && len(names) == 0 && t.Exists(inventory.CNIConfDir) {
+		s.Add(inventory.Item{
+			Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Fate: inventory.Harmless, Detail: "empty",
+			Why: "the container runtime watches it",
+		})
+	}
+	if t.Exists(inventory.XtablesLock) {
+		s.Add(inventory.Item{
+			Kind: inventory.KindFile, Name: inventory.XtablesLock, Owner: inventory.KubeProxy, Fate: inventory.Harmless,
+			Why: "iptables' lock, which every user of it shares; goes with the next boot",
+		})
+	}
+}
+
+// discard removes a file or directory of a list, or gives one its name back.
+func (t Disk) discard(it inventory.Item) error {
+	if original, is := strings.CutPrefix(it.Detail, inventory.Returns); is {
+		return t.putBack(it.Name, original)
+	}
+	if it.Detail == copied {
+		return t.discardKubeconfig(it.Name)
+	}
+	return t.Discard(it)
+}
+
+// outcomeOf says what was done with what goes.
+func outcomeOf(it inventory.Item) string {
+	if original, is := strings.CutPrefix(it.Detail, inventory.Returns); is {
+		return "gave " + original + " its name back, which a pod network had changed"
+	}
+	return "removed " + it.Name
+}
+
+// removeFiles removes what goes, mount-safe, and tells of each path of the
+// list. A file that cannot be removed does not keep the others.
+func (t Disk) removeFiles(ctx context.Context, report plan.Report) error {
+	var errs []error
+	s, err := t.lookFiles(ctx)
+	if err != nil {
+		return err
+	}
+	for _, it := range inventory.Decide(inventory.Inventory{Items: s.Items}).Objects {
+		err := t.MayDiscard(ctx, it)
+		if err == nil {
+			err = t.discard(it)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		report("%s", outcomeOf(it))
+	}
+	if len(errs) > 0 {
+		return part.Summary(errs)
+	}
+	return part.Left(ctx, t.lookFiles)
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Ours says of a mount whether it is Kubernetes': what is mounted below the directories
+// that a kubelet makes in its root, and the runtime's and network's own by their paths.
+// What is mounted at one of those directories, or is in /etc/fstab or a mount unit of
+// systemd's, an administrator has given to it, and it stays mounted.
+func (t Disk) Ours(mounts []host.Mount) func(host.Mount) bool {
+	domains, owners, places := t.domains(mounts), ownership.Mounts(), t.Places()
+	fixed := t.fixedMounts(domains)
+	return func(m host.Mount) bool {
+		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
+			owners.Owner(places.Usual(m.Path)) != inventory.Foreign
+	}
+}
+
+// fixedMounts are the mountpoints that an administrator has written down: in
+// /etc/fstab, or as units of systemd's. Those that lead through a link to a kubelet's
+// directory have the kernel's path, too. None of them is looked at: that may hang.
+func (t Disk) fixedMounts(domains []domain) []string {
+	out := part.Mountpoints(string(t.Text("/etc/fstab")))
+	for _, dir := range part.UnitDirs() {
+		for _, path := range append(t.Listed(dir, ".mount"), t.Listed(dir, ".automount")...) {
+			if where := part.WhereOf(string(t.Text(path))); where != "" {
+				out = append(out, where)
+			}
+		}
+	}
+	links := map[string]string{t.Places().Root: t.KubeletRoot(), inventory.DefaultKubeletRoot: t.KubeadmDir()}
+	for _, d := range domains {
+		links[d.link] = d.path
+	}
+	for range 2 { // a link below one
+		for _, path := range slices.Clone(out) {
+			for link, real := range links {
+				if rest, below := strings.CutPrefix(path, link+"/"); link != "" && below && link != real {
+					out = append(out, filepath.Join(real, rest))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Mounts are those for pods.
+func (t Disk) Mounts() part.Part {
+	return part.Part{
+		ID: "mounts", Kind: inventory.KindMount, Vital: true,
+		Look: t.lookMounts, Take: t.unmount,
+	}
+}
+
+// lookMounts lists our mounts. Network namespaces are their own part.
+func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
+	var s part.Findings
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return s, err
+	}
+	roots, ours, door, owners, places := t.Roots(), t.Ours(mounts), t.Door(ctx), ownership.Mounts(), t.Places()
+	below := func(m host.Mount) bool {
+		return slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) })
+	}
+	for _, m := range mounts {
+		if host.Below(m.Path, inventory.NetnsDir) || slices.ContainsFunc(door, func(id string) bool { return strings.Contains(m.Path, id) }) {
+			continue
+		}
+		if !ours(m) {
+			if below(m) {
+				s.Add(inventory.Item{
+					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
+					Why: "an administrator's, and not a pod's",
+				})
+			}
+			continue
+		}
+		owner := owners.Owner(places.Usual(m.Path))
+		if owner == inventory.Foreign {
+			owner = inventory.Kubelet
+		}
+		s.Add(inventory.Item{
+			Kind: inventory.KindMount, Name: m.Path, Owner: owner, Fate: inventory.Goes,
+			Detail: fmt.Sprintf("%s, %s from %s%s", m.Class(), m.FSType, m.Source, BoundAt(m)),
+		})
+	}
+	return s, nil
+}
+
+// BoundAt says which directory of its file system a bind mount shows.
+func BoundAt(m host.Mount) string {
+	if m.Root == "/" {
+		return ""
+	}
+	return ", at " + m.Root
+}
+
+func (t Disk) unmount(ctx context.Context, report plan.Report) error {
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
+	ours := t.Ours(mounts)
+	err = t.Host.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, inventory.NetnsDir) },
+		func(m host.Mount) { report("unmounted %s (%s)", m.Path, m.Class()) })
+	if busy := (*host.BusyError)(nil); errors.As(err, &busy) {
+		return plan.Hint(err, "end what uses it, then retry")
+	}
+	if err != nil {
+		return err
+	}
+	return part.Left(ctx, t.lookMounts)
+}

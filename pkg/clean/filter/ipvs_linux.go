@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package filter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	// virtualsFile is IPVS as it was before a removal touched it.
+	virtualsFile = "virtual-services.txt"
+	// proxyLink is the dummy link to which kube-proxy binds the addresses of all
+	// services when it works with IPVS.
+	proxyLink = "kube-ipvs0"
+)
+
+// Virtuals deletes kube-proxy's virtual services, before its link, by whose
+// addresses one knows them.
+func (t Filter) Virtuals() part.Part {
+	return part.Part{
+		ID: "virtual-services", Kind: inventory.KindVirtual,
+		Look: func(context.Context) (part.Findings, error) {
+			var s part.Findings
+			all, ours, err := t.readVirtuals()
+			s.Add(t.Choices.KeepRules(ipvsItems(all, ours))...)
+			return s, err
+		},
+		Take: t.deleteVirtuals,
+	}
+}
+
+func (t Filter) deleteVirtuals(_ context.Context, report plan.Report) error {
+	_, ours, err := t.readVirtuals()
+	if err != nil || t.Choices.Firewall == inventory.FirewallNone {
+		return err
+	}
+	if !t.Saved(virtualsFile) {
+		raw, err := os.ReadFile(t.virtualsPath())
+		if err == nil {
+			err = t.Save(virtualsFile, raw)
+		}
+		if err != nil {
+			return fmt.Errorf("keep a snapshot of the virtual services: %w", err)
+		}
+	}
+	for _, v := range ours {
+		if err := netfilter.DeleteVirtual(v.protocol, v.at); err != nil {
+			return err
+		}
+	}
+	report("deleted %d virtual services", len(ours))
+	if _, ours, err = t.readVirtuals(); err == nil && len(ours) > 0 {
+		err = fmt.Errorf("%d virtual services are left, or have come back: %s is one", len(ours), ours[0])
+	}
+	return err
+}
+
+func (t Filter) virtualsPath() string { return t.Host.Path("/proc/net/ip_vs") }
+
+// readVirtuals lists virtual services and those of them that are kube-proxy's,
+// without waking a module that is not loaded.
+func (t Filter) readVirtuals() (all, ours []virtual, err error) {
+	raw, err := os.ReadFile(t.virtualsPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if all, err = parseIPVS(string(raw)); err != nil {
+		return all, nil, err
+	}
+	local, err := netlinks.Addresses(nil)
+	if err != nil {
+		return all, nil, err
+	}
+	bound, err := t.boundAddresses()
+	return all, kubeProxys(all, t.Facts, bound, local), err
+}
+
+// boundAddresses are the addresses of kube-proxy's link; none without one.
+func (t Filter) boundAddresses() ([]netip.Addr, error) {
+	link, err := netlink.LinkByName(proxyLink)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if ownership.Link(proxyLink, link.Type()) != inventory.KubeProxy || !t.Second(inventory.KubeProxy, inventory.KindLink) {
+		return nil, nil
+	}
+	return netlinks.Addresses(link)
+}

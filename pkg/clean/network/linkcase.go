@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+)
+
+// linkView is what a link shows of itself.
+type linkView struct {
+	name, kind string
+	// vni is the number of a VXLAN's network.
+	vni int
+	// addrs are its addresses.
+	addrs []netip.Prefix
+}
+
+// linkCase is what else there is to decide whose a link is.
+type linkCase struct {
+	facts inventory.Facts
+	// second says that its owner has a sign of another kind on this host.
+	second bool
+	// claimed says that a configuration which stays names it as its bridge.
+	claimed bool
+}
+
+// decideLink says whose a link is that has the name and kind of a network's: ours
+// with a second sign, which may be an address of the cluster's; else the owner
+// only perhaps, and it stays.
+func decideLink(l linkView, c linkCase) (owner, perhaps inventory.Owner) {
+	candidate := ownership.Link(l.name, l.kind)
+	if candidate == inventory.Foreign {
+		return inventory.Foreign, inventory.Foreign
+	}
+	// flannel puts the number of the network into the name (pkg/backend/vxlan).
+	if number, is := strings.CutPrefix(l.name, "flannel."); is && l.kind == "vxlan" && number != strconv.Itoa(l.vni) {
+		return inventory.Foreign, inventory.Foreign
+	}
+	within := func(networks []string) bool {
+		return slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool { return cluster.InAny(a.Addr(), networks) })
+	}
+	theirs := slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool { return !cluster.InAny(a.Addr(), c.facts.PodCIDRs) })
+	switch {
+	case c.claimed && (theirs || len(l.addrs) == 0):
+		return inventory.Foreign, inventory.Foreign
+	case within(c.facts.PodCIDRs), within(c.facts.ServiceCIDRs), c.second:
+		return candidate, inventory.Foreign
+	case candidate == inventory.NodeDNS && slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool { return a.Addr() == cluster.NodeDNSAddress() }):
+		return candidate, inventory.Foreign
+	}
+	return inventory.Foreign, candidate
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+)
+
+func TestALinkNeedsASecondSign(t *testing.T) {
+	facts := inventory.Facts{PodCIDRs: []string{"10.244.0.0/16"}, ServiceCIDRs: []string{"10.96.0.0/12"}}
+	at := func(addrs ...string) (out []netip.Prefix) {
+		for _, a := range addrs {
+			out = append(out, netip.MustParsePrefix(a))
+		}
+		return out
+	}
+	for _, tc := range []struct {
+		name            string
+		link            linkView
+		second, claimed bool
+		owner, perhaps  inventory.Owner
+	}{
+		{"cni0 with an address of the pods is ours", linkView{"cni0", "bridge", 0, at("10.244.1.1/24")}, false, false, inventory.CNIPlugins, inventory.Foreign},
+		{"cni0 with an address of others and no other sign may be ours", linkView{"cni0", "bridge", 0, at("10.85.0.1/16")}, false, false, inventory.Foreign, inventory.CNIPlugins},
+		{"cni0 of a configuration that stays is another network's", linkView{"cni0", "bridge", 0, at("10.85.0.1/16")}, true, true, inventory.Foreign, inventory.Foreign},
+		{"cni0 of such a configuration without an address, too", linkView{"cni0", "bridge", 0, nil}, true, true, inventory.Foreign, inventory.Foreign},
+		{"cni0 that both use, with the pods' address alone, is ours", linkView{"cni0", "bridge", 0, at("10.244.1.1/24")}, false, true, inventory.CNIPlugins, inventory.Foreign},
+		{"cni0 that both use, with both addresses, is not", linkView{"cni0", "bridge", 0, at("10.244.1.1/24", "10.85.0.1/16")}, true, true, inventory.Foreign, inventory.Foreign},
+		{"flannel.1 of network 1 is flannel's where flannel was", linkView{"flannel.1", "vxlan", 1, nil}, true, false, inventory.Flannel, inventory.Foreign},
+		{"flannel.1 of network 99 is none that we know", linkView{"flannel.1", "vxlan", 99, at("10.244.1.0/32")}, true, false, inventory.Foreign, inventory.Foreign},
+		{"flannel-v6.1 needs a second sign, too", linkView{"flannel-v6.1", "vxlan", 1, nil}, false, false, inventory.Foreign, inventory.Flannel},
+		{"kube-ipvs0 with an address of a service is kube-proxy's", linkView{"kube-ipvs0", "dummy", 0, at("10.96.0.10/32")}, false, false, inventory.KubeProxy, inventory.Foreign},
+		{"kube-ipvs0 with another address and no sign may be", linkView{"kube-ipvs0", "dummy", 0, at("192.0.2.7/32")}, false, false, inventory.Foreign, inventory.KubeProxy},
+		{"nodelocaldns with its address is its own", linkView{"nodelocaldns", "dummy", 0, at("169.254.20.10/32")}, false, false, inventory.NodeDNS, inventory.Foreign},
+		{"a dummy of that name with another address may be", linkView{"nodelocaldns", "dummy", 0, at("192.0.2.53/32")}, false, false, inventory.Foreign, inventory.NodeDNS},
+		{"vxlan.calico alone may be Calico's", linkView{"vxlan.calico", "vxlan", 4096, nil}, false, false, inventory.Foreign, inventory.Calico},
+		{"weave alone may be Weave's", linkView{"weave", "bridge", 0, nil}, false, false, inventory.Foreign, inventory.Weave},
+		{"a tap called cali1 is a person's", linkView{"cali1", "tuntap", 0, nil}, true, false, inventory.Foreign, inventory.Foreign},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			owner, perhaps := decideLink(tc.link, linkCase{facts, tc.second, tc.claimed})
+			if owner != tc.owner || perhaps != tc.perhaps {
+				t.Errorf("got %s, perhaps %s; want %s, perhaps %s", owner, perhaps, tc.owner, tc.perhaps)
+			}
+		})
+	}
+}

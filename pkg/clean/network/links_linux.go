@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// link is a network link, and whose it is.
+type link struct {
+	netlink.Link
+	Owner inventory.Owner
+	// perhaps is the network that it is named after, where nothing else shows that
+	// it is that network's.
+	perhaps inventory.Owner
+	// master is the name of its bridge.
+	master string
+	// keep says why a link of ours stays; empty if it goes.
+	keep string
+}
+
+func (l link) Name() string { return l.Attrs().Name }
+
+// All lists all links, in the kernel's order, with their owners: by name
+// and kind and a second sign; ports of our bridges by their bridge. A bridge of
+// ours with a port that is not ours stays: someone uses it.
+func (t Network) All() ([]link, error) {
+	shown, all, err := views()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]link, 0, len(all))
+	index := map[int]int{}
+	for _, l := range all {
+		index[l.Attrs().Index] = len(out)
+		owner, perhaps := t.decideOwner(shown[l.Attrs().Index])
+		out = append(out, link{Link: l, Owner: owner, perhaps: perhaps})
+	}
+	for i := range out {
+		at, enslaved := index[out[i].Attrs().MasterIndex]
+		if !enslaved || out[i].Attrs().MasterIndex == 0 {
+			continue
+		}
+		out[i].master = out[at].Name()
+		switch {
+		case out[at].Owner == inventory.Foreign || out[at].Type() != "bridge":
+		case out[i].Owner == inventory.Foreign && out[i].Type() == "veth":
+			out[i].Owner = out[at].Owner
+		case out[i].Owner == inventory.Foreign:
+			out[at].keep = "its port " + out[i].Name() + " is not ours"
+		}
+	}
+	return out, nil
+}
+
+// Links are the pod network's links, and its addresses on one that stays.
+func (t Network) Links() part.Part {
+	return part.Part{
+		ID: "links", Kind: inventory.KindLink, Look: t.lookLinks,
+		Take: func(ctx context.Context, report plan.Report) error {
+			all, err := t.All()
+			if err != nil {
+				return err
+			}
+			// Ports before their bridge.
+			slices.SortStableFunc(all, func(a, b link) int { return cmp.Compare(b.Attrs().MasterIndex, a.Attrs().MasterIndex) })
+			for _, l := range all {
+				if isTunnel(l.Name(), l.Type()) {
+					if err := t.takeTunnel(l.Link, report); err != nil {
+						return err
+					}
+				}
+				if l.Owner == inventory.Foreign || l.keep != "" || l.Type() == ownership.OpenVSwitch {
+					continue
+				}
+				// The other end of a pair goes with the first.
+				if err := netlink.LinkDel(l.Link); err != nil && !errors.Is(err, unix.ENODEV) {
+					return fmt.Errorf("delete link %s: %w", l.Name(), err)
+				}
+				report("deleted %s %s", l.Type(), l.Name())
+			}
+			return part.Left(ctx, t.lookLinks)
+		},
+	}
+}
+
+// linkDetail is "vxlan 10.244.1.0/32".
+func linkDetail(l link, addrs []netlink.Addr) string {
+	words := make([]string, 0, len(addrs)+1)
+	for _, a := range addrs {
+		words = append(words, a.IPNet.String())
+	}
+	slices.Sort(words)
+	return strings.Join(append([]string{l.Type()}, words...), " ")
+}
+
+func (t Network) lookLinks(context.Context) (part.Findings, error) {
+	var s part.Findings
+	all, err := t.All()
+	if err != nil {
+		return s, err
+	}
+	addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	s.Missed(inventory.KindLink, "addresses", err)
+	of := map[int][]netlink.Addr{}
+	for _, a := range addrs {
+		if a.Scope != unix.RT_SCOPE_LINK { // fe80:: is the kernel's, and comes and goes
+			of[a.LinkIndex] = append(of[a.LinkIndex], a)
+		}
+	}
+	for _, l := range all {
+		if l.Name() == "lo" {
+			continue
+		}
+		its := of[l.Attrs().Index]
+		if isTunnel(l.Name(), l.Type()) {
+			taken, err := t.lookTunnel(l, its)
+			s.Missed(inventory.KindAddress, "routes over "+l.Name(), err)
+			s.Add(taken...)
+			its = slices.DeleteFunc(its, func(a netlink.Addr) bool {
+				return slices.ContainsFunc(taken, func(it inventory.Item) bool { return it.Name == a.IPNet.String() })
+			})
+		}
+		it := inventory.Item{
+			Kind: inventory.KindLink, Name: l.Name(), In: l.master, Owner: l.Owner, Fate: inventory.Goes, Detail: linkDetail(l, its),
+		}
+		switch {
+		case l.Owner == inventory.Foreign && l.perhaps != inventory.Foreign:
+			it.Fate, it.Why, it.Digest, it.Refers = inventory.Stays, ownership.PerhapsWhy(l.perhaps), it.Detail, ownership.PerhapsWhy(l.perhaps)
+		case l.Owner == inventory.Foreign:
+			it.Fate, it.Why, it.Digest = inventory.Stays, "not made by Kubernetes or its network", it.Detail
+		case l.keep != "":
+			it.Fate, it.Why = inventory.Stays, l.keep
+		case l.Type() == ownership.OpenVSwitch:
+			it.Fate, it.Why = inventory.Reboot, "a port of Open vSwitch's, which alone deletes it before: ovs-dpctl del-if"
+		}
+		s.Add(it)
+	}
+	return s, nil
+}

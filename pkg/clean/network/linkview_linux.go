@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+)
+
+// views are what all links show of themselves, by their index.
+func views() (map[int]linkView, []netlink.Link, error) {
+	all, err := netlinks.Dump(netlink.LinkList)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list links: %w", err)
+	}
+	out := map[int]linkView{}
+	for _, l := range all {
+		v := linkView{name: l.Attrs().Name, kind: l.Type()}
+		if vxlan, is := l.(*netlink.Vxlan); is {
+			v.vni = vxlan.VxlanId
+		}
+		out[l.Attrs().Index] = v
+	}
+	addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
+		return out, all, nil //nolint:nilerr // less is provable then
+	}
+	for _, a := range addrs {
+		ip, ok := netip.AddrFromSlice(a.IP)
+		v, known := out[a.LinkIndex]
+		if !ok || !known || a.Scope == unix.RT_SCOPE_LINK && !slices.Contains([]string{"dummy"}, v.kind) {
+			continue
+		}
+		ones, _ := a.Mask.Size()
+		v.addrs = append(v.addrs, netip.PrefixFrom(ip.Unmap(), ones))
+		out[a.LinkIndex] = v
+	}
+	return out, all, nil
+}
+
+// decideOwner says whose a link is.
+func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
+	candidate := ownership.Link(v.name, v.kind)
+	if candidate == inventory.Foreign {
+		return inventory.Foreign, inventory.Foreign
+	}
+	c := linkCase{facts: t.Facts, second: t.Second(candidate, inventory.KindLink)}
+	if v.kind == "bridge" {
+		confs, _ := cni.Networks{Host: t.Host}.Confs()
+		c.claimed = slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })
+	}
+	return decideLink(v, c)
+}

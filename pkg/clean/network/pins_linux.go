@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// BPFDir is where the BPF file system is mounted.
+const BPFDir = "/sys/fs/bpf"
+
+// Pins are the names that keep BPF programs and maps alive.
+func (t Network) Pins() part.Part {
+	return part.Part{
+		ID: "bpf", Kind: inventory.KindPin, Look: t.lookPins,
+		Take: func(ctx context.Context, report plan.Report) error {
+			s, err := t.lookPins(ctx)
+			if err != nil {
+				return err
+			}
+			for _, it := range s.Goes() {
+				if err := t.Host.Remove(it.Name); err != nil {
+					return err
+				}
+				report("unpinned %s", it.Name)
+			}
+			return part.Left(ctx, t.lookPins)
+		},
+	}
+}
+
+// lookPins looks at the names in the BPF file system, two levels deep, where
+// pod networks put theirs. Nothing is there if nothing is mounted.
+func (t Network) lookPins(context.Context) (part.Findings, error) {
+	var s part.Findings
+	var kind unix.Statfs_t
+	top := t.Host.Path(BPFDir)
+	if err := unix.Statfs(top, &kind); err != nil || kind.Type != unix.BPF_FS_MAGIC {
+		if errors.Is(err, unix.ENOENT) {
+			err = nil
+		}
+		return s, err
+	}
+	owners := ownership.Pins()
+	if t.Second(inventory.Cilium, inventory.KindPin) {
+		s.Add(inventory.Item{
+			Kind: inventory.KindMount, Name: BPFDir, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "bpf",
+			Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot",
+		})
+	}
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == top {
+			return err
+		}
+		name, _ := filepath.Rel(top, path)
+		it := inventory.Item{Kind: inventory.KindPin, Name: filepath.Join(BPFDir, name), Owner: owners.Owner(name), Fate: inventory.Goes}
+		if it.Owner != inventory.Foreign {
+			s.Add(it)
+			return skip(d)
+		}
+		if slices.Contains([]string{"tc", "tc/globals"}, name) {
+			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.Second(inventory.Cilium, inventory.KindPin) {
+				s.Add(inventory.Item{
+					Kind: inventory.KindPin, Name: it.Name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty",
+					Why: "made by whoever uses tc first; goes with the next boot",
+				})
+			}
+			return nil // shared by everybody who uses tc
+		}
+		it.Fate, it.Why = inventory.Stays, "not named as a pod network names its pins"
+		s.Add(it)
+		if strings.Count(name, "/") > 1 || d.IsDir() {
+			return skip(d)
+		}
+		return nil
+	})
+	return s, err
+}
+
+func skip(d fs.DirEntry) error {
+	if d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// attachment is a BPF program where a pod network has attached it on something
+// that stays: a network card, the top of the cgroups.
+type attachment struct {
+	owner    inventory.Owner
+	name, in string
+	detach   func() error
+	// perhaps is the network that it is named after, where nothing else shows that
+	// it is that network's.
+	perhaps inventory.Owner
+}
+
+// Programs are detached before the maps that they use lose their pins: a program
+// whose tail calls are gone drops every packet of the card that it is on
+// (cilium/cilium#30609).
+func (t Network) Programs() part.Part {
+	return part.Part{
+		ID: "programs", Kind: inventory.KindProgram, Look: t.lookPrograms,
+		Take: func(ctx context.Context, report plan.Report) error {
+			all, err := t.attachments()
+			if err != nil {
+				return err
+			}
+			for _, a := range all {
+				if a.owner == inventory.Foreign {
+					continue
+				}
+				if err := a.detach(); err != nil {
+					return fmt.Errorf("detach %s from %s: %w", a.name, a.in, err)
+				}
+				report("detached %s from %s", a.name, a.in)
+			}
+			return part.Left(ctx, t.lookPrograms)
+		},
+	}
+}
+
+func (t Network) lookPrograms(context.Context) (part.Findings, error) {
+	var s part.Findings
+	all, err := t.attachments()
+	for _, a := range all {
+		it := inventory.Item{Kind: inventory.KindProgram, Name: a.name, In: a.in, Owner: a.owner, Fate: inventory.Goes}
+		if a.owner == inventory.Foreign {
+			it.Fate, it.Why, it.Refers = inventory.Stays, ownership.PerhapsWhy(a.perhaps), ownership.PerhapsWhy(a.perhaps)
+		}
+		s.Add(it)
+	}
+	return s, err
+}
+
+// attachments finds them in this network namespace and this tree of cgroups:
+// those of a cluster that runs in containers on this host are elsewhere.
+func (t Network) attachments() ([]attachment, error) {
+	links, err := t.All()
+	if err != nil {
+		return nil, err
+	}
+	var out []attachment
+	for _, l := range links {
+		if l.Owner != inventory.Foreign {
+			continue // they go with it
+		}
+		for _, find := range []func(link) ([]attachment, error){onFilters, onXDP, onTCX} {
+			found, err := find(l)
+			if err != nil {
+				return nil, fmt.Errorf("list the BPF programs on link %s: %w", l.Name(), err)
+			}
+			out = append(out, found...)
+		}
+	}
+	found, err := t.onCgroups()
+	out = append(out, found...)
+	for i, a := range out {
+		if !t.Second(a.owner, inventory.KindProgram) {
+			out[i].owner, out[i].perhaps = inventory.Foreign, a.owner
+		}
+	}
+	return out, err
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package part
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+)
+
+// AddPath adds a path that goes, if it exists.
+func (t Host) AddPath(s *Findings, p inventory.OwnPath) {
+	info, err := os.Lstat(t.Local.Path(p.Path))
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.Missed(inventory.KindFile, p.Path, err)
+		}
+		return
+	}
+	it := inventory.Item{Kind: inventory.KindFile, Name: p.Path, Owner: p.Owner, Fate: inventory.Goes}
+	if info.IsDir() {
+		it.Kind = inventory.KindDir
+		it.Detail = t.entries(p.Path)
+	}
+	s.Add(it)
+}
+
+// entries says how many there are in a directory, to show it. A pod may have made
+// millions.
+func (t Host) entries(dir string) string {
+	const most = 10_000
+	f, err := os.Open(t.Local.Path(dir))
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }() // it was read
+	n := 0
+	for n <= most {
+		names, err := f.Readdirnames(1000)
+		if n += len(names); err != nil {
+			return fmt.Sprintf("%d entries", n)
+		}
+	}
+	return fmt.Sprintf("more than %d entries", most)
+}
+
+// AddHollow adds those of some directories, deepest first, that came with the
+// join and hold nothing but what goes.
+func (t Host) AddHollow(s *Findings, dirs ...inventory.OwnPath) {
+	for _, dir := range dirs {
+		names, err := t.Names(dir.Path)
+		if err != nil || !t.Exists(dir.Path) || !t.Younger(dir.Path) || t.Mounted(dir.Path) {
+			continue
+		}
+		goes := func(name string) bool {
+			return slices.ContainsFunc(s.Goes(), func(it inventory.Item) bool { return it.Name == filepath.Join(dir.Path, name) })
+		}
+		if !slices.ContainsFunc(names, func(name string) bool { return !goes(name) }) {
+			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir.Path, Owner: dir.Owner, Fate: inventory.Goes, Detail: Hollow})
+		}
+	}
+}
+
+// Hollow is the detail of a directory that goes once nothing is in it, and stays if
+// anything else turns out to be.
+const Hollow = "empty after that"
+
+// AddForeign adds what stays, and says since when it is there.
+func (t Host) AddForeign(s *Findings, path, why string) {
+	it := inventory.Item{
+		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Digest: t.Digest(path),
+	}
+	if info, err := os.Lstat(t.Local.Path(path)); err == nil && info.IsDir() {
+		it.Kind = inventory.KindDir
+	}
+	switch {
+	case t.Facts.Joined.IsZero():
+	case t.Younger(path):
+		it.Why += "; made since the join"
+	default:
+		it.Why += "; older than the join"
+	}
+	s.Add(it)
+}
+
+// Discard removes a file or directory of a list; one that is to be empty by then only
+// if it is.
+func (t Host) Discard(it inventory.Item) error {
+	if it.Kind == inventory.KindDir && it.Detail == Hollow {
+		return t.RemoveEmpty(it.Name)
+	}
+	return t.Remove(it.Name)
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package part
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+)
+
+// Host is a host as the parts of a removal see it: the machine, what the cluster
+// knows about the node on it, what a person has chosen, and where a removal writes
+// down what it must not forget.
+type Host struct {
+	host.Local
+	Facts   inventory.Facts
+	Choices inventory.Choices
+	// StateDir is where notes are kept; empty for a host that is only looked at.
+	StateDir string
+	// Second reports whether an owner has a sign on this host besides those of some
+	// kinds.
+	Second func(owner inventory.Owner, besides ...inventory.Kind) bool
+	// At is what the places were found to be, Astray why they could not be read; nil
+	// before they are looked for.
+	At     *Places
+	Astray error
+}
+
+// Exists reports whether there is something at a path; a link is not followed.
+func (t Host) Exists(path string) bool {
+	_, err := os.Lstat(t.Local.Path(path))
+	return err == nil
+}
+
+// IsDir reports whether a path is a directory, and no link to one.
+func (t Host) IsDir(path string) bool {
+	info, err := os.Lstat(t.Local.Path(path))
+	return err == nil && info.IsDir()
+}
+
+// Changed reports whether a file was renamed or written since the join.
+func (t Host) Changed(path string) bool {
+	var stat unix.Stat_t
+	err := unix.Lstat(t.Local.Path(path), &stat)
+	return err == nil && !t.Facts.Joined.IsZero() && time.Unix(stat.Ctim.Unix()).After(t.Facts.Joined)
+}
+
+// Names lists a directory; one that does not exist is empty.
+func (t Host) Names(dir string) ([]string, error) {
+	entries, err := os.ReadDir(t.Local.Path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out, err
+}
+
+// Listed are the files of a directory whose names end in some way, in their order.
+func (t Host) Listed(dir, suffix string) []string {
+	if dir == "" {
+		return nil
+	}
+	names, _ := t.Names(dir) // none, if it cannot be read
+	var out []string
+	for _, name := range names {
+		if strings.HasSuffix(name, suffix) {
+			out = append(out, filepath.Join(dir, name))
+		}
+	}
+	return out
+}
+
+// Text reads a small file of the host; empty if there is none, or it is no such file.
+func (t Host) Text(path string) []byte {
+	raw, _ := host.ReadPlain(t.Followed(path), MostOfFile)
+	return raw
+}
+
+// Followed is where a path of the host's leads, as this program sees it: a configuration
+// may be a link.
+func (t Host) Followed(path string) string { return t.Local.Path(t.Resolve(path)) }
+
+// Resolve is a path of the host without symbolic links, as far as it exists.
+func (t Host) Resolve(path string) string {
+	real, err := t.Local.Real(path)
+	if errors.Is(err, fs.ErrNotExist) && path != "/" {
+		return filepath.Join(t.Resolve(filepath.Dir(path)), filepath.Base(path))
+	}
+	if err != nil {
+		return path
+	}
+	return real
+}
+
+// rootOwns reports whether a file is root's.
+func rootOwns(path string) bool {
+	var stat unix.Stat_t
+	return unix.Stat(path, &stat) == nil && stat.Uid == 0
+}
+
+// Digest is a hash of a small file of others, to show that it is unchanged;
+// empty for what is not a small file.
+func (t Host) Digest(path string) string {
+	const most = 1 << 20
+	info, err := os.Lstat(t.Local.Path(path))
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return ""
+	}
+	raw, err := os.ReadFile(t.Local.Path(path))
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Younger reports whether a directory was made by the join or after it. kubeadm
+// makes one just before the first file in it, which dates the join.
+func (t Host) Younger(path string) bool {
+	if copied, err := t.Local.Copied(path); err != nil || copied {
+		return false // it may have been there before
+	}
+	born, err := t.Local.Born(path)
+	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-JoinMoment))
+}
+
+// JoinMoment is how long before the file that dates the join things are made by it.
+const JoinMoment = 500 * time.Millisecond
+
+// Mounted reports whether a directory is a mount of its own, or nobody knows.
+func (t Host) Mounted(dir string) bool {
+	mounts, err := t.Local.Mounts()
+	return err != nil || slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Path == dir })
+}
+
+// Credentialed reports whether the kubelet could still act as this node.
+func (t Host) Credentialed() bool {
+	return t.Exists("/etc/kubernetes/kubelet.conf") || t.Exists("/etc/kubernetes/bootstrap-kubelet.conf")
+}
+
+// KubeletRoot is the kubelet's --root-dir without symbolic links.
+func (t Host) KubeletRoot() string { return t.Resolve(t.Places().Root) }
+
+// KubeadmDir is where kubeadm puts the kubelet's configuration, and a kubelet looks for
+// device plugins, wherever its root is; without symbolic links.
+func (t Host) KubeadmDir() string { return t.Resolve(inventory.DefaultKubeletRoot) }
+
+// Roots are the directories in which a kubelet's names are.
+func (t Host) Roots() []string {
+	if root, usual := t.KubeletRoot(), t.KubeadmDir(); root != usual {
+		return []string{root, usual}
+	}
+	return []string{t.KubeadmDir()}
+}
+
+// Unread says what it means that a file could not be read; empty for one that is not
+// there, or is no plain file.
+func Unread(err error) string {
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, host.ErrNotRegular), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ENXIO):
+		return ""
+	case errors.Is(err, host.ErrTooLarge):
+		return "it is too large to be read, and may refer to the cluster"
+	}
+	return "it cannot be read, and may refer to the cluster"
+}

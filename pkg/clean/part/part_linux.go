@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package part
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Part is one sort of leftovers: how to look for it and how to take it away.
+// Parts know nothing of each other; their order in parts is the order of a
+// removal, and it is binding.
+type Part struct {
+	// id and title are the step's.
+	ID, Title string
+	// kind is what an error of look is about.
+	Kind inventory.Kind
+	// look finds the things of this part; it only reads.
+	Look func(ctx context.Context) (Findings, error)
+	// needed says whether there is work, if that is more than "something
+	// goes"; nil means just that.
+	Needed func(ctx context.Context) (bool, error)
+	// take takes away everything that look finds and that goes, and nothing
+	// else. It is idempotent, and returns an error unless all of it is gone.
+	Take func(ctx context.Context, report plan.Report) error
+	// begin starts to look ahead, while the kernel unmounts, which takes it about as
+	// long; nil if a part is read at once.
+	Begin func(ctx context.Context)
+	// vital parts must be read before anything after them may be touched: as
+	// long as nobody knows what is mounted, nothing is deleted.
+	Vital bool
+}
+
+// Findings is what a part sees: things, and what it could not see.
+type Findings struct {
+	Items     []inventory.Item
+	Unchecked []inventory.Unchecked
+}
+
+// Add adds things that were found.
+func (s *Findings) Add(items ...inventory.Item) { s.Items = append(s.Items, items...) }
+
+// Missed notes something that could not be read; nil is no miss.
+func (s *Findings) Missed(kind inventory.Kind, what string, err error) {
+	if err != nil {
+		s.Unchecked = append(s.Unchecked, inventory.Unchecked{Kind: kind, What: what, Why: err.Error()})
+	}
+}
+
+// Goes are the things of a sight that a removal takes away.
+func (s Findings) Goes() []inventory.Item { return inventory.Inventory{Items: s.Items}.Ours() }
+
+// Step makes a part a step of a plan.
+func (p Part) Step() plan.Step {
+	needed := p.Needed
+	if needed == nil {
+		needed = func(ctx context.Context) (bool, error) {
+			s, err := p.Look(ctx)
+			if err == nil && p.Vital && len(s.Unchecked) > 0 {
+				err = fmt.Errorf("%s: %s", s.Unchecked[0].What, s.Unchecked[0].Why)
+			}
+			return len(s.Goes()) > 0, err
+		}
+	}
+	return plan.Step{ID: p.ID, Title: p.Title, Needed: needed, Do: p.Take}
+}
+
+// Left is the error of a step after which something is still there.
+func Left(ctx context.Context, look func(context.Context) (Findings, error)) error {
+	s, err := look(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, it := range s.Goes() {
+		errs = append(errs, fmt.Errorf("%s is still there", it))
+	}
+	return Summary(errs)
+}
+
+// Summary joins errors, at most five of them.
+func Summary(errs []error) error {
+	const most = 5
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if more := len(errs) - most; more > 0 {
+		errs = append(errs[:most:most], fmt.Errorf("and %d more", more))
+	}
+	return errors.Join(errs...)
+}

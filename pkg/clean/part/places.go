@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package part
+
+import (
+	"bytes"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+)
+
+// MostOfFile bounds what is read of a configuration.
+const MostOfFile = 1 << 20
+
+// Places are where the kubelet and the container runtime of a host keep what they
+// make: what their arguments and configurations say, never what is usual.
+type Places struct {
+	// Root is the kubelet's --root-dir, CertDir its --cert-dir; Config and ConfigDir are
+	// what it is configured by, and Manifests is its directory of static pods.
+	Root      string `json:"root"`
+	CertDir   string `json:"certDir"`
+	Config    string `json:"config"`
+	ConfigDir string `json:"configDir,omitempty"`
+	Manifests string `json:"manifests"`
+	// Kubeconfig and Bootstrap are its --kubeconfig and --bootstrap-kubeconfig; empty if
+	// it was given none.
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	Bootstrap  string `json:"bootstrap,omitempty"`
+	// ConfDirs and BinDirs are where the runtime looks for configurations and plugins of
+	// CNI; the usual ones are among them.
+	ConfDirs []string `json:"confDirs"`
+	BinDirs  []string `json:"binDirs"`
+	// RuntimeRoot and RuntimeState are containerd's root and state; empty if they are the
+	// usual ones.
+	RuntimeRoot  string `json:"runtimeRoot,omitempty"`
+	RuntimeState string `json:"runtimeState,omitempty"`
+}
+
+// usualPlaces are those of a kubelet that kubeadm set up. The kubelet's own defaults
+// are the same, wherever its --root-dir is (cmd/kubelet/app/options/options.go, 1.36).
+func usualPlaces() Places {
+	return Places{
+		Root: inventory.DefaultKubeletRoot, CertDir: inventory.DefaultKubeletRoot + "/pki", Config: inventory.DefaultKubeletRoot + "/config.yaml", Manifests: inventory.ManifestsDir,
+		ConfDirs: []string{inventory.CNIConfDir}, BinDirs: []string{inventory.CNIBinDir},
+	}
+}
+
+// readFlags reads arguments of a program into fields, by the flags' names: "--name=value"
+// or "--name value". The last of several counts, as for the program. Relative paths are
+// relative to "/", where systemd starts a service.
+func readFlags(arguments []string, fields map[string]*string) {
+	for i, argument := range arguments {
+		name, value, given := strings.Cut(argument, "=")
+		field := fields[name]
+		if field == nil {
+			continue
+		}
+		if !given {
+			if i+1 >= len(arguments) {
+				continue
+			}
+			value = arguments[i+1]
+		}
+		if value != "" {
+			*field = filepath.Join("/", value)
+		}
+	}
+}
+
+// placeFlags are the flags of the kubelet's and of containerd's that say where something
+// is.
+func placeFlags() []string {
+	return []string{
+		"--root-dir", "--cert-dir", "--config", "--config-dir", "--kubeconfig", "--bootstrap-kubeconfig", "--pod-manifest-path",
+		"-c", "--root", "--state",
+	}
+}
+
+// readKubelet reads the arguments of a kubelet.
+func (p *Places) readKubelet(arguments []string) {
+	readFlags(arguments, map[string]*string{
+		"--root-dir": &p.Root, "--cert-dir": &p.CertDir, "--config": &p.Config, "--config-dir": &p.ConfigDir, "--kubeconfig": &p.Kubeconfig,
+		"--bootstrap-kubeconfig": &p.Bootstrap, "--pod-manifest-path": &p.Manifests,
+	})
+}
+
+// readConfig reads a KubeletConfiguration, in YAML or JSON.
+func (p *Places) readConfig(raw []byte) {
+	said := regexp.MustCompile(`(?m)(?:^|[{,])[ \t]*["']?staticPodPath["']?[ \t]*:[ \t]*["']?(/[^"'\s,}#]*)`)
+	for _, found := range said.FindAllSubmatch(raw, -1) {
+		p.Manifests = filepath.Clean(string(found[1]))
+	}
+}
+
+// readContainerd reads a configuration of containerd's (versions 1 to 3) or of CRI-O's,
+// and returns the further files, or patterns of them, that it names.
+func (p *Places) readContainerd(raw []byte) (imports []string) {
+	section := ""
+	for key, values := range tomlSettings(raw, &section) {
+		cni := strings.HasSuffix(section, ".cni") || section == "crio.network"
+		switch {
+		case section == "" && key == "imports":
+			imports = append(imports, values...)
+		case section == "" && key == "root":
+			p.RuntimeRoot = unless(values[0], "/var/lib/containerd")
+		case section == "" && key == "state":
+			p.RuntimeState = unless(values[0], "/run/containerd")
+		case cni && slices.Contains([]string{"conf_dir", "network_dir"}, key):
+			p.ConfDirs = also(p.ConfDirs, values...)
+		case cni && slices.Contains([]string{"bin_dir", "bin_dirs", "plugin_dir", "plugin_dirs"}, key):
+			p.BinDirs = also(p.BinDirs, values...)
+		}
+	}
+	return imports
+}
+
+// unless is a path, or nothing if it is the usual one.
+func unless(path, usual string) string {
+	if path = filepath.Join("/", path); path == usual || path == "/" {
+		return ""
+	}
+	return path
+}
+
+// also adds paths to a list that has not got them.
+func also(list []string, paths ...string) []string {
+	for _, path := range paths {
+		if path = filepath.Join("/", path); path != "/" && !slices.Contains(list, path) {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
+// tomlSettings goes through those settings of a TOML file that are strings or lists of
+// strings, and keeps section at the table that each is in, without quotes.
+func tomlSettings(raw []byte, section *string) func(yield func(key string, values []string) bool) {
+	quoted := regexp.MustCompile(`"([^"\n]*)"|'([^'\n]*)'`)
+	return func(yield func(string, []string) bool) {
+		key, list := "", []byte(nil)
+		for line := range bytes.Lines(raw) {
+			line = bytes.TrimSpace(line)
+			switch head, value, is := bytes.Cut(line, []byte("=")); {
+			case len(line) == 0 || line[0] == '#':
+				continue
+			case list != nil:
+				list = append(list, line...)
+			case line[0] == '[':
+				*section = strings.NewReplacer(`"`, "", `'`, "", " ", "").Replace(string(bytes.Trim(line, "[]")))
+				continue
+			case !is:
+				continue
+			default:
+				key, list = strings.TrimSpace(string(head)), bytes.TrimSpace(value)
+			}
+			if bytes.HasPrefix(list, []byte("[")) && !bytes.Contains(list, []byte("]")) {
+				continue // a list of several lines
+			}
+			var values []string
+			for _, found := range quoted.FindAllSubmatch(list, -1) {
+				values = append(values, string(found[1])+string(found[2]))
+				if list[0] != '[' {
+					break // what follows is a comment
+				}
+			}
+			list = nil
+			if len(values) > 0 && !yield(key, values) {
+				return
+			}
+		}
+	}
+}
+
+// Usual is a path of the runtime's as it would be if its directories were the usual ones.
+func (p Places) Usual(path string) string {
+	for own, usual := range map[string]string{p.RuntimeRoot: "/var/lib/containerd", p.RuntimeState: "/run/containerd"} {
+		if rest, below := strings.CutPrefix(path, own+"/"); own != "" && below {
+			return usual + "/" + rest
+		}
+	}
+	return path
+}

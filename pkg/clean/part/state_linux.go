@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package part
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+)
+
+// JoinedFile is where a removal writes down when the host had joined: the
+// files that tell are gone when a removal is resumed.
+const JoinedFile = "joined"
+
+// Save writes a file into the state directory, whole or not at all, and only
+// root can read it. It is below Host.Root, like everything.
+func (t Host) Save(name string, content []byte) error {
+	return t.SaveBy(name, func(to *bufio.Writer) { _, _ = to.Write(content) })
+}
+
+// SaveBy is save for what is written piece by piece.
+func (t Host) SaveBy(name string, write func(to *bufio.Writer)) error {
+	if t.StateDir == "" {
+		return errors.New("no state directory given")
+	}
+	dir := t.Local.Path(t.StateDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "."+name+"-")
+	if err != nil {
+		return err
+	}
+	to := bufio.NewWriterSize(f, 1<<16)
+	write(to)
+	err = errors.Join(to.Flush(), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return fmt.Errorf("save %s: %w", name, err)
+	}
+	return host.SyncDir(dir)
+}
+
+// Unfinished is the name of a file that is still being written. Nothing that reads
+// configurations takes one: systemd wants ".conf", a container runtime ".conf",
+// ".conflist" or ".json".
+func Unfinished(path string) string { return path + ".new" }
+
+// RemoveIf removes a file if it is there: where it is not, it does not matter that
+// nothing can be written.
+func (t Host) RemoveIf(path string) error {
+	if !t.Exists(path) {
+		return nil
+	}
+	return t.Local.Remove(path)
+}
+
+// Put writes a file of the host outside of the state directory: whole or not at
+// all, and durably.
+func (t Host) Put(path, content string, mode os.FileMode) error {
+	part := t.Local.Path(Unfinished(path))
+	if err := t.RemoveIf(Unfinished(path)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(part, t.Local.Path(path))
+	}
+	if err != nil {
+		_ = os.Remove(part)
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return host.SyncDir(filepath.Dir(part))
+}
+
+// Saved reports whether a file is in the state directory.
+func (t Host) Saved(name string) bool {
+	_, err := os.Lstat(filepath.Join(t.Local.Path(t.StateDir), name))
+	return t.StateDir != "" && err == nil
+}
+
+// Unsave removes a file from the state directory, if it is there.
+func (t Host) Unsave(name string) error {
+	if t.StateDir == "" {
+		return nil
+	}
+	err := os.Remove(filepath.Join(t.Local.Path(t.StateDir), name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// recalled reads what an earlier run wrote down; zero if there is nothing.
+func (t Host) recalled() time.Time {
+	if t.StateDir == "" {
+		return time.Time{}
+	}
+	raw, err := host.ReadPlain(filepath.Join(t.Local.Path(t.StateDir), JoinedFile), MostOfFile)
+	if err != nil {
+		return time.Time{}
+	}
+	at, _ := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(raw))) // zero if unreadable
+	return at
+}
+
+// Joined is when the host joined, as far as that can be told: from the facts,
+// from what an earlier run wrote down, from the birth of the files that a join
+// makes; zero if nothing tells.
+func (t Host) Joined() time.Time {
+	if !t.Facts.Joined.IsZero() {
+		return t.Facts.Joined
+	}
+	if at := t.recalled(); !at.IsZero() {
+		return at
+	}
+	var first time.Time
+	for _, path := range []string{
+		filepath.Join(t.KubeadmDir(), "config.yaml"), filepath.Join(t.KubeadmDir(), "kubeadm-flags.env"),
+		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
+	} {
+		if at, err := t.Local.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"errors"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+)
+
+// remember writes down when the host joined, which cluster, and where its kubelet keeps
+// what it makes, unless that is known already.
+func (t Target) remember() error {
+	if t.StateDir == "" {
+		return nil
+	}
+	errs := []error{t.base().RememberPlaces()}
+	if !t.Facts.Joined.IsZero() && !t.base().Saved(part.JoinedFile) {
+		errs = append(errs, t.base().Save(part.JoinedFile, []byte(t.Facts.Joined.UTC().Format(time.RFC3339Nano)+"\n")))
+	}
+	return errors.Join(append(errs, t.base().RememberIdentity(), t.rememberSigns())...)
+}

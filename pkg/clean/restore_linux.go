@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/control"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Returns reports whether Restore could make the host the node again that it was:
+// its credentials are there, and its etcd member, if it had one, has not left.
+func (t Target) Returns() bool {
+	if !t.base().Credentialed() || !t.base().Exists(t.base().Places().Config) {
+		return false
+	}
+	d, err := t.member().Departure()
+	return err == nil && (d == nil || !d.Left)
+}
+
+// Interrupted reports whether a removal that was killed has left something in
+// place that keeps the kubelet or new pods from working; Restore takes it away.
+func (t Target) Interrupted() bool {
+	return t.base().Exists(inventory.HoldFile) || t.base().Exists(inventory.NoNetworkFile) || t.base().Exists(part.Unfinished(inventory.NoNetworkFile)) || t.base().Exists(part.Unfinished(inventory.HoldFile))
+}
+
+// Restore is the way back after a step that failed, or that was killed: it takes
+// away what a removal has in place for a while only, releases the hold and starts
+// the kubelet, which then starts this node's pods again, the network's
+// agents included. It needs the node's credentials; once those are deleted it
+// returns an error with a hint, and has only released the hold.
+func (t Target) Restore(ctx context.Context) error {
+	if err := t.member().Stay(ctx); err != nil {
+		return err
+	}
+	// Before the kubelet starts, or its first pods get the network that does nothing.
+	if err := errors.Join(t.runtime().RealNetwork(), t.control().Unhold(ctx)); err != nil {
+		return err
+	}
+	if !t.base().Credentialed() || !t.base().Exists(t.base().Places().Config) {
+		return plan.Hint(errors.New("start the kubelet again: its credentials are deleted already"),
+			"run the removal again to finish it, or join this host anew: kubectl lifecycle join")
+	}
+	u, err := t.Host.Unit(ctx, control.Unit)
+	if errors.Is(err, host.ErrNoSystemd) {
+		return plan.Hint(err, "start the kubelet by hand")
+	}
+	if err != nil || u.Active == "active" {
+		return err
+	}
+	if err := t.Host.ForgetFailure(ctx, control.Unit); err != nil {
+		return err
+	}
+	return t.Host.StartUnit(ctx, control.Unit)
+}
+
+// Held reports whether the kubelet is kept from starting.
+func (t Target) Held() bool { return t.control().Held() }

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	criListLimit = 10 * time.Second
+	// sandboxLimit is for one call about one pod; a network that cannot reach
+	// its API server takes its time to fail (kubernetes/kubeadm#688).
+	sandboxLimit = 45 * time.Second
+	// graceMost is how long a container of the pods that a drain leaves (the
+	// node's own agents) gets to end by itself.
+	graceMost = 10 * time.Second
+	// atOnce is how many pods are stopped at the same time.
+	atOnce = 8
+	// rounds is how often what could not be removed is tried again, and breather the
+	// time before the second try, twice as long before each further one: containerd
+	// does not remove a container that it was starting when the kubelet was stopped
+	// ("is in starting state") until it has given up on that.
+	rounds   = 5
+	breather = 500 * time.Millisecond
+)
+
+// wellKnownSockets are those that kubeadm knows (cmd/kubeadm/app/constants).
+func wellKnownSockets() []string {
+	return []string{"/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/cri-dockerd.sock"}
+}
+
+// Socket is where the container runtime listens: what the cluster says, what
+// the kubelet's files say, the first well-known one that exists; empty if
+// there is none.
+func (t Runtime) Socket() string {
+	if t.Facts.CRISocket != "" {
+		return strings.TrimPrefix(t.Facts.CRISocket, "unix://")
+	}
+	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
+	for _, path := range []string{t.Places().Config, t.KubeadmDir() + "/instance-config.yaml", t.KubeadmDir() + "/kubeadm-flags.env"} {
+		if found := said.FindSubmatch(t.Text(path)); found != nil {
+			return string(found[1])
+		}
+	}
+	for _, path := range wellKnownSockets() {
+		if t.Exists(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// Containers are the pods, and their containers, that the runtime lists.
+func (t Runtime) Containers() part.Part {
+	return part.Part{
+		ID: "containers", Kind: inventory.KindSandbox, Vital: true,
+		Look: t.Look, Take: t.removeContainers,
+	}
+}
+
+// Look lists sandboxes and containers. A runtime that does not
+// answer is unchecked, not empty.
+func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
+	var s part.Findings
+	socket := t.Socket()
+	if socket == "" {
+		if t.Credentialed() {
+			s.Missed(inventory.KindSandbox, "container runtime", errors.New("no socket found; name it in the facts"))
+		}
+		return s, nil // a host that never had one
+	}
+	client := cri.New(t.Host.Path(socket))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, criListLimit)
+	defer cancel()
+	pods, err := t.pods(ctx, client)
+	s.Missed(inventory.KindSandbox, "container runtime at "+socket, err)
+	for _, p := range pods {
+		if t.isDoor(p) {
+			continue
+		}
+		detail := "not ready"
+		if p.Ready {
+			detail = "ready"
+		}
+		if p.HostNetwork {
+			detail += ", " + inventory.HostNetwork
+		}
+		s.Add(inventory.Item{
+			Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes,
+			Detail: detail,
+		})
+		for _, c := range p.inside {
+			detail := "ended"
+			if c.Running {
+				detail = "running"
+			}
+			if p.HostNetwork {
+				detail += ", " + inventory.HostNetwork
+			}
+			s.Add(inventory.Item{
+				Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail,
+			})
+		}
+	}
+	return s, nil
+}
+
+// removeContainers takes the pods with a network of their own first: their
+// network is taken down by plugins, which may need the agents that run as pods
+// in the host's network.
+func (t Runtime) removeContainers(ctx context.Context, report plan.Report) error {
+	client := cri.New(t.Host.Path(t.Socket()))
+	defer client.Close()
+	// An earlier process may have been killed while it was in place: the pods'
+	// own network is to take itself down.
+	errs := []error(nil)
+	if err := t.RealNetwork(); err != nil {
+		return err
+	}
+	for round := range rounds {
+		if !breathe(ctx, round, errs) {
+			return context.Cause(ctx)
+		}
+		listing, cancel := context.WithTimeout(ctx, criListLimit)
+		pods, err := t.pods(listing, client)
+		cancel()
+		if err != nil {
+			return plan.Hint(err, "start the container runtime, then retry")
+		}
+		if len(pods) == 0 {
+			return nil
+		}
+		for _, hostNet := range []bool{false, true} {
+			group := slices.DeleteFunc(slices.Clone(pods), func(p pod) bool { return p.HostNetwork != hostNet })
+			if errs = t.removeGroup(ctx, client, group, round, report); len(errs) > 0 {
+				break // the agents stay until nobody needs them
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := part.Summary(errs); err != nil {
+		return plan.Hint(err, "see why on the host (journalctl -u containerd), then retry")
+	}
+	return part.Left(ctx, t.Look)
+}
+
+// removeGroup removes the pods that have a network of their own, or those that do
+// not. Pods whose network's agent does not answer are removed without it at once.
+func (t Runtime) removeGroup(ctx context.Context, client *cri.Client, group []pod, round int, report plan.Report) []error {
+	own := len(group) > 0 && !group[0].HostNetwork
+	if own && round == 0 {
+		if socket := (cni.Networks{Host: t.Host}).DeadAgent(ctx); socket != "" {
+			report("the pod network's agent does not answer at %s", socket)
+			return t.removeWithoutNetwork(ctx, client, group, report)
+		}
+	}
+	failed := t.removePods(ctx, client, group, report)
+	if len(failed) == 0 || round == 0 {
+		return failed
+	}
+	t.endByForce(group, report)
+	if own {
+		return t.removeWithoutNetwork(ctx, client, group, report)
+	}
+	return failed
+}
+
+// breathe pauses before a round if the last one has failed, and reports whether the
+// context lives.
+func breathe(ctx context.Context, round int, failed []error) bool {
+	if len(failed) == 0 {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(breather << (round - 1)):
+		return true
+	}
+}
+
+// removePods removes some pods side by side and returns what went wrong.
+func (t Runtime) removePods(ctx context.Context, client *cri.Client, pods []pod, report plan.Report) []error {
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	var errs []error
+	slots := make(chan struct{}, atOnce)
+	for _, p := range pods {
+		wait.Add(1)
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots; wait.Done() }()
+			err := removePod(ctx, client, p)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+				return
+			}
+			if p.ID != "" {
+				report("removed pod %s/%s", p.Namespace, p.Name)
+			}
+		}()
+	}
+	wait.Wait()
+	return errs
+}
+
+// removePod stops the containers, each with its own grace period up to a
+// limit, then the sandbox, then removes all of it.
+func removePod(ctx context.Context, client *cri.Client, p pod) error {
+	var wait sync.WaitGroup
+	for _, c := range p.inside {
+		if !c.Running {
+			continue
+		}
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			grace := min(c.Grace, graceMost)
+			// What does not end now is killed with its sandbox.
+			_ = bounded(ctx, grace+sandboxLimit, func(ctx context.Context) error { return client.StopContainer(ctx, c.ID, grace) })
+		}()
+	}
+	wait.Wait()
+	if p.ID == "" {
+		var errs []error
+		for _, c := range p.inside {
+			err := bounded(ctx, sandboxLimit, func(ctx context.Context) error { return client.RemoveContainer(ctx, c.ID) })
+			if err != nil {
+				errs = append(errs, fmt.Errorf("remove container %s of %s: %w", c.Name, c.Pod, err))
+			}
+		}
+		return errors.Join(errs...)
+	}
+	err := bounded(ctx, sandboxLimit, func(ctx context.Context) error { return client.StopSandbox(ctx, p.ID) })
+	if err != nil {
+		return fmt.Errorf("stop pod %s/%s: %w", p.Namespace, p.Name, err)
+	}
+	err = bounded(ctx, sandboxLimit, func(ctx context.Context) error { return client.RemoveSandbox(ctx, p.ID) })
+	if err != nil {
+		return fmt.Errorf("remove pod %s/%s: %w", p.Namespace, p.Name, err)
+	}
+	return nil
+}
+
+// bounded makes one call with a deadline of its own.
+func bounded(ctx context.Context, limit time.Duration, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return call(ctx)
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package traces
+
+import (
+	"bytes"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+)
+
+// searchRoot is a directory below which is asked what refers to the cluster.
+type searchRoot struct {
+	dir string
+	// all: also what is older than the join. Elsewhere only what has changed since:
+	// a directory of programs has no word of a cluster that it never knew.
+	all bool
+	// depth is how many directories below it are looked into.
+	depth int
+}
+
+// searchRoots are where agents, installers and people keep what leads to a
+// cluster.
+func searchRoots(homes []string) []searchRoot {
+	out := []searchRoot{{"/etc", true, 6}, {"/var/lib", false, 5}, {"/run", false, 5}, {"/opt/cni", false, 3}, {"/usr/local/etc", true, 4}, {"/srv", false, 2}}
+	for _, home := range append([]string{"/root"}, homes...) {
+		out = append(out, searchRoot{filepath.Join(home, ".kube"), true, 2}, searchRoot{filepath.Join(home, ".config"), false, 3}, searchRoot{home, false, 0})
+	}
+	return out
+}
+
+// The bounds of the search. Of a file that is larger than a kubeconfig with a chain of
+// certificates the beginning is read.
+const (
+	mostSearched   = 60_000 // entries of directories
+	mostRead       = 64 << 20
+	mostOfSearched = 256 << 10
+	mostNamed      = 64 // files
+	mostUnread     = 16 // directories
+	searchLimit    = 3 * time.Second
+)
+
+// leadsSomewhere reports whether the beginning of a text is that of something that leads
+// to a cluster, whichever that is: the rest of it may name this one.
+func leadsSomewhere(beginning []byte) bool {
+	return !bytes.Contains(beginning, []byte{0}) && regexp.MustCompile(
+		`(?m)-----BEGIN CERTIFICATE-----|certificate-authority|^\s*"?(server|clusters|kubeconfig|apiVersion)"?\s*:`).Match(beginning)
+}
+
+// ownTool reports whether a directory is this program's own, which holds what it
+// needs to report.
+func ownTool(path string) bool {
+	return strings.HasPrefix(path, "/var/lib/kubectl-lifecycle") || strings.HasPrefix(path, "/run/kubectl-lifecycle")
+}
+
+// podVolume fits the path of a volume of a pod, or of what a volume plugin keeps
+// for one, wherever the kubelet's directory is
+// (pkg/kubelet/kubelet_getters.go, pkg/volume/util).
+func podVolume() *regexp.Regexp {
+	return regexp.MustCompile(`/pods/[0-9a-f]{8}-[0-9a-f-]{27}/(volumes|volume-subpaths|volumeDevices)/|/kubernetes\.io~[a-z-]+/`)
+}
+
+// announced are addresses of this host that the cluster gave it: the endpoint of
+// the API servers and those of load balancers, which kube-vip and keepalived move from
+// host to host (kube-vip/kube-vip#1413: a pod that ends leaves them), the services' and
+// NodeLocal DNSCache's. Its own, which it had before, are not.
+type announced struct {
+	cluster.Identity
+	facts inventory.Facts
+}
+
+// address says what an address is to the cluster; empty for nothing. An address
+// that a Node has is the host's own.
+func (a announced) address(link, ip string) string {
+	if slices.Contains(a.facts.NodeIPs, ip) {
+		return ""
+	}
+	for _, at := range a.Endpoints {
+		if host, _, _ := strings.Cut(strings.TrimPrefix(at, "["), "]"); host == ip || strings.HasPrefix(at, ip+":") {
+			return "the cluster's endpoint is " + at
+		}
+	}
+	addr, err := netip.ParseAddr(ip)
+	switch {
+	case err != nil:
+	case slices.Contains(a.facts.Announced, ip):
+		return "a load balancer of the cluster has it"
+	case addr == cluster.NodeDNSAddress():
+		return "NodeLocal DNSCache listens there"
+	case link == "lo" && cluster.InAny(addr, a.facts.ServiceCIDRs):
+		return "it is in the cluster's service network"
+	}
+	return ""
+}

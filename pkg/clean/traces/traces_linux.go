@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package traces
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+)
+
+// Part asks the other way round: not which of the things that we know is here,
+// but what on this host still refers to the cluster. What a pod network left is
+// found by its own part; what is found here is not provably ours, so it stays and
+// is named, and the verdict is not "clean".
+func (t Traces) Part() part.Part {
+	return part.Part{ID: "traces", Title: "What refers to the cluster", Kind: inventory.KindFile, Look: func(ctx context.Context) (part.Findings, error) {
+		var s part.Findings
+		s.Missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
+		s.Missed(inventory.KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
+		s.Missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
+		return s, nil
+	}}
+}
+
+// lookVolumes finds volumes of pods that are mounted where nothing of ours looks: by
+// a kubelet with another directory, or bound to another place.
+func (t Traces) lookVolumes(s *part.Findings) error {
+	mounts, err := t.Host.Mounts()
+	if err != nil {
+		return err
+	}
+	roots, ours, fits := t.Roots(), t.Disk.Ours(mounts), podVolume()
+	for _, m := range mounts {
+		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !fits.MatchString(m.Path+"/") && !fits.MatchString(m.Root+"/") {
+			continue
+		}
+		s.Add(inventory.Item{
+			Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()) + disk.BoundAt(m),
+			Why: "not where this host's kubelet mounts volumes", Refers: "a volume of a pod is mounted there",
+		})
+	}
+	return nil
+}
+
+// lookAnnounced finds addresses that the cluster gave to links that stay.
+func (t Traces) lookAnnounced(s *part.Findings) error {
+	links, err := t.Network.All()
+	if err != nil {
+		return err
+	}
+	by := announced{t.Cluster(), t.Facts}
+	for _, l := range links {
+		if l.Owner != inventory.Foreign {
+			continue
+		}
+		addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
+		if err != nil {
+			return err
+		}
+		for _, a := range addrs {
+			if how := by.address(l.Name(), a.IP.String()); how != "" {
+				s.Add(inventory.Item{
+					Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.Name(), Owner: inventory.Foreign, Fate: inventory.Stays,
+					Why: "nothing shows who gave it to " + l.Name(), Refers: how,
+				})
+			}
+		}
+	}
+	return nil
+}
+
+// search looks for files that refer to a cluster.
+type search struct {
+	t       Traces
+	id      cluster.Identity
+	mounts  []host.Mount
+	mounted map[string]bool
+	// seen are files that other parts have named.
+	seen    map[string]bool
+	skip    []string
+	entries int
+	read    int64
+	// joined is when the host joined: nothing that has not changed since is read,
+	// where a root says so.
+	joined time.Time
+	found  []inventory.Item
+}
+
+// tooMuch ends a search that has become too long.
+const tooMuch = searchError("there is too much to look at all of it")
+
+type searchError string
+
+func (e searchError) Error() string { return string(e) }
+
+// lookReferring searches the files of this host, within bounds: what is beyond them
+// is named, since it cannot be said then that nothing is left.
+func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
+	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), joined: t.Facts.Joined, seen: map[string]bool{}}
+	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
+		return nil // a host that is in no cluster
+	}
+	homes, err := t.Disk.Homes()
+	if err != nil {
+		return err
+	}
+	if f.mounts, err = t.Host.Mounts(); err != nil {
+		return err
+	}
+	f.mounted = map[string]bool{}
+	for _, m := range f.mounts {
+		f.mounted[m.Path] = true
+	}
+	var looked part.Findings // what the files' part says of kubeconfigs, it says
+	if err := t.Disk.LookKubeconfigs(&looked); err != nil {
+		return err
+	}
+	for _, it := range looked.Items {
+		f.seen[it.Name] = true
+	}
+	ctx, cancel := context.WithTimeout(ctx, searchLimit)
+	defer cancel()
+	var dirs []string
+	for _, h := range homes {
+		dirs = append(dirs, h.Path)
+	}
+	roots := searchRoots(dirs)
+	for i, root := range roots {
+		err := f.below(ctx, root)
+		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
+			s.Add(unsearchedOf(roots[i:])...)
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, it := range f.found {
+		if !slices.ContainsFunc(s.Items, func(o inventory.Item) bool { return o.Key() == it.Key() }) {
+			s.Add(it)
+		}
+	}
+	return nil
+}
+
+// below searches one root. It never crosses into another mount, follows no links,
+// and leaves out file systems of other machines.
+func (f *search) below(ctx context.Context, root searchRoot) error {
+	if !disk.AtHome(root.dir, f.mounts) {
+		return nil
+	}
+	top := f.t.Host.Path(root.dir)
+	return filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return passable(err)
+		}
+		if f.entries++; f.entries > mostSearched {
+			return tooMuch
+		}
+		name, err := filepath.Rel(top, path)
+		if err != nil {
+			return err
+		}
+		at := filepath.Join(root.dir, name)
+		switch {
+		case d.IsDir() && path != top && (f.leaveOut(at) || strings.Count(name, "/") >= root.depth):
+			return fs.SkipDir
+		case d.Type().IsRegular():
+			return f.file(at, d, root.all)
+		}
+		return nil
+	})
+}
+
+// unsearchedOf names the directories at whose first a search has ended.
+func unsearchedOf(roots []searchRoot) []inventory.Item {
+	var out []inventory.Item
+	for i, root := range roots {
+		it := inventory.Item{
+			Kind: inventory.KindDir, Name: root.dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: tooMuch.Error(),
+			Refers: "not all of it was searched",
+		}
+		if i > 0 {
+			it.Refers = "it was not searched"
+		}
+		if i == mostUnread {
+			it.Refers = fmt.Sprintf("it was not searched, nor were %d more directories", len(roots)-i-1)
+			return append(out, it)
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// passable are errors about what has gone since, or may not be looked into:
+// nothing is said about it elsewhere, either.
+func passable(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	return err
+}
+
+// leaveOut reports whether a directory is a mount, or one that is not searched.
+func (f *search) leaveOut(dir string) bool {
+	return f.mounted[dir] || slices.Contains(f.skip, dir) || ownTool(dir)
+}
+
+// file looks into one file.
+func (f *search) file(at string, d fs.DirEntry, all bool) error {
+	if f.mounted[at] { // not even asked what it is: it may be another machine's
+		return nil
+	}
+	info, err := d.Info()
+	if err != nil || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == inventory.KubernetesDir {
+		return passable(err)
+	}
+	stat, is := info.Sys().(*syscall.Stat_t)
+	if is && !all && !f.joined.IsZero() && time.Unix(stat.Ctim.Unix()).Before(f.joined) {
+		return nil
+	}
+	if f.read += min(info.Size(), mostOfSearched); f.read > mostRead || len(f.found) >= mostNamed {
+		return tooMuch
+	}
+	raw, err := host.ReadHead(f.t.Host.Path(at), mostOfSearched)
+	how := cmp.Or(f.id.Refer(raw, f.t.Facts.Node, f.joined).String(), part.Unread(err))
+	if how == "" && info.Size() > mostOfSearched && leadsSomewhere(raw) {
+		how = part.Unread(host.ErrTooLarge)
+	}
+	if how != "" {
+		why := "a file of this host's, which no pod network is known to write"
+		f.found = append(f.found, inventory.Item{
+			Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: how, Digest: f.t.Digest(at),
+		})
+	}
+	return nil
+}
+
+// unsearched are directories that other parts look into, that hold what containers
+// and packages brought, or that are a cluster's own data.
+func (t Traces) unsearched() []string {
+	out := []string{
+		inventory.CNIConfDir, inventory.CNIStateDir, inventory.ManifestsDir, inventory.PKIDir, "/var/lib/containerd", "/var/lib/docker", "/var/lib/containers", "/var/lib/crio", "/var/lib/etcd",
+		"/var/lib/dpkg", "/var/lib/rpm", "/var/lib/apt", "/var/lib/dnf", "/var/lib/snapd", "/var/lib/flatpak", "/var/lib/mlocate", "/var/lib/plocate",
+		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
+		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux",
+	}
+	out = append(append(out, t.Roots()...), t.Places().ConfDirs...)
+	for _, p := range inventory.WholePaths() {
+		out = append(out, p.Path)
+	}
+	if t.StateDir != "" {
+		out = append(out, t.StateDir)
+	}
+	return out
+}
