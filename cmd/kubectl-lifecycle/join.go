@@ -103,9 +103,9 @@ func (f *joinFlags) request() (bootstrap.Request, dryRun, error) {
 	}
 	switch {
 	case f.wait && mode != dryRunNone:
-		err = errors.New("--wait has nothing to wait for in a dry run")
+		err = errors.New("--wait cannot be combined with --dry-run")
 	case f.timeout < 0:
-		err = fmt.Errorf("--timeout %s is less than nothing", f.timeout)
+		err = fmt.Errorf("--timeout must not be negative, got %s", f.timeout)
 	case f.timeout > 0 && !f.wait:
 		err = errors.New("--timeout is for --wait")
 	}

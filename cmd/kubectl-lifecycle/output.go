@@ -140,7 +140,7 @@ func (l logged) Write(entry []byte) (int, error) {
 // it is an error of usage: the person has to say --yes.
 func (e *env) confirm(question, expect string) error {
 	if !e.terminal(e.streams.In) {
-		return plan.As(plan.Misused, plan.Hint(errors.New("there is no terminal to ask on"), "add --yes if you are sure"))
+		return plan.As(plan.Misused, plan.Hint(errors.New("cannot ask for confirmation: stdin is not a terminal"), "add --yes if you are sure"))
 	}
 	_ = text.Fprintf(e.streams.ErrOut, "%s Type %q to go on: ", text.Line(question), expect)
 	line, err := bufio.NewReader(e.streams.In).ReadString('\n')

@@ -82,7 +82,7 @@ func newRemoveCommand(e *env) *cobra.Command {
 			case f.selector != "" || len(args) > 1:
 				return e.removeMany(cmd.Context(), args, f)
 			case len(args) == 0:
-				return plan.As(plan.Misused, plan.Hint(errors.New("which node?"), "name nodes, or choose them by their labels with -l; see 'kubectl lifecycle remove --help'"))
+				return plan.As(plan.Misused, plan.Hint(errors.New("no node given"), "name nodes, or choose them by their labels with -l; see 'kubectl lifecycle remove --help'"))
 			}
 			return e.remove(cmd.Context(), args[0], f)
 		},
@@ -118,9 +118,9 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.choices.NoKeys, "shred-keys", false, "Leave everything secret out of the backup, registry credentials and encryption keys, too; the files are deleted, not overwritten")
 	flags.BoolVar(&f.choices.BackupKeys, "backup-keys", false, "Back up private keys and credentials of the cluster, too (of a control plane its CA keys): whoever reads the backup has the cluster")
 	flags.BoolVar(&f.choices.DeleteHostData, "delete-host-data", false, "Remove the node, too, if pods keep data (hostPath, local volumes) below directories that are deleted; it is lost")
-	flags.BoolVar(&f.drain.Force, "force", false, "Evict pods, too, that no controller will create again")
-	flags.BoolVar(&f.drain.DeleteEmptyDirData, "delete-emptydir-data", false, "Evict pods, too, that have data in an emptyDir, which is lost")
-	flags.BoolVar(&f.drain.DisableEviction, "disable-eviction", false, "Delete instead of evicting: no PodDisruptionBudget is heeded")
+	flags.BoolVar(&f.drain.Force, "force", false, "Also evict pods that no controller recreates")
+	flags.BoolVar(&f.drain.DeleteEmptyDirData, "delete-emptydir-data", false, "Also evict pods that have data in an emptyDir, which is lost")
+	flags.BoolVar(&f.drain.DisableEviction, "disable-eviction", false, "Delete instead of evicting, ignoring PodDisruptionBudgets")
 	flags.BoolVar(&f.drain.IgnoreDaemonSets, "ignore-daemonsets", true, "Leave the pods of DaemonSets until the host is cleaned, as a removal does anyway; false refuses a node that has any")
 	flags.StringVar(&f.drain.PodSelector, "pod-selector", "", "Drain only pods with these labels; the others run until the host is cleaned, and end with it (for a storage engine: app!=osd)")
 	flags.StringVar(&f.surge, "surge", string(surge.Off), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")

@@ -48,7 +48,7 @@ func TestEveryErrorHasItsExitCodeAndItsWayOut(t *testing.T) {
 		"an unknown command, asked for help": {[]string{"drian", "--help"}, 2, `unknown command "drian"`, "--help"},
 		"an unknown command":                 {[]string{"frobnicate"}, 2, `unknown command "frobnicate"`, "--help"},
 		"an unknown flag":                    {[]string{"remove", "w", "--frobnicate"}, 2, "unknown flag: --frobnicate", "kubectl lifecycle remove --help"},
-		"a missing argument":                 {[]string{"remove"}, 2, "which node?", "kubectl lifecycle remove --help"},
+		"a missing argument":                 {[]string{"remove"}, 2, "no node given", "kubectl lifecycle remove --help"},
 		"an unknown output format":           {[]string{"inspect", "w", "-o", "xml"}, 2, `unknown output format "xml"`, "--output takes table, wide, json, yaml or jsonpath=TEMPLATE"},
 		"a broken template":                  {[]string{"inspect", "w", "-o", "jsonpath={"}, 2, "--output: unclosed action", "https://kubernetes.io/docs/reference/kubectl/jsonpath"},
 		"an unknown kind of dry run":         {[]string{"remove", "w", "--dry-run=maybe"}, 2, "--dry-run must be none, client or server", "--dry-run alone means client"},

@@ -41,7 +41,7 @@ type Network struct {
 	// person's are given because a cluster may not say everything.
 	Values func(cluster facts.Facts, person map[string]any) ([]values.Setting, error)
 	// OnNode says what the agent has not yet written on its node; empty if all
-	// is there.
+	// is there. Nil for an agent that writes nothing there.
 	OnNode func(*corev1.Node) string
 	// Faults finds what the agents have written that cannot work, Doubts what
 	// may not. Either may be nil.

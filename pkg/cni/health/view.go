@@ -114,7 +114,10 @@ func (v view) agentGaps() []gap {
 		case missing.why != "":
 			missing.see = text.Command("kubectl", "-n", pod.Namespace, "describe", "pod", pod.Name)
 		default:
-			if missing.why = v.target.Network.OnNode(node); missing.why == "" {
+			if unwritten := v.target.Network.OnNode; unwritten != nil {
+				missing.why = unwritten(node)
+			}
+			if missing.why == "" {
 				continue
 			}
 			missing.see = text.Command("kubectl", "-n", pod.Namespace, "logs", pod.Name)
