@@ -5,11 +5,13 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -102,8 +104,9 @@ func (e *ears) secret(secret *corev1.Secret) {
 	e.hear("annotations of run record "+secret.Name, fmt.Sprint(secret.Annotations))
 }
 
-// watchPrograms hears the arguments of every process of this machine, those of
-// the hosts (which are containers here) among them, and the environment of ours.
+// watchPrograms hears the arguments of every process that the story has started, and
+// of those of the hosts, which are containers here, and the environment of ours. What
+// else runs on this machine, other tests among it, is not of the story.
 func (e *ears) watchPrograms(ctx context.Context) {
 	tick := time.NewTicker(150 * time.Millisecond)
 	defer tick.Stop()
@@ -117,7 +120,7 @@ func (e *ears) watchPrograms(ctx context.Context) {
 		paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, path := range paths {
 			raw, err := os.ReadFile(path)
-			if err != nil || len(raw) == 0 || known[string(raw)] {
+			if err != nil || len(raw) == 0 || known[string(raw)] || !ofStory(filepath.Base(filepath.Dir(path))) {
 				continue
 			}
 			known[string(raw)] = true
@@ -130,6 +133,26 @@ func (e *ears) watchPrograms(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// ofStory reports whether a process is of a container, or descends from this test.
+func ofStory(pid string) bool {
+	cgroup, err := os.ReadFile("/proc/" + pid + "/cgroup")
+	if err != nil || strings.Contains(string(cgroup), "docker") {
+		return err == nil
+	}
+	self := strconv.Itoa(os.Getpid())
+	for pid != self {
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		// "PID (COMMAND) STATE PPID …", and the command may hold anything.
+		_, rest, found := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+		fields := strings.Fields(rest)
+		if err != nil || !found || len(fields) < 2 || fields[1] == "0" {
+			return false
+		}
+		pid = fields[1]
+	}
+	return true
 }
 
 // hearEnd adds what was written down during the story: events and journals.

@@ -3,7 +3,6 @@
 package clean_test
 
 import (
-	"fmt"
 	"os"
 	"runtime"
 	"strconv"
@@ -37,7 +36,7 @@ func TestAHomeWithoutEndOfFilesIsNotReadWhole(t *testing.T) {
 			found = found || strings.HasPrefix(it.Name, "/home/ann") && strings.Contains(it.Refers, "searched")
 		}
 		if grown := int64(after.HeapSys) - int64(before.HeapSys); !found || grown > 24<<20 {
-			w.Error(fmt.Sprintf("named %v, %d MiB, %s", found, grown>>20, took))
+			w.Errorf("named %v, %d MiB, %s", found, grown>>20, took)
 		}
 	})
 }

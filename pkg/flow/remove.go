@@ -107,7 +107,7 @@ func (r *Removal) startSteps() []plan.Step {
 // past its drain needs none of them.
 func (r *Removal) drainSteps() []plan.Step {
 	r.draining = r.drain()
-	r.draining.Decision = r.Prepared.Drain
+	r.draining.Decision = r.Drain
 	return slices.Concat(r.while(r.draining.Steps()...), r.volumeSteps())
 }
 

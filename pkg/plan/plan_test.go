@@ -120,7 +120,7 @@ func TestAStepThatItsContextEndsSaysThatAndNotWhatWasUnderWay(t *testing.T) {
 	defer stop()
 	again := "run the same command again to go on from there"
 	cases := map[string]struct {
-		ctx   context.Context
+		ctx   context.Context //nolint:containedctx // a table of contexts
 		err   error
 		says  string
 		class plan.Class

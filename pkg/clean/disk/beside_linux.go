@@ -40,19 +40,18 @@ func (t Disk) mountsBeside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const wayOut = "what is in it stays if it is not mounted: drain the node, unmount it and take it out of /etc/fstab or its mount unit; then run the command again"
-	refuse := func(m host.Mount) error {
-		return plan.Refuse(fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(), m.FSType, m.Source, BoundAt(m)), wayOut)
-	}
-	secret, shared, ours := t.secretDirs(), t.sharedDirs(), t.Ours(mounts)
-	given := slices.DeleteFunc(slices.Clone(mounts), func(m host.Mount) bool { return ours(m) || !inOneOf(m.Path, slices.Concat(secret, shared)) })
-	for _, m := range given { // before anything is looked at there: that may hang
-		dir := func(dir string) bool { return dir == m.Path }
-		if !AtHome(m.Path, mounts) && (inOneOf(m.Path, []string{inventory.PKIDir, inventory.ManifestsDir}) || slices.ContainsFunc(slices.Concat(secret, []string{inventory.CNIStateDir}, t.Places().ConfDirs), dir)) {
-			return refuse(m)
-		}
-	}
-	if len(given) == 0 {
+	secret, ours := t.secretDirs(), t.Ours(mounts)
+	dirs := slices.Concat(secret, t.sharedDirs())
+	given := slices.DeleteFunc(slices.Clone(mounts), func(m host.Mount) bool { return ours(m) || !inOneOf(m.Path, dirs) })
+	// Before anything is looked at there: that may hang.
+	whole := slices.Concat(secret, []string{inventory.CNIStateDir}, t.Places().ConfDirs)
+	remote := slices.IndexFunc(given, func(m host.Mount) bool {
+		return !AtHome(m.Path, mounts) && (inOneOf(m.Path, []string{inventory.PKIDir, inventory.ManifestsDir}) || slices.Contains(whole, m.Path))
+	})
+	switch {
+	case remote >= 0:
+		return refuseMount(given[remote])
+	case len(given) == 0:
 		return nil
 	}
 	goes, err := t.filesThatGo(ctx)
@@ -61,14 +60,24 @@ func (t Disk) mountsBeside(ctx context.Context) error {
 	}
 	for _, it := range goes {
 		path := filepath.Join(t.Resolve(filepath.Dir(it.Name)), filepath.Base(it.Name))
-		for _, m := range given {
+		at := slices.IndexFunc(given, func(m host.Mount) bool {
 			own := m.Class() == host.Disk || m.Class() == host.Memory
-			if it.Detail != part.Hollow && inOneOf(m.Path, []string{path}) || !own && host.Below(path, m.Path) && inOneOf(m.Path, secret) {
-				return refuse(m)
-			}
+			return it.Detail != part.Hollow && inOneOf(m.Path, []string{path}) || !own && host.Below(path, m.Path) && inOneOf(m.Path, secret)
+		})
+		if at >= 0 {
+			return refuseMount(given[at])
 		}
 	}
 	return nil
+}
+
+// refuseMount is the refusal of a host on which a removal would delete through a mount.
+func refuseMount(m host.Mount) error {
+	return plan.Refuse(
+		fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one",
+			m.Path, m.Class(), m.FSType, m.Source, BoundAt(m)),
+		"what is in it stays if it is not mounted: drain the node, unmount it and take it out of /etc/fstab or its mount unit; "+
+			"then run the command again")
 }
 
 // filesThatGo are the files and directories that a removal would delete.

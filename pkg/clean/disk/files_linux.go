@@ -74,7 +74,8 @@ func (t Disk) lookPlugins(ctx context.Context, s *part.Findings, dir string) err
 func unpackaged(err error) bool {
 	var ended *exec.ExitError
 	var said *host.CommandError
-	return errors.As(err, &ended) && ended.ExitCode() == 1 && !(errors.As(err, &said) && strings.Contains(said.Output, "error:"))
+	unreadable := errors.As(err, &said) && strings.Contains(said.Output, "error:")
+	return errors.As(err, &ended) && ended.ExitCode() == 1 && !unreadable
 }
 
 // before says why a file was there before Kubernetes was; empty if it was not.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,24 +43,11 @@ func (f *search) dir(ctx context.Context, root searchRoot, below string) error {
 	for {
 		entries, err := d.ReadDir(atOnceListed)
 		for _, e := range entries {
-			if ctx.Err() != nil {
-				return ctx.Err()
+			inner, err := f.entry(ctx, root, filepath.Join(below, e.Name()), e)
+			if err != nil {
+				return err
 			}
-			if f.entries++; f.entries > mostSearched {
-				return tooMuch
-			}
-			name := filepath.Join(below, e.Name())
-			at := filepath.Join(root.dir, name)
-			switch {
-			case e.IsDir():
-				if !f.leaveOut(at) && strings.Count(name, "/") < root.depth {
-					dirs = append(dirs, name)
-				}
-			case e.Type().IsRegular():
-				if err := f.file(at, e, root.all); err != nil {
-					return err
-				}
-			}
+			dirs = append(dirs, inner...)
 		}
 		if errors.Is(err, io.EOF) {
 			break
@@ -74,4 +62,24 @@ func (f *search) dir(ctx context.Context, root searchRoot, below string) error {
 		}
 	}
 	return nil
+}
+
+// entry looks at one name below a root; it returns a directory that is to be searched.
+func (f *search) entry(ctx context.Context, root searchRoot, name string, e fs.DirEntry) (dirs []string, err error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if f.entries++; f.entries > mostSearched {
+		return nil, tooMuch
+	}
+	at := filepath.Join(root.dir, name)
+	switch {
+	case e.IsDir():
+		if !f.leaveOut(at) && strings.Count(name, "/") < root.depth {
+			dirs = append(dirs, name)
+		}
+	case e.Type().IsRegular():
+		err = f.file(at, e, root.all)
+	}
+	return dirs, err
 }

@@ -109,6 +109,7 @@ func (f Facts) WhyLacking() string {
 	return "kube-controller-manager gives none out: it does not run, or without --allocate-node-cidrs=true"
 }
 
+// LackingHint is the way out of a node without a pod CIDR.
 const LackingHint = `free some: remove nodes that are gone (kubectl get nodes); else see what kube-controller-manager does, on each
 control plane in /etc/kubernetes/manifests/kube-controller-manager.yaml: --allocate-node-cidrs=true --cluster-cidr=…;
 a node that was given none joins again once it is there`

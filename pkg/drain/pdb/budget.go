@@ -151,13 +151,13 @@ func (g Guards) Broken() Guards {
 type Gate int
 
 const (
-	// gateFree: no budget has a say.
+	// Free means that no budget has a say.
 	Free Gate = iota
-	// gateSpend: allowed, and one disruption of the budget is spent.
+	// Spend means that it is allowed, and one disruption of the budget is spent.
 	Spend
-	// gateClosed: the budget refuses.
+	// Closed means that the budget refuses.
 	Closed
-	// gateSeveral: more than one budget matches, which the eviction API
+	// Several means that more than one budget matches, which the eviction API
 	// answers with an error (kubernetes/kubernetes#75957).
 	Several
 )
