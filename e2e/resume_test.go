@@ -226,7 +226,7 @@ func (b *bed) stageInterrupted(t *testing.T) {
 	if o.code != 130 {
 		t.Errorf("exit code %d, want 130", o.code)
 	}
-	o.says(t, "goes on by itself", "kubectl lifecycle runs follow "+b.blank)
+	o.says(t, "the work on the host continues", "kubectl lifecycle runs follow "+b.blank)
 	follow := b.run(t, 0, "runs", "follow", b.blank)
 	if !strings.Contains(follow.stdout, "remove of node "+b.blank+": finished") {
 		t.Errorf("runs follow: %q", follow.stdout)

@@ -92,6 +92,7 @@ func (c Cluster) askInSecrets(
 		return nil, err
 	}
 	delivery.Spec.Record, delivery.Spec.Endpoints, delivery.Spec.CA = rec.ref(), lastOf(endpoints, node), ca
+	report("the answer comes in secret %s/%s", rec.Namespace, rec.Name)
 	if _, err := carrier.Deliver(ctx, delivery, report); err != nil {
 		return nil, err
 	}
