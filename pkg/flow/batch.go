@@ -104,7 +104,7 @@ func PrepareBatch(ctx context.Context, cluster runner.Cluster, names []string, r
 		return nil, err
 	}
 	if len(all)+len(b.unfinished) == 0 {
-		return nil, plan.Refuse(fmt.Errorf("%w: %s", kubenode.ErrNotFound, strings.Join(names, ", ")), "see which there are: kubectl get nodes")
+		return nil, plan.Refuse(fmt.Errorf("%w: %s", kubenode.ErrNotFound, strings.Join(names, ", ")), kubenode.NoNodeHint)
 	}
 	for _, r := range all {
 		if kubenode.IsControlPlane(r.Node) {

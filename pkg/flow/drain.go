@@ -150,7 +150,7 @@ func (d *Drain) VolumeStep(title string) plan.Step {
 
 // note says who cordons, when and why.
 func (d *Drain) note() drain.Note {
-	return drain.Note{By: d.By, At: time.Now().UTC(), Reason: d.Reason}
+	return drain.Note{By: d.By, At: time.Now().UTC(), Reason: d.Reason, Drain: true}
 }
 
 // cordon cordons the nodes. A fresh decision knows which are not: then all are, or

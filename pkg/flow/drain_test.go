@@ -285,3 +285,23 @@ func TestPodsThatArriveAreTakenInByAnotherRound(t *testing.T) {
 		})
 	}
 }
+
+// A cordon that a drain made is taken back by --abort; one that a person made is not:
+// the note tells them apart.
+func TestTheCordonOfADrainIsNotedAsOne(t *testing.T) {
+	client := flowtest.Permissive(t, nil, flowtest.Worker(), flowtest.KubeadmConfig())
+	d := &Drain{Client: client, Nodes: []string{"w1"}, Options: drain.DefaultOptions(), By: "ann@laptop"}
+	if err := d.Decide(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.CordonStep().Do(t.Context(), func(string, ...any) {}); err != nil {
+		t.Fatal(err)
+	}
+	node, err := client.CoreV1().Nodes().Get(t.Context(), "w1", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if note := node.Annotations["lifecycle.kubectl.io/cordon"]; !node.Spec.Unschedulable || !strings.Contains(note, `"drain":true`) {
+		t.Errorf("unschedulable %v, note %s", node.Spec.Unschedulable, note)
+	}
+}
