@@ -24,7 +24,7 @@ const dialect = `(?i)\b(nobody|somebody|anybody|whoever|anew|meanwhile|of others
 // them when a sentence is mended, and never raise one.
 func TestUsersReadPlainEnglish(t *testing.T) {
 	word := regexp.MustCompile(dialect)
-	for what, most := range map[string]int{"programs": 50, "documents": 0} {
+	for what, most := range map[string]int{"programs": 48, "documents": 0} {
 		count := 0
 		tell := func(where, text string) {
 			for _, found := range word.FindAllString(text, -1) {

@@ -171,7 +171,7 @@ func (r *Removal) notes() []string {
 
 func (r *Removal) othersNote() string {
 	if r.request.Choices.Firewall == inventory.FirewallFlush {
-		return "links, mounts and files that are not Kubernetes' stay as they are, but every rule of iptables goes, whoever made it: restart " +
+		return "links, mounts and files that are not Kubernetes' stay as they are, but every rule of iptables goes, no matter who made it: restart " +
 			"what needs its own (Docker, a firewall, fail2ban) afterwards"
 	}
 	return "packet-filter rules, links, mounts and files that are not Kubernetes' stay as they are"

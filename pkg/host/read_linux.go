@@ -46,19 +46,30 @@ func ReadLinked(path string, most int64) ([]byte, error) {
 // ReadHead is ReadPlain for a file of which the beginning is enough: what is
 // longer is cut.
 func ReadHead(path string, most int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, _, err := OpenPlain(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was read
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: %w", path, ErrNotRegular)
-	}
 	return io.ReadAll(io.LimitReader(f, most))
+}
+
+// OpenPlain opens a regular file for reading, and says what it is. It follows no link in
+// the last part of the path, and never waits for a FIFO.
+func OpenPlain(path string) (*os.File, os.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("read %s: %w", path, ErrNotRegular)
+	}
+	if err != nil {
+		_ = f.Close() // nothing was read
+		return nil, nil, err
+	}
+	return f, info, nil
 }
 
 // SyncDir makes the names in a directory durable, as fsync of a file does not:

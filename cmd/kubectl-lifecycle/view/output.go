@@ -55,7 +55,7 @@ func (s *Sheet) Table(rows [][]string) error {
 	return s.Err
 }
 
-// OneLine makes a command what can be pasted and obeys nobody.
+// OneLine puts a command on one line, in which what a terminal would obey is visible.
 func OneLine(s string) string { return text.Visible(strings.ReplaceAll(s, "\n", " ")) }
 
 // Name is the name of an object where a line begins with it. One that no API

@@ -70,18 +70,11 @@ func (r *Reporter) write(e wire.Numbered) error {
 
 // tail reads the end of a file, from the beginning of a line.
 func tail(path string, most int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, info, err := host.OpenPlain(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was read
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w", path, host.ErrNotRegular)
-	}
 	// Half a line is no event, and dropped by who reads it.
 	return io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-most), most))
 }
