@@ -51,24 +51,29 @@ func rules() []rule {
 	domains, nodeSide := domains(), []string{"pkg/host", "pkg/clean", "pkg/prep", "cmd/lifecycle-node", "pkg/runner/wire"}
 	below := append([]string{"pkg/plan", "pkg/kube"}, nodeSide...)
 	all := []rule{{
-		why: "nothing imports a program", from: []string{"cmd"}, exactly: []string{"cmd/kubectl-lifecycle", "cmd/lifecycle-node"}, tests: true, indirect: true,
+		why: "nothing imports a program", from: []string{"cmd"}, exactly: []string{"cmd/kubectl-lifecycle",
+			"cmd/lifecycle-node"}, tests: true, indirect: true,
 	}, {
 		why: "nothing imports a room of a program", from: []string{"pkg"}, forbid: []string{module + "cmd"}, tests: true, indirect: true,
 	}, {
-		why: "nothing imports a room of another program", from: []string{"cmd/lifecycle-node"}, forbid: inModule("cmd/kubectl-lifecycle"), tests: true, indirect: true,
+		why: "nothing imports a room of another program", from: []string{"cmd/lifecycle-node"}, forbid: inModule("cmd/kubectl-lifecycle"),
+		tests: true, indirect: true,
 	}, {
-		why: "nothing imports a room of another program", from: []string{"cmd/kubectl-lifecycle"}, forbid: inModule("cmd/lifecycle-node"), tests: true, indirect: true,
+		why: "nothing imports a room of another program", from: []string{"cmd/kubectl-lifecycle"}, forbid: inModule("cmd/lifecycle-node"),
+		tests: true, indirect: true,
 	}, {
 		why: "the node side works when the API server is dead, and stays small", from: nodeSide, indirect: true,
 		forbid: []string{"k8s.io/client-go", "k8s.io/api", "k8s.io/apimachinery", "k8s.io/cli-runtime", "k8s.io/kubectl", "helm.sh"},
 	}, {
-		why: "the node side knows no cluster's objects", from: append([]string{"pkg/plan", "pkg/text"}, nodeSide...), forbid: inModule("pkg/kube"), tests: true, indirect: true,
+		why: "the node side knows no cluster's objects", from: append([]string{"pkg/plan", "pkg/text"},
+			nodeSide...), forbid: inModule("pkg/kube"), tests: true, indirect: true,
 	}, {
 		why: "imports point downwards only", from: append(below, domains...), forbid: []string{module + "pkg/flow"}, tests: true, indirect: true,
 	}, {
 		why: "imports point downwards only", from: below, forbid: inModule(domains...), tests: true, indirect: true,
 	}, {
-		why: "a machine does not know what is to be done with it", from: []string{"pkg/host"}, forbid: inModule("pkg/clean", "pkg/prep"), tests: true, indirect: true,
+		why: "a machine does not know what is to be done with it", from: []string{"pkg/host"}, forbid: inModule("pkg/clean",
+			"pkg/prep"), tests: true, indirect: true,
 	}, {
 		why: "Helm sits behind one interface", from: []string{"cmd", "pkg", "e2e"}, except: []string{"pkg/cni/helm"},
 		forbid: []string{"helm.sh"}, tests: true,
@@ -81,7 +86,8 @@ func rules() []rule {
 		others := slices.DeleteFunc(slices.Clone(domains), func(d string) bool { return d == one })
 		all = append(all, downwards(one)...)
 		all = append(all, rule{
-			why: "domains meet in pkg/flow only", from: []string{one}, except: []string{"pkg/runner/wire"}, forbid: inModule(others...), tests: true, indirect: true,
+			why: "domains meet in pkg/flow only", from: []string{one}, except: []string{"pkg/runner/wire"}, forbid: inModule(others...),
+			tests: true, indirect: true,
 		})
 	}
 	return slices.Concat(all, roomRules(), flowRules())
@@ -106,24 +112,29 @@ func roomRules() []rule {
 	}, {
 		why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: fixtures, forbid: inModule(append(fixtures, "pkg/host/hosttest")...),
 	}, {
-		why: "the tests of evict hold forecast to its turns, not the other way round", from: []string{"pkg/drain/forecast"}, forbid: inModule("pkg/drain/evict"), tests: true,
+		why: "the tests of evict hold forecast to its turns, not the other way " +
+			"round", from: []string{"pkg/drain/forecast"}, forbid: inModule("pkg/drain/evict"), tests: true,
 	}}
 	return append(all, sideways(actors, kubeRooms)...)
 }
 
 // flowRules are those within pkg/flow and pkg/runner.
 func flowRules() []rule {
-	parts := []string{"pkg/flow/access", "pkg/flow/controlplane", "pkg/flow/departure", "pkg/flow/hostdata", "pkg/flow/hostfacts", "pkg/flow/liveness"}
+	parts := []string{"pkg/flow/access", "pkg/flow/controlplane", "pkg/flow/departure", "pkg/flow/hostdata", "pkg/flow/hostfacts",
+		"pkg/flow/liveness"}
 	all := []rule{{
 		why: "a recipe's parts know no recipe", from: append([]string{"pkg/flow/kubenode", "pkg/flow/flowtest"}, parts...),
 		exactly: []string{"pkg/flow", "pkg/flow/lost"}, tests: true, indirect: true,
 	}, {
-		why: "one node is known by what is below all parts", from: []string{"pkg/flow/kubenode"}, forbid: inModule(parts...), tests: true, indirect: true,
+		why: "one node is known by what is below all " +
+			"parts", from: []string{"pkg/flow/kubenode"}, forbid: inModule(parts...), tests: true, indirect: true,
 	}, {
-		why: "a carrier is used by the runner, and by nothing below", from: []string{"pkg/runner/podcarrier", "pkg/runner/payload", "pkg/runner/wire"},
+		why: "a carrier is used by the runner, and by nothing below", from: []string{"pkg/runner/podcarrier", "pkg/runner/payload",
+			"pkg/runner/wire"},
 		exactly: []string{"pkg/runner"}, tests: true, indirect: true,
 	}, {
-		why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: []string{"pkg/flow/flowtest", "cmd/lifecycle-node/report/reporttest"},
+		why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: []string{"pkg/flow/flowtest",
+			"cmd/lifecycle-node/report/reporttest"},
 		forbid: inModule("pkg/flow/flowtest", "cmd/lifecycle-node/report/reporttest"),
 	}}
 	return append(all, sideways(parts)...)
@@ -142,7 +153,8 @@ func sideways(floors ...[]string) (all []rule) {
 
 // cleanRooms are the packages of the parts of a removal.
 func cleanRooms() []string {
-	return []string{"pkg/clean/control", "pkg/clean/etcd", "pkg/clean/runtime", "pkg/clean/network", "pkg/clean/filter", "pkg/clean/disk", "pkg/clean/traces"}
+	return []string{"pkg/clean/control", "pkg/clean/etcd", "pkg/clean/runtime", "pkg/clean/network", "pkg/clean/filter", "pkg/clean/disk",
+		"pkg/clean/traces"}
 }
 
 // cleanRules are those of pkg/clean and its rooms.
@@ -161,7 +173,8 @@ func cleanRules() []rule {
 			// The second look knows what the first has named.
 			return other == room || room == "pkg/clean/traces" && (other == "pkg/clean/disk" || other == "pkg/clean/network")
 		})
-		all = append(all, rule{why: "a room of pkg/clean gets what it needs of another as a function", from: []string{room}, forbid: inModule(others...), tests: true, indirect: true})
+		all = append(all, rule{why: "a room of pkg/clean gets what it needs of another as a function", from: []string{room},
+			forbid: inModule(others...), tests: true, indirect: true})
 	}
 	return all
 }
@@ -187,7 +200,8 @@ func downwards(domain string) []rule {
 		for _, room := range here {
 			beside := slices.DeleteFunc(slices.Clone(here), func(other string) bool { return other == room })
 			if forbid := append(beside, above...); len(forbid) > 0 {
-				all = append(all, rule{why: "imports point downwards only, within a domain too", from: []string{room}, exactly: forbid, tests: true, indirect: true})
+				all = append(all, rule{why: "imports point downwards only, within a domain too", from: []string{room}, exactly: forbid,
+					tests: true, indirect: true})
 			}
 		}
 		above = append(above, here...)
@@ -327,58 +341,77 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 		pkg  pkg
 		want int
 	}{
-		"a domain may import plan":                   {pkg{ImportPath: module + "pkg/drain", Imports: []string{module + "pkg/plan"}}, 0},
-		"a domain may not import another":            {pkg{ImportPath: module + "pkg/drain", Imports: []string{module + "pkg/join"}}, 1},
-		"nor may its tests":                          {pkg{ImportPath: module + "pkg/join", XTestImports: []string{module + "pkg/cni"}}, 1},
-		"nor what is below it":                       {pkg{ImportPath: module + "pkg/cni/x", Imports: []string{module + "pkg/runner"}}, 1},
-		"a domain may not import flow":               {pkg{ImportPath: module + "pkg/runner", Imports: []string{module + "pkg/flow"}}, 1},
-		"flow may import all domains":                {pkg{ImportPath: module + "pkg/flow", Imports: inModule(domains()...)}, 0},
-		"the node program may import the protocol":   {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{wireIsShared}}, 0},
-		"the node program may not link client-go":    {pkg{ImportPath: module + "cmd/lifecycle-node", Deps: []string{"k8s.io/client-go/rest"}}, 1},
-		"cri-api is not k8s.io/api":                  {pkg{ImportPath: module + "pkg/host", Deps: []string{"k8s.io/cri-api/pkg/apis"}}, 0},
-		"clean may not link k8s.io/api":              {pkg{ImportPath: module + "pkg/clean", Deps: []string{"k8s.io/api/core/v1"}}, 1},
-		"host may not import clean":                  {pkg{ImportPath: module + "pkg/host", Imports: []string{module + "pkg/clean"}}, 1},
-		"a room may not import another":              {pkg{ImportPath: module + "pkg/clean/disk", Imports: []string{module + "pkg/clean/etcd"}}, 1},
-		"the second look knows the disk":             {pkg{ImportPath: module + "pkg/clean/traces", Imports: []string{module + "pkg/clean/disk"}}, 0},
-		"the second look does not know the runtime":  {pkg{ImportPath: module + "pkg/clean/traces", Imports: []string{module + "pkg/clean/runtime"}}, 1},
-		"flow may import an inventory":               {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean/inventory"}}, 0},
-		"flow may not import the recipe":             {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean"}}, 1},
-		"flow may not import a room":                 {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean/network"}}, 1},
-		"only cni/helm imports Helm":                 {pkg{ImportPath: module + "pkg/flow", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
-		"cni does not":                               {pkg{ImportPath: module + "pkg/cni", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
-		"cni/helm imports Helm":                      {pkg{ImportPath: module + "pkg/cni/helm", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
-		"a domain may import its rooms":              {pkg{ImportPath: module + "pkg/cni", Imports: inModule("pkg/cni/health", "pkg/cni/chart")}, 0},
-		"a room may import one below":                {pkg{ImportPath: module + "pkg/cni/facts", Imports: inModule("pkg/cni/release")}, 0},
-		"a room may not import one above":            {pkg{ImportPath: module + "pkg/cni/facts", Imports: inModule("pkg/cni/catalogue")}, 1},
-		"a room may not import one beside it":        {pkg{ImportPath: module + "pkg/cni/catalogue", XTestImports: inModule("pkg/cni/helm")}, 1},
-		"a room may not import the domain":           {pkg{ImportPath: module + "pkg/cni/values", Imports: inModule("pkg/cni")}, 1},
-		"flow may be linked with Helm through cni":   {pkg{ImportPath: module + "pkg/flow", Deps: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
-		"a domain does not know cobra":               {pkg{ImportPath: module + "pkg/cni", Imports: []string{"github.com/spf13/cobra"}}, 1},
-		"the node program does not know cobra":       {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{"github.com/spf13/cobra"}}, 1},
-		"the plugin may import its rooms":            {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: inModule("cmd/kubectl-lifecycle/view")}, 0},
-		"nobody else may":                            {pkg{ImportPath: module + "pkg/flow", Imports: inModule("cmd/kubectl-lifecycle/view")}, 1},
-		"a room may not import its program":          {pkg{ImportPath: module + "cmd/kubectl-lifecycle/view", Imports: inModule("cmd/kubectl-lifecycle")}, 1},
-		"the plugin does":                            {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: []string{"github.com/spf13/cobra"}}, 0},
-		"a program may import its own parts":         {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{module + "cmd/lifecycle-node/report"}}, 0},
-		"but none of another program's":              {pkg{ImportPath: module + "cmd/kubectl-lifecycle", Imports: []string{module + "cmd/lifecycle-node/report"}}, 1},
-		"a recipe's part may not import a recipe":    {pkg{ImportPath: module + "pkg/flow/kubenode", Imports: inModule("pkg/flow")}, 1},
-		"nor another part sideways":                  {pkg{ImportPath: module + "pkg/flow/hostdata", Imports: inModule("pkg/flow/liveness")}, 1},
-		"a recipe may import its parts":              {pkg{ImportPath: module + "pkg/flow/lost", Imports: inModule("pkg/flow", "pkg/flow/kubenode", "pkg/flow/liveness")}, 0},
-		"a carrier may not import the runner":        {pkg{ImportPath: module + "pkg/runner/podcarrier", Imports: inModule("pkg/runner")}, 1},
-		"a package may not import a program":         {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "cmd/kubectl-lifecycle"}}, 1},
-		"evict may import the drain's contract":      {pkg{ImportPath: module + "pkg/drain/evict", Imports: inModule("pkg/drain", "pkg/drain/pdb", "pkg/kube")}, 0},
-		"the contract may not import evict":          {pkg{ImportPath: module + "pkg/drain", Imports: inModule("pkg/drain/evict")}, 1},
-		"nor may budgets import the contract":        {pkg{ImportPath: module + "pkg/drain/pdb", Deps: inModule("pkg/drain")}, 1},
-		"surge may not import evict":                 {pkg{ImportPath: module + "pkg/drain/surge", Imports: inModule("pkg/drain/evict")}, 1},
-		"forecast may not be linked with evict":      {pkg{ImportPath: module + "pkg/drain/forecast", Deps: inModule("pkg/drain/evict")}, 1},
-		"the tests of evict may import forecast":     {pkg{ImportPath: module + "pkg/drain/evict", TestImports: inModule("pkg/drain/forecast")}, 0},
-		"the tests of forecast may not import evict": {pkg{ImportPath: module + "pkg/drain/forecast", TestImports: inModule("pkg/drain/evict")}, 1},
-		"budgets make no request":                    {pkg{ImportPath: module + "pkg/drain/pdb", Imports: []string{"context"}}, 1},
-		"a domain may import kube":                   {pkg{ImportPath: module + "pkg/join", Imports: inModule("pkg/kube")}, 0},
-		"kube may not import a domain":               {pkg{ImportPath: module + "pkg/kube/scheduling", Imports: inModule("pkg/drain")}, 1},
-		"kube may not import its rooms":              {pkg{ImportPath: module + "pkg/kube", Imports: inModule("pkg/kube/bulklist")}, 1},
-		"the node side may not import kube":          {pkg{ImportPath: module + "pkg/clean", Deps: inModule("pkg/kube")}, 1},
-		"a test may import fixtures":                 {pkg{ImportPath: module + "pkg/drain/surge", TestImports: inModule("pkg/kube/kubetest")}, 0},
+		"a domain may import plan":                 {pkg{ImportPath: module + "pkg/drain", Imports: []string{module + "pkg/plan"}}, 0},
+		"a domain may not import another":          {pkg{ImportPath: module + "pkg/drain", Imports: []string{module + "pkg/join"}}, 1},
+		"nor may its tests":                        {pkg{ImportPath: module + "pkg/join", XTestImports: []string{module + "pkg/cni"}}, 1},
+		"nor what is below it":                     {pkg{ImportPath: module + "pkg/cni/x", Imports: []string{module + "pkg/runner"}}, 1},
+		"a domain may not import flow":             {pkg{ImportPath: module + "pkg/runner", Imports: []string{module + "pkg/flow"}}, 1},
+		"flow may import all domains":              {pkg{ImportPath: module + "pkg/flow", Imports: inModule(domains()...)}, 0},
+		"the node program may import the protocol": {pkg{ImportPath: module + "cmd/lifecycle-node", Imports: []string{wireIsShared}}, 0},
+		"the node program may not link client-go": {pkg{ImportPath: module + "cmd/lifecycle-node",
+			Deps: []string{"k8s.io/client-go/rest"}}, 1},
+		"cri-api is not k8s.io/api":     {pkg{ImportPath: module + "pkg/host", Deps: []string{"k8s.io/cri-api/pkg/apis"}}, 0},
+		"clean may not link k8s.io/api": {pkg{ImportPath: module + "pkg/clean", Deps: []string{"k8s.io/api/core/v1"}}, 1},
+		"host may not import clean":     {pkg{ImportPath: module + "pkg/host", Imports: []string{module + "pkg/clean"}}, 1},
+		"a room may not import another": {pkg{ImportPath: module + "pkg/clean/disk",
+			Imports: []string{module + "pkg/clean/etcd"}}, 1},
+		"the second look knows the disk": {pkg{ImportPath: module + "pkg/clean/traces",
+			Imports: []string{module + "pkg/clean/disk"}}, 0},
+		"the second look does not know the runtime": {pkg{ImportPath: module + "pkg/clean/traces",
+			Imports: []string{module + "pkg/clean/runtime"}}, 1},
+		"flow may import an inventory": {pkg{ImportPath: module + "pkg/flow",
+			Imports: []string{module + "pkg/clean/inventory"}}, 0},
+		"flow may not import the recipe": {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean"}}, 1},
+		"flow may not import a room":     {pkg{ImportPath: module + "pkg/flow", Imports: []string{module + "pkg/clean/network"}}, 1},
+		"only cni/helm imports Helm":     {pkg{ImportPath: module + "pkg/flow", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
+		"cni does not":                   {pkg{ImportPath: module + "pkg/cni", Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 1},
+		"cni/helm imports Helm": {pkg{ImportPath: module + "pkg/cni/helm",
+			Imports: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
+		"a domain may import its rooms": {pkg{ImportPath: module + "pkg/cni", Imports: inModule("pkg/cni/health",
+			"pkg/cni/chart")}, 0},
+		"a room may import one below":              {pkg{ImportPath: module + "pkg/cni/facts", Imports: inModule("pkg/cni/release")}, 0},
+		"a room may not import one above":          {pkg{ImportPath: module + "pkg/cni/facts", Imports: inModule("pkg/cni/catalogue")}, 1},
+		"a room may not import one beside it":      {pkg{ImportPath: module + "pkg/cni/catalogue", XTestImports: inModule("pkg/cni/helm")}, 1},
+		"a room may not import the domain":         {pkg{ImportPath: module + "pkg/cni/values", Imports: inModule("pkg/cni")}, 1},
+		"flow may be linked with Helm through cni": {pkg{ImportPath: module + "pkg/flow", Deps: []string{"helm.sh/helm/v3/pkg/action"}}, 0},
+		"a domain does not know cobra":             {pkg{ImportPath: module + "pkg/cni", Imports: []string{"github.com/spf13/cobra"}}, 1},
+		"the node program does not know cobra": {pkg{ImportPath: module + "cmd/lifecycle-node",
+			Imports: []string{"github.com/spf13/cobra"}}, 1},
+		"the plugin may import its rooms": {pkg{ImportPath: module + "cmd/kubectl-lifecycle",
+			Imports: inModule("cmd/kubectl-lifecycle/view")}, 0},
+		"nobody else may": {pkg{ImportPath: module + "pkg/flow", Imports: inModule("cmd/kubectl-lifecycle/view")}, 1},
+		"a room may not import its program": {pkg{ImportPath: module + "cmd/kubectl-lifecycle/view",
+			Imports: inModule("cmd/kubectl-lifecycle")}, 1},
+		"the plugin does": {pkg{ImportPath: module + "cmd/kubectl-lifecycle",
+			Imports: []string{"github.com/spf13/cobra"}}, 0},
+		"a program may import its own parts": {pkg{ImportPath: module + "cmd/lifecycle-node",
+			Imports: []string{module + "cmd/lifecycle-node/report"}}, 0},
+		"but none of another program's": {pkg{ImportPath: module + "cmd/kubectl-lifecycle",
+			Imports: []string{module + "cmd/lifecycle-node/report"}}, 1},
+		"a recipe's part may not import a recipe": {pkg{ImportPath: module + "pkg/flow/kubenode", Imports: inModule("pkg/flow")}, 1},
+		"nor another part sideways":               {pkg{ImportPath: module + "pkg/flow/hostdata", Imports: inModule("pkg/flow/liveness")}, 1},
+		"a recipe may import its parts": {pkg{ImportPath: module + "pkg/flow/lost",
+			Imports: inModule("pkg/flow", "pkg/flow/kubenode", "pkg/flow/liveness")}, 0},
+		"a carrier may not import the runner": {pkg{ImportPath: module + "pkg/runner/podcarrier", Imports: inModule("pkg/runner")}, 1},
+		"a package may not import a program": {pkg{ImportPath: module + "pkg/flow",
+			Imports: []string{module + "cmd/kubectl-lifecycle"}}, 1},
+		"evict may import the drain's contract": {pkg{ImportPath: module + "pkg/drain/evict", Imports: inModule("pkg/drain", "pkg/drain/pdb",
+			"pkg/kube")}, 0},
+		"the contract may not import evict":     {pkg{ImportPath: module + "pkg/drain", Imports: inModule("pkg/drain/evict")}, 1},
+		"nor may budgets import the contract":   {pkg{ImportPath: module + "pkg/drain/pdb", Deps: inModule("pkg/drain")}, 1},
+		"surge may not import evict":            {pkg{ImportPath: module + "pkg/drain/surge", Imports: inModule("pkg/drain/evict")}, 1},
+		"forecast may not be linked with evict": {pkg{ImportPath: module + "pkg/drain/forecast", Deps: inModule("pkg/drain/evict")}, 1},
+		"the tests of evict may import forecast": {pkg{ImportPath: module + "pkg/drain/evict",
+			TestImports: inModule("pkg/drain/forecast")}, 0},
+		"the tests of forecast may not import evict": {pkg{ImportPath: module + "pkg/drain/forecast",
+			TestImports: inModule("pkg/drain/evict")}, 1},
+		"budgets make no request":           {pkg{ImportPath: module + "pkg/drain/pdb", Imports: []string{"context"}}, 1},
+		"a domain may import kube":          {pkg{ImportPath: module + "pkg/join", Imports: inModule("pkg/kube")}, 0},
+		"kube may not import a domain":      {pkg{ImportPath: module + "pkg/kube/scheduling", Imports: inModule("pkg/drain")}, 1},
+		"kube may not import its rooms":     {pkg{ImportPath: module + "pkg/kube", Imports: inModule("pkg/kube/bulklist")}, 1},
+		"the node side may not import kube": {pkg{ImportPath: module + "pkg/clean", Deps: inModule("pkg/kube")}, 1},
+		"a test may import fixtures": {pkg{ImportPath: module + "pkg/drain/surge",
+			TestImports: inModule("pkg/kube/kubetest")}, 0},
 		"a package may not":                          {pkg{ImportPath: module + "pkg/drain/surge", Imports: inModule("pkg/kube/kubetest")}, 1},
 		"a package of a similar name is another one": {pkg{ImportPath: module + "pkg/drainage", Imports: []string{module + "pkg/join"}}, 0},
 	}

@@ -86,7 +86,8 @@ func (f *cniFlags) add(flags *pflag.FlagSet) {
 	addDryRun(flags, &f.dryRun, "none, client or server: show what would be done; both render the chart and check it against the API")
 	flags.StringVar(&f.chart, "chart", "", "Where to take the chart from (default: the network's own repository)")
 	flags.StringVar(&f.version, "version", "", "Version of the chart (default: the one installed, else the one this plugin was tested with)")
-	flags.StringVar(&f.digest, "chart-digest", "", "Digest that the archive of the chart must have: sha256:… (default: any; a repository's own is checked in any case)")
+	flags.StringVar(&f.digest, "chart-digest", "",
+		"Digest that the archive of the chart must have: sha256:… (default: any; a repository's own is checked in any case)")
 	flags.StringArrayVar(&f.sets, "set", nil, "Set a value of the chart, as with Helm: a.b=c")
 	flags.StringArrayVar(&f.files, "values", nil, "File with values of the chart, in YAML")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
@@ -233,5 +234,6 @@ func (e *env) tellCNI(output string, inst cni.Installation, result string) error
 	if output == "name" {
 		return e.names("cni", inst.CNI)
 	}
-	return e.print(output, cniResult{Installation: inst, Result: result}, func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(inst.CNI), result) })
+	return e.print(output, cniResult{Installation: inst, Result: result},
+		func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(inst.CNI), result) })
 }

@@ -51,7 +51,8 @@ func newCNIBed() *cniBed {
 func cniNode(ready corev1.ConditionStatus) *corev1.Node {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w1"}, Spec: corev1.NodeSpec{PodCIDRs: []string{"10.244.0.0/24"}}}
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
-	node.Annotations = map[string]string{"flannel.alpha.coreos.com/kube-subnet-manager": "true", "flannel.alpha.coreos.com/public-ip": "172.18.0.2"}
+	node.Annotations = map[string]string{"flannel.alpha.coreos.com/kube-subnet-manager": "true",
+		"flannel.alpha.coreos.com/public-ip": "172.18.0.2"}
 	return node
 }
 
@@ -71,14 +72,17 @@ func (b *cniBed) Apply(_ context.Context, d release.Desired) error {
 	b.applied++
 	yes := true
 	labels := map[string]string{"app": "flannel"}
-	set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: "kube-flannel-ds", Namespace: d.Namespace, UID: "set", Annotations: map[string]string{
-		"meta.helm.sh/release-name": d.Name, "meta.helm.sh/release-namespace": d.Namespace,
-	}}}
+	set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: "kube-flannel-ds", Namespace: d.Namespace, UID: "set",
+		Annotations: map[string]string{
+			"meta.helm.sh/release-name": d.Name, "meta.helm.sh/release-namespace": d.Namespace,
+		}}}
 	set.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent", Namespace: d.Namespace, Labels: labels}, Spec: corev1.PodSpec{NodeName: "w1"}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent", Namespace: d.Namespace, Labels: labels},
+		Spec: corev1.PodSpec{NodeName: "w1"}}
 	pod.OwnerReferences = []metav1.OwnerReference{{UID: "set", Controller: &yes}}
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
-	b.release = release.Release{Name: d.Name, Namespace: d.Namespace, Revision: 1, Status: release.Deployed, Version: d.Chart.Version, Digest: d.Chart.Digest, Values: d.Values}
+	b.release = release.Release{Name: d.Name, Namespace: d.Namespace, Revision: 1, Status: release.Deployed, Version: d.Chart.Version,
+		Digest: d.Chart.Digest, Values: d.Values}
 	return errors.Join(b.Tracker().Add(set), b.Tracker().Add(pod),
 		b.Tracker().Update(corev1.SchemeGroupVersion.WithResource("nodes"), cniNode(corev1.ConditionTrue), ""))
 }
@@ -115,7 +119,8 @@ func TestCNIInstallShowsDoesAndThenHasNothingToDo(t *testing.T) {
 	if strings.Contains(b.errOut.String(), "hush") {
 		t.Error("a secret value was shown")
 	}
-	if err := b.run(t, cni.Request{}, cniFlags{}); err != nil || b.out.String() != "cni/flannel installed (nothing to do)\n" || b.applied != 1 {
+	if err := b.run(t, cni.Request{}, cniFlags{}); err != nil ||
+		b.out.String() != "cni/flannel installed (nothing to do)\n" || b.applied != 1 {
 		t.Errorf("again: %v, stdout %q, applied %d times", err, b.out, b.applied)
 	}
 }
@@ -126,7 +131,8 @@ func TestCNIInstallDryRunChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	var result struct{ Action, Result string }
-	if err := json.Unmarshal(b.out.Bytes(), &result); err != nil || result.Action != "install" || !strings.Contains(result.Result, "dry run: nothing was changed") {
+	if err := json.Unmarshal(b.out.Bytes(), &result); err != nil || result.Action != "install" ||
+		!strings.Contains(result.Result, "dry run: nothing was changed") {
 		t.Errorf("%v, %s", err, b.out)
 	}
 	if strings.Contains(b.out.String(), "hush") || b.applied > 0 {

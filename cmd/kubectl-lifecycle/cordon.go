@@ -28,7 +28,8 @@ type schedulingFlags struct {
 }
 
 func newCordonCommand(e *env) *cobra.Command {
-	return newSchedulingCommand(e, "Make nodes unschedulable: no new pod is placed on them", schedulingFlags{verb: "cordon", unschedulable: true})
+	return newSchedulingCommand(e, "Make nodes unschedulable: no new pod is placed on them", schedulingFlags{verb: "cordon",
+		unschedulable: true})
 }
 
 func newUncordonCommand(e *env) *cobra.Command {

@@ -65,7 +65,8 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	addDryRun(flags, &f.dryRun, "none, client (show what becomes of each pod) or server (also ask the server once per pod, changing nothing)")
 	flags.BoolVar(&f.Force, "force", f.Force, "Also evict pods that no controller recreates")
 	flags.BoolVar(&f.IgnoreDaemonSets, "ignore-daemonsets", f.IgnoreDaemonSets, "Leave the pods of DaemonSets where they are")
-	flags.BoolVar(&f.DeleteEmptyDirData, "delete-emptydir-data", f.DeleteEmptyDirData, "Also evict pods that have data in an emptyDir, which is lost")
+	flags.BoolVar(&f.DeleteEmptyDirData, "delete-emptydir-data", f.DeleteEmptyDirData,
+		"Also evict pods that have data in an emptyDir, which is lost")
 	flags.BoolVar(&f.DisableEviction, "disable-eviction", f.DisableEviction, "Delete instead of evicting, ignoring PodDisruptionBudgets")
 	flags.IntVar(&f.GracePeriodSeconds, "grace-period", f.GracePeriodSeconds, "Seconds each pod gets to stop; negative means its own")
 	flags.DurationVar(&f.Timeout, "timeout", f.Timeout, "How long to wait before giving up; 0 means no limit")
@@ -74,14 +75,22 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 		"Do not wait for pods that should have been gone for more than this many seconds; 0 waits for all")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
 	flags.StringVar(&f.reason, "reason", "", "Why, for whoever finds the node cordoned")
-	flags.DurationVar(&f.PodTimeout, "pod-timeout", f.PodTimeout, "How long one pod may take from its first turn until it is gone; the others go on. 0 means no limit")
-	flags.StringSliceVar(&f.Order, "order", f.Order, "Label selectors: pods that match the first leave first, then those of the next, and the rest last")
-	flags.StringVar(&f.MaxParallel, "max-parallel", f.MaxParallel, "How many nodes are drained at the same time: a number, or a percentage of them")
+	flags.DurationVar(&f.PodTimeout, "pod-timeout", f.PodTimeout,
+		"How long one pod may take from its first turn until it is gone; the others go on. 0 means no limit")
+	flags.StringSliceVar(&f.Order, "order", f.Order,
+		"Label selectors: pods that match the first leave first, then those of the next, and the rest last")
+	flags.StringVar(&f.MaxParallel, "max-parallel", f.MaxParallel,
+		"How many nodes are drained at the same time: a number, or a percentage of them")
 	flags.BoolVar(&f.OneZone, "one-zone", f.OneZone, "Drain only nodes of the same zone at the same time")
-	flags.BoolVar(&f.WaitForReplacement, "wait-for-replacement", f.WaitForReplacement, "Take the next pod of a workload only when those before are replaced and Ready")
-	flags.StringVar(&f.surge, "surge", string(surge.Off), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
-	flags.BoolVar(&f.abort, "abort", false, "Take a drain back instead: the nodes that it cordoned take pods again, and Deployments that it changed are as they were")
-	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false, "Also wait until no volume is attached to the nodes any more, except those of pods that stay")
+	flags.BoolVar(&f.WaitForReplacement, "wait-for-replacement", f.WaitForReplacement,
+		"Take the next pod of a workload only when those before are replaced and Ready")
+	flags.StringVar(&f.surge, "surge", string(surge.Off),
+		"What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), "+
+			"restart or off; taken back at the end")
+	flags.BoolVar(&f.abort, "abort", false,
+		"Take a drain back instead: the nodes that it cordoned take pods again, and Deployments that it changed are as they were")
+	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false,
+		"Also wait until no volume is attached to the nodes any more, except those of pods that stay")
 	flags.Int64Var(&f.ChunkSize, "chunk-size", f.ChunkSize, "Objects per page of a list; 0 means one page")
 }
 
@@ -89,7 +98,8 @@ func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
 	f.RunnerNamespace = *e.flags.Namespace
 	mode, err := parseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
-	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name", "jsonl"), f.Validate(), surge.Mode(f.surge).Validate()); err != nil {
+	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name", "jsonl"), f.Validate(),
+		surge.Mode(f.surge).Validate()); err != nil {
 		return err
 	}
 	client, err := e.client()
@@ -206,7 +216,8 @@ func (v *secondsValue) Set(text string) error {
 // addPlan adds --plan to drain, which then only reads.
 func (e *env) addPlan(cmd *cobra.Command, f *drainFlags) {
 	var only bool
-	cmd.Flags().BoolVar(&only, "plan", false, "Only say how the drain would go: waves, what blocks and what unblocks it, room, losses, time. Exit code 3 if it would not end")
+	cmd.Flags().BoolVar(&only, "plan", false,
+		"Only say how the drain would go: waves, what blocks and what unblocks it, room, losses, time. Exit code 3 if it would not end")
 	do := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if only {

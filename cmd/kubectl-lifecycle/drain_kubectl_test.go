@@ -104,7 +104,8 @@ func TestTheCasesOfKubectlDrain(t *testing.T) {
 
 // A pod that cannot be evicted or deleted is an error, and named.
 func TestAnEvictionThatFailsEndsTheDrain(t *testing.T) {
-	for verb, flags := range map[string][]string{"create": {"w1", "--timeout", "30s"}, "delete": {"w1", "--timeout", "30s", "--disable-eviction"}} {
+	for verb, flags := range map[string][]string{"create": {"w1", "--timeout", "30s"}, "delete": {"w1", "--timeout", "30s",
+		"--disable-eviction"}} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newDrainBed(kubectlPod("ReplicaSet"))
 			b.PrependReactor(verb, "pods", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("no") })

@@ -51,7 +51,8 @@ func BenchmarkPlanOfABigCluster(b *testing.B) {
 		b.Run(fmt.Sprintf("%d nodes", selected), func(b *testing.B) {
 			var peak int64
 			for b.Loop() {
-				args := fmt.Sprintf("drain -l pool-%d=yes --ignore-daemonsets --delete-emptydir-data --max-parallel 10 --plan --server %s", selected, server.URL)
+				args := fmt.Sprintf("drain -l pool-%d=yes --ignore-daemonsets --delete-emptydir-data --max-parallel 10 --plan --server %s",
+					selected, server.URL)
 				cmd := exec.CommandContext(b.Context(), program, strings.Fields(args)...)
 				var out bytes.Buffer
 				cmd.Stdout, cmd.Stderr = &out, &out
@@ -93,11 +94,13 @@ func record(b *testing.B, dir string) {
 	write(b, dir, recorded{"replicasets", "apps/v1", "ReplicaSetList"}, apps*2, func(i int) wireObject { return bigReplicaSet(i, apps) })
 	write(b, dir, recorded{"deployments", "apps/v1", "DeploymentList"}, apps, func(i int) wireObject {
 		n, labels := int32(perApp), map[string]string{"app": fmt.Sprint("app-", i)}
-		return &appsv1.Deployment{ObjectMeta: bigMeta(fmt.Sprint("app-", i), i, "d", labels), Spec: appsv1.DeploymentSpec{Replicas: &n, Template: bigTemplate(labels)}}
+		return &appsv1.Deployment{ObjectMeta: bigMeta(fmt.Sprint("app-", i), i, "d", labels), Spec: appsv1.DeploymentSpec{Replicas: &n,
+			Template: bigTemplate(labels)}}
 	})
 	write(b, dir, recorded{"statefulsets", "apps/v1", "StatefulSetList"}, 0, nil)
 	write(b, dir, recorded{"daemonsets", "apps/v1", "DaemonSetList"}, 5, func(i int) wireObject {
-		return &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: fmt.Sprint("ds-", i), UID: types.UID(fmt.Sprint("ds-", i))}}
+		return &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: fmt.Sprint("ds-", i),
+			UID: types.UID(fmt.Sprint("ds-", i))}}
 	})
 	write(b, dir, recorded{"poddisruptionbudgets", "policy/v1", "PodDisruptionBudgetList"}, apps/perBudget, func(i int) wireObject {
 		needed := intstr.FromInt32(perApp - 2)
@@ -105,7 +108,8 @@ func record(b *testing.B, dir string) {
 		return &policyv1.PodDisruptionBudget{
 			ObjectMeta: bigMeta(fmt.Sprint("app-", i*perBudget), i*perBudget, "b", labels),
 			Spec:       policyv1.PodDisruptionBudgetSpec{MinAvailable: &needed, Selector: &metav1.LabelSelector{MatchLabels: labels}},
-			Status:     policyv1.PodDisruptionBudgetStatus{DesiredHealthy: perApp - 2, CurrentHealthy: perApp, DisruptionsAllowed: 2, ExpectedPods: perApp},
+			Status: policyv1.PodDisruptionBudgetStatus{DesiredHealthy: perApp - 2, CurrentHealthy: perApp, DisruptionsAllowed: 2,
+				ExpectedPods: perApp},
 		}
 	})
 }
@@ -160,15 +164,18 @@ func write(b *testing.B, dir string, list recorded, n int, object func(int) wire
 
 func bigMeta(name string, i int, kind string, labels map[string]string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
-		Namespace: fmt.Sprintf("team-%03d", i%200), Name: name, UID: types.UID(fmt.Sprintf("%s0000000-0000-0000-0000-%012d", kind, i)), ResourceVersion: fmt.Sprint(1000 + i),
+		Namespace: fmt.Sprintf("team-%03d", i%200), Name: name, UID: types.UID(fmt.Sprintf("%s0000000-0000-0000-0000-%012d", kind,
+			i)), ResourceVersion: fmt.Sprint(1000 + i),
 		Labels: labels, CreationTimestamp: metav1.NewTime(time.Unix(1_760_000_000, 0)),
-		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kube-controller-manager", Operation: "Update", APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(strings.Repeat(`{"f:spec":{"f:x":{}}}`, 40))}},
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kube-controller-manager", Operation: "Update", APIVersion: "v1",
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(strings.Repeat(`{"f:spec":{"f:x":{}}}`, 40))}},
 	}
 }
 
 func bigNode(i int) wireObject {
 	node := &corev1.Node{ObjectMeta: bigMeta(fmt.Sprintf("node-%04d", i), i, "n", map[string]string{
-		corev1.LabelHostname: fmt.Sprintf("node-%04d", i), corev1.LabelTopologyZone: fmt.Sprint("z", i%3), corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64",
+		corev1.LabelHostname: fmt.Sprintf("node-%04d", i), corev1.LabelTopologyZone: fmt.Sprint("z",
+			i%3), corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64",
 	})}
 	node.Namespace = ""
 	for _, n := range []int{1, 50, 500} {
@@ -176,11 +183,14 @@ func bigNode(i int) wireObject {
 			node.Labels[fmt.Sprint("pool-", n)] = "yes"
 		}
 	}
-	node.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("16"), corev1.ResourceMemory: resource.MustParse("64Gi"), corev1.ResourcePods: resource.MustParse("110")}
+	node.Status.Allocatable = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("16"),
+		corev1.ResourceMemory: resource.MustParse("64Gi"), corev1.ResourcePods: resource.MustParse("110")}
 	node.Status.Capacity = node.Status.Allocatable
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
 	for k := range 50 {
-		node.Status.Images = append(node.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprintf("registry.example.com/team/app-%d@sha256:%064d", k, k), fmt.Sprintf("registry.example.com/team/app-%d:v1", k)}, SizeBytes: 1 << 28})
+		node.Status.Images = append(node.Status.Images,
+			corev1.ContainerImage{Names: []string{fmt.Sprintf("registry.example.com/team/app-%d@sha256:%064d", k, k),
+				fmt.Sprintf("registry.example.com/team/app-%d:v1", k)}, SizeBytes: 1 << 28})
 	}
 	return node
 }
@@ -192,9 +202,11 @@ func bigReplicaSet(i, apps int) wireObject {
 		n = 0
 	}
 	labels := map[string]string{"app": fmt.Sprint("app-", app)}
-	rs := &appsv1.ReplicaSet{ObjectMeta: bigMeta(fmt.Sprintf("app-%d-%d", app, i), app, "r", labels), Spec: appsv1.ReplicaSetSpec{Replicas: &n, Template: bigTemplate(labels)}}
+	rs := &appsv1.ReplicaSet{ObjectMeta: bigMeta(fmt.Sprintf("app-%d-%d", app, i), app, "r", labels),
+		Spec: appsv1.ReplicaSetSpec{Replicas: &n, Template: bigTemplate(labels)}}
 	rs.UID = types.UID(fmt.Sprintf("r0000000-0000-0000-0000-%012d", i))
-	rs.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: fmt.Sprint("app-", app), UID: types.UID(fmt.Sprintf("d0000000-0000-0000-0000-%012d", app)), Controller: &yes}}
+	rs.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: fmt.Sprint("app-", app),
+		UID: types.UID(fmt.Sprintf("d0000000-0000-0000-0000-%012d", app)), Controller: &yes}}
 	return rs
 }
 
@@ -202,18 +214,22 @@ func bigTemplate(labels map[string]string) corev1.PodTemplateSpec {
 	mode, token, yes := int32(420), int64(3607), true
 	seconds := int64(300)
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{
-		RestartPolicy: "Always", DNSPolicy: "ClusterFirst", ServiceAccountName: "default", SchedulerName: "default-scheduler", EnableServiceLinks: &yes,
+		RestartPolicy: "Always", DNSPolicy: "ClusterFirst", ServiceAccountName: "default", SchedulerName: "default-scheduler",
+		EnableServiceLinks: &yes,
 		Containers: []corev1.Container{{
 			Name: "web", Image: "registry.example.com/team/web:v1.2.3", Env: []corev1.EnvVar{{Name: "A", Value: "b"}, {Name: "C", Value: "d"}},
-			Ports:          []corev1.ContainerPort{{ContainerPort: 8080, Protocol: "TCP"}},
-			Resources:      corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("128Mi")}},
-			ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/", Port: intstr.FromInt32(8080)}}, PeriodSeconds: 10, TimeoutSeconds: 1},
-			VolumeMounts:   []corev1.VolumeMount{{Name: "token", ReadOnly: true, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount"}},
+			Ports: []corev1.ContainerPort{{ContainerPort: 8080, Protocol: "TCP"}},
+			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"),
+				corev1.ResourceMemory: resource.MustParse("128Mi")}},
+			ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/", Port: intstr.FromInt32(8080)}},
+				PeriodSeconds: 10, TimeoutSeconds: 1},
+			VolumeMounts: []corev1.VolumeMount{{Name: "token", ReadOnly: true, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount"}},
 		}},
-		Volumes: []corev1.Volume{{Name: "token", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{DefaultMode: &mode, Sources: []corev1.VolumeProjection{
-			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token", ExpirationSeconds: &token}},
-			{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"}}},
-		}}}}},
+		Volumes: []corev1.Volume{{Name: "token", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{DefaultMode: &mode,
+			Sources: []corev1.VolumeProjection{
+				{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token", ExpirationSeconds: &token}},
+				{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"}}},
+			}}}}},
 		Tolerations: []corev1.Toleration{
 			{Key: "node.kubernetes.io/not-ready", Operator: "Exists", Effect: "NoExecute", TolerationSeconds: &seconds},
 			{Key: "node.kubernetes.io/unreachable", Operator: "Exists", Effect: "NoExecute", TolerationSeconds: &seconds},
@@ -227,10 +243,12 @@ func bigPod(i int) wireObject {
 	labels := map[string]string{"app": fmt.Sprint("app-", app), "pod-template-hash": "7c9f8d6b5d", "app.kubernetes.io/name": "web"}
 	pod := &corev1.Pod{ObjectMeta: bigMeta(fmt.Sprintf("app-%d-7c9f8d6b5d-%d", app, i), app, "p", labels), Spec: bigTemplate(labels).Spec}
 	pod.UID = types.UID(fmt.Sprintf("p0000000-0000-0000-0000-%012d", i))
-	owner := metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: fmt.Sprintf("app-%d-%d", app, app), UID: types.UID(fmt.Sprintf("r0000000-0000-0000-0000-%012d", app)), Controller: &yes}
+	owner := metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: fmt.Sprintf("app-%d-%d", app, app),
+		UID: types.UID(fmt.Sprintf("r0000000-0000-0000-0000-%012d", app)), Controller: &yes}
 	if i%6 == 5 {
 		k := i / 6 % 5
-		owner = metav1.OwnerReference{APIVersion: "apps/v1", Kind: "DaemonSet", Name: fmt.Sprint("ds-", k), UID: types.UID(fmt.Sprint("ds-", k)), Controller: &yes}
+		owner = metav1.OwnerReference{APIVersion: "apps/v1", Kind: "DaemonSet", Name: fmt.Sprint("ds-", k), UID: types.UID(fmt.Sprint("ds-", k)),
+			Controller: &yes}
 		pod.Namespace, pod.Labels = "kube-system", map[string]string{"app": fmt.Sprint("ds-", k)}
 		pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 	}
@@ -238,14 +256,18 @@ func bigPod(i int) wireObject {
 	at := func(s int) metav1.Time {
 		return metav1.NewTime(pod.CreationTimestamp.Add(time.Duration(s) * time.Second))
 	}
-	for k, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodReadyToStartContainers, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
-		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue, LastTransitionTime: at(k + i%9)})
+	for k, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodReadyToStartContainers, corev1.PodInitialized,
+		corev1.ContainersReady, corev1.PodReady} {
+		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue,
+			LastTransitionTime: at(k + i%9)})
 	}
 	started := at(3)
-	pod.Status.Phase, pod.Status.HostIP, pod.Status.PodIP, pod.Status.QOSClass = corev1.PodRunning, "10.1.2.3", "10.200.3.4", corev1.PodQOSBurstable
+	pod.Status.Phase, pod.Status.HostIP, pod.Status.PodIP, pod.Status.QOSClass = corev1.PodRunning, "10.1.2.3", "10.200.3.4",
+		corev1.PodQOSBurstable
 	pod.Status.StartTime, pod.Status.PodIPs = &started, []corev1.PodIP{{IP: "10.200.3.4"}}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
-		Name: "web", Ready: true, Started: &yes, Image: "registry.example.com/team/web:v1.2.3", ImageID: fmt.Sprintf("registry.example.com/team/web@sha256:%064d", i), ContainerID: fmt.Sprintf("containerd://%064d", i),
+		Name: "web", Ready: true, Started: &yes, Image: "registry.example.com/team/web:v1.2.3",
+		ImageID: fmt.Sprintf("registry.example.com/team/web@sha256:%064d", i), ContainerID: fmt.Sprintf("containerd://%064d", i),
 		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: at(4)}},
 	}}
 	return pod

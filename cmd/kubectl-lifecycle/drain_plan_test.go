@@ -37,26 +37,31 @@ func gitea() []runtime.Object {
 		p := drainPod(name, kind)
 		p.OwnerReferences[0].Name, p.OwnerReferences[0].UID = owner, types.UID("uid-"+owner)
 		p.Labels, p.Spec.NodeName, p.CreationTimestamp = map[string]string{"app": app}, node, began
-		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(began.Add(20 * time.Second))}}
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue,
+			LastTransitionTime: metav1.NewTime(began.Add(20 * time.Second))}}
 		return p
 	}
 	budget := func(name, app string, needed, allowed, expected int32) *policyv1.PodDisruptionBudget {
 		number := intstr.FromInt32(needed)
 		return &policyv1.PodDisruptionBudget{
 			ObjectMeta: helm(name),
-			Spec:       policyv1.PodDisruptionBudgetSpec{MinAvailable: &number, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}},
-			Status:     policyv1.PodDisruptionBudgetStatus{DesiredHealthy: needed, CurrentHealthy: expected, DisruptionsAllowed: allowed, ExpectedPods: expected},
+			Spec: policyv1.PodDisruptionBudgetSpec{MinAvailable: &number,
+				Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}},
+			Status: policyv1.PodDisruptionBudgetStatus{DesiredHealthy: needed, CurrentHealthy: expected, DisruptionsAllowed: allowed,
+				ExpectedPods: expected},
 		}
 	}
 	rs := &appsv1.ReplicaSet{ObjectMeta: helm("gitea-7c"), Spec: appsv1.ReplicaSetSpec{Replicas: &one}}
-	rs.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "gitea", UID: "uid-gitea", Controller: &yes}}
+	rs.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "gitea", UID: "uid-gitea",
+		Controller: &yes}}
 	return []runtime.Object{
 		rs, &appsv1.Deployment{ObjectMeta: helm("gitea"), Spec: appsv1.DeploymentSpec{Replicas: &one}},
 		&appsv1.StatefulSet{ObjectMeta: helm("db"), Spec: appsv1.StatefulSetSpec{Replicas: &three}},
 		pod("gitea-7c-x", "gitea", "ReplicaSet", "gitea-7c", "w1"),
 		pod("db-0", "db", "StatefulSet", "db", "w1"), pod("db-1", "db", "StatefulSet", "db", "w1"), pod("db-2", "db", "StatefulSet", "db", "w2"),
 		budget("gitea-pdb", "gitea", 1, 0, 1), budget("db-pdb", "db", 2, 1, 3),
-		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w2", UID: "uid-w2"}, Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("110")}}},
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w2", UID: "uid-w2"},
+			Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("110")}}},
 	}
 }
 
@@ -94,7 +99,8 @@ func TestAPlanNamesWhatKeepsAPodAndWhatUnblocksIt(t *testing.T) {
 
 func TestAPlanIsReadByMachines(t *testing.T) {
 	for format, want := range map[string]string{
-		"json": `"class": "permanent"`, "yaml": "class: permanent", "name": "pod/db-0\npod/db-1\n", "jsonpath={.blockers[0].cures[0].command}": "kubectl lifecycle drain w1 --surge=auto\n",
+		"json": `"class": "permanent"`, "yaml": "class: " +
+			"permanent", "name": "pod/db-0\npod/db-1\n", "jsonpath={.blockers[0].cures[0].command}": "kubectl lifecycle drain w1 --surge=auto\n",
 	} {
 		b := newDrainBed(gitea()...)
 		err := b.run(t, newDrainCommand, "w1", "--plan", "-o", format)
@@ -144,7 +150,8 @@ func TestAPlanOfADrainThatEnds(t *testing.T) {
 func TestAPlanOfARefusedDrainSaysWhichFlagIsMissing(t *testing.T) {
 	b := newDrainBed(append(gitea(), drainPod("naked", ""))...)
 	err := b.run(t, newDrainCommand, "w1", "--plan")
-	if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) != "if that is meant, add --force" || !strings.Contains(b.out.String(), "shop/naked: declares no controller") {
+	if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) != "if that is meant, add --force" ||
+		!strings.Contains(b.out.String(), "shop/naked: declares no controller") {
 		t.Errorf("got %v of class %d, hint %q, stdout %s", err, plan.ClassOf(err), plan.HintOf(err), b.out)
 	}
 }

@@ -121,7 +121,8 @@ func TestDrainCordonsEvictsAndHasNothingToDoAgain(t *testing.T) {
 
 func TestDrainSpeaksToMachines(t *testing.T) {
 	for format, want := range map[string]string{
-		"json": `"name": "a"`, "yaml": "cordoned:\n- w1", "name": "node/w1\n", "jsonpath={.evicted[0].name} {.requests}": "a 1\n", "table": "node/w1 drained\n",
+		"json": `"name": "a"`, "yaml": "cordoned:\n- w1", "name": "node/w1\n", "jsonpath={.evicted[0].name} {.requests}": "a " +
+			"1\n", "table": "node/w1 drained\n",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newDrainBed(drainPod("a", "ReplicaSet"))
@@ -138,7 +139,8 @@ func TestDrainSpeaksToMachines(t *testing.T) {
 func TestARefusedDrainChangesNothing(t *testing.T) {
 	b := newDrainBed(drainPod("a", "ReplicaSet"), drainPod("naked", ""))
 	err := b.run(t, newDrainCommand, "w1")
-	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "shop/naked") || plan.HintOf(err) != "if that is meant, add --force" {
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "shop/naked") ||
+		plan.HintOf(err) != "if that is meant, add --force" {
 		t.Errorf("got %v, class %d, hint %q", err, plan.ClassOf(err), plan.HintOf(err))
 	}
 	if len(b.changes()) != 0 || b.out.Len() != 0 {
@@ -178,7 +180,8 @@ func TestDryRunsShowAndChangeNothing(t *testing.T) {
 		class plan.Class
 		want  []string
 	}{
-		{"client shows the table", []string{"--dry-run"}, 0, []string{"ACTION", "evict", "shop/a", "ReplicaSet/web", "node w1 would be drained of 2 pods (dry run: nothing was changed)"}},
+		{"client shows the table", []string{"--dry-run"}, 0, []string{"ACTION", "evict", "shop/a", "ReplicaSet/web",
+			"node w1 would be drained of 2 pods (dry run: nothing was changed)"}},
 		{"server shows the answers", []string{"--dry-run=server"}, plan.Found, []string{"SERVER", "allowed", "Cannot evict pod"}},
 		{"client shows names", []string{"--dry-run=client", "-o", "name"}, 0, []string{"pod/a\npod/b\n"}},
 		{"client shows JSON", []string{"--dry-run=client", "-o", "json"}, 0, []string{`"action": "evict"`, `"reason": "Managed"`}},
@@ -240,7 +243,8 @@ func TestCordonAndUncordon(t *testing.T) {
 }
 
 func TestDrainArgumentsThatAreWrong(t *testing.T) {
-	for _, args := range [][]string{{}, {"pod/a"}, {"node/"}, {"w1", "-o", "xml"}, {"w1", "--dry-run=perhaps"}, {"w1", "--timeout=-1s"}, {"w1", "--pod-selector=a in b"}} {
+	for _, args := range [][]string{{}, {"pod/a"}, {"node/"}, {"w1", "-o", "xml"}, {"w1", "--dry-run=perhaps"}, {"w1", "--timeout=-1s"},
+		{"w1", "--pod-selector=a in b"}} {
 		b := newDrainBed()
 		if err := b.run(t, newDrainCommand, args...); plan.ClassOf(err) != plan.Misused {
 			t.Errorf("%v: got %v of class %d", args, err, plan.ClassOf(err))

@@ -162,7 +162,8 @@ func (d drained) summary() []string {
 	if gone == 0 {
 		return nil
 	}
-	out := []string{fmt.Sprintf("%s left in %s: %d evicted, %d deleted, %d left on their own; %d stay; %d API requests, %d of them refused by a budget",
+	out := []string{fmt.Sprintf("%s left in %s: %d evicted, %d deleted, %d left on their own; %d stay; %d API requests, %d of them refused "+
+		"by a budget",
 		view.CountPods(gone), view.Seconds(d.Seconds), len(d.Evicted), len(d.Deleted), len(d.Gone), len(d.Skipped), d.APIRequests, d.Refusals)}
 	for i, m := range d.Moved {
 		if i == maxSummary {

@@ -70,7 +70,8 @@ func TestAPlanOfANodeWhoseKubeletIsSilent(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = b.run(t, newDrainCommand, append([]string{"w1", "--plan"}, tc.args...)...)
-			if tc.ends != (err == nil) || !tc.ends && (plan.ClassOf(err) != plan.Found || !strings.Contains(err.Error(), "before the kubelet of w1 answers again")) {
+			if tc.ends != (err == nil) || !tc.ends && (plan.ClassOf(err) != plan.Found ||
+				!strings.Contains(err.Error(), "before the kubelet of w1 answers again")) {
 				t.Errorf("got %v", err)
 			}
 			if endless := strings.Contains(b.out.String(), "there is no saying how long at most"); endless == tc.ends {

@@ -156,7 +156,8 @@ func parseDryRun(value string) (dryRun, error) {
 	case dryRunNone, dryRunClient, dryRunServer:
 		return d, nil
 	}
-	return "", plan.As(plan.Misused, plan.Hint(fmt.Errorf("--dry-run must be none, client or server, not %q", value), "--dry-run alone means client: read the API only, and change nothing"))
+	return "", plan.As(plan.Misused, plan.Hint(fmt.Errorf("--dry-run must be none, client or server, not %q", value),
+		"--dry-run alone means client: read the API only, and change nothing"))
 }
 
 // runnerFlags are those of every command that works on a host.
@@ -165,7 +166,8 @@ type runnerFlags struct {
 }
 
 func (f *runnerFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.image, "runner-image", "", "Image of the runner pod; it must be on the node and runs privileged (default: kube-proxy's, a static pod's or the network's)")
+	flags.StringVar(&f.image, "runner-image", "",
+		"Image of the runner pod; it must be on the node and runs privileged (default: kube-proxy's, a static pod's or the network's)")
 }
 
 // cluster connects to the cluster for work on its hosts. A --namespace that is

@@ -64,7 +64,8 @@ func harmless(t *testing.T, what, written string) {
 		if yaml := strings.HasSuffix(what, "in YAML"); yaml && strings.HasPrefix(line, " ") {
 			continue // it indents the lines of a text itself
 		}
-		if regexp.MustCompile(`^ {0,6}(✓|✗|…|error:|hint:|node/|Warning:) *FORGED`).MatchString(line) || regexp.MustCompile(`^ *[✓✗] *FORGED`).MatchString(line) {
+		if regexp.MustCompile(`^ {0,6}(✓|✗|…|error:|hint:|node/|Warning:) *FORGED`).MatchString(line) ||
+			regexp.MustCompile(`^ *[✓✗] *FORGED`).MatchString(line) {
 			t.Errorf("%s prints a line that is not its own: %q", what, line)
 		}
 		if regexp.MustCompile(`^ *(kubectl|helm|kubeadm|chmod) `).MatchString(line) {
@@ -78,7 +79,8 @@ func harmless(t *testing.T, what, written string) {
 func paste(t *testing.T, line string) (words string) {
 	t.Helper()
 	dir := t.TempDir()
-	script := `kubectl() { echo "kubectl $#" >> words; }; helm() { echo "helm $#" >> words; }; kubeadm() { echo "kubeadm $#" >> words; }; chmod() { :; }
+	script := `kubectl() { echo "kubectl $#" >> words; }; helm() { echo "helm $#" >> words; }; kubeadm() { echo "kubeadm $#" >> words; }
+chmod() { :; }
 program() { echo "program $#" >> words; printf %s "$3" > facts; }
 ` + strings.Replace(line, "./lifecycle-node", "program", 1) + "\n"
 	check := exec.CommandContext(t.Context(), "sh", "-n")
@@ -224,14 +226,18 @@ func (b *drainBed) env(streams genericiooptions.IOStreams) *env {
 
 func TestNoHostWritesALineOfOurs(t *testing.T) {
 	items := []inventory.Item{
-		{Kind: inventory.KindMount, Name: "/var/lib/kubelet/pods/x/volume-subpaths/" + forged, In: forged, Owner: forged, Fate: inventory.Goes, Detail: forged},
+		{Kind: inventory.KindMount, Name: "/var/lib/kubelet/pods/x/volume-subpaths/" + forged, In: forged, Owner: forged,
+			Fate: inventory.Goes, Detail: forged},
 		{Kind: inventory.Kind("node/FORGED"), Name: "removed", Fate: inventory.Goes, Why: forged},
 		{Kind: inventory.Kind(forged), Name: forged, Fate: inventory.Fate(forged)},
 	}
-	inv := inventory.Inventory{Hostname: forged, Items: items, Unchecked: []inventory.Unchecked{{Kind: forged, What: forged, Why: forged}}, Blocking: []string{forged}}
+	inv := inventory.Inventory{Hostname: forged, Items: items, Unchecked: []inventory.Unchecked{{Kind: forged, What: forged, Why: forged}},
+		Blocking: []string{forged}}
 	verdict := inventory.Verdict{State: inventory.State(forged), Backup: forged, AfterReboot: items, Lost: items, Changed: items}
-	outcomes := []flow.NodeResult{{Node: forged, Removed: true, Verdict: verdict}, {Node: "w2", Error: forged, Hint: forged}, {Node: "node/FORGED"}}
-	lostNode := &lost.NodeLoss{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: forged}}},
+	outcomes := []flow.NodeResult{{Node: forged, Removed: true, Verdict: verdict}, {Node: "w2", Error: forged, Hint: forged},
+		{Node: "node/FORGED"}}
+	lostNode := &lost.NodeLoss{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged},
+		Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: forged}}},
 		Facts: inventory.Facts{Node: "w1", CRISocket: forged, NodeIPs: []string{"10.0.0.1", forged}, PodCIDRs: []string{forged, "10.244.0.0/16"}}}
 	steps := plan.Plan{Title: forged, Steps: []plan.Step{{ID: "a", Title: forged}}, Notes: []string{forged}}
 	for name, write := range map[string]func(e *env) error{
@@ -255,10 +261,12 @@ func TestNoHostWritesALineOfOurs(t *testing.T) {
 		"an error of two":           func(e *env) error { e.tellError(errors.Join(errors.New("a"), errors.New(forged))); return nil },
 		"the library's log":         func(e *env) error { _, err := e.log().Write([]byte(forged + "\n")); return err },
 		"a cordon": func(e *env) error {
-			return e.tellScheduling([]scheduling{{Node: forged, Changed: true}, {Node: "w2\nnode/FORGED"}}, schedulingFlags{verb: "cordon"}, dryRunNone)
+			return e.tellScheduling([]scheduling{{Node: forged, Changed: true}, {Node: "w2\nnode/FORGED"}},
+				schedulingFlags{verb: "cordon"}, dryRunNone)
 		},
 		"a move to a hostile context": func(e *env) error {
-			moving := &flow.Move{Removal: &flow.Removal{Prepared: flow.Prepared{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged}}}, Result: flow.Result{Verdict: verdict}}}
+			moving := &flow.Move{Removal: &flow.Removal{Prepared: flow.Prepared{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged}}},
+				Result: flow.Result{Verdict: verdict}}}
 			return e.tellMoved(moving, forged, "")
 		},
 	} {
@@ -320,11 +328,13 @@ func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 		NodeIPs: []string{"10.0.0.1", "fd00::1", "10.0.0.1'; : > OWNED; '", "fe80::1%eth0; : > OWNED"}, ControlPlanes: []string{"10.0.0.2", ""},
 		PodCIDRs: []string{"10.244.0.0/16", "10.244.0.0/16 OWNED"}, ServiceCIDRs: []string{"10.96.0.0/12"}, IPVSExclude: []string{"x"},
 	}
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w1"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: "arm64"}}}
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w1"},
+		Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: "arm64"}}}
 	e.sayIfItComesBack(&lost.NodeLoss{Node: node, Facts: facts})
 	got := errOut.String()
 	harmless(t, "a host that came back", got)
-	for _, want := range []string{"--arch arm64 > lifecycle-node\n", `'{"node":"w1","podCIDRs":["10.244.0.0/16"],"serviceCIDRs":["10.96.0.0/12"],"nodeIPs":["10.0.0.1","fd00::1"],"controlPlanes":["10.0.0.2"],"cni":"flannel","criSocket":"unix:///run/it'\''s/containerd.sock"}'`,
+	for _, want := range []string{"--arch arm64 > lifecycle-node\n",
+		`'{"node":"w1","podCIDRs":["10.244.0.0/16"],"serviceCIDRs":["10.96.0.0/12"],"nodeIPs":["10.0.0.1","fd00::1"],"controlPlanes":["10.0.0.2"],"cni":"flannel","criSocket":"unix:///run/it'\''s/containerd.sock"}'`,
 		"left out of what the program is told: \"/var/lib/kubelet/../../etc\", which is no path of a directory"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
@@ -336,7 +346,8 @@ func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 		facts.PodCIDRs = append(facts.PodCIDRs, "10.244.0.0/24")
 	}
 	e.sayIfItComesBack(&lost.NodeLoss{Node: node, Facts: facts})
-	if got := errOut.String(); !strings.Contains(got, "told nothing about the cluster") || !strings.Contains(got, "./lifecycle-node clean --yes\n") {
+	if got := errOut.String(); !strings.Contains(got, "told nothing about the cluster") ||
+		!strings.Contains(got, "./lifecycle-node clean --yes\n") {
 		t.Errorf("facts that are too long to paste: %s", got)
 	}
 }

@@ -75,13 +75,15 @@ func newJoinCommand(e *env) *cobra.Command {
 
 func (f *joinFlags) add(flags *pflag.FlagSet) {
 	addOutput(flags, &f.output, "command")
-	addDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server check the token's Secret)")
+	addDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server check "+
+		"the token's Secret)")
 	flags.DurationVar(&f.ttl, "ttl", bootstrap.DefaultTTL, "How long the token lives, from 1m to 24h")
 	flags.StringVar(&f.token, "bootstrap-token", "", "Token to make (ID.SECRET), or the ID of an existing one to use; default: a random one")
 	flags.StringVar(&f.description, "description", "", "Description of the token (default: who made it)")
 	flags.StringVar(&f.command.NodeName, "node-name", "", "Name of the node (default: the host's name)")
 	flags.StringVar(&f.command.CRISocket, "cri-socket", "", "CRI socket on the host (default: kubeadm finds it)")
-	flags.StringSliceVar(&f.command.IgnorePreflightErrors, "ignore-preflight-errors", nil, "Checks of kubeadm whose failure is only a warning on the host")
+	flags.StringSliceVar(&f.command.IgnorePreflightErrors, "ignore-preflight-errors", nil,
+		"Checks of kubeadm whose failure is only a warning on the host")
 	flags.BoolVar(&f.wait, "wait", false, "Follow the host until its node is Ready, then revoke the token")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long --wait waits; 0 means as long as the token lives")
 }

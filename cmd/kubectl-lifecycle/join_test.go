@@ -74,10 +74,13 @@ func newJoinBed(t *testing.T) *joinBed {
 		t.Fatal(err)
 	}
 	b := &joinBed{T: t, pin: join.Pin(ca), client: fake.NewClientset(
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-public", Name: "cluster-info"}, Data: map[string]string{"kubeconfig": string(info)}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-public", Name: "cluster-info"},
+			Data: map[string]string{"kubeconfig": string(info)}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubeadm-config"},
-			Data: map[string]string{"ClusterConfiguration": "kind: ClusterConfiguration\ncontrolPlaneEndpoint: api:6443\nkubernetesVersion: v1.36.3\n"}},
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubelet-config"}, Data: map[string]string{"kubelet": "kind: KubeletConfiguration\n"}},
+			Data: map[string]string{"ClusterConfiguration": "kind: ClusterConfiguration\ncontrolPlaneEndpoint: api:6443\nkubernetesVersion: " +
+				"v1.36.3\n"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubelet-config"},
+			Data: map[string]string{"kubelet": "kind: KubeletConfiguration\n"}},
 	)}
 	b.client.PrependReactor("create", "subjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, &authorizationv1.SubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}}, nil
@@ -165,7 +168,8 @@ func TestJoinPrintsTheCommandAlone(t *testing.T) {
 			b := newJoinBed(t)
 			b.sign()
 			err := b.run(t.Context(), append(format, "--bootstrap-token", joinToken)...)
-			b.check(err, 0, joinLine+b.pin+"\n", "run it as root on the host, which needs kubeadm and kubelet of v1.36.3", "kubectl lifecycle join --wait --bootstrap-token abcdef")
+			b.check(err, 0, joinLine+b.pin+"\n", "run it as root on the host, which needs kubeadm and kubelet of v1.36.3",
+				"kubectl lifecycle join --wait --bootstrap-token abcdef")
 			if got := b.tokens(); len(got) != 1 || got[0] != "bootstrap-token-abcdef" {
 				t.Errorf("tokens: %v", got)
 			}
@@ -256,8 +260,10 @@ func TestJoinWaitGivenUp(t *testing.T) {
 		tokens int
 		stderr []string
 	}{
-		{"before a host came keeps the token", "", 1, []string{"timed out waiting for a host", "token abcdef lives until", "delete secret bootstrap-token-abcdef"}},
-		{"with a node that is not Ready revokes it", corev1.ConditionFalse, 0, []string{"timed out waiting for host w3 to be Ready: slow", "token abcdef was revoked"}},
+		{"before a host came keeps the token", "", 1, []string{"timed out waiting for a host", "token abcdef lives until",
+			"delete secret bootstrap-token-abcdef"}},
+		{"with a node that is not Ready revokes it", corev1.ConditionFalse, 0, []string{"timed out waiting for host w3 to be Ready: slow",
+			"token abcdef was revoked"}},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {

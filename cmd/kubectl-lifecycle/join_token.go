@@ -45,7 +45,8 @@ func cordonedBy(node *corev1.Node) string {
 }
 
 // makeToken makes the token and waits until hosts can use it.
-func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, outside join.Outside, r bootstrap.Request) (bootstrap.Token, error) {
+func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, outside join.Outside,
+	r bootstrap.Request) (bootstrap.Token, error) {
 	var token bootstrap.Token
 	title := "Make a bootstrap token that lives " + duration.HumanDuration(r.TTL)
 	if r.Token.IsReference() {

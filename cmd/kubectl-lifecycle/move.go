@@ -66,7 +66,8 @@ func (e *env) destination(f moveFlags) (flow.Destination, error) {
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.toContext})
 	config, err := loader.ClientConfig()
 	if err != nil {
-		return to, plan.As(plan.Refused, plan.Hint(fmt.Errorf("the cluster to move to: %w", err), "see which contexts there are: kubectl config get-contexts"))
+		return to, plan.As(plan.Refused, plan.Hint(fmt.Errorf("the cluster to move to: %w", err),
+			"see which contexts there are: kubectl config get-contexts"))
 	}
 	if to.Name == "" {
 		to.Name = config.Host
@@ -85,7 +86,8 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 		return err
 	}
 	if f.toContext == "" && f.toKubeconfig == "" {
-		return plan.As(plan.Misused, plan.Hint(errors.New("move where to?"), "name the other cluster: --to-context CONTEXT (kubectl config get-contexts), or --to-kubeconfig FILE"))
+		return plan.As(plan.Misused, plan.Hint(errors.New("move where to?"),
+			"name the other cluster: --to-context CONTEXT (kubectl config get-contexts), or --to-kubeconfig FILE"))
 	}
 	cluster, err := e.cluster(f.runnerFlags)
 	if err != nil {
@@ -107,7 +109,8 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 	}
 	e.showPlan(p, care(moving.Removal))
 	if !f.yes && !moving.Gone {
-		if err := e.confirm(fmt.Sprintf("This takes node %s out of its cluster, cleans its host, and joins it to %s.", name, to.Name), name); err != nil {
+		if err := e.confirm(fmt.Sprintf("This takes node %s out of its cluster, cleans its host, and joins it to %s.", name, to.Name),
+			name); err != nil {
 			return err
 		}
 	}

@@ -75,7 +75,8 @@ func (e *env) sheet() *view.Sheet { return view.NewSheet(e.streams.Out) }
 func (e *env) progress() *view.Progress {
 	tty := e.terminal(e.streams.ErrOut)
 	_, noColor := os.LookupEnv("NO_COLOR")
-	return view.NewProgress(e.streams.ErrOut, tty && os.Getenv("TERM") != "dumb", e.color == "always" || (e.color == "auto" && tty && !noColor))
+	return view.NewProgress(e.streams.ErrOut, tty && os.Getenv("TERM") != "dumb", e.color == "always" ||
+		(e.color == "auto" && tty && !noColor))
 }
 
 // say writes a line for people to stderr. Its arguments pass the filter.

@@ -72,7 +72,8 @@ func (e *env) rehearse(ctx context.Context, output string, several bool, all ...
 
 // rehearsal reads what would be done.
 func (e *env) rehearsal(ctx context.Context, r rehearsed) (rehearsal, error) {
-	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain, Data: r.removal.Data, Surge: r.removal.Surge, Excluded: r.removal.Excluded}
+	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain, Data: r.removal.Data, Surge: r.removal.Surge,
+		Excluded: r.removal.Excluded}
 	if r.mode != dryRunServer {
 		return result, nil
 	}
@@ -110,7 +111,8 @@ func care(r *flow.Removal) []string {
 		warnings = append(warnings, m.String())
 	}
 	if len(r.Excluded) > 0 {
-		warnings = append(warnings, fmt.Sprintf("--pod-selector leaves out %s, which run until the host is cleaned, and end with it: %s", view.CountPods(len(r.Excluded)), someOf(r.Excluded)))
+		warnings = append(warnings, fmt.Sprintf("--pod-selector leaves out %s, which run until the host is cleaned, and end with it: %s",
+			view.CountPods(len(r.Excluded)), someOf(r.Excluded)))
 	}
 	for _, d := range r.Data {
 		warnings = append(warnings, d.String())

@@ -82,7 +82,8 @@ func newRemoveCommand(e *env) *cobra.Command {
 			case f.selector != "" || len(args) > 1:
 				return e.removeMany(cmd.Context(), args, f)
 			case len(args) == 0:
-				return plan.As(plan.Misused, plan.Hint(errors.New("no node given"), "name nodes, or choose them by their labels with -l; see 'kubectl lifecycle remove --help'"))
+				return plan.As(plan.Misused, plan.Hint(errors.New("no node given"),
+					"name nodes, or choose them by their labels with -l; see 'kubectl lifecycle remove --help'"))
 			}
 			return e.remove(cmd.Context(), args[0], f)
 		},
@@ -99,31 +100,48 @@ func defaultLeave() leaveFlags {
 
 func (f *removeFlags) add(flags *pflag.FlagSet) {
 	f.leaveFlags.add(flags)
-	flags.BoolVar(&f.nodeLost, "node-lost", false, "The host is dead: give up its pods, have its volumes detached and delete the Node, without cleaning the host. Refused if the node shows any sign of life")
-	flags.BoolVar(&f.hostOff, "confirm-host-off", false, "With --node-lost: you have seen that the host is switched off. Wanted where the cluster cannot tell (you may not ask the kubelet, or a machine answers at its address)")
+	flags.BoolVar(&f.nodeLost, "node-lost", false,
+		"The host is dead: give up its pods, have its volumes detached and delete the Node, without cleaning the host. Refused if the node "+
+			"shows any sign of life")
+	flags.BoolVar(&f.hostOff, "confirm-host-off", false,
+		"With --node-lost: you have seen that the host is switched off. Wanted where the cluster cannot tell (you may not ask the kubelet, or "+
+			"a machine answers at its address)")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
-	flags.StringVar(&f.drain.MaxParallel, "max-parallel", f.drain.MaxParallel, "How many workers are removed at the same time: a number, or a percentage of them; control planes go one at a time")
+	flags.StringVar(&f.drain.MaxParallel, "max-parallel", f.drain.MaxParallel,
+		"How many workers are removed at the same time: a number, or a percentage of them; control planes go one at a time")
 	flags.BoolVar(&f.missingOK, "ignore-not-found", false, "A node that does not exist is no error")
 }
 
 func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	f.runnerFlags.add(flags)
 	addOutput(flags, &f.output, "name")
-	addDryRun(flags, &f.dryRun, "none, client (show the plan from what the API says) or server (also name the exact objects on the host, through one read-only pod)")
+	addDryRun(flags, &f.dryRun, "none, client (show the plan from what the API says) or server (also name the exact objects on the host, "+
+		"through one read-only pod)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
-	flags.DurationVar(&f.patience, "patience", time.Hour, "How long the program on the host waits for somebody before it starts the kubelet again")
-	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(inventory.FirewallOwned), "Which packet-filter rules go: owned (what is Kubernetes' or its network's), none, or flush (every rule of iptables, no matter who made it)")
-	flags.BoolVar(&f.choices.NoBackup, "no-backup", false, "Do not back up the configuration that goes, in "+inventory.BackupDir+" of the host")
-	flags.BoolVar(&f.choices.NoKeys, "shred-keys", false, "Leave everything secret out of the backup, registry credentials and encryption keys, too; the files are deleted, not overwritten")
-	flags.BoolVar(&f.choices.BackupKeys, "backup-keys", false, "Back up private keys and credentials of the cluster, too (of a control plane its CA keys): whoever reads the backup has the cluster")
-	flags.BoolVar(&f.choices.DeleteHostData, "delete-host-data", false, "Remove the node, too, if pods keep data (hostPath, local volumes) below directories that are deleted; it is lost")
+	flags.DurationVar(&f.patience, "patience", time.Hour,
+		"How long the program on the host waits for somebody before it starts the kubelet again")
+	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(inventory.FirewallOwned),
+		"Which packet-filter rules go: owned (what is Kubernetes' or its network's), none, or flush (every rule of iptables, no matter who "+
+			"made it)")
+	flags.BoolVar(&f.choices.NoBackup, "no-backup", false,
+		"Do not back up the configuration that goes, in "+inventory.BackupDir+" of the host")
+	flags.BoolVar(&f.choices.NoKeys, "shred-keys", false,
+		"Leave everything secret out of the backup, registry credentials and encryption keys, too; the files are deleted, not overwritten")
+	flags.BoolVar(&f.choices.BackupKeys, "backup-keys", false,
+		"Back up private keys and credentials of the cluster, too (of a control plane its CA keys): whoever reads the backup has the cluster")
+	flags.BoolVar(&f.choices.DeleteHostData, "delete-host-data", false,
+		"Remove the node, too, if pods keep data (hostPath, local volumes) below directories that are deleted; it is lost")
 	flags.BoolVar(&f.drain.Force, "force", false, "Also evict pods that no controller recreates")
 	flags.BoolVar(&f.drain.DeleteEmptyDirData, "delete-emptydir-data", false, "Also evict pods that have data in an emptyDir, which is lost")
 	flags.BoolVar(&f.drain.DisableEviction, "disable-eviction", false, "Delete instead of evicting, ignoring PodDisruptionBudgets")
-	flags.BoolVar(&f.drain.IgnoreDaemonSets, "ignore-daemonsets", true, "Leave the pods of DaemonSets until the host is cleaned, as a removal does anyway; false refuses a node that has any")
-	flags.StringVar(&f.drain.PodSelector, "pod-selector", "", "Drain only pods with these labels; the others run until the host is cleaned, and end with it (for a storage engine: app!=osd)")
-	flags.StringVar(&f.surge, "surge", string(surge.Off), "What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), restart or off; taken back at the end")
+	flags.BoolVar(&f.drain.IgnoreDaemonSets, "ignore-daemonsets", true,
+		"Leave the pods of DaemonSets until the host is cleaned, as a removal does anyway; false refuses a node that has any")
+	flags.StringVar(&f.drain.PodSelector, "pod-selector", "",
+		"Drain only pods with these labels; the others run until the host is cleaned, and end with it (for a storage engine: app!=osd)")
+	flags.StringVar(&f.surge, "surge", string(surge.Off),
+		"What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), "+
+			"restart or off; taken back at the end")
 	flags.IntVar(&f.drain.GracePeriodSeconds, "grace-period", -1, "Seconds each pod gets to stop; negative means its own")
 }
 
@@ -167,7 +185,8 @@ func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
 // validate checks what can be wrong about the flags.
 func (f *leaveFlags) validate() (dryRun, error) {
 	mode, err := parseDryRun(f.dryRun)
-	return mode, errors.Join(err, view.CheckFormat(f.output, "name"), f.drain.Validate(), surge.Mode(f.surge).Validate(), plan.As(plan.Misused, f.choices.Validate()))
+	return mode, errors.Join(err, view.CheckFormat(f.output, "name"), f.drain.Validate(), surge.Mode(f.surge).Validate(),
+		plan.As(plan.Misused, f.choices.Validate()))
 }
 
 func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -250,7 +269,8 @@ func (e *env) tellVerdict(v inventory.Verdict) {
 func (e *env) warnOfFlags(items []inventory.Item) {
 	for _, item := range items {
 		if item.Kind == inventory.KindFlags {
-			e.warn("%s gives the kubelet flags of this cluster, which the next one gets, too; change it there before the host joins: %s", item.Name, item.Detail)
+			e.warn("%s gives the kubelet flags of this cluster, which the next one gets, too; change it there before the host joins: %s",
+				item.Name, item.Detail)
 		}
 	}
 }
@@ -274,7 +294,8 @@ func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f
 	}
 	switch {
 	case found && mode != dryRunNone:
-		return e.sheet().Line("node/%s is gone; %s of it would be deleted, and the record of its removal (dry run: nothing was changed)", view.Name(name), view.CountPods(unfinished.Pods))
+		return e.sheet().Line("node/%s is gone; %s of it would be deleted, and the record of its removal (dry run: nothing was changed)",
+			view.Name(name), view.CountPods(unfinished.Pods))
 	case found:
 		left, err := unfinished.Finish(ctx)
 		if err != nil {

@@ -55,7 +55,8 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 		})
 	}
 	if !f.yes {
-		if err := e.confirm(fmt.Sprintf("This gives up node %s and %s. Its host must be switched off.", name, view.CountPods(len(l.Drain.Verdicts))), name); err != nil {
+		if err := e.confirm(fmt.Sprintf("This gives up node %s and %s. Its host must be switched off.", name,
+			view.CountPods(len(l.Drain.Verdicts))), name); err != nil {
 			return err
 		}
 	}
@@ -70,7 +71,8 @@ func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name strin
 		return errors.Join(e.names("node", name), departure.StillThere(l.Lingering))
 	}
 	result.Lingering = l.Lingering
-	return errors.Join(e.print(f.output, result, func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }), departure.StillThere(l.Lingering))
+	return errors.Join(e.print(f.output, result, func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }),
+		departure.StillThere(l.Lingering))
 }
 
 // sayIfItComesBack tells what to do with a host that is not dead after all.

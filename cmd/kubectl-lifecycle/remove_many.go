@@ -67,7 +67,8 @@ func (e *env) confirmMany(batch *flow.Batch, f removeFlags) error {
 	if f.yes || len(batch.All()) == 0 {
 		return nil
 	}
-	return e.confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(batch.All())), fmt.Sprint(len(batch.All())))
+	return e.confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(batch.All())),
+		fmt.Sprint(len(batch.All())))
 }
 
 // runMany removes them and says what became of each.
@@ -170,7 +171,8 @@ func failed(ctx context.Context, outcomes []flow.NodeResult) error {
 	if left == 0 {
 		return departure.StillThere(lingering)
 	}
-	err := plan.Hint(fmt.Errorf("%d of %d nodes were not removed", left, len(outcomes)), "%s", strings.Join(append(hints, "the same command again goes on"), "\n"))
+	err := plan.Hint(fmt.Errorf("%d of %d nodes were not removed", left, len(outcomes)), "%s",
+		strings.Join(append(hints, "the same command again goes on"), "\n"))
 	if ctx.Err() != nil {
 		return plan.As(plan.ClassOf(ctx.Err()), err)
 	}

@@ -57,10 +57,12 @@ func newRootCommand(e *env) *cobra.Command {
 		return plan.As(plan.Misused, plan.Hint(err, "see '%s --help'", cmd.CommandPath()))
 	})
 	e.flags.AddFlags(root.PersistentFlags())
-	verbosity := root.PersistentFlags().IntP("v", "v", 0, fmt.Sprintf("Show what the client library logs, from 1 (little) to %d (every request and its headers)", maxVerbosity))
+	verbosity := root.PersistentFlags().IntP("v", "v", 0,
+		fmt.Sprintf("Show what the client library logs, from 1 (little) to %d (every request and its headers)", maxVerbosity))
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if *verbosity > maxVerbosity {
-			e.warn("-v %d is taken for -v %d: above that the bodies of requests and answers would be shown, and with them bootstrap tokens and those of ServiceAccounts", *verbosity, maxVerbosity)
+			e.warn("-v %d is taken for -v %d: above that the bodies of requests and answers would be shown, and with them bootstrap tokens and "+
+				"those of ServiceAccounts", *verbosity, maxVerbosity)
 		}
 		return logVerbosity(min(*verbosity, maxVerbosity), e.log())
 	}

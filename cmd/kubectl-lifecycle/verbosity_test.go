@@ -26,9 +26,10 @@ import (
 func hostileServer(t *testing.T, record map[string]string) string {
 	t.Helper()
 	secret := corev1.Secret{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: runner.NameFor(record[wire.KeyNode]), Labels: map[string]string{runner.Label: "remove"}},
-		Data:       map[string][]byte{},
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: runner.NameFor(record[wire.KeyNode]),
+			Labels: map[string]string{runner.Label: "remove"}},
+		Data: map[string][]byte{},
 	}
 	for key, value := range record {
 		secret.Data[key] = []byte(value)
@@ -36,12 +37,14 @@ func hostileServer(t *testing.T, record map[string]string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Warning", `299 - "`+strings.ReplaceAll("FORGED\x1b[2J", "\x1b", "")+`"`)
-		var answer any = metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Code: 500, Reason: metav1.StatusReason(forged), Message: forged}
+		var answer any = metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Code: 500,
+			Reason: metav1.StatusReason(forged), Message: forged}
 		code := http.StatusInternalServerError
 		switch path := r.URL.Path; {
 		case path == "/api/v1/namespaces/kube-system/secrets" && r.URL.Query().Get("watch") == "":
 			secret.Name = runner.NameFor(record[wire.KeyNode])
-			code, answer = http.StatusOK, corev1.SecretList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "SecretList"}, Items: []corev1.Secret{secret}}
+			code, answer = http.StatusOK, corev1.SecretList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "SecretList"},
+				Items: []corev1.Secret{secret}}
 		case strings.HasPrefix(path, "/api/v1/namespaces/kube-system/secrets/lifecycle-"):
 			code, answer = http.StatusOK, secret
 		}

@@ -42,7 +42,8 @@ touch lock journal begun snapshot lifecycle-node `+unitFile+`; ln -s `+unitFile+
 // said yet and leaves nothing.
 func TestARunThatIsKilledWhileItLeavesGoesOnWithThat(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
-		hosttest.Script(t, `ip link set lo up; mount -t tmpfs tmpfs /var/lib; mkdir -p /etc/systemd/system; mount -t tmpfs tmpfs /etc/systemd/system`)
+		hosttest.Script(t, `ip link set lo up; mount -t tmpfs tmpfs /var/lib; mkdir -p /etc/systemd/system
+mount -t tmpfs tmpfs /etc/systemd/system`)
 		for name, gone := range map[string]string{
 			"before the last word":       ``,
 			"after the last word":        `rm ` + in("begun"),
@@ -97,7 +98,8 @@ func TestAProgramThatWasTidiedUpMeanwhileIsInstalled(t *testing.T) {
 		hosttest.Must(t, err)
 		program, err := os.ReadFile(self)
 		hosttest.Must(t, err)
-		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`; mkdir -p /etc/systemd/system; mount -t tmpfs tmpfs /etc/systemd/system
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`; mkdir -p /etc/systemd/system
+mount -t tmpfs tmpfs /etc/systemd/system
 mount -t tmpfs tmpfs "`+filepath.Dir(self)+`"`)
 		if _, err := os.Stat(self); err == nil {
 			t.Fatal("the program has a name still")
@@ -113,7 +115,8 @@ mount -t tmpfs tmpfs "`+filepath.Dir(self)+`"`)
 // One that works is not waited for.
 func TestARunThatWorksIsNotWaitedFor(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
-		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`; echo '{"node": "w", "operation": "remove"}' > `+in("spec.json"))
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`
+echo '{"node": "w", "operation": "remove"}' > `+in("spec.json"))
 		old, err := lock(in(lockName))
 		hosttest.Must(t, err)
 		defer old()

@@ -105,7 +105,8 @@ func FuzzState(f *testing.F) {
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		spec, _, err := decodeSpec(raw, operations())
-		if err == nil && (spec.Operation != wire.Remove && spec.Operation != wire.Move || spec.Node == "" || spec.Record.UID == "" || spec.Patience <= 0) {
+		if err == nil && (spec.Operation != wire.Remove && spec.Operation != wire.Move || spec.Node == "" || spec.Record.UID == "" ||
+			spec.Patience <= 0) {
 			t.Errorf("an order: %+v", spec)
 		}
 		if err != nil && (plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "") {

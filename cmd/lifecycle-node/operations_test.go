@@ -92,10 +92,11 @@ func TestASpecOfAnOperationThatIsNotThereIsNoOrder(t *testing.T) {
 		all  []operation
 		says string
 	}{
-		"it was not added":         {raw, operations(), `unknown operation "polish"`},
-		"it was":                   {raw, append(operations(), polish(&did, false)), ""},
-		"what it takes is missing": {bytes.ReplaceAll(raw, []byte("wax"), []byte("oil")), append(operations(), polish(&did, false)), "it names no wax"},
-		"it is only answered":      {bytes.ReplaceAll(raw, []byte("polish"), []byte("inspect")), operations(), `unknown operation "inspect"`},
+		"it was not added": {raw, operations(), `unknown operation "polish"`},
+		"it was":           {raw, append(operations(), polish(&did, false)), ""},
+		"what it takes is missing": {bytes.ReplaceAll(raw, []byte("wax"), []byte("oil")), append(operations(), polish(&did, false)),
+			"it names no wax"},
+		"it is only answered": {bytes.ReplaceAll(raw, []byte("polish"), []byte("inspect")), operations(), `unknown operation "inspect"`},
 	} {
 		_, _, err := decodeSpec(tc.raw, tc.all)
 		if (err == nil) != (tc.says == "") || err != nil && (!strings.Contains(err.Error(), tc.says) || plan.ClassOf(err) != plan.Refused) {

@@ -28,10 +28,12 @@ func node(t *testing.T, dir string, s *reporttest.Server, operation wire.Operati
 	hosttest.Script(t, `ip link set lo up; mkdir -p `+dir+`/etc `+dir+`/bin; cp -a /etc/. `+dir+`/etc/; mount --bind `+dir+`/etc /etc
 for d in /var/lib /run /etc/systemd/system; do mkdir -p $d; mount -t tmpfs tmpfs $d; done
 rm -rf /etc/kubernetes /etc/cni; mkdir -p /run/systemd/system /etc/kubernetes/pki /etc/cni/net.d /var/lib/kubelet/pki /etc/systemd/system/multi-user.target.wants
-mkdir -m 700 `+stateDir+`; touch `+in(lockName)+`; echo > /var/lib/kubelet/config.yaml; echo old > /etc/kubernetes/kubelet.conf; echo active > `+dir+`/kubelet; touch `+dir+`/did
+mkdir -m 700 `+stateDir+`; touch `+in(lockName)+`; echo > /var/lib/kubelet/config.yaml; echo old > /etc/kubernetes/kubelet.conf
+echo active > `+dir+`/kubelet; touch `+dir+`/did
 touch `+unitFile+`; ln -s `+unitFile+` `+unitLink)
 	script := `#!/bin/sh
-case "$1" in show) echo LoadState=loaded; echo ActiveState=$(cat ` + dir + `/kubelet); exit;; start) echo active > ` + dir + `/kubelet;; stop) echo inactive > ` + dir + `/kubelet;; esac
+case "$1" in show) echo LoadState=loaded; echo ActiveState=$(cat ` + dir + `/kubelet); exit;; start) echo active > ` + dir +
+		`/kubelet;; stop) echo inactive > ` + dir + `/kubelet;; esac
 echo "$1" >> ` + dir + `/did
 `
 	hosttest.Must(t, os.WriteFile(dir+"/bin/systemctl", []byte(script), 0o755))
@@ -93,7 +95,8 @@ func TestANodeThatWasTakenBackIsNotCleanedWhenItsRunCouldNotLeave(t *testing.T) 
 			node(t, dir, s, wire.Remove)
 			hosttest.Script(t, `touch `+in(begunFile)+`; mount -o remount,`+mode+` /var/lib`)
 			hosttest.Must(t, until(t, s, never))
-			if got := did(t, dir); strings.Contains(got, "stop") || s.Get(wire.KeyEvents) != "" && strings.Contains(s.Get(wire.KeyEvents), "containers") {
+			if got := did(t, dir); strings.Contains(got, "stop") || s.Get(wire.KeyEvents) != "" &&
+				strings.Contains(s.Get(wire.KeyEvents), "containers") {
 				t.Errorf("%s: done: %s, says %v", mode, got, s.Data)
 			}
 			if left := hosttest.Script(t, "find /etc/systemd/system -name '*lifecycle*'"); left != "" {
@@ -147,7 +150,8 @@ func TestAHostWhoseKubeletIsHeldNeedsNoAPIServerToGoOn(t *testing.T) {
 			return s.Asked > asked+3
 		})
 		raw, err := os.ReadFile(in(journalName))
-		if again := strings.Count(string(raw), `"step":"containers","title":"Stop and remove the pods' containers","kind":"failed"`); err != nil || again != 2 {
+		if again := strings.Count(string(raw),
+			`"step":"containers","title":"Stop and remove the pods' containers","kind":"failed"`); err != nil || again != 2 {
 			t.Errorf("it came %d times as far as the containers, %v:\n%s", again, err, raw)
 		}
 		s.Down, s.Data[wire.KeyOrder] = false, string(wire.Abort)
@@ -174,7 +178,8 @@ func TestAnOrderThatIsGivenWhileItWorksIsNotLost(t *testing.T) {
 			}
 			return false
 		}))
-		if s.Get(wire.KeyPhase) != string(wire.Aborted) || !strings.Contains(did(t, dir), "stop") || !strings.HasSuffix(strings.TrimSuffix(did(t, dir), " daemon-reload"), "start") {
+		if s.Get(wire.KeyPhase) != string(wire.Aborted) || !strings.Contains(did(t, dir), "stop") ||
+			!strings.HasSuffix(strings.TrimSuffix(did(t, dir), " daemon-reload"), "start") {
 			t.Errorf("done %q, says %v", did(t, dir), s.Data)
 		}
 	})
@@ -221,7 +226,8 @@ func TestWhatIsDamagedIsNoOrderToClean(t *testing.T) {
 			return string(raw)
 		}
 		for name, raw := range map[string]string{
-			"empty": "", "half of it": half, "nothing in it": "{}", "zeros, as after a power cut": strings.Repeat("\x00", 512), "another thing": `[1]`,
+			"empty": "", "half of it": half, "nothing in it": "{}", "zeros, as after a power cut": strings.Repeat("\x00",
+				512), "another thing": `[1]`,
 			"without an operation":   without(func(s *wire.Spec) { s.Operation = "" }),
 			"to look only":           without(func(s *wire.Spec) { s.Operation = wire.Inspect }),
 			"to go nowhere":          without(func(s *wire.Spec) { s.Operation = wire.Move }),
@@ -267,7 +273,8 @@ func TestAHostWhoseWorkIsDoneIsNotWorkedOnAgain(t *testing.T) {
 		hosttest.Script(t, `touch `+in(begunFile))
 		write(t, outcomeFile, inventory.Verdict{State: inventory.Clean})
 		hosttest.Must(t, until(t, s, never))
-		if got := did(t, dir); strings.Contains(got, "stop") || s.Get(wire.KeyPhase) != string(wire.Finished) || !strings.Contains(s.Get(wire.KeyOutcome), `"clean"`) {
+		if got := did(t, dir); strings.Contains(got, "stop") || s.Get(wire.KeyPhase) != string(wire.Finished) ||
+			!strings.Contains(s.Get(wire.KeyOutcome), `"clean"`) {
 			t.Errorf("done %q, says %v", got, s.Data)
 		}
 		if left := hosttest.Script(t, "ls -A /var/lib; cat /etc/kubernetes/kubelet.conf"); left != "kubelet\nold\n" {
@@ -285,7 +292,8 @@ func TestAHostThatWasJoinedByHandWhileItsRemovalWaitedIsNotCleaned(t *testing.T)
 				s, dir := reporttest.New(t, wire.Waiting), top+"/"+string(order)+clock
 				node(t, dir, s, wire.Remove)
 				hosttest.Must(t, os.WriteFile(in(begunFile), []byte("then\n"+nodeMark()+"\n"), 0o600))
-				hosttest.Script(t, `touch -d '`+began+`' `+in(begunFile)+`; rm /etc/kubernetes/kubelet.conf; sleep 0.1; echo new > /etc/kubernetes/kubelet.conf`)
+				hosttest.Script(t, `touch -d '`+began+`' `+in(begunFile)+`; rm /etc/kubernetes/kubelet.conf; sleep 0.1
+echo new > /etc/kubernetes/kubelet.conf`)
 				s.Data[wire.KeyOrder] = string(order)
 				_ = until(t, s, func(string) bool { return s.Get(wire.KeyError) != "" })
 				if got := did(t, dir); strings.Contains(got, "stop") || !strings.Contains(s.Get(wire.KeyError), "joined a cluster again") {
@@ -313,7 +321,8 @@ func TestAHostThatHasJoinedIsToldToHaveJoined(t *testing.T) {
 			conf := "certificate-authority-data: " + base64.StdEncoding.EncodeToString([]byte(spec.CA)) + "\nserver: https://other:6443\n"
 			hosttest.Must(t, os.WriteFile("/etc/kubernetes/kubelet.conf", []byte(conf), 0o600))
 			hosttest.Must(t, os.WriteFile("/var/lib/kubelet/pki/kubelet-client-current.pem", []byte(spec.CA), 0o600))
-			hosttest.Script(t, `touch `+in(begunFile)+`; echo '{"state": "clean"}' > `+in(verdictFile)+`; echo `+tc.state+` > `+dir+`/kubelet; `+tc.plant)
+			hosttest.Script(t, `touch `+in(begunFile)+`; echo '{"state": "clean"}' > `+in(verdictFile)+`; echo `+tc.state+` > `+dir+`/kubelet
+`+tc.plant)
 			if strings.Contains(name, "gone") {
 				s.Data[wire.KeyPhase] = string(wire.Aborted)
 			}
@@ -321,7 +330,8 @@ func TestAHostThatHasJoinedIsToldToHaveJoined(t *testing.T) {
 			spec.Node = nameOf(t, spec.CA)
 			write(t, specFile, spec)
 			hosttest.Must(t, until(t, s, never))
-			if got := did(t, dir); strings.Contains(got, "stop") || s.Get(wire.KeyPhase) != string(wire.Finished) || s.Get(wire.KeyOutcome) != `{"verdict":{"state":"clean"}}` {
+			if got := did(t, dir); strings.Contains(got, "stop") || s.Get(wire.KeyPhase) != string(wire.Finished) ||
+				s.Get(wire.KeyOutcome) != `{"verdict":{"state":"clean"}}` {
 				t.Errorf("%s: done %q, says %v", name, got, s.Data)
 			}
 		}
@@ -333,7 +343,8 @@ func TestAHostThatHasLeftItsClusterIsNotStartedAsANodeOfIt(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		s := reporttest.New(t, wire.Working)
 		node(t, dir, s, wire.Move)
-		hosttest.Script(t, `touch `+in(begunFile)+`; echo '{"state": "clean"}' > `+in(verdictFile)+`; mv /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf; echo inactive > `+dir+`/kubelet`)
+		hosttest.Script(t, `touch `+in(begunFile)+`; echo '{"state": "clean"}' > `+in(verdictFile)+`
+mv /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf; echo inactive > `+dir+`/kubelet`)
 		w, err := newWorker(operations())
 		hosttest.Must(t, err)
 		if err := w.goBack(t.Context()); err == nil || strings.Contains(did(t, dir), "start") {
@@ -347,9 +358,12 @@ func TestARunThatWaitsToBeginTakesAwayWhatAnEarlierOneLeft(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		s := reporttest.New(t, wire.Preparing)
 		node(t, dir, s, wire.Remove)
-		hosttest.Script(t, `echo '{}' > /etc/cni/net.d/00-kubectl-lifecycle.conflist; mkdir -p /etc/systemd/system/kubelet.service.d /run/motd.d; touch `+inventory.HoldFile+` `+motd)
+		hosttest.Script(t, `echo '{}' > /etc/cni/net.d/00-kubectl-lifecycle.conflist; mkdir -p /etc/systemd/system/kubelet.service.d /run/motd.d
+touch `+inventory.HoldFile+` `+motd)
 		_ = until(t, s, func(at string) bool { return at == string(wire.Ready) })
-		if left := hosttest.Script(t, `ls /etc/cni/net.d; find /etc/systemd/system/kubelet.service.d /run/motd.d -type f 2>/dev/null || true`); left != "" || s.Get(wire.KeyPhase) != string(wire.Ready) {
+		if left := hosttest.Script(t, `ls /etc/cni/net.d
+find /etc/systemd/system/kubelet.service.d /run/motd.d -type f 2>/dev/null || true`); left != "" ||
+			s.Get(wire.KeyPhase) != string(wire.Ready) {
 			t.Errorf("left: %q; it says %q", left, s.Get(wire.KeyPhase))
 		}
 	})
@@ -359,7 +373,8 @@ func TestAFullDiskIsNoBeginning(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		s := reporttest.New(t, wire.Ready)
 		node(t, dir, s, wire.Remove)
-		hosttest.Script(t, `cp -a `+stateDir+` `+dir+`/state; mount -t tmpfs -o size=64k,mode=700 tmpfs `+stateDir+`; cp -a `+dir+`/state/. `+stateDir+`/; head -c 1M /dev/zero > `+in("full")+` || true`)
+		hosttest.Script(t, `cp -a `+stateDir+` `+dir+`/state; mount -t tmpfs -o size=64k,mode=700 tmpfs `+stateDir+`
+cp -a `+dir+`/state/. `+stateDir+`/; head -c 1M /dev/zero > `+in("full")+` || true`)
 		s.Data[wire.KeyOrder] = string(wire.Go)
 		err := until(t, s, func(at string) bool { return at == string(wire.Waiting) })
 		if did(t, dir) != "" || !strings.Contains(s.Get(wire.KeyError), "no space left") || !strings.Contains(s.Get(wire.KeyError), "make room") {

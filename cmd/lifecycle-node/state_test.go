@@ -57,8 +57,10 @@ touch `+stateDir+`/lock `+stateDir+`/journal; mount --bind `+dir+`/data `+stateD
 func TestDoorsThatWereLeftOpenAreSweptAndNothingElse(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
 		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; cd /var/lib
-mkdir -m 700 kubectl-lifecycle-door.Ab12Cd kubectl-lifecycle-door.inUse0 /run/kubectl-lifecycle-door.Ab12Cd; touch kubectl-lifecycle-door.Ab12Cd/probe
-mkdir -m 755 kubectl-lifecycle-door.open00; mkdir -m 700 kubectl-lifecycle-door.notsix7 kubectl-lifecycle-door.nobody other; chown 65534 kubectl-lifecycle-door.nobody`)
+mkdir -m 700 kubectl-lifecycle-door.Ab12Cd kubectl-lifecycle-door.inUse0 /run/kubectl-lifecycle-door.Ab12Cd
+touch kubectl-lifecycle-door.Ab12Cd/probe
+mkdir -m 755 kubectl-lifecycle-door.open00; mkdir -m 700 kubectl-lifecycle-door.notsix7 kubectl-lifecycle-door.nobody other
+chown 65534 kubectl-lifecycle-door.nobody`)
 		someone := exec.CommandContext(t.Context(), "sleep", "1000")
 		someone.Dir = "/var/lib/kubectl-lifecycle-door.inUse0"
 		hosttest.Must(t, someone.Start())
@@ -93,9 +95,10 @@ func TestEveryRefusalHasAWayOut(t *testing.T) {
 func TestTheContainerThatOneCameThroughIsKnown(t *testing.T) {
 	id := strings.Repeat("0a", 32)
 	for name, tc := range map[string]struct{ cgroup, want string }{
-		"version 2, systemd's driver": {"0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/cri-containerd-" + id + ".scope\n", id},
-		"version 1, cgroupfs":         {"9:memory:/kubepods/pod1/" + id + "\n0::/kubepods/pod1/" + id + "\n", id},
-		"on the host itself":          {"0::/user.slice/user-0.slice/session-1.scope\n", ""},
+		"version 2, systemd's driver": {"0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/cri-containerd-" +
+			id + ".scope\n", id},
+		"version 1, cgroupfs": {"9:memory:/kubepods/pod1/" + id + "\n0::/kubepods/pod1/" + id + "\n", id},
+		"on the host itself":  {"0::/user.slice/user-0.slice/session-1.scope\n", ""},
 	} {
 		file := filepath.Join(t.TempDir(), "cgroup")
 		hosttest.Must(t, os.WriteFile(file, []byte(tc.cgroup), 0o600))

@@ -43,7 +43,8 @@ func TestSettingsThatNameTheClustersAddressesAreNamed(t *testing.T) {
 			"/etc/nginx/nginx.conf":      "its endpoint 192.0.2.201:6443",
 			"/etc/dhcp/dhclient.conf":    "this host asks a Service of the cluster at 10.96.0.10 for names",
 			"/etc/resolv.conf":           "this host asks a Service of the cluster at 10.96.0.10 for names",
-			"/etc/iscsi/nodes/iqn.2016-09.com.openebs.jiva:pvc/10.96.168.19,3260,1/default": "iscsid logs in to a Service of the cluster at 10.96.168.19",
+			"/etc/iscsi/nodes/iqn.2016-09.com.openebs.jiva:pvc/10.96.168.19,3260,1/default": "iscsid logs in to a Service of the cluster at " +
+				"10.96.168.19",
 		} {
 			if got[path] != want {
 				w.Errorf("%s: it says %q", path, got[path])
@@ -58,7 +59,8 @@ func TestSettingsThatNameTheClustersAddressesAreNamed(t *testing.T) {
 // blockVolume is a block volume as a kubelet has it: bound to a path of its own, and kept
 // open by a loop device (pkg/volume/util/volumepathhandler).
 const blockVolume = `truncate -s 8M srv/lun; L=$(losetup -f --show srv/lun)
-d=var/lib/kubelet/plugins/kubernetes.io/csi/volumeDevices/pvc-1/dev; mkdir -p $d; touch $d/u1; mount --bind $L $d/u1; losetup -f $d/u1; echo $L`
+d=var/lib/kubelet/plugins/kubernetes.io/csi/volumeDevices/pvc-1/dev; mkdir -p $d; touch $d/u1; mount --bind $L $d/u1; losetup -f $d/u1
+echo $L`
 
 // A kubelet that is stopped before it has torn a block volume down leaves its loop
 // device, and the volume cannot be unmounted (kubernetes/kubernetes#102408, #109132).
@@ -66,7 +68,8 @@ func TestALoopDeviceThatKeepsABlockVolumeIsDetached(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
 		lun := strings.TrimSpace(w.script(blockVolume))
-		defer w.script("for f in $(grep -l volumeDevices/pvc-1 /sys/block/loop*/loop/backing_file); do losetup -d /dev/$(echo $f | cut -d/ -f4); done; losetup -d " + lun)
+		defer w.script("for f in $(grep -l volumeDevices/pvc-1 /sys/block/loop*/loop/backing_file); do losetup -d /dev/$(echo $f | cut -d/ " +
+			"-f4); done; losetup -d " + lun)
 		var seen []string
 		for _, it := range w.survey().Items {
 			if it.Kind == inventory.KindLoop {
@@ -92,7 +95,8 @@ func TestALoopDeviceThatKeepsABlockVolumeIsDetached(t *testing.T) {
 func TestALoopDeviceOnAFileOfAVolumeIsNamed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		mine := strings.TrimSpace(w.script("truncate -s 8M var/lib/kubelet/pods/u1/volumes/secret/image; losetup -f --show var/lib/kubelet/pods/u1/volumes/secret/image"))
+		mine := strings.TrimSpace(w.script("truncate -s 8M var/lib/kubelet/pods/u1/volumes/secret/image; losetup -f --show " +
+			"var/lib/kubelet/pods/u1/volumes/secret/image"))
 		_, err := w.target().Recipe().Run(w.Context(), nil)
 		if err == nil || !strings.Contains(err.Error(), mine+" (a loop device on ") || strings.Contains(err.Error(), "no process") {
 			w.Errorf("it says %v", err)

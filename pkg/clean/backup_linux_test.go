@@ -60,7 +60,8 @@ func TestConfigurationIsBackedUpBeforeItGoes(t *testing.T) {
 			w.Errorf("(-want +got):\n%s", diff)
 		}
 		w.script(fmt.Sprintf("mkdir unpacked; tar -xzf %s -C unpacked", w.backups()[0]))
-		if got := w.script("cat unpacked/var/lib/kubelet/pki/current unpacked/etc/kubernetes/kubelet.conf"); got != "key\n    server: https://192.0.2.200:6443\n" {
+		if got := w.script("cat unpacked/var/lib/kubelet/pki/current unpacked/etc/kubernetes/kubelet.conf"); got != "key\n    server: "+
+			"https://192.0.2.200:6443\n" {
 			w.Errorf("unpacked: %q", got)
 		}
 		if at := w.target().Backup(); w.dir+at != w.backups()[0] || verdict.State != inventory.Clean {
@@ -89,10 +90,12 @@ func TestABackupWithoutKeys(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.choices.NoKeys = true
 		w.join()
-		w.script(`printf -- '-----BEGIN EC PRIVATE KEY-----\n' > var/lib/kubelet/pki/kubelet.key; echo 'client-key-data: x' > etc/kubernetes/kubelet.conf`)
+		w.script(`printf -- '-----BEGIN EC PRIVATE KEY-----\n' > var/lib/kubelet/pki/kubelet.key
+echo 'client-key-data: x' > etc/kubernetes/kubelet.conf`)
 		w.remove()
 		got := w.inBackup()
-		if slices.Contains(got, "var/lib/kubelet/pki/kubelet.key") || slices.Contains(got, "etc/kubernetes/kubelet.conf") || !slices.Contains(got, "etc/kubernetes/pki/ca.crt") {
+		if slices.Contains(got, "var/lib/kubelet/pki/kubelet.key") || slices.Contains(got, "etc/kubernetes/kubelet.conf") ||
+			!slices.Contains(got, "etc/kubernetes/pki/ca.crt") {
 			w.Errorf("in the backup: %v", got)
 		}
 	})
@@ -102,7 +105,8 @@ func TestABackupWithoutKeys(t *testing.T) {
 func TestABackupOpensNothingUnlessThatIsChosen(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		w.script(`cd etc/kubernetes; mkdir -p pki/etcd; for f in ca sa front-proxy-ca etcd/ca apiserver-kubelet-client; do printf -- '-----BEGIN RSA PRIVATE KEY-----\n' > pki/$f.key; done
+		w.script(`cd etc/kubernetes; mkdir -p pki/etcd; for f in ca sa front-proxy-ca etcd/ca apiserver-kubelet-client
+do printf -- '-----BEGIN RSA PRIVATE KEY-----\n' > pki/$f.key; done
 			for f in admin super-admin controller-manager; do printf 'users: [{user: {client-key-data: x}}]' > $f.conf; done
 			printf 'secret: x\n' > pki/encryption.yaml; printf '{"users":[{"user":{"token":"x"}}]}' > ../cni/net.d/calico-kubeconfig
 			printf -- '-----BEGIN PRIVATE KEY-----\n' > ../../var/lib/kubelet/pki/kubelet-client-2026-01-01.pem`)
@@ -116,7 +120,8 @@ func TestABackupOpensNothingUnlessThatIsChosen(t *testing.T) {
 		if diff := cmp.Diff(want, w.inBackup()); diff != "" {
 			w.Errorf("(-want +got):\n%s", diff)
 		}
-		for _, name := range []string{"/etc/kubernetes/pki/ca.key", "/etc/kubernetes/pki/etcd/ca.key", "/etc/kubernetes/super-admin.conf", "/var/lib/kubelet/pki/kubelet-client-2026-01-01.pem"} {
+		for _, name := range []string{"/etc/kubernetes/pki/ca.key", "/etc/kubernetes/pki/etcd/ca.key", "/etc/kubernetes/super-admin.conf",
+			"/var/lib/kubelet/pki/kubelet-client-2026-01-01.pem"} {
 			if !slices.ContainsFunc(told, func(line string) bool { return strings.HasPrefix(line, "not in the backup: "+name+" (") }) {
 				w.Errorf("nobody is told that %s is left out: %q", name, told)
 			}
@@ -140,7 +145,8 @@ func TestThePacketFilterCanBeLeftAlone(t *testing.T) {
 		w.choices.Firewall = inventory.FirewallNone
 		w.join()
 		rules := func() string {
-			return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'; iptables-legacy-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]//'`)
+			return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'
+iptables-legacy-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]//'`)
 		}
 		before := rules()
 		verdict := w.remove()

@@ -16,7 +16,8 @@ import (
 func TestDataThatIsToStayIsComparedWithAllThatGoes(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		w.script(elsewhere + `mkdir -p srv/links etc/kubernetes/pki/pv var/lib/kubelet/local-volumes/pv1 var/lib/calico/pv; ln -s ../../var/lib/calico/pv srv/links/pv; ln -s ../../var/lib/calico srv/links/all`)
+		w.script(elsewhere + `mkdir -p srv/links etc/kubernetes/pki/pv var/lib/kubelet/local-volumes/pv1 var/lib/calico/pv
+ln -s ../../var/lib/calico/pv srv/links/pv; ln -s ../../var/lib/calico srv/links/all`)
 		w.runs("kubelet", "--root-dir=/data/kubelet")
 		before := w.dump()
 		for _, tc := range []struct {
@@ -38,7 +39,9 @@ func TestDataThatIsToStayIsComparedWithAllThatGoes(t *testing.T) {
 			switch {
 			case tc.with == "" && err != nil:
 				w.Errorf("%s: %v", tc.name, err)
-			case tc.with != "" && (plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), tc.path+" is data that a pod keeps on this host, and it would go with "+tc.with) || !strings.Contains(plan.HintOf(err), "--delete-host-data")):
+			case tc.with != "" && (plan.ClassOf(err) != plan.Refused ||
+				!strings.Contains(err.Error(), tc.path+" is data that a pod keeps on this host, and it would go with "+tc.with) ||
+				!strings.Contains(plan.HintOf(err), "--delete-host-data")):
 				w.Errorf("%s: %v", tc.name, err)
 			}
 			if target.Choices.DeleteHostData = true; target.Objections(w.Context()) != nil {
@@ -56,10 +59,12 @@ func TestSnapshotsBesideEtcdsDataStay(t *testing.T) {
 		w.joinAsControlPlane(cluster, "cp1")
 		// The container has them elsewhere than the host.
 		w.script(`sed -i 's,path: /var/lib/etcd,path: /srv,; s,--data-dir=/var/lib/etcd,--data-dir=/var/lib/etcd/etcd,; s,    - --name,    - --wal-dir=/var/lib/etcd/wal\n&,' etc/kubernetes/manifests/etcd.yaml
-mkdir -p srv/etcd/member/snap; touch srv/etcd/member/snap/db srv/wal/0000000000000000-0000000000000000.wal srv/wal/0.tmp; echo precious | tee srv/etcd/snapshot.db srv/wal/notes > var/lib/etcd/member/theirs`)
+mkdir -p srv/etcd/member/snap; touch srv/etcd/member/snap/db srv/wal/0000000000000000-0000000000000000.wal srv/wal/0.tmp
+echo precious | tee srv/etcd/snapshot.db srv/wal/notes > var/lib/etcd/member/theirs`)
 		_, err := w.target().Recipe().Run(w.Context(), nil)
 		hosttest.Must(w.T, err)
-		if got := w.script("find srv/etcd srv/wal -type f | sort; cat srv/etcd/snapshot.db srv/wal/notes var/lib/etcd/member/theirs"); got != "srv/etcd/snapshot.db\nsrv/wal/notes\nprecious\nprecious\nprecious\n" {
+		if got := w.script("find srv/etcd srv/wal -type f | sort; cat srv/etcd/snapshot.db srv/wal/notes " +
+			"var/lib/etcd/member/theirs"); got != "srv/etcd/snapshot.db\nsrv/wal/notes\nprecious\nprecious\nprecious\n" {
 			w.Errorf("left: %q", got)
 		}
 		var named []string

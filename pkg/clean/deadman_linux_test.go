@@ -22,7 +22,8 @@ import (
 // through a rule of Kubernetes': somebody's policy drops the rest.
 const behindRules = `ip link set lo up
 iptables-nft -N KUBE-NODEPORTS; iptables-nft -A KUBE-NODEPORTS -p tcp --dport 6443 -m comment --comment "api" -j ACCEPT
-iptables-nft -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; iptables-nft -A INPUT -j KUBE-NODEPORTS; iptables-nft -A INPUT -p icmp -j ACCEPT; iptables-nft -P INPUT DROP`
+iptables-nft -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; iptables-nft -A INPUT -j KUBE-NODEPORTS
+iptables-nft -A INPUT -p icmp -j ACCEPT; iptables-nft -P INPUT DROP`
 
 // listen starts the API server, and returns how it is asked.
 func (w *world) listen() func(context.Context) error {

@@ -42,12 +42,14 @@ spec:
 func (w *world) joinAsControlPlane(cluster *etcdtest.Cluster, name string) {
 	w.Helper()
 	w.join()
-	w.script(fmt.Sprintf(`mkdir -p var/lib/etcd/member/wal etc/kubernetes/pki/etcd etc/kubernetes/manifests; echo data > var/lib/etcd/member/wal/0.wal
+	w.script(fmt.Sprintf(`mkdir -p var/lib/etcd/member/wal etc/kubernetes/pki/etcd etc/kubernetes/manifests
+echo data > var/lib/etcd/member/wal/0.wal
 cat > etc/kubernetes/manifests/etcd.yaml <<'E'
 `+etcdManifest+`E
 `, cluster.URL(name), name, name))
 	dir := w.dir + "/etc/kubernetes/pki/etcd/"
-	for file, content := range map[string][]byte{"ca.crt": cluster.CA, "healthcheck-client.crt": cluster.Cert, "healthcheck-client.key": cluster.Key} {
+	for file, content := range map[string][]byte{"ca.crt": cluster.CA, "healthcheck-client.crt": cluster.Cert,
+		"healthcheck-client.key": cluster.Key} {
 		hosttest.Must(w.T, os.WriteFile(dir+file, content, 0o600))
 	}
 }
@@ -59,7 +61,8 @@ func TestAControlPlaneLeavesItsEtcdClusterBeforeItIsCleaned(t *testing.T) {
 		w.joinAsControlPlane(cluster, "cp1")
 		target := w.target()
 		inv := w.survey()
-		if first := inventory.Decide(inv).Objects[0]; first.Kind != inventory.KindMember || first.Name != "cp1" || first.Detail != "leader, 3 of 3 voting members healthy" {
+		if first := inventory.Decide(inv).Objects[0]; first.Kind != inventory.KindMember || first.Name != "cp1" ||
+			first.Detail != "leader, 3 of 3 voting members healthy" {
 			w.Errorf("the first to go is %+v", first)
 		}
 		if inv.Etcd == nil || inv.Etcd.Self != "a1" {
@@ -178,7 +181,8 @@ func TestTheMemberOfADeadHostIsTakenOutByASurvivor(t *testing.T) {
 		cluster := etcdtest.Serve(w.T, "cp1", "cp2", "cp3")
 		w.joinAsControlPlane(cluster, "cp1")
 		cluster.Kill("cp3")
-		if _, err := w.target().Bury(w.Context(), inventory.Burial{Host: "cp2"}); plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "is not dead") {
+		if _, err := w.target().Bury(w.Context(), inventory.Burial{Host: "cp2"}); plan.ClassOf(err) != plan.Refused ||
+			!strings.Contains(err.Error(), "is not dead") {
 			w.Errorf("one that lives: %v", err)
 		}
 		for _, want := range []string{"cp3", ""} {

@@ -21,7 +21,8 @@ import (
 func TestAVolumeIsUnmountedForEverybody(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		w.script("truncate -s 32M disk; mkfs.ext4 -q disk; mkdir -p var/lib/kubelet/pods/u1/volumes/disk; mount -o loop disk var/lib/kubelet/pods/u1/volumes/disk; echo precious > var/lib/kubelet/pods/u1/volumes/disk/data; sync")
+		w.script("truncate -s 32M disk; mkfs.ext4 -q disk; mkdir -p var/lib/kubelet/pods/u1/volumes/disk; mount -o loop disk " +
+			"var/lib/kubelet/pods/u1/volumes/disk; echo precious > var/lib/kubelet/pods/u1/volumes/disk/data; sync")
 		other := exec.CommandContext(w.Context(), "sleep", "1000")
 		other.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 		hosttest.Must(w.T, other.Start())

@@ -26,7 +26,8 @@ func TestWhatCannotBeReadIsNobodysProof(t *testing.T) {
 		w.script("rm -r var/lib/cni/networks/podman")
 		w.join()
 		w.script(tooManyConfs + `
-			iptables-nft -N CNI-FORWARD; iptables-nft -N CNI-ADMIN; iptables-nft -A FORWARD -j CNI-FORWARD; iptables-nft -A CNI-FORWARD -s 10.88.0.7 -j ACCEPT
+			iptables-nft -N CNI-FORWARD; iptables-nft -N CNI-ADMIN; iptables-nft -A FORWARD -j CNI-FORWARD
+iptables-nft -A CNI-FORWARD -s 10.88.0.7 -j ACCEPT
 			nft add table inet cni_plugins_masquerade; nft add chain inet cni_plugins_masquerade mine
 			ip link add kube-bridge type bridge; ip addr add 10.88.0.1/16 dev cni0
 			echo '{"name":"theirs","type":"bridge","bridge":"cni0"}' > etc/cni/net.d/20-theirs.conf`)
@@ -43,9 +44,10 @@ func TestWhatCannotBeReadIsNobodysProof(t *testing.T) {
 // An administrator's mount of which nothing tells that it is one would be unmounted.
 func TestWhereMountsAreWrittenDownMustBeReadable(t *testing.T) {
 	for name, plant := range map[string]string{
-		"a large fstab":                "yes '# x' | head -c 2000000 > etc/fstab",
-		"a large unit":                 "yes '# x' | head -c 2000000 > etc/systemd/system/var-lib-kubelet-pods.mount",
-		"an automount unit, by a link": "yes '# x' | head -c 2000000 > srv/x.automount; ln -s ../../../srv/x.automount etc/systemd/system/x.automount",
+		"a large fstab": "yes '# x' | head -c 2000000 > etc/fstab",
+		"a large unit":  "yes '# x' | head -c 2000000 > etc/systemd/system/var-lib-kubelet-pods.mount",
+		"an automount unit, by a link": "yes '# x' | head -c 2000000 > srv/x.automount; ln -s ../../../srv/x.automount " +
+			"etc/systemd/system/x.automount",
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -53,7 +55,8 @@ func TestWhereMountsAreWrittenDownMustBeReadable(t *testing.T) {
 				w.script(plant)
 				before := w.dump()
 				_, err := w.target().Recipe().Run(w.Context(), nil)
-				if plan.ClassOf(err) != plan.Refused || !strings.Contains(fmt.Sprint(err), "administrator's") || plan.HintOf(err) == "" || len(w.ran) > 0 {
+				if plan.ClassOf(err) != plan.Refused || !strings.Contains(fmt.Sprint(err), "administrator's") ||
+					plan.HintOf(err) == "" || len(w.ran) > 0 {
 					w.Errorf("got %v, ran %v", err, w.ran)
 				}
 				w.same(before)
@@ -94,7 +97,8 @@ func TestAPackageManagerThatFailsProvesNothing(t *testing.T) {
 func TestWhichClusterItWasIsKnownBehindALink(t *testing.T) {
 	for name, plant := range map[string]string{
 		"a certificate that is a link": "mv etc/kubernetes/pki/ca.crt srv/ca.crt; ln -s ../../../srv/ca.crt etc/kubernetes/pki/ca.crt",
-		"one that is only in a kubeconfig that is a link": "rm etc/kubernetes/pki/ca.crt; mv etc/kubernetes/kubelet.conf srv/x; ln -s ../../srv/x etc/kubernetes/kubelet.conf; echo '    certificate-authority-data: " +
+		"one that is only in a kubeconfig that is a link": "rm etc/kubernetes/pki/ca.crt; mv etc/kubernetes/kubelet.conf srv/x; ln -s " +
+			"../../srv/x etc/kubernetes/kubelet.conf; echo '    certificate-authority-data: " +
 			base64.StdEncoding.EncodeToString([]byte(clusterCA)) + "' >> srv/x",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +107,8 @@ func TestWhichClusterItWasIsKnownBehindALink(t *testing.T) {
 				w.join()
 				w.script(plant + "\nprintf %s '" + clusterCA + "' > root/.kube/config")
 				verdict := w.remove()
-				if verdict.State != inventory.CleanBut || !slices.ContainsFunc(verdict.But, func(it inventory.Item) bool { return it.Name == "/root/.kube/config" }) {
+				if verdict.State != inventory.CleanBut || !slices.ContainsFunc(verdict.But,
+					func(it inventory.Item) bool { return it.Name == "/root/.kube/config" }) {
 					w.Errorf("verdict: %+v", verdict)
 				}
 			})

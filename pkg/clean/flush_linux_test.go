@@ -25,7 +25,8 @@ func TestAFlushTakesEveryRuleOfIptablesAndNothingElse(t *testing.T) {
 				seen = append(seen, it.In+" "+it.Name)
 			}
 		}
-		for _, want := range []string{"nft ip filter DOCKER-USER", "legacy ip filter INPUT", "nft ip6 filter f2b-sshd", "legacy ip filter FORWARD"} {
+		for _, want := range []string{"nft ip filter DOCKER-USER", "legacy ip filter INPUT", "nft ip6 filter f2b-sshd",
+			"legacy ip filter FORWARD"} {
 			if !strings.Contains(strings.Join(seen, "\n")+"\n", want+"\n") {
 				w.Errorf("the inventory does not name %s as going: %v", want, seen)
 			}

@@ -37,7 +37,8 @@ mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root; cd 
 mkdir -p etc/kubernetes/pki var/lib/kubelet/pki usr/libexec/kubernetes/kubelet-plugins/volume/exec
 touch etc/kubernetes/pki/ca.crt etc/kubernetes/kubelet.conf etc/kubernetes/manifests/x.yaml var/lib/kubelet/config.yaml`)
 		got := strings.Join(found(t, dir+"/root", "/"), "\n") + "\n"
-		for _, goes := range []string{"/etc/kubernetes/pki", "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests/x.yaml", "/usr/libexec/kubernetes"} {
+		for _, goes := range []string{"/etc/kubernetes/pki", "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests/x.yaml",
+			"/usr/libexec/kubernetes"} {
 			if !strings.Contains(got, string(inventory.Goes)+" "+goes+"\n") {
 				t.Errorf("%s does not go:\n%s", goes, got)
 			}
@@ -52,7 +53,8 @@ touch etc/kubernetes/pki/ca.crt etc/kubernetes/kubelet.conf etc/kubernetes/manif
 
 func TestAStaticPodThatIsOlderThanTheJoinStays(t *testing.T) {
 	dir := t.TempDir()
-	hosttest.Script(t, `cd `+dir+`; mkdir -p etc/kubernetes/manifests/more etc/kubernetes/pki var/lib/kubelet run tmp; cd etc/kubernetes/manifests
+	hosttest.Script(t, `cd `+dir+`; mkdir -p etc/kubernetes/manifests/more etc/kubernetes/pki var/lib/kubelet run tmp
+cd etc/kubernetes/manifests
 echo 'kind: Pod' > own.yaml; touch etcd.yaml kube-apiserver.yaml kube-controller-manager.yaml kube-scheduler.yaml .hidden kube-scheduler.yaml.bak`)
 	const at = "/etc/kubernetes/manifests/"
 	born, err := host.Local{Root: dir}.Born(at + "own.yaml")
@@ -88,7 +90,8 @@ echo 'kind: Pod' > own.yaml; touch etcd.yaml kube-apiserver.yaml kube-controller
 
 func TestAStaticPodThatStaysDoesNotKeepAHostFromJoiningAgain(t *testing.T) {
 	dir := t.TempDir()
-	hosttest.Script(t, `cd `+dir+`; mkdir -p etc/kubernetes/manifests var/lib/kubelet run tmp; echo 'kind: Pod' > etc/kubernetes/manifests/own.yaml`)
+	hosttest.Script(t, `cd `+dir+`; mkdir -p etc/kubernetes/manifests var/lib/kubelet run tmp
+echo 'kind: Pod' > etc/kubernetes/manifests/own.yaml`)
 	blocked := func() bool {
 		inv, err := clean.Target{Host: host.Local{Root: dir}, Facts: inventory.Facts{Joined: time.Now().Add(time.Hour)}}.Survey(t.Context())
 		hosttest.Must(t, err)
@@ -105,17 +108,20 @@ func TestAStaticPodThatStaysDoesNotKeepAHostFromJoiningAgain(t *testing.T) {
 
 func TestCgroupsOfAClusterInContainersAreNotOurs(t *testing.T) {
 	for name, tc := range map[string]struct{ make, config, want string }{
-		"the cgroupfs driver":           {"memory/kubepods cpu/kubepods", "", "/sys/fs/cgroup/cpu/kubepods /sys/fs/cgroup/memory/kubepods"},
-		"systemd's driver":              {"kubepods.slice/kubepods-burstable.slice", "", "/sys/fs/cgroup/kubepods.slice"},
-		"kind's kubelet":                {"kubelet.slice/kubelet-kubepods.slice/x", "", "/sys/fs/cgroup/kubelet.slice/kubelet-kubepods.slice"},
-		"a root of its own":             {"a.slice/a-b.slice/a-b-kubepods.slice memory/a/b/kubepods", "cgroupRoot: /a/b", "/sys/fs/cgroup/a.slice/a-b.slice/a-b-kubepods.slice /sys/fs/cgroup/memory/a/b/kubepods"},
-		"k3s in a container of Docker":  {"docker/0123/kubepods memory/docker/0123/kubepods", "", ""},
-		"the same, with systemd":        {"system.slice/docker-0123.scope/kubepods system.slice/docker-0123.scope/kubelet.slice/kubelet-kubepods.slice", "", ""},
+		"the cgroupfs driver": {"memory/kubepods cpu/kubepods", "", "/sys/fs/cgroup/cpu/kubepods /sys/fs/cgroup/memory/kubepods"},
+		"systemd's driver":    {"kubepods.slice/kubepods-burstable.slice", "", "/sys/fs/cgroup/kubepods.slice"},
+		"kind's kubelet":      {"kubelet.slice/kubelet-kubepods.slice/x", "", "/sys/fs/cgroup/kubelet.slice/kubelet-kubepods.slice"},
+		"a root of its own": {"a.slice/a-b.slice/a-b-kubepods.slice memory/a/b/kubepods", "cgroupRoot: /a/b",
+			"/sys/fs/cgroup/a.slice/a-b.slice/a-b-kubepods.slice /sys/fs/cgroup/memory/a/b/kubepods"},
+		"k3s in a container of Docker": {"docker/0123/kubepods memory/docker/0123/kubepods", "", ""},
+		"the same, with systemd": {"system.slice/docker-0123.scope/kubepods " +
+			"system.slice/docker-0123.scope/kubelet.slice/kubelet-kubepods.slice", "", ""},
 		"a slice that is only so named": {"user.slice/my-kubepods.slice", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			hosttest.Script(t, `cd `+dir+`; mkdir -p etc var/lib/kubelet sys/fs/cgroup; echo '`+tc.config+`' > var/lib/kubelet/config.yaml; cd sys/fs/cgroup; mkdir -p `+tc.make)
+			hosttest.Script(t, `cd `+dir+`; mkdir -p etc var/lib/kubelet sys/fs/cgroup
+echo '`+tc.config+`' > var/lib/kubelet/config.yaml; cd sys/fs/cgroup; mkdir -p `+tc.make)
 			got := strings.ReplaceAll(strings.Join(found(t, dir, "/sys/fs/cgroup"), " "), string(inventory.Goes)+" ", "")
 			if got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)

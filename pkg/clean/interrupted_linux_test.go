@@ -32,7 +32,8 @@ func TestTheWayBackLeavesNothingWhereverTheRemovalWasKilled(t *testing.T) {
 		"while the network that does nothing is put in": "touch ." + noNetwork + ".new",
 		"when it is in place":                           "echo '{}' > ." + noNetwork,
 		"when it is in place, and pods are cut off":     "echo '{}' > ." + noNetwork + "; rm -f run/netns/cni-*",
-		"with everything at once":                       "mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold + " ." + hold + ".new ." + noNetwork + " ." + noNetwork + ".new",
+		"with everything at once": "mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold + " ." + hold +
+			".new ." + noNetwork + " ." + noNetwork + ".new",
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -106,7 +107,8 @@ func TestAHoldCountsOnlyWhenItIsWhole(t *testing.T) {
 			w.Errorf("it is not held: %s", w.script("cat ."+hold))
 		}
 		hosttest.Must(t, w.target().Restore(t.Context()))
-		w.script("mkdir -p etc/systemd/system/kubelet.service.d; mount -t tmpfs -o size=4k none etc/systemd/system/kubelet.service.d; head -c 4096 /dev/zero > etc/systemd/system/kubelet.service.d/full")
+		w.script("mkdir -p etc/systemd/system/kubelet.service.d; mount -t tmpfs -o size=4k none etc/systemd/system/kubelet.service.d; head -c " +
+			"4096 /dev/zero > etc/systemd/system/kubelet.service.d/full")
 		_, err = w.target().Recipe().Run(w.Context(), nil)
 		if !errors.Is(err, syscall.ENOSPC) || w.active != "active" || w.exists(hold) || w.exists(hold+".new") {
 			w.Errorf("error %v, the kubelet is %s; left: %s", err, w.active, w.script("ls etc/systemd/system/kubelet.service.d"))
@@ -120,7 +122,8 @@ func (w *world) imposter(uid uint32, bundle string, args ...string) *exec.Cmd {
 	w.Helper()
 	dir := w.TempDir()
 	hosttest.Script(w.T, "chmod 755 "+dir+" $(dirname "+dir+"); cp /bin/sh "+dir+"/containerd-shim-x; cd "+dir+"; "+bundle)
-	cmd := exec.Command(dir+"/containerd-shim-x", append([]string{"-c", "read line", "x", "-namespace", "k8s.io", "-id", "mine", "-address", "/run/containerd/containerd.sock"}, args...)...)
+	cmd := exec.Command(dir+"/containerd-shim-x", append([]string{"-c", "read line", "x", "-namespace", "k8s.io", "-id", "mine", "-address",
+		"/run/containerd/containerd.sock"}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	cmd.Dir = dir
 	open, err := cmd.StdinPipe()
@@ -177,7 +180,8 @@ func TestWhoeverCallsHimselfAShimIsNone(t *testing.T) {
 func TestConfigurationsThatAreNoFilesAreNotReadForEver(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		w.script("cd var/lib/kubelet; rm -f config.yaml kubeadm-flags.env instance-config.yaml; mkfifo config.yaml; mknod kubeadm-flags.env c 1 5; truncate -s 1T instance-config.yaml")
+		w.script("cd var/lib/kubelet; rm -f config.yaml kubeadm-flags.env instance-config.yaml; mkfifo config.yaml; mknod kubeadm-flags.env c " +
+			"1 5; truncate -s 1T instance-config.yaml")
 		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
@@ -203,7 +207,8 @@ func TestFlagsOfTheOldClusterAreNamed(t *testing.T) {
 			said = append(said, it.Name+" "+it.Detail)
 		}
 		if got := strings.Join(said, "; "); verdict.State != inventory.Clean ||
-			got != "/etc/default/kubelet --cluster-dns=10.96.0.10 --node-labels=old=1; /etc/systemd/system/kubelet.service.d/20-mine.conf --node-ip=192.0.2.10" {
+			got != "/etc/default/kubelet --cluster-dns=10.96.0.10 --node-labels=old=1; /etc/systemd/system/kubelet.service.d/20-mine.conf "+
+				"--node-ip=192.0.2.10" {
 			w.Errorf("verdict %s, said %q", verdict.State, got)
 		}
 		w.same(before)

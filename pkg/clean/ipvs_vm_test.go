@@ -23,7 +23,8 @@ ipvsadm -A -t 192.0.2.50:30001 -s rr; ipvsadm -A -f 7 -s rr; ipvsadm -A -t [2001
 
 // What kube-proxy makes: its link with the services' addresses, and a virtual
 // service for each; node ports at every address of the host.
-const proxyVirtuals = `ip link add kube-ipvs0 type dummy; for a in 10.96.0.1 10.96.0.10 198.51.100.7; do ip addr add $a/32 dev kube-ipvs0; done
+const proxyVirtuals = `ip link add kube-ipvs0 type dummy; for a in 10.96.0.1 10.96.0.10 198.51.100.7; do ip addr add $a/32 dev kube-ipvs0
+done
 ipvsadm -A -t 10.96.0.1:443 -s rr; ipvsadm -a -t 10.96.0.1:443 -r 192.0.2.10:6443 -m; ipvsadm -A -u 10.96.0.10:53 -s rr
 ipvsadm -A --sctp-service 10.96.0.10:5000 -s rr; ipvsadm -A -t 198.51.100.7:80 -s rr; ipvsadm -A -t [fd00:10:96::a]:53 -s rr
 for a in 192.0.2.10 10.244.1.1 10.244.200.1; do ipvsadm -A -t $a:30001 -s rr; done`

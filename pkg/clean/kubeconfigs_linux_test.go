@@ -16,12 +16,15 @@ func TestACopyOfKubeadmsKubeconfigGoesAndThoseOfPeopleStay(t *testing.T) {
 		config := func(ca, more string) string {
 			return fmt.Sprintf("clusters:\n- cluster:\n    certificate-authority-data: %s\n%s", base64.StdEncoding.EncodeToString([]byte(ca)), more)
 		}
-		homes := map[string]string{"/root": config(clusterCA, ""), "/home/ann": config(clusterCA, "users: [ann]\n"), "/home/bob": config(otherCA, ""), "/nfs/eve": config(clusterCA, "")}
+		homes := map[string]string{"/root": config(clusterCA, ""), "/home/ann": config(clusterCA, "users: [ann]\n"),
+			"/home/bob": config(otherCA, ""), "/nfs/eve": config(clusterCA, "")}
 		w.script("echo 'root:x:0:0::/root:/bin/sh' > etc/passwd; mkdir nfs; mount -t tmpfs x nfs")
 		for home, text := range homes {
-			w.script(fmt.Sprintf("mkdir -p .%[1]s/.kube; cat > .%[1]s/.kube/config <<'E'\n%[2]sE\necho 'u:x:1000:1000::%[1]s:/bin/sh' >> etc/passwd", home, text))
+			w.script(fmt.Sprintf("mkdir -p .%[1]s/.kube; cat > .%[1]s/.kube/config <<'E'\n%[2]sE\necho 'u:x:1000:1000::%[1]s:/bin/sh' >> "+
+				"etc/passwd", home, text))
 		}
-		w.script("ln -s /etc/shadow-like home/link; echo 'l:x:1:1::/home/link:/bin/sh\nd:x:2:2::/:/bin/sh\nn:x:3:3::/nonexistent:/bin/sh' >> etc/passwd")
+		w.script("ln -s /etc/shadow-like home/link; echo 'l:x:1:1::/home/link:/bin/sh\nd:x:2:2::/:/bin/sh\nn:x:3:3::/nonexistent:/bin/sh' >> " +
+			"etc/passwd")
 		w.join()
 		w.script("cat > etc/kubernetes/admin.conf <<'E'\n" + homes["/root"] + "E")
 		fates := map[string]inventory.Fate{}
@@ -32,7 +35,8 @@ func TestACopyOfKubeadmsKubeconfigGoesAndThoseOfPeopleStay(t *testing.T) {
 				}
 			}
 		}
-		if fates["/root"] != inventory.Goes || fates["/home/ann"] != inventory.Stays || fates["/home/bob"] != "" || fates["/nfs/eve"] != inventory.Goes {
+		if fates["/root"] != inventory.Goes || fates["/home/ann"] != inventory.Stays || fates["/home/bob"] != "" ||
+			fates["/nfs/eve"] != inventory.Goes {
 			w.Errorf("fates: %v", fates)
 		}
 		verdict := w.remove()

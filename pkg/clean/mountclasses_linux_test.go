@@ -23,12 +23,17 @@ const uid = "0a1b2c3d-1111-2222-3333-444455556666"
 // to be read by check, in which $m is not mounted any more. A file system in memory is
 // gone with its mount: as a pod's volume it has nothing that is to stay.
 var mountClasses = []struct{ name, mount, check string }{
-	{"disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 srv/$n.img; mount -o loop srv/$n.img $m; echo precious > $m/file; sync -f $m`, `mkdir -p again; mount -o loop srv/$n.img again; cat again/file; umount again`},
+	{"disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 srv/$n.img; mount -o loop srv/$n.img $m
+echo precious > $m/file; sync -f $m`, `mkdir -p again; mount -o loop srv/$n.img again; cat again/file; umount again`},
 	{"memory", `mount -t tmpfs theirs $m; echo precious > $m/file`, ``},
-	{"overlay", `mkdir -p srv/$n.l srv/$n.u srv/$n.w; mount -t overlay overlay -o lowerdir=srv/$n.l,upperdir=srv/$n.u,workdir=srv/$n.w $m; echo precious > $m/file`, `cat srv/$n.u/file`},
+	{"overlay", `mkdir -p srv/$n.l srv/$n.u srv/$n.w; mount -t overlay overlay -o lowerdir=srv/$n.l,upperdir=srv/$n.u,workdir=srv/$n.w $m
+echo precious > $m/file`, `cat srv/$n.u/file`},
 	{"bind", `mkdir -p srv/$n; echo precious > srv/$n/file; mount --bind srv/$n $m`, `cat srv/$n/file`},
-	{"rbind", `mkdir -p srv/$n/in; mount -t tmpfs inner srv/$n/in; echo precious > srv/$n/in/file; mount --rbind srv/$n $m; mount --make-rshared $m`, `cat srv/$n/in/file`},
-	{"bind of a disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 srv/$n.img; mkdir -p srv/$n; mount -o loop srv/$n.img srv/$n; mkdir srv/$n/sub; echo precious > srv/$n/sub/file; sync -f srv/$n; mount --bind srv/$n/sub $m`, `cat srv/$n/sub/file`},
+	{"rbind", `mkdir -p srv/$n/in; mount -t tmpfs inner srv/$n/in; echo precious > srv/$n/in/file; mount --rbind srv/$n $m
+mount --make-rshared $m`, `cat srv/$n/in/file`},
+	{"bind of a disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 srv/$n.img; mkdir -p srv/$n
+mount -o loop srv/$n.img srv/$n; mkdir srv/$n/sub; echo precious > srv/$n/sub/file; sync -f srv/$n; mount --bind srv/$n/sub $m`,
+		`cat srv/$n/sub/file`},
 }
 
 // mountWays are how a mount may have been written down by whoever made it.
@@ -37,7 +42,8 @@ var mountWays = []struct{ name, write string }{
 	{"in fstab", `echo "x /$m none bind 0 0" >> etc/fstab`},
 	{"in fstab, with a blank in its path", `mkdir -p "$m b"; mount --bind srv/data "$m b"; echo "x /$m\\040b none bind 0 0" >> etc/fstab`},
 	{"as a mount unit", `printf "[Mount]\nWhat=x\nWhere=/$m\n" > etc/systemd/system/$n.mount`},
-	{"as an automount unit of a package", `mkdir -p usr/lib/systemd/system; printf "[Automount]\nWhere=/$m/\n" > usr/lib/systemd/system/$n.automount`},
+	{"as an automount unit of a package",
+		`mkdir -p usr/lib/systemd/system; printf "[Automount]\nWhere=/$m/\n" > usr/lib/systemd/system/$n.automount`},
 }
 
 // rootLayouts are how an administrator may have laid out a kubelet's root before the join.
@@ -45,8 +51,10 @@ var rootLayouts = []struct{ name, before string }{
 	{"a directory", ``},
 	{"a link", `mkdir -p data/kubelet var/lib; ln -s ../../data/kubelet var/lib/kubelet`},
 	{"a disk", `mkdir -p var/lib/kubelet; mount -t tmpfs disk var/lib/kubelet`},
-	{"pods that are a link", `mkdir -p srv/pods/theirs var/lib/kubelet; echo precious > srv/pods/theirs/file; ln -s ../../../srv/pods var/lib/kubelet/pods`},
-	{"pods that are a disk", `mkdir -p var/lib/kubelet/pods; mount -t tmpfs disk var/lib/kubelet/pods; mkdir var/lib/kubelet/pods/theirs; echo precious > var/lib/kubelet/pods/theirs/file`},
+	{"pods that are a link", `mkdir -p srv/pods/theirs var/lib/kubelet; echo precious > srv/pods/theirs/file
+ln -s ../../../srv/pods var/lib/kubelet/pods`},
+	{"pods that are a disk", `mkdir -p var/lib/kubelet/pods; mount -t tmpfs disk var/lib/kubelet/pods; mkdir var/lib/kubelet/pods/theirs
+echo precious > var/lib/kubelet/pods/theirs/file`},
 }
 
 // plant mounts one of each class below a directory.
@@ -102,7 +110,8 @@ func TestNoDataIsDeletedThroughAMount(t *testing.T) {
 				if strings.Contains(layout.before, "precious") && w.script("cat var/lib/kubelet/pods/theirs/file") != "precious\n" {
 					w.Error("what was beside the pods is gone")
 				}
-				if left := w.script("find var/lib/kubelet/ srv data -name " + uid + " 2>/dev/null || true; grep -c /pods/" + uid + " /proc/self/mountinfo || true"); left != "0\n" {
+				if left := w.script("find var/lib/kubelet/ srv data -name " + uid + " 2>/dev/null || true; grep -c /pods/" + uid +
+					" /proc/self/mountinfo || true"); left != "0\n" {
 					w.Errorf("left of the pods: %q", left)
 				}
 			})
@@ -128,11 +137,13 @@ func TestAMountWhereAKubeletKeepsItsOwnIsRefusedBeforeAnythingChanges(t *testing
 				w.script(fmt.Sprintf("n=at%d; m=var/lib/kubelet/%s; mkdir -p $m\n%s\n%s", i, c.at, class.mount, c.write))
 				mounted := w.dump()
 				_, err := w.target().Recipe().Run(w.Context(), nil)
-				if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "/var/lib/kubelet/"+c.at+" is a mount of an administrator's") || plan.HintOf(err) == "" {
+				if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "/var/lib/kubelet/"+c.at+" is a mount of an administrator's") ||
+					plan.HintOf(err) == "" {
 					w.Errorf("%s at %s: got %v", class.name, c.at, err)
 				}
 				w.same(mounted)
-				w.script(fmt.Sprintf("n=at%d; umount -R -l var/lib/kubelet/%s; for m in srv/$n srv/$n/in; do umount -l $m 2>/dev/null || true; done; rm -rf srv/$n srv/$n.*; rm -f etc/fstab etc/systemd/system/x.mount", i, c.at))
+				w.script(fmt.Sprintf("n=at%d; umount -R -l var/lib/kubelet/%s; for m in srv/$n srv/$n/in; do umount -l $m 2>/dev/null || true; done; "+
+					"rm -rf srv/$n srv/$n.*; rm -f etc/fstab etc/systemd/system/x.mount", i, c.at))
 			}
 			w.script("rm -rf var/lib/kubelet/pods/" + uid)
 		}
@@ -149,7 +160,8 @@ func TestAMountInADirectoryThatGoesWholeIsRefusedBeforeAnythingChanges(t *testin
 	inWorld(t, func(w *world) {
 		w.join()
 		for at, mount := range map[string]string{
-			"/var/lib/calico/theirs": "mount --bind srv/data $m", "/var/log/pods": "mount -t tmpfs theirs $m", "/etc/kubernetes/tmp/x": "mount --bind srv/data $m",
+			"/var/lib/calico/theirs": "mount --bind srv/data $m", "/var/log/pods": "mount -t tmpfs theirs $m", "/etc/kubernetes/tmp/x": "mount " +
+				"--bind srv/data $m",
 		} {
 			w.script("m=." + at + "; mkdir -p $m; " + mount)
 			before := w.dump()

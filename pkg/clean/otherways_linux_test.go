@@ -15,7 +15,8 @@ import (
 // pods, configurations and plugins of networks. What is mounted there is a reason not to
 // begin, in whatever way it is there.
 func TestNoDataIsDeletedThroughAMountBesideTheKubeletsRoot(t *testing.T) {
-	const old = `mkdir -p srv/theirs/in etc/kubernetes/manifests; for f in ca.key own.key in/file a.yaml kubelet-client-1.pem; do echo precious > srv/theirs/$f; done; sleep 0.6`
+	const old = `mkdir -p srv/theirs/in etc/kubernetes/manifests; for f in ca.key own.key in/file a.yaml kubelet-client-1.pem
+do echo precious > srv/theirs/$f; done; sleep 0.6`
 	inWorld(t, func(w *world) {
 		w.script(old)
 		w.join()
@@ -25,10 +26,12 @@ func TestNoDataIsDeletedThroughAMountBesideTheKubeletsRoot(t *testing.T) {
 			"/var/lib/kubelet/pki", "/var/lib/cni/networks/cbr0", "/etc/cni/net.d/10-flannel.conflist",
 		} {
 			for _, way := range []string{"mount --bind", "mount --rbind"} {
-				w.script(fmt.Sprintf("m=.%s; from=srv/theirs; mkdir -p $(dirname $m); [ -e $m ] || mkdir $m; [ -d $m ] || from=srv/theirs/own.key; %s $from $m", at, way))
+				w.script(fmt.Sprintf("m=.%s; from=srv/theirs; mkdir -p $(dirname $m); [ -e $m ] || mkdir $m; [ -d $m ] || from=srv/theirs/own.key; "+
+					"%s $from $m", at, way))
 				before := w.dump()
 				_, err := w.target().Recipe().Run(w.Context(), nil)
-				if plan.ClassOf(err) != plan.Refused || !strings.Contains(fmt.Sprint(err), at+" is a mount of an administrator's") || plan.HintOf(err) == "" || len(w.ran) > 0 {
+				if plan.ClassOf(err) != plan.Refused || !strings.Contains(fmt.Sprint(err), at+" is a mount of an administrator's") ||
+					plan.HintOf(err) == "" || len(w.ran) > 0 {
 					w.Errorf("%s at %s: got %v, ran %v", way, at, err, w.ran)
 				}
 				w.same(before)
@@ -63,7 +66,8 @@ func TestOfCertificatesElsewhereOnlyWhatKubeadmMadeGoes(t *testing.T) {
 				if verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 					w.Errorf("verdict: %+v", verdict)
 				}
-				if got := w.script("cd etc/kubernetes/pki/; find . -type f | sort | tr '\\n' ' '; cat own.key theirs/deep"); got != "./own.key ./theirs/deep precious\nprecious\n" {
+				if got := w.script("cd etc/kubernetes/pki/; find . -type f | sort | tr '\\n' ' '; cat own.key theirs/deep"); got != "./own.key "+
+					"./theirs/deep precious\nprecious\n" {
 					w.Errorf("what is there now: %q", got)
 				}
 			})

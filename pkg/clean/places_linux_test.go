@@ -18,7 +18,8 @@ import (
 // elsewhere is what a kubelet with --root-dir=/data/kubelet makes; what kubeadm writes
 // stays in the usual place.
 const elsewhere = `mkdir -p data/kubelet/pods/` + uid + `/volumes/secret data/kubelet/plugins data/kubelet/plugins_registry
-mount -t tmpfs tmpfs data/kubelet/pods/` + uid + `/volumes/secret; echo token > data/kubelet/pods/` + uid + `/volumes/secret/token; touch data/kubelet/cpu_manager_state
+mount -t tmpfs tmpfs data/kubelet/pods/` + uid + `/volumes/secret; echo token > data/kubelet/pods/` + uid +
+	`/volumes/secret/token; touch data/kubelet/cpu_manager_state
 `
 
 // runs starts a process that looks like a program of root's on this host, and returns
@@ -63,7 +64,8 @@ printf '[Service]\nEnvironment="A=--x"\nEnvironmentFile=-/var/lib/kubelet/kubead
 				if verdict := w.remove(); verdict.State != inventory.Clean {
 					w.Errorf("verdict: %+v", verdict)
 				}
-				if got := w.script("find data; grep -c data/kubelet /proc/self/mountinfo || true; ls -d var/lib/kubelet 2>/dev/null || true"); got != "data\n0\n" {
+				if got := w.script("find data; grep -c data/kubelet /proc/self/mountinfo || true; ls -d var/lib/kubelet 2>/dev/null || " +
+					"true"); got != "data\n0\n" {
 					w.Errorf("left: %q", got)
 				}
 			})
@@ -78,9 +80,12 @@ func TestAKubeletWhoseArgumentsNobodyKnowsIsNotTakenForAUsualOne(t *testing.T) {
 	for _, tc := range []struct{ name, files, runs, root, want, wayOut string }{
 		{"a script starts the kubelet", script + "kubelet.service", "", "", "start.sh", "systemctl start kubelet"},
 		{"a script starts containerd", script + "containerd.service", "", "", "start.sh", "systemctl start containerd"},
-		{"its unit is too large to read", "mkdir -p usr/lib/systemd/system; head -c 1100000 /dev/zero > usr/lib/systemd/system/kubelet.service", "", "", "kubelet.service", "systemctl start kubelet"},
-		{"its configuration is too large to read", "head -c 1100000 /dev/zero > var/lib/kubelet/config.yaml", "", "", "config.yaml", "run the command again"},
-		{"its unit is masked", script + "kubelet.service; ln -s /dev/null etc/systemd/system/kubelet.service; mv usr/lib/systemd usr/lib/no", "", "", "", ""},
+		{"its unit is too large to read", "mkdir -p usr/lib/systemd/system; head -c 1100000 /dev/zero > usr/lib/systemd/system/kubelet.service",
+			"", "", "kubelet.service", "systemctl start kubelet"},
+		{"its configuration is too large to read", "head -c 1100000 /dev/zero > var/lib/kubelet/config.yaml", "", "", "config.yaml",
+			"run the command again"},
+		{"its unit is masked", script + "kubelet.service; ln -s /dev/null etc/systemd/system/kubelet.service; mv usr/lib/systemd " +
+			"usr/lib/no", "", "", "", ""},
 		{"the kubelet runs, whatever starts it", script + "kubelet.service", "kubelet", "", "", ""},
 		{"containerd runs, whatever starts it", script + "containerd.service", "containerd", "", "", ""},
 		{"a person has told its root", script + "kubelet.service", "", "/var/lib/kubelet", "", ""},
@@ -122,7 +127,8 @@ func TestTheSecretsOfARootElsewhereKeepAHostFromBeingClean(t *testing.T) {
 		for _, it := range w.survey().Ours() {
 			names = append(names, it.Name)
 		}
-		for _, want := range []string{"/data/kubelet/pods", "/data/kubelet/pods/" + uid + "/volumes/secret", "/data/kubelet/cpu_manager_state", "/var/lib/kubelet/pods"} {
+		for _, want := range []string{"/data/kubelet/pods", "/data/kubelet/pods/" + uid + "/volumes/secret", "/data/kubelet/cpu_manager_state",
+			"/var/lib/kubelet/pods"} {
 			if !slices.Contains(names, want) {
 				w.Errorf("%s is not among %q", want, names)
 			}
@@ -132,12 +138,15 @@ func TestTheSecretsOfARootElsewhereKeepAHostFromBeingClean(t *testing.T) {
 
 func TestWhatAKubeletDoesNotMakeStaysInItsRoot(t *testing.T) {
 	inWorld(t, func(w *world) {
-		const old = `mkdir -p var/lib/kubelet/seccomp/profiles var/lib/kubelet/local-volumes/pv1 var/lib/kubelet/pki; echo '{"auths":{}}' > var/lib/kubelet/config.json
-echo profile > var/lib/kubelet/seccomp/profiles/a.json; echo data > var/lib/kubelet/local-volumes/pv1/file; echo mine > var/lib/kubelet/pki/own.pem; echo x > var/lib/kubelet/.123`
+		const old = `mkdir -p var/lib/kubelet/seccomp/profiles var/lib/kubelet/local-volumes/pv1 var/lib/kubelet/pki
+echo '{"auths":{}}' > var/lib/kubelet/config.json
+echo profile > var/lib/kubelet/seccomp/profiles/a.json; echo data > var/lib/kubelet/local-volumes/pv1/file
+echo mine > var/lib/kubelet/pki/own.pem; echo x > var/lib/kubelet/.123`
 		w.script(old + "\nsleep 0.6")
 		before := w.dump()
 		w.join()
-		w.script(`k=var/lib/kubelet; for d in plugins_registry device-plugins pod-resources pods-api checkpoints image_manager; do mkdir -p $k/$d; touch $k/$d/x; done
+		w.script(`k=var/lib/kubelet; for d in plugins_registry device-plugins pod-resources pods-api checkpoints image_manager; do mkdir -p $k/$d
+touch $k/$d/x; done
 			for f in cpu_manager_state memory_manager_state dra_manager_state allocated_pods_state actuated_pods_state graceful_node_shutdown_state .987; do touch $k/$f; done`)
 		if verdict := w.remove(); verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 			w.Errorf("verdict: %+v", verdict)
@@ -153,7 +162,8 @@ echo profile > var/lib/kubelet/seccomp/profiles/a.json; echo data > var/lib/kube
 			}
 		}
 		w.remove()
-		for _, want := range []string{"/var/lib/kubelet/config.json: no name that a kubelet makes; older than the join", "/var/lib/kubelet/younger: no name that a kubelet makes; made since the join", "/var/lib/kubelet/pki/own.pem: "} {
+		for _, want := range []string{"/var/lib/kubelet/config.json: no name that a kubelet makes; older than the join",
+			"/var/lib/kubelet/younger: no name that a kubelet makes; made since the join", "/var/lib/kubelet/pki/own.pem: "} {
 			if !strings.Contains(named, want) {
 				w.Errorf("%q is not among\n%s", want, named)
 			}
@@ -171,11 +181,14 @@ func TestPlacesThatNobodyExpectsAreRefusedBeforeAnythingChanges(t *testing.T) {
 			controlPlane bool
 			want         string
 		}{
-			{"a kubeconfig elsewhere", "", []string{"--kubeconfig=/root/.kube/config"}, false, "--kubeconfig is /root/.kube/config, not /etc/kubernetes/kubelet.conf"},
-			{"a bootstrap kubeconfig elsewhere", "", []string{"--bootstrap-kubeconfig", "/etc/boot.conf"}, false, "--bootstrap-kubeconfig is /etc/boot.conf"},
+			{"a kubeconfig elsewhere", "", []string{"--kubeconfig=/root/.kube/config"}, false,
+				"--kubeconfig is /root/.kube/config, not /etc/kubernetes/kubelet.conf"},
+			{"a bootstrap kubeconfig elsewhere", "", []string{"--bootstrap-kubeconfig", "/etc/boot.conf"}, false,
+				"--bootstrap-kubeconfig is /etc/boot.conf"},
 			{"a root that is the system's", "", []string{"--root-dir=/srv/../srv/"}, false, "--root-dir is /srv"},
 			{"a link to such a root", "ln -s . srv/here", []string{"--root-dir=/srv/here"}, false, "--root-dir is /srv"},
-			{"static pods of a control plane elsewhere", "echo 'staticPodPath: \"/etc/pods\"' > var/lib/kubelet/config.yaml", []string{"--v=2"}, true, "staticPodPath is /etc/pods"},
+			{"static pods of a control plane elsewhere", "echo 'staticPodPath: \"/etc/pods\"' > var/lib/kubelet/config.yaml", []string{"--v=2"},
+				true, "staticPodPath is /etc/pods"},
 		} {
 			w.script(tc.files)
 			end := w.runs("kubelet", tc.arguments...)
@@ -191,7 +204,8 @@ func TestPlacesThatNobodyExpectsAreRefusedBeforeAnythingChanges(t *testing.T) {
 		}
 		w.runs("kubelet", "--root-dir=/one")
 		w.runs("kubelet", "--root-dir=/two")
-		if err := w.target().Objections(w.Context()); err == nil || !strings.Contains(err.Error(), "several processes are this host's kubelet") || plan.HintOf(err) == "" {
+		if err := w.target().Objections(w.Context()); err == nil || !strings.Contains(err.Error(), "several processes are this host's kubelet") ||
+			plan.HintOf(err) == "" {
 			w.Errorf("two kubelets: %v", err)
 		}
 	})
@@ -199,12 +213,14 @@ func TestPlacesThatNobodyExpectsAreRefusedBeforeAnythingChanges(t *testing.T) {
 
 func TestCertificatesAndNetworksElsewhereAreFollowed(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.script(`mkdir -p etc/certs etc/containerd/conf.d etc/cni/own opt/plugins srv/run; echo theirs > etc/certs/site.key; echo '{"name":"podman"}' > etc/cni/own/87-podman.conflist; touch opt/plugins/bridge
+		w.script(`mkdir -p etc/certs etc/containerd/conf.d etc/cni/own opt/plugins srv/run; echo theirs > etc/certs/site.key
+echo '{"name":"podman"}' > etc/cni/own/87-podman.conflist; touch opt/plugins/bridge
 printf 'version = 3\nstate = "/srv/run"\nimports = ["conf.d/*.toml"]\n' > etc/containerd/config.toml
 printf "[plugins.'io.containerd.cri.v1.runtime'.cni]\n  bin_dirs = [\n    '/opt/plugins', # here\n  ]\n  conf_dir = '/etc/cni/own'\n" > etc/containerd/conf.d/cni.toml; sleep 0.6`)
 		before := w.dump()
 		w.join()
-		w.script(`touch etc/certs/kubelet-client-2026-01-01-00-00-00.pem etc/certs/kubelet.crt etc/certs/kubelet.key; ln -s kubelet-client-2026-01-01-00-00-00.pem etc/certs/kubelet-client-current.pem
+		w.script(`touch etc/certs/kubelet-client-2026-01-01-00-00-00.pem etc/certs/kubelet.crt etc/certs/kubelet.key
+ln -s kubelet-client-2026-01-01-00-00-00.pem etc/certs/kubelet-client-current.pem
 echo '{"name":"cbr0"}' > etc/cni/own/10-flannel.conflist; touch opt/plugins/flannel
 m=srv/run/io.containerd.runtime.v2.task/k8s.io/abc/rootfs; mkdir -p $m; mount -t tmpfs rootfs $m`)
 		w.runs("kubelet", "--cert-dir=/etc/certs")
@@ -229,19 +245,23 @@ func TestADirectoryOfAnothersInAKubeletsRootElsewhereStays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				w.script("mkdir -p disk/plugins/grafana disk/checkpoints/run-7 disk/pods/ios; echo precious | tee disk/plugins/grafana/a disk/checkpoints/run-7/model.pt disk/pods/ios/Podfile; sleep 0.6")
+				w.script("mkdir -p disk/plugins/grafana disk/checkpoints/run-7 disk/pods/ios; echo precious | tee disk/plugins/grafana/a " +
+					"disk/checkpoints/run-7/model.pt disk/pods/ios/Podfile; sleep 0.6")
 				w.join()
 				if tc.runs {
 					w.script("mkdir -p disk/pods/" + uid + "/volumes disk/plugins/csi.example.com")
 					w.runs("kubelet", "--root-dir=/disk")
 				} else {
-					w.script("umount -R var/lib/kubelet/pods/u1/volumes/etc var/lib/kubelet/pods/u1/volumes/data var/lib/kubelet/pods/u1/volumes/secret; rm -r var/lib/kubelet/pods var/lib/kubelet/plugins; mkdir -p disk/plugins/csi.example.com disk/pods/" + uid + "\n" + tc.way)
+					w.script("umount -R var/lib/kubelet/pods/u1/volumes/etc var/lib/kubelet/pods/u1/volumes/data " +
+						"var/lib/kubelet/pods/u1/volumes/secret; rm -r var/lib/kubelet/pods var/lib/kubelet/plugins; mkdir -p disk/plugins/csi.example.com " +
+						"disk/pods/" + uid + "\n" + tc.way)
 				}
 				verdict := w.remove()
 				if verdict.State == inventory.Dirty {
 					w.Errorf("verdict: %+v", verdict)
 				}
-				if got, want := w.script("find disk | sort"), "disk\ndisk/checkpoints\ndisk/checkpoints/run-7\ndisk/checkpoints/run-7/model.pt\ndisk/plugins\ndisk/plugins/grafana\ndisk/plugins/grafana/a\ndisk/pods\ndisk/pods/ios\ndisk/pods/ios/Podfile\n"; got != want {
+				if got, want := w.script("find disk | sort"),
+					"disk\ndisk/checkpoints\ndisk/checkpoints/run-7\ndisk/checkpoints/run-7/model.pt\ndisk/plugins\ndisk/plugins/grafana\ndisk/plugins/grafana/a\ndisk/pods\ndisk/pods/ios\ndisk/pods/ios/Podfile\n"; got != want {
 					w.Errorf("left:\n%s", got)
 				}
 			})

@@ -38,15 +38,17 @@ func (w *world) program(name string, kind ebpf.ProgramType, at ebpf.AttachType) 
 func (w *world) filter(l netlink.Link, name string, prio uint16) {
 	w.Helper()
 	hosttest.Must(w.T, netlink.FilterAdd(&netlink.BpfFilter{
-		FilterAttrs: netlink.FilterAttrs{LinkIndex: l.Attrs().Index, Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1, Protocol: unix.ETH_P_ALL, Priority: prio},
-		Fd:          w.program("any", ebpf.SchedCLS, ebpf.AttachNone).FD(), Name: name, DirectAction: true,
+		FilterAttrs: netlink.FilterAttrs{LinkIndex: l.Attrs().Index, Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1,
+			Protocol: unix.ETH_P_ALL, Priority: prio},
+		Fd: w.program("any", ebpf.SchedCLS, ebpf.AttachNone).FD(), Name: name, DirectAction: true,
 	}))
 }
 
 // tcx runs a program on a card, held by a link whose descriptor stays open.
 func (w *world) tcx(l netlink.Link, name string) {
 	w.Helper()
-	held, err := bpflink.AttachTCX(bpflink.TCXOptions{Interface: l.Attrs().Index, Program: w.program(name, ebpf.SchedCLS, ebpf.AttachTCXEgress), Attach: ebpf.AttachTCXEgress})
+	held, err := bpflink.AttachTCX(bpflink.TCXOptions{Interface: l.Attrs().Index, Program: w.program(name, ebpf.SchedCLS,
+		ebpf.AttachTCXEgress), Attach: ebpf.AttachTCXEgress})
 	hosttest.Must(w.T, err)
 	w.Cleanup(func() { _ = held.Close() })
 }
@@ -116,7 +118,8 @@ func TestProgramsOfAPodNetworkAreDetachedAndThoseOfOthersRunOn(t *testing.T) {
 		w.tcx(eth0, "cil_to_netdev")
 		w.tcx(eth0, "their_tcx")
 		hosttest.Must(t, netlink.LinkSetXdpFd(eth0, w.program("cil_xdp_entry", ebpf.XDP, ebpf.AttachXDP).FD()))
-		xdp, err := bpflink.AttachXDP(bpflink.XDPOptions{Interface: other.Attrs().Index, Program: w.program("cil_xdp_entry", ebpf.XDP, ebpf.AttachXDP)})
+		xdp, err := bpflink.AttachXDP(bpflink.XDPOptions{Interface: other.Attrs().Index, Program: w.program("cil_xdp_entry", ebpf.XDP,
+			ebpf.AttachXDP)})
 		hosttest.Must(t, err)
 		defer func() { _ = xdp.Close() }()
 		dir, err := os.Open(top)
@@ -128,7 +131,8 @@ func TestProgramsOfAPodNetworkAreDetachedAndThoseOfOthersRunOn(t *testing.T) {
 			hosttest.Must(t, bpflink.RawAttachProgram(bpflink.RawAttachProgramOptions{
 				Target: int(dir.Fd()), Program: w.program(name, ebpf.CGroupSockAddr, hook), Attach: hook, Flags: unix.BPF_F_ALLOW_MULTI}))
 		}
-		held, err := bpflink.AttachCgroup(bpflink.CgroupOptions{Path: top, Attach: hook, Program: w.program("calico_connect", ebpf.CGroupSockAddr, hook)})
+		held, err := bpflink.AttachCgroup(bpflink.CgroupOptions{Path: top, Attach: hook, Program: w.program("calico_connect",
+			ebpf.CGroupSockAddr, hook)})
 		hosttest.Must(t, err)
 		defer func() { _ = held.Close() }()
 		var seen int

@@ -22,7 +22,8 @@ import (
 
 // steps is the order that a removal keeps.
 var steps = []string{
-	"objections", "etcd", "kubelet", "containers", "processes", "mounts", "netns", "programs", "virtual-services", "links", "routes", "packet-filter", "ipsets", "connections", "bpf", "cgroups",
+	"objections", "etcd", "kubelet", "containers", "processes", "mounts", "netns", "programs", "virtual-services", "links", "routes",
+	"packet-filter", "ipsets", "connections", "bpf", "cgroups",
 	"backup", "files", "credentials", "release",
 }
 

@@ -26,7 +26,8 @@ func (t Target) Returns() bool {
 // Interrupted reports whether a removal that was killed has left something in
 // place that keeps the kubelet or new pods from working; Restore takes it away.
 func (t Target) Interrupted() bool {
-	return t.base().Exists(inventory.HoldFile) || t.base().Exists(inventory.NoNetworkFile) || t.base().Exists(part.Unfinished(inventory.NoNetworkFile)) || t.base().Exists(part.Unfinished(inventory.HoldFile))
+	return t.base().Exists(inventory.HoldFile) || t.base().Exists(inventory.NoNetworkFile) ||
+		t.base().Exists(part.Unfinished(inventory.NoNetworkFile)) || t.base().Exists(part.Unfinished(inventory.HoldFile))
 }
 
 // Restore is the way back after a step that failed, or that was killed: it takes

@@ -31,7 +31,8 @@ func names(items []inventory.Item) []string {
 // alike is what an administrator has that looks like a network's by one sign: the
 // numbers of tables, a comment, names of links.
 const alike = `
-ip rule add from 192.0.2.0/24 lookup 77 prio 700; ip rule add fwmark 0x7 lookup 79 prio 701; ip route add 198.51.100.0/24 via 192.0.2.3 table 77
+ip rule add from 192.0.2.0/24 lookup 77 prio 700; ip rule add fwmark 0x7 lookup 79 prio 701
+ip route add 198.51.100.0/24 via 192.0.2.3 table 77
 ip rule add fwmark 0x9/0xff lookup 2004 prio 702; ip route add 203.0.113.0/24 via 192.0.2.4 table 2005
 iptables-nft -I INPUT -p tcp --dport 25 -m comment --comment "cilium: allow the mail" -j ACCEPT
 iptables-nft -I INPUT -p tcp --dport 26 -m comment --comment "kube-router netpol: not" -j ACCEPT
@@ -72,10 +73,12 @@ func TestABridgeThatAnotherNetworkOfThisHostHasStays(t *testing.T) {
 
 func TestALinkNamedAsANetworkNamesItsOwnIsNamedWhereNothingElseIsThere(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.script("ip link add kube-ipvs0 type dummy 2>/dev/null || true; ip link add weave type bridge; ip link add cali0123456789a type veth peer name calipeer; ip link add vxlan.calico type vxlan id 4096 dstport 4788 dev eth0")
+		w.script("ip link add kube-ipvs0 type dummy 2>/dev/null || true; ip link add weave type bridge; ip link add cali0123456789a type veth " +
+			"peer name calipeer; ip link add vxlan.calico type vxlan id 4096 dstport 4788 dev eth0")
 		before := w.dump()
 		verdict := w.remove()
-		if diff := cmp.Diff([]string{"link cali0123456789a", "link vxlan.calico", "link weave"}, slices.DeleteFunc(names(verdict.But), func(n string) bool { return n == "link kube-ipvs0" })); verdict.State != inventory.CleanBut || diff != "" {
+		if diff := cmp.Diff([]string{"link cali0123456789a", "link vxlan.calico", "link weave"}, slices.DeleteFunc(names(verdict.But),
+			func(n string) bool { return n == "link kube-ipvs0" })); verdict.State != inventory.CleanBut || diff != "" {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 		w.same(before)
@@ -86,7 +89,8 @@ func TestAProgramOnACgroupOfAHybridHostIsDetached(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
 		top := w.top()
-		w.script("mkdir -p run/cilium sys/fs/cgroup/kubepods.slice; umount sys/fs/cgroup; mkdir -p sys/fs/cgroup/unified sys/fs/cgroup/memory; mount --bind " + top + " sys/fs/cgroup/unified")
+		w.script("mkdir -p run/cilium sys/fs/cgroup/kubepods.slice; umount sys/fs/cgroup; mkdir -p sys/fs/cgroup/unified sys/fs/cgroup/memory; " +
+			"mount --bind " + top + " sys/fs/cgroup/unified")
 		w.Cleanup(func() { w.script("umount sys/fs/cgroup/unified; mount --bind " + top + " sys/fs/cgroup") })
 		dir, err := os.Open(top)
 		hosttest.Must(t, err)
@@ -117,11 +121,13 @@ func TestCiliumsWordOutsideItsDirectoriesGoesAndOthersGetTheirNamesBack(t *testi
 		before := w.dump()
 		w.join()
 		w.script(`mkdir -p run/cilium; echo '{"name":"cilium","plugins":[{"type":"cilium-cni"}]}' > etc/cni/net.d/05-cilium.conflist
-			mv etc/cni/net.d/87-podman.conflist etc/cni/net.d/87-podman.conflist.cilium_bak; mv etc/cni/net.d/10-flannel.conflist etc/cni/net.d/10-flannel.conflist.cilium_bak
+			mv etc/cni/net.d/87-podman.conflist etc/cni/net.d/87-podman.conflist.cilium_bak
+mv etc/cni/net.d/10-flannel.conflist etc/cni/net.d/10-flannel.conflist.cilium_bak
 			printf '# Disable rp_filter\n-net.ipv4.conf.lxc*.rp_filter = 0\n-net.ipv4.conf.cilium_*.rp_filter = 0\nnet.ipv4.conf.all.rp_filter = 0\n' > etc/sysctl.d/99-zzz-override_cilium.conf`)
 		said := false
 		for _, it := range inventory.Decide(w.survey()).Objects {
-			said = said || it.Name == "/etc/cni/net.d/87-podman.conflist.cilium_bak" && strings.Contains(it.Detail, "/etc/cni/net.d/87-podman.conflist")
+			said = said || it.Name == "/etc/cni/net.d/87-podman.conflist.cilium_bak" &&
+				strings.Contains(it.Detail, "/etc/cni/net.d/87-podman.conflist")
 		}
 		if !said {
 			w.Error("the plan does not say that the file gets its name back")
@@ -138,7 +144,8 @@ func TestAFileOfCiliumsNameWithMoreInItStaysAndIsNamed(t *testing.T) {
 		w.join()
 		w.script(`mkdir -p etc/sysctl.d; printf 'net.ipv4.conf.all.rp_filter = 0\nvm.swappiness = 1\n' > etc/sysctl.d/99-zzz-override_cilium.conf`)
 		verdict := w.remove()
-		if diff := cmp.Diff([]string{"file /etc/sysctl.d/99-zzz-override_cilium.conf"}, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut || !w.exists("/etc/sysctl.d/99-zzz-override_cilium.conf") {
+		if diff := cmp.Diff([]string{"file /etc/sysctl.d/99-zzz-override_cilium.conf"}, names(verdict.But)); diff != "" ||
+			verdict.State != inventory.CleanBut || !w.exists("/etc/sysctl.d/99-zzz-override_cilium.conf") {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 	})
@@ -148,7 +155,8 @@ func TestAFileOfCiliumsNameWithMoreInItStaysAndIsNamed(t *testing.T) {
 // whatever a node writes into the API about itself.
 func TestWhatANodeClaimsOfThisHostsOwnNetworkProvesNothing(t *testing.T) {
 	for name, routes := range map[string]string{
-		"one default route": "", "one that leads through two cards": "ip route replace default nexthop via 192.0.2.1 dev eth0 nexthop via 192.0.2.1 dev eth0 weight 2",
+		"one default route": "", "one that leads through two cards": "ip route replace default nexthop via 192.0.2.1 dev eth0 nexthop via " +
+			"192.0.2.1 dev eth0 weight 2",
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {

@@ -112,7 +112,8 @@ func TestAShimWithoutABundleEndsIfNothingRunsUnderIt(t *testing.T) {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if !ended(idle) || ended(busy) || ended(docker) {
-			w.Errorf("ended: the idle one %v, one that something runs under %v, Docker's %v; want only the first", ended(idle), ended(busy), ended(docker))
+			w.Errorf("ended: the idle one %v, one that something runs under %v, Docker's %v; want only the first", ended(idle),
+				ended(busy), ended(docker))
 		}
 	})
 }

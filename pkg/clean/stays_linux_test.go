@@ -23,7 +23,8 @@ func TestABridgeOfOursWithAForeignPortStays(t *testing.T) {
 		w.join()
 		w.script("ip link set dummy0 master cni0")
 		w.remove()
-		if links := w.script("ip -o link"); !strings.Contains(links, "dummy0") || !strings.Contains(links, " cni0:") || strings.Contains(links, "veth0") {
+		if links := w.script("ip -o link"); !strings.Contains(links, "dummy0") || !strings.Contains(links, " cni0:") ||
+			strings.Contains(links, "veth0") {
 			w.Errorf("links:\n%s", links)
 		}
 	})
@@ -54,10 +55,12 @@ func TestWhatWasThereBeforeTheJoinStays(t *testing.T) {
 
 func TestADiskOfFstabIsEmptiedAndStaysMounted(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.script("mkdir -p var/lib/kubelet/pods; mount -t tmpfs disk var/lib/kubelet/pods; echo 'disk /var/lib/kubelet/pods tmpfs defaults 0 0' > etc/fstab; sleep 0.6")
+		w.script("mkdir -p var/lib/kubelet/pods; mount -t tmpfs disk var/lib/kubelet/pods; echo 'disk /var/lib/kubelet/pods tmpfs defaults 0 " +
+			"0' > etc/fstab; sleep 0.6")
 		before := w.dump()
 		w.join()
-		w.script("cd var/lib/kubelet/pods; mount --make-rprivate u1/volumes/etc; umount -R -l u1/volumes/*; rm -rf u1; mkdir -p " + uid + "/volumes/a; mount -t tmpfs a " + uid + "/volumes/a; touch " + uid + "/file")
+		w.script("cd var/lib/kubelet/pods; mount --make-rprivate u1/volumes/etc; umount -R -l u1/volumes/*; rm -rf u1; mkdir -p " + uid +
+			"/volumes/a; mount -t tmpfs a " + uid + "/volumes/a; touch " + uid + "/file")
 		if verdict := w.remove(); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
@@ -109,12 +112,17 @@ func TestIPSetsOfKubernetesGo(t *testing.T) {
 // directories that are not Kubernetes' alone.
 func TestNoKubeadmIsAskedThatCouldDeleteWhatStays(t *testing.T) {
 	for name, tc := range map[string]struct{ files, stays string }{
-		"a network of podman's":             {"true", "/etc/cni/net.d/87-podman.conflist"},
-		"an address that podman gave out":   {"rm etc/cni/net.d/87-podman.conflist; touch var/lib/cni/networks/podman/10.88.0.2", "/var/lib/cni/networks/podman/10.88.0.2"},
-		"what an old runtime kept":          {"rm etc/cni/net.d/87-podman.conflist; mkdir -p var/lib/dockershim/sandbox; touch var/lib/dockershim/sandbox/a", "/var/lib/dockershim/sandbox/a"},
-		"a certificate of an API server's":  {"rm etc/cni/net.d/87-podman.conflist; mkdir -p run/kubernetes; touch run/kubernetes/apiserver.crt", "/run/kubernetes/apiserver.crt"},
-		"a disk of an administrator's":      {"rm etc/cni/net.d/87-podman.conflist; mkdir -p var/lib/dockershim/x; mount -t tmpfs x var/lib/dockershim/x", "the mount /var/lib/dockershim/x"},
-		"more than is looked at":            {"rm etc/cni/net.d/87-podman.conflist; mkdir -p var/lib/dockershim; cd var/lib/dockershim; seq 1001 | xargs mkdir", "/var/lib/dockershim"},
+		"a network of podman's": {"true", "/etc/cni/net.d/87-podman.conflist"},
+		"an address that podman gave out": {"rm etc/cni/net.d/87-podman.conflist; touch var/lib/cni/networks/podman/10.88.0.2",
+			"/var/lib/cni/networks/podman/10.88.0.2"},
+		"what an old runtime kept": {"rm etc/cni/net.d/87-podman.conflist; mkdir -p var/lib/dockershim/sandbox; touch " +
+			"var/lib/dockershim/sandbox/a", "/var/lib/dockershim/sandbox/a"},
+		"a certificate of an API server's": {"rm etc/cni/net.d/87-podman.conflist; mkdir -p run/kubernetes; touch run/kubernetes/apiserver.crt",
+			"/run/kubernetes/apiserver.crt"},
+		"a disk of an administrator's": {"rm etc/cni/net.d/87-podman.conflist; mkdir -p var/lib/dockershim/x; mount -t tmpfs x " +
+			"var/lib/dockershim/x", "the mount /var/lib/dockershim/x"},
+		"more than is looked at": {"rm etc/cni/net.d/87-podman.conflist; mkdir -p var/lib/dockershim; cd var/lib/dockershim; seq " +
+			"1001 | xargs mkdir", "/var/lib/dockershim"},
 		"empty directories, which are none": {"rm etc/cni/net.d/87-podman.conflist", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

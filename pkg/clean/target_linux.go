@@ -69,7 +69,8 @@ func (t Target) runtime() runtime.Runtime {
 
 func (t Target) disk() disk.Disk {
 	return disk.Disk{
-		Host: t.base(), Credentials: t.control().LookCredentials, Door: t.runtime().DoorIDs, AddData: t.member().AddData, MayDiscard: t.member().MayDiscard,
+		Host: t.base(), Credentials: t.control().LookCredentials, Door: t.runtime().DoorIDs, AddData: t.member().AddData,
+		MayDiscard: t.member().MayDiscard,
 	}
 }
 

@@ -29,7 +29,8 @@ func accountToken(node string, issued time.Time) string {
 
 // leading is a kubeconfig that leads to the cluster of a certificate authority.
 func leading(ca string) string {
-	return "apiVersion: v1\nkind: Config\nclusters:\n- name: local\n  cluster:\n    server: https://10.96.0.1:443\n    certificate-authority-data: " +
+	return "apiVersion: v1\nkind: Config\nclusters:\n- name: local\n  cluster:\n    server: https://10.96.0.1:443\n    " +
+		"certificate-authority-data: " +
 		base64.StdEncoding.EncodeToString([]byte(ca)) + "\nusers:\n- name: multus\n  user:\n    token: " + accountToken("w1", time.Now()) + "\n"
 }
 
@@ -41,14 +42,17 @@ func (w *world) put(path, content string) {
 
 // multusLeft is what Multus, Istio, Linkerd and Whereabouts write beside a network.
 func (w *world) multusLeft() {
-	w.put("/etc/cni/net.d/00-multus.conf", `{"cniVersion":"0.3.1","name":"multus-cni-network","type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig",
+	w.put("/etc/cni/net.d/00-multus.conf",
+		`{"cniVersion":"0.3.1","name":"multus-cni-network","type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig",
  "delegates":[{"name":"cbr0","plugins":[{"type":"flannel"},{"type":"portmap"}]}]}`)
 	w.put("/etc/cni/net.d/multus.d/multus.kubeconfig", leading(clusterCA))
 	w.put("/etc/cni/net.d/ZZZ-istio-cni-kubeconfig", leading(clusterCA))
-	w.put("/etc/cni/net.d/01-linkerd-cni.conf", `{"type":"linkerd-cni","kubernetes":{"kubeconfig":"/etc/cni/net.d/ZZZ-linkerd-cni-kubeconfig"}}`)
+	w.put("/etc/cni/net.d/01-linkerd-cni.conf",
+		`{"type":"linkerd-cni","kubernetes":{"kubeconfig":"/etc/cni/net.d/ZZZ-linkerd-cni-kubeconfig"}}`)
 	w.put("/etc/cni/net.d/ZZZ-linkerd-cni-kubeconfig", leading(clusterCA))
 	w.put("/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig", leading(clusterCA))
-	w.put("/etc/cni/net.d/30-mine-by-its-kubeconfig.conf", `{"name":"x","type":"unheard-of","kubeconfig":"/host/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig"}`)
+	w.put("/etc/cni/net.d/30-mine-by-its-kubeconfig.conf",
+		`{"name":"x","type":"unheard-of","kubeconfig":"/host/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig"}`)
 	w.put("/var/lib/cni/results/multus-cni-network-abc-eth0", "{}")
 	w.put("/opt/cni/bin/multus", "x")
 }
@@ -76,7 +80,8 @@ func TestWhatWasThereBeforeTheJoinAndLeadsToTheClusterStaysAndIsNamed(t *testing
 		before := w.dump()
 		w.join()
 		verdict := w.remove()
-		want := []string{"file /etc/cni/net.d/00-multus.conf", "file /etc/cni/net.d/multus.d/multus.kubeconfig", "file /etc/monitoring/agent.yaml"}
+		want := []string{"file /etc/cni/net.d/00-multus.conf", "file /etc/cni/net.d/multus.d/multus.kubeconfig",
+			"file /etc/monitoring/agent.yaml"}
 		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
@@ -101,10 +106,12 @@ func TestEveryFileThatRefersToTheClusterIsNamed(t *testing.T) {
 		w.put("/root/.kube/other", leading(clusterCA))
 		w.put("/etc/innocent", "192.0.2.200:64430 x192.0.2.200:6443 "+leading(otherCA)[:200])
 		w.put("/etc/other-token", accountToken("another-node", time.Unix(1, 0)))
-		w.script("mkfifo etc/fifo; ln -s /etc/haproxy etc/link; mkdir -p etc/remote; mount -t tmpfs x etc/remote; cp etc/haproxy/haproxy.cfg etc/remote/")
+		w.script("mkfifo etc/fifo; ln -s /etc/haproxy etc/link; mkdir -p etc/remote; mount -t tmpfs x etc/remote; cp etc/haproxy/haproxy.cfg " +
+			"etc/remote/")
 		verdict := w.remove()
 		want := []string{
-			"file /etc/haproxy/haproxy.cfg", "file /etc/kubernetes/agent.conf", "file /etc/kubernetes/more/agent.conf", "file /etc/pki/ca-trust/kube.pem",
+			"file /etc/haproxy/haproxy.cfg", "file /etc/kubernetes/agent.conf", "file /etc/kubernetes/more/agent.conf", "file " +
+				"/etc/pki/ca-trust/kube.pem",
 			"file /root/.kube/other", "file /run/agent/token", "file /var/lib/agent/secret.yaml",
 		}
 		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
@@ -117,9 +124,11 @@ func TestAnAddressAndAVolumeOfTheClusterOnWhatStaysAreNamed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
 		w.script(`ip addr add 192.0.2.200/32 dev eth0; ip addr add 169.254.20.10/32 dev lo; mkdir -p data srv/v
-			mkdir -p data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x; mount -t tmpfs x data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x`)
+			mkdir -p data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x
+mount -t tmpfs x data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x`)
 		verdict := w.remove()
-		want := []string{"address 169.254.20.10/32 (lo)", "address 192.0.2.200/32 (eth0)", "mount /data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x"}
+		want := []string{"address 169.254.20.10/32 (lo)", "address 192.0.2.200/32 (eth0)",
+			"mount /data/pods/0a1b2c3d-0000-1111-2222-333344445555/volumes/kubernetes.io~empty-dir/x"}
 		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
@@ -180,10 +189,13 @@ func answer(listen net.Listener, agent string) {
 // of another user's is not looked into as a home's.
 func TestAKubeconfigThatIsInNoHomeOfPasswdIsFound(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.script("mkdir -p home/ldap home/local; chown 7001 home/ldap; echo 'local:x:7002:7002::/home/local:/bin/sh' > etc/passwd; chown 7002 home/local")
+		w.script("mkdir -p home/ldap home/local; chown 7001 home/ldap; echo 'local:x:7002:7002::/home/local:/bin/sh' > etc/passwd; chown 7002 " +
+			"home/local")
 		w.join()
 		w.put("/etc/kubernetes/admin.conf", leading(clusterCA))
-		w.script("mkdir home/ldap/.kube home/local/.kube srv/ci srv/ci/.kube; cp etc/kubernetes/admin.conf home/ldap/.kube/config; cp etc/kubernetes/admin.conf home/local/.kube/config; cp etc/kubernetes/admin.conf srv/ci/.kube/config; chown -R 7001 home/ldap/.kube; chown -R 7003 home/local/.kube")
+		w.script("mkdir home/ldap/.kube home/local/.kube srv/ci srv/ci/.kube; cp etc/kubernetes/admin.conf home/ldap/.kube/config; cp " +
+			"etc/kubernetes/admin.conf home/local/.kube/config; cp etc/kubernetes/admin.conf srv/ci/.kube/config; chown -R 7001 home/ldap/.kube; " +
+			"chown -R 7003 home/local/.kube")
 		verdict := w.remove()
 		want := []string{"file /home/local/.kube/config", "file /srv/ci/.kube/config"}
 		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
@@ -213,7 +225,8 @@ func TestWhatIsTooLargeToReadIsNamed(t *testing.T) {
 		put("/etc/kubernetes/large.yaml", strings.Repeat(large, 4))
 		w.script("head -c 300000 /dev/urandom > etc/agent/data; head -c 1100000 /dev/zero > home/local/.kube/config; chown -R 7002 home/local")
 		verdict := w.remove()
-		want := []string{"file /etc/agent/bundle.pem", "file /etc/agent/first", "file /etc/agent/kubeconfig", "file /etc/cni/net.d/50-large.conf", "file /etc/kubernetes/large.yaml", "file /home/local/.kube/config"}
+		want := []string{"file /etc/agent/bundle.pem", "file /etc/agent/first", "file /etc/agent/kubeconfig", "file /etc/cni/net.d/50-large.conf",
+			"file /etc/kubernetes/large.yaml", "file /home/local/.kube/config"}
 		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}

@@ -54,13 +54,16 @@ done
 iptables-nft -t nat -A POSTROUTING -s 10.99.0.0/16 -j MASQUERADE; iptables-legacy -t nat -A POSTROUTING -s 10.99.0.0/16 -j MASQUERADE
 nft add table inet mine; nft 'add chain inet mine c { type filter hook input priority 5; policy accept; }'
 nft 'add rule inet mine c ip saddr 203.0.113.9 counter drop comment "mine"'; nft add chain inet mine KUBE-SERVICES
-ip link set lo up; ip link add eth0 type veth peer name eth0p; ip link set eth0p up; ip addr add 192.0.2.10/24 dev eth0; ip link set eth0 up; ip route add default via 192.0.2.1
-ip link add dummy0 type vxlan id 77 dstport 4789 dev eth0; ip link add docker0 type bridge; ip addr add 10.244.200.1/24 dev docker0; ip link set docker0 up
+ip link set lo up; ip link add eth0 type veth peer name eth0p; ip link set eth0p up; ip addr add 192.0.2.10/24 dev eth0
+ip link set eth0 up; ip route add default via 192.0.2.1
+ip link add dummy0 type vxlan id 77 dstport 4789 dev eth0; ip link add docker0 type bridge; ip addr add 10.244.200.1/24 dev docker0
+ip link set docker0 up
 ip link add vmine type veth peer name vminep; ip link set vmine master docker0
 ip route add 10.244.9.0/24 via 192.0.2.99; ip rule add from 10.46.0.0/16 table 100 prio 500
 mkdir -p etc/systemd/system etc/cni/net.d etc/kubernetes/manifests opt/cni/bin var/lib/cni/networks/podman var/log var/backups run/netns srv/data sys/fs/cgroup usr/libexec
 echo precious > srv/data/file; echo mine > etc/kubernetes/audit.yaml; echo '{"name":"podman"}' > etc/cni/net.d/87-podman.conflist
-touch opt/cni/bin/bridge opt/cni/bin/loopback run/netns/mine; echo original > srv/resolv; touch etc/resolv.conf; mount --bind srv/resolv etc/resolv.conf
+touch opt/cni/bin/bridge opt/cni/bin/loopback run/netns/mine; echo original > srv/resolv; touch etc/resolv.conf
+mount --bind srv/resolv etc/resolv.conf
 iptables-legacy -t mangle -S > /dev/null # no one can take a legacy table away again
 sleep 0.6
 `
@@ -74,24 +77,29 @@ const (
 // kubernetes is what a join, a kubelet, kube-proxy and flannel leave.
 const kubernetes = "CA='" + clusterCA + "'" + `
 k=var/lib/kubelet; mkdir -p $k/pki $k/pods/u1/volumes/secret $k/pods/u1/volumes/etc $k/pods/u1/volumes/data $k/plugins etc/kubernetes/pki
-echo key > $k/pki/kubelet.key; echo > $k/config.yaml; echo > $k/kubeadm-flags.env; printf %s "$CA" > etc/kubernetes/pki/ca.crt; echo "    server: https://192.0.2.200:6443" > etc/kubernetes/kubelet.conf
+echo key > $k/pki/kubelet.key; echo > $k/config.yaml; echo > $k/kubeadm-flags.env; printf %s "$CA" > etc/kubernetes/pki/ca.crt
+echo "    server: https://192.0.2.200:6443" > etc/kubernetes/kubelet.conf
 mount -t tmpfs tmpfs $k/pods/u1/volumes/secret; echo token > $k/pods/u1/volumes/secret/token
 mount --rbind etc $k/pods/u1/volumes/etc; mount --make-rshared $k/pods/u1/volumes/etc; mount --bind srv/data $k/pods/u1/volumes/data
 ln -s ../../../../../srv/data $k/pods/u1/link; mkdir $k/pods/u1/shut; touch $k/pods/u1/shut/f; chmod 000 $k/pods/u1/shut
 mkdir -p run/flannel var/log/pods/ns_web_u1/app var/log/containers var/lib/cni/networks/cbr0 var/lib/cni/results var/lib/cni/flannel usr/libexec/kubernetes/kubelet-plugins/volume/exec
 echo > run/flannel/subnet.env; echo > var/log/pods/ns_web_u1/app/0.log; ln -s /var/log/pods/x var/log/containers/x.log
-echo > var/lib/cni/networks/cbr0/10.244.1.2; echo > var/lib/cni/results/cbr0-abc-eth0; echo > etc/cni/net.d/10-flannel.conflist; echo > opt/cni/bin/flannel
+echo > var/lib/cni/networks/cbr0/10.244.1.2; echo > var/lib/cni/results/cbr0-abc-eth0; echo > etc/cni/net.d/10-flannel.conflist
+echo > opt/cni/bin/flannel
 touch run/netns/cni-9870e78d-4462-81d6-4164-b6aff4998624
 mkdir -p sys/fs/cgroup/kubepods.slice/kubepods-pod1.slice
-ip link add cni0 type bridge; ip addr add 10.244.1.1/24 dev cni0; ip link set cni0 up; ip link add flannel.1 type vxlan id 1 dstport 8472 dev eth0
+ip link add cni0 type bridge; ip addr add 10.244.1.1/24 dev cni0; ip link set cni0 up
+ip link add flannel.1 type vxlan id 1 dstport 8472 dev eth0
 ip addr add 10.244.1.0/32 dev flannel.1; ip link set flannel.1 up; ip route add 10.244.3.0/24 dev flannel.1
 ip link add veth0a type veth peer name veth0b; ip link set veth0a master cni0
 ip route add 10.244.2.0/24 via 192.0.2.11
 for i in iptables-nft iptables-legacy ip6tables-nft; do
-$i -t mangle -N KUBE-IPTABLES-HINT; $i -N KUBE-FIREWALL; $i -I INPUT -j KUBE-FIREWALL; $i -A OUTPUT -j KUBE-FIREWALL; $i -A KUBE-FIREWALL -p tcp --dport 1 -j DROP
+$i -t mangle -N KUBE-IPTABLES-HINT; $i -N KUBE-FIREWALL; $i -I INPUT -j KUBE-FIREWALL; $i -A OUTPUT -j KUBE-FIREWALL
+$i -A KUBE-FIREWALL -p tcp --dport 1 -j DROP
 $i -N KUBE-FORWARD; $i -A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD; $i -A KUBE-FORWARD -j ACCEPT
 $i -N FLANNEL-FWD; $i -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD; $i -A FLANNEL-FWD -j ACCEPT
-$i -t nat -N KUBE-SERVICES; $i -t nat -N KUBE-SVC-TCOU7JCQXEZGVUNU; $i -t nat -A PREROUTING -j KUBE-SERVICES; $i -t nat -A OUTPUT -j KUBE-SERVICES
+$i -t nat -N KUBE-SERVICES; $i -t nat -N KUBE-SVC-TCOU7JCQXEZGVUNU; $i -t nat -A PREROUTING -j KUBE-SERVICES
+$i -t nat -A OUTPUT -j KUBE-SERVICES
 $i -t nat -A KUBE-SERVICES -p udp -j KUBE-SVC-TCOU7JCQXEZGVUNU
 done
 nft add table ip kube-proxy; nft add chain ip kube-proxy services
@@ -189,7 +197,8 @@ func (w *world) dump() string {
 	w.Helper()
 	return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'
 		iptables-legacy-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]//'; echo; ip6tables-legacy-save 2>/dev/null | grep -v '^#' || true
-		ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/state [A-Z]+//; s/<[^>]*>//'; ip -o addr | grep -v 'scope link' | sed -E 's/^[0-9]+: //; s/ +valid.*//'
+		ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/state [A-Z]+//; s/<[^>]*>//'
+ip -o addr | grep -v 'scope link' | sed -E 's/^[0-9]+: //; s/ +valid.*//'
 		ip route | sed 's/ linkdown//'; ip rule; cut -d' ' -f4,5 /proc/self/mountinfo | grep /mnt | sort
 		find . -path ./state -prune -o -path ./var/backups/kubectl-lifecycle -prune -o -path ./run/containerd -prune -o -printf '%y %m %p %l\n' | sort
 		find etc srv opt -type f -exec sha256sum {} + | sort -k2`)

@@ -26,7 +26,8 @@ func apply(ctx context.Context, releases release.Store, inst Installation, repor
 	report("applying %d objects", len(inst.Objects))
 	if err := releases.Apply(ctx, inst.desired()); err != nil {
 		err = fmt.Errorf("apply release %s in namespace %s: %w", inst.Release, inst.Namespace, err)
-		return plan.Hint(err, "the release may be there in part, recorded as failed; the same command takes it up again. To undo it: helm uninstall %s -n %s", text.Quote(inst.Release), text.Quote(inst.Namespace))
+		return plan.Hint(err, "the release may be there in part, recorded as failed; the same command takes it up again. To undo it: helm "+
+			"uninstall %s -n %s", text.Quote(inst.Release), text.Quote(inst.Namespace))
 	}
 	if err := context.Cause(ctx); err != nil {
 		err = fmt.Errorf("%w after release %s was applied in full", err, inst.Release)
@@ -40,7 +41,8 @@ func apply(ctx context.Context, releases release.Store, inst Installation, repor
 func unlock(ctx context.Context, releases release.Store, inst Installation, report plan.Report) error {
 	p := inst.prior
 	if left := min(takeOver, takeOver-time.Since(p.Updated)); left > 0 {
-		report("release %s is %s since %s, perhaps by another program: waiting %s before taking it over", p.Name, p.Status, p.Updated.Format(time.TimeOnly), left.Round(time.Second))
+		report("release %s is %s since %s, perhaps by another program: waiting %s before taking it over", p.Name, p.Status,
+			p.Updated.Format(time.TimeOnly), left.Round(time.Second))
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -52,8 +52,10 @@ func obstacles(f facts.Facts, r catalogue.Network) error {
 				"two networks break each other's pods. Remove %s first, then what it left in /etc/cni/net.d of each node", n.CNI)
 		}
 		if n.Release == "" {
-			return plan.Refuse(fmt.Errorf("%s is here already, and not from a Helm release: daemonset %s/%s was applied by hand", n.CNI, n.Namespace, n.DaemonSet),
-				"if it works, leave it. To manage it from now on, delete the manifest it came from (kubectl delete -f; running pods keep their network) and run this again")
+			return plan.Refuse(fmt.Errorf("%s is here already, and not from a Helm release: daemonset %s/%s was applied by hand", n.CNI,
+				n.Namespace, n.DaemonSet),
+				"if it works, leave it. To manage it from now on, delete the manifest it came from (kubectl delete -f; running pods keep their "+
+					"network) and run this again")
 		}
 	}
 	if r.NeedsProxy && !f.Proxy.Present {
@@ -159,7 +161,8 @@ func (inst *Installation) settle(read chart.Chart) error {
 func notes(f facts.Facts) []string {
 	var out []string
 	if len(f.Proxy.CIDRs) > 0 && len(f.Pods.CIDRs) > 0 && !cidr.Same(f.Proxy.CIDRs, f.Pods.CIDRs) {
-		out = append(out, fmt.Sprintf("kube-proxy has clusterCIDR %s, the cluster's pods are in %s: correct it in configmap kube-system/kube-proxy, or traffic to Services is masqueraded",
+		out = append(out, fmt.Sprintf("kube-proxy has clusterCIDR %s, the cluster's pods are in %s: correct it in configmap "+
+			"kube-system/kube-proxy, or traffic to Services is masqueraded",
 			cidr.List(f.Proxy.CIDRs), cidr.List(f.Pods.CIDRs)))
 	}
 	for _, n := range f.Nodes {

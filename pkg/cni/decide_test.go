@@ -38,8 +38,10 @@ func kubeadmFacts(change ...func(*facts.Facts)) facts.Facts {
 // installed adds a release and its agents.
 func installed(status release.Status, values map[string]any) func(*facts.Facts) {
 	return func(f *facts.Facts) {
-		f.Networks = []facts.Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds", Release: "flannel", ReleaseNamespace: "kube-flannel"}}
-		f.Releases = []release.Release{{Name: "flannel", Namespace: "kube-flannel", Revision: 1, Status: status, Version: "v0.27.0", Digest: "old", Values: values}}
+		f.Networks = []facts.Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds", Release: "flannel",
+			ReleaseNamespace: "kube-flannel"}}
+		f.Releases = []release.Release{{Name: "flannel", Namespace: "kube-flannel", Revision: 1, Status: status, Version: "v0.27.0",
+			Digest: "old", Values: values}}
 	}
 }
 
@@ -70,7 +72,8 @@ func TestDecideRefuses(t *testing.T) {
 			says: "not from a Helm release", hint: "kubectl delete -f",
 		},
 		"flannel without kube-proxy": {
-			facts: kubeadmFacts(func(f *facts.Facts) { f.Proxy.Present = false }), says: "needs kube-proxy", hint: "kubeadm init phase addon kube-proxy",
+			facts: kubeadmFacts(func(f *facts.Facts) { f.Proxy.Present = false }), says: "needs kube-proxy", hint: "kubeadm init phase addon " +
+				"kube-proxy",
 		},
 		"a cluster without a pod CIDR": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Pods, f.Proxy.CIDRs, f.Nodes = facts.Range{}, nil, nil }),
@@ -152,20 +155,23 @@ func TestDecidePicksValues(t *testing.T) {
 		},
 		"a dual-stack cluster has both": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Pods.CIDRs = cnitest.CIDRs("fd00:10:244::/56", "10.244.0.0/16") }),
-			want:  []values.Setting{{Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"}, {Path: "podCidrv6", Value: "fd00:10:244::/56", Reason: "from the cluster: kubeadm"}},
+			want: []values.Setting{{Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"},
+				{Path: "podCidrv6", Value: "fd00:10:244::/56", Reason: "from the cluster: kubeadm"}},
 		},
 		"with IPv6 alone the chart's IPv4 default is emptied": {
 			facts: kubeadmFacts(func(f *facts.Facts) {
 				f.Pods.CIDRs = cnitest.CIDRs("fd00:10:244::/56")
 				f.Nodes = nil
 			}),
-			want: []values.Setting{{Path: "podCidr", Value: "", Reason: "there are no IPv4 pods: kubeadm"}, {Path: "podCidrv6", Value: "fd00:10:244::/56", Reason: "from the cluster: kubeadm"}},
+			want: []values.Setting{{Path: "podCidr", Value: "", Reason: "there are no IPv4 pods: kubeadm"},
+				{Path: "podCidrv6", Value: "fd00:10:244::/56", Reason: "from the cluster: kubeadm"}},
 		},
 		"a person's values go along, secrets unseen": {
 			facts: kubeadmFacts(),
 			user:  map[string]any{"podCidr": "10.244.0.0/16", "flannel": map[string]any{"backend": "wireguard", "psk": "hush"}},
 			want: []values.Setting{
-				{Path: "flannel.backend", Value: "wireguard", Reason: "--set or --values"}, {Path: "flannel.psk", Value: "(not shown)", Reason: "--set or --values"},
+				{Path: "flannel.backend", Value: "wireguard", Reason: "--set or --values"}, {Path: "flannel.psk", Value: "(not shown)",
+					Reason: "--set or --values"},
 				{Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"},
 			},
 		},
@@ -175,13 +181,17 @@ func TestDecidePicksValues(t *testing.T) {
 			want:  []values.Setting{{Path: "podCidr", Value: "10.244.0.0/16", Reason: "--set or --values (the cluster does not say it)"}},
 		},
 		"values of a deployed release are kept, but for what is the cluster's": {
-			facts: kubeadmFacts(installed(release.Deployed, map[string]any{"podCidr": "10.0.0.0/8", "flannel": map[string]any{"backend": "host-gw"}})),
-			want:  []values.Setting{{Path: "flannel.backend", Value: "host-gw", Reason: "kept from release flannel"}, {Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"}},
+			facts: kubeadmFacts(installed(release.Deployed, map[string]any{"podCidr": "10.0.0.0/8",
+				"flannel": map[string]any{"backend": "host-gw"}})),
+			want: []values.Setting{{Path: "flannel.backend", Value: "host-gw", Reason: "kept from release flannel"},
+				{Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"}},
 		},
 		"null means the chart's own value, but never against the cluster": {
-			facts: kubeadmFacts(installed(release.Deployed, map[string]any{"flannel": map[string]any{"image": map[string]any{"tag": "bad"}, "mtu": 1400.0}})),
-			user:  map[string]any{"podCidr": nil, "global": nil, "flannel": map[string]any{"image": map[string]any{"tag": nil}}},
-			want:  []values.Setting{{Path: "flannel.mtu", Value: 1400.0, Reason: "kept from release flannel"}, {Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"}},
+			facts: kubeadmFacts(installed(release.Deployed, map[string]any{"flannel": map[string]any{"image": map[string]any{"tag": "bad"},
+				"mtu": 1400.0}})),
+			user: map[string]any{"podCidr": nil, "global": nil, "flannel": map[string]any{"image": map[string]any{"tag": nil}}},
+			want: []values.Setting{{Path: "flannel.mtu", Value: 1400.0, Reason: "kept from release flannel"},
+				{Path: "podCidr", Value: "10.244.0.0/16", Reason: "from the cluster: kubeadm"}},
 		},
 	}
 	for name, c := range cases {
@@ -219,11 +229,13 @@ func TestDecidePicksAction(t *testing.T) {
 			source: chart.Source{Chart: "./x.tgz", Name: "flannel"},
 		},
 		"a tagged reference too": {
-			facts: kubeadmFacts(), req: Request{Chart: "oci://h:5000/c/flannel:v1"}, loaded: read("v1", ""), action: release.Install, because: "no release",
+			facts: kubeadmFacts(), req: Request{Chart: "oci://h:5000/c/flannel:v1"}, loaded: read("v1",
+				""), action: release.Install, because: "no release",
 			source: chart.Source{Chart: "oci://h:5000/c/flannel:v1", Name: "flannel"},
 		},
 		"another repository is asked for the pinned version": {
-			facts: kubeadmFacts(), req: Request{Chart: "oci://h:5000/c/flannel"}, loaded: read("v0.28.4", ""), action: release.Install, because: "no release",
+			facts: kubeadmFacts(), req: Request{Chart: "oci://h:5000/c/flannel"}, loaded: read("v0.28.4",
+				""), action: release.Install, because: "no release",
 			source: chart.Source{Chart: "oci://h:5000/c/flannel", Name: "flannel", Version: "v0.28.4"},
 		},
 		"a deployed release is not upgraded without being asked": {
@@ -232,7 +244,8 @@ func TestDecidePicksAction(t *testing.T) {
 		},
 		"another version is an upgrade": {
 			facts: kubeadmFacts(installed(release.Deployed, given)), req: Request{Version: "0.28.4"}, loaded: read("v0.28.4", "new"),
-			action: release.Upgrade, because: "v0.27.0 → v0.28.4", source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "0.28.4"},
+			action: release.Upgrade, because: "v0.27.0 → v0.28.4", source: chart.Source{Chart: "https://flannel-io.github.io/flannel",
+				Name: "flannel", Version: "0.28.4"},
 		},
 		"the same chart by path is nothing to do": {
 			facts: kubeadmFacts(installed(release.Deployed, given)), req: Request{Chart: "/c"}, loaded: read("v0.27.0", "old"),
@@ -249,11 +262,13 @@ func TestDecidePicksAction(t *testing.T) {
 			source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.27.0"},
 		},
 		"a failed first install is gone on from": {
-			facts: kubeadmFacts(installed(release.Failed, nil)), loaded: read("v0.28.4", ""), action: release.Upgrade, because: "revision 1 of the release failed",
+			facts: kubeadmFacts(installed(release.Failed, nil)), loaded: read("v0.28.4",
+				""), action: release.Upgrade, because: "revision 1 of the release failed",
 			source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
 		},
 		"so is one that was killed": {
-			facts: kubeadmFacts(installed(release.PendingInstall, nil)), loaded: read("v0.28.4", ""), action: release.Upgrade, because: "half-made (pending-install)",
+			facts: kubeadmFacts(installed(release.PendingInstall, nil)), loaded: read("v0.28.4",
+				""), action: release.Upgrade, because: "half-made (pending-install)",
 			source: chart.Source{Chart: "https://flannel-io.github.io/flannel", Name: "flannel", Version: "v0.28.4"},
 		},
 		"the record of an uninstalled one is replaced": {

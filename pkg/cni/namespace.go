@@ -48,7 +48,8 @@ func namespaceNeeded(ctx context.Context, client kubernetes.Interface, name stri
 
 func ensureNamespace(ctx context.Context, client kubernetes.Interface, name string) error {
 	namespaces := client.CoreV1().Namespaces()
-	_, err := namespaces.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: privileged()}}, metav1.CreateOptions{})
+	_, err := namespaces.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: privileged()}},
+		metav1.CreateOptions{})
 	if err == nil {
 		return nil
 	}

@@ -67,7 +67,8 @@ func decided(t *testing.T, f facts.Facts, req Request) Installation {
 	return inst
 }
 
-var someObjects = []release.Object{{Group: "apps", Resource: "daemonsets", Namespace: "kube-flannel", Name: "x"}, {Resource: "secrets", Namespace: "kube-flannel", Name: "y"}}
+var someObjects = []release.Object{{Group: "apps", Resource: "daemonsets", Namespace: "kube-flannel", Name: "x"},
+	{Resource: "secrets", Namespace: "kube-flannel", Name: "y"}}
 
 func TestPrepareReadsBeforeAnythingIsWritten(t *testing.T) {
 	flannel := chart.Chart{Name: "flannel", Version: "v0.28.4"}
@@ -99,7 +100,8 @@ func TestPrepareReadsBeforeAnythingIsWritten(t *testing.T) {
 			asked: []string{"load flannel", "render flannel"}, says: "ClusterRole flannel exists", hint: "kubectl delete -f",
 		},
 		"permissions that are missing, all of them at once": {
-			facts: kubeadmFacts(), releases: fakeReleases{chart: flannel, objects: someObjects}, denied: []string{"create daemonsets", "patch namespaces"},
+			facts: kubeadmFacts(), releases: fakeReleases{chart: flannel, objects: someObjects}, denied: []string{"create daemonsets",
+				"patch namespaces"},
 			asked: []string{"load flannel", "render flannel"},
 			says:  "you may not create daemonsets.apps in namespace kube-flannel, nor patch namespaces", hint: "administrator",
 		},
@@ -120,7 +122,8 @@ func TestPrepareReadsBeforeAnythingIsWritten(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || !strings.Contains(err.Error(), c.says) || plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), c.hint) {
+			if err == nil || !strings.Contains(err.Error(), c.says) || plan.ClassOf(err) != plan.Refused ||
+				!strings.Contains(plan.HintOf(err), c.hint) {
 				t.Errorf("%v (hint %q)", err, plan.HintOf(err))
 			}
 		})
@@ -137,10 +140,13 @@ func TestRecipeNamespaceStep(t *testing.T) {
 		want  []string
 		kept  string // a label that must be there afterwards
 	}{
-		"it is made where there is none":               {want: []string{"create namespaces"}},
-		"it is labelled where it is not":               {there: namespace(map[string]string{"team": "net"}), want: []string{"create namespaces", "patch namespaces"}, kept: "team"},
-		"a stricter level is changed":                  {there: namespace(map[string]string{enforce: "baseline"}), want: []string{"create namespaces", "patch namespaces"}},
-		"one that lets the agents in is left as it is": {there: namespace(map[string]string{enforce: "privileged", "pod-security.kubernetes.io/warn": "restricted"})},
+		"it is made where there is none": {want: []string{"create namespaces"}},
+		"it is labelled where it is not": {there: namespace(map[string]string{"team": "net"}),
+			want: []string{"create namespaces", "patch namespaces"}, kept: "team"},
+		"a stricter level is changed": {there: namespace(map[string]string{enforce: "baseline"}),
+			want: []string{"create namespaces", "patch namespaces"}},
+		"one that lets the agents in is left as it is": {there: namespace(map[string]string{enforce: "privileged",
+			"pod-security.kubernetes.io/warn": "restricted"})},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -183,7 +189,8 @@ func TestRecipeNamespaceStep(t *testing.T) {
 		client.PrependReactor("create", "namespaces", func(k8stesting.Action) (bool, runtime.Object, error) {
 			return true, nil, apierrors.NewForbidden(corev1.Resource("namespaces"), "kube-flannel", errors.New("no"))
 		})
-		if err := ensureNamespace(t.Context(), client, "kube-flannel"); err == nil || !strings.Contains(err.Error(), "create namespace kube-flannel: ") {
+		if err := ensureNamespace(t.Context(), client, "kube-flannel"); err == nil ||
+			!strings.Contains(err.Error(), "create namespace kube-flannel: ") {
 			t.Error(err)
 		}
 	})
@@ -203,10 +210,13 @@ func TestApplyTakesUpWhatWasLeftHalfMade(t *testing.T) {
 		waits  time.Duration
 		asked  []string
 	}{
-		"abandoned long ago: at once":                       {release.PendingInstall, time.Hour, 0, []string{"find kube-flannel/flannel", "unlock pending-install", "apply upgrade"}},
-		"a moment ago: after the rest of a minute":          {release.PendingUpgrade, 20 * time.Second, 40 * time.Second, []string{"find kube-flannel/flannel", "unlock pending-upgrade", "apply upgrade"}},
-		"in the future, by a wrong clock: after one minute": {release.PendingRollback, -time.Hour, time.Minute, []string{"find kube-flannel/flannel", "unlock pending-rollback", "apply upgrade"}},
-		"a failed one needs no unlocking":                   {release.Failed, 0, 0, []string{"apply upgrade"}},
+		"abandoned long ago: at once": {release.PendingInstall, time.Hour, 0, []string{"find kube-flannel/flannel",
+			"unlock pending-install", "apply upgrade"}},
+		"a moment ago: after the rest of a minute": {release.PendingUpgrade, 20 * time.Second, 40 * time.Second,
+			[]string{"find kube-flannel/flannel", "unlock pending-upgrade", "apply upgrade"}},
+		"in the future, by a wrong clock: after one minute": {release.PendingRollback, -time.Hour, time.Minute,
+			[]string{"find kube-flannel/flannel", "unlock pending-rollback", "apply upgrade"}},
+		"a failed one needs no unlocking": {release.Failed, 0, 0, []string{"apply upgrade"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -288,7 +298,8 @@ func TestRecipeRunsInOrderAndThenHasNothingToDo(t *testing.T) {
 }
 
 func ExampleRecipe() {
-	p := Recipe(fake.NewClientset(), &fakeReleases{}, Installation{CNI: "flannel", Release: "flannel", Namespace: "kube-flannel", Action: release.Install, Chart: chart.Chart{Version: "v0.28.4"}})
+	p := Recipe(fake.NewClientset(), &fakeReleases{}, Installation{CNI: "flannel", Release: "flannel", Namespace: "kube-flannel",
+		Action: release.Install, Chart: chart.Chart{Version: "v0.28.4"}})
 	for _, s := range p.Steps {
 		fmt.Println(s.Title)
 	}

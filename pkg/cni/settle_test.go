@@ -53,12 +53,16 @@ func TestNodesThatCanNeverBeServedAreSaidBefore(t *testing.T) {
 		facts facts.Facts
 		want  string
 	}{
-		"a range that is full": {kubeadmFacts(full), "node c cannot be served: it has no pod CIDR (the range 10.244.0.0/23 is full: it holds 2 of /24, and all are given out)"},
+		"a range that is full": {kubeadmFacts(full),
+			"node c cannot be served: it has no pod CIDR (the range 10.244.0.0/23 is full: it holds 2 of /24, and all are given out)"},
 		"nobody who gives any out": {
 			kubeadmFacts(func(f *facts.Facts) { f.Nodes = append(f.Nodes, facts.Node{Name: "c", OS: "linux", Grown: true}) }),
 			"node c cannot be served: it has no pod CIDR (kube-controller-manager gives none out",
 		},
-		"one that is new may still get one": {kubeadmFacts(func(f *facts.Facts) { f.Nodes = append(f.Nodes, facts.Node{Name: "c", OS: "linux"}) }), ""},
+		"one that is new may still get one": {kubeadmFacts(func(f *facts.Facts) {
+			f.Nodes = append(f.Nodes,
+				facts.Node{Name: "c", OS: "linux"})
+		}), ""},
 		"a family that one node lacks": {
 			kubeadmFacts(func(f *facts.Facts) {
 				f.Pods.CIDRs = cnitest.CIDRs("10.244.0.0/16", "fd00::/56")
@@ -67,7 +71,8 @@ func TestNodesThatCanNeverBeServedAreSaidBefore(t *testing.T) {
 				f.Nodes[1].Grown = true
 			}), "node b cannot be served: it has no pod CIDR of IPv6",
 		},
-		"a dead one is not waited for": {kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].Absent = "NotReady" }), "node b is not waited for: NotReady"},
+		"a dead one is not waited for": {kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].Absent = "NotReady" }),
+			"node b is not waited for: NotReady"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inst, err := Decide(c.facts, Request{CNI: "flannel"})
@@ -82,7 +87,8 @@ func TestNodesThatCanNeverBeServedAreSaidBefore(t *testing.T) {
 	for name, other := range map[string]string{"the same": "10.244.0.0/24", "one within": "10.244.0.64/26"} {
 		t.Run("pod CIDRs that overlap are refused: "+name, func(t *testing.T) {
 			_, err := Decide(kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].PodCIDRs = cnitest.CIDRs(other) }), Request{CNI: "flannel"})
-			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "overlap") || !strings.Contains(err.Error(), "a (10.244.0.0/24)") {
+			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "overlap") ||
+				!strings.Contains(err.Error(), "a (10.244.0.0/24)") {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -76,19 +76,23 @@ func configMapOf(name, key, value string) *corev1.ConfigMap {
 
 func kubeadmObjects() []runtime.Object {
 	return []runtime.Object{
-		configMapOf("kubeadm-config", "ClusterConfiguration", "networking:\n  podSubnet: 10.244.0.0/16,fd00::/56\n  serviceSubnet: 10.96.0.0/16\n"),
+		configMapOf("kubeadm-config", "ClusterConfiguration",
+			"networking:\n  podSubnet: 10.244.0.0/16,fd00::/56\n  serviceSubnet: 10.96.0.0/16\n"),
 		configMapOf("kube-proxy", "config.conf", "clusterCIDR: 10.244.0.0/16\nmode: iptables\n"),
 		cnitest.Node("b"),
 		cnitest.Node("a", func(n *corev1.Node) {
 			n.Spec.PodCIDRs = []string{"10.244.0.0/24"}
-			n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "172.18.0.2"}, {Type: corev1.NodeHostName, Address: "a"}}
-			n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: "cni plugin not initialized"}}
+			n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "172.18.0.2"},
+				{Type: corev1.NodeHostName, Address: "a"}}
+			n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionFalse,
+				Message: "cni plugin not initialized"}}
 		}),
 		&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: "kube-proxy", Namespace: "kube-system"}},
 		&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: "kube-flannel-ds", Namespace: "net", Annotations: map[string]string{
 			"meta.helm.sh/release-name": "my-flannel", "meta.helm.sh/release-namespace": "net",
 		}}},
-		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "coredns", Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"}}},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "coredns", Namespace: "kube-system",
+			Labels: map[string]string{"k8s-app": "kube-dns"}}},
 	}
 }
 
@@ -103,14 +107,17 @@ func TestSurveyReadsAKubeadmCluster(t *testing.T) {
 		Services: facts.Range{CIDRs: cnitest.CIDRs("10.96.0.0/16"), Source: "serviceSubnet of configmap kube-system/kubeadm-config"},
 		Proxy:    facts.Proxy{Present: true, CIDRs: cnitest.CIDRs("10.244.0.0/16")},
 		Nodes: []facts.Node{
-			{Name: "a", OS: "linux", Message: "cni plugin not initialized", PodCIDRs: cnitest.CIDRs("10.244.0.0/24"), Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},
+			{Name: "a", OS: "linux", Message: "cni plugin not initialized", PodCIDRs: cnitest.CIDRs("10.244.0.0/24"),
+				Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},
 			{Name: "b", OS: "linux", Message: "its kubelet has not reported yet"},
 		},
-		Networks: []facts.Network{{CNI: "flannel", Namespace: "net", DaemonSet: "kube-flannel-ds", Release: "my-flannel", ReleaseNamespace: "net"}},
+		Networks: []facts.Network{{CNI: "flannel", Namespace: "net", DaemonSet: "kube-flannel-ds", Release: "my-flannel",
+			ReleaseNamespace: "net"}},
 		DNS:      facts.DNS{Name: "coredns", Desired: 1},
 		Releases: []release.Release{releases.found},
 	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+		cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}
 	if !slices.Contains(releases.asked, "find net/my-flannel") || slices.Contains(releases.asked, "find kube-flannel/flannel") {
@@ -119,13 +126,15 @@ func TestSurveyReadsAKubeadmCluster(t *testing.T) {
 }
 
 func TestSurveyTakesWhatThereIs(t *testing.T) {
-	service := &networkingv1.ServiceCIDR{ObjectMeta: metav1.ObjectMeta{Name: "kubernetes"}, Spec: networkingv1.ServiceCIDRSpec{CIDRs: []string{"10.0.0.0/24"}}}
+	service := &networkingv1.ServiceCIDR{ObjectMeta: metav1.ObjectMeta{Name: "kubernetes"},
+		Spec: networkingv1.ServiceCIDRSpec{CIDRs: []string{"10.0.0.0/24"}}}
 	proxy := configMapOf("kube-proxy", "config.conf", "clusterCIDR: 10.1.0.0/16\n")
 	got, err := Survey(t.Context(), fake.NewClientset(service, proxy), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cidr.List(got.Pods.CIDRs) != "10.1.0.0/16" || cidr.List(got.Services.CIDRs) != "10.0.0.0/24" || got.Services.Source != "servicecidr kubernetes" {
+	if cidr.List(got.Pods.CIDRs) != "10.1.0.0/16" || cidr.List(got.Services.CIDRs) != "10.0.0.0/24" ||
+		got.Services.Source != "servicecidr kubernetes" {
 		t.Errorf("pods %v, services %v", got.Pods, got.Services)
 	}
 	empty, err := Survey(t.Context(), fake.NewClientset(), nil)

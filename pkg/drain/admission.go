@@ -55,14 +55,16 @@ func ReadAdmission(ctx context.Context, client kubernetes.Interface) Admission {
 	if list, err := api.ValidatingWebhookConfigurations().List(ctx, metav1.ListOptions{}); a.read(err, "validatingwebhookconfigurations") {
 		for _, c := range list.Items {
 			for _, w := range c.Webhooks {
-				a.add(webhook{name: w.Name, config: "validatingwebhookconfiguration " + c.Name, namespaces: w.NamespaceSelector}, w.Rules, w.FailurePolicy, w.ClientConfig)
+				a.add(webhook{name: w.Name, config: "validatingwebhookconfiguration " + c.Name, namespaces: w.NamespaceSelector}, w.Rules,
+					w.FailurePolicy, w.ClientConfig)
 			}
 		}
 	}
 	if list, err := api.MutatingWebhookConfigurations().List(ctx, metav1.ListOptions{}); a.read(err, "mutatingwebhookconfigurations") {
 		for _, c := range list.Items {
 			for _, w := range c.Webhooks {
-				a.add(webhook{name: w.Name, config: "mutatingwebhookconfiguration " + c.Name, namespaces: w.NamespaceSelector}, w.Rules, w.FailurePolicy, w.ClientConfig)
+				a.add(webhook{name: w.Name, config: "mutatingwebhookconfiguration " + c.Name, namespaces: w.NamespaceSelector}, w.Rules,
+					w.FailurePolicy, w.ClientConfig)
 			}
 		}
 	}
@@ -83,7 +85,8 @@ func (a *Admission) read(err error, kind string) bool {
 
 // add takes a webhook in that is asked for evictions or for Nodes and that must
 // answer.
-func (a *Admission) add(w webhook, rules []admissionv1.RuleWithOperations, fail *admissionv1.FailurePolicyType, where admissionv1.WebhookClientConfig) {
+func (a *Admission) add(w webhook, rules []admissionv1.RuleWithOperations, fail *admissionv1.FailurePolicyType,
+	where admissionv1.WebhookClientConfig) {
 	if fail != nil && *fail == admissionv1.Ignore {
 		return
 	}
@@ -107,7 +110,8 @@ func asks(r admissionv1.RuleWithOperations, evictions bool) bool {
 	has := func(list []string, wanted ...string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return slices.Contains(wanted, s) })
 	}
-	return has(r.APIGroups, "", "*") && has(r.APIVersions, "v1", "*") && has(r.Resources, resources...) && (r.Scope == nil || *r.Scope != scope) &&
+	return has(r.APIGroups, "", "*") && has(r.APIVersions, "v1", "*") && has(r.Resources, resources...) &&
+		(r.Scope == nil || *r.Scope != scope) &&
 		slices.ContainsFunc(r.Operations, func(o admissionv1.OperationType) bool { return o == operation || o == admissionv1.OperationAll })
 }
 
@@ -117,7 +121,8 @@ func (w *webhook) serve(ctx context.Context, client kubernetes.Interface) {
 	if !inside {
 		return
 	}
-	found, err := client.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.Set{discoveryv1.LabelServiceName: name}.String()})
+	found, err := client.DiscoveryV1().EndpointSlices(namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: labels.Set{discoveryv1.LabelServiceName: name}.String()})
 	if err != nil {
 		return
 	}
@@ -150,7 +155,8 @@ func (a *Admission) readPolicies(ctx context.Context, client kubernetes.Interfac
 			continue
 		}
 		for _, evictions := range []bool{true, false} {
-			matches := slices.ContainsFunc(p.Spec.MatchConstraints.ResourceRules, func(r admissionv1.NamedRuleWithOperations) bool { return asks(r.RuleWithOperations, evictions) })
+			matches := slices.ContainsFunc(p.Spec.MatchConstraints.ResourceRules,
+				func(r admissionv1.NamedRuleWithOperations) bool { return asks(r.RuleWithOperations, evictions) })
 			for _, b := range bindings.Items {
 				if matches && b.Spec.PolicyName == p.Name && slices.Contains(b.Spec.ValidationActions, admissionv1.Deny) {
 					one := policy{name: p.Name, binding: b.Name, evictions: evictions}
@@ -188,7 +194,8 @@ func (a Admission) Warnings(d Decision) []string {
 	}
 	for _, p := range a.policies {
 		if applies(p.evictions, p.namespaces) {
-			out = append(out, text.Line(fmt.Sprintf("ValidatingAdmissionPolicy %s (binding %s) is asked for %s and may deny them", p.name, p.binding, writes(p.evictions))))
+			out = append(out, text.Line(fmt.Sprintf("ValidatingAdmissionPolicy %s (binding %s) is asked for %s and may deny them", p.name, p.binding,
+				writes(p.evictions))))
 		}
 	}
 	out = text.Capped(out)
@@ -207,9 +214,11 @@ func (w webhook) warning(leaving map[types.UID]bool) string {
 	case w.service == "" || !w.known:
 		return ""
 	case w.ready == 0:
-		return text.Line(fmt.Sprintf("%s is asked for %s and cannot answer: service %s has no ready endpoint, so they fail", who, writes(w.evictions), w.service))
+		return text.Line(fmt.Sprintf("%s is asked for %s and cannot answer: service %s has no ready endpoint, so they fail", who,
+			writes(w.evictions), w.service))
 	case len(w.pods) == w.ready && !slices.ContainsFunc(w.pods, func(uid types.UID) bool { return !leaving[uid] }):
-		return text.Line(fmt.Sprintf("%s is asked for %s, and all pods that serve it (service %s) leave with this drain: once they are gone the rest fails until others are Ready", who, writes(w.evictions), w.service))
+		return text.Line(fmt.Sprintf("%s is asked for %s, and all pods that serve it (service %s) leave with this drain: once they are gone "+
+			"the rest fails until others are Ready", who, writes(w.evictions), w.service))
 	}
 	return ""
 }

@@ -17,7 +17,8 @@ import (
 )
 
 func servedBy(pods ...types.UID) *discoveryv1.EndpointSlice {
-	s := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "hunt", Name: "guard-x", Labels: map[string]string{discoveryv1.LabelServiceName: "guard"}}}
+	s := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "hunt", Name: "guard-x",
+		Labels: map[string]string{discoveryv1.LabelServiceName: "guard"}}}
 	for _, uid := range pods {
 		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{TargetRef: &corev1.ObjectReference{Kind: "Pod", UID: uid}})
 	}
@@ -25,13 +26,15 @@ func servedBy(pods ...types.UID) *discoveryv1.EndpointSlice {
 }
 
 func freezing(rule admissionv1.RuleWithOperations, action admissionv1.ValidationAction, space string) []runtime.Object {
-	b := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "freeze-all"}, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "freeze", ValidationActions: []admissionv1.ValidationAction{action}}}
+	b := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "freeze-all"},
+		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "freeze", ValidationActions: []admissionv1.ValidationAction{action}}}
 	if space != "" {
 		b.Spec.MatchResources = &admissionv1.MatchResources{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": space}}}
 	}
-	return []runtime.Object{b, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "freeze"}, Spec: admissionv1.ValidatingAdmissionPolicySpec{
-		MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: rule}}},
-	}}}
+	return []runtime.Object{b, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "freeze"},
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: rule}}},
+		}}}
 }
 
 func TestWhoMayDenyADrainIsKnownBefore(t *testing.T) {
@@ -41,19 +44,25 @@ func TestWhoMayDenyADrainIsKnownBefore(t *testing.T) {
 		objects []runtime.Object
 		want    string
 	}{
-		{"a webhook without a ready endpoint", []runtime.Object{kubetest.Guarding(evictions, nil)}, "webhook guard.example.com of validatingwebhookconfiguration drain-guard is asked for evictions and cannot answer: service hunt/guard has no ready endpoint"},
-		{"one that is not needed", []runtime.Object{kubetest.Guarding(evictions, func(w *admissionv1.ValidatingWebhook) { w.FailurePolicy = &ignore })}, ""},
+		{"a webhook without a ready endpoint", []runtime.Object{kubetest.Guarding(evictions, nil)},
+			"webhook guard.example.com of validatingwebhookconfiguration drain-guard is asked for evictions and cannot answer: service hunt/guard " +
+				"has no ready endpoint"},
+		{"one that is not needed", []runtime.Object{kubetest.Guarding(evictions,
+			func(w *admissionv1.ValidatingWebhook) { w.FailurePolicy = &ignore })}, ""},
 		{"one for other namespaces", []runtime.Object{kubetest.Guarding(evictions, func(w *admissionv1.ValidatingWebhook) {
 			w.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "other"}}
 		})}, ""},
-		{"one for namespaces with a label that is not known", []runtime.Object{kubetest.Guarding(evictions, func(w *admissionv1.ValidatingWebhook) {
-			w.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"guarded": "yes"}}
-		})}, "cannot answer"},
+		{"one for namespaces with a label that is not known",
+			[]runtime.Object{kubetest.Guarding(evictions, func(w *admissionv1.ValidatingWebhook) {
+				w.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"guarded": "yes"}}
+			})}, "cannot answer"},
 		{"one for everything", []runtime.Object{kubetest.Guarding(kubetest.RuleOf("*/*", admissionv1.OperationAll), nil)}, "cannot answer"},
 		{"one for pods alone is not asked", []runtime.Object{kubetest.Guarding(kubetest.RuleOf("pods", admissionv1.Delete), nil)}, ""},
-		{"its own pods leave", []runtime.Object{kubetest.Guarding(evictions, nil), servedBy("uid-a")}, "all pods that serve it (service hunt/guard) leave with this drain"},
+		{"its own pods leave", []runtime.Object{kubetest.Guarding(evictions, nil), servedBy("uid-a")},
+			"all pods that serve it (service hunt/guard) leave with this drain"},
 		{"one of its pods stays", []runtime.Object{kubetest.Guarding(evictions, nil), servedBy("uid-a", "uid-elsewhere")}, ""},
-		{"a policy", freezing(evictions, admissionv1.Deny, ""), "ValidatingAdmissionPolicy freeze (binding freeze-all) is asked for evictions and may deny them"},
+		{"a policy", freezing(evictions, admissionv1.Deny, ""),
+			"ValidatingAdmissionPolicy freeze (binding freeze-all) is asked for evictions and may deny them"},
 		{"a policy of the namespace", freezing(evictions, admissionv1.Deny, "shop"), "may deny"},
 		{"a policy of another namespace", freezing(evictions, admissionv1.Deny, "other"), ""},
 		{"a policy that warns only", freezing(evictions, admissionv1.Warn, ""), ""},
@@ -84,7 +93,8 @@ func TestWhatMayNotBeReadIsNotKnown(t *testing.T) {
 		kubetest.AnswerWith(client, "list", kind, kubetest.NoRight("list", kind))
 	}
 	got := ReadAdmission(t.Context(), client).Warnings(decideOn(t, client, DefaultOptions()))
-	if len(got) != 1 || !strings.Contains(got[0], "is not known: you may not list validatingwebhookconfigurations, mutatingwebhookconfigurations, validatingadmissionpolicies") {
+	if len(got) != 1 || !strings.Contains(got[0],
+		"is not known: you may not list validatingwebhookconfigurations, mutatingwebhookconfigurations, validatingadmissionpolicies") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -92,7 +102,8 @@ func TestWhatMayNotBeReadIsNotKnown(t *testing.T) {
 func TestTheConfigurationOfAWebhookIsFound(t *testing.T) {
 	client := kubetest.NewClient(kubetest.Guarding(kubetest.RuleOf("nodes", admissionv1.Update), nil))
 	d := Locate(t.Context(), client, ReadDenial(kubetest.Calling(kubetest.GuardURL+"EOF"), Right{"patch", "nodes"}))
-	if !strings.Contains(d.By, "webhook guard.example.com (service hunt/gone) of validatingwebhookconfiguration drain-guard") || !strings.Contains(d.WayOut, "kubectl get validatingwebhookconfiguration drain-guard -o yaml") {
+	if !strings.Contains(d.By, "webhook guard.example.com (service hunt/gone) of validatingwebhookconfiguration drain-guard") ||
+		!strings.Contains(d.WayOut, "kubectl get validatingwebhookconfiguration drain-guard -o yaml") {
 		t.Errorf("got %+v", d)
 	}
 	before := len(client.Actions())

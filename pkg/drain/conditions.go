@@ -116,7 +116,8 @@ func (s Stage) conditions(at time.Time) ([]*apply.NodeConditionApplyConfiguratio
 	case Stopped:
 		return drain("the drain ended before all pods had left"), drainManager
 	case Maintaining:
-		return []*apply.NodeConditionApplyConfiguration{condition(corev1.NodeMaintenanceInProgress, true, "kubectl lifecycle changes the host")}, maintenanceManager
+		return []*apply.NodeConditionApplyConfiguration{condition(corev1.NodeMaintenanceInProgress, true,
+			"kubectl lifecycle changes the host")}, maintenanceManager
 	case NotMaintaining:
 		return nil, maintenanceManager
 	case NotDraining:
@@ -126,7 +127,8 @@ func (s Stage) conditions(at time.Time) ([]*apply.NodeConditionApplyConfiguratio
 
 // applyConditions applies those conditions that no other writer has, in one
 // request, or two if there is such a writer.
-func applyConditions(ctx context.Context, client kubernetes.Interface, node string, conditions []*apply.NodeConditionApplyConfiguration, manager string) error {
+func applyConditions(ctx context.Context, client kubernetes.Interface, node string, conditions []*apply.NodeConditionApplyConfiguration,
+	manager string) error {
 	send := func() error {
 		change := apply.Node(node).WithStatus(apply.NodeStatus().WithConditions(conditions...))
 		_, err := client.CoreV1().Nodes().ApplyStatus(ctx, change, metav1.ApplyOptions{FieldManager: manager})
@@ -216,7 +218,8 @@ type Lock struct{ Node, Set, Key string }
 // String says what it does, and how to end it.
 func (l Lock) String() string {
 	namespace, name, _ := strings.Cut(l.Set, "/")
-	return fmt.Sprintf("daemonset %s holds kured's lock for it, and may reboot it; a lock of a node that is gone stays, and no other node is rebooted: "+
+	return fmt.Sprintf("daemonset %s holds kured's lock for it, and may reboot it; a lock of a node that is gone stays, and no other node "+
+		"is rebooted: "+
 		"kubectl annotate daemonset -n %s %s %s-", l.Set, text.Quote(namespace), text.Quote(name), text.Quote(l.Key))
 }
 

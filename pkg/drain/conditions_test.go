@@ -48,7 +48,8 @@ func TestMarkSetsTheConditionsOfAStageAndKeepsTheOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, node := theConditions(t, client)
-		if got[corev1.NodeDrainInProgress] != c.draining || got[corev1.NodeDrained] != c.drained || got[corev1.NodeMaintenanceInProgress] != c.maintenance || got[corev1.NodeReady] != yes {
+		if got[corev1.NodeDrainInProgress] != c.draining || got[corev1.NodeDrained] != c.drained ||
+			got[corev1.NodeMaintenanceInProgress] != c.maintenance || got[corev1.NodeReady] != yes {
 			t.Errorf("%s: %v", c.stage, got)
 		}
 		if marked(node) != (c.draining != none) || len(foreignTo(node)) > 0 {
@@ -65,8 +66,10 @@ func TestOtherToolsAtWorkAreNamed(t *testing.T) {
 		want string
 	}{
 		"none": {map[string]string{"x/kured": "{}"}, func(*corev1.Node) {}, ""},
-		"kured's lock, which outlives the node": {map[string]string{"weave.works/kured-node-lock": `{"nodeID":"n0","created":"x","TTL":0}`}, func(*corev1.Node) {},
-			"daemonset kube-system/kured holds kured's lock for it, and may reboot it; a lock of a node that is gone stays, and no other node is rebooted: " +
+		"kured's lock, which outlives the node": {map[string]string{"weave.works/kured-node-lock": `{"nodeID":"n0","created":"x","TTL":0}`},
+			func(*corev1.Node) {},
+			"daemonset kube-system/kured holds kured's lock for it, and may reboot it; a lock of a node that is gone stays, and no other node is " +
+				"rebooted: " +
 				"kubectl annotate daemonset -n kube-system kured weave.works/kured-node-lock-"},
 		"one of several holders": {map[string]string{"own.example.com/kured-node-lock": `{"maxOwners":2,"locks":[{"nodeID":"n7"},{"nodeID":"n0"}]}`}, func(*corev1.Node) {}, "own.example.com/kured-node-lock-"},
 		"another node's":         {map[string]string{"weave.works/kured-node-lock": `{"nodeID":"n7"}`}, func(*corev1.Node) {}, ""},
@@ -74,7 +77,8 @@ func TestOtherToolsAtWorkAreNamed(t *testing.T) {
 		"a reboot under way": {nil, func(n *corev1.Node) {
 			n.Annotations = map[string]string{"weave.works/kured-reboot-in-progress": "2026-05-04T03:02:01Z"}
 		}, "kured reboots it (since 2026-05-04T03:02:01Z)"},
-		"an autoscaler": {nil, func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}} }, "it is to be deleted (taint ToBeDeletedByClusterAutoscaler)"},
+		"an autoscaler": {nil, func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}} },
+			"it is to be deleted (taint ToBeDeletedByClusterAutoscaler)"},
 	} {
 		node := kubetest.Node("n0")
 		tc.node(node)
@@ -118,7 +122,8 @@ func TestConditionsThatMayNotBeSetAreSaidOnceWithTheRight(t *testing.T) {
 		return true, nil, kubetest.NoRight("patch", "nodes/status")
 	})
 	err := Mark(t.Context(), client, []string{"n0", "n1"}, Draining)
-	if !apierrors.IsForbidden(err) || strings.Count(err.Error(), "n0")+strings.Count(err.Error(), "n1") != 1 || !strings.Contains(plan.HintOf(err), "'patch' on 'nodes/status'") {
+	if !apierrors.IsForbidden(err) || strings.Count(err.Error(), "n0")+strings.Count(err.Error(), "n1") != 1 ||
+		!strings.Contains(plan.HintOf(err), "'patch' on 'nodes/status'") {
 		t.Errorf("%v, hint %q", err, plan.HintOf(err))
 	}
 }

@@ -199,7 +199,8 @@ func Cordon(ctx context.Context, client kubernetes.Interface, d Decision, note N
 	defer cancel()
 	for _, node := range done {
 		if _, back := (Scheduling{}).apply(ctx, client, node); back != nil {
-			err = plan.As(plan.Broken, plan.Hint(errors.Join(err, back), "take it back yourself: kubectl lifecycle uncordon %s", text.Quote(node.Name)))
+			err = plan.As(plan.Broken, plan.Hint(errors.Join(err, back), "take it back yourself: kubectl lifecycle uncordon %s",
+				text.Quote(node.Name)))
 		}
 	}
 	return nil, err

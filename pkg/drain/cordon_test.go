@@ -69,13 +69,17 @@ func TestANoteOfAnEarlierCordonIsNone(t *testing.T) {
 		fields []metav1.ManagedFieldsEntry
 		want   bool
 	}{
-		"the server notes nothing":                     {nil, true},
-		"both are of one hand":                         {[]metav1.ManagedFieldsEntry{entry("kubectl-lifecycle", "{"+noted+","+cordoned+"}")}, true},
-		"kubectl has uncordoned it and cordoned it":    {[]metav1.ManagedFieldsEntry{entry("kubectl-lifecycle", "{"+noted+"}"), entry("kubectl-cordon", "{"+cordoned+"}")}, false},
-		"kubectl has uncordoned it":                    {[]metav1.ManagedFieldsEntry{entry("kubectl-lifecycle", "{"+noted+"}")}, true},
-		"an entry that cannot be read tells nothing":   {[]metav1.ManagedFieldsEntry{entry("x", "{"), {Manager: "y"}}, true},
-		"others' annotations are no note":              {[]metav1.ManagedFieldsEntry{entry("kured", `{"f:metadata":{"f:annotations":{"f:weave.works/x":{}}},`+cordoned+"}")}, false},
-		"what kubelet notes of its own does not count": {[]metav1.ManagedFieldsEntry{entry("kubelet", `{"f:status":{}}`), entry("z", "{"+noted+","+cordoned+"}")}, true},
+		"the server notes nothing": {nil, true},
+		"both are of one hand": {[]metav1.ManagedFieldsEntry{entry("kubectl-lifecycle",
+			"{"+noted+","+cordoned+"}")}, true},
+		"kubectl has uncordoned it and cordoned it": {[]metav1.ManagedFieldsEntry{entry("kubectl-lifecycle", "{"+noted+"}"),
+			entry("kubectl-cordon", "{"+cordoned+"}")}, false},
+		"kubectl has uncordoned it":                  {[]metav1.ManagedFieldsEntry{entry("kubectl-lifecycle", "{"+noted+"}")}, true},
+		"an entry that cannot be read tells nothing": {[]metav1.ManagedFieldsEntry{entry("x", "{"), {Manager: "y"}}, true},
+		"others' annotations are no note": {[]metav1.ManagedFieldsEntry{entry("kured",
+			`{"f:metadata":{"f:annotations":{"f:weave.works/x":{}}},`+cordoned+"}")}, false},
+		"what kubelet notes of its own does not count": {[]metav1.ManagedFieldsEntry{entry("kubelet", `{"f:status":{}}`),
+			entry("z", "{"+noted+","+cordoned+"}")}, true},
 	} {
 		node := kubetest.Node("n0")
 		node.Spec.Unschedulable = true

@@ -168,7 +168,8 @@ func (d Decision) Warnings() []string {
 			silent = append(silent, n.Name)
 		}
 	}
-	add("not Ready; if a kubelet is gone, its pods stay Terminating, and --skip-wait-for-delete-timeout=SECONDS does not wait for those", silent)
+	add("not Ready; if a kubelet is gone, its pods stay Terminating, and --skip-wait-for-delete-timeout=SECONDS does not wait for "+
+		"those", silent)
 	return append(out, d.Foreign()...)
 }
 
@@ -189,7 +190,8 @@ func costs(leaving []Verdict) []string {
 	}
 	out = text.Capped(out)
 	if len(stay) > 0 {
-		out = append(out, fmt.Sprintf("pods that ask not to be disrupted (annotation %s): %s", strings.Join(slices.Sorted(maps.Keys(annotations)), ", "), text.Some(stay)))
+		out = append(out, fmt.Sprintf("pods that ask not to be disrupted (annotation %s): %s", strings.Join(slices.Sorted(maps.Keys(annotations)),
+			", "), text.Some(stay)))
 	}
 	return out
 }

@@ -179,7 +179,8 @@ func forbidden(status metav1.Status, said string) Denial {
 	case nodeRestricted(said):
 		return Denial{Cause: CauseAdmission, By: "NodeRestriction", Says: text.Short(said, maxSaid)}
 	}
-	for _, quota := range []string{"exceeded quota: ", "failed quota: ", "status unknown for quota: ", "insufficient quota to consume: ", "quota usage is negative"} {
+	for _, quota := range []string{"exceeded quota: ", "failed quota: ", "status unknown for quota: ", "insufficient quota to consume: ",
+		"quota usage is negative"} {
 		if strings.HasPrefix(said, quota) {
 			return Denial{Cause: CauseQuota, Says: text.Short(said, maxSaid), MayChange: true}
 		}
@@ -189,7 +190,8 @@ func forbidden(status metav1.Status, said string) Denial {
 
 // nodeRestricted reports whether the server took the caller for a kubelet.
 func nodeRestricted(said string) bool {
-	return strings.HasPrefix(said, `node "`) && (strings.Contains(said, " can only ") || strings.Contains(said, " is not allowed to ") || strings.Contains(said, " cannot ")) ||
+	return strings.HasPrefix(said, `node "`) && (strings.Contains(said, " can only ") || strings.Contains(said, " is not allowed to ") ||
+		strings.Contains(said, " cannot ")) ||
 		strings.HasPrefix(said, "could not determine node from user ")
 }
 
@@ -250,7 +252,8 @@ func (d Denial) wayOut(needs Right) string {
 		case "PodSecurity":
 			return "see what the namespace allows: kubectl get namespaces -L pod-security.kubernetes.io/enforce"
 		}
-		return fmt.Sprintf("an admission plugin of the API server denies it, not your rights ('%s' shows those); see its --enable-admission-plugins, or ask who runs it", canI(needs))
+		return fmt.Sprintf("an admission plugin of the API server denies it, not your rights ('%s' shows those); see its "+
+			"--enable-admission-plugins, or ask who runs it", canI(needs))
 	case CauseQuota:
 		return "see what is used: kubectl get resourcequotas -A"
 	case CauseReadOnly:

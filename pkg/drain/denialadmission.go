@@ -60,7 +60,8 @@ func byPolicy(kind, policy, binding, says string) Denial {
 	if kind == "policy" {
 		kinds = "mutatingadmissionpolicies,validatingadmissionpolicies"
 	}
-	d.WayOut = "the policy decides; see what it wants: " + text.Choose(kind == "policy", "kubectl get "+kinds, text.Command("kubectl", "get", "validatingadmissionpolicy", policy, "-o", "yaml"))
+	d.WayOut = "the policy decides; see what it wants: " + text.Choose(kind == "policy", "kubectl get "+kinds,
+		text.Command("kubectl", "get", "validatingadmissionpolicy", policy, "-o", "yaml"))
 	if binding != "" && kind != "policy" {
 		d.WayOut += "; and where it applies: " + text.Command("kubectl", "get", "validatingadmissionpolicybinding", binding, "-o", "yaml")
 	}
@@ -74,7 +75,8 @@ const whereWebhooks = "kubectl get validatingwebhookconfigurations,mutatingwebho
 // policies through one: the policy is whom to ask.
 func byWebhook(webhook, verb, says string) Denial {
 	webhook = text.Line(webhook)
-	d := Denial{Cause: CauseWebhook, By: "webhook " + webhook, Webhook: webhook, MayChange: true, Says: text.Short(strings.TrimPrefix(says, ":"), maxSaid)}
+	d := Denial{Cause: CauseWebhook, By: "webhook " + webhook, Webhook: webhook, MayChange: true,
+		Says: text.Short(strings.TrimPrefix(says, ":"), maxSaid)}
 	d.WayOut = "the webhook decides; ask the operator it belongs to, or see: " + whereWebhooks
 	switch {
 	case strings.HasPrefix(verb, "does not"), strings.HasPrefix(verb, "attempted"):

@@ -88,12 +88,14 @@ func fateOf(job *batchv1.Job, pod *corev1.Pod, n int) fate {
 	}
 	if failed+int32(n) > limit {
 		return fate{text: fmt.Sprintf("%s: %s as failed and backoffLimit %d allows no other%s: the Job fails",
-			name, text.Choose(n == 1, "the pod counts", fmt.Sprintf("%d pods count", n)), limit, text.Choose(failed == 0, "", fmt.Sprintf(" (%d failed before)", failed))), lost: true}
+			name, text.Choose(n == 1, "the pod counts", fmt.Sprintf("%d pods count", n)), limit, text.Choose(failed == 0, "",
+				fmt.Sprintf(" (%d failed before)", failed))), lost: true}
 	}
 	if job.Spec.Completions == nil && job.Status.Succeeded > 0 {
 		return fate{text: name + " has a pod that succeeded, so it creates no other"}
 	}
-	return fate{text: fmt.Sprintf("%s counts the pod as failed (%d of %d) and creates another one, which begins from the start", name, int(failed)+n, limit), again: true}
+	return fate{text: fmt.Sprintf("%s counts the pod as failed (%d of %d) and creates another one, which begins from the start", name,
+		int(failed)+n, limit), again: true}
 }
 
 // fateOfIndex is that of a Job that counts failures by index.
@@ -101,9 +103,11 @@ func fateOfIndex(job *batchv1.Job, pod *corev1.Pod, name string) fate {
 	index, limit := pod.Annotations[batchv1.JobCompletionIndexAnnotation], *job.Spec.BackoffLimitPerIndex
 	failures, _ := strconv.Atoi(pod.Annotations[batchv1.JobIndexFailureCountAnnotation]) // none is 0
 	if failures < int(limit) {
-		return fate{text: fmt.Sprintf("%s counts the pod of index %s as failed (%d of %d) and creates another one, which begins from the start", name, index, failures+1, limit), again: true}
+		return fate{text: fmt.Sprintf("%s counts the pod of index %s as failed (%d of %d) and creates another one, which begins from the start",
+			name, index, failures+1, limit), again: true}
 	}
-	return fate{text: fmt.Sprintf("%s: the pod of index %s counts as failed and backoffLimitPerIndex %d allows no other: the index fails, and the Job in the end", name, index, limit), lost: true}
+	return fate{text: fmt.Sprintf("%s: the pod of index %s counts as failed and backoffLimitPerIndex %d allows no other: the index fails, "+
+		"and the Job in the end", name, index, limit), lost: true}
 }
 
 // disruptionAction is what the Job's podFailurePolicy does about a pod with the

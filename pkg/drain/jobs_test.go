@@ -16,7 +16,8 @@ import (
 
 // makeJob is a Job whose pods are ofJob, with a backoffLimit.
 func makeJob(limit int32, change ...func(*batchv1.Job)) *batchv1.Job {
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "once", UID: "uid-Job-once"}, Spec: batchv1.JobSpec{BackoffLimit: &limit}}
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "once", UID: "uid-Job-once"},
+		Spec: batchv1.JobSpec{BackoffLimit: &limit}}
 	for _, c := range change {
 		c(job)
 	}
@@ -29,8 +30,10 @@ func ofJob(pod *corev1.Pod) { kubetest.ControlledBy("batch/v1", "Job", "once")(p
 func onDisruption(action batchv1.PodFailurePolicyAction) func(*batchv1.Job) {
 	return func(job *batchv1.Job) {
 		job.Spec.PodFailurePolicy = &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{
-			{Action: batchv1.PodFailurePolicyActionFailJob, OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: "ConfigIssue", Status: corev1.ConditionTrue}}},
-			{Action: action, OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue}}},
+			{Action: batchv1.PodFailurePolicyActionFailJob, OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: "ConfigIssue",
+				Status: corev1.ConditionTrue}}},
+			{Action: action, OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget,
+				Status: corev1.ConditionTrue}}},
 		}}
 	}
 }
@@ -57,22 +60,27 @@ func TestWhatBecomesOfAJob(t *testing.T) {
 		lost bool
 		want string
 	}{
-		{"it may not retry", makeJob(0), nil, 1, true, "Job shop/once: the pod counts as failed and backoffLimit 0 allows no other: the Job fails"},
-		{"it has retried as often as it may", makeJob(2, func(j *batchv1.Job) { j.Status.Failed = 2 }), nil, 1, true, "backoffLimit 2 allows no other (2 failed before)"},
+		{"it may not retry", makeJob(0), nil, 1, true,
+			"Job shop/once: the pod counts as failed and backoffLimit 0 allows no other: the Job fails"},
+		{"it has retried as often as it may", makeJob(2, func(j *batchv1.Job) { j.Status.Failed = 2 }), nil, 1, true,
+			"backoffLimit 2 allows no other (2 failed before)"},
 		{"one pod may fail, two leave", makeJob(1), nil, 2, true, "2 pods count as failed"},
 		{"it may retry", makeJob(6), nil, 1, false, "counts the pod as failed (1 of 6) and creates another one, which begins from the start"},
 		{"no backoffLimit is six", makeJob(0, func(j *batchv1.Job) { j.Spec.BackoffLimit = nil }), nil, 1, false, "(1 of 6)"},
-		{"its policy ignores disruptions", makeJob(0, onDisruption(batchv1.PodFailurePolicyActionIgnore)), nil, 1, false, "does not count the pod as failed"},
+		{"its policy ignores disruptions", makeJob(0, onDisruption(batchv1.PodFailurePolicyActionIgnore)), nil, 1, false,
+			"does not count the pod as failed"},
 		{"its policy fails it", makeJob(6, onDisruption(batchv1.PodFailurePolicyActionFailJob)), nil, 1, true, "podFailurePolicy fails the Job"},
 		{"its policy fails the index", makeJob(6, onDisruption(batchv1.PodFailurePolicyActionFailIndex)), nil, 1, true, "fails the pod's index"},
 		{"its policy counts disruptions", makeJob(0, onDisruption(batchv1.PodFailurePolicyActionCount)), nil, 1, true, "backoffLimit 0"},
 		{"an index that may retry", makeJob(0, perIndex), index("0"), 1, false, "of index 7 as failed (1 of 1)"},
 		{"an index that may not", makeJob(0, perIndex), index("1"), 1, true, "index 7 counts as failed and backoffLimitPerIndex 1"},
 		{"it is suspended", makeJob(0, func(j *batchv1.Job) { j.Spec.Suspend = &yes }), nil, 1, false, "is suspended"},
-		{"another controller manages it", makeJob(0, func(j *batchv1.Job) { j.Spec.ManagedBy = &other }), nil, 1, false, "managed by kueue.x-k8s.io/multikueue"},
+		{"another controller manages it", makeJob(0, func(j *batchv1.Job) { j.Spec.ManagedBy = &other }), nil, 1, false,
+			"managed by kueue.x-k8s.io/multikueue"},
 		{"it has failed", makeJob(0, inCondition(batchv1.JobFailed)), nil, 1, false, "has ended"},
 		{"its success criteria are met", makeJob(0, inCondition(batchv1.JobSuccessCriteriaMet)), nil, 1, false, "has ended"},
-		{"a work queue of which a pod has succeeded", makeJob(6, func(j *batchv1.Job) { j.Status.Succeeded = 1 }), nil, 1, false, "creates no other"},
+		{"a work queue of which a pod has succeeded", makeJob(6, func(j *batchv1.Job) { j.Status.Succeeded = 1 }), nil, 1, false,
+			"creates no other"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			pod := kubetest.Pod("a", ofJob)
@@ -89,11 +97,13 @@ func TestWhatBecomesOfAJob(t *testing.T) {
 func TestADrainSaysWhichJobsFail(t *testing.T) {
 	job := makeJob(0)
 	yes := true
-	job.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "CronJob", Name: "nightly", UID: "uid-cron", Controller: &yes}}
+	job.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "CronJob", Name: "nightly", UID: "uid-cron",
+		Controller: &yes}}
 	client := kubetest.NewClient(kubetest.Pod("a", ofJob), kubetest.Pod("done", ofJob, kubetest.InPhase(corev1.PodSucceeded)), job)
 	d := decideOn(t, client, DefaultOptions())
 	v := d.Verdicts[0]
-	if !v.JobLost || v.Message != v.Job || !strings.Contains(v.Job, "CronJob nightly starts the next") || v.Owners.String() != "Job/once → CronJob/nightly" {
+	if !v.JobLost || v.Message != v.Job || !strings.Contains(v.Job, "CronJob nightly starts the next") ||
+		v.Owners.String() != "Job/once → CronJob/nightly" {
 		t.Errorf("got %+v", v)
 	}
 	if warnings := strings.Join(d.Warnings(), "\n"); strings.Count(warnings, "the Job fails") != 1 {

@@ -77,7 +77,8 @@ func compare(t *testing.T, client *fake.Clientset, o Options) {
 			t.Errorf("%s: %s because %s; kubectl says %q", v, v.Action, v.Reason, want)
 		}
 		ignored := v.Action == ActionSkip && v.Reason == ReasonDaemonSet
-		if consent := v.Has(ReasonUnmanaged) || v.Has(ReasonLocalStorage) || v.Has(ReasonDaemonSetMissing); strings.Contains(warned, v.String()) && !ignored && !consent {
+		if consent := v.Has(ReasonUnmanaged) || v.Has(ReasonLocalStorage) || v.Has(ReasonDaemonSetMissing); strings.Contains(warned,
+			v.String()) && !ignored && !consent {
 			t.Errorf("%s: kubectl warns, we give %s", v, v.Reason)
 		}
 	}
@@ -94,12 +95,15 @@ func generatePod(random *rand.Rand, name string) *corev1.Pod {
 			option(pod)
 		}
 	}
-	pick(nil, kubetest.Uncontrolled, kubetest.OfDaemonSet, kubetest.OfMissingDaemonSet, kubetest.ControlledBy("extensions/v1beta1", "DaemonSet", "agent"),
+	pick(nil, kubetest.Uncontrolled, kubetest.OfDaemonSet, kubetest.OfMissingDaemonSet, kubetest.ControlledBy("extensions/v1beta1",
+		"DaemonSet", "agent"),
 		kubetest.ControlledBy("batch/v1", "Job", "once"), kubetest.ControlledBy("example.com/v1", "Widget", "w"), notController)
 	pick(nil, nil, kubetest.Mirrored)
 	pick(nil, kubetest.WithEmptyDir)
-	pick(nil, nil, kubetest.InPhase(corev1.PodSucceeded), kubetest.InPhase(corev1.PodFailed), kubetest.InPhase(corev1.PodPending), kubetest.InPhase(corev1.PodUnknown))
-	pick(nil, nil, kubetest.DeletedAt(time.Now().Add(-time.Hour), 30), kubetest.DeletedAt(time.Now().Add(time.Hour), 30), kubetest.DeletedAt(time.Now().Add(-30*time.Second), 30))
+	pick(nil, nil, kubetest.InPhase(corev1.PodSucceeded), kubetest.InPhase(corev1.PodFailed), kubetest.InPhase(corev1.PodPending),
+		kubetest.InPhase(corev1.PodUnknown))
+	pick(nil, nil, kubetest.DeletedAt(time.Now().Add(-time.Hour), 30), kubetest.DeletedAt(time.Now().Add(time.Hour), 30),
+		kubetest.DeletedAt(time.Now().Add(-30*time.Second), 30))
 	pick(nil, kubetest.Labelled("app", "db"))
 	pick(nil, kubetest.InNamespace("other"))
 	return pod

@@ -23,11 +23,13 @@ import (
 )
 
 func TestAgainIsBrokenWhenItBlocksAfterTheCordon(t *testing.T) {
-	_, err := Again(t.Context(), kubetest.NewClient(kubetest.Pod("late", kubetest.Uncontrolled)), Target{Names: []string{kubetest.TheNode}}, DefaultOptions())
+	_, err := Again(t.Context(), kubetest.NewClient(kubetest.Pod("late", kubetest.Uncontrolled)), Target{Names: []string{kubetest.TheNode}},
+		DefaultOptions())
 	if plan.ClassOf(err) != plan.Broken || !strings.Contains(plan.HintOf(err), "--force") {
 		t.Errorf("got %v of class %d", err, plan.ClassOf(err))
 	}
-	if d, err := Again(t.Context(), kubetest.NewClient(kubetest.Pod("a")), Target{Names: []string{kubetest.TheNode}}, DefaultOptions()); err != nil || len(d.ToEvict()) != 1 {
+	if d, err := Again(t.Context(), kubetest.NewClient(kubetest.Pod("a")), Target{Names: []string{kubetest.TheNode}},
+		DefaultOptions()); err != nil || len(d.ToEvict()) != 1 {
 		t.Errorf("got %+v, %v", d, err)
 	}
 }
@@ -49,9 +51,13 @@ func TestSurveyReadsOneListPerKindAndOnlyWhatIsNeeded(t *testing.T) {
 		opts    Options
 		want    []string
 	}{
-		{"an ordinary pod needs no DaemonSets", []runtime.Object{kubetest.Pod("a")}, DefaultOptions(), []string{"get nodes", "list pods", "list poddisruptionbudgets", "list replicasets"}},
-		{"a hundred pods of a DaemonSet need one list", []runtime.Object{kubetest.Pod("a", kubetest.OfDaemonSet), kubetest.Pod("b", kubetest.OfDaemonSet)}, DefaultOptions(), []string{"get nodes", "list daemonsets", "list pods", "list poddisruptionbudgets"}},
-		{"deleting needs no budgets", []runtime.Object{kubetest.Pod("a", kubetest.Uncontrolled)}, Options{DisableEviction: true}, []string{"get nodes", "list pods"}},
+		{"an ordinary pod needs no DaemonSets", []runtime.Object{kubetest.Pod("a")}, DefaultOptions(),
+			[]string{"get nodes", "list pods", "list poddisruptionbudgets", "list replicasets"}},
+		{"a hundred pods of a DaemonSet need one list", []runtime.Object{kubetest.Pod("a", kubetest.OfDaemonSet),
+			kubetest.Pod("b", kubetest.OfDaemonSet)}, DefaultOptions(), []string{"get nodes", "list daemonsets", "list pods", "list " +
+			"poddisruptionbudgets"}},
+		{"deleting needs no budgets", []runtime.Object{kubetest.Pod("a", kubetest.Uncontrolled)}, Options{DisableEviction: true},
+			[]string{"get nodes", "list pods"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			client := kubetest.NewClient(tc.objects...)
@@ -145,7 +151,8 @@ func TestSurveyRefusesWhatItCannotRead(t *testing.T) {
 
 func TestSurveyManagesWithoutReplicaSets(t *testing.T) {
 	client := kubetest.NewClient(kubetest.Pod("a"))
-	kubetest.AnswerWith(client, "list", "replicasets", apierrors.NewForbidden(schema.GroupResource{Resource: "replicasets"}, "", errors.New("no")))
+	kubetest.AnswerWith(client, "list", "replicasets", apierrors.NewForbidden(schema.GroupResource{Resource: "replicasets"}, "",
+		errors.New("no")))
 	if got := decideOn(t, client, DefaultOptions()).Verdicts[0].Owners.String(); got != "ReplicaSet/web-7c" {
 		t.Errorf("got %q", got)
 	}
@@ -180,7 +187,8 @@ func TestCordon(t *testing.T) {
 				if patch, ok := action.(clienttesting.PatchActionImpl); ok {
 					patches++
 					note := text.Choose(tc.unschedulable, `"{}"`, "null")
-					if want := fmt.Sprintf(`{"metadata":{"annotations":{%q:%s},"uid":"uid-w1"},"spec":{"unschedulable":%v}}`, NoteAnnotation, note, tc.unschedulable); string(patch.Patch) != want {
+					if want := fmt.Sprintf(`{"metadata":{"annotations":{%q:%s},"uid":"uid-w1"},"spec":{"unschedulable":%v}}`, NoteAnnotation, note,
+						tc.unschedulable); string(patch.Patch) != want {
 						t.Errorf("got patch %s, want %s", patch.Patch, want)
 					}
 				}

@@ -21,16 +21,23 @@ func TestWhoGetsPastACordonIsWhatTheSchedulerSays(t *testing.T) {
 		want string
 	}{
 		{"no toleration", kubetest.WithTolerations(), ""},
-		{"Exists of the key", kubetest.WithTolerations(corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists}), "it tolerates the taint of a cordon"},
-		{"no operator is Equal with an empty value, which the taint has", kubetest.WithTolerations(corev1.Toleration{Key: key, Effect: none}), "it tolerates the taint of a cordon"},
-		{"Equal of the empty value", kubetest.WithTolerations(corev1.Toleration{Key: key, Operator: corev1.TolerationOpEqual}), "it tolerates the taint of a cordon"},
+		{"Exists of the key", kubetest.WithTolerations(corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists}),
+			"it tolerates the taint of a cordon"},
+		{"no operator is Equal with an empty value, which the taint has", kubetest.WithTolerations(corev1.Toleration{Key: key, Effect: none}),
+			"it tolerates the taint of a cordon"},
+		{"Equal of the empty value", kubetest.WithTolerations(corev1.Toleration{Key: key, Operator: corev1.TolerationOpEqual}),
+			"it tolerates the taint of a cordon"},
 		{"Equal of another value", kubetest.WithTolerations(corev1.Toleration{Key: key, Operator: corev1.TolerationOpEqual, Value: "true"}), ""},
 		{"everything", kubetest.WithTolerations(corev1.Toleration{Operator: corev1.TolerationOpExists}), "it tolerates every taint"},
-		{"everything of NoExecute is not the cordon's", kubetest.WithTolerations(corev1.Toleration{Operator: corev1.TolerationOpExists, Effect: execute}), ""},
-		{"everything of NoSchedule", kubetest.WithTolerations(corev1.Toleration{Operator: corev1.TolerationOpExists, Effect: none}), "it tolerates every taint"},
+		{"everything of NoExecute is not the cordon's", kubetest.WithTolerations(corev1.Toleration{Operator: corev1.TolerationOpExists,
+			Effect: execute}), ""},
+		{"everything of NoSchedule", kubetest.WithTolerations(corev1.Toleration{Operator: corev1.TolerationOpExists, Effect: none}),
+			"it tolerates every taint"},
 		{"another key", kubetest.WithTolerations(corev1.Toleration{Key: "dedicated", Operator: corev1.TolerationOpExists}), ""},
-		{"the second of two", kubetest.WithTolerations(corev1.Toleration{Key: "dedicated", Operator: corev1.TolerationOpExists}, corev1.Toleration{Key: key}), "it tolerates the taint of a cordon"},
-		{"seconds change nothing", kubetest.WithTolerations(corev1.Toleration{Key: key, Effect: none, TolerationSeconds: &seconds}), "it tolerates the taint of a cordon"},
+		{"the second of two", kubetest.WithTolerations(corev1.Toleration{Key: "dedicated", Operator: corev1.TolerationOpExists},
+			corev1.Toleration{Key: key}), "it tolerates the taint of a cordon"},
+		{"seconds change nothing", kubetest.WithTolerations(corev1.Toleration{Key: key, Effect: none, TolerationSeconds: &seconds}),
+			"it tolerates the taint of a cordon"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			pod := kubetest.Pod("a", tc.pod)
@@ -47,7 +54,8 @@ func TestWhoGetsPastACordonIsWhatTheSchedulerSays(t *testing.T) {
 }
 
 func TestASchedulerOfItsOwnIsNamed(t *testing.T) {
-	if why := Arrival(kubetest.Pod("a", func(pod *corev1.Pod) { pod.Spec.SchedulerName = "volcano" })); !strings.Contains(why, "the scheduler volcano") {
+	if why := Arrival(kubetest.Pod("a", func(pod *corev1.Pod) { pod.Spec.SchedulerName = "volcano" })); !strings.Contains(why,
+		"the scheduler volcano") {
 		t.Error(why)
 	}
 }

@@ -174,7 +174,8 @@ func uncordonOurs(ctx context.Context, client kubernetes.Interface, node *corev1
 	case !ours:
 		return "node " + node.Name + " stays cordoned: no drain of this plugin has cordoned it", nil
 	case !note.Drain:
-		return "node " + node.Name + " stays cordoned, as it was asked for " + note.String() + "; to end that: kubectl lifecycle uncordon " + text.Quote(node.Name), nil
+		return "node " + node.Name + " stays cordoned, as it was asked for " + note.String() + "; to end that: kubectl lifecycle uncordon " +
+			text.Quote(node.Name), nil
 	}
 	if _, err := (drain.Scheduling{}).Apply(ctx, client, node.Name); err != nil {
 		return "", err

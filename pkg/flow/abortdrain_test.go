@@ -25,11 +25,13 @@ func TestATakenBackDrainLeavesTheCordonsOfOthers(t *testing.T) {
 		want   bool
 		says   string
 	}{
-		"a drain's":                        {`{"by":"ann","drain":true}`, nil, false, "is schedulable again"},
-		"kubectl's":                        {``, nil, true, "no drain of this plugin has cordoned it"},
-		"one that was asked for by itself": {`{"by":"ann","reason":"bad memory"}`, nil, true, "bad memory; to end that: kubectl lifecycle uncordon n0"},
+		"a drain's": {`{"by":"ann","drain":true}`, nil, false, "is schedulable again"},
+		"kubectl's": {``, nil, true, "no drain of this plugin has cordoned it"},
+		"one that was asked for by itself": {`{"by":"ann","reason":"bad memory"}`, nil, true,
+			"bad memory; to end that: kubectl lifecycle uncordon n0"},
 		"kubectl's, after a drain's that kubectl has ended": {`{"by":"ann","drain":true}`, []metav1.ManagedFieldsEntry{
-			fields("kubectl-lifecycle", `{"f:metadata":{"f:annotations":{"f:lifecycle.kubectl.io/cordon":{}}}}`), fields("kubectl-cordon", `{"f:spec":{"f:unschedulable":{}}}`),
+			fields("kubectl-lifecycle", `{"f:metadata":{"f:annotations":{"f:lifecycle.kubectl.io/cordon":{}}}}`), fields("kubectl-cordon",
+				`{"f:spec":{"f:unschedulable":{}}}`),
 		}, true, "no drain of this plugin has cordoned it"},
 	} {
 		t.Run(name, func(t *testing.T) {

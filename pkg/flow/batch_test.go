@@ -44,7 +44,8 @@ func TestSeveralNodesAreRefusedTogether(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client := flowtest.Permissive(t, nil, flowtest.Worker(), sick, flowtest.KubeadmConfig(), &cp1, &cp2)
 			_, err := PrepareBatch(t.Context(), runner.Cluster{Client: client}, tc.nodes, Request{Drain: drain.DefaultOptions()})
-			if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), tc.refusal) || errors.Is(err, kubenode.ErrNotFound) != tc.missing {
+			if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), tc.refusal) ||
+				errors.Is(err, kubenode.ErrNotFound) != tc.missing {
 				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 			}
 			for _, a := range client.Actions() {
@@ -209,7 +210,8 @@ func TestABatchThatIsInterruptedIsFinishedByTheSameCommand(t *testing.T) {
 		if !strings.Contains(results[0].Hint, "runs follow w1") || !strings.Contains(results[1].Hint, "uncordon w2") {
 			t.Errorf("hints %q and %q", results[0].Hint, results[1].Hint)
 		}
-		secret := flowtest.Record("w1", wire.Remove, wire.Finished, flowtest.With(wire.KeyNodeUID, "uid of w1"), flowtest.With(wire.KeyOutcome, `{"state":"clean"}`))
+		secret := flowtest.Record("w1", wire.Remove, wire.Finished, flowtest.With(wire.KeyNodeUID, "uid of w1"),
+			flowtest.With(wire.KeyOutcome, `{"state":"clean"}`))
 		_ = client.Tracker().Update(corev1.SchemeGroupVersion.WithResource("secrets"), secret, secret.Namespace) // the host has gone on
 		b, err = PrepareBatch(t.Context(), cluster, []string{"w1", "w2"}, request)
 		if err != nil {

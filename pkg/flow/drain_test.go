@@ -40,7 +40,8 @@ func TestPodsThatASelectorLeavesOutAreThoseThatWouldHaveLeft(t *testing.T) {
 	static.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"}
 	pods := []corev1.Pod{
 		labelled("web", "ReplicaSet", map[string]string{"app": "web"}), labelled("osd", "ReplicaSet", map[string]string{"app": "rook-ceph-osd"}),
-		labelled("manager", "InstanceManager", map[string]string{"longhorn.io/component": "instance-manager"}), labelled("agent", "DaemonSet", map[string]string{"app": "rook-ceph-osd"}), over, static,
+		labelled("manager", "InstanceManager", map[string]string{"longhorn.io/component": "instance-manager"}), labelled("agent", "DaemonSet",
+			map[string]string{"app": "rook-ceph-osd"}), over, static,
 	}
 	for selector, want := range map[string]string{
 		"app!=rook-ceph-osd": "osd",
@@ -163,7 +164,8 @@ func TestTheWayBackTakesBackWhatOtherToolsWereTold(t *testing.T) {
 // and a look at what it would do finishes none.
 func TestTheEndsOfInterruptedRemovalsAreMadeTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := flowtest.Finalizing(t, flowtest.KubeadmConfig(), flowtest.Record("a", wire.Remove, wire.Finished), flowtest.Record("b", wire.Remove, wire.Finished), flowtest.BoundPod("x", "a"), flowtest.BoundPod("y", "b", "example.com/hold"))
+		client := flowtest.Finalizing(t, flowtest.KubeadmConfig(), flowtest.Record("a", wire.Remove, wire.Finished),
+			flowtest.Record("b", wire.Remove, wire.Finished), flowtest.BoundPod("x", "a"), flowtest.BoundPod("y", "b", "example.com/hold"))
 		m, err := PrepareBatch(t.Context(), runner.Cluster{Client: client}, []string{"a", "b", "c"}, Request{Drain: drain.DefaultOptions()})
 		if err != nil || len(m.Unfinished()) != 2 || len(m.All()) != 0 {
 			t.Fatalf("%+v, %v", m, err)
@@ -192,7 +194,8 @@ func TestTheWayBackFromACordonIsNeverCut(t *testing.T) {
 	for i := range 500 {
 		names = append(names, "node-with-a-rather-long-name-"+strings.Repeat("x", i%50))
 	}
-	for n, want := range map[int]string{1: "kubectl lifecycle uncordon " + names[0], 20: "uncordon " + strings.Join(names[:20], " "), 21: "21 nodes; rerun the command to continue, or take it back: the same command with --abort", 500: "--abort"} {
+	for n, want := range map[int]string{1: "kubectl lifecycle uncordon " + names[0], 20: "uncordon " + strings.Join(names[:20], " "),
+		21: "21 nodes; rerun the command to continue, or take it back: the same command with --abort", 500: "--abort"} {
 		d := Drain{Nodes: names[:n], Back: "the same command with --abort"}
 		if got := plan.HintOf(d.stillCordoned(errors.New("timed out"))); !strings.Contains(got, want) || strings.Contains(got, "…") {
 			t.Errorf("of %d nodes: %s", n, got)

@@ -55,12 +55,14 @@ func TestARemovalWhoseNodeIsGoneEndsWithItsPods(t *testing.T) {
 // A node that was installed anew, or joined anew, while the record of its last run is
 // still there: the run is not continued, and nothing is taken back on its host.
 func TestTheRunOfAnEarlierNodeIsForgotten(t *testing.T) {
-	secret := flowtest.Record("w1", wire.Remove, wire.Finished, flowtest.With(wire.KeyNodeUID, "earlier"), flowtest.With(wire.KeyOutcome, `{"state":"clean"}`))
+	secret := flowtest.Record("w1", wire.Remove, wire.Finished, flowtest.With(wire.KeyNodeUID, "earlier"),
+		flowtest.With(wire.KeyOutcome, `{"state":"clean"}`))
 	now := flowtest.Worker()
 	now.UID = "now"
 	cluster := runner.Cluster{Client: flowtest.Permissive(t, nil, now, flowtest.KubeadmConfig(), secret)}
 	r, err := PrepareRemove(t.Context(), cluster, "w1", Request{Drain: drain.DefaultOptions()})
-	if err != nil || r.Resumes != nil || r.hostUnderWay() || !strings.Contains(strings.Join(r.Plan().Notes, "\n"), "the record of an earlier node of that name goes") {
+	if err != nil || r.Resumes != nil || r.hostUnderWay() || !strings.Contains(strings.Join(r.Plan().Notes, "\n"),
+		"the record of an earlier node of that name goes") {
 		t.Errorf("%+v, %v", r, err)
 	}
 	p, err := Abort(t.Context(), cluster, "w1")
@@ -135,7 +137,8 @@ func TestARecordStaysAsLongAsPodsLinger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := flowtest.Worker()
 		node.UID = "1"
-		client := flowtest.Finalizing(t, node, flowtest.Record("w1", wire.Remove, wire.Finished), flowtest.BoundPod("a", "w1", "example.com/hold"))
+		client := flowtest.Finalizing(t, node, flowtest.Record("w1", wire.Remove, wire.Finished),
+			flowtest.BoundPod("a", "w1", "example.com/hold"))
 		cluster := runner.Cluster{Client: client}
 		rec, _, err := runner.Get(t.Context(), cluster, "w1")
 		if err != nil {
@@ -178,7 +181,8 @@ func TestANodeThatIsBeingDeletedIsNotCalledDead(t *testing.T) {
 	node, now := flowtest.SilentNode(), metav1.NewTime(time.Now())
 	node.DeletionTimestamp, node.Finalizers = &now, []string{"example.com/hold"}
 	_, err := PrepareRemove(t.Context(), runner.Cluster{Client: flowtest.Permissive(t, nil, node, flowtest.KubeadmConfig())}, "w1", Request{})
-	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "waits for finalizer example.com/hold") || strings.Contains(plan.HintOf(err), "--node-lost") {
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "waits for finalizer example.com/hold") ||
+		strings.Contains(plan.HintOf(err), "--node-lost") {
 		t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 	}
 }

@@ -50,9 +50,10 @@ func TestWhatCannotBeRemovedIsRefusedByName(t *testing.T) {
 		"a Talos node":      {change: func(n *corev1.Node) { n.Status.NodeInfo.OSImage = "Talos (v1.11)" }, says: "a Talos node"},
 		"a Windows node":    {change: func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = "windows" }, says: "a Windows node"},
 		"no kubeadm-config": {noConf: true, says: "kubeadm did not make"},
-		"a control plane":   {change: func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" }, says: "the only control-plane node"},
-		"a dead kubelet":    {change: func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, says: "does not answer"},
-		"a missing verb":    {denied: []string{"delete nodes", "create pods"}, says: "delete nodes in all namespaces"},
+		"a control plane": {change: func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" },
+			says: "the only control-plane node"},
+		"a dead kubelet": {change: func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, says: "does not answer"},
+		"a missing verb": {denied: []string{"delete nodes", "create pods"}, says: "delete nodes in all namespaces"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +109,8 @@ func TestADrainAndARemovalLeaveOutTheSamePods(t *testing.T) {
 		pod := corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-w1", Labels: map[string]string{runner.Label: "remove"},
 				OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Secret", Name: "lifecycle-w1"}}},
-			Spec: corev1.PodSpec{NodeName: "w1", HostPID: true, Containers: []corev1.Container{{SecurityContext: &corev1.SecurityContext{Privileged: &yes}}}},
+			Spec: corev1.PodSpec{NodeName: "w1", HostPID: true,
+				Containers: []corev1.Container{{SecurityContext: &corev1.SecurityContext{Privileged: &yes}}}},
 		}
 		change(&pod)
 		return pod

@@ -217,7 +217,8 @@ func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (inventory.
 // would refuse once the removal has begun.
 func mayRemove(node string, found inventory.Inventory) (inventory.Removal, error) {
 	if found.Objection != "" {
-		return inventory.Removal{}, plan.Refuse(fmt.Errorf("node %s: %s", node, text.Line(found.Objection)), "%s", wire.Advice(node, text.Line(found.WayOut)))
+		return inventory.Removal{}, plan.Refuse(fmt.Errorf("node %s: %s", node, text.Line(found.Objection)), "%s",
+			wire.Advice(node, text.Line(found.WayOut)))
 	}
 	if found.Etcd != nil {
 		if _, err := found.Etcd.Departure(); err != nil {

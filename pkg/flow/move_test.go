@@ -46,22 +46,26 @@ func TestAWorkerLandsOnlyWhereItCanLive(t *testing.T) {
 		kubelet string
 		refusal string
 	}{
-		"the same version":                   {joinCheck{version: "v1.36.3", networks: prefixes("10.244.0.0/16")}, "v1.36.3", ""},
-		"a kubelet three behind":             {joinCheck{version: "v1.36.3"}, "v1.33.1", ""},
-		"a kubelet four behind":              {joinCheck{version: "v1.36.3"}, "v1.32.9", "more than 3 minor versions behind"},
-		"a kubelet that is newer":            {joinCheck{version: "v1.35.4"}, "v1.36.0", "newer than the control plane of there (v1.35.4)"},
-		"nobody knows the version":           {joinCheck{}, "v1.36.0", ""},
-		"its name is taken":                  {joinCheck{taken: true, version: "v1.36.3"}, "v1.36.3", "there has a node w1 already"},
-		"its address is a pod's there":       {joinCheck{version: "v1.36.3", networks: prefixes("10.96.0.0/12", "192.0.2.0/24")}, "v1.36.3", "the address 192.0.2.7 of node w1 lies in 192.0.2.0/24"},
-		"its address is a pod's there, IPv6": {joinCheck{version: "v1.36.3", networks: prefixes("2001:db8::/64")}, "v1.36.3", "the address 2001:db8::7"},
-		"a network that is none":             {joinCheck{version: "v1.36.3", networks: prefixes("nonsense")}, "v1.36.3", ""},
+		"the same version":         {joinCheck{version: "v1.36.3", networks: prefixes("10.244.0.0/16")}, "v1.36.3", ""},
+		"a kubelet three behind":   {joinCheck{version: "v1.36.3"}, "v1.33.1", ""},
+		"a kubelet four behind":    {joinCheck{version: "v1.36.3"}, "v1.32.9", "more than 3 minor versions behind"},
+		"a kubelet that is newer":  {joinCheck{version: "v1.35.4"}, "v1.36.0", "newer than the control plane of there (v1.35.4)"},
+		"nobody knows the version": {joinCheck{}, "v1.36.0", ""},
+		"its name is taken":        {joinCheck{taken: true, version: "v1.36.3"}, "v1.36.3", "there has a node w1 already"},
+		"its address is a pod's there": {joinCheck{version: "v1.36.3", networks: prefixes("10.96.0.0/12", "192.0.2.0/24")}, "v1.36.3",
+			"the address 192.0.2.7 of node w1 lies in 192.0.2.0/24"},
+		"its address is a pod's there, IPv6": {joinCheck{version: "v1.36.3", networks: prefixes("2001:db8::/64")}, "v1.36.3",
+			"the address 2001:db8::7"},
+		"a network that is none": {joinCheck{version: "v1.36.3", networks: prefixes("nonsense")}, "v1.36.3", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.node, tc.to = flowtest.Worker(), "there"
 			tc.node.Status.NodeInfo.KubeletVersion = tc.kubelet
-			tc.node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.7"}, {Type: corev1.NodeInternalIP, Address: "2001:db8::7"}, {Type: corev1.NodeHostName, Address: "w1"}}
+			tc.node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.7"},
+				{Type: corev1.NodeInternalIP, Address: "2001:db8::7"}, {Type: corev1.NodeHostName, Address: "w1"}}
 			err := tc.decide()
-			if tc.refusal == "" && err != nil || tc.refusal != "" && (plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), tc.refusal)) {
+			if tc.refusal == "" && err != nil || tc.refusal != "" && (plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" ||
+				!strings.Contains(err.Error(), tc.refusal)) {
 				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 			}
 		})
@@ -99,7 +103,8 @@ func TestAMoveWhoseNodeIsNowhereIsTakenUpWhileItsTokenIsThere(t *testing.T) {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: types.UID(uid)}}
 	}
 	token := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-abcdef", Namespace: "kube-system", Labels: map[string]string{bootstrap.Label: "join"}}, Type: "bootstrap.kubernetes.io/token",
+		ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-abcdef", Namespace: "kube-system",
+			Labels: map[string]string{bootstrap.Label: "join"}}, Type: "bootstrap.kubernetes.io/token",
 		Data: map[string][]byte{"token-id": []byte("abcdef"), "description": []byte("kubectl lifecycle move of node w1")},
 	}
 	for _, there := range [][]runtime.Object{{system("2"), token}, {system("2")}} {

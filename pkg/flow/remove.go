@@ -171,7 +171,8 @@ func (r *Removal) notes() []string {
 
 func (r *Removal) othersNote() string {
 	if r.request.Choices.Firewall == inventory.FirewallFlush {
-		return "links, mounts and files that are not Kubernetes' stay as they are, but every rule of iptables goes, no matter who made it: restart " +
+		return "links, mounts and files that are not Kubernetes' stay as they are, but every rule of iptables goes, no matter who made it: " +
+			"restart " +
 			"what needs its own (Docker, a firewall, fail2ban) afterwards"
 	}
 	return "packet-filter rules, links, mounts and files that are not Kubernetes' stay as they are"
@@ -184,10 +185,12 @@ func (r *Removal) backupNote() string {
 	case r.request.Choices.NoKeys:
 		return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir + ", without anything secret"
 	case r.request.Choices.BackupKeys:
-		return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir + ", with keys and credentials: " +
+		return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir +
+			", with keys and credentials: " +
 			"they open the cluster as long as they are valid"
 	}
-	return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir + ", without keys and credentials " +
+	return "the configuration that goes is backed up on the host, for root alone, in " + inventory.BackupDir +
+		", without keys and credentials " +
 		"of the cluster"
 }
 

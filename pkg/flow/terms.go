@@ -80,7 +80,8 @@ func (r *Removal) agree(rec runner.Record) error {
 func (r *Removal) otherTerms(rec runner.Record) error {
 	told, _, _ := strings.Cut(rec.State.Terms, keepingWord)
 	return plan.Refuse(fmt.Errorf("the %s was begun with other choices: %s; now: %s", rec.State.Describe(), told, r.choices()),
-		"repeat the command as it was given first; or take it back, if there is a way back yet: kubectl lifecycle runs abort %s", text.Quote(rec.State.Node))
+		"repeat the command as it was given first; or take it back, if there is a way back yet: kubectl lifecycle runs abort "+
+			"%s", text.Quote(rec.State.Node))
 }
 
 // tellAnew sends a program home that waits for the order to begin and was told

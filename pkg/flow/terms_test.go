@@ -24,8 +24,10 @@ import (
 // runOf is the record of a run.
 func runOf(op wire.Operation, phase wire.Phase, terms string, order wire.Order) *corev1.Secret {
 	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w1"), Namespace: runner.DefaultNamespace, UID: "1", Labels: map[string]string{runner.Label: string(op)}},
-		Data: map[string][]byte{wire.KeyOperation: []byte(op), wire.KeyNode: []byte("w1"), wire.KeyPhase: []byte(phase), wire.KeyTerms: []byte(terms),
+		ObjectMeta: metav1.ObjectMeta{Name: runner.NameFor("w1"), Namespace: runner.DefaultNamespace, UID: "1",
+			Labels: map[string]string{runner.Label: string(op)}},
+		Data: map[string][]byte{wire.KeyOperation: []byte(op), wire.KeyNode: []byte("w1"), wire.KeyPhase: []byte(phase),
+			wire.KeyTerms: []byte(terms),
 			wire.KeyOrder: []byte(order), wire.KeyCordoned: []byte("true"), wire.KeySince: []byte("2026-01-02T03:04:05Z")},
 	}
 }
@@ -53,7 +55,8 @@ func TestARunIsNotTakenUpWithOtherChoices(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			client := flowtest.Permissive(t, nil, flowtest.Worker(), flowtest.KubeadmConfig(), runOf(wire.Remove, tc.phase, tc.told, tc.order))
 			_, err := PrepareRemove(t.Context(), runner.Cluster{Client: client}, "w1", Request{Drain: drain.DefaultOptions(), Choices: tc.choices})
-			refused := plan.ClassOf(err) == plan.Refused && strings.Contains(err.Error(), "was begun with other choices") && strings.Contains(plan.HintOf(err), "runs abort w1")
+			refused := plan.ClassOf(err) == plan.Refused && strings.Contains(err.Error(), "was begun with other choices") &&
+				strings.Contains(plan.HintOf(err), "runs abort w1")
 			if refused != tc.refused || err != nil && !tc.refused {
 				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 			}
@@ -63,8 +66,10 @@ func TestARunIsNotTakenUpWithOtherChoices(t *testing.T) {
 
 // A host on its way to one cluster does not go to another because somebody says so.
 func TestAMoveIsNotTakenUpToAnotherCluster(t *testing.T) {
-	for terms, refused := range map[string]bool{"no choices to here:6443; keeping 0 paths (1)": false, "no choices to elsewhere:6443; keeping 0 paths (1)": true} {
-		p := &moveTarget{to: Destination{Name: "there", Client: flowtest.Permissive(t, nil)}, node: "w1", about: join.Cluster{Endpoint: "here:6443"}}
+	for terms, refused := range map[string]bool{"no choices to here:6443; keeping 0 paths (1)": false,
+		"no choices to elsewhere:6443; keeping 0 paths (1)": true} {
+		p := &moveTarget{to: Destination{Name: "there", Client: flowtest.Permissive(t, nil)}, node: "w1",
+			about: join.Cluster{Endpoint: "here:6443"}}
 		for what, act := range map[string]func(*Move) error{
 			"its node is there": func(m *Move) error { return m.takeUp(t.Context()) },
 			"its node has left": func(m *Move) error { return m.prepareGone(t.Context(), kubenode.ErrNotFound) },
@@ -85,7 +90,8 @@ func TestAMoveIsNotTakenUpToAnotherCluster(t *testing.T) {
 // A program that waits for its order and was told something else, be it only of which
 // data stays, has changed nothing: it is sent home.
 func TestAProgramThatWasToldOtherwiseIsSentHomeBeforeItBegins(t *testing.T) {
-	for told, home := range map[string]bool{"no choices; keeping 0 paths (cbf29ce484222325)": false, "no choices; keeping 1 paths (1)": true, "--no-backup; keeping 0 paths (cbf29ce484222325)": true, "": false} {
+	for told, home := range map[string]bool{"no choices; keeping 0 paths (cbf29ce484222325)": false, "no choices; keeping 1 paths (1)": true,
+		"--no-backup; keeping 0 paths (cbf29ce484222325)": true, "": false} {
 		secret := runOf(wire.Remove, wire.Ready, told, "")
 		client := flowtest.Permissive(t, nil, secret)
 		client.PrependReactor("patch", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { // the program obeys

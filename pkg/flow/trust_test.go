@@ -23,7 +23,8 @@ import (
 // The token of a record may patch every key of it: a host that was taken over can
 // say that the record is a control plane's, and finished.
 func TestNoNodeButTheOneThatWasAskedForIsTouched(t *testing.T) {
-	record := flowtest.Record("w1", wire.Remove, wire.Finished, flowtest.With(wire.KeyNode, "cp1"), flowtest.With(wire.KeyToken, "abcdef"), flowtest.With(wire.KeyOutcome, `{"state":"clean"}`))
+	record := flowtest.Record("w1", wire.Remove, wire.Finished, flowtest.With(wire.KeyNode, "cp1"), flowtest.With(wire.KeyToken, "abcdef"),
+		flowtest.With(wire.KeyOutcome, `{"state":"clean"}`))
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "etcd", Namespace: "kube-system", UID: "2"}, Spec: corev1.PodSpec{NodeName: "cp1"}}
 	for name, act := range map[string]func(runner.Cluster) error{
 		"a removal is prepared": func(c runner.Cluster) error {
@@ -50,7 +51,8 @@ func TestNoNodeButTheOneThatWasAskedForIsTouched(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client := flowtest.Permissive(t, nil, flowtest.Worker(), flowtest.KubeadmConfig(), record.DeepCopy(), pod.DeepCopy())
 			err := act(runner.Cluster{Client: client})
-			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "it is named for node w1 and says that it is of node cp1") || !strings.Contains(plan.HintOf(err), "delete secret lifecycle-w1") {
+			if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "it is named for node w1 and says that it is of node cp1") ||
+				!strings.Contains(plan.HintOf(err), "delete secret lifecycle-w1") {
 				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 			}
 			for _, a := range client.Actions() {
@@ -65,14 +67,16 @@ func TestNoNodeButTheOneThatWasAskedForIsTouched(t *testing.T) {
 func TestAHostIsGivenNoTokenButItsOwn(t *testing.T) {
 	token := func(description string) *corev1.Secret {
 		return &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-abcdef", Namespace: "kube-system", UID: "1", Labels: map[string]string{bootstrap.Label: "token"}}, Type: "bootstrap.kubernetes.io/token",
+			ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-abcdef", Namespace: "kube-system", UID: "1",
+				Labels: map[string]string{bootstrap.Label: "token"}}, Type: "bootstrap.kubernetes.io/token",
 			Data: map[string][]byte{"token-id": []byte("abcdef"), "token-secret": []byte("0123456789abcdef"), "description": []byte(description),
 				"expiration":                     []byte(time.Now().Add(time.Hour).UTC().Format(time.RFC3339)),
 				"usage-bootstrap-authentication": []byte("true"), "usage-bootstrap-signing": []byte("true"),
 				"auth-extra-groups": []byte("system:bootstrappers:kubeadm:default-node-token")},
 		}
 	}
-	for description, its := range map[string]bool{"kubectl lifecycle move of node w1": true, "kubectl lifecycle move of node w2": false, "": false} {
+	for description, its := range map[string]bool{"kubectl lifecycle move of node w1": true,
+		"kubectl lifecycle move of node w2": false, "": false} {
 		there := flowtest.Permissive(t, nil, token(description))
 		m := moveOf(runner.Cluster{}, Destination{Name: "there", Client: there})
 		m.record.State.Token = "abcdef"
@@ -95,8 +99,10 @@ func TestADryRunRefusesWhatTheHostWouldRefuse(t *testing.T) {
 		refused   string
 	}{
 		{"a host that may be cleaned", inventory.Inventory{Items: file}, ""},
-		{"the pods' directory is a mount of an administrator's", inventory.Inventory{Items: file, Objection: "/var/lib/kubelet/pods is a mount", WayOut: "unmount it"}, "node w1: /var/lib/kubelet/pods is a mount"},
-		{"the kubelet is astray, and nothing is known to go", inventory.Inventory{Objection: "several processes are this host's kubelet"}, "node w1: several processes are this host's kubelet"},
+		{"the pods' directory is a mount of an administrator's", inventory.Inventory{Items: file, Objection: "/var/lib/kubelet/pods is a mount",
+			WayOut: "unmount it"}, "node w1: /var/lib/kubelet/pods is a mount"},
+		{"the kubelet is astray, and nothing is known to go", inventory.Inventory{Objection: "several processes are this host's kubelet"},
+			"node w1: several processes are this host's kubelet"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			removal, err := mayRemove("w1", tc.inventory)
@@ -106,7 +112,8 @@ func TestADryRunRefusesWhatTheHostWouldRefuse(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || err.Error() != tc.refused || plan.ClassOf(err) != plan.Refused || plan.HintOf(err) != wire.Advice("w1", tc.inventory.WayOut) || len(removal.Objects) > 0 {
+			if err == nil || err.Error() != tc.refused || plan.ClassOf(err) != plan.Refused || plan.HintOf(err) != wire.Advice("w1",
+				tc.inventory.WayOut) || len(removal.Objects) > 0 {
 				t.Errorf("objects %v, error %v, hint %q", removal.Objects, err, plan.HintOf(err))
 			}
 		})

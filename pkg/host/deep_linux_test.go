@@ -103,7 +103,8 @@ func TestAWideTreeTakesLittleMemory(t *testing.T) {
 func TestManyThingsThatCannotBeRemovedAreOneShortError(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		precious(t, dir)
-		hosttest.Script(t, `cd `+dir+kubelet+`; mkdir -p pods/a pods/z; touch pods/z/f; for n in $(seq 60); do mkdir -p "pods/m/$n"; mount --bind `+dir+`/data "pods/m/$n"; done`)
+		hosttest.Script(t, `cd `+dir+kubelet+`; mkdir -p pods/a pods/z; touch pods/z/f; for n in $(seq 60); do mkdir -p "pods/m/$n"
+mount --bind `+dir+`/data "pods/m/$n"; done`)
 		err := local(dir).Remove(kubelet + "/pods")
 		if !errors.Is(err, tree.ErrMounted) || len(err.Error()) > 2048 || !strings.Contains(err.Error(), "and 55 more below "+kubelet+"/pods") {
 			t.Errorf("got %v", err)

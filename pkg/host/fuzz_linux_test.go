@@ -15,7 +15,8 @@ func FuzzPodOfCgroup(f *testing.F) {
 	f.Add("0::/docker/" + strings.Repeat("0a", 32))
 	f.Fuzz(func(t *testing.T, cgroup string) {
 		pod, container := podOfCgroup(cgroup)
-		if strings.Trim(pod, "0123456789abcdef-") != "" || len(pod) > 36 || len(container) != 0 && len(container) != 64 || pod == "" && container != "" {
+		if strings.Trim(pod, "0123456789abcdef-") != "" || len(pod) > 36 || len(container) != 0 && len(container) != 64 || pod == "" &&
+			container != "" {
 			t.Errorf("pod %q, container %q", pod, container)
 		}
 	})

@@ -27,9 +27,11 @@ func TestRemoveNeverCrossesAMount(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		for name, mount := range map[string]string{
 			"a bind mount of the same file system": `mount --bind data .` + kubelet + `/pods/x/v`,
-			"a file bound over a file":             `rmdir .` + kubelet + `/pods/x/v; touch .` + kubelet + `/pods/x/v; mount --bind data/file .` + kubelet + `/pods/x/v`,
-			"another file system":                  `mount -t tmpfs tmpfs .` + kubelet + `/pods/x/v; mkdir .` + kubelet + `/pods/x/v/d; touch .` + kubelet + `/pods/x/v/d/f`,
-			"a mount over a mount":                 `mount -t tmpfs tmpfs .` + kubelet + `/pods/x/v; mount --bind data .` + kubelet + `/pods/x/v`,
+			"a file bound over a file": `rmdir .` + kubelet + `/pods/x/v; touch .` + kubelet + `/pods/x/v; mount --bind data/file .` +
+				kubelet + `/pods/x/v`,
+			"another file system": `mount -t tmpfs tmpfs .` + kubelet + `/pods/x/v; mkdir .` + kubelet + `/pods/x/v/d; touch .` +
+				kubelet + `/pods/x/v/d/f`,
+			"a mount over a mount": `mount -t tmpfs tmpfs .` + kubelet + `/pods/x/v; mount --bind data .` + kubelet + `/pods/x/v`,
 		} {
 			t.Run(name, func(t *testing.T) {
 				precious(t, dir)
@@ -73,7 +75,8 @@ func TestRemoveTakesWhatIsThereAndNothingElse(t *testing.T) {
 
 func TestRemoveTakesImmutableFilesAndDirectories(t *testing.T) {
 	dir := t.TempDir() // a tmpfs knows no attributes before Linux 6.6
-	hosttest.Script(t, `mkdir -p `+dir+`/pods/d/e; touch `+dir+`/pods/f `+dir+`/pods/d/g; ln `+dir+`/pods/f `+dir+`/twin 2>/dev/null; rm `+dir+`/twin`)
+	hosttest.Script(t, `mkdir -p `+dir+`/pods/d/e; touch `+dir+`/pods/f `+dir+`/pods/d/g; ln `+dir+`/pods/f `+dir+`/twin 2>/dev/null
+rm `+dir+`/twin`)
 	hosttest.Script(t, `chattr +i `+dir+`/pods/f `+dir+`/pods/d; chattr +a `+dir+`/pods`)
 	t.Cleanup(func() { hosttest.Script(t, `chattr -R -ia `+dir+` 2>/dev/null || true`) })
 	hosttest.Must(t, host.Local{}.Remove(dir+"/pods"))

@@ -142,7 +142,8 @@ func TestABusyMountNamesItsHolderAndTheOthersGo(t *testing.T) {
 
 func TestAHolderIsFoundByOpenFileProgramAndMap(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
-		hosttest.Script(t, `cd `+dir+`; mkdir -p .`+kubelet+`/v; mount -t tmpfs tmpfs .`+kubelet+`/v; cp /bin/sleep .`+kubelet+`/v/nap; echo > .`+kubelet+`/v/log`)
+		hosttest.Script(t, `cd `+dir+`; mkdir -p .`+kubelet+`/v; mount -t tmpfs tmpfs .`+kubelet+`/v; cp /bin/sleep .`+kubelet+`/v/nap
+echo > .`+kubelet+`/v/log`)
 		l := local(dir)
 		mounts, err := l.Mounts()
 		hosttest.Must(t, err)

@@ -28,9 +28,12 @@ func kubeadmObjects(t *testing.T) []runtime.Object {
 			Data: map[string]string{"kubeconfig": infoKubeconfig(t, "https://api:6443", bundle(t, "ca-rsa.crt"))}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubeadm-config"},
 			Data: map[string]string{"ClusterConfiguration": "kind: ClusterConfiguration\ncontrolPlaneEndpoint: api:6443\n"}},
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubelet-config"}, Data: map[string]string{"kubelet": "kind: KubeletConfiguration\n"}},
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-root-ca.crt"}, Data: map[string]string{"ca.crt": string(bundle(t, "ca-rsa.crt"))}},
-		jointest.ControlPlanePod("kube-controller-manager", "--controllers=*,bootstrapsigner,tokencleaner", "--cluster-signing-key-file=/etc/kubernetes/pki/ca.key"),
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubelet-config"},
+			Data: map[string]string{"kubelet": "kind: KubeletConfiguration\n"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-root-ca.crt"},
+			Data: map[string]string{"ca.crt": string(bundle(t, "ca-rsa.crt"))}},
+		jointest.ControlPlanePod("kube-controller-manager", "--controllers=*,bootstrapsigner,tokencleaner",
+			"--cluster-signing-key-file=/etc/kubernetes/pki/ca.key"),
 		jointest.ControlPlanePod("kube-apiserver", "--anonymous-auth=true", "--enable-bootstrap-token-auth=true"),
 	}
 }
@@ -59,14 +62,16 @@ func TestSurveyNamesEachRightThatHostsLack(t *testing.T) {
 		denied func(authorizationv1.SubjectAccessReviewSpec) bool
 		want   []string
 	}{
-		{"anonymous reading of cluster-info", func(s authorizationv1.SubjectAccessReviewSpec) bool { return s.User == "system:anonymous" }, []string{"bootstrap-signer-clusterinfo"}},
+		{"anonymous reading of cluster-info", func(s authorizationv1.SubjectAccessReviewSpec) bool { return s.User == "system:anonymous" },
+			[]string{"bootstrap-signer-clusterinfo"}},
 		{"asking for certificates", func(s authorizationv1.SubjectAccessReviewSpec) bool {
 			return s.ResourceAttributes.Resource == "certificatesigningrequests" && s.ResourceAttributes.Subresource == ""
 		}, []string{"kubeadm:kubelet-bootstrap"}},
 		{"approval by itself", func(s authorizationv1.SubjectAccessReviewSpec) bool {
 			return s.ResourceAttributes.Subresource == "nodeclient"
 		}, []string{"kubeadm:node-autoapprove-bootstrap"}},
-		{"reading nodes", func(s authorizationv1.SubjectAccessReviewSpec) bool { return s.ResourceAttributes.Resource == "nodes" }, []string{"kubeadm:get-nodes"}},
+		{"reading nodes", func(s authorizationv1.SubjectAccessReviewSpec) bool { return s.ResourceAttributes.Resource == "nodes" },
+			[]string{"kubeadm:get-nodes"}},
 		{"reading both configurations", func(s authorizationv1.SubjectAccessReviewSpec) bool {
 			return s.ResourceAttributes.Namespace == "kube-system"
 		}, []string{"kubeadm:nodes-kubeadm-config", "kubeadm:kubelet-config"}},
@@ -122,7 +127,8 @@ func TestSurveyRefusesOtherClustersByName(t *testing.T) {
 		{"GKE by a label", "", label("cloud.google.com/gke-nodepool"), "but Google GKE:"},
 		{"AKS by a label", "v1.34.1", label("kubernetes.azure.com/cluster"), "but Azure AKS:"},
 		{"MicroK8s by a label", "v1.34.1", label("microk8s.io/cluster"), "but MicroK8s:"},
-		{"an unknown one by what is missing", "v1.36.3", label("example.com/x"), "not a kubeadm cluster: there is no configmap kube-public/cluster-info"},
+		{"an unknown one by what is missing", "v1.36.3", label("example.com/x"),
+			"not a kubeadm cluster: there is no configmap kube-public/cluster-info"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

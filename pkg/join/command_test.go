@@ -22,8 +22,10 @@ func TestCommand(t *testing.T) {
 		{"a worker needs endpoint, token and pin", one, CommandOptions{},
 			"kubeadm join api.example.com:6443 --token " + jointest.Given + " --discovery-token-ca-cert-hash " + pinRSA},
 		{"each authority is one flag", Cluster{Endpoint: "10.0.0.1:6443", Pins: []string{pinRSA, pinECDSA}}, CommandOptions{},
-			"kubeadm join 10.0.0.1:6443 --token " + jointest.Given + " --discovery-token-ca-cert-hash " + pinRSA + " --discovery-token-ca-cert-hash " + pinECDSA},
-		{"options follow", one, CommandOptions{NodeName: "worker-3", CRISocket: "unix:///run/containerd/containerd.sock", IgnorePreflightErrors: []string{"Swap", "SystemVerification"}},
+			"kubeadm join 10.0.0.1:6443 --token " + jointest.Given + " --discovery-token-ca-cert-hash " + pinRSA +
+				" --discovery-token-ca-cert-hash " + pinECDSA},
+		{"options follow", one, CommandOptions{NodeName: "worker-3", CRISocket: "unix:///run/containerd/containerd.sock",
+			IgnorePreflightErrors: []string{"Swap", "SystemVerification"}},
 			"kubeadm join api.example.com:6443 --token " + jointest.Given + " --discovery-token-ca-cert-hash " + pinRSA +
 				" --node-name worker-3 --cri-socket unix:///run/containerd/containerd.sock --ignore-preflight-errors Swap,SystemVerification"},
 		{"an IPv6 address is quoted, or the shell would take it for a pattern", Cluster{Endpoint: "[fd00::1]:6443"}, CommandOptions{},

@@ -19,7 +19,8 @@ import (
 // and a pin for each authority; no text of it reaches a terminal as it is.
 func FuzzClusterInfo(f *testing.F) {
 	ca := string(caOf(f))
-	for _, server := range []string{"https://api:6443", "https://[fd00::1]:6443", "https://a/b", "http://a", "https://\x1b[2J:1", "https://a:99999999999", "https:///", "https://u:p@h:1"} {
+	for _, server := range []string{"https://api:6443", "https://[fd00::1]:6443", "https://a/b", "http://a", "https://\x1b[2J:1",
+		"https://a:99999999999", "https:///", "https://u:p@h:1"} {
 		f.Add(server, ca, "kind: ClusterConfiguration\ncontrolPlaneEndpoint: api:6443\n")
 	}
 	f.Add("https://a:1", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", "kind: [")

@@ -129,7 +129,8 @@ func endpointWarnings(endpoint, controlPlaneEndpoint string) []check.Warning {
 	}
 	if controlPlaneEndpoint != "" && !sameEndpoint(endpoint, controlPlaneEndpoint) {
 		ws = append(ws, check.Warning{
-			Text: fmt.Sprintf("cluster-info names %s, but the control plane endpoint is %s; hosts will use the first", endpoint, text.Brief(controlPlaneEndpoint)),
+			Text: fmt.Sprintf("cluster-info names %s, but the control plane endpoint is %s; hosts will use the first", endpoint,
+				text.Brief(controlPlaneEndpoint)),
 			Hint: edit,
 		})
 	}

@@ -62,7 +62,8 @@ func TestPinIsWhatOpensslComputes(t *testing.T) {
 
 func TestDescribeCluster(t *testing.T) {
 	ca := bundle(t, "ca-rsa.crt")
-	const config = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.3\ncontrolPlaneEndpoint: api.example.com:6443\n"
+	const config = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.3\ncontrolPlaneEndpoint: " +
+		"api.example.com:6443\n"
 	tests := []struct {
 		name       string
 		kubeconfig string
@@ -73,12 +74,14 @@ func TestDescribeCluster(t *testing.T) {
 		{
 			name:       "an ordinary cluster gives endpoint, pin and version",
 			kubeconfig: infoKubeconfig(t, "https://api.example.com:6443", ca), config: config,
-			want: Cluster{Endpoint: "api.example.com:6443", Pins: []string{pinRSA}, ControlPlaneEndpoint: "api.example.com:6443", KubernetesVersion: "v1.36.3"},
+			want: Cluster{Endpoint: "api.example.com:6443", Pins: []string{pinRSA}, ControlPlaneEndpoint: "api.example.com:6443",
+				KubernetesVersion: "v1.36.3"},
 		},
 		{
 			name:       "several authorities give a pin each, in their order",
 			kubeconfig: infoKubeconfig(t, "https://api.example.com:6443", bundle(t, "ca-ecdsa.crt", "ca-rsa.crt")), config: config,
-			want: Cluster{Endpoint: "api.example.com:6443", Pins: []string{pinECDSA, pinRSA}, ControlPlaneEndpoint: "api.example.com:6443", KubernetesVersion: "v1.36.3"},
+			want: Cluster{Endpoint: "api.example.com:6443", Pins: []string{pinECDSA, pinRSA}, ControlPlaneEndpoint: "api.example.com:6443",
+				KubernetesVersion: "v1.36.3"},
 		},
 		{
 			name:       "an address without a port gets that of https",
@@ -96,13 +99,17 @@ func TestDescribeCluster(t *testing.T) {
 			kubeconfig: infoKubeconfig(t, "https://[fd00::10]:6443", ca), config: "kind: ClusterConfiguration\n",
 			want: Cluster{Endpoint: "[fd00::10]:6443", Pins: []string{pinRSA}},
 		},
-		{name: "a bundle that is missing is refused", kubeconfig: infoKubeconfig(t, "https://a:1", nil), config: config, wantErr: "no certificate authority"},
-		{name: "a bundle that is no PEM is refused", kubeconfig: infoKubeconfig(t, "https://a:1", []byte("x")), config: config, wantErr: "certificate authorities"},
+		{name: "a bundle that is missing is refused", kubeconfig: infoKubeconfig(t, "https://a:1", nil), config: config,
+			wantErr: "no certificate authority"},
+		{name: "a bundle that is no PEM is refused", kubeconfig: infoKubeconfig(t, "https://a:1", []byte("x")), config: config,
+			wantErr: "certificate authorities"},
 		{name: "plain http is refused", kubeconfig: infoKubeconfig(t, "http://a:1", ca), config: config, wantErr: "no https address"},
 		{name: "a broken kubeconfig is refused", kubeconfig: "clusters: {", config: config, wantErr: "kubeconfig"},
 		{name: "an empty cluster-info is refused", kubeconfig: "", config: config, wantErr: "names 0 clusters"},
-		{name: "a broken ClusterConfiguration is refused", kubeconfig: infoKubeconfig(t, "https://a:1", ca), config: "kind: [", wantErr: "kube-system/kubeadm-config"},
-		{name: "another kind in its place is refused", kubeconfig: infoKubeconfig(t, "https://a:1", ca), config: "kind: Foo", wantErr: "no ClusterConfiguration"},
+		{name: "a broken ClusterConfiguration is refused", kubeconfig: infoKubeconfig(t, "https://a:1", ca), config: "kind: [",
+			wantErr: "kube-system/kubeadm-config"},
+		{name: "another kind in its place is refused", kubeconfig: infoKubeconfig(t, "https://a:1", ca), config: "kind: Foo",
+			wantErr: "no ClusterConfiguration"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

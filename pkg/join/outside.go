@@ -103,7 +103,8 @@ func (c *Cluster) Compare(o Outside, now time.Time) {
 	// What Survey has found without a look comes again, with the proof.
 	c.Warnings = slices.DeleteFunc(c.Warnings, func(w check.Warning) bool { return w.Hint == infoHint })
 	c.Warnings = append(c.Warnings, t.warnings()...)
-	if w, ok := check.StrangerWarning(o.code); ok && !slices.ContainsFunc(c.Warnings, func(other check.Warning) bool { return other.Hint == w.Hint }) {
+	if w, ok := check.StrangerWarning(o.code); ok && !slices.ContainsFunc(c.Warnings,
+		func(other check.Warning) bool { return other.Hint == w.Hint }) {
 		c.Warnings = append(c.Warnings, w)
 	}
 }

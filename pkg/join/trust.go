@@ -49,13 +49,15 @@ func (t trust) warnings() []check.Warning {
 	switch {
 	case byRoots && !byInfo:
 		ws = append(ws, check.Warning{
-			Text:    "no certificate authority in cluster-info has signed the certificate of the API server (those in configmap kube-system/" + rootCA + " have): every host would refuse it",
+			Text: "no certificate authority in cluster-info has signed the certificate of the API server (those in configmap kube-system/" +
+				rootCA + " have): every host would refuse it",
 			Hint:    infoHint,
 			Certain: true,
 		})
 	case apart:
 		ws = append(ws, check.Warning{
-			Text: "cluster-info has a certificate authority that the cluster does not use (configmap kube-system/" + rootCA + " has another): hosts may refuse the API server",
+			Text: "cluster-info has a certificate authority that the cluster does not use (configmap kube-system/" + rootCA +
+				" has another): hosts may refuse the API server",
 			Hint: infoHint,
 		})
 	}
@@ -63,7 +65,8 @@ func (t trust) warnings() []check.Warning {
 	if err == nil && (byInfo || byRoots) && t.chain[0].VerifyHostname(host) != nil {
 		ws = append(ws, check.Warning{
 			Text: fmt.Sprintf("the certificate of the API server is not for %s, which cluster-info names: hosts would refuse it", text.Line(host)),
-			Hint: "add the name to apiServer.certSANs and renew the certificate on each control plane (move apiserver.crt and apiserver.key away, then: kubeadm init phase certs apiserver), or correct cluster-info: kubectl -n kube-public edit configmap cluster-info",
+			Hint: "add the name to apiServer.certSANs and renew the certificate on each control plane (move apiserver.crt and apiserver.key away, " +
+				"then: kubeadm init phase certs apiserver), or correct cluster-info: kubectl -n kube-public edit configmap cluster-info",
 		})
 	}
 	return ws

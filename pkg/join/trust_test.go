@@ -57,8 +57,9 @@ func selfSigned(t *testing.T, name string, key *ecdsa.PrivateKey, change func(*x
 	t.Helper()
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour),
+		NotAfter: now.Add(time.Hour),
+		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	if change != nil {
 		change(template)
@@ -83,7 +84,8 @@ func certificate(t *testing.T, template, parent *x509.Certificate, public crypto
 func (a authority) serving(t *testing.T, key *ecdsa.PrivateKey, names ...string) *x509.Certificate {
 	t.Helper()
 	return certificate(t, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "kube-apiserver"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "kube-apiserver"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:    time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: names,
 	}, a.cert, key.Public(), a.key)
 }
@@ -108,19 +110,27 @@ func TestWhatHostsAreGivenIsComparedWithWhatTheClusterUses(t *testing.T) {
 		want               []string
 		certain            bool
 	}{
-		"one authority everywhere":                                                {list(now.cert), list(now.cert), list(served), nil, false},
-		"an older one in cluster-info, by a look":                                 {list(old.cert), list(now.cert), list(served), []string{proven}, true},
-		"an older one in cluster-info, without a look":                            {list(old.cert), list(now.cert), nil, []string{likely}, false},
-		"an older one beside the one that is used":                                {list(old.cert, now.cert), list(now.cert), list(served), nil, false},
-		"one that was renewed with its key":                                       {list(now.cert), list(renewed), list(served), nil, false},
-		"pods that are jointest.Given both while the authority is changed":        {list(now.cert), list(now.cert, old.cert), list(served), nil, false},
-		"pods that trust both, hosts the one that signs no more":                  {list(old.cert), list(now.cert, old.cert), list(served), []string{proven}, true},
-		"pods that are jointest.Given the older one, hosts the one that is right": {list(now.cert), list(old.cert), list(served), []string{likely}, false},
-		"something on the way that ends the connection":                           {list(now.cert), list(now.cert), list(foreign), nil, false},
-		"something on the way, and an older authority":                            {list(old.cert), list(now.cert), list(foreign), []string{likely}, false},
-		"nothing to compare with":                                                 {list(old.cert), nil, nil, nil, false},
-		"a certificate that is for another name":                                  {list(now.cert), list(now.cert), list(now.serving(t, key, "other")), []string{otherName}, false},
-		"another name, and nothing but cluster-info to know it by":                {list(now.cert), nil, list(now.serving(t, key, "other")), []string{otherName}, false},
+		"one authority everywhere": {list(now.cert), list(now.cert), list(served), nil, false},
+		"an older one in cluster-info, by a look": {list(old.cert), list(now.cert), list(served),
+			[]string{proven}, true},
+		"an older one in cluster-info, without a look": {list(old.cert), list(now.cert), nil, []string{likely}, false},
+		"an older one beside the one that is used": {list(old.cert, now.cert), list(now.cert),
+			list(served), nil, false},
+		"one that was renewed with its key": {list(now.cert), list(renewed), list(served), nil, false},
+		"pods that are jointest.Given both while the authority is changed": {list(now.cert), list(now.cert, old.cert),
+			list(served), nil, false},
+		"pods that trust both, hosts the one that signs no more": {list(old.cert), list(now.cert, old.cert), list(served),
+			[]string{proven}, true},
+		"pods that are jointest.Given the older one, hosts the one that is right": {list(now.cert), list(old.cert), list(served),
+			[]string{likely}, false},
+		"something on the way that ends the connection": {list(now.cert), list(now.cert), list(foreign), nil, false},
+		"something on the way, and an older authority": {list(old.cert), list(now.cert), list(foreign),
+			[]string{likely}, false},
+		"nothing to compare with": {list(old.cert), nil, nil, nil, false},
+		"a certificate that is for another name": {list(now.cert), list(now.cert),
+			list(now.serving(t, key, "other")), []string{otherName}, false},
+		"another name, and nothing but cluster-info to know it by": {list(now.cert), nil, list(now.serving(t, key, "other")),
+			[]string{otherName}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := trust{info: c.info, roots: c.roots, chain: c.chain, endpoint: "api:6443", now: time.Now()}.warnings()
@@ -138,10 +148,12 @@ func TestAnAuthorityThatHostsWouldNotTrustIsNamed(t *testing.T) {
 		change func(*x509.Certificate)
 		want   []string
 	}{
-		"a living one is fine":      {nil, nil},
-		"one that has expired":      {func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, []string{"(CN=kubernetes) expired on"}},
+		"a living one is fine": {nil, nil},
+		"one that has expired": {func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) },
+			[]string{"(CN=kubernetes) expired on"}},
 		"one that is not valid yet": {func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }, []string{"is not valid before"}},
-		"one that is no authority":  {func(c *x509.Certificate) { c.IsCA = false; c.KeyUsage = 0 }, []string{"is the certificate of no authority"}},
+		"one that is no authority": {func(c *x509.Certificate) { c.IsCA = false; c.KeyUsage = 0 },
+			[]string{"is the certificate of no authority"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantWarnings(t, authorityWarnings([]*x509.Certificate{selfSigned(t, "kubernetes", key, c.change)}, time.Now()), c.want...)
@@ -228,9 +240,11 @@ func TestAStrangerIsAnsweredAsItReallyIs(t *testing.T) {
 		want []string
 	}{
 		"with cluster-info": {http.StatusOK, used.cert, "", nil},
-		"with cluster-info, by a server that it refuses":   {http.StatusOK, old.cert, "", []string{"every host would refuse it"}},
-		"not at all, whatever its rights are":              {http.StatusUnauthorized, used.cert, "", []string{"anonymous request for cluster-info (401)"}},
-		"with a denial":                                    {http.StatusForbidden, used.cert, "", []string{"anonymous request for cluster-info (403)"}},
+		"with cluster-info, by a server that it refuses": {http.StatusOK, old.cert, "", []string{"every host would refuse it"}},
+		"not at all, whatever its rights are": {http.StatusUnauthorized, used.cert, "",
+			[]string{"anonymous request for cluster-info (401)"}},
+		"with a denial": {http.StatusForbidden, used.cert, "",
+			[]string{"anonymous request for cluster-info (403)"}},
 		"by a proxy for several clusters, which is not it": {http.StatusUnauthorized, used.cert, "/k8s/clusters/c-1", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -257,8 +271,9 @@ func TestATokenIsTriedBeforeItIsShown(t *testing.T) {
 		"one that is accepted":                     {http.StatusOK, http.StatusOK, http.StatusOK, ""},
 		"one that the server does not know yet":    {http.StatusOK, http.StatusUnauthorized, http.StatusOK, ""},
 		"one that may not read is known, at least": {http.StatusOK, http.StatusForbidden, http.StatusForbidden, ""},
-		"where tokens are switched off":            {http.StatusOK, http.StatusUnauthorized, http.StatusUnauthorized, "the API server does not accept bootstrap token abcdef"},
-		"not where strangers are refused":          {http.StatusUnauthorized, http.StatusUnauthorized, http.StatusUnauthorized, ""},
+		"where tokens are switched off": {http.StatusOK, http.StatusUnauthorized, http.StatusUnauthorized,
+			"the API server does not accept bootstrap token abcdef"},
+		"not where strangers are refused": {http.StatusUnauthorized, http.StatusUnauthorized, http.StatusUnauthorized, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -276,7 +291,8 @@ func TestATokenIsTriedBeforeItIsShown(t *testing.T) {
 			}))
 			outside.patience = 4 * tokenPause
 			err := outside.TryToken(t.Context(), token(t))
-			if (err == nil) != (c.want == "") || (err != nil && (!strings.Contains(err.Error(), c.want) || !strings.Contains(plan.HintOf(err), "--enable-bootstrap-token-auth=true"))) {
+			if (err == nil) != (c.want == "") ||
+				(err != nil && (!strings.Contains(err.Error(), c.want) || !strings.Contains(plan.HintOf(err), "--enable-bootstrap-token-auth=true"))) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 			if err != nil && strings.Contains(err.Error()+plan.HintOf(err), jointest.GivenSecret) {

@@ -17,7 +17,8 @@ const askers = 10
 
 // Denied are those of the needs that the API server says this user may not do, in
 // their order; as is a need in the API's words.
-func Denied[T fmt.Stringer](ctx context.Context, client kubernetes.Interface, needs []T, as func(T) authorizationv1.ResourceAttributes) ([]T, error) {
+func Denied[T fmt.Stringer](ctx context.Context, client kubernetes.Interface, needs []T,
+	as func(T) authorizationv1.ResourceAttributes) ([]T, error) {
 	denied := make([]bool, len(needs))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(askers)

@@ -149,7 +149,8 @@ func Stopped(ctx context.Context, err error) error {
 		return err
 	}
 	if errors.Is(end, context.DeadlineExceeded) {
-		return As(TimedOut, Hint(&stopped{"timed out", end}, "run the same command again to go on from there, with a longer --timeout if it takes that long"))
+		return As(TimedOut, Hint(&stopped{"timed out", end},
+			"run the same command again to go on from there, with a longer --timeout if it takes that long"))
 	}
 	return As(Interrupted, Hint(&stopped{"interrupted", end}, "run the same command again to go on from there"))
 }

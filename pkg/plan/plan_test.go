@@ -79,7 +79,8 @@ func TestUndoHasAContextOfItsOwn(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	undone := false
 	_, err := plan.Plan{Steps: []plan.Step{
-		{ID: "a", Do: func(context.Context, plan.Report) error { return nil }, Undo: func(ctx context.Context) error { undone = true; return ctx.Err() }},
+		{ID: "a", Do: func(context.Context, plan.Report) error { return nil },
+			Undo: func(ctx context.Context) error { undone = true; return ctx.Err() }},
 		{ID: "b", Do: func(ctx context.Context, _ plan.Report) error { cancel(); return ctx.Err() }},
 	}}.Run(ctx, nil)
 	if !undone || plan.ClassOf(err) != plan.Interrupted || strings.Contains(err.Error(), "undo") {
@@ -137,11 +138,14 @@ func TestAStepThatItsContextEndsSaysThatAndNotWhatWasUnderWay(t *testing.T) {
 			"timed out", plan.TimedOut, again + ", with a longer --timeout if it takes that long",
 		},
 		"an error that says itself that it was stopped": {
-			interrupted, plan.As(plan.Interrupted, plan.Hint(errors.New("no longer watched"), "follow it")), "no longer watched", plan.Interrupted, "follow it",
+			interrupted, plan.As(plan.Interrupted, plan.Hint(errors.New("no longer watched"),
+				"follow it")), "no longer watched", plan.Interrupted, "follow it",
 		},
-		"another cause at the same moment": {interrupted, plan.Refuse(errors.New("disk full"), "make room"), "disk full", plan.Refused, "make room"},
+		"another cause at the same moment": {interrupted, plan.Refuse(errors.New("disk full"), "make room"), "disk full",
+			plan.Refused, "make room"},
 		"a limit of its own, nobody stopped it": {
-			t.Context(), plan.Hint(fmt.Errorf("wait: %w", context.DeadlineExceeded), "is it up?"), "wait: context deadline exceeded", plan.TimedOut, "is it up?",
+			t.Context(), plan.Hint(fmt.Errorf("wait: %w", context.DeadlineExceeded),
+				"is it up?"), "wait: context deadline exceeded", plan.TimedOut, "is it up?",
 		},
 	}
 	for name, c := range cases {

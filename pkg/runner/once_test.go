@@ -69,7 +69,8 @@ func TestALookReplacesWhatAnotherLeftAndNothingElse(t *testing.T) {
 func TestWhereNeitherWayIsOpenBothAreNamed(t *testing.T) {
 	forbidden := apierrors.NewForbidden(corev1.Resource("secrets"), "lifecycle-w-look", errors.New("you may not"))
 	err := neither(fmt.Errorf("%w to pod x: denied", podcarrier.ErrNoStream), fmt.Errorf("create secret: %w", forbidden))
-	if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), "denied") || !strings.Contains(err.Error(), "you may not") {
+	if plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || !strings.Contains(err.Error(), "denied") ||
+		!strings.Contains(err.Error(), "you may not") {
 		t.Errorf("got %v, hint %q", err, plan.HintOf(err))
 	}
 }

@@ -17,7 +17,8 @@ import (
 
 func TestALabelAloneMakesNoRunnerPod(t *testing.T) {
 	pod := func(namespace, name string, change ...func(*corev1.Pod)) *corev1.Pod {
-		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{Label: "remove"}}, Spec: corev1.PodSpec{NodeName: "worker-1"}}
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{Label: "remove"}},
+			Spec: corev1.PodSpec{NodeName: "worker-1"}}
 		for _, c := range change {
 			c(p)
 		}
@@ -37,16 +38,20 @@ func TestALabelAloneMakesNoRunnerPod(t *testing.T) {
 		namespace string
 		want      bool
 	}{
-		"a run's":                                {pod("kube-system", "lifecycle-worker-1", owned("Secret", "lifecycle-worker-1", nil)), "", true},
-		"a look's":                               {pod("kube-system", "lifecycle-worker-1-look"), "", true},
-		"one in the namespace that was chosen":   {pod("ops", "lifecycle-worker-1-look"), "ops", true},
-		"a tenant's of that label":               {pod("dev", "web"), "", false},
-		"a tenant's of that label and name":      {pod("dev", "lifecycle-worker-1"), "", false},
-		"another one of kube-system":             {pod("kube-system", "web"), "", false},
-		"one that is named for another node":     {pod("kube-system", "lifecycle-worker-2"), "", false},
-		"one that a ReplicaSet makes again":      {pod("kube-system", "lifecycle-worker-1", owned("ReplicaSet", "lifecycle-worker-1", new(true))), "", false},
-		"one that something else owns":           {pod("kube-system", "lifecycle-worker-1", owned("ConfigMap", "lifecycle-worker-1", nil)), "", false},
-		"one that the record of another owns":    {pod("kube-system", "lifecycle-worker-1", owned("Secret", "lifecycle-worker-2", nil)), "", false},
+		"a run's": {pod("kube-system", "lifecycle-worker-1", owned("Secret", "lifecycle-worker-1",
+			nil)), "", true},
+		"a look's":                             {pod("kube-system", "lifecycle-worker-1-look"), "", true},
+		"one in the namespace that was chosen": {pod("ops", "lifecycle-worker-1-look"), "ops", true},
+		"a tenant's of that label":             {pod("dev", "web"), "", false},
+		"a tenant's of that label and name":    {pod("dev", "lifecycle-worker-1"), "", false},
+		"another one of kube-system":           {pod("kube-system", "web"), "", false},
+		"one that is named for another node":   {pod("kube-system", "lifecycle-worker-2"), "", false},
+		"one that a ReplicaSet makes again": {pod("kube-system", "lifecycle-worker-1", owned("ReplicaSet", "lifecycle-worker-1",
+			new(true))), "", false},
+		"one that something else owns": {pod("kube-system", "lifecycle-worker-1", owned("ConfigMap", "lifecycle-worker-1",
+			nil)), "", false},
+		"one that the record of another owns": {pod("kube-system", "lifecycle-worker-1", owned("Secret", "lifecycle-worker-2",
+			nil)), "", false},
 		"one without the label":                  {unlabelled, "", false},
 		"one whose label is no operation":        {otherLabel, "", false},
 		"one that is on no node":                 {pod("kube-system", "lifecycle-", func(p *corev1.Pod) { p.Spec.NodeName = "" }), "", false},
@@ -63,7 +68,8 @@ func TestALabelAloneMakesNoRunnerPod(t *testing.T) {
 
 // A new operation is one more entry of the list: its pods and what it left are known.
 func TestAnOperationThatIsAddedIsKnown(t *testing.T) {
-	made := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-worker-1", Labels: map[string]string{Label: "polish"}}, Spec: corev1.PodSpec{NodeName: "worker-1"}}
+	made := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-worker-1",
+		Labels: map[string]string{Label: "polish"}}, Spec: corev1.PodSpec{NodeName: "worker-1"}}
 	if isRunnerPod(made, "", Operations()) {
 		t.Error("its pod is known before it is added")
 	}
@@ -90,15 +96,17 @@ func TestARunsNamespaceIsNoTenants(t *testing.T) {
 		namespace string
 		says      string
 	}{
-		"kube-system needs no label":                           {"", ""},
-		"one for privileged pods is taken":                     {"ops", ""},
-		"one without a label, as those of tenants are":         {"team", "kubectl label namespace team pod-security.kubernetes.io/enforce=privileged"},
+		"kube-system needs no label":       {"", ""},
+		"one for privileged pods is taken": {"ops", ""},
+		"one without a label, as those of tenants are": {"team",
+			"kubectl label namespace team pod-security.kubernetes.io/enforce=privileged"},
 		"one that is restricted":                               {"strict", "kubectl label namespace strict"},
 		"one with a level that is none":                        {"odd", "kubectl label namespace odd"},
 		"one that does not exist: nothing is made of the name": {"none", "leave out --namespace"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := fake.NewClientset(space("ops", "privileged"), space("team", ""), space("strict", "restricted"), space("odd", "Privileged"), record)
+			client := fake.NewClientset(space("ops", "privileged"), space("team", ""), space("strict", "restricted"),
+				space("odd", "Privileged"), record)
 			cluster := Cluster{Client: client, Namespace: c.namespace}
 			_, _, getErr := Get(t.Context(), cluster, "worker-1")
 			_, listErr := List(t.Context(), cluster)

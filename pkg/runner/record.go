@@ -164,7 +164,8 @@ func create(ctx context.Context, c Cluster, o Owner) (Record, error) {
 
 // begin is what a run's Secret says at first, as an object and as a state.
 func (o Owner) begin(namespace, name string) (*corev1.Secret, wire.State) {
-	state := wire.State{Operation: o.Operation, Node: o.Node, NodeUID: string(o.NodeUID), Who: o.Who, Since: time.Now(), Phase: wire.Preparing, Terms: o.Terms}
+	state := wire.State{Operation: o.Operation, Node: o.Node, NodeUID: string(o.NodeUID), Who: o.Who, Since: time.Now(),
+		Phase: wire.Preparing, Terms: o.Terms}
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{Label: string(o.Operation)}},
 		StringData: map[string]string{

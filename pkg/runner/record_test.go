@@ -23,7 +23,8 @@ import (
 // held is a record as another run has left it.
 func held(op wire.Operation, phase wire.Phase) *corev1.Secret {
 	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "lifecycle-worker-1", Namespace: DefaultNamespace, UID: "1", Labels: map[string]string{Label: string(op)}},
+		ObjectMeta: metav1.ObjectMeta{Name: "lifecycle-worker-1", Namespace: DefaultNamespace, UID: "1",
+			Labels: map[string]string{Label: string(op)}},
 		Data: map[string][]byte{
 			wire.KeyOperation: []byte(op), wire.KeyNode: []byte("worker-1"), wire.KeyWho: []byte("alice@laptop"),
 			wire.KeySince: []byte("2026-01-02T03:04:05Z"), wire.KeyPhase: []byte(phase),
@@ -47,7 +48,8 @@ func TestARecordIsTheLockOnItsNode(t *testing.T) {
 		phase  wire.Phase
 		refuse string
 	}{
-		"another operation holds it":                 {held("prepare", wire.Working), "", "prepare of node worker-1 by alice@laptop since 2026-01-0"},
+		"another operation holds it": {held("prepare", wire.Working), "",
+			"prepare of node worker-1 by alice@laptop since 2026-01-0"},
 		"the same operation is taken up":             {held(wire.Remove, wire.Working), wire.Working, ""},
 		"the same operation waits, and is taken up":  {held(wire.Remove, wire.Waiting), wire.Waiting, ""},
 		"a secret of that name that is not a record": {stranger, "", "is not a run record"},
@@ -55,7 +57,8 @@ func TestARecordIsTheLockOnItsNode(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			client := fake.NewClientset(c.there)
-			rec, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: node("amd64"), Owner: Owner{Operation: wire.Remove, Who: "bob"}}, quiet)
+			rec, err := Begin(t.Context(), Cluster{Client: client},
+				Task{Node: node("amd64"), Owner: Owner{Operation: wire.Remove, Who: "bob"}}, quiet)
 			if c.refuse != "" {
 				if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), c.refuse) || plan.HintOf(err) == "" {
 					t.Errorf("error %v, hint %q", err, plan.HintOf(err))
@@ -79,7 +82,8 @@ func TestTheRecordOfAnEarlierNodeIsReplaced(t *testing.T) {
 		var said []string
 		_, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: worker, Owner: Owner{Operation: wire.Remove, Who: "bob"}},
 			func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
-		if plan.ClassOf(err) != plan.Refused || len(said) == 0 || !strings.HasPrefix(said[0], "replacing the record of an earlier node of that name: "+string(operation)) {
+		if plan.ClassOf(err) != plan.Refused || len(said) == 0 ||
+			!strings.HasPrefix(said[0], "replacing the record of an earlier node of that name: "+string(operation)) {
 			t.Errorf("%s: said %q, error %v", operation, said, err)
 		}
 		left, listErr := client.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{})
@@ -111,7 +115,8 @@ func TestARunThatCannotStartLeavesNothing(t *testing.T) {
 
 func TestAHostThatIsBeingChangedIsNotLookedAt(t *testing.T) {
 	client := fake.NewClientset(held(wire.Remove, wire.Working))
-	if _, err := RunOnce(t.Context(), Cluster{Client: client}, node("amd64"), Question{Operation: wire.Inspect}, quiet); !errors.Is(err, ErrBusy) {
+	if _, err := RunOnce(t.Context(), Cluster{Client: client}, node("amd64"), Question{Operation: wire.Inspect},
+		quiet); !errors.Is(err, ErrBusy) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -130,7 +135,8 @@ func TestTheIdentityReachesItsOwnRecordOnly(t *testing.T) {
 		t.Fatalf("role %+v, error %v", role, err)
 	}
 	rule := role.Rules[0]
-	if strings.Join(rule.ResourceNames, " ") != "lifecycle-w" || strings.Join(rule.Verbs, " ") != "get patch" || strings.Join(rule.Resources, " ") != "secrets" {
+	if strings.Join(rule.ResourceNames, " ") != "lifecycle-w" || strings.Join(rule.Verbs, " ") != "get patch" ||
+		strings.Join(rule.Resources, " ") != "secrets" {
 		t.Errorf("rule %+v", rule)
 	}
 	if len(role.OwnerReferences) != 1 || role.OwnerReferences[0].UID != "7" {
@@ -148,7 +154,8 @@ func TestNamesFitEvenForTheLongestNode(t *testing.T) {
 func TestWhatAnEarlierRecordLeftIsMadeAnew(t *testing.T) {
 	rec := Record{Namespace: DefaultNamespace, Name: "lifecycle-worker-1", UID: "2", State: wire.State{Operation: wire.Remove}}
 	there := func(owner types.UID, label string) *corev1.ServiceAccount {
-		meta := metav1.ObjectMeta{Name: rec.Name, Namespace: rec.Namespace, UID: "there", OwnerReferences: []metav1.OwnerReference{{Kind: "Secret", Name: rec.Name, UID: owner}}}
+		meta := metav1.ObjectMeta{Name: rec.Name, Namespace: rec.Namespace, UID: "there",
+			OwnerReferences: []metav1.OwnerReference{{Kind: "Secret", Name: rec.Name, UID: owner}}}
 		if label != "" {
 			meta.Labels = map[string]string{Label: label}
 		}

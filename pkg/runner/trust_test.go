@@ -40,10 +40,12 @@ func TestARecordIsBelievedAboutItsOwnNodeOnly(t *testing.T) {
 			if !found || plan.ClassOf(err) != plan.Refused || rec.State.Node != "" || rec.State.Phase != "" {
 				t.Errorf("found %v, %+v, %v", found, rec, err)
 			}
-			if hint := plan.HintOf(err); !strings.HasSuffix(hint, "kubectl -n kube-system delete secret lifecycle-worker-1") || strings.Contains(hint, "evil") {
+			if hint := plan.HintOf(err); !strings.HasSuffix(hint, "kubectl -n kube-system delete secret lifecycle-worker-1") ||
+				strings.Contains(hint, "evil") {
 				t.Errorf("hint %q", hint)
 			}
-			if _, err := Begin(t.Context(), cluster, Task{Node: node("amd64"), Owner: Owner{Operation: wire.Remove}}, quiet); plan.ClassOf(err) != plan.Refused {
+			if _, err := Begin(t.Context(), cluster, Task{Node: node("amd64"), Owner: Owner{Operation: wire.Remove}},
+				quiet); plan.ClassOf(err) != plan.Refused {
 				t.Errorf("a run begins: %v", err)
 			}
 			if _, err := RunOnce(t.Context(), cluster, node("amd64"), Question{Operation: wire.Inspect}, quiet); plan.ClassOf(err) != plan.Refused {
@@ -63,7 +65,8 @@ func TestARunWhoseRecordNamesNoNodeObjectIsNotTakenUp(t *testing.T) {
 			secret.Data[wire.KeyNodeUID] = []byte(uid)
 			client := fake.NewClientset(secret)
 			_, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: there, Owner: Owner{Operation: wire.Remove}}, quiet)
-			if refused := err != nil && strings.Contains(err.Error(), "no run record to rely on"); refused == ok || refused && plan.HintOf(err) == "" {
+			if refused := err != nil && strings.Contains(err.Error(), "no run record to rely on"); refused == ok || refused &&
+				plan.HintOf(err) == "" {
 				t.Errorf("UID %q, %s: %v", uid, phase, err)
 			}
 			if _, err := client.CoreV1().Secrets(secret.Namespace).Get(t.Context(), secret.Name, metav1.GetOptions{}); err != nil && !ok {
@@ -127,7 +130,8 @@ func TestTheEndOfARunDeletesWhatIsItsOwnOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			meta := metaOf(rec, c.owner, c.ours)
-			client := fake.NewClientset(&corev1.ServiceAccount{ObjectMeta: meta}, &rbacv1.Role{ObjectMeta: meta}, &rbacv1.RoleBinding{ObjectMeta: meta},
+			client := fake.NewClientset(&corev1.ServiceAccount{ObjectMeta: meta}, &rbacv1.Role{ObjectMeta: meta},
+				&rbacv1.RoleBinding{ObjectMeta: meta},
 				&corev1.Pod{ObjectMeta: meta}, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: rec.Name, Namespace: rec.Namespace, UID: rec.UID}})
 			if err := End(t.Context(), client, rec); err != nil {
 				t.Fatal(err)
@@ -188,7 +192,8 @@ func TestAForeignAccountOrRoleIsRefusedAndNeverDeleted(t *testing.T) {
 				t.Error(err)
 			}
 			for _, a := range client.Actions() {
-				if d, is := a.(clienttesting.DeleteActionImpl); is && d.DeleteOptions.Preconditions != nil && *d.DeleteOptions.Preconditions.UID == "there" {
+				if d, is := a.(clienttesting.DeleteActionImpl); is && d.DeleteOptions.Preconditions != nil &&
+					*d.DeleteOptions.Preconditions.UID == "there" {
 					t.Errorf("it was deleted: %v", a)
 				}
 			}

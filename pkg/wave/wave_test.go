@@ -110,13 +110,15 @@ func TestTheTableSaysWhatBecameOfEachNode(t *testing.T) {
 	}{
 		"all go through": {
 			rollout: func(d *diary) wave.Rollout {
-				return wave.Rollout{Groups: []wave.Group{{Nodes: []string{"a", "b", "c"}, Limit: 2, Stages: []wave.Stage{d.takes("start"), d.together("drain"), d.takes("clean")}}}}
+				return wave.Rollout{Groups: []wave.Group{{Nodes: []string{"a", "b", "c"}, Limit: 2, Stages: []wave.Stage{d.takes("start"),
+					d.together("drain"), d.takes("clean")}}}}
 			},
 			want: "a done 2s; b done 2s; c done 2s", most: 2,
 		},
 		"one that fails keeps no other": {
 			rollout: func(d *diary) wave.Rollout {
-				return wave.Rollout{Groups: []wave.Group{{Nodes: []string{"a", "b", "c"}, Limit: 2, Stages: []wave.Stage{d.takes("start", "a"), d.together("drain", "c"), d.takes("clean")}}}}
+				return wave.Rollout{Groups: []wave.Group{{Nodes: []string{"a", "b", "c"}, Limit: 2, Stages: []wave.Stage{d.takes("start", "a"),
+					d.together("drain", "c"), d.takes("clean")}}}}
 			},
 			want: "a failed 1s (start of a failed); b done 2s; c failed 1s (drain failed)", most: 2,
 		},
@@ -131,13 +133,15 @@ func TestTheTableSaysWhatBecameOfEachNode(t *testing.T) {
 		},
 		"as many as are allowed stop nothing": {
 			rollout: func(d *diary) wave.Rollout {
-				return wave.Rollout{MaxFailures: 2, Groups: []wave.Group{{Nodes: []string{"a", "b"}, Limit: 1, Stages: []wave.Stage{d.takes("start", "a")}}}}
+				return wave.Rollout{MaxFailures: 2,
+					Groups: []wave.Group{{Nodes: []string{"a", "b"}, Limit: 1, Stages: []wave.Stage{d.takes("start", "a")}}}}
 			},
 			want: "a failed 1s (start of a failed); b done 1s", most: 1,
 		},
 		"what comes before is done once, and whose fails is left out": {
 			rollout: func(d *diary) wave.Rollout {
-				return wave.Rollout{Groups: []wave.Group{{Nodes: []string{"a", "b", "c"}, Limit: 2, Before: d.together("cordon", "b").All, Stages: []wave.Stage{d.together("drain")}}}}
+				return wave.Rollout{Groups: []wave.Group{{Nodes: []string{"a", "b", "c"}, Limit: 2, Before: d.together("cordon", "b").All,
+					Stages: []wave.Stage{d.together("drain")}}}}
 			},
 			want: "a done 0s; b failed 0s (cordon failed); c done 0s", lines: "cordon a+b+c|drain a|drain c",
 		},
@@ -194,7 +198,8 @@ func TestAnInterruptionBeginsNothingMore(t *testing.T) {
 				stop := time.AfterFunc(tc.after, func() { cancel(errors.New("Ctrl-C")) })
 				defer stop.Stop()
 				d := &diary{}
-				rollout := wave.Rollout{Groups: []wave.Group{{Nodes: []string{"a", "b", "c"}, Limit: 2, Stages: []wave.Stage{d.takes("start"), d.takes("clean")}}}}
+				rollout := wave.Rollout{Groups: []wave.Group{{Nodes: []string{"a", "b", "c"}, Limit: 2, Stages: []wave.Stage{d.takes("start"),
+					d.takes("clean")}}}}
 				if got := rows(rollout.Run(ctx)); got != tc.want {
 					t.Errorf("table %s\nwant  %s", got, tc.want)
 				}

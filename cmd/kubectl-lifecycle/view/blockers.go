@@ -28,7 +28,8 @@ func (p *page) blockers(f forecast.Forecast) {
 		p.blocker(b)
 	}
 	if behind > 0 {
-		p.item("  ", fmt.Sprintf("%s %s behind the blocked pods and never %s a turn", CountPods(behind), choose(behind == 1, "queues", "queue"), choose(behind == 1, "gets", "get")))
+		p.item("  ", fmt.Sprintf("%s %s behind the blocked pods and never %s a turn", CountPods(behind), choose(behind == 1, "queues", "queue"),
+			choose(behind == 1, "gets", "get")))
 	}
 }
 

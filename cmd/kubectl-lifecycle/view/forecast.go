@@ -45,7 +45,8 @@ func nodeLine(n forecast.NodeForecast) string {
 	if n.Kept > 0 {
 		kept = fmt.Sprintf(", of which %d would be kept", n.Kept)
 	}
-	return fmt.Sprintf("%s (%s): %s %s%s; %d %s", n.Name, state, CountPods(n.Leave), choose(n.Leave == 1, "leaves", "leave"), kept, n.Stay, choose(n.Stay == 1, "stays", "stay"))
+	return fmt.Sprintf("%s (%s): %s %s%s; %d %s", n.Name, state, CountPods(n.Leave), choose(n.Leave == 1, "leaves", "leave"), kept, n.Stay,
+		choose(n.Stay == 1, "stays", "stay"))
 }
 
 func timeLine(e forecast.Estimate, endless bool) string {

@@ -116,12 +116,14 @@ func visible(value any) any {
 
 // unknownOutput is the error of a format that a command does not have.
 func unknownOutput(format string, known ...string) error {
-	return plan.As(plan.Misused, plan.Hint(fmt.Errorf("unknown output format %q", format), "--output takes %s", strings.Join(append(known, "json, yaml or jsonpath=TEMPLATE"), ", ")))
+	return plan.As(plan.Misused, plan.Hint(fmt.Errorf("unknown output format %q", format), "--output takes %s",
+		strings.Join(append(known, "json, yaml or jsonpath=TEMPLATE"), ", ")))
 }
 
 // badTemplate is the error of a template that cannot be read.
 func badTemplate(err error) error {
-	return plan.As(plan.Misused, plan.Hint(fmt.Errorf("--output: %w", err), "how templates are written: https://kubernetes.io/docs/reference/kubectl/jsonpath"))
+	return plan.As(plan.Misused, plan.Hint(fmt.Errorf("--output: %w", err),
+		"how templates are written: https://kubernetes.io/docs/reference/kubectl/jsonpath"))
 }
 
 // CheckFormat refuses an unknown format before anything is done; more are the

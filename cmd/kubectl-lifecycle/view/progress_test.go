@@ -78,7 +78,8 @@ func TestALogIsToldWhatGoesOnAfterAPartOfItHasEnded(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
 		p.Close()
-		if want := "… Clean the host\n  … Unmount\n  ✗ Unmount\n… Clean the host (for 15s now)\n… Clean the host (for 30s now)\n✓ Clean the host\n"; out.String() != want || before != want {
+		if want := "… Clean the host\n  … Unmount\n  ✗ Unmount\n… Clean the host (for 15s now)\n… Clean the host (for 30s now)\n✓ Clean the " +
+			"host\n"; out.String() != want || before != want {
 			t.Errorf("output %q, want %q", out.String(), want)
 		}
 	})

@@ -21,7 +21,8 @@ func server(t *testing.T, status int, body string, asked *[]string) *httptest.Se
 	t.Helper()
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
-		*asked = append(*asked, strings.Join([]string{r.Method, r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(raw)}, " "))
+		*asked = append(*asked, strings.Join([]string{r.Method, r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Content-Type"),
+			string(raw)}, " "))
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}))

@@ -46,7 +46,8 @@ func TestTheRecordStaysSmallAndThePhaseArrives(t *testing.T) {
 			}
 			r := reporterTo(t, s)
 			for range random.IntN(200) {
-				r.Observe(plan.Event{Time: time.Now(), Plan: flood(random), Step: flood(random), Title: flood(random), Kind: plan.Progress, Message: flood(random)})
+				r.Observe(plan.Event{Time: time.Now(), Plan: flood(random), Step: flood(random), Title: flood(random), Kind: plan.Progress,
+					Message: flood(random)})
 			}
 			v := inventory.Verdict{State: inventory.Dirty}
 			for range random.IntN(3000) {
@@ -108,7 +109,8 @@ func reporterTo(t *testing.T, s *reporttest.Server) *Reporter {
 // there is room, and is gone on with from where it ends.
 func TestAJournalOnAFullDiskHasWholeLinesOnly(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
-		hosttest.Script(t, `ip link set lo up; mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+"/var/lib/kubectl-lifecycle"+`; mount -t tmpfs -o size=16k,mode=700 tmpfs `+"/var/lib/kubectl-lifecycle")
+		hosttest.Script(t, `ip link set lo up; mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+"/var/lib/kubectl-lifecycle"+`
+mount -t tmpfs -o size=16k,mode=700 tmpfs `+"/var/lib/kubectl-lifecycle")
 		s := reporttest.New(t, wire.Working)
 		r := reporterTo(t, s)
 		event := plan.Event{Step: "s", Kind: plan.Progress, Message: strings.Repeat("x", 1500)}
@@ -142,7 +144,8 @@ func TestAJournalThatIsNoFileIsNotReadForEver(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, dir string) {
 		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+"/var/lib/kubectl-lifecycle")
 		for name, plant := range map[string]string{
-			"a FIFO": "mkfifo " + journal, "a device": "mknod " + journal + " c 1 5", "a link": "echo mine > " + dir + "/mine; ln -s " + dir + "/mine " + journal,
+			"a FIFO": "mkfifo " + journal, "a device": "mknod " + journal + " c 1 5", "a link": "echo mine > " + dir + "/mine; ln -s " + dir +
+				"/mine " + journal,
 			"a directory": "mkdir " + journal,
 		} {
 			hosttest.Script(t, plant)

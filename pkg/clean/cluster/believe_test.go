@@ -10,7 +10,8 @@ import (
 )
 
 func TestFactsThatCannotBe(t *testing.T) {
-	main, gateways := []netip.Addr{netip.MustParseAddr("192.168.1.10")}, []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("2001:db8::1")}
+	main, gateways := []netip.Addr{netip.MustParseAddr("192.168.1.10")}, []netip.Addr{netip.MustParseAddr("192.168.1.1"),
+		netip.MustParseAddr("2001:db8::1")}
 	for _, tc := range []struct {
 		name            string
 		network, nodeIP string

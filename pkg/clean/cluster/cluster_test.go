@@ -24,7 +24,8 @@ func tokenOf(body string) string {
 }
 
 func TestHowATextRefersToACluster(t *testing.T) {
-	id := Identify([]byte(thisCA), []byte("    server: https://192.0.2.1:6443\n"), []byte("server: https://api.example.com\nserver: https://127.0.0.1:6443\nserver: https://localhost:6443"))
+	id := Identify([]byte(thisCA), []byte("    server: https://192.0.2.1:6443\n"),
+		[]byte("server: https://api.example.com\nserver: https://127.0.0.1:6443\nserver: https://localhost:6443"))
 	joined := time.Unix(1_700_000_000, 0)
 	account := func(iat int64, node string) string {
 		return tokenOf(fmt.Sprintf(`{"iat":%d,"kubernetes.io":{"namespace":"ns","serviceaccount":{"name":"sa"},"node":{"name":%q}}}`, iat, node))
@@ -69,7 +70,8 @@ func TestHowATextRefersToACluster(t *testing.T) {
 
 func FuzzRefer(f *testing.F) {
 	id := Identify([]byte(thisCA), []byte("server: https://192.0.2.1:6443"))
-	for _, seed := range []string{thisCA, b64(thisCA), b64(b64(thisCA)), "192.0.2.1:6443", tokenOf(`{"kubernetes.io":{"namespace":"\u001b[2J","serviceaccount":{"name":"x\ny"}}}`), strings.Repeat("A", 300), "eyJ.eyJ."} {
+	for _, seed := range []string{thisCA, b64(thisCA), b64(b64(thisCA)), "192.0.2.1:6443",
+		tokenOf(`{"kubernetes.io":{"namespace":"\u001b[2J","serviceaccount":{"name":"x\ny"}}}`), strings.Repeat("A", 300), "eyJ.eyJ."} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -125,9 +125,12 @@ func hostPath(value string) (string, bool) {
 // them: they serve everybody.
 func networkTypes() map[string]inventory.Owner {
 	return map[string]inventory.Owner{
-		"flannel": inventory.Flannel, "calico": inventory.Calico, "calico-ipam": inventory.Calico, "cilium-cni": inventory.Cilium, "antrea": inventory.Antrea, "kube-ovn": inventory.KubeOVN,
-		"weave-net": inventory.Weave, "weave-ipam": inventory.Weave, "multus": inventory.Multus, "multus-shim": inventory.Multus, "istio-cni": inventory.Istio, "linkerd-cni": inventory.Linkerd,
-		"whereabouts": inventory.Whereabouts, "ovn-k8s-cni-overlay": inventory.PodNetwork, "aws-cni": inventory.PodNetwork, "terway": inventory.PodNetwork, "galaxy-sdn": inventory.PodNetwork,
+		"flannel": inventory.Flannel, "calico": inventory.Calico, "calico-ipam": inventory.Calico, "cilium-cni": inventory.Cilium,
+		"antrea": inventory.Antrea, "kube-ovn": inventory.KubeOVN,
+		"weave-net": inventory.Weave, "weave-ipam": inventory.Weave, "multus": inventory.Multus, "multus-shim": inventory.Multus,
+		"istio-cni": inventory.Istio, "linkerd-cni": inventory.Linkerd,
+		"whereabouts": inventory.Whereabouts, "ovn-k8s-cni-overlay": inventory.PodNetwork, "aws-cni": inventory.PodNetwork,
+		"terway": inventory.PodNetwork, "galaxy-sdn": inventory.PodNetwork,
 		"coordinator": inventory.PodNetwork, "spiderpool": inventory.PodNetwork, "kuma-cni": inventory.PodNetwork,
 	}
 }

@@ -52,7 +52,8 @@ func (t Networks) Confs() ([]Decision, error) {
 // confFile reads one of them.
 func (t Networks) confFile(path string, id cluster.Identity) confFile {
 	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
-	return confFile{path: path, raw: raw, unread: part.Unread(err), refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined), younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path)}
+	return confFile{path: path, raw: raw, unread: part.Unread(err), refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined),
+		younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path)}
 }
 
 // OwnNetworks are the names of the pods' CNI networks: those that networks give
@@ -76,6 +77,7 @@ func (t Networks) OtherNetworks() bool {
 	own := t.OwnNetworks()
 	networks, err2 := t.Names(inventory.CNIStateDir + "/networks")
 	return err != nil || err2 != nil || slices.ContainsFunc(configs, func(d Decision) bool {
-		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") && slices.Contains(t.Places().ConfDirs, filepath.Dir(d.Name))
+		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") &&
+			slices.Contains(t.Places().ConfDirs, filepath.Dir(d.Name))
 	}) || slices.ContainsFunc(networks, func(name string) bool { return !slices.Contains(own, name) })
 }

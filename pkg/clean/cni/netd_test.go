@@ -31,29 +31,41 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 		{"a network's own by its name", []confFile{at("10-flannel.conflist", "")}, "goes flannel"},
 		{"Multus in front of a network", []confFile{at("00-multus.conf", multusConf)}, "goes multus"},
 		{"Multus that was there before the join", []confFile{old(at("00-multus.conf", multusConf))}, "stays foreign!"},
-		{"the thick plugin, under any name", []confFile{at("zz.conf", `{"type":"multus-shim","clusterNetwork":"/host/etc/cni/net.d/10-x.conflist"}`)}, "goes multus"},
+		{"the thick plugin, under any name",
+			[]confFile{at("zz.conf", `{"type":"multus-shim","clusterNetwork":"/host/etc/cni/net.d/10-x.conflist"}`)}, "goes multus"},
 		{"a kubeconfig of the cluster", []confFile{leads(at("ZZZ-istio-cni-kubeconfig", "x"))}, "goes pod-network"},
 		{"a kubeconfig of the cluster in a directory", []confFile{leads(at("whereabouts.d/whereabouts.kubeconfig", "x"))}, "goes pod-network"},
 		{"a kubeconfig of the cluster that is older", []confFile{old(leads(at("mine", "x")))}, "stays foreign!"},
 		{"a kubeconfig of another cluster", []confFile{at("mine", "x")}, "stays foreign"},
-		{"a configuration that names a kubeconfig of the cluster", []confFile{at("30-a.conf", `{"type":"unheard-of","kubeconfig":"/etc/cni/net.d/k"}`), leads(at("k", "x"))}, "goes pod-network, goes pod-network"},
-		{"one that delegates to a network that goes", []confFile{at("20-b.conf", `{"type":"mine","clusterNetwork":"/etc/cni/net.d/10-flannel.conflist"}`), at("10-flannel.conflist", "")}, "goes flannel, goes flannel"},
-		{"a network's chain with Istio's plugin at its end", []confFile{at("50-x.conflist", `{"plugins":[{"type":"flannel"},{"type":"portmap"},{"type":"istio-cni"}]}`)}, "goes flannel"},
+		{"a configuration that names a kubeconfig of the cluster",
+			[]confFile{at("30-a.conf", `{"type":"unheard-of","kubeconfig":"/etc/cni/net.d/k"}`),
+				leads(at("k", "x"))}, "goes pod-network, goes pod-network"},
+		{"one that delegates to a network that goes",
+			[]confFile{at("20-b.conf", `{"type":"mine","clusterNetwork":"/etc/cni/net.d/10-flannel.conflist"}`),
+				at("10-flannel.conflist", "")}, "goes flannel, goes flannel"},
+		{"a network's chain with Istio's plugin at its end",
+			[]confFile{at("50-x.conflist", `{"plugins":[{"type":"flannel"},{"type":"portmap"},{"type":"istio-cni"}]}`)}, "goes flannel"},
 		{"podman's chain with Istio's plugin at its end", []confFile{
 			at("87-podman.conflist", `{"name":"podman","plugins":[{"type":"bridge","ipam":{"type":"host-local"}},{"type":"portmap"},{"type":"istio-cni","kubernetes":{"kubeconfig":"/etc/cni/net.d/ZZZ-istio-cni-kubeconfig"}}]}`),
 			leads(at("ZZZ-istio-cni-kubeconfig", "x")),
 		}, "stays foreign!, goes pod-network"},
-		{"a person's chain with Linkerd's plugin and a token in it", []confFile{leads(at("10-mine.conflist", `{"plugins":[{"type":"macvlan"},{"type":"linkerd-cni"}]}`))}, "stays foreign!"},
+		{"a person's chain with Linkerd's plugin and a token in it",
+			[]confFile{leads(at("10-mine.conflist", `{"plugins":[{"type":"macvlan"},{"type":"linkerd-cni"}]}`))}, "stays foreign!"},
 		{"a mesh's own file", []confFile{at("01-linkerd-cni.conf", `{"type":"linkerd-cni"}`)}, "goes linkerd"},
-		{"address management by Whereabouts", []confFile{at("60-x.conf", `{"type":"macvlan","ipam":{"type":"whereabouts"}}`)}, "goes whereabouts"},
-		{"podman's network", []confFile{at("87-podman.conflist", `{"name":"podman","plugins":[{"type":"bridge"},{"type":"portmap"},{"type":"tuning"}]}`)}, "stays foreign"},
+		{"address management by Whereabouts", []confFile{at("60-x.conf", `{"type":"macvlan","ipam":{"type":"whereabouts"}}`)},
+			"goes whereabouts"},
+		{"podman's network", []confFile{at("87-podman.conflist",
+			`{"name":"podman","plugins":[{"type":"bridge"},{"type":"portmap"},{"type":"tuning"}]}`)}, "stays foreign"},
 		{"no JSON", []confFile{at("x.conf", `{`)}, "stays foreign"},
 		{"what Cilium put aside, of others", []confFile{at("87-podman.conflist.cilium_bak", `{"plugins":[{"type":"bridge"}]}`)}, "back"},
 		{"what Cilium put aside, of the network before it", []confFile{at("10-flannel.conflist.cilium_bak", "")}, "goes flannel"},
-		{"what was put aside and has a successor", []confFile{at("87-podman.conflist.cilium_bak", "{}"), at("87-podman.conflist", "{}")}, "stays foreign!, stays foreign"},
+		{"what was put aside and has a successor", []confFile{at("87-podman.conflist.cilium_bak", "{}"), at("87-podman.conflist", "{}")},
+			"stays foreign!, stays foreign"},
 		{"what Multus put aside", []confFile{at("10-mine.conf.old", "{}"), at("00-multus.conf", multusConf)}, "back, goes multus"},
-		{"what Multus put aside, which was there before", []confFile{old(at("10-mine.conf.old", "{}")), at("00-multus.conf", multusConf)}, "back, goes multus"},
-		{"a person's own that was put aside before Multus came", []confFile{untouched(at("10-mine.conf.old", "{}")), at("00-multus.conf", multusConf)}, "stays foreign, goes multus"},
+		{"what Multus put aside, which was there before", []confFile{old(at("10-mine.conf.old", "{}")), at("00-multus.conf", multusConf)},
+			"back, goes multus"},
+		{"a person's own that was put aside before Multus came", []confFile{untouched(at("10-mine.conf.old", "{}")),
+			at("00-multus.conf", multusConf)}, "stays foreign, goes multus"},
 		{"a person's own that is called old", []confFile{at("10-mine.conf.old", "{}")}, "stays foreign"},
 		{"no configuration that is called so", []confFile{at("notes.cilium_bak", "{}")}, "stays foreign"},
 	} {
@@ -84,7 +96,8 @@ func TestWhereTheAgentsOfANetworkListen(t *testing.T) {
 		{"kube-ovn does not", `{"type":"kube-ovn"}`, "/run/openvswitch/kube-ovn-daemon.sock"},
 		{"Multus says where", `{"type":"multus-shim","daemonSocketDir":"/host/run/m"}`, "/run/m/multus.sock"},
 		{"Multus does not", `{"type":"multus-shim"}`, "/run/multus/multus.sock"},
-		{"Multus of the old kind asks no agent, and its delegate does", `{"type":"multus","delegates":[{"type":"cilium-cni"}]}`, "/run/cilium/cilium.sock"},
+		{"Multus of the old kind asks no agent, and its delegate does", `{"type":"multus","delegates":[{"type":"cilium-cni"}]}`,
+			"/run/cilium/cilium.sock"},
 		{"flannel and Calico ask none", `{"plugins":[{"type":"flannel"},{"type":"calico"}]}`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,7 +110,8 @@ func TestWhereTheAgentsOfANetworkListen(t *testing.T) {
 }
 
 func FuzzParseConf(f *testing.F) {
-	for _, seed := range []string{multusConf, `{"plugins":[{"type":"x","bridge":"cni0"}]}`, `{"delegates":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}`, `{"kubeconfig":"../../etc/shadow","daemonSocketDir":"/.."}`, `null`, `[]`} {
+	for _, seed := range []string{multusConf, `{"plugins":[{"type":"x","bridge":"cni0"}]}`, `{"delegates":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}`,
+		`{"kubeconfig":"../../etc/shadow","daemonSocketDir":"/.."}`, `null`, `[]`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -115,7 +129,8 @@ func FuzzParseConf(f *testing.F) {
 				t.Errorf("a path that leads elsewhere: %q", place)
 			}
 		}
-		for _, d := range judgeConfs([]confFile{{path: inventory.CNIConfDir + "/x.conf", raw: raw}, {path: inventory.CNIConfDir + "/x.conf.cilium_bak", raw: raw, younger: true}}) {
+		for _, d := range judgeConfs([]confFile{{path: inventory.CNIConfDir + "/x.conf", raw: raw},
+			{path: inventory.CNIConfDir + "/x.conf.cilium_bak", raw: raw, younger: true}}) {
 			if d.Fate == inventory.Goes && d.Name == inventory.CNIConfDir+"/x.conf" {
 				t.Error("what is older than the join goes")
 			}

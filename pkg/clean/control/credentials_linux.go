@@ -49,7 +49,8 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 	for _, name := range names {
 		t.addSecret(&s, name)
 	}
-	t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
+	t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm,
+		Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
 	for _, root := range t.Roots() {
 		t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})
 	}
@@ -170,7 +171,8 @@ func (t Control) lookCertificates(s *part.Findings) error {
 // are all there; they count after a removal.
 func (t Control) Blocking(inv inventory.Inventory) []string {
 	var out []string
-	if names, err := t.Names(inventory.ManifestsDir); err == nil && slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }) {
+	if names, err := t.Names(inventory.ManifestsDir); err == nil &&
+		slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }) {
 		out = append(out, inventory.ManifestsDir+" is not empty")
 	}
 	for _, path := range []string{

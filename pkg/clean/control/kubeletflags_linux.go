@@ -29,7 +29,8 @@ func (t Control) lookFlags(s *part.Findings) {
 		raw, err := host.ReadLinked(t.Path(path), part.MostOfFile)
 		if flags := clusterFlags(string(raw)); err == nil && len(flags) > 0 {
 			s.Add(inventory.Item{
-				Kind: inventory.KindFlags, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: text.Short(strings.Join(flags, " "), 500),
+				Kind: inventory.KindFlags, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: text.Short(strings.Join(flags, " "+
+					""), 500),
 				Why: "an administrator's, and the next cluster that the host joins gets them, too",
 			})
 		}

@@ -11,7 +11,8 @@ import (
 
 func TestFlagsOfAClusterAreFoundWhereverTheyAreWritten(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
-		"in /etc/default/kubelet":         {"KUBELET_EXTRA_ARGS=--cluster-dns=10.96.0.10 --node-labels=old=1,a/b=c\n", "--cluster-dns=10.96.0.10 --node-labels=old=1,a/b=c"},
+		"in /etc/default/kubelet": {"KUBELET_EXTRA_ARGS=--cluster-dns=10.96.0.10 --node-labels=old=1,a/b=c\n",
+			"--cluster-dns=10.96.0.10 --node-labels=old=1,a/b=c"},
 		"quoted":                          {`KUBELET_EXTRA_ARGS="--node-ip=192.0.2.1 --v=2"`, "--node-ip=192.0.2.1"},
 		"with a blank, as pflag takes it": {"KUBELET_EXTRA_ARGS=--hostname-override w1 --fail-swap-on=false", "--hostname-override=w1"},
 		"in a drop-in":                    {"[Service]\nEnvironment=\"KUBELET_EXTRA_ARGS=--cloud-provider=external\"\nExecStart=\nExecStart=/usr/bin/kubelet --root-dir=/data/kubelet \\\n  --register-with-taints=a=b:NoSchedule\n", "--cloud-provider=external --register-with-taints=a=b:NoSchedule --root-dir=/data/kubelet"},
@@ -29,9 +30,11 @@ func TestFlagsOfAClusterAreFoundWhereverTheyAreWritten(t *testing.T) {
 }
 
 func TestTheVerdictNamesTheFlagsThatStay(t *testing.T) {
-	flags := inventory.Item{Kind: inventory.KindFlags, Name: "/etc/default/kubelet", Owner: inventory.Foreign, Fate: inventory.Stays, Detail: "--cluster-dns=10.96.0.10"}
+	flags := inventory.Item{Kind: inventory.KindFlags, Name: "/etc/default/kubelet", Owner: inventory.Foreign, Fate: inventory.Stays,
+		Detail: "--cluster-dns=10.96.0.10"}
 	inv := inventory.Inventory{Items: []inventory.Item{flags}}
-	if v := inventory.Verify(inv, inv); v.State != inventory.Clean || len(v.Flags) != 1 || v.Flags[0].Detail != flags.Detail || len(v.Brief().Flags) != 1 {
+	if v := inventory.Verify(inv, inv); v.State != inventory.Clean || len(v.Flags) != 1 || v.Flags[0].Detail != flags.Detail ||
+		len(v.Brief().Flags) != 1 {
 		t.Errorf("verdict: %+v", v)
 	}
 	if v := inventory.Verify(inv, inventory.Inventory{}); len(v.Flags) != 0 {

@@ -22,7 +22,8 @@ func (t Control) addSecret(s *part.Findings, name string) {
 		return
 	}
 	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
-	it := inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no name of kubeadm's; older than the join", Digest: t.Digest(path)}
+	it := inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays,
+		Why: "no name of kubeadm's; older than the join", Digest: t.Digest(path)}
 	if it.Refers = cmp.Or(t.Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err)); t.IsDir(path) {
 		it.Kind, it.Refers = inventory.KindDir, ""
 	}

@@ -57,15 +57,17 @@ func (s setting) widelySet() bool {
 // whoever prepared the host), so they are not touched: they do no harm and
 // take their configured values with the next boot.
 func (t Control) Sysctls() part.Part {
-	return part.Part{ID: "sysctls", Title: "Kernel parameters", Kind: inventory.KindSysctl, Look: func(context.Context) (part.Findings, error) {
-		var s part.Findings
-		for _, set := range settings() {
-			raw, err := os.ReadFile(t.Path(filepath.Join("/proc/sys", strings.ReplaceAll(set.name, ".", "/"))))
-			if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults && (!set.widelySet() || t.Second(set.owner)) {
-				s.Add(inventory.Item{Kind: inventory.KindSysctl, Name: set.name, Owner: set.owner, Fate: inventory.Harmless, Detail: value,
-					Why: "as Kubernetes sets it, or whoever prepared the host; takes its configured value with the next boot"})
+	return part.Part{ID: "sysctls", Title: "Kernel parameters", Kind: inventory.KindSysctl,
+		Look: func(context.Context) (part.Findings, error) {
+			var s part.Findings
+			for _, set := range settings() {
+				raw, err := os.ReadFile(t.Path(filepath.Join("/proc/sys", strings.ReplaceAll(set.name, ".", "/"))))
+				if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults &&
+					(!set.widelySet() || t.Second(set.owner)) {
+					s.Add(inventory.Item{Kind: inventory.KindSysctl, Name: set.name, Owner: set.owner, Fate: inventory.Harmless, Detail: value,
+						Why: "as Kubernetes sets it, or whoever prepared the host; takes its configured value with the next boot"})
+				}
 			}
-		}
-		return s, nil
-	}}
+			return s, nil
+		}}
 }

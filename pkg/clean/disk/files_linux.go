@@ -127,10 +127,14 @@ func (t Disk) lookKubernetes(s *part.Findings) error {
 // what goes, and notes what stays of ours.
 func (t Disk) lookEmpty(s *part.Findings) {
 	t.AddHollow(s,
-		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/networks"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/results"},
-		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/cache"}, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir},
-		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume/exec"}, inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume"},
-		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet, Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})
+		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/networks"}, inventory.OwnPath{Owner: inventory.CNIPlugins,
+			Path: inventory.CNIStateDir + "/results"},
+		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/cache"}, inventory.OwnPath{Owner: inventory.CNIPlugins,
+			Path: inventory.CNIStateDir},
+		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume/exec"}, inventory.OwnPath{Owner: inventory.Kubelet,
+			Path: inventory.PluginDir + "/volume"},
+		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet,
+			Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})
 	if names, err := t.Names(inventory.CNIConfDir); err == nil && len(names) == 0 && t.Exists(inventory.CNIConfDir) {
 		s.Add(inventory.Item{
 			Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Fate: inventory.Harmless, Detail: "empty",

@@ -118,7 +118,8 @@ func (t Disk) discardKubeconfig(path string) error {
 		defer dir.Close()
 		var raw []byte
 		var file host.File
-		if raw, file, err = dir.Read(filepath.Base(kubeconfig), part.MostOfFile); err == nil && (file.Owner != homes[at].user && file.Owner != 0 || !isOne(t.ownKubeconfigs(), raw)) {
+		if raw, file, err = dir.Read(filepath.Base(kubeconfig), part.MostOfFile); err == nil && (file.Owner != homes[at].user &&
+			file.Owner != 0 || !isOne(t.ownKubeconfigs(), raw)) {
 			err = host.ErrReplaced
 		}
 		if err == nil {

@@ -46,9 +46,11 @@ func madeBy(dir, entry string, mode fs.FileMode) bool {
 // left behind as a credential of a cluster that the host has left.
 func refusal(p part.Places, controlPlane bool) error {
 	const back = "put it back to where kubeadm has it (see 'systemctl cat kubelet'), restart the kubelet, and run the command again"
-	system := []string{"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib"}
+	system := []string{"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin",
+		"/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib"}
 	for _, c := range []struct{ flag, is, usual string }{
-		{"--kubeconfig", p.Kubeconfig, inventory.KubernetesDir + "/kubelet.conf"}, {"--bootstrap-kubeconfig", p.Bootstrap, inventory.KubernetesDir + "/bootstrap-kubelet.conf"},
+		{"--kubeconfig", p.Kubeconfig, inventory.KubernetesDir + "/kubelet.conf"}, {"--bootstrap-kubeconfig", p.Bootstrap,
+			inventory.KubernetesDir + "/bootstrap-kubelet.conf"},
 	} {
 		if c.is != "" && c.is != c.usual {
 			return plan.Refuse(unusual(c.flag, c.is, c.usual), back)

@@ -169,13 +169,15 @@ func (t Disk) usually(path string) string {
 // mountsInTheWay returns an error if something is mounted where the kubelet's
 // directories are that a removal can neither unmount nor empty.
 func (t Disk) mountsInTheWay() error {
-	const wayOut = "what is in it stays if it is not mounted: drain the node, stop the kubelet, unmount it and take it out of /etc/fstab or its mount unit, start the kubelet; then run the command again"
+	const wayOut = "what is in it stays if it is not mounted: drain the node, stop the kubelet, unmount it and take it out of /etc/fstab or " +
+		"its mount unit, start the kubelet; then run the command again"
 	mounts, err := t.Mounts()
 	if err != nil {
 		return err
 	}
 	if _, err := t.writtenDown(); err != nil {
-		return plan.Refuse(fmt.Errorf("find out which mounts are an administrator's: %w", err), "look at that file on the host, then run the command again")
+		return plan.Refuse(fmt.Errorf("find out which mounts are an administrator's: %w", err),
+			"look at that file on the host, then run the command again")
 	}
 	domains, roots, ours := t.domains(mounts), t.Roots(), t.Ours(mounts)
 	fixed := t.fixedMounts(domains)
@@ -183,9 +185,11 @@ func (t Disk) mountsInTheWay() error {
 		at := slices.ContainsFunc(domains, func(d domain) bool { return m.Path == d.path })
 		own := m.Class() == host.Disk || m.Class() == host.Memory
 		in := slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) })
-		what := fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(), m.FSType, m.Source, BoundAt(m))
+		what := fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(),
+			m.FSType, m.Source, BoundAt(m))
 		switch {
-		case at && !own, in && slices.Contains(fixed, m.Path), slices.Contains(roots, m.Path) && m.Class() == host.Remote, !ours(m) && inWhole(m.Path):
+		case at && !own, in && slices.Contains(fixed, m.Path), slices.Contains(roots, m.Path) &&
+			m.Class() == host.Remote, !ours(m) && inWhole(m.Path):
 			return plan.Refuse(what, wayOut)
 		}
 	}

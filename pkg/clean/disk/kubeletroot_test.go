@@ -35,7 +35,8 @@ func TestWhatIsProvablyAKubelets(t *testing.T) {
 			t.Errorf("%s/%s (%s): %v", tc.in, tc.entry, tc.mode, got)
 		}
 	}
-	for name, want := range map[string][2]bool{"pods": {true, true}, "config.json": {}, "seccomp": {}, ".123": {false, true}, ".a1": {}, "containers": {}} {
+	for name, want := range map[string][2]bool{"pods": {true, true}, "config.json": {}, "seccomp": {}, ".123": {false, true}, ".a1": {},
+		"containers": {}} {
 		if got := [2]bool{ofKubelet(name, false), ofKubelet(name, true)}; got != want {
 			t.Errorf("%s: %v", name, got)
 		}

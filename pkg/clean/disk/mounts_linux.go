@@ -115,7 +115,8 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 	}
 	for _, loop := range t.volumeLoops(mounts, ours) {
 		s.Add(inventory.Item{
-			Kind: inventory.KindLoop, Name: loop.Device, In: loop.mount, Owner: inventory.Kubelet, Fate: inventory.Goes, Detail: "keeps a pod's block volume open",
+			Kind: inventory.KindLoop, Name: loop.Device, In: loop.mount, Owner: inventory.Kubelet, Fate: inventory.Goes, Detail: "keeps a pod's " +
+				"block volume open",
 		})
 	}
 	return s, nil

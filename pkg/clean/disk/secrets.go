@@ -34,7 +34,8 @@ func secrecyOf(path string, content []byte) secrecy {
 		text = decoded
 	}
 	switch {
-	case privateKey(text), keyStore(path, content), says(text, `client-key-data|token|id-token|refresh-token|access-token|password`), bearer(text):
+	case privateKey(text), keyStore(path, content), says(text,
+		`client-key-data|token|id-token|refresh-token|access-token|password`), bearer(text):
 		return opens
 	case says(text, `secret|auth|identitytoken|registrytoken|secretkey|secretaccesskey|secret_access_key|aws_secret_access_key|accesskey|access_key|passphrase|privatekey|private_key|apikey|api_key|clientsecret|client_secret|credentials?`),
 		inEnvironment(text), namedSecret(path):
@@ -55,7 +56,8 @@ func privateKey(content []byte) bool {
 	_, err := x509.ParsePKCS8PrivateKey(content)
 	_, err2 := x509.ParsePKCS1PrivateKey(content)
 	_, err3 := x509.ParseECPrivateKey(content)
-	encrypted := bytes.Contains(content[:min(len(content), 64)], []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05}) // PKCS#5, of encrypted PKCS#8
+	encrypted := bytes.Contains(content[:min(len(content), 64)], []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,
+		0x05}) // PKCS#5, of encrypted PKCS#8
 	return err == nil || err2 == nil || err3 == nil || encrypted
 }
 
@@ -66,7 +68,8 @@ func keyStore(path string, content []byte) bool {
 	case ".p12", ".pfx", ".jks", ".p8", ".pk8", ".kdbx", ".keytab":
 		return true
 	case ".key":
-		return len(content) > 0 && !bytes.Contains(content, []byte("-----BEGIN CERTIFICATE")) && !bytes.Contains(content, []byte("-----BEGIN PUBLIC KEY"))
+		return len(content) > 0 && !bytes.Contains(content, []byte("-----BEGIN CERTIFICATE")) &&
+			!bytes.Contains(content, []byte("-----BEGIN PUBLIC KEY"))
 	}
 	return false
 }
@@ -74,7 +77,8 @@ func keyStore(path string, content []byte) bool {
 // says reports whether a text in YAML, JSON or as settings has a value for one of some
 // keys; their case does not matter.
 func says(text []byte, keys string) bool {
-	return regexp.MustCompile(`(?im)(?:^|[\s{,\[?])["']?(?:` + keys + `)["']?[ \t]*[:=][ \t\r\n]*(?:[|>][+-]?[ \t]*\r?\n[ \t]*)?["']?[^\s"'#{}\[\],]`).Match(text)
+	return regexp.MustCompile(`(?im)(?:^|[\s{,\[?])["']?(?:` + keys +
+		`)["']?[ \t]*[:=][ \t\r\n]*(?:[|>][+-]?[ \t]*\r?\n[ \t]*)?["']?[^\s"'#{}\[\],]`).Match(text)
 }
 
 // bearer reports whether there is a token by its form: a signed one, or one for a

@@ -52,7 +52,9 @@ func TestWhatIsSecretIsToldByWhatAFileIs(t *testing.T) {
 		{"a kubeconfig with a block for a value", "c", "    token: |\n      abc\n", opens},
 		{"a kubeconfig with CRLF", "c", "  user:\r\n    password: x\r\n", opens},
 		{"a kubeconfig in UTF-16", "c", "\xff\xfet\x00o\x00k\x00e\x00n\x00:\x00 \x00x\x00", opens},
-		{"a kubeconfig that names files only", "kubelet.conf", "users:\n- user:\n    client-certificate: /var/lib/kubelet/pki/a.pem\n    client-key: /var/lib/kubelet/pki/a.pem\n    tokenFile: /t\n", open},
+		{"a kubeconfig that names files only", "kubelet.conf",
+			"users:\n- user:\n    client-certificate: /var/lib/kubelet/pki/a.pem\n    client-key: /var/lib/kubelet/pki/a.pem\n    tokenFile: " +
+				"/t\n", open},
 		{"the kubeconfig of a CNI plugin", "calico-kubeconfig", "users:\n- name: calico\n  user:\n    token: " + jwt + "\n", opens},
 		{"a token by its form", "x", "Authorization Bearer " + jwt, opens},
 		{"a bootstrap token by its form", "x", "join abcdef.0123456789abcdef now", opens},
@@ -61,8 +63,10 @@ func TestWhatIsSecretIsToldByWhatAFileIs(t *testing.T) {
 		{"credentials of registries", "config.json", `{"auths":{"r.example":{"auth":"dTpw"}}}`, guarded},
 		{"a static pod with a password in its environment", "pod.yaml", "env:\n- name: DB_PASSWORD\n  value: hunter2\n", guarded},
 		{"a list of tokens by its name", "known-tokens.csv", "abc,admin,1\n", guarded},
-		{"a static pod of kubeadm's", "kube-apiserver.yaml", "- --service-account-key-file=/etc/kubernetes/pki/sa.pub\n- --enable-bootstrap-token-auth=true\n", open},
-		{"the kubelet's configuration", "config.yaml", "authentication:\n  webhook:\n    cacheTTL: 0s\nstaticPodPath: /etc/kubernetes/manifests\ntlsPrivateKeyFile: /x.pem\n", open},
+		{"a static pod of kubeadm's", "kube-apiserver.yaml",
+			"- --service-account-key-file=/etc/kubernetes/pki/sa.pub\n- --enable-bootstrap-token-auth=true\n", open},
+		{"the kubelet's configuration", "config.yaml",
+			"authentication:\n  webhook:\n    cacheTTL: 0s\nstaticPodPath: /etc/kubernetes/manifests\ntlsPrivateKeyFile: /x.pem\n", open},
 		{"a network's configuration", "10-flannel.conflist", `{"name":"cbr0","plugins":[{"type":"flannel"}]}`, open},
 		{"an empty file", "kubeadm-flags.env", "", open},
 	} {

@@ -43,5 +43,6 @@ func (t Member) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried,
 		}
 		errs = append(errs, err)
 	}
-	return done, plan.Hint(fmt.Errorf("take member %s out of the etcd cluster: %w", member, part.Summary(errs)), "see how its members are: etcdctl endpoint health --cluster")
+	return done, plan.Hint(fmt.Errorf("take member %s out of the etcd cluster: %w", member, part.Summary(errs)),
+		"see how its members are: etcdctl endpoint health --cluster")
 }

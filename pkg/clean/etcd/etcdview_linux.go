@@ -71,7 +71,8 @@ func (t Member) etcdClient() (*etcd.Client, error) {
 		}
 		return etcd.New(ca, cert, key)
 	}
-	return nil, plan.Hint(fmt.Errorf("no certificate that etcd accepts: %w", errors.Join(errs...)), "renew them on this host: kubeadm certs renew etcd-healthcheck-client")
+	return nil, plan.Hint(fmt.Errorf("no certificate that etcd accepts: %w", errors.Join(errs...)),
+		"renew them on this host: kubeadm certs renew etcd-healthcheck-client")
 }
 
 // View looks at the etcd cluster of which this host runs a member: who is in

@@ -8,7 +8,8 @@ import (
 )
 
 func FuzzStaticPod(f *testing.F) {
-	f.Add([]byte("spec:\n  containers:\n  - command: [etcd, --data-dir=/d/x]\n    volumeMounts: [{name: a, mountPath: /d}]\n  volumes: [{name: a, hostPath: {path: /h}}]\n"))
+	f.Add([]byte("spec:\n  containers:\n  - command: [etcd, --data-dir=/d/x]\n    volumeMounts: [{name: a, mountPath: /d}]\n  volumes: " +
+		"[{name: a, hostPath: {path: /h}}]\n"))
 	f.Add([]byte(`{"spec":{"containers":[{"command":["--wal-dir=../w"]}]}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		pod, err := parseStaticPod(raw)
@@ -31,7 +32,8 @@ func TestTheDataOfAStaticPodIsWhereTheHostHasIt(t *testing.T) {
   volumes: [{name: d, hostPath: {path: /srv/d/}}, {name: in, hostPath: {path: /no}}, {name: e, emptyDir: {}}]
 `
 	got, err := parseStaticPod([]byte(pod))
-	if err != nil || got.dataDir() != "/srv/d/etcd/x" || got.walDir() != "" || got.onHost("/data/other/y") != "/no/y" || got.onHost("/e/x") != "" {
+	if err != nil || got.dataDir() != "/srv/d/etcd/x" || got.walDir() != "" || got.onHost("/data/other/y") != "/no/y" ||
+		got.onHost("/e/x") != "" {
 		t.Errorf("%q %q %v", got.dataDir(), got.walDir(), err)
 	}
 	if _, err := parseStaticPod([]byte("spec: [")); err == nil {

@@ -136,11 +136,13 @@ func (d *deadman) settle(ctx context.Context, report plan.Report) error {
 		report("brought back what was deleted from table %s", deletion.Table)
 	}
 	if len(errs) > 0 {
-		return plan.Hint(fmt.Errorf("without the rules that were deleted no API server is reached (%w), and they could not be brought back: %w", err, errors.Join(errs...)),
+		return plan.Hint(fmt.Errorf("without the rules that were deleted no API server is reached (%w), and they could not be brought back: %w",
+			err, errors.Join(errs...)),
 			"they are in %s on the host", filepath.Join(d.StateDir, deletedFile))
 	}
 	return errors.Join(plan.Hint(fmt.Errorf("without the rules that were deleted no API server is reached (%w), so they are back", err),
-		"find out which of them let the host's own connections pass, and give the host a rule for that; or take this back and leave all rules alone: remove --firewall=none"), d.forget(true))
+		"find out which of them let the host's own connections pass, and give the host a rule for that; or take this back and leave all rules "+
+			"alone: remove --firewall=none"), d.forget(true))
 }
 
 // reached asks until a new connection works.

@@ -46,7 +46,8 @@ type jump struct {
 // those with our names, entirely; one that has a foreign owner is left alone
 // even if it has a chain called KUBE-SERVICES.
 func divide(t netfilter.Table, by ownership.Signs) division {
-	d := division{table: t, whole: inventory.Foreign, chains: map[string]inventory.Owner{}, pinned: map[string]string{}, shared: map[string]bool{}}
+	d := division{table: t, whole: inventory.Foreign, chains: map[string]inventory.Owner{}, pinned: map[string]string{},
+		shared: map[string]bool{}}
 	if !t.Compatible() {
 		d.whole = by.Tables.Owner(t.Family + " " + t.Name)
 		if d.whole == inventory.CNIPlugins && by.Others {
@@ -219,11 +220,13 @@ func (d division) foreign() inventory.Item {
 		}
 	}
 	it := inventory.Item{
-		Kind: inventory.KindTable, Name: d.table.String(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not made by Kubernetes or its network",
+		Kind: inventory.KindTable, Name: d.table.String(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not made by Kubernetes or " +
+			"its network",
 		Detail: fmt.Sprintf("%d foreign chains, %d foreign rules", chains, rules), Digest: d.table.Digest(keep),
 	}
 	if d.alone() {
-		it.Fate, it.Why, it.Digest = inventory.Harmless, "the kernel's own chains, empty, policy accept: what iptables makes when it is first asked about a table", ""
+		it.Fate, it.Why, it.Digest = inventory.Harmless, "the kernel's own chains, empty, policy accept: what iptables makes when it is first "+
+			"asked about a table", ""
 		it.Detail = "empty apart from what goes"
 	}
 	return it

@@ -190,7 +190,8 @@ func (t Filter) removeRules(ctx context.Context, f *reader, report plan.Report) 
 
 // deleteFrom makes deletions that were decided together, and returns those that it
 // has made.
-func (t Filter) deleteFrom(ctx context.Context, all []netfilter.Deletion, guard *deadman, report plan.Report) (done []netfilter.Deletion, errs []error) {
+func (t Filter) deleteFrom(ctx context.Context, all []netfilter.Deletion, guard *deadman,
+	report plan.Report) (done []netfilter.Deletion, errs []error) {
 	own := uint32(0) // generations of our own making
 	for _, d := range all {
 		if d.Table.Generation != 0 {

@@ -149,21 +149,29 @@ func TestWhatOfAnNftTableGoes(t *testing.T) {
 		others bool
 	}{
 		{name: "kube-proxy's own table, all of it", table: native("ip", "kube-proxy", base("x")), want: netfilter.Deletion{Whole: true}},
-		{name: "a table of that name in another family is not kube-proxy's", table: native("inet", "kube-proxy", base("x")), want: netfilter.Deletion{}},
+		{name: "a table of that name in another family is not kube-proxy's", table: native("inet", "kube-proxy", base("x")),
+			want: netfilter.Deletion{}},
 		{name: "a chain called KUBE-SERVICES in someone's own table", table: native("inet", "mine", kube), want: netfilter.Deletion{}},
-		{name: "a table that held nothing but ours goes, if it is empty then", table: native("ip", "nat", base("OUTPUT", to(3, "KUBE-SERVICES")), base("INPUT"), kube),
+		{name: "a table that held nothing but ours goes, if it is empty then", table: native("ip", "nat", base("OUTPUT", to(3, "KUBE-SERVICES")),
+			base("INPUT"), kube),
 			want: netfilter.Deletion{
-				Rules: map[string][]netfilter.Rule{"OUTPUT": {to(3, "KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"}, Chains: []string{"KUBE-SERVICES"},
+				Rules: map[string][]netfilter.Rule{"OUTPUT": {to(3,
+					"KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"}, Chains: []string{"KUBE-SERVICES"},
 				Bare: []string{"OUTPUT", "INPUT"}, Drop: true,
 			}},
-		{name: "of a shared table, the kernel's chain that held only ours", table: native("ip", "nat", base("OUTPUT", to(3, "KUBE-SERVICES")), base("INPUT", to(5)), base("PREROUTING"), kube),
+		{name: "of a shared table, the kernel's chain that held only ours", table: native("ip", "nat", base("OUTPUT", to(3, "KUBE-SERVICES")),
+			base("INPUT", to(5)), base("PREROUTING"), kube),
 			want: netfilter.Deletion{
-				Rules: map[string][]netfilter.Rule{"OUTPUT": {to(3, "KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"}, Chains: []string{"KUBE-SERVICES"},
+				Rules: map[string][]netfilter.Rule{"OUTPUT": {to(3,
+					"KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"}, Chains: []string{"KUBE-SERVICES"},
 				Bare: []string{"OUTPUT"},
 			}},
-		{name: "a chain whose policy is drop stays", table: native("ip", "filter", netfilter.Chain{Name: "INPUT", Base: true, Policy: "drop", Rules: []netfilter.Rule{to(2, "KUBE-SERVICES")}}, kube),
-			want: netfilter.Deletion{Rules: map[string][]netfilter.Rule{"INPUT": {to(2, "KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"}, Chains: []string{"KUBE-SERVICES"}}},
-		{name: "a table of the CNI plugins, unless other networks use it too", table: native("inet", "cni_plugins_masquerade", base("x")), others: true},
+		{name: "a chain whose policy is drop stays", table: native("ip", "filter", netfilter.Chain{Name: "INPUT", Base: true, Policy: "drop",
+			Rules: []netfilter.Rule{to(2, "KUBE-SERVICES")}}, kube),
+			want: netfilter.Deletion{Rules: map[string][]netfilter.Rule{"INPUT": {to(2, "KUBE-SERVICES")}}, Flush: []string{"KUBE-SERVICES"},
+				Chains: []string{"KUBE-SERVICES"}}},
+		{name: "a table of the CNI plugins, unless other networks use it too", table: native("inet", "cni_plugins_masquerade",
+			base("x")), others: true},
 		{name: "an empty table in which nothing is ours", table: native("ip", "nat", base("OUTPUT")), want: netfilter.Deletion{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -205,7 +213,8 @@ func TestTheItemsOfATableNameEachChainAndJump(t *testing.T) {
 
 func TestTheForeignDigestIsThatOfTheTableAfterTheRemoval(t *testing.T) {
 	const foreign = "*filter\n:INPUT DROP [0:0]\n:f2b-sshd - [0:0]\n%s-A INPUT -j f2b-sshd\n-A f2b-sshd -j RETURN\n"
-	with := divide(legacy(t, strings.Replace(foreign, "%s", ":KUBE-FIREWALL - [0:0]\n-A INPUT -j KUBE-FIREWALL\n", 1)), ownership.FilterSigns(false, everyOwner)).foreign()
+	with := divide(legacy(t, strings.Replace(foreign, "%s", ":KUBE-FIREWALL - [0:0]\n-A INPUT -j KUBE-FIREWALL\n", 1)),
+		ownership.FilterSigns(false, everyOwner)).foreign()
 	without := divide(legacy(t, strings.Replace(foreign, "%s", "", 1)), ownership.FilterSigns(false, everyOwner)).foreign()
 	if with.Digest == "" || with.Digest != without.Digest || with.Detail != without.Detail {
 		t.Errorf("with %+v, without %+v", with, without)

@@ -26,7 +26,8 @@ func FuzzParseIPVS(f *testing.F) {
 				t.Errorf("a service without an address: %v", v)
 			}
 		}
-		none := kubeProxys(all, inventory.Facts{NodeIPs: []string{"192.0.2.1"}, ServiceCIDRs: []string{"x", ""}}, nil, []netip.Addr{netip.MustParseAddr("192.0.2.1")})
+		none := kubeProxys(all, inventory.Facts{NodeIPs: []string{"192.0.2.1"}, ServiceCIDRs: []string{"x", ""}}, nil,
+			[]netip.Addr{netip.MustParseAddr("192.0.2.1")})
 		if len(none) > 0 {
 			t.Errorf("without a network of services %v are the cluster's", none)
 		}

@@ -40,10 +40,12 @@ FWM  00000001 rr
 		bound string
 		want  []string
 	}{
-		"in the service networks, and the node's port":   {inventory.Facts{ServiceCIDRs: cidrs, NodeIPs: node}, "", []string{"tcp 172.17.0.1:30001", name, "tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
-		"a node port at an address that is not a node's": {inventory.Facts{ServiceCIDRs: cidrs}, "", []string{"tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
-		"at an address of kube-proxy's link":             {inventory.Facts{}, "198.51.100.7", []string{"tcp 198.51.100.7:80"}},
-		"kube-proxy's link without such a service":       {inventory.Facts{NodeIPs: node}, "10.1.1.1", []string{"tcp 172.17.0.1:30001", name}},
+		"in the service networks, and the node's port": {inventory.Facts{ServiceCIDRs: cidrs, NodeIPs: node}, "",
+			[]string{"tcp 172.17.0.1:30001", name, "tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
+		"a node port at an address that is not a node's": {inventory.Facts{ServiceCIDRs: cidrs}, "",
+			[]string{"tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"}},
+		"at an address of kube-proxy's link":       {inventory.Facts{}, "198.51.100.7", []string{"tcp 198.51.100.7:80"}},
+		"kube-proxy's link without such a service": {inventory.Facts{NodeIPs: node}, "10.1.1.1", []string{"tcp 172.17.0.1:30001", name}},
 		"what kube-proxy leaves alone": {
 			inventory.Facts{ServiceCIDRs: cidrs, NodeIPs: node, IPVSExclude: []string{"172.17.0.0/24", "198.51.100.7/32", "none"}}, "198.51.100.7",
 			[]string{name, "tcp 10.96.0.1:443", "udp [fd00:10:96::a]:53"},
@@ -64,7 +66,8 @@ FWM  00000001 rr
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 		for _, it := range ipvsItems(all, ours) {
-			if goes := slices.Contains(got, it.Name); goes != (it.Fate == inventory.Goes && it.Owner == inventory.KubeProxy) || goes == (it.Fate == inventory.Stays && it.Owner == inventory.Foreign) {
+			if goes := slices.Contains(got, it.Name); goes != (it.Fate == inventory.Goes && it.Owner == inventory.KubeProxy) ||
+				goes == (it.Fate == inventory.Stays && it.Owner == inventory.Foreign) {
 				t.Errorf("%s: %+v", what, it)
 			}
 		}

@@ -60,7 +60,8 @@ func fewItems(items []Item, most, length int) []Item {
 	var out []Item
 	for i, it := range items {
 		if i == most {
-			return append(out, Item{Kind: it.Kind, Name: fmt.Sprintf("%d more", len(items)-most), Owner: it.Owner, Fate: it.Fate, Why: "too many to name"})
+			return append(out, Item{Kind: it.Kind, Name: fmt.Sprintf("%d more", len(items)-most), Owner: it.Owner, Fate: it.Fate,
+				Why: "too many to name"})
 		}
 		for _, field := range []*string{&it.Name, &it.In, &it.ID, &it.Detail, &it.Why, &it.Digest} {
 			*field = text.Short(*field, length)

@@ -52,14 +52,17 @@ func (e Etcd) Burial(b Burial) (*EtcdMember, error) {
 	case len(found) == 0:
 		return nil, nil
 	case len(found) > 1:
-		return nil, plan.Refuse(fmt.Errorf("etcd's members %s and %s could both be that of %s", found[0].ID, found[1].ID, b.Host), "compare them: etcdctl member list")
+		return nil, plan.Refuse(fmt.Errorf("etcd's members %s and %s could both be that of %s", found[0].ID, found[1].ID, b.Host),
+			"compare them: etcdctl member list")
 	}
 	m := found[0]
 	switch {
 	case m.ID == e.Self:
-		return nil, plan.Refuse(fmt.Errorf("member %s (%s) is that of the host that was asked", m.Name, m.ID), "compare the members: etcdctl member list")
+		return nil, plan.Refuse(fmt.Errorf("member %s (%s) is that of the host that was asked", m.Name, m.ID),
+			"compare the members: etcdctl member list")
 	case m.Trouble == "":
-		return nil, plan.Refuse(fmt.Errorf("%s is not dead: its etcd member answers (%s)", b.Host, m.URL), "without --node-lost it is drained and its host is cleaned; if it is to be given up all the same, switch it off first")
+		return nil, plan.Refuse(fmt.Errorf("%s is not dead: its etcd member answers (%s)", b.Host, m.URL),
+			"without --node-lost it is drained and its host is cleaned; if it is to be given up all the same, switch it off first")
 	case healthy <= voters/2:
 		return nil, plan.Refuse(fmt.Errorf("the etcd cluster has no quorum: %d of %d voting members are healthy", healthy, voters),
 			"bring others back first, or restore etcd from a snapshot; see: etcdctl endpoint health --cluster")

@@ -24,14 +24,15 @@ func TestADeadHostsMemberIsToldFromAllOthers(t *testing.T) {
 		want    string
 		refusal string
 	}{
-		"by its name and address":        {three, "c", "192.0.2.3", "c", ""},
-		"by its name alone":              {three, "c", "192.0.2.77", "c", ""},
-		"by its address alone":           {three, "x", "192.0.2.3", "c", ""},
-		"it has left already":            {three[:2], "c", "192.0.2.3", "", ""},
-		"it lives":                       {three, "b", "192.0.2.2", "", "b is not dead: its etcd member answers"},
-		"name and address differ":        {three, "c", "192.0.2.2", "", "could both be that of c"},
-		"it is that of who was asked":    {three, "a", "192.0.2.1", "", "is that of the host that was asked"},
-		"two of three are dead":          {[]EtcdMember{three[0], member("b", "192.0.2.2", silent), three[2]}, "c", "192.0.2.3", "", "no quorum: 1 of 3"},
+		"by its name and address":     {three, "c", "192.0.2.3", "c", ""},
+		"by its name alone":           {three, "c", "192.0.2.77", "c", ""},
+		"by its address alone":        {three, "x", "192.0.2.3", "c", ""},
+		"it has left already":         {three[:2], "c", "192.0.2.3", "", ""},
+		"it lives":                    {three, "b", "192.0.2.2", "", "b is not dead: its etcd member answers"},
+		"name and address differ":     {three, "c", "192.0.2.2", "", "could both be that of c"},
+		"it is that of who was asked": {three, "a", "192.0.2.1", "", "is that of the host that was asked"},
+		"two of three are dead": {[]EtcdMember{three[0], member("b", "192.0.2.2", silent), three[2]}, "c", "192.0.2.3", "",
+			"no quorum: 1 of 3"},
 		"one of two is dead":             {[]EtcdMember{three[0], three[2]}, "c", "192.0.2.3", "", "no quorum: 1 of 2"},
 		"a learner counts for nothing":   {[]EtcdMember{three[0], three[1], learner}, "l", "192.0.2.9", "l", ""},
 		"a learner is not a vote to ask": {[]EtcdMember{three[0], three[2], learner}, "c", "192.0.2.3", "", "no quorum: 1 of 2"},

@@ -69,8 +69,10 @@ func TestVerify(t *testing.T) {
 		{"something of ours is left", of(ours), of(ours), Verdict{State: Dirty, Remaining: []Item{ours}}},
 		{"something of ours appeared meanwhile", of(), of(ours), Verdict{State: Dirty, Remaining: []Item{ours}}},
 		{"what only a reboot ends", of(), of(reboot), Verdict{State: CleanAfterReboot, AfterReboot: []Item{reboot}}},
-		{"what could not be read is not clean", of(), Inventory{Unchecked: []Unchecked{{What: "legacy"}}}, Verdict{State: Dirty, Unchecked: []Unchecked{{What: "legacy"}}}},
-		{"what would refuse a join is not clean", of(), Inventory{Blocking: []string{"port 10250 is in use"}}, Verdict{State: Dirty, Blocking: []string{"port 10250 is in use"}}},
+		{"what could not be read is not clean", of(), Inventory{Unchecked: []Unchecked{{What: "legacy"}}},
+			Verdict{State: Dirty, Unchecked: []Unchecked{{What: "legacy"}}}},
+		{"what would refuse a join is not clean", of(), Inventory{Blocking: []string{"port 10250 is in use"}},
+			Verdict{State: Dirty, Blocking: []string{"port 10250 is in use"}}},
 		{"empty directories are clean", of(), of(empty), Verdict{State: Clean, Harmless: []Item{empty}}},
 		{"a foreign thing that is gone is named", of(theirs), of(), Verdict{State: Clean, Lost: []Item{theirs}}},
 		{"a foreign thing that is different is named", of(theirs), of(changed), Verdict{State: Clean, Changed: []Item{changed}}},
@@ -85,7 +87,8 @@ func TestVerify(t *testing.T) {
 
 func TestAnInventorySurvivesItsJourneyAndHasOneOrder(t *testing.T) {
 	inv := Inventory{Hostname: "w1", Items: []Item{
-		{Kind: KindDir, Name: "/b", Fate: Goes}, {Kind: KindLink, Name: "veth", In: "cni0", Fate: Goes}, {Kind: KindUnit, Name: "u", Fate: Goes}, {Kind: KindLink, Name: "cni0", Fate: Goes},
+		{Kind: KindDir, Name: "/b", Fate: Goes}, {Kind: KindLink, Name: "veth", In: "cni0", Fate: Goes}, {Kind: KindUnit, Name: "u",
+			Fate: Goes}, {Kind: KindLink, Name: "cni0", Fate: Goes},
 	}, Blocking: []string{"b", "a"}}
 	inv.Sort()
 	raw, err := json.Marshal(inv)

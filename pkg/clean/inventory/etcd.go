@@ -58,7 +58,8 @@ type Departure struct {
 func (e Etcd) Departure() (Departure, error) {
 	at := slices.IndexFunc(e.Members, func(m EtcdMember) bool { return m.ID == e.Self })
 	if at < 0 {
-		return Departure{}, plan.Refuse(fmt.Errorf("the etcd cluster %s has no member of this host", e.Cluster), "see which it has: etcdctl member list")
+		return Departure{}, plan.Refuse(fmt.Errorf("the etcd cluster %s has no member of this host", e.Cluster),
+			"see which it has: etcdctl member list")
 	}
 	d := Departure{Member: e.Members[at]}
 	var voters, healthy int
@@ -83,9 +84,11 @@ func (e Etcd) Departure() (Departure, error) {
 	const heal = "bring them back first, or take out one that is gone for good; see: etcdctl endpoint health --cluster"
 	switch {
 	case d.Voters == 0:
-		return d, plan.Refuse(fmt.Errorf("%s is the only voting member of its etcd cluster: with it, all data would be gone", d.Member.Name), "join another control-plane node first")
+		return d, plan.Refuse(fmt.Errorf("%s is the only voting member of its etcd cluster: with it, all data would be gone", d.Member.Name),
+			"join another control-plane node first")
 	case healthy <= voters/2:
-		return d, plan.Refuse(fmt.Errorf("the etcd cluster has no quorum: %d of %d voting members are healthy; not %s", healthy, voters, strings.Join(ill, ", ")), heal)
+		return d, plan.Refuse(fmt.Errorf("the etcd cluster has no quorum: %d of %d voting members are healthy; not %s", healthy, voters,
+			strings.Join(ill, ", ")), heal)
 	case len(d.Through) <= d.Voters/2:
 		return d, plan.Refuse(fmt.Errorf("without %s the etcd cluster would have no quorum: %d of %d voting members would be healthy; not %s",
 			d.Member.Name, len(d.Through), d.Voters, strings.Join(ill, ", ")), heal)

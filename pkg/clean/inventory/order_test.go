@@ -60,9 +60,12 @@ func TestEveryKindThatGoesHasAStage(t *testing.T) {
 
 func TestTheStagesAreInTheOrderOfARemoval(t *testing.T) {
 	order := []Item{
-		{Kind: KindMember}, {Kind: KindUnit}, {Kind: KindSandbox}, {Kind: KindContainer, Detail: "running, " + HostNetwork}, {Kind: KindProcess}, {Kind: KindMount},
-		{Kind: KindNetNS}, {Kind: KindProgram}, {Kind: KindVirtual}, {Kind: KindLink}, {Kind: KindAddress}, {Kind: KindRoute}, {Kind: KindJump}, {Kind: KindChain},
-		{Kind: KindIPSet}, {Kind: KindPin}, {Kind: KindCgroup}, {Kind: KindFile}, {Kind: KindFile, Why: CredentialsLast}, {Kind: KindFile, Name: HoldFile},
+		{Kind: KindMember}, {Kind: KindUnit}, {Kind: KindSandbox}, {Kind: KindContainer, Detail: "running, " +
+			HostNetwork}, {Kind: KindProcess}, {Kind: KindMount},
+		{Kind: KindNetNS}, {Kind: KindProgram}, {Kind: KindVirtual}, {Kind: KindLink}, {Kind: KindAddress}, {Kind: KindRoute}, {Kind: KindJump},
+		{Kind: KindChain},
+		{Kind: KindIPSet}, {Kind: KindPin}, {Kind: KindCgroup}, {Kind: KindFile}, {Kind: KindFile,
+			Why: CredentialsLast}, {Kind: KindFile, Name: HoldFile},
 	}
 	var mixed []Item
 	for i := range order {
@@ -82,9 +85,11 @@ func TestAVerdictThatNamesWhatStillRefers(t *testing.T) {
 		want    State
 		summary string
 	}{
-		{"a file that leads to the cluster is no clean", Inventory{Items: []Item{but}}, CleanBut, "clean, but 1 thing still refers to the cluster"},
+		{"a file that leads to the cluster is no clean", Inventory{Items: []Item{but}}, CleanBut,
+			"clean, but 1 thing still refers to the cluster"},
 		{"what is left outweighs it", Inventory{Items: []Item{but, {Kind: KindLink, Fate: Goes}}}, Dirty, "dirty"},
-		{"a reboot does not", Inventory{Items: []Item{but, but, {Kind: KindMount, Fate: Reboot}}}, CleanBut, "clean, but 2 things still refer to the cluster"},
+		{"a reboot does not", Inventory{Items: []Item{but, but, {Kind: KindMount, Fate: Reboot}}}, CleanBut,
+			"clean, but 2 things still refer to the cluster"},
 		{"a thing of others that does not refer is clean", Inventory{Items: []Item{{Kind: KindFile, Fate: Stays}}}, Clean, "clean"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

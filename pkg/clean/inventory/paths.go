@@ -105,7 +105,8 @@ const PodsDir = "pods"
 // a kubelet and never written.
 func KubeletNames() []string {
 	return []string{
-		PodsDir, "plugins", "plugins_registry", "plugin-containers", "pod-resources", "pods-api", "checkpoints", "device-plugins", "image_manager",
+		PodsDir, "plugins", "plugins_registry", "plugin-containers", "pod-resources", "pods-api", "checkpoints",
+		"device-plugins", "image_manager",
 		"cpu_manager_state", "memory_manager_state", "dra_manager_state", "dra_health_state", "graceful_node_shutdown_state",
 		"allocated_pods_state", "actuated_pods_state", "pod_status_manager_state",
 	}
@@ -117,7 +118,8 @@ func KubeletNames() []string {
 // and not that itself.
 func TakenWith(path string) (with string, within bool) {
 	path = strings.Replace(filepath.Clean("/"+path), "/var/run/", "/run/", 1)
-	owned := []string{CNIStateDir + "/networks", CNIStateDir + "/results", CNIStateDir + "/cache", CNIStateDir + "/flannel", ManifestsDir, DefaultDataDir + "/member"}
+	owned := []string{CNIStateDir + "/networks", CNIStateDir + "/results", CNIStateDir + "/cache", CNIStateDir + "/flannel", ManifestsDir,
+		DefaultDataDir + "/member"}
 	for _, p := range append(WholePaths(), CredentialPaths(DefaultKubeletRoot)...) {
 		owned = append(owned, p.Path)
 	}

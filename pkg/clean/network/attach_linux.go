@@ -45,7 +45,8 @@ func onFilters(l link) ([]attachment, error) {
 				continue
 			}
 			if owner := ownership.Programs().Owner(bpf.Name); owner != inventory.Foreign {
-				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.Name(), func() error { return dropFilter(l, f, queue) }, inventory.Foreign})
+				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.Name(), func() error { return dropFilter(l, f, queue) },
+					inventory.Foreign})
 			}
 		}
 	}

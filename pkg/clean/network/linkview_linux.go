@@ -59,7 +59,10 @@ func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 	}
 	if v.kind == "bridge" {
 		confs, err := cni.Networks{Host: t.Host}.Confs()
-		c.claimed = err != nil || slices.ContainsFunc(confs, func(d cni.Decision) bool { return d.Fate != inventory.Goes && slices.Contains(d.Conf.Bridges, v.name) })
+		c.claimed = err != nil || slices.ContainsFunc(confs, func(d cni.Decision) bool {
+			return d.Fate != inventory.Goes &&
+				slices.Contains(d.Conf.Bridges, v.name)
+		})
 	}
 	return decideLink(v, c)
 }

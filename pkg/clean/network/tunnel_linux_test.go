@@ -27,7 +27,8 @@ func TestOnlyTheKernelsTunnelIsOne(t *testing.T) {
 // A bridge takes the tunnel's place, since not every kernel has one.
 func TestATunnelGivesThePodsAddressesBack(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
-		target := Network{Host: part.Host{Facts: inventory.Facts{PodCIDRs: []string{"10.244.0.0/16", "fd00:10:244::/56"}, NodeIPs: []string{"198.51.100.2"}}}}
+		target := Network{Host: part.Host{Facts: inventory.Facts{PodCIDRs: []string{"10.244.0.0/16", "fd00:10:244::/56"},
+			NodeIPs: []string{"198.51.100.2"}}}}
 		for _, tc := range []struct{ name, addrs, routes, left string }{
 			{"Calico's only", "10.244.1.1/32 fd00:10:244::1/128", "10.244.2.0/24 via 198.51.100.2", ""},
 			{"one of somebody's, too", "10.244.1.1/32 192.0.2.1/24", "", "192.0.2.1/24 UP"},
@@ -42,7 +43,8 @@ func TestATunnelGivesThePodsAddressesBack(t *testing.T) {
 			for range 2 { // again, there is nothing left to do
 				hosttest.Must(t, target.takeTunnel(l, func(string, ...any) {}))
 			}
-			got := hosttest.Script(t, `ip -o addr show dev tun scope global | awk '{print $4}'; ip -o link show dev tun | sed -n 's/.*[<,]UP[,>].*/UP/p'; ip link del tun`)
+			got := hosttest.Script(t, `ip -o addr show dev tun scope global | awk '{print $4}'
+ip -o link show dev tun | sed -n 's/.*[<,]UP[,>].*/UP/p'; ip link del tun`)
 			if got := strings.Join(strings.Fields(got), " "); got != tc.left {
 				t.Errorf("%s: left %q, want %q", tc.name, got, tc.left)
 			}

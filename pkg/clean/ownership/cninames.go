@@ -52,7 +52,8 @@ type override struct {
 
 // Overrides are Cilium's, against systemd's rp_filter (tools/sysctlfix, since 1.10).
 func Overrides() []override {
-	lines := []string{"-net.ipv4.conf.lxc*.rp_filter", "-net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.lxc*.rp_filter", "net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.all.rp_filter"}
+	lines := []string{"-net.ipv4.conf.lxc*.rp_filter", "-net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.lxc*.rp_filter",
+		"net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.all.rp_filter"}
 	return []override{{inventory.Cilium, "/etc/sysctl.d/99-zzz-override_cilium.conf", lines}}
 }
 

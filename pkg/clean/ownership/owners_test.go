@@ -15,32 +15,44 @@ func TestOwners(t *testing.T) {
 		names    map[string]inventory.Owner
 	}{
 		{"chains", Chains(), map[string]inventory.Owner{
-			"KUBE-FIREWALL": inventory.Kubelet, "KUBE-MARK-MASQ": inventory.Kubelet, "KUBE-IPTABLES-HINT": inventory.Kubelet, "KUBE-KUBELET-CANARY": inventory.Kubelet,
-			"KUBE-SERVICES": inventory.KubeProxy, "KUBE-SEP-2VLSJHRZPQXZJEHY": inventory.KubeProxy, "KUBE-PROXY-CANARY": inventory.KubeProxy, "KUBE-IPVS-FILTER": inventory.KubeProxy,
+			"KUBE-FIREWALL": inventory.Kubelet, "KUBE-MARK-MASQ": inventory.Kubelet, "KUBE-IPTABLES-HINT": inventory.Kubelet,
+			"KUBE-KUBELET-CANARY": inventory.Kubelet,
+			"KUBE-SERVICES":       inventory.KubeProxy, "KUBE-SEP-2VLSJHRZPQXZJEHY": inventory.KubeProxy, "KUBE-PROXY-CANARY": inventory.KubeProxy,
+			"KUBE-IPVS-FILTER":  inventory.KubeProxy,
 			"KUBE-ROUTER-INPUT": inventory.KubeRouter, "KUBE-POD-FW-ABC": inventory.KubeRouter, "KUBE-NWPLCY-X": inventory.KubeRouter,
 			"CNI-HOSTPORT-DNAT": inventory.CNIPlugins, "CNI-FORWARD": inventory.CNIPlugins, "CNI-SN-0123456789abcdef01234": inventory.CNIPlugins,
-			"FLANNEL-FWD": inventory.Flannel, "FLANNEL-POSTRTG": inventory.Flannel, "cali-FORWARD": inventory.Calico, "CILIUM_POST_nat": inventory.Cilium, "OLD_CILIUM_INPUT": inventory.Cilium,
+			"FLANNEL-FWD": inventory.Flannel, "FLANNEL-POSTRTG": inventory.Flannel, "cali-FORWARD": inventory.Calico,
+			"CILIUM_POST_nat": inventory.Cilium, "OLD_CILIUM_INPUT": inventory.Cilium,
 			"ANTREA-FORWARD": inventory.Antrea, "OVN-POSTROUTING": inventory.KubeOVN, "WEAVE-NPC": inventory.Weave,
-			"DOCKER": inventory.Foreign, "DOCKER-USER": inventory.Foreign, "DOCKER-ISOLATION-STAGE-1": inventory.Foreign, "ufw-user-input": inventory.Foreign, "f2b-sshd": inventory.Foreign,
-			"LIBVIRT_INP": inventory.Foreign, "ts-input": inventory.Foreign, "IN_public": inventory.Foreign, "KUBE": inventory.Foreign, "KUBE-": inventory.Foreign, "KUBE-SEP-lower": inventory.Foreign,
-			"xKUBE-SERVICES": inventory.Foreign, "KUBE-SERVICESx": inventory.Foreign, "CNI-abc": inventory.Foreign, "FLANNEL": inventory.Foreign, "cali-": inventory.Foreign, "": inventory.Foreign,
+			"DOCKER": inventory.Foreign, "DOCKER-USER": inventory.Foreign, "DOCKER-ISOLATION-STAGE-1": inventory.Foreign,
+			"ufw-user-input": inventory.Foreign, "f2b-sshd": inventory.Foreign,
+			"LIBVIRT_INP": inventory.Foreign, "ts-input": inventory.Foreign, "IN_public": inventory.Foreign, "KUBE": inventory.Foreign,
+			"KUBE-": inventory.Foreign, "KUBE-SEP-lower": inventory.Foreign,
+			"xKUBE-SERVICES": inventory.Foreign, "KUBE-SERVICESx": inventory.Foreign, "CNI-abc": inventory.Foreign, "FLANNEL": inventory.Foreign,
+			"cali-": inventory.Foreign, "": inventory.Foreign,
 		}},
 		{"comments", Comments(), map[string]inventory.Owner{
-			"flanneld masq": inventory.Flannel, "cali:6gwbT8clXdHdC1b1": inventory.Calico, "cilium-feeder: CILIUM_INPUT": inventory.Foreign, "cilium: allow the mail": inventory.Foreign,
+			"flanneld masq": inventory.Flannel, "cali:6gwbT8clXdHdC1b1": inventory.Calico, "cilium-feeder: " +
+				"CILIUM_INPUT": inventory.Foreign, "cilium: allow the mail": inventory.Foreign,
 			"kubernetes service portals": inventory.Foreign, "flanneld": inventory.Foreign, "not cali:6gwbT8clXdHdC1b1": inventory.Foreign,
 		}},
 		{"tables", Tables(), map[string]inventory.Owner{
-			"ip kube-proxy": inventory.KubeProxy, "ip6 kube-proxy": inventory.KubeProxy, "ip flannel-ipv4": inventory.Flannel, "ip6 flannel-ipv6": inventory.Flannel, "ip calico": inventory.Calico,
+			"ip kube-proxy": inventory.KubeProxy, "ip6 kube-proxy": inventory.KubeProxy, "ip flannel-ipv4": inventory.Flannel, "ip6 " +
+				"flannel-ipv6": inventory.Flannel, "ip calico": inventory.Calico,
 			"inet cni_plugins_masquerade": inventory.CNIPlugins, "ip cni_hostport": inventory.CNIPlugins,
-			"inet firewalld": inventory.Foreign, "ip flannel-ipv6": inventory.Foreign, "inet filter": inventory.Foreign, "ip docker-bridges": inventory.Foreign,
+			"inet firewalld": inventory.Foreign, "ip flannel-ipv6": inventory.Foreign, "inet filter": inventory.Foreign, "ip " +
+				"docker-bridges": inventory.Foreign,
 		}},
 		{"ip sets", Sets(), map[string]inventory.Owner{
-			"KUBE-CLUSTER-IP": inventory.KubeProxy, "KUBE-6-LOOP-BACK": inventory.KubeProxy, "KUBE-LOAD-BALANCER-SOURCE-CIDR": inventory.KubeProxy, "KUBE-NODE-PORT-TCP": inventory.KubeProxy,
-			"cali40masq-ipam-pools": inventory.Calico, "kube-router-node-ips": inventory.KubeRouter, "f2b-sshd": inventory.Foreign, "KUBE-MINE": inventory.Foreign, "ufw-sets": inventory.Foreign,
+			"KUBE-CLUSTER-IP": inventory.KubeProxy, "KUBE-6-LOOP-BACK": inventory.KubeProxy, "KUBE-LOAD-BALANCER-SOURCE-CIDR": inventory.KubeProxy,
+			"KUBE-NODE-PORT-TCP":    inventory.KubeProxy,
+			"cali40masq-ipam-pools": inventory.Calico, "kube-router-node-ips": inventory.KubeRouter, "f2b-sshd": inventory.Foreign,
+			"KUBE-MINE": inventory.Foreign, "ufw-sets": inventory.Foreign,
 		}},
 		{"BPF pins", Pins(), map[string]inventory.Owner{
-			"cilium": inventory.Cilium, "tc/globals/cilium_call_policy": inventory.Cilium, "tc/globals/cali_v4_ct3": inventory.Calico, "calico": inventory.Calico,
-			"tc": inventory.Foreign, "tc/globals": inventory.Foreign, "ip": inventory.Foreign, "snap": inventory.Foreign,
+			"cilium": inventory.Cilium, "tc/globals/cilium_call_policy": inventory.Cilium, "tc/globals/cali_v4_ct3": inventory.Calico,
+			"calico": inventory.Calico,
+			"tc":     inventory.Foreign, "tc/globals": inventory.Foreign, "ip": inventory.Foreign, "snap": inventory.Foreign,
 		}},
 	} {
 		for name, want := range tc.names {

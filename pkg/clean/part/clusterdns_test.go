@@ -12,8 +12,9 @@ func TestTheClusterDNSOfAKubelet(t *testing.T) {
 		config string
 		want   []string
 	}{
-		"as kubeadm writes it":            {"clusterDNS:\n- 10.96.0.10\nclusterDomain: cluster.local\n", []string{"10.96.0.10"}},
-		"of both families, indented":      {"a: b\nclusterDNS:\n  - \"169.254.25.10\"\n  - fd00::a\nface: b\n", []string{"169.254.25.10", "fd00::a"}},
+		"as kubeadm writes it": {"clusterDNS:\n- 10.96.0.10\nclusterDomain: cluster.local\n", []string{"10.96.0.10"}},
+		"of both families, indented": {"a: b\nclusterDNS:\n  - \"169.254.25.10\"\n  - fd00::a\nface: b\n",
+			[]string{"169.254.25.10", "fd00::a"}},
 		"in one line":                     {"clusterDNS: [10.96.0.10, '10.96.0.11']\n", []string{"10.96.0.10", "10.96.0.11"}},
 		"in JSON":                         {`{"clusterDNS":["10.96.0.10"],"x":["1.2.3.4"]}`, []string{"10.96.0.10"}},
 		"none":                            {"clusterDNS: []\nother: 10.1.1.1\n", nil},

@@ -174,7 +174,8 @@ func (t Host) Roots() []string {
 // there, or is no plain file.
 func Unread(err error) string {
 	switch {
-	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, host.ErrNotRegular), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ENXIO):
+	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, host.ErrNotRegular), errors.Is(err, unix.ELOOP), errors.Is(err,
+		unix.ENOTDIR), errors.Is(err, unix.ENXIO):
 		return ""
 	case errors.Is(err, host.ErrTooLarge):
 		return "it is too large to be read, and may refer to the cluster"

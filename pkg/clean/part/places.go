@@ -45,7 +45,8 @@ type Places struct {
 // are the same, wherever its --root-dir is (cmd/kubelet/app/options/options.go, 1.36).
 func usualPlaces() Places {
 	return Places{
-		Root: inventory.DefaultKubeletRoot, CertDir: inventory.DefaultKubeletRoot + "/pki", Config: inventory.DefaultKubeletRoot + "/config.yaml", Manifests: inventory.ManifestsDir,
+		Root: inventory.DefaultKubeletRoot, CertDir: inventory.DefaultKubeletRoot + "/pki", Config: inventory.DefaultKubeletRoot +
+			"/config.yaml", Manifests: inventory.ManifestsDir,
 		ConfDirs: []string{inventory.CNIConfDir}, BinDirs: []string{inventory.CNIBinDir},
 	}
 }

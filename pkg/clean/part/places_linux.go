@@ -104,7 +104,8 @@ func (t Host) RememberPlaces() error {
 
 // UnitDirs are where units and their drop-ins lie; the first counts most (systemd.unit(5)).
 func UnitDirs() []string {
-	return []string{"/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+	return []string{"/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator", "/usr/local/lib/systemd/system",
+		"/usr/lib/systemd/system", "/lib/systemd/system"}
 }
 
 // argumentsOf are those of a program that runs as a service of the same name: of the
@@ -158,7 +159,8 @@ func (e untoldError) Error() string { return string(e) }
 // untold is the error of a program that does not run and whose unit does not tell its
 // arguments.
 func untold(program string, err error) error {
-	hint := fmt.Sprintf("start it, so that it can be asked itself (on the host: systemctl start %s); then run the command again", text.Quote(program))
+	hint := fmt.Sprintf("start it, so that it can be asked itself (on the host: systemctl start %s); then run the command again",
+		text.Quote(program))
 	if program == "kubelet" {
 		hint += fmt.Sprintf(`; or tell its --root-dir on the host: lifecycle-node clean '{"kubeletRoot":"%s"}'`, inventory.DefaultKubeletRoot)
 	}

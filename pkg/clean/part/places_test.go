@@ -20,24 +20,32 @@ func TestPlacesAreReadFromArgumentsAndConfigurations(t *testing.T) {
 		want                     func(p *Places)
 	}{
 		{"nothing given", "", "", []string{"--v=2", "root-dir=/x", "--root-dirs=/y"}, func(*Places) {}},
-		{"with a sign of equality, and without", "", "", []string{"--root-dir=/data/k/", "--cert-dir", "/c", "--config=etc/k.yaml"}, func(p *Places) {
-			p.Root, p.CertDir, p.Config = "/data/k", "/c", "/etc/k.yaml"
-		}},
-		{"the last one counts, and an empty one does not", "", "", []string{"--root-dir=/a", "--root-dir=/b", "--root-dir=", "--root-dir"}, func(p *Places) { p.Root = "/b" }},
-		{"static pods by the configuration", "kind: x\nstaticPodPath: '/etc/pods' # own\n", "", nil, func(p *Places) { p.Manifests = "/etc/pods" }},
+		{"with a sign of equality, and without", "", "", []string{"--root-dir=/data/k/", "--cert-dir", "/c", "--config=etc/k.yaml"},
+			func(p *Places) {
+				p.Root, p.CertDir, p.Config = "/data/k", "/c", "/etc/k.yaml"
+			}},
+		{"the last one counts, and an empty one does not", "", "", []string{"--root-dir=/a", "--root-dir=/b", "--root-dir=", "--root-dir"},
+			func(p *Places) { p.Root = "/b" }},
+		{"static pods by the configuration", "kind: x\nstaticPodPath: '/etc/pods' # own\n", "", nil,
+			func(p *Places) { p.Manifests = "/etc/pods" }},
 		{"static pods by a configuration in JSON", `{"a":1,"staticPodPath":"/etc/pods"}`, "", nil, func(p *Places) { p.Manifests = "/etc/pods" }},
-		{"a flag is stronger than the configuration", "staticPodPath: /etc/pods\n", "", []string{"--pod-manifest-path=/p"}, func(p *Places) { p.Manifests = "/p" }},
+		{"a flag is stronger than the configuration", "staticPodPath: /etc/pods\n", "", []string{"--pod-manifest-path=/p"},
+			func(p *Places) { p.Manifests = "/p" }},
 		{"a comment is none", "# staticPodPath: /etc/pods\n", "#root = '/x'\n", nil, func(*Places) {}},
 		{"containerd's own directories", "", "root = \"/srv/c\" # more\nstate='/srv/run/'\n[debug]\nroot = \"/no\"\n", nil, func(p *Places) {
 			p.RuntimeRoot, p.RuntimeState = "/srv/c", "/srv/run"
 		}},
-		{"the usual ones, spelled out", "", "root = '/var/lib/containerd'\nstate = '/run/containerd'\n[plugins.\"io.containerd.grpc.v1.cri\".cni]\nconf_dir = \"/etc/cni/net.d\"\n", nil, func(*Places) {}},
-		{"plugins of version 2", "", "[plugins.\"io.containerd.grpc.v1.cri\".cni]\n  bin_dir = \"/b\"\n  conf_dir = \"/n\"\n", nil, func(p *Places) {
-			p.BinDirs, p.ConfDirs = append(p.BinDirs, "/b"), append(p.ConfDirs, "/n")
-		}},
-		{"CRI-O's, in a list of several lines", "", "[crio]\nroot = \"/x\"\n[crio.network]\nnetwork_dir = \"/n\"\nplugin_dirs = [\n\t\"/b\",\n\t\"/b2\",\n]\n", nil, func(p *Places) {
-			p.BinDirs, p.ConfDirs = append(p.BinDirs, "/b", "/b2"), append(p.ConfDirs, "/n")
-		}},
+		{"the usual ones, spelled out", "",
+			"root = '/var/lib/containerd'\nstate = '/run/containerd'\n[plugins.\"io.containerd.grpc.v1.cri\".cni]\nconf_dir = " +
+				"\"/etc/cni/net.d\"\n", nil, func(*Places) {}},
+		{"plugins of version 2", "", "[plugins.\"io.containerd.grpc.v1.cri\".cni]\n  bin_dir = \"/b\"\n  conf_dir = \"/n\"\n", nil,
+			func(p *Places) {
+				p.BinDirs, p.ConfDirs = append(p.BinDirs, "/b"), append(p.ConfDirs, "/n")
+			}},
+		{"CRI-O's, in a list of several lines", "",
+			"[crio]\nroot = \"/x\"\n[crio.network]\nnetwork_dir = \"/n\"\nplugin_dirs = [\n\t\"/b\",\n\t\"/b2\",\n]\n", nil, func(p *Places) {
+				p.BinDirs, p.ConfDirs = append(p.BinDirs, "/b", "/b2"), append(p.ConfDirs, "/n")
+			}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, want := usualPlaces(), usualPlaces()
@@ -63,15 +71,28 @@ func TestTheArgumentsOfAUnit(t *testing.T) {
 		files []string
 		want  []string
 	}{
-		{"variables are split, and those in braces are not", []string{"[Service]\nEnvironmentFile=-/e\nExecStart=-/usr/bin/kubelet $A ${B} $C $NONE x\n"}, []string{"--a", "--b=1", "--c=2 3", "--d", "--e", "x"}},
-		{"a drop-in replaces the command", []string{"[Service]\nExecStart=/usr/bin/kubelet --old\n", "[Service]\nExecStart=\nExecStart=/usr/bin/kubelet \\\n  --new \"--q=a b\"\n"}, []string{"--new", "--q=a b"}},
-		{"of this program only, and of its service section", []string{"[Unit]\nExecStart=/usr/bin/kubelet --no\n[Service]\nExecStartPre=/usr/bin/kubelet --no\nExecStart=/bin/other --no\nExecStart=@/usr/bin/kubelet --yes\n;ExecStart=\n"}, []string{"--yes"}},
-		{"a variable that names itself ends", []string{"[Service]\nEnvironment='A=${A}${A}' B=2\nExecStart=kubelet ${A} $B\n"}, []string{"${A}${A}", "2"}},
-		{"a file of variables is stronger than the unit's own", []string{"[Service]\nEnvironmentFile=/e\nEnvironment=B=no\nExecStart=kubelet ${B}\n"}, []string{"--c=2 3"}},
-		{"a shell that only starts it", []string{"[Service]\nEnvironmentFile=/e\nEnvironment=D=/d\nExecStart=/bin/sh -c 'exec /usr/bin/kubelet $A ${C} --root-dir=\"$$D/k\"'\n"}, []string{"--a", "--b=1", "--d", "--e", "--root-dir=/d/k"}},
-		{"a program that passes it on", []string{"[Service]\nExecStart=/usr/bin/numactl --membind=0 /usr/bin/env A=b /usr/bin/kubelet --root-dir /d\n"}, []string{"--root-dir", "/d"}},
-		{"specifiers that are the same everywhere", []string{"[Service]\nEnvironment=R=%S/k\nExecStart=kubelet --root-dir=${R} --cert-dir %E/c%i --hostname-override=%H\n"}, []string{"--root-dir=/var/lib/k", "--cert-dir", "/etc/c", "--hostname-override=%H"}},
-		{"a variable that matters nowhere may be untold", []string{"[Service]\nPassEnvironment=X\nExecStart=kubelet --hostname-override=${X} --root-dir=/d\n"}, []string{"--hostname-override=", "--root-dir=/d"}},
+		{"variables are split, and those in braces are not",
+			[]string{"[Service]\nEnvironmentFile=-/e\nExecStart=-/usr/bin/kubelet $A ${B} $C $NONE x\n"}, []string{"--a", "--b=1", "--c=2 3",
+				"--d", "--e", "x"}},
+		{"a drop-in replaces the command", []string{"[Service]\nExecStart=/usr/bin/kubelet --old\n",
+			"[Service]\nExecStart=\nExecStart=/usr/bin/kubelet \\\n  --new \"--q=a b\"\n"}, []string{"--new", "--q=a b"}},
+		{"of this program only, and of its service section",
+			[]string{"[Unit]\nExecStart=/usr/bin/kubelet --no\n[Service]\nExecStartPre=/usr/bin/kubelet --no\nExecStart=/bin/other " +
+				"--no\nExecStart=@/usr/bin/kubelet --yes\n;ExecStart=\n"}, []string{"--yes"}},
+		{"a variable that names itself ends", []string{"[Service]\nEnvironment='A=${A}${A}' B=2\nExecStart=kubelet ${A} $B\n"},
+			[]string{"${A}${A}", "2"}},
+		{"a file of variables is stronger than the unit's own",
+			[]string{"[Service]\nEnvironmentFile=/e\nEnvironment=B=no\nExecStart=kubelet ${B}\n"}, []string{"--c=2 3"}},
+		{"a shell that only starts it", []string{"[Service]\nEnvironmentFile=/e\nEnvironment=D=/d\nExecStart=/bin/sh -c 'exec /usr/bin/kubelet " +
+			"$A ${C} --root-dir=\"$$D/k\"'\n"}, []string{"--a", "--b=1", "--d", "--e", "--root-dir=/d/k"}},
+		{"a program that passes it on", []string{"[Service]\nExecStart=/usr/bin/numactl --membind=0 /usr/bin/env A=b /usr/bin/kubelet " +
+			"--root-dir /d\n"}, []string{"--root-dir", "/d"}},
+		{"specifiers that are the same everywhere",
+			[]string{"[Service]\nEnvironment=R=%S/k\nExecStart=kubelet --root-dir=${R} --cert-dir %E/c%i " +
+				"--hostname-override=%H\n"}, []string{"--root-dir=/var/lib/k", "--cert-dir", "/etc/c", "--hostname-override=%H"}},
+		{"a variable that matters nowhere may be untold",
+			[]string{"[Service]\nPassEnvironment=X\nExecStart=kubelet --hostname-override=${X} --root-dir=/d\n"}, []string{"--hostname-override=",
+				"--root-dir=/d"}},
 		{"none, of a unit that starts nothing", []string{"[Service]\nEnvironmentFile=/e\n"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

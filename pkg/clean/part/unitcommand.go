@@ -42,7 +42,8 @@ func (u *unitFile) startOf(program string, argv []string) ([]string, error) {
 func passesOn(words []string) bool {
 	known := []string{"env", "nice", "ionice", "chrt", "taskset", "numactl", "stdbuf", "systemd-cat", "systemd-inhibit", "setsid", "nohup"}
 	return slices.Contains(known, filepath.Base(words[0])) && !slices.ContainsFunc(words, func(word string) bool {
-		return strings.HasPrefix(word, "-C") || strings.HasPrefix(word, "--chdir") || strings.HasPrefix(word, "-S") || strings.HasPrefix(word, "--split-string")
+		return strings.HasPrefix(word, "-C") || strings.HasPrefix(word, "--chdir") || strings.HasPrefix(word, "-S") ||
+			strings.HasPrefix(word, "--split-string")
 	})
 }
 

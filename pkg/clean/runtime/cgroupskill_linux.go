@@ -95,7 +95,8 @@ func (t Runtime) endByForce(pods []pod, report plan.Report) {
 	}
 	for pid, cgroup := range pids {
 		stuck := slices.ContainsFunc(pods, func(p pod) bool {
-			return p.ID != "" && strings.Contains(cgroup, p.ID) || slices.ContainsFunc(p.inside, func(c cri.Container) bool { return strings.Contains(cgroup, c.ID) })
+			return p.ID != "" && strings.Contains(cgroup, p.ID) ||
+				slices.ContainsFunc(p.inside, func(c cri.Container) bool { return strings.Contains(cgroup, c.ID) })
 		})
 		if stuck {
 			report("killing %s (pid %d), which the runtime cannot stop", commandName(pid), pid)

@@ -121,10 +121,12 @@ func TestProcessesThatMultiplyAreEnded(t *testing.T) {
 		all := t.TempDir()
 		mine := fmt.Sprintf("%s/lifecycle-bomb-%d", all, time.Now().UnixNano())
 		top := dir + "/sys/fs/cgroup"
-		hosttest.Script(t, "mount -t cgroup2 none "+all+"; mkdir -p "+mine+" "+top+"; mount --bind "+mine+" "+top+"; mkdir -p "+top+"/kubepods/pod1/deep")
+		hosttest.Script(t, "mount -t cgroup2 none "+all+"; mkdir -p "+mine+" "+top+"; mount --bind "+mine+" "+top+"; mkdir -p "+
+			""+top+"/kubepods/pod1/deep")
 		t.Cleanup(func() { hosttest.Script(t, "umount "+top+"; rmdir "+mine+"; umount "+all) })
 		_ = os.WriteFile(top+"/cgroup.subtree_control", []byte("+pids"), 0o600) // or it is bounded by the script
-		bomb := exec.Command("sh", "-c", `read go; for i in $(seq 80); do sh -c 'for i in $(seq 200); do sleep 1 & sleep 0.2; wait; done' & done; wait`)
+		bomb := exec.Command("sh", "-c", `read go; for i in $(seq 80); do sh -c 'for i in $(seq 200); do sleep 1 & sleep 0.2; wait; done' & done
+wait`)
 		bomb.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		open, err := bomb.StdinPipe()
 		hosttest.Must(t, err)

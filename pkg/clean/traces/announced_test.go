@@ -10,7 +10,9 @@ import (
 )
 
 func TestAnAddressThatTheClusterAnnounced(t *testing.T) {
-	a := announced{cluster.Identity{Endpoints: []string{"192.0.2.9:6443", "[2001:db8::9]:6443"}}, inventory.Facts{NodeIPs: []string{"192.0.2.8"}, ServiceCIDRs: []string{"10.96.0.0/12"}, Announced: []string{"192.0.2.200", "192.0.2.8", "2001:db8::200"}}, []string{"169.254.25.10", "192.0.2.53"}}
+	a := announced{cluster.Identity{Endpoints: []string{"192.0.2.9:6443", "[2001:db8::9]:6443"}},
+		inventory.Facts{NodeIPs: []string{"192.0.2.8"}, ServiceCIDRs: []string{"10.96.0.0/12"}, Announced: []string{"192.0.2.200", "192.0.2.8",
+			"2001:db8::200"}}, []string{"169.254.25.10", "192.0.2.53"}}
 	for _, tc := range []struct {
 		name, link, ip string
 		want           bool

@@ -62,10 +62,14 @@ func askingFiles() map[string]string {
 		"/etc/fstab": "this host mounts from %s", "/etc/auto.*": "this host mounts from %s",
 	}
 	for _, path := range []string{
-		"/etc/resolv.conf", "/run/NetworkManager/resolv.conf", "/run/systemd/resolve/resolv.conf", "/etc/systemd/resolved.conf", "/etc/systemd/resolved.conf.d/*.conf",
-		"/run/systemd/resolved.conf.d/*.conf", "/etc/systemd/network/*.network", "/etc/NetworkManager/conf.d/*.conf", "/etc/NetworkManager/system-connections/*",
-		"/etc/dhcp/dhclient.conf", "/etc/dhclient.conf", "/etc/dhcpcd.conf", "/etc/resolvconf.conf", "/etc/resolvconf/resolv.conf.d/*", "/etc/netplan/*.yaml",
-		"/etc/network/interfaces", "/etc/network/interfaces.d/*", "/etc/sysconfig/network-scripts/ifcfg-*", "/etc/dnsmasq.conf", "/etc/dnsmasq.d/*",
+		"/etc/resolv.conf", "/run/NetworkManager/resolv.conf", "/run/systemd/resolve/resolv.conf", "/etc/systemd/resolved.conf",
+		"/etc/systemd/resolved.conf.d/*.conf",
+		"/run/systemd/resolved.conf.d/*.conf", "/etc/systemd/network/*.network", "/etc/NetworkManager/conf.d/*.conf",
+		"/etc/NetworkManager/system-connections/*",
+		"/etc/dhcp/dhclient.conf", "/etc/dhclient.conf", "/etc/dhcpcd.conf", "/etc/resolvconf.conf", "/etc/resolvconf/resolv.conf.d/*",
+		"/etc/netplan/*.yaml",
+		"/etc/network/interfaces", "/etc/network/interfaces.d/*", "/etc/sysconfig/network-scripts/ifcfg-*", "/etc/dnsmasq.conf",
+		"/etc/dnsmasq.d/*",
 	} {
 		out[path] = resolves
 	}

@@ -41,7 +41,8 @@ func (t Traces) lookAsking(s *part.Findings) error {
 			s.Missed(inventory.KindFile, at, notRead(err))
 			if what := asks(t.Facts, string(raw), dns); what != "" {
 				s.Add(inventory.Item{
-					Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a setting of this host's own, which no pod network is known to write",
+					Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a setting of this host's own, which no " +
+						"pod network is known to write",
 					Refers: fmt.Sprintf(files[pattern], what), Digest: t.Digest(at),
 				})
 			}

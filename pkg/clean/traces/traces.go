@@ -28,9 +28,11 @@ type searchRoot struct {
 // searchRoots are where agents, installers and people keep what leads to a
 // cluster.
 func searchRoots(homes []string) []searchRoot {
-	out := []searchRoot{{"/etc", true, 6}, {"/var/lib", false, 5}, {"/run", false, 5}, {"/opt/cni", false, 3}, {"/usr/local/etc", true, 4}, {"/srv", false, 2}}
+	out := []searchRoot{{"/etc", true, 6}, {"/var/lib", false, 5}, {"/run", false, 5}, {"/opt/cni", false, 3}, {"/usr/local/etc", true, 4},
+		{"/srv", false, 2}}
 	for _, home := range append([]string{"/root"}, homes...) {
-		out = append(out, searchRoot{filepath.Join(home, ".kube"), true, 2}, searchRoot{filepath.Join(home, ".config"), false, 3}, searchRoot{home, false, 0})
+		out = append(out, searchRoot{filepath.Join(home, ".kube"), true, 2}, searchRoot{filepath.Join(home, ".config"), false, 3},
+			searchRoot{home, false, 0})
 	}
 	return out
 }

@@ -29,14 +29,15 @@ import (
 // found by its own part; what is found here is not provably ours, so it stays and
 // is named, and the verdict is not "clean".
 func (t Traces) Part() part.Part {
-	return part.Part{ID: "traces", Title: "What refers to the cluster", Kind: inventory.KindFile, Look: func(ctx context.Context) (part.Findings, error) {
-		var s part.Findings
-		s.Missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
-		s.Missed(inventory.KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
-		s.Missed(inventory.KindFile, "settings that name the cluster's addresses", t.lookAsking(&s))
-		s.Missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
-		return s, nil
-	}}
+	return part.Part{ID: "traces", Title: "What refers to the cluster", Kind: inventory.KindFile,
+		Look: func(ctx context.Context) (part.Findings, error) {
+			var s part.Findings
+			s.Missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
+			s.Missed(inventory.KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
+			s.Missed(inventory.KindFile, "settings that name the cluster's addresses", t.lookAsking(&s))
+			s.Missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
+			return s, nil
+		}}
 }
 
 // lookVolumes finds volumes of pods that are mounted where nothing of ours looks: by
@@ -48,7 +49,8 @@ func (t Traces) lookVolumes(s *part.Findings) error {
 	}
 	roots, ours, fits := t.Roots(), t.Disk.Ours(mounts), podVolume()
 	for _, m := range mounts {
-		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !fits.MatchString(m.Path+"/") && !fits.MatchString(m.Root+"/") {
+		if slices.ContainsFunc(roots, func(root string) bool { return host.Below(m.Path, root) }) || ours(m) || !fits.MatchString(m.Path+"/") &&
+			!fits.MatchString(m.Root+"/") {
 			continue
 		}
 		s.Add(inventory.Item{
@@ -115,7 +117,8 @@ func (e searchError) Error() string { return string(e) }
 // lookReferring searches the files of this host, within bounds: what is beyond them
 // is named, since it cannot be said then that nothing is left.
 func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
-	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), kubernetes: t.Resolve(inventory.KubernetesDir), joined: t.Facts.Joined, seen: map[string]bool{}}
+	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), kubernetes: t.Resolve(inventory.KubernetesDir), joined: t.Facts.Joined,
+		seen: map[string]bool{}}
 	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
 		return nil // a host that is in no cluster
 	}
@@ -235,9 +238,12 @@ func (f *search) refers(at string, size int64) string {
 // and packages brought, or that are a cluster's own data.
 func (t Traces) unsearched() []string {
 	out := []string{
-		inventory.CNIConfDir, inventory.CNIStateDir, inventory.ManifestsDir, inventory.PKIDir, "/var/lib/containerd", "/var/lib/docker", "/var/lib/containers", "/var/lib/crio", "/var/lib/etcd",
-		"/var/lib/dpkg", "/var/lib/rpm", "/var/lib/apt", "/var/lib/dnf", "/var/lib/snapd", "/var/lib/flatpak", "/var/lib/mlocate", "/var/lib/plocate",
-		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
+		inventory.CNIConfDir, inventory.CNIStateDir, inventory.ManifestsDir, inventory.PKIDir, "/var/lib/containerd", "/var/lib/docker",
+		"/var/lib/containers", "/var/lib/crio", "/var/lib/etcd",
+		"/var/lib/dpkg", "/var/lib/rpm", "/var/lib/apt", "/var/lib/dnf", "/var/lib/snapd", "/var/lib/flatpak", "/var/lib/mlocate",
+		"/var/lib/plocate",
+		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql",
+		"/run/containerd", "/run/docker",
 		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux",
 	}
 	out = append(append(out, t.Resolve(inventory.PKIDir), t.Resolve(inventory.ManifestsDir)), slices.Concat(t.Roots(), t.Places().ConfDirs)...)

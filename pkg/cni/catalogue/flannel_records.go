@@ -21,8 +21,10 @@ const flannelPrefix = "flannel.alpha.coreos.com/"
 
 const (
 	seeRecords = "kubectl get nodes -o yaml"
-	ifaceHint  = "flannel takes the interface of the default route unless it is told: --set 'flannel.args={--ip-masq,--kube-subnet-mgr,--iface=eth1}'"
-	twinHint   = "the hosts were copied from one image: give each its own /etc/machine-id (rm it, then systemd-machine-id-setup), and restart it"
+	ifaceHint  = "flannel takes the interface of the default route unless it is told: --set " +
+		"'flannel.args={--ip-masq,--kube-subnet-mgr,--iface=eth1}'"
+	twinHint = "the hosts were copied from one image: give each its own /etc/machine-id (rm it, then systemd-machine-id-setup), and " +
+		"restart it"
 )
 
 // flannelFaults finds the records by which packets go to the wrong host, or to
@@ -69,7 +71,8 @@ func addressFaults(r Records, kind string) []Fault {
 	for _, n := range r.Nodes {
 		addr, err := cidr.ParseAddress(n.Annotations[flannelPrefix+kind])
 		if err == nil && len(users[addr]) > 1 {
-			faults = append(faults, recordFault(n, kind, fmt.Sprintf("%d nodes have flannel's %s %s: pods of one cannot reach those of the other", len(users[addr]), kind, addr)))
+			faults = append(faults, recordFault(n, kind, fmt.Sprintf("%d nodes have flannel's %s %s: pods of one cannot reach those of the other",
+				len(users[addr]), kind, addr)))
 		}
 	}
 	return faults
@@ -80,7 +83,8 @@ func addressFaults(r Records, kind string) []Fault {
 func recordFault(n *corev1.Node, kind, why string) Fault {
 	hint := ifaceHint
 	if overwrite := flannelPrefix + kind + "-overwrite"; n.Annotations[overwrite] != "" {
-		hint = fmt.Sprintf("annotation %s says so: correct it or take it off (%s), then have the agents start again: kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds",
+		hint = fmt.Sprintf("annotation %s says so: correct it or take it off (%s), then have the agents start again: kubectl -n kube-flannel "+
+			"rollout restart daemonset kube-flannel-ds",
 			overwrite, text.Command("kubectl", "annotate", "node", n.Name, overwrite+"-"))
 	}
 	return Fault{Node: n.Name, Why: why, See: seeRecords, Hint: hint}

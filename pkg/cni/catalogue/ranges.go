@@ -42,7 +42,8 @@ func unset(f facts.Facts, path string) error {
 	err := errors.New("the pod CIDR of this cluster is not set: neither kubeadm nor kube-proxy knows one")
 	for _, n := range f.Nodes {
 		if len(n.PodCIDRs) > 0 {
-			return plan.Refuse(err, "node %s has %s: name the whole range that the nodes' were cut from (--cluster-cidr of kube-controller-manager): --set %s=…",
+			return plan.Refuse(err, "node %s has %s: name the whole range that the nodes' were cut from (--cluster-cidr of "+
+				"kube-controller-manager): --set %s=…",
 				n.Name, cidr.List(n.PodCIDRs), path)
 		}
 	}
@@ -64,7 +65,8 @@ func agree(f facts.Facts, pods facts.Range, network string) error {
 	}
 	if a, b, found := f.Crossed(); found {
 		return plan.Refuse(fmt.Errorf("the pod CIDRs of nodes %s and %s overlap: packets for the pods of one go to the other", a, b),
-			"drain and remove one of them and let it join again; kube-controller-manager of each control plane must have the same --cluster-cidr and --node-cidr-mask-size")
+			"drain and remove one of them and let it join again; kube-controller-manager of each control plane must have the same --cluster-cidr "+
+				"and --node-cidr-mask-size")
 	}
 	without := 0
 	for _, n := range f.Nodes {
@@ -79,13 +81,15 @@ func agree(f facts.Facts, pods facts.Range, network string) error {
 		}
 		for _, a := range n.Addresses {
 			if cidr.Contains(pods.CIDRs, cidr.Host(a)) {
-				return plan.Refuse(fmt.Errorf("node %s has the address %s, which is in the pods' CIDR %s (%s)", n.Name, a, cidr.List(pods.CIDRs), pods.Source),
+				return plan.Refuse(fmt.Errorf("node %s has the address %s, which is in the pods' CIDR %s (%s)", n.Name, a,
+					cidr.List(pods.CIDRs), pods.Source),
 					"choose a pod CIDR apart from the nodes' network: pods could never reach that node")
 			}
 		}
 	}
 	if len(f.Nodes) > 0 && without == len(f.Nodes) {
-		return plan.Refuse(fmt.Errorf("no node has a pod CIDR of its own (spec.podCIDR), and %s serves only nodes that have one", network), "%s", unallocatedHint)
+		return plan.Refuse(fmt.Errorf("no node has a pod CIDR of its own (spec.podCIDR), and %s serves only nodes that have one", network),
+			"%s", unallocatedHint)
 	}
 	return nil
 }
@@ -109,7 +113,8 @@ func contradictions(pods facts.Range, person map[string]any, v4, v6 string) erro
 		}
 		want := slices.DeleteFunc(slices.Clone(pods.CIDRs), func(p netip.Prefix) bool { return p.Addr().Is6() != (path == flannelV6) })
 		if !cidr.Same(got, want) {
-			return plan.Refuse(fmt.Errorf("value %s=%v contradicts the cluster, whose pods are in %s (%s)", path, value, cidr.List(pods.CIDRs), pods.Source),
+			return plan.Refuse(fmt.Errorf("value %s=%v contradicts the cluster, whose pods are in %s (%s)", path, value,
+				cidr.List(pods.CIDRs), pods.Source),
 				"leave %s out: it is read from the cluster", path)
 		}
 	}

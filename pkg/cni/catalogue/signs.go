@@ -19,9 +19,11 @@ func Signs() []facts.Sign {
 // manifests of 2026 write them.
 func others() []facts.Sign {
 	return []facts.Sign{
-		{CNI: "calico", DaemonSets: []string{"calico-node"}, Label: "k8s-app=calico-node", Images: []string{"calico/node", "calico-node", "mirrored-calico-node"}},
+		{CNI: "calico", DaemonSets: []string{"calico-node"}, Label: "k8s-app=calico-node", Images: []string{"calico/node", "calico-node",
+			"mirrored-calico-node"}},
 		{CNI: "cilium", DaemonSets: []string{"cilium"}, Label: "k8s-app=cilium", Images: []string{"cilium/cilium", "mirrored-cilium-cilium"}},
-		{CNI: "antrea", DaemonSets: []string{"antrea-agent"}, Label: "component=antrea-agent", Images: []string{"antrea-agent-ubuntu", "antrea-agent-ubi"}},
+		{CNI: "antrea", DaemonSets: []string{"antrea-agent"}, Label: "component=antrea-agent", Images: []string{"antrea-agent-ubuntu",
+			"antrea-agent-ubi"}},
 		{CNI: "kube-ovn", DaemonSets: []string{"kube-ovn-cni"}, Label: "app=kube-ovn-cni"},
 		{CNI: "weave", DaemonSets: []string{"weave-net"}, Label: "name=weave-net", Images: []string{"weave-kube"}},
 		{CNI: "kube-router", DaemonSets: []string{"kube-router"}, Label: "k8s-app=kube-router", Images: []string{"kube-router"}},

@@ -35,7 +35,8 @@ func trusted(u *url.URL) error {
 	if u.Scheme == "https" || (u.Scheme == "http" && loopback(u.Hostname())) {
 		return nil
 	}
-	return plan.Refuse(fmt.Errorf("%s is not https: anybody on the way could put another chart there", u.Redacted()), "use https; %s", bringHint)
+	return plan.Refuse(fmt.Errorf("%s is not https: anybody on the way could put another chart there", u.Redacted()),
+		"use https; %s", bringHint)
 }
 
 // loopback says whether a host is this machine, by what it is called alone.
@@ -81,7 +82,8 @@ func download(ctx context.Context, address string, most int64) ([]byte, error) {
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
 	if response.StatusCode != http.StatusOK {
-		return nil, plan.Refuse(fmt.Errorf("%w: get %s: the server says %s", errNoChart, u.Redacted(), response.Status), "check --chart and --version; %s", bringHint)
+		return nil, plan.Refuse(fmt.Errorf("%w: get %s: the server says %s", errNoChart, u.Redacted(), response.Status),
+			"check --chart and --version; %s", bringHint)
 	}
 	data, err := io.ReadAll(io.LimitReader(response.Body, most+1))
 	if err != nil {

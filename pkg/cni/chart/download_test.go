@@ -39,7 +39,8 @@ func TestARedirectLeadsNowhereWorse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := follow(ask(t, c.to), []*http.Request{ask(t, c.from)})
-			if (err == nil) != (c.says == "") || (err != nil && !strings.Contains(err.Error(), c.says)) || strings.Contains(fmt.Sprint(err), "hush") {
+			if (err == nil) != (c.says == "") || (err != nil && !strings.Contains(err.Error(), c.says)) ||
+				strings.Contains(fmt.Sprint(err), "hush") {
 				t.Errorf("got %v, want %q", err, c.says)
 			}
 		})

@@ -49,7 +49,8 @@ func Fetch(ctx context.Context, source Source, pull Puller) (Fetched, error) {
 			return Fetched{Path: path}, err
 		}
 		if data, err = os.ReadFile(path); err != nil {
-			return Fetched{}, plan.Refuse(fmt.Errorf("read chart %s: %w", source.Chart, err), "only an archive has a digest: helm package makes one of a directory")
+			return Fetched{}, plan.Refuse(fmt.Errorf("read chart %s: %w", source.Chart, err),
+				"only an archive has a digest: helm package makes one of a directory")
 		}
 	}
 	if err != nil {

@@ -26,7 +26,8 @@ func FuzzIndex(f *testing.F) {
 		}
 		archive, digest, err := ix.find(Source{Chart: "https://h/charts", Name: "flannel", Version: version})
 		if err != nil {
-			if hint := plan.HintOf(err); hint == "" || len(hint) > 32<<10 || strings.IndexFunc(hint, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+			if hint := plan.HintOf(err); hint == "" || len(hint) > 32<<10 ||
+				strings.IndexFunc(hint, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
 				t.Errorf("the hint is %q", hint)
 			}
 			return

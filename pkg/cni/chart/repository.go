@@ -33,7 +33,8 @@ func fromRepository(ctx context.Context, source Source) ([]byte, error) {
 	}
 	var ix index
 	if err := yaml.Unmarshal(raw, &ix); err != nil {
-		return nil, plan.Refuse(fmt.Errorf("read index of chart repository %s: %w", source.Chart, err), "is it the URL of a chart repository? %s", bringHint)
+		return nil, plan.Refuse(fmt.Errorf("read index of chart repository %s: %w", source.Chart, err),
+			"is it the URL of a chart repository? %s", bringHint)
 	}
 	archive, digest, err := ix.find(source)
 	if err != nil {
@@ -44,7 +45,8 @@ func fromRepository(ctx context.Context, source Source) ([]byte, error) {
 		return nil, err
 	}
 	if from.Scheme == "https" && to.Scheme != "https" {
-		return nil, plan.Refuse(fmt.Errorf("chart repository %s names its chart at %s, which is not https", from.Redacted(), to.Redacted()), "use another repository; %s", bringHint)
+		return nil, plan.Refuse(fmt.Errorf("chart repository %s names its chart at %s, which is not https", from.Redacted(), to.Redacted()),
+			"use another repository; %s", bringHint)
 	}
 	if digest == "" && source.Digest == "" {
 		return nil, plan.Refuse(fmt.Errorf("chart repository %s names no digest of chart %s %s", from.Redacted(), source.Name, source.Version),
@@ -60,7 +62,8 @@ func fromRepository(ctx context.Context, source Source) ([]byte, error) {
 		return nil, err
 	}
 	if digest != "" && !hasDigest(data, digest) {
-		return nil, plan.Refuse(fmt.Errorf("chart %s has the digest %s, the repository says %s", to.Redacted(), digestOf(data), text.Short(digest, 100)),
+		return nil, plan.Refuse(fmt.Errorf("chart %s has the digest %s, the repository says %s", to.Redacted(), digestOf(data),
+			text.Short(digest, 100)),
 			"something on the way changes files; do not use this chart")
 	}
 	return data, nil
@@ -88,11 +91,13 @@ func (ix index) find(source Source) (archive, digest string, err error) {
 		versions = append(versions, e.Version)
 	}
 	if len(versions) == 0 {
-		return "", "", plan.Refuse(fmt.Errorf("%w: repository %s has no chart %s", errNoChart, source.Chart, source.Name), "check the URL in --chart")
+		return "", "", plan.Refuse(fmt.Errorf("%w: repository %s has no chart %s", errNoChart, source.Chart, source.Name),
+			"check the URL in --chart")
 	}
 	if len(versions) > 5 {
 		versions = append(versions[:5], "…")
 	}
-	return "", "", plan.Refuse(fmt.Errorf("%w: repository %s has no version %s of chart %s", errNoChart, source.Chart, source.Version, source.Name),
+	return "", "", plan.Refuse(fmt.Errorf("%w: repository %s has no version %s of chart %s", errNoChart, source.Chart,
+		source.Version, source.Name),
 		"there are: %s", text.Join(versions, ", "))
 }

@@ -8,7 +8,8 @@ import (
 
 // FuzzCIDRs: what is read is written so that it is read again as the same.
 func FuzzCIDRs(f *testing.F) {
-	for _, seed := range []string{"10.244.0.0/16,fd00:10:244::/56", " 10.0.0.1/8 ,", "::ffff:10.0.0.0/104", "fe80::%eth0/64", "10.0.0.0/33", ""} {
+	for _, seed := range []string{"10.244.0.0/16,fd00:10:244::/56", " 10.0.0.1/8 ,", "::ffff:10.0.0.0/104", "fe80::%eth0/64",
+		"10.0.0.0/33", ""} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, words string) {

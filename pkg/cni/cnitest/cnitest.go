@@ -39,13 +39,15 @@ func Old(n *corev1.Node) { n.CreationTimestamp = metav1.NewTime(time.Now().Add(-
 // Condition makes a node that has been Ready, or not, for a while.
 func Condition(status corev1.ConditionStatus, message string, ago time.Duration) func(*corev1.Node) {
 	return func(n *corev1.Node) {
-		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: status, Message: message, LastTransitionTime: metav1.NewTime(time.Now().Add(-ago))}}
+		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: status, Message: message,
+			LastTransitionTime: metav1.NewTime(time.Now().Add(-ago))}}
 	}
 }
 
 // Ready makes a node that is Ready, and on which flannel has written.
 func Ready(n *corev1.Node) {
-	n.Annotations = map[string]string{"flannel.alpha.coreos.com/kube-subnet-manager": "true", "flannel.alpha.coreos.com/public-ip": fmt.Sprintf("172.18.0.%d", n.Name[0])}
+	n.Annotations = map[string]string{"flannel.alpha.coreos.com/kube-subnet-manager": "true",
+		"flannel.alpha.coreos.com/public-ip": fmt.Sprintf("172.18.0.%d", n.Name[0])}
 	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
 }
 
@@ -63,7 +65,8 @@ func Agents(change ...func(*appsv1.DaemonSet)) *appsv1.DaemonSet {
 // Agent is a pod of it on a node, ready but for the changes.
 func Agent(on string, change ...func(*corev1.Pod)) *corev1.Pod {
 	yes := true
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent-" + on, Namespace: "kube-flannel", Labels: map[string]string{"app": "flannel"}}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent-" + on, Namespace: "kube-flannel",
+		Labels: map[string]string{"app": "flannel"}}}
 	pod.OwnerReferences = []metav1.OwnerReference{{Kind: "DaemonSet", Name: "kube-flannel-ds", UID: "set", Controller: &yes}}
 	pod.Spec.NodeName = on
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
@@ -75,7 +78,8 @@ func Agent(on string, change ...func(*corev1.Pod)) *corev1.Pod {
 
 // CoreDNS is that of a cluster, with one pod.
 func CoreDNS(available bool) *appsv1.Deployment {
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "coredns", Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"}}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "coredns", Namespace: "kube-system",
+		Labels: map[string]string{"k8s-app": "kube-dns"}}}
 	if available {
 		d.Status.AvailableReplicas = 1
 		d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}

@@ -23,7 +23,8 @@ import (
 // each other.
 func atOneAddress() []runtime.Object {
 	wrong := func(n *corev1.Node) { n.Annotations["flannel.alpha.coreos.com/public-ip"] = "10.0.2.15" }
-	return []runtime.Object{cnitest.Node("a", cnitest.Ready, wrong), cnitest.Node("b", cnitest.Ready, wrong), cnitest.Agents(), cnitest.Agent("a"), cnitest.Agent("b"), cnitest.CoreDNS(true)}
+	return []runtime.Object{cnitest.Node("a", cnitest.Ready, wrong), cnitest.Node("b", cnitest.Ready, wrong), cnitest.Agents(),
+		cnitest.Agent("a"), cnitest.Agent("b"), cnitest.CoreDNS(true)}
 }
 
 func TestWaitEndsWithWhatDoesNotPass(t *testing.T) {
@@ -37,7 +38,8 @@ func TestWaitEndsWithWhatDoesNotPass(t *testing.T) {
 		"the same, where there was nothing to change":     {atOneAddress, true, plan.Found, "2 nodes have flannel's public-ip 10.0.2.15"},
 		"a node that is never given a pod CIDR": {
 			func() []runtime.Object {
-				return []runtime.Object{cnitest.Node("a", cnitest.Ready), cnitest.Node("b", cnitest.Old, cnitest.Condition(corev1.ConditionFalse, "cni plugin not initialized", time.Hour)), cnitest.Agents(), cnitest.Agent("a"), cnitest.CoreDNS(true)}
+				return []runtime.Object{cnitest.Node("a", cnitest.Ready), cnitest.Node("b", cnitest.Old, cnitest.Condition(corev1.ConditionFalse,
+					"cni plugin not initialized", time.Hour)), cnitest.Agents(), cnitest.Agent("a"), cnitest.CoreDNS(true)}
 			},
 			false, plan.Broken, "node b: it cannot be served: it has no pod CIDR",
 		},
@@ -81,7 +83,8 @@ func TestDeadNodesHoldNobodyUp(t *testing.T) {
 		half.Spec.Replicas = new(int32(2))
 		outdated := cnitest.Agents(func(s *appsv1.DaemonSet) { s.Status.DesiredNumberScheduled, s.Status.UpdatedNumberScheduled = 3, 2 })
 		dead := cnitest.Node("c", cnitest.Old, cnitest.Condition(corev1.ConditionUnknown, "Kubelet stopped posting node status.", time.Second))
-		client := fake.NewClientset(cnitest.Node("a", cnitest.Ready), cnitest.Node("b", cnitest.Ready), dead, outdated, cnitest.Agent("a"), cnitest.Agent("b"), half)
+		client := fake.NewClientset(cnitest.Node("a", cnitest.Ready), cnitest.Node("b", cnitest.Ready), dead, outdated, cnitest.Agent("a"),
+			cnitest.Agent("b"), half)
 		v, err := look(t.Context(), client, flannel())
 		if err != nil || len(v.gaps())+len(v.faults()) > 0 {
 			t.Errorf("gaps %v, faults %v, %v", grouped(v.gaps()), grouped(v.faults()), err)

@@ -74,9 +74,11 @@ func (v view) gaps() []gap {
 	gaps := v.agentGaps()
 	for _, node := range v.servedNodes() {
 		if ready, message := facts.Readiness(node); !ready {
-			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + inner(message), see: text.Command("kubectl", "describe", "node", node.Name)})
+			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "not Ready: " + inner(message),
+				see: text.Command("kubectl", "describe", "node", node.Name)})
 		} else if unavailable(node) {
-			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "its condition NetworkUnavailable is true", see: text.Command("kubectl", "describe", "node", node.Name)})
+			gaps = append(gaps, gap{kind: ofNode, name: node.Name, why: "its condition NetworkUnavailable is true",
+				see: text.Command("kubectl", "describe", "node", node.Name)})
 		}
 	}
 	for _, d := range v.dns {
@@ -125,8 +127,10 @@ func (v view) agentGaps() []gap {
 		gaps = append(gaps, missing)
 	}
 	// The agent of a node that does not answer is not replaced before it does.
-	if old := int(set.Status.DesiredNumberScheduled - set.Status.UpdatedNumberScheduled); old > v.absent() && set.Spec.UpdateStrategy.Type != appsv1.OnDeleteDaemonSetStrategyType {
-		gaps = append(gaps, gap{kind: ofAgents, why: fmt.Sprintf("%d of %d are still of the version before", old, set.Status.DesiredNumberScheduled), see: show})
+	if old := int(set.Status.DesiredNumberScheduled - set.Status.UpdatedNumberScheduled); old > v.absent() &&
+		set.Spec.UpdateStrategy.Type != appsv1.OnDeleteDaemonSetStrategyType {
+		gaps = append(gaps, gap{kind: ofAgents, why: fmt.Sprintf("%d of %d are still of the version before", old,
+			set.Status.DesiredNumberScheduled), see: show})
 	}
 	return gaps
 }
@@ -210,7 +214,8 @@ func unavailable(node *corev1.Node) bool {
 // available wants every replica, and not only as many as the condition of that
 // name does: that one is true with maxUnavailable of them missing.
 func available(d *appsv1.Deployment) bool {
-	return kube.Wanted(d.Spec.Replicas) == 0 || d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas >= kube.Wanted(d.Spec.Replicas) &&
+	return kube.Wanted(d.Spec.Replicas) == 0 || d.Status.ObservedGeneration >= d.Generation &&
+		d.Status.AvailableReplicas >= kube.Wanted(d.Spec.Replicas) &&
 		slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
 			return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
 		})

@@ -79,21 +79,27 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 			with: []runtime.Object{cnitest.Agent("b", func(p *corev1.Pod) {
 				p.Spec.NodeName = ""
 				p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-					NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: "In", Values: []string{"b"}}}}},
+					NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: "In",
+						Values: []string{"b"}}}}},
 				}}}
-				p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/2 nodes: Insufficient cpu"}}
+				p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
+					Message: "0/2 nodes: Insufficient cpu"}}
 			})},
 			want: []string{"agent on b: not scheduled: 0/2 nodes: Insufficient cpu"}, see: "kubectl -n kube-flannel describe pod agent-b",
 		},
 		"an image that cannot be pulled": {
 			with: []runtime.Object{
-				cnitest.Agent("a", waitingFor("ErrImagePull", `failed to pull and unpack image "x": failed to resolve reference "x": failed to do request: Head "https://x/": dial tcp: no such host`)),
-				cnitest.Agent("b", waitingFor("ImagePullBackOff", "Back-off pulling image \"x\": ErrImagePull: failed to pull and unpack image \"x\":\n failed to resolve reference \"x\": failed to do request: Head \"https://x/\": dial tcp: no such host")),
+				cnitest.Agent("a", waitingFor("ErrImagePull",
+					`failed to pull and unpack image "x": failed to resolve reference "x": failed to do request: Head "https://x/": dial tcp: no such host`)),
+				cnitest.Agent("b", waitingFor("ImagePullBackOff",
+					"Back-off pulling image \"x\": ErrImagePull: failed to pull and unpack image \"x\":\n failed to resolve reference \"x\": failed to "+
+						"do request: Head \"https://x/\": dial tcp: no such host")),
 			},
 			want: []string{"agent on a, b: cannot pull image ghcr.io/f:1: dial tcp: no such host"},
 		},
 		"an image that is not there": {
-			with: []runtime.Object{cnitest.Agent("a", waitingFor("ErrImagePull", `failed to pull and unpack image "x": failed to resolve reference "x": x: not found`))},
+			with: []runtime.Object{cnitest.Agent("a",
+				waitingFor("ErrImagePull", `failed to pull and unpack image "x": failed to resolve reference "x": x: not found`))},
 			want: []string{"agent on a: cannot pull image ghcr.io/f:1: x: not found"},
 		},
 		"a container that crashes": {
@@ -120,15 +126,19 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 		},
 		"a ready agent that has not told the others of itself": {
 			with: []runtime.Object{cnitest.Node("a", cnitest.Ready, func(n *corev1.Node) { n.Annotations = nil })},
-			want: []string{"agent on a: no annotation flannel.alpha.coreos.com/kube-subnet-manager yet"}, see: "kubectl -n kube-flannel logs agent-a",
+			want: []string{"agent on a: no annotation flannel.alpha.coreos.com/kube-subnet-manager yet"}, see: "kubectl -n kube-flannel logs " +
+				"agent-a",
 		},
 		"nodes that are not Ready, together": {
-			with: []runtime.Object{cnitest.Node("a", cnitest.Ready, notReady("cni plugin not initialized")), cnitest.Node("b", cnitest.Ready, notReady("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized"))},
+			with: []runtime.Object{cnitest.Node("a", cnitest.Ready, notReady("cni plugin not initialized")),
+				cnitest.Node("b", cnitest.Ready, notReady("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "+
+					"message:cni plugin not initialized"))},
 			want: []string{"node a, b: not Ready: cni plugin not initialized"}, see: "kubectl describe node a",
 		},
 		"a node without network by its condition": {
 			with: []runtime.Object{cnitest.Node("a", cnitest.Ready, func(n *corev1.Node) {
-				n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue})
+				n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{Type: corev1.NodeNetworkUnavailable,
+					Status: corev1.ConditionTrue})
 			})},
 			want: []string{"node a: its condition NetworkUnavailable is true"},
 		},

@@ -132,7 +132,8 @@ func TestWaitTimesOutNamingWhatIsMissing(t *testing.T) {
 		if err := client.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("pods"), "kube-flannel", "agent-b"); err != nil {
 			t.Fatal(err)
 		}
-		refusal := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: "kube-flannel"}, Reason: "FailedCreate", Message: "violates PodSecurity"}
+		refusal := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: "kube-flannel"}, Reason: "FailedCreate",
+			Message: "violates PodSecurity"}
 		refusal.InvolvedObject = corev1.ObjectReference{Kind: "DaemonSet", Name: "kube-flannel-ds", UID: "set"}
 		if err := client.Tracker().Add(refusal); err != nil {
 			t.Fatal(err)
@@ -145,13 +146,15 @@ func TestWaitTimesOutNamingWhatIsMissing(t *testing.T) {
 			t.Fatalf("class %d: %v", plan.ClassOf(w.err), w.err)
 		}
 		for _, want := range []string{
-			"agents 0/2", "agent on a: container kube-flannel crashes (exit code 1): fake logs", "agent on b: its pod cannot be made: violates PodSecurity",
+			"agents 0/2", "agent on a: container kube-flannel crashes (exit code 1): fake logs", "agent on b: its pod cannot be made: violates " +
+				"PodSecurity",
 		} {
 			if !strings.Contains(w.err.Error(), want) {
 				t.Errorf("no %q in %q", want, w.err)
 			}
 		}
-		if hint := plan.HintOf(w.err); !strings.Contains(hint, "kubectl -n kube-flannel describe pod agent-a") || !strings.Contains(hint, "goes on waiting") {
+		if hint := plan.HintOf(w.err); !strings.Contains(hint, "kubectl -n kube-flannel describe pod agent-a") ||
+			!strings.Contains(hint, "goes on waiting") {
 			t.Error(hint)
 		}
 		if len(w.said) != 4 || !strings.HasSuffix(w.said[3], "(45s so far)") {

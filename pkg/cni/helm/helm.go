@@ -67,7 +67,8 @@ func (c Client) Find(ctx context.Context, namespace, name string) (release.Relea
 	if err != nil {
 		return release.Release{}, err
 	}
-	out := release.Release{Name: last.Name, Namespace: last.Namespace, Revision: last.Version, Status: release.Status(last.Info.Status), Updated: last.Info.LastDeployed.Time}
+	out := release.Release{Name: last.Name, Namespace: last.Namespace, Revision: last.Version, Status: release.Status(last.Info.Status),
+		Updated: last.Info.LastDeployed.Time}
 	if last.Chart != nil && last.Chart.Metadata != nil {
 		out.Chart, out.Version, out.Digest = last.Chart.Metadata.Name, last.Chart.Metadata.Version, digest(last.Chart)
 	}
@@ -112,7 +113,8 @@ func (c Client) Render(ctx context.Context, desired release.Desired) ([]release.
 	case "", "secret", "secrets":
 		objects = append(objects, release.Object{Resource: "secrets", Namespace: desired.Namespace, Name: "sh.helm.release.v1." + desired.Name})
 	case "configmap", "configmaps":
-		objects = append(objects, release.Object{Resource: "configmaps", Namespace: desired.Namespace, Name: "sh.helm.release.v1." + desired.Name})
+		objects = append(objects, release.Object{Resource: "configmaps", Namespace: desired.Namespace,
+			Name: "sh.helm.release.v1." + desired.Name})
 	}
 	return objects, nil
 }

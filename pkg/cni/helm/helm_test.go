@@ -83,10 +83,12 @@ func TestHelmFindsTheNewestRevisionAndTheLastGoodValues(t *testing.T) {
 	}{
 		"none": {},
 		"one that is deployed": {
-			history: []*helmrelease.Release{revision(1, helmrelease.StatusDeployed, map[string]any{"backend": "udp"})}, revision: 1, status: release.Deployed, backend: "udp",
+			history: []*helmrelease.Release{revision(1, helmrelease.StatusDeployed,
+				map[string]any{"backend": "udp"})}, revision: 1, status: release.Deployed, backend: "udp",
 		},
 		"one that was never deployed has no values worth keeping": {
-			history: []*helmrelease.Release{revision(1, helmrelease.StatusPendingInstall, map[string]any{"backend": "udp"})}, revision: 1, status: release.PendingInstall,
+			history: []*helmrelease.Release{revision(1, helmrelease.StatusPendingInstall,
+				map[string]any{"backend": "udp"})}, revision: 1, status: release.PendingInstall,
 		},
 		"a half-made upgrade keeps those from before": {
 			history: []*helmrelease.Release{

@@ -57,19 +57,21 @@ func TestAHostileServerGetsNowhere(t *testing.T) {
 		source chart.Source
 		says   string
 	}{
-		"plain http":                                    {chart.Source{Chart: "http://192.0.2.1/flannel.tgz"}, "is not https"},
-		"plain http to a repository":                    {chart.Source{Chart: "http://example.invalid/charts", Version: "v1"}, "is not https"},
-		"a name that only begins like this machine":     {chart.Source{Chart: "http://localhost.example.invalid/c.tgz"}, "is not https"},
-		"an archive without end":                        {chart.Source{Chart: server.URL + "/endless.tgz"}, "more than 16 MiB"},
-		"an index without end":                          {chart.Source{Chart: server.URL + "/endless", Version: "v1"}, "more than 32 MiB"},
-		"a redirect to plain http elsewhere":            {chart.Source{Chart: server.URL + "/plain.tgz"}, "is not https"},
-		"redirects without end":                         {chart.Source{Chart: server.URL + "/round.tgz"}, "redirects more than 10 times"},
-		"an index that leads to plain http":             {chart.Source{Chart: server.URL + "/away", Version: "v9.9.9"}, "is not https"},
-		"an index without a digest":                     {chart.Source{Chart: server.URL + "/bare", Version: "v9.9.9"}, "names no digest"},
-		"another archive than the one that was checked": {chart.Source{Chart: server.URL + "/bare/flannel.tgz", Digest: wrong}, "not sha256:0000"},
-		"the same in a registry":                        {chart.Source{Chart: ociRegistry(t), Version: "v9.9.9", Digest: wrong}, "not sha256:0000"},
-		"a digest of a directory":                       {chart.Source{Chart: "testdata/chart", Digest: wrong}, "is a directory"},
-		"versions that a terminal would obey":           {chart.Source{Chart: server.URL + "/odd", Version: "v1"}, "has no version"},
+		"plain http":                                {chart.Source{Chart: "http://192.0.2.1/flannel.tgz"}, "is not https"},
+		"plain http to a repository":                {chart.Source{Chart: "http://example.invalid/charts", Version: "v1"}, "is not https"},
+		"a name that only begins like this machine": {chart.Source{Chart: "http://localhost.example.invalid/c.tgz"}, "is not https"},
+		"an archive without end":                    {chart.Source{Chart: server.URL + "/endless.tgz"}, "more than 16 MiB"},
+		"an index without end":                      {chart.Source{Chart: server.URL + "/endless", Version: "v1"}, "more than 32 MiB"},
+		"a redirect to plain http elsewhere":        {chart.Source{Chart: server.URL + "/plain.tgz"}, "is not https"},
+		"redirects without end":                     {chart.Source{Chart: server.URL + "/round.tgz"}, "redirects more than 10 times"},
+		"an index that leads to plain http":         {chart.Source{Chart: server.URL + "/away", Version: "v9.9.9"}, "is not https"},
+		"an index without a digest":                 {chart.Source{Chart: server.URL + "/bare", Version: "v9.9.9"}, "names no digest"},
+		"another archive than the one that was checked": {chart.Source{Chart: server.URL + "/bare/flannel.tgz", Digest: wrong},
+			"not sha256:0000"},
+		"the same in a registry": {chart.Source{Chart: ociRegistry(t), Version: "v9.9.9", Digest: wrong},
+			"not sha256:0000"},
+		"a digest of a directory":             {chart.Source{Chart: "testdata/chart", Digest: wrong}, "is a directory"},
+		"versions that a terminal would obey": {chart.Source{Chart: server.URL + "/odd", Version: "v1"}, "has no version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.source.Name = "flannel"
@@ -83,7 +85,8 @@ func TestAHostileServerGetsNowhere(t *testing.T) {
 		})
 	}
 	t.Run("an index without a digest will do where the person has one", func(t *testing.T) {
-		source := chart.Source{Chart: server.URL + "/bare", Name: "flannel", Version: "v9.9.9", Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(archive))}
+		source := chart.Source{Chart: server.URL + "/bare", Name: "flannel", Version: "v9.9.9", Digest: fmt.Sprintf("sha256:%x",
+			sha256.Sum256(archive))}
 		if _, err := (Client{}).Load(t.Context(), source); err != nil {
 			t.Error(err)
 		}

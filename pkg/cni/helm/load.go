@@ -33,7 +33,8 @@ func (c Client) Load(ctx context.Context, source chart.Source) (chart.Chart, err
 		return chart.Chart{}, plan.Refuse(fmt.Errorf("%s is a library chart", source.Chart), "give the chart of %s", source.Name)
 	}
 	if err := action.CheckDependencies(loaded, loaded.Metadata.Dependencies); err != nil {
-		return chart.Chart{}, plan.Refuse(fmt.Errorf("chart %s: %w", source.Chart, err), "fetch them: helm dependency build %s", text.Quote(source.Chart))
+		return chart.Chart{}, plan.Refuse(fmt.Errorf("chart %s: %w", source.Chart, err), "fetch them: helm dependency build %s",
+			text.Quote(source.Chart))
 	}
 	out := chart.Chart{Name: loaded.Metadata.Name, Version: loaded.Metadata.Version, Digest: digest(loaded)}
 	for _, f := range loaded.Raw {
@@ -59,7 +60,8 @@ func notAChart(source chart.Source, err error) error {
 	if err == nil {
 		return nil
 	}
-	return plan.Refuse(fmt.Errorf("read chart %s: %w", source.Chart, err), "a chart is a directory with Chart.yaml, or a .tgz of one (helm package)")
+	return plan.Refuse(fmt.Errorf("read chart %s: %w", source.Chart, err),
+		"a chart is a directory with Chart.yaml, or a .tgz of one (helm package)")
 }
 
 // pull pulls from a registry, with the credentials of "helm registry login" or of

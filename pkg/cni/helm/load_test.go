@@ -54,7 +54,8 @@ func repository(t *testing.T, digest string) *httptest.Server {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/charts/index.yaml", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "entries:\n  flannel:\n  - {version: v9.9.9, urls: [archives/flannel.tgz], digest: %s}\n  - {version: v8.0.0, urls: [no.tgz]}\n", digest)
+		fmt.Fprintf(w, "entries:\n  flannel:\n  - {version: v9.9.9, urls: [archives/flannel.tgz], digest: %s}\n  - {version: v8.0.0, urls: "+
+			"[no.tgz]}\n", digest)
 	})
 	mux.HandleFunc("/charts/archives/flannel.tgz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(archive)
@@ -153,18 +154,23 @@ func TestLoadSaysWhyThereIsNoChart(t *testing.T) {
 		says   string
 		hint   string
 	}{
-		"no such path":                {chart.Source{Chart: "flannel"}, "chart not found: no file or directory flannel", "--chart takes a directory"},
+		"no such path": {chart.Source{Chart: "flannel"}, "chart not found: no file or directory flannel",
+			"--chart takes a directory"},
 		"a directory without a chart": {chart.Source{Chart: empty}, "read chart " + empty, "Chart.yaml"},
 		"no such file on the server":  {chart.Source{Chart: server.URL + "/no.tgz"}, "the server says 404", "bring the chart along"},
 		"no archive":                  {chart.Source{Chart: server.URL + "/page.tgz"}, "read chart " + server.URL, "a .tgz of one"},
 		"no repository":               {chart.Source{Chart: server.URL + "/page"}, "read index of chart repository", "is it the URL"},
-		"no such version":             {chart.Source{Chart: server.URL + "/charts", Version: "v1"}, "has no version v1 of chart flannel", "there are: v9.9.9, v8.0.0"},
-		"no such chart":               {chart.Source{Chart: server.URL + "/charts", Name: "other"}, "has no chart other", "check the URL"},
-		"another digest":              {chart.Source{Chart: wrong.URL + "/charts", Version: "v9.9.9"}, "the repository says sha256:00", "do not use this chart"},
-		"nobody listens":              {chart.Source{Chart: "http://127.0.0.1:1/c.tgz"}, "connection refused", "bring the chart along"},
-		"no registry":                 {chart.Source{Chart: "oci://127.0.0.1:1/flannel", Version: "v1"}, "pull oci://127.0.0.1:1/flannel:v1", "helm registry login"},
-		"no such tag":                 {chart.Source{Chart: ociRegistry(t), Version: "v1"}, "chart not found: pull oci://", "check --chart and --version"},
-		"a password is not shown":     {chart.Source{Chart: secret + "/no.tgz"}, "me:xxxxx@", "bring the chart along"},
+		"no such version": {chart.Source{Chart: server.URL + "/charts", Version: "v1"}, "has no version v1 of chart flannel",
+			"there are: v9.9.9, v8.0.0"},
+		"no such chart": {chart.Source{Chart: server.URL + "/charts", Name: "other"}, "has no chart other", "check the URL"},
+		"another digest": {chart.Source{Chart: wrong.URL + "/charts", Version: "v9.9.9"}, "the repository says sha256:00",
+			"do not use this chart"},
+		"nobody listens": {chart.Source{Chart: "http://127.0.0.1:1/c.tgz"}, "connection refused", "bring the chart along"},
+		"no registry": {chart.Source{Chart: "oci://127.0.0.1:1/flannel", Version: "v1"}, "pull oci://127.0.0.1:1/flannel:v1",
+			"helm registry login"},
+		"no such tag": {chart.Source{Chart: ociRegistry(t), Version: "v1"}, "chart not found: pull oci://",
+			"check --chart and --version"},
+		"a password is not shown": {chart.Source{Chart: secret + "/no.tgz"}, "me:xxxxx@", "bring the chart along"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.source.Name == "" {

@@ -85,7 +85,8 @@ func stampDocument(doc string, configs map[string]map[string]string) (string, er
 		return "", fmt.Errorf("hash configuration: %w", err)
 	}
 	sum := sha256.Sum256(raw)
-	if err := unstructured.SetNestedField(tree, hex.EncodeToString(sum[:8]), "spec", "template", "metadata", "annotations", configAnnotation); err != nil {
+	if err := unstructured.SetNestedField(tree, hex.EncodeToString(sum[:8]), "spec", "template", "metadata", "annotations",
+		configAnnotation); err != nil {
 		return "", fmt.Errorf("stamp daemonset %s: %w", set.Name, err)
 	}
 	stamped, err := yaml.Marshal(tree)

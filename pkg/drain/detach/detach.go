@@ -131,7 +131,8 @@ func (w *detaching) left(ctx context.Context) ([]hanging, error) {
 			if slices.Contains(w.decision.Staying, used) {
 				continue
 			}
-			what = fmt.Sprintf("volume %s%s on %s", *volume, text.Choose(used.Name == "", "", " of claim "+used.Namespace+"/"+used.Name), a.Spec.NodeName)
+			what = fmt.Sprintf("volume %s%s on %s", *volume, text.Choose(used.Name == "", "",
+				" of claim "+used.Namespace+"/"+used.Name), a.Spec.NodeName)
 		}
 		if w.drivers == nil {
 			drivers := readDrivers(ctx, w.client)

@@ -24,8 +24,11 @@ import (
 // attached is a volume, bound to the claim shop/claim, attached to a node.
 func attached(t *testing.T, client *fake.Clientset, volume, claim, node string) {
 	t.Helper()
-	pv := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: volume}, Spec: corev1.PersistentVolumeSpec{ClaimRef: &corev1.ObjectReference{Namespace: "shop", Name: claim}}}
-	va := &storagev1.VolumeAttachment{ObjectMeta: metav1.ObjectMeta{Name: "a-" + volume}, Spec: storagev1.VolumeAttachmentSpec{Attacher: "csi.test", NodeName: node, Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: &volume}}, Status: storagev1.VolumeAttachmentStatus{Attached: true}}
+	pv := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: volume},
+		Spec: corev1.PersistentVolumeSpec{ClaimRef: &corev1.ObjectReference{Namespace: "shop", Name: claim}}}
+	va := &storagev1.VolumeAttachment{ObjectMeta: metav1.ObjectMeta{Name: "a-" + volume},
+		Spec: storagev1.VolumeAttachmentSpec{Attacher: "csi.test", NodeName: node,
+			Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: &volume}}, Status: storagev1.VolumeAttachmentStatus{Attached: true}}
 	_, err := client.CoreV1().PersistentVolumes().Create(t.Context(), pv, metav1.CreateOptions{})
 	if err == nil {
 		_, err = client.StorageV1().VolumeAttachments().Create(t.Context(), va, metav1.CreateOptions{})
@@ -36,7 +39,8 @@ func attached(t *testing.T, client *fake.Clientset, volume, claim, node string) 
 }
 
 func TestAwaitVolumesPassesOverThoseOfPodsThatStay(t *testing.T) {
-	client := kubetest.NewClient(kubetest.DaemonSet(), kubetest.Claiming(kubetest.Pod("agent", kubetest.OfDaemonSet), "of-agent"), kubetest.Pod("web"))
+	client := kubetest.NewClient(kubetest.DaemonSet(), kubetest.Claiming(kubetest.Pod("agent", kubetest.OfDaemonSet), "of-agent"),
+		kubetest.Pod("web"))
 	attached(t, client, "pv-agent", "of-agent", kubetest.TheNode)
 	attached(t, client, "pv-elsewhere", "other", "w2")
 	d := draintest.Decide(t, client, drain.Options{IgnoreDaemonSets: true, GracePeriodSeconds: -1, MaxParallel: "1"})
@@ -90,14 +94,20 @@ func TestWhatKeepsAVolumeAttachedIsKnownAtOnce(t *testing.T) {
 	}{
 		{"attached, and its driver is there", func(a *storagev1.VolumeAttachment) { a.Status.Attached = true }, there, false, nil, ""},
 		{"never attached", nil, there, false, []string{"status.attached is not true"}, "kubectl describe volumeattachment va"},
-		{"it fails to detach", func(a *storagev1.VolumeAttachment) { a.Status.Attached, a.Status.DetachError = true, failed }, there, false, []string{"detach failed: rpc error: [31mstill in use"}, "kubectl describe volumeattachment va"},
-		{"it failed to attach", func(a *storagev1.VolumeAttachment) { a.Status.AttachError = failed }, there, false, []string{"attach failed: rpc error"}, "kubectl describe volumeattachment va"},
-		{"no driver, never attached", nil, drivers{known: true}, true, []string{"not true", "no CSIDriver csi.test"}, "kubectl delete volumeattachment va --wait=false"},
-		{"no driver, attached", func(a *storagev1.VolumeAttachment) { a.Status.Attached = true }, drivers{known: true}, true, []string{"no CSIDriver csi.test in the cluster, and no node has it"}, "kubectl delete volumeattachment va --wait=false"},
+		{"it fails to detach", func(a *storagev1.VolumeAttachment) { a.Status.Attached, a.Status.DetachError = true, failed }, there, false,
+			[]string{"detach failed: rpc error: [31mstill in use"}, "kubectl describe volumeattachment va"},
+		{"it failed to attach", func(a *storagev1.VolumeAttachment) { a.Status.AttachError = failed }, there, false,
+			[]string{"attach failed: rpc error"}, "kubectl describe volumeattachment va"},
+		{"no driver, never attached", nil, drivers{known: true}, true, []string{"not true", "no CSIDriver csi.test"},
+			"kubectl delete volumeattachment va --wait=false"},
+		{"no driver, attached", func(a *storagev1.VolumeAttachment) { a.Status.Attached = true }, drivers{known: true}, true,
+			[]string{"no CSIDriver csi.test in the cluster, and no node has it"}, "kubectl delete volumeattachment va --wait=false"},
 		{"no driver, being deleted", func(a *storagev1.VolumeAttachment) {
 			a.DeletionTimestamp, a.Finalizers = &deleted, []string{"external-attacher/csi-test"}
-		}, drivers{known: true}, true, []string{"being deleted since 2026-09-01T12:00:00Z and held by the finalizer external-attacher/csi-test"}, "kubectl patch volumeattachment va --type=merge -p '{\"metadata\":{\"finalizers\":null}}'"},
-		{"drivers that may not be read are not called missing", func(a *storagev1.VolumeAttachment) { a.DeletionTimestamp = &deleted }, drivers{}, false, []string{"being deleted since"}, "kubectl describe volumeattachment va"},
+		}, drivers{known: true}, true, []string{"being deleted since 2026-09-01T12:00:00Z and held by the finalizer " +
+			"external-attacher/csi-test"}, "kubectl patch volumeattachment va --type=merge -p '{\"metadata\":{\"finalizers\":null}}'"},
+		{"drivers that may not be read are not called missing", func(a *storagev1.VolumeAttachment) { a.DeletionTimestamp = &deleted }, drivers{},
+			false, []string{"being deleted since"}, "kubectl describe volumeattachment va"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := &storagev1.VolumeAttachment{ObjectMeta: metav1.ObjectMeta{Name: "va"}, Spec: storagev1.VolumeAttachmentSpec{Attacher: "csi.test"}}
@@ -121,7 +131,8 @@ func TestAwaitVolumesEndsWhereNobodyWillDetach(t *testing.T) {
 	for name, objects := range map[string][]runtime.Object{
 		"no driver at all": nil,
 		"a CSIDriver":      {&storagev1.CSIDriver{ObjectMeta: metav1.ObjectMeta{Name: "csi.test"}}},
-		"a node has it":    {&storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: "w2"}, Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{{Name: "csi.test"}}}}},
+		"a node has it": {&storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: "w2"},
+			Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{{Name: "csi.test"}}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := kubetest.NewClient(append(objects, kubetest.ReplicaSet(), kubetest.Claiming(kubetest.Pod("web"), "of-web"))...)
@@ -131,7 +142,8 @@ func TestAwaitVolumesEndsWhereNobodyWillDetach(t *testing.T) {
 			if got := errors.As(err, &stuck); got != (objects == nil) {
 				t.Fatalf("%v of class %v", err, plan.ClassOf(err))
 			}
-			if stuck != nil && (plan.ClassOf(err) != plan.Broken || !strings.Contains(err.Error(), "claim shop/of-web") || !strings.Contains(plan.HintOf(err), "kubectl delete volumeattachment a-pv-web")) {
+			if stuck != nil && (plan.ClassOf(err) != plan.Broken || !strings.Contains(err.Error(), "claim shop/of-web") ||
+				!strings.Contains(plan.HintOf(err), "kubectl delete volumeattachment a-pv-web")) {
 				t.Errorf("%v, hint %q", err, plan.HintOf(err))
 			}
 		})

@@ -56,7 +56,8 @@ func read(err error, needs drain.Right) answer {
 	if !ok && errors.Is(err, context.Canceled) {
 		return answer{kind: later, cause: drain.CauseNotAsked, text: "no answer came"}
 	}
-	if ok && (apierrors.IsNotFound(err) && kube.About(status, "pods") || apierrors.IsConflict(err) && strings.Contains(status.Message, "UID in")) {
+	if ok && (apierrors.IsNotFound(err) && kube.About(status, "pods") || apierrors.IsConflict(err) &&
+		strings.Contains(status.Message, "UID in")) {
 		// Another UID is another pod of the same name; the one meant is gone.
 		return answer{kind: gone, cause: drain.CauseStopping, text: status.Message}
 	}
@@ -82,7 +83,8 @@ func (a answer) sentence() string {
 		return text.Choose(a.text == "", "not asked yet", a.text)
 	case drain.CauseSeveralBudgets:
 		return "more than one PodDisruptionBudget matches it"
-	case drain.CauseServer, drain.CauseBusy, drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota, drain.CauseAdmission, drain.CauseReadOnly:
+	case drain.CauseServer, drain.CauseBusy, drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota,
+		drain.CauseAdmission, drain.CauseReadOnly:
 		return a.denial.String()
 	case drain.CauseForbidden, drain.CauseRejected, drain.CauseBudget, drain.CauseTurn, drain.CauseReplacement, drain.CauseUncordoned:
 	}

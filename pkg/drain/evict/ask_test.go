@@ -40,7 +40,8 @@ func TestARefusalIsReadAndNotRepeated(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(metav1.Status{
 			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: http.StatusTooManyRequests,
 			Reason: metav1.StatusReasonTooManyRequests, Message: "Cannot evict pod as it would violate the pod's disruption budget.",
-			Details: &metav1.StatusDetails{RetryAfterSeconds: 10, Causes: []metav1.StatusCause{{Type: "DisruptionBudget", Message: "The disruption budget web needs 2"}}},
+			Details: &metav1.StatusDetails{RetryAfterSeconds: 10,
+				Causes: []metav1.StatusCause{{Type: "DisruptionBudget", Message: "The disruption budget web needs 2"}}},
 		})
 	}))
 	defer web.Close()
@@ -58,8 +59,10 @@ func TestARefusalIsReadAndNotRepeated(t *testing.T) {
 		{drain.ActionDelete, "DELETE /api/v1/namespaces/shop/pods/a"},
 	} {
 		bodies, paths = nil, nil
-		said := read(asker{client: client, opts: o, dryRun: true}.ask(t.Context(), drain.Verdict{Pod: drain.Pod{Namespace: "shop", Name: "a", UID: "uid-a"}, Action: tc.action}), drain.Right{})
-		if said.kind != later || said.cause != drain.CauseBudget || said.after != 10*time.Second || said.text != "The disruption budget web needs 2" {
+		said := read(asker{client: client, opts: o, dryRun: true}.ask(t.Context(),
+			drain.Verdict{Pod: drain.Pod{Namespace: "shop", Name: "a", UID: "uid-a"}, Action: tc.action}), drain.Right{})
+		if said.kind != later || said.cause != drain.CauseBudget || said.after != 10*time.Second ||
+			said.text != "The disruption budget web needs 2" {
 			t.Errorf("%s: got %+v", tc.action, said)
 		}
 		if len(paths) != 1 || paths[0] != tc.want {
@@ -78,7 +81,8 @@ func TestARefusalIsReadAndNotRepeated(t *testing.T) {
 
 func TestRehearseAsksOnceAndNeverLoops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b"), kubetest.Pod("c", kubetest.InPhase(corev1.PodSucceeded)), kubetest.Pod("d", kubetest.DeletedAt(time.Now().Add(time.Hour), 3600)))
+		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b"), kubetest.Pod("c", kubetest.InPhase(corev1.PodSucceeded)),
+			kubetest.Pod("d", kubetest.DeletedAt(time.Now().Add(time.Hour), 3600)))
 		s.answer = func(pod string, _ int) error {
 			if pod == "a" {
 				return refusedBy(kubetest.Budget("web", 2, 2, 0))
@@ -90,7 +94,8 @@ func TestRehearseAsksOnceAndNeverLoops(t *testing.T) {
 		if err != nil || len(got) != 3 {
 			t.Fatalf("got %+v, %v", got, err)
 		}
-		if got[0].Allowed || got[0].Cause != drain.CauseBudget || got[0].Why != "The disruption budget web needs 2 healthy pods and has 2 currently" || !got[1].Allowed || !got[2].Allowed {
+		if got[0].Allowed || got[0].Cause != drain.CauseBudget ||
+			got[0].Why != "The disruption budget web needs 2 healthy pods and has 2 currently" || !got[1].Allowed || !got[2].Allowed {
 			t.Errorf("got %+v", got)
 		}
 		if s.asked("a") != 1 || s.asked("b") != 1 {
@@ -112,7 +117,8 @@ func TestRefusedNowPutsPodsTogether(t *testing.T) {
 		{Pod: pod("c"), Cause: drain.CauseBudget, Why: "needs 2"}, {Pod: pod("d"), Cause: drain.CauseBudget, Why: "needs 2"},
 		{Pod: pod("e"), Allowed: true}, {Pod: pod("f"), Cause: drain.CauseWebhook, Why: "denied"},
 	})
-	if want := "the server would not let 5 pods go now:\nneeds 2: shop/a, shop/b, shop/c and 1 more\ndenied: shop/f"; err.Error() != want || plan.ClassOf(err) != plan.Found {
+	if want := "the server would not let 5 pods go now:\nneeds 2: shop/a, shop/b, shop/c and 1 more\ndenied: shop/f"; err.Error() != want ||
+		plan.ClassOf(err) != plan.Found {
 		t.Errorf("got %q of class %d, want %q", err, plan.ClassOf(err), want)
 	}
 }

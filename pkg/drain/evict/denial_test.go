@@ -19,7 +19,8 @@ import (
 // What denies for a while is asked until it lets go, and named meanwhile.
 func TestAnEvictionThatAdmissionDeniesIsAskedUntilItIsLetGo(t *testing.T) {
 	for name, denied := range map[string]error{
-		"a policy": kubetest.ByVAP(422, metav1.StatusReasonInvalid, "not this week"), "a policy as Forbidden": kubetest.ByVAP(403, metav1.StatusReasonForbidden, "not this week"),
+		"a policy": kubetest.ByVAP(422, metav1.StatusReasonInvalid, "not this week"), "a policy as Forbidden": kubetest.ByVAP(403,
+			metav1.StatusReasonForbidden, "not this week"),
 		"a webhook that is down": kubetest.Calling(kubetest.GuardURL + "EOF"), "a quota": kubetest.ByAdmission("exceeded quota: x"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,9 +50,14 @@ func TestWhatDeniesIsNamedAtTheTimeout(t *testing.T) {
 		says   []string
 		hint   string
 	}{
-		{"a policy", kubetest.ByVAP(403, metav1.StatusReasonForbidden, "ask team web first"), true, []string{"ValidatingAdmissionPolicy freeze (binding freeze-all) denies it: ask team web first: shop/a"}, "kubectl get validatingadmissionpolicy freeze"},
-		{"a webhook that is down", kubetest.Calling(kubetest.GuardURL + `service "gone" not found`), true, []string{"webhook guard.example.com (service hunt/gone) of validatingwebhookconfiguration drain-guard cannot be asked"}, "kubectl get validatingwebhookconfiguration drain-guard"},
-		{"a kubelet's credentials", kubetest.ByAdmission(`node "w1" can only evict pods with spec.nodeName set to itself`), false, []string{"NodeRestriction denies it"}, "credentials of a person"},
+		{"a policy", kubetest.ByVAP(403, metav1.StatusReasonForbidden, "ask team web first"), true,
+			[]string{"ValidatingAdmissionPolicy freeze (binding freeze-all) denies it: ask team web first: shop/a"}, "kubectl get " +
+				"validatingadmissionpolicy freeze"},
+		{"a webhook that is down", kubetest.Calling(kubetest.GuardURL + `service "gone" not found`), true,
+			[]string{"webhook guard.example.com (service hunt/gone) of validatingwebhookconfiguration drain-guard cannot be asked"}, "kubectl get " +
+				"validatingwebhookconfiguration drain-guard"},
+		{"a kubelet's credentials", kubetest.ByAdmission(`node "w1" can only evict pods with spec.nodeName set to itself`), false,
+			[]string{"NodeRestriction denies it"}, "credentials of a person"},
 		{"no right", kubetest.NoRight("create", "pods/eviction"), false, []string{"cannot create"}, "'create' on 'pods/eviction'"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -224,9 +224,11 @@ func (r *run) pauseAfter(it *item, said answer) time.Duration {
 			return max(said.after, kube.Backoff(it.tries, time.Second, 15*time.Second))
 		}
 		return kube.Backoff(it.tries-1, 250*time.Millisecond, 5*time.Second)
-	case drain.CauseNamespace, drain.CauseWebhook, drain.CauseWebhookDown, drain.CausePolicy, drain.CauseQuota, drain.CauseAdmission, drain.CauseReadOnly, drain.CauseSeveralBudgets:
+	case drain.CauseNamespace, drain.CauseWebhook, drain.CauseWebhookDown, drain.CausePolicy, drain.CauseQuota, drain.CauseAdmission,
+		drain.CauseReadOnly, drain.CauseSeveralBudgets:
 		return max(said.after, kube.Backoff(it.tries, 2*time.Second, 30*time.Second))
-	case drain.CauseBusy, drain.CauseServer, drain.CauseNotAsked, drain.CauseStopping, drain.CauseForbidden, drain.CauseRejected, drain.CauseTurn, drain.CauseReplacement, drain.CauseUncordoned:
+	case drain.CauseBusy, drain.CauseServer, drain.CauseNotAsked, drain.CauseStopping, drain.CauseForbidden, drain.CauseRejected,
+		drain.CauseTurn, drain.CauseReplacement, drain.CauseUncordoned:
 	}
 	return max(said.after, kube.Backoff(it.tries, 500*time.Millisecond, 15*time.Second))
 }

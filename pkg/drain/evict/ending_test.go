@@ -28,7 +28,8 @@ func TestATimeoutNamesBudgetsPodsOwnersAndTheWayOut(t *testing.T) {
 		strict.Status.ExpectedPods = 3
 		full := kubetest.Budget("web", 2, 2, 0)
 		full.Status.ExpectedPods = 2
-		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b"), kubetest.Pod("free", kubetest.Labelled("app", "x")), kubetest.ReplicaSet(), full, strict,
+		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b"), kubetest.Pod("free", kubetest.Labelled("app", "x")),
+			kubetest.ReplicaSet(), full, strict,
 			kubetest.Pod("db-0", kubetest.Labelled("app", "db"), kubetest.ControlledBy("apps/v1", "StatefulSet", "db")))
 		o := drain.DefaultOptions()
 		o.Timeout = 5 * time.Minute
@@ -38,7 +39,8 @@ func TestATimeoutNamesBudgetsPodsOwnersAndTheWayOut(t *testing.T) {
 		}
 		r.fails(t, plan.TimedOut,
 			`timed out after 5m0s, 3 of 4 pods are left on node w1`,
-			"PodDisruptionBudget shop/web (minAvailable 2: needs 2 healthy pods, has 2, 0 may go) keeps shop/a, shop/b of ReplicaSet/web-7c → Deployment/web",
+			"PodDisruptionBudget shop/web (minAvailable 2: needs 2 healthy pods, has 2, 0 may go) keeps shop/a, shop/b of ReplicaSet/web-7c → "+
+				"Deployment/web",
 			"PodDisruptionBudget shop/db (maxUnavailable 0: needs 3 healthy pods, has 3, 0 may go) keeps shop/db-0 of StatefulSet/db",
 			"kubectl -n shop scale deployment/web --replicas=3",
 			"kubectl -n shop edit pdb db",
@@ -153,7 +155,8 @@ func TestOverduePodsAreNotWaitedForFromThatMoment(t *testing.T) {
 		o := drain.DefaultOptions()
 		o.SkipWaitForDeleteTimeoutSeconds = 20
 		r := evict(t, t.Context(), s, o)
-		if r.err != nil || len(r.Skipped) != 2 || r.Skipped[0].Reason != drain.ReasonOverdue || r.took < 30*time.Second || r.took > 32*time.Second {
+		if r.err != nil || len(r.Skipped) != 2 || r.Skipped[0].Reason != drain.ReasonOverdue || r.took < 30*time.Second ||
+			r.took > 32*time.Second {
 			t.Errorf("got %v after %s: %+v", r.err, r.took, r.Outcome)
 		}
 	})
@@ -221,7 +224,8 @@ func TestPodsThatComeBackAreNamed(t *testing.T) {
 		o := drain.DefaultOptions()
 		o.IgnoreDaemonSets = true
 		r := evict(t, t.Context(), s, o)
-		if len(r.Returned) != 1 || r.Returned[0].Name != "a-again" || r.Returned[0].Why != "it tolerates every taint" || podNames(r.Arrived) != "stranger" {
+		if len(r.Returned) != 1 || r.Returned[0].Name != "a-again" || r.Returned[0].Why != "it tolerates every taint" ||
+			podNames(r.Arrived) != "stranger" {
 			t.Errorf("got returned %+v, arrived %+v", r.Returned, r.Arrived)
 		}
 	})

@@ -74,7 +74,8 @@ func TestPodsLeaveTogetherAndAreAskedOnce(t *testing.T) {
 		for i := range 90 {
 			objects = append(objects, kubetest.Pod(fmt.Sprintf("p%03d", i)))
 		}
-		s := newServer(t, append(objects, kubetest.Pod("stays", kubetest.OfDaemonSet), kubetest.DaemonSet(), kubetest.Pod("elsewhere", kubetest.OnNode("w2")))...)
+		s := newServer(t, append(objects, kubetest.Pod("stays", kubetest.OfDaemonSet), kubetest.DaemonSet(),
+			kubetest.Pod("elsewhere", kubetest.OnNode("w2")))...)
 		s.stop = 5 * time.Second
 		o := drain.DefaultOptions()
 		o.IgnoreDaemonSets = true
@@ -108,7 +109,8 @@ func TestABudgetOfOneIsNeverExceededAndHardlyEverAsksTwice(t *testing.T) {
 		if r.Refusals > 2 || s.healthy < 9 {
 			t.Errorf("%d refusals, at least %d healthy", r.Refusals, s.healthy)
 		}
-		r.heard(t, "PodDisruptionBudget shop/web (minAvailable 9: needs 9 healthy pods, has 10, 1 may go) keeps shop/p1, shop/p2, shop/p3 and 6 more of ReplicaSet/web-7c")
+		r.heard(t, "PodDisruptionBudget shop/web (minAvailable 9: needs 9 healthy pods, has 10, 1 may go) keeps shop/p1, shop/p2, shop/p3 and "+
+			"6 more of ReplicaSet/web-7c")
 		if waits := strings.Count(strings.Join(r.said, "\n"), "PodDisruptionBudget"); waits > 4 {
 			t.Errorf("the wait was told of %d times", waits)
 		}
@@ -146,15 +148,21 @@ func TestAnswersOfTheServer(t *testing.T) {
 		requests int
 		atMost   time.Duration
 	}{
-		{"a refusal that the status did not foretell is taken back by the next probe", once(refusedBy(kubetest.Budget("web", 2, 2, 0))), "a", "", 2, 3 * time.Second},
-		{"a pod that is not found is gone", func(string, int) error { return apierrors.NewNotFound(podResource.GroupResource(), "a") }, "", "a", 1, 0},
+		{"a refusal that the status did not foretell is taken back by the next probe", once(refusedBy(kubetest.Budget("web", 2, 2, 0))), "a", "",
+			2, 3 * time.Second},
+		{"a pod that is not found is gone", func(string, int) error {
+			return apierrors.NewNotFound(podResource.GroupResource(),
+				"a")
+		}, "", "a", 1, 0},
 		{"another pod of the name means that this one is gone", func(string, int) error { return uidConflict("a") }, "", "a", 1, 0},
 		{"an internal error is tried again", once(apierrors.NewInternalError(errors.New("failed calling webhook"))), "a", "", 2, 3 * time.Second},
 		{"a broken connection is tried again", once(errors.New("EOF")), "a", "", 2, 3 * time.Second},
 		{"a busy server is given the time it asks for", once(apierrors.NewTooManyRequests("too many requests", 7)), "a", "", 2, 9 * time.Second},
 		{"a denial by a webhook is waited out", once(deniedByWebhook()), "a", "", 2, 4 * time.Second},
-		{"a conflict with another writer is tried again", once(apierrors.NewConflict(podResource.GroupResource(), "a", errors.New("the object has been modified"))), "a", "", 2, 3 * time.Second},
-		{"a timeout of the server is tried again when it says", once(apierrors.NewTimeoutError("couldn't update PodDisruptionBudget", 10)), "a", "", 2, 12 * time.Second},
+		{"a conflict with another writer is tried again",
+			once(apierrors.NewConflict(podResource.GroupResource(), "a", errors.New("the object has been modified"))), "a", "", 2, 3 * time.Second},
+		{"a timeout of the server is tried again when it says", once(apierrors.NewTimeoutError("couldn't update PodDisruptionBudget", 10)), "a",
+			"", 2, 12 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -195,18 +203,21 @@ func TestARefusalFromAStaleStatusWaitsForANewerOne(t *testing.T) {
 
 func TestPodsWithSeveralBudgetsAreNamedAndTheOthersLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b", kubetest.Labelled("app", "db")), kubetest.Budget("web", 1, 2, 1), kubetest.Budget("all", 1, 2, 1))
+		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b", kubetest.Labelled("app", "db")), kubetest.Budget("web", 1, 2, 1),
+			kubetest.Budget("all", 1, 2, 1))
 		r := evict(t, t.Context(), s, drain.DefaultOptions())
 		if podNames(r.Evicted) != "b" || s.asked("a") != 0 || len(r.Left) != 1 || r.Left[0].Cause != drain.CauseSeveralBudgets {
 			t.Errorf("got %+v", r.Outcome)
 		}
-		r.fails(t, plan.Broken, "1 of 2 pods are left", "more than one PodDisruptionBudget matches it (all, web): shop/a of ReplicaSet/web-7c", "kubectl -n shop delete pdb web")
+		r.fails(t, plan.Broken, "1 of 2 pods are left", "more than one PodDisruptionBudget matches it (all, web): shop/a of ReplicaSet/web-7c",
+			"kubectl -n shop delete pdb web")
 	})
 }
 
 func TestDeletingOneOfSeveralBudgetsLetsThePodGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b", kubetest.Labelled("app", "db")), kubetest.Budget("web", 1, 2, 1), kubetest.Budget("all", 1, 2, 1))
+		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b", kubetest.Labelled("app", "db")), kubetest.Budget("web", 1, 2, 1),
+			kubetest.Budget("all", 1, 2, 1))
 		s.stop = 9 * time.Second
 		go func() {
 			time.Sleep(3 * time.Second)

@@ -161,7 +161,8 @@ func randomWorld(r *rand.Rand) *world {
 
 func randomPod(r *rand.Rand, i, nodes int) *corev1.Pod {
 	app := fmt.Sprint("a", r.IntN(4))
-	pod := kubetest.Pod(fmt.Sprintf("p%02d", i), kubetest.Labelled("app", app), kubetest.OnNode(fmt.Sprint("w", r.IntN(nodes))), kubetest.ControlledBy("apps/v1", "ReplicaSet", app))
+	pod := kubetest.Pod(fmt.Sprintf("p%02d", i), kubetest.Labelled("app", app), kubetest.OnNode(fmt.Sprint("w", r.IntN(nodes))),
+		kubetest.ControlledBy("apps/v1", "ReplicaSet", app))
 	if tier := r.IntN(3); tier < 2 {
 		kubetest.Labelled("tier", string(rune('a'+tier)))(pod)
 	}

@@ -58,14 +58,17 @@ func (l Left) key() string {
 		return key + " " + l.Why
 	case drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown:
 		return key + " " + l.denial.By
-	case drain.CauseBusy, drain.CauseServer, drain.CauseForbidden, drain.CauseRejected, drain.CauseNotAsked, drain.CauseTurn, drain.CauseQuota, drain.CauseAdmission, drain.CauseReadOnly:
+	case drain.CauseBusy, drain.CauseServer, drain.CauseForbidden, drain.CauseRejected, drain.CauseNotAsked, drain.CauseTurn, drain.CauseQuota,
+		drain.CauseAdmission, drain.CauseReadOnly:
 		// What the server said names the pod, so it is no key.
 	}
 	return key
 }
 
 func (l Left) rank() int {
-	for i, c := range []drain.Cause{drain.CauseBudget, drain.CauseSeveralBudgets, drain.CauseUncordoned, drain.CauseReplacement, drain.CauseForbidden, drain.CauseRejected, drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota, drain.CauseAdmission, drain.CauseReadOnly, drain.CauseNamespace, drain.CauseServer, drain.CauseBusy} {
+	for i, c := range []drain.Cause{drain.CauseBudget, drain.CauseSeveralBudgets, drain.CauseUncordoned, drain.CauseReplacement,
+		drain.CauseForbidden, drain.CauseRejected, drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota,
+		drain.CauseAdmission, drain.CauseReadOnly, drain.CauseNamespace, drain.CauseServer, drain.CauseBusy} {
 		if l.Cause == c {
 			return i
 		}
@@ -117,12 +120,14 @@ func (o obstacle) hint() string {
 		if o.Why == "stopping" {
 			return "they need more time: a longer --timeout, or a shorter --grace-period"
 		}
-		return fmt.Sprintf("see what holds it: kubectl -n %s describe pod %s; if the node is dead, --skip-wait-for-delete-timeout=SECONDS does not wait", text.Quote(o.Namespace), text.Quote(o.Name))
+		return fmt.Sprintf("see what holds it: kubectl -n %s describe pod %s; if the node is dead, --skip-wait-for-delete-timeout=SECONDS does "+
+			"not wait", text.Quote(o.Namespace), text.Quote(o.Name))
 	case drain.CauseNamespace:
 		return fmt.Sprintf("see what holds the namespace: kubectl get namespace %s -o yaml", text.Quote(o.Namespace))
 	case drain.CauseRejected:
 		return "the server finds fault with the request: check --grace-period"
-	case drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota, drain.CauseAdmission, drain.CauseReadOnly, drain.CauseForbidden, drain.CauseBusy, drain.CauseServer:
+	case drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota, drain.CauseAdmission, drain.CauseReadOnly,
+		drain.CauseForbidden, drain.CauseBusy, drain.CauseServer:
 		return o.denial.WayOut
 	case drain.CauseUncordoned:
 		return "find out who wants the node back, and why; then the same command again"
@@ -161,9 +166,11 @@ func unblock(b pdb.Budget, owners drain.Owners) string {
 	}
 	absolute := strings.HasPrefix(b.Rule, "minAvailable ") && !strings.HasSuffix(b.Rule, "%")
 	if absolute && (top.Kind == "Deployment" || top.Kind == "StatefulSet" || top.Kind == "ReplicaSet") {
-		return text.Choose(b.Needed <= b.Expected, "one more replica", "more replicas") + " makes room: " + top.ScaleCommand(b.Namespace, int(max(b.Expected, b.Needed)+1))
+		return text.Choose(b.Needed <= b.Expected, "one more replica", "more replicas") + " makes room: " + top.ScaleCommand(b.Namespace,
+			int(max(b.Expected, b.Needed)+1))
 	}
-	return fmt.Sprintf("this budget never lets a pod go (%s of %d pods): kubectl -n %s edit pdb %s", b.Rule, b.Expected, text.Quote(b.Namespace), text.Quote(b.Name))
+	return fmt.Sprintf("this budget never lets a pod go (%s of %d pods): kubectl -n %s edit pdb %s", b.Rule, b.Expected,
+		text.Quote(b.Namespace), text.Quote(b.Name))
 }
 
 // locate names the configurations of the webhooks that keep pods, once at the

@@ -31,13 +31,21 @@ func TestBudgetsSayWhatWouldUnblock(t *testing.T) {
 		owners drain.Owners
 		want   string
 	}{
-		{"one more replica, if minAvailable is a number", change(2, func(*policyv1.PodDisruptionBudget) {}), deployment, "kubectl -n shop scale deployment/web --replicas=3"},
-		{"an edit, if the owner cannot be scaled", change(2, func(*policyv1.PodDisruptionBudget) {}), drain.Owners{{Kind: "Widget", Name: "w"}}, "kubectl -n shop edit pdb web"},
-		{"an edit, if all must be available", change(2, func(p *policyv1.PodDisruptionBudget) { p.Spec.MinAvailable = &percent }), deployment, "(minAvailable 100% of 2 pods): kubectl -n shop edit pdb web"},
-		{"an edit, if none may be unavailable", change(2, func(p *policyv1.PodDisruptionBudget) { p.Spec.MinAvailable, p.Spec.MaxUnavailable = nil, &zero }), deployment, "kubectl -n shop edit pdb web"},
-		{"patience, if other pods are not Ready", change(3, func(*policyv1.PodDisruptionBudget) {}), deployment, "kubectl -n shop get pods -l app=web"},
+		{"one more replica, if minAvailable is a number", change(2, func(*policyv1.PodDisruptionBudget) {}), deployment,
+			"kubectl -n shop scale deployment/web --replicas=3"},
+		{"an edit, if the owner cannot be scaled", change(2, func(*policyv1.PodDisruptionBudget) {}), drain.Owners{{Kind: "Widget", Name: "w"}},
+			"kubectl -n shop edit pdb web"},
+		{"an edit, if all must be available", change(2, func(p *policyv1.PodDisruptionBudget) { p.Spec.MinAvailable = &percent }), deployment,
+			"(minAvailable 100% of 2 pods): kubectl -n shop edit pdb web"},
+		{"an edit, if none may be unavailable", change(2, func(p *policyv1.PodDisruptionBudget) {
+			p.Spec.MinAvailable,
+				p.Spec.MaxUnavailable = nil, &zero
+		}), deployment, "kubectl -n shop edit pdb web"},
+		{"patience, if other pods are not Ready", change(3, func(*policyv1.PodDisruptionBudget) {}), deployment,
+			"kubectl -n shop get pods -l app=web"},
 		{"a look, if the controller cannot work it out", change(2, func(p *policyv1.PodDisruptionBudget) {
-			p.Status.Conditions = []metav1.Condition{{Type: policyv1.DisruptionAllowedCondition, Status: metav1.ConditionFalse, Reason: policyv1.SyncFailedReason, Message: "no scale"}}
+			p.Status.Conditions = []metav1.Condition{{Type: policyv1.DisruptionAllowedCondition, Status: metav1.ConditionFalse,
+				Reason: policyv1.SyncFailedReason, Message: "no scale"}}
 		}), deployment, "kubectl -n shop describe pdb web"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

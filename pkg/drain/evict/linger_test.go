@@ -25,10 +25,11 @@ func TestLingering(t *testing.T) {
 		silent bool
 		want   string
 	}{
-		"within its grace":        {kubetest.Pod("p", kubetest.DeletedAt(now.Add(10*time.Second), 30)), true, ""},
-		"just over":               {kubetest.Pod("p", kubetest.DeletedAt(now.Add(-time.Second), 30)), false, ""},
-		"a silent kubelet":        {kubetest.Pod("p", late, held), true, "kubelet does not answer"},
-		"a finalizer, stopped":    {kubetest.Pod("p", late, held, kubetest.InPhase(corev1.PodSucceeded)), false, "has stopped and is held by the finalizer example.org/hold"},
+		"within its grace": {kubetest.Pod("p", kubetest.DeletedAt(now.Add(10*time.Second), 30)), true, ""},
+		"just over":        {kubetest.Pod("p", kubetest.DeletedAt(now.Add(-time.Second), 30)), false, ""},
+		"a silent kubelet": {kubetest.Pod("p", late, held), true, "kubelet does not answer"},
+		"a finalizer, stopped": {kubetest.Pod("p", late, held, kubetest.InPhase(corev1.PodSucceeded)), false,
+			"has stopped and is held by the finalizer example.org/hold"},
 		"a finalizer, running":    {kubetest.Pod("p", late, held), false, "held by the finalizer example.org/hold"},
 		"volumes":                 {kubetest.Claiming(kubetest.Pod("p", late, ended), "data"), false, "PersistentVolumeClaim data"},
 		"stopped, without volume": {kubetest.Pod("p", late, ended), false, "has not cleaned up yet"},

@@ -104,7 +104,8 @@ func (r *run) picture(now time.Time) []string {
 		}
 	}
 	if len(r.decision.Nodes) > 1 {
-		out = append(out, fmt.Sprintf("%d of %d nodes done, %d to come, after %s", done, len(r.decision.Nodes), idle, now.Sub(r.tell.began).Round(time.Second)))
+		out = append(out, fmt.Sprintf("%d of %d nodes done, %d to come, after %s", done, len(r.decision.Nodes), idle,
+			now.Sub(r.tell.began).Round(time.Second)))
 	}
 	for _, o := range group(r.remaining()) {
 		if o.Cause != drain.CauseNotAsked && o.Cause != drain.CauseTurn && (o.Cause != drain.CauseStopping || o.Why != "stopping") {

@@ -81,7 +81,8 @@ func Moves(ctx context.Context, client kubernetes.Interface, d drain.Decision, o
 		pods = append(pods, kube.Pointers(list.Items)...)
 	}
 	for _, pod := range pods {
-		if m := moveOf(moves, pod); m != nil && !pod.CreationTimestamp.Time.Before(out.Began.Truncate(time.Second)) && pod.DeletionTimestamp == nil {
+		if m := moveOf(moves, pod); m != nil && !pod.CreationTimestamp.Time.Before(out.Began.Truncate(time.Second)) &&
+			pod.DeletionTimestamp == nil {
 			m.arrive(pod)
 		}
 	}

@@ -148,7 +148,8 @@ func (r *run) file(out *Outcome, it *item) {
 }
 
 func (r *run) left(it *item) Left {
-	l := Left{Pod: it.Pod, Node: it.Node, Owners: it.Owners, Cause: it.said.cause, Why: it.said.sentence(), Budgets: it.budgets, denial: it.said.denial, WayOut: it.said.denial.WayOut}
+	l := Left{Pod: it.Pod, Node: it.Node, Owners: it.Owners, Cause: it.said.cause, Why: it.said.sentence(), Budgets: it.budgets,
+		denial: it.said.denial, WayOut: it.said.denial.WayOut}
 	switch {
 	case it.phase == stopping, it.expired && it.said.cause == drain.CauseStopping:
 		l.Cause, l.Why, l.Budgets = drain.CauseStopping, text.Choose(it.said.text == "", "stopping", it.said.text), nil
@@ -180,7 +181,8 @@ func (r *run) verdict(err error, out Outcome) error {
 		lines = append(lines, "not replaced yet: "+missing)
 		hints = append(hints, "a longer --timeout waits on; see what keeps the new pods: kubectl get events -A --field-selector type=Warning")
 	}
-	what := fmt.Sprintf("%d of %d pods are left on %s:\n%s", len(out.Left), len(r.items), r.decision.Title(), strings.Join(text.Capped(lines), "\n"))
+	what := fmt.Sprintf("%d of %d pods are left on %s:\n%s", len(out.Left), len(r.items), r.decision.Title(),
+		strings.Join(text.Capped(lines), "\n"))
 	hint := strings.Join(append(text.Capped(hints), "the same command again goes on from here"), "\n")
 	switch {
 	case err == nil && r.anyExpired():

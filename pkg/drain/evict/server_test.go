@@ -150,7 +150,8 @@ func (s *server) sync(namespace, name string, by int32, stopping ...string) {
 	for _, pod := range stopping {
 		delete(budget.Status.DisruptedPods, pod)
 	}
-	budget.Status.DisruptionsAllowed = max(0, budget.Status.CurrentHealthy-int32(len(budget.Status.DisruptedPods))-budget.Status.DesiredHealthy)
+	budget.Status.DisruptionsAllowed = max(0,
+		budget.Status.CurrentHealthy-int32(len(budget.Status.DisruptedPods))-budget.Status.DesiredHealthy)
 	s.storeLocked(budgetResource, budget, namespace)
 }
 
@@ -205,8 +206,9 @@ func (s *server) asked(pod string) int {
 func refusedBy(budget *policyv1.PodDisruptionBudget) error {
 	err := apierrors.NewTooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 0)
 	err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{
-		Type:    policyv1.DisruptionBudgetCause,
-		Message: fmt.Sprintf("The disruption budget %s needs %d healthy pods and has %d currently", budget.Name, budget.Status.DesiredHealthy, budget.Status.CurrentHealthy),
+		Type: policyv1.DisruptionBudgetCause,
+		Message: fmt.Sprintf("The disruption budget %s needs %d healthy pods and has %d currently", budget.Name, budget.Status.DesiredHealthy,
+			budget.Status.CurrentHealthy),
 	})
 	return err
 }
@@ -224,11 +226,13 @@ func severalBudgets() error {
 }
 
 func terminatingNamespace(pod string) error {
-	err := apierrors.NewForbidden(podResource.GroupResource(), pod, fmt.Errorf("unable to create new content in namespace shop because it is being terminated"))
+	err := apierrors.NewForbidden(podResource.GroupResource(), pod,
+		fmt.Errorf("unable to create new content in namespace shop because it is being terminated"))
 	err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause})
 	return err
 }
 
 func deniedByWebhook() error {
-	return apierrors.NewForbidden(podResource.GroupResource(), "a", fmt.Errorf(`admission webhook "move.example.com" denied the request: will move it myself`))
+	return apierrors.NewForbidden(podResource.GroupResource(), "a",
+		fmt.Errorf(`admission webhook "move.example.com" denied the request: will move it myself`))
 }

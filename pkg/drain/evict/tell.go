@@ -91,7 +91,8 @@ func (t *teller) waiting(r *run, now time.Time) {
 	t.key = key
 	left := len(r.items) - t.gone
 	t.event(now, EventWaiting, nil, strings.Join(lines, "; "))
-	t.say(now, "%d of %d pods still there after %s: %s", left, len(r.items), now.Sub(t.began).Round(time.Second), strings.Join(text.Capped(lines), "; "))
+	t.say(now, "%d of %d pods still there after %s: %s", left, len(r.items), now.Sub(t.began).Round(time.Second),
+		strings.Join(text.Capped(lines), "; "))
 }
 
 // remaining are the pods that are still there, as an outcome would name them.

@@ -163,7 +163,8 @@ func TestManyNodesAreReadAndWatchedAsOne(t *testing.T) {
 
 func TestPodsLeaveInTheOrderAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t, kubetest.Pod("a-db", kubetest.Labelled("app", "db")), kubetest.Pod("b-web"), kubetest.Pod("c-batch", kubetest.Labelled("app", "batch")), kubetest.Pod("d-web"))
+		s := newServer(t, kubetest.Pod("a-db", kubetest.Labelled("app", "db")), kubetest.Pod("b-web"),
+			kubetest.Pod("c-batch", kubetest.Labelled("app", "batch")), kubetest.Pod("d-web"))
 		s.stop = 2 * time.Second
 		o := drain.DefaultOptions()
 		o.Order = []string{"app=batch", "app=web"}
@@ -179,7 +180,8 @@ func TestPodsLeaveInTheOrderAskedFor(t *testing.T) {
 
 func TestWhatComesAfterAPodThatCannotGoIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b", kubetest.Labelled("app", "db")), kubetest.Budget("web", 0, 1, 1), kubetest.Budget("all", 0, 1, 1))
+		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b", kubetest.Labelled("app", "db")), kubetest.Budget("web", 0, 1, 1),
+			kubetest.Budget("all", 0, 1, 1))
 		o := drain.DefaultOptions()
 		o.Order = []string{"app=web"}
 		r := evict(t, t.Context(), s, o)

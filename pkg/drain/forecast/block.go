@@ -129,8 +129,10 @@ func (v *view) spenders(pdbs []*policyv1.PodDisruptionBudget, owners drain.Owner
 func (v *view) unreplaced(b *Blocker, budget *policyv1.PodDisruptionBudget, spent []int) {
 	for _, i := range spent {
 		if reasons := v.homeless[v.going[i].UID]; len(reasons) > 0 {
-			b.Class, b.Why = NoRoom, fmt.Sprintf("the successor of %s finds no node (%s), so the budget does not come back", v.going[i].Pod, text.Some(reasons))
-			b.Cures = []Cure{{Command: "kubectl describe nodes", Effect: "see what is taken; add a node, lower requests, or drain fewer nodes at once"}}
+			b.Class, b.Why = NoRoom, fmt.Sprintf("the successor of %s finds no node (%s), so the budget does not come back", v.going[i].Pod,
+				text.Some(reasons))
+			b.Cures = []Cure{{Command: "kubectl describe nodes",
+				Effect: "see what is taken; add a node, lower requests, or drain fewer nodes at once"}}
 			return
 		}
 	}
@@ -149,8 +151,9 @@ func (v *view) temporary(b *Blocker, budget *policyv1.PodDisruptionBudget, pods 
 	case sick:
 		b.Why = fmt.Sprintf("they are not Ready themselves, and only %d of %d pods that have to be are", numbers.CurrentHealthy, numbers.Needed)
 		b.Cures = append(b.Cures, Cure{
-			Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"unhealthyPodEvictionPolicy":"AlwaysAllow"}}'`, text.Quote(budget.Namespace), text.Quote(budget.Name)),
-			Effect:  "pods that are not Ready may go whatever the budget says",
+			Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"unhealthyPodEvictionPolicy":"AlwaysAllow"}}'`,
+				text.Quote(budget.Namespace), text.Quote(budget.Name)),
+			Effect: "pods that are not Ready may go whatever the budget says",
 		})
 	case len(b.Unready) > 0:
 		b.Why = fmt.Sprintf("%s is not Ready (%s)", b.Unready[0].Pod, b.Unready[0].Why)
@@ -158,7 +161,8 @@ func (v *view) temporary(b *Blocker, budget *policyv1.PodDisruptionBudget, pods 
 		b.Why = fmt.Sprintf("%d of %d pods are healthy, and %d have to be", numbers.CurrentHealthy, numbers.Expected, numbers.Needed)
 	}
 	for _, u := range b.Unready {
-		b.Cures = append(b.Cures, Cure{Command: text.Command("kubectl", "-n", u.Namespace, "describe", "pod", u.Name), Effect: "see why it is not Ready: " + u.Why})
+		b.Cures = append(b.Cures, Cure{Command: text.Command("kubectl", "-n", u.Namespace, "describe", "pod", u.Name),
+			Effect: "see why it is not Ready: " + u.Why})
 		break
 	}
 	if len(b.Unready) == 0 {

@@ -50,9 +50,11 @@ func (v *view) curePermanent(budget *policyv1.PodDisruptionBudget, owners drain.
 	switch {
 	case top.Kind != "Deployment":
 	case possible && number && enough-int(workload.Replicas) <= max(1, int(workload.Replicas)):
-		out = append(out, Cure{Command: v.surging(), Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top, enough, workload.Replicas)})
+		out = append(out, Cure{Command: v.surging(), Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top,
+			enough, workload.Replicas)})
 	case !number && !workload.Paused:
-		out = append(out, Cure{Command: v.surging(), Effect: fmt.Sprintf("a rolling restart of %s brings its pods elsewhere; a Deployment asks no budget", top)})
+		out = append(out, Cure{Command: v.surging(),
+			Effect: fmt.Sprintf("a rolling restart of %s brings its pods elsewhere; a Deployment asks no budget", top)})
 	}
 	if possible {
 		out = append(out, Cure{
@@ -106,7 +108,8 @@ func (v *view) cureEdit(budget *policyv1.PodDisruptionBudget, owners drain.Owner
 	if w, known := v.top(owners); known && w.Replicas == 1 {
 		effect += "; it is the only one, so it is down until its successor is Ready"
 	}
-	return Cure{Command: text.Command("kubectl", "-n", budget.Namespace, "patch", "pdb", budget.Name, "--type=merge", "-p", change), Effect: effect}
+	return Cure{Command: text.Command("kubectl", "-n", budget.Namespace, "patch", "pdb", budget.Name, "--type=merge", "-p",
+		change), Effect: effect}
 }
 
 // cureSeveral deletes a budget too many: one that nothing would bring back, or
@@ -124,7 +127,8 @@ func (v *view) cureSeveral(pdbs []*policyv1.PodDisruptionBudget) []Cure {
 			rest = append(rest, fmt.Sprintf("%s (%s)", budget.Name, pdb.Rule(budget.Spec)))
 		}
 	}
-	return []Cure{{Command: text.Command("kubectl", "-n", extra.Namespace, "delete", "pdb", extra.Name), Effect: "it is left with " + text.Some(rest)}}
+	return []Cure{{Command: text.Command("kubectl", "-n", extra.Namespace, "delete", "pdb", extra.Name), Effect: "it is left with " +
+		text.Some(rest)}}
 }
 
 // cureSync gives a budget that cannot be worked out a number, which needs no
@@ -136,7 +140,8 @@ func (v *view) cureSync(budget *policyv1.PodDisruptionBudget) []Cure {
 	}
 	healthy := v.Healthy[budget.UID]
 	return append(out, Cure{
-		Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"maxUnavailable":null,"minAvailable":%d}}'`, text.Quote(budget.Namespace), text.Quote(budget.Name), max(healthy-1, 0)),
-		Effect:  fmt.Sprintf("a number needs no scale; %d pods are Ready", healthy),
+		Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"maxUnavailable":null,"minAvailable":%d}}'`,
+			text.Quote(budget.Namespace), text.Quote(budget.Name), max(healthy-1, 0)),
+		Effect: fmt.Sprintf("a number needs no scale; %d pods are Ready", healthy),
 	})
 }

@@ -22,7 +22,8 @@ func (s *reader) readDaemonSets(ctx context.Context) error {
 	api := s.client.AppsV1()
 	s.DaemonSets = map[types.NamespacedName]bool{}
 	return bulklist.Each(ctx, bulklist.Request[appsv1.DaemonSet]{
-		Resource: "daemonsets.apps", Path: "daemonsets", Wire: api.RESTClient(), Shape: bulklist.Without(2, 3).Within(1, bulklist.WithoutManagers()),
+		Resource: "daemonsets.apps", Path: "daemonsets", Wire: api.RESTClient(), Shape: bulklist.Without(2, 3).Within(1,
+			bulklist.WithoutManagers()),
 		List: bulklist.ListOf(api.DaemonSets(metav1.NamespaceAll).List, func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items }),
 	}, func(set *appsv1.DaemonSet) {
 		s.DaemonSets[types.NamespacedName{Namespace: set.Namespace, Name: set.Name}] = true
@@ -69,7 +70,8 @@ func (s *reader) readWorkloads(ctx context.Context) error {
 		func() error {
 			return bulklist.Each(ctx, bulklist.Request[appsv1.StatefulSet]{
 				Resource: "statefulsets.apps", Path: "statefulsets", Wire: api.RESTClient(), Shape: bulklist.WorkloadShape(),
-				List: bulklist.ListOf(api.StatefulSets(metav1.NamespaceAll).List, func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items }),
+				List: bulklist.ListOf(api.StatefulSets(metav1.NamespaceAll).List,
+					func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items }),
 			}, func(set *appsv1.StatefulSet) {
 				if wanted[set.UID] {
 					s.keep(set, set.Spec.Replicas, false)
@@ -104,8 +106,10 @@ func (s *reader) readVolumes(ctx context.Context) (notes []string, err error) {
 	var claims []corev1.PersistentVolumeClaim
 	bound := map[string]types.NamespacedName{}
 	err = bulklist.Each(ctx, bulklist.Request[corev1.PersistentVolumeClaim]{
-		Resource: "persistentvolumeclaims", Path: "persistentvolumeclaims", Wire: api.RESTClient(), Shape: bulklist.Without().Within(1, bulklist.WithoutManagers()),
-		List: bulklist.ListOf(api.PersistentVolumeClaims(metav1.NamespaceAll).List, func(l *corev1.PersistentVolumeClaimList) []corev1.PersistentVolumeClaim { return l.Items }),
+		Resource: "persistentvolumeclaims", Path: "persistentvolumeclaims", Wire: api.RESTClient(), Shape: bulklist.Without().Within(1,
+			bulklist.WithoutManagers()),
+		List: bulklist.ListOf(api.PersistentVolumeClaims(metav1.NamespaceAll).List,
+			func(l *corev1.PersistentVolumeClaimList) []corev1.PersistentVolumeClaim { return l.Items }),
 	}, func(pvc *corev1.PersistentVolumeClaim) {
 		if name := (types.NamespacedName{Namespace: pvc.Namespace, Name: pvc.Name}); used[name] {
 			claims = append(claims, *pvc)
@@ -116,7 +120,8 @@ func (s *reader) readVolumes(ctx context.Context) (notes []string, err error) {
 	if err == nil {
 		s.Local = map[types.NamespacedName]string{}
 		err = bulklist.Each(ctx, bulklist.Request[corev1.PersistentVolume]{
-			Resource: "persistentvolumes", Path: "persistentvolumes", Wire: api.RESTClient(), Shape: bulklist.Without().Within(1, bulklist.WithoutManagers()),
+			Resource: "persistentvolumes", Path: "persistentvolumes", Wire: api.RESTClient(), Shape: bulklist.Without().Within(1,
+				bulklist.WithoutManagers()),
 			List: bulklist.ListOf(api.PersistentVolumes().List, func(l *corev1.PersistentVolumeList) []corev1.PersistentVolume { return l.Items }),
 		}, func(pv *corev1.PersistentVolume) {
 			name, ours := bound[pv.Name]

@@ -112,8 +112,10 @@ type reader struct {
 func (s *reader) readBudgets(ctx context.Context) error {
 	api := s.client.PolicyV1()
 	return bulklist.Each(ctx, bulklist.Request[policyv1.PodDisruptionBudget]{
-		Resource: "poddisruptionbudgets.policy", Path: "poddisruptionbudgets", Wire: api.RESTClient(), Shape: bulklist.Without().Within(1, bulklist.WithoutManagers()),
-		List: bulklist.ListOf(api.PodDisruptionBudgets(metav1.NamespaceAll).List, func(l *policyv1.PodDisruptionBudgetList) []policyv1.PodDisruptionBudget { return l.Items }),
+		Resource: "poddisruptionbudgets.policy", Path: "poddisruptionbudgets", Wire: api.RESTClient(), Shape: bulklist.Without().Within(1,
+			bulklist.WithoutManagers()),
+		List: bulklist.ListOf(api.PodDisruptionBudgets(metav1.NamespaceAll).List,
+			func(l *policyv1.PodDisruptionBudgetList) []policyv1.PodDisruptionBudget { return l.Items }),
 	}, func(budget *policyv1.PodDisruptionBudget) { s.Budgets = append(s.Budgets, *budget) })
 }
 

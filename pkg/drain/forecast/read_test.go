@@ -78,7 +78,8 @@ func TestScoutNotesWhatIsOnlyGoodForAdvice(t *testing.T) {
 	}
 	delete(objects, "pods")
 	client, _ = kubetest.ServeLists(t, kubetest.Encoders()["protobuf in one piece"], objects)
-	if _, err = Read(context.Background(), client, drain.Target{Names: []string{"w1"}}, drain.DefaultOptions()); plan.ClassOf(err) != plan.Refused {
+	if _, err = Read(context.Background(), client, drain.Target{Names: []string{"w1"}},
+		drain.DefaultOptions()); plan.ClassOf(err) != plan.Refused {
 		t.Errorf("without pods: %v", err)
 	}
 }

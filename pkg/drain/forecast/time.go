@@ -146,7 +146,8 @@ func (v *view) rests(tolls []toll, unknown []string, f *Forecast) []string {
 			break
 		}
 		if !t.unknown {
-			out = append(out, fmt.Sprintf("pods of %s were Ready %s after their creation (median of %d; the slowest, with the wait before it: %s)", t.owners, t.quick, t.seen, t.slow))
+			out = append(out, fmt.Sprintf("pods of %s were Ready %s after their creation (median of %d; the slowest, with the wait before it: %s)",
+				t.owners, t.quick, t.seen, t.slow))
 		}
 	}
 	if len(unknown) > 0 {

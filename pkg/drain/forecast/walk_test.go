@@ -15,7 +15,8 @@ func TestBudgetsReturnWithTheReplacement(t *testing.T) {
 	// Ten pods, one may go at a time; ten seconds to be replaced, one to stop.
 	w := walk{nodes: []drain.NodeState{{Name: "w1"}}, limit: 1, purses: []int{1}}
 	for range 10 {
-		w.pods = append(w.pods, leaver{gate: pdb.Spend, purse: 0, controller: -1, returns: true, ready: true, gone: time.Second, back: 10 * time.Second})
+		w.pods = append(w.pods, leaver{gate: pdb.Spend, purse: 0, controller: -1, returns: true, ready: true, gone: time.Second,
+			back: 10 * time.Second})
 	}
 	if got := w.run().end; got != 91*time.Second {
 		t.Errorf("the end is after %s", got)

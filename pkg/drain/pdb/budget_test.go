@@ -71,7 +71,8 @@ func TestGateFollowsTheEvictionHandler(t *testing.T) {
 }
 
 func TestGuardsMatchLikeTheServer(t *testing.T) {
-	everything, nothing, broken, elsewhere := kubetest.Budget("b", 1, 1, 0), kubetest.Budget("c", 1, 1, 0), kubetest.Budget("d", 1, 1, 0), kubetest.Budget("e", 1, 1, 0)
+	everything, nothing, broken, elsewhere := kubetest.Budget("b", 1, 1, 0), kubetest.Budget("c", 1, 1, 0), kubetest.Budget("d", 1, 1,
+		0), kubetest.Budget("e", 1, 1, 0)
 	everything.Spec.Selector = &metav1.LabelSelector{}
 	nothing.Spec.Selector = nil
 	broken.Spec.Selector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Sideways"}}}

@@ -162,7 +162,8 @@ func Find(ctx context.Context, client kubernetes.Interface, nodes []string) ([]M
 		if !ok || !slices.ContainsFunc(j.Nodes, func(n string) bool { return slices.Contains(nodes, n) }) {
 			continue
 		}
-		out = append(out, Measure{Namespace: d.Namespace, Name: d.Name, UID: d.UID, Mode: j.Mode, From: j.From, To: j.To, Nodes: j.Nodes, Begun: true})
+		out = append(out, Measure{Namespace: d.Namespace, Name: d.Name, UID: d.UID, Mode: j.Mode, From: j.From, To: j.To,
+			Nodes: j.Nodes, Begun: true})
 	}
 	return out, nil
 }
@@ -201,10 +202,12 @@ func revert(ctx context.Context, client kubernetes.Interface, m Measure) (string
 	case j.Mode == Restart:
 		said = fmt.Sprintf("Deployment %s/%s was restarted", m.Namespace, m.Name)
 	case now != j.To:
-		said = fmt.Sprintf("Deployment %s/%s keeps its replicas, %d: they were %d for the drain, and something else has changed that since", m.Namespace, m.Name, now, j.To)
+		said = fmt.Sprintf("Deployment %s/%s keeps its replicas, %d: they were %d for the drain, and something else has changed that since",
+			m.Namespace, m.Name, now, j.To)
 	default:
 		change["spec"] = map[string]any{"replicas": j.From}
-		said = fmt.Sprintf("Deployment %s/%s has %s again", m.Namespace, m.Name, text.Choose(j.From == 1, "1 replica", fmt.Sprintf("%d replicas", j.From)))
+		said = fmt.Sprintf("Deployment %s/%s has %s again", m.Namespace, m.Name, text.Choose(j.From == 1, "1 replica",
+			fmt.Sprintf("%d replicas", j.From)))
 	}
 	return said, patchDeployment(ctx, client, m.Namespace, m.Name, change)
 }

@@ -23,7 +23,8 @@ func TestASurgeThatIsDeniedSaysByWhom(t *testing.T) {
 	client := kubetest.NewClient()
 	kubetest.AnswerWith(client, "patch", "deployments", kubetest.ByVAP(422, "Invalid", "no"))
 	err := Begin(t.Context(), client, []Measure{{Namespace: "shop", Name: "web", Mode: Auto, To: 2}}, "ann")
-	if err == nil || !strings.Contains(err.Error(), "change deployment shop/web: ValidatingAdmissionPolicy freeze") || !strings.Contains(plan.HintOf(err), "or leave out --surge") {
+	if err == nil || !strings.Contains(err.Error(), "change deployment shop/web: ValidatingAdmissionPolicy freeze") ||
+		!strings.Contains(plan.HintOf(err), "or leave out --surge") {
 		t.Errorf("%v, hint %q", err, plan.HintOf(err))
 	}
 }
@@ -55,7 +56,8 @@ func (c *surgeCase) measures() []Measure {
 	for _, name := range []string{"web-1", "web-2"} {
 		d.Verdicts = append(d.Verdicts, drain.Verdict{
 			Pod: drain.Pod{Namespace: "shop", Name: name, UID: types.UID(name)}, Node: kubetest.TheNode, Action: drain.ActionEvict,
-			Owners: drain.Owners{{Kind: "ReplicaSet", Name: "web-7c", UID: "rs"}, {Kind: "Deployment", Name: "web", UID: "web"}}, Budgets: []pdb.Budget{pdb.Describe(c.budget)},
+			Owners: drain.Owners{{Kind: "ReplicaSet", Name: "web-7c", UID: "rs"}, {Kind: "Deployment", Name: "web",
+				UID: "web"}}, Budgets: []pdb.Budget{pdb.Describe(c.budget)},
 		})
 	}
 	c.facts.Deployments = map[types.UID]*appsv1.Deployment{"web": c.deployment}
@@ -89,8 +91,10 @@ func TestASurgeSaysWhoUndoesIt(t *testing.T) {
 		"nobody": {nil, nil, ""},
 		"Argo CD": {nil, map[string]string{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"},
 			"opens; Argo CD application shop undoes a manual edit when it syncs, at once with self-heal"},
-		"Flux":                                {map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}, nil, "opens; Flux Kustomization apps in namespace flux-system"},
-		"Helm, which a person has to upgrade": {map[string]string{"app.kubernetes.io/managed-by": "Helm"}, map[string]string{"meta.helm.sh/release-name": "web"}, ""},
+		"Flux": {map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps",
+			"kustomize.toolkit.fluxcd.io/namespace": "flux-system"}, nil, "opens; Flux Kustomization apps in namespace flux-system"},
+		"Helm, which a person has to upgrade": {map[string]string{"app.kubernetes.io/managed-by": "Helm"},
+			map[string]string{"meta.helm.sh/release-name": "web"}, ""},
 	} {
 		c := surgeOf(func(c *surgeCase) { c.deployment.Labels, c.deployment.Annotations = tc.labels, tc.notes })
 		got := c.measures()
@@ -112,13 +116,14 @@ func TestDecideSurge(t *testing.T) {
 		from, to int32
 		refused  string
 	}{
-		"a whole number":         {nil, Auto, 2, 3, ""},
-		"a whole number above":   {func(c *surgeCase) { c.budget.Status.DesiredHealthy = 3 }, Auto, 2, 4, ""},
-		"far above":              {func(c *surgeCase) { c.budget.Status.DesiredHealthy = 9 }, Auto, 2, 10, "wants 8 more pods"},
-		"none may be missing":    {only(nil, number(0)), Restart, 2, 0, ""},
-		"all of them":            {only(text("100%"), nil), Restart, 2, 0, ""},
-		"restart is asked for":   {func(c *surgeCase) { c.mode = Restart }, Restart, 2, 0, ""},
-		"an autoscaler":          {func(c *surgeCase) { c.facts.Scaled = map[string]string{"shop/web": "KEDA"} }, Auto, 2, 3, "KEDA sets its number of replicas"},
+		"a whole number":       {nil, Auto, 2, 3, ""},
+		"a whole number above": {func(c *surgeCase) { c.budget.Status.DesiredHealthy = 3 }, Auto, 2, 4, ""},
+		"far above":            {func(c *surgeCase) { c.budget.Status.DesiredHealthy = 9 }, Auto, 2, 10, "wants 8 more pods"},
+		"none may be missing":  {only(nil, number(0)), Restart, 2, 0, ""},
+		"all of them":          {only(text("100%"), nil), Restart, 2, 0, ""},
+		"restart is asked for": {func(c *surgeCase) { c.mode = Restart }, Restart, 2, 0, ""},
+		"an autoscaler": {func(c *surgeCase) { c.facts.Scaled = map[string]string{"shop/web": "KEDA"} }, Auto, 2, 3,
+			"KEDA sets its number of replicas"},
 		"it is paused":           {func(c *surgeCase) { c.deployment.Spec.Paused = true }, Auto, 2, 3, "paused"},
 		"a rollout is under way": {func(c *surgeCase) { c.deployment.Status.UpdatedReplicas = 1 }, Auto, 2, 3, "a rollout of it is under way"},
 		"no other node":          {func(c *surgeCase) { c.facts.Others = 0 }, Auto, 2, 3, "no other node"},
@@ -152,7 +157,11 @@ func TestDecideSurge(t *testing.T) {
 	if got := surgeOf(func(c *surgeCase) { c.mode = Off }).measures(); got != nil {
 		t.Errorf("off: %v", got)
 	}
-	if got := surgeOf(func(c *surgeCase) { c.budget = kubetest.Budget("web", 1, 1, 0); c.budget.Status.ExpectedPods = 2 }).measures(); got != nil {
+	if got := surgeOf(func(c *surgeCase) {
+		c.budget = kubetest.Budget("web", 1, 1,
+			0)
+		c.budget.Status.ExpectedPods = 2
+	}).measures(); got != nil {
 		t.Errorf("a budget that may open: %v", got)
 	}
 }

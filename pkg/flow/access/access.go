@@ -39,7 +39,8 @@ func (n Need) String() string {
 // is missing, before anything is changed.
 func Require(ctx context.Context, client kubernetes.Interface, needs []Need) error {
 	denied, err := kube.Denied(ctx, client, needs, func(n Need) authorizationv1.ResourceAttributes {
-		return authorizationv1.ResourceAttributes{Verb: n.Verb, Group: n.Group, Resource: n.Resource, Subresource: n.Subresource, Namespace: n.Namespace}
+		return authorizationv1.ResourceAttributes{Verb: n.Verb, Group: n.Group, Resource: n.Resource, Subresource: n.Subresource,
+			Namespace: n.Namespace}
 	})
 	if err != nil || len(denied) == 0 {
 		return err

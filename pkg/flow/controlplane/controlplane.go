@@ -99,7 +99,8 @@ func (f Facts) Decide() (warnings []string, err error) {
 			"control plane before the kubelets need it", f.endpoint))
 	}
 	if len(f.Others) == 1 {
-		warnings = append(warnings, fmt.Sprintf("only one control-plane node is left afterwards (%s): the cluster then survives no failure of it", f.Others[0].Name))
+		warnings = append(warnings, fmt.Sprintf("only one control-plane node is left afterwards (%s): the cluster then survives no failure of it",
+			f.Others[0].Name))
 	}
 	return warnings, nil
 }

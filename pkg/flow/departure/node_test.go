@@ -28,14 +28,20 @@ func TestANodeIsGoneOnlyOnceTheAPISaysSo(t *testing.T) {
 		class                  plan.Class
 		says                   string
 	}{
-		"without a finalizer it is gone at once":            {},
-		"a finalizer that is taken off is waited for":       {finalizers: []string{"example.com/hold"}, frees: 90 * time.Second},
-		"one that is not ends the wait after two minutes":   {finalizers: []string{"example.com/hold"}, class: plan.TimedOut, says: "it waits for finalizer example.com/hold"},
-		"--timeout ends it earlier":                         {finalizers: []string{"example.com/hold"}, frees: time.Minute, timeout: 20 * time.Second, class: plan.TimedOut, says: "node/w1"},
-		"--timeout lets it take longer, too":                {finalizers: []string{"example.com/hold"}, frees: 10 * time.Minute, timeout: time.Hour},
-		"Ctrl-C ends it":                                    {finalizers: []string{"example.com/hold"}, cancel: time.Second, class: plan.Interrupted, says: "still there"},
-		"several finalizers are named together":             {finalizers: []string{"a.example/x", "foregroundDeletion"}, class: plan.TimedOut, says: "finalizers a.example/x, foregroundDeletion"},
-		"a finalizer's name cannot forge a line of output":  {finalizers: []string{"a\n\x1b[2J✓ removed"}, class: plan.TimedOut, says: "finalizer a [2J✓ removed"},
+		"without a finalizer it is gone at once":      {},
+		"a finalizer that is taken off is waited for": {finalizers: []string{"example.com/hold"}, frees: 90 * time.Second},
+		"one that is not ends the wait after two minutes": {finalizers: []string{"example.com/hold"}, class: plan.TimedOut,
+			says: "it waits for finalizer example.com/hold"},
+		"--timeout ends it earlier": {finalizers: []string{"example.com/hold"}, frees: time.Minute,
+			timeout: 20 * time.Second, class: plan.TimedOut, says: "node/w1"},
+		"--timeout lets it take longer, too": {finalizers: []string{"example.com/hold"}, frees: 10 * time.Minute,
+			timeout: time.Hour},
+		"Ctrl-C ends it": {finalizers: []string{"example.com/hold"}, cancel: time.Second,
+			class: plan.Interrupted, says: "still there"},
+		"several finalizers are named together": {finalizers: []string{"a.example/x", "foregroundDeletion"}, class: plan.TimedOut,
+			says: "finalizers a.example/x, foregroundDeletion"},
+		"a finalizer's name cannot forge a line of output": {finalizers: []string{"a\n\x1b[2J✓ removed"}, class: plan.TimedOut,
+			says: "finalizer a [2J✓ removed"},
 		"of very many finalizers the first five are enough": {finalizers: many("f", 40), class: plan.TimedOut, says: "f4, 35 more"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,14 +64,17 @@ func TestANodeIsGoneOnlyOnceTheAPISaysSo(t *testing.T) {
 					time.AfterFunc(tc.cancel, cancel)
 				}
 				var said []string
-				err := DeleteNode(ctx, client, node, FinishesAtOnce, func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+				err := DeleteNode(ctx, client, node, FinishesAtOnce,
+					func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
 				if plan.ClassOf(err) != tc.class || tc.class != 0 && (!errors.Is(err, errStays) || !strings.Contains(err.Error(), tc.says)) {
 					t.Errorf("class %d, error %v", plan.ClassOf(err), err)
 				}
-				if tc.class != 0 && (!strings.Contains(plan.HintOf(err), "--show-managed-fields") || !strings.Contains(plan.HintOf(err), "finishes at once")) {
+				if tc.class != 0 && (!strings.Contains(plan.HintOf(err), "--show-managed-fields") || !strings.Contains(plan.HintOf(err),
+					"finishes at once")) {
 					t.Errorf("hint %q", plan.HintOf(err))
 				}
-				if (len(said) > 0) != (len(tc.finalizers) > 0) || len(said) > 0 && !strings.Contains(said[0], "node/w1 is being deleted; waiting for finalizer") {
+				if (len(said) > 0) != (len(tc.finalizers) > 0) || len(said) > 0 &&
+					!strings.Contains(said[0], "node/w1 is being deleted; waiting for finalizer") {
 					t.Errorf("said %q", said)
 				}
 			})
@@ -109,14 +118,21 @@ func TestPodsOfANodeThatIsGoneAreCountedOnlyOnceTheyAreGone(t *testing.T) {
 		says    string
 		kept    int
 	}{
-		"all go":                     {objects: []runtime.Object{flowtest.BoundPod("a", "w1"), flowtest.BoundPod("b", "w1")}, says: "2 pods that ran there are deleted"},
-		"there are none":             {},
-		"another node's stays":       {objects: []runtime.Object{flowtest.BoundPod("a", "w2")}, kept: 1},
-		"one is held by a finalizer": {objects: []runtime.Object{flowtest.BoundPod("a", "w1"), flowtest.BoundPod("b", "w1", "actions.github.com/cleanup-protection")}, left: []string{"shop/b of DaemonSet/x (finalizer actions.github.com/cleanup-protection)"}, says: "1 pods that ran there are deleted", kept: 1},
-		"its controller is there and takes it off":       {objects: []runtime.Object{flowtest.BoundPod("a", "w1", "example.com/hold")}, frees: 3 * time.Second, says: "1 pods that ran there are deleted"},
-		"its controller comes too late":                  {objects: []runtime.Object{flowtest.BoundPod("a", "w1", "example.com/hold")}, frees: time.Minute, left: []string{"shop/a"}, kept: 1},
-		"a Node of that name has joined anew: its own":   {objects: []runtime.Object{again, flowtest.BoundPod("a", "w1")}, says: "has joined again", kept: 1},
-		"a finalizer with control characters is defused": {objects: []runtime.Object{flowtest.BoundPod("a", "w1", "x\x1b]0;\ny")}, left: []string{"(finalizer x]0; y)"}, kept: 1},
+		"all go": {objects: []runtime.Object{flowtest.BoundPod("a", "w1"), flowtest.BoundPod("b", "w1")},
+			says: "2 pods that ran there are deleted"},
+		"there are none":       {},
+		"another node's stays": {objects: []runtime.Object{flowtest.BoundPod("a", "w2")}, kept: 1},
+		"one is held by a finalizer": {objects: []runtime.Object{flowtest.BoundPod("a", "w1"),
+			flowtest.BoundPod("b", "w1", "actions.github.com/cleanup-protection")}, left: []string{"shop/b of DaemonSet/x (finalizer " +
+			"actions.github.com/cleanup-protection)"}, says: "1 pods that ran there are deleted", kept: 1},
+		"its controller is there and takes it off": {objects: []runtime.Object{flowtest.BoundPod("a", "w1", "example.com/hold")},
+			frees: 3 * time.Second, says: "1 pods that ran there are deleted"},
+		"its controller comes too late": {objects: []runtime.Object{flowtest.BoundPod("a", "w1", "example.com/hold")},
+			frees: time.Minute, left: []string{"shop/a"}, kept: 1},
+		"a Node of that name has joined anew: its own": {objects: []runtime.Object{again, flowtest.BoundPod("a", "w1")},
+			says: "has joined again", kept: 1},
+		"a finalizer with control characters is defused": {objects: []runtime.Object{flowtest.BoundPod("a", "w1", "x\x1b]0;\ny")},
+			left: []string{"(finalizer x]0; y)"}, kept: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -173,7 +189,8 @@ func TestPodsThatLingerEndACommandWithACodeOfTheirOwn(t *testing.T) {
 		left = append(left, lingering([]corev1.Pod{*flowtest.BoundPod(fmt.Sprintf("p%d", i), "w1", "example.com/hold")})...)
 	}
 	err := StillThere(left)
-	if plan.ClassOf(err) != plan.Found || !strings.Contains(err.Error(), "and 3 more") || !strings.Contains(plan.HintOf(err), "kubectl -n shop edit pod p0") {
+	if plan.ClassOf(err) != plan.Found || !strings.Contains(err.Error(), "and 3 more") || !strings.Contains(plan.HintOf(err),
+		"kubectl -n shop edit pod p0") {
 		t.Errorf("class %d, error %v, hint %q", plan.ClassOf(err), err, plan.HintOf(err))
 	}
 }

@@ -53,11 +53,14 @@ func TestDataBelowWhatIsDeletedIsSaidToBeLostAndNeedsConsent(t *testing.T) {
 		keeps   []string
 	}{
 		{"a directory of a person's stays", []corev1.Volume{at("/srv/data")}, nil, "the data stays there", false, []string{"/srv/data"}},
-		{"one in the kubelet's root, under a name of its own, stays", []corev1.Volume{at("/var/lib/kubelet/local-volumes/a")}, nil, "the data stays there", false, []string{"/var/lib/kubelet/local-volumes/a"}},
+		{"one in the kubelet's root, under a name of its own, stays", []corev1.Volume{at("/var/lib/kubelet/local-volumes/a")}, nil,
+			"the data stays there", false, []string{"/var/lib/kubelet/local-volumes/a"}},
 		{"one among the kubelet's plugins is lost", []corev1.Volume{at("/var/lib/kubelet/plugins/my.driver/data")}, nil, "is lost", true, nil},
 		{"one in a network's state is lost", []corev1.Volume{at("/var/run/flannel/x")}, nil, "below /run/flannel, which is deleted", true, nil},
-		{"Kubernetes' own directory is nobody's data", []corev1.Volume{at("/var/log/pods/")}, nil, "is Kubernetes' own or its network's", false, nil},
-		{"a local volume below what is deleted is lost", nil, []corev1.PersistentVolume{local}, "volume local-1 of claim shop/db-0 lies on this host (/var/lib/calico/disk): it is below /var/lib/calico", true, nil},
+		{"Kubernetes' own directory is nobody's data", []corev1.Volume{at("/var/log/pods/")}, nil,
+			"is Kubernetes' own or its network's", false, nil},
+		{"a local volume below what is deleted is lost", nil, []corev1.PersistentVolume{local},
+			"volume local-1 of claim shop/db-0 lies on this host (/var/lib/calico/disk): it is below /var/lib/calico", true, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var pods []corev1.Pod
@@ -94,11 +97,14 @@ func TestWhatIsOfValueOnANodeIsNamed(t *testing.T) {
 	over.Status.Phase = corev1.PodSucceeded
 	zonal, remote, elsewhere := "zonal", "remote", "elsewhere"
 	attach := func(pv *string, node string) storagev1.VolumeAttachment {
-		return storagev1.VolumeAttachment{Spec: storagev1.VolumeAttachmentSpec{NodeName: node, Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: pv}}}
+		return storagev1.VolumeAttachment{Spec: storagev1.VolumeAttachmentSpec{NodeName: node,
+			Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: pv}}}
 	}
 	got := dataOn(node,
-		[]corev1.Pod{flowtest.Pod("db-0", "StatefulSet", volume("d", claim("db-0"))), flowtest.Pod("web", "ReplicaSet", host, empty, memory, volume("r", claim("web"))), flowtest.Pod("agent", "DaemonSet", host, empty), over},
-		[]corev1.PersistentVolume{local, pv(zonal, "z", corev1.LabelTopologyZone, "z1"), pv(remote, "web", ""), pv(elsewhere, "e", ""), pv("local-2", "db-1", corev1.LabelHostname, "w2")},
+		[]corev1.Pod{flowtest.Pod("db-0", "StatefulSet", volume("d", claim("db-0"))), flowtest.Pod("web", "ReplicaSet", host, empty, memory,
+			volume("r", claim("web"))), flowtest.Pod("agent", "DaemonSet", host, empty), over},
+		[]corev1.PersistentVolume{local, pv(zonal, "z", corev1.LabelTopologyZone, "z1"), pv(remote, "web", ""), pv(elsewhere, "e", ""),
+			pv("local-2", "db-1", corev1.LabelHostname, "w2")},
 		[]storagev1.VolumeAttachment{attach(&zonal, "w1"), attach(&remote, "w1"), attach(&elsewhere, "w2")})
 	want := []Data{
 		{Kind: LocalVolume, Name: "local-1", Path: "/mnt/disk1", Claim: "shop/db-0", Pods: []string{"shop/db-0"}},

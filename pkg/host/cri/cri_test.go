@@ -27,8 +27,10 @@ type fake struct {
 
 func (f *fake) ListPodSandbox(context.Context, *runtime.ListPodSandboxRequest) (*runtime.ListPodSandboxResponse, error) {
 	return &runtime.ListPodSandboxResponse{Items: []*runtime.PodSandbox{
-		{Id: "s1", Metadata: &runtime.PodSandboxMetadata{Name: "web-0", Uid: "u1", Namespace: "shop", Attempt: 3}, CreatedAt: 1 << 60, Labels: map[string]string{"a": "b"}},
-		{Id: "s2", Metadata: &runtime.PodSandboxMetadata{Name: "proxy", Uid: "u2", Namespace: "kube-system"}, State: runtime.PodSandboxState_SANDBOX_NOTREADY},
+		{Id: "s1", Metadata: &runtime.PodSandboxMetadata{Name: "web-0", Uid: "u1", Namespace: "shop", Attempt: 3}, CreatedAt: 1 << 60,
+			Labels: map[string]string{"a": "b"}},
+		{Id: "s2", Metadata: &runtime.PodSandboxMetadata{Name: "proxy", Uid: "u2", Namespace: "kube-system"},
+			State: runtime.PodSandboxState_SANDBOX_NOTREADY},
 	}}, nil
 }
 
@@ -95,7 +97,8 @@ func TestTheClientUnderstandsARealServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]cri.Container{{ID: "c1", Sandbox: "s1", Name: "app", Pod: "shop/web-0", Running: true, Grace: 30 * time.Second}}, containers); diff != "" {
+	if diff := cmp.Diff([]cri.Container{{ID: "c1", Sandbox: "s1", Name: "app", Pod: "shop/web-0", Running: true, Grace: 30 * time.Second}},
+		containers); diff != "" {
 		t.Errorf("containers (-want +got):\n%s", diff)
 	}
 	for sandbox, want := range map[string]bool{"s1": false, "s2": true} {

@@ -22,8 +22,10 @@ func encoded(f *testing.F, m proto.Message) []byte {
 }
 
 func FuzzReplies(f *testing.F) {
-	f.Add(encoded(f, &runtime.ListPodSandboxResponse{Items: []*runtime.PodSandbox{{Id: "a", Metadata: &runtime.PodSandboxMetadata{Name: "n"}}}}))
-	f.Add(encoded(f, &runtime.ListContainersResponse{Containers: []*runtime.Container{{Id: "a", Annotations: map[string]string{annotationGrace: "-1"}}}}))
+	f.Add(encoded(f, &runtime.ListPodSandboxResponse{Items: []*runtime.PodSandbox{{Id: "a",
+		Metadata: &runtime.PodSandboxMetadata{Name: "n"}}}}))
+	f.Add(encoded(f, &runtime.ListContainersResponse{Containers: []*runtime.Container{{Id: "a",
+		Annotations: map[string]string{annotationGrace: "-1"}}}}))
 	f.Add(encoded(f, &runtime.PodSandboxStatusResponse{Info: map[string]string{"info": `{"runtimeSpec":{"linux":{"namespaces":[{"type":"network","path":"/x"}]}}}`}}))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, msg []byte) {

@@ -40,11 +40,13 @@ func (v Versions) Fit(controlPlane string) error {
 	install := fmt.Sprintf("install kubeadm and kubelet 1.%d on the host, then run the command again", cluster)
 	switch {
 	case adm < cluster, adm > cluster+1:
-		return plan.Refuse(fmt.Errorf("the host's kubeadm is %s, which cannot join a control plane of %s", v.Kubeadm, controlPlane), "%s", install)
+		return plan.Refuse(fmt.Errorf("the host's kubeadm is %s, which cannot join a control plane of %s", v.Kubeadm,
+			controlPlane), "%s", install)
 	case let > cluster:
 		return plan.Refuse(fmt.Errorf("the host's kubelet is %s, newer than the control plane's %s", v.Kubelet, controlPlane), "%s", install)
 	case let < cluster-oldest:
-		return plan.Refuse(fmt.Errorf("the host's kubelet is %s, more than %d minor versions behind the control plane's %s", v.Kubelet, oldest, controlPlane), "%s", install)
+		return plan.Refuse(fmt.Errorf("the host's kubelet is %s, more than %d minor versions behind the control plane's %s", v.Kubelet, oldest,
+			controlPlane), "%s", install)
 	}
 	return nil
 }

@@ -52,10 +52,11 @@ func TestAHostIsAskedWhetherItCouldJoin(t *testing.T) {
 		version string
 		refusal string
 	}{
-		"with its token":              {Join{Endpoint: endpoint, CA: ca, Token: "good"}, "v1.36.3", ""},
-		"with another token":          {Join{Endpoint: endpoint, CA: ca, Token: "bad"}, "v1.36.3", "403 Forbidden to the bootstrap token"},
-		"without one, in a dry run":   {Join{Endpoint: endpoint, CA: ca}, "v1.36.3", ""},
-		"nobody answers":              {Join{Endpoint: "127.0.0.1:1", CA: ca}, "v1.36.3", "from this host, the API server at 127.0.0.1:1 does not answer"},
+		"with its token":            {Join{Endpoint: endpoint, CA: ca, Token: "good"}, "v1.36.3", ""},
+		"with another token":        {Join{Endpoint: endpoint, CA: ca, Token: "bad"}, "v1.36.3", "403 Forbidden to the bootstrap token"},
+		"without one, in a dry run": {Join{Endpoint: endpoint, CA: ca}, "v1.36.3", ""},
+		"nobody answers": {Join{Endpoint: "127.0.0.1:1", CA: ca}, "v1.36.3",
+			"from this host, the API server at 127.0.0.1:1 does not answer"},
 		"it is another cluster":       {Join{Endpoint: endpoint, CA: other}, "v1.36.3", "does not answer"},
 		"its programs are too old":    {Join{Endpoint: endpoint, CA: ca, Version: "v1.36.3"}, "v1.31.0", "cannot join a control plane"},
 		"nothing is installed on it":  {Join{Endpoint: endpoint, CA: ca}, "", "not found"},
@@ -114,11 +115,14 @@ func TestTheTokenOfAJoinIsInAFileAndNowhereElse(t *testing.T) {
 	}
 	b := config.Discovery.BootstrapToken
 	if config.APIVersion != "kubeadm.k8s.io/v1beta4" || b.Token != j.Token || b.APIServerEndpoint != "api:6443" || len(b.CACertHashes) != 1 ||
-		config.NodeRegistration.Name != "w1" || config.NodeRegistration.CriSocket != "unix:///run/c.sock" || len(config.NodeRegistration.IgnorePreflightErrors) != 1 {
+		config.NodeRegistration.Name != "w1" || config.NodeRegistration.CriSocket != "unix:///run/c.sock" ||
+		len(config.NodeRegistration.IgnorePreflightErrors) != 1 {
 		t.Errorf("configuration: %+v", config)
 	}
-	said = &host.CommandError{Err: errors.New("exit status 1"), Output: "[preflight] Running\n\t[ERROR Port-10250]: Port 10250 is in use\nmore\n"}
-	if err := j.Do(t.Context()); err == nil || !strings.Contains(err.Error(), "Port-10250") || strings.Contains(err.Error(), "Running") || strings.Contains(err.Error(), "0123456789abcdef") {
+	said = &host.CommandError{Err: errors.New("exit status 1"),
+		Output: "[preflight] Running\n\t[ERROR Port-10250]: Port 10250 is in use\nmore\n"}
+	if err := j.Do(t.Context()); err == nil || !strings.Contains(err.Error(), "Port-10250") || strings.Contains(err.Error(), "Running") ||
+		strings.Contains(err.Error(), "0123456789abcdef") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "join.json")); !os.IsNotExist(err) {

@@ -47,10 +47,12 @@ func TestAKubeletThatCrashesOrHasYetToStartIsANodeAllTheSame(t *testing.T) {
 	defer server.Close()
 	others := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 	conf := func(ca, endpoint string) string {
-		return "clusters:\n- cluster:\n    certificate-authority-data: " + base64.StdEncoding.EncodeToString([]byte(ca)) + "\n    server: https://" + endpoint +
+		return "clusters:\n- cluster:\n    certificate-authority-data: " + base64.StdEncoding.EncodeToString([]byte(ca)) +
+			"\n    server: https://" + endpoint +
 			"\nusers:\n- user:\n    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n"
 	}
-	const kubeletConf, bootstrap, cert = "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/var/lib/kubelet/pki/kubelet-client-current.pem"
+	const kubeletConf, bootstrap, cert = "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf",
+		"/var/lib/kubelet/pki/kubelet-client-current.pem"
 	for name, tc := range map[string]struct {
 		files map[string]string
 		late  map[string]string // what the kubelet still writes while it is stopped
@@ -58,15 +60,21 @@ func TestAKubeletThatCrashesOrHasYetToStartIsANodeAllTheSame(t *testing.T) {
 		want  Standing
 		did   string
 	}{
-		"a node":                             {map[string]string{kubeletConf: conf(theirs, "api:6443"), cert: theirs}, nil, Past{Cleaned: true}, Arrived, ""},
-		"a node, says the note alone":        {nil, nil, Past{Cleaned: true, Joined: true}, Arrived, ""},
-		"a node, whose CA is in a file":      {map[string]string{kubeletConf: strings.ReplaceAll(conf("", "api:6443"), "certificate-authority-data: ", "certificate-authority: /ca"), "/ca": others + theirs, cert: theirs}, nil, Past{Cleaned: true}, Arrived, ""},
-		"nothing":                            {nil, nil, Past{Cleaned: true}, Apart, ""},
-		"the old cluster's":                  {map[string]string{kubeletConf: conf(others, "old:6443"), cert: others}, nil, Past{}, Apart, ""},
-		"a third cluster's":                  {map[string]string{kubeletConf: conf(others, "third:6443"), cert: others}, nil, Past{Cleaned: true}, Elsewhere, ""},
-		"not let in yet":                     {map[string]string{bootstrap: conf(theirs, "api:6443")}, nil, Past{Cleaned: true}, Apart, "stop"},
-		"let in at the very last moment":     {map[string]string{bootstrap: conf(theirs, "api:6443")}, map[string]string{kubeletConf: conf(theirs, "api:6443"), cert: theirs}, Past{Cleaned: true}, Arrived, "stop start"},
-		"the certificate came at the moment": {map[string]string{kubeletConf: conf(theirs, "api:6443")}, map[string]string{cert: theirs}, Past{Cleaned: true}, Arrived, "stop start"},
+		"a node": {map[string]string{kubeletConf: conf(theirs, "api:6443"), cert: theirs}, nil,
+			Past{Cleaned: true}, Arrived, ""},
+		"a node, says the note alone": {nil, nil, Past{Cleaned: true, Joined: true}, Arrived, ""},
+		"a node, whose CA is in a file": {map[string]string{kubeletConf: strings.ReplaceAll(conf("", "api:6443"),
+			"certificate-authority-data: ", "certificate-authority: /ca"), "/ca": others +
+			theirs, cert: theirs}, nil, Past{Cleaned: true}, Arrived, ""},
+		"nothing":           {nil, nil, Past{Cleaned: true}, Apart, ""},
+		"the old cluster's": {map[string]string{kubeletConf: conf(others, "old:6443"), cert: others}, nil, Past{}, Apart, ""},
+		"a third cluster's": {map[string]string{kubeletConf: conf(others, "third:6443"), cert: others}, nil,
+			Past{Cleaned: true}, Elsewhere, ""},
+		"not let in yet": {map[string]string{bootstrap: conf(theirs, "api:6443")}, nil, Past{Cleaned: true}, Apart, "stop"},
+		"let in at the very last moment": {map[string]string{bootstrap: conf(theirs, "api:6443")},
+			map[string]string{kubeletConf: conf(theirs, "api:6443"), cert: theirs}, Past{Cleaned: true}, Arrived, "stop start"},
+		"the certificate came at the moment": {map[string]string{kubeletConf: conf(theirs, "api:6443")}, map[string]string{cert: theirs},
+			Past{Cleaned: true}, Arrived, "stop start"},
 	} {
 		for _, state := range []string{"active", "activating", "failed", "inactive", "deactivating"} {
 			dir, did := t.TempDir(), []string{}

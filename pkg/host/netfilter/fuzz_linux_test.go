@@ -17,7 +17,8 @@ import (
 func FuzzAttributes(f *testing.F) {
 	comment := attr(nil, unix.NFTA_MATCH_NAME, []byte("comment\x00"))
 	f.Add(attr(attrText(nil, 1, "filter"), 2, []byte{1, 2, 3}))
-	f.Add(attr(nil, unix.NFTA_LIST_ELEM|attrNested, attr(attrText(nil, unix.NFTA_EXPR_NAME, "match"), unix.NFTA_EXPR_DATA, attr(comment, unix.NFTA_MATCH_INFO, []byte("hello\x00")))))
+	f.Add(attr(nil, unix.NFTA_LIST_ELEM|attrNested, attr(attrText(nil, unix.NFTA_EXPR_NAME, "match"), unix.NFTA_EXPR_DATA,
+		attr(comment, unix.NFTA_MATCH_INFO, []byte("hello\x00")))))
 	f.Add([]byte{0, 5, 'h', 'e', 'l', 'l', 'o', 0, 255})
 	f.Add([]byte{255, 255, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -100,7 +101,8 @@ func FuzzParseSave(f *testing.F) {
 func FuzzReadTables(f *testing.F) {
 	var out bytes.Buffer
 	to := bufio.NewWriter(&out)
-	Table{Backend: Nft, Family: "ip", Name: "nat", Chains: []Chain{{Name: "a\nb", Base: true, Type: "nat", Policy: "accept", Hook: []byte{1}, Rules: []Rule{{Handle: 7, Raw: []byte{4, 0, 1, 0}, UserData: []byte{0, 1, 'x'}}}}}}.Print(to)
+	Table{Backend: Nft, Family: "ip", Name: "nat", Chains: []Chain{{Name: "a\nb", Base: true, Type: "nat", Policy: "accept", Hook: []byte{1},
+		Rules: []Rule{{Handle: 7, Raw: []byte{4, 0, 1, 0}, UserData: []byte{0, 1, 'x'}}}}}}.Print(to)
 	_ = to.Flush()
 	f.Add(out.Bytes())
 	f.Add([]byte("table nft ip x\nchain \"y\" - - \nrule 1 65535 65535\n"))

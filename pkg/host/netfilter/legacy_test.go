@@ -35,14 +35,16 @@ func TestParseSave(t *testing.T) {
 		t.Fatalf("tables: %v", tables)
 	}
 	nat := tables[0]
-	if c := nat.Chain("POSTROUTING"); c == nil || !c.Base || c.Policy != "drop" || strings.Join(c.Rules[0].Comments, "|") != `he said "hi" \ bye` {
+	if c := nat.Chain("POSTROUTING"); c == nil || !c.Base || c.Policy != "drop" || strings.Join(c.Rules[0].Comments,
+		"|") != `he said "hi" \ bye` {
 		t.Errorf("POSTROUTING: %+v", c)
 	}
 	if c := nat.Chain("KUBE-SERVICES"); c == nil || c.Base || c.Policy != "" {
 		t.Errorf("KUBE-SERVICES: %+v", c)
 	}
 	jump := nat.Chain("PREROUTING").Rules[0]
-	if diff := cmp.Diff([]string{"KUBE-SERVICES"}, jump.Targets); diff != "" || strings.Join(jump.Comments, "|") != "kubernetes service portals" {
+	if diff := cmp.Diff([]string{"KUBE-SERVICES"}, jump.Targets); diff != "" ||
+		strings.Join(jump.Comments, "|") != "kubernetes service portals" {
 		t.Errorf("jump: %+v", jump)
 	}
 	if nat.Rules() != 3 {

@@ -250,7 +250,8 @@ func requests(d Deletion) []request {
 		chain(name, nonRecursive)
 	}
 	if d.Drop {
-		out = append(out, request{subsys: subsysNft, message: unix.NFT_MSG_DELTABLE, flags: nonRecursive, family: family, attrs: named(unix.NFTA_TABLE_NAME)})
+		out = append(out, request{subsys: subsysNft, message: unix.NFT_MSG_DELTABLE, flags: nonRecursive, family: family,
+			attrs: named(unix.NFTA_TABLE_NAME)})
 	}
 	return out
 }

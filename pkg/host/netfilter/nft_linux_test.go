@@ -180,7 +180,8 @@ func TestDeleteLegacyIsOneTransaction(t *testing.T) {
 			t.Fatalf("tables: %v", tables)
 		}
 		rules := tables[0].Chain("PREROUTING").Rules
-		d := netfilter.Deletion{Table: tables[0], Rules: map[string][]netfilter.Rule{"PREROUTING": rules[:2]}, Flush: []string{"KUBE-A"}, Chains: []string{"KUBE-A", "KUBE-NONE"}}
+		d := netfilter.Deletion{Table: tables[0], Rules: map[string][]netfilter.Rule{"PREROUTING": rules[:2]}, Flush: []string{"KUBE-A"},
+			Chains: []string{"KUBE-A", "KUBE-NONE"}}
 		if err := netfilter.Delete(t.Context(), host.Local{}, d); err == nil {
 			t.Error("deleting a chain that does not exist is no error")
 		}

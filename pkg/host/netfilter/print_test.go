@@ -13,7 +13,8 @@ import (
 func TestATableIsPrintedLineByLine(t *testing.T) {
 	nft := Table{Backend: Nft, Family: "ip", Name: "nat", Chains: []Chain{
 		{Name: "PREROUTING", Base: true, Policy: "accept", Type: "nat", Hook: []byte{1, 2, 3}, Rules: []Rule{
-			{Handle: 17, Targets: []string{"KUBE-SERVICES"}, Comments: []string{"service \"portals\"\nand more"}, Raw: []byte("raw"), UserData: []byte("data")},
+			{Handle: 17, Targets: []string{"KUBE-SERVICES"}, Comments: []string{"service \"portals\"\nand more"}, Raw: []byte("raw"),
+				UserData: []byte("data")},
 			{Handle: 18, Raw: []byte("other")},
 		}},
 		{Name: "KUBE SERVICES"},
@@ -50,7 +51,8 @@ chain "KUBE-FIREWALL"
 func TestWhatIsNoPrintedPacketFilterIsAnError(t *testing.T) {
 	for _, broken := range []string{
 		"nonsense\n", "table nft ip\n", "chain \"before\"\n", "table nft ip nat\nrule 1 0 0\n\n", "table nft ip nat\nchain bare\n",
-		"table nft ip nat\nchain \"c\" accept nat zz\n", "table nft ip nat\nchain \"c\"\nrule x\n", "table nft ip nat\nchain \"c\"\nrule 1 10 0\nshort\n",
+		"table nft ip nat\nchain \"c\" accept nat zz\n", "table nft ip nat\nchain \"c\"\nrule x\n", "table nft ip nat\nchain \"c\"\nrule 1 10 " +
+			"0\nshort\n",
 		"table nft ip nat\nchain \"c\"", "table legacy ip nat\nchain \"c\"\nnonsense\n", "table nft ip nat\nchain \"c\"\nrule 1 4 0\nabcd\n",
 	} {
 		if got, err := ReadTables(bufio.NewReader(strings.NewReader(broken))); err == nil {

@@ -64,7 +64,8 @@ func restoreNft(d Deletion) error {
 // current.
 func undo(d Deletion, current Table) ([]request, error) {
 	family := familyNumber(d.Table.Family)
-	out := []request{{subsys: subsysNft, message: unix.NFT_MSG_NEWTABLE, flags: unix.NLM_F_CREATE, family: family, attrs: attrText(nil, unix.NFTA_TABLE_NAME, d.Table.Name)}}
+	out := []request{{subsys: subsysNft, message: unix.NFT_MSG_NEWTABLE, flags: unix.NLM_F_CREATE, family: family,
+		attrs: attrText(nil, unix.NFTA_TABLE_NAME, d.Table.Name)}}
 	for _, name := range slices.Concat(d.Bare, d.Chains) {
 		c := d.Table.Chain(name)
 		if c == nil || current.Chain(name) != nil {
@@ -201,7 +202,8 @@ func loadsProtocol(name string, data []byte) bool {
 	case name == "meta":
 		return number[unix.NFTA_META_KEY] == unix.NFT_META_L4PROTO
 	}
-	return name == "payload" && number[unix.NFTA_PAYLOAD_BASE] == networkHeader && number[unix.NFTA_PAYLOAD_OFFSET] == ofProtocol && number[unix.NFTA_PAYLOAD_LEN] == 1
+	return name == "payload" && number[unix.NFTA_PAYLOAD_BASE] == networkHeader && number[unix.NFTA_PAYLOAD_OFFSET] == ofProtocol &&
+		number[unix.NFTA_PAYLOAD_LEN] == 1
 }
 
 // compared is the byte that a comparison is with, and whether it must differ.

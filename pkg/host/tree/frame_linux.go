@@ -106,7 +106,8 @@ func (f *frame) find(below frame, list []byte) (string, error) {
 		_, _, some := unix.ParseDirent(list[:max(n, 0)], -1, nil)
 		for _, name := range some {
 			var stat unix.Stat_t
-			if unix.Fstatat(int(f.fd), name, &stat, unix.AT_SYMLINK_NOFOLLOW) == nil && stat.Ino == below.inode && uint64(stat.Dev) == below.device { //nolint:unconvert // 32 bits elsewhere
+			if unix.Fstatat(int(f.fd), name, &stat, unix.AT_SYMLINK_NOFOLLOW) == nil && stat.Ino == below.inode &&
+				uint64(stat.Dev) == below.device { //nolint:unconvert // 32 bits elsewhere
 				_, err := unix.Seek(int(f.fd), 0, 0)
 				return name, err
 			}

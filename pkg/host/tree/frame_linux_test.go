@@ -46,7 +46,8 @@ func TestADirectoryThatWasMovedIsNotLeftIntoAnother(t *testing.T) {
 
 func TestALongPathIsShownWithoutItsMiddle(t *testing.T) {
 	for _, path := range []string{"/a/b", strings.Repeat("/n", 5000), strings.Repeat("/ü", 5000), "/" + strings.Repeat("\xff", 400)} {
-		if got := short(path); len(got) > mostPath || (len(path) <= mostPath) != (got == path) || utf8.ValidString(path) && !utf8.ValidString(got) {
+		if got := short(path); len(got) > mostPath || (len(path) <= mostPath) != (got == path) || utf8.ValidString(path) &&
+			!utf8.ValidString(got) {
 			t.Errorf("%.20s… is shown as %q", path, got)
 		}
 	}

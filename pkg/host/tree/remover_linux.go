@@ -230,7 +230,8 @@ func (r *Remover) enter(dir int, name, told string) bool {
 			r.frames[n].name = "" // looked up when it is needed
 		}
 	}
-	r.frames = append(r.frames, frame{fd: int32(sub), name: told, inode: stat.Ino, device: uint64(stat.Dev)}) //nolint:unconvert // 32 bits elsewhere
+	r.frames = append(r.frames, frame{fd: int32(sub), name: told, inode: stat.Ino,
+		device: uint64(stat.Dev)}) //nolint:unconvert // 32 bits elsewhere
 	return true
 }
 

@@ -125,7 +125,8 @@ func notReady(s sight) (reason, hint string) {
 		hint = "give the cluster a network: kubectl lifecycle cni install flannel"
 	default:
 		// containerd/containerd#8419
-		hint = "the network's agent is up: if it stays so, the runtime has lost sight of /etc/cni/net.d; on the host: systemctl restart containerd"
+		hint = "the network's agent is up: if it stays so, the runtime has lost sight of /etc/cni/net.d; on the host: systemctl restart " +
+			"containerd"
 	}
 	return strings.Join(parts, "; "), hint
 }

@@ -20,7 +20,8 @@ func TestWhyANodeIsNotReady(t *testing.T) {
 	pulling := agent("w3", "PodInitializing", "")
 	pulling.Status.InitContainerStatuses = agent("w3", "ErrImagePull", "no such host").Status.ContainerStatuses
 	unscheduled := agent("w3", "", "")
-	unscheduled.Status = corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "Insufficient cpu"}}}
+	unscheduled.Status = corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
+		Reason: "Unschedulable", Message: "Insufficient cpu"}}}
 	proxy := agent("w3", "CrashLoopBackOff", "")
 	proxy.OwnerReferences[0].Name = "kube-proxy"
 	other := agent("w3", "CrashLoopBackOff", "")
@@ -36,12 +37,18 @@ func TestWhyANodeIsNotReady(t *testing.T) {
 	}{
 		{"its own condition comes first", "disk pressure", nil, true, "disk pressure", "look at it: kubectl describe node w3"},
 		{"a new node may still get its agent", noCNI, nil, false, noCNI, "look at it: kubectl describe node w3"},
-		{"an old one without an agent has no network", noCNI, nil, true, noCNI + "; no network agent is on it", "give the cluster a network: kubectl lifecycle cni install flannel"},
-		{"kube-proxy is no network agent", noCNI, []*corev1.Pod{proxy}, true, noCNI + "; no network agent is on it", "give the cluster a network: kubectl lifecycle cni install flannel"},
-		{"nor is a pod in the pod network", noCNI, []*corev1.Pod{other}, true, noCNI + "; no network agent is on it", "give the cluster a network: kubectl lifecycle cni install flannel"},
-		{"an agent may be starting", noCNI, []*corev1.Pod{initializing}, true, noCNI + "; " + pod + "starting", "look at those pods: kubectl describe pod"},
-		{"an init container may be what waits", noCNI, []*corev1.Pod{pulling}, true, noCNI + "; " + pod + "ErrImagePull: no such host", "look at those pods: kubectl describe pod"},
-		{"an agent may find no room", noCNI, []*corev1.Pod{unscheduled}, true, noCNI + "; " + pod + "Unschedulable: Insufficient cpu", "look at those pods: kubectl describe pod"},
+		{"an old one without an agent has no network", noCNI, nil, true, noCNI + "; no network agent is on it",
+			"give the cluster a network: kubectl lifecycle cni install flannel"},
+		{"kube-proxy is no network agent", noCNI, []*corev1.Pod{proxy}, true, noCNI + "; no network agent is on it",
+			"give the cluster a network: kubectl lifecycle cni install flannel"},
+		{"nor is a pod in the pod network", noCNI, []*corev1.Pod{other}, true, noCNI + "; no network agent is on it",
+			"give the cluster a network: kubectl lifecycle cni install flannel"},
+		{"an agent may be starting", noCNI, []*corev1.Pod{initializing}, true, noCNI + "; " + pod + "starting",
+			"look at those pods: kubectl describe pod"},
+		{"an init container may be what waits", noCNI, []*corev1.Pod{pulling}, true, noCNI + "; " + pod + "ErrImagePull: no such host",
+			"look at those pods: kubectl describe pod"},
+		{"an agent may find no room", noCNI, []*corev1.Pod{unscheduled}, true, noCNI + "; " + pod + "Unschedulable: Insufficient cpu",
+			"look at those pods: kubectl describe pod"},
 		{"an agent that is up points to the runtime", noCNI, []*corev1.Pod{up}, true, noCNI,
 			"the network's agent is up: if it stays so, the runtime has lost sight of /etc/cni/net.d; on the host: systemctl restart containerd"},
 	}

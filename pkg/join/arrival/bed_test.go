@@ -29,7 +29,8 @@ import (
 
 // csrOf makes a certificate request as the kubelet of a host with our token
 // would, for a subject, with a change.
-func csrOf(t *testing.T, name, node string, change func(*certificatesv1.CertificateSigningRequest)) *certificatesv1.CertificateSigningRequest {
+func csrOf(t *testing.T, name, node string,
+	change func(*certificatesv1.CertificateSigningRequest)) *certificatesv1.CertificateSigningRequest {
 	t.Helper()
 	csr := &certificatesv1.CertificateSigningRequest{
 		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), CreationTimestamp: metav1.NewTime(time.Now())},

@@ -55,7 +55,8 @@ type Request struct {
 // A token made here is for one host, so one that is Ready already is the host.
 // A foreign one may have brought others before; those are passed over.
 func Follow(ctx context.Context, client kubernetes.Interface, r Request, report plan.Report) (Arrival, error) {
-	f := &follower{client: client, wanted: r, report: watch.OrNobody(report), Signals: watch.NewSignals(), since: time.Now(), told: map[string]bool{}}
+	f := &follower{client: client, wanted: r, report: watch.OrNobody(report), Signals: watch.NewSignals(), since: time.Now(),
+		told: map[string]bool{}}
 	defer f.close()
 	if err := f.open(ctx); err != nil {
 		return f.arrival, err
@@ -115,7 +116,8 @@ func (f *follower) open(ctx context.Context) error {
 			return err
 		}
 	}
-	informer := certificatesinformers.NewFilteredCertificateSigningRequestInformer(f.client, 0, nil, func(o *metav1.ListOptions) { o.FieldSelector = signer })
+	informer := certificatesinformers.NewFilteredCertificateSigningRequestInformer(f.client, 0, nil,
+		func(o *metav1.ListOptions) { o.FieldSelector = signer })
 	f.requests = informer.GetStore()
 	return f.mirror(ctx, informer, f.Fail)
 }
@@ -217,7 +219,8 @@ func (f *follower) attend(ctx context.Context) error {
 	case isTaken(node, f.request):
 		f.arrival = judge(sight{request: f.request})
 		return plan.Hint(fmt.Errorf("host %s (certificate request %s): %w", f.name, f.request.Name, ErrNameTaken),
-			"give each host its own name (join --node-name), and remove the old node first; if that was not your host, the token is in wrong hands: kubectl -n %s delete secret %s",
+			"give each host its own name (join --node-name), and remove the old node first; if that was not your host, the token is in wrong "+
+				"hands: kubectl -n %s delete secret %s",
 			metav1.NamespaceSystem, text.Quote(f.wanted.Token.SecretName()))
 	case node.CreationTimestamp.Before(&f.request.CreationTimestamp):
 		f.once("node %s was there before, not Ready: the host takes it over", f.name)

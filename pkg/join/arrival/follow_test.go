@@ -49,7 +49,8 @@ func TestFollowReportsEachStageOfAnArrival(t *testing.T) {
 		time.Sleep(watch.Heartbeat)
 		synctest.Wait()
 		b.last("(20s; give the cluster a network: kubectl lifecycle cni install flannel)")
-		_, err := client.CoreV1().Pods("kube-flannel").Create(t.Context(), agent("w3", "ImagePullBackOff", "no such host"), metav1.CreateOptions{})
+		_, err := client.CoreV1().Pods("kube-flannel").Create(t.Context(), agent("w3", "ImagePullBackOff", "no such host"),
+			metav1.CreateOptions{})
 		b.must(err)
 		b.last("kube-flannel/kube-flannel-ds-x: ImagePullBackOff: no such host")
 		b.changeNode(jointest.Node("w3", corev1.ConditionTrue, ""))
@@ -109,7 +110,8 @@ func TestFollowSaysWhatItWaitsForAndHowLong(t *testing.T) {
 		b.makeCSR(csrOf(t, "csr-1", "w3", nil))
 		time.Sleep(2 * watch.Heartbeat)
 		synctest.Wait()
-		b.last("csr-1 is pending (20s; it may not be approved by itself, for want of clusterrolebinding kubeadm:node-autoapprove-bootstrap; by hand: kubectl certificate approve csr-1)")
+		b.last("csr-1 is pending (20s; it may not be approved by itself, for want of clusterrolebinding kubeadm:node-autoapprove-bootstrap; by " +
+			"hand: kubectl certificate approve csr-1)")
 		time.Sleep(time.Minute)
 		b.end(Requested, "timed out waiting for host w3 to be Ready: its certificate request csr-1 is pending")
 		if hint := plan.HintOf(b.err); !strings.Contains(hint, "node-autoapprove-bootstrap") {
@@ -271,7 +273,8 @@ func TestFollowEndsWhenItMayNotWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset()
 		client.PrependReactor("list", "certificatesigningrequests", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return true, nil, apierrors.NewForbidden(schema.GroupResource{Group: "certificates.k8s.io", Resource: "certificatesigningrequests"}, "", nil)
+			return true, nil, apierrors.NewForbidden(schema.GroupResource{Group: "certificates.k8s.io",
+				Resource: "certificatesigningrequests"}, "", nil)
 		})
 		b := follow(t, client, ours(t), time.Hour)
 		b.end(Awaited, "certificatesigningrequests.certificates.k8s.io")

@@ -99,7 +99,8 @@ func (f *follower) unapproved(ctx context.Context) string {
 	if err != nil || got.Status.Allowed {
 		return ""
 	}
-	return "it may not be approved by itself, for want of clusterrolebinding kubeadm:node-autoapprove-bootstrap; by hand: kubectl certificate approve " + text.Quote(f.request.Name)
+	return "it may not be approved by itself, for want of clusterrolebinding kubeadm:node-autoapprove-bootstrap; by hand: kubectl " +
+		"certificate approve " + text.Quote(f.request.Name)
 }
 
 // gaveUp is the error of a wait that was ended from outside.

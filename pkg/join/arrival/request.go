@@ -84,7 +84,8 @@ func nodeIn(csr *certificatesv1.CertificateSigningRequest) (string, error) {
 }
 
 // condition finds a condition of a certificate request; nil if it has none such.
-func condition(csr *certificatesv1.CertificateSigningRequest, kind certificatesv1.RequestConditionType) *certificatesv1.CertificateSigningRequestCondition {
+func condition(csr *certificatesv1.CertificateSigningRequest,
+	kind certificatesv1.RequestConditionType) *certificatesv1.CertificateSigningRequestCondition {
 	for i := range csr.Status.Conditions {
 		if c := &csr.Status.Conditions[i]; c.Type == kind && c.Status != corev1.ConditionFalse {
 			return c

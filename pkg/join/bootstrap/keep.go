@@ -37,7 +37,8 @@ func Recall(ctx context.Context, client kubernetes.Interface, id, description st
 	}
 	t := describe(newToken(id, secrets.GetData(secret, api.BootstrapTokenSecretKey)), secret)
 	if fault := foreign(t, secret, description, time.Now()); fault != "" {
-		return Token{}, plan.Refuse(fmt.Errorf("bootstrap token %s is not one of '%s': %s", id, description, fault), "leave the token out to have one made")
+		return Token{}, plan.Refuse(fmt.Errorf("bootstrap token %s is not one of '%s': %s", id, description, fault),
+			"leave the token out to have one made")
 	}
 	return t, nil
 }

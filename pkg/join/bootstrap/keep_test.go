@@ -22,7 +22,8 @@ func TestOnlyTokensOfOneDescriptionAreRevoked(t *testing.T) {
 		tokenSecret(newToken("bbbbbb", "0123456789abcdef"), Request{TTL: time.Hour, Description: "move of w1"}, time.Now()),
 		tokenSecret(newToken("cccccc", "0123456789abcdef"), Request{TTL: time.Hour, Description: "move of w10"}, time.Now()),
 		foreign,
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "other", Namespace: "kube-system", Labels: map[string]string{Label: "x"}}, Data: map[string][]byte{"description": []byte("move of w1")}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "other", Namespace: "kube-system", Labels: map[string]string{Label: "x"}},
+			Data: map[string][]byte{"description": []byte("move of w1")}},
 	)
 	if err := RevokeDescribed(t.Context(), client, "move of w1", Token{ID: "bbbbbb"}); err != nil {
 		t.Fatal(err)

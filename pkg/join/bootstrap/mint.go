@@ -128,7 +128,8 @@ func create(ctx context.Context, client kubernetes.Interface, r Request, secret 
 	case apierrors.IsAlreadyExists(err):
 		id := string(secret.Data[api.BootstrapTokenIDKey])
 		return nil, plan.Refuse(fmt.Errorf("bootstrap token %s exists", id),
-			"reuse it by its id alone, choose another, or delete it: kubectl -n %s delete secret %s", text.Quote(secret.Namespace), text.Quote(secret.Name))
+			"reuse it by its id alone, choose another, or delete it: kubectl -n %s delete secret "+
+				"%s", text.Quote(secret.Namespace), text.Quote(secret.Name))
 	case err != nil:
 		return nil, fmt.Errorf("create secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}

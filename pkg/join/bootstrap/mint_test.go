@@ -241,7 +241,8 @@ func TestRevokeIsDoneWhenTheTokenIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := client.CoreV1().Secrets("kube-system").Get(t.Context(), "bootstrap-token-abcdef", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	if _, err := client.CoreV1().Secrets("kube-system").Get(t.Context(), "bootstrap-token-abcdef",
+		metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the token is there: %v", err)
 	}
 }

@@ -47,7 +47,8 @@ func needs() []need {
 	const certificates = "certificates.k8s.io"
 	return []need{
 		{"read cluster-info without credentials", "rolebinding kube-public/kubeadm:bootstrap-signer-clusterinfo", "bootstrap-token", stranger,
-			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespacePublic, Name: api.ConfigMapClusterInfo}},
+			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespacePublic,
+				Name: api.ConfigMapClusterInfo}},
 		{"read kubeadm's configuration", "rolebinding kube-system/kubeadm:nodes-kubeadm-config", "upload-config kubeadm", bootstrapper,
 			authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: KubeadmConfig}},
 		{"read the kubelet's configuration", "rolebinding kube-system/kubeadm:kubelet-config", "upload-config kubelet", bootstrapper,
@@ -57,9 +58,12 @@ func needs() []need {
 		{"ask for a certificate", "clusterrolebinding kubeadm:kubelet-bootstrap", "bootstrap-token", bootstrapper,
 			authorizationv1.ResourceAttributes{Verb: "create", Group: certificates, Resource: "certificatesigningrequests"}},
 		{"have their certificate approved by itself", "clusterrolebinding kubeadm:node-autoapprove-bootstrap", "bootstrap-token", bootstrapper,
-			authorizationv1.ResourceAttributes{Verb: "create", Group: certificates, Resource: "certificatesigningrequests", Subresource: "nodeclient"}},
-		{"renew their certificate before it ends, in a year", "clusterrolebinding kubeadm:node-autoapprove-certificate-rotation", "bootstrap-token", member,
-			authorizationv1.ResourceAttributes{Verb: "create", Group: certificates, Resource: "certificatesigningrequests", Subresource: "selfnodeclient"}},
+			authorizationv1.ResourceAttributes{Verb: "create", Group: certificates, Resource: "certificatesigningrequests",
+				Subresource: "nodeclient"}},
+		{"renew their certificate before it ends, in a year", "clusterrolebinding kubeadm:node-autoapprove-certificate-rotation",
+			"bootstrap-token", member,
+			authorizationv1.ResourceAttributes{Verb: "create", Group: certificates, Resource: "certificatesigningrequests",
+				Subresource: "selfnodeclient"}},
 	}
 }
 
@@ -67,7 +71,8 @@ func needs() []need {
 func (n need) warning() Warning {
 	return Warning{
 		Text: fmt.Sprintf("hosts may not %s: kubeadm allows it by %s", n.what, n.binding),
-		Hint: "have it made again, on a control plane: " + text.Command(append([]string{"kubeadm", "init", "phase"}, strings.Fields(n.phase)...)...),
+		Hint: "have it made again, on a control plane: " + text.Command(append([]string{"kubeadm", "init", "phase"},
+			strings.Fields(n.phase)...)...),
 	}
 }
 
@@ -80,7 +85,8 @@ func (n need) review(ctx context.Context, client kubernetes.Interface) (bool, er
 	case stranger:
 		spec.User, spec.Groups = "system:anonymous", []string{"system:unauthenticated"}
 	case bootstrapper:
-		spec.User, spec.Groups = bootstrap.Placeholder().UserName(), []string{bootstrap.NodeGroup, api.BootstrapDefaultGroup, "system:authenticated"}
+		spec.User, spec.Groups = bootstrap.Placeholder().UserName(), []string{bootstrap.NodeGroup, api.BootstrapDefaultGroup,
+			"system:authenticated"}
 	case member:
 		spec.User, spec.Groups = "system:node:xxxxxx", []string{"system:nodes", "system:authenticated"}
 	}

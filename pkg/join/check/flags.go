@@ -22,9 +22,11 @@ const (
 )
 
 const (
-	strangersHint = "allow them for that one object: an AuthenticationConfiguration with anonymous conditions (kube-apiserver --authentication-config)"
+	strangersHint = "allow them for that one object: an AuthenticationConfiguration with anonymous conditions (kube-apiserver " +
+		"--authentication-config)"
 	// TokensHint is how tokens are switched on.
-	TokensHint = "start every kube-apiserver with --enable-bootstrap-token-auth=true (/etc/kubernetes/manifests/kube-apiserver.yaml)" //nolint:gosec // a flag's name
+	TokensHint = "start every kube-apiserver with --enable-bootstrap-token-auth=true " +
+		"(/etc/kubernetes/manifests/kube-apiserver.yaml)" //nolint:gosec // a flag's name
 )
 
 // flagFault is one way in which the flags of a component keep hosts out.
@@ -46,19 +48,22 @@ func flagFaults() []flagFault {
 		{controllerManager, func(f flags) bool { return !f.runs("bootstrapsigner", "bootstrap-signer-controller", false) },
 			"the bootstrapsigner controller is off in %s: no host can check cluster-info (kubernetes/kubernetes#134823)", bootstrap.SignerHint},
 		{controllerManager, func(f flags) bool { return !f.runs("tokencleaner", "token-cleaner-controller", false) },
-			"the tokencleaner controller is off in %s: tokens that have expired stay as Secrets (they are refused all the same)", bootstrap.SignerHint},
+			"the tokencleaner controller is off in %s: tokens that have expired stay as Secrets (they are refused all the " +
+				"same)", bootstrap.SignerHint},
 		{controllerManager, func(f flags) bool {
 			return !f.runs("csrapproving", "certificatesigningrequest-approving-controller", true)
 		},
 			"the csrapproving controller is off in %s: the certificate of each host has to be approved by hand",
 			"approve it when the host asks: kubectl certificate approve NAME; or take -csrapproving out of --controllers"},
 		{controllerManager, func(f flags) bool { return !f.runs("csrsigning", "certificatesigningrequest-signing-controller", true) },
-			"the csrsigning controller is off in %s: no host gets a certificate", "take -csrsigning out of --controllers of kube-controller-manager"},
+			"the csrsigning controller is off in %s: no host gets a certificate", "take -csrsigning out of --controllers of " +
+				"kube-controller-manager"},
 		{controllerManager, func(f flags) bool {
 			return !f.has("cluster-signing-key-file") && !f.has("cluster-signing-kube-apiserver-client-kubelet-key-file")
 		},
 			"%s has no key to sign certificates with (--cluster-signing-key-file): no host gets a certificate unless another program signs it",
-			"give it --cluster-signing-cert-file and --cluster-signing-key-file, or see that your own signer serves kubernetes.io/kube-apiserver-client-kubelet"},
+			"give it --cluster-signing-cert-file and --cluster-signing-key-file, or see that your own signer serves " +
+				"kubernetes.io/kube-apiserver-client-kubelet"},
 	}
 }
 

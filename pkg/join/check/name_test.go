@@ -27,7 +27,8 @@ func TestCheckName(t *testing.T) {
 		{name: "what no node can be named is wrong usage", node: "No_Name", class: plan.Misused, wantErr: "no name for a node"},
 		{name: "the name of a Ready node is refused", node: "up", class: plan.Refused, wantErr: "node up is in the cluster and Ready"},
 		{name: "that of a dead node is a warning", node: "gone", warnings: []string{"take it over"}},
-		{name: "with its cordon and its taints, but for those that pass", node: "down", warnings: []string{"take it over", "node down is cordoned by ann", "taint gpu:NoSchedule"}},
+		{name: "with its cordon and its taints, but for those that pass", node: "down", warnings: []string{"take it over",
+			"node down is cordoned by ann", "taint gpu:NoSchedule"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -59,18 +59,28 @@ const describeWay = "see why: kubectl describe node %[1]s"
 func taintCauses() []taintCause {
 	return []taintCause{
 		{is(corev1.TaintNodeUnschedulable), "", "", false}, // the cordon is told by itself
-		{is("node.cloudprovider.kubernetes.io/uninitialized"), "its kubelet runs with --cloud-provider=external, and no cloud-controller-manager has taken it up",
-			"see that one runs: kubectl -n kube-system get pods; without a cloud, take the flag out of the host's kubelet (/etc/default/kubelet, /etc/sysconfig/kubelet or /var/lib/kubelet/kubeadm-flags.env) and take the taint off: kubectl taint nodes %[1]s %[2]s-", true},
-		{is("node.cilium.io/agent-not-ready"), "Cilium's agent on it has not become ready", "look at it: kubectl -n kube-system get pods -l k8s-app=cilium --field-selector spec.nodeName=%[1]s", true},
-		{endsIn("/agent-not-ready"), "an agent on it has not become ready", "look for its pod: kubectl get pods -A --field-selector spec.nodeName=%[1]s", true},
-		{is(corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable), "the node-lifecycle-controller of kube-controller-manager has not taken it off", "does kube-controller-manager run? kubectl -n kube-system get pods -l component=kube-controller-manager", true},
+		{is("node.cloudprovider.kubernetes.io/uninitialized"),
+			"its kubelet runs with --cloud-provider=external, and no cloud-controller-manager has taken it up",
+			"see that one runs: kubectl -n kube-system get pods; without a cloud, take the flag out of the host's kubelet (/etc/default/kubelet, " +
+				"/etc/sysconfig/kubelet or /var/lib/kubelet/kubeadm-flags.env) and take the taint off: kubectl taint nodes %[1]s %[2]s-", true},
+		{is("node.cilium.io/agent-not-ready"), "Cilium's agent on it has not become ready",
+			"look at it: kubectl -n kube-system get pods -l k8s-app=cilium --field-selector spec.nodeName=%[1]s", true},
+		{endsIn("/agent-not-ready"), "an agent on it has not become ready",
+			"look for its pod: kubectl get pods -A --field-selector spec.nodeName=%[1]s", true},
+		{is(corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable),
+			"the node-lifecycle-controller of kube-controller-manager has not taken it off", "does kube-controller-manager run? kubectl -n " +
+				"kube-system get pods -l component=kube-controller-manager", true},
 		{is(corev1.TaintNodeNetworkUnavailable), "its network has not reported that it works", describeWay, true},
-		{is(corev1.TaintNodeMemoryPressure, corev1.TaintNodeDiskPressure, corev1.TaintNodePIDPressure), "its kubelet is short of that resource", describeWay, true},
-		{is(corev1.TaintNodeOutOfService), "the node was given up as dead: its pods are deleted by force", "take it off: kubectl taint nodes %[1]s %[2]s-", false},
-		{endsIn("/uninitialized"), "a controller has not set the node up", "see that the controller of that name runs, or take it off: kubectl taint nodes %[1]s %[2]s-", true},
+		{is(corev1.TaintNodeMemoryPressure, corev1.TaintNodeDiskPressure, corev1.TaintNodePIDPressure), "its kubelet is short of that resource",
+			describeWay, true},
+		{is(corev1.TaintNodeOutOfService), "the node was given up as dead: its pods are deleted by force",
+			"take it off: kubectl taint nodes %[1]s %[2]s-", false},
+		{endsIn("/uninitialized"), "a controller has not set the node up",
+			"see that the controller of that name runs, or take it off: kubectl taint nodes %[1]s %[2]s-", true},
 		{is("karpenter.sh/unregistered"), "Karpenter has not registered the node", "see that Karpenter runs and knows the node", true},
 		{is("karpenter.sh/disrupted", "ToBeDeletedByClusterAutoscaler"), "an autoscaler is about to delete the node", describeWay, false},
-		{is(controlPlaneRole, "node-role.kubernetes.io/master"), "the taint of a control plane, on a node that is none", "take it off: kubectl taint nodes %[1]s %[2]s-", false},
+		{is(controlPlaneRole, "node-role.kubernetes.io/master"), "the taint of a control plane, on a node that is none",
+			"take it off: kubectl taint nodes %[1]s %[2]s-", false},
 	}
 }
 

@@ -62,8 +62,9 @@ func Nothing(authorizationv1.SubjectAccessReviewSpec) bool { return false }
 // ControlPlanePod is the static pod of a component, with flags.
 func ControlPlanePod(component string, flags ...string) *corev1.Pod {
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: component + "-cp", Labels: map[string]string{"tier": "control-plane", "component": component}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: component, Command: append([]string{component}, flags...)}}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: component + "-cp", Labels: map[string]string{"tier": "control-plane",
+			"component": component}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: component, Command: append([]string{component}, flags...)}}},
 	}
 }
 

@@ -17,11 +17,13 @@ import (
 
 // RuleOf is the rule of a webhook or policy for one operation on a resource.
 func RuleOf(resource string, operation admissionv1.OperationType) admissionv1.RuleWithOperations {
-	return admissionv1.RuleWithOperations{Operations: []admissionv1.OperationType{operation}, Rule: admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{resource}}}
+	return admissionv1.RuleWithOperations{Operations: []admissionv1.OperationType{operation}, Rule: admissionv1.Rule{APIGroups: []string{""},
+		APIVersions: []string{"v1"}, Resources: []string{resource}}}
 }
 
 // Guarding is a webhook served by hunt/guard.
-func Guarding(rule admissionv1.RuleWithOperations, change func(*admissionv1.ValidatingWebhook)) *admissionv1.ValidatingWebhookConfiguration {
+func Guarding(rule admissionv1.RuleWithOperations,
+	change func(*admissionv1.ValidatingWebhook)) *admissionv1.ValidatingWebhookConfiguration {
 	w := admissionv1.ValidatingWebhook{
 		Name: "guard.example.com", Rules: []admissionv1.RuleWithOperations{rule},
 		ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: "hunt", Name: "guard"}},
@@ -29,18 +31,21 @@ func Guarding(rule admissionv1.RuleWithOperations, change func(*admissionv1.Vali
 	if change != nil {
 		change(&w)
 	}
-	return &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "drain-guard"}, Webhooks: []admissionv1.ValidatingWebhook{w}}
+	return &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "drain-guard"},
+		Webhooks: []admissionv1.ValidatingWebhook{w}}
 }
 
 // Said is an error as the server sends it.
 func Said(code int32, reason metav1.StatusReason, kind, message string, causes ...metav1.StatusCause) error {
 	details := &metav1.StatusDetails{Kind: kind, Name: "a", Causes: causes}
-	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message, Details: details}}
+	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message,
+		Details: details}}
 }
 
 // NoRight is what the authorizer says (Kubernetes 1.37, responsewriters).
 func NoRight(verb, resource string) error {
-	return Said(403, metav1.StatusReasonForbidden, "nodes", fmt.Sprintf(`nodes "a" is forbidden: User "ann" cannot %s resource %q in API group "" at the cluster scope`, verb, resource))
+	return Said(403, metav1.StatusReasonForbidden, "nodes",
+		fmt.Sprintf(`nodes "a" is forbidden: User "ann" cannot %s resource %q in API group "" at the cluster scope`, verb, resource))
 }
 
 // ByAdmission is what admission.NewForbidden makes of a reason.

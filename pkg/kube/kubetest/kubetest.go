@@ -31,8 +31,9 @@ func Pod(name string, options ...PodOption) *corev1.Pod {
 			Namespace: "shop", Name: name, UID: types.UID("uid-" + name), ResourceVersion: "1",
 			Labels: map[string]string{"app": "web"},
 		},
-		Spec:   corev1.PodSpec{NodeName: TheNode},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+		Spec: corev1.PodSpec{NodeName: TheNode},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
 	}
 	ControlledBy("apps/v1", "ReplicaSet", "web-7c")(pod)
 	for _, option := range options {
@@ -45,7 +46,8 @@ func Pod(name string, options ...PodOption) *corev1.Pod {
 func ControlledBy(apiVersion, kind, name string) PodOption {
 	return func(pod *corev1.Pod) {
 		yes := true
-		pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: name, UID: types.UID("uid-" + kind + "-" + name), Controller: &yes}}
+		pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: name, UID: types.UID("uid-" + kind + "-" + name),
+			Controller: &yes}}
 	}
 }
 
@@ -65,7 +67,8 @@ func Mirrored(pod *corev1.Pod) {
 
 // WithEmptyDir gives the pod local data.
 func WithEmptyDir(pod *corev1.Pod) {
-	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+	pod.Spec.Volumes = append(pod.Spec.Volumes,
+		corev1.Volume{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
 }
 
 // InPhase sets the phase.
@@ -138,7 +141,8 @@ func Budget(name string, needed, healthy, allowed int32) *policyv1.PodDisruption
 			MinAvailable: &minAvailable,
 			Selector:     &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}},
 		},
-		Status: policyv1.PodDisruptionBudgetStatus{DesiredHealthy: needed, CurrentHealthy: healthy, DisruptionsAllowed: allowed, ExpectedPods: needed + 1},
+		Status: policyv1.PodDisruptionBudgetStatus{DesiredHealthy: needed, CurrentHealthy: healthy, DisruptionsAllowed: allowed,
+			ExpectedPods: needed + 1},
 	}
 }
 
@@ -170,7 +174,8 @@ func NewClient(objects ...runtime.Object) *fake.Clientset {
 // Using makes the pod use a claim.
 func Using(claim string) PodOption {
 	return func(pod *corev1.Pod) {
-		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: claim, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}}})
+		pod.Spec.Volumes = append(pod.Spec.Volumes,
+			corev1.Volume{Name: claim, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}}})
 	}
 }
 

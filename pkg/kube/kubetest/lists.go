@@ -34,13 +34,15 @@ func FullPod(i int) corev1.Pod {
 	pod.Spec.NodeSelector = map[string]string{"disk": "ssd"}
 	pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 	pod.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: "zone", LabelSelector: &metav1.LabelSelector{MatchLabels: pod.Labels}}}}}
-	pod.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule}}
+	pod.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone",
+		WhenUnsatisfiable: corev1.DoNotSchedule}}
 	pod.Spec.Overhead = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m")}
 	pod.Spec.Volumes = append(pod.Spec.Volumes,
 		corev1.Volume{Name: "c", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}},
 		corev1.Volume{Name: "h", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/var/lib/x"}}})
 	container := corev1.Container{
-		Name: "web", Image: "registry/web:1", Args: []string{"--x"}, Env: []corev1.EnvVar{{Name: "A", Value: "b"}}, Ports: []corev1.ContainerPort{{HostPort: 80, ContainerPort: 80}},
+		Name: "web", Image: "registry/web:1", Args: []string{"--x"}, Env: []corev1.EnvVar{{Name: "A",
+			Value: "b"}}, Ports: []corev1.ContainerPort{{HostPort: 80, ContainerPort: 80}},
 		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}},
 	}
 	pod.Spec.Containers, pod.Spec.InitContainers = []corev1.Container{container, container}, []corev1.Container{container}
@@ -58,7 +60,8 @@ func Encoders() map[string]runtime.Encoder {
 	return map[string]runtime.Encoder{
 		"protobuf in one piece": protobuf.NewSerializer(typer, typer),
 		"protobuf as a stream":  protobuf.NewSerializerWithOptions(typer, typer, protobuf.SerializerOptions{StreamingCollectionsEncoding: true}),
-		"JSON":                  jsonserializer.NewSerializerWithOptions(jsonserializer.DefaultMetaFactory, typer, typer, jsonserializer.SerializerOptions{}),
+		"JSON": jsonserializer.NewSerializerWithOptions(jsonserializer.DefaultMetaFactory, typer, typer,
+			jsonserializer.SerializerOptions{}),
 	}
 }
 

@@ -108,7 +108,8 @@ func (r Release) Undoes() string {
 		Helm: "at its next upgrade", FluxHelm: "at its next upgrade, or at once with drift detection",
 		FluxKustomize: "at its next interval", ArgoCD: "when it syncs, at once with self-heal", Operator: "by way of its operator",
 	}[r.Tool]
-	return fmt.Sprintf("%s undoes a manual edit %s; the value lives in its %s", r, when, text.Choose(r.Tool == ArgoCD || r.Tool == FluxKustomize, "source", text.Choose(r.Tool == Operator, "spec", "values")))
+	return fmt.Sprintf("%s undoes a manual edit %s; the value lives in its %s", r, when, text.Choose(r.Tool == ArgoCD ||
+		r.Tool == FluxKustomize, "source", text.Choose(r.Tool == Operator, "spec", "values")))
 }
 
 // Where is a command that shows where the value lives; empty if the words of the

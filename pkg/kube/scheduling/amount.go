@@ -28,7 +28,8 @@ func allocatable(node *corev1.Node) amounts {
 // requests is what a pod takes of its node.
 func requests(pod *corev1.Pod) amounts {
 	out := amounts{pods: 1}
-	if spec := &pod.Spec; len(spec.InitContainers) > 0 || spec.Overhead != nil || spec.Resources != nil || len(pod.Status.NodeAllocatableResourceClaimStatuses) > 0 {
+	if spec := &pod.Spec; len(spec.InitContainers) > 0 || spec.Overhead != nil || spec.Resources != nil ||
+		len(pod.Status.NodeAllocatableResourceClaimStatuses) > 0 {
 		out.addList(resource.PodRequests(pod, resource.PodResourcesOptions{UseDRANodeAllocatableResourceClaimStatus: true}))
 		return out
 	}

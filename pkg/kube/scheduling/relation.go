@@ -82,7 +82,8 @@ func (s *search) relationsOf(a *ask) []relation {
 			}
 		}
 	}
-	if with := a.pod.Spec.Affinity; with != nil && with.PodAffinity != nil && len(with.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution) > 0 {
+	if with := a.pod.Spec.Affinity; with != nil && with.PodAffinity != nil &&
+		len(with.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution) > 0 {
 		out = append(out, s.together(with.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution, own))
 	}
 	return append(out, s.spreads(a, own)...)

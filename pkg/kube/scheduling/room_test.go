@@ -20,7 +20,8 @@ func roomyNode(name, cpu string, options ...func(*corev1.Node)) corev1.Node {
 	node := kubetest.Node(name)
 	node.Labels = map[string]string{corev1.LabelHostname: name, corev1.LabelTopologyZone: name[:1]}
 	node.Status.Allocatable = corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse("8Gi"), corev1.ResourcePods: resource.MustParse("10"),
+		corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse("8Gi"),
+		corev1.ResourcePods: resource.MustParse("10"),
 	}
 	for _, option := range options {
 		option(node)
@@ -57,7 +58,8 @@ func tolerating(key string) kubetest.PodOption {
 
 func onPort(port int32) kubetest.PodOption {
 	return func(pod *corev1.Pod) {
-		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "port", Ports: []corev1.ContainerPort{{HostPort: port, ContainerPort: port}}})
+		pod.Spec.Containers = append(pod.Spec.Containers,
+			corev1.Container{Name: "port", Ports: []corev1.ContainerPort{{HostPort: port, ContainerPort: port}}})
 	}
 }
 
@@ -101,7 +103,8 @@ func choosing(key, value string) kubetest.PodOption {
 
 // others of the app "db" and "web" on a node; ready and owned like the rest.
 func there(node, app string, options ...kubetest.PodOption) *corev1.Pod {
-	return kubetest.Pod(fmt.Sprintf("%s-on-%s", app, node), append([]kubetest.PodOption{kubetest.OnNode(node), kubetest.Labelled("app", app)}, options...)...)
+	return kubetest.Pod(fmt.Sprintf("%s-on-%s", app, node),
+		append([]kubetest.PodOption{kubetest.OnNode(node), kubetest.Labelled("app", app)}, options...)...)
 }
 
 // TestRoom drains a1 of the pods named p0, p1, … and looks at where their
@@ -116,15 +119,23 @@ func TestRoom(t *testing.T) {
 		others []*corev1.Pod
 		want   map[string][]string
 	}{
-		"room":                                   {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "4")}}},
-		"the only node":                          {nodes: two[:1], moving: [][]kubetest.PodOption{{}}, want: map[string][]string{"p0": {"1 node cordoned"}}},
-		"cpu, all of it":                         {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "3")}, {asking("cpu", "2")}}, want: map[string][]string{"p1": {"1 node cordoned", "1 node without enough cpu"}}},
-		"cpu of others":                          {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "1")}}, others: []*corev1.Pod{there("b1", "db", asking("cpu", "3500m"))}, want: map[string][]string{"p0": {"1 node cordoned", "1 node without enough cpu"}}},
-		"finished others":                        {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "1")}}, others: []*corev1.Pod{there("b1", "db", asking("cpu", "3500m"), kubetest.InPhase(corev1.PodSucceeded))}},
-		"overcommitted, and it asks for nothing": {nodes: two, moving: [][]kubetest.PodOption{{}}, others: []*corev1.Pod{there("b1", "db", asking("cpu", "9"))}},
-		"cpu and memory":                         {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "5"), asking("memory", "9Gi")}}, want: map[string][]string{"p0": {"1 node cordoned", "1 node without enough cpu and memory"}}},
+		"room": {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "4")}}},
+		"the only node": {nodes: two[:1], moving: [][]kubetest.PodOption{{}},
+			want: map[string][]string{"p0": {"1 node cordoned"}}},
+		"cpu, all of it": {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "3")}, {asking("cpu", "2")}},
+			want: map[string][]string{"p1": {"1 node cordoned", "1 node without enough cpu"}}},
+		"cpu of others": {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "1")}},
+			others: []*corev1.Pod{there("b1", "db", asking("cpu", "3500m"))}, want: map[string][]string{"p0": {"1 node cordoned",
+				"1 node without enough cpu"}}},
+		"finished others": {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "1")}},
+			others: []*corev1.Pod{there("b1", "db", asking("cpu", "3500m"), kubetest.InPhase(corev1.PodSucceeded))}},
+		"overcommitted, and it asks for nothing": {nodes: two, moving: [][]kubetest.PodOption{{}},
+			others: []*corev1.Pod{there("b1", "db", asking("cpu", "9"))}},
+		"cpu and memory": {nodes: two, moving: [][]kubetest.PodOption{{asking("cpu", "5"), asking("memory", "9Gi")}},
+			want: map[string][]string{"p0": {"1 node cordoned", "1 node without enough cpu and memory"}}},
 		"an extended resource": {
-			nodes: []corev1.Node{roomyNode("a1", "4", offers("x.org/gpu", "2")), roomyNode("b1", "4", offers("x.org/gpu", "1")), roomyNode("c1", "4")}, moving: [][]kubetest.PodOption{{asking("x.org/gpu", "1")}, {asking("x.org/gpu", "1")}},
+			nodes: []corev1.Node{roomyNode("a1", "4", offers("x.org/gpu", "2")), roomyNode("b1", "4", offers("x.org/gpu", "1")),
+				roomyNode("c1", "4")}, moving: [][]kubetest.PodOption{{asking("x.org/gpu", "1")}, {asking("x.org/gpu", "1")}},
 			want: map[string][]string{"p1": {"2 nodes without enough x.org/gpu", "1 node cordoned"}},
 		},
 		"places for pods": {
@@ -132,25 +143,31 @@ func TestRoom(t *testing.T) {
 			want: map[string][]string{"p1": {"1 node cordoned", "1 node without enough places for pods"}},
 		},
 		"a taint": {
-			nodes: []corev1.Node{two[0], roomyNode("b1", "4", tainted("gpu", corev1.TaintEffectNoSchedule)), roomyNode("c1", "4", tainted("gpu", corev1.TaintEffectNoExecute))}, moving: [][]kubetest.PodOption{{}, {tolerating("gpu")}},
+			nodes: []corev1.Node{two[0], roomyNode("b1", "4", tainted("gpu", corev1.TaintEffectNoSchedule)),
+				roomyNode("c1", "4", tainted("gpu", corev1.TaintEffectNoExecute))}, moving: [][]kubetest.PodOption{{}, {tolerating("gpu")}},
 			want: map[string][]string{"p0": {"1 node cordoned", "1 node with the taint gpu:NoExecute", "1 node with the taint gpu:NoSchedule"}},
 		},
-		"a taint that is a wish":  {nodes: []corev1.Node{two[0], roomyNode("b1", "4", tainted("gpu", corev1.TaintEffectPreferNoSchedule))}, moving: [][]kubetest.PodOption{{}}},
-		"it tolerates the cordon": {nodes: two[:1], moving: [][]kubetest.PodOption{{asking("cpu", "4"), tolerating(corev1.TaintNodeUnschedulable)}}},
-		"a node selector":         {nodes: two, moving: [][]kubetest.PodOption{{choosing(zone, "a")}}, want: map[string][]string{"p0": {"1 node cordoned", "1 node outside its node selector or affinity"}}},
+		"a taint that is a wish": {nodes: []corev1.Node{two[0], roomyNode("b1", "4", tainted("gpu", corev1.TaintEffectPreferNoSchedule))},
+			moving: [][]kubetest.PodOption{{}}},
+		"it tolerates the cordon": {nodes: two[:1],
+			moving: [][]kubetest.PodOption{{asking("cpu", "4"), tolerating(corev1.TaintNodeUnschedulable)}}},
+		"a node selector": {nodes: two, moving: [][]kubetest.PodOption{{choosing(zone, "a")}},
+			want: map[string][]string{"p0": {"1 node cordoned", "1 node outside its node selector or affinity"}}},
 		"a host port": {
 			nodes: two, moving: [][]kubetest.PodOption{{onPort(80)}, {onPort(80)}, {onPort(81)}},
 			want: map[string][]string{"p1": {"1 node cordoned", "1 node with port 80/TCP taken"}},
 		},
 		"anti-affinity": {
-			nodes: three, moving: [][]kubetest.PodOption{{apartFrom(host, "web")}, {apartFrom(host, "web")}}, others: []*corev1.Pod{there("b1", "web", apartFrom(host, "web"))},
+			nodes: three, moving: [][]kubetest.PodOption{{apartFrom(host, "web")}, {apartFrom(host, "web")}}, others: []*corev1.Pod{there("b1",
+				"web", apartFrom(host, "web"))},
 			want: map[string][]string{"p1": {"2 nodes against its anti-affinity", "1 node cordoned"}},
 		},
 		"anti-affinity of others": {
 			nodes: two, moving: [][]kubetest.PodOption{{}}, others: []*corev1.Pod{there("b1", "db", apartFrom(host, "web"))},
 			want: map[string][]string{"p0": {"1 node cordoned", "1 node with a pod that wants none like it"}},
 		},
-		"anti-affinity in another namespace": {nodes: two, moving: [][]kubetest.PodOption{{apartFrom(host, "db")}}, others: []*corev1.Pod{there("b1", "db", kubetest.InNamespace("other"))}},
+		"anti-affinity in another namespace": {nodes: two, moving: [][]kubetest.PodOption{{apartFrom(host, "db")}},
+			others: []*corev1.Pod{there("b1", "db", kubetest.InNamespace("other"))}},
 		"affinity": {
 			nodes: three, moving: [][]kubetest.PodOption{{besides(zone, "db")}, {besides(zone, "cache")}}, others: []*corev1.Pod{there("b1", "db")},
 			want: map[string][]string{"p1": {"2 nodes without the pods that its affinity wants", "1 node cordoned"}},
@@ -164,15 +181,19 @@ func TestRoom(t *testing.T) {
 			nodes: two, moving: [][]kubetest.PodOption{{spreadOver(host)}}, others: []*corev1.Pod{there("b1", "web")},
 			want: map[string][]string{"p0": {"1 node against its topology spread over " + host, "1 node cordoned"}},
 		},
-		"spread that heeds taints": {nodes: two, moving: [][]kubetest.PodOption{{spreadOver(host, heedingTaints)}}, others: []*corev1.Pod{there("b1", "web")}},
-		"spread over zones":        {nodes: append(three[:3:3], roomyNode("a2", "4")), moving: [][]kubetest.PodOption{{spreadOver(zone)}}, others: []*corev1.Pod{there("b1", "web"), there("c1", "web")}},
+		"spread that heeds taints": {nodes: two, moving: [][]kubetest.PodOption{{spreadOver(host, heedingTaints)}},
+			others: []*corev1.Pod{there("b1", "web")}},
+		"spread over zones": {nodes: append(three[:3:3], roomyNode("a2", "4")), moving: [][]kubetest.PodOption{{spreadOver(zone)}},
+			others: []*corev1.Pod{there("b1", "web"), there("c1", "web")}},
 		"spread over zones without another node": {
 			nodes: three, moving: [][]kubetest.PodOption{{spreadOver(zone)}}, others: []*corev1.Pod{there("b1", "web"), there("c1", "web")},
 			want: map[string][]string{"p0": {"2 nodes against its topology spread over " + zone, "1 node cordoned"}},
 		},
-		"spread that counts nodes within the affinity only": {nodes: three, moving: [][]kubetest.PodOption{{spreadOver(host), choosing(zone, "b")}}, others: []*corev1.Pod{there("b1", "web")}},
+		"spread that counts nodes within the affinity only": {nodes: three,
+			moving: [][]kubetest.PodOption{{spreadOver(host), choosing(zone, "b")}}, others: []*corev1.Pod{there("b1", "web")}},
 		"spread over enough domains": {
-			nodes: three, moving: [][]kubetest.PodOption{{spreadOver(zone, func(c *corev1.TopologySpreadConstraint) { n := int32(4); c.MinDomains = &n })}},
+			nodes: three, moving: [][]kubetest.PodOption{{spreadOver(zone,
+				func(c *corev1.TopologySpreadConstraint) { n := int32(4); c.MinDomains = &n })}},
 			others: []*corev1.Pod{there("a1", "web"), there("b1", "web"), there("c1", "web")},
 			want:   map[string][]string{"p0": {"2 nodes against its topology spread over " + zone, "1 node cordoned"}},
 		},
@@ -219,11 +240,13 @@ func TestRoom(t *testing.T) {
 // not bound.
 func someVolumes() ([]corev1.PersistentVolumeClaim, []corev1.PersistentVolume) {
 	claim := func(name, volume string) corev1.PersistentVolumeClaim {
-		return corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: corev1.PersistentVolumeClaimSpec{VolumeName: volume}}
+		return corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+			Spec: corev1.PersistentVolumeClaimSpec{VolumeName: volume}}
 	}
 	local := corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "pv-local"}}
 	local.Spec.NodeAffinity = &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
-		MatchExpressions: []corev1.NodeSelectorRequirement{{Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: []string{"a1"}}},
+		MatchExpressions: []corev1.NodeSelectorRequirement{{Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn,
+			Values: []string{"a1"}}},
 	}}}}
 	return []corev1.PersistentVolumeClaim{claim("local", "pv-local"), claim("network", "pv-network"), claim("unbound", "")},
 		[]corev1.PersistentVolume{local, {ObjectMeta: metav1.ObjectMeta{Name: "pv-network"}}}
@@ -265,7 +288,8 @@ func TestRequestsOfUnusualPods(t *testing.T) {
 func TestRoomKeepsOneProfileForPodsThatAreAlike(t *testing.T) {
 	r := New([]corev1.Node{roomyNode("a1", "4")})
 	for i := range 5 {
-		r.Add(kubetest.Pod(fmt.Sprint("db-", i), kubetest.OnNode("a1"), kubetest.Labelled("apps.kubernetes.io/pod-index", fmt.Sprint(i)), kubetest.Labelled("statefulset.kubernetes.io/pod-name", fmt.Sprint("db-", i))))
+		r.Add(kubetest.Pod(fmt.Sprint("db-", i), kubetest.OnNode("a1"), kubetest.Labelled("apps.kubernetes.io/pod-index", fmt.Sprint(i)),
+			kubetest.Labelled("statefulset.kubernetes.io/pod-name", fmt.Sprint("db-", i))))
 	}
 	r.Add(kubetest.Pod("other", kubetest.OnNode("a1"), kubetest.InNamespace("other")))
 	r.Add(kubetest.Pod("apart", kubetest.OnNode("a1"), apartFrom(corev1.LabelHostname, "web")))

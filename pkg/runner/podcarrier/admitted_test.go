@@ -34,7 +34,8 @@ func TestWhatAdmissionChangesIsNamed(t *testing.T) {
 		"a sidecar before ours": {func(p *corev1.Pod) {
 			p.Spec.Containers = append([]corev1.Container{{Name: "istio-proxy"}}, p.Spec.Containers...)
 		}, "container istio-proxy is added"},
-		"an init container": {func(p *corev1.Pod) { p.Spec.InitContainers = []corev1.Container{{Name: "vault-agent-init"}} }, "container vault-agent-init (init) is added"},
+		"an init container": {func(p *corev1.Pod) { p.Spec.InitContainers = []corev1.Container{{Name: "vault-agent-init"}} },
+			"container vault-agent-init (init) is added"},
 		"an ephemeral container": {func(p *corev1.Pod) {
 			p.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger"}}}
 		}, "container debugger (ephemeral) is added"},
@@ -48,42 +49,53 @@ func TestWhatAdmissionChangesIsNamed(t *testing.T) {
 				}
 			}
 		}), "variable LD_PRELOAD is changed"},
-		"a variable from a Secret":   {container(func(c *corev1.Container) { c.Env[0].ValueFrom = &corev1.EnvVarSource{} }), "variable PATH is changed"},
-		"variables from elsewhere":   {container(func(c *corev1.Container) { c.EnvFrom = []corev1.EnvFromSource{{Prefix: "X"}} }), "envFrom"},
-		"a volume":                   {func(p *corev1.Pod) { p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "auto-instr"}) }, "volume auto-instr is added"},
+		"a variable from a Secret": {container(func(c *corev1.Container) { c.Env[0].ValueFrom = &corev1.EnvVarSource{} }),
+			"variable PATH is changed"},
+		"variables from elsewhere": {container(func(c *corev1.Container) { c.EnvFrom = []corev1.EnvFromSource{{Prefix: "X"}} }), "envFrom"},
+		"a volume": {func(p *corev1.Pod) { p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "auto-instr"}) },
+			"volume auto-instr is added"},
 		"another source of a volume": {func(p *corev1.Pod) { p.Spec.Volumes[1].HostPath.Path = "/srv" }, "spec.volumes"},
 		"a mount": {container(func(c *corev1.Container) {
 			c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "etc", MountPath: "/usr"})
 		}), "volumeMounts"},
-		"a mount that is writable":               {container(func(c *corev1.Container) { c.VolumeMounts[1].ReadOnly = false }), "volumeMounts"},
-		"the arguments":                          {container(func(c *corev1.Container) { c.Args = []string{"x"} }), "args"},
-		"the command":                            {container(func(c *corev1.Container) { c.Command = []string{"x"} }), "command"},
-		"the working directory":                  {container(func(c *corev1.Container) { c.WorkingDir = "/x" }), "workingDir"},
-		"privileges taken away":                  {container(func(c *corev1.Container) { c.SecurityContext.Privileged = new(bool) }), "securityContext"},
-		"the user":                               {container(func(c *corev1.Container) { c.SecurityContext.RunAsUser = nil }), "securityContext"},
-		"a security context of the pod":          {func(p *corev1.Pod) { p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsNonRoot: &yes} }, "spec.securityContext"},
-		"a hook":                                 {container(func(c *corev1.Container) { c.Lifecycle = &corev1.Lifecycle{PostStart: handler} }), "lifecycle"},
-		"a probe":                                {container(func(c *corev1.Container) { c.LivenessProbe = &corev1.Probe{} }), "livenessProbe"},
-		"another account":                        {func(p *corev1.Pod) { p.Spec.ServiceAccountName = "admin" }, "spec.serviceAccountName"},
-		"a token of an account":                  {func(p *corev1.Pod) { p.Spec.AutomountServiceAccountToken = &yes }, "spec.automountServiceAccountToken"},
-		"the host's IPC":                         {func(p *corev1.Pod) { p.Spec.HostIPC = true }, "spec.hostIPC"},
-		"another node":                           {func(p *corev1.Pod) { p.Spec.NodeName = "worker-2" }, "spec.nodeName"},
-		"the host's processes":                   {func(p *corev1.Pod) { p.Spec.HostPID = false }, "spec.hostPID"},
-		"a virtual machine":                      {func(p *corev1.Pod) { p.Spec.RuntimeClassName = new("kata") }, "spec.runtimeClassName"},
-		"a critical priority":                    {func(p *corev1.Pod) { p.Spec.PriorityClassName = "system-cluster-critical" }, "spec.priorityClassName"},
-		"a toleration taken away":                {func(p *corev1.Pod) { p.Spec.Tolerations = nil }, "spec.tolerations"},
-		"its label":                              {func(p *corev1.Pod) { delete(p.Labels, Label) }, "label " + Label},
-		"another owner":                          {func(p *corev1.Pod) { p.OwnerReferences = []metav1.OwnerReference{{Name: "x"}} }, "metadata.ownerReferences"},
-		"a finalizer":                            {func(p *corev1.Pod) { p.Finalizers = []string{"x/y"} }, "metadata.finalizers"},
-		"a device":                               {container(func(c *corev1.Container) { c.Resources.Claims = []corev1.ResourceClaim{{Name: "gpu"}} }), "resources"},
-		"a device by an annotation":              {func(p *corev1.Pod) { p.Annotations = map[string]string{"cdi.k8s.io/x": "vendor.com/all=1"} }, "annotation cdi.k8s.io/x is added"},
-		"an annotation that CRI-O obeys":         {func(p *corev1.Pod) { p.Annotations = map[string]string{"io.kubernetes.cri-o.Devices": "/dev/x"} }, "annotation io.kubernetes.cri-o.Devices is added"},
-		"two things":                             {func(p *corev1.Pod) { p.Spec.HostIPC, p.Spec.HostNetwork = true, false }, "spec.hostIPC spec.hostNetwork"},
+		"a mount that is writable": {container(func(c *corev1.Container) { c.VolumeMounts[1].ReadOnly = false }), "volumeMounts"},
+		"the arguments":            {container(func(c *corev1.Container) { c.Args = []string{"x"} }), "args"},
+		"the command":              {container(func(c *corev1.Container) { c.Command = []string{"x"} }), "command"},
+		"the working directory":    {container(func(c *corev1.Container) { c.WorkingDir = "/x" }), "workingDir"},
+		"privileges taken away": {container(func(c *corev1.Container) { c.SecurityContext.Privileged = new(bool) }),
+			"securityContext"},
+		"the user": {container(func(c *corev1.Container) { c.SecurityContext.RunAsUser = nil }), "securityContext"},
+		"a security context of the pod": {func(p *corev1.Pod) { p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsNonRoot: &yes} },
+			"spec.securityContext"},
+		"a hook":          {container(func(c *corev1.Container) { c.Lifecycle = &corev1.Lifecycle{PostStart: handler} }), "lifecycle"},
+		"a probe":         {container(func(c *corev1.Container) { c.LivenessProbe = &corev1.Probe{} }), "livenessProbe"},
+		"another account": {func(p *corev1.Pod) { p.Spec.ServiceAccountName = "admin" }, "spec.serviceAccountName"},
+		"a token of an account": {func(p *corev1.Pod) { p.Spec.AutomountServiceAccountToken = &yes },
+			"spec.automountServiceAccountToken"},
+		"the host's IPC":       {func(p *corev1.Pod) { p.Spec.HostIPC = true }, "spec.hostIPC"},
+		"another node":         {func(p *corev1.Pod) { p.Spec.NodeName = "worker-2" }, "spec.nodeName"},
+		"the host's processes": {func(p *corev1.Pod) { p.Spec.HostPID = false }, "spec.hostPID"},
+		"a virtual machine":    {func(p *corev1.Pod) { p.Spec.RuntimeClassName = new("kata") }, "spec.runtimeClassName"},
+		"a critical priority": {func(p *corev1.Pod) { p.Spec.PriorityClassName = "system-cluster-critical" },
+			"spec.priorityClassName"},
+		"a toleration taken away": {func(p *corev1.Pod) { p.Spec.Tolerations = nil }, "spec.tolerations"},
+		"its label":               {func(p *corev1.Pod) { delete(p.Labels, Label) }, "label " + Label},
+		"another owner": {func(p *corev1.Pod) { p.OwnerReferences = []metav1.OwnerReference{{Name: "x"}} },
+			"metadata.ownerReferences"},
+		"a finalizer": {func(p *corev1.Pod) { p.Finalizers = []string{"x/y"} }, "metadata.finalizers"},
+		"a device":    {container(func(c *corev1.Container) { c.Resources.Claims = []corev1.ResourceClaim{{Name: "gpu"}} }), "resources"},
+		"a device by an annotation": {func(p *corev1.Pod) { p.Annotations = map[string]string{"cdi.k8s.io/x": "vendor.com/all=1"} },
+			"annotation cdi.k8s.io/x is added"},
+		"an annotation that CRI-O obeys": {func(p *corev1.Pod) { p.Annotations = map[string]string{"io.kubernetes.cri-o.Devices": "/dev/x"} },
+			"annotation io.kubernetes.cri-o.Devices is added"},
+		"two things": {func(p *corev1.Pod) { p.Spec.HostIPC, p.Spec.HostNetwork = true, false },
+			"spec.hostIPC spec.hostNetwork"},
 		"what the API server fills in by itself": {defaulted, ""},
 		"an extended resource, whose device plugin adds mounts": {container(func(c *corev1.Container) {
 			c.Resources.Limits = corev1.ResourceList{"vendor.example/device": resource.MustParse("1")}
 		}), "resources"},
-		"requests of a LimitRange for a pod that is none": {container(func(c *corev1.Container) { c.Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse("1")} }), ""},
+		"requests of a LimitRange for a pod that is " +
+			"none": {container(func(c *corev1.Container) { c.Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse("1")} }), ""},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -99,10 +111,12 @@ func TestWhatAdmissionChangesIsNamed(t *testing.T) {
 // defaulted does what an API server of 1.36 does to a pod without a webhook.
 func defaulted(p *corev1.Pod) {
 	never, priority, mount := corev1.PreemptLowerPriority, int32(0), corev1.DefaultProcMount
-	p.Spec.SchedulerName, p.Spec.SecurityContext, p.Spec.Priority, p.Spec.PreemptionPolicy = "default-scheduler", &corev1.PodSecurityContext{}, &priority, &never
+	p.Spec.SchedulerName, p.Spec.SecurityContext, p.Spec.Priority, p.Spec.PreemptionPolicy = "default-scheduler", &corev1.PodSecurityContext{},
+		&priority, &never
 	p.Spec.ServiceAccountName, p.Spec.DeprecatedServiceAccount = "default", "default"
 	p.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "of-the-account"}}
-	p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: "node.kubernetes.io/memory-pressure", Operator: corev1.TolerationOpExists})
+	p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: "node.kubernetes.io/memory-pressure",
+		Operator: corev1.TolerationOpExists})
 	p.Spec.NodeSelector = map[string]string{"of": "the-namespace"}
 	p.Spec.Containers[0].SecurityContext.ProcMount = &mount
 	p.Annotations = map[string]string{"somebody": "wrote this"}
@@ -130,8 +144,10 @@ func TestAPodThatWasMadeOtherThanRehearsedIsDeletedAtOnce(t *testing.T) {
 		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "sidecar"})
 		return true, pod, client.Tracker().Add(pod)
 	})
-	_, err := (&Carrier{client: client, spec: podSpec{name: "lifecycle-worker-1-look", namespace: "kube-system", operation: "inspect", node: node("amd64")}}).make(t.Context(), quiet)
-	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "container sidecar is added") || !strings.Contains(plan.HintOf(err), "mutatingwebhookconfigurations") {
+	_, err := (&Carrier{client: client, spec: podSpec{name: "lifecycle-worker-1-look", namespace: "kube-system", operation: "inspect",
+		node: node("amd64")}}).make(t.Context(), quiet)
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "container sidecar is added") ||
+		!strings.Contains(plan.HintOf(err), "mutatingwebhookconfigurations") {
 		t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 	}
 	if left, err := client.CoreV1().Pods("kube-system").List(t.Context(), metav1.ListOptions{}); err != nil || len(left.Items) > 0 {

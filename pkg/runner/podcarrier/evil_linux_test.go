@@ -46,18 +46,22 @@ func TestTheImageDecidesNothing(t *testing.T) {
 		programs["/usr/bin/"+program] = evilProgram
 	}
 	for name, evil := range map[string]image{
-		"LD_PRELOAD":                    {env: []string{"LD_PRELOAD=/evil.so"}},
-		"LD_AUDIT":                      {env: []string{"LD_AUDIT=/evil.so"}},
-		"LD_DEBUG":                      {env: []string{"LD_DEBUG=files"}},
-		"LD_LIBRARY_PATH":               {env: []string{"LD_LIBRARY_PATH=/evil"}, files: map[string]string{"/evil/libc.so.6": "evil"}},
-		"GLIBC_TUNABLES":                {env: []string{"GLIBC_TUNABLES=glibc.rtld.evil=1:glibc.malloc.check=99999999999999999999999"}},
-		"/etc/ld.so.preload":            {files: map[string]string{"/etc/ld.so.preload": "/evil.so\n"}},
-		"PATH, BASH_ENV, ENV":           {env: []string{"PATH=/evil", "BASH_ENV=/evil/rc", "ENV=/evil/rc"}, files: map[string]string{"/evil/rc": "echo evil rc\n"}},
-		"a function of the shell's":     {env: []string{"BASH_FUNC_echo%%=() { printf 'evil function\n'; }", "BASH_FUNC_host%%=() { printf 'evil function\n'; }"}},
-		"programs of the same names":    {files: programs},
-		"a VOLUME over the host's":      {files: programs, volumes: []string{"/usr/bin", "/usr/lib", "/lib64"}},
-		"links instead of directories":  {links: map[string]string{"/usr": "/evil", "/lib": "evil/lib", "/lib64": "/evil"}, files: map[string]string{"/evil/bin/env": evilProgram}},
-		"a link instead of its own etc": {links: map[string]string{"/etc": "/evil"}, files: map[string]string{"/evil/ld.so.preload": "/evil.so\n"}},
+		"LD_PRELOAD":         {env: []string{"LD_PRELOAD=/evil.so"}},
+		"LD_AUDIT":           {env: []string{"LD_AUDIT=/evil.so"}},
+		"LD_DEBUG":           {env: []string{"LD_DEBUG=files"}},
+		"LD_LIBRARY_PATH":    {env: []string{"LD_LIBRARY_PATH=/evil"}, files: map[string]string{"/evil/libc.so.6": "evil"}},
+		"GLIBC_TUNABLES":     {env: []string{"GLIBC_TUNABLES=glibc.rtld.evil=1:glibc.malloc.check=99999999999999999999999"}},
+		"/etc/ld.so.preload": {files: map[string]string{"/etc/ld.so.preload": "/evil.so\n"}},
+		"PATH, BASH_ENV, ENV": {env: []string{"PATH=/evil", "BASH_ENV=/evil/rc", "ENV=/evil/rc"},
+			files: map[string]string{"/evil/rc": "echo evil rc\n"}},
+		"a function of the shell's": {env: []string{"BASH_FUNC_echo%%=() { printf 'evil function\n'; }",
+			"BASH_FUNC_host%%=() { printf 'evil function\n'; }"}},
+		"programs of the same names": {files: programs},
+		"a VOLUME over the host's":   {files: programs, volumes: []string{"/usr/bin", "/usr/lib", "/lib64"}},
+		"links instead of directories": {links: map[string]string{"/usr": "/evil", "/lib": "evil/lib", "/lib64": "/evil"},
+			files: map[string]string{"/evil/bin/env": evilProgram}},
+		"a link instead of its own etc": {links: map[string]string{"/etc": "/evil"},
+			files: map[string]string{"/evil/ld.so.preload": "/evil.so\n"}},
 	} {
 		for door, parts := range map[string]int{"streamed": 0, "in Secrets": 1} {
 			t.Run(name+", "+door, func(t *testing.T) {
@@ -89,7 +93,8 @@ func TestTheImageDecidesNothing(t *testing.T) {
 // doorFor is a door as podFor makes it.
 func doorFor(parts int) *corev1.Pod {
 	worker := node(runtime.GOARCH)
-	return podFor(podSpec{name: "lifecycle-worker-1", namespace: "kube-system", operation: string(wire.Inspect), node: worker, program: payload.Payload{SHA256: "hash"}, mountDir: newMountDir(), parts: parts})
+	return podFor(podSpec{name: "lifecycle-worker-1", namespace: "kube-system", operation: string(wire.Inspect), node: worker,
+		program: payload.Payload{SHA256: "hash"}, mountDir: newMountDir(), parts: parts})
 }
 
 // unprotected is one with the host's directories over the image's, and nothing else.
@@ -139,7 +144,8 @@ func (i image) run(t *testing.T, root string, pod *corev1.Pod) string {
 		args[n] = strings.ReplaceAll(args[n], receiver, theHost)
 	}
 	var out bytes.Buffer
-	cmd := &exec.Cmd{Path: args[0], Args: args, Dir: "/", Env: i.environment(c), Stdout: &out, Stderr: &out, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
+	cmd := &exec.Cmd{Path: args[0], Args: args, Dir: "/", Env: i.environment(c), Stdout: &out, Stderr: &out,
+		SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
 	if err := cmd.Run(); err != nil {
 		out.WriteString(err.Error())
 	}

@@ -72,7 +72,8 @@ func TestTheDoorIsPinnedPullsNothingAndRunsAnywhere(t *testing.T) {
 		"pinned":         pod.Spec.NodeName == "worker-1",
 		"never pulls":    c.ImagePullPolicy == corev1.PullNever,
 		"never restarts": pod.Spec.RestartPolicy == corev1.RestartPolicyNever,
-		"tolerates all":  len(pod.Spec.Tolerations) == 1 && pod.Spec.Tolerations[0].Operator == corev1.TolerationOpExists && pod.Spec.Tolerations[0].Key == "",
+		"tolerates all": len(pod.Spec.Tolerations) == 1 && pod.Spec.Tolerations[0].Operator == corev1.TolerationOpExists &&
+			pod.Spec.Tolerations[0].Key == "",
 		"host network":   pod.Spec.HostNetwork && pod.Spec.HostPID,
 		"no token":       !*pod.Spec.AutomountServiceAccountToken,
 		"labelled":       pod.Labels[Label] == "remove",
@@ -146,7 +147,8 @@ func TestTheReceiverNeverDeletesThroughAMount(t *testing.T) {
 		t.Fatal("needs root for a mount namespace of its own")
 	}
 	dir := t.TempDir()
-	program := "#!/bin/sh\n[ $PWD = ${0%/*} ] && mkdir ${0%/*}/there " + dir + "/data && echo precious > " + dir + "/data/file && mount --bind " + dir + "/data ${0%/*}/there\n"
+	program := "#!/bin/sh\n[ $PWD = ${0%/*} ] && mkdir ${0%/*}/there " + dir + "/data && echo precious > " + dir +
+		"/data/file && mount --bind " + dir + "/data ${0%/*}/there\n"
 	wrapped := "mount --make-rprivate / && mount -t tmpfs tmpfs /var/lib && " + `sh -c "$0" receiver "$1" "$2"; ls /var/lib/*`
 	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", wrapped, receiver, strconv.Itoa(len(program)), sumOf(program))
 	cmd.Stdin = strings.NewReader(readyByte + program + "the delivery\n")

@@ -19,7 +19,8 @@ import (
 func TestADoorWithoutAStreamHasTheProgramMounted(t *testing.T) {
 	node := &corev1.Node{}
 	node.Name, node.Status.NodeInfo.Architecture = "w1", "amd64"
-	pod := podFor(podSpec{name: "lifecycle-w1", namespace: "kube-system", operation: "remove", image: choice{image: "x"}, node: node, program: payload.Payload{Program: []byte("abc"), SHA256: "hash"}, parts: 2, mountDir: "/there"})
+	pod := podFor(podSpec{name: "lifecycle-w1", namespace: "kube-system", operation: "remove", image: choice{image: "x"}, node: node,
+		program: payload.Payload{Program: []byte("abc"), SHA256: "hash"}, parts: 2, mountDir: "/there"})
 	c := pod.Spec.Containers[0]
 	spec := podSpec{node: node, mountDir: "/there"}
 	command := c.Command[len(spec.withoutEnvironment()):]
@@ -37,7 +38,8 @@ func TestADoorWithoutAStreamHasTheProgramMounted(t *testing.T) {
 			secrets[m.MountPath] = name
 		}
 	}
-	for path, name := range map[string]string{"/there/parcel/letter": "lifecycle.letter.lifecycle-w1", "/there/parcel/part-00": "lifecycle.part-00.lifecycle-w1", "/there/parcel/part-01": "lifecycle.part-01.lifecycle-w1"} {
+	for path, name := range map[string]string{"/there/parcel/letter": "lifecycle.letter.lifecycle-w1",
+		"/there/parcel/part-00": "lifecycle.part-00.lifecycle-w1", "/there/parcel/part-01": "lifecycle.part-01.lifecycle-w1"} {
 		if secrets[path] != name {
 			t.Errorf("at %s is %q, want %q", path, secrets[path], name)
 		}
@@ -54,7 +56,8 @@ func TestWhatIsUnpackedIsWhatAStreamWouldHaveBrought(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, content := range map[string][]byte{"parcel/part-00/part": packed[:10], "parcel/part-01/part": packed[10:], "parcel/letter/delivery": []byte("{\"spec\":{}}\n")} {
+	for path, content := range map[string][]byte{"parcel/part-00/part": packed[:10], "parcel/part-01/part": packed[10:],
+		"parcel/letter/delivery": []byte("{\"spec\":{}}\n")} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +70,8 @@ func TestWhatIsUnpackedIsWhatAStreamWouldHaveBrought(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := strings.ReplaceAll(unpacker, "/dev/termination-log", dir+"/said")
-	run := exec.CommandContext(t.Context(), "sh", "-c", script, "unpacker", "40000", "hash", `head -c 1 >/dev/null; head -c "$1" >`+dir+`/program; cat >`+dir+`/rest; echo "$0 $2"`, dir, "/lib")
+	run := exec.CommandContext(t.Context(), "sh", "-c", script, "unpacker", "40000", "hash",
+		`head -c 1 >/dev/null; head -c "$1" >`+dir+`/program; cat >`+dir+`/rest; echo "$0 $2"`, dir, "/lib")
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -30,13 +30,19 @@ func TestTheStateOfTheDoorIsSaidAndItsFailuresHaveAWayOut(t *testing.T) {
 		"it runs":               {pod(corev1.PodRunning, "", corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}), true, ""},
 		"it is being created":   {pod(corev1.PodPending, "", waiting("ContainerCreating")), false, ""},
 		"the image is not here": {pod(corev1.PodPending, "", waiting("ErrImageNeverPull")), false, "--runner-image"},
-		"the image is here, and was pulled with a secret": {pod(corev1.PodPending, "", waiting("ErrImageNeverPull")), false, "KubeletEnsureSecretPulledImages"},
-		"the node is too full":                            {pod(corev1.PodFailed, "OutOfpods", corev1.ContainerState{}), false, "make room"},
-		"the kubelet takes critical pods only":            {pod(corev1.PodFailed, "Evicted", corev1.ContainerState{}), false, "system-node-critical"},
-		"the node shuts down":                             {pod(corev1.PodFailed, "NodeShutdown", corev1.ContainerState{}), false, "when it is back"},
-		"the namespace has a node selector":               {pod(corev1.PodFailed, "NodeAffinity", corev1.ContainerState{}), false, "node-selector"},
-		"a reason that is not known":                      {pod(corev1.PodFailed, "Whatever", corev1.ContainerState{}), false, "kubectl describe node worker-1"},
-		"nsenter is missing":                              {pod(corev1.PodRunning, "", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 127}}), false, "/usr/bin/nsenter"},
+		"the image is here, and was pulled with a secret": {pod(corev1.PodPending, "", waiting("ErrImageNeverPull")), false,
+			"KubeletEnsureSecretPulledImages"},
+		"the node is too full": {pod(corev1.PodFailed, "OutOfpods", corev1.ContainerState{}), false, "make room"},
+		"the kubelet takes critical pods only": {pod(corev1.PodFailed, "Evicted", corev1.ContainerState{}), false,
+			"system-node-critical"},
+		"the node shuts down": {pod(corev1.PodFailed, "NodeShutdown", corev1.ContainerState{}), false,
+			"when it is back"},
+		"the namespace has a node selector": {pod(corev1.PodFailed, "NodeAffinity", corev1.ContainerState{}), false,
+			"node-selector"},
+		"a reason that is not known": {pod(corev1.PodFailed, "Whatever", corev1.ContainerState{}), false,
+			"kubectl describe node worker-1"},
+		"nsenter is missing": {pod(corev1.PodRunning, "",
+			corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 127}}), false, "/usr/bin/nsenter"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -72,10 +78,13 @@ func TestTheDoorIsCriticalWhereAKubeletTakesNoOthers(t *testing.T) {
 }
 
 func TestAForeignPodOfTheNameStays(t *testing.T) {
-	meta := metav1.ObjectMeta{Name: "lifecycle-worker-1-look", Namespace: "kube-system", UID: "there", Labels: map[string]string{Label: "inspect"}}
+	meta := metav1.ObjectMeta{Name: "lifecycle-worker-1-look", Namespace: "kube-system", UID: "there",
+		Labels: map[string]string{Label: "inspect"}}
 	meta.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "x", UID: "9"}}
-	client := fake.NewClientset(&corev1.Pod{ObjectMeta: meta, Spec: corev1.PodSpec{NodeName: "worker-1"}, Status: corev1.PodStatus{Phase: corev1.PodSucceeded}})
-	err := (&Carrier{client: client, ours: func(*corev1.Pod) bool { return false }, spec: podSpec{name: meta.Name, namespace: meta.Namespace, node: node("amd64")}}).sweep(t.Context())
+	client := fake.NewClientset(&corev1.Pod{ObjectMeta: meta, Spec: corev1.PodSpec{NodeName: "worker-1"},
+		Status: corev1.PodStatus{Phase: corev1.PodSucceeded}})
+	err := (&Carrier{client: client, ours: func(*corev1.Pod) bool { return false }, spec: podSpec{name: meta.Name, namespace: meta.Namespace,
+		node: node("amd64")}}).sweep(t.Context())
 	if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "delete pod lifecycle-worker-1-look") {
 		t.Errorf("%v, hint %q", err, plan.HintOf(err))
 	}

@@ -30,9 +30,11 @@ import (
 // the streams of an attach: in, out, messages, and the status in the end.
 func kubelet(t *testing.T, does func(in io.Reader, out, words, status io.Writer)) *url.URL {
 	t.Helper()
-	channels := []wsstream.ChannelType{wsstream.ReadChannel, wsstream.WriteChannel, wsstream.WriteChannel, wsstream.WriteChannel, wsstream.ReadChannel}
+	channels := []wsstream.ChannelType{wsstream.ReadChannel, wsstream.WriteChannel, wsstream.WriteChannel, wsstream.WriteChannel,
+		wsstream.ReadChannel}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn := wsstream.NewConn(map[string]wsstream.ChannelProtocolConfig{remotecommand.StreamProtocolV5Name: {Binary: true, Channels: channels}})
+		conn := wsstream.NewConn(map[string]wsstream.ChannelProtocolConfig{remotecommand.StreamProtocolV5Name: {Binary: true,
+			Channels: channels}})
 		_, streams, err := conn.Open(w, r)
 		if err != nil {
 			t.Error(err)
@@ -72,11 +74,16 @@ func TestAHostCanNeitherFloodNorKeepTheOneWhoAsks(t *testing.T) {
 		bounds bounds
 		says   string
 	}{
-		"it floods the answer":       {func(_ io.Reader, out, _, _ io.Writer) { writes(out, much) }, bounds{1 << 20, 1 << 10, time.Minute, time.Minute}, "more than 1048576 bytes"},
-		"it floods the messages":     {func(_ io.Reader, _, words, _ io.Writer) { writes(words, much) }, bounds{1 << 20, 64 << 10, time.Minute, time.Minute}, "more than 65536 bytes of messages"},
-		"it says nothing":            {func(io.Reader, io.Writer, io.Writer, io.Writer) { <-silence }, bounds{1 << 20, 1 << 10, 100 * time.Millisecond, time.Minute}, "nothing was heard for 100ms"},
-		"it always says a bit":       {func(_ io.Reader, out, _, _ io.Writer) { drips(out) }, bounds{1 << 20, 1 << 10, time.Minute, 300 * time.Millisecond}, "it took more than 300ms"},
-		"it answers, and never ends": {func(_ io.Reader, out, _, _ io.Writer) { _, _ = io.WriteString(out, "answer\n"); <-silence }, bounds{1 << 20, 1 << 10, 200 * time.Millisecond, time.Minute}, "nothing was heard"},
+		"it floods the answer": {func(_ io.Reader, out, _, _ io.Writer) { writes(out, much) },
+			bounds{1 << 20, 1 << 10, time.Minute, time.Minute}, "more than 1048576 bytes"},
+		"it floods the messages": {func(_ io.Reader, _, words, _ io.Writer) { writes(words, much) },
+			bounds{1 << 20, 64 << 10, time.Minute, time.Minute}, "more than 65536 bytes of messages"},
+		"it says nothing": {func(io.Reader, io.Writer, io.Writer, io.Writer) { <-silence },
+			bounds{1 << 20, 1 << 10, 100 * time.Millisecond, time.Minute}, "nothing was heard for 100ms"},
+		"it always says a bit": {func(_ io.Reader, out, _, _ io.Writer) { drips(out) }, bounds{1 << 20, 1 << 10, time.Minute,
+			300 * time.Millisecond}, "it took more than 300ms"},
+		"it answers, and never ends": {func(_ io.Reader, out, _, _ io.Writer) { _, _ = io.WriteString(out, "answer\n"); <-silence },
+			bounds{1 << 20, 1 << 10, 200 * time.Millisecond, time.Minute}, "nothing was heard"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +144,8 @@ func TestAHostWithoutAPlaceForAProgramIsToldWithTheWayOut(t *testing.T) {
 			must(t, err)
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-w1"}, Spec: corev1.PodSpec{NodeName: "w1"}}
 			_, err = (&Carrier{client: client, config: config, pod: pod}).stream(t.Context(), wire.Delivery{})
-			if err == nil || errors.Is(err, ErrNoStream) || !strings.Contains(err.Error(), "mounted noexec") || !strings.Contains(plan.HintOf(err), "remount,rw,exec /var") {
+			if err == nil || errors.Is(err, ErrNoStream) || !strings.Contains(err.Error(), "mounted noexec") ||
+				!strings.Contains(plan.HintOf(err), "remount,rw,exec /var") {
 				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
 			}
 		})
@@ -163,7 +171,8 @@ func TestOnlyTheLastAnswerCounts(t *testing.T) {
 func FuzzFindAnswer(f *testing.F) {
 	for _, seed := range []string{
 		"", "noise\n" + wire.AnswerPrefix + `{"started":true}` + "\n", wire.AnswerPrefix + `{"result":[1,{"a":null}]}`,
-		wire.AnswerPrefix + `{"error":"` + strings.Repeat("ü", maxText) + `"}`, wire.AnswerPrefix + "null\n" + wire.AnswerPrefix + "{", wire.AnswerPrefix + `{"result":"\ud800"}`,
+		wire.AnswerPrefix + `{"error":"` + strings.Repeat("ü", maxText) + `"}`, wire.AnswerPrefix + "null\n" + wire.AnswerPrefix +
+			"{", wire.AnswerPrefix + `{"result":"\ud800"}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -36,27 +36,40 @@ func TestARecordIsHostileInput(t *testing.T) {
 		data map[string][]byte
 		ok   func(wire.State, error) bool
 	}{
-		"an unknown phase is an error": {map[string][]byte{wire.KeyPhase: []byte("owned")}, func(_ wire.State, err error) bool { return err != nil }},
-		"no phase is an error":         {nil, func(_ wire.State, err error) bool { return err != nil }},
+		"an unknown phase is an error": {map[string][]byte{wire.KeyPhase: []byte("owned")},
+			func(_ wire.State, err error) bool { return err != nil }},
+		"no phase is an error": {nil, func(_ wire.State, err error) bool { return err != nil }},
 		"a terminal's escapes are stripped": {data(wire.KeyError, "a\x1b[2Jb\x07\r"), func(s wire.State, err error) bool {
 			return err == nil && s.Error == "a[2Jb"
 		}},
-		"a title is one line": {data(wire.KeyEvents, `{"seq":1,"title":"a\n✓ Clean the host\u202e\u009b2J\u2028b","message":"\u2066a\tb\u200b"}`+"\n"), func(s wire.State, _ error) bool {
+		"a title is one line": {data(wire.KeyEvents,
+			`{"seq":1,"title":"a\n✓ Clean the host\u202e\u009b2J\u2028b","message":"\u2066a\tb\u200b"}`+"\n"), func(s wire.State, _ error) bool {
 			return len(s.Events) == 1 && s.Events[0].Title == "a ✓ Clean the host2J b" && s.Events[0].Message == "a b"
 		}},
-		"names and who began it are one line":  {data(wire.KeyWho, "ann\n✓ w1\u202e"), func(s wire.State, _ error) bool { return s.Who == "ann ✓ w1" }},
-		"an error keeps its lines":             {data(wire.KeyError, "two faults:\r\n  a\n\n  b\u2028c"), func(s wire.State, _ error) bool { return s.Error == "two faults:\na\nb c" }},
-		"a huge text is cut":                   {data(wire.KeyWho, strings.Repeat("x", 1<<20)), func(s wire.State, _ error) bool { return len(s.Who) < 4<<10 }},
-		"lines that are no events":             {data(wire.KeyEvents, "{\n[]\nnull\n\"x\"\n{\"seq\":\"x\"}\n"), func(s wire.State, _ error) bool { return len(s.Events) <= 1 }},
-		"an outcome that is no JSON":           {data(wire.KeyOutcome, "{"), func(s wire.State, _ error) bool { return s.Outcome == nil }},
-		"an operation that would be a command": {data(wire.KeyOperation, "remove; reboot"), func(_ wire.State, err error) bool { return err != nil }},
-		"an order that no program takes":       {data(wire.KeyOrder, "dance"), func(s wire.State, err error) bool { return err == nil && s.Order == "" }},
-		"an order stays":                       {data(wire.KeyOrder, "abort"), func(s wire.State, _ error) bool { return s.Order == wire.Abort }},
-		"more events than a record keeps":      {data(wire.KeyEvents, strings.Repeat("{\"seq\":1}\n", 50_000)), func(s wire.State, _ error) bool { return len(s.Events) == wire.MaxEvents }},
-		"an outcome that is huge":              {data(wire.KeyOutcome, `"`+strings.Repeat("x", 900<<10)+`"`), func(s wire.State, _ error) bool { return s.Outcome == nil }},
-		"escapes in an event's kind and host": {data(wire.KeyEvents, `{"seq":1,"kind":"\u001b[1m","host":"\u0007","plan":"\u001b"}`), func(s wire.State, _ error) bool {
-			return len(s.Events) == 1 && s.Events[0].Kind == "[1m" && s.Events[0].Host == "" && s.Events[0].Plan == ""
+		"names and who began it are one line": {data(wire.KeyWho, "ann\n✓ w1\u202e"),
+			func(s wire.State, _ error) bool { return s.Who == "ann ✓ w1" }},
+		"an error keeps its lines": {data(wire.KeyError, "two faults:\r\n  a\n\n  b\u2028c"),
+			func(s wire.State, _ error) bool { return s.Error == "two faults:\na\nb c" }},
+		"a huge text is cut": {data(wire.KeyWho, strings.Repeat("x", 1<<20)),
+			func(s wire.State, _ error) bool { return len(s.Who) < 4<<10 }},
+		"lines that are no events": {data(wire.KeyEvents, "{\n[]\nnull\n\"x\"\n{\"seq\":\"x\"}\n"),
+			func(s wire.State, _ error) bool { return len(s.Events) <= 1 }},
+		"an outcome that is no JSON": {data(wire.KeyOutcome, "{"), func(s wire.State, _ error) bool { return s.Outcome == nil }},
+		"an operation that would be a command": {data(wire.KeyOperation, "remove; reboot"),
+			func(_ wire.State, err error) bool { return err != nil }},
+		"an order that no program takes": {data(wire.KeyOrder, "dance"), func(s wire.State, err error) bool {
+			return err == nil &&
+				s.Order == ""
 		}},
+		"an order stays": {data(wire.KeyOrder, "abort"), func(s wire.State, _ error) bool { return s.Order == wire.Abort }},
+		"more events than a record keeps": {data(wire.KeyEvents, strings.Repeat("{\"seq\":1}\n", 50_000)),
+			func(s wire.State, _ error) bool { return len(s.Events) == wire.MaxEvents }},
+		"an outcome that is huge": {data(wire.KeyOutcome, `"`+strings.Repeat("x", 900<<10)+`"`),
+			func(s wire.State, _ error) bool { return s.Outcome == nil }},
+		"escapes in an event's kind and host": {data(wire.KeyEvents, `{"seq":1,"kind":"\u001b[1m","host":"\u0007","plan":"\u001b"}`),
+			func(s wire.State, _ error) bool {
+				return len(s.Events) == 1 && s.Events[0].Kind == "[1m" && s.Events[0].Host == "" && s.Events[0].Plan == ""
+			}},
 		"a time that is none": {data(wire.KeySince, "yesterday"), func(s wire.State, _ error) bool { return s.Since.IsZero() }},
 		"invalid UTF-8":       {data(wire.KeyError, "a\xff\xfeb"), func(s wire.State, _ error) bool { return s.Error == "ab" }},
 	}
@@ -72,10 +85,12 @@ func TestARecordIsHostileInput(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("working"), []byte(`{"seq":1,"step":"a","kind":"done","host":"\u001b[1m"}`), []byte("\x1b[0m"), []byte(`{"state":"clean"}`))
 	f.Add([]byte("waiting"), []byte("null\n[]\n{}\n"), []byte("a\nb\u202e\xff"), []byte(`[[[[`))
-	f.Add([]byte("finished"), bytes.Repeat([]byte("{\"seq\":1}\n"), 2*wire.MaxEvents), bytes.Repeat([]byte("x"), 64<<10), bytes.Repeat([]byte(" "), 600<<10))
+	f.Add([]byte("finished"), bytes.Repeat([]byte("{\"seq\":1}\n"), 2*wire.MaxEvents), bytes.Repeat([]byte("x"), 64<<10),
+		bytes.Repeat([]byte(" "), 600<<10))
 	f.Fuzz(func(t *testing.T, phase, events, text, outcome []byte) {
 		s, err := wire.Parse(map[string][]byte{
-			wire.KeyPhase: phase, wire.KeyEvents: events, wire.KeyError: text, wire.KeyOutcome: outcome, wire.KeyNode: text, wire.KeyNodeUID: text, wire.KeyWho: text,
+			wire.KeyPhase: phase, wire.KeyEvents: events, wire.KeyError: text, wire.KeyOutcome: outcome, wire.KeyNode: text, wire.KeyNodeUID: text,
+			wire.KeyWho:   text,
 			wire.KeySince: text, wire.KeyOrder: text, wire.KeyAlive: text, wire.KeyToken: text, wire.KeyCordoned: text,
 		})
 		operation, operationErr := wire.Parse(map[string][]byte{wire.KeyPhase: []byte("ready"), wire.KeyOperation: text})

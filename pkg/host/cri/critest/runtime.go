@@ -81,7 +81,8 @@ func (r *Runtime) ListPodSandbox(context.Context, *runtime.ListPodSandboxRequest
 	defer r.mu.Unlock()
 	out := &runtime.ListPodSandboxResponse{}
 	for _, p := range r.pods {
-		out.Items = append(out.Items, &runtime.PodSandbox{Id: p.Name, Metadata: &runtime.PodSandboxMetadata{Name: p.Name, Namespace: "ns", Uid: p.Name}})
+		out.Items = append(out.Items, &runtime.PodSandbox{Id: p.Name, Metadata: &runtime.PodSandboxMetadata{Name: p.Name,
+			Namespace: "ns", Uid: p.Name}})
 	}
 	return out, nil
 }
@@ -93,7 +94,8 @@ func (r *Runtime) ListContainers(context.Context, *runtime.ListContainersRequest
 	out := &runtime.ListContainersResponse{}
 	for _, p := range r.pods {
 		out.Containers = append(out.Containers, &runtime.Container{
-			Id: "c-" + p.Name, PodSandboxId: p.Name, Metadata: &runtime.ContainerMetadata{Name: "app"}, State: runtime.ContainerState_CONTAINER_RUNNING,
+			Id: "c-" + p.Name, PodSandboxId: p.Name, Metadata: &runtime.ContainerMetadata{Name: "app"},
+			State:  runtime.ContainerState_CONTAINER_RUNNING,
 			Labels: map[string]string{"io.kubernetes.pod.name": p.Name, "io.kubernetes.pod.namespace": "ns"},
 		})
 	}
