@@ -27,6 +27,8 @@ type rehearsal struct {
 	// Surge is what is done for Deployments; Excluded are pods that no drain asks.
 	Surge    []surge.Measure `json:"surge,omitempty"`
 	Excluded []string        `json:"excluded,omitempty"`
+	// Warnings are what needs care, as the text has them.
+	Warnings []string `json:"warnings,omitempty"`
 	// Host is present for --dry-run=server only.
 	Host *inventory.Removal `json:"host,omitempty"`
 }
@@ -73,7 +75,7 @@ func (e *env) rehearse(ctx context.Context, output string, several bool, all ...
 // rehearsal reads what would be done.
 func (e *env) rehearsal(ctx context.Context, r rehearsed) (rehearsal, error) {
 	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain, Data: r.removal.Data, Surge: r.removal.Surge,
-		Excluded: r.removal.Excluded}
+		Excluded: r.removal.Excluded, Warnings: care(r.removal)}
 	if r.mode != dryRunServer {
 		return result, nil
 	}
@@ -85,7 +87,7 @@ func (e *env) rehearsal(ctx context.Context, r rehearsed) (rehearsal, error) {
 }
 
 func (e *env) showRehearsal(s *view.Sheet, r rehearsed, result rehearsal) error {
-	e.showPlan(r.plan, care(r.removal))
+	e.showPlan(r.plan, result.Warnings)
 	if result.Host != nil {
 		rows := [][]string{{"GOES", "NAME", "IN", "OWNER"}}
 		for _, item := range result.Host.Objects {

@@ -52,6 +52,9 @@ func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) erro
 	for _, u := range batch.Unfinished() {
 		e.say("Finish the removal of node %s, which is gone: %s of it are left", u.Node, view.CountPods(u.Pods))
 	}
+	for _, warning := range batch.Warnings {
+		e.warn("%s", warning)
+	}
 	if mode != dryRunNone {
 		return e.rehearse(ctx, f.output, true, rehearsals(batch, mode)...)
 	}

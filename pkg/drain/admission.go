@@ -155,10 +155,10 @@ func (a *Admission) readPolicies(ctx context.Context, client kubernetes.Interfac
 			continue
 		}
 		for _, evictions := range []bool{true, false} {
-			matches := slices.ContainsFunc(p.Spec.MatchConstraints.ResourceRules,
-				func(r admissionv1.NamedRuleWithOperations) bool { return asks(r.RuleWithOperations, evictions) })
+			matches := selects(p.Spec.MatchConstraints, evictions)
 			for _, b := range bindings.Items {
-				if matches && b.Spec.PolicyName == p.Name && slices.Contains(b.Spec.ValidationActions, admissionv1.Deny) {
+				if matches && b.Spec.PolicyName == p.Name && slices.Contains(b.Spec.ValidationActions, admissionv1.Deny) &&
+					selects(b.Spec.MatchResources, evictions) {
 					one := policy{name: p.Name, binding: b.Name, evictions: evictions}
 					if b.Spec.MatchResources != nil {
 						one.namespaces = b.Spec.MatchResources.NamespaceSelector
@@ -168,6 +168,17 @@ func (a *Admission) readPolicies(ctx context.Context, client kubernetes.Interfac
 			}
 		}
 	}
+}
+
+// selects reports whether a policy, or its binding, is for evictions, or for changes of
+// Nodes: a binding without rules is for all that its policy is for.
+func selects(m *admissionv1.MatchResources, evictions bool) bool {
+	if m == nil {
+		return true
+	}
+	asked := func(r admissionv1.NamedRuleWithOperations) bool { return asks(r.RuleWithOperations, evictions) }
+	excluded := func(r admissionv1.NamedRuleWithOperations) bool { return asked(r) && len(r.ResourceNames) == 0 }
+	return (len(m.ResourceRules) == 0 || slices.ContainsFunc(m.ResourceRules, asked)) && !slices.ContainsFunc(m.ExcludeResourceRules, excluded)
 }
 
 // Warnings are what a drain will meet or may meet, one line each.

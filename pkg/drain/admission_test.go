@@ -37,6 +37,14 @@ func freezing(rule admissionv1.RuleWithOperations, action admissionv1.Validation
 		}}}
 }
 
+// changed changes what a policy of freezing, and its binding, are for.
+func changed(objects []runtime.Object, change func(*admissionv1.MatchResources,
+	*admissionv1.ValidatingAdmissionPolicyBindingSpec)) []runtime.Object {
+	b, p := objects[0].(*admissionv1.ValidatingAdmissionPolicyBinding), objects[1].(*admissionv1.ValidatingAdmissionPolicy)
+	change(p.Spec.MatchConstraints, &b.Spec)
+	return objects
+}
+
 func TestWhoMayDenyADrainIsKnownBefore(t *testing.T) {
 	evictions, ignore := kubetest.RuleOf("pods/eviction", admissionv1.Create), admissionv1.Ignore
 	for _, tc := range []struct {
@@ -65,6 +73,19 @@ func TestWhoMayDenyADrainIsKnownBefore(t *testing.T) {
 			"ValidatingAdmissionPolicy freeze (binding freeze-all) is asked for evictions and may deny them"},
 		{"a policy of the namespace", freezing(evictions, admissionv1.Deny, "shop"), "may deny"},
 		{"a policy of another namespace", freezing(evictions, admissionv1.Deny, "other"), ""},
+		{"a policy for everything but evictions", changed(freezing(kubetest.RuleOf("*/*", admissionv1.OperationAll), admissionv1.Deny, ""),
+			func(p *admissionv1.MatchResources, _ *admissionv1.ValidatingAdmissionPolicyBindingSpec) {
+				p.ExcludeResourceRules = []admissionv1.NamedRuleWithOperations{{RuleWithOperations: evictions}}
+			}), ""},
+		{"a policy for everything but one eviction", changed(freezing(kubetest.RuleOf("*/*", admissionv1.OperationAll), admissionv1.Deny, ""),
+			func(p *admissionv1.MatchResources, _ *admissionv1.ValidatingAdmissionPolicyBindingSpec) {
+				p.ExcludeResourceRules = []admissionv1.NamedRuleWithOperations{{ResourceNames: []string{"a"}, RuleWithOperations: evictions}}
+			}), "may deny"},
+		{"a policy for everything whose binding is for pods", changed(freezing(kubetest.RuleOf("*/*", admissionv1.OperationAll),
+			admissionv1.Deny, ""), func(_ *admissionv1.MatchResources, b *admissionv1.ValidatingAdmissionPolicyBindingSpec) {
+			b.MatchResources = &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
+				{RuleWithOperations: kubetest.RuleOf("pods", admissionv1.Create)}}}
+		}), ""},
 		{"a policy that warns only", freezing(evictions, admissionv1.Warn, ""), ""},
 		{"a policy for nodes that are cordoned already", freezing(kubetest.RuleOf("nodes", admissionv1.Update), admissionv1.Deny, ""), ""},
 		{"nothing", nil, ""},

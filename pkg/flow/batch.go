@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
@@ -31,6 +32,8 @@ type Batch struct {
 	// Watch is told what happens, from several goroutines; nil for nothing.
 	Watch plan.Observer
 
+	// Warnings are about all nodes together.
+	Warnings []string
 	// Missing are names of nodes that there are not; Returned are pods that came
 	// back to cordoned nodes.
 	Missing  []string
@@ -88,7 +91,9 @@ func PrepareBatch(ctx context.Context, cluster runner.Cluster, names []string, r
 	group.SetLimit(prepareAtOnce)
 	for i, name := range names {
 		group.Go(func() error {
-			all[i], errs[i] = PrepareRemove(ctx, cluster, name, request)
+			all[i] = newRemoval(cluster, request, removal())
+			all[i].ofBatch = true
+			errs[i] = all[i].prepare(ctx, name)
 			return nil
 		})
 	}
@@ -117,7 +122,22 @@ func PrepareBatch(ctx context.Context, cluster runner.Cluster, names []string, r
 	if b.MaxParallel, err = request.Drain.Parallel(len(b.Workers)); err != nil {
 		return nil, err
 	}
+	b.Warnings = b.denials(ctx)
 	return b, b.keepsOne(ctx)
+}
+
+// denials are who may deny a cordon or an eviction: the same for all nodes, so it is
+// read once, and each is named once.
+func (b *Batch) denials(ctx context.Context) []string {
+	var together drain.Decision
+	for _, r := range b.All() {
+		together.Nodes = append(together.Nodes, r.Drain.Nodes...)
+		together.Verdicts = append(together.Verdicts, r.Drain.Verdicts...)
+	}
+	if len(together.Nodes) == 0 {
+		return nil
+	}
+	return drain.ReadAdmission(ctx, b.cluster.Client).Warnings(together)
 }
 
 // findUnfinished looks for removals that were interrupted at the very end.

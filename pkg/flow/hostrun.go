@@ -196,10 +196,16 @@ func (r *Removal) end(ctx context.Context, _ plan.Report) error {
 }
 
 // Rehearse names the exact objects on the host that a removal would take away,
-// through one read-only pod that is gone afterwards. An etcd member that may not
-// leave is refused, and so is a host that would not be cleaned as it is, or could not
-// join where it is to move.
+// through one read-only pod that is gone afterwards. A cordon that the server denies is
+// refused, an etcd member that may not leave, and a host that would not be cleaned as it
+// is, or could not join where it is to move.
 func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (inventory.Removal, error) {
+	for _, node := range r.Drain.ToCordon() {
+		try := drain.Scheduling{Unschedulable: true, DryRun: true, Note: r.drain().note()}
+		if _, err := try.Apply(ctx, r.cluster.Client, node.Name); err != nil {
+			return inventory.Removal{}, err
+		}
+	}
 	i := inspection{name: r.Node.Name, choices: r.request.Choices, keep: hostdata.Kept(r.Data)}
 	if r.operation.task != nil {
 		var task runner.Task

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/controlplane"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
@@ -125,12 +126,16 @@ func (r *Removal) hostUnderWay() bool {
 
 // decide reads the pods, and says what becomes of each, before anything is changed:
 // those that leave, those that no drain asks, and the Deployments that a surge helps.
+// Who may deny the cordon or an eviction is a warning.
 func (r *Removal) decide(ctx context.Context) error {
 	d := r.drain()
 	err := d.Decide(ctx)
 	r.Drain, r.Surge = d.Decision, d.Measures
 	if err != nil {
 		return err
+	}
+	if !r.ofBatch {
+		r.Warnings = append(r.Warnings, drain.ReadAdmission(ctx, r.cluster.Client).Warnings(r.Drain)...)
 	}
 	return r.exclude(ctx)
 }

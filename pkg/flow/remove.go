@@ -83,6 +83,9 @@ type Removal struct {
 	request Request
 	// operation is what the run on the host is for.
 	operation operation
+	// ofBatch is true if it is one of several, for which is read together what is the
+	// same for all.
+	ofBatch bool
 	// record is of the run that goes on.
 	record runner.Record
 	// draining is the drain of the node, or of all nodes of its wave.

@@ -101,6 +101,9 @@ func Prepare(ctx context.Context, cluster runner.Cluster, name string, opts Opti
 	}
 	err = l.drain.Decide(ctx)
 	l.Drain = l.drain.Decision
+	if err == nil {
+		l.Warnings = append(l.Warnings, drain.ReadAdmission(ctx, client).Warnings(l.Drain)...)
+	}
 	return l, err
 }
 
