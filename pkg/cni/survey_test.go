@@ -105,7 +105,7 @@ func TestSurveyReadsAKubeadmCluster(t *testing.T) {
 	want := facts.Facts{
 		Pods:     facts.Range{CIDRs: cnitest.CIDRs("10.244.0.0/16", "fd00::/56"), Source: "podSubnet of configmap kube-system/kubeadm-config"},
 		Services: facts.Range{CIDRs: cnitest.CIDRs("10.96.0.0/16"), Source: "serviceSubnet of configmap kube-system/kubeadm-config"},
-		Proxy:    facts.Proxy{Present: true, CIDRs: cnitest.CIDRs("10.244.0.0/16")},
+		Proxy:    facts.Proxy{Present: true, CIDRs: cnitest.CIDRs("10.244.0.0/16"), Mode: "iptables"},
 		Nodes: []facts.Node{
 			{Name: "a", OS: "linux", Message: "cni plugin not initialized", PodCIDRs: cnitest.CIDRs("10.244.0.0/24"),
 				Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 )
 
 // Facts is what a cluster says of its network.
@@ -17,7 +18,11 @@ type Facts struct {
 	Pods Range `json:"pods"`
 	// Services is the range of the Services; no CIDRs if nothing says it.
 	Services Range `json:"services"`
-	Proxy    Proxy `json:"kubeProxy"`
+	// Endpoint is the controlPlaneEndpoint that the cluster was made with, Server
+	// the address in cluster-info; empty if nothing says it.
+	Endpoint string `json:"controlPlaneEndpoint,omitempty"`
+	Server   string `json:"server,omitempty"`
+	Proxy    Proxy  `json:"kubeProxy"`
 	// Nodes are sorted by name.
 	Nodes []Node `json:"nodes"`
 	// Networks are the networks whose agents are there already.
@@ -40,6 +45,8 @@ type Proxy struct {
 	// CIDRs is its clusterCIDR: traffic from elsewhere to a Service is
 	// masqueraded. Empty if it has none.
 	CIDRs []netip.Prefix `json:"clusterCIDRs,omitempty"`
+	// Mode is how it works, in its own word; empty means its default, iptables.
+	Mode string `json:"mode,omitempty"`
 }
 
 // Node is what matters of a node.
@@ -56,6 +63,13 @@ type Node struct {
 	Absent string `json:"absent,omitempty"`
 	// Grown says that it has been there long enough to have a pod CIDR.
 	Grown bool `json:"grown,omitempty"`
+	// ControlPlane says that it runs an API server.
+	ControlPlane bool `json:"controlPlane,omitempty"`
+	// Kernel, Runtime and Arch are what its kubelet reports: "6.1.0-25-amd64",
+	// "containerd://2.1.4", "amd64".
+	Kernel  string `json:"kernel,omitempty"`
+	Runtime string `json:"runtime,omitempty"`
+	Arch    string `json:"architecture,omitempty"`
 }
 
 // Network is the agent DaemonSet of a pod network.
@@ -67,6 +81,31 @@ type Network struct {
 	// belongs to; empty if it was applied another way.
 	Release          string `json:"release,omitempty"`
 	ReleaseNamespace string `json:"releaseNamespace,omitempty"`
+	// Managed is what keeps the DaemonSet as it is, Helm included: Flux, Argo CD,
+	// an operator. Empty if it was applied by hand.
+	Managed []managedby.Release `json:"managedBy,omitempty"`
+	// Images are those of the agents' template, PullSecrets the names of the
+	// Secrets with which they are pulled.
+	Images      []string `json:"images,omitempty"`
+	PullSecrets []string `json:"imagePullSecrets,omitempty"`
+	Setting     Setting  `json:"setting,omitzero"`
+}
+
+// Setting is what a network's own configuration says of addresses. What it does
+// not say is empty.
+type Setting struct {
+	// Source says where it was read.
+	Source string `json:"source,omitempty"`
+	// IPAM is who gives out addresses, in the network's own word.
+	IPAM string `json:"ipam,omitempty"`
+	// Pool is where the pods' addresses come from.
+	Pool []netip.Prefix `json:"pool,omitempty"`
+	// Join is the range by which nodes reach pods (Kube-OVN).
+	Join []netip.Prefix `json:"join,omitempty"`
+	// Services is what the network takes for the range of the Services (Kube-OVN).
+	Services []netip.Prefix `json:"services,omitempty"`
+	// Proxy says whether it does kube-proxy's work; nil if nothing says so.
+	Proxy *bool `json:"replacesKubeProxy,omitempty"`
 }
 
 // DNS is the CoreDNS Deployment; the zero value says that there is none.

@@ -8,6 +8,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 )
 
 // Sign is how a network's agents are recognised: by one of these.
@@ -36,12 +38,32 @@ func detect(sets []appsv1.DaemonSet, signs []Sign) []Network {
 			CNI: cni, Namespace: set.Namespace, DaemonSet: set.Name,
 			Release:          set.Annotations["meta.helm.sh/release-name"],
 			ReleaseNamespace: set.Annotations["meta.helm.sh/release-namespace"],
+			Managed:          managedby.Of(set), Images: imagesOf(&set.Spec.Template), PullSecrets: secretsOf(&set.Spec.Template),
 		})
 	}
 	slices.SortFunc(found, func(a, b Network) int {
 		return strings.Compare(a.CNI+"/"+a.Namespace+"/"+a.DaemonSet, b.CNI+"/"+b.Namespace+"/"+b.DaemonSet)
 	})
 	return found
+}
+
+// imagesOf are the images of a pod's containers, each once, sorted.
+func imagesOf(template *corev1.PodTemplateSpec) (images []string) {
+	for _, c := range slices.Concat(template.Spec.InitContainers, template.Spec.Containers) {
+		if c.Image != "" {
+			images = append(images, c.Image)
+		}
+	}
+	slices.Sort(images)
+	return slices.Compact(images)
+}
+
+// secretsOf are the names of the Secrets with which a pod's images are pulled.
+func secretsOf(template *corev1.PodTemplateSpec) (names []string) {
+	for _, ref := range template.Spec.ImagePullSecrets {
+		names = append(names, ref.Name)
+	}
+	return names
 }
 
 // recognise names the network that a DaemonSet is the agent of, by the first sign

@@ -146,6 +146,9 @@ func (f Facts) Crossed() (a, b string, found bool) {
 func nodeFacts(node *corev1.Node) Node {
 	now := time.Now()
 	n := Node{Name: node.Name, OS: OS(node), Absent: Absence(node, now), Grown: longAgo(now, node.CreationTimestamp.Time)}
+	_, n.ControlPlane = node.Labels["node-role.kubernetes.io/control-plane"]
+	info := node.Status.NodeInfo
+	n.Kernel, n.Runtime, n.Arch = info.KernelVersion, info.ContainerRuntimeVersion, info.Architecture
 	n.PodCIDRs, _ = cidr.Parse(strings.Join(node.Spec.PodCIDRs, ","))
 	for _, a := range node.Status.Addresses {
 		if addr, err := cidr.ParseAddress(a.Address); err == nil && a.Type == corev1.NodeInternalIP {

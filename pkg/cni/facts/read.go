@@ -5,7 +5,6 @@ package facts
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -15,9 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"sigs.k8s.io/yaml"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 )
 
@@ -25,9 +22,24 @@ import (
 // the sake of those who look for it.
 const DNSSelector = "k8s-app=kube-dns"
 
-// Read reads what the cluster says of its network, but for its releases: about six
-// requests. Networks are known by the signs. Any error is of reading.
+// Objects are the objects that facts were made of, for who looks at what is in
+// them for one network alone.
+type Objects struct {
+	Nodes []*corev1.Node
+	// Agents are the DaemonSets of the networks, in the order of Facts.Networks.
+	Agents []*appsv1.DaemonSet
+}
+
+// Read reads what the cluster says of its network, but for its releases: about ten
+// requests, however many nodes there are. Networks are known by the signs. Any
+// error is of reading.
 func Read(ctx context.Context, client kubernetes.Interface, signs []Sign) (Facts, error) {
+	f, _, err := ReadAll(ctx, client, signs)
+	return f, err
+}
+
+// ReadAll is Read with the objects.
+func ReadAll(ctx context.Context, client kubernetes.Interface, signs []Sign) (Facts, Objects, error) {
 	var s sources
 	group, within := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.readNodes(within, client) })
@@ -42,10 +54,18 @@ func Read(ctx context.Context, client kubernetes.Interface, signs []Sign) (Facts
 		s.proxy, err = configMap(within, client, "kube-proxy", "config.conf")
 		return err
 	})
+	group.Go(func() error {
+		s.info = clusterInfo(within, client)
+		return nil
+	})
 	if err := group.Wait(); err != nil {
-		return Facts{}, err
+		return Facts{}, Objects{}, err
 	}
-	return s.facts(signs)
+	f, objects, err := s.facts(signs)
+	for i := range f.Networks {
+		f.Networks[i].Setting = readSetting(ctx, client, f.Networks[i])
+	}
+	return f, objects, err
 }
 
 // sources are the raw answers of the API.
@@ -55,6 +75,7 @@ type sources struct {
 	dns            []appsv1.Deployment
 	serviceCIDRs   []string
 	kubeadm, proxy string // the configurations; empty if there are none
+	info           string // the kubeconfig in cluster-info; empty if it cannot be read
 }
 
 func (s *sources) readNodes(ctx context.Context, client kubernetes.Interface) error {
@@ -112,10 +133,10 @@ func configMap(ctx context.Context, client kubernetes.Interface, name, key strin
 }
 
 // facts reads the answers.
-func (s *sources) facts(signs []Sign) (Facts, error) {
-	f := Facts{Networks: detect(s.daemonSets, signs)}
+func (s *sources) facts(signs []Sign) (Facts, Objects, error) {
+	f := Facts{Networks: detect(s.daemonSets, signs), Server: serverOf(s.info)}
 	if err := s.ranges(&f); err != nil {
-		return Facts{}, err
+		return Facts{}, Objects{}, err
 	}
 	for i := range s.daemonSets {
 		if set := &s.daemonSets[i]; set.Name == "kube-proxy" || set.Labels["k8s-app"] == "kube-proxy" {
@@ -133,50 +154,16 @@ func (s *sources) facts(signs []Sign) (Facts, error) {
 	if len(s.dns) > 0 {
 		f.DNS = DNS{Name: s.dns[0].Name, Desired: kube.Wanted(s.dns[0].Spec.Replicas), Available: s.dns[0].Status.AvailableReplicas}
 	}
-	return f, nil
+	return f, s.objects(f.Networks), nil
 }
 
-// ranges reads the pods' and the Services' ranges: kubeadm's configuration is
-// what the cluster was made with; kube-proxy's is what remains where there is
-// none.
-func (s *sources) ranges(f *Facts) error {
-	var kubeadm struct {
-		Networking struct {
-			PodSubnet     string `json:"podSubnet"`
-			ServiceSubnet string `json:"serviceSubnet"`
-		} `json:"networking"`
+// objects are those that the facts were made of.
+func (s *sources) objects(networks []Network) Objects {
+	o := Objects{Nodes: kube.Pointers(s.nodes)}
+	slices.SortFunc(o.Nodes, func(a, b *corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	for _, n := range networks {
+		i := slices.IndexFunc(s.daemonSets, func(d appsv1.DaemonSet) bool { return d.Namespace == n.Namespace && d.Name == n.DaemonSet })
+		o.Agents = append(o.Agents, &s.daemonSets[i])
 	}
-	if err := yaml.Unmarshal([]byte(s.kubeadm), &kubeadm); err != nil {
-		return fmt.Errorf("read configmap kube-system/kubeadm-config: %w", err)
-	}
-	var proxy struct {
-		ClusterCIDR string `json:"clusterCIDR"`
-	}
-	if err := yaml.Unmarshal([]byte(s.proxy), &proxy); err != nil {
-		return fmt.Errorf("read configmap kube-system/kube-proxy: %w", err)
-	}
-	var err error
-	read := func(text, source string) []netip.Prefix {
-		prefixes, bad := cidr.Parse(text)
-		if bad != nil && err == nil {
-			err = fmt.Errorf("read %s: %w", source, bad)
-		}
-		return prefixes
-	}
-	const podSubnet, clusterCIDR = "podSubnet of configmap kube-system/kubeadm-config", "clusterCIDR of configmap kube-system/kube-proxy"
-	const serviceSubnet, serviceCIDR = "serviceSubnet of configmap kube-system/kubeadm-config", "servicecidr kubernetes"
-	f.Proxy.CIDRs = read(proxy.ClusterCIDR, clusterCIDR)
-	f.Pods = firstRange(Range{read(kubeadm.Networking.PodSubnet, podSubnet), podSubnet}, Range{f.Proxy.CIDRs, clusterCIDR})
-	f.Services = firstRange(Range{read(strings.Join(s.serviceCIDRs, ","), serviceCIDR), serviceCIDR},
-		Range{read(kubeadm.Networking.ServiceSubnet, serviceSubnet), serviceSubnet})
-	return err
-}
-
-func firstRange(ranges ...Range) Range {
-	for _, r := range ranges {
-		if len(r.CIDRs) > 0 {
-			return r
-		}
-	}
-	return Range{}
+	return o
 }
