@@ -37,6 +37,10 @@ ip route add 10.244.1.77 dev cilium_host scope link; ip route add 10.244.5.0/24 
 ip route add local default dev lo table 2004; ip route add default dev cilium_host table 2005
 ip rule add from all lookup local prio 100; ip rule del prio 0; ip rule add fwmark 0x200/0xf00 lookup 2004 prio 9
 ip rule add fwmark 0xa00/0xf00 lookup 2005 prio 10
+ip rule add fwmark 0xd00/0xf00 lookup 200 prio 1; ip rule add fwmark 0xe00/0xf00 lookup 200 prio 1
+ip route add local 10.244.1.0/24 dev lo table 200 proto kernel; ip route add 10.244.5.0/24 dev cilium_host table 200 mtu 1400
+ip rule add to 203.0.113.64/26 lookup 202 prio 112; ip route add 203.0.113.64/26 dev cilium_host table 202 scope link
+ip xfrm policy add src 0.0.0.0/0 dst 0.0.0.0/0 dir out priority 100 action block mark 0xe00 mask 0xf00
 mkdir -p run/cilium/state var/lib/cilium; echo > run/cilium/cilium.pid; echo '{"name":"cilium"}' > etc/cni/net.d/05-cilium.conflist
 echo > opt/cni/bin/cilium-cni
 `
@@ -97,8 +101,9 @@ func TestWhatNetworksLeaveGoesAndNothingElse(t *testing.T) {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				w.same(before)
-				if routes := w.script("for t in 2004 2005; do ip route show table $t 2>/dev/null || true; done"); routes != "" {
-					w.Errorf("routes of tables of Cilium's own are left: %s", routes)
+				left := w.script("for t in 200 202 2004 2005; do ip route show table $t 2>/dev/null || true; done; ip xfrm policy")
+				if left != "" {
+					w.Errorf("routes of tables of Cilium's, or policies of its encryption, are left: %s", left)
 				}
 			})
 		})

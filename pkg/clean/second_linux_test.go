@@ -34,6 +34,8 @@ const alike = `
 ip rule add from 192.0.2.0/24 lookup 77 prio 700; ip rule add fwmark 0x7 lookup 79 prio 701
 ip route add 198.51.100.0/24 via 192.0.2.3 table 77
 ip rule add fwmark 0x9/0xff lookup 2004 prio 702; ip route add 203.0.113.0/24 via 192.0.2.4 table 2005
+ip rule add fwmark 0xd00/0xf00 lookup 200 prio 703; ip route add 10.244.9.0/24 via 192.0.2.5 table 200 proto kernel
+ip rule add to 203.0.113.128/26 lookup 202 prio 112
 iptables-nft -I INPUT -p tcp --dport 25 -m comment --comment "cilium: allow the mail" -j ACCEPT
 iptables-nft -I INPUT -p tcp --dport 26 -m comment --comment "kube-router netpol: not" -j ACCEPT
 iptables-nft -I INPUT -p tcp --dport 27 -m comment --comment "NodeLocal DNS Cache: not" -j ACCEPT
@@ -43,13 +45,14 @@ ip link add flannel.7 type vxlan id 99 dstport 4799 dev eth0; ip tuntap add cali
 func TestWhatLooksLikeANetworksByOneSignAloneStays(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.script(alike)
-		before := w.dump() + w.script("ip route show table 77; ip route show table 2005")
+		tables := "for t in 77 200 2005; do ip route show table $t; done"
+		before := w.dump() + w.script(tables)
 		w.join()
 		if verdict := w.remove(); verdict.State != inventory.Clean || len(verdict.Lost) > 0 {
 			w.Errorf("verdict: %+v", verdict)
 		}
-		w.same(strings.TrimSuffix(before, w.script("ip route show table 77; ip route show table 2005")))
-		if !strings.HasSuffix(before, w.script("ip route show table 77; ip route show table 2005")) {
+		w.same(strings.TrimSuffix(before, w.script(tables)))
+		if !strings.HasSuffix(before, w.script(tables)) {
 			w.Error("routes of an administrator are gone")
 		}
 	})

@@ -25,6 +25,7 @@ const (
 	KindAddress   Kind = "address"       // Name: 10.244.1.1/32; In: its link
 	KindRoute     Kind = "route"         // Name: as `ip route` prints it
 	KindRule      Kind = "rule"          // Name: as `ip rule` prints it
+	KindIPsec     Kind = "ipsec"         // Name: a policy or association as `ip xfrm` would have it, without keys
 	KindTable     Kind = "table"         // Name: "nft ip kube-proxy"; of mixed ones: how much is foreign
 	KindChain     Kind = "chain"         // Name: "KUBE-SERVICES"; In: "nft ip nat", "legacy ip nat"
 	KindJump      Kind = "jump"          // Name: "PREROUTING → KUBE-SERVICES"; In: as of a chain

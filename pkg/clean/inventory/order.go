@@ -41,7 +41,7 @@ func Stages() []Stage {
 		{ID: "programs", Title: "Detach the pod network's BPF programs from what stays", Kinds: [][]Kind{{KindProgram}}},
 		{ID: "virtual-services", Title: "Delete Kubernetes' virtual services", Kinds: [][]Kind{{KindVirtual}}},
 		{ID: "links", Title: "Delete the pod network's links", Kinds: [][]Kind{{KindLink}, {KindAddress}}},
-		{ID: "routes", Title: "Delete the pod network's routes", Kinds: [][]Kind{{KindRoute, KindRule}}},
+		{ID: "routes", Title: "Delete the pod network's routes", Kinds: [][]Kind{{KindRoute, KindRule, KindIPsec}}},
 		{ID: "packet-filter", Title: "Delete Kubernetes' packet-filter rules", Kinds: [][]Kind{{KindJump}, {KindTable, KindChain}}},
 		{ID: "ipsets", Title: "Destroy Kubernetes' ip sets", Kinds: [][]Kind{{KindIPSet}}},
 		{ID: "connections", Title: "Forget the connections of pods and services"},

@@ -70,6 +70,8 @@ func (t Network) routeOwner(r netlink.Route) inventory.Owner {
 		return inventory.Foreign
 	}
 	switch {
+	case r.Table == tableIPsec && r.Protocol == unix.RTPROT_KERNEL && t.Second(inventory.Cilium, inventory.KindRule, inventory.KindRoute):
+		return inventory.Cilium
 	case r.Gw != nil && slices.ContainsFunc(t.Facts.NodeIPs, func(ip string) bool { return r.Gw.Equal(net.ParseIP(ip)) }):
 		return inventory.Flannel
 	case r.Type == unix.RTN_BLACKHOLE && r.Protocol == protoCalico:
@@ -127,7 +129,7 @@ func routeText(r netlink.Route, dev string) string {
 	return s
 }
 
-// Routes are the pod network's routes and routing rules.
+// Routes are the pod network's routes and routing rules, and what encrypts on the way.
 func (t Network) Routes() part.Part {
 	return part.Part{
 		ID: "routes", Kind: inventory.KindRoute, Look: t.lookRoutes,
@@ -145,7 +147,7 @@ func (t Network) Routes() part.Part {
 				}
 				report("deleted route %s", r.text)
 			}
-			return errors.Join(t.takeRules(report), part.Left(ctx, t.lookRoutes))
+			return errors.Join(t.takeRules(report), t.takeIPsec(report), part.Left(ctx, t.lookRoutes))
 		},
 	}
 }
@@ -170,5 +172,8 @@ func (t Network) lookRoutes(context.Context) (part.Findings, error) {
 		}
 		s.Add(it)
 	}
+	encryption, err := t.lookIPsec()
+	s.Missed(inventory.KindIPsec, "IPsec policies and associations", err)
+	s.Add(encryption...)
 	return s, nil
 }

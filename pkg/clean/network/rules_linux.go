@@ -65,6 +65,14 @@ func (t Network) ownRules() ([]rule, error) {
 // (pkg/datapath/linux/linux_defaults).
 func ciliumTables() []int { return []int{2004, 2005} }
 
+// Tables that others use, too: Cilium's for what it encrypts, whose rules ask for its
+// mark, and for VXLAN gateways outside of the cluster, with the priority of the rules
+// that lead there.
+const (
+	tableIPsec, tableGateways = 200, 202
+	prioGateways              = 112
+)
+
 // ruleOwner knows rules by the tables that their owners use: Cilium 2004 (to
 // proxy), 2005 (from proxy); kube-router 77 to 79. Anybody may use a number.
 func ruleOwner(r netlink.Rule) inventory.Owner {
@@ -72,6 +80,9 @@ func ruleOwner(r netlink.Rule) inventory.Owner {
 	case slices.Contains(ciliumTables(), r.Table):
 		return inventory.Cilium
 	case r.Table == unix.RT_TABLE_LOCAL && r.Priority == prioMoved && plain(r):
+		return inventory.Cilium
+	case r.Table == tableIPsec && r.Mask != nil && encrypts(r.Mark, *r.Mask),
+		r.Table == tableGateways && r.Priority == prioGateways && !everything(r.Dst):
 		return inventory.Cilium
 	case r.Table >= 77 && r.Table <= 79 && (r.Mark != 0 || r.Src != nil || r.Dst != nil):
 		return inventory.KubeRouter

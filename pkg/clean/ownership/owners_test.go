@@ -81,6 +81,10 @@ func TestALinkIsOursByNameAndKind(t *testing.T) {
 		{"cali0123456789a", "veth", inventory.Calico},
 		{"calibration", "veth", inventory.Foreign},
 		{"lxc0123456789ab", "veth", inventory.Cilium},
+		{"lxc0123456789ab", "netkit", inventory.Cilium},
+		{"cilium_ipip4", "ipip", inventory.Cilium},
+		{"cilium_ipip6", "ip6tnl", inventory.Cilium},
+		{"cilium_tunl", "ipip", inventory.Foreign}, // the kernel's tunl0, renamed: it cannot be deleted
 		{"lxcbr0", "bridge", inventory.Foreign},
 		{"docker0", "bridge", inventory.Foreign},
 		{"dummy0", "dummy", inventory.Foreign},
