@@ -82,6 +82,7 @@ func rules() []rule {
 		forbid: []string{"github.com/spf13", "k8s.io/cli-runtime"}, tests: true,
 	}}
 	all = append(all, cleanRules()...)
+	all = append(all, pluginRules()...)
 	for _, one := range domains {
 		others := slices.DeleteFunc(slices.Clone(domains), func(d string) bool { return d == one })
 		all = append(all, downwards(one)...)
@@ -149,6 +150,24 @@ func sideways(floors ...[]string) (all []rule) {
 		}
 	}
 	return all
+}
+
+// pluginRules are those within the plugin: what is shown knows no command, what
+// every command is given knows none of them, and they do not know each other.
+func pluginRules() []rule {
+	const plugin = "cmd/kubectl-lifecycle"
+	families := []string{plugin + "/network", plugin + "/joining", plugin + "/nodes"}
+	all := []rule{{
+		why: "what every command is given knows no command", from: []string{plugin + "/env"}, forbid: inModule(families...),
+		tests: true, indirect: true,
+	}, {
+		why: "what is shown is given, and asks for nothing", from: []string{plugin + "/view"},
+		exactly: append(families, plugin+"/env"), tests: true, indirect: true,
+	}, {
+		why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: []string{plugin + "/env/envtest"},
+		forbid: inModule(plugin + "/env/envtest"),
+	}}
+	return append(all, sideways(families)...)
 }
 
 // cleanRooms are the packages of the parts of a removal.
@@ -382,6 +401,14 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 		"nobody else may": {pkg{ImportPath: module + "pkg/flow", Imports: inModule("cmd/kubectl-lifecycle/view")}, 1},
 		"a room may not import its program": {pkg{ImportPath: module + "cmd/kubectl-lifecycle/view",
 			Imports: inModule("cmd/kubectl-lifecycle")}, 1},
+		"a command may import what every command is given": {pkg{ImportPath: module + "cmd/kubectl-lifecycle/nodes",
+			Imports: inModule("cmd/kubectl-lifecycle/env", "cmd/kubectl-lifecycle/view")}, 0},
+		"no other family of commands": {pkg{ImportPath: module + "cmd/kubectl-lifecycle/nodes",
+			Imports: inModule("cmd/kubectl-lifecycle/joining")}, 1},
+		"which knows no command": {pkg{ImportPath: module + "cmd/kubectl-lifecycle/env",
+			Imports: inModule("cmd/kubectl-lifecycle/nodes")}, 1},
+		"nor does what is shown": {pkg{ImportPath: module + "cmd/kubectl-lifecycle/view",
+			Imports: inModule("cmd/kubectl-lifecycle/env")}, 1},
 		"the plugin does": {pkg{ImportPath: module + "cmd/kubectl-lifecycle",
 			Imports: []string{"github.com/spf13/cobra"}}, 0},
 		"a program may import its own parts": {pkg{ImportPath: module + "cmd/lifecycle-node",

@@ -262,15 +262,15 @@ func TestAWordThatIsNotQuotedIsFound(t *testing.T) {
 		"a sum":                                 {`x("kubectl -n " + namespace + " get pods")`, 1},
 		"a sum with a quoted word":              {`x("kubectl -n " + text.Quote(namespace) + " get pods")`, 0},
 		"the second word of a sum":              {`x("kubectl -n " + text.Quote(namespace) + " get " + kind)`, 1},
-		"a format in pieces":                    {`e.say("  ssh root@%s "+"kubeadm reset", host)`, 1},
+		"a format in pieces":                    {`c.Say("  ssh root@%s "+"kubeadm reset", host)`, 1},
 		"a variable that is quoted":             {`list := text.Command(a, b); x(fmt.Sprintf("kubectl drain %s", list))`, 0},
 		"a variable that may be something else": {`list := text.Quote(a); list = b; x(fmt.Sprintf("kubectl drain %s", list))`, 1},
 		"a constant":                            {`fmt.Sprintf("systemctl status %s", unitName)`, 0},
 		"an error that names a program":         {`fmt.Errorf("kubeadm join: %w: %s", err, out)`, 0},
-		"a program in a sentence":               {`e.say("the host needs kubeadm and kubelet of %s", version)`, 0},
+		"a program in a sentence":               {`c.Say("the host needs kubeadm and kubelet of %s", version)`, 0},
 		"a command in quotes, and a word after": {`plan.Hint(err, "'kubectl lifecycle runs' lists it as %s", name)`, 0},
 		"a program's unit":                      {`plan.Hint(err, "try systemctl restart %s", unit)`, 1},
-		"etcd's":                                {`e.say("etcdctl member remove %v", id)`, 1},
+		"etcd's":                                {`c.Say("etcdctl member remove %v", id)`, 1},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// The plugin has one way to a terminal: output.go (its own and that of view), and
+// The plugin has one way to a terminal: output.go (of env and of view), and
 // view/progress.go for what changes in place. What passes there is filtered; what goes around it is not.
 
 // printers are the files of the plugin that may write to its streams.
@@ -69,7 +69,7 @@ func printsAround(set *token.FileSet, file *ast.File, base string) []string {
 		switch n := n.(type) {
 		case *ast.CallExpr:
 			called := written(n.Fun)
-			if strings.HasSuffix(called, ".terminal") && len(n.Args) == 1 {
+			if strings.HasSuffix(called, ".Terminal") && len(n.Args) == 1 {
 				asked[n.Args[0]] = true
 			}
 			if why := printing(called, n, base); why != "" {
@@ -98,13 +98,13 @@ func printing(called string, call *ast.CallExpr, base string) string {
 	pkg, name, _ := strings.Cut(called, ".")
 	switch {
 	case pkg == "fmt" && strings.HasPrefix(name, "Print"), called == "print", called == "println", pkg == "log":
-		return "it knows no filter: use say or a sheet"
+		return "it knows no filter: use Say or a sheet"
 	case called == "fmt.Fprintf" && base != "progress.go", strings.HasPrefix(called, "fmt.Fprint") && !own:
-		return "use say or a sheet, which filter their arguments"
+		return "use Say or a sheet, which filter their arguments"
 	case base == "output.go" && strings.HasPrefix(called, "fmt.Fprint") && !slices.ContainsFunc(call.Args[1:], filters) && len(call.Args) > 1:
 		return "its arguments do not pass pkg/text"
 	case (called == "io.WriteString" || called == "io.Copy") && !own:
-		return "use say or a sheet"
+		return "use Say or a sheet"
 	case strings.HasSuffix(called, ".OutOrStdout"), strings.HasSuffix(called, ".ErrOrStderr"), strings.HasSuffix(called, ".OutOrStderr"):
 		return "cobra's streams know no filter"
 	case called == "text.Safe" && !own && (len(call.Args) != 1 || !literal(call.Args[0]) &&
@@ -143,8 +143,8 @@ func TestAPrintAroundTheFilterIsFound(t *testing.T) {
 		base, body string
 		want       int
 	}{
-		"say is the way":                          {"a.go", `e.say("node %s", name)`, 0},
-		"a result for people is a sheet":          {"a.go", `e.print(f, r, func(s *view.Sheet) error { return s.Line("%s", name) })`, 0},
+		"say is the way":                          {"a.go", `c.Say("node %s", name)`, 0},
+		"a result for people is a sheet":          {"a.go", `c.Print(f, r, func(s *view.Sheet) error { return s.Line("%s", name) })`, 0},
 		"a print to a stream is not":              {"a.go", `fmt.Fprintf(e.streams.Out, "%s\n", name)`, 2},
 		"nor to a writer of unknown origin":       {"a.go", `fmt.Fprintln(w, name)`, 1},
 		"nor a write of bytes":                    {"a.go", `e.streams.ErrOut.Write(raw)`, 1},
@@ -153,8 +153,8 @@ func TestAPrintAroundTheFilterIsFound(t *testing.T) {
 		"nor a builtin":                           {"a.go", `println(name)`, 1},
 		"nor io":                                  {"a.go", `io.WriteString(w, name)`, 1},
 		"nor cobra's":                             {"a.go", `x(cmd.OutOrStdout())`, 1},
-		"nor a name that is called safe":          {"a.go", `e.say("%s", text.Safe(node.Name))`, 1},
-		"a stream may be asked what it is":        {"a.go", `if e.terminal(e.streams.Out) { return }`, 0},
+		"nor a name that is called safe":          {"a.go", `c.Say("%s", text.Safe(node.Name))`, 1},
+		"a stream may be asked what it is":        {"a.go", `if e.Terminal(e.streams.Out) { return }`, 0},
 		"a Sprintf writes nowhere":                {"a.go", `_ = fmt.Sprintf("%s", name)`, 0},
 		"output.go may write what is filtered":    {"output.go", `fmt.Fprintln(w, text.Join(row, "x"))`, 0},
 		"it may not write what is not":            {"output.go", `fmt.Fprintln(e.streams.Out, name)`, 1},

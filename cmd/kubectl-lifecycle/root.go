@@ -13,6 +13,10 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/joining"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/network"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/nodes"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -27,7 +31,7 @@ again), 2 wrong usage, 3 a check found something, 4 refused and nothing changed,
 // run is the whole program but for the process around it: it returns the exit
 // code.
 func run(ctx context.Context, streams genericiooptions.IOStreams, args []string) int {
-	e := newEnv(streams)
+	e := env.New(streams, version)
 	root := newRootCommand(e)
 	root.SetArgs(args)
 	// Asked before the command runs: with --help, cobra would show the root's.
@@ -38,11 +42,11 @@ func run(ctx context.Context, streams genericiooptions.IOStreams, args []string)
 		return 0
 	}
 	err = plan.Stopped(ctx, err) // Ctrl-C while the command only read
-	e.tellError(err)
+	e.TellError(err)
 	return int(plan.ClassOf(err))
 }
 
-func newRootCommand(e *env) *cobra.Command {
+func newRootCommand(e *env.Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kubectl-lifecycle",
 		Short:         "The whole life of a kubeadm node, from the laptop",
@@ -52,42 +56,32 @@ func newRootCommand(e *env) *cobra.Command {
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	e.attach(root)
+	e.Attach(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return plan.As(plan.Misused, plan.Hint(err, "see '%s --help'", cmd.CommandPath()))
 	})
-	e.flags.AddFlags(root.PersistentFlags())
+	e.Flags.AddFlags(root.PersistentFlags())
 	verbosity := root.PersistentFlags().IntP("v", "v", 0,
 		fmt.Sprintf("Show what the client library logs, from 1 (little) to %d (every request and its headers)", maxVerbosity))
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if *verbosity > maxVerbosity {
-			e.warn("-v %d is taken for -v %d: above that the bodies of requests and answers would be shown, and with them bootstrap tokens and "+
+			e.Warn("-v %d is taken for -v %d: above that the bodies of requests and answers would be shown, and with them bootstrap tokens and "+
 				"those of ServiceAccounts", *verbosity, maxVerbosity)
 		}
-		return logVerbosity(min(*verbosity, maxVerbosity), e.log())
+		return logVerbosity(min(*verbosity, maxVerbosity), e.Log())
 	}
-	root.PersistentFlags().StringVar(&e.color, "color", "auto", "Colour the progress: auto, always or never (NO_COLOR is respected)")
-	for _, newCommand := range commands() {
-		root.AddCommand(newCommand(e))
+	root.PersistentFlags().StringVar(&e.Color, "color", "auto", "Colour the progress: auto, always or never (NO_COLOR is respected)")
+	for _, family := range families() {
+		root.AddCommand(family(e)...)
 	}
+	root.AddCommand(newVersionCommand(e))
 	return root
 }
 
-// commands lists the verbs in the order of a node's life.
-func commands() []func(*env) *cobra.Command {
-	return []func(*env) *cobra.Command{
-		newCNICommand,
-		newJoinCommand,
-		newCordonCommand,
-		newUncordonCommand,
-		newDrainCommand,
-		newInspectCommand,
-		newRemoveCommand,
-		newMoveCommand,
-		newRunsCommand,
-		newNodeProgramCommand,
-		newVersionCommand,
-	}
+// families lists the packages that have the commands, in the order of a
+// cluster's life.
+func families() []func(*env.Env) []*cobra.Command {
+	return []func(*env.Env) []*cobra.Command{network.Commands, joining.Commands, nodes.Commands}
 }
 
 // maxVerbosity is the last level on which client-go logs no body. From 8 on
@@ -112,14 +106,4 @@ func logVerbosity(level int, out io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// usageArgs makes an argument error one of usage, with the way to the help.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return plan.As(plan.Misused, plan.Hint(err, "see '%s --help'", cmd.CommandPath()))
-		}
-		return nil
-	}
 }

@@ -90,22 +90,6 @@ func TestVersionPrintsItselfInEveryFormat(t *testing.T) {
 	}
 }
 
-func TestConfirmationNeedsATerminalOrYes(t *testing.T) {
-	streams, in, _, _ := genericiooptions.NewTestIOStreams()
-	e := newEnv(streams)
-	if err := e.confirm("Really?", "w1"); plan.ClassOf(err) != plan.Misused || !strings.Contains(plan.HintOf(err), "--yes") {
-		t.Errorf("without a terminal: %v", err)
-	}
-	e.terminal = func(any) bool { return true }
-	for answer, want := range map[string]plan.Class{"w1\n": 0, " w1 \n": 0, "yes\n": plan.Refused, "": plan.Refused} {
-		in.Reset()
-		in.WriteString(answer)
-		if got := plan.ClassOf(e.confirm("Really?", "w1")); got != want {
-			t.Errorf("answer %q: class %d, want %d", answer, got, want)
-		}
-	}
-}
-
 func TestAnInterruptionIsExitCode130(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env/envtest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -38,7 +39,7 @@ func hostileServer(t *testing.T, record map[string]string) string {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Warning", `299 - "`+strings.ReplaceAll("FORGED\x1b[2J", "\x1b", "")+`"`)
 		var answer any = metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Code: 500,
-			Reason: metav1.StatusReason(forged), Message: forged}
+			Reason: metav1.StatusReason(envtest.Forged), Message: envtest.Forged}
 		code := http.StatusInternalServerError
 		switch path := r.URL.Path; {
 		case path == "/api/v1/namespaces/kube-system/secrets" && r.URL.Query().Get("watch") == "":
@@ -78,20 +79,20 @@ func TestNoLogHoldsABody(t *testing.T) {
 		if told := strings.Contains(errOut, "is taken for -v 7"); told != (len(level) > 1 || level > "7") {
 			t.Errorf("-v %s: that it is capped is said: %t", level, told)
 		}
-		harmless(t, "-v "+level, out+errOut)
+		envtest.Harmless(t, "-v "+level, out+errOut)
 	}
 }
 
 func TestNoRecordAndNoServerWritesALineOfOurs(t *testing.T) {
 	t.Cleanup(func() { _ = logVerbosity(0, io.Discard) })
-	event, err := json.Marshal(map[string]any{"seq": 1, "kind": "done", "step": forged, "title": forged, "message": forged})
+	event, err := json.Marshal(map[string]any{"seq": 1, "kind": "done", "step": envtest.Forged, "title": envtest.Forged, "message": envtest.Forged})
 	if err != nil {
 		t.Fatal(err)
 	}
 	record := func(node, phase string) map[string]string {
 		return map[string]string{
-			wire.KeyNode: node, wire.KeyPhase: phase, wire.KeyOperation: "node/FORGED removed " + forged, wire.KeyWho: forged,
-			wire.KeyError: forged, wire.KeyEvents: string(event) + "\n", wire.KeyOutcome: `{"state":"clean"}`,
+			wire.KeyNode: node, wire.KeyPhase: phase, wire.KeyOperation: "node/FORGED removed " + envtest.Forged, wire.KeyWho: envtest.Forged,
+			wire.KeyError: envtest.Forged, wire.KeyEvents: string(event) + "\n", wire.KeyOutcome: `{"state":"clean"}`,
 		}
 	}
 	for name, c := range map[string]struct {
@@ -104,7 +105,7 @@ func TestNoRecordAndNoServerWritesALineOfOurs(t *testing.T) {
 		"in YAML":                  {record("w1", "waiting"), []string{"runs", "-o", "yaml"}},
 		"a run that waits":         {record("w1", "waiting"), []string{"runs", "follow", "w1"}},
 		"a run that has ended":     {record("w1", "finished"), []string{"runs", "follow", "w1"}},
-		"a run of another phase":   {record("w1", "FORGED "+forged), []string{"runs", "follow", "w1"}},
+		"a run of another phase":   {record("w1", "FORGED "+envtest.Forged), []string{"runs", "follow", "w1"}},
 		"a look at a host":         {record("w1", "working"), []string{"inspect", "w1"}},
 		"a removal":                {record("w1", "working"), []string{"remove", "w1", "--yes"}},
 		"several":                  {record("w1", "working"), []string{"remove", "w1", "w2", "--yes"}},
@@ -114,13 +115,13 @@ func TestNoRecordAndNoServerWritesALineOfOurs(t *testing.T) {
 		"a join":                   {record("w1", "working"), []string{"join"}},
 		"a network":                {record("w1", "working"), []string{"cni", "install", "flannel"}},
 		"a move":                   {record("w1", "working"), []string{"move", "w1", "--to-context", "x", "--yes"}},
-		"a command that is not":    {record("w1", "working"), []string{forged}},
-		"a flag that is not":       {record("w1", "working"), []string{"drain", "w1", "--surge", forged}},
-		"a node that is not named": {record("w1", "working"), []string{"drain", forged}},
+		"a command that is not":    {record("w1", "working"), []string{envtest.Forged}},
+		"a flag that is not":       {record("w1", "working"), []string{"drain", "w1", "--surge", envtest.Forged}},
+		"a node that is not named": {record("w1", "working"), []string{"drain", envtest.Forged}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, out, errOut := command(t, append([]string{"--kubeconfig", hostileServer(t, c.record)}, c.args...)...)
-			harmless(t, name, out+errOut)
+			envtest.Harmless(t, name, out+errOut)
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 )
 
@@ -20,17 +21,17 @@ type versionInfo struct {
 	Platform  string `json:"platform"`
 }
 
-func newVersionCommand(e *env) *cobra.Command {
+func newVersionCommand(e *env.Env) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this plugin",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			info := versionInfo{Version: version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-			return e.print(output, info, func(s *view.Sheet) error { return s.Line("kubectl lifecycle %s", info.Version) })
+			return e.Print(output, info, func(s *view.Sheet) error { return s.Line("kubectl lifecycle %s", info.Version) })
 		},
 	}
-	addOutput(cmd.Flags(), &output, "")
+	env.AddOutput(cmd.Flags(), &output, "")
 	return cmd
 }

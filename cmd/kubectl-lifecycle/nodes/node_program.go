@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/payload"
 )
 
-func newNodeProgramCommand(e *env) *cobra.Command {
+func newNodeProgramCommand(c commands) *cobra.Command {
 	var arch string
 	cmd := &cobra.Command{
 		Use:   "node-program",
@@ -17,16 +18,16 @@ func newNodeProgramCommand(e *env) *cobra.Command {
 bring it to a node by themselves; this is for a host whose Node was given up:
 run "lifecycle-node clean" there, as root.`,
 		Example: "  kubectl lifecycle node-program > lifecycle-node",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    env.UsageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			if e.terminal(e.streams.Out) {
-				return misused("the program is not to be read: redirect it into a file (> lifecycle-node)")
+			if c.OutputIsTerminal() {
+				return env.Misused("the program is not to be read: redirect it into a file (> lifecycle-node)")
 			}
 			program, err := payload.For(arch)
 			if err != nil {
 				return err
 			}
-			return e.binary(program.Program)
+			return c.Binary(program.Program)
 		},
 	}
 	cmd.Flags().StringVar(&arch, "arch", "amd64", "The host's architecture: amd64 or arm64")

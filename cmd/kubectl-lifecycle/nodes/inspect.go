@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
@@ -20,42 +21,42 @@ whether a removal would take it away.
 It runs one pod on the node, of an image that is there already, and leaves
 nothing behind. Nothing is changed.`
 
-func newInspectCommand(e *env) *cobra.Command {
+func newInspectCommand(c commands) *cobra.Command {
 	var output string
-	var runnerOpts runnerFlags
+	var runnerOpts env.RunnerFlags
 	cmd := &cobra.Command{
 		Use:     "inspect NODE",
 		Short:   "List what Kubernetes and the network own on a node's host",
 		Long:    inspectLong,
 		Example: "  kubectl lifecycle inspect worker-3\n  kubectl lifecycle inspect worker-3 -o json",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    env.UsageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.inspect(cmd.Context(), args[0], output, runnerOpts)
+			return c.inspect(cmd.Context(), args[0], output, runnerOpts)
 		},
 	}
-	addOutput(cmd.Flags(), &output, "table, wide")
-	runnerOpts.add(cmd.Flags())
+	env.AddOutput(cmd.Flags(), &output, "table, wide")
+	runnerOpts.Add(cmd.Flags())
 	return cmd
 }
 
-func (e *env) inspect(ctx context.Context, arg, output string, opts runnerFlags) error {
-	node, err := nodeName(arg)
+func (c commands) inspect(ctx context.Context, arg, output string, opts env.RunnerFlags) error {
+	node, err := env.NodeName(arg)
 	if err := errors.Join(err, view.CheckFormat(output, "wide")); err != nil {
 		return err
 	}
-	cluster, err := e.cluster(opts)
+	cluster, err := c.Cluster(opts)
 	if err != nil {
 		return err
 	}
-	progress := e.progress()
+	progress := c.Progress()
 	inventory, err := flow.Inspect(ctx, cluster, node, inventory.Choices{}, progress)
 	progress.Close()
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	wide := output == "wide"
 	if wide {
 		output = ""
 	}
-	return e.print(output, inventory, func(s *view.Sheet) error { return view.Inventory(s, inventory, wide) })
+	return c.Print(output, inventory, func(s *view.Sheet) error { return view.Inventory(s, inventory, wide) })
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
@@ -37,18 +38,18 @@ type rehearsal struct {
 type rehearsed struct {
 	removal *flow.Removal
 	plan    plan.Plan
-	mode    dryRun
+	mode    env.DryRun
 	// what would become of the node: "removed".
 	what string
 }
 
 // rehearse shows what would be done: of one node, one object; of several, a list.
-func (e *env) rehearse(ctx context.Context, output string, several bool, all ...rehearsed) error {
+func (c commands) rehearse(ctx context.Context, output string, several bool, all ...rehearsed) error {
 	var results []rehearsal
 	for _, r := range all {
-		result, err := e.rehearsal(ctx, r)
+		result, err := c.rehearsal(ctx, r)
 		if err != nil {
-			return nothingChanged(err)
+			return env.NothingChanged(err)
 		}
 		results = append(results, result)
 	}
@@ -57,37 +58,37 @@ func (e *env) rehearse(ctx context.Context, output string, several bool, all ...
 		for _, result := range results {
 			names = append(names, result.Node)
 		}
-		return e.names("node", names...)
+		return c.Names("node", names...)
 	}
 	var value any = results
 	if !several {
 		value = results[0]
 	}
-	return e.print(output, value, func(s *view.Sheet) error {
+	return c.Print(output, value, func(s *view.Sheet) error {
 		var errs []error
 		for i, result := range results {
-			errs = append(errs, e.showRehearsal(s, all[i], result))
+			errs = append(errs, c.showRehearsal(s, all[i], result))
 		}
 		return errors.Join(errs...)
 	})
 }
 
 // rehearsal reads what would be done.
-func (e *env) rehearsal(ctx context.Context, r rehearsed) (rehearsal, error) {
+func (c commands) rehearsal(ctx context.Context, r rehearsed) (rehearsal, error) {
 	result := rehearsal{Node: r.removal.Node.Name, Steps: r.plan.IDs(), Pods: r.removal.Drain, Data: r.removal.Data, Surge: r.removal.Surge,
 		Excluded: r.removal.Excluded, Warnings: care(r.removal)}
-	if r.mode != dryRunServer {
+	if r.mode != env.DryRunServer {
 		return result, nil
 	}
-	progress := e.progress()
+	progress := c.Progress()
 	defer progress.Close()
 	host, err := r.removal.Rehearse(ctx, progress)
 	result.Host = &host
 	return result, err
 }
 
-func (e *env) showRehearsal(s *view.Sheet, r rehearsed, result rehearsal) error {
-	e.showPlan(r.plan, result.Warnings)
+func (c commands) showRehearsal(s *view.Sheet, r rehearsed, result rehearsal) error {
+	c.ShowPlan(r.plan, result.Warnings)
 	if result.Host != nil {
 		rows := [][]string{{"GOES", "NAME", "IN", "OWNER"}}
 		for _, item := range result.Host.Objects {
@@ -96,10 +97,10 @@ func (e *env) showRehearsal(s *view.Sheet, r rehearsed, result rehearsal) error 
 		if err := s.Table(rows); err != nil {
 			return err
 		}
-		e.warnOfFlags(result.Host.Stay)
+		c.warnOfFlags(result.Host.Stay)
 		for _, item := range result.Host.Stay {
 			if item.Refers != "" {
-				e.warn("it stays, and refers to the cluster: %s: %s", item, item.Refers)
+				c.Warn("it stays, and refers to the cluster: %s: %s", item, item.Refers)
 			}
 		}
 	}
@@ -129,18 +130,4 @@ func someOf(names []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
 	}
 	return strings.Join(names, ", ")
-}
-
-// showPlan writes what will be done, and what will not, to stderr.
-func (e *env) showPlan(p plan.Plan, warnings []string) {
-	e.say("%s:", p.Title)
-	for i, s := range p.Steps {
-		e.say("  %d. %s", i+1, s.Title)
-	}
-	for _, note := range p.Notes {
-		e.say("  · %s", note)
-	}
-	for _, warning := range warnings {
-		e.warn("%s", warning)
-	}
 }

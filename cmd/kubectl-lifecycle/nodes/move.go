@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
@@ -35,7 +36,7 @@ type moveFlags struct {
 	ignore                  []string
 }
 
-func newMoveCommand(e *env) *cobra.Command {
+func newMoveCommand(c commands) *cobra.Command {
 	f := moveFlags{leaveFlags: defaultLeave()}
 	cmd := &cobra.Command{
 		Use:   "move NODE --to-context CONTEXT",
@@ -44,8 +45,8 @@ func newMoveCommand(e *env) *cobra.Command {
 		Example: "  kubectl lifecycle move worker-3 --to-context staging\n" +
 			"  kubectl lifecycle move worker-3 --to-context staging --dry-run=server\n" +
 			"  kubectl lifecycle move worker-3 --to-kubeconfig ~/staging.conf --yes",
-		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return e.move(cmd.Context(), args[0], f) },
+		Args: env.UsageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.move(cmd.Context(), args[0], f) },
 	}
 	f.add(cmd.Flags())
 	return cmd
@@ -59,10 +60,10 @@ func (f *moveFlags) add(flags *pflag.FlagSet) {
 }
 
 // destination connects to the cluster to move to.
-func (e *env) destination(f moveFlags) (flow.Destination, error) {
+func (c commands) destination(f moveFlags) (flow.Destination, error) {
 	to := flow.Destination{Name: f.toContext, IgnorePreflightErrors: f.ignore}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = cmp.Or(f.toKubeconfig, *e.flags.KubeConfig)
+	rules.ExplicitPath = cmp.Or(f.toKubeconfig, *c.Flags.KubeConfig)
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.toContext})
 	config, err := loader.ClientConfig()
 	if err != nil {
@@ -72,15 +73,15 @@ func (e *env) destination(f moveFlags) (flow.Destination, error) {
 	if to.Name == "" {
 		to.Name = config.Host
 	}
-	config.QPS, config.UserAgent = -1, "kubectl-lifecycle/"+version
+	config.QPS, config.UserAgent = -1, c.UserAgent()
 	if to.Client, err = kubernetes.NewForConfig(config); err != nil {
 		return to, plan.As(plan.Refused, err)
 	}
 	return to, nil
 }
 
-func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
-	name, nameErr := nodeName(arg)
+func (c commands) move(ctx context.Context, arg string, f moveFlags) error {
+	name, nameErr := env.NodeName(arg)
 	mode, err := f.validate()
 	if err := errors.Join(nameErr, err); err != nil {
 		return err
@@ -89,11 +90,11 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 		return plan.As(plan.Misused, plan.Hint(errors.New("move where to?"),
 			"name the other cluster: --to-context CONTEXT (kubectl config get-contexts), or --to-kubeconfig FILE"))
 	}
-	cluster, err := e.cluster(f.runnerFlags)
+	cluster, err := c.Cluster(f.RunnerFlags)
 	if err != nil {
 		return err
 	}
-	to, err := e.destination(f)
+	to, err := c.destination(f)
 	if err != nil {
 		return err
 	}
@@ -101,23 +102,23 @@ func (e *env) move(ctx context.Context, arg string, f moveFlags) error {
 	defer cancel()
 	moving, err := flow.PrepareMove(ctx, cluster, to, name, f.options())
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	p := moving.Plan()
-	if mode != dryRunNone {
-		return e.rehearse(ctx, f.output, false, rehearsed{moving.Removal, p, mode, "moved to " + to.Name})
+	if mode != env.DryRunNone {
+		return c.rehearse(ctx, f.output, false, rehearsed{moving.Removal, p, mode, "moved to " + to.Name})
 	}
-	e.showPlan(p, care(moving.Removal))
+	c.ShowPlan(p, care(moving.Removal))
 	if !f.yes && !moving.Gone {
-		if err := e.confirm(fmt.Sprintf("This takes node %s out of its cluster, cleans its host, and joins it to %s.", name, to.Name),
+		if err := c.Confirm(fmt.Sprintf("This takes node %s out of its cluster, cleans its host, and joins it to %s.", name, to.Name),
 			name); err != nil {
 			return err
 		}
 	}
-	if err := e.runRemoval(ctx, moving.Removal, p); err != nil {
+	if err := c.runRemoval(ctx, moving.Removal, p); err != nil {
 		return err
 	}
-	return errors.Join(e.tellMoved(moving, to.Name, f.output), departure.StillThere(moving.Lingering))
+	return errors.Join(c.tellMoved(moving, to.Name, f.output), departure.StillThere(moving.Lingering))
 }
 
 // moved is the machine-readable result of a move.
@@ -131,13 +132,13 @@ type moved struct {
 	Lingering []departure.Lingering `json:"lingering,omitempty"`
 }
 
-func (e *env) tellMoved(moving *flow.Move, to, output string) error {
+func (c commands) tellMoved(moving *flow.Move, to, output string) error {
 	name := moving.Node.Name
 	if output == "name" {
-		return errors.Join(e.names("node", name), stillRefers(name, moving.Verdict))
+		return errors.Join(c.Names("node", name), stillRefers(name, moving.Verdict))
 	}
-	err := e.print(output, moved{Node: name, To: to, Verdict: moving.Verdict, Lingering: moving.Lingering}, func(s *view.Sheet) error {
-		e.tellVerdict(moving.Verdict)
+	err := c.Print(output, moved{Node: name, To: to, Verdict: moving.Verdict, Lingering: moving.Lingering}, func(s *view.Sheet) error {
+		c.tellVerdict(moving.Verdict)
 		return s.Line("node/%s moved to %s", view.Name(name), to)
 	})
 	return errors.Join(err, stillRefers(name, moving.Verdict))

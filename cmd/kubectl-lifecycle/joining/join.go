@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package joining
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/arrival"
@@ -56,7 +57,7 @@ type joinFlags struct {
 	output, dryRun     string
 }
 
-func newJoinCommand(e *env) *cobra.Command {
+func newJoinCommand(c commands) *cobra.Command {
 	var f joinFlags
 	cmd := &cobra.Command{
 		Use:   "join",
@@ -66,16 +67,16 @@ func newJoinCommand(e *env) *cobra.Command {
 			"  kubectl lifecycle join --wait\n" +
 			"  kubectl lifecycle join -o command --node-name worker-3 | ssh root@worker-3 sh\n" +
 			"  kubectl lifecycle join --bootstrap-token abcdef --wait    # go on following",
-		Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.join(cmd.Context(), f) },
+		Args: env.UsageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.join(cmd.Context(), f) },
 	}
 	f.add(cmd.Flags())
 	return cmd
 }
 
 func (f *joinFlags) add(flags *pflag.FlagSet) {
-	addOutput(flags, &f.output, "command")
-	addDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server check "+
+	env.AddOutput(flags, &f.output, "command")
+	env.AddDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server check "+
 		"the token's Secret)")
 	flags.DurationVar(&f.ttl, "ttl", bootstrap.DefaultTTL, "How long the token lives, from 1m to 24h")
 	flags.StringVar(&f.token, "bootstrap-token", "", "Token to make (ID.SECRET), or the ID of an existing one to use; default: a random one")
@@ -89,22 +90,22 @@ func (f *joinFlags) add(flags *pflag.FlagSet) {
 }
 
 // request turns the flags into what is asked for; every error is one of usage.
-func (f *joinFlags) request() (bootstrap.Request, dryRun, error) {
-	mode, err := parseDryRun(f.dryRun)
+func (f *joinFlags) request() (bootstrap.Request, env.DryRun, error) {
+	mode, err := env.ParseDryRun(f.dryRun)
 	if err != nil {
 		return bootstrap.Request{}, mode, err
 	}
-	r := bootstrap.Request{TTL: f.ttl, Description: f.description, DryRun: mode == dryRunServer}
+	r := bootstrap.Request{TTL: f.ttl, Description: f.description, DryRun: mode == env.DryRunServer}
 	if f.token != "" {
 		if r.Token, err = bootstrap.Parse(f.token); err != nil {
 			return bootstrap.Request{}, mode, err
 		}
 	}
 	if r.Description == "" {
-		r.Description = "kubectl lifecycle join by " + who()
+		r.Description = "kubectl lifecycle join by " + env.Who()
 	}
 	switch {
-	case f.wait && mode != dryRunNone:
+	case f.wait && mode != env.DryRunNone:
 		err = errors.New("--wait cannot be combined with --dry-run")
 	case f.timeout < 0:
 		err = fmt.Errorf("--timeout must not be negative, got %s", f.timeout)
@@ -124,50 +125,50 @@ type joined struct {
 	Token   bootstrap.Token `json:"token"`
 }
 
-func (e *env) join(ctx context.Context, f joinFlags) error {
+func (c commands) join(ctx context.Context, f joinFlags) error {
 	request, mode, err := f.request()
 	if err != nil {
 		return err
 	}
-	client, err := e.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	cluster, err := join.Survey(ctx, client)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
-	outside := e.outside(ctx)
+	outside := c.outside(ctx)
 	cluster.Compare(outside, time.Now())
 	more, err := check.Name(ctx, client, f.command.NodeName, cordonedBy)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	refusal := cluster.Refusal()
 	for _, w := range append(cluster.Warnings, more...) {
 		if !w.Certain {
-			e.warnOf(w)
+			c.warnOf(w)
 		}
 	}
 	if refusal != nil {
 		return refusal
 	}
-	if mode != dryRunNone {
-		return e.rehearseJoin(ctx, client, cluster, request, f)
+	if mode != env.DryRunNone {
+		return c.rehearseJoin(ctx, client, cluster, request, f)
 	}
-	token, err := e.makeToken(ctx, client, outside, request)
+	token, err := c.makeToken(ctx, client, outside, request)
 	if err != nil {
 		return err
 	}
-	if err := e.printJoin(cluster, token, f); err != nil {
+	if err := c.printJoin(cluster, token, f); err != nil {
 		if request.Token.IsReference() {
 			return err
 		}
-		return errors.Join(err, e.revoke(ctx, client, token))
+		return errors.Join(err, c.revoke(ctx, client, token))
 	}
-	e.say("run it as root on the host, which needs kubeadm and kubelet of %s; %s", orSome(cluster.KubernetesVersion), life(token))
+	c.Say("run it as root on the host, which needs kubeadm and kubelet of %s; %s", orSome(cluster.KubernetesVersion), life(token))
 	if !f.wait {
-		e.sayHowToGoOn(token)
+		c.sayHowToGoOn(token)
 		return nil
 	}
 	if limit := f.limit(request, token); limit > 0 {
@@ -175,7 +176,7 @@ func (e *env) join(ctx context.Context, f joinFlags) error {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	return e.followHost(ctx, client, token, f)
+	return c.followHost(ctx, client, token, f)
 }
 
 // limit is how long the host is waited for: as long as the token lives where no
@@ -193,31 +194,31 @@ func (f joinFlags) limit(request bootstrap.Request, token bootstrap.Token) time.
 }
 
 // printJoin writes the command to stdout.
-func (e *env) printJoin(cluster join.Cluster, token bootstrap.Token, f joinFlags) error {
+func (c commands) printJoin(cluster join.Cluster, token bootstrap.Token, f joinFlags) error {
 	format := f.output
 	if format == "command" {
 		format = ""
 	}
 	result := joined{Command: join.Command(cluster, token, f.command), Cluster: cluster, Token: token}
-	return e.print(format, result, func(s *view.Sheet) error { return s.Command("", result.Command) })
+	return c.Print(format, result, func(s *view.Sheet) error { return s.Command("", result.Command) })
 }
 
 // rehearseJoin shows the command without a token that works.
-func (e *env) rehearseJoin(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, r bootstrap.Request, f joinFlags) error {
+func (c commands) rehearseJoin(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, r bootstrap.Request, f joinFlags) error {
 	if r.DryRun || r.Token.IsReference() {
 		if _, err := bootstrap.Mint(ctx, client, r); err != nil {
-			return nothingChanged(err)
+			return env.NothingChanged(err)
 		}
 	}
-	if err := e.printJoin(cluster, bootstrap.Placeholder(), f); err != nil {
+	if err := c.printJoin(cluster, bootstrap.Placeholder(), f); err != nil {
 		return err
 	}
-	e.say("dry run: nothing was made; the token above is a placeholder")
+	c.Say("dry run: nothing was made; the token above is a placeholder")
 	return nil
 }
 
 // followHost follows the host and revokes the token.
-func (e *env) followHost(ctx context.Context, client kubernetes.Interface, token bootstrap.Token, f joinFlags) error {
+func (c commands) followHost(ctx context.Context, client kubernetes.Interface, token bootstrap.Token, f joinFlags) error {
 	var host arrival.Arrival
 	p := plan.Plan{Title: "Follow the host", Steps: []plan.Step{
 		{ID: "arrival", Title: "Join the host", Do: func(ctx context.Context, report plan.Report) (err error) {
@@ -227,38 +228,38 @@ func (e *env) followHost(ctx context.Context, client kubernetes.Interface, token
 	}}
 	if !token.Foreign {
 		p.Steps = append(p.Steps, plan.Step{ID: "revoke", Title: "Revoke the token", Do: func(ctx context.Context, _ plan.Report) error {
-			return e.revoke(ctx, client, token)
+			return c.revoke(ctx, client, token)
 		}})
 	}
-	progress := e.progress()
+	progress := c.Progress()
 	_, err := p.Run(ctx, progress)
 	progress.Close()
 	if err == nil {
-		e.say("node/%s joined", host.Node)
+		c.Say("node/%s joined", host.Node)
 		for _, w := range host.Away {
-			e.warnOf(w)
+			c.warnOf(w)
 		}
 		return nil
 	}
-	return errors.Join(err, e.leave(ctx, client, token, host, errors.Is(err, arrival.ErrNameTaken)))
+	return errors.Join(err, c.leave(ctx, client, token, host, errors.Is(err, arrival.ErrNameTaken)))
 }
 
 // leave decides about the token of a host that is no longer followed.
-func (e *env) leave(ctx context.Context, client kubernetes.Interface, token bootstrap.Token, a arrival.Arrival, suspicious bool) error {
+func (c commands) leave(ctx context.Context, client kubernetes.Interface, token bootstrap.Token, a arrival.Arrival, suspicious bool) error {
 	if token.Foreign || (a.Stage < arrival.Registered && !suspicious) {
-		e.say("%s", life(token))
-		e.sayHowToGoOn(token)
+		c.Say("%s", life(token))
+		c.sayHowToGoOn(token)
 		return nil
 	}
-	if err := e.revoke(ctx, client, token); err != nil {
+	if err := c.revoke(ctx, client, token); err != nil {
 		return err
 	}
-	e.say("token %s was revoked", token.ID)
+	c.Say("token %s was revoked", token.ID)
 	return nil
 }
 
 // revoke works after a Ctrl-C too.
-func (e *env) revoke(ctx context.Context, client kubernetes.Interface, token bootstrap.Token) error {
+func (c commands) revoke(ctx context.Context, client kubernetes.Interface, token bootstrap.Token) error {
 	if token.Foreign {
 		return nil
 	}
@@ -267,9 +268,9 @@ func (e *env) revoke(ctx context.Context, client kubernetes.Interface, token boo
 	return bootstrap.Revoke(ctx, client, token)
 }
 
-func (e *env) sayHowToGoOn(token bootstrap.Token) {
-	e.say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", text.Quote(token.ID))
-	e.say("  revoke the token:  kubectl -n kube-system delete secret %s", text.Quote(token.SecretName()))
+func (c commands) sayHowToGoOn(token bootstrap.Token) {
+	c.Say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", text.Quote(token.ID))
+	c.Say("  revoke the token:  kubectl -n kube-system delete secret %s", text.Quote(token.SecretName()))
 }
 
 // life says until when a token is good.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -20,23 +21,23 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-func newRunsCommand(e *env) *cobra.Command {
+func newRunsCommand(c commands) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "runs",
 		Short: "List the nodes that are being worked on; follow a run, or take it back",
-		Args:  usageArgs(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return e.listRuns(cmd.Context(), output) },
+		Args:  env.UsageArgs(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return c.listRuns(cmd.Context(), output) },
 	}
-	addOutput(cmd.Flags(), &output, "")
+	env.AddOutput(cmd.Flags(), &output, "")
 	cmd.AddCommand(&cobra.Command{
 		Use: "follow NODE", Short: "Show what the run on a node does, until it ends or waits",
-		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return e.followRun(cmd.Context(), args[0]) },
+		Args: env.UsageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.followRun(cmd.Context(), args[0]) },
 	}, &cobra.Command{
 		Use: "abort NODE", Short: "Take the run on a node back: its kubelet runs again, and it is uncordoned",
-		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error { return e.abortRun(cmd.Context(), args[0]) },
+		Args: env.UsageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.abortRun(cmd.Context(), args[0]) },
 	})
 	return cmd
 }
@@ -51,31 +52,31 @@ type runRow struct {
 	Error     string         `json:"error,omitempty"`
 }
 
-func (e *env) listRuns(ctx context.Context, output string) error {
+func (c commands) listRuns(ctx context.Context, output string) error {
 	if err := view.CheckFormat(output); err != nil {
 		return err
 	}
-	cluster, err := e.cluster(runnerFlags{})
+	cluster, err := c.Cluster(env.RunnerFlags{})
 	if err != nil {
 		return err
 	}
 	records, err := runner.List(ctx, cluster)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	runs := make([]runRow, 0, len(records))
 	for _, r := range records {
 		s := r.State
 		if r.Damaged != nil {
 			runs = append(runs, runRow{Node: strings.TrimPrefix(r.Name, "lifecycle-"), Phase: "damaged", Error: r.Damaged.Error()})
-			e.say("%v: %s", r.Damaged, plan.HintOf(r.Damaged))
+			c.Say("%v: %s", r.Damaged, plan.HintOf(r.Damaged))
 			continue
 		}
 		runs = append(runs, runRow{Node: s.Node, Operation: s.Operation, Phase: s.Phase, Who: s.Who, Since: s.Since, Error: s.Error})
 	}
-	return e.print(output, runs, func(s *view.Sheet) error {
+	return c.Print(output, runs, func(s *view.Sheet) error {
 		if len(runs) == 0 {
-			e.say("no node is being worked on")
+			c.Say("no node is being worked on")
 			return nil
 		}
 		rows := [][]string{{"NODE", "OPERATION", "PHASE", "WHO", "AGE"}}
@@ -90,24 +91,24 @@ func (e *env) listRuns(ctx context.Context, output string) error {
 	})
 }
 
-func (e *env) followRun(ctx context.Context, arg string) error {
-	node, err := nodeName(arg)
+func (c commands) followRun(ctx context.Context, arg string) error {
+	node, err := env.NodeName(arg)
 	if err != nil {
 		return err
 	}
-	cluster, err := e.cluster(runnerFlags{})
+	cluster, err := c.Cluster(env.RunnerFlags{})
 	if err != nil {
 		return err
 	}
 	rec, found, err := runner.Get(ctx, cluster, node)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	if !found {
 		return plan.Refuse(fmt.Errorf("no run holds node %s", node), "see which there are: kubectl lifecycle runs")
 	}
-	e.say("following the %s", rec.State.Describe())
-	progress := e.progress()
+	c.Say("following the %s", rec.State.Describe())
+	progress := c.Progress()
 	state, err := runner.Follow(ctx, cluster, rec, progress)
 	progress.Close()
 	if err != nil {
@@ -117,26 +118,26 @@ func (e *env) followRun(ctx context.Context, arg string) error {
 		return plan.As(plan.Found, plan.Hint(fmt.Errorf("the program on the host waits: %s", state.Error),
 			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, text.Quote(node)))
 	}
-	return e.sheet().Line("the %s of node %s: %s", state.Operation, node, state.Phase)
+	return c.Sheet().Line("the %s of node %s: %s", state.Operation, node, state.Phase)
 }
 
-func (e *env) abortRun(ctx context.Context, arg string) error {
-	node, err := nodeName(arg)
+func (c commands) abortRun(ctx context.Context, arg string) error {
+	node, err := env.NodeName(arg)
 	if err != nil {
 		return err
 	}
-	cluster, err := e.cluster(runnerFlags{})
+	cluster, err := c.Cluster(env.RunnerFlags{})
 	if err != nil {
 		return err
 	}
 	p, err := flow.Abort(ctx, cluster, node)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	for _, note := range p.Notes {
-		e.say("%s", note)
+		c.Say("%s", note)
 	}
-	progress := e.progress()
+	progress := c.Progress()
 	_, err = p.Run(ctx, progress)
 	progress.Close()
 	if err != nil {
@@ -146,5 +147,5 @@ func (e *env) abortRun(ctx context.Context, arg string) error {
 	if !slices.Contains(p.IDs(), "host") {
 		outcome = "the record of an earlier run is gone"
 	}
-	return e.sheet().Line("node/%s: %s", view.Name(node), outcome)
+	return c.Sheet().Line("node/%s: %s", view.Name(node), outcome)
 }

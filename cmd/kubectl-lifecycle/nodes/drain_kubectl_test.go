@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"errors"
@@ -142,7 +142,7 @@ func TestTheCasesOfKubectlCordon(t *testing.T) {
 				objects = append(objects, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}})
 			}
 			b := newDrainBed(objects...)
-			command := map[string]func(*env) *cobra.Command{"cordon": newCordonCommand, "uncordon": newUncordonCommand}
+			command := map[string]func(commands) *cobra.Command{"cordon": newCordonCommand, "uncordon": newUncordonCommand}
 			if c.before {
 				if err := b.run(t, newCordonCommand, "w1", "w2", "w3"); err != nil {
 					t.Fatal(err)

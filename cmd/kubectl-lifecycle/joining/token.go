@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package joining
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
@@ -20,8 +21,8 @@ import (
 
 // outside asks the API server as somebody without credentials would; nothing is
 // seen where that cannot be done.
-func (e *env) outside(ctx context.Context) join.Outside {
-	config, err := e.config()
+func (c commands) outside(ctx context.Context) join.Outside {
+	config, err := c.Config()
 	if err != nil {
 		return join.Outside{}
 	}
@@ -29,9 +30,9 @@ func (e *env) outside(ctx context.Context) join.Outside {
 }
 
 // warnOf writes a warning and its way out.
-func (e *env) warnOf(w check.Warning) {
-	e.warn("%s", w.Text)
-	e.say("         %s", w.Hint)
+func (c commands) warnOf(w check.Warning) {
+	c.Warn("%s", w.Text)
+	c.Say("         %s", w.Hint)
 }
 
 // cordonedBy says what the note of a cordon says: "by ann@laptop at …: new disks".
@@ -45,7 +46,7 @@ func cordonedBy(node *corev1.Node) string {
 }
 
 // makeToken makes the token and waits until hosts can use it.
-func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, outside join.Outside,
+func (c commands) makeToken(ctx context.Context, client kubernetes.Interface, outside join.Outside,
 	r bootstrap.Request) (bootstrap.Token, error) {
 	var token bootstrap.Token
 	title := "Make a bootstrap token that lives " + duration.HumanDuration(r.TTL)
@@ -55,19 +56,19 @@ func (e *env) makeToken(ctx context.Context, client kubernetes.Interface, outsid
 	made := plan.Plan{Title: "Make a join command", Steps: []plan.Step{
 		{ID: "token", Title: title, Do: func(ctx context.Context, _ plan.Report) (err error) {
 			token, err = bootstrap.Mint(ctx, client, r)
-			return nothingChanged(err)
+			return env.NothingChanged(err)
 		}},
 		{ID: "signature", Title: "Have cluster-info signed with it", Do: func(ctx context.Context, report plan.Report) error {
 			return bootstrap.WaitSigned(ctx, client, token, report)
 		}},
 		{ID: "trial", Title: "Have the API server accept it", Do: func(ctx context.Context, _ plan.Report) error {
 			if err := outside.TryToken(ctx, token); err != nil {
-				return errors.Join(err, e.revoke(ctx, client, token))
+				return errors.Join(err, c.revoke(ctx, client, token))
 			}
 			return nil
 		}},
 	}}
-	progress := e.progress()
+	progress := c.Progress()
 	defer progress.Close()
 	_, err := made.Run(ctx, progress)
 	return token, err

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package joining
 
 import (
 	"bytes"
@@ -35,6 +35,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -116,10 +117,10 @@ func signed(content, id string, secret []byte) string {
 }
 
 func (b *joinBed) run(ctx context.Context, args ...string) error {
-	e := newEnv(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &b.out, ErrOut: &b.err})
-	e.client = func() (kubernetes.Interface, error) { return b.client, nil }
-	e.config = func() (*rest.Config, error) { return nil, errors.New("there is no server") }
-	cmd := newJoinCommand(e)
+	e := env.New(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &b.out, ErrOut: &b.err}, "dev")
+	e.Client = func() (kubernetes.Interface, error) { return b.client, nil }
+	e.Config = func() (*rest.Config, error) { return nil, errors.New("there is no server") }
+	cmd := newJoinCommand(commands{e})
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(args)
 	return cmd.ExecuteContext(ctx)

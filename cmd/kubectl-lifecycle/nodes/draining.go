@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
@@ -35,17 +36,17 @@ type drained struct {
 
 // draining is one drain under way.
 type draining struct {
-	*env
+	commands
 	*flow.Drain
 	flags drainFlags
 }
 
 // newDraining is the drain of nodes that a command line asks for.
-func (e *env) newDraining(client kubernetes.Interface, f drainFlags, nodes []string) *draining {
-	r := &draining{env: e, flags: f}
+func (c commands) newDraining(client kubernetes.Interface, f drainFlags, nodes []string) *draining {
+	r := &draining{commands: c, flags: f}
 	r.Drain = &flow.Drain{
-		Client: client, Nodes: nodes, Options: f.Options, Surge: surge.Mode(f.surge), By: who(), Reason: f.reason,
-		Warn: e.warn, Back: "the same command with --abort",
+		Client: client, Nodes: nodes, Options: f.Options, Surge: surge.Mode(f.surge), By: env.Who(), Reason: f.reason,
+		Warn: c.Warn, Back: "the same command with --abort",
 	}
 	return r
 }
@@ -58,10 +59,10 @@ func (r *draining) take(ctx context.Context, s drain.Snapshot, d drain.Decision)
 	}
 	for _, m := range r.Measures {
 		if m.Refused != "" {
-			r.warn("%s", m)
+			r.Env.Warn("%s", m)
 			continue
 		}
-		r.say("%s", m)
+		r.Say("%s", m)
 	}
 	return nil
 }
@@ -70,14 +71,14 @@ func (r *draining) take(ctx context.Context, s drain.Snapshot, d drain.Decision)
 func (r *draining) revert(ctx context.Context) error {
 	reverted, err := r.Revert(ctx)
 	for _, line := range reverted {
-		r.say("%s", line)
+		r.Say("%s", line)
 	}
 	return err
 }
 
 // do cordons and evicts, and warns of what a person would not expect.
 func (r *draining) do(ctx context.Context) (drained, error) {
-	progress := r.progress()
+	progress := r.Progress()
 	r.Listen = func(report plan.Report) evict.Listener { return r.listener(progress, report) }
 	p := plan.Plan{Title: "Drain " + r.Title(), Steps: r.Steps()}
 	if r.flags.waitForVolumes {
@@ -86,18 +87,18 @@ func (r *draining) do(ctx context.Context) (drained, error) {
 	ran, err := p.Run(ctx, progress)
 	progress.Close()
 	if ran.Failed == "cordon" {
-		err = nothingChanged(err)
+		err = env.NothingChanged(err)
 	}
 	if progress.Live() { // elsewhere it was a line of its own
 		for _, line := range r.Reverted {
-			r.say("%s", line)
+			r.Say("%s", line)
 		}
 	}
 	result := drained{Cordoned: r.Changed, Outcome: r.Outcome, Surged: r.Surged}
 	if moved, err := evict.Moves(ctx, r.Client, r.Decision, r.Outcome); err == nil { // only to tell
 		result.Moved = moved
 	}
-	result.APIRequests = r.requests.Load()
+	result.APIRequests = r.Requests()
 	r.remark()
 	return result, err
 }
@@ -111,7 +112,7 @@ func (r *draining) listener(progress *view.Progress, report plan.Report) evict.L
 	}
 	if r.flags.output == "jsonl" {
 		hear.Event = func(event evict.Event) {
-			_ = r.event(event) // a reader that is gone is told at the end
+			_ = r.Event(event) // a reader that is gone is told at the end
 		}
 	}
 	return hear
@@ -120,34 +121,34 @@ func (r *draining) listener(progress *view.Progress, report plan.Report) evict.L
 // remark warns of what a person would not expect.
 func (r *draining) remark() {
 	for _, back := range r.Outcome.Returned {
-		r.warn("%s of %s came back to the cordoned node %s: %s", back.Pod, back.Owners, back.Node, back.Why)
+		r.Env.Warn("%s of %s came back to the cordoned node %s: %s", back.Pod, back.Owners, back.Node, back.Why)
 	}
 	for _, pod := range r.Outcome.Arrived {
-		r.warn("%s was scheduled to the node during the drain and not evicted; rerun the command to evict it", pod)
+		r.Env.Warn("%s was scheduled to the node during the drain and not evicted; rerun the command to evict it", pod)
 	}
 	for _, v := range r.Outcome.Skipped {
 		if v.Reason == drain.ReasonOverdue {
-			r.warn("%s was not waited for: %s", v.Pod, v.Message)
+			r.Env.Warn("%s was not waited for: %s", v.Pod, v.Message)
 		}
 	}
 }
 
 // tellDrained prints the result: on stdout what kubectl drain ends with, for a
 // person the rest on stderr.
-func (e *env) tellDrained(result drained, output, remark string) error {
+func (c commands) tellDrained(result drained, output, remark string) error {
 	switch output {
 	case "name":
 		var names []string
 		for _, n := range result.Nodes {
 			names = append(names, n.Name)
 		}
-		return e.names("node", names...)
+		return c.Names("node", names...)
 	case "jsonl":
-		return e.event(map[string]any{"kind": "result", "result": result})
+		return c.Event(map[string]any{"kind": "result", "result": result})
 	}
-	return e.print(output, result, func(s *view.Sheet) error {
+	return c.Print(output, result, func(s *view.Sheet) error {
 		for _, line := range result.summary() {
-			e.say("  %s", line)
+			c.Say("  %s", line)
 		}
 		for _, n := range result.Nodes {
 			_ = s.Line("node/%s drained%s", view.Name(n.Name), text.Safe(remark)) // the sheet keeps the error
@@ -204,18 +205,18 @@ func wavesText(waves []float64) string {
 const maxSummary = 10
 
 // abortDrain takes a drain back.
-func (e *env) abortDrain(ctx context.Context, client kubernetes.Interface, target drain.Target, mode dryRun) error {
-	if mode != dryRunNone {
+func (c commands) abortDrain(ctx context.Context, client kubernetes.Interface, target drain.Target, mode env.DryRun) error {
+	if mode != env.DryRunNone {
 		return plan.As(plan.Misused, errors.New("--abort has no dry run: it only takes back what a drain has noted down"))
 	}
 	said, err := flow.AbortDrain(ctx, client, target)
 	for _, line := range said {
-		if err := e.sheet().Line("%s", line); err != nil {
+		if err := c.Sheet().Line("%s", line); err != nil {
 			return err
 		}
 	}
 	if len(said) == 0 {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	return err
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
@@ -43,7 +44,7 @@ type drainFlags struct {
 	abort          bool
 }
 
-func newDrainCommand(e *env) *cobra.Command {
+func newDrainCommand(c commands) *cobra.Command {
 	f := drainFlags{Options: drain.DefaultOptions()}
 	cmd := &cobra.Command{
 		Use:   "drain NODE...",
@@ -53,16 +54,16 @@ func newDrainCommand(e *env) *cobra.Command {
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --plan\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --dry-run\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --delete-emptydir-data --timeout 10m",
-		RunE: func(cmd *cobra.Command, args []string) error { return e.drain(cmd.Context(), args, f) },
+		RunE: func(cmd *cobra.Command, args []string) error { return c.drain(cmd.Context(), args, f) },
 	}
 	f.add(cmd.Flags())
-	e.addPlan(cmd, &f)
+	c.addPlan(cmd, &f)
 	return cmd
 }
 
 func (f *drainFlags) add(flags *pflag.FlagSet) {
-	addOutput(flags, &f.output, "table, name, jsonl (an object for each event as it happens, the result last)")
-	addDryRun(flags, &f.dryRun, "none, client (show what becomes of each pod) or server (also ask the server once per pod, changing nothing)")
+	env.AddOutput(flags, &f.output, "table, name, jsonl (an object for each event as it happens, the result last)")
+	env.AddDryRun(flags, &f.dryRun, "none, client (show what becomes of each pod) or server (also ask the server once per pod, changing nothing)")
 	flags.BoolVar(&f.Force, "force", f.Force, "Also evict pods that no controller recreates")
 	flags.BoolVar(&f.IgnoreDaemonSets, "ignore-daemonsets", f.IgnoreDaemonSets, "Leave the pods of DaemonSets where they are")
 	flags.BoolVar(&f.DeleteEmptyDirData, "delete-emptydir-data", f.DeleteEmptyDirData,
@@ -94,51 +95,51 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	flags.Int64Var(&f.ChunkSize, "chunk-size", f.ChunkSize, "Objects per page of a list; 0 means one page")
 }
 
-func (e *env) drain(ctx context.Context, args []string, f drainFlags) error {
-	f.RunnerNamespace = *e.flags.Namespace
-	mode, err := parseDryRun(f.dryRun)
+func (c commands) drain(ctx context.Context, args []string, f drainFlags) error {
+	f.RunnerNamespace = *c.Flags.Namespace
+	mode, err := env.ParseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name", "jsonl"), f.Validate(),
 		surge.Mode(f.surge).Validate()); err != nil {
 		return err
 	}
-	client, err := e.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	if f.abort {
-		return e.abortDrain(ctx, client, target, mode)
+		return c.abortDrain(ctx, client, target, mode)
 	}
 	snapshot, err := drain.Survey(ctx, client, target, f.Options)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	decision := drain.Decide(snapshot, f.Options)
-	if mode != dryRunNone {
-		return e.rehearseDrain(ctx, client, decision, f)
+	if mode != env.DryRunNone {
+		return c.rehearseDrain(ctx, client, decision, f)
 	}
 	if err := decision.Refusal(); err != nil {
 		return err
 	}
-	run := e.newDraining(client, f, decision.Names())
+	run := c.newDraining(client, f, decision.Names())
 	if decision.NothingToDo() && !f.waitForVolumes {
 		// One that was killed may have left something.
-		return errors.Join(run.revert(ctx), e.tellDrained(drained{Outcome: evict.NothingToDo(decision)}, f.output, " (nothing to do)"))
+		return errors.Join(run.revert(ctx), c.tellDrained(drained{Outcome: evict.NothingToDo(decision)}, f.output, " (nothing to do)"))
 	}
 	for _, warning := range decision.Warnings() {
-		e.warn("%s", warning)
+		c.Warn("%s", warning)
 	}
 	if err := run.take(ctx, snapshot, decision); err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	result, err := run.do(ctx)
 	if err != nil {
 		if f.output != "" && f.output != "table" && f.output != "name" {
-			err = errors.Join(err, e.tellDrained(result, f.output, ""))
+			err = errors.Join(err, c.tellDrained(result, f.output, ""))
 		}
 		return err
 	}
-	return e.tellDrained(result, f.output, "")
+	return c.tellDrained(result, f.output, "")
 }
 
 // drainRehearsal is the machine-readable result of a dry run.
@@ -151,19 +152,19 @@ type drainRehearsal struct {
 	Admission []string `json:"admission,omitempty"`
 }
 
-func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d drain.Decision, f drainFlags) error {
+func (c commands) rehearseDrain(ctx context.Context, client kubernetes.Interface, d drain.Decision, f drainFlags) error {
 	result := drainRehearsal{Decision: d}
-	if f.dryRun == string(dryRunServer) && d.Refusal() == nil {
+	if f.dryRun == string(env.DryRunServer) && d.Refusal() == nil {
 		for _, node := range d.ToCordon() {
-			try := drain.Scheduling{Unschedulable: true, DryRun: true, Note: drain.Note{By: who(), Reason: f.reason}}
+			try := drain.Scheduling{Unschedulable: true, DryRun: true, Note: drain.Note{By: env.Who(), Reason: f.reason}}
 			if _, err := try.Apply(ctx, client, node.Name); err != nil {
-				return nothingChanged(err)
+				return env.NothingChanged(err)
 			}
 		}
 		result.Admission = drain.ReadAdmission(ctx, client).Warnings(d)
 		answers, err := evict.Rehearse(ctx, client, d, f.Options)
 		if err != nil {
-			return nothingChanged(err)
+			return env.NothingChanged(err)
 		}
 		result.Answers = answers
 	}
@@ -173,17 +174,17 @@ func (e *env) rehearseDrain(ctx context.Context, client kubernetes.Interface, d 
 		for _, v := range d.ToEvict() {
 			pods = append(pods, v.Name)
 		}
-		err = e.names("pod", pods...)
+		err = c.Names("pod", pods...)
 	} else {
-		err = e.print(f.output, result, func(s *view.Sheet) error { return e.showDecision(s, result) })
+		err = c.Print(f.output, result, func(s *view.Sheet) error { return c.showDecision(s, result) })
 	}
 	return errors.Join(err, d.Refusal(), evict.RefusedNow(result.Answers))
 }
 
 // showDecision is the table of a dry run.
-func (e *env) showDecision(s *view.Sheet, result drainRehearsal) error {
+func (c commands) showDecision(s *view.Sheet, result drainRehearsal) error {
 	for _, warning := range append(result.Warnings(), result.Admission...) {
-		e.warn("%s", warning)
+		c.Warn("%s", warning)
 	}
 	if err := s.Table(evict.Table(result.Decision, result.Answers)); err != nil || len(result.Blocked()) > 0 {
 		return err
@@ -214,34 +215,34 @@ func (v *secondsValue) Set(text string) error {
 }
 
 // addPlan adds --plan to drain, which then only reads.
-func (e *env) addPlan(cmd *cobra.Command, f *drainFlags) {
+func (c commands) addPlan(cmd *cobra.Command, f *drainFlags) {
 	var only bool
 	cmd.Flags().BoolVar(&only, "plan", false,
 		"Only say how the drain would go: waves, what blocks and what unblocks it, room, losses, time. Exit code 3 if it would not end")
 	do := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if only {
-			return e.planDrain(cmd, args, *f)
+			return c.planDrain(cmd, args, *f)
 		}
 		return do(cmd, args)
 	}
 }
 
 // planDrain reads, and says how the drain would go.
-func (e *env) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
-	f.RunnerNamespace = *e.flags.Namespace
-	_, err := parseDryRun(f.dryRun)
+func (c commands) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
+	f.RunnerNamespace = *c.Flags.Namespace
+	_, err := env.ParseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name"), f.Validate()); err != nil {
 		return err
 	}
-	client, err := e.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	outlook, err := forecast.Read(cmd.Context(), client, target, f.Options)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	foreseen := forecast.Predict(outlook, f.Options, commandLine(cmd, args))
 	if f.output == "name" {
@@ -251,9 +252,9 @@ func (e *env) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
 				pods = append(pods, p.Name)
 			}
 		}
-		err = e.names("pod", pods...)
+		err = c.Names("pod", pods...)
 	} else {
-		err = e.print(f.output, foreseen, func(s *view.Sheet) error { return view.Forecast(s, foreseen) })
+		err = c.Print(f.output, foreseen, func(s *view.Sheet) error { return view.Forecast(s, foreseen) })
 	}
 	return errors.Join(err, foreseen.Err())
 }

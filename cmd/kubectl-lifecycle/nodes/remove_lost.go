@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"context"
@@ -14,13 +14,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/lost"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -36,67 +36,67 @@ type givenUp struct {
 }
 
 // removeLost gives up a node whose host is dead.
-func (e *env) removeLost(ctx context.Context, cluster runner.Cluster, name string, mode dryRun, f removeFlags) error {
-	if mode == dryRunServer {
-		return misused("a host that is dead cannot be asked what it has: use --dry-run=client")
+func (c commands) removeLost(ctx context.Context, cluster runner.Cluster, name string, mode env.DryRun, f removeFlags) error {
+	if mode == env.DryRunServer {
+		return env.Misused("a host that is dead cannot be asked what it has: use --dry-run=client")
 	}
-	l, err := lost.Prepare(ctx, cluster, name, lost.Options{Who: who(), Timeout: f.timeout, HostOff: f.hostOff}, e.say)
+	l, err := lost.Prepare(ctx, cluster, name, lost.Options{Who: env.Who(), Timeout: f.timeout, HostOff: f.hostOff}, c.Say)
 	if errors.Is(err, kubenode.ErrNotFound) {
-		return e.absent(ctx, cluster, name, f, err)
+		return c.absent(ctx, cluster, name, f, err)
 	}
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	result := givenUp{Node: name, Pods: l.Drain, Facts: l.Facts}
-	e.showPlan(l.Plan(), l.Warnings)
-	if mode != dryRunNone {
-		return e.print(f.output, result, func(s *view.Sheet) error {
+	c.ShowPlan(l.Plan(), l.Warnings)
+	if mode != env.DryRunNone {
+		return c.Print(f.output, result, func(s *view.Sheet) error {
 			return s.Line("node/%s would be given up with %s (dry run: nothing was changed)", view.Name(name), view.CountPods(len(l.Drain.Verdicts)))
 		})
 	}
 	if !f.yes {
-		if err := e.confirm(fmt.Sprintf("This gives up node %s and %s. Its host must be switched off.", name,
+		if err := c.Confirm(fmt.Sprintf("This gives up node %s and %s. Its host must be switched off.", name,
 			view.CountPods(len(l.Drain.Verdicts))), name); err != nil {
 			return err
 		}
 	}
-	progress := e.progress()
+	progress := c.Progress()
 	_, err = l.Plan().Run(ctx, progress)
 	progress.Close()
 	if err != nil {
 		return err
 	}
-	e.sayIfItComesBack(l)
+	c.sayIfItComesBack(l)
 	if f.output == "name" {
-		return errors.Join(e.names("node", name), departure.StillThere(l.Lingering))
+		return errors.Join(c.Names("node", name), departure.StillThere(l.Lingering))
 	}
 	result.Lingering = l.Lingering
-	return errors.Join(e.print(f.output, result, func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }),
+	return errors.Join(c.Print(f.output, result, func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }),
 		departure.StillThere(l.Lingering))
 }
 
 // sayIfItComesBack tells what to do with a host that is not dead after all.
-func (e *env) sayIfItComesBack(l *lost.NodeLoss) {
-	e.say("Should the host come back, its kubelet joins this cluster again by itself. To clean it, bring it this program")
+func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
+	c.Say("Should the host come back, its kubelet joins this cluster again by itself. To clean it, bring it this program")
 	arch := l.Node.Status.NodeInfo.Architecture
 	if !slices.Contains([]string{"amd64", "arm64"}, arch) {
-		e.say("(the Node says that its architecture is %q: choose amd64 or arm64 yourself)", arch)
+		c.Say("(the Node says that its architecture is %q: choose amd64 or arm64 yourself)", arch)
 		arch = "amd64"
 	}
-	e.sayCommand(text.Command("kubectl", "lifecycle", "node-program", "--arch", arch) + " > lifecycle-node")
+	c.SayCommand(text.Command("kubectl", "lifecycle", "node-program", "--arch", arch) + " > lifecycle-node")
 	facts, left := checked(l.Facts)
 	for _, what := range left {
-		e.warn("left out of what the program is told: %s", what)
+		c.Warn("left out of what the program is told: %s", what)
 	}
 	words := []string{"./lifecycle-node", "clean", "--yes"}
 	if argument, err := factsArgument(facts); err != nil {
-		e.warn("the program is told nothing about the cluster, so that it removes less: %v", err)
+		c.Warn("the program is told nothing about the cluster, so that it removes less: %v", err)
 	} else {
 		words = append(words, argument)
 	}
-	e.say("and run it there, as root (without --yes it only shows what would go):")
-	e.sayCommand("chmod +x lifecycle-node && " + text.Command(words...))
-	e.sayCommand(text.Command("kubectl", "delete", "node", l.Node.Name))
+	c.Say("and run it there, as root (without --yes it only shows what would go):")
+	c.SayCommand("chmod +x lifecycle-node && " + text.Command(words...))
+	c.SayCommand(text.Command("kubectl", "delete", "node", l.Node.Name))
 }
 
 // factsArgument is what the program gets to know, as one word of a command that
@@ -150,5 +150,3 @@ func checked(f inventory.Facts) (inventory.Facts, []string) {
 	f.ControlPlanes = keep("address", f.ControlPlanes, address)
 	return f, left
 }
-
-func misused(why string) error { return plan.As(plan.Misused, errors.New(why)) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
@@ -16,16 +17,16 @@ import (
 )
 
 // removeMany removes several nodes.
-func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) error {
+func (c commands) removeMany(ctx context.Context, args []string, f removeFlags) error {
 	mode, err := f.validate()
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr); err != nil {
 		return err
 	}
 	if f.nodeLost {
-		return misused("give up hosts one at a time: --node-lost takes one node")
+		return env.Misused("give up hosts one at a time: --node-lost takes one node")
 	}
-	cluster, err := e.cluster(f.runnerFlags)
+	cluster, err := c.Cluster(f.RunnerFlags)
 	if err != nil {
 		return err
 	}
@@ -40,50 +41,50 @@ func (e *env) removeMany(ctx context.Context, args []string, f removeFlags) erro
 		batch, err = flow.PrepareBatch(ctx, cluster, names, f.options())
 	}
 	if errors.Is(err, kubenode.ErrNotFound) && f.missingOK {
-		e.say("none of these nodes exists: nothing to do")
+		c.Say("none of these nodes exists: nothing to do")
 		return nil
 	}
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	if len(batch.Missing) > 0 && !f.missingOK {
-		e.warn("no such nodes (removed already?): %s", strings.Join(batch.Missing, ", "))
+		c.Warn("no such nodes (removed already?): %s", strings.Join(batch.Missing, ", "))
 	}
 	for _, u := range batch.Unfinished() {
-		e.say("Finish the removal of node %s, which is gone: %s of it are left", u.Node, view.CountPods(u.Pods))
+		c.Say("Finish the removal of node %s, which is gone: %s of it are left", u.Node, view.CountPods(u.Pods))
 	}
 	for _, warning := range batch.Warnings {
-		e.warn("%s", warning)
+		c.Warn("%s", warning)
 	}
-	if mode != dryRunNone {
-		return e.rehearse(ctx, f.output, true, rehearsals(batch, mode)...)
+	if mode != env.DryRunNone {
+		return c.rehearse(ctx, f.output, true, rehearsals(batch, mode)...)
 	}
-	e.showMany(batch)
-	if err := e.confirmMany(batch, f); err != nil {
+	c.showMany(batch)
+	if err := c.confirmMany(batch, f); err != nil {
 		return err
 	}
-	return e.runMany(ctx, batch, f)
+	return c.runMany(ctx, batch, f)
 }
 
 // confirmMany asks, unless --yes was given or there is nothing but to finish.
-func (e *env) confirmMany(batch *flow.Batch, f removeFlags) error {
+func (c commands) confirmMany(batch *flow.Batch, f removeFlags) error {
 	if f.yes || len(batch.All()) == 0 {
 		return nil
 	}
-	return e.confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(batch.All())),
+	return c.Confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(batch.All())),
 		fmt.Sprint(len(batch.All())))
 }
 
 // runMany removes them and says what became of each.
-func (e *env) runMany(ctx context.Context, batch *flow.Batch, f removeFlags) error {
-	progress := e.progress()
+func (c commands) runMany(ctx context.Context, batch *flow.Batch, f removeFlags) error {
+	progress := c.Progress()
 	batch.Watch = progress
 	outcomes := batch.Run(ctx)
 	progress.Close()
 	for _, back := range batch.Returned {
-		e.warn("%s of %s came back to the cordoned node %s (%s) and ended with it", back.Pod, back.Owners, back.Node, back.Why)
+		c.Warn("%s of %s came back to the cordoned node %s (%s) and ended with it", back.Pod, back.Owners, back.Node, back.Why)
 	}
-	err := errors.Join(e.tellMany(outcomes, f.output), failed(ctx, outcomes))
+	err := errors.Join(c.tellMany(outcomes, f.output), failed(ctx, outcomes))
 	if err == nil {
 		err = manyRefer(outcomes)
 	}
@@ -103,23 +104,23 @@ func manyRefer(outcomes []flow.NodeResult) error {
 }
 
 // showMany writes what will be done to stderr.
-func (e *env) showMany(batch *flow.Batch) {
-	e.say("Remove %d nodes:", len(batch.All()))
+func (c commands) showMany(batch *flow.Batch) {
+	c.Say("Remove %d nodes:", len(batch.All()))
 	for i, r := range batch.Workers {
-		e.say("  %s: %s leave; wave %d", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())), i/max(batch.MaxParallel, 1)+1)
+		c.Say("  %s: %s leave; wave %d", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())), i/max(batch.MaxParallel, 1)+1)
 	}
 	for _, r := range batch.ControlPlanes {
-		e.say("  %s: %s leave; a control plane, alone", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())))
+		c.Say("  %s: %s leave; a control plane, alone", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())))
 	}
 	for _, r := range batch.All() {
 		for _, warning := range care(r) {
-			e.warn("%s: %s", r.Node.Name, warning)
+			c.Warn("%s: %s", r.Node.Name, warning)
 		}
 	}
 }
 
 // rehearsals are what a dry run shows of each node.
-func rehearsals(batch *flow.Batch, mode dryRun) []rehearsed {
+func rehearsals(batch *flow.Batch, mode env.DryRun) []rehearsed {
 	var all []rehearsed
 	for _, r := range batch.All() {
 		all = append(all, rehearsed{r, r.Plan(), mode, "removed"})
@@ -128,7 +129,7 @@ func rehearsals(batch *flow.Batch, mode dryRun) []rehearsed {
 }
 
 // tellMany prints one table of what became of the nodes.
-func (e *env) tellMany(outcomes []flow.NodeResult, output string) error {
+func (c commands) tellMany(outcomes []flow.NodeResult, output string) error {
 	if output == "name" {
 		var names []string
 		for _, o := range outcomes {
@@ -136,9 +137,9 @@ func (e *env) tellMany(outcomes []flow.NodeResult, output string) error {
 				names = append(names, o.Node)
 			}
 		}
-		return e.names("node", names...)
+		return c.Names("node", names...)
 	}
-	return e.print(output, outcomes, func(s *view.Sheet) error {
+	return c.Print(output, outcomes, func(s *view.Sheet) error {
 		rows := [][]string{{"NODE", "OUTCOME", "HOST", "TIME", "WHY"}}
 		for _, o := range outcomes {
 			row := []string{view.Name(o.Node), "removed", string(o.Verdict.State), view.Seconds(o.Seconds), ""}
@@ -152,7 +153,7 @@ func (e *env) tellMany(outcomes []flow.NodeResult, output string) error {
 				row[4] = view.CountPods(len(o.Lingering)) + " of it stay in the API"
 			}
 			rows = append(rows, row)
-			e.tellVerdict(o.Verdict)
+			c.tellVerdict(o.Verdict)
 		}
 		return s.Table(rows)
 	})

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -27,25 +26,25 @@ type schedulingFlags struct {
 	reason         string
 }
 
-func newCordonCommand(e *env) *cobra.Command {
-	return newSchedulingCommand(e, "Make nodes unschedulable: no new pod is placed on them", schedulingFlags{verb: "cordon",
+func newCordonCommand(c commands) *cobra.Command {
+	return newSchedulingCommand(c, "Make nodes unschedulable: no new pod is placed on them", schedulingFlags{verb: "cordon",
 		unschedulable: true})
 }
 
-func newUncordonCommand(e *env) *cobra.Command {
-	return newSchedulingCommand(e, "Make nodes schedulable again", schedulingFlags{verb: "uncordon"})
+func newUncordonCommand(c commands) *cobra.Command {
+	return newSchedulingCommand(c, "Make nodes schedulable again", schedulingFlags{verb: "uncordon"})
 }
 
-func newSchedulingCommand(e *env, short string, f schedulingFlags) *cobra.Command {
+func newSchedulingCommand(c commands, short string, f schedulingFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     f.verb + " NODE...",
 		Short:   short,
 		Long:    short + ".\n\nUnlike kubectl " + f.verb + ", it fails if the server refuses the change or something takes it back.",
 		Example: "  kubectl lifecycle " + f.verb + " worker-3\n  kubectl lifecycle " + f.verb + " -l rack=7",
-		RunE:    func(cmd *cobra.Command, args []string) error { return e.setScheduling(cmd.Context(), args, f) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return c.setScheduling(cmd.Context(), args, f) },
 	}
-	addOutput(cmd.Flags(), &f.output, "table, name")
-	addDryRun(cmd.Flags(), &f.dryRun, "none, client (say what would be done) or server (also ask the server whether it would accept it)")
+	env.AddOutput(cmd.Flags(), &f.output, "table, name")
+	env.AddDryRun(cmd.Flags(), &f.dryRun, "none, client (say what would be done) or server (also ask the server whether it would accept it)")
 	cmd.Flags().StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
 	if f.unschedulable {
 		cmd.Flags().StringVar(&f.reason, "reason", "", "Why, for whoever finds the node cordoned")
@@ -63,22 +62,22 @@ type scheduling struct {
 	Error string `json:"error,omitempty"`
 }
 
-func (e *env) setScheduling(ctx context.Context, args []string, f schedulingFlags) error {
-	mode, err := parseDryRun(f.dryRun)
+func (c commands) setScheduling(ctx context.Context, args []string, f schedulingFlags) error {
+	mode, err := env.ParseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name")); err != nil {
 		return err
 	}
-	client, err := e.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	names, err := drain.Names(ctx, client, target)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
-	change := drain.Scheduling{Unschedulable: f.unschedulable, Note: drain.Note{By: who(), At: time.Now().UTC(), Reason: f.reason}}
-	change.Tell = e.once()
+	change := drain.Scheduling{Unschedulable: f.unschedulable, Note: drain.Note{By: env.Who(), At: time.Now().UTC(), Reason: f.reason}}
+	change.Tell = c.once()
 	var results []scheduling
 	var errs []error
 	for _, name := range names {
@@ -89,27 +88,27 @@ func (e *env) setScheduling(ctx context.Context, args []string, f schedulingFlag
 		}
 		results = append(results, result)
 	}
-	return errors.Join(e.tellScheduling(results, f, mode), partly(errs, len(names)))
+	return errors.Join(c.tellScheduling(results, f, mode), partly(errs, len(names)))
 }
 
 // once warns of the first of several errors, which are of one cause.
-func (e *env) once() func(error) {
+func (c commands) once() func(error) {
 	said := false
 	return func(err error) {
 		if !said {
 			said = true
-			e.warn("%v", err)
+			c.Warn("%v", err)
 		}
 	}
 }
 
-func schedule(ctx context.Context, client kubernetes.Interface, mode dryRun, name string, change drain.Scheduling) (bool, error) {
+func schedule(ctx context.Context, client kubernetes.Interface, mode env.DryRun, name string, change drain.Scheduling) (bool, error) {
 	switch mode {
-	case dryRunClient:
+	case env.DryRunClient:
 		return change.Would(ctx, client, name)
-	case dryRunServer:
+	case env.DryRunServer:
 		change.DryRun = true
-	case dryRunNone:
+	case env.DryRunNone:
 	}
 	return change.Apply(ctx, client, name)
 }
@@ -118,13 +117,13 @@ func schedule(ctx context.Context, client kubernetes.Interface, mode dryRun, nam
 func partly(errs []error, of int) error {
 	err := errors.Join(errs...)
 	if len(errs) == of {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
-	return plan.Begun(explain(err))
+	return plan.Begun(env.Explain(err))
 }
 
-func (e *env) tellScheduling(results []scheduling, f schedulingFlags, mode dryRun) error {
-	remark := map[bool]string{true: " (dry run)"}[mode != dryRunNone]
+func (c commands) tellScheduling(results []scheduling, f schedulingFlags, mode env.DryRun) error {
+	remark := map[bool]string{true: " (dry run)"}[mode != env.DryRunNone]
 	lines := func(s *view.Sheet) error {
 		for _, r := range results {
 			if r.Error != "" {
@@ -140,12 +139,12 @@ func (e *env) tellScheduling(results []scheduling, f schedulingFlags, mode dryRu
 		for _, r := range results {
 			nodes = append(nodes, r.Node)
 		}
-		return e.names("node", nodes...)
+		return c.Names("node", nodes...)
 	}
 	if len(results) == 1 {
-		return e.print(f.output, results[0], lines)
+		return c.Print(f.output, results[0], lines)
 	}
-	return e.print(f.output, map[string]any{"nodes": results}, lines)
+	return c.Print(f.output, map[string]any{"nodes": results}, lines)
 }
 
 // targetOf takes NAME or node/NAME, any number of times, or a selector.
@@ -153,7 +152,7 @@ func targetOf(args []string, selector string) (drain.Target, error) {
 	t := drain.Target{Selector: selector}
 	var errs []error
 	for _, arg := range args {
-		name, err := nodeName(arg)
+		name, err := env.NodeName(arg)
 		errs = append(errs, err)
 		t.Names = append(t.Names, name)
 	}
@@ -161,16 +160,4 @@ func targetOf(args []string, selector string) (drain.Target, error) {
 		return t, err
 	}
 	return t, t.Validate()
-}
-
-// nodeName takes NAME or node/NAME, as kubectl does.
-func nodeName(arg string) (string, error) {
-	kind, name, slash := strings.Cut(arg, "/")
-	if !slash {
-		kind, name = "node", arg
-	}
-	if name == "" || kind != "node" && kind != "nodes" && kind != "no" {
-		return "", plan.As(plan.Misused, fmt.Errorf("%q is not the name of a node", arg))
-	}
-	return name, nil
 }

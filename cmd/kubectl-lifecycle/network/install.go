@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package network
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
@@ -50,21 +51,21 @@ type cniFlags struct {
 	sets, files    []string
 	dryRun, output string
 	timeout        time.Duration
-	mode           dryRun // what dryRun says
+	mode           env.DryRun // what dryRun says
 }
 
-func newCNICommand(e *env) *cobra.Command {
+func newCNICommand(c commands) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cni",
 		Short: "The pod network of the cluster",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCNIInstallCommand(e))
+	cmd.AddCommand(newCNIInstallCommand(c))
 	return cmd
 }
 
-func newCNIInstallCommand(e *env) *cobra.Command {
+func newCNIInstallCommand(c commands) *cobra.Command {
 	var f cniFlags
 	cmd := &cobra.Command{
 		Use:   "install NAME",
@@ -73,17 +74,17 @@ func newCNIInstallCommand(e *env) *cobra.Command {
 		Example: "  kubectl lifecycle cni install flannel\n" +
 			"  kubectl lifecycle cni install flannel --chart ./flannel.tgz --set flannel.backend=host-gw\n" +
 			"  kubectl lifecycle cni install flannel --dry-run=client",
-		Args:      usageArgs(cobra.ExactArgs(1)),
+		Args:      env.UsageArgs(cobra.ExactArgs(1)),
 		ValidArgs: cni.Known(),
-		RunE:      func(cmd *cobra.Command, args []string) error { return e.installCNI(cmd.Context(), args[0], f) },
+		RunE:      func(cmd *cobra.Command, args []string) error { return c.installCNI(cmd.Context(), args[0], f) },
 	}
 	f.add(cmd.Flags())
 	return cmd
 }
 
 func (f *cniFlags) add(flags *pflag.FlagSet) {
-	addOutput(flags, &f.output, "name")
-	addDryRun(flags, &f.dryRun, "none, client or server: show what would be done; both render the chart and check it against the API")
+	env.AddOutput(flags, &f.output, "name")
+	env.AddDryRun(flags, &f.dryRun, "none, client or server: show what would be done; both render the chart and check it against the API")
 	flags.StringVar(&f.chart, "chart", "", "Where to take the chart from (default: the network's own repository)")
 	flags.StringVar(&f.version, "version", "", "Version of the chart (default: the one installed, else the one this plugin was tested with)")
 	flags.StringVar(&f.digest, "chart-digest", "",
@@ -93,9 +94,9 @@ func (f *cniFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
 }
 
-func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
+func (c commands) installCNI(ctx context.Context, name string, f cniFlags) error {
 	var err error
-	if f.mode, err = parseDryRun(f.dryRun); err != nil {
+	if f.mode, err = env.ParseDryRun(f.dryRun); err != nil {
 		return err
 	}
 	if err := view.CheckFormat(f.output, "name"); err != nil {
@@ -109,7 +110,7 @@ func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
 	if err := request.Validate(); err != nil {
 		return err
 	}
-	client, err := e.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
@@ -118,32 +119,32 @@ func (e *env) installCNI(ctx context.Context, name string, f cniFlags) error {
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
-	store := helm.Client{Getter: e.flags, Driver: os.Getenv("HELM_DRIVER")}
-	return e.runCNI(ctx, client, store, request, f)
+	store := helm.Client{Getter: c.Flags, Driver: os.Getenv("HELM_DRIVER")}
+	return c.runCNI(ctx, client, store, request, f)
 }
 
 // runCNI reads, decides, shows, does and tells.
-func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases release.Store, request cni.Request, f cniFlags) error {
+func (c commands) runCNI(ctx context.Context, client kubernetes.Interface, releases release.Store, request cni.Request, f cniFlags) error {
 	survey, err := cni.Survey(ctx, client, releases)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	inst, err := cni.Decide(survey, request)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	inst, err = cni.Prepare(ctx, client, releases, inst)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	recipe := cni.Recipe(client, releases, inst)
-	if err := e.showCNI(survey, inst, recipe); err != nil {
+	if err := c.showCNI(survey, inst, recipe); err != nil {
 		return err
 	}
-	if f.mode != dryRunNone {
-		return e.tellCNI(f.output, inst, "would be "+verbOf(inst.Action)+" (dry run: nothing was changed)")
+	if f.mode != env.DryRunNone {
+		return c.tellCNI(f.output, inst, "would be "+verbOf(inst.Action)+" (dry run: nothing was changed)")
 	}
-	progress := e.progress()
+	progress := c.Progress()
 	result, err := recipe.Run(ctx, progress)
 	progress.Close()
 	if err != nil {
@@ -154,8 +155,8 @@ func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases 
 		return err
 	}
 	for _, d := range outcome.Doubts {
-		e.warn("%s", d.Text)
-		e.say("         %s", d.Hint)
+		c.Warn("%s", d.Text)
+		c.Say("         %s", d.Hint)
 	}
 	words := "installed"
 	switch {
@@ -164,7 +165,7 @@ func (e *env) runCNI(ctx context.Context, client kubernetes.Interface, releases 
 	case inst.Action == release.Upgrade:
 		words = "upgraded"
 	}
-	return e.tellCNI(f.output, inst, words+unserved(outcome.Unserved))
+	return c.tellCNI(f.output, inst, words+unserved(outcome.Unserved))
 }
 
 // unserved names the nodes that a network does not reach, the first of many.
@@ -193,7 +194,7 @@ func verbOf(action release.Action) string {
 }
 
 // showCNI writes facts, values and plan to stderr.
-func (e *env) showCNI(f facts.Facts, inst cni.Installation, recipe plan.Plan) error {
+func (c commands) showCNI(f facts.Facts, inst cni.Installation, recipe plan.Plan) error {
 	ready := 0
 	for _, n := range f.Nodes {
 		if n.Ready {
@@ -217,10 +218,10 @@ func (e *env) showCNI(f facts.Facts, inst cni.Installation, recipe plan.Plan) er
 	for _, s := range inst.Settings {
 		rows = append(rows, []string{"Value", fmt.Sprintf("%s=%v", s.Path, s.Value), s.Reason})
 	}
-	if err := e.sayTable(rows); err != nil {
+	if err := c.SayTable(rows); err != nil {
 		return err
 	}
-	e.showPlan(recipe, nil)
+	c.ShowPlan(recipe, nil)
 	return nil
 }
 
@@ -230,10 +231,10 @@ type cniResult struct {
 	Result string `json:"result"`
 }
 
-func (e *env) tellCNI(output string, inst cni.Installation, result string) error {
+func (c commands) tellCNI(output string, inst cni.Installation, result string) error {
 	if output == "name" {
-		return e.names("cni", inst.CNI)
+		return c.Names("cni", inst.CNI)
 	}
-	return e.print(output, cniResult{Installation: inst, Result: result},
+	return c.Print(output, cniResult{Installation: inst, Result: result},
 		func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(inst.CNI), result) })
 }

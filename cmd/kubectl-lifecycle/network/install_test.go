@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package network
 
 import (
 	"bytes"
@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
@@ -94,9 +95,9 @@ func (b *cniBed) run(t *testing.T, request cni.Request, f cniFlags) error {
 	b.out, b.errOut = out, errOut
 	request.CNI = "flannel"
 	if f.mode == "" {
-		f.mode = dryRunNone
+		f.mode = env.DryRunNone
 	}
-	return newEnv(streams).runCNI(t.Context(), b.Clientset, b, request, f)
+	return commands{env.New(streams, "dev")}.runCNI(t.Context(), b.Clientset, b, request, f)
 }
 
 func TestCNIInstallShowsDoesAndThenHasNothingToDo(t *testing.T) {
@@ -127,7 +128,7 @@ func TestCNIInstallShowsDoesAndThenHasNothingToDo(t *testing.T) {
 
 func TestCNIInstallDryRunChangesNothing(t *testing.T) {
 	b := newCNIBed()
-	if err := b.run(t, cni.Request{Values: map[string]any{"psk": "hush"}}, cniFlags{mode: dryRunClient, output: "json"}); err != nil {
+	if err := b.run(t, cni.Request{Values: map[string]any{"psk": "hush"}}, cniFlags{mode: env.DryRunClient, output: "json"}); err != nil {
 		t.Fatal(err)
 	}
 	var result struct{ Action, Result string }
@@ -165,12 +166,12 @@ func TestCNIInstallChecksItsFlagsBeforeItReads(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			streams, _, _, _ := genericiooptions.NewTestIOStreams()
-			e := newEnv(streams)
-			e.client = func() (kubernetes.Interface, error) {
+			e := env.New(streams, "dev")
+			e.Client = func() (kubernetes.Interface, error) {
 				t.Error("it read the cluster")
 				return nil, errors.New("no")
 			}
-			cmd := newCNICommand(e)
+			cmd := newCNICommand(commands{e})
 			cmd.SilenceErrors, cmd.SilenceUsage = true, true
 			cmd.SetArgs(args)
 			if err := cmd.ExecuteContext(t.Context()); plan.ClassOf(err) != plan.Misused {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
@@ -54,7 +54,7 @@ type removeFlags struct {
 
 // leaveFlags are those of every command after which a host has left its cluster.
 type leaveFlags struct {
-	runnerFlags
+	env.RunnerFlags
 	drain          drain.Options
 	output, dryRun string
 	yes            bool
@@ -64,7 +64,7 @@ type leaveFlags struct {
 	surge          string
 }
 
-func newRemoveCommand(e *env) *cobra.Command {
+func newRemoveCommand(c commands) *cobra.Command {
 	f := removeFlags{leaveFlags: defaultLeave()}
 	cmd := &cobra.Command{
 		Use:   "remove NODE...",
@@ -78,14 +78,14 @@ func newRemoveCommand(e *env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case f.hostOff && !f.nodeLost:
-				return misused("--confirm-host-off goes with --node-lost")
+				return env.Misused("--confirm-host-off goes with --node-lost")
 			case f.selector != "" || len(args) > 1:
-				return e.removeMany(cmd.Context(), args, f)
+				return c.removeMany(cmd.Context(), args, f)
 			case len(args) == 0:
 				return plan.As(plan.Misused, plan.Hint(errors.New("no node given"),
 					"name nodes, or choose them by their labels with -l; see 'kubectl lifecycle remove --help'"))
 			}
-			return e.remove(cmd.Context(), args[0], f)
+			return c.remove(cmd.Context(), args[0], f)
 		},
 	}
 	f.add(cmd.Flags())
@@ -113,9 +113,9 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 }
 
 func (f *leaveFlags) add(flags *pflag.FlagSet) {
-	f.runnerFlags.add(flags)
-	addOutput(flags, &f.output, "name")
-	addDryRun(flags, &f.dryRun, "none, client (show the plan from what the API says) or server (also name the exact objects on the host, "+
+	f.RunnerFlags.Add(flags)
+	env.AddOutput(flags, &f.output, "name")
+	env.AddDryRun(flags, &f.dryRun, "none, client (show the plan from what the API says) or server (also name the exact objects on the host, "+
 		"through one read-only pod)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
@@ -145,46 +145,46 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.drain.GracePeriodSeconds, "grace-period", -1, "Seconds each pod gets to stop; negative means its own")
 }
 
-func (e *env) remove(ctx context.Context, arg string, f removeFlags) error {
-	name, nameErr := nodeName(arg)
+func (c commands) remove(ctx context.Context, arg string, f removeFlags) error {
+	name, nameErr := env.NodeName(arg)
 	mode, err := f.validate()
 	if err := errors.Join(nameErr, err); err != nil {
 		return err
 	}
-	cluster, err := e.cluster(f.runnerFlags)
+	cluster, err := c.Cluster(f.RunnerFlags)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := f.limited(ctx)
 	defer cancel()
 	if f.nodeLost {
-		return e.removeLost(ctx, cluster, name, mode, f)
+		return c.removeLost(ctx, cluster, name, mode, f)
 	}
 	removal, err := flow.PrepareRemove(ctx, cluster, name, f.options())
 	if errors.Is(err, kubenode.ErrNotFound) {
-		return e.absent(ctx, cluster, name, f, err)
+		return c.absent(ctx, cluster, name, f, err)
 	}
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
-	if mode != dryRunNone {
-		return e.rehearse(ctx, f.output, false, rehearsed{removal, removal.Plan(), mode, "removed"})
+	if mode != env.DryRunNone {
+		return c.rehearse(ctx, f.output, false, rehearsed{removal, removal.Plan(), mode, "removed"})
 	}
-	e.showPlan(removal.Plan(), care(removal))
+	c.ShowPlan(removal.Plan(), care(removal))
 	if !f.yes {
-		if err := e.confirm(fmt.Sprintf("This takes node %s out of the cluster and cleans its host.", name), name); err != nil {
+		if err := c.Confirm(fmt.Sprintf("This takes node %s out of the cluster and cleans its host.", name), name); err != nil {
 			return err
 		}
 	}
-	if err := e.runRemoval(ctx, removal, removal.Plan()); err != nil {
+	if err := c.runRemoval(ctx, removal, removal.Plan()); err != nil {
 		return err
 	}
-	return errors.Join(e.tellRemoved(removal, f.output), departure.StillThere(removal.Lingering))
+	return errors.Join(c.tellRemoved(removal, f.output), departure.StillThere(removal.Lingering))
 }
 
 // validate checks what can be wrong about the flags.
-func (f *leaveFlags) validate() (dryRun, error) {
-	mode, err := parseDryRun(f.dryRun)
+func (f *leaveFlags) validate() (env.DryRun, error) {
+	mode, err := env.ParseDryRun(f.dryRun)
 	return mode, errors.Join(err, view.CheckFormat(f.output, "name"), f.drain.Validate(), surge.Mode(f.surge).Validate(),
 		plan.As(plan.Misused, f.choices.Validate()))
 }
@@ -197,113 +197,50 @@ func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.Canc
 }
 
 func (f *leaveFlags) options() flow.Request {
-	return flow.Request{Drain: f.drain, Surge: surge.Mode(f.surge), Choices: f.choices, Who: who(), Patience: f.patience}
+	return flow.Request{Drain: f.drain, Surge: surge.Mode(f.surge), Choices: f.choices, Who: env.Who(), Patience: f.patience}
 }
 
 // runRemoval runs a plan of which a removal is the main part.
-func (e *env) runRemoval(ctx context.Context, removal *flow.Removal, p plan.Plan) error {
-	progress := e.progress()
+func (c commands) runRemoval(ctx context.Context, removal *flow.Removal, p plan.Plan) error {
+	progress := c.Progress()
 	removal.Watch = progress
 	_, err := p.Run(ctx, progress)
 	progress.Close()
 	for _, back := range removal.Returned {
-		e.warn("%s of %s came back to the cordoned node (%s) and ended with it", back.Pod, back.Owners, back.Why)
+		c.Warn("%s of %s came back to the cordoned node (%s) and ended with it", back.Pod, back.Owners, back.Why)
 	}
 	return err
 }
 
-// removed is the machine-readable result of a removal.
-type removed struct {
-	Node    string            `json:"node"`
-	Verdict inventory.Verdict `json:"verdict"`
-	// Lingering are pods that the API still has although the node is gone.
-	Lingering []departure.Lingering `json:"lingering,omitempty"`
-}
-
-func (e *env) tellRemoved(removal *flow.Removal, output string) error {
-	name := removal.Node.Name
-	if output == "name" {
-		return errors.Join(e.names("node", name), stillRefers(name, removal.Verdict))
-	}
-	err := e.print(output, removed{Node: name, Verdict: removal.Verdict, Lingering: removal.Lingering}, func(s *view.Sheet) error {
-		e.tellVerdict(removal.Verdict)
-		return s.Line("node/%s removed, its host is %s", view.Name(name), removal.Verdict.Summary())
-	})
-	return errors.Join(err, stillRefers(name, removal.Verdict))
-}
-
-// stillRefers is what a removal ends with that left something on the host which
-// still refers to the cluster, and is not provably Kubernetes': it is done, and a
-// person has to look.
-func stillRefers(name string, v inventory.Verdict) error {
-	if len(v.But) == 0 {
-		return nil
-	}
-	const most = 20
-	var lines []string
-	for _, item := range v.But[:min(len(v.But), most)] {
-		lines = append(lines, fmt.Sprintf("%s: %s (%s)", item, item.Refers, item.Why))
-	}
-	if more := len(v.But) - most; more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", more))
-	}
-	return plan.As(plan.Found, plan.Hint(fmt.Errorf("the host of node %s is clean, but:\n%s", name, strings.Join(lines, "\n")),
-		"these are not provably Kubernetes', so they stay: look at each on the host, and delete it there if nobody needs it"))
-}
-
-// tellVerdict says what a person has to know about a host beside that it is clean.
-func (e *env) tellVerdict(v inventory.Verdict) {
-	if v.Backup != "" {
-		e.say("what was configured is backed up on the host: %s", v.Backup)
-	}
-	for _, item := range v.AfterReboot {
-		e.say("after the next boot: %s", item)
-	}
-	e.warnOfFlags(v.Flags)
-	for _, item := range append(v.Lost, v.Changed...) {
-		e.warn("not Kubernetes', and different from before: %s", item)
-	}
-}
-
-// warnOfFlags says what of a cluster's stays with a host that leaves it.
-func (e *env) warnOfFlags(items []inventory.Item) {
-	for _, item := range items {
-		if item.Kind == inventory.KindFlags {
-			e.warn("%s gives the kubelet flags of this cluster, which the next one gets, too; change it there before the host joins: %s",
-				item.Name, item.Detail)
-		}
-	}
-}
-
 // absent is the answer for a node that does not exist: it may be the end of a
 // removal that was interrupted between the Node and the record.
-func (e *env) absent(ctx context.Context, cluster runner.Cluster, name string, f removeFlags, cause error) error {
-	mode, err := parseDryRun(f.dryRun)
+func (c commands) absent(ctx context.Context, cluster runner.Cluster, name string, f removeFlags, cause error) error {
+	mode, err := env.ParseDryRun(f.dryRun)
 	if err != nil {
 		return err
 	}
 	unfinished, found, err := flow.FindUnfinished(ctx, cluster, name)
 	if err != nil {
-		return nothingChanged(err)
+		return env.NothingChanged(err)
 	}
 	if !found && f.nodeLost {
 		unfinished, found, err = flow.FindOrphans(ctx, cluster, name)
 		if err != nil {
-			return nothingChanged(err)
+			return env.NothingChanged(err)
 		}
 	}
 	switch {
-	case found && mode != dryRunNone:
-		return e.sheet().Line("node/%s is gone; %s of it would be deleted, and the record of its removal (dry run: nothing was changed)",
+	case found && mode != env.DryRunNone:
+		return c.Sheet().Line("node/%s is gone; %s of it would be deleted, and the record of its removal (dry run: nothing was changed)",
 			view.Name(name), view.CountPods(unfinished.Pods))
 	case found:
 		left, err := unfinished.Finish(ctx)
 		if err != nil {
 			return err
 		}
-		return errors.Join(e.sheet().Line("node/%s removed", view.Name(name)), departure.StillThere(left))
+		return errors.Join(c.Sheet().Line("node/%s removed", view.Name(name)), departure.StillThere(left))
 	case f.missingOK:
-		e.say("node %s does not exist: nothing to do in the cluster; its host was not looked at", name)
+		c.Say("node %s does not exist: nothing to do in the cluster; its host was not looked at", name)
 		return nil
 	}
 	return plan.Refuse(cause, "%s; --ignore-not-found makes this no error", kubenode.NoNodeHint)

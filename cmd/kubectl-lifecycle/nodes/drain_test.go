@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package nodes
 
 import (
 	"bytes"
@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -56,13 +57,13 @@ func newDrainBed(objects ...runtime.Object) *drainBed {
 }
 
 // run runs one command on the bed and returns its error.
-func (b *drainBed) run(t *testing.T, command func(*env) *cobra.Command, args ...string) error {
+func (b *drainBed) run(t *testing.T, command func(commands) *cobra.Command, args ...string) error {
 	t.Helper()
 	streams, _, out, errOut := genericiooptions.NewTestIOStreams()
 	b.out, b.errOut = out, errOut
-	e := newEnv(streams)
-	e.client = func() (kubernetes.Interface, error) { return b.Clientset, nil }
-	cmd := command(e)
+	e := env.New(streams, "dev")
+	e.Client = func() (kubernetes.Interface, error) { return b.Clientset, nil }
+	cmd := command(commands{e})
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(args)
 	return cmd.ExecuteContext(t.Context())
@@ -213,7 +214,7 @@ func TestADryRunOfABlockedDrainShowsWhyAndIsRefused(t *testing.T) {
 func TestCordonAndUncordon(t *testing.T) {
 	b := newDrainBed()
 	for _, step := range []struct {
-		command func(*env) *cobra.Command
+		command func(commands) *cobra.Command
 		args    []string
 		want    string
 		changes int
@@ -254,7 +255,7 @@ func TestDrainArgumentsThatAreWrong(t *testing.T) {
 
 func TestAnUnknownNodeIsRefused(t *testing.T) {
 	b := newDrainBed()
-	for _, command := range []func(*env) *cobra.Command{newDrainCommand, newCordonCommand, newUncordonCommand} {
+	for _, command := range []func(commands) *cobra.Command{newDrainCommand, newCordonCommand, newUncordonCommand} {
 		if err := b.run(t, command, "w9"); plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), `node "w9" not found`) {
 			t.Errorf("got %v of class %d", err, plan.ClassOf(err))
 		}

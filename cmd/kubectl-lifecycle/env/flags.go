@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package env
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// DryRun is the value of --dry-run.
+type DryRun string
+
+// The values of --dry-run, with kubectl's meanings.
+const (
+	DryRunNone   DryRun = "none"
+	DryRunClient DryRun = "client"
+	DryRunServer DryRun = "server"
+)
+
+// AddDryRun adds --dry-run; client and server say what each does.
+func AddDryRun(flags *pflag.FlagSet, into *string, usage string) {
+	flags.StringVar(into, "dry-run", string(DryRunNone), usage)
+	flags.Lookup("dry-run").NoOptDefVal = string(DryRunClient)
+}
+
+// ParseDryRun checks the value of --dry-run.
+func ParseDryRun(value string) (DryRun, error) {
+	switch d := DryRun(value); d {
+	case DryRunNone, DryRunClient, DryRunServer:
+		return d, nil
+	}
+	return "", plan.As(plan.Misused, plan.Hint(fmt.Errorf("--dry-run must be none, client or server, not %q", value),
+		"--dry-run alone means client: read the API only, and change nothing"))
+}
+
+// RunnerFlags are those of every command that works on a host.
+type RunnerFlags struct {
+	image string
+}
+
+// Add adds them to a command.
+func (f *RunnerFlags) Add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.image, "runner-image", "",
+		"Image of the runner pod; it must be on the node and runs privileged (default: kube-proxy's, a static pod's or the network's)")
+}
+
+// AddOutput adds -o. more names formats beyond json, yaml and jsonpath, for
+// the help ("name", "wide").
+func AddOutput(flags *pflag.FlagSet, into *string, more string) {
+	formats := "json, yaml or jsonpath=TEMPLATE"
+	if more != "" {
+		formats = more + ", " + formats
+	}
+	flags.StringVarP(into, "output", "o", "", "Output format: "+formats)
+}
+
+// UsageArgs makes an argument error one of usage, with the way to the help.
+func UsageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return plan.As(plan.Misused, plan.Hint(err, "see '%s --help'", cmd.CommandPath()))
+		}
+		return nil
+	}
+}
+
+// NodeName takes NAME or node/NAME, as kubectl does.
+func NodeName(arg string) (string, error) {
+	kind, name, slash := strings.Cut(arg, "/")
+	if !slash {
+		kind, name = "node", arg
+	}
+	if name == "" || kind != "node" && kind != "nodes" && kind != "no" {
+		return "", plan.As(plan.Misused, fmt.Errorf("%q is not the name of a node", arg))
+	}
+	return name, nil
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+)
+
+// commands are those of this package, with what each of them is given.
+type commands struct{ *env.Env }
+
+// Commands lists the commands.
+func Commands(e *env.Env) []*cobra.Command {
+	return []*cobra.Command{newCNICommand(commands{e})}
+}
