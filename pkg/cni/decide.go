@@ -31,11 +31,15 @@ func Decide(f facts.Facts, req Request) (Installation, error) {
 		return Installation{}, err
 	}
 	inst := Installation{CNI: r.Name, Notes: notes(f)}
-	inst.Namespace, inst.Release = home(f, r)
+	inst.Namespace, inst.Release = r.Home(f)
 	inst.network = r
 	inst.pods = f.Pods.CIDRs
 	inst.prior = f.Release(inst.Namespace, inst.Release)
 	inst.lay(computed, req.Values)
+	if err := inst.hold(f, r, req.Values); err != nil {
+		return inst, err
+	}
+	inst.show(computed, req.Values)
 	inst.choose(r, req)
 	return inst, nil
 }
@@ -68,15 +72,20 @@ func obstacles(f facts.Facts, r catalogue.Network) error {
 // lay puts the values together: those of the release that is there, over them
 // those of the cluster, over them the person's.
 func (inst *Installation) lay(computed []values.Setting, user map[string]any) {
-	fromCluster, reasons := map[string]any{}, map[string]string{}
-	for _, s := range computed {
-		fromCluster[s.Path] = s.Value
-		reasons[s.Path] = s.Reason
-	}
 	// Null means the chart's own value, whatever was said before: Helm would
 	// take the chart's own away too, and the same command would do one thing
 	// today and another tomorrow.
-	inst.values = values.Merge(values.Merge(values.Forget(inst.prior.Values, user), fromCluster), values.Forget(user, user))
+	inst.values = values.Merge(values.Merge(values.Forget(inst.prior.Values, user), values.Tree(computed)), values.Forget(user, user))
+}
+
+// show lists the values with the reason of each.
+func (inst *Installation) show(computed []values.Setting, user map[string]any) {
+	reasons := map[string]string{}
+	for _, s := range computed {
+		if at, ok := values.At(inst.values, s.Path); ok && values.Equal(map[string]any{"": at}, map[string]any{"": s.Value}) {
+			reasons[s.Path] = s.Reason
+		}
+	}
 	given := values.Leaves(user)
 	inst.Settings = values.Show(inst.values, func(path string) string {
 		if reason, ok := reasons[path]; ok {
@@ -92,7 +101,7 @@ func (inst *Installation) lay(computed []values.Setting, user map[string]any) {
 // choose picks source and action by the release that is there.
 func (inst *Installation) choose(r catalogue.Network, req Request) {
 	p := inst.prior
-	inst.Source = chart.Source{Chart: req.Chart, Name: r.Name, Version: req.Version, Digest: req.Digest}
+	inst.Source = chart.Source{Chart: req.Chart, Name: r.ChartName(), Version: req.Version, Digest: req.Digest}
 	asked := req.Chart != "" || req.Version != "" || req.Digest != ""
 	if req.Chart == "" {
 		inst.Source.Chart = r.Repository

@@ -54,7 +54,10 @@ func TestDecideRefuses(t *testing.T) {
 		hint  string
 	}{
 		"a network it does not know, with those it does": {
-			req: Request{CNI: "cilium"}, class: plan.Misused, says: `unknown network "cilium"`, hint: "known: flannel",
+			req: Request{CNI: "romana"}, class: plan.Misused, says: `unknown network "romana"`, hint: "known: cilium",
+		},
+		"a network that nobody maintains, with why": {
+			req: Request{CNI: "weave"}, says: "no release since 2.8.1", hint: "maintained: cilium",
 		},
 		"a cluster that kubeadm did not make, by name": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Foreign = "k3s" }), says: "this is a k3s cluster",

@@ -74,7 +74,7 @@ type Installation struct {
 // target is what is waited for.
 func (inst Installation) target() health.Target {
 	return health.Target{
-		Network: inst.network, Namespace: inst.Namespace, DaemonSet: inst.network.DaemonSet,
+		Network: inst.network, Namespace: inst.network.AgentsIn(inst.Namespace), DaemonSet: inst.network.DaemonSet,
 		Pods: inst.pods, Unchanged: inst.Action == release.Keep,
 	}
 }

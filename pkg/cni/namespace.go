@@ -28,6 +28,11 @@ func privileged() map[string]string {
 	}
 }
 
+// ownNamespace says that the namespace is the network's, to be made and labelled.
+// kube-system is the cluster's own: it is there, and admits what a control plane
+// runs.
+func (inst Installation) ownNamespace() bool { return inst.Namespace != metav1.NamespaceSystem }
+
 // namespaceNeeded tells whether the namespace has to be made or labelled. One
 // that lets privileged pods in is left alone, whatever else it says.
 func namespaceNeeded(ctx context.Context, client kubernetes.Interface, name string) (bool, error) {
@@ -41,8 +46,8 @@ func namespaceNeeded(ctx context.Context, client kubernetes.Interface, name stri
 		return false, plan.Refuse(fmt.Errorf("namespace %s is being deleted", name),
 			"run this again when it is gone; what keeps it: kubectl get namespace %s -o yaml (status.conditions)", text.Quote(name))
 	}
-	// kube-system and what an admission configuration exempts need no label,
-	// but one does no harm there either.
+	// What an admission configuration exempts needs no label, but one does no
+	// harm there either.
 	return ns.Labels["pod-security.kubernetes.io/enforce"] != "privileged", nil
 }
 

@@ -83,14 +83,16 @@ func (n need) String() string {
 
 // needs lists what writing the objects takes, sorted and without repetitions.
 func (inst Installation) needs() []need {
+	agents := inst.network.AgentsIn(inst.Namespace)
 	needs := []need{
-		{verb: "create", resource: "namespaces"},
-		{verb: "patch", resource: "namespaces"},
 		// What Wait watches.
 		{verb: "watch", resource: "nodes"},
-		{verb: "watch", resource: "pods", namespace: inst.Namespace},
-		{verb: "watch", group: "apps", resource: "daemonsets", namespace: inst.Namespace},
+		{verb: "watch", resource: "pods", namespace: agents},
+		{verb: "watch", group: "apps", resource: "daemonsets", namespace: agents},
 		{verb: "watch", group: "apps", resource: "deployments", namespace: metav1.NamespaceSystem},
+	}
+	if inst.ownNamespace() {
+		needs = append(needs, need{verb: "create", resource: "namespaces"}, need{verb: "patch", resource: "namespaces"})
 	}
 	for _, o := range inst.Objects {
 		for _, verb := range []string{"get", "create", "patch"} {

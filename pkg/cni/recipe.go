@@ -15,21 +15,24 @@ import (
 
 // Recipe is the plan of an installation that Prepare has prepared:
 //
-//	namespace   exists, and admits the agents' privileged pods
+//	namespace   exists, and admits the agents' privileged pods; kube-system does
 //	release     is applied
 //	network     works (see health.Wait)
 //
 // A run in which all steps are skipped is one with nothing to do.
 func Recipe(client kubernetes.Interface, releases release.Store, inst Installation) plan.Plan {
-	steps := []plan.Step{
-		{
+	var steps []plan.Step
+	if inst.ownNamespace() {
+		steps = append(steps, plan.Step{
 			ID:     "namespace",
 			Title:  fmt.Sprintf("Let namespace %s run privileged pods", inst.Namespace),
 			Needed: func(ctx context.Context) (bool, error) { return namespaceNeeded(ctx, client, inst.Namespace) },
 			Do: func(ctx context.Context, _ plan.Report) error {
 				return ensureNamespace(ctx, client, inst.Namespace)
 			},
-		},
+		})
+	}
+	steps = append(steps, []plan.Step{
 		{
 			ID:     "release",
 			Title:  releaseTitle(inst),
@@ -49,14 +52,14 @@ func Recipe(client kubernetes.Interface, releases release.Store, inst Installati
 				return health.Wait(ctx, client, inst.target(), report)
 			},
 		},
-	}
+	}...)
 	return plan.Plan{Title: "Install " + inst.CNI, Steps: steps, Notes: inst.Notes}
 }
 
 func releaseTitle(inst Installation) string {
 	switch inst.Action {
 	case release.Keep:
-		return fmt.Sprintf("Keep release %s with chart %s %s", inst.Release, inst.CNI, inst.prior.Version)
+		return fmt.Sprintf("Keep release %s with chart %s %s", inst.Release, inst.network.ChartName(), inst.prior.Version)
 	case release.Upgrade:
 		return fmt.Sprintf("Upgrade release %s to chart %s %s", inst.Release, inst.CNI, inst.Chart.Version)
 	case release.Install, release.Replace:

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
@@ -22,8 +23,11 @@ func Survey(ctx context.Context, client kubernetes.Interface, releases release.S
 		return f, err
 	}
 	for _, network := range catalogue.Networks() {
-		namespace, name := home(f, network)
+		namespace, name := network.Home(f)
 		found, err := releases.Find(ctx, namespace, name)
+		if _, there := f.Network(network.Name); apierrors.IsForbidden(err) && !there {
+			continue // nothing of it is there, and who installs it is asked for the permission
+		}
 		if err != nil {
 			return facts.Facts{}, fmt.Errorf("find release %s in namespace %s: %w", name, namespace, err)
 		}
@@ -32,12 +36,4 @@ func Survey(ctx context.Context, client kubernetes.Interface, releases release.S
 		}
 	}
 	return f, nil
-}
-
-// home is where the release of a network is, or would be.
-func home(f facts.Facts, network catalogue.Network) (namespace, name string) {
-	if n, ok := f.Network(network.Name); ok && n.Release != "" {
-		return n.ReleaseNamespace, n.Release
-	}
-	return network.Namespace, network.Name
 }

@@ -187,7 +187,7 @@ func TestSurveyNamesWhatItCannotRead(t *testing.T) {
 	t.Run("a release that may not be looked for", func(t *testing.T) {
 		releases := &fakeReleases{fail: map[string]error{"find": errors.New("forbidden")}}
 		_, err := Survey(t.Context(), fake.NewClientset(), releases)
-		if err == nil || !strings.Contains(err.Error(), "find release flannel in namespace kube-flannel: forbidden") {
+		if err == nil || !strings.Contains(err.Error(), "find release cilium in namespace kube-system: forbidden") {
 			t.Error(err)
 		}
 	})

@@ -160,7 +160,7 @@ func TestCNIInstallChecksItsFlagsBeforeItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, args := range map[string][]string{
-		"an unknown network": {"install", "cilium"}, "no network": {"install"}, "an unknown format": {"install", "flannel", "-o", "xml"},
+		"an unknown network": {"install", "romana"}, "no network": {"install"}, "an unknown format": {"install", "flannel", "-o", "xml"},
 		"an unknown dry run": {"install", "flannel", "--dry-run=maybe"}, "unreadable values": {"install", "flannel", "--values", bad},
 		"an unreadable --set": {"install", "flannel", "--set", "a[b]=1"},
 	} {

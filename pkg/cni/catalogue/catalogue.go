@@ -3,6 +3,7 @@
 package catalogue
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -18,34 +19,93 @@ import (
 // Networks lists the networks that can be installed, one a file.
 func Networks() []Network {
 	return []Network{
+		cilium(),
 		flannel(),
 	}
 }
 
 // Network is how one network is recognised, installed and found to work.
 type Network struct {
-	// Name is of the network, of its chart, and of the release.
+	// Name is of the network and of its release.
 	Name string
+	// Chart is the chart's name, if it is another.
+	Chart string
 	// Repository and Version are where the chart is taken from, unless the
-	// person says otherwise.
-	Repository, Version string
-	// Namespace is where the release goes; DaemonSet is the agents' in it.
-	Namespace, DaemonSet string
+	// person says otherwise; Registry is the same chart as an OCI reference.
+	Repository, Registry, Version string
+	// Tested are lines of charts, newest first, with their Kubernetes versions.
+	Tested []Tested
+	// OneMinor: its project wants an upgrade to go through every minor version.
+	OneMinor bool
+	// Namespace is where the release goes; DaemonSet is the agents' in it, or in
+	// AgentNamespace if an operator makes another.
+	Namespace, DaemonSet, AgentNamespace string
 	// Sign is how its agents are recognised, whoever installed them.
 	Sign facts.Sign
 	// Images are the values that name where the images come from.
 	Images []string
+	// PullSecrets is the value that names the Secrets to pull images with.
+	PullSecrets PullSecrets
 	// NeedsProxy: it does not do kube-proxy's work.
 	NeedsProxy bool
 	// Values are those that must agree with the cluster, or a refusal. The
 	// person's are given because a cluster may not say everything.
 	Values func(cluster facts.Facts, person map[string]any) ([]values.Setting, error)
+	// Fixed are values that a running network keeps: its pods have their
+	// addresses by them.
+	Fixed []Fixed
+	// Workloads and Conditions are waited for beside the agents.
+	Workloads  []Workload
+	Conditions []Condition
+	// Host is what it wants of each host, Leaves what it leaves there.
+	Host   Host
+	Leaves Leftovers
 	// OnNode says what the agent has not yet written on its node; empty if all
 	// is there. Nil for an agent that writes nothing there.
 	OnNode func(*corev1.Node) string
 	// Faults finds what the agents have written that cannot work, Doubts what
 	// may not. Either may be nil.
 	Faults, Doubts func(Records) []Fault
+}
+
+// PullSecrets is the form in which a chart wants the names of Secrets.
+type PullSecrets struct {
+	// Path is of the value: "imagePullSecrets".
+	Path string
+	// Names says that it is a list of names; else it is one of objects with a
+	// name, as in a pod.
+	Names bool
+}
+
+// Fixed is a value that is never changed in a running network.
+type Fixed struct {
+	Path string
+	// Default is the chart's own, which a release without the value runs with.
+	Default any
+}
+
+// ChartName is the chart's name.
+func (n Network) ChartName() string {
+	if n.Chart != "" {
+		return n.Chart
+	}
+	return n.Name
+}
+
+// AgentsIn is the namespace of the agents of a release in another.
+func (n Network) AgentsIn(releaseNamespace string) string {
+	if n.AgentNamespace != "" {
+		return n.AgentNamespace
+	}
+	return releaseNamespace
+}
+
+// Home is where the release of a network is, or would be.
+func (n Network) Home(f facts.Facts) (namespace, name string) {
+	if there, ok := f.Network(n.Name); ok && there.Release != "" {
+		return there.ReleaseNamespace, there.Release
+	}
+	return n.Namespace, n.Name
 }
 
 // Records are what the agents of a network have written on their nodes for each
@@ -64,14 +124,26 @@ type Fault struct {
 }
 
 // Find returns the network of a name; the error for one that is not known is of
-// class Misused.
+// class Misused, that for one that nobody should install is of class Refused.
 func Find(name string) (Network, error) {
 	for _, n := range Networks() {
 		if n.Name == name {
 			return n, nil
 		}
 	}
-	return Network{}, plan.As(plan.Misused, plan.Hint(fmt.Errorf("unknown network %q", name), "known: %s", strings.Join(Names(), ", ")))
+	known := strings.Join(Names(), ", ")
+	if why := ended(name); why != "" {
+		return Network{}, plan.Refuse(errors.New(why), "install one that is maintained: %s", known)
+	}
+	return Network{}, plan.As(plan.Misused, plan.Hint(fmt.Errorf("unknown network %q", name), "known: %s", known))
+}
+
+// ended says why a network that is known is not installed.
+func ended(name string) string {
+	if name == "weave" {
+		return "weave has had no release since 2.8.1 of January 2021: its company closed in 2024, and its repository is archived"
+	}
+	return ""
 }
 
 // Names lists the names of the networks that can be installed.

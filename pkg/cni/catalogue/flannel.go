@@ -18,19 +18,37 @@ func flannel() Network {
 		Name:       "flannel",
 		Repository: "https://flannel-io.github.io/flannel",
 		Version:    "v0.28.4",
-		Namespace:  "kube-flannel",
-		DaemonSet:  "kube-flannel-ds",
+		// Its project names no versions of Kubernetes.
+		Tested:    []Tested{{Line: "0.28"}},
+		Namespace: "kube-flannel",
+		DaemonSet: "kube-flannel-ds",
 		Sign: facts.Sign{
 			DaemonSets: []string{"kube-flannel", "kube-flannel-ds"},
 			Label:      "app=flannel",
 			Images:     []string{"flannel", "mirrored-flannel"},
 		},
-		Images:     []string{"flannel.image.repository", "flannel.flannel_cni.image.repository"},
-		NeedsProxy: true,
-		Values:     flannelValues,
-		OnNode:     flannelOnNode,
-		Faults:     flannelFaults,
-		Doubts:     flannelDoubts,
+		Images:      []string{"flannel.image.repository", "flannel.flannel_cni.image.repository", "netpol.image.repository"},
+		PullSecrets: PullSecrets{Path: "global.imagePullSecrets"},
+		NeedsProxy:  true,
+		Values:      flannelValues,
+		Host: Host{
+			Modules: []string{"br_netfilter"},                                // flannel#2068: kubeadm 1.30 looks for it no longer
+			Plugins: []string{"bridge", "host-local", "loopback", "portmap"}, // flannel#1730
+			Ports:   []Port{{8472, "UDP", "VXLAN between nodes"}, {8081, "TCP", "the agent's health, where flannel.healthz is on"}},
+
+			Conflist: "10-flannel.conflist",
+		},
+		Leaves: Leftovers{
+			Links: []string{"flannel.1", "flannel-v6.1", "flannel-wg", "cni0"},
+			Paths: []string{
+				"/etc/cni/net.d/10-flannel.conflist", "/opt/cni/bin/flannel", "/run/flannel", "/var/lib/cni/flannel",
+				"/var/lib/cni/networks/cbr0",
+			},
+			Rules: []string{"FLANNEL-POSTRTG", "FLANNEL-FWD", "flannel-ipv4", "flannel-ipv6"},
+		},
+		OnNode: flannelOnNode,
+		Faults: flannelFaults,
+		Doubts: flannelDoubts,
 	}
 }
 
@@ -48,7 +66,10 @@ func flannelValues(f facts.Facts, person map[string]any) ([]values.Setting, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := agree(f, pods, "flannel"); err != nil {
+	if err := agree(f, pods); err != nil {
+		return nil, err
+	}
+	if err := allocated(f, "flannel"); err != nil {
 		return nil, err
 	}
 	v4, has4 := cidr.Family(pods.CIDRs, false)

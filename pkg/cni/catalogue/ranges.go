@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -22,7 +23,7 @@ func podRange(f facts.Facts, person map[string]any, v4, v6 string) (facts.Range,
 	}
 	var words []string
 	for _, path := range []string{v4, v6} {
-		if s, ok := person[path].(string); ok && s != "" {
+		if s := values.Text(person, path); s != "" {
 			words = append(words, s)
 		}
 	}
@@ -58,7 +59,7 @@ then run this again (a new cluster: kubeadm init --pod-network-cidr=10.244.0.0/1
 
 // agree refuses a cluster whose ranges contradict each other. With a range that
 // holds a Service's or a node's address, packets to it go the wrong way.
-func agree(f facts.Facts, pods facts.Range, network string) error {
+func agree(f facts.Facts, pods facts.Range) error {
 	if p, s, found := cidr.Overlap(pods.CIDRs, f.Services.CIDRs); found {
 		return plan.Refuse(fmt.Errorf("the pods' CIDR %s (%s) overlaps the Services' %s (%s)", p, pods.Source, s, f.Services.Source),
 			"the two must be apart; neither can be changed in a running cluster without making its nodes anew")
@@ -68,11 +69,7 @@ func agree(f facts.Facts, pods facts.Range, network string) error {
 			"drain and remove one of them and let it join again; kube-controller-manager of each control plane must have the same --cluster-cidr "+
 				"and --node-cidr-mask-size")
 	}
-	without := 0
 	for _, n := range f.Nodes {
-		if len(n.PodCIDRs) == 0 {
-			without++
-		}
 		for _, p := range n.PodCIDRs {
 			if _, has := cidr.Family(pods.CIDRs, p.Addr().Is6()); has && !cidr.Contains(pods.CIDRs, p) {
 				return plan.Refuse(fmt.Errorf("node %s has the pod CIDR %s, which is not in %s (%s)", n.Name, p, cidr.List(pods.CIDRs), pods.Source),
@@ -87,11 +84,32 @@ func agree(f facts.Facts, pods facts.Range, network string) error {
 			}
 		}
 	}
-	if len(f.Nodes) > 0 && without == len(f.Nodes) {
+	return nil
+}
+
+// allocated refuses a cluster whose nodes are given no pod CIDRs, for a network that
+// takes them from there.
+func allocated(f facts.Facts, network string) error {
+	if len(f.Nodes) > 0 && !anyPodCIDR(f) {
 		return plan.Refuse(fmt.Errorf("no node has a pod CIDR of its own (spec.podCIDR), and %s serves only nodes that have one", network),
 			"%s", unallocatedHint)
 	}
 	return nil
+}
+
+func anyPodCIDR(f facts.Facts) bool {
+	return slices.ContainsFunc(f.Nodes, func(n facts.Node) bool { return len(n.PodCIDRs) > 0 })
+}
+
+// expected counts the nodes that the network's pods can run on now.
+func expected(f facts.Facts) int {
+	count := 0
+	for _, n := range f.Nodes {
+		if n.OS == "linux" && n.Absent == "" {
+			count++
+		}
+	}
+	return count
 }
 
 const unallocatedHint = `in a cluster that has just been made, run this again in some seconds; else:
@@ -103,15 +121,15 @@ kube-controller-manager gives them out; on every control plane, in
 // policies see the wrong source (flannel#1607).
 func contradictions(pods facts.Range, person map[string]any, v4, v6 string) error {
 	for _, path := range []string{v4, v6} {
-		value, given := person[path]
+		value, given := values.At(person, path)
 		if !given || value == nil {
 			continue
 		}
-		got, err := cidr.Parse(fmt.Sprint(value))
+		got, err := cidr.Parse(values.Text(person, path))
 		if err != nil {
 			return plan.As(plan.Misused, fmt.Errorf("value %s: %w", path, err))
 		}
-		want := slices.DeleteFunc(slices.Clone(pods.CIDRs), func(p netip.Prefix) bool { return p.Addr().Is6() != (path == flannelV6) })
+		want := slices.DeleteFunc(slices.Clone(pods.CIDRs), func(p netip.Prefix) bool { return p.Addr().Is6() != (path == v6) })
 		if !cidr.Same(got, want) {
 			return plan.Refuse(fmt.Errorf("value %s=%v contradicts the cluster, whose pods are in %s (%s)", path, value,
 				cidr.List(pods.CIDRs), pods.Source),

@@ -21,7 +21,6 @@ func others() []facts.Sign {
 	return []facts.Sign{
 		{CNI: "calico", DaemonSets: []string{"calico-node"}, Label: "k8s-app=calico-node", Images: []string{"calico/node", "calico-node",
 			"mirrored-calico-node"}},
-		{CNI: "cilium", DaemonSets: []string{"cilium"}, Label: "k8s-app=cilium", Images: []string{"cilium/cilium", "mirrored-cilium-cilium"}},
 		{CNI: "antrea", DaemonSets: []string{"antrea-agent"}, Label: "component=antrea-agent", Images: []string{"antrea-agent-ubuntu",
 			"antrea-agent-ubi"}},
 		{CNI: "kube-ovn", DaemonSets: []string{"kube-ovn-cni"}, Label: "app=kube-ovn-cni"},

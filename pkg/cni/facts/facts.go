@@ -23,6 +23,9 @@ type Facts struct {
 	Endpoint string `json:"controlPlaneEndpoint,omitempty"`
 	Server   string `json:"server,omitempty"`
 	Proxy    Proxy  `json:"kubeProxy"`
+	// Kubernetes is the version that kubeadm gave the control plane; empty if
+	// nothing says it.
+	Kubernetes string `json:"kubernetes,omitempty"`
 	// Nodes are sorted by name.
 	Nodes []Node `json:"nodes"`
 	// Networks are the networks whose agents are there already.

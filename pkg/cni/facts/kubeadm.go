@@ -26,6 +26,7 @@ func (s *sources) ranges(f *Facts) error {
 			ServiceSubnet string `json:"serviceSubnet"`
 		} `json:"networking"`
 		ControlPlaneEndpoint string `json:"controlPlaneEndpoint"`
+		KubernetesVersion    string `json:"kubernetesVersion"`
 	}
 	if err := yaml.Unmarshal([]byte(s.kubeadm), &kubeadm); err != nil {
 		return fmt.Errorf("read configmap kube-system/kubeadm-config: %w", err)
@@ -38,6 +39,7 @@ func (s *sources) ranges(f *Facts) error {
 		return fmt.Errorf("read configmap kube-system/kube-proxy: %w", err)
 	}
 	f.Endpoint, f.Proxy.Mode = text.Line(kubeadm.ControlPlaneEndpoint), text.Line(proxy.Mode)
+	f.Kubernetes = text.Line(kubeadm.KubernetesVersion)
 	var err error
 	read := func(text, source string) []netip.Prefix {
 		prefixes, bad := cidr.Parse(text)

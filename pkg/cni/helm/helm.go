@@ -73,7 +73,8 @@ func (c Client) Find(ctx context.Context, namespace, name string) (release.Relea
 		out.Chart, out.Version, out.Digest = last.Chart.Metadata.Name, last.Chart.Metadata.Version, digest(last.Chart)
 	}
 	if deployed, err := cfg.Releases.Deployed(name); err == nil {
-		out.Values = deployed.Config
+		// A release without values has been deployed all the same.
+		out.Values = values.Merge(nil, deployed.Config)
 	} else if !errors.Is(err, driver.ErrNoDeployedReleases) && !errors.Is(err, driver.ErrReleaseNotFound) {
 		return release.Release{}, err
 	}
