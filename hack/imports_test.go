@@ -203,7 +203,8 @@ func cleanRules() []rule {
 func rooms() map[string][][]string {
 	return map[string][][]string{
 		"pkg/join": {{""}, {"arrival"}, {"check"}, {"bootstrap"}, {"watch"}},
-		"pkg/cni":  {{""}, {"health"}, {"catalogue", "helm"}, {"facts"}, {"release"}, {"chart", "values", "cidr"}},
+		"pkg/cni": {{""}, {"health"}, {"catalogue", "helm", "registry"}, {"facts"}, {"release"},
+			{"chart", "values", "cidr", "mirror"}},
 	}
 }
 

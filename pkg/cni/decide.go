@@ -23,18 +23,25 @@ func Decide(f facts.Facts, req Request) (Installation, error) {
 	if err != nil {
 		return Installation{}, err
 	}
-	if err := obstacles(f, r); err != nil {
+	if err := obstacles(f, r, req.Adopt); err != nil {
 		return Installation{}, err
 	}
+	return draft(f, r, req)
+}
+
+// draft is Decide for a cluster in which nothing stands in the way.
+func draft(f facts.Facts, r catalogue.Network, req Request) (Installation, error) {
 	computed, err := r.Values(f, req.Values)
 	if err != nil {
 		return Installation{}, err
 	}
-	inst := Installation{CNI: r.Name, Notes: notes(f)}
+	computed = append(computed, sent(r, req)...)
+	inst := Installation{CNI: r.Name, Notes: notes(f), mirror: req.Mirror, secrets: req.PullSecrets, kubernetes: f.Kubernetes}
 	inst.Namespace, inst.Release = r.Home(f)
 	inst.network = r
 	inst.pods = f.Pods.CIDRs
 	inst.prior = f.Release(inst.Namespace, inst.Release)
+	inst.adopt = req.Adopt && inst.prior.Revision == 0
 	inst.lay(computed, req.Values)
 	if err := inst.hold(f, r, req.Values); err != nil {
 		return inst, err
@@ -45,7 +52,7 @@ func Decide(f facts.Facts, req Request) (Installation, error) {
 }
 
 // obstacles refuses where no values could help.
-func obstacles(f facts.Facts, r catalogue.Network) error {
+func obstacles(f facts.Facts, r catalogue.Network, adopt bool) error {
 	if f.Foreign != "" {
 		return plan.Refuse(fmt.Errorf("this is a %s cluster, not one of kubeadm's", f.Foreign),
 			"%s brings its own network; change it by its own means", f.Foreign)
@@ -55,11 +62,11 @@ func obstacles(f facts.Facts, r catalogue.Network) error {
 			return plan.Refuse(fmt.Errorf("this cluster has a network already: %s (daemonset %s/%s)", n.CNI, n.Namespace, n.DaemonSet),
 				"two networks break each other's pods. Remove %s first, then what it left in /etc/cni/net.d of each node", n.CNI)
 		}
-		if n.Release == "" {
+		if n.Release == "" && !adopt {
 			return plan.Refuse(fmt.Errorf("%s is here already, and not from a Helm release: daemonset %s/%s was applied by hand", n.CNI,
 				n.Namespace, n.DaemonSet),
-				"if it works, leave it. To manage it from now on, delete the manifest it came from (kubectl delete -f; running pods keep their "+
-					"network) and run this again")
+				"if it works, leave it. To have Helm manage it from now on: --adopt (its objects stay, and become a release's); --dry-run "+
+					"shows what would change in them")
 		}
 	}
 	if r.NeedsProxy && !f.Proxy.Present {
@@ -84,6 +91,9 @@ func (inst *Installation) show(computed []values.Setting, user map[string]any) {
 	for _, s := range computed {
 		if at, ok := values.At(inst.values, s.Path); ok && values.Equal(map[string]any{"": at}, map[string]any{"": s.Value}) {
 			reasons[s.Path] = s.Reason
+			for path := range values.Leaves(values.Tree([]values.Setting{s})) {
+				reasons[path] = s.Reason // of a value that is a tree
+			}
 		}
 	}
 	given := values.Leaves(user)
@@ -101,10 +111,13 @@ func (inst *Installation) show(computed []values.Setting, user map[string]any) {
 // choose picks source and action by the release that is there.
 func (inst *Installation) choose(r catalogue.Network, req Request) {
 	p := inst.prior
-	inst.Source = chart.Source{Chart: req.Chart, Name: r.ChartName(), Version: req.Version, Digest: req.Digest}
+	inst.Source = chart.Source{Chart: req.Mirror.Chart(req.Chart), Name: r.ChartName(), Version: req.Version, Digest: req.Digest,
+		Roots: req.Roots}
+	// A mirror is asked for through values that Helm keeps, so that the same chart
+	// with the same values is still nothing to do.
 	asked := req.Chart != "" || req.Version != "" || req.Digest != ""
 	if req.Chart == "" {
-		inst.Source.Chart = r.Repository
+		inst.Source.Chart = home(r.Repository, r.Registry, req.Mirror)
 	}
 	if req.Version == "" && inst.Source.NeedsVersion() {
 		inst.Source.Version = r.Version
@@ -114,6 +127,7 @@ func (inst *Installation) choose(r catalogue.Network, req Request) {
 		}
 	}
 	inst.read = true
+	inst.Definitions = definitionsOf(r, req)
 	switch p.Status {
 	case release.Deployed:
 		inst.Action, inst.Because = release.Upgrade, "another chart may be there" // settle says whether
@@ -152,6 +166,9 @@ func (inst *Installation) settle(read chart.Chart) error {
 	}
 	inst.Chart = read
 	p := inst.prior
+	if err := inst.steps(read.Version); err != nil {
+		return err
+	}
 	if p.Status != release.Deployed || !values.Equal(p.Values, inst.values) {
 		return nil
 	}

@@ -72,7 +72,7 @@ func TestDecideRefuses(t *testing.T) {
 			facts: kubeadmFacts(func(f *facts.Facts) {
 				f.Networks = []facts.Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds"}}
 			}),
-			says: "not from a Helm release", hint: "kubectl delete -f",
+			says: "not from a Helm release", hint: "--adopt",
 		},
 		"flannel without kube-proxy": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Proxy.Present = false }), says: "needs kube-proxy", hint: "kubeadm init phase addon " +

@@ -23,8 +23,10 @@
 //	catalogue  what is particular to each network: one file a network
 //	facts      what a cluster says of its network, in one snapshot
 //	helm       Helm, behind the interface of package release
+//	registry   which images a registry has
 //	release    what a release is and shall be
 //	chart      where a chart is found, bounded and checked
 //	values     the values of a chart
+//	mirror     from which registry images and charts are taken instead
 //	cidr       ranges of addresses
 package cni

@@ -16,13 +16,17 @@ import (
 // is refused: agents that start again would give addresses of another range, and
 // those that have not would not know the way to them.
 func (inst *Installation) hold(f facts.Facts, network catalogue.Network, person map[string]any) error {
-	if _, running := f.Network(network.Name); !running || inst.prior.Values == nil {
+	there, running := f.Network(network.Name)
+	if !running || inst.prior.Values == nil && !inst.adopt {
 		return nil
 	}
 	for _, fixed := range network.Fixed {
 		before, had := values.At(inst.prior.Values, fixed.Path)
 		if !had {
 			before = fixed.Default
+		}
+		if fixed.Running != nil && fixed.Running(there.Setting) != nil {
+			before, had = fixed.Running(there.Setting), true
 		}
 		after, has := values.At(inst.values, fixed.Path)
 		if !has {
@@ -35,8 +39,12 @@ func (inst *Installation) hold(f facts.Facts, network catalogue.Network, person 
 			return plan.Refuse(fmt.Errorf("%s runs with %s=%v, and that is never changed in a running network (to %v)", network.Name, fixed.Path,
 				before, after), "leave %s out; to change it, take the network off the nodes and install it again", fixed.Path)
 		}
-		inst.Notes = append(inst.Notes, fmt.Sprintf("%s stays %v: it is never changed in a running network (for a new one it would be %v)",
-			fixed.Path, before, after))
+		stays := fmt.Sprint(before)
+		if before == nil {
+			stays = "what the network has chosen itself"
+		}
+		inst.Notes = append(inst.Notes, fmt.Sprintf("%s stays %s: it is never changed in a running network (for a new one it would be %v)",
+			fixed.Path, stays, after))
 		inst.values = values.Without(inst.values, fixed.Path)
 		if had {
 			inst.values = values.Merge(inst.values, values.Tree([]values.Setting{{Path: fixed.Path, Value: before}}))

@@ -16,6 +16,7 @@ import (
 // Recipe is the plan of an installation that Prepare has prepared:
 //
 //	namespace   exists, and admits the agents' privileged pods; kube-system does
+//	definitions of custom resources are served, for a network that has any
 //	release     is applied
 //	network     works (see health.Wait)
 //
@@ -29,6 +30,21 @@ func Recipe(client kubernetes.Interface, releases release.Store, inst Installati
 			Needed: func(ctx context.Context) (bool, error) { return namespaceNeeded(ctx, client, inst.Namespace) },
 			Do: func(ctx context.Context, _ plan.Report) error {
 				return ensureNamespace(ctx, client, inst.Namespace)
+			},
+		})
+	}
+	if inst.define && inst.Action != release.Keep {
+		steps = append(steps, plan.Step{
+			ID:     "definitions",
+			Title:  "Apply the definitions of " + inst.CNI + "'s custom resources, and wait until the API serves them",
+			Needed: func(context.Context) (bool, error) { return true, nil },
+			Do: func(ctx context.Context, report plan.Report) error {
+				count, err := releases.Define(ctx, inst.defining())
+				if err != nil {
+					return fmt.Errorf("apply the definitions of %s: %w", inst.CNI, err)
+				}
+				report("the API serves %d kinds", count)
+				return nil
 			},
 		})
 	}

@@ -97,7 +97,7 @@ func TestPrepareReadsBeforeAnythingIsWritten(t *testing.T) {
 			releases: fakeReleases{chart: flannel, fail: map[string]error{
 				"render": errors.New("ClusterRole flannel exists and cannot be imported into the current release: …"),
 			}},
-			asked: []string{"load flannel", "render flannel"}, says: "ClusterRole flannel exists", hint: "kubectl delete -f",
+			asked: []string{"load flannel", "render flannel"}, says: "ClusterRole flannel exists", hint: "--adopt",
 		},
 		"permissions that are missing, all of them at once": {
 			facts: kubeadmFacts(), releases: fakeReleases{chart: flannel, objects: someObjects}, denied: []string{"create daemonsets",

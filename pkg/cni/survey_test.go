@@ -32,10 +32,13 @@ import (
 type fakeReleases struct {
 	found   release.Release
 	chart   chart.Chart
+	charts  map[string]chart.Chart // by name, before chart
 	objects []release.Object
-	asked   []string
-	fail    map[string]error // by method
-	onApply func()
+	// definitions are those in the chart itself.
+	definitions int
+	asked       []string
+	fail        map[string]error // by method
+	onApply     func()
 }
 
 func (f *fakeReleases) note(method string) error {
@@ -52,11 +55,22 @@ func (f *fakeReleases) Find(_ context.Context, namespace, name string) (release.
 }
 
 func (f *fakeReleases) Load(_ context.Context, s chart.Source) (chart.Chart, error) {
+	if other, ok := f.charts[s.Name]; ok {
+		return other, f.note("load " + s.Name)
+	}
 	return f.chart, f.note("load " + s.Name)
 }
 
-func (f *fakeReleases) Render(_ context.Context, d release.Desired) ([]release.Object, error) {
-	return f.objects, f.note("render " + d.Name)
+func (f *fakeReleases) Render(_ context.Context, d release.Desired) (release.Rendered, error) {
+	return release.Rendered{Objects: f.objects, Definitions: f.definitions}, f.note("render " + d.Name)
+}
+
+func (f *fakeReleases) Template(_ context.Context, d release.Desired, kubernetes string) (release.Rendered, error) {
+	return release.Rendered{Objects: f.objects, Definitions: f.definitions}, f.note("template " + d.Name + " for " + kubernetes)
+}
+
+func (f *fakeReleases) Define(_ context.Context, d release.Desired) (int, error) {
+	return 1, f.note("define " + d.Chart.Name)
 }
 
 func (f *fakeReleases) Apply(_ context.Context, d release.Desired) error {

@@ -3,6 +3,9 @@
 // Package network has the commands about the cluster's pod network: cni.
 //
 //	install.go    cni install
+//	list.go       cni list, cni versions
+//	compose.go    cni values, cni images
+//	request.go    the flags about charts that they have in common
 //
 // Which network a cluster has or should have is decided in pkg/cni.
 package network

@@ -5,7 +5,6 @@ package network
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/registry"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -38,6 +37,13 @@ are kept, unless --set or --values say otherwise; name=null takes back the
 chart's own. A chart comes over https (plain http only from this machine), and is
 checked against the digest that its repository names, and against --chart-digest.
 
+--mirror takes charts and images from other registries, hooks' images and those of
+what an operator makes included; what no mirror serves is named. --check-images asks
+for each image there, for the architecture of every node, before anything changes.
+
+A running network keeps what its pods have their addresses by, and one that changes
+by one minor version at a time is not taken further. An upgrade shows what changes.
+
 Nodes that do not answer, or are being deleted, are not waited for: they are named
 at the end, and served when they are back (exit code 0). What does not pass by
 waiting is said before, and ends the wait: a node without a pod CIDR, two nodes
@@ -46,10 +52,9 @@ nothing to change.`
 
 // cniFlags are the flags of cni install.
 type cniFlags struct {
-	chart, version string
-	digest         string // of the chart's archive
-	sets, files    []string
+	chartFlags
 	dryRun, output string
+	adopt, check   bool
 	timeout        time.Duration
 	mode           env.DryRun // what dryRun says
 }
@@ -61,7 +66,7 @@ func newCNICommand(c commands) *cobra.Command {
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCNIInstallCommand(c))
+	cmd.AddCommand(newCNIInstallCommand(c), newCNIListCommand(c), newCNIVersionsCommand(c), newCNIValuesCommand(c), newCNIImagesCommand(c))
 	return cmd
 }
 
@@ -85,12 +90,10 @@ func newCNIInstallCommand(c commands) *cobra.Command {
 func (f *cniFlags) add(flags *pflag.FlagSet) {
 	env.AddOutput(flags, &f.output, "name")
 	env.AddDryRun(flags, &f.dryRun, "none, client or server: show what would be done; both render the chart and check it against the API")
-	flags.StringVar(&f.chart, "chart", "", "Where to take the chart from (default: the network's own repository)")
-	flags.StringVar(&f.version, "version", "", "Version of the chart (default: the one installed, else the one this plugin was tested with)")
-	flags.StringVar(&f.digest, "chart-digest", "",
-		"Digest that the archive of the chart must have: sha256:… (default: any; a repository's own is checked in any case)")
-	flags.StringArrayVar(&f.sets, "set", nil, "Set a value of the chart, as with Helm: a.b=c")
-	flags.StringArrayVar(&f.files, "values", nil, "File with values of the chart, in YAML")
+	f.chartFlags.add(flags)
+	flags.BoolVar(&f.adopt, "adopt", false, "Take over a network that was applied without Helm: its objects become the release's")
+	flags.BoolVar(&f.check, "check-images", false,
+		"Ask the registries first whether each image is there for the architecture of every node")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
 }
 
@@ -102,14 +105,11 @@ func (c commands) installCNI(ctx context.Context, name string, f cniFlags) error
 	if err := view.CheckFormat(f.output, "name"); err != nil {
 		return err
 	}
-	given, err := helm.ReadValues(f.files, f.sets)
+	request, err := f.request(name)
 	if err != nil {
 		return err
 	}
-	request := cni.Request{CNI: name, Chart: f.chart, Version: f.version, Digest: f.digest, Values: given}
-	if err := request.Validate(); err != nil {
-		return err
-	}
+	request.Adopt = f.adopt
 	client, err := c.Client()
 	if err != nil {
 		return err
@@ -119,8 +119,7 @@ func (c commands) installCNI(ctx context.Context, name string, f cniFlags) error
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
-	store := helm.Client{Getter: c.Flags, Driver: os.Getenv("HELM_DRIVER")}
-	return c.runCNI(ctx, client, store, request, f)
+	return c.runCNI(ctx, client, c.store(), request, f)
 }
 
 // runCNI reads, decides, shows, does and tells.
@@ -136,6 +135,12 @@ func (c commands) runCNI(ctx context.Context, client kubernetes.Interface, relea
 	inst, err = cni.Prepare(ctx, client, releases, inst)
 	if err != nil {
 		return env.NothingChanged(err)
+	}
+	if f.check {
+		images := registry.Client{Credentials: registry.Docker(), Roots: request.Roots}
+		if _, err := cni.Prove(ctx, images, survey, inst); err != nil {
+			return env.NothingChanged(err)
+		}
 	}
 	recipe := cni.Recipe(client, releases, inst)
 	if err := c.showCNI(survey, inst, recipe); err != nil {
@@ -217,6 +222,11 @@ func (c commands) showCNI(f facts.Facts, inst cni.Installation, recipe plan.Plan
 	}
 	for _, s := range inst.Settings {
 		rows = append(rows, []string{"Value", fmt.Sprintf("%s=%v", s.Path, s.Value), s.Reason})
+	}
+	for _, change := range inst.Changes {
+		for _, field := range change.Fields {
+			rows = append(rows, []string{"Changes", change.Object, field})
+		}
 	}
 	if err := c.SayTable(rows); err != nil {
 		return err

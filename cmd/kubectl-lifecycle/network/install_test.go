@@ -34,6 +34,7 @@ import (
 type cniBed struct {
 	*fake.Clientset
 	release     release.Release
+	images      []release.Image
 	applied     int
 	out, errOut *bytes.Buffer
 }
@@ -65,7 +66,15 @@ func (b *cniBed) Load(context.Context, chart.Source) (chart.Chart, error) {
 	return chart.Chart{Name: "flannel", Version: "v0.28.4", Digest: "d"}, nil
 }
 
-func (b *cniBed) Render(context.Context, release.Desired) ([]release.Object, error) { return nil, nil }
+func (b *cniBed) Render(context.Context, release.Desired) (release.Rendered, error) {
+	return release.Rendered{Images: b.images}, nil
+}
+
+func (b *cniBed) Template(context.Context, release.Desired, string) (release.Rendered, error) {
+	return release.Rendered{Images: b.images}, nil
+}
+
+func (b *cniBed) Define(context.Context, release.Desired) (int, error) { return 0, nil }
 
 func (b *cniBed) Unlock(context.Context, release.Release) error { return nil }
 

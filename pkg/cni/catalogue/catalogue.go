@@ -20,7 +20,10 @@ import (
 func Networks() []Network {
 	return []Network{
 		cilium(),
+		calico(),
 		flannel(),
+		antrea(),
+		kubeOVN(),
 	}
 }
 
@@ -35,6 +38,8 @@ type Network struct {
 	Repository, Registry, Version string
 	// Tested are lines of charts, newest first, with their Kubernetes versions.
 	Tested []Tested
+	// Before is a chart that has to be applied before it; the zero value is none.
+	Before Prerequisite
 	// OneMinor: its project wants an upgrade to go through every minor version.
 	OneMinor bool
 	// Namespace is where the release goes; DaemonSet is the agents' in it, or in
@@ -42,8 +47,12 @@ type Network struct {
 	Namespace, DaemonSet, AgentNamespace string
 	// Sign is how its agents are recognised, whoever installed them.
 	Sign facts.Sign
-	// Images are the values that name where the images come from.
-	Images []string
+	// Images are the values that name where images come from. Mirrored adds those
+	// by which an operator learns it; nil if there are none. Made lists the images
+	// of what an operator makes, which no rendered chart names; nil for none.
+	Images   []Image
+	Mirrored func(through func(string) string) []values.Setting
+	Made     func(version string) []string
 	// PullSecrets is the value that names the Secrets to pull images with.
 	PullSecrets PullSecrets
 	// NeedsProxy: it does not do kube-proxy's work.
@@ -54,6 +63,8 @@ type Network struct {
 	// Fixed are values that a running network keeps: its pods have their
 	// addresses by them.
 	Fixed []Fixed
+	// Labels are those that nodes have to have.
+	Labels []NodeLabel
 	// Workloads and Conditions are waited for beside the agents.
 	Workloads  []Workload
 	Conditions []Condition
@@ -66,6 +77,24 @@ type Network struct {
 	// Faults finds what the agents have written that cannot work, Doubts what
 	// may not. Either may be nil.
 	Faults, Doubts func(Records) []Fault
+}
+
+// Image is a value that names where an image comes from, whole or its beginning.
+type Image struct {
+	Path string
+	// From is the chart's own: "quay.io/cilium/cilium".
+	From string
+}
+
+// Prerequisite is a chart of definitions, applied as it is and never made a release:
+// it is larger than the record of a release may be.
+type Prerequisite struct {
+	Chart, Repository, Registry string
+	// Since is the first version of the network's own chart that wants it; it has the
+	// same version.
+	Since string
+	// Groups are those of the kinds that it defines.
+	Groups []string
 }
 
 // PullSecrets is the form in which a chart wants the names of Secrets.
@@ -82,7 +111,13 @@ type Fixed struct {
 	Path string
 	// Default is the chart's own, which a release without the value runs with.
 	Default any
+	// Running reads it from the running network's own configuration, and is nil or
+	// returns nil where that does not say it.
+	Running func(facts.Setting) any
 }
+
+// NodeLabel is one that nodes have to have before the network is installed.
+type NodeLabel struct{ Key, On, Why string }
 
 // ChartName is the chart's name.
 func (n Network) ChartName() string {

@@ -5,7 +5,6 @@ package catalogue
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -34,21 +33,31 @@ func cilium() Network {
 			Label:      "k8s-app=cilium",
 			Images:     []string{"cilium/cilium", "mirrored-cilium-cilium"},
 		},
-		Images: []string{
-			"image.repository", "certgen.image.repository", "envoy.image.repository", "operator.image.repository",
-			"hubble.relay.image.repository", "hubble.ui.backend.image.repository", "hubble.ui.frontend.image.repository",
-			"nodeinit.image.repository", "preflight.image.repository", "preflight.envoy.image.repository",
-			"clustermesh.apiserver.image.repository", "authentication.mutual.spire.install.initImage.repository",
-			"authentication.mutual.spire.install.agent.image.repository", "authentication.mutual.spire.install.server.image.repository",
+		Images: []Image{
+			{"image.repository", "quay.io/cilium/cilium"}, {"operator.image.repository", "quay.io/cilium/operator"},
+			{"envoy.image.repository", "quay.io/cilium/cilium-envoy"}, {"certgen.image.repository", "quay.io/cilium/certgen"},
+			{"hubble.relay.image.repository", "quay.io/cilium/hubble-relay"},
+			{"hubble.ui.backend.image.repository", "quay.io/cilium/hubble-ui-backend"},
+			{"hubble.ui.frontend.image.repository", "quay.io/cilium/hubble-ui"}, {"nodeinit.image.repository", "quay.io/cilium/startup-script"},
+			{"preflight.image.repository", "quay.io/cilium/cilium"}, {"preflight.envoy.image.repository", "quay.io/cilium/cilium-envoy"},
+			{"clustermesh.apiserver.image.repository", "quay.io/cilium/clustermesh-apiserver"},
+			{ciliumSpire + "initImage.repository", "docker.io/library/busybox"},
+			{ciliumSpire + "agent.image.repository", "ghcr.io/spiffe/spire-agent"},
+			{ciliumSpire + "server.image.repository", "ghcr.io/spiffe/spire-server"},
 		},
 		PullSecrets: PullSecrets{Path: "imagePullSecrets"},
 		Values:      ciliumValues,
 		Fixed: []Fixed{
-			{ciliumIPAM, "cluster-pool"},
-			{ciliumPool4, []any{"10.0.0.0/8"}},
-			{ciliumPool6, []any{"fd00::/104"}},
-			{"ipam.operator.clusterPoolIPv4MaskSize", 24},
-			{"ipam.operator.clusterPoolIPv6MaskSize", 120},
+			{Path: ciliumIPAM, Default: "cluster-pool", Running: func(s facts.Setting) any {
+				if s.IPAM == "" {
+					return nil
+				}
+				return s.IPAM
+			}},
+			{Path: ciliumPool4, Default: []any{"10.0.0.0/8"}},
+			{Path: ciliumPool6, Default: []any{"fd00::/104"}},
+			{Path: "ipam.operator.clusterPoolIPv4MaskSize", Default: 24},
+			{Path: "ipam.operator.clusterPoolIPv6MaskSize", Default: 120},
 		},
 		Workloads: []Workload{
 			{Kind: "Deployment", Namespace: "kube-system", Name: "cilium-operator"},
@@ -85,6 +94,7 @@ const (
 	ciliumProxy = "kubeProxyReplacement"
 	ciliumHost  = "k8sServiceHost"
 	ciliumPort  = "k8sServicePort"
+	ciliumSpire = "authentication.mutual.spire.install."
 )
 
 // ciliumValues computes where addresses come from (the chart's own pool,
@@ -119,7 +129,8 @@ func ciliumAddresses(f facts.Facts, person map[string]any) ([]values.Setting, er
 		return nil, nil // of a cloud's, or of pools that a person lays out
 	}
 	if !given && len(f.Nodes) > 0 {
-		return nil, plan.Refuse(fmt.Errorf("no node has a pod CIDR of its own (spec.podCIDR), and %s=kubernetes takes them from there", ciliumIPAM),
+		return nil, plan.Refuse(
+			fmt.Errorf("no node has a pod CIDR of its own (spec.podCIDR), and %s=kubernetes takes them from there", ciliumIPAM),
 			"leave %s out: Cilium gives them out itself then; or have kube-controller-manager do so: --allocate-node-cidrs=true", ciliumIPAM)
 	}
 	if err := agree(f, pods); err != nil {
@@ -188,8 +199,7 @@ func ciliumServices(f facts.Facts, person map[string]any) ([]values.Setting, err
 		return settings, nil
 	}
 	if api.Host == "" {
-		return nil, plan.Refuse(fmt.Errorf("there is no kube-proxy, and nothing in this cluster says where nodes reach its API server"),
-			"say it: --set %s=HOST --set %s=6443 (what the kubelets use: server in /etc/kubernetes/kubelet.conf of a node)", ciliumHost, ciliumPort)
+		return nil, noAPI(ciliumHost, ciliumPort)
 	}
 	reason := "where nodes reach the API server without kube-proxy: " + api.Source
 	return append(settings, values.Setting{Path: ciliumHost, Value: api.Host, Reason: reason},
@@ -204,10 +214,5 @@ func ciliumOnNode(node *corev1.Node) string {
 			return "taint " + t.Key + " is still there"
 		}
 	}
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeNetworkUnavailable && c.Status == corev1.ConditionFalse && strings.HasPrefix(c.Reason, "Cilium") {
-			return ""
-		}
-	}
-	return "no condition NetworkUnavailable=False of Cilium yet: its operator writes it"
+	return upOnNode(node, "Cilium")
 }

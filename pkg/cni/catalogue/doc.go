@@ -5,5 +5,6 @@
 //
 // To add one, write its file beside flannel.go and its line in Networks. What it
 // has in common with others (the ranges of a cluster, and what contradicts them) is
-// in ranges.go. It is pure: it reads facts and Nodes, and makes no request.
+// in ranges.go and common.go; the words of a specification are in catalogue.go and
+// needs.go. It is pure: it reads facts and Nodes, and makes no request.
 package catalogue

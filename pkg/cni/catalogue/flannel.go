@@ -27,7 +27,11 @@ func flannel() Network {
 			Label:      "app=flannel",
 			Images:     []string{"flannel", "mirrored-flannel"},
 		},
-		Images:      []string{"flannel.image.repository", "flannel.flannel_cni.image.repository", "netpol.image.repository"},
+		Images: []Image{
+			{"flannel.image.repository", "ghcr.io/flannel-io/flannel"},
+			{"flannel.flannel_cni.image.repository", "ghcr.io/flannel-io/flannel-cni-plugin"},
+			{"netpol.image.repository", "registry.k8s.io/networking/kube-network-policies"},
+		},
 		PullSecrets: PullSecrets{Path: "global.imagePullSecrets"},
 		NeedsProxy:  true,
 		Values:      flannelValues,

@@ -19,11 +19,6 @@ func Signs() []facts.Sign {
 // manifests of 2026 write them.
 func others() []facts.Sign {
 	return []facts.Sign{
-		{CNI: "calico", DaemonSets: []string{"calico-node"}, Label: "k8s-app=calico-node", Images: []string{"calico/node", "calico-node",
-			"mirrored-calico-node"}},
-		{CNI: "antrea", DaemonSets: []string{"antrea-agent"}, Label: "component=antrea-agent", Images: []string{"antrea-agent-ubuntu",
-			"antrea-agent-ubi"}},
-		{CNI: "kube-ovn", DaemonSets: []string{"kube-ovn-cni"}, Label: "app=kube-ovn-cni"},
 		{CNI: "weave", DaemonSets: []string{"weave-net"}, Label: "name=weave-net", Images: []string{"weave-kube"}},
 		{CNI: "kube-router", DaemonSets: []string{"kube-router"}, Label: "k8s-app=kube-router", Images: []string{"kube-router"}},
 		{CNI: "kindnet", DaemonSets: []string{"kindnet"}, Label: "app=kindnet", Images: []string{"kindnetd"}},

@@ -4,12 +4,15 @@ package chart
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
+
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -27,6 +30,9 @@ type Source struct {
 	Version string `json:"version,omitempty"`
 	// Digest is "sha256:…" of the archive that it has to be; empty means any.
 	Digest string `json:"digest,omitempty"`
+	// Roots are the authorities that certificates are checked with; nil means this
+	// machine's.
+	Roots *x509.CertPool `json:"-"`
 }
 
 // Validate says whether reference and digest make sense, before anything is read;
@@ -64,6 +70,20 @@ type Chart struct {
 type File struct {
 	Name string
 	Data []byte
+}
+
+// Values are the chart's own.
+func (c Chart) Values() (map[string]any, error) {
+	own := map[string]any{}
+	for _, f := range c.Files {
+		if f.Name != "values.yaml" {
+			continue
+		}
+		if err := yaml.Unmarshal(f.Data, &own); err != nil {
+			return nil, fmt.Errorf("read values of chart %s: %w", c.Name, err)
+		}
+	}
+	return own, nil
 }
 
 // SameVersion compares versions with or without the leading v that flannel's

@@ -4,6 +4,8 @@ package chart
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -61,7 +63,7 @@ func follow(next *http.Request, before []*http.Request) error {
 
 // download reads a URL, no more than a number of bytes; a name and password in it
 // are used, and not shown.
-func download(ctx context.Context, address string, most int64) ([]byte, error) {
+func download(ctx context.Context, address string, most int64, roots *x509.CertPool) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, plan.As(plan.Misused, fmt.Errorf("read URL: %w", err))
@@ -73,7 +75,7 @@ func download(ctx context.Context, address string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, plan.As(plan.Misused, fmt.Errorf("read URL %s: %w", u.Redacted(), err))
 	}
-	response, err := (&http.Client{Transport: transport(), CheckRedirect: follow}).Do(request)
+	response, err := (&http.Client{Transport: transport(roots), CheckRedirect: follow}).Do(request)
 	if plan.HintOf(err) != "" {
 		return nil, plan.As(plan.Refused, fmt.Errorf("get %s: %w", u.Redacted(), cause(err)))
 	}
@@ -107,12 +109,15 @@ func cause(err error) error {
 
 // transport is Go's own (proxies of the environment included), for a server
 // that does not answer.
-func transport() *http.Transport {
+func transport(roots *x509.CertPool) *http.Transport {
 	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
 	t.DialContext = (&net.Dialer{Timeout: answerTimeout}).DialContext
 	t.TLSHandshakeTimeout = answerTimeout
 	t.ResponseHeaderTimeout = answerTimeout
 	t.DisableKeepAlives = true
+	if roots != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
 	return t
 }
 

@@ -42,7 +42,7 @@ func Fetch(ctx context.Context, source Source, pull Puller) (Fetched, error) {
 	case isRepository(source.Chart):
 		data, err = fromRepository(ctx, source)
 	case isURL(source.Chart):
-		data, err = download(ctx, source.Chart, maxChart)
+		data, err = download(ctx, source.Chart, maxChart, source.Roots)
 	default:
 		path, err := localChart(source.Chart)
 		if err != nil || source.Digest == "" {

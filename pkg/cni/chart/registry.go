@@ -28,13 +28,14 @@ func fromRegistry(ctx context.Context, source Source, pull Puller) ([]byte, erro
 	}
 	left := new(atomic.Int64)
 	left.Store(maxChart)
-	client := &http.Client{Transport: bound{ctx, transport(), left}, CheckRedirect: follow}
+	client := &http.Client{Transport: bound{ctx, transport(source.Roots), left}, CheckRedirect: follow}
 	host, _, _ := strings.Cut(ref, "/")
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	// As Docker does: a registry on this machine has no certificate.
-	data, err := pull(client, loopback(strings.Trim(host, "[]")), ref)
+	// As Docker does: a registry on this machine has no certificate, unless its
+	// authority is named.
+	data, err := pull(client, source.Roots == nil && loopback(strings.Trim(host, "[]")), ref)
 	if err != nil {
 		return nil, plan.Refuse(fmt.Errorf("%w: pull %s%s: %w", errNoChart, registryScheme, ref, cause(err)),
 			"check --chart and --version; a private registry wants: helm registry login %s; %s", text.Quote(host), bringHint)

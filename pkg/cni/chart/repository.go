@@ -27,7 +27,7 @@ type index struct {
 // checks it against the digest in the repository's index.
 func fromRepository(ctx context.Context, source Source) ([]byte, error) {
 	base := strings.TrimSuffix(source.Chart, "/") + "/"
-	raw, err := download(ctx, base+"index.yaml", maxIndex)
+	raw, err := download(ctx, base+"index.yaml", maxIndex, source.Roots)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func fromRepository(ctx context.Context, source Source) ([]byte, error) {
 	if from.Host == to.Host && from.Scheme == to.Scheme && to.User == nil {
 		to.User = from.User
 	}
-	data, err := download(ctx, to.String(), maxChart)
+	data, err := download(ctx, to.String(), maxChart, source.Roots)
 	if err != nil {
 		return nil, err
 	}

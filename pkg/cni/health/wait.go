@@ -163,7 +163,7 @@ func (w *watch) gaveUp(ctx context.Context, client kubernetes.Interface, cause e
 	}
 	hint := fmt.Sprintf("look at: %s\n", gaps[0].see)
 	if slices.ContainsFunc(gaps, func(g gap) bool { return g.unpulled }) {
-		hint += fmt.Sprintf("images from elsewhere: --set %s\n", strings.Join(w.target.Network.Images, "=… --set ")+"=…")
+		hint += "images from elsewhere: --mirror REGISTRY=HOST, with --check-images to see them there first\n"
 	}
 	return plan.Hint(err, "%sthe same command again goes on waiting", hint)
 }

@@ -183,7 +183,7 @@ func TestWaitEndsWhenInterruptedOrDenied(t *testing.T) {
 			replace(t, client, cnitest.Agent("a", waitingFor("ErrImagePull", "not found")))
 			w := waitOn(ctx, client)
 			<-w.end
-			if !strings.Contains(plan.HintOf(w.err), "--set flannel.image.repository=… --set flannel.flannel_cni.image.repository=…") {
+			if !strings.Contains(plan.HintOf(w.err), "--mirror REGISTRY=HOST") {
 				t.Error(plan.HintOf(w.err))
 			}
 		})

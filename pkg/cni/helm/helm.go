@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"strings"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
@@ -81,45 +80,6 @@ func (c Client) Find(ctx context.Context, namespace, name string) (release.Relea
 	return out, nil
 }
 
-// Render has the chart rendered against the cluster, without a change.
-func (c Client) Render(ctx context.Context, desired release.Desired) ([]release.Object, error) {
-	defer quiet()()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	cfg, err := c.configuration(desired.Namespace)
-	if err != nil {
-		return nil, err
-	}
-	loaded, err := assemble(desired.Chart)
-	if err != nil {
-		return nil, err
-	}
-	install := c.install(cfg, desired)
-	install.DryRun, install.DryRunOption = true, "server"
-	rendered, err := install.RunWithContext(ctx, loaded, values.Clone(desired.Values))
-	if err != nil {
-		return nil, err
-	}
-	built, err := cfg.KubeClient.Build(strings.NewReader(rendered.Manifest), false)
-	if err != nil {
-		return nil, err
-	}
-	var objects []release.Object
-	for _, info := range built {
-		m := info.Mapping.Resource
-		objects = append(objects, release.Object{Group: m.Group, Resource: m.Resource, Namespace: info.Namespace, Name: info.Name})
-	}
-	switch c.Driver {
-	case "", "secret", "secrets":
-		objects = append(objects, release.Object{Resource: "secrets", Namespace: desired.Namespace, Name: "sh.helm.release.v1." + desired.Name})
-	case "configmap", "configmaps":
-		objects = append(objects, release.Object{Resource: "configmaps", Namespace: desired.Namespace,
-			Name: "sh.helm.release.v1." + desired.Name})
-	}
-	return objects, nil
-}
-
 // Apply installs, replaces or upgrades. Helm goes on in the background when its
 // context ends (helm#12086), so it is given one that does not.
 func (c Client) Apply(ctx context.Context, desired release.Desired) error {
@@ -146,7 +106,8 @@ func (c Client) Apply(ctx context.Context, desired release.Desired) error {
 	upgrade.MaxHistory = maxHistory
 	// The values are complete: what was kept of the old ones is among them.
 	upgrade.ResetValues = true
-	upgrade.PostRenderer = stamper{}
+	upgrade.PostRenderer = stamper{desired.Through}
+	upgrade.TakeOwnership = desired.Adopt
 	_, err = upgrade.RunWithContext(ctx, desired.Name, loaded, values.Clone(desired.Values))
 	return err
 }
@@ -156,7 +117,8 @@ func (c Client) install(cfg *action.Configuration, desired release.Desired) *act
 	install.ReleaseName, install.Namespace = desired.Name, desired.Namespace
 	install.Replace = desired.Action == release.Replace
 	install.Timeout = hookTimeout
-	install.PostRenderer = stamper{}
+	install.PostRenderer = stamper{desired.Through}
+	install.TakeOwnership = desired.Adopt
 	return install
 }
 
@@ -215,11 +177,16 @@ func quiet() func() {
 	return func() { log.SetOutput(before) }
 }
 
-// stamper is stampConfig as Helm wants it.
-type stamper struct{}
+// stamper changes what was rendered: images that no value sends through a mirror,
+// and the stamps of stampConfig.
+type stamper struct{ through func(string) string }
 
-// Run stamps what was rendered.
-func (stamper) Run(rendered *bytes.Buffer) (*bytes.Buffer, error) {
-	stamped, err := stampConfig(rendered.Bytes())
+// Run changes what was rendered.
+func (s stamper) Run(rendered *bytes.Buffer) (*bytes.Buffer, error) {
+	sent, err := sendImages(rendered.Bytes(), s.through)
+	if err != nil {
+		return nil, err
+	}
+	stamped, err := stampConfig(sent)
 	return bytes.NewBuffer(stamped), err
 }

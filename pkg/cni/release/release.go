@@ -18,9 +18,16 @@ type Store interface {
 	// Load reads a chart from where the source says.
 	Load(ctx context.Context, source chart.Source) (chart.Chart, error)
 	// Render has the chart rendered and checked against the API without
-	// changing anything, and returns the objects that Apply would write, the
-	// record of the release included.
-	Render(ctx context.Context, desired Desired) ([]Object, error)
+	// changing anything, and returns what Apply would write, the record of the
+	// release included, and for an upgrade what would change.
+	Render(ctx context.Context, desired Desired) (Rendered, error)
+	// Template renders the chart as for a Kubernetes of that version, without
+	// asking the API.
+	Template(ctx context.Context, desired Desired, kubernetes string) (Rendered, error)
+	// Define applies the definitions of custom resources in a chart, the rendered
+	// ones and those in its folder crds, and waits until the API knows them. It
+	// returns how many they are.
+	Define(ctx context.Context, desired Desired) (int, error)
 	// Apply makes the release so. It does not wait for anything to be ready.
 	// What has begun is finished even when ctx ends.
 	Apply(ctx context.Context, desired Desired) error
@@ -36,6 +43,35 @@ type Desired struct {
 	Values          map[string]any
 	// Action is how to get there.
 	Action Action
+	// Adopt takes over objects that were applied another way.
+	Adopt bool
+	// Through says from where an image is taken; nil means from where it is named.
+	Through func(image string) string
+}
+
+// Rendered is what a chart makes of values.
+type Rendered struct {
+	Objects []Object
+	// Images are those of all pods in it, hooks included, sorted.
+	Images []Image
+	// Changes are what an upgrade would change in objects that are there.
+	Changes []Change
+	// Definitions counts the definitions of custom resources beside the objects.
+	Definitions int
+}
+
+// Image is an image and the objects whose pods run it.
+type Image struct {
+	Image string   `json:"image"`
+	Of    []string `json:"of"`
+	// Hook says that a hook's pods alone run it.
+	Hook bool `json:"hook,omitempty"`
+}
+
+// Change is an object that an upgrade changes, with the fields.
+type Change struct {
+	Object string   `json:"object"`
+	Fields []string `json:"fields"`
 }
 
 // Object names an object in the API.
