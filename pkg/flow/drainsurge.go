@@ -3,6 +3,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
 )
 
@@ -28,10 +30,71 @@ func decideSurge(
 		return nil, nil
 	}
 	facts, err := surge.Read(ctx, client, s, d)
+	if err == nil && len(facts.Deployments) > 0 {
+		facts.Others, err = surge.CountOthers(ctx, client, d)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return surge.Decide(d, facts, mode), nil
+}
+
+// Forecast says how a drain would go, with the surge that is asked for; where none is,
+// or it does not help, it says which would. command is how the drain was typed. It only
+// reads. A surge that is asked for and cannot be decided is an error, as it is of the
+// drain.
+func Forecast(ctx context.Context, client kubernetes.Interface, target drain.Target, d Drain, command string) (forecast.Forecast, error) {
+	in, err := forecast.Read(ctx, client, target, d.Options)
+	if err != nil {
+		return forecast.Forecast{}, err
+	}
+	in.Surging = d.Surge != surge.Off && d.Surge != ""
+	decision := drain.Decide(in.Snapshot, d.Options)
+	facts, err := surge.Read(ctx, client, in.Snapshot, decision)
+	switch {
+	case err != nil && in.Surging:
+		return forecast.Forecast{}, err
+	case err != nil:
+		in.Notes = append(in.Notes, "whether a surge helps is not known: "+err.Error())
+	default:
+		facts.Others = in.Elsewhere
+		in.Surges = foreseen(decision, facts, d.Surge)
+	}
+	return forecast.Predict(in, d.Options, command), nil
+}
+
+// foreseen is what a surge does, or would do, as a forecast sees it. It is pure.
+func foreseen(d drain.Decision, facts surge.Facts, mode surge.Mode) map[types.UID]forecast.Surge {
+	out := map[types.UID]forecast.Surge{}
+	if mode == "" {
+		mode = surge.Off
+	}
+	for _, m := range surge.Decide(d, facts, mode) {
+		out[m.UID] = seen(m)
+	}
+	for _, other := range []surge.Mode{surge.Auto, surge.Restart} {
+		for _, m := range surge.Decide(d, facts, other) {
+			s, decided := out[m.UID]
+			if !decided {
+				s = seen(m)
+				s.Refused = cmp.Or(s.Refused, "none is asked for")
+			}
+			if s.Refused != "" && s.Offer == "" && m.Refused == "" {
+				s.Offer, s.OfferMore = string(other), int(max(m.To-m.From, 0))
+			}
+			out[m.UID] = s
+		}
+	}
+	return out
+}
+
+func seen(m surge.Measure) forecast.Surge {
+	s := forecast.Surge{Deployment: m.Namespace + "/" + m.Name, UID: m.UID, Text: m.String(), Refused: m.Refused, Replicas: int(m.From),
+		AtOnce: int(m.AtOnce), Fixed: m.Fixed}
+	if m.Mode == surge.Auto {
+		s.More = int(m.To - m.From)
+	}
+	return s
 }
 
 // surging is what is done for Deployments while nodes are drained: begun, and taken

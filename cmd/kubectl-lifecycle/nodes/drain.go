@@ -19,8 +19,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/evict"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/surge"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -233,18 +233,18 @@ func (c commands) planDrain(cmd *cobra.Command, args []string, f drainFlags) err
 	f.RunnerNamespace = *c.Flags.Namespace
 	_, err := env.ParseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
-	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name"), f.Validate()); err != nil {
+	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name"), f.Validate(), surge.Mode(f.surge).Validate()); err != nil {
 		return err
 	}
 	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	outlook, err := forecast.Read(cmd.Context(), client, target, f.Options)
+	foreseen, err := flow.Forecast(cmd.Context(), client, target, flow.Drain{Options: f.Options, Surge: surge.Mode(f.surge)},
+		commandLine(cmd, args))
 	if err != nil {
 		return env.NothingChanged(err)
 	}
-	foreseen := forecast.Predict(outlook, f.Options, commandLine(cmd, args))
 	if f.output == "name" {
 		var pods []string
 		for _, p := range foreseen.Pods {

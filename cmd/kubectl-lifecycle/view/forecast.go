@@ -23,6 +23,7 @@ func Forecast(s *Sheet, f forecast.Forecast) error {
 	for _, n := range f.Nodes {
 		p.item("  ", nodeLine(n))
 	}
+	p.surges(f)
 	p.waves(f)
 	p.refused(f)
 	p.blockers(f)
@@ -72,6 +73,21 @@ func podList(pods []drain.Pod) string {
 		names = append(names, pod.String())
 	}
 	return strings.Join(names, ", ")
+}
+
+// surges are the Deployments that a surge changes, or leaves as they are.
+func (p *page) surges(f forecast.Forecast) {
+	if len(f.Surges) == 0 {
+		return
+	}
+	p.section("SURGE")
+	for i, s := range f.Surges {
+		if i == maxEntries {
+			p.item("  ", fmt.Sprintf("and %d more; -o json has all", len(f.Surges)-i))
+			break
+		}
+		p.item("  ", s.Text)
+	}
 }
 
 func (p *page) waves(f forecast.Forecast) {

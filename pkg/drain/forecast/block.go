@@ -101,6 +101,7 @@ func (v *view) classify(b *Blocker, pdbs []*policyv1.PodDisruptionBudget, pods [
 	case b.Budgets[0].Trouble != "":
 		b.Class, b.Why = Temporary, b.Budgets[0].Trouble
 		b.Cures = []Cure{look(pdbs[0], "it catches up by itself within seconds, if kube-controller-manager runs")}
+	case b.Budgets[0].Never && v.stuckSurge(b, pdbs[0], pods):
 	case b.Budgets[0].Never:
 		b.Class, b.Why = Permanent, fmt.Sprintf("%s of %d pods never lets one go", b.Budgets[0].Rule, b.Budgets[0].Expected)
 		b.Cures = v.curePermanent(pdbs[0], b.Owners, b.Pods)

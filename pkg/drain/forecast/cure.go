@@ -47,16 +47,19 @@ func (v *view) curePermanent(budget *policyv1.PodDisruptionBudget, owners drain.
 	others := max(int(budget.Status.ExpectedPods)-int(workload.Replicas), 0)
 	enough, possible := enoughReplicas(budget.Spec, int(workload.Replicas), others)
 	number := budget.Spec.MinAvailable != nil && budget.Spec.MinAvailable.Type == intstr.Int
+	surge, known := v.offer(top)
 	switch {
+	case known:
+		out = surge
 	case top.Kind != "Deployment":
 	case possible && number && enough-int(workload.Replicas) <= max(1, int(workload.Replicas)):
-		out = append(out, Cure{Command: v.surging(), Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top,
+		out = append(out, Cure{Command: v.surging("auto"), Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top,
 			enough, workload.Replicas)})
 	case !number && !workload.Paused:
-		out = append(out, Cure{Command: v.surging(),
+		out = append(out, Cure{Command: v.surging("auto"),
 			Effect: fmt.Sprintf("a rolling restart of %s brings its pods elsewhere; a Deployment asks no budget", top)})
 	}
-	if possible {
+	if possible && !v.Surges[top.UID].Fixed {
 		out = append(out, Cure{
 			Command: top.ScaleCommand(budget.Namespace, enough),
 			Effect:  fmt.Sprintf("the budget then lets one of %d go", enough+others),
@@ -66,8 +69,8 @@ func (v *view) curePermanent(budget *policyv1.PodDisruptionBudget, owners drain.
 }
 
 // surging is the command with a surge, which it may have been given already.
-func (v *view) surging() string {
-	return regexp.MustCompile(` --surge[= ]\S+`).ReplaceAllString(v.command, "") + " --surge=auto"
+func (v *view) surging(mode string) string {
+	return regexp.MustCompile(` --surge[= ]\S+`).ReplaceAllString(v.command, "") + " --surge=" + mode
 }
 
 // mostReplicas bounds the search for a number of replicas that is enough.

@@ -36,6 +36,8 @@ type Forecast struct {
 	Homeless []Homeless `json:"homeless,omitempty"`
 	// Losses are what is lost or down for a while although everything goes well.
 	Losses []Loss `json:"losses,omitempty"`
+	// Surges are what a surge that is asked for does for Deployments, or why it does not.
+	Surges []Surge `json:"surges,omitempty"`
 	// Admission are the policies and webhooks that may deny the drain.
 	Admission []string `json:"admission,omitempty"`
 	// Notes say what could not be found out.

@@ -4,6 +4,8 @@ package forecast
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/bulklist"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // readDaemonSets reads the names of all DaemonSets.
@@ -158,4 +161,33 @@ func ofOneNode(pv *corev1.PersistentVolume) bool {
 		}
 	}
 	return false
+}
+
+// unreadyBecause says why a pod is not Ready.
+func unreadyBecause(pod *corev1.Pod) string {
+	if pod.DeletionTimestamp != nil {
+		return "is stopping"
+	}
+	var waits string
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		switch {
+		case waits != "" || c.Ready:
+		case c.State.Waiting != nil && c.State.Waiting.Reason != "PodInitializing" && c.State.Waiting.Reason != "ContainerCreating":
+			waits = "container " + c.Name + ": " + c.State.Waiting.Reason
+		case c.State.Terminated != nil && c.State.Terminated.ExitCode != 0:
+			waits = fmt.Sprintf("container %s: exit code %d", c.Name, c.State.Terminated.ExitCode)
+		}
+	}
+	if waits != "" {
+		return waits
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return "Pending: " + text.Choose(c.Message == "", c.Reason, c.Message)
+		}
+	}
+	if pod.Status.Phase == corev1.PodPending {
+		return text.Choose(pod.Spec.NodeName == "", "Pending", "starting")
+	}
+	return "running, and not Ready"
 }

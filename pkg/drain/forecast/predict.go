@@ -3,9 +3,7 @@
 package forecast
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,7 +13,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/pdb"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Predict says how a drain would go: in which waves the pods leave, what keeps
@@ -38,6 +35,7 @@ func Predict(s Input, o drain.Options, command string) Forecast {
 		}
 	}
 	f.Estimate = v.estimate(&f)
+	f.Surges = v.surges()
 	f.Blockers = v.blockers(course)
 	f.Losses = v.losses(course)
 	for _, verdict := range v.going {
@@ -60,6 +58,10 @@ type view struct {
 	pods  []*corev1.Pod
 	match [][]*policyv1.PodDisruptionBudget
 	gates []pdb.Gate
+	// answers are the server's at the moment of the reading, before a surge.
+	answers []pdb.Gate
+	// freed are the pods that a surge lets go.
+	freed []bool
 	// purse is the number of a budget.
 	purse map[types.UID]int
 	// homeless are the pods whose successors find no node, and why.
@@ -92,9 +94,15 @@ func newView(s Input, o drain.Options, command string) *view {
 			moving = append(moving, pod)
 		}
 	}
+	v.answers, v.freed = slices.Clone(v.gates), make([]bool, len(v.going))
 	if s.room != nil {
+		for _, pod := range v.extras() {
+			s.room.Add(pod)
+			moving = append(moving, pod)
+		}
 		v.homeless = s.room.Homeless(moving, v.decision.Names())
 	}
+	v.surge()
 	return v
 }
 
@@ -163,7 +171,7 @@ func (v *view) fill(f *Forecast, c course) {
 			f.Pods = append(f.Pods, p)
 			continue
 		case verdict.Action == drain.ActionEvict:
-			p.Answer = [...]Answer{pdb.Free: AnswerFree, pdb.Spend: AnswerSpend, pdb.Closed: AnswerClosed, pdb.Several: AnswerSeveral}[v.gates[i]]
+			p.Answer = [...]Answer{pdb.Free: AnswerFree, pdb.Spend: AnswerSpend, pdb.Closed: AnswerClosed, pdb.Several: AnswerSeveral}[v.answers[i]]
 		}
 		nodes[verdict.Node].Leave++
 		if p.Kept = c.steps[i].kept; !c.steps[i].left {
@@ -184,7 +192,7 @@ func (v *view) join(f *Forecast, p PodForecast, i int) {
 	}
 	w := &f.Waves[p.Wave-1]
 	w.Pods = append(w.Pods, p.Pod)
-	if v.gates[i] != pdb.Spend {
+	if v.gates[i] != pdb.Spend || v.asksNoBudget(i) {
 		return
 	}
 	name := v.match[i][0].Namespace + "/" + v.match[i][0].Name
@@ -193,92 +201,6 @@ func (v *view) join(f *Forecast, p PodForecast, i int) {
 		return
 	}
 	w.Spent = append(w.Spent, Spent{Budget: name, Pods: 1})
-}
-
-// losses are what goes with the pods although all goes well.
-func (v *view) losses(c course) []Loss {
-	var out []Loss
-	index := map[string]int{}
-	add := func(kind LossKind, i int, detail string) {
-		verdict := v.going[i]
-		key := fmt.Sprint(kind, verdict.Namespace, verdict.Owners)
-		if j, known := index[key]; known && len(verdict.Owners) > 0 {
-			out[j].Pods = append(out[j].Pods, verdict.Pod)
-			return
-		}
-		index[key] = len(out)
-		out = append(out, Loss{Kind: kind, Owners: verdict.Owners, Pods: []drain.Pod{verdict.Pod}, Detail: detail})
-	}
-	for i, pod := range v.pods {
-		if kube.Finished(pod) || !c.steps[i].left {
-			continue
-		}
-		v.local(i, add)
-		if len(v.going[i].Owners) == 0 || v.going[i].Has(drain.ReasonDaemonSetMissing) {
-			add(LossUnmanaged, i, "")
-		}
-		if top, known := v.top(v.going[i].Owners); known && top.Replicas == 1 && kube.PodReady(pod) {
-			add(LossSingleReplica, i, "")
-		}
-		if v.going[i].JobLost {
-			add(LossJob, i, v.going[i].Job)
-		}
-		if v.going[i].AsksToStay != "" {
-			add(LossUndisturbed, i, v.going[i].AsksToStay)
-		}
-	}
-	v.wiped(c, add)
-	slices.SortStableFunc(out, func(a, b Loss) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
-	return out
-}
-
-// local names the data that a pod has on its node.
-func (v *view) local(i int, add func(LossKind, int, string)) {
-	var paths, volumes []string
-	for _, volume := range v.pods[i].Spec.Volumes {
-		if volume.HostPath != nil {
-			paths = append(paths, volume.HostPath.Path)
-		}
-	}
-	for _, c := range drain.ClaimsOf(v.pods[i]) {
-		if pv := v.Local[types.NamespacedName{Namespace: c.Namespace, Name: c.Name}]; pv != "" {
-			volumes = append(volumes, fmt.Sprintf("%s (claim %s)", pv, c.Name))
-		}
-	}
-	if kube.HasEmptyDir(v.pods[i]) {
-		add(LossEmptyDir, i, "")
-	}
-	if len(paths) > 0 {
-		add(LossHostPath, i, text.Some(paths))
-	}
-	if len(volumes) > 0 {
-		add(LossLocalVolume, i, text.Some(volumes))
-	}
-}
-
-// wiped finds the workloads of which every pod leaves in one wave.
-func (v *view) wiped(c course, add func(LossKind, int, string)) {
-	type key struct {
-		owner types.UID
-		at    time.Duration
-	}
-	together := map[key][]int{}
-	for i, verdict := range v.going {
-		if len(verdict.Owners) > 0 && c.steps[i].left && kube.PodReady(v.pods[i]) {
-			k := key{verdict.Owners[len(verdict.Owners)-1].UID, c.steps[i].at}
-			together[k] = append(together[k], i)
-		}
-	}
-	for i, verdict := range v.going {
-		if len(verdict.Owners) == 0 || !c.steps[i].left {
-			continue
-		}
-		all := together[key{verdict.Owners[len(verdict.Owners)-1].UID, c.steps[i].at}]
-		top, known := v.top(verdict.Owners)
-		if known && top.Replicas > 1 && len(all) >= int(top.Replicas) && kube.PodReady(v.pods[i]) {
-			add(LossAllReplicas, i, "")
-		}
-	}
 }
 
 // top is the workload at the end of a chain of owners.

@@ -25,7 +25,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/scheduling"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Input is what a forecast needs to know: of the nodes all that a drain does,
@@ -45,6 +44,12 @@ type Input struct {
 	Healthy map[types.UID]int
 	// Local are claims bound to volumes of one node, with the volume's name.
 	Local map[types.NamespacedName]string
+	// Surges are the Deployments whose budgets never let a pod go, by UID; nil if it was
+	// not found out what a surge does for them. Surging is true if it is to do it.
+	Surges  map[types.UID]Surge
+	Surging bool
+	// Elsewhere counts the nodes that are not drained and take pods.
+	Elsewhere int
 	// Notes say what could not be read.
 	Notes []string
 	// Admission is who is asked before pods leave.
@@ -135,6 +140,15 @@ func (s *reader) readNodes(ctx context.Context, target drain.Target) error {
 	}
 	s.Scope = drain.ScopeOf(s.Nodes)
 	s.room = scheduling.New(all)
+	drained := map[string]bool{}
+	for i := range s.Nodes {
+		drained[s.Nodes[i].Name] = true
+	}
+	for i := range all {
+		if !drained[all[i].Name] && !all[i].Spec.Unschedulable && kube.NodeReady(&all[i]) {
+			s.Elsewhere++
+		}
+	}
 	return nil
 }
 
@@ -230,35 +244,6 @@ func (s *reader) count(pod *corev1.Pod, budgets, broken pdb.Guards) {
 			s.Unready[budget.UID] = append(list, Unready{Pod: name, Node: pod.Spec.NodeName, Why: unreadyBecause(pod)})
 		}
 	}
-}
-
-// unreadyBecause says why a pod is not Ready.
-func unreadyBecause(pod *corev1.Pod) string {
-	if pod.DeletionTimestamp != nil {
-		return "is stopping"
-	}
-	var waits string
-	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		switch {
-		case waits != "" || c.Ready:
-		case c.State.Waiting != nil && c.State.Waiting.Reason != "PodInitializing" && c.State.Waiting.Reason != "ContainerCreating":
-			waits = "container " + c.Name + ": " + c.State.Waiting.Reason
-		case c.State.Terminated != nil && c.State.Terminated.ExitCode != 0:
-			waits = fmt.Sprintf("container %s: exit code %d", c.Name, c.State.Terminated.ExitCode)
-		}
-	}
-	if waits != "" {
-		return waits
-	}
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return "Pending: " + text.Choose(c.Message == "", c.Reason, c.Message)
-		}
-	}
-	if pod.Status.Phase == corev1.PodPending {
-		return text.Choose(pod.Spec.NodeName == "", "Pending", "starting")
-	}
-	return "running, and not Ready"
 }
 
 // readOwners reads what the pods of the nodes belong to and use.

@@ -54,6 +54,8 @@ type toll struct {
 	unknown     bool
 	owners      string
 	seen        int
+	// surged is true if the first of its pods has to wait for one more than there were.
+	surged bool
 }
 
 // rounds is how often its pods have to wait for replacements.
@@ -61,13 +63,13 @@ func (t toll) rounds() int {
 	if t.Allowed <= 0 {
 		return 0
 	}
-	return (t.Pods+t.Allowed-1)/t.Allowed - 1
+	return (t.Pods+t.Allowed-1)/t.Allowed - 1 + map[bool]int{true: 1}[t.surged]
 }
 
 // estimate walks twice more, against two clocks.
 func (v *view) estimate(f *Forecast) Estimate {
-	e := Estimate{AtLeast: v.walk(v.quick).run().end.Seconds()}
-	upTo := v.walk(v.slow).run().end
+	e := Estimate{AtLeast: v.late(v.quick, false).run().end.Seconds()}
+	upTo := v.late(v.slow, true).run().end
 	tolls := v.tolls(f)
 	var unknown []string
 	for _, t := range tolls {
@@ -104,6 +106,9 @@ func (v *view) tolls(f *Forecast) []toll {
 		}
 		budget := v.match[i][0]
 		name := budget.Namespace + "/" + budget.Name
+		if v.asksNoBudget(i) {
+			name = budget.Name
+		}
 		t := byName[name]
 		if t == nil {
 			t = &toll{BudgetTime: BudgetTime{Budget: name, Allowed: int(budget.Status.DisruptionsAllowed)}}
@@ -113,6 +118,7 @@ func (v *view) tolls(f *Forecast) []toll {
 		pace, known := v.paceOf(i)
 		gone, slow := v.slow(i)
 		t.Pods++
+		t.surged = t.surged || v.surged(i)
 		if !known {
 			t.unknown = true
 		}

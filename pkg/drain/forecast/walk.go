@@ -37,6 +37,8 @@ type leaver struct {
 type walk struct {
 	pods   []leaver
 	purses []int // what each budget allows
+	// opens says from when on it does, if there is any that does not at once.
+	opens  []time.Duration
 	nodes  []drain.NodeState
 	limit  int
 	byZone bool
@@ -131,6 +133,15 @@ func newWalker(w walk) *walker {
 		atBudget: map[int][]int{}, atController: map[int][]int{},
 		byNode: make([][]int, len(w.nodes)), active: make([]bool, len(w.nodes)), live: make([]int, len(w.nodes)),
 		seen: make([]bool, len(w.pods)), course: course{steps: make([]step, len(w.pods))},
+	}
+	for purse, at := range w.opens {
+		if at <= 0 {
+			continue
+		}
+		r.purses[purse] = 0
+		for range w.purses[purse] {
+			heap.Push(&r.moves, moment{at: at, gone: -1, purse: purse, ctl: -1})
+		}
 	}
 	for i := range w.nodes {
 		r.order = append(r.order, i)

@@ -6,9 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -45,8 +48,12 @@ func journalOf(d *appsv1.Deployment) (journal, bool) {
 	return j, ok && json.Unmarshal([]byte(words), &j) == nil
 }
 
-// Read reads what Decide needs: the Deployments, the claims and the
-// autoscalers concerned, and how many nodes are left for their pods.
+// readers bounds the reads under way at once.
+const readers = 16
+
+// Read reads what Decide needs but the number of other nodes (CountOthers): the
+// Deployments, the claims and the autoscalers concerned. Where no budget is stuck it
+// asks for nothing.
 func Read(ctx context.Context, client kubernetes.Interface, s drain.Snapshot, d drain.Decision) (Facts, error) {
 	f := Facts{
 		Deployments: map[types.UID]*appsv1.Deployment{}, Budgets: map[string]*policyv1.PodDisruptionBudget{},
@@ -55,16 +62,29 @@ func Read(ctx context.Context, client kubernetes.Interface, s drain.Snapshot, d 
 	for i := range s.Budgets {
 		f.Budgets[s.Budgets[i].Namespace+"/"+s.Budgets[i].Name] = &s.Budgets[i]
 	}
+	var mu sync.Mutex
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	seen := map[types.UID]bool{}
 	for _, v := range d.ToEvict() {
-		if !stuck(v) || f.Deployments[v.Owners[len(v.Owners)-1].UID] != nil {
+		if !stuck(v) || seen[v.Owners[len(v.Owners)-1].UID] {
 			continue
 		}
-		if err := f.readDeployment(ctx, client, v.Namespace, v.Owners[len(v.Owners)-1]); err != nil {
-			return f, err
-		}
+		top := v.Owners[len(v.Owners)-1]
+		seen[top.UID] = true
+		group.Go(func() error {
+			found, single, err := readDeployment(reading, client, v.Namespace, top)
+			mu.Lock()
+			defer mu.Unlock()
+			if found != nil {
+				f.Deployments[found.UID] = found
+				maps.Copy(f.Single, single)
+			}
+			return err
+		})
 	}
-	if len(f.Deployments) == 0 {
-		return f, nil
+	if err := group.Wait(); err != nil || len(f.Deployments) == 0 {
+		return f, err
 	}
 	scalers, err := client.AutoscalingV2().HorizontalPodAutoscalers(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -75,25 +95,33 @@ func Read(ctx context.Context, client kubernetes.Interface, s drain.Snapshot, d 
 			f.Scaled[h.Namespace+"/"+ref.Name] = "HorizontalPodAutoscaler " + h.Name
 		}
 	}
+	return f, nil
+}
+
+// CountOthers counts the nodes that the pods of a decision can go to.
+func CountOthers(ctx context.Context, client kubernetes.Interface, d drain.Decision) (others int, err error) {
 	nodes, err := kube.ListNodes(ctx, client, metav1.ListOptions{})
 	for i := range nodes {
 		if away := slices.Contains(d.Names(), nodes[i].Name); !away && !nodes[i].Spec.Unschedulable && kube.NodeReady(&nodes[i]) {
-			f.Others++
+			others++
 		}
 	}
-	return f, err
+	return others, err
 }
 
-// readDeployment reads one Deployment and the claims of its template.
-func (f *Facts) readDeployment(ctx context.Context, client kubernetes.Interface, namespace string, owner drain.Owner) error {
+// readDeployment reads one Deployment, nil if it is not there any more, and which claims
+// of its template one node may mount at a time.
+func readDeployment(
+	ctx context.Context, client kubernetes.Interface, namespace string, owner drain.Owner,
+) (*appsv1.Deployment, map[string]bool, error) {
 	d, err := client.AppsV1().Deployments(namespace).Get(ctx, owner.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err) || err == nil && d.UID != owner.UID:
-		return nil
+		return nil, nil, nil
 	case err != nil:
-		return kube.UnreadList(err, "deployments.apps")
+		return nil, nil, kube.UnreadList(err, "deployments.apps")
 	}
-	f.Deployments[d.UID] = d
+	claims := map[string]bool{}
 	for _, volume := range d.Spec.Template.Spec.Volumes {
 		if volume.PersistentVolumeClaim == nil {
 			continue
@@ -101,11 +129,11 @@ func (f *Facts) readDeployment(ctx context.Context, client kubernetes.Interface,
 		name := volume.PersistentVolumeClaim.ClaimName
 		pvc, err := client.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
-			return kube.UnreadList(err, "persistentvolumeclaims")
+			return nil, nil, kube.UnreadList(err, "persistentvolumeclaims")
 		}
-		f.Single[namespace+"/"+name] = err != nil || single(pvc)
+		claims[namespace+"/"+name] = err != nil || single(pvc)
 	}
-	return nil
+	return d, claims, nil
 }
 
 // Begin begins the measures that are not refused and not begun yet, in one patch

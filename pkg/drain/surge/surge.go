@@ -3,6 +3,7 @@
 package surge
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,11 +55,15 @@ type Measure struct {
 	Mode Mode  `json:"mode"`
 	From int32 `json:"from,omitempty"`
 	To   int32 `json:"to,omitempty"`
+	// AtOnce is how many pods a restart replaces at a time.
+	AtOnce int32 `json:"atOnce,omitempty"`
 	// Pods are those that have to leave, and Nodes where they are.
 	Pods  []drain.Pod `json:"pods"`
 	Nodes []string    `json:"nodes"`
 	// Refused says why it is not done; empty if it is.
 	Refused string `json:"refused,omitempty"`
+	// Fixed is true if no other way to more replicas helps either.
+	Fixed bool `json:"-"`
 	// Begun is true if an earlier drain has begun it.
 	Begun bool `json:"begun,omitempty"`
 	// Undoer is the tool that puts the number of replicas back by itself; nil if none.
@@ -77,7 +82,7 @@ func (m Measure) String() string {
 	}
 	said := fmt.Sprintf("%s: %d replicas instead of %d while it drains, so that the budget %s opens", name, m.To, m.From, m.Budget)
 	if m.Undoer != nil {
-		said += fmt.Sprintf("; %s. If the budget stays shut, --surge=restart changes no number", m.Undoer.Undoes())
+		said += fmt.Sprintf("; %s. If the budget stays closed, --surge=restart changes no number", m.Undoer.Undoes())
 	}
 	return said
 }
@@ -152,17 +157,36 @@ func (m *Measure) decide(f Facts, mode Mode) {
 		m.Refused = "it cannot be read"
 		return
 	}
-	m.Mode, m.From = Restart, kube.Wanted(d.Spec.Replicas)
+	m.Mode, m.From, m.AtOnce = Restart, kube.Wanted(d.Spec.Replicas), atOnce(d)
 	if need, cures := shortfall(pdb); mode == Auto && cures {
-		m.Mode, m.To, m.Undoer = Auto, m.From+need, undoer(d)
+		m.Mode, m.To, m.AtOnce, m.Undoer = Auto, m.From+need, 0, undoer(d)
 	}
 	if j, ok := journalOf(d); ok {
 		m.Begun, m.Mode, m.From, m.To = true, j.Mode, j.From, j.To
 		return
 	}
-	if err := errors.Join(m.stands(d, f), m.possible(d)); err != nil {
+	fixed := m.fixed(d, f)
+	m.Fixed = fixed != nil
+	if err := cmp.Or(fixed, m.stands(d), m.possible(d)); err != nil {
 		m.Refused = err.Error()
 	}
+}
+
+// atOnce is how many pods a rolling update of the Deployment replaces at a time (its
+// controller rounds as is done here).
+func atOnce(d *appsv1.Deployment) int32 {
+	quarter := intstr.FromString("25%")
+	more, fewer := &quarter, &quarter
+	if r := d.Spec.Strategy.RollingUpdate; r != nil {
+		more, fewer = cmp.Or(r.MaxSurge, more), cmp.Or(r.MaxUnavailable, fewer)
+	}
+	replicas := int(kube.Wanted(d.Spec.Replicas))
+	up, err := intstr.GetScaledValueFromIntOrPercent(more, replicas, true)
+	down, err2 := intstr.GetScaledValueFromIntOrPercent(fewer, replicas, false)
+	if err != nil || err2 != nil {
+		return 1
+	}
+	return int32(min(max(up+down, 1), max(replicas, 1)))
 }
 
 // shortfall is how many more Ready pods a budget needs before one may go. Only a
@@ -175,26 +199,33 @@ func shortfall(pdb *policyv1.PodDisruptionBudget) (more int32, cures bool) {
 	return pdb.Status.DesiredHealthy + 1 - pdb.Status.ExpectedPods, true
 }
 
-// stands is what keeps a Deployment from being touched at all.
-func (m *Measure) stands(d *appsv1.Deployment, f Facts) error {
-	replicas := kube.Wanted(d.Spec.Replicas)
-	rolling := d.Status.ObservedGeneration < d.Generation || d.Status.UpdatedReplicas != replicas || d.Status.Replicas != replicas
-	switch owner := f.Scaled[m.Namespace+"/"+m.Name]; {
-	case owner != "":
+// fixed is what keeps more pods of a Deployment from running, whoever asks for them.
+func (m *Measure) fixed(d *appsv1.Deployment, f Facts) error {
+	if owner := f.Scaled[m.Namespace+"/"+m.Name]; owner != "" {
 		return fmt.Errorf("%s sets its number of replicas", owner)
-	case d.DeletionTimestamp != nil:
-		return errors.New("it is being deleted")
-	case d.Spec.Paused:
-		return errors.New("its rollout is paused")
-	case rolling:
-		return errors.New("a rollout of it is under way")
-	case f.Others == 0:
+	}
+	if f.Others == 0 {
 		return errors.New("there is no other node that its pods could go to")
 	}
 	for _, volume := range d.Spec.Template.Spec.Volumes {
 		if c := volume.PersistentVolumeClaim; c != nil && f.Single[m.Namespace+"/"+c.ClaimName] {
 			return fmt.Errorf("its volume (claim %s) can be mounted by one node at a time", c.ClaimName)
 		}
+	}
+	return nil
+}
+
+// stands is what keeps it from being touched now.
+func (m *Measure) stands(d *appsv1.Deployment) error {
+	replicas := kube.Wanted(d.Spec.Replicas)
+	rolling := d.Status.ObservedGeneration < d.Generation || d.Status.UpdatedReplicas != replicas || d.Status.Replicas != replicas
+	switch {
+	case d.DeletionTimestamp != nil:
+		return errors.New("it is being deleted")
+	case d.Spec.Paused:
+		return errors.New("its rollout is paused")
+	case rolling:
+		return errors.New("a rollout of it is under way")
 	}
 	return nil
 }

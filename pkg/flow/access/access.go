@@ -99,7 +99,8 @@ func Surge(mode surge.Mode) []Need {
 		return nil
 	}
 	return []Need{
-		{Verb: "list", Group: "apps", Resource: "deployments"}, {Verb: "patch", Group: "apps", Resource: "deployments"},
+		{Verb: "get", Group: "apps", Resource: "deployments"}, {Verb: "list", Group: "apps", Resource: "deployments"},
+		{Verb: "patch", Group: "apps", Resource: "deployments"},
 		{Verb: "list", Group: "autoscaling", Resource: "horizontalpodautoscalers"},
 	}
 }
