@@ -5,7 +5,8 @@
 // Command lifecycle-node is the program that works on a host. The plugin
 // streams it in; "enter" takes the delivery from standard input, and "work" is
 // what the systemd unit runs. It needs no API server to work, only to report:
-// "clean" is for a person on a host that has no cluster any more.
+// "clean" is for a person on a host that has no cluster any more, "prep" on one that
+// has none yet.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -41,8 +43,10 @@ func command(ctx context.Context, args []string) int {
 	switch {
 	case verb == "clean":
 		return ended(cleanAlone(ctx, args[1:], os.Stdout))
+	case verb == "prep":
+		return ended(hostprep.Alone(ctx, args[1:], os.Stdout))
 	case len(args) != 1:
-		fmt.Fprint(os.Stderr, cleanUsage)
+		fmt.Fprintf(os.Stderr, "%s\n%s", cleanUsage, hostprep.Usage)
 		return 2
 	}
 	switch verb {
@@ -51,7 +55,7 @@ func command(ctx context.Context, args []string) int {
 	case "work":
 		return ended(work(ctx, operations()))
 	}
-	fmt.Fprintf(os.Stderr, "lifecycle-node: unknown command %q\n\n%s", verb, cleanUsage)
+	fmt.Fprintf(os.Stderr, "lifecycle-node: unknown command %q\n\n%s\n%s", verb, cleanUsage, hostprep.Usage)
 	return 2
 }
 

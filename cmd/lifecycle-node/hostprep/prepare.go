@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Package hostprep is what the program on a host does to prepare it for kubeadm: it
+// reads, decides, changes, and reads again. Who asked, a person on the host or the
+// plugin, makes no difference.
+package hostprep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/apply"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/survey"
+)
+
+// Do does what an order says, and returns what a person is to know.
+func Do(ctx context.Context, order prep.Order, watch plan.Observer) (prep.Outcome, error) {
+	machine := apply.Host{}
+	if order.Undo {
+		return undo(ctx, machine, order, watch)
+	}
+	facts := survey.Read(ctx, host.Local{}, order.Wanted)
+	if order.Now != 0 {
+		skew := order.Skew()
+		facts.Clock.SkewSeconds = &skew
+	}
+	out := prep.Outcome{Report: prep.Decide(facts, order.Wanted)}
+	changes := out.Report.Changes()
+	if !order.Apply || len(changes) == 0 {
+		return out, nil
+	}
+	if os.Geteuid() != 0 {
+		return out, plan.Refuse(errors.New("only root can prepare a host"), "run it with sudo")
+	}
+	if _, err := machine.Recipe(changes).Run(ctx, watch); err != nil {
+		return out, err
+	}
+	for _, c := range changes {
+		out.Made = append(out.Made, c.String())
+	}
+	facts = survey.Read(ctx, host.Local{}, order.Wanted)
+	out.Report = prep.Decide(facts, order.Wanted)
+	return out, nil
+}
+
+// undo takes back what earlier runs have changed, or says what it would.
+func undo(ctx context.Context, machine apply.Host, order prep.Order, watch plan.Observer) (out prep.Outcome, err error) {
+	pending, err := machine.Pending()
+	if err != nil {
+		return out, err
+	}
+	for _, c := range pending {
+		out.Pending = append(out.Pending, c.String())
+	}
+	if !order.Apply || len(pending) == 0 {
+		return out, nil
+	}
+	if os.Geteuid() != 0 {
+		return out, plan.Refuse(errors.New("only root can change a host back"), "run it with sudo")
+	}
+	_, err = plan.Plan{Title: "Take the preparation back", Steps: []plan.Step{{
+		ID: "prep/undo", Title: "Take back what was changed",
+		Do: func(ctx context.Context, report plan.Report) (err error) {
+			out.Undone, err = machine.Undo(ctx, report)
+			return err
+		},
+	}}}.Run(ctx, watch)
+	out.Pending = nil
+	return out, err
+}
+
+// Answer does what the plugin asks, and returns the outcome as it travels.
+func Answer(ctx context.Context, task json.RawMessage) (json.RawMessage, error) {
+	var order prep.Order
+	if err := json.Unmarshal(task, &order); err != nil {
+		return nil, fmt.Errorf("decode the order: %w", err)
+	}
+	out, err := Do(ctx, order, plan.Discard)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("encode the outcome: %w", err)
+	}
+	return raw, nil
+}

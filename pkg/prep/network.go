@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package prep
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// cniBin: Cilium's first init container drops all capabilities, so that root cannot
+// write into a directory of another owner (cilium#23838); noexec keeps every plugin
+// from running.
+func cniBin(f Facts, _ Wanted) (all []Finding) {
+	bin := f.CNI.Bin
+	if !bin.There {
+		return nil
+	}
+	if bin.UID != 0 || bin.Mode&0o700 != 0o700 || bin.Mode&0o022 != 0 {
+		all = append(all, Finding{Severity: Warns,
+			Text: fmt.Sprintf("%s belongs to user %d with mode %04o; network plugins install themselves there as "+
+				"root without capabilities", bin.Path, bin.UID, bin.Mode), Changes: []Change{{Kind: Own, Path: bin.Path, Mode: 0o755}}})
+	}
+	if bin.NoExec {
+		all = append(all, Finding{Severity: Blocks, Text: bin.Path + " is on a file system that is mounted noexec; no network plugin can run",
+			WayOut: "mount it with exec, or put /opt on another file system"})
+	}
+	return all
+}
+
+// cniConfigs: the file that sorts first decides which network pods get.
+func cniConfigs(f Facts, w Wanted) []Finding {
+	if w.Joined || len(f.CNI.Configs) == 0 {
+		return nil
+	}
+	return []Finding{{Severity: Warns, Text: "an earlier network has left its configuration: " + strings.Join(f.CNI.Configs, ", "),
+		WayOut: "the runtime gives pods the network of the file that sorts first; delete these files if nothing on the host uses them"}}
+}
+
+// selinux stays as it is where its policy knows containers.
+func selinux(f Facts, _ Wanted) []Finding {
+	if f.Guard.SELinux != "enforcing" || f.Guard.ContainerSELinux {
+		return nil
+	}
+	return []Finding{{Severity: Warns, Text: "SELinux is enforcing, and the policy for containers is not installed; containers may not " +
+		"reach their files",
+		WayOut: "install the package container-selinux; do not turn SELinux off"}}
+}
+
+// PortsWanted are the ports that a host of a role needs open, as "port/protocol", with
+// what listens there.
+func PortsWanted(w Wanted) []Port {
+	all := []Port{{"10250/tcp", "kubelet"}}
+	if w.Role == ControlPlane {
+		all = append(all, Port{"6443/tcp", "API server"}, Port{"2379-2380/tcp", "etcd"})
+	}
+	all = append(all, Port{"30000-32767/tcp", "Services of type NodePort"}, Port{"30000-32767/udp", "Services of type NodePort"})
+	return append(all, networkPorts(w.Network)...)
+}
+
+// Port is one of them.
+type Port struct{ Port, What string }
+
+// networkPorts are what nodes send each other for the pod network.
+func networkPorts(network string) []Port {
+	switch network {
+	case "flannel":
+		return []Port{{"8472/udp", "flannel's VXLAN"}}
+	case "cilium":
+		return []Port{{"8472/udp", "Cilium's VXLAN"}, {"4240/tcp", "Cilium's health checks"}}
+	case "calico":
+		return []Port{{"179/tcp", "Calico's BGP"}, {"4789/udp", "Calico's VXLAN"}, {"5473/tcp", "Calico's Typha"}}
+	case "antrea":
+		return []Port{{"6081/udp", "Antrea's Geneve"}, {"10349-10350/tcp", "Antrea's agents"}}
+	case "kube-ovn":
+		return []Port{{"6081/udp", "Kube-OVN's Geneve"}, {"6641-6642/tcp", "OVN's databases"}}
+	}
+	return nil
+}
+
+// firewall opens what is needed, and is never turned off.
+func firewall(f Facts, w Wanted) []Finding {
+	if f.Guard.Firewall == "" {
+		return nil
+	}
+	finding := Finding{Severity: Warns}
+	var closed []string
+	for _, p := range PortsWanted(w) {
+		if !opens(f.Guard.Open, p.Port) {
+			closed = append(closed, p.Port+" ("+p.What+")")
+			finding.Changes = append(finding.Changes, Change{Kind: OpenPort, Name: f.Guard.Firewall, Content: p.Port})
+		}
+	}
+	if len(closed) == 0 {
+		return nil
+	}
+	finding.Text = f.Guard.Firewall + " is active and does not open " + strings.Join(closed, ", ")
+	return []Finding{finding}
+}
+
+// opens reports whether a port or range is within one that is open.
+func opens(open []string, port string) bool {
+	from, to, protocol := span(port)
+	return slices.ContainsFunc(open, func(o string) bool {
+		first, last, proto := span(o)
+		return (proto == "" || proto == protocol) && first <= from && to <= last
+	})
+}
+
+// span reads "30000-32767/udp"; a port that is no number is 0.
+func span(port string) (from, to int, protocol string) {
+	ports, protocol, _ := strings.Cut(port, "/")
+	ports = strings.Replace(ports, ":", "-", 1) // ufw's form
+	first, last, isRange := strings.Cut(ports, "-")
+	from, _ = strconv.Atoi(first)
+	to = from
+	if isRange {
+		to, _ = strconv.Atoi(last)
+	}
+	return from, to, protocol
+}
+
+// portsFree are kubeadm's, and those that networks listen on at the host.
+func portsFree(f Facts, w Wanted) (all []Finding) {
+	if w.Joined {
+		return nil
+	}
+	wanted := []int{10250, 10256}
+	if w.Role == ControlPlane {
+		wanted = append(wanted, 6443, 10257, 10259, 2379, 2380, 2381)
+	}
+	for _, port := range wanted {
+		if who, taken := f.Listening[port]; taken {
+			all = append(all, Finding{Severity: Blocks, Text: fmt.Sprintf("port %d is taken by %s", port, orWord(who, "another program")),
+				WayOut: fmt.Sprintf("stop what listens there (ss -ltnp sport = :%d), or is this host a node already?", port)})
+		}
+	}
+	return all
+}

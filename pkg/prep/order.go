@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package prep
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// Order is what the program on a host is told. The zero value only reads.
+type Order struct {
+	Wanted Wanted `json:"wanted"`
+	// Apply makes the changes, or takes them back with Undo.
+	Apply bool `json:"apply,omitempty"`
+	Undo  bool `json:"undo,omitempty"`
+	// Now is the time of the one who asks, in seconds since 1970; 0 if it is not to be
+	// compared.
+	Now int64 `json:"now,omitempty"`
+}
+
+// Skew is how many seconds this machine's clock is ahead of the one that asks.
+func (o Order) Skew() float64 { return time.Since(time.Unix(o.Now, 0)).Seconds() }
+
+// Outcome is what a host has answered.
+type Outcome struct {
+	// Report is what it lacks, after the changes if they were made.
+	Report Report `json:"report"`
+	// Made are the changes that were made.
+	Made []string `json:"made,omitempty"`
+	// Pending are the changes that an undo would take back, the last one first; Undone
+	// those that it has.
+	Pending []string `json:"pending,omitempty"`
+	Undone  []Undone `json:"undone,omitempty"`
+}
+
+// Undone is what became of one change.
+type Undone struct {
+	// Change is it, in a line.
+	Change string `json:"change"`
+	// Kept is why it was not taken back; empty if it was.
+	Kept string `json:"kept,omitempty"`
+}
+
+// Validate refuses values that no host can have.
+func (w Wanted) Validate() error {
+	if w.Role != "" && w.Role != Worker && w.Role != ControlPlane {
+		return fmt.Errorf("the role is %q; it is %s or %s", w.Role, Worker, ControlPlane)
+	}
+	if w.Hostname != "" && badName(w.Hostname) != "" {
+		return fmt.Errorf("the host cannot be named %q: %s", w.Hostname, badName(w.Hostname))
+	}
+	if w.TimeZone != "" && !regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}$`).MatchString(w.TimeZone) {
+		return fmt.Errorf("%q is no time zone; it is like Asia/Shanghai", w.TimeZone)
+	}
+	if w.SandboxImage != "" && !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`).MatchString(w.SandboxImage) {
+		return fmt.Errorf("%q is no image", w.SandboxImage)
+	}
+	if w.CgroupDriver != "" && !slices.Contains([]string{"systemd", "cgroupfs"}, w.CgroupDriver) {
+		return errors.New("the cgroup driver is systemd or cgroupfs")
+	}
+	return nil
+}
+
+// Lines are the outcome for a person, the worst first.
+func (o Outcome) Lines(order Order) (all []string) {
+	if order.Undo {
+		return o.undoLines(order)
+	}
+	for _, f := range Sorted(o.Report.Findings) {
+		all = append(all, fmt.Sprintf("%-6s  %-24s  %s", f.Severity, f.ID, f.Text))
+		for _, c := range f.Changes {
+			all = append(all, "        would "+c.String())
+		}
+		if f.WayOut != "" {
+			all = append(all, "        "+f.WayOut)
+		}
+	}
+	for _, part := range o.Report.Unread {
+		all = append(all, "not checked: "+part)
+	}
+	summary := fmt.Sprintf("%d checks: %d found nothing, %d findings", len(IDs()), len(o.Report.Checked), len(o.Report.Findings))
+	switch changes := len(o.Report.Changes()); {
+	case len(o.Made) > 0:
+		summary += fmt.Sprintf(", %d changes made", len(o.Made))
+	case changes > 0:
+		summary += fmt.Sprintf(", %d changes would be made (nothing was changed)", changes)
+	}
+	return append(all, summary)
+}
+
+func (o Outcome) undoLines(order Order) (all []string) {
+	switch {
+	case order.Apply:
+		for _, u := range o.Undone {
+			line := "taken back: " + u.Change
+			if u.Kept != "" {
+				line = "kept: " + u.Change + " (" + u.Kept + ")"
+			}
+			all = append(all, line)
+		}
+	default:
+		for _, c := range o.Pending {
+			all = append(all, "would take back: "+c)
+		}
+	}
+	if len(all) == 0 {
+		return []string{"nothing was changed here by prep: there is nothing to take back"}
+	}
+	return all
+}
+
+// Next is what a person does after an outcome that blocks.
+func (o Order) Next(out Outcome) string {
+	if !o.Apply && len(out.Report.Changes()) > 0 {
+		return "let the changes above be made with --yes; do by hand what has none"
+	}
+	return "do what stands below each finding that blocks, and run the command again"
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package prep
+
+import "slices"
+
+// Severity is how much a finding matters.
+type Severity string
+
+// The severities, the worst first.
+const (
+	// Blocks: kubeadm or the kubelet would fail, or pods would.
+	Blocks Severity = "blocks"
+	// Warns: it works today, and will hurt later.
+	Warns Severity = "warns"
+	// Notes: something to know.
+	Notes Severity = "notes"
+)
+
+// Role is what the host is to be.
+type Role string
+
+// The roles. The zero value counts as a worker.
+const (
+	Worker       Role = "worker"
+	ControlPlane Role = "control-plane"
+)
+
+// Wanted is what the cluster, or the person, wants of the host. Zero values are not
+// known and not asked for: what depends on them is not judged.
+type Wanted struct {
+	Role Role `json:"role,omitempty"`
+	// Kubernetes is the version of the kubelet to come ("v1.36.3").
+	Kubernetes string `json:"kubernetes,omitempty"`
+	// CgroupDriver is the kubelet's: "systemd" (kubeadm's default) or "cgroupfs".
+	CgroupDriver string `json:"cgroupDriver,omitempty"`
+	// SandboxImage is the pause image that the cluster's registry has.
+	SandboxImage string `json:"sandboxImage,omitempty"`
+	// ProxyMode is kube-proxy's: "iptables", "ipvs", "nftables"; empty where there is none.
+	ProxyMode string `json:"proxyMode,omitempty"`
+	// Network is the pod network ("flannel"): its ports are opened, too.
+	Network string `json:"network,omitempty"`
+	// IPv6 says that pods have IPv6 addresses.
+	IPv6 bool `json:"ipv6,omitempty"`
+	// SwapAllowed says that the cluster's kubelets are told to live with swap
+	// (failSwapOn: false).
+	SwapAllowed bool `json:"swapAllowed,omitempty"`
+	// Nodes are those that the cluster has: a host must not be one of them again.
+	Nodes []Identity `json:"nodes,omitempty"`
+	// Hostname and TimeZone are set on request alone.
+	Hostname string `json:"hostname,omitempty"`
+	TimeZone string `json:"timeZone,omitempty"`
+	// Joined says that the host is a node of the cluster: what a node has is no trace
+	// of another.
+	Joined bool `json:"joined,omitempty"`
+}
+
+// Identity is by what a Node tells that it is another machine.
+type Identity struct {
+	Node      string `json:"node"`
+	MachineID string `json:"machineID,omitempty"`
+	// SystemUUID is the firmware's product_uuid.
+	SystemUUID string `json:"systemUUID,omitempty"`
+}
+
+// Finding is one thing that a check has to say.
+type Finding struct {
+	// ID is stable: "PREP010-swap".
+	ID       string   `json:"id"`
+	Severity Severity `json:"severity"`
+	// Text is the object and the fact: "swap is on: /dev/sda2".
+	Text string `json:"text"`
+	// Changes mend it; empty if only a person can.
+	Changes []Change `json:"changes,omitempty"`
+	// WayOut is what a person does where nothing here can.
+	WayOut string `json:"wayOut,omitempty"`
+}
+
+// Fixable reports whether the changes of a finding mend it.
+func (f Finding) Fixable() bool { return len(f.Changes) > 0 }
+
+// Report is what a host has answered.
+type Report struct {
+	Findings []Finding `json:"findings"`
+	// Checked are the identifiers of the checks that found nothing.
+	Checked []string `json:"checked"`
+	// Unread is what could not be read, with the reason: nothing is said of it.
+	Unread []string `json:"unread,omitempty"`
+}
+
+// Blocked reports whether something is left that would make kubeadm, the kubelet or
+// pods fail.
+func (r Report) Blocked() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Blocks })
+}
+
+// Changes are all that mend something, in the order in which they are made.
+func (r Report) Changes() []Change {
+	var all []Change
+	for _, f := range r.Findings {
+		for _, c := range f.Changes {
+			if !slices.ContainsFunc(all, func(o Change) bool { return o.same(c) }) {
+				all = append(all, c)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Change) int { return a.Kind.order() - b.Kind.order() })
+	return all
+}

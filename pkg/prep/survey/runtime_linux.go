@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package survey
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+)
+
+// asked is how long a runtime gets to answer.
+const asked = 5 * time.Second
+
+// runtime asks the container runtime on its socket. Of several, containerd's is taken:
+// kubeadm looks there first.
+func (r reader) runtime(ctx context.Context) error {
+	rt := &r.facts.Runtime
+	for _, known := range []struct{ program, socket string }{
+		{"containerd", "/run/containerd/containerd.sock"}, {"crio", "/var/run/crio/crio.sock"},
+	} {
+		if r.local.Has(ctx, known.program) || r.there(known.socket) {
+			rt.Program, rt.Socket = known.program, known.socket
+			break
+		}
+	}
+	if rt.Program == "" {
+		return nil
+	}
+	unit, err := r.local.Unit(ctx, rt.Program+".service")
+	if err != nil && !errors.Is(err, host.ErrNoSystemd) {
+		return err
+	}
+	rt.Active = unit.Active
+	docker, err := r.local.Unit(ctx, "docker.service")
+	rt.Docker = err == nil && docker.Running()
+	if rt.Config, err = r.file("/etc/containerd/config.toml"); err != nil {
+		return err
+	}
+	if rt.Program == "containerd" {
+		if rt.Effective, err = r.effective(ctx); err != nil {
+			return err
+		}
+	}
+	r.ask(ctx)
+	return nil
+}
+
+// effective are containerd's settings; nil where the program does not print them.
+func (r reader) effective(ctx context.Context) (*prep.Effective, error) {
+	dump, err := r.local.Run(ctx, host.Command{Name: "containerd", Args: []string{"config", "dump"}, Timeout: 2 * asked})
+	if err != nil {
+		return nil, err
+	}
+	return prep.ReadEffective(dump)
+}
+
+// ask asks the CRI for its version and its cgroup driver.
+func (r reader) ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, asked)
+	defer cancel()
+	rt := &r.facts.Runtime
+	client := cri.New(r.local.Path(rt.Socket))
+	defer client.Close()
+	_, version, err := client.Version(ctx)
+	if err != nil {
+		rt.Error = err.Error()
+		return
+	}
+	rt.Answers, rt.Version = true, version
+	driver, err := client.CgroupDriver(ctx)
+	if err != nil || driver == "" {
+		return // containerd 1.x does not tell
+	}
+	if rt.Effective == nil {
+		rt.Effective = &prep.Effective{}
+	}
+	rt.Effective.CgroupDriver = driver
+}
+
+// cni reads what networks have put on the host.
+func (r reader) cni(context.Context) error {
+	bin := prep.Dir{Path: "/opt/cni/bin"}
+	var st unix.Stat_t
+	switch err := unix.Stat(r.local.Path(bin.Path), &st); {
+	case errors.Is(err, unix.ENOENT):
+	case err != nil:
+		return err
+	default:
+		bin.There, bin.UID, bin.Mode = true, int(st.Uid), st.Mode&0o7777
+		var fsys unix.Statfs_t
+		if err := unix.Statfs(r.local.Path(bin.Path), &fsys); err != nil {
+			return err
+		}
+		bin.NoExec = fsys.Flags&unix.ST_NOEXEC != 0
+	}
+	r.facts.CNI.Bin = bin
+	plugins, err := r.names(bin.Path)
+	if err != nil {
+		return err
+	}
+	r.facts.CNI.Plugins = plugins
+	configs, err := r.names("/etc/cni/net.d")
+	for _, name := range configs {
+		if strings.HasSuffix(name, ".conf") || strings.HasSuffix(name, ".conflist") || strings.HasSuffix(name, ".json") {
+			r.facts.CNI.Configs = append(r.facts.CNI.Configs, "/etc/cni/net.d/"+name)
+		}
+	}
+	return err
+}
+
+// disks are those of the directories that a node fills.
+func (r reader) disks(context.Context) error {
+	for _, dir := range []string{"/var/lib/kubelet", "/var/lib/containerd"} {
+		for !r.there(dir) && dir != "/" {
+			dir = dir[:max(1, strings.LastIndexByte(dir, '/'))]
+		}
+		var fsys unix.Statfs_t
+		if err := unix.Statfs(r.local.Path(dir), &fsys); err != nil {
+			return &os.PathError{Op: "statfs", Path: dir, Err: err}
+		}
+		disk := prep.Disk{Path: dir, Free: fsys.Bavail * uint64(fsys.Bsize), Inodes: fsys.Files, FreeInodes: fsys.Ffree}
+		if len(r.facts.Disks) == 0 || r.facts.Disks[0].Path != dir {
+			r.facts.Disks = append(r.facts.Disks, disk)
+		}
+	}
+	return nil
+}
+
+// traces are what kubeadm has made.
+func (r reader) traces(context.Context) error {
+	for _, path := range []string{"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/admin.conf",
+		"/etc/kubernetes/pki/ca.crt", "/var/lib/kubelet/config.yaml", "/var/lib/etcd/member"} {
+		if r.there(path) {
+			r.facts.Traces = append(r.facts.Traces, path)
+		}
+	}
+	manifests, err := r.names("/etc/kubernetes/manifests")
+	for _, name := range manifests {
+		r.facts.Traces = append(r.facts.Traces, "/etc/kubernetes/manifests/"+name)
+	}
+	return err
+}
