@@ -17,9 +17,9 @@ import (
 // deadMember takes a dead host's member out of this host's etcd cluster.
 func deadMember() operation { return operation{name: wire.DeadMember, answer: removeDeadMember} }
 
-func removeDeadMember(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
+func removeDeadMember(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 	var b inventory.Burial
-	if err := json.Unmarshal(spec.Task, &b); err != nil {
+	if err := json.Unmarshal(d.Spec.Task, &b); err != nil {
 		return nil, fmt.Errorf("decode the task: %w", err)
 	}
 	done, err := clean.Target{Facts: b.Facts}.Bury(ctx, b)

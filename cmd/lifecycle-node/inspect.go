@@ -33,7 +33,8 @@ func mayJoin(ctx context.Context, spec wire.Spec) error {
 
 // inspect returns the inventory of the host, and whether it could join a cluster, if
 // one is named.
-func inspect(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
+func inspect(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+	spec := d.Spec
 	if err := mayJoin(ctx, spec); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -16,9 +17,12 @@ import (
 // answered at once, or a run.
 type operation struct {
 	name wire.Operation
+	// bare is true of what is done on a host that is no node yet: it has no Node whose
+	// machine it could be compared with.
+	bare bool
 	// answer does what is asked while the plugin waits, and returns the result: it
 	// leaves no record and no unit. Nil for a run.
-	answer func(ctx context.Context, spec wire.Spec) (json.RawMessage, error)
+	answer func(ctx context.Context, d wire.Delivery) (json.RawMessage, error)
 	// run goes on as a unit of this host; nil for what is answered.
 	run *run
 }
@@ -42,8 +46,18 @@ type run struct {
 // operations are all that this program can do on a host: a new one is a file of its
 // own and a line here.
 func operations() []operation {
-	return []operation{inspection(), deadMember(), removal(), relocation()}
+	return []operation{inspection(), deadMember(), removal(), relocation(), preparation(), joining()}
 }
+
+// preparation says what the host lacks, and mends it.
+func preparation() operation {
+	return operation{name: wire.Prep, bare: true, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+		return hostprep.Answer(ctx, d.Spec.Task)
+	}}
+}
+
+// joining prepares the host and has kubeadm join it.
+func joining() operation { return operation{name: wire.Join, bare: true, answer: hostprep.Join} }
 
 // find returns an operation by its name.
 func find(all []operation, name wire.Operation) (operation, bool) {

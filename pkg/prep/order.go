@@ -119,3 +119,35 @@ func (o Order) Next(out Outcome) string {
 	}
 	return "do what stands below each finding that blocks, and run the command again"
 }
+
+// JoinOrder is what the program on a host is told that is to join.
+type JoinOrder struct {
+	Prep Order `json:"prep"`
+	// CRISocket is the runtime's; empty leaves it to kubeadm.
+	CRISocket string `json:"criSocket,omitempty"`
+}
+
+// Joined is what has become of it.
+type Joined struct {
+	// Node is the name that the host has as a node.
+	Node string `json:"node"`
+	// Already says that it was a node of the cluster before.
+	Already bool `json:"already,omitempty"`
+	// Blocked says that it did not join, because of what is left in the outcome.
+	Blocked bool    `json:"blocked,omitempty"`
+	Outcome Outcome `json:"outcome"`
+}
+
+// Bounded refuses an outcome that no honest host sends: with too many lines, or with
+// one that is too long.
+func (o Outcome) Bounded(lines, length int) error {
+	all := o.Lines(Order{})
+	all = append(append(append(all, o.Made...), o.Pending...), o.Report.Checked...)
+	for _, u := range o.Undone {
+		all = append(all, u.Change, u.Kept)
+	}
+	if len(all) > lines || slices.ContainsFunc(all, func(line string) bool { return len(line) > length }) {
+		return errors.New("the host has answered more than a host has to say")
+	}
+	return nil
+}

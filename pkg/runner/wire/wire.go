@@ -40,6 +40,10 @@ const (
 	// cluster of this host's member; no record, no unit. Its word is older than its
 	// name, and is what objects of earlier versions are labelled with.
 	DeadMember Operation = "bury"
+	// Prep says what a host lacks for kubeadm, and mends it; no record, no unit.
+	Prep Operation = "prep"
+	// Join has kubeadm join a host; no record, no unit.
+	Join Operation = "join"
 )
 
 // Phase is how far a run has come.

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package hostprep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// Join prepares the host and has kubeadm join it to the cluster of the delivery. A host
+// that is a node there already is left as it is, one of another cluster is refused.
+func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+	var order prep.JoinOrder
+	if err := json.Unmarshal(d.Spec.Task, &order); err != nil {
+		return nil, fmt.Errorf("decode the order: %w", err)
+	}
+	to := d.Spec.Destination
+	if to == nil || to.Endpoint == "" || to.CA == "" || d.JoinToken == "" {
+		return nil, errors.New("the delivery names no cluster to join")
+	}
+	join := kubeadm.Join{
+		Endpoint: to.Endpoint, CA: to.CA, Pins: to.Pins, Token: d.JoinToken, Node: d.Spec.Node, CRISocket: order.CRISocket, Version: to.Version,
+		IgnorePreflightErrors: to.IgnorePreflightErrors,
+	}
+	out := prep.Joined{Node: d.Spec.Node}
+	if out.Node == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return nil, err
+		}
+		out.Node = strings.ToLower(strings.TrimSpace(name)) // as kubeadm does
+		join.Node = out.Node
+	}
+	there, err := alreadyThere(join)
+	if err != nil {
+		return nil, err
+	}
+	if there {
+		out.Already = true
+		return json.Marshal(out)
+	}
+	if out.Outcome, err = Do(ctx, order.Prep, plan.Discard); err != nil {
+		return nil, err
+	}
+	if out.Outcome.Report.Blocked() {
+		out.Blocked = true
+		return json.Marshal(out)
+	}
+	if err := join.Check(ctx); err != nil {
+		return nil, err
+	}
+	if err := run(ctx, join); err != nil {
+		return nil, err
+	}
+	return json.Marshal(out)
+}
+
+// alreadyThere reports whether the host is a node of the cluster. One of another
+// cluster is refused.
+func alreadyThere(join kubeadm.Join) (bool, error) {
+	trace, err := join.Look(kubeadm.Past{})
+	if err != nil {
+		return false, err
+	}
+	if trace.Kubeconfig == kubeadm.Others && trace.Certificate {
+		return false, plan.Refuse(errors.New("this host is a node of another cluster"),
+			"remove it from there first (kubectl lifecycle remove NODE); where that cluster is gone: lifecycle-node clean")
+	}
+	return trace.Standing() == kubeadm.Arrived, nil
+}
+
+// run joins. The token is in a file that only root can read, for as long as that
+// takes.
+func run(ctx context.Context, join kubeadm.Join) error {
+	dir, err := os.MkdirTemp("/run", "kubectl-lifecycle-join.*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // of the run's own files, in memory
+	join.Host, join.File = host.Local{}, dir+"/join.json"
+	// A connection that breaks off must not leave half a join: kubeadm goes on to its
+	// own end, and the same command finds what has become of it.
+	return join.Do(context.WithoutCancel(ctx))
+}

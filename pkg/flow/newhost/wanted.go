@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package newhost
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+)
+
+// configs are kubeadm's three configurations that say what a node has to be, as YAML;
+// one that is not there is empty.
+type configs struct{ cluster, kubelet, proxy string }
+
+// Wanted reads what a cluster wants of its nodes: kubeadm's version and registry, the
+// kubelets' cgroup driver, kube-proxy's mode, the network, and who is a node already.
+func Wanted(ctx context.Context, client kubernetes.Interface) (prep.Wanted, error) {
+	var c configs
+	for _, one := range []struct {
+		name, key string
+		into      *string
+	}{{"kubeadm-config", "ClusterConfiguration", &c.cluster}, {"kubelet-config", "kubelet", &c.kubelet}, {"kube-proxy", "config.conf", &c.proxy}} {
+		config, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, one.name, metav1.GetOptions{})
+		switch {
+		case err == nil:
+			*one.into = config.Data[one.key]
+		case !apierrors.IsNotFound(err):
+			return prep.Wanted{}, fmt.Errorf("get configmap %s/%s: %w", metav1.NamespaceSystem, one.name, err)
+		}
+	}
+	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return prep.Wanted{}, fmt.Errorf("list nodes: %w", err)
+	}
+	sets, err := client.AppsV1().DaemonSets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil && !apierrors.IsForbidden(err) {
+		return prep.Wanted{}, fmt.Errorf("list daemonsets: %w", err)
+	}
+	var names []string
+	if err == nil {
+		for _, s := range sets.Items {
+			names = append(names, s.Name)
+		}
+	}
+	return decide(c, nodes.Items, names)
+}
+
+// decide is Wanted without the cluster. It is pure.
+func decide(c configs, nodes []corev1.Node, agents []string) (w prep.Wanted, err error) {
+	var cluster struct {
+		KubernetesVersion string `json:"kubernetesVersion"`
+		ImageRepository   string `json:"imageRepository"`
+		Networking        struct {
+			PodSubnet string `json:"podSubnet"`
+		} `json:"networking"`
+	}
+	var kubelet struct {
+		CgroupDriver string `json:"cgroupDriver"`
+		FailSwapOn   *bool  `json:"failSwapOn"`
+	}
+	var proxy struct {
+		Mode string `json:"mode"`
+	}
+	for _, one := range []struct {
+		name, text string
+		into       any
+	}{{"kubeadm-config", c.cluster, &cluster}, {"kubelet-config", c.kubelet, &kubelet}, {"kube-proxy", c.proxy, &proxy}} {
+		if err := yaml.Unmarshal([]byte(one.text), one.into); err != nil {
+			return w, fmt.Errorf("read configmap %s/%s: %w", metav1.NamespaceSystem, one.name, err)
+		}
+	}
+	w = prep.Wanted{
+		Kubernetes: cluster.KubernetesVersion, CgroupDriver: cmp.Or(kubelet.CgroupDriver, "systemd"), ProxyMode: proxy.Mode,
+		IPv6: strings.Contains(cluster.Networking.PodSubnet, ":"), SwapAllowed: kubelet.FailSwapOn != nil && !*kubelet.FailSwapOn,
+		SandboxImage: sandboxImage(cluster.ImageRepository, nodes), Network: network(agents),
+	}
+	for _, n := range nodes {
+		w.Nodes = append(w.Nodes, prep.Identity{Node: n.Name, MachineID: n.Status.NodeInfo.MachineID, SystemUUID: n.Status.NodeInfo.SystemUUID})
+	}
+	return w, w.Validate()
+}
+
+// sandboxImage is the pause image of the cluster's registry that most nodes have. Which
+// one kubeadm wants is written nowhere in a cluster, but its nodes run it.
+func sandboxImage(registry string, nodes []corev1.Node) string {
+	registry = cmp.Or(registry, "registry.k8s.io")
+	count := map[string]int{}
+	for _, n := range nodes {
+		for _, image := range n.Status.Images {
+			for _, name := range image.Names {
+				if rest, is := strings.CutPrefix(name, registry+"/pause:"); is && rest != "" && !strings.ContainsAny(rest, "/@") {
+					count[name]++
+				}
+			}
+		}
+	}
+	names := slices.Sorted(maps.Keys(count))
+	if len(names) == 0 {
+		return ""
+	}
+	return slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(count[a], count[b]) })
+}
+
+// network is the pod network that runs, by the names of its agents' DaemonSets.
+func network(agents []string) string {
+	for _, known := range []struct{ agent, network string }{
+		{"kube-flannel-ds", "flannel"}, {"cilium", "cilium"}, {"calico-node", "calico"}, {"antrea-agent", "antrea"}, {"kube-ovn-cni", "kube-ovn"},
+	} {
+		if slices.Contains(agents, known.agent) {
+			return known.network
+		}
+	}
+	return ""
+}
