@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,7 +31,8 @@ func Wanted(ctx context.Context, client kubernetes.Interface) (prep.Wanted, erro
 	for _, one := range []struct {
 		name, key string
 		into      *string
-	}{{"kubeadm-config", "ClusterConfiguration", &c.cluster}, {"kubelet-config", "kubelet", &c.kubelet}, {"kube-proxy", "config.conf", &c.proxy}} {
+	}{{"kubeadm-config", "ClusterConfiguration", &c.cluster}, {"kubelet-config", "kubelet", &c.kubelet}, {"kube-proxy",
+		"config.conf", &c.proxy}} {
 		config, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, one.name, metav1.GetOptions{})
 		switch {
 		case err == nil:
@@ -95,11 +97,12 @@ func decide(c configs, nodes []corev1.Node, agents []string) (w prep.Wanted, err
 // one kubeadm wants is written nowhere in a cluster, but its nodes run it.
 func sandboxImage(registry string, nodes []corev1.Node) string {
 	registry = cmp.Or(registry, "registry.k8s.io")
-	count := map[string]int{}
+	count, tag := map[string]int{}, regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 	for _, n := range nodes {
 		for _, image := range n.Status.Images {
 			for _, name := range image.Names {
-				if rest, is := strings.CutPrefix(name, registry+"/pause:"); is && rest != "" && !strings.ContainsAny(rest, "/@") {
+				// A node may claim to have any image.
+				if rest, is := strings.CutPrefix(name, registry+"/pause:"); is && tag.MatchString(rest) {
 					count[name]++
 				}
 			}

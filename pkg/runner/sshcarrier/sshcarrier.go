@@ -105,7 +105,7 @@ func (h Host) Deliver(ctx context.Context, delivery wire.Delivery, report plan.R
 		client = "ssh"
 	}
 	cmd := exec.CommandContext(ctx, client, h.arguments()...)
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = time.Second // a ProxyCommand that keeps the pipe open must not keep us
 	words := &capped{left: mostOfWords}
 	cmd.Stderr = words
 	in, inErr := cmd.StdinPipe()
@@ -125,7 +125,7 @@ func (h Host) Deliver(ctx context.Context, delivery wire.Delivery, report plan.R
 	case talkErr == nil:
 		return answer, nil
 	}
-	return answer, h.failure(errors.Join(talkErr, waitErr), words.String())
+	return answer, h.failure(talkErr, waitErr, words.String())
 }
 
 // stream is both ends of a connection.
@@ -205,7 +205,10 @@ func answered(lines *bufio.Reader) (answer wire.Answer, err error) {
 }
 
 // failure says why a connection failed, and what a person can do about it.
-func (h Host) failure(err error, words string) error {
+func (h Host) failure(err, ended error, words string) error {
+	if plan.HintOf(err) != "" {
+		return err // of this machine, not of the host
+	}
 	said := last(words)
 	if said != "" {
 		err = fmt.Errorf("%s: %w: %s", h.Destination, err, said)
@@ -215,17 +218,19 @@ func (h Host) failure(err error, words string) error {
 	var none *exec.ExitError
 	switch {
 	case strings.Contains(words, "REMOTE HOST IDENTIFICATION HAS CHANGED"):
-		return plan.Refuse(err, "the host's key is another than your known_hosts has: was it installed again, or is this another machine? Only if "+
+		return plan.Refuse(err, "the host's key is another than your known_hosts has: was it installed again, or is this another machine? Only "+
+			"if "+
 			"you know why: ssh-keygen -R HOST, and connect once by ssh")
 	case strings.Contains(words, "Host key verification failed"):
-		return plan.Refuse(err, "ssh does not know the host's key: connect once by ssh %s, and compare the fingerprint", text.Quote(h.Destination))
+		return plan.Refuse(err, "ssh does not know the host's key: connect once by ssh %s, and compare the fingerprint",
+			text.Quote(h.Destination))
 	case strings.Contains(words, "Permission denied"):
 		return plan.Refuse(err, "does ssh %s let you in? Load your key (ssh-add), or name the user", text.Quote(h.Destination))
 	case strings.Contains(words, "sudo:"):
 		return plan.Refuse(err, "connect as root, or let this user become root without a password (a line with NOPASSWD in /etc/sudoers.d)")
 	case strings.Contains(words, noPlace):
 		return plan.Refuse(err, "the program needs /var/lib or /run for a moment: allow it to be run there (mount -o remount,rw,exec)")
-	case errors.As(err, &none) && none.ExitCode() == 255:
+	case errors.As(ended, &none) && none.ExitCode() == 255:
 		return plan.Refuse(err, "does ssh %s work?", text.Quote(h.Destination))
 	}
 	return plan.Hint(err, "run the command again: it goes on where it was")

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sshcarrier
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/payload"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// client writes an ssh that does what script says. In it, "$remote" is the command for
+// the host, as a login shell there gets it.
+func client(t *testing.T, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ssh")
+	full := "#!/bin/sh\nfor remote; do :; done\nprintf '%s\\n' \"$@\" >" + path + ".args\n" + script
+	if err := os.WriteFile(path, []byte(full), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// program is a node program that is a script.
+func program(script string) func(string) (payload.Payload, error) {
+	raw := []byte("#!/bin/sh\n" + script)
+	sum := sha256.Sum256(raw)
+	return func(arch string) (payload.Payload, error) {
+		if arch != "amd64" && arch != "arm64" {
+			return payload.Payload{}, plan.Refuse(errors.New("no program for "+arch), "supported are amd64 and arm64")
+		}
+		return payload.Payload{Program: raw, SHA256: hex.EncodeToString(sum[:])}, nil
+	}
+}
+
+func deliver(t *testing.T, h Host) (wire.Answer, error) {
+	t.Helper()
+	return h.Deliver(t.Context(), wire.Delivery{JoinToken: "abcdef.0123456789abcdef", Spec: wire.Spec{Operation: wire.Prep,
+		Task: json.RawMessage(`{}`)}}, func(string, ...any) {})
+}
+
+const here = `exec sh -c "$remote"`
+
+// echo answers with what it was told.
+const echo = `IFS= read -r line
+case "$line" in *'"operation":"prep"'*abcdef.0123456789abcdef*|*abcdef.0123456789abcdef*'"operation":"prep"'*) ;; *) exit 9;; esac
+printf '` + wire.AnswerPrefix + `{"result":{"dir":"%s","verb":"%s"}}\n' "$(pwd)" "$1"
+`
+
+func TestTheProgramIsRunAndNothingOfItStays(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may write below /var/lib")
+	}
+	ssh := client(t, "echo a login says hello\n"+here)
+	answer, err := deliver(t, Host{Destination: "root@h1", Client: ssh, Program: program(echo)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Dir, Verb string }
+	if err := json.Unmarshal(answer.Result, &got); err != nil || got.Verb != "enter" || !strings.Contains(got.Dir, "kubectl-lifecycle-door.") {
+		t.Errorf("%s %v", answer.Result, err)
+	}
+	if _, err := os.Lstat(got.Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", got.Dir, err)
+	}
+	args, err := os.ReadFile(ssh + ".args")
+	if err != nil || strings.Contains(string(args), "0123456789abcdef") {
+		t.Errorf("a secret in the arguments: %v", err)
+	}
+	for _, off := range []string{"StrictHostKeyChecking", "UserKnownHostsFile", "BatchMode"} {
+		if strings.Contains(string(args), off) {
+			t.Errorf("%s is changed", off)
+		}
+	}
+}
+
+func TestEachFailureSaysWhatAPersonCanDo(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may write below /var/lib")
+	}
+	for name, c := range map[string]struct {
+		ssh, program string
+		text, hint   string
+	}{
+		"an unknown host key": {`echo "Host key verification failed." >&2; exit 255`, echo, "verification failed", "fingerprint"},
+		"a changed host key": {`echo "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @" >&2; echo "Host key verification failed." >&2
+exit 255`,
+			echo, "verification failed", "installed again"},
+		"no key":                             {`echo "root@h1: Permission denied (publickey)." >&2; exit 255`, echo, "publickey", "ssh-add"},
+		"no sudo":                            {`echo "sudo: a password is required" >&2; exit 1`, echo, "a password is required", "NOPASSWD"},
+		"no host":                            {`echo "ssh: Could not resolve hostname h1" >&2; exit 255`, echo, "Could not resolve", "does ssh root@h1 work"},
+		"nothing may be run there":           {`echo "` + noPlace + ` (tried /var/lib and /run)" >&2; exit 71`, echo, "executable", "remount"},
+		"another architecture":               {"printf '" + greeting + "riscv64\\n'; cat >/dev/null", echo, "riscv64", "amd64 and arm64"},
+		"it breaks off in the middle":        {"printf '" + greeting + "x86_64\\n'; head -c 10 >/dev/null; exit 255", echo, "h1", ""},
+		"the program ends without an answer": {here, "exit 3\n", "without an answer", "run the command again"},
+		"the program refuses": {here, `printf '` + wire.AnswerPrefix + `{"error":"no","hint":"do x"}\n'` + "\n", "root@h1: no",
+			"root@h1 advises: do x"},
+		"an answer that is none": {here, `printf '` + wire.AnswerPrefix + `{"error":\n'` + "\n", "decode", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := deliver(t, Host{Destination: "root@h1", Client: client(t, c.ssh+"\n"), Program: program(c.program)})
+			if err == nil || !strings.Contains(err.Error(), c.text) || !strings.Contains(plan.HintOf(err), c.hint) || plan.HintOf(err) == "" {
+				t.Errorf("%v\nhint %q", err, plan.HintOf(err))
+			}
+		})
+	}
+}
+
+func TestWhatIsNoDestinationIsRefused(t *testing.T) {
+	for _, bad := range []string{"", "-oProxyCommand=x", "a b", "h1;reboot", "$(x)", "h1\n", strings.Repeat("a", 300), "'h1'"} {
+		if err := (Host{Destination: bad}).Validate(); plan.ClassOf(err) != plan.Misused || plan.HintOf(err) == "" {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	for _, good := range []string{"h1", "root@10.0.0.7", "ssh://root@h1.example:2222", "root@fe80::1%eth0", "rack_7"} {
+		if err := (Host{Destination: good}).Validate(); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+}
+
+func TestAConnectionIsEndedWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		_, err := Host{Destination: "h1", Client: client(t, "exec sleep 600\n"), Program: program(echo)}.Deliver(ctx, wire.Delivery{},
+			func(string, ...any) {})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err == nil {
+			t.Error("no error")
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it does not end")
+	}
+}
+
+// TestAHostCannotFlood: what a host sends is bounded, before its greeting and after.
+func TestAHostCannotFlood(t *testing.T) {
+	for name, ssh := range map[string]string{
+		"lines before the greeting": "yes hello",
+		"one line without an end":   "cat /dev/zero",
+		"an answer without an end":  "printf '" + greeting + "x86_64\\n'; cat /dev/zero",
+		"words":                     "cat /dev/zero >&2 & sleep 0.1; exit 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := deliver(t, Host{Destination: "h1", Client: client(t, ssh+"\n"), Program: program(echo)}); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+}
