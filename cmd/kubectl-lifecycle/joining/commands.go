@@ -13,5 +13,5 @@ type commands struct{ *env.Env }
 
 // Commands lists the commands.
 func Commands(e *env.Env) []*cobra.Command {
-	return []*cobra.Command{newJoinCommand(commands{e})}
+	return []*cobra.Command{newPrepCommand(commands{e}), newJoinCommand(commands{e})}
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package joining has the commands that bring a host into the cluster: join.
+// Package joining has the commands that bring a host into the cluster: prep, join.
 //
 //	join.go     the command, and following the host
 //	token.go    making its bootstrap token
+//	prep.go     preparing hosts over ssh
+//	ssh.go      preparing, joining and following them
 //
 // What a host needs to know, and how it arrives, is decided in pkg/join.
 package joining

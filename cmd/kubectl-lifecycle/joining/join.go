@@ -36,6 +36,10 @@ on the host, best through a pipe: as an argument of ssh, the token would be in
 the process lists of both machines. On the host it is an argument of kubeadm,
 for as long as that runs.
 
+--ssh does all of it: it prepares each host over your own ssh (see 'prep'), has
+kubeadm join it, waits until its node is Ready, and revokes its token. A host that
+is a node of the cluster already is left as it is.
+
 --wait then follows the host, from its certificate request to a Ready node, says
 what each stage waits for, and revokes the token when the node is Ready. If that
 is given up (--timeout, Ctrl-C) before the host has registered its node, the
@@ -55,6 +59,8 @@ type joinFlags struct {
 	command            join.CommandOptions
 	wait               bool
 	output, dryRun     string
+	// prep is for hosts that are joined by ssh.
+	prep prepFlags
 }
 
 func newJoinCommand(c commands) *cobra.Command {
@@ -64,6 +70,7 @@ func newJoinCommand(c commands) *cobra.Command {
 		Short: "Print the command with which a host joins, and follow it until it is Ready",
 		Long:  joinLong,
 		Example: "  kubectl lifecycle join\n" +
+			"  kubectl lifecycle join --ssh root@10.0.0.7 --ssh root@10.0.0.8\n" +
 			"  kubectl lifecycle join --wait\n" +
 			"  kubectl lifecycle join -o command --node-name worker-3 | ssh root@worker-3 sh\n" +
 			"  kubectl lifecycle join --bootstrap-token abcdef --wait    # go on following",
@@ -76,7 +83,8 @@ func newJoinCommand(c commands) *cobra.Command {
 
 func (f *joinFlags) add(flags *pflag.FlagSet) {
 	env.AddOutput(flags, &f.output, "command")
-	env.AddDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server check "+
+	env.AddDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server "+
+		"check "+
 		"the token's Secret)")
 	flags.DurationVar(&f.ttl, "ttl", bootstrap.DefaultTTL, "How long the token lives, from 1m to 24h")
 	flags.StringVar(&f.token, "bootstrap-token", "", "Token to make (ID.SECRET), or the ID of an existing one to use; default: a random one")
@@ -87,6 +95,7 @@ func (f *joinFlags) add(flags *pflag.FlagSet) {
 		"Checks of kubeadm whose failure is only a warning on the host")
 	flags.BoolVar(&f.wait, "wait", false, "Follow the host until its node is Ready, then revoke the token")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long --wait waits; 0 means as long as the token lives")
+	f.prep.add(flags)
 }
 
 // request turns the flags into what is asked for; every error is one of usage.
@@ -109,8 +118,14 @@ func (f *joinFlags) request() (bootstrap.Request, env.DryRun, error) {
 		err = errors.New("--wait cannot be combined with --dry-run")
 	case f.timeout < 0:
 		err = fmt.Errorf("--timeout must not be negative, got %s", f.timeout)
-	case f.timeout > 0 && !f.wait:
-		err = errors.New("--timeout is for --wait")
+	case f.timeout > 0 && !f.wait && len(f.prep.ssh) == 0:
+		err = errors.New("--timeout is for --wait and --ssh")
+	case len(f.prep.ssh) > 0 && (f.token != "" || mode != env.DryRunNone):
+		err = errors.New("--ssh makes a token for each host; it cannot be combined with --bootstrap-token or --dry-run (see: prep --ssh)")
+	case len(f.prep.ssh) > 1 && f.command.NodeName != "":
+		err = errors.New("--node-name is for one host")
+	case len(f.prep.ssh) == 0 && (f.prep.hostname != "" || f.prep.timeZone != ""):
+		err = errors.New("--hostname and --time-zone are for --ssh")
 	}
 	if err != nil {
 		return bootstrap.Request{}, mode, plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle join --help'"))
@@ -152,6 +167,9 @@ func (c commands) join(ctx context.Context, f joinFlags) error {
 	}
 	if refusal != nil {
 		return refusal
+	}
+	if len(f.prep.ssh) > 0 {
+		return c.joinBySSH(ctx, client, cluster, f)
 	}
 	if mode != env.DryRunNone {
 		return c.rehearseJoin(ctx, client, cluster, request, f)
@@ -204,7 +222,8 @@ func (c commands) printJoin(cluster join.Cluster, token bootstrap.Token, f joinF
 }
 
 // rehearseJoin shows the command without a token that works.
-func (c commands) rehearseJoin(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, r bootstrap.Request, f joinFlags) error {
+func (c commands) rehearseJoin(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, r bootstrap.Request,
+	f joinFlags) error {
 	if r.DryRun || r.Token.IsReference() {
 		if _, err := bootstrap.Mint(ctx, client, r); err != nil {
 			return env.NothingChanged(err)
@@ -271,19 +290,4 @@ func (c commands) revoke(ctx context.Context, client kubernetes.Interface, token
 func (c commands) sayHowToGoOn(token bootstrap.Token) {
 	c.Say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", text.Quote(token.ID))
 	c.Say("  revoke the token:  kubectl -n kube-system delete secret %s", text.Quote(token.SecretName()))
-}
-
-// life says until when a token is good.
-func life(token bootstrap.Token) string {
-	if token.Expires.IsZero() {
-		return fmt.Sprintf("token %s never expires", token.ID)
-	}
-	return fmt.Sprintf("token %s lives until %s", token.ID, token.Expires.Local().Format("2006-01-02 15:04:05 MST"))
-}
-
-func orSome(version string) string {
-	if version == "" {
-		return "the cluster's version"
-	}
-	return version
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -72,4 +73,19 @@ func (c commands) makeToken(ctx context.Context, client kubernetes.Interface, ou
 	defer progress.Close()
 	_, err := made.Run(ctx, progress)
 	return token, err
+}
+
+// life says until when a token is good.
+func life(token bootstrap.Token) string {
+	if token.Expires.IsZero() {
+		return fmt.Sprintf("token %s never expires", token.ID)
+	}
+	return fmt.Sprintf("token %s lives until %s", token.ID, token.Expires.Local().Format("2006-01-02 15:04:05 MST"))
+}
+
+func orSome(version string) string {
+	if version == "" {
+		return "the cluster's version"
+	}
+	return version
 }
