@@ -204,6 +204,14 @@ func TestWhatWasNotReadIsNotJudged(t *testing.T) {
 	}
 }
 
+func TestWhatTheClusterAllowsIsNoFinding(t *testing.T) {
+	f := prepared()
+	f.Kernel.Cgroup, f.Swap.On, f.Swap.FSTab.Content = 1, []string{"/dev/sda2"}, "UUID=1 none swap sw 0 0\n"
+	if r := Decide(f, Wanted{Kubernetes: "v1.36.3", CgroupV1Allowed: true, SwapAllowed: true}); len(r.Findings) != 0 {
+		t.Errorf("%+v", r.Findings)
+	}
+}
+
 func TestIdentifiersAreStableAndOrdered(t *testing.T) {
 	form := regexp.MustCompile(`^PREP\d{3}-[a-z]+(-[a-z]+)*$`)
 	ids := IDs()

@@ -45,6 +45,9 @@ type Wanted struct {
 	// SwapAllowed says that the cluster's kubelets are told to live with swap
 	// (failSwapOn: false).
 	SwapAllowed bool `json:"swapAllowed,omitempty"`
+	// CgroupV1Allowed says that they are told to live with cgroup version 1
+	// (failCgroupV1: false).
+	CgroupV1Allowed bool `json:"cgroupV1Allowed,omitempty"`
 	// Nodes are those that the cluster has: a host must not be one of them again.
 	Nodes []Identity `json:"nodes,omitempty"`
 	// Hostname and TimeZone are set on request alone.

@@ -32,7 +32,7 @@ func cgroupVersion(f Facts, w Wanted) []Finding {
 	case f.Kernel.Cgroup == 0:
 		return []Finding{{Severity: Blocks, Text: "no cgroup file system is mounted below /sys/fs/cgroup",
 			WayOut: "boot a distribution with systemd, or mount cgroup2 there"}}
-	case f.Kernel.Cgroup == 2:
+	case f.Kernel.Cgroup == 2 || w.CgroupV1Allowed:
 		return nil
 	}
 	severity := Warns

@@ -70,6 +70,7 @@ func decide(c configs, nodes []corev1.Node, agents []string) (w prep.Wanted, err
 	var kubelet struct {
 		CgroupDriver string `json:"cgroupDriver"`
 		FailSwapOn   *bool  `json:"failSwapOn"`
+		FailCgroupV1 *bool  `json:"failCgroupV1"`
 	}
 	var proxy struct {
 		Mode string `json:"mode"`
@@ -84,14 +85,18 @@ func decide(c configs, nodes []corev1.Node, agents []string) (w prep.Wanted, err
 	}
 	w = prep.Wanted{
 		Kubernetes: cluster.KubernetesVersion, CgroupDriver: cmp.Or(kubelet.CgroupDriver, "systemd"), ProxyMode: proxy.Mode,
-		IPv6: strings.Contains(cluster.Networking.PodSubnet, ":"), SwapAllowed: kubelet.FailSwapOn != nil && !*kubelet.FailSwapOn,
-		SandboxImage: sandboxImage(cluster.ImageRepository, nodes), Network: network(agents),
+		IPv6: strings.Contains(cluster.Networking.PodSubnet, ":"), SwapAllowed: allowed(kubelet.FailSwapOn),
+		CgroupV1Allowed: allowed(kubelet.FailCgroupV1),
+		SandboxImage:    sandboxImage(cluster.ImageRepository, nodes), Network: network(agents),
 	}
 	for _, n := range nodes {
 		w.Nodes = append(w.Nodes, prep.Identity{Node: n.Name, MachineID: n.Status.NodeInfo.MachineID, SystemUUID: n.Status.NodeInfo.SystemUUID})
 	}
 	return w, w.Validate()
 }
+
+// allowed reports whether what a kubelet fails on by default is allowed.
+func allowed(fail *bool) bool { return fail != nil && !*fail }
 
 // sandboxImage is the pause image of the cluster's registry that most nodes have. Which
 // one kubeadm wants is written nowhere in a cluster, but its nodes run it.
