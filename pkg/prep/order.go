@@ -81,12 +81,12 @@ func (o Outcome) Lines(order Order) (all []string) {
 	for _, part := range o.Report.Unread {
 		all = append(all, "not checked: "+part)
 	}
-	summary := fmt.Sprintf("%d checks: %d found nothing, %d findings", len(IDs()), len(o.Report.Checked), len(o.Report.Findings))
+	summary := fmt.Sprintf("%d checks: %d found nothing, %s", len(IDs()), len(o.Report.Checked), counted(len(o.Report.Findings), "finding"))
 	switch changes := len(o.Report.Changes()); {
 	case len(o.Made) > 0:
-		summary += fmt.Sprintf(", %d changes made", len(o.Made))
+		summary += fmt.Sprintf(", %s made", counted(len(o.Made), "change"))
 	case changes > 0:
-		summary += fmt.Sprintf(", %d changes would be made (nothing was changed)", changes)
+		summary += fmt.Sprintf(", %s would be made (nothing was changed)", counted(changes, "change"))
 	}
 	return append(all, summary)
 }
@@ -150,4 +150,12 @@ func (o Outcome) Bounded(lines, length int) error {
 		return errors.New("the host has answered more than a host has to say")
 	}
 	return nil
+}
+
+// counted is "1 change" or "2 changes".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

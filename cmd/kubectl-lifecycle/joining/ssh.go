@@ -88,7 +88,7 @@ func (j sshJoin) recipe() plan.Plan {
 	name := j.host.Destination
 	var token bootstrap.Token
 	var there prep.Joined
-	needed := func(context.Context) (bool, error) { return !there.Already, nil }
+	underway := false
 	return plan.Plan{Title: "Join " + name, Steps: []plan.Step{
 		{ID: name + "/token", Title: "Make a bootstrap token for " + name, Do: func(ctx context.Context, report plan.Report) (err error) {
 			token, err = bootstrap.Mint(ctx, j.client, bootstrap.Request{TTL: sshTTL, Description: "kubectl lifecycle join --ssh by " + env.Who()})
@@ -96,21 +96,30 @@ func (j sshJoin) recipe() plan.Plan {
 				return env.NothingChanged(err)
 			}
 			return bootstrap.WaitSigned(ctx, j.client, token, report)
-		}, Undo: func(ctx context.Context) error { return j.revoke(ctx, j.client, token) }},
+		}, Undo: func(ctx context.Context) error {
+			if underway {
+				return plan.ErrKept // kubeadm on the host may go on with it; it expires by itself
+			}
+			return j.revoke(ctx, j.client, token)
+		}},
 		{ID: name + "/join", Title: "Prepare and join " + name, Do: func(ctx context.Context, report plan.Report) (err error) {
 			there, err = newhost.Join(ctx, j.host, j.order, newhost.Target{
 				Cluster: j.cluster, Token: token, NodeName: j.flags.command.NodeName, CRISocket: j.flags.command.CRISocket,
 				IgnorePreflightErrors: j.flags.command.IgnorePreflightErrors,
 			}, report)
 			j.result.Node, j.result.Outcome = there.Node, there.Outcome
+			underway = err == nil && !there.Blocked || err != nil && plan.ClassOf(err) != plan.Refused
 			if err == nil && there.Blocked {
 				j.result.Result = "blocked"
 				err = j.blocked(there)
 			}
 			return err
 		}},
-		{ID: name + "/ready", Title: "Wait until the node of " + name + " is Ready", Needed: needed,
+		{ID: name + "/ready", Title: "Wait until the node of " + name + " is Ready",
 			Do: func(ctx context.Context, report plan.Report) error {
+				if there.Already {
+					return newhost.AwaitReady(ctx, j.client, there.Node, report)
+				}
 				_, err := arrival.Follow(ctx, j.client, arrival.Request{Token: token, NodeName: there.Node, Note: cordonedBy}, report)
 				return err
 			}},

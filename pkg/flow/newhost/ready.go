@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package newhost
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// AwaitReady waits until the Node of a host that has joined earlier is Ready, and says
+// what its kubelet says as long as it is not.
+func AwaitReady(ctx context.Context, client kubernetes.Interface, name string, report plan.Report) error {
+	said := ""
+	say := func(why string) {
+		if why != said {
+			said = why
+			report("node %s: %s", name, why)
+		}
+	}
+	return wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
+		node, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			say("the API server has no such Node; does the kubelet run there?")
+			return false, nil
+		case err != nil:
+			return false, fmt.Errorf("get node %s: %w", name, err)
+		case kube.NodeReady(node):
+			return true, nil
+		}
+		say(notReady(node))
+		return false, nil
+	})
+}
+
+// notReady is why a node is not Ready, in its kubelet's words.
+func notReady(node *corev1.Node) string {
+	if c := kube.ReadyCondition(node); c != nil && c.Message != "" {
+		return c.Message
+	}
+	return "its kubelet has not reported yet"
+}
