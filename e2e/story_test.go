@@ -74,6 +74,7 @@ func (b *bed) stages() []stage {
 		{"several nodes are removed with one command", 1, b.stageMany},
 		{"a finalizer holds a Node and a pod, and remove says so", 1, b.stageFinalizers},
 		{"a second cluster: workers move, control planes leave", 2, b.stageSecond},
+		{"a bare host is prepared and joins over ssh", 2, b.stageSSH},
 		{"a node whose host is dead is given up and cleans itself", 2, b.stageLost},
 		{"nothing is left of any run", onBoth, b.stageNothingLeft},
 		{"no secret was said", onBoth, b.stageSecrets},
