@@ -4,6 +4,7 @@
 //
 //	join.go     the command, and following the host
 //	token.go    making its bootstrap token
+//	list.go     the tokens that there are: join list, join revoke
 //	prep.go     preparing hosts over ssh
 //	ssh.go      preparing, joining and following them
 //

@@ -78,6 +78,7 @@ func newJoinCommand(c commands) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.join(cmd.Context(), f) },
 	}
 	f.add(cmd.Flags())
+	cmd.AddCommand(newListCommand(c), newRevokeCommand(c))
 	return cmd
 }
 
