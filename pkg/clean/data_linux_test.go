@@ -54,7 +54,7 @@ ln -s ../../var/lib/calico/pv srv/links/pv; ln -s ../../var/lib/calico srv/links
 
 func TestSnapshotsBesideEtcdsDataStay(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.script("mkdir -p srv/etcd srv/wal; sleep 0.6")
+		w.script("mkdir -p srv/etcd srv/wal; born; old")
 		cluster := etcdtest.Serve(w.T, "cp1", "cp2", "cp3")
 		w.joinAsControlPlane(cluster, "cp1")
 		// The container has them elsewhere than the host.

@@ -87,7 +87,7 @@ func TestNoDataIsDeletedThroughAMount(t *testing.T) {
 	for _, layout := range rootLayouts {
 		t.Run(layout.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				w.script(layout.before + "\nsleep 0.6")
+				w.script(layout.before + "\nborn; old")
 				w.join()
 				for i, way := range mountWays {
 					w.plant(fmt.Sprintf("%s/theirs-%d", root, i), way.write)

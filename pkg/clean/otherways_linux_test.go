@@ -16,7 +16,7 @@ import (
 // begin, in whatever way it is there.
 func TestNoDataIsDeletedThroughAMountBesideTheKubeletsRoot(t *testing.T) {
 	const old = `mkdir -p srv/theirs/in etc/kubernetes/manifests; for f in ca.key own.key in/file a.yaml kubelet-client-1.pem
-do echo precious > srv/theirs/$f; done; sleep 0.6`
+do echo precious > srv/theirs/$f; done; born; old`
 	inWorld(t, func(w *world) {
 		w.script(old)
 		w.join()
@@ -51,7 +51,7 @@ do echo precious > srv/theirs/$f; done; sleep 0.6`
 // A directory of certificates that is a link, or a disk of its own, may hold what somebody
 // else keeps there: only what kubeadm has made goes.
 func TestOfCertificatesElsewhereOnlyWhatKubeadmMadeGoes(t *testing.T) {
-	const files = `for f in own.key ca.key theirs/deep; do mkdir -p $(dirname $d/$f); echo precious > $d/$f; done; sleep 0.6`
+	const files = `for f in own.key ca.key theirs/deep; do mkdir -p $(dirname $d/$f); echo precious > $d/$f; done; born; old`
 	for name, layout := range map[string]string{
 		"a link":          `d=srv/pki; mkdir -p $d etc/kubernetes; ln -s ../../srv/pki etc/kubernetes/pki; ` + files,
 		"a link above it": `d=srv/kubernetes/pki; mv etc/kubernetes srv/kubernetes; ln -s ../srv/kubernetes etc/kubernetes; ` + files,

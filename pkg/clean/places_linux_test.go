@@ -49,7 +49,7 @@ func TestAKubeletsRootElsewhereIsFollowed(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.script(`mkdir -p data usr/lib/systemd/system/kubelet.service.d etc/default; touch etc/default/kubelet
 printf '[Service]\nExecStart=/usr/bin/kubelet\n' > usr/lib/systemd/system/kubelet.service
-printf '[Service]\nEnvironment="A=--x"\nEnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\nEnvironmentFile=-/etc/default/kubelet\nExecStart=\nExecStart=/usr/bin/kubelet $A $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS\n' > usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf; sleep 0.6`)
+printf '[Service]\nEnvironment="A=--x"\nEnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\nEnvironmentFile=-/etc/default/kubelet\nExecStart=\nExecStart=/usr/bin/kubelet $A $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS\n' > usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf; born; old`)
 				w.join()
 				w.script(elsewhere + way.files)
 				if way.argument != "" {
@@ -142,7 +142,7 @@ func TestWhatAKubeletDoesNotMakeStaysInItsRoot(t *testing.T) {
 echo '{"auths":{}}' > var/lib/kubelet/config.json
 echo profile > var/lib/kubelet/seccomp/profiles/a.json; echo data > var/lib/kubelet/local-volumes/pv1/file
 echo mine > var/lib/kubelet/pki/own.pem; echo x > var/lib/kubelet/.123`
-		w.script(old + "\nsleep 0.6")
+		w.script(old + "\nborn; old")
 		before := w.dump()
 		w.join()
 		w.script(`k=var/lib/kubelet; for d in plugins_registry device-plugins pod-resources pods-api checkpoints image_manager; do mkdir -p $k/$d
@@ -216,7 +216,7 @@ func TestCertificatesAndNetworksElsewhereAreFollowed(t *testing.T) {
 		w.script(`mkdir -p etc/certs etc/containerd/conf.d etc/cni/own opt/plugins srv/run; echo theirs > etc/certs/site.key
 echo '{"name":"podman"}' > etc/cni/own/87-podman.conflist; touch opt/plugins/bridge
 printf 'version = 3\nstate = "/srv/run"\nimports = ["conf.d/*.toml"]\n' > etc/containerd/config.toml
-printf "[plugins.'io.containerd.cri.v1.runtime'.cni]\n  bin_dirs = [\n    '/opt/plugins', # here\n  ]\n  conf_dir = '/etc/cni/own'\n" > etc/containerd/conf.d/cni.toml; sleep 0.6`)
+printf "[plugins.'io.containerd.cri.v1.runtime'.cni]\n  bin_dirs = [\n    '/opt/plugins', # here\n  ]\n  conf_dir = '/etc/cni/own'\n" > etc/containerd/conf.d/cni.toml; born; old`)
 		before := w.dump()
 		w.join()
 		w.script(`touch etc/certs/kubelet-client-2026-01-01-00-00-00.pem etc/certs/kubelet.crt etc/certs/kubelet.key
@@ -246,7 +246,7 @@ func TestADirectoryOfAnothersInAKubeletsRootElsewhereStays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.script("mkdir -p disk/plugins/grafana disk/checkpoints/run-7 disk/pods/ios; echo precious | tee disk/plugins/grafana/a " +
-					"disk/checkpoints/run-7/model.pt disk/pods/ios/Podfile; sleep 0.6")
+					"disk/checkpoints/run-7/model.pt disk/pods/ios/Podfile; born; old")
 				w.join()
 				if tc.runs {
 					w.script("mkdir -p disk/pods/" + uid + "/volumes disk/plugins/csi.example.com")

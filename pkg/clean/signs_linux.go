@@ -41,11 +41,7 @@ func (t Target) with() Target {
 // second reports whether an owner has a sign on this host besides those of some
 // kinds.
 func (t Target) second(owner inventory.Owner, besides ...inventory.Kind) bool {
-	w := t.seen
-	if w == nil {
-		w = &witness{}
-	}
-	w.once.Do(func() { w.found = t.cheapSigns() })
+	w := t.witness()
 	told := func() bool {
 		w.lock.Lock()
 		defer w.lock.Unlock()
@@ -54,13 +50,37 @@ func (t Target) second(owner inventory.Owner, besides ...inventory.Kind) bool {
 	if owner == inventory.Foreign || told() {
 		return owner != inventory.Foreign
 	}
+	w.addChains()
+	return told()
+}
+
+// witness is that of this target, which has looked at what is cheap.
+func (t Target) witness() *witness {
+	w := t.seen
+	if w == nil {
+		w = &witness{}
+	}
+	w.once.Do(func() { w.found = t.cheapSigns() })
+	return w
+}
+
+// addChains adds the signs of the packet filter, once.
+func (w *witness) addChains() {
 	w.chains.Do(func() {
 		found := chainSigns()
 		w.lock.Lock()
 		defer w.lock.Unlock()
 		w.found.Merge(found)
 	})
-	return told()
+}
+
+// allSigns are those that the parts are told of, and those of the packet filter.
+func (t Target) allSigns() ownership.Marks {
+	w := t.witness()
+	w.addChains()
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	return w.found
 }
 
 // cheapSigns are the files, links, pins and ip sets of each owner, and what an
@@ -118,7 +138,7 @@ func (t Target) pinSigns() ownership.Marks {
 // chainSigns are the chains and tables of nf_tables.
 func chainSigns() ownership.Marks {
 	m := ownership.Marks{}
-	tables, _ := netfilter.ReadNft()
+	tables, _ := netfilter.ReadChains()
 	by := ownership.FilterSigns(false, nil)
 	for _, table := range tables {
 		m.Add(by.Tables.Owner(table.Family+" "+table.Name), inventory.KindChain)
@@ -149,9 +169,7 @@ func (t Target) rememberSigns() error {
 	if t.base().Saved(signsFile) {
 		return nil
 	}
-	m := t.cheapSigns()
-	m.Merge(chainSigns())
-	raw, err := json.Marshal(m)
+	raw, err := json.Marshal(t.allSigns())
 	if err != nil {
 		return fmt.Errorf("encode the signs of networks: %w", err)
 	}

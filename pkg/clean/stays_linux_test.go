@@ -43,7 +43,7 @@ func TestAPortInUseBlocksTheNextJoin(t *testing.T) {
 
 func TestWhatWasThereBeforeTheJoinStays(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.script("echo > opt/cni/bin/flannel; mkdir -p usr/libexec/kubernetes var/lib/kubelet; sleep 0.6")
+		w.script("echo > opt/cni/bin/flannel; mkdir -p usr/libexec/kubernetes var/lib/kubelet; born; old")
 		before := w.dump()
 		w.join()
 		if verdict := w.remove(); verdict.State != inventory.Clean {
@@ -56,7 +56,7 @@ func TestWhatWasThereBeforeTheJoinStays(t *testing.T) {
 func TestADiskOfFstabIsEmptiedAndStaysMounted(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.script("mkdir -p var/lib/kubelet/pods; mount -t tmpfs disk var/lib/kubelet/pods; echo 'disk /var/lib/kubelet/pods tmpfs defaults 0 " +
-			"0' > etc/fstab; sleep 0.6")
+			"0' > etc/fstab; born; old")
 		before := w.dump()
 		w.join()
 		w.script("cd var/lib/kubelet/pods; mount --make-rprivate u1/volumes/etc; umount -R -l u1/volumes/*; rm -rf u1; mkdir -p " + uid +
@@ -70,7 +70,7 @@ func TestADiskOfFstabIsEmptiedAndStaysMounted(t *testing.T) {
 
 func TestTheKubeletsRootMayBeAMountOfItsOwn(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.script("mkdir -p var/lib/kubelet; mount -t tmpfs disk var/lib/kubelet; sleep 0.6")
+		w.script("mkdir -p var/lib/kubelet; mount -t tmpfs disk var/lib/kubelet; born; old")
 		before := w.dump()
 		w.join()
 		if verdict := w.remove(); verdict.State != inventory.Clean {

@@ -46,11 +46,15 @@ type Target struct {
 	// before they are looked for.
 	at     *part.Places
 	astray error
+	// memory is what a look has read; nil for a removal, which changes what it reads.
+	memory *part.Memory
 }
 
 // base is the host as the parts see it.
 func (t Target) base() part.Host {
-	return part.Host{Local: t.Host, Facts: t.Facts, Choices: t.Choices, StateDir: t.StateDir, Second: t.second, At: t.at, Astray: t.astray}
+	return part.Host{
+		Local: t.Host, Facts: t.Facts, Choices: t.Choices, StateDir: t.StateDir, Second: t.second, At: t.at, Astray: t.astray, Memory: t.memory,
+	}
 }
 
 func (t Target) cni() cni.Networks { return cni.Networks{Host: t.base()} }
@@ -152,6 +156,7 @@ func (t Target) unordered() []part.Part {
 // nothing. It returns an error only if the context ends; parts that cannot be
 // read are Inventory.Unchecked.
 func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
+	t.memory = &part.Memory{}
 	t = t.ready()
 	inv := inventory.Inventory{Items: []inventory.Item{}}
 	id, err := t.Host.Identity()

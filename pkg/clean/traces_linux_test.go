@@ -76,7 +76,7 @@ func TestWhatWasThereBeforeTheJoinAndLeadsToTheClusterStaysAndIsNamed(t *testing
 		w.put("/etc/cni/net.d/00-multus.conf", `{"type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig"}`)
 		w.put("/etc/cni/net.d/multus.d/multus.kubeconfig", leading(clusterCA))
 		w.put("/etc/ssl/other.pem", otherCA)
-		w.script("sleep 0.6")
+		w.script("born; old")
 		before := w.dump()
 		w.join()
 		verdict := w.remove()
@@ -210,7 +210,7 @@ func TestAKubeconfigThatIsInNoHomeOfPasswdIsFound(t *testing.T) {
 // What is too large to be read may refer to the cluster: no look gives up in silence.
 func TestWhatIsTooLargeToReadIsNamed(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.script("echo 'local:x:7002:7002::/home/local:/bin/sh' > etc/passwd; mkdir -p home/local/.kube; sleep 0.6")
+		w.script("echo 'local:x:7002:7002::/home/local:/bin/sh' > etc/passwd; mkdir -p home/local/.kube; born; old")
 		w.join()
 		large := strings.Repeat("# a comment\n", 30_000)
 		put := func(path, content string) {

@@ -43,29 +43,50 @@ type world struct {
 	reach func(context.Context) error
 }
 
-// foreign is what others have on the host: none of it may change.
+// foreign is what others have on the host: none of it may change. Its files are made
+// first, so that they are old by the time that the rest is there.
 const foreign = `
-for i in iptables-nft iptables-legacy ip6tables-nft; do
-$i -N DOCKER-USER; $i -A FORWARD -j DOCKER-USER; $i -A DOCKER-USER -p tcp --dport 23 -j DROP
-$i -N ufw-user-input; $i -A INPUT -j ufw-user-input; $i -A ufw-user-input -p tcp --dport 22 -m comment --comment 'let "me" in' -j ACCEPT
-$i -N f2b-sshd; $i -I INPUT -p tcp --dport 22 -j f2b-sshd; $i -A f2b-sshd -p udp -j REJECT; $i -A f2b-sshd -j RETURN
-$i -P FORWARD DROP
-done
-iptables-nft -t nat -A POSTROUTING -s 10.99.0.0/16 -j MASQUERADE; iptables-legacy -t nat -A POSTROUTING -s 10.99.0.0/16 -j MASQUERADE
-nft add table inet mine; nft 'add chain inet mine c { type filter hook input priority 5; policy accept; }'
-nft 'add rule inet mine c ip saddr 203.0.113.9 counter drop comment "mine"'; nft add chain inet mine KUBE-SERVICES
-ip link set lo up; ip link add eth0 type veth peer name eth0p; ip link set eth0p up; ip addr add 192.0.2.10/24 dev eth0
-ip link set eth0 up; ip route add default via 192.0.2.1
-ip link add dummy0 type vxlan id 77 dstport 4789 dev eth0; ip link add docker0 type bridge; ip addr add 10.244.200.1/24 dev docker0
-ip link set docker0 up
-ip link add vmine type veth peer name vminep; ip link set vmine master docker0
-ip route add 10.244.9.0/24 via 192.0.2.99; ip rule add from 10.46.0.0/16 table 100 prio 500
 mkdir -p etc/systemd/system etc/cni/net.d etc/kubernetes/manifests opt/cni/bin var/lib/cni/networks/podman var/log var/backups run/netns srv/data sys/fs/cgroup usr/libexec
 echo precious > srv/data/file; echo mine > etc/kubernetes/audit.yaml; echo '{"name":"podman"}' > etc/cni/net.d/87-podman.conflist
-touch opt/cni/bin/bridge opt/cni/bin/loopback run/netns/mine; echo original > srv/resolv; touch etc/resolv.conf
+touch opt/cni/bin/bridge opt/cni/bin/loopback run/netns/mine; echo original > srv/resolv; touch etc/resolv.conf; born
 mount --bind srv/resolv etc/resolv.conf
-iptables-legacy -t mangle -S > /dev/null # no one can take a legacy table away again
-sleep 0.6
+rules '*filter
+:FORWARD DROP [0:0]
+:DOCKER-USER - [0:0]
+:ufw-user-input - [0:0]
+:f2b-sshd - [0:0]
+-A INPUT -p tcp --dport 22 -j f2b-sshd
+-A INPUT -j ufw-user-input
+-A FORWARD -j DOCKER-USER
+-A DOCKER-USER -p tcp --dport 23 -j DROP
+-A ufw-user-input -p tcp --dport 22 -m comment --comment "let \"me\" in" -j ACCEPT
+-A f2b-sshd -p udp -j REJECT
+-A f2b-sshd -j RETURN
+COMMIT'
+for i in nft legacy; do printf '*nat\n-A POSTROUTING -s 10.99.0.0/16 -j MASQUERADE\nCOMMIT\n' | iptables-$i-restore -n; done
+printf '*mangle\nCOMMIT\n' | iptables-legacy-restore -n # no one can take a legacy table away again
+nft 'table inet mine { chain c { type filter hook input priority 5; policy accept; ip saddr 203.0.113.9 counter drop comment "mine"
+}
+chain KUBE-SERVICES {
+}
+}'
+ip -batch - <<E
+link set lo up
+link add eth0 type veth peer name eth0p
+link set eth0p up
+addr add 192.0.2.10/24 dev eth0
+link set eth0 up
+route add default via 192.0.2.1
+link add dummy0 type vxlan id 77 dstport 4789 dev eth0
+link add docker0 type bridge
+addr add 10.244.200.1/24 dev docker0
+link set docker0 up
+link add vmine type veth peer name vminep
+link set vmine master docker0
+route add 10.244.9.0/24 via 192.0.2.99
+rule add from 10.46.0.0/16 table 100 prio 500
+E
+old
 `
 
 // clusterCA is the cluster's certificate authority, and otherCA another's.
@@ -88,21 +109,49 @@ echo > var/lib/cni/networks/cbr0/10.244.1.2; echo > var/lib/cni/results/cbr0-abc
 echo > opt/cni/bin/flannel
 touch run/netns/cni-9870e78d-4462-81d6-4164-b6aff4998624
 mkdir -p sys/fs/cgroup/kubepods.slice/kubepods-pod1.slice
-ip link add cni0 type bridge; ip addr add 10.244.1.1/24 dev cni0; ip link set cni0 up
-ip link add flannel.1 type vxlan id 1 dstport 8472 dev eth0
-ip addr add 10.244.1.0/32 dev flannel.1; ip link set flannel.1 up; ip route add 10.244.3.0/24 dev flannel.1
-ip link add veth0a type veth peer name veth0b; ip link set veth0a master cni0
-ip route add 10.244.2.0/24 via 192.0.2.11
-for i in iptables-nft iptables-legacy ip6tables-nft; do
-$i -t mangle -N KUBE-IPTABLES-HINT; $i -N KUBE-FIREWALL; $i -I INPUT -j KUBE-FIREWALL; $i -A OUTPUT -j KUBE-FIREWALL
-$i -A KUBE-FIREWALL -p tcp --dport 1 -j DROP
-$i -N KUBE-FORWARD; $i -A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD; $i -A KUBE-FORWARD -j ACCEPT
-$i -N FLANNEL-FWD; $i -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD; $i -A FLANNEL-FWD -j ACCEPT
-$i -t nat -N KUBE-SERVICES; $i -t nat -N KUBE-SVC-TCOU7JCQXEZGVUNU; $i -t nat -A PREROUTING -j KUBE-SERVICES
-$i -t nat -A OUTPUT -j KUBE-SERVICES
-$i -t nat -A KUBE-SERVICES -p udp -j KUBE-SVC-TCOU7JCQXEZGVUNU
-done
-nft add table ip kube-proxy; nft add chain ip kube-proxy services
+ip -batch - <<E
+link add cni0 type bridge
+addr add 10.244.1.1/24 dev cni0
+link set cni0 up
+link add flannel.1 type vxlan id 1 dstport 8472 dev eth0
+addr add 10.244.1.0/32 dev flannel.1
+link set flannel.1 up
+route add 10.244.3.0/24 dev flannel.1
+link add veth0a type veth peer name veth0b
+link set veth0a master cni0
+route add 10.244.2.0/24 via 192.0.2.11
+E
+rules '*mangle
+:KUBE-IPTABLES-HINT - [0:0]
+COMMIT
+*filter
+:KUBE-FIREWALL - [0:0]
+:KUBE-FORWARD - [0:0]
+:FLANNEL-FWD - [0:0]
+-I INPUT -j KUBE-FIREWALL
+-A OUTPUT -j KUBE-FIREWALL
+-A KUBE-FIREWALL -p tcp --dport 1 -j DROP
+-A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD
+-A KUBE-FORWARD -j ACCEPT
+-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
+-A FLANNEL-FWD -j ACCEPT
+COMMIT
+*nat
+:KUBE-SERVICES - [0:0]
+:KUBE-SVC-TCOU7JCQXEZGVUNU - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A OUTPUT -j KUBE-SERVICES
+-A KUBE-SERVICES -p udp -j KUBE-SVC-TCOU7JCQXEZGVUNU
+COMMIT'
+nft 'add table ip kube-proxy; add chain ip kube-proxy services'
+`
+
+// words are what scripts may say: rules has them in all packet filters that a host may
+// have; old waits until what was born is older than what a join makes (part.JoinMoment).
+const words = `
+rules() { for i in iptables-nft iptables-legacy ip6tables-nft; do printf '%s\n' "$1" | $i-restore -n; done; }
+born() { touch .born; }
+old() { until [ -z "$(find .born -newermt '-0.55 sec')" ]; do sleep 0.02; done; rm .born; }
 `
 
 // inWorld runs a test on a node of its own.
@@ -131,7 +180,7 @@ func (w *world) join() {
 
 func (w *world) script(script string) string {
 	w.Helper()
-	return hosttest.Script(w.T, "cd "+w.dir+"\n"+script)
+	return hosttest.Script(w.T, "cd "+w.dir+words+script)
 }
 
 // target is the removal of this node.

@@ -22,6 +22,10 @@ type Networks struct{ part.Host }
 // Confs reads the runtime's directories of CNI configurations, and the directories
 // directly in them, and says what becomes of each file.
 func (t Networks) Confs() ([]Decision, error) {
+	return part.Once(t.Host, "configurations of networks", t.confs)
+}
+
+func (t Networks) confs() ([]Decision, error) {
 	var files []confFile
 	var errs []error
 	id := t.Cluster()
@@ -59,8 +63,12 @@ func (t Networks) confFile(path string, id cluster.Identity) confFile {
 // OwnNetworks are the names of the pods' CNI networks: those that networks give
 // theirs, and those of configurations that go.
 func (t Networks) OwnNetworks() []string {
-	out := ownership.NetworkNames()
 	all, _ := t.Confs()
+	return ownNetworks(all)
+}
+
+func ownNetworks(all []Decision) []string {
+	out := ownership.NetworkNames()
 	for _, d := range all {
 		if d.Fate == inventory.Goes && d.Sign != "" && d.Conf.name != "" {
 			out = append(out, d.Conf.name)
@@ -74,7 +82,7 @@ func (t Networks) OwnNetworks() []string {
 // knows.
 func (t Networks) OtherNetworks() bool {
 	configs, err := t.Confs()
-	own := t.OwnNetworks()
+	own := ownNetworks(configs)
 	networks, err2 := t.Names(inventory.CNIStateDir + "/networks")
 	return err != nil || err2 != nil || slices.ContainsFunc(configs, func(d Decision) bool {
 		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") &&

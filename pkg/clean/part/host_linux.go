@@ -35,6 +35,8 @@ type Host struct {
 	// before they are looked for.
 	At     *Places
 	Astray error
+	// Memory is what this look has read; nil for a step that changes the host.
+	Memory *Memory
 }
 
 // Exists reports whether there is something at a path; a link is not followed.

@@ -19,6 +19,11 @@ const identityFile = "cluster.json"
 // Cluster is that of the cluster that this host is in, or was in when a removal
 // began; empty if nothing tells.
 func (t Host) Cluster() cluster.Identity {
+	id, _ := once(t.Memory, "cluster", func() (cluster.Identity, error) { return t.cluster(), nil })
+	return id
+}
+
+func (t Host) cluster() cluster.Identity {
 	if id, known := t.recallIdentity(); known {
 		return id
 	}

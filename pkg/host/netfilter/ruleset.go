@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"io"
 	"slices"
+	"strconv"
 )
 
 // Backend is one of the two packet filters.
@@ -60,6 +61,9 @@ type Rule struct {
 	// UserData is what a tool keeps with an nft rule: its comment, most often.
 	UserData []byte
 }
+
+// HandleText is a rule's handle as nft prints it.
+func (r Rule) HandleText() string { return "handle " + strconv.FormatUint(r.Handle, 10) }
 
 // content writes what a rule does, without what changes by itself.
 func (r Rule) content(to io.Writer) {
