@@ -145,9 +145,11 @@ func (f *reader) deleted(done []netfilter.Deletion) {
 
 func (t Filter) lookFilter(ctx context.Context, f *reader) (part.Findings, error) {
 	var s part.Findings
-	by := t.filterSigns()
+	by, networks := t.filterSigns(), clusterNetworks(t.Facts)
 	for _, table := range f.tables(ctx, &s) {
-		s.Add(t.Choices.KeepRules(divideAs(t.Choices, table, by).items())...)
+		d := divideAs(t.Choices, table, by)
+		s.Add(t.Choices.KeepRules(d.items())...)
+		s.Add(d.referring(networks)...)
 	}
 	return s, nil
 }

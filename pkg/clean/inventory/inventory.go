@@ -29,6 +29,7 @@ const (
 	KindTable     Kind = "table"         // Name: "nft ip kube-proxy"; of mixed ones: how much is foreign
 	KindChain     Kind = "chain"         // Name: "KUBE-SERVICES"; In: "nft ip nat", "legacy ip nat"
 	KindJump      Kind = "jump"          // Name: "PREROUTING → KUBE-SERVICES"; In: as of a chain
+	KindFilter    Kind = "filter-rule"   // a foreign one; Name: as iptables-save prints it, or "INPUT handle 7"; In: as of a chain
 	KindIPSet     Kind = "ipset"         // Name: KUBE-CLUSTER-IP
 	KindVirtual   Kind = "ipvs"          // Name: "tcp 10.96.0.1:443"
 	KindPin       Kind = "bpf-pin"       // Name: /sys/fs/bpf/…

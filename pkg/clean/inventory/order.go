@@ -55,7 +55,7 @@ func Stages() []Stage {
 }
 
 // Reported are the kinds that an inventory names and no removal takes away.
-func Reported() []Kind { return []Kind{KindFlags, KindSysctl} }
+func Reported() []Kind { return []Kind{KindFilter, KindFlags, KindSysctl} }
 
 // StageOf is the stage in which a thing goes. It reports false for one that no stage
 // removes.
