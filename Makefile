@@ -44,6 +44,10 @@ test: ## Everything: unit, e2e and lint, side by side, with all that they need, 
 e2e-full: ## The end-to-end tests with all that 'make test' leaves out because it is slow
 	E2E_FULL=yes hack/test.sh build testbed story-1 story-2 control
 
+.PHONY: e2e-cilium
+e2e-cilium: build ## The life of a host with the real Cilium, which is built first (25 minutes the first time, then 10)
+	hack/e2e.sh cilium
+
 .PHONY: testbed
 testbed: ## Bring up a real kind cluster without a network, and a blank host beside it
 	$(TESTBED) up

@@ -5,8 +5,8 @@
 section() { echo "@@ $1"; }
 
 section files
-for dir in /etc/cni /etc/kubernetes /etc/systemd/system /opt/cni/bin /run/flannel /run/netns /run/systemd/system \
-  /var/lib/calico /var/lib/cni /var/lib/kubelet /var/log/containers /var/log/pods /var/run/kubernetes /root/.kube; do
+for dir in /etc/cni /etc/kubernetes /etc/sysctl.d /etc/systemd/system /opt/cni/bin /run/cilium /run/flannel /run/netns \
+  /run/systemd/system /var/lib/calico /var/lib/cilium /var/lib/cni /var/lib/kubelet /var/log/containers /var/log/pods /var/run/kubernetes /root/.kube; do
   [ -e "$dir" ] || continue
   find "$dir" \( -type d -printf '%p dir %m %U:%G\n' \) -o \( -type l -printf '%p -> %l\n' \) \
     -o \( -type f -printf '%p file %m %U:%G %s ' -exec sha256sum -z {} \; -printf '\n' \) -o -printf '%p %y %m %U:%G\n' 2>/dev/null
@@ -26,6 +26,12 @@ ip -6 route show table all
 section rules
 ip rule
 ip -6 rule
+
+section queues
+tc qdisc show
+
+section pins
+find /sys/fs/bpf -mindepth 1 2>/dev/null
 
 # Only tables that are there are read: asking for a legacy table makes it.
 for family in iptables ip6tables; do

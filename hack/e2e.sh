@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The end-to-end tests, each part on a test bed of its own, which is fresh, so that
-# parts can run side by side. 'make e2e' and 'make test' run them all.
+# parts can run side by side. 'make e2e' and 'make test' run all but cilium.
 #   hack/e2e.sh build      build what the beds are made of, and bring nothing up
 #   hack/e2e.sh story-1    the first part of the story on real nodes; story-2 the second
 #   hack/e2e.sh control    drains of many pods, on a control plane without nodes
+#   hack/e2e.sh cilium     the real Cilium, beside kube-proxy and in its place
 # A bed is removed afterwards, unless E2E_KEEP=yes. E2E_RUN=REGEXP chooses tests, as
 # -run does; E2E_FULL=yes draws and drains more.
 set -o errexit -o nounset -o pipefail
@@ -51,8 +52,22 @@ control)
   eval "$(testbed control env)"
   go test -tags e2e -count=1 -v -parallel 6 -timeout 35m -run "${E2E_RUN:-.}" ./e2e/control/
   ;;
+cilium)
+  export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e-cilium}"
+  testbed down
+  trap remove EXIT
+  TESTBED_CILIUM="$(hack/cilium/build.sh)"
+  export TESTBED_CILIUM
+  for E2E_CILIUM in ${E2E_CILIUM:-kube-proxy replacement}; do
+    export E2E_CILIUM
+    testbed down # Cilium cannot be taken off a cluster's hosts without a trace
+    testbed up
+    eval "$(testbed env)"
+    go test -tags e2e,cilium -count=1 -v -timeout 30m -run "${E2E_RUN:-^TestCilium$}" ./e2e/
+  done
+  ;;
 *)
-  echo "usage: hack/e2e.sh build|story-1|story-2|control" >&2
+  echo "usage: hack/e2e.sh build|story-1|story-2|control|cilium" >&2
   exit 2
   ;;
 esac
