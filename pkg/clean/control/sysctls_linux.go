@@ -34,13 +34,18 @@ func settings() []setting {
 		{inventory.KubeProxy, "net.netfilter.nf_conntrack_tcp_timeout_close_wait", "3600", "60"},
 		{inventory.KubeProxy, "net.ipv4.conf.all.route_localnet", "1", "0"},
 		{inventory.CNIPlugins, "net.ipv4.ip_forward", "1", "0"},
-		// Cilium's (pkg/datapath/linux, its sysctlfix and its agent, 1.19), with the
-		// defaults of distributions.
+		// Cilium's (pkg/datapath/{linux,loader,iptables} and its sysctlfix, 1.19), with
+		// the defaults of distributions.
 		{inventory.Cilium, "net.ipv4.conf.all.rp_filter", "0", ""},
 		{inventory.Cilium, "net.ipv4.fib_multipath_use_neigh", "1", "0"},
 		{inventory.Cilium, "net.core.bpf_jit_enable", "1", ""},
 		{inventory.Cilium, "kernel.timer_migration", "0", "1"},
 		{inventory.Cilium, "kernel.unprivileged_bpf_disabled", "1", ""},
+		{inventory.Cilium, "net.ipv4.ip_early_demux", "0", "1"},
+		{inventory.Cilium, "net.core.fb_tunnels_only_for_init_net", "2", "0"},
+		{inventory.Cilium, "net.core.default_qdisc", "fq", ""}, // the bandwidth manager's, as the next two
+		{inventory.Cilium, "net.ipv4.tcp_congestion_control", "bbr", ""},
+		{inventory.Cilium, "net.ipv4.tcp_slow_start_after_idle", "0", "1"},
 		{inventory.Calico, "net.ipv6.conf.all.forwarding", "1", "0"},
 		{inventory.KubeRouter, "net.bridge.bridge-nf-call-iptables", "1", ""},
 	}
