@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 func runtimeThere(f Facts, _ Wanted) []Finding {
@@ -39,7 +41,7 @@ func criAnswers(f Facts, w Wanted) []Finding {
 	}
 	if r.Program != containerd || len(disabled) == 0 {
 		return []Finding{{Severity: Blocks, Text: fmt.Sprintf("the CRI does not answer on %s: %s", r.Socket, r.Error),
-			WayOut: "see: journalctl -u " + r.Program}}
+			WayOut: "see: journalctl -u " + text.Quote(r.Program)}}
 	}
 	finding := Finding{Severity: Blocks, Text: fmt.Sprintf("containerd runs without its CRI: disabled_plugins holds %s",
 		strings.Join(disabled, ", "))}
@@ -133,24 +135,24 @@ func configured(r Runtime, w Wanted) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := withoutDisabled(r.Config.Content, isCRI)
+	edited, err := withoutDisabled(r.Config.Content, isCRI)
 	if err != nil {
 		return "", err
 	}
-	text = form.set(text, form.options, "SystemdCgroup", fmt.Sprint(driver == "systemd"))
+	edited = form.set(edited, form.options, "SystemdCgroup", fmt.Sprint(driver == "systemd"))
 	if w.SandboxImage != "" && (r.Effective == nil || r.Effective.SandboxImage != w.SandboxImage) {
-		text = form.set(text, form.sandbox, form.sandboxKey, quoted(w.SandboxImage))
+		edited = form.set(edited, form.sandbox, form.sandboxKey, quoted(w.SandboxImage))
 	}
 	if r.Effective == nil || r.Effective.Registries == "" {
-		text = form.set(text, form.registry, "config_path", quoted(certsDir))
+		edited = form.set(edited, form.registry, "config_path", quoted(certsDir))
 	}
-	return text, isEdited(text, driver)
+	return edited, isEdited(edited, driver)
 }
 
 // isEdited reads the result as containerd does: an inline table, or a header inside a
 // text of many lines, is nothing that a change of lines can get right.
-func isEdited(text, driver string) error {
-	e, err := ReadEffective(text)
+func isEdited(config, driver string) error {
+	e, err := ReadEffective(config)
 	switch {
 	case err != nil:
 		return err

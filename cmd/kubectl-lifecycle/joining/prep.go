@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -220,7 +221,11 @@ func (c commands) tellPrepared(f prepFlags, order prep.Order, results map[string
 			}
 			_ = s.Line("%s", p.Host) // the sheet keeps the error
 			for _, line := range p.Outcome.Lines(order) {
-				_ = s.Line("  %s", text.Safe(text.Spaced(line)))
+				if rest, more := strings.CutPrefix(line, "        "); more {
+					_ = s.Line("          %s", rest)
+					continue
+				}
+				_ = s.Line("  %s", line)
 			}
 		}
 		return s.Err

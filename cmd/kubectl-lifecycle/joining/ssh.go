@@ -20,6 +20,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/sshcarrier"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // sshTTL is how long the token of a host lives that is joined by ssh: it is revoked
@@ -91,7 +92,7 @@ func (j sshJoin) recipe() plan.Plan {
 	underway := false
 	return plan.Plan{Title: "Join " + name, Steps: []plan.Step{
 		{ID: name + "/token", Title: "Make a bootstrap token for " + name, Do: func(ctx context.Context, report plan.Report) (err error) {
-			token, err = bootstrap.Mint(ctx, j.client, bootstrap.Request{TTL: sshTTL, Description: "kubectl lifecycle join --ssh by " + env.Who()})
+			token, err = bootstrap.Mint(ctx, j.client, bootstrap.Request{TTL: sshTTL, Description: "a join over ssh, by " + env.Who()})
 			if err != nil {
 				return env.NothingChanged(err)
 			}
@@ -139,7 +140,7 @@ func (j sshJoin) blocked(there prep.Joined) error {
 		}
 	}
 	return plan.As(plan.Found, plan.Hint(fmt.Errorf("the host cannot become a node as it is:\n  %s", strings.Join(lacks, "\n  ")),
-		"see what mends each: kubectl lifecycle prep --ssh %s", j.host.Destination))
+		"see what mends each: kubectl lifecycle prep --ssh %s", text.Quote(j.host.Destination)))
 }
 
 // tellSSHJoined writes the table.
