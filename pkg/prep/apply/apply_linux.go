@@ -52,7 +52,7 @@ func (h Host) make(ctx context.Context, c prep.Change) error {
 	if err := h.remember(entry{Change: c, Before: before}); err != nil {
 		return err
 	}
-	return h.do(ctx, c)
+	return h.do(ctx, c, before)
 }
 
 // state is what a change finds.
@@ -101,7 +101,8 @@ func (h Host) look(ctx context.Context, c prep.Change) (s state, made bool, err 
 		}
 		return s, s.Content == c.Name, err
 	case prep.OpenPort:
-		return s, false, nil
+		s, err = h.lookAtPort(ctx, c)
+		return s, false, err
 	}
 	return s, false, fmt.Errorf("unknown kind of change %q", c.Kind)
 }
@@ -169,8 +170,8 @@ func (h Host) swapPriority(device string) (priority string, on bool, err error) 
 }
 
 // write puts a file in place by a rename, so that a reader finds the old one or the
-// new one, whole.
-func (h Host) write(path, content string, mode uint32) error {
+// new one, whole. It has the owner and mode of the state.
+func (h Host) write(path string, s state) error {
 	place, err := h.place(path)
 	if err != nil {
 		return err
@@ -178,20 +179,26 @@ func (h Host) write(path, content string, mode uint32) error {
 	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
 		return err
 	}
-	if mode == 0 {
-		mode = 0o644
+	if s.Mode == 0 {
+		s.Mode = 0o644
 	}
-	return replace(place, []byte(content), os.FileMode(mode))
+	return replace(place, s)
 }
 
+// unfinished is the name of a file that is being written.
+const unfinished = ".kubectl-lifecycle-*"
+
 // replace writes a file under another name beside it, and renames it.
-func replace(path string, content []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".kubectl-lifecycle-*")
+func replace(path string, s state) error {
+	f, err := os.CreateTemp(filepath.Dir(path), unfinished)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	_, err = f.WriteString(s.Content)
+	if os.Geteuid() == 0 { // before the mode, of which it would take bits
+		err = errors.Join(err, f.Chown(s.UID, s.GID))
+	}
+	err = errors.Join(err, f.Chmod(os.FileMode(s.Mode)), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}

@@ -28,6 +28,8 @@ type machine struct {
 	// fails are commands that end badly, with what they say.
 	fails map[string]string
 	units map[string]string
+	// on is told of each command that changes something; may be nil.
+	on func(line string)
 }
 
 func newMachine(t *testing.T, files map[string]string) *machine {
@@ -39,6 +41,9 @@ func newMachine(t *testing.T, files map[string]string) *machine {
 			return m.units[cmd.Args[len(cmd.Args)-1]], nil
 		}
 		m.ran = append(m.ran, line)
+		if m.on != nil {
+			m.on(line)
+		}
 		if said, fails := m.fails[line]; fails {
 			return "", &host.CommandError{Command: line, Output: said, Err: errors.New("exit status 1")}
 		}

@@ -19,11 +19,11 @@ import (
 // slow is how long swap may take to be read back into memory.
 const slow = 5 * time.Minute
 
-// do makes one change.
-func (h Host) do(ctx context.Context, c prep.Change) error {
+// do makes one change. A file keeps the owner that it had before.
+func (h Host) do(ctx context.Context, c prep.Change, before state) error {
 	switch c.Kind {
 	case prep.WriteFile:
-		return h.write(c.Path, c.Content, c.Mode)
+		return h.write(c.Path, state{Content: c.Content, Mode: c.Mode, UID: before.UID, GID: before.GID})
 	case prep.Own:
 		return h.own(c.Path, state{Mode: c.Mode})
 	case prep.LoadModule:
@@ -46,7 +46,7 @@ func (h Host) do(ctx context.Context, c prep.Change) error {
 	case prep.SetTimeZone:
 		return h.run(ctx, "timedatectl", "set-timezone", c.Name)
 	case prep.OpenPort:
-		return h.port(ctx, c, true)
+		return h.openPort(ctx, c)
 	}
 	return fmt.Errorf("unknown kind of change %q", c.Kind)
 }
@@ -57,7 +57,7 @@ func (h Host) back(ctx context.Context, e entry) error {
 	switch c.Kind {
 	case prep.WriteFile:
 		if s.There {
-			return h.write(c.Path, s.Content, s.Mode)
+			return h.write(c.Path, s)
 		}
 		place, err := h.place(c.Path)
 		if err != nil {
@@ -70,7 +70,7 @@ func (h Host) back(ctx context.Context, e entry) error {
 		err := h.run(ctx, "modprobe", "-r", "--", c.Name)
 		var bad *host.CommandError
 		if errors.As(err, &bad) && strings.Contains(bad.Output, "in use") {
-			return errInUse
+			return &leftAlone{"it is in use"}
 		}
 		return err
 	case prep.SetSysctl:
@@ -89,17 +89,19 @@ func (h Host) back(ctx context.Context, e entry) error {
 		return h.run(ctx, "hostnamectl", "set-hostname", s.Content)
 	case prep.SetTimeZone:
 		if s.Content == "" {
-			return nil
+			return &leftAlone{"no time zone was set before; to have none: rm /etc/localtime"}
 		}
 		return h.run(ctx, "timedatectl", "set-timezone", s.Content)
 	case prep.OpenPort:
-		return h.port(ctx, c, false)
+		return h.closePort(ctx, c, s)
 	}
 	return fmt.Errorf("unknown kind of change %q", c.Kind)
 }
 
-// errInUse says that a module stays loaded because something uses it.
-var errInUse = errors.New("it is in use")
+// leftAlone is why a change stays as it is on purpose: that is no failure.
+type leftAlone struct{ why string }
+
+func (l *leftAlone) Error() string { return l.why }
 
 func (h Host) run(ctx context.Context, name string, args ...string) error {
 	_, err := h.Local.Run(ctx, host.Command{Name: name, Args: args, Timeout: 2 * time.Minute})
@@ -174,24 +176,58 @@ func (h Host) disable(ctx context.Context, unit string, s state) error {
 	return h.run(ctx, "systemctl", "stop", unit)
 }
 
-// port opens a port in a firewall, now and for good, or closes it.
-func (h Host) port(ctx context.Context, c prep.Change, open bool) error {
+// openPort opens a port in a firewall, now and for good.
+func (h Host) openPort(ctx context.Context, c prep.Change) error {
 	switch c.Name {
-	case "firewalld":
+	case firewalld:
 		arg := "--add-port=" + c.Content
-		if !open {
-			arg = "--remove-port=" + c.Content
-		}
 		if err := h.run(ctx, "firewall-cmd", "--permanent", arg); err != nil {
 			return err
 		}
 		return h.run(ctx, "firewall-cmd", arg)
-	case "ufw":
-		port := strings.Replace(c.Content, "-", ":", 1)
-		if open {
-			return h.run(ctx, "ufw", "allow", port)
-		}
-		return h.run(ctx, "ufw", "delete", "allow", port)
+	case ufw:
+		return h.run(ctx, "ufw", "allow", ufwPort(c.Content))
 	}
 	return fmt.Errorf("unknown firewall %q", c.Name)
 }
+
+// closePort closes a port again. One that the firewall's own configuration had before
+// stays in there: it is a rule of another.
+func (h Host) closePort(ctx context.Context, c prep.Change, before state) error {
+	switch c.Name {
+	case firewalld:
+		arg := "--remove-port=" + c.Content
+		if !before.There {
+			if err := h.run(ctx, "firewall-cmd", "--permanent", arg); err != nil {
+				return err
+			}
+		}
+		return h.run(ctx, "firewall-cmd", arg)
+	case ufw:
+		return h.run(ctx, "ufw", "delete", "allow", ufwPort(c.Content))
+	}
+	return fmt.Errorf("unknown firewall %q", c.Name)
+}
+
+// lookAtPort reads whether firewalld's permanent configuration has a port already. ufw
+// has one set of rules, and what it has open is not opened again.
+func (h Host) lookAtPort(ctx context.Context, c prep.Change) (s state, err error) {
+	if c.Name != firewalld {
+		return s, nil
+	}
+	err = h.run(ctx, "firewall-cmd", "--permanent", "--query-port="+c.Content)
+	var no *host.CommandError
+	if errors.As(err, &no) && strings.TrimSpace(no.Output) == "no" {
+		return s, nil
+	}
+	s.There = err == nil
+	return s, err
+}
+
+const (
+	firewalld = "firewalld"
+	ufw       = "ufw"
+)
+
+// ufwPort is a port or range as ufw writes it.
+func ufwPort(port string) string { return strings.Replace(port, "-", ":", 1) }

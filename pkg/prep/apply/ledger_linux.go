@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -75,32 +76,62 @@ func trusted(dir string) error {
 	return nil
 }
 
-// remember writes a change down before it is made. What was there before the first
-// change of the same thing is what counts.
+// remember writes a change down before it is made. Of changes of the same thing that
+// follow each other, what was there before the first is what counts. Where something
+// else has changed the thing in between, that is what was there before, and the earlier
+// entry stays as it is: an undo finds that it is not its to take back.
 func (h Host) remember(e entry) error {
 	all, err := h.entries()
 	if err != nil {
 		return err
 	}
-	for i, known := range all {
-		if known.Change.Kind == e.Change.Kind && known.Change.Name == e.Change.Name && known.Change.Path == e.Change.Path &&
-			(e.Change.Kind != prep.OpenPort || known.Change.Content == e.Change.Content) {
+	for i, known := range slices.Backward(all) {
+		if !known.about(e.Change) {
+			continue
+		}
+		if known.left(e.Before) {
 			all[i].Change = e.Change
 			return h.save(all)
 		}
+		break
 	}
 	return h.save(append(all, e))
 }
 
+// about reports whether an entry is of the same thing as a change.
+func (e entry) about(c prep.Change) bool {
+	return e.Change.Kind == c.Kind && e.Change.Name == c.Name && e.Change.Path == c.Path &&
+		(c.Kind != prep.OpenPort || e.Change.Content == c.Content)
+}
+
+// left reports whether a state is what an entry has left behind: its change made, or
+// not begun. A unit, a module and a port have no content of their own.
+func (e entry) left(s state) bool {
+	switch e.Change.Kind {
+	case prep.WriteFile:
+		return s.There && s.Content == e.Change.Content || s.There == e.Before.There && s.Content == e.Before.Content
+	case prep.SetSysctl:
+		return s.Content == e.Change.Content || s.Content == e.Before.Content
+	case prep.SetHostname, prep.SetTimeZone:
+		return s.Content == e.Change.Name || s.Content == e.Before.Content
+	}
+	return true
+}
+
 func (h Host) save(all []entry) error {
-	if err := os.Mkdir(h.dir(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	switch err := os.Mkdir(h.dir(), 0o700); {
+	case err == nil:
+		if err := host.SyncDir(filepath.Dir(h.dir())); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrExist):
 		return err
 	}
 	raw, err := json.Marshal(all)
 	if err != nil {
 		return fmt.Errorf("encode the ledger: %w", err)
 	}
-	return replace(h.ledger(), raw, 0o600)
+	return replace(h.ledger(), state{Content: string(raw), Mode: 0o600})
 }
 
 // Pending are the changes that Undo would take back, the last one first.
@@ -113,32 +144,58 @@ func (h Host) Pending() ([]prep.Change, error) {
 	return pending, err
 }
 
-// Undo takes back what the ledger holds, the last change first. What something else
-// has changed since is left as it is. The ledger keeps what could not be taken back,
-// and is deleted when it is empty.
+// Undo takes back what the ledger holds, the last change first, and restarts units
+// after all else, so that they read what was restored. What something else has changed
+// since is left as it is. What cannot be taken back stays in the ledger and does not
+// keep the rest; the error names it. The ledger is deleted when it is empty.
 func (h Host) Undo(ctx context.Context, report plan.Report) (done []prep.Undone, err error) {
 	all, err := h.entries()
-	for len(all) > 0 && err == nil {
-		last := all[len(all)-1]
-		report("taking back: %s", last.Change)
-		kept := ""
-		if kept, err = h.undo(ctx, last); err != nil {
-			return done, fmt.Errorf("take back %q: %w", last.Change.String(), err)
-		}
-		done = append(done, prep.Undone{Change: last.Change.String(), Kept: kept})
-		all = all[:len(all)-1]
-		err = h.save(all)
-	}
 	if err != nil {
-		return done, err
+		return nil, err
 	}
-	if err := os.Remove(h.ledger()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return done, err
+	restart := func(e entry) bool { return e.Change.Kind == prep.RestartUnit }
+	var failed []error
+	for _, late := range []bool{false, true} {
+		for i := len(all) - 1; i >= 0; i-- {
+			if restart(all[i]) != late {
+				continue
+			}
+			one := all[i]
+			report("taking back: %s", one.Change)
+			kept, err := h.undo(ctx, one)
+			if err != nil {
+				failed = append(failed, fmt.Errorf("take back %q: %w", one.Change.String(), err))
+				if ctx.Err() != nil {
+					return done, errors.Join(failed...)
+				}
+				continue
+			}
+			done = append(done, prep.Undone{Change: one.Change.String(), Kept: kept})
+			all = slices.Delete(all, i, i+1)
+			if err := h.save(all); err != nil {
+				return done, errors.Join(append(failed, err)...)
+			}
+		}
 	}
-	if err := os.Remove(h.dir()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return done, err
+	if len(failed) > 0 {
+		return done, plan.Hint(errors.Join(failed...), "mend what each of them says, and run the command again: %s keeps what is left",
+			h.ledger())
 	}
-	return done, nil
+	return done, h.forget()
+}
+
+// forget deletes the ledger, with what a power cut has left of a write.
+func (h Host) forget() error {
+	names, err := filepath.Glob(filepath.Join(h.dir(), unfinished))
+	for _, name := range append(names, h.ledger()) {
+		if gone := os.Remove(name); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	if gone := os.Remove(h.dir()); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
 }
 
 // undo takes one change back, or says why it keeps it.
@@ -161,8 +218,9 @@ func (h Host) undo(ctx context.Context, e entry) (kept string, err error) {
 		}
 	}
 	err = h.back(ctx, e)
-	if errors.Is(err, errInUse) {
-		return err.Error(), nil
+	var left *leftAlone
+	if errors.As(err, &left) {
+		return left.why, nil
 	}
 	return "", err
 }
