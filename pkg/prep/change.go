@@ -114,19 +114,48 @@ func summary(content string) string {
 
 // difference are the lines that go and come, as "-" and "+".
 func difference(before, after string) string {
-	old, fresh := strings.Split(before, "\n"), strings.Split(after, "\n")
 	var all []string
-	for _, line := range old {
-		if strings.TrimSpace(line) != "" && !slices.Contains(fresh, line) {
-			all = append(all, "- "+strings.TrimSpace(line))
-		}
+	for _, line := range only(before, after) {
+		all = append(all, "- "+strings.TrimSpace(line))
 	}
-	for _, line := range fresh {
-		if strings.TrimSpace(line) != "" && !slices.Contains(old, line) {
-			all = append(all, "+ "+strings.TrimSpace(line))
-		}
+	for _, line := range only(after, before) {
+		all = append(all, "+ "+strings.TrimSpace(line))
 	}
 	return shortened(all)
+}
+
+// only are the lines of a text that another one has not.
+func only(text, other string) (all []string) {
+	has := map[string]bool{}
+	for line := range strings.SplitSeq(other, "\n") {
+		has[line] = true
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.TrimSpace(line) != "" && !has[line] {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// Shown is a change as it leaves the host: of a file only the lines that go and come. The
+// rest is the host's own, and may hold a password (of a share in fstab, of a registry).
+func (c Change) Shown() Change {
+	if c.Kind != WriteFile || c.Absent {
+		return c
+	}
+	gone, come := only(c.Before, c.Content), only(c.Content, c.Before)
+	c.Before, c.Content = within(gone), within(come)
+	return c
+}
+
+// mostTravels is how much of a file a host sends.
+const mostTravels = 4 << 10
+
+// within is the beginning of some lines.
+func within(lines []string) string {
+	text := strings.Join(lines, "\n")
+	return text[:min(len(text), mostTravels)]
 }
 
 // mostShown is how many lines of a file a person reads in a plan.

@@ -66,6 +66,9 @@ func Decide(f Facts, w Wanted) Report {
 	for _, c := range checks() {
 		if unread := c.unread(f); unread != "" {
 			r.Unread = append(r.Unread, fmt.Sprintf("%s: %s", c.id, unread))
+			if c.mayBlock() {
+				r.Doubtful = append(r.Doubtful, c.id)
+			}
 			continue
 		}
 		found := c.look(f, w)
@@ -88,6 +91,15 @@ func (c check) unread(f Facts) string {
 		}
 	}
 	return ""
+}
+
+// mayBlock reports whether a check reads something that kubeadm, the kubelet or pods
+// fail without. The other checks warn, or say what a host of a distribution may not have
+// (a tool that holds packages, a firewall that answers).
+func (c check) mayBlock() bool {
+	return slices.ContainsFunc(c.parts, func(part string) bool {
+		return slices.Contains([]string{"kernel", "swap", "modules", "sysctl", "runtime", "ports", "traces", "programs"}, part)
+	})
 }
 
 // Sorted orders findings by what matters most; those of one severity keep their order.

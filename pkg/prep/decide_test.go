@@ -34,7 +34,7 @@ func prepared() Facts {
 	}
 	for _, s := range SysctlsWanted(Wanted{}) {
 		f.Sysctls.Now[s.Key] = s.Value
-		f.Sysctls.AtBoot = append(f.Sysctls.AtBoot, Setting{sysctlFile, s.Key, s.Value})
+		f.Sysctls.AtBoot = append(f.Sysctls.AtBoot, Setting{SysctlFile, s.Key, s.Value})
 	}
 	return f
 }
@@ -88,7 +88,7 @@ func TestEachLackIsFoundAndSaysWhatMendsIt(t *testing.T) {
 		"modules of IPVS where kube-proxy runs with it": {func(_ *Facts, w *Wanted) { w.ProxyMode = "ipvs" }, "PREP020-modules",
 			true, "ip_vs_rr"},
 		"modules are not loaded at boot": {func(f *Facts, _ *Wanted) { f.Modules.AtBoot = nil }, "PREP021-modules-at-boot",
-			false, modulesFile},
+			false, ModulesFile},
 		"forwarding is off": {func(f *Facts, _ *Wanted) { f.Sysctls.Now["net.ipv4.ip_forward"] = "0" },
 			"PREP030-sysctl", true, "ip_forward = 1"},
 		"too few inotify instances": {func(f *Facts, _ *Wanted) { f.Sysctls.Now["fs.inotify.max_user_instances"] = "128" },
@@ -99,7 +99,7 @@ func TestEachLackIsFoundAndSaysWhatMendsIt(t *testing.T) {
 		}, "PREP031-sysctl-at-boot", false, "take the line out of /etc/sysctl.d/99-zzz.conf"},
 		"an earlier file turns forwarding off at boot": {func(f *Facts, _ *Wanted) {
 			f.Sysctls.AtBoot = []Setting{{"/etc/sysctl.d/10-router.conf", "net.ipv4.ip_forward", "0"}}
-		}, "PREP031-sysctl-at-boot", false, "write " + sysctlFile},
+		}, "PREP031-sysctl-at-boot", false, "write " + SysctlFile},
 		"no container runtime": {func(f *Facts, _ *Wanted) { f.Runtime = Runtime{} }, "PREP040-runtime", true, "install containerd"},
 		"containerd does not run": {func(f *Facts, _ *Wanted) { f.Runtime.Active, f.Runtime.Answers = "inactive", false }, "PREP040-runtime",
 			true, "start the unit"},

@@ -91,6 +91,8 @@ type Modules struct {
 	Missing []string `json:"missing,omitempty"`
 	// AtBoot are those that systemd loads at boot.
 	AtBoot []string `json:"atBoot,omitempty"`
+	// File is ModulesFile as it is.
+	File File `json:"file"`
 }
 
 // Sysctls are kernel settings.
@@ -100,6 +102,8 @@ type Sysctls struct {
 	// AtBoot are the settings of files, in the order in which "sysctl --system" applies
 	// them: the last one of a key counts.
 	AtBoot []Setting `json:"atBoot,omitempty"`
+	// File is SysctlFile as it is.
+	File File `json:"file"`
 }
 
 // Setting is one line of a file below /etc/sysctl.d and the like.
@@ -138,6 +142,9 @@ type Effective struct {
 	SandboxImage string `json:"sandboxImage,omitempty"`
 	// Registries is the directory of registries' settings (config_path).
 	Registries string `json:"registries,omitempty"`
+	// Inline says that settings of registries stand in the configuration itself:
+	// containerd does not start its CRI where there are both.
+	Inline bool `json:"inline,omitempty"`
 }
 
 // CNI is what networks use on a host.
@@ -169,6 +176,8 @@ type Guard struct {
 	// ("6443/tcp", "30000-32767/tcp").
 	Firewall string   `json:"firewall,omitempty"`
 	Open     []string `json:"open,omitempty"`
+	// Closed are the ports that a rule of the firewall's denies or limits ("10250/tcp").
+	Closed []string `json:"closed,omitempty"`
 }
 
 // Clock is the host's.

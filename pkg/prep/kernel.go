@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// The files that are ours. Their numbers put them last, so that what a distribution or
-// another tool has written before does not win.
+// The files that are written. Their numbers put them last, so that what a distribution or
+// another tool has written before does not win. Where one is there, lines are added to it.
 const (
-	modulesFile = "/etc/modules-load.d/99-kubernetes.conf"
-	sysctlFile  = "/etc/sysctl.d/99-zz-kubernetes.conf"
+	ModulesFile = "/etc/modules-load.d/99-kubernetes.conf"
+	SysctlFile  = "/etc/sysctl.d/99-zz-kubernetes.conf"
 )
 
 // ModulesWanted are the modules that a host needs. kubeadm has not looked for
@@ -55,8 +55,21 @@ func modulesAtBoot(f Facts, w Wanted) []Finding {
 		return nil
 	}
 	return []Finding{{Severity: Warns, Text: "not loaded at boot: " + strings.Join(lacking, ", "),
-		Changes: []Change{{Kind: WriteFile, Path: modulesFile, Absent: true,
-			Content: "# For Kubernetes.\n" + strings.Join(ModulesWanted(w), "\n") + "\n"}}}}
+		Changes: []Change{with(f.Modules.File, ModulesFile, ModulesWanted(w), lacking)}}}
+}
+
+// with is the change that gives a file all lines where there is none, and else adds those
+// that it lacks: what a person, or an earlier preparation, has written stays.
+func with(f File, path string, all, lacking []string) Change {
+	f.Path = path
+	if !f.There {
+		return edit(f, "# For Kubernetes.\n"+strings.Join(all, "\n")+"\n")
+	}
+	before := f.Content
+	if before != "" && !strings.HasSuffix(before, "\n") {
+		before += "\n"
+	}
+	return edit(f, before+strings.Join(lacking, "\n")+"\n")
 }
 
 // SysctlWanted is a kernel setting that a host needs: exactly Value, or at least that
@@ -125,27 +138,26 @@ func sysctlsAtBoot(f Facts, w Wanted) (all []Finding) {
 	for _, s := range f.Sysctls.AtBoot {
 		last[s.Key] = s
 	}
-	var content strings.Builder
-	content.WriteString("# For Kubernetes.\n")
-	var lacking []string
+	var lines, lacking, keys []string
 	for _, s := range SysctlsWanted(w) {
-		fmt.Fprintf(&content, "%s = %s\n", s.Key, s.Value)
+		line := s.Key + " = " + s.Value
+		lines = append(lines, line)
 		set, known := last[s.Key]
 		switch {
 		case known && s.meets(set.Value):
-		case known && set.File > sysctlFile && baseName(set.File) > baseName(sysctlFile):
+		case known && set.File > SysctlFile && baseName(set.File) > baseName(SysctlFile):
 			all = append(all, Finding{Severity: Warns,
 				Text: fmt.Sprintf("%s sets %s = %s at boot, after every file of this program", set.File, s.Key,
 					set.Value), WayOut: "take the line out of " + set.File})
 		default:
-			lacking = append(lacking, s.Key)
+			lacking, keys = append(lacking, line), append(keys, s.Key)
 		}
 	}
 	if len(lacking) == 0 {
 		return all
 	}
-	return append(all, Finding{Severity: Warns, Text: "not set at boot: " + strings.Join(lacking, ", "),
-		Changes: []Change{{Kind: WriteFile, Path: sysctlFile, Content: content.String(), Absent: true}}})
+	return append(all, Finding{Severity: Warns, Text: "not set at boot: " + strings.Join(keys, ", "),
+		Changes: []Change{with(f.Sysctls.File, SysctlFile, lines, lacking)}})
 }
 
 func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

@@ -85,18 +85,35 @@ func firewall(f Facts, w Wanted) []Finding {
 		return nil
 	}
 	finding := Finding{Severity: Warns}
-	var closed []string
+	var closed, denied []string
 	for _, p := range PortsWanted(w) {
-		if !opens(f.Guard.Open, p.Port) {
+		switch {
+		case touches(f.Guard.Closed, p.Port):
+			denied = append(denied, p.Port+" ("+p.What+")")
+		case !opens(f.Guard.Open, p.Port):
 			closed = append(closed, p.Port+" ("+p.What+")")
 			finding.Changes = append(finding.Changes, Change{Kind: OpenPort, Name: f.Guard.Firewall, Content: p.Port})
 		}
 	}
+	var all []Finding
+	if len(denied) > 0 { // ufw would put the new rule in the place of the old one
+		all = append(all, Finding{Severity: Warns, Text: f.Guard.Firewall + " has a rule that denies or limits " + strings.Join(denied, ", "),
+			WayOut: "a rule of yours is not changed: let the other nodes through before it (ufw insert 1 allow from NET to any port PORT)"})
+	}
 	if len(closed) == 0 {
-		return nil
+		return all
 	}
 	finding.Text = f.Guard.Firewall + " is active and does not open " + strings.Join(closed, ", ")
-	return []Finding{finding}
+	return append(all, finding)
+}
+
+// touches reports whether a rule of a list is about a port, or a part of a range.
+func touches(rules []string, port string) bool {
+	from, to, protocol := span(port)
+	return slices.ContainsFunc(rules, func(r string) bool {
+		first, last, proto := span(r)
+		return (proto == "" || proto == protocol) && first <= to && from <= last
+	})
 }
 
 // opens reports whether a port or range is within one that is open.

@@ -138,15 +138,37 @@ type Joined struct {
 	Outcome Outcome `json:"outcome"`
 }
 
+// Shown is the outcome as it leaves the host.
+func (o Outcome) Shown() Outcome {
+	o.Report.Findings = slices.Clone(o.Report.Findings)
+	for i, f := range o.Report.Findings {
+		changes := make([]Change, len(f.Changes))
+		for j, c := range f.Changes {
+			changes[j] = c.Shown()
+		}
+		o.Report.Findings[i].Changes = changes
+	}
+	return o
+}
+
 // Bounded refuses an outcome that no honest host sends: with too many lines, or with
-// one that is too long.
+// one that is too long. It counts before it makes lines of anything.
 func (o Outcome) Bounded(lines, length int) error {
-	all := o.Lines(Order{})
-	all = append(append(append(all, o.Made...), o.Pending...), o.Report.Checked...)
+	all := slices.Concat(o.Made, o.Pending, o.Report.Checked, o.Report.Unread, o.Report.Doubtful)
+	count := len(all) + len(o.Report.Findings) + len(o.Undone)
+	for _, f := range o.Report.Findings {
+		if count += len(f.Changes); count > lines {
+			break
+		}
+		all = append(all, f.ID, string(f.Severity), f.Text, f.WayOut)
+		for _, c := range f.Changes {
+			all = append(all, string(c.Kind), c.Name, c.Path, c.Content, c.Before)
+		}
+	}
 	for _, u := range o.Undone {
 		all = append(all, u.Change, u.Kept)
 	}
-	if len(all) > lines || slices.ContainsFunc(all, func(line string) bool { return len(line) > length }) {
+	if count > lines || slices.ContainsFunc(all, func(text string) bool { return len(text) > length }) {
 		return errors.New("the host has answered more than a host has to say")
 	}
 	return nil

@@ -89,12 +89,14 @@ type Report struct {
 	Checked []string `json:"checked"`
 	// Unread is what could not be read, with the reason: nothing is said of it.
 	Unread []string `json:"unread,omitempty"`
+	// Doubtful are the checks among them that could have found something that blocks.
+	Doubtful []string `json:"doubtful,omitempty"`
 }
 
 // Blocked reports whether something is left that would make kubeadm, the kubelet or
-// pods fail.
+// pods fail, or may be: what could not be read is not called good.
 func (r Report) Blocked() bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Blocks })
+	return len(r.Doubtful) > 0 || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Blocks })
 }
 
 // Changes are all that mend something, in the order in which they are made.

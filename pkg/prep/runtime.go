@@ -92,10 +92,12 @@ func sandboxImage(f Facts, w Wanted) []Finding {
 	return []Finding{finding}
 }
 
-// registries: without config_path containerd reads no mirrors.
+// registries: without config_path containerd reads no mirrors but those in its own
+// configuration. Where these are, config_path is not set: with both the CRI does not
+// start ("mirrors cannot be set when config_path is provided", containerd#12612).
 func registries(f Facts, w Wanted) []Finding {
 	e := f.Runtime.Effective
-	if e == nil || f.Runtime.Program != containerd || e.Registries != "" {
+	if e == nil || f.Runtime.Program != containerd || e.Registries != "" || e.Inline {
 		return nil
 	}
 	finding := Finding{Severity: Notes, Text: "containerd reads no settings of registries: config_path is empty"}
@@ -143,7 +145,12 @@ func configured(r Runtime, w Wanted) (string, error) {
 	if w.SandboxImage != "" && (r.Effective == nil || r.Effective.SandboxImage != w.SandboxImage) {
 		edited = form.set(edited, form.sandbox, form.sandboxKey, quoted(w.SandboxImage))
 	}
-	if r.Effective == nil || r.Effective.Registries == "" {
+	own, err := ReadEffective(r.Config.Content)
+	if err != nil {
+		return "", err
+	}
+	inline := own.Inline || r.Effective != nil && r.Effective.Inline
+	if !inline && (r.Effective == nil || r.Effective.Registries == "") {
 		edited = form.set(edited, form.registry, "config_path", quoted(certsDir))
 	}
 	return edited, isEdited(edited, driver)

@@ -152,7 +152,26 @@ func ReadEffective(dump string) (*Effective, error) {
 	}
 	e.SandboxImage = word(at(doc.Plugins, old, "sandbox_image"), at(doc.Plugins, images, "pinned_images", "sandbox"))
 	e.Registries = word(at(doc.Plugins, old, "registry", "config_path"), at(doc.Plugins, images, "registry", "config_path"))
+	for _, plugin := range []string{old, images} {
+		e.Inline = e.Inline || inline(at(doc.Plugins, plugin, "registry"))
+	}
 	return e, nil
+}
+
+// inline reports whether a table of registries has settings that containerd does not
+// take beside config_path: mirrors, and TLS of a registry.
+func inline(registry any) bool {
+	table, _ := registry.(map[string]any)
+	if mirrors, _ := table["mirrors"].(map[string]any); len(mirrors) > 0 {
+		return true
+	}
+	configs, _ := table["configs"].(map[string]any)
+	for _, one := range configs {
+		if tls := at(map[string]any{"": one}, "", "tls"); tls != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // at follows keys into a tree; nil if there is nothing.

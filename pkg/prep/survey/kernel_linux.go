@@ -119,6 +119,9 @@ func (r reader) modules(context.Context) error {
 			r.facts.Modules.AtBoot = append(r.facts.Modules.AtBoot, name) // a part of the kernel
 		}
 	}
+	if r.facts.Modules.File, err = r.file(prep.ModulesFile); err != nil {
+		return err
+	}
 	for _, file := range r.settings("modules-load.d") {
 		content, err := r.text(file)
 		if err != nil {
@@ -198,6 +201,10 @@ func (r reader) sysctls(context.Context) error {
 			return err
 		}
 		r.facts.Sysctls.Now[s.Key] = strings.TrimSpace(string(value))
+	}
+	var err error
+	if r.facts.Sysctls.File, err = r.file(prep.SysctlFile); err != nil {
+		return err
 	}
 	// systemd-sysctl does not read /etc/sysctl.conf, but Debian links it as
 	// 99-sysctl.conf; "sysctl --system" reads it last.

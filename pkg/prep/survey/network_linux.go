@@ -92,7 +92,12 @@ func (r reader) firewall(ctx context.Context) error {
 	}
 	r.facts.Guard.Firewall = "ufw"
 	for _, line := range strings.Split(status, "\n") {
-		if words := strings.Fields(line); len(words) > 2 && words[1] == "ALLOW" && words[2] == "Anywhere" {
+		words := strings.Fields(line)
+		switch {
+		case len(words) < 3 || words[0][0] < '0' || words[0][0] > '9':
+		case slices.Contains([]string{"DENY", "REJECT", "LIMIT"}, words[1]):
+			r.facts.Guard.Closed = append(r.facts.Guard.Closed, words[0])
+		case words[1] == "ALLOW" && words[2] == "Anywhere":
 			r.facts.Guard.Open = append(r.facts.Guard.Open, words[0])
 		}
 	}
