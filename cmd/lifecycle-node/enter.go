@@ -39,7 +39,7 @@ const (
 func enter(ctx context.Context, in io.Reader, out io.Writer, all []operation) int {
 	answer, err := accept(ctx, in, all)
 	if err != nil {
-		answer.Error, answer.Hint = report.Cut(err.Error(), report.MaxText), report.Cut(wayOut(err), report.MaxText)
+		answer.Error, answer.Hint = report.Cut(err.Error(), report.MaxText), report.Cut(wayOn(err, answer.Changed), report.MaxText)
 	}
 	line, encodeErr := json.Marshal(answer)
 	if encodeErr != nil {
@@ -51,6 +51,17 @@ func enter(ctx context.Context, in io.Reader, out io.Writer, all []operation) in
 	}
 	return 0
 }
+
+// wayOn is wayOut, which says that nothing was changed, where something may be.
+func wayOn(err error, changed bool) string {
+	hint := wayOut(err)
+	if changed && hint == untouched {
+		return "part of it is done: run the command again, it goes on where it was (prep --undo takes back what prep has changed)"
+	}
+	return hint
+}
+
+const untouched = "nothing was changed on the host; look there (journalctl -b -u kubectl-lifecycle), and run the command again"
 
 // wayOut is what a person can do about a refusal; nothing has changed on the
 // host by then.
@@ -65,7 +76,7 @@ func wayOut(err error) string {
 	case errors.Is(err, unix.ENOSPC):
 		return "make room on the host, and run the command again"
 	}
-	return "nothing was changed on the host; look there (journalctl -b -u kubectl-lifecycle), and run the command again"
+	return untouched
 }
 
 func accept(ctx context.Context, in io.Reader, all []operation) (wire.Answer, error) {
@@ -88,7 +99,9 @@ func accept(ctx context.Context, in io.Reader, all []operation) (wire.Answer, er
 		return wire.Answer{}, fmt.Errorf("unknown operation %q", d.Spec.Operation)
 	case op.answer != nil:
 		result, err := op.answer(ctx, d)
-		return handed(ctx, d, wire.Answer{Result: result}, err)
+		answer, err := handed(ctx, d, wire.Answer{Result: result}, err)
+		answer.Changed = op.bare && err != nil && plan.ClassOf(err) != plan.Refused
+		return answer, err
 	}
 	if _, err := orderOf(d.Spec); err != nil {
 		return wire.Answer{}, err

@@ -28,7 +28,7 @@ func TestEveryOperationIsEitherAnsweredOrARun(t *testing.T) {
 			t.Errorf("%s is neither, or both", op.name)
 		}
 	}
-	if want := []wire.Operation{wire.Inspect, wire.DeadMember, wire.Remove, wire.Move}; !slices.Equal(names, want) {
+	if want := []wire.Operation{wire.Inspect, wire.DeadMember, wire.Remove, wire.Move, wire.Prep, wire.Join}; !slices.Equal(names, want) {
 		t.Errorf("operations %v, want %v", names, want)
 	}
 }
@@ -101,6 +101,27 @@ func TestASpecOfAnOperationThatIsNotThereIsNoOrder(t *testing.T) {
 		_, _, err := decodeSpec(tc.raw, tc.all)
 		if (err == nil) != (tc.says == "") || err != nil && (!strings.Contains(err.Error(), tc.says) || plan.ClassOf(err) != plan.Refused) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestAnErrorOfABareHostSaysWhetherItWasChanged: "nothing was changed" is a promise.
+func TestAnErrorOfABareHostSaysWhetherItWasChanged(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		changed bool
+	}{
+		"it failed on the way": {errors.New("swapoff: cannot allocate memory"), true},
+		"it was refused":       {plan.As(plan.Refused, errors.New("no")), false},
+	} {
+		bare := operation{name: "bare", bare: true, answer: func(context.Context, wire.Delivery) (json.RawMessage, error) { return nil, c.err }}
+		var out bytes.Buffer
+		code := enter(t.Context(), strings.NewReader(`{"spec":{"operation":"bare"}}`+"\n"), &out, []operation{bare})
+		var answer wire.Answer
+		raw, _ := bytes.CutPrefix(out.Bytes(), []byte(wire.AnswerPrefix))
+		if err := json.Unmarshal(raw, &answer); err != nil || code != 1 || answer.Changed != c.changed ||
+			strings.Contains(answer.Hint, "nothing was changed") == c.changed {
+			t.Errorf("%s: %s, %v", name, out.String(), err)
 		}
 	}
 }

@@ -39,6 +39,10 @@ type Facts struct {
 	Unread map[string]string `json:"unread,omitempty"`
 }
 
+// MayBeNode reports whether the host is a node, or was one, or may be: what changes under a
+// kubelet that runs (the cgroup driver, forwarding, swap) takes its pods with it.
+func (f Facts) MayBeNode() bool { return len(f.Traces) > 0 || f.Unread["traces"] != "" }
+
 // File is a file as it was read.
 type File struct {
 	Path    string `json:"path"`

@@ -43,6 +43,11 @@ func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		out.Node = strings.ToLower(strings.TrimSpace(name)) // as kubeadm does
 		join.Node = out.Node
 	}
+	unlock, err := alone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	there, err := alreadyThere(join)
 	if err != nil {
 		return nil, err
@@ -51,18 +56,21 @@ func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		out.Already = true
 		return json.Marshal(out)
 	}
-	if out.Outcome, err = Do(ctx, order.Prep, plan.Discard); err != nil {
+	if out.Outcome, err = do(ctx, order.Prep, plan.Discard); err != nil {
 		return nil, err
 	}
+	out.Outcome = out.Outcome.Shown()
 	if out.Outcome.Report.Blocked() {
 		out.Blocked = true
 		return json.Marshal(out)
 	}
-	if err := join.Check(ctx); err != nil {
+	if err := join.Check(ctx); err != nil && len(out.Outcome.Made) > 0 {
+		return nil, plan.Begun(err)
+	} else if err != nil {
 		return nil, err
 	}
 	if err := run(ctx, join); err != nil {
-		return nil, err
+		return nil, plan.Begun(err)
 	}
 	return json.Marshal(out)
 }

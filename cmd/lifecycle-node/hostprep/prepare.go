@@ -21,8 +21,20 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/survey"
 )
 
-// Do does what an order says, and returns what a person is to know.
+// Do does what an order says, and returns what a person is to know. What changes the
+// host is done by one at a time.
 func Do(ctx context.Context, order prep.Order, watch plan.Observer) (prep.Outcome, error) {
+	if order.Apply && os.Geteuid() == 0 {
+		unlock, err := alone(ctx)
+		if err != nil {
+			return prep.Outcome{}, err
+		}
+		defer unlock()
+	}
+	return do(ctx, order, watch)
+}
+
+func do(ctx context.Context, order prep.Order, watch plan.Observer) (prep.Outcome, error) {
 	machine := apply.Host{}
 	if order.Undo {
 		return undo(ctx, machine, order, watch)
@@ -34,13 +46,16 @@ func Do(ctx context.Context, order prep.Order, watch plan.Observer) (prep.Outcom
 	}
 	out := prep.Outcome{Report: prep.Decide(facts, order.Wanted)}
 	changes := out.Report.Changes()
-	if !order.Apply || len(changes) == 0 {
+	if !order.Apply || len(changes) == 0 || !order.Wanted.Joined && facts.MayBeNode() {
 		return out, nil
 	}
 	if os.Geteuid() != 0 {
 		return out, plan.Refuse(errors.New("only root can prepare a host"), "run it with sudo")
 	}
-	if _, err := machine.Recipe(changes).Run(ctx, watch); err != nil {
+	if made, err := machine.Recipe(changes).Run(ctx, watch); err != nil {
+		if len(made.Done) > 0 {
+			err = plan.Begun(err)
+		}
 		return out, err
 	}
 	for _, c := range changes {
@@ -66,6 +81,10 @@ func undo(ctx context.Context, machine apply.Host, order prep.Order, watch plan.
 	if os.Geteuid() != 0 {
 		return out, plan.Refuse(errors.New("only root can change a host back"), "run it with sudo")
 	}
+	if facts := survey.Read(ctx, host.Local{}, order.Wanted); facts.MayBeNode() {
+		return out, plan.Refuse(errors.New("this host is, or may be, a node of a cluster, which needs what prep has changed"),
+			"remove it from there first (kubectl lifecycle remove NODE); where the cluster is gone: lifecycle-node clean")
+	}
 	_, err = plan.Plan{Title: "Take the preparation back", Steps: []plan.Step{{
 		ID: "prep/undo", Title: "Take back what was changed",
 		Do: func(ctx context.Context, report plan.Report) (err error) {
@@ -87,7 +106,7 @@ func Answer(ctx context.Context, task json.RawMessage) (json.RawMessage, error) 
 	if err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(out)
+	raw, err := json.Marshal(out.Shown())
 	if err != nil {
 		return nil, fmt.Errorf("encode the outcome: %w", err)
 	}

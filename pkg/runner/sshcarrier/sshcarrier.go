@@ -5,6 +5,7 @@ package sshcarrier
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ const (
 	mostOfWords  = 64 << 10
 	greetWithin  = 2 * time.Minute // a person may have to type a password or touch a key
 	connectSecs  = 15
+	partWithin   = 10 * time.Second // of an answer
 )
 
 // Host is a machine as ssh knows it.
@@ -39,6 +41,8 @@ type Host struct {
 	// Program returns the node program for an architecture; nil means the one that
 	// this plugin carries.
 	Program func(arch string) (payload.Payload, error)
+	// parting is how long a host may stay that has answered; zero means partWithin.
+	parting time.Duration
 }
 
 // Validate refuses what ssh would take for something else than a destination.
@@ -118,10 +122,16 @@ func (h Host) Deliver(ctx context.Context, delivery wire.Delivery, report plan.R
 	if talkErr != nil {
 		cancel(talkErr) // so that ssh ends
 	}
+	// A host that has answered and stays is left: nothing else is waited for.
+	defer time.AfterFunc(cmp.Or(h.parting, partWithin), func() { cancel(nil) }).Stop()
 	waitErr := cmd.Wait()
 	switch {
 	case talkErr == nil && answer.Error != "":
-		return answer, plan.Refuse(fmt.Errorf("%s: %s", h.Destination, answer.Error), "%s", wire.Advice(h.Destination, answer.Hint))
+		err := plan.Hint(fmt.Errorf("%s: %s", h.Destination, text.Block(answer.Error)), "%s", wire.Advice(h.Destination, answer.Hint))
+		if answer.Changed {
+			return answer, plan.As(plan.Broken, err)
+		}
+		return answer, plan.As(plan.Refused, err)
 	case talkErr == nil:
 		return answer, nil
 	}

@@ -148,6 +148,40 @@ func TestAConnectionIsEndedWithItsContext(t *testing.T) {
 	}
 }
 
+// TestAnErrorAfterChangesIsNoRefusal: a script that goes on to the next host must know
+// that this one is half-way.
+func TestAnErrorAfterChangesIsNoRefusal(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may write below /var/lib")
+	}
+	for changed, class := range map[string]plan.Class{"true": plan.Broken, "false": plan.Refused} {
+		answer := `printf '` + wire.AnswerPrefix + `{"error":"no","hint":"do x","changed":` + changed + "}\n'\n"
+		_, err := deliver(t, Host{Destination: "root@h1", Client: client(t, here+"\n"), Program: program(answer)})
+		if plan.ClassOf(err) != class || !strings.Contains(plan.HintOf(err), "root@h1 advises: do x") {
+			t.Errorf("changed %s: class %d, %v, hint %q", changed, plan.ClassOf(err), err, plan.HintOf(err))
+		}
+	}
+}
+
+// TestAHostThatHasAnsweredAndStaysIsLeft: its connection would keep a place among those
+// that are worked on, for as long as it likes.
+func TestAHostThatHasAnsweredAndStaysIsLeft(t *testing.T) {
+	ssh := "printf '" + greeting + "x86_64\\n'; cat >/dev/null; printf '" + wire.AnswerPrefix + "{\"result\":{}}\\n'; exec cat /dev/zero\n"
+	done := make(chan error, 1)
+	go func() {
+		_, err := deliver(t, Host{Destination: "h1", Client: client(t, ssh), Program: program(echo), parting: time.Millisecond})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it is waited for")
+	}
+}
+
 // TestAHostCannotFlood: what a host sends is bounded, before its greeting and after.
 func TestAHostCannotFlood(t *testing.T) {
 	for name, ssh := range map[string]string{

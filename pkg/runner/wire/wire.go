@@ -181,6 +181,8 @@ type Answer struct {
 	// Error is set when the program refused or failed, with its way out.
 	Error string `json:"error,omitempty"`
 	Hint  string `json:"hint,omitempty"`
+	// Changed says that the host may have been changed before that.
+	Changed bool `json:"changed,omitempty"`
 }
 
 // Advice is a way out that a host tells, with whose word it is: what is to be done is

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package hostprep
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+)
+
+// empty gives the namespace a host on which nothing can be changed but files of its own:
+// no program is found, and the kernel's settings are read-only.
+func empty(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"/etc", "/run", "/var/lib"} {
+		hosttest.Must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"))
+	}
+	hosttest.Must(t, unix.Mount("/proc/sys", "/proc/sys", "", unix.MS_BIND, ""))
+	hosttest.Must(t, unix.Mount("", "/proc/sys", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	t.Setenv("PATH", "/var/lib")
+}
+
+func put(t *testing.T, path, content string) {
+	t.Helper()
+	hosttest.Must(t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+// TestAHostThatMayBeANodeIsNotChanged: a cgroup driver, forwarding or swap that changes
+// under a kubelet takes its pods along, and the cluster that it belongs to may be another.
+func TestAHostThatMayBeANodeIsNotChanged(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		empty(t)
+		hosttest.Must(t, os.MkdirAll("/etc/kubernetes", 0o755))
+		hosttest.Must(t, os.MkdirAll("/var/lib/kubectl-lifecycle-prep", 0o700))
+		put(t, "/etc/kubernetes/kubelet.conf", "x")
+		put(t, "/etc/fstab", "UUID=1 none swap sw 0 0\n")
+		out, err := Do(t.Context(), prep.Order{Apply: true}, plan.Discard)
+		if err != nil || len(out.Made) != 0 || !out.Report.Blocked() || len(out.Report.Changes()) == 0 {
+			t.Errorf("made %v, %v", out.Made, err)
+		}
+		if raw, err := os.ReadFile("/etc/fstab"); err != nil || string(raw) != "UUID=1 none swap sw 0 0\n" {
+			t.Errorf("%q, %v", raw, err)
+		}
+		put(t, "/etc/x", "ours")
+		put(t, "/var/lib/kubectl-lifecycle-prep/changes.json",
+			`[{"change":{"kind":"file","path":"/etc/x","content":"ours"},"before":{"there":true,"content":"before","mode":384}}]`)
+		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
+			t.Errorf("an undo under a node: %v", err)
+		}
+		if raw, err := os.ReadFile("/etc/x"); err != nil || string(raw) != "ours" {
+			t.Errorf("%q, %v", raw, err)
+		}
+		hosttest.Must(t, os.Remove("/etc/kubernetes/kubelet.conf"))
+		if out, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); err != nil || len(out.Undone) != 1 {
+			t.Errorf("%+v, %v", out, err)
+		}
+		if raw, err := os.ReadFile("/etc/x"); err != nil || string(raw) != "before" {
+			t.Errorf("%q, %v", raw, err)
+		}
+	})
+}
+
+// TestOneAtATimeChangesAHost: two at once would write over each other's ledger, and what
+// one of them has changed could not be taken back.
+func TestOneAtATimeChangesAHost(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		empty(t)
+		unlock, err := alone(t.Context())
+		hosttest.Must(t, err)
+		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
+			t.Errorf("a second one: %v", err)
+		}
+		if _, err := Do(t.Context(), prep.Order{}, plan.Discard); err != nil {
+			t.Errorf("one that only looks: %v", err)
+		}
+		unlock()
+		if _, err := os.Lstat(lockFile); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("something is left: %v", err)
+		}
+		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); err != nil {
+			t.Errorf("after the first: %v", err)
+		}
+	})
+}
