@@ -50,5 +50,8 @@ func Join(ctx context.Context, host Carrier, order prep.Order, to Target, report
 	if err := json.Unmarshal(answer.Result, &out); err != nil {
 		return out, fmt.Errorf("decode the answer: %w", err)
 	}
+	if to.NodeName != "" && out.Node != to.NodeName {
+		return out, fmt.Errorf("the host says that it is node %q, and was told to be %q", out.Node, to.NodeName)
+	}
 	return out, out.Outcome.Bounded(mostLines, mostOfLine)
 }

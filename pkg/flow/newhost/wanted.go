@@ -49,17 +49,17 @@ func Wanted(ctx context.Context, client kubernetes.Interface) (prep.Wanted, erro
 	if err != nil && !apierrors.IsForbidden(err) {
 		return prep.Wanted{}, fmt.Errorf("list daemonsets: %w", err)
 	}
-	var names []string
+	var agents []agent
 	if err == nil {
 		for _, s := range sets.Items {
-			names = append(names, s.Name)
+			agents = append(agents, agent{s.Namespace, s.Name})
 		}
 	}
-	return decide(c, nodes.Items, names)
+	return decide(c, nodes.Items, agents)
 }
 
 // decide is Wanted without the cluster. It is pure.
-func decide(c configs, nodes []corev1.Node, agents []string) (w prep.Wanted, err error) {
+func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err error) {
 	var cluster struct {
 		KubernetesVersion string `json:"kubernetesVersion"`
 		ImageRepository   string `json:"imageRepository"`
@@ -99,15 +99,30 @@ func decide(c configs, nodes []corev1.Node, agents []string) (w prep.Wanted, err
 func allowed(fail *bool) bool { return fail != nil && !*fail }
 
 // sandboxImage is the pause image of the cluster's registry that most nodes have. Which
-// one kubeadm wants is written nowhere in a cluster, but its nodes run it.
+// one kubeadm wants is written nowhere in a cluster, but its nodes run it. The control
+// planes are asked first: what a node says of its images is its own word, and its role is
+// not (NodeRestriction).
 func sandboxImage(registry string, nodes []corev1.Node) string {
+	var leading []corev1.Node
+	for _, n := range nodes {
+		if _, leads := n.Labels["node-role.kubernetes.io/control-plane"]; leads {
+			leading = append(leading, n)
+		}
+	}
 	registry = cmp.Or(registry, "registry.k8s.io")
+	return cmp.Or(mostHave(registry, leading), mostHave(registry, nodes))
+}
+
+// mostHave is the pause image of a registry that most of some nodes have; each counts once.
+func mostHave(registry string, nodes []corev1.Node) string {
 	count, tag := map[string]int{}, regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 	for _, n := range nodes {
+		has := map[string]bool{}
 		for _, image := range n.Status.Images {
 			for _, name := range image.Names {
-				// A node may claim to have any image.
-				if rest, is := strings.CutPrefix(name, registry+"/pause:"); is && tag.MatchString(rest) {
+				// A node may claim to have any image, any number of times.
+				if rest, is := strings.CutPrefix(name, registry+"/pause:"); is && tag.MatchString(rest) && !has[name] {
+					has[name] = true
 					count[name]++
 				}
 			}
@@ -120,12 +135,22 @@ func sandboxImage(registry string, nodes []corev1.Node) string {
 	return slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(count[a], count[b]) })
 }
 
-// network is the pod network that runs, by the names of its agents' DaemonSets.
-func network(agents []string) string {
-	for _, known := range []struct{ agent, network string }{
-		{"kube-flannel-ds", "flannel"}, {"cilium", "cilium"}, {"calico-node", "calico"}, {"antrea-agent", "antrea"}, {"kube-ovn-cni", "kube-ovn"},
+// agent is a DaemonSet.
+type agent struct{ namespace, name string }
+
+// network is the pod network that runs, by its agents' DaemonSet. It counts in the
+// namespaces where networks are alone: a tenant may give a DaemonSet any name.
+func network(agents []agent) string {
+	for _, known := range []struct {
+		agent, network string
+		in             []string
+	}{
+		{"kube-flannel-ds", "flannel", []string{"kube-flannel"}}, {"cilium", "cilium", []string{"cilium", "cilium-system"}},
+		{"calico-node", "calico", []string{"calico-system"}}, {"antrea-agent", "antrea", nil}, {"kube-ovn-cni", "kube-ovn", nil},
 	} {
-		if slices.Contains(agents, known.agent) {
+		if slices.ContainsFunc(agents, func(a agent) bool {
+			return a.name == known.agent && (a.namespace == metav1.NamespaceSystem || slices.Contains(known.in, a.namespace))
+		}) {
 			return known.network
 		}
 	}

@@ -28,12 +28,12 @@ func TestWhatAClusterWantsIsReadFromItsOwnConfiguration(t *testing.T) {
 		{Node: "c", MachineID: "m-c", SystemUUID: "u-c"}}
 	for name, c := range map[string]struct {
 		configs configs
-		agents  []string
+		agents  []agent
 		want    prep.Wanted
 	}{
 		"all of it": {configs{cluster: "kubernetesVersion: v1.36.3\nimageRepository: m.example/k8s\nnetworking: {podSubnet: " +
 			"'10.244.0.0/16,fd00::/48'}\n",
-			kubelet: "cgroupDriver: cgroupfs\nfailSwapOn: false\nfailCgroupV1: false\n", proxy: "mode: ipvs\n"}, []string{"x", "kube-flannel-ds"},
+			kubelet: "cgroupDriver: cgroupfs\nfailSwapOn: false\nfailCgroupV1: false\n", proxy: "mode: ipvs\n"}, []agent{{"kube-system", "x"}, {"kube-flannel", "kube-flannel-ds"}},
 			prep.Wanted{Kubernetes: "v1.36.3", CgroupDriver: "cgroupfs", SandboxImage: "m.example/k8s/pause:3.10", ProxyMode: "ipvs",
 				Network: "flannel",
 				IPv6:    true, SwapAllowed: true, CgroupV1Allowed: true, Nodes: ids}},
