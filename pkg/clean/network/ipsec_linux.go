@@ -31,10 +31,11 @@ type encryption struct {
 }
 
 // encrypts reports whether a mark is one of Cilium's for encryption; the other bits are
-// the number of a node and of a key.
+// the number of a node and of a key. It never asks for the lowest eight (IPsecMarkMaskIn,
+// IPsecMarkMaskOut), as a mark that a person has given a VPN does.
 func encrypts(value, mask uint32) bool {
 	bits := value & mask & markBits
-	return mask&markBits == markBits && (bits == markDecrypt || bits == markEncrypt)
+	return mask&markBits == markBits && mask&0xff == 0 && (bits == markDecrypt || bits == markEncrypt)
 }
 
 // isCiliumPolicy knows a policy by its mark or, where Cilium gives it none, by its

@@ -37,7 +37,9 @@ ip xfrm policy add src 10.2.0.0/16 dst 10.1.0.0/16 dir in priority 100 tmpl src 
 ip xfrm policy add src 10.2.0.0/16 dst 10.1.0.0/16 dir fwd priority 2975 tmpl src 192.0.2.9 dst 192.0.2.2 proto esp reqid 1 mode tunnel
 ip xfrm policy add src 10.3.0.0/16 dst 0.0.0.0/0 dir out mark 0x2a mask 0xffffffff tmpl src 192.0.2.2 dst 192.0.2.9 proto esp mode tunnel
 ip xfrm policy add src 10.4.0.0/16 dst 0.0.0.0/0 dir out mark 0x600 mask 0xf00 tmpl src 192.0.2.2 dst 192.0.2.9 proto esp mode tunnel
+ip xfrm policy add src 10.5.0.0/16 dst 0.0.0.0/0 dir out mark 0xd2a mask 0xffffffff tmpl src 192.0.2.2 dst 192.0.2.9 proto esp mode tunnel
 ip xfrm state allocspi src 192.0.2.2 dst 192.0.2.9 proto esp mode tunnel reqid 1 min 4 max 4
+ip xfrm state allocspi src 192.0.2.2 dst 192.0.2.8 proto esp mode tunnel reqid 7 mark 0xe01 mask 0xffffffff min 6 max 6
 `
 
 const showIPsec = `ip xfrm policy | tr -s '\t \n' ' ' | sed 's/ src [0-9:]\S* dst/\n&/g' | sort; ip xfrm state | grep '^src' | sort`
@@ -103,16 +105,17 @@ func TestAMarkOfCiliumsEncryption(t *testing.T) {
 		value, mask uint32
 		want        bool
 	}{
-		"to be encrypted":                          {0xe00, 0xf00, true},
-		"was decrypted":                            {0xd00, 0xf00, true},
-		"to be encrypted for a node, with a key":   {0x13e00, 0xffffff00, true},
-		"a proxy's":                                {0x200, 0xf00, false},
-		"both bits, and what else that may be":     {0xf00, 0xf00, false},
-		"a mask that does not ask for all four":    {0xe00, 0xe00, false},
-		"a mask that asks for nothing":             {0xe00, 0, false},
-		"bits that the mask does not ask for":      {0xe00, 0xff, false},
-		"another's mark in the lowest eight bits":  {0x2a, 0xffffffff, false},
-		"Kubernetes' mark for what is masqueraded": {0x4000, 0x4000, false},
+		"to be encrypted":                            {0xe00, 0xf00, true},
+		"was decrypted":                              {0xd00, 0xf00, true},
+		"to be encrypted for a node, with a key":     {0x13e00, 0xffffff00, true},
+		"a proxy's":                                  {0x200, 0xf00, false},
+		"both bits, and what else that may be":       {0xf00, 0xf00, false},
+		"a mask that does not ask for all four":      {0xe00, 0xe00, false},
+		"a mask that asks for nothing":               {0xe00, 0, false},
+		"bits that the mask does not ask for":        {0xe00, 0xff, false},
+		"another's mark in the lowest eight bits":    {0x2a, 0xffffffff, false},
+		"a mark of a VPN's, which asks for all bits": {0xd2a, 0xffffffff, false},
+		"Kubernetes' mark for what is masqueraded":   {0x4000, 0x4000, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := encrypts(tc.value, tc.mask); got != tc.want {
