@@ -41,7 +41,7 @@ func criAnswers(f Facts, w Wanted) []Finding {
 	}
 	if r.Program != containerd || len(disabled) == 0 {
 		return []Finding{{Severity: Blocks, Text: fmt.Sprintf("the CRI does not answer on %s: %s", r.Socket, r.Error),
-			WayOut: "see: journalctl -u " + text.Quote(r.Program)}}
+			WayOut: "see: " + text.Command("journalctl", "-u", r.Program)}}
 	}
 	finding := Finding{Severity: Blocks, Text: fmt.Sprintf("containerd runs without its CRI: disabled_plugins holds %s",
 		strings.Join(disabled, ", "))}

@@ -221,11 +221,9 @@ func (c commands) tellPrepared(f prepFlags, order prep.Order, results map[string
 			}
 			_ = s.Line("%s", p.Host) // the sheet keeps the error
 			for _, line := range p.Outcome.Lines(order) {
-				if rest, more := strings.CutPrefix(line, "        "); more {
-					_ = s.Line("          %s", rest)
-					continue
-				}
-				_ = s.Line("  %s", line)
+				words := strings.TrimLeft(line, " ")
+				lead := "  " + line[:len(line)-len(words)]
+				_ = s.Line("%s%s", text.Safe(lead), words)
 			}
 		}
 		return s.Err

@@ -92,7 +92,7 @@ func (j sshJoin) recipe() plan.Plan {
 	underway := false
 	return plan.Plan{Title: "Join " + name, Steps: []plan.Step{
 		{ID: name + "/token", Title: "Make a bootstrap token for " + name, Do: func(ctx context.Context, report plan.Report) (err error) {
-			token, err = bootstrap.Mint(ctx, j.client, bootstrap.Request{TTL: sshTTL, Description: "a join over ssh, by " + env.Who()})
+			token, err = bootstrap.Mint(ctx, j.client, bootstrap.Request{TTL: sshTTL, Description: "kubectl lifecycle (join by ssh), by " + env.Who()})
 			if err != nil {
 				return env.NothingChanged(err)
 			}
@@ -138,6 +138,9 @@ func (j sshJoin) blocked(there prep.Joined) error {
 		if f.Severity == prep.Blocks {
 			lacks = append(lacks, f.ID+": "+f.Text)
 		}
+	}
+	for _, id := range there.Outcome.Report.Doubtful {
+		lacks = append(lacks, id+" could not be checked")
 	}
 	return plan.As(plan.Found, plan.Hint(fmt.Errorf("the host cannot become a node as it is:\n  %s", strings.Join(lacks, "\n  ")),
 		"see what mends each: kubectl lifecycle prep --ssh %s", text.Quote(j.host.Destination)))
