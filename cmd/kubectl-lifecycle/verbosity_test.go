@@ -85,14 +85,15 @@ func TestNoLogHoldsABody(t *testing.T) {
 
 func TestNoRecordAndNoServerWritesALineOfOurs(t *testing.T) {
 	t.Cleanup(func() { _ = logVerbosity(0, io.Discard) })
-	event, err := json.Marshal(map[string]any{"seq": 1, "kind": "done", "step": envtest.Forged, "title": envtest.Forged, "message": envtest.Forged})
+	const forged = envtest.Forged
+	event, err := json.Marshal(map[string]any{"seq": 1, "kind": "done", "step": forged, "title": forged, "message": forged})
 	if err != nil {
 		t.Fatal(err)
 	}
 	record := func(node, phase string) map[string]string {
 		return map[string]string{
-			wire.KeyNode: node, wire.KeyPhase: phase, wire.KeyOperation: "node/FORGED removed " + envtest.Forged, wire.KeyWho: envtest.Forged,
-			wire.KeyError: envtest.Forged, wire.KeyEvents: string(event) + "\n", wire.KeyOutcome: `{"state":"clean"}`,
+			wire.KeyNode: node, wire.KeyPhase: phase, wire.KeyOperation: "node/FORGED removed " + forged, wire.KeyWho: forged,
+			wire.KeyError: forged, wire.KeyEvents: string(event) + "\n", wire.KeyOutcome: `{"state":"clean"}`,
 		}
 	}
 	for name, c := range map[string]struct {
@@ -105,7 +106,7 @@ func TestNoRecordAndNoServerWritesALineOfOurs(t *testing.T) {
 		"in YAML":                  {record("w1", "waiting"), []string{"runs", "-o", "yaml"}},
 		"a run that waits":         {record("w1", "waiting"), []string{"runs", "follow", "w1"}},
 		"a run that has ended":     {record("w1", "finished"), []string{"runs", "follow", "w1"}},
-		"a run of another phase":   {record("w1", "FORGED "+envtest.Forged), []string{"runs", "follow", "w1"}},
+		"a run of another phase":   {record("w1", "FORGED "+forged), []string{"runs", "follow", "w1"}},
 		"a look at a host":         {record("w1", "working"), []string{"inspect", "w1"}},
 		"a removal":                {record("w1", "working"), []string{"remove", "w1", "--yes"}},
 		"several":                  {record("w1", "working"), []string{"remove", "w1", "w2", "--yes"}},
@@ -115,9 +116,9 @@ func TestNoRecordAndNoServerWritesALineOfOurs(t *testing.T) {
 		"a join":                   {record("w1", "working"), []string{"join"}},
 		"a network":                {record("w1", "working"), []string{"cni", "install", "flannel"}},
 		"a move":                   {record("w1", "working"), []string{"move", "w1", "--to-context", "x", "--yes"}},
-		"a command that is not":    {record("w1", "working"), []string{envtest.Forged}},
-		"a flag that is not":       {record("w1", "working"), []string{"drain", "w1", "--surge", envtest.Forged}},
-		"a node that is not named": {record("w1", "working"), []string{"drain", envtest.Forged}},
+		"a command that is not":    {record("w1", "working"), []string{forged}},
+		"a flag that is not":       {record("w1", "working"), []string{"drain", "w1", "--surge", forged}},
+		"a node that is not named": {record("w1", "working"), []string{"drain", forged}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, out, errOut := command(t, append([]string{"--kubeconfig", hostileServer(t, c.record)}, c.args...)...)

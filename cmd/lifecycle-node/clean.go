@@ -21,7 +21,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none|flush] [--no-backup] [--shred-keys | --backup-keys] [--delete-host-data] [FACTS]
+const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none|flush] [--no-backup]
+           [--shred-keys | --backup-keys] [--delete-host-data] [FACTS]
 
 Cleans the host that it runs on of Kubernetes and its network, without a cluster:
 for a host whose Node was given up. Without --yes it shows what would go, and

@@ -99,7 +99,8 @@ func TestAFileThatCannotBeWrittenLeavesTheOldOne(t *testing.T) {
 
 // Whatever is on the disk, it is an order only where it says all that one says.
 func FuzzState(f *testing.F) {
-	f.Add([]byte(`{"operation":"remove","node":"w","record":{"name":"a","namespace":"b","uid":"c"},"endpoints":["https://a"],"ca":"x","patience":1,"task":{}}`))
+	f.Add([]byte(`{"operation":"remove","node":"w","record":{"name":"a","namespace":"b","uid":"c"},"endpoints":["https://a"],"ca":"x",
+		"patience":1,"task":{}}`))
 	f.Add([]byte(`{"operation":"move","destination":null}`))
 	f.Add([]byte(`{"phase":"finished"}`))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))

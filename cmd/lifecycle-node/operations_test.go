@@ -85,7 +85,8 @@ func TestAnOperationThatIsAddedWaitsWhereItFails(t *testing.T) {
 }
 
 func TestASpecOfAnOperationThatIsNotThereIsNoOrder(t *testing.T) {
-	raw := []byte(`{"operation":"polish","node":"w","record":{"name":"a","namespace":"b","uid":"c"},"endpoints":["https://a"],"ca":"x","patience":1,"task":{"wax":"bee"}}`)
+	raw := []byte(`{"operation":"polish","node":"w","record":{"name":"a","namespace":"b","uid":"c"},"endpoints":["https://a"],"ca":"x",
+		"patience":1,"task":{"wax":"bee"}}`)
 	did := 0
 	for name, tc := range map[string]struct {
 		raw  []byte

@@ -27,7 +27,8 @@ func node(t *testing.T, dir string, s *reporttest.Server, operation wire.Operati
 	t.Helper()
 	hosttest.Script(t, `ip link set lo up; mkdir -p `+dir+`/etc `+dir+`/bin; cp -a /etc/. `+dir+`/etc/; mount --bind `+dir+`/etc /etc
 for d in /var/lib /run /etc/systemd/system; do mkdir -p $d; mount -t tmpfs tmpfs $d; done
-rm -rf /etc/kubernetes /etc/cni; mkdir -p /run/systemd/system /etc/kubernetes/pki /etc/cni/net.d /var/lib/kubelet/pki /etc/systemd/system/multi-user.target.wants
+rm -rf /etc/kubernetes /etc/cni; mkdir -p /run/systemd/system /etc/kubernetes/pki /etc/cni/net.d
+mkdir -p /var/lib/kubelet/pki /etc/systemd/system/multi-user.target.wants
 mkdir -m 700 `+stateDir+`; touch `+in(lockName)+`; echo > /var/lib/kubelet/config.yaml; echo old > /etc/kubernetes/kubelet.conf
 echo active > `+dir+`/kubelet; touch `+dir+`/did
 touch `+unitFile+`; ln -s `+unitFile+` `+unitLink)

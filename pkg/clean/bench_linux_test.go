@@ -140,7 +140,8 @@ func rulesFile() string {
 	return `{ echo '*nat'; all=$(seq 1250 | tr '0189' 'PQRS'); echo ":KUBE-SERVICES - [0:0]"; echo ":KUBE-MARK-MASQ - [0:0]"
 for k in $all; do echo ":KUBE-SVC-A$k - [0:0]"; echo ":KUBE-SEP-A$k - [0:0]"; done
 echo '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES'; echo '-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000'
-for k in $all; do echo "-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m comment --comment \"ns/service$k cluster IP\" -m tcp --dport 80 -j KUBE-SVC-A$k
+for k in $all; do echo "-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp \
+-m comment --comment \"ns/service$k cluster IP\" -m tcp --dport 80 -j KUBE-SVC-A$k
 -A KUBE-SVC-A$k -m comment --comment \"ns/service$k -> 10.244.1.2:80\" -j KUBE-SEP-A$k
 -A KUBE-SEP-A$k -s 10.244.1.2/32 -m comment --comment ns/service$k -j KUBE-MARK-MASQ
 -A KUBE-SEP-A$k -p tcp -m comment --comment ns/service$k -m tcp -j DNAT --to-destination 10.244.1.2:80"; done

@@ -58,7 +58,8 @@ func TestSnapshotsBesideEtcdsDataStay(t *testing.T) {
 		cluster := etcdtest.Serve(w.T, "cp1", "cp2", "cp3")
 		w.joinAsControlPlane(cluster, "cp1")
 		// The container has them elsewhere than the host.
-		w.script(`sed -i 's,path: /var/lib/etcd,path: /srv,; s,--data-dir=/var/lib/etcd,--data-dir=/var/lib/etcd/etcd,; s,    - --name,    - --wal-dir=/var/lib/etcd/wal\n&,' etc/kubernetes/manifests/etcd.yaml
+		w.script(`sed -i 's,path: /var/lib/etcd,path: /srv,; s,--data-dir=/var/lib/etcd,--data-dir=/var/lib/etcd/etcd,
+s,    - --name,    - --wal-dir=/var/lib/etcd/wal\n&,' etc/kubernetes/manifests/etcd.yaml
 mkdir -p srv/etcd/member/snap; touch srv/etcd/member/snap/db srv/wal/0000000000000000-0000000000000000.wal srv/wal/0.tmp
 echo precious | tee srv/etcd/snapshot.db srv/wal/notes > var/lib/etcd/member/theirs`)
 		_, err := w.target().Recipe().Run(w.Context(), nil)

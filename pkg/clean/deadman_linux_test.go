@@ -52,8 +52,9 @@ func (w *world) listen() func(context.Context) error {
 // rules is the packet filter in its tools' words.
 func (w *world) rules() string {
 	w.Helper()
-	return w.script(`iptables-nft-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]/[0:0]/' | awk '/^\*/ { t = $0 } /^:/ { print t, $0 | "sort"; next } { print t, $0 }'
-		iptables-legacy-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]/[0:0]/' | awk '/^\*/ { t = $0 } /^:/ { print t, $0 | "sort"; next } { print t, $0 }'`)
+	return w.script(`plain() { grep -v '^#' | sed -E 's/\[[0-9:]+\]/[0:0]/' |
+			awk '/^\*/ { t = $0 } /^:/ { print t, $0 | "sort"; next } { print t, $0 }'; }
+		iptables-nft-save | plain; iptables-legacy-save | plain`)
 }
 
 // filterStep is the step of the recipe that deletes rules.

@@ -55,7 +55,8 @@ func TestAStaticPodThatIsOlderThanTheJoinStays(t *testing.T) {
 	dir := t.TempDir()
 	hosttest.Script(t, `cd `+dir+`; mkdir -p etc/kubernetes/manifests/more etc/kubernetes/pki var/lib/kubelet run tmp
 cd etc/kubernetes/manifests
-echo 'kind: Pod' > own.yaml; touch etcd.yaml kube-apiserver.yaml kube-controller-manager.yaml kube-scheduler.yaml .hidden kube-scheduler.yaml.bak`)
+echo 'kind: Pod' > own.yaml; touch etcd.yaml kube-apiserver.yaml kube-controller-manager.yaml kube-scheduler.yaml
+touch .hidden kube-scheduler.yaml.bak`)
 	const at = "/etc/kubernetes/manifests/"
 	born, err := host.Local{Root: dir}.Born(at + "own.yaml")
 	hosttest.Must(t, err)

@@ -27,7 +27,8 @@ for c in OUTPUT_nat POST_nat PRE_nat; do $i -t nat -N CILIUM_$c; done
 $i -t nat -A CILIUM_POST_nat -m comment --comment "cilium masquerade non-cluster" -j MASQUERADE
 $i -t nat -I POSTROUTING -m comment --comment "cilium-feeder: CILIUM_POST_nat" -j CILIUM_POST_nat
 for c in POST_mangle PRE_mangle; do $i -t mangle -N CILIUM_$c; done
-$i -t mangle -A CILIUM_PRE_mangle -m comment --comment "cilium: any->pod redirect proxied traffic to host proxy" -j MARK --set-xmark 0x200/0xffffffff
+$i -t mangle -A CILIUM_PRE_mangle -m comment --comment "cilium: any->pod redirect proxied traffic to host proxy" \
+-j MARK --set-xmark 0x200/0xffffffff
 $i -t mangle -I PREROUTING -m comment --comment "cilium-feeder: CILIUM_PRE_mangle" -j CILIUM_PRE_mangle
 done
 ip link add cilium_net type veth peer name cilium_host; ip addr add 10.244.1.77/32 dev cilium_host; ip link set cilium_host up
@@ -52,7 +53,8 @@ for c in INPUT FORWARD OUTPUT from-wl-dispatch to-wl-dispatch wl-to-host cidr-bl
 do $i -N cali-$c; done
 $i -I INPUT -m comment --comment "cali:Cz_u1IQiXIMmKD4c" -j cali-INPUT
 $i -I FORWARD -m comment --comment "cali:wUHhoiAYhphO9Mso" -j cali-FORWARD
-$i -A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m comment --comment "Policy explicitly accepted packet." -m mark --mark 0x10000/0x10000 -j ACCEPT
+$i -A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m comment --comment "Policy explicitly accepted packet." \
+-m mark --mark 0x10000/0x10000 -j ACCEPT
 $i -A FORWARD -m comment --comment "cali:mp77cMpurHhyjLrM" -j MARK --set-xmark 0x10000/0x10000 2>/dev/null || true
 $i -A cali-FORWARD -m comment --comment "cali:vjrMJCRpqwy5oRoX" -j MARK --set-xmark 0x0/0xe0000 2>/dev/null || true
 $i -A cali-INPUT -m comment --comment "cali:FewJpBykm9iJ-YNH" -j cali-wl-to-host

@@ -42,8 +42,10 @@ func TestAKubeletsRootElsewhereIsFollowed(t *testing.T) {
 		{"by the arguments of the running kubelet", ``, "--root-dir=/data/kubelet"},
 		{"by those, whatever its unit says", `echo 'KUBELET_EXTRA_ARGS=--root-dir=/elsewhere' > etc/default/kubelet`, "--root-dir=/data/kubelet"},
 		{"by a file of its unit's", `echo 'KUBELET_EXTRA_ARGS=--root-dir=/data/kubelet' > etc/default/kubelet`, ""},
-		{"by kubeadm's flags", `echo 'KUBELET_KUBEADM_ARGS="--node-ip=192.0.2.10 --root-dir /data/kubelet"' > var/lib/kubelet/kubeadm-flags.env`, ""},
-		{"by a drop-in of somebody's", `printf '[Service]\nExecStart=\nExecStart=-/usr/bin/kubelet "--root-dir=/data/kubelet/"\n' > usr/lib/systemd/system/kubelet.service.d/20-own.conf`, ""},
+		{"by kubeadm's flags",
+			`echo 'KUBELET_KUBEADM_ARGS="--node-ip=192.0.2.10 --root-dir /data/kubelet"' > var/lib/kubelet/kubeadm-flags.env`, ""},
+		{"by another drop-in", `printf '[Service]\nExecStart=\nExecStart=-/usr/bin/kubelet "--root-dir=/data/kubelet/"\n' \
+> usr/lib/systemd/system/kubelet.service.d/20-own.conf`, ""},
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -147,7 +149,8 @@ echo mine > var/lib/kubelet/pki/own.pem; echo x > var/lib/kubelet/.123`
 		w.join()
 		w.script(`k=var/lib/kubelet; for d in plugins_registry device-plugins pod-resources pods-api checkpoints image_manager; do mkdir -p $k/$d
 touch $k/$d/x; done
-			for f in cpu_manager_state memory_manager_state dra_manager_state allocated_pods_state actuated_pods_state graceful_node_shutdown_state .987; do touch $k/$f; done`)
+			for f in cpu_manager_state memory_manager_state dra_manager_state allocated_pods_state actuated_pods_state \
+				graceful_node_shutdown_state .987; do touch $k/$f; done`)
 		if verdict := w.remove(); verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
 			w.Errorf("verdict: %+v", verdict)
 		}
@@ -261,7 +264,8 @@ func TestADirectoryOfAnothersInAKubeletsRootElsewhereStays(t *testing.T) {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				if got, want := w.script("find disk | sort"),
-					"disk\ndisk/checkpoints\ndisk/checkpoints/run-7\ndisk/checkpoints/run-7/model.pt\ndisk/plugins\ndisk/plugins/grafana\ndisk/plugins/grafana/a\ndisk/pods\ndisk/pods/ios\ndisk/pods/ios/Podfile\n"; got != want {
+					"disk\ndisk/checkpoints\ndisk/checkpoints/run-7\ndisk/checkpoints/run-7/model.pt\ndisk/plugins\ndisk/plugins/grafana\n"+
+						"disk/plugins/grafana/a\ndisk/pods\ndisk/pods/ios\ndisk/pods/ios/Podfile\n"; got != want {
 					w.Errorf("left:\n%s", got)
 				}
 			})

@@ -126,7 +126,8 @@ func TestCiliumsWordOutsideItsDirectoriesGoesAndOthersGetTheirNamesBack(t *testi
 		w.script(`mkdir -p run/cilium; echo '{"name":"cilium","plugins":[{"type":"cilium-cni"}]}' > etc/cni/net.d/05-cilium.conflist
 			mv etc/cni/net.d/87-podman.conflist etc/cni/net.d/87-podman.conflist.cilium_bak
 mv etc/cni/net.d/10-flannel.conflist etc/cni/net.d/10-flannel.conflist.cilium_bak
-			printf '# Disable rp_filter\n-net.ipv4.conf.lxc*.rp_filter = 0\n-net.ipv4.conf.cilium_*.rp_filter = 0\nnet.ipv4.conf.all.rp_filter = 0\n' > etc/sysctl.d/99-zzz-override_cilium.conf`)
+			printf '# Disable rp_filter\n-net.ipv4.conf.lxc*.rp_filter = 0\n-net.ipv4.conf.cilium_*.rp_filter = 0\n%s\n' \
+				'net.ipv4.conf.all.rp_filter = 0' > etc/sysctl.d/99-zzz-override_cilium.conf`)
 		said := false
 		for _, it := range inventory.Decide(w.survey()).Objects {
 			said = said || it.Name == "/etc/cni/net.d/87-podman.conflist.cilium_bak" &&
@@ -145,7 +146,8 @@ mv etc/cni/net.d/10-flannel.conflist etc/cni/net.d/10-flannel.conflist.cilium_ba
 func TestAFileOfCiliumsNameWithMoreInItStaysAndIsNamed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		w.script(`mkdir -p etc/sysctl.d; printf 'net.ipv4.conf.all.rp_filter = 0\nvm.swappiness = 1\n' > etc/sysctl.d/99-zzz-override_cilium.conf`)
+		w.script(`mkdir -p etc/sysctl.d
+			printf 'net.ipv4.conf.all.rp_filter = 0\nvm.swappiness = 1\n' > etc/sysctl.d/99-zzz-override_cilium.conf`)
 		verdict := w.remove()
 		if diff := cmp.Diff([]string{"file /etc/sysctl.d/99-zzz-override_cilium.conf"}, names(verdict.But)); diff != "" ||
 			verdict.State != inventory.CleanBut || !w.exists("/etc/sysctl.d/99-zzz-override_cilium.conf") {

@@ -22,7 +22,8 @@ import (
 // accountToken is a token of a ServiceAccount, without a signature that is worth
 // anything.
 func accountToken(node string, issued time.Time) string {
-	body := fmt.Sprintf(`{"iss":"https://kubernetes.default.svc.cluster.local","iat":%d,"kubernetes.io":{"namespace":"kube-system","serviceaccount":{"name":"multus"},"node":{"name":%q}}}`, issued.Unix(), node)
+	body := fmt.Sprintf(`{"iss":"https://kubernetes.default.svc.cluster.local","iat":%d,"kubernetes.io":{"namespace":"kube-system",
+"serviceaccount":{"name":"multus"},"node":{"name":%q}}}`, issued.Unix(), node)
 	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	return part(`{"alg":"RS256","kid":"none"}`) + "." + part(body) + "." + part("no-signature")
 }

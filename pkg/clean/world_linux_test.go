@@ -103,7 +103,8 @@ echo "    server: https://192.0.2.200:6443" > etc/kubernetes/kubelet.conf
 mount -t tmpfs tmpfs $k/pods/u1/volumes/secret; echo token > $k/pods/u1/volumes/secret/token
 mount --rbind etc $k/pods/u1/volumes/etc; mount --make-rshared $k/pods/u1/volumes/etc; mount --bind srv/data $k/pods/u1/volumes/data
 ln -s ../../../../../srv/data $k/pods/u1/link; mkdir $k/pods/u1/shut; touch $k/pods/u1/shut/f; chmod 000 $k/pods/u1/shut
-mkdir -p run/flannel var/log/pods/ns_web_u1/app var/log/containers var/lib/cni/networks/cbr0 var/lib/cni/results var/lib/cni/flannel usr/libexec/kubernetes/kubelet-plugins/volume/exec
+mkdir -p run/flannel var/log/pods/ns_web_u1/app var/log/containers var/lib/cni/networks/cbr0 var/lib/cni/results var/lib/cni/flannel
+mkdir -p usr/libexec/kubernetes/kubelet-plugins/volume/exec
 echo > run/flannel/subnet.env; echo > var/log/pods/ns_web_u1/app/0.log; ln -s /var/log/pods/x var/log/containers/x.log
 echo > var/lib/cni/networks/cbr0/10.244.1.2; echo > var/lib/cni/results/cbr0-abc-eth0; echo > etc/cni/net.d/10-flannel.conflist
 echo > opt/cni/bin/flannel
@@ -249,7 +250,8 @@ func (w *world) dump() string {
 		ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/state [A-Z]+//; s/<[^>]*>//'
 ip -o addr | grep -v 'scope link' | sed -E 's/^[0-9]+: //; s/ +valid.*//'
 		ip route | sed 's/ linkdown//'; ip rule; cut -d' ' -f4,5 /proc/self/mountinfo | grep /mnt | sort
-		find . -path ./state -prune -o -path ./var/backups/kubectl-lifecycle -prune -o -path ./run/containerd -prune -o -printf '%y %m %p %l\n' | sort
+		find . -path ./state -prune -o -path ./var/backups/kubectl-lifecycle -prune -o -path ./run/containerd -prune -o \
+			-printf '%y %m %p %l\n' | sort
 		find etc srv opt -type f -exec sha256sum {} + | sort -k2`)
 }
 

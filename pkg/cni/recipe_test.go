@@ -30,7 +30,8 @@ import (
 // reviewing answers access reviews: everything but what is denied is allowed.
 func reviewing(client *fake.Clientset, denied ...string) *fake.Clientset {
 	client.PrependReactor("create", "selfsubjectaccessreviews", func(a k8stesting.Action) (bool, runtime.Object, error) {
-		review := a.(k8stesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy() //nolint:forcetypeassert // by the filter
+		//nolint:forcetypeassert // by the filter
+		review := a.(k8stesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 		attributes := review.Spec.ResourceAttributes
 		review.Status.Allowed = true
 		for _, d := range denied {

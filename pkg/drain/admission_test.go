@@ -29,7 +29,8 @@ func freezing(rule admissionv1.RuleWithOperations, action admissionv1.Validation
 	b := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "freeze-all"},
 		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "freeze", ValidationActions: []admissionv1.ValidationAction{action}}}
 	if space != "" {
-		b.Spec.MatchResources = &admissionv1.MatchResources{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": space}}}
+		only := metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": space}}
+		b.Spec.MatchResources = &admissionv1.MatchResources{NamespaceSelector: &only}
 	}
 	return []runtime.Object{b, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "freeze"},
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{

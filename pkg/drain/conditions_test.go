@@ -71,9 +71,11 @@ func TestOtherToolsAtWorkAreNamed(t *testing.T) {
 			"daemonset kube-system/kured holds kured's lock for it, and may reboot it; a lock of a node that is gone stays, and no other node is " +
 				"rebooted: " +
 				"kubectl annotate daemonset -n kube-system kured weave.works/kured-node-lock-"},
-		"one of several holders": {map[string]string{"own.example.com/kured-node-lock": `{"maxOwners":2,"locks":[{"nodeID":"n7"},{"nodeID":"n0"}]}`}, func(*corev1.Node) {}, "own.example.com/kured-node-lock-"},
-		"another node's":         {map[string]string{"weave.works/kured-node-lock": `{"nodeID":"n7"}`}, func(*corev1.Node) {}, ""},
-		"a lock that is none":    {map[string]string{"weave.works/kured-node-lock": `n0`}, func(*corev1.Node) {}, ""},
+		"one of several holders": {map[string]string{
+			"own.example.com/kured-node-lock": `{"maxOwners":2,"locks":[{"nodeID":"n7"},{"nodeID":"n0"}]}`,
+		}, func(*corev1.Node) {}, "own.example.com/kured-node-lock-"},
+		"another node's":      {map[string]string{"weave.works/kured-node-lock": `{"nodeID":"n7"}`}, func(*corev1.Node) {}, ""},
+		"a lock that is none": {map[string]string{"weave.works/kured-node-lock": `n0`}, func(*corev1.Node) {}, ""},
 		"a reboot under way": {nil, func(n *corev1.Node) {
 			n.Annotations = map[string]string{"weave.works/kured-reboot-in-progress": "2026-05-04T03:02:01Z"}
 		}, "kured reboots it (since 2026-05-04T03:02:01Z)"},
@@ -95,7 +97,8 @@ func TestAConditionThatSomeoneElseWroteStays(t *testing.T) {
 	client := kubetest.NewClient()
 	theirs := apply.Node(kubetest.TheNode).WithStatus(apply.NodeStatus().WithConditions(
 		apply.NodeCondition().WithType(corev1.NodeDrained).WithStatus(corev1.ConditionTrue).WithReason("Operator").WithMessage("by hand"),
-		apply.NodeCondition().WithType(corev1.NodeMaintenanceInProgress).WithStatus(corev1.ConditionTrue).WithReason("Upgrade").WithMessage("new kernel")))
+		apply.NodeCondition().WithType(corev1.NodeMaintenanceInProgress).WithStatus(corev1.ConditionTrue).WithReason("Upgrade").
+			WithMessage("new kernel")))
 	if _, err := client.CoreV1().Nodes().ApplyStatus(t.Context(), theirs, metav1.ApplyOptions{FieldManager: "operator"}); err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,10 @@ func TestADenialIsReadForWhatItIs(t *testing.T) {
 			`nodes "w1" is forbidden: ValidatingAdmissionPolicy 'freeze' denied request: no`), CausePolicy, true,
 			[]string{"ValidatingAdmissionPolicy freeze denies it: no"}, "freeze"},
 		{"a policy that lacks its parameters", kubetest.Said(403, "Forbidden", "nodes",
-			`policy 'freeze' with binding 'b' denied request: failed to configure binding: no params found for policy binding with `+"`Deny`"+` parameterNotFoundAction`), CausePolicy, true, []string{"admission policy freeze (binding b)", "no params found"}, "kubectl get mutatingadmissionpolicies,validatingadmissionpolicies"},
+			`policy 'freeze' with binding 'b' denied request: failed to configure binding: no params found for policy binding with `+
+				"`Deny` parameterNotFoundAction"),
+			CausePolicy, true, []string{"admission policy freeze (binding b)", "no params found"},
+			"kubectl get mutatingadmissionpolicies,validatingadmissionpolicies"},
 		{"a mutating policy that is not well", kubetest.Said(403, "Invalid", "nodes",
 			`policy "mutate" denied request: failed to configure policy: x`), CausePolicy, true, []string{"admission policy " +
 			"mutate"}, "mutatingadmissionpolicies"},

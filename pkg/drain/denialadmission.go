@@ -20,8 +20,10 @@ import (
 // that are not configured well, are "policy" (policy/generic). Whatever code the
 // policy's own reason gives, the form is the same.
 var (
-	policyDenied  = regexp.MustCompile(`^(ValidatingAdmissionPolicy|policy) ['"]([^'"]*)['"](?: with binding ['"]([^'"]*)['"])? denied request: ?((?s:.*))$`)
-	webhookDenied = regexp.MustCompile(`^admission webhook "([^"]*)" (denied the request:? ?|does not support dry run|attempted to modify the object)((?s:.*))$`)
+	policyDenied = regexp.MustCompile(`^(ValidatingAdmissionPolicy|policy) ['"]([^'"]*)['"](?: with binding ['"]([^'"]*)['"])? ` +
+		`denied request: ?((?s:.*))$`)
+	webhookDenied = regexp.MustCompile(`^admission webhook "([^"]*)" (denied the request:? ?|does not support dry run|` +
+		`attempted to modify the object)((?s:.*))$`)
 	webhookFailed = regexp.MustCompile(`^failed calling webhook "([^"]*)"[:;] ?((?s:.*))$`)
 	serviceURL    = regexp.MustCompile(`https://([a-z0-9-]{1,63})\.([a-z0-9-]{1,63})\.svc(?:[:/"]|$)`)
 	gatekeeper    = regexp.MustCompile(`^\[([a-z0-9.-]{1,253})\] `)

@@ -9,7 +9,9 @@ import (
 func TestPodOfCgroup(t *testing.T) {
 	const id = "07dfd327e552f4b0f8ca1f55768773749a6fe60475fdc6c5dd07660561dd5dc0"
 	for _, tc := range []struct{ name, cgroup, pod, container string }{
-		{"systemd's driver", "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod367ab903_f6f9_43bf_97d3_db40924d030f.slice/cri-containerd-" + id + ".scope", "367ab903-f6f9-43bf-97d3-db40924d030f", id},
+		{"systemd's driver", "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/" +
+			"kubelet-kubepods-besteffort-pod367ab903_f6f9_43bf_97d3_db40924d030f.slice/cri-containerd-" + id + ".scope",
+			"367ab903-f6f9-43bf-97d3-db40924d030f", id},
 		{"the cgroupfs driver", "4:memory:/kubepods/burstable/pod367ab903-f6f9-43bf-97d3-db40924d030f/" + id,
 			"367ab903-f6f9-43bf-97d3-db40924d030f", id},
 		{"a static pod, whose uid is a hash", "0::/kubepods.slice/kubepods-podd41d8cd98f00b204e9800998ecf8427e.slice/crio-" + id + ".scope",

@@ -85,8 +85,7 @@ func newJoinCommand(c commands) *cobra.Command {
 func (f *joinFlags) add(flags *pflag.FlagSet) {
 	env.AddOutput(flags, &f.output, "command")
 	env.AddDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server "+
-		"check "+
-		"the token's Secret)")
+		"check the token's Secret)")
 	flags.DurationVar(&f.ttl, "ttl", bootstrap.DefaultTTL, "How long the token lives, from 1m to 24h")
 	flags.StringVar(&f.token, "bootstrap-token", "", "Token to make (ID.SECRET), or the ID of an existing one to use; default: a random one")
 	flags.StringVar(&f.description, "description", "", "Description of the token (default: who made it)")

@@ -31,7 +31,8 @@ func TestNoChartWritesALineOfOurs(t *testing.T) {
 		b := newCNIBed()
 		streams, _, out, errOut := genericiooptions.NewTestIOStreams()
 		e := env.New(streams, "dev")
-		request := cni.Request{CNI: "flannel", Chart: envtest.Forged, Values: map[string]any{"podAnnotations": map[string]any{"x": envtest.Forged}}}
+		values := map[string]any{"podAnnotations": map[string]any{"x": envtest.Forged}}
+		request := cni.Request{CNI: "flannel", Chart: envtest.Forged, Values: values}
 		if err := (commands{e}).runCNI(t.Context(), b.Clientset, hostileChart{b}, request, cniFlags{mode: mode}); err != nil {
 			e.TellError(err)
 		}

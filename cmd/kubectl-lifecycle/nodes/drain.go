@@ -63,7 +63,8 @@ func newDrainCommand(c commands) *cobra.Command {
 
 func (f *drainFlags) add(flags *pflag.FlagSet) {
 	env.AddOutput(flags, &f.output, "table, name, jsonl (an object for each event as it happens, the result last)")
-	env.AddDryRun(flags, &f.dryRun, "none, client (show what becomes of each pod) or server (also ask the server once per pod, changing nothing)")
+	env.AddDryRun(flags, &f.dryRun,
+		"none, client (show what becomes of each pod) or server (also ask the server once per pod, changing nothing)")
 	flags.BoolVar(&f.Force, "force", f.Force, "Also evict pods that no controller recreates")
 	flags.BoolVar(&f.IgnoreDaemonSets, "ignore-daemonsets", f.IgnoreDaemonSets, "Leave the pods of DaemonSets where they are")
 	flags.BoolVar(&f.DeleteEmptyDirData, "delete-emptydir-data", f.DeleteEmptyDirData,

@@ -144,20 +144,21 @@ func (b *drainBed) env(streams genericiooptions.IOStreams) *env.Env {
 }
 
 func TestNoHostWritesALineOfOurs(t *testing.T) {
+	const forged = envtest.Forged
 	items := []inventory.Item{
-		{Kind: inventory.KindMount, Name: "/var/lib/kubelet/pods/x/volume-subpaths/" + envtest.Forged, In: envtest.Forged, Owner: envtest.Forged,
-			Fate: inventory.Goes, Detail: envtest.Forged},
-		{Kind: inventory.Kind("node/FORGED"), Name: "removed", Fate: inventory.Goes, Why: envtest.Forged},
-		{Kind: inventory.Kind(envtest.Forged), Name: envtest.Forged, Fate: inventory.Fate(envtest.Forged)},
+		{Kind: inventory.KindMount, Name: "/var/lib/kubelet/pods/x/volume-subpaths/" + forged, In: forged, Owner: forged,
+			Fate: inventory.Goes, Detail: forged},
+		{Kind: inventory.Kind("node/FORGED"), Name: "removed", Fate: inventory.Goes, Why: forged},
+		{Kind: inventory.Kind(forged), Name: forged, Fate: inventory.Fate(forged)},
 	}
-	inv := inventory.Inventory{Hostname: envtest.Forged, Items: items, Unchecked: []inventory.Unchecked{{Kind: envtest.Forged, What: envtest.Forged, Why: envtest.Forged}},
-		Blocking: []string{envtest.Forged}}
-	verdict := inventory.Verdict{State: inventory.State(envtest.Forged), Backup: envtest.Forged, AfterReboot: items, Lost: items, Changed: items}
-	outcomes := []flow.NodeResult{{Node: envtest.Forged, Removed: true, Verdict: verdict}, {Node: "w2", Error: envtest.Forged, Hint: envtest.Forged},
+	inv := inventory.Inventory{Hostname: forged, Items: items, Unchecked: []inventory.Unchecked{{Kind: forged, What: forged, Why: forged}},
+		Blocking: []string{forged}}
+	verdict := inventory.Verdict{State: inventory.State(forged), Backup: forged, AfterReboot: items, Lost: items, Changed: items}
+	outcomes := []flow.NodeResult{{Node: forged, Removed: true, Verdict: verdict}, {Node: "w2", Error: forged, Hint: forged},
 		{Node: "node/FORGED"}}
-	lostNode := &lost.NodeLoss{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: envtest.Forged},
-		Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: envtest.Forged}}},
-		Facts: inventory.Facts{Node: "w1", CRISocket: envtest.Forged, NodeIPs: []string{"10.0.0.1", envtest.Forged}, PodCIDRs: []string{envtest.Forged, "10.244.0.0/16"}}}
+	lostNode := &lost.NodeLoss{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged},
+		Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{Architecture: forged}}},
+		Facts: inventory.Facts{Node: "w1", CRISocket: forged, NodeIPs: []string{"10.0.0.1", forged}, PodCIDRs: []string{forged, "10.244.0.0/16"}}}
 	for name, write := range map[string]func(c commands) error{
 		"an inventory":              func(c commands) error { return view.Inventory(c.Sheet(), inv, true) },
 		"a verdict":                 func(c commands) error { c.tellVerdict(verdict); return nil },
@@ -166,13 +167,13 @@ func TestNoHostWritesALineOfOurs(t *testing.T) {
 		"what failed":               func(c commands) error { c.TellError(failed(t.Context(), outcomes)); return nil },
 		"a host that came back":     func(c commands) error { c.sayIfItComesBack(lostNode); return nil },
 		"a cordon": func(c commands) error {
-			return c.tellScheduling([]scheduling{{Node: envtest.Forged, Changed: true}, {Node: "w2\nnode/FORGED"}},
+			return c.tellScheduling([]scheduling{{Node: forged, Changed: true}, {Node: "w2\nnode/FORGED"}},
 				schedulingFlags{verb: "cordon"}, env.DryRunNone)
 		},
 		"a move to a hostile context": func(c commands) error {
-			moving := &flow.Move{Removal: &flow.Removal{Prepared: flow.Prepared{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: envtest.Forged}}},
+			moving := &flow.Move{Removal: &flow.Removal{Prepared: flow.Prepared{Node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: forged}}},
 				Result: flow.Result{Verdict: verdict}}}
-			return c.tellMoved(moving, envtest.Forged, "")
+			return c.tellMoved(moving, forged, "")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,7 +202,8 @@ func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 	got := errOut.String()
 	envtest.Harmless(t, "a host that came back", got)
 	for _, want := range []string{"--arch arm64 > lifecycle-node\n",
-		`'{"node":"w1","podCIDRs":["10.244.0.0/16"],"serviceCIDRs":["10.96.0.0/12"],"nodeIPs":["10.0.0.1","fd00::1"],"controlPlanes":["10.0.0.2"],"cni":"flannel","criSocket":"unix:///run/it'\''s/containerd.sock"}'`,
+		`'{"node":"w1","podCIDRs":["10.244.0.0/16"],"serviceCIDRs":["10.96.0.0/12"],` +
+			`"nodeIPs":["10.0.0.1","fd00::1"],"controlPlanes":["10.0.0.2"],"cni":"flannel","criSocket":"unix:///run/it'\''s/containerd.sock"}'`,
 		"left out of what the program is told: \"/var/lib/kubelet/../../etc\", which is no path of a directory"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)

@@ -38,7 +38,8 @@ type Identity struct {
 func Identify(ca []byte, kubeconfigs ...[]byte) Identity {
 	id := Identity{Authorities: certificates(ca)}
 	for _, raw := range kubeconfigs {
-		for _, found := range regexp.MustCompile(`(?m)^\s*"?certificate-authority-data"?:\s*"?([A-Za-z0-9+/=]+)`).FindAllSubmatch(raw, mostFound) {
+		data := regexp.MustCompile(`(?m)^\s*"?certificate-authority-data"?:\s*"?([A-Za-z0-9+/=]+)`)
+		for _, found := range data.FindAllSubmatch(raw, mostFound) {
 			inner := make([]byte, base64.StdEncoding.DecodedLen(len(found[1])))
 			n, _ := base64.StdEncoding.Decode(inner, found[1]) // what is no base64 holds no CA
 			for _, sum := range certificates(inner[:n]) {

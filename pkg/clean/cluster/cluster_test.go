@@ -52,7 +52,8 @@ func TestHowATextRefersToACluster(t *testing.T) {
 		{"a token that was issued after the join", account(joined.Unix()+5, "elsewhere"), of},
 		{"a token that is older, for another node", account(1, "elsewhere"), ""},
 		{"the same beside the CA", "token: " + account(1, "elsewhere") + "\n" + thisCA, ca + ", " + of},
-		{"a token of a Secret", tokenOf(`{"kubernetes.io/serviceaccount/namespace":"ns","kubernetes.io/serviceaccount/service-account.name":"sa"}`) + thisCA, ca + ", " + of},
+		{"a token of a Secret", tokenOf(`{"kubernetes.io/serviceaccount/namespace":"ns",`+
+			`"kubernetes.io/serviceaccount/service-account.name":"sa"}`) + thisCA, ca + ", " + of},
 		{"a token of a registry", tokenOf(`{"iat":1700000005,"sub":"me"}`), ""},
 		{"no token", "eyJhbGciOi.eyJ.x eyJ", ""},
 		{"nothing", "", ""},

@@ -14,7 +14,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
-const multusConf = `{"name":"multus-cni-network","type":"multus","kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig","delegates":[{"type":"flannel"}]}`
+const multusConf = `{"name":"multus-cni-network","type":"multus",
+"kubeconfig":"/etc/cni/net.d/multus.d/multus.kubeconfig","delegates":[{"type":"flannel"}]}`
 
 func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 	at := func(name, raw string) confFile {
@@ -46,7 +47,8 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 		{"a network's chain with Istio's plugin at its end",
 			[]confFile{at("50-x.conflist", `{"plugins":[{"type":"flannel"},{"type":"portmap"},{"type":"istio-cni"}]}`)}, "goes flannel"},
 		{"podman's chain with Istio's plugin at its end", []confFile{
-			at("87-podman.conflist", `{"name":"podman","plugins":[{"type":"bridge","ipam":{"type":"host-local"}},{"type":"portmap"},{"type":"istio-cni","kubernetes":{"kubeconfig":"/etc/cni/net.d/ZZZ-istio-cni-kubeconfig"}}]}`),
+			at("87-podman.conflist", `{"name":"podman","plugins":[{"type":"bridge","ipam":{"type":"host-local"}},{"type":"portmap"},
+				{"type":"istio-cni","kubernetes":{"kubeconfig":"/etc/cni/net.d/ZZZ-istio-cni-kubeconfig"}}]}`),
 			leads(at("ZZZ-istio-cni-kubeconfig", "x")),
 		}, "stays foreign!, goes pod-network"},
 		{"a person's chain with Linkerd's plugin and a token in it",

@@ -15,13 +15,16 @@ func TestFlagsOfAClusterAreFoundWhereverTheyAreWritten(t *testing.T) {
 			"--cluster-dns=10.96.0.10 --node-labels=old=1,a/b=c"},
 		"quoted":                          {`KUBELET_EXTRA_ARGS="--node-ip=192.0.2.1 --v=2"`, "--node-ip=192.0.2.1"},
 		"with a blank, as pflag takes it": {"KUBELET_EXTRA_ARGS=--hostname-override w1 --fail-swap-on=false", "--hostname-override=w1"},
-		"in a drop-in":                    {"[Service]\nEnvironment=\"KUBELET_EXTRA_ARGS=--cloud-provider=external\"\nExecStart=\nExecStart=/usr/bin/kubelet --root-dir=/data/kubelet \\\n  --register-with-taints=a=b:NoSchedule\n", "--cloud-provider=external --register-with-taints=a=b:NoSchedule --root-dir=/data/kubelet"},
-		"kubeadm's own drop-in has none":  {`Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"`, ""},
-		"another kubeconfig":              {"KUBELET_EXTRA_ARGS=--kubeconfig=/root/old.conf", "--kubeconfig=/root/old.conf"},
-		"in a comment":                    {"# --node-ip=192.0.2.1\n; --cluster-dns=1\n", ""},
-		"flags that only begin the same":  {"KUBELET_EXTRA_ARGS=--node-ip-family=4 --v=2 x--node-ip=1", ""},
-		"the host's own":                  {"KUBELET_EXTRA_ARGS=--cgroup-driver=systemd --runtime-cgroups=/system.slice/containerd.service", ""},
-		"nothing":                         {"", ""},
+		"in a drop-in": {"[Service]\nEnvironment=\"KUBELET_EXTRA_ARGS=--cloud-provider=external\"\nExecStart=\n" +
+			"ExecStart=/usr/bin/kubelet --root-dir=/data/kubelet \\\n  --register-with-taints=a=b:NoSchedule\n",
+			"--cloud-provider=external --register-with-taints=a=b:NoSchedule --root-dir=/data/kubelet"},
+		"kubeadm's own drop-in has none": {`Environment="KUBELET_KUBECONFIG_ARGS=` +
+			`--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"`, ""},
+		"another kubeconfig":             {"KUBELET_EXTRA_ARGS=--kubeconfig=/root/old.conf", "--kubeconfig=/root/old.conf"},
+		"in a comment":                   {"# --node-ip=192.0.2.1\n; --cluster-dns=1\n", ""},
+		"flags that only begin the same": {"KUBELET_EXTRA_ARGS=--node-ip-family=4 --v=2 x--node-ip=1", ""},
+		"the host's own":                 {"KUBELET_EXTRA_ARGS=--cgroup-driver=systemd --runtime-cgroups=/system.slice/containerd.service", ""},
+		"nothing":                        {"", ""},
 	} {
 		if got := strings.Join(clusterFlags(tc.text), " "); got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)

@@ -33,5 +33,6 @@ func (t Control) addSecret(s *part.Findings, name string) {
 // ofKubeadm reports whether a name is one that kubeadm gives to a certificate or a key
 // (cmd/kubeadm/app/constants, 1.36).
 func ofKubeadm(name string) bool {
-	return regexp.MustCompile(`^(etcd|sa\.(key|pub)|(ca|front-proxy-ca|front-proxy-client|apiserver|apiserver-kubelet-client|apiserver-etcd-client)\.(crt|key))$`).MatchString(name)
+	return regexp.MustCompile(`^(etcd|sa\.(key|pub)|` +
+		`(ca|front-proxy-ca|front-proxy-client|apiserver|apiserver-kubelet-client|apiserver-etcd-client)\.(crt|key))$`).MatchString(name)
 }

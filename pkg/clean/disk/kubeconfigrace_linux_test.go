@@ -36,7 +36,8 @@ chown -R 1234 srv/x`, "stays"},
 			dir := t.TempDir()
 			hosttest.Script(t, "cd "+dir+`; mkdir -p etc/kubernetes/pki etc/selinux/config root/.kube home/ann/.kube
 echo tree > etc/selinux/config/tree
-printf -- '`+ca+`' > etc/kubernetes/pki/ca.crt; printf '`+admin+`' | tee etc/kubernetes/admin.conf home/ann/.kube/config > root/.kube/config; printf 'ann:x:`+"0"+`:0::/home/ann:/bin/sh\n' > etc/passwd`)
+printf -- '`+ca+`' > etc/kubernetes/pki/ca.crt; printf '`+admin+`' | tee etc/kubernetes/admin.conf home/ann/.kube/config > root/.kube/config
+printf 'ann:x:`+"0"+`:0::/home/ann:/bin/sh\n' > etc/passwd`)
 			target := Disk{Host: part.Host{Local: host.Local{Root: dir, Proc: "/proc/self"}}}
 			var s part.Findings
 			hosttest.Must(t, target.LookKubeconfigs(&s))

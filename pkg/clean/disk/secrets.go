@@ -37,7 +37,9 @@ func secrecyOf(path string, content []byte) secrecy {
 	case privateKey(text), keyStore(path, content), says(text,
 		`client-key-data|token|id-token|refresh-token|access-token|password`), bearer(text):
 		return opens
-	case says(text, `secret|auth|identitytoken|registrytoken|secretkey|secretaccesskey|secret_access_key|aws_secret_access_key|accesskey|access_key|passphrase|privatekey|private_key|apikey|api_key|clientsecret|client_secret|credentials?`),
+	case says(text, `secret|auth|identitytoken|registrytoken|secretkey|secretaccesskey|secret_access_key|`+
+		`aws_secret_access_key|accesskey|access_key|passphrase|privatekey|private_key|apikey|`+
+		`api_key|clientsecret|client_secret|credentials?`),
 		inEnvironment(text), namedSecret(path):
 		return guarded
 	}
@@ -91,12 +93,14 @@ func bearer(text []byte) bool {
 // inEnvironment reports whether a variable of a container has a value and the name of a
 // secret.
 func inEnvironment(text []byte) bool {
-	return regexp.MustCompile(`(?i)["']?name["']?:\s*["']?\w*(?:password|passwd|secret|token|access_?key|api_?key)\w*["']?\s*[,\n]\s*["']?value["']?:\s*["']?[^\s"']`).Match(text)
+	return regexp.MustCompile(`(?i)["']?name["']?:\s*["']?\w*(?:password|passwd|secret|token|access_?key|api_?key)\w*["']?` +
+		`\s*[,\n]\s*["']?value["']?:\s*["']?[^\s"']`).Match(text)
 }
 
 // namedSecret reports whether a file is said to be secret by its name.
 func namedSecret(path string) bool {
-	return regexp.MustCompile(`(?i)(^|[^a-z])(tokens?|passwords?|passwd|htpasswd|secrets?|credentials?)([^a-z]|$)`).MatchString(filepath.Base(path))
+	return regexp.MustCompile(`(?i)(^|[^a-z])(tokens?|passwords?|passwd|htpasswd|secrets?|credentials?)([^a-z]|$)`).
+		MatchString(filepath.Base(path))
 }
 
 // utf16Text is a text in UTF-16 without its zeros, as far as it is in ASCII; nil for

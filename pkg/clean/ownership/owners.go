@@ -51,7 +51,8 @@ func Chains() patterns {
 	return compile(
 		pattern{inventory.Kubelet, `KUBE-(FIREWALL|MARK-MASQ|MARK-DROP|POSTROUTING|IPTABLES-HINT|KUBELET-CANARY)`},
 		pattern{inventory.KubeRouter, `KUBE-(ROUTER-.+|POD-FW-.+|NWPLCY-.+)`},
-		pattern{inventory.KubeProxy, `KUBE-(SERVICES|EXTERNAL-SERVICES|NODEPORTS|FORWARD|PROXY-FIREWALL|PROXY-CANARY|LOAD-BALANCER|NODE-PORT|SOURCE-RANGES-FIREWALL)`},
+		pattern{inventory.KubeProxy, `KUBE-(SERVICES|EXTERNAL-SERVICES|NODEPORTS|FORWARD|PROXY-FIREWALL|PROXY-CANARY|` +
+			`LOAD-BALANCER|NODE-PORT|SOURCE-RANGES-FIREWALL)`},
 		pattern{inventory.KubeProxy, `KUBE-(SVC|SVL|EXT|SEP|FW|XLB)-[A-Z2-7]+`},
 		pattern{inventory.KubeProxy, `KUBE-IPVS-(FILTER|OUT-FILTER|IPS)`},
 		pattern{inventory.CNIPlugins, `CNI-(HOSTPORT-(DNAT|SNAT|SETMARK|MASQ)|FORWARD|ADMIN|ISOLATION-STAGE-[12])`},
@@ -112,7 +113,8 @@ func FilterSigns(others bool, second func(inventory.Owner) bool) Signs {
 func Sets() patterns {
 	return compile(
 		pattern{inventory.KubeRouter, `(inet6:)?kube-router-.+|KUBE-(SRC|DST)-.+`},
-		pattern{inventory.KubeProxy, `KUBE-(6-)?(LOOP-BACK|CLUSTER-IP|EXTERNAL-IP(-LOCAL)?|LOAD-BALANCER(-.+)?|NODE-PORT-.+|HEALTH-CHECK-NODE-PORT|IPVS-IPS)`},
+		pattern{inventory.KubeProxy, `KUBE-(6-)?(LOOP-BACK|CLUSTER-IP|EXTERNAL-IP(-LOCAL)?|LOAD-BALANCER(-.+)?|NODE-PORT-.+|` +
+			`HEALTH-CHECK-NODE-PORT|IPVS-IPS)`},
 		pattern{inventory.Calico, `cali[46]0.+|felix-.+`},
 		pattern{inventory.Antrea, `ANTREA-.+`},
 		pattern{inventory.KubeOVN, `ovn[46]0.+`},

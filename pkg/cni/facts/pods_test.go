@@ -40,7 +40,8 @@ func TestPodsAreCountedByTheirAddresses(t *testing.T) {
 		running("ended", "10.88.0.3", "", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }),
 		running("no-address-yet", "", ""), running("no-address", "ten", ""),
 		cnitest.Agent("a"), cnitest.Agent("b"),
-		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "operator", Namespace: "kube-flannel"}, Status: corev1.PodStatus{Phase: corev1.PodPending}},
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "operator", Namespace: "kube-flannel"},
+			Status: corev1.PodStatus{Phase: corev1.PodPending}},
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "waits", Namespace: "shop"}, Status: corev1.PodStatus{Phase: corev1.PodPending}},
 	)
 	got, err := ReadPods(t.Context(), client, f, objects)

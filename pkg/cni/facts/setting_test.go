@@ -33,7 +33,8 @@ func TestWhatANetworkSaysOfAddresses(t *testing.T) {
 			"kube-proxy-replacement": "strict"}), "kubernetes", "", "", "", ""},
 		"no configmap of Cilium": {ciliumSetting(nil), "", "", "", "", ""},
 		"Kube-OVN's arguments": {ovnSetting(ovnController("--default-cidr=10.16.0.0/16,fd00:10:16::/112", "--node-switch-cidr=100.64.0.0/16",
-			"--service-cluster-ip-range=10.96.0.0/12")), "Subnets of Kube-OVN", "10.16.0.0/16,fd00:10:16::/112", "100.64.0.0/16", "10.96.0.0/12", ""},
+			"--service-cluster-ip-range=10.96.0.0/12")), "Subnets of Kube-OVN", "10.16.0.0/16,fd00:10:16::/112",
+			"100.64.0.0/16", "10.96.0.0/12", ""},
 		"Calico's pools, but for those that are disabled": {calicoSetting([]byte(
 			`{"items":[{"spec":{"cidr":"10.244.0.0/16"}},{"spec":{"cidr":"10.9.0.0/16","disabled":true}},{"spec":{"cidr":"ten"}}]}`)),
 			"calico-ipam", "10.244.0.0/16", "", "", ""},

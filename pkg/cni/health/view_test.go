@@ -78,10 +78,9 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 		"an agent that finds no room, by the node it is meant for": {
 			with: []runtime.Object{cnitest.Agent("b", func(p *corev1.Pod) {
 				p.Spec.NodeName = ""
-				p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-					NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: "In",
-						Values: []string{"b"}}}}},
-				}}}
+				name := corev1.NodeSelectorRequirement{Key: "metadata.name", Operator: "In", Values: []string{"b"}}
+				meant := corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{name}}}}
+				p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &meant}}
 				p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
 					Message: "0/2 nodes: Insufficient cpu"}}
 			})},
@@ -90,7 +89,8 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 		"an image that cannot be pulled": {
 			with: []runtime.Object{
 				cnitest.Agent("a", waitingFor("ErrImagePull",
-					`failed to pull and unpack image "x": failed to resolve reference "x": failed to do request: Head "https://x/": dial tcp: no such host`)),
+					`failed to pull and unpack image "x": failed to resolve reference "x": failed to do request: `+
+						`Head "https://x/": dial tcp: no such host`)),
 				cnitest.Agent("b", waitingFor("ImagePullBackOff",
 					"Back-off pulling image \"x\": ErrImagePull: failed to pull and unpack image \"x\":\n failed to resolve reference \"x\": failed to "+
 						"do request: Head \"https://x/\": dial tcp: no such host")),
@@ -117,7 +117,8 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 		},
 		"a preparation that has ended well is no gap of its own": {
 			with: []runtime.Object{cnitest.Agent("a", waitingFor("PodInitializing", ""), func(p *corev1.Pod) {
-				p.Status.InitContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+				ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+				p.Status.InitContainerStatuses = []corev1.ContainerStatus{{State: ended}}
 			})},
 			want: []string{"agent on a: starting"},
 		},

@@ -128,7 +128,8 @@ func TestDecideSurge(t *testing.T) {
 		"a rollout is under way": {func(c *surgeCase) { c.deployment.Status.UpdatedReplicas = 1 }, Auto, 2, 3, "a rollout of it is under way"},
 		"no other node":          {func(c *surgeCase) { c.facts.Others = 0 }, Auto, 2, 3, "no other node"},
 		"a volume for one node": {func(c *surgeCase) {
-			c.deployment.Spec.Template.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
+			claim := corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}
+			c.deployment.Spec.Template.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &claim}}}
 			c.facts.Single = map[string]bool{"shop/data": true}
 		}, Auto, 2, 3, "claim data"},
 		"a restart that stops first": {func(c *surgeCase) {

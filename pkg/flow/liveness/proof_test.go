@@ -30,7 +30,8 @@ import (
 
 // statusText is how an API server answers by itself.
 func statusText(code int, message string) string {
-	return fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":"X","code":%d}`, message, code)
+	return fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":"X","code":%d}`,
+		message, code)
 }
 
 // answers are ways to be answered, or not, when a kubelet is asked.

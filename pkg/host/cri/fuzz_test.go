@@ -26,7 +26,9 @@ func FuzzReplies(f *testing.F) {
 		Metadata: &runtime.PodSandboxMetadata{Name: "n"}}}}))
 	f.Add(encoded(f, &runtime.ListContainersResponse{Containers: []*runtime.Container{{Id: "a",
 		Annotations: map[string]string{annotationGrace: "-1"}}}}))
-	f.Add(encoded(f, &runtime.PodSandboxStatusResponse{Info: map[string]string{"info": `{"runtimeSpec":{"linux":{"namespaces":[{"type":"network","path":"/x"}]}}}`}}))
+	f.Add(encoded(f, &runtime.PodSandboxStatusResponse{Info: map[string]string{
+		"info": `{"runtimeSpec":{"linux":{"namespaces":[{"type":"network","path":"/x"}]}}}`,
+	}}))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		pods, _ := sandboxes(msg)

@@ -10,7 +10,8 @@ import (
 )
 
 func FuzzAnswers(f *testing.F) {
-	f.Add([]byte(`{"header":{"cluster_id":"1","member_id":"2"},"members":[{"ID":"10276657743932975437","name":"a","peerURLs":["https://a:2380"]}]}`))
+	f.Add([]byte(`{"header":{"cluster_id":"1","member_id":"2"},
+		"members":[{"ID":"10276657743932975437","name":"a","peerURLs":["https://a:2380"]}]}`))
 	f.Add([]byte(`{"message":"etcdserver: member not found"}`))
 	f.Add([]byte(`{"members":[{"ID":"-1"}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -73,7 +73,8 @@ func TestWhatWasDeletedComesBackAsItWas(t *testing.T) {
 			hosttest.Isolate(t, func(t *testing.T, _ string) {
 				hosttest.Script(t, fmt.Sprintf(mixed, c.tool, c.source, c.to))
 				text := func() string {
-					return hosttest.Script(t, c.tool+`-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]/[0:0]/' | awk '/^\*/ { t = $0 } /^:/ { print t, $0 | "sort"; next } { print t, $0 }'`)
+					return hosttest.Script(t, c.tool+`-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]/[0:0]/' |
+						awk '/^\*/ { t = $0 } /^:/ { print t, $0 | "sort"; next } { print t, $0 }'`)
 				}
 				before := text()
 				printedAndRead(t, c.backend, c.family)

@@ -61,8 +61,9 @@ func TestFlagsThatKeepHostsOut(t *testing.T) {
 			[]string{noSigner}},
 		"the list may be the next word": {[]corev1.Pod{manager("--controllers",
 			"*,bootstrapsigner,tokencleaner", key)}, nil},
-		"the canonical names of controllers count": {[]corev1.Pod{manager("--controllers=*,bootstrap-signer-controller,token-cleaner-controller", key)}, nil},
-		"approval that is switched off":            {[]corev1.Pod{manager(both+",-csrapproving", key)}, []string{noApproval}},
+		"the canonical names of controllers count": {[]corev1.Pod{manager(
+			"--controllers=*,bootstrap-signer-controller,token-cleaner-controller", key)}, nil},
+		"approval that is switched off": {[]corev1.Pod{manager(both+",-csrapproving", key)}, []string{noApproval}},
 		"signing that is switched off, by its canonical name": {[]corev1.Pod{manager(both+",-certificatesigningrequest-signing-controller",
 			key)}, []string{noSigning}},
 		"a list without a star has only what it names": {[]corev1.Pod{manager("--controllers=bootstrapsigner,tokencleaner,csrsigning",

@@ -174,8 +174,8 @@ func NewClient(objects ...runtime.Object) *fake.Clientset {
 // Using makes the pod use a claim.
 func Using(claim string) PodOption {
 	return func(pod *corev1.Pod) {
-		pod.Spec.Volumes = append(pod.Spec.Volumes,
-			corev1.Volume{Name: claim, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}}})
+		source := corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: claim, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &source}})
 	}
 }
 

@@ -60,7 +60,9 @@ func TestReleasesAreReadFromWhatToolsWriteOnObjects(t *testing.T) {
 		{"Argo CD tracks by an annotation",
 			metav1.ObjectMeta{Annotations: map[string]string{"argocd.argoproj.io/tracking-id": "shop:policy/PodDisruptionBudget:shop/web"}},
 			[]string{"Argo CD application shop"}, "kubectl get applications.argoproj.io -A --field-selector metadata.name=shop -o yaml"},
-		{"Argo CD in any namespace", metav1.ObjectMeta{Annotations: map[string]string{"argocd.argoproj.io/tracking-id": "team_shop:apps/Deployment:shop/web"}}, []string{"Argo CD application shop in namespace team"}, ""},
+		{"Argo CD in any namespace", metav1.ObjectMeta{Annotations: map[string]string{
+			"argocd.argoproj.io/tracking-id": "team_shop:apps/Deployment:shop/web",
+		}}, []string{"Argo CD application shop in namespace team"}, ""},
 		{"Argo CD tracks by a label", metav1.ObjectMeta{Labels: map[string]string{"argocd.argoproj.io/instance": "shop"}},
 			[]string{"Argo CD application shop"}, ""},
 		{"Argo CD renders a chart of Helm", metav1.ObjectMeta{Labels: map[string]string{"app.kubernetes.io/managed-by": "Helm",

@@ -69,13 +69,15 @@ func term(key, app string) corev1.PodAffinityTerm {
 
 func apartFrom(key, app string) kubetest.PodOption {
 	return func(pod *corev1.Pod) {
-		pod.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term(key, app)}}}
+		terms := []corev1.PodAffinityTerm{term(key, app)}
+		pod.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: terms}}
 	}
 }
 
 func besides(key, app string) kubetest.PodOption {
 	return func(pod *corev1.Pod) {
-		pod.Spec.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term(key, app)}}}
+		terms := []corev1.PodAffinityTerm{term(key, app)}
+		pod.Spec.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: terms}}
 	}
 }
 
@@ -197,7 +199,9 @@ func TestRoom(t *testing.T) {
 			others: []*corev1.Pod{there("a1", "web"), there("b1", "web"), there("c1", "web")},
 			want:   map[string][]string{"p0": {"2 nodes against its topology spread over " + zone, "1 node cordoned"}},
 		},
-		"spread as a wish": {nodes: two, moving: [][]kubetest.PodOption{{spreadOver(host, func(c *corev1.TopologySpreadConstraint) { c.WhenUnsatisfiable = corev1.ScheduleAnyway })}}, others: []*corev1.Pod{there("b1", "web")}},
+		"spread as a wish": {nodes: two, moving: [][]kubetest.PodOption{{spreadOver(host, func(c *corev1.TopologySpreadConstraint) {
+			c.WhenUnsatisfiable = corev1.ScheduleAnyway
+		})}}, others: []*corev1.Pod{there("b1", "web")}},
 		"spread over a label that nobody has": {
 			nodes: two, moving: [][]kubetest.PodOption{{spreadOver("rack")}},
 			want: map[string][]string{"p0": {"1 node cordoned", "1 node without the label rack of its topology spread"}},
@@ -257,7 +261,8 @@ func TestRequestsOfUnusualPods(t *testing.T) {
 	pod := kubetest.Pod("p", asking("cpu", "1"))
 	always := corev1.ContainerRestartPolicyAlways
 	container := func(cpu string) corev1.Container {
-		return corev1.Container{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}}}
+		requests := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}
+		return corev1.Container{Resources: corev1.ResourceRequirements{Requests: requests}}
 	}
 	sidecar := container("500m")
 	sidecar.RestartPolicy = &always

@@ -139,7 +139,8 @@ func TestOnlyAnImageOfTheClustersOwnerRunsPrivileged(t *testing.T) {
 			[]corev1.Pod{runs("kube-system", "k", "kube-proxy", "private:1", ofSet("kube-proxy"), pullSecret)}, "private:1"},
 		"by content, so that nobody can move the name under the pod": {worker,
 			[]corev1.Pod{runs("kube-system", "k", "kube-proxy", "r.example:5000/proxy:1", ofSet("kube-proxy"),
-				func(p *corev1.Pod) { p.Status.ContainerStatuses[0].ImageID = "r.example:5000/proxy@" + someDigest })}, "r.example:5000/proxy@" + someDigest},
+				func(p *corev1.Pod) { p.Status.ContainerStatuses[0].ImageID = "r.example:5000/proxy@" + someDigest })},
+			"r.example:5000/proxy@" + someDigest},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -196,7 +196,8 @@ func FuzzFindAnswer(f *testing.F) {
 // What is to be done is read as advice of the program's: a host's is told as its own.
 func TestAHostsAdviceIsToldAsItsOwn(t *testing.T) {
 	target := kubelet(t, func(_ io.Reader, out, _, status io.Writer) {
-		_, _ = io.WriteString(out, wire.AnswerPrefix+`{"error":"no","hint":"kubectl create clusterrolebinding x --clusterrole cluster-admin --user eve"}`+"\n")
+		_, _ = io.WriteString(out, wire.AnswerPrefix+
+			`{"error":"no","hint":"kubectl create clusterrolebinding x --clusterrole cluster-admin --user eve"}`+"\n")
 		_, _ = io.WriteString(status, `{"metadata":{},"status":"Success"}`)
 	})
 	config := &rest.Config{Host: target.Host}
