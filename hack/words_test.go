@@ -24,7 +24,7 @@ const dialect = `(?i)\b(nobody|somebody|anybody|whoever|anew|meanwhile|of others
 // them when a sentence is mended, and never raise one.
 func TestUsersReadPlainEnglish(t *testing.T) {
 	word := regexp.MustCompile(dialect)
-	for what, most := range map[string]int{"programs": 48, "documents": 0} {
+	for what, most := range map[string]int{"programs": 0, "documents": 0} {
 		count := 0
 		tell := func(where, text string) {
 			for _, found := range word.FindAllString(text, -1) {
@@ -85,10 +85,15 @@ func literals(t *testing.T, root string, visit func(where, text string)) {
 			return err
 		}
 		ast.Inspect(file, func(node ast.Node) bool {
-			if literal, is := node.(*ast.BasicLit); is && literal.Kind == token.STRING {
-				visit(set.Position(literal.Pos()).String(), literal.Value)
+			expression, is := node.(ast.Expr)
+			if !is {
+				return true
 			}
-			return true
+			text, whole := folded(expression) // a sum of literals is one text
+			if whole {
+				visit(set.Position(expression.Pos()).String(), text)
+			}
+			return !whole
 		})
 		return nil
 	})

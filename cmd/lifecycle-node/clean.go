@@ -126,7 +126,7 @@ func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, o
 	}
 	if len(verdict.But) > 0 {
 		return plan.As(plan.Found, plan.Hint(errors.New("something that is not provably Kubernetes' still refers to the cluster"),
-			"look at each of these, and delete it if nobody needs it"))
+			"look at each of these, and delete what is not needed"))
 	}
 	return nil
 }

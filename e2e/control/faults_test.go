@@ -118,7 +118,7 @@ func TestANodeThatSomebodyUncordonsIsLetGoOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := c.end(t)
-	if o.code != 1 || !strings.Contains(o.stderr, "somebody made node "+p.nodes[0]+" schedulable again") {
+	if o.code != 1 || !strings.Contains(o.stderr, "node "+p.nodes[0]+" was uncordoned during the drain") {
 		t.Errorf("exit code %d: %s", o.code, o.all())
 	}
 }

@@ -45,7 +45,7 @@ func (t Target) Restore(ctx context.Context) error {
 	}
 	if !t.base().Credentialed() || !t.base().Exists(t.base().Places().Config) {
 		return plan.Hint(errors.New("start the kubelet again: its credentials are deleted already"),
-			"run the removal again to finish it, or join this host anew: kubectl lifecycle join")
+			"run the removal again to finish it, or join this host again: kubectl lifecycle join")
 	}
 	u, err := t.Host.Unit(ctx, control.Unit)
 	if errors.Is(err, host.ErrNoSystemd) {

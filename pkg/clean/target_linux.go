@@ -194,7 +194,7 @@ func (t Target) Recipe() plan.Plan {
 	p := plan.Plan{Title: "Clean the host", Notes: []string{
 		"Container images, packages, sysctls and kernel modules stay.",
 		"/etc/cni/net.d and other empty directories stay.",
-		"Packet-filter rules, links, routes and files of others stay as they are.",
+		"Foreign packet-filter rules, links, routes and files stay as they are.",
 	}}
 	parts := t.parts()
 	for _, part := range parts {

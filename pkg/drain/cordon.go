@@ -42,7 +42,7 @@ type Note struct {
 
 // String is "by ann@laptop at 2026-05-04T03:02:01Z: new disks".
 func (n Note) String() string {
-	words := "by " + text.Choose(n.By == "", "somebody", n.By) + " at " + n.At.UTC().Format(time.RFC3339)
+	words := "by " + text.Choose(n.By == "", "an unknown user", n.By) + " at " + n.At.UTC().Format(time.RFC3339)
 	return words + text.Choose(n.Reason == "", "", ": "+n.Reason)
 }
 

@@ -208,13 +208,13 @@ func (r Reason) text(action Action, pod *corev1.Pod, o Options) string {
 	case ReasonDaemonSetMissing:
 		name := metav1.GetControllerOf(pod).Name
 		return text.Choose(blocked, fmt.Sprintf("its DaemonSet %q does not exist (--force overrides)", name),
-			fmt.Sprintf("its DaemonSet %q does not exist; nothing creates it anew", name))
+			fmt.Sprintf("its DaemonSet %q does not exist; nothing recreates it", name))
 	case ReasonMirror:
 		return "static pod, run by the kubelet from a file"
 	case ReasonLocalStorage:
 		return text.Choose(blocked, "has local data in an emptyDir (--delete-emptydir-data overrides)", "its emptyDir data is lost")
 	case ReasonUnmanaged:
-		return text.Choose(blocked, "declares no controller (--force overrides)", "declares no controller; nothing creates it anew")
+		return text.Choose(blocked, "declares no controller (--force overrides)", "declares no controller; nothing recreates it")
 	case ReasonTerminating:
 		return "is being deleted already"
 	case ReasonFinished:

@@ -179,7 +179,7 @@ func TestRefusalNamesReasonsPodsAndFlags(t *testing.T) {
 		t.Errorf("got class %v", plan.ClassOf(err))
 	}
 	for _, want := range []string{
-		"1 pod of a DaemonSet, which heeds no cordon (--ignore-daemonsets leaves them): shop/e",
+		"1 pod of a DaemonSet, which ignores cordons (--ignore-daemonsets leaves them): shop/e",
 		"4 pods with local data in an emptyDir (--delete-emptydir-data loses it): shop/a, shop/b, shop/c and 1 more",
 		"1 pod without a controller (--force lets them go for good): shop/d",
 		"1 pod of a DaemonSet that does not exist",
@@ -203,7 +203,7 @@ func TestWarningsSayWhatIsLostAndWhatWillNotGo(t *testing.T) {
 	for _, want := range []string{
 		"leaving pods of DaemonSets where they are: shop/e",
 		"deleting the emptyDir data of pods: shop/a",
-		"evicting pods that nothing creates anew: shop/a",
+		"evicting pods that nothing recreates: shop/a",
 		"more than one PodDisruptionBudget matches, which the eviction API refuses while the pod runs: shop/a (all, web)",
 		"not Ready; if a kubelet is gone",
 	} {

@@ -140,7 +140,7 @@ func (d Decision) Warnings() []string {
 	}
 	add("leaving pods of DaemonSets where they are", having(d.Skipped(), ReasonDaemonSet))
 	add("deleting the emptyDir data of pods", having(leaving, ReasonLocalStorage))
-	add("evicting pods that nothing creates anew", append(having(leaving, ReasonUnmanaged), having(leaving, ReasonDaemonSetMissing)...))
+	add("evicting pods that nothing recreates", append(having(leaving, ReasonUnmanaged), having(leaving, ReasonDaemonSetMissing)...))
 	add("not waiting for pods that are overdue", having(d.Skipped(), ReasonOverdue))
 	out = append(out, costs(leaving)...)
 	var back []string
@@ -201,7 +201,7 @@ func (r Reason) of(n int) string {
 	noun := text.Choose(n == 1, "1 pod", fmt.Sprintf("%d pods", n))
 	switch r {
 	case ReasonDaemonSet:
-		return noun + " of a DaemonSet, which heeds no cordon (--ignore-daemonsets leaves them)"
+		return noun + " of a DaemonSet, which ignores cordons (--ignore-daemonsets leaves them)"
 	case ReasonDaemonSetMissing:
 		return noun + " of a DaemonSet that does not exist (--force lets them go for good)"
 	case ReasonLocalStorage:

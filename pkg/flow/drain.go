@@ -222,7 +222,7 @@ func (d *Drain) evict(ctx context.Context, report plan.Report) (err error) {
 		if len(d.Outcome.Arrived) == 0 {
 			return nil
 		}
-		report("%s came to %s meanwhile", count(len(d.Outcome.Arrived), "pod"), d.Title())
+		report("%s came to %s during the drain", count(len(d.Outcome.Arrived), "pod"), d.Title())
 	}
 	if !d.MustBeEmpty {
 		return nil

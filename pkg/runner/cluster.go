@@ -61,8 +61,8 @@ func (c Cluster) guard(ctx context.Context) error {
 		return fmt.Errorf("get namespace %s: %w", name, err)
 	}
 	if space.Labels[podcarrier.EnforceLabel] != "privileged" {
-		return plan.Refuse(fmt.Errorf("namespace %s is not marked as one for privileged pods: whoever may create secrets or pods in it could "+
-			"speak for the hosts, or be root on them", name),
+		return plan.Refuse(fmt.Errorf("namespace %s is not marked as one for privileged pods: a user with the right to create secrets or "+
+			"pods in it could speak for the hosts, or be root on them", name),
 			"leave out --namespace; or, if only administrators may write there: %s", text.Command("kubectl", "label", "namespace", name,
 				podcarrier.EnforceLabel+"=privileged"))
 	}

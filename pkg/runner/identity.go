@@ -100,7 +100,7 @@ func own[T metav1.Object](ctx context.Context, r Record, kind string, object T, 
 		return nil
 	case !r.owned(there):
 		return plan.Refuse(fmt.Errorf("%s %s/%s already exists and was not created by kubectl lifecycle", kind, r.Namespace, name),
-			"look at it; if nobody needs it: %s", text.Command("kubectl", "-n", r.Namespace, "delete", kind, name))
+			"look at it; if it is not needed, delete it: %s", text.Command("kubectl", "-n", r.Namespace, "delete", kind, name))
 	default:
 		if err := deleteVery(ctx, in, there); err != nil {
 			return fail("delete the old", err)

@@ -45,8 +45,8 @@ what each stage waits for, and revokes the token when the node is Ready. If that
 is given up (--timeout, Ctrl-C) before the host has registered its node, the
 token stays until it expires, because the command may be on its way to a host;
 how to revoke it, and how to go on following, is said. Once the node is there
-the token has done its work, and is revoked in any case. A token of somebody
-else (--bootstrap-token ID) is never revoked.
+the token has done its work, and is revoked in any case. An existing token
+(--bootstrap-token ID) is never revoked.
 
 A node that is Ready may still get no pods: it took over a Node that is cordoned,
 or has a taint that nothing takes off (it is given half a minute). The exit code

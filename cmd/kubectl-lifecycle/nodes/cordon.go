@@ -47,7 +47,7 @@ func newSchedulingCommand(c commands, short string, f schedulingFlags) *cobra.Co
 	env.AddDryRun(cmd.Flags(), &f.dryRun, "none, client (say what would be done) or server (also ask the server whether it would accept it)")
 	cmd.Flags().StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
 	if f.unschedulable {
-		cmd.Flags().StringVar(&f.reason, "reason", "", "Why, for whoever finds the node cordoned")
+		cmd.Flags().StringVar(&f.reason, "reason", "", "Why the node is cordoned, for its cordon note")
 	}
 	return cmd
 }

@@ -76,7 +76,7 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 	flags.Var((*secondsValue)(&f.SkipWaitForDeleteTimeoutSeconds), "skip-wait-for-delete-timeout",
 		"Do not wait for pods that should have been gone for more than this many seconds; 0 waits for all")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
-	flags.StringVar(&f.reason, "reason", "", "Why, for whoever finds the node cordoned")
+	flags.StringVar(&f.reason, "reason", "", "Why the node is cordoned, for its cordon note")
 	flags.DurationVar(&f.PodTimeout, "pod-timeout", f.PodTimeout,
 		"How long one pod may take from its first turn until it is gone; the others go on. 0 means no limit")
 	flags.StringSliceVar(&f.Order, "order", f.Order,

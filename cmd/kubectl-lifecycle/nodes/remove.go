@@ -120,7 +120,7 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
 	flags.DurationVar(&f.patience, "patience", time.Hour,
-		"How long the program on the host waits for somebody before it starts the kubelet again")
+		"How long the program on the host waits for an order before it takes the run back and starts the kubelet again")
 	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(inventory.FirewallOwned),
 		"Which packet-filter rules go: owned (what is Kubernetes' or its network's), none, or flush (every rule of iptables, no matter who "+
 			"made it)")
@@ -129,7 +129,7 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.choices.NoKeys, "shred-keys", false,
 		"Leave everything secret out of the backup, registry credentials and encryption keys, too; the files are deleted, not overwritten")
 	flags.BoolVar(&f.choices.BackupKeys, "backup-keys", false,
-		"Back up private keys and credentials of the cluster, too (of a control plane its CA keys): whoever reads the backup has the cluster")
+		"Back up private keys and credentials of the cluster, too (of a control plane its CA keys): the backup then gives access to the cluster")
 	flags.BoolVar(&f.choices.DeleteHostData, "delete-host-data", false,
 		"Remove the node, too, if pods keep data (hostPath, local volumes) below directories that are deleted; it is lost")
 	flags.BoolVar(&f.drain.Force, "force", false, "Also evict pods that no controller recreates")

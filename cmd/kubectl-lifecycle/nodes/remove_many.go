@@ -98,7 +98,7 @@ func manyRefer(outcomes []flow.NodeResult) error {
 		errs = append(errs, stillRefers(o.Node, o.Verdict))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return plan.As(plan.Found, plan.Hint(err, "look at each on its host, and delete it there if nobody needs it"))
+		return plan.As(plan.Found, plan.Hint(err, "look at each on its host, and delete there what is not needed"))
 	}
 	return nil
 }

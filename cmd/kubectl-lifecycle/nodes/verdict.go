@@ -50,7 +50,7 @@ func stillRefers(name string, v inventory.Verdict) error {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return plan.As(plan.Found, plan.Hint(fmt.Errorf("the host of node %s is clean, but:\n%s", name, strings.Join(lines, "\n")),
-		"these are not provably Kubernetes', so they stay: look at each on the host, and delete it there if nobody needs it"))
+		"these are not provably Kubernetes', so they stay: look at each on the host, and delete there what is not needed"))
 }
 
 // tellVerdict says what a person has to know about a host beside that it is clean.

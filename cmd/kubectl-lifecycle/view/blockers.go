@@ -63,7 +63,7 @@ func (p *page) losses(f forecast.Forecast) {
 	if len(f.Losses)+len(warnings) == 0 {
 		return
 	}
-	p.section("LOST OR DOWN MEANWHILE")
+	p.section("LOST OR DOWN DURING THE DRAIN")
 	for i, l := range f.Losses {
 		if i == maxEntries {
 			p.item("  ", fmt.Sprintf("and %d more; -o json has all", len(f.Losses)-i))
@@ -107,7 +107,7 @@ func lossLine(l forecast.Loss) string {
 	case forecast.LossLocalVolume:
 		return "the volume is on this node" + detail + ", and the successor waits for it: " + pods
 	case forecast.LossUnmanaged:
-		return "nothing creates it anew: " + pods
+		return "nothing recreates it: " + pods
 	case forecast.LossSingleReplica:
 		return "the only replica of " + l.Owners.String() + ", down until its successor is Ready: " + pods
 	case forecast.LossJob:

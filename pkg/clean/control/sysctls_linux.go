@@ -70,7 +70,7 @@ func (t Control) Sysctls() part.Part {
 				if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults &&
 					(!set.widelySet() || t.Second(set.owner)) {
 					s.Add(inventory.Item{Kind: inventory.KindSysctl, Name: set.name, Owner: set.owner, Fate: inventory.Harmless, Detail: value,
-						Why: "as Kubernetes sets it, or whoever prepared the host; takes its configured value with the next boot"})
+						Why: "as Kubernetes sets it, or an administrator; takes its configured value with the next boot"})
 				}
 			}
 			return s, nil

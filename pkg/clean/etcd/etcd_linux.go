@@ -226,7 +226,7 @@ func (t Member) Stay(ctx context.Context) error {
 		}
 		return plan.Hint(errors.New("start this control plane again: its etcd member has left"), wayOut)
 	}
-	return plan.Hint(fmt.Errorf("nobody tells whether this host's etcd member has left: %w", part.Summary(errs)), wayOut)
+	return plan.Hint(fmt.Errorf("cannot determine whether this host's etcd member has left: %w", part.Summary(errs)), wayOut)
 }
 
 func (t Member) saveDeparture(d *Departed) error {

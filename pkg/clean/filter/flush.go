@@ -11,7 +11,7 @@ import (
 )
 
 // flushed is why rules of others go.
-const flushed = "all rules were to go, whoever made them (--firewall=flush)"
+const flushed = "all rules go, foreign ones too (--firewall=flush)"
 
 // divideAs divides a table as a person has chosen.
 func divideAs(c inventory.Choices, t netfilter.Table, by ownership.Signs) division {

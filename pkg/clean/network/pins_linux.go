@@ -75,7 +75,7 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.Second(inventory.Cilium, inventory.KindPin) {
 				s.Add(inventory.Item{
 					Kind: inventory.KindPin, Name: it.Name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty",
-					Why: "made by whoever uses tc first; goes with the next boot",
+					Why: "made by the first program that uses tc; goes with the next boot",
 				})
 			}
 			return nil // shared by everybody who uses tc

@@ -151,7 +151,7 @@ func (t Runtime) Processes() part.Part {
 			if errors.Is(err, errTooMany) { // which is no reason not to end them
 				err = nil
 				s.Add(inventory.Item{
-					Kind: inventory.KindProcess, Name: "and more processes of pods than anybody counts", In: inventory.CgroupDir,
+					Kind: inventory.KindProcess, Name: "and more processes of pods, not counted", In: inventory.CgroupDir,
 					Owner: inventory.Runtime, Fate: inventory.Goes,
 				})
 			}

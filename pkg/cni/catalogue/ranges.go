@@ -62,7 +62,7 @@ then run this again (a new cluster: kubeadm init --pod-network-cidr=10.244.0.0/1
 func agree(f facts.Facts, pods facts.Range) error {
 	if p, s, found := cidr.Overlap(pods.CIDRs, f.Services.CIDRs); found {
 		return plan.Refuse(fmt.Errorf("the pods' CIDR %s (%s) overlaps the Services' %s (%s)", p, pods.Source, s, f.Services.Source),
-			"the two must be apart; neither can be changed in a running cluster without making its nodes anew")
+			"the two must not overlap; changing either in a running cluster means joining every node again")
 	}
 	if a, b, found := f.Crossed(); found {
 		return plan.Refuse(fmt.Errorf("the pod CIDRs of nodes %s and %s overlap: packets for the pods of one go to the other", a, b),

@@ -37,7 +37,7 @@ func trusted(u *url.URL) error {
 	if u.Scheme == "https" || (u.Scheme == "http" && loopback(u.Hostname())) {
 		return nil
 	}
-	return plan.Refuse(fmt.Errorf("%s is not https: anybody on the way could put another chart there", u.Redacted()),
+	return plan.Refuse(fmt.Errorf("%s is not https: the chart could be replaced on its way", u.Redacted()),
 		"use https; %s", bringHint)
 }
 

@@ -56,7 +56,7 @@ func (r *run) uncordoned() map[string]string {
 		case !exists:
 			out[n.Name] = "node " + n.Name + " was deleted"
 		case !node.Spec.Unschedulable:
-			out[n.Name] = "somebody made node " + n.Name + " schedulable again"
+			out[n.Name] = "node " + n.Name + " was uncordoned during the drain"
 		}
 	}
 	return out
@@ -133,7 +133,7 @@ func lingering(pod *corev1.Pod, silent bool, now time.Time) string {
 	case late < tolerance:
 		return ""
 	case silent:
-		return "past its grace period, and its node's kubelet does not answer: nobody can confirm that it stopped"
+		return "past its grace period, and its node's kubelet does not answer, so nothing confirms that it stopped"
 	case len(pod.Finalizers) > 0 && kube.Finished(pod):
 		return fmt.Sprintf("it has stopped and is held by the finalizer %s", pod.Finalizers[0])
 	case stopped(pod):

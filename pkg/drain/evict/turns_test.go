@@ -221,7 +221,7 @@ func TestANodeThatSomebodyMakesSchedulableIsLetGoOf(t *testing.T) {
 	}{
 		{"uncordoned", func(s *server) {
 			s.store(nodeResource, kubetest.Node("n0"), "")
-		}, "somebody made node n0 schedulable again"},
+		}, "node n0 was uncordoned during the drain"},
 		{"deleted", func(s *server) {
 			if err := s.Tracker().Delete(nodeResource, "", "n0"); err != nil {
 				s.t.Error(err)

@@ -137,7 +137,7 @@ func (v *view) unreplaced(b *Blocker, budget *policyv1.PodDisruptionBudget, spen
 			return
 		}
 	}
-	b.Class, b.Why = Permanent, "nothing creates the pods anew that went before, so the budget does not come back"
+	b.Class, b.Why = Permanent, "nothing recreates the pods that left before, so the budget does not open again"
 	if budget != nil {
 		b.Cures = []Cure{v.cureEdit(budget, b.Owners)}
 	}

@@ -35,7 +35,7 @@ const (
 var (
 	// ErrChanged says that someone else changed the packet filter between a
 	// look at it and a change that rests on it. Look again.
-	ErrChanged = errors.New("the packet filter was changed by someone else meanwhile")
+	ErrChanged = errors.New("another program changed the packet filter at the same time")
 
 	errInterrupted = errors.New("changed while it was read")
 )

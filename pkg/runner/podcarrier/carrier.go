@@ -216,12 +216,12 @@ func (c *Carrier) sweep(ctx context.Context) error {
 	finished := old.Status.Phase == corev1.PodSucceeded || old.Status.Phase == corev1.PodFailed || old.DeletionTimestamp != nil
 	if !c.ours(old) {
 		return plan.Refuse(fmt.Errorf("pod %s/%s already exists and is no runner pod", old.Namespace, old.Name),
-			"look at it; if nobody needs it: %s", text.Command("kubectl", "-n", old.Namespace, "delete", "pod", old.Name))
+			"look at it; if it is not needed, delete it: %s", text.Command("kubectl", "-n", old.Namespace, "delete", "pod", old.Name))
 	}
 	if !finished && c.spec.owner == nil {
 		return plan.Refuse(fmt.Errorf("%w: pod %s/%s (%s) since %s", ErrBusy, old.Namespace, old.Name, old.Labels[Label],
 			old.CreationTimestamp.Local().Format(time.DateTime)),
-			"wait until it ends, or delete that pod if nobody uses it")
+			"wait until it ends, or delete that pod if it is not in use")
 	}
 	return c.close(ctx, old)
 }

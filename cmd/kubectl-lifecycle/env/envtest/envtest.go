@@ -76,7 +76,7 @@ program() { echo "program $#" >> words; printf %s "$3" > facts; }
 		t.Errorf("%q: %v, %s", line, err, out)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "OWNED")); err == nil {
-		t.Errorf("%q runs a command of somebody else", line)
+		t.Errorf("%q runs a foreign command", line)
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, "words"))
 	if err != nil || strings.Count(string(raw), "\n") != 1 {
