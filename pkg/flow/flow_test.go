@@ -44,9 +44,9 @@ func TestWhatCannotBeRemovedIsRefusedByName(t *testing.T) {
 	}{
 		"a k3s node":        {change: func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.1+k3s1" }, says: "a k3s node"},
 		"an RKE2 node":      {change: func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.36.1+rke2r1" }, says: "an RKE2 node"},
-		"an EKS node":       {change: func(n *corev1.Node) { n.Labels["eks.amazonaws.com/nodegroup"] = "x" }, says: "an EKS node"},
-		"a GKE node":        {change: func(n *corev1.Node) { n.Labels["cloud.google.com/gke-nodepool"] = "x" }, says: "a GKE node"},
-		"an AKS node":       {change: func(n *corev1.Node) { n.Labels["kubernetes.azure.com/cluster"] = "x" }, says: "an AKS node"},
+		"an EKS node":       {change: func(n *corev1.Node) { n.Labels["eks.amazonaws.com/nodegroup"] = "x" }, says: "an Amazon EKS node"},
+		"a GKE node":        {change: func(n *corev1.Node) { n.Labels["cloud.google.com/gke-nodepool"] = "x" }, says: "a Google GKE node"},
+		"an AKS node":       {change: func(n *corev1.Node) { n.Labels["kubernetes.azure.com/cluster"] = "x" }, says: "an Azure AKS node"},
 		"a Talos node":      {change: func(n *corev1.Node) { n.Status.NodeInfo.OSImage = "Talos (v1.11)" }, says: "a Talos node"},
 		"a Windows node":    {change: func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = "windows" }, says: "a Windows node"},
 		"no kubeadm-config": {noConf: true, says: "kubeadm did not make"},

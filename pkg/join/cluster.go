@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -138,8 +139,8 @@ func notKubeadm(ctx context.Context, client kubernetes.Interface, noInfo bool) e
 	if list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 10}); err == nil {
 		nodes = list.Items
 	}
-	if d, ok := recognise(version, nodes); ok {
-		return plan.Refuse(fmt.Errorf("this is not a kubeadm cluster but %s: there is no configmap %s", d.name, missing), "%s", d.way)
+	if d := kube.DistributionOf(version, kube.Pointers(nodes)...); d != "" {
+		return plan.Refuse(fmt.Errorf("this is not a kubeadm cluster but %s: there is no configmap %s", d, missing), "%s", ways()[d])
 	}
 	return plan.Refuse(fmt.Errorf("this is not a kubeadm cluster: there is no configmap %s", missing),
 		"if kubeadm did make it, have it written again, on a control plane: kubeadm init phase bootstrap-token, or upload-config kubeadm")

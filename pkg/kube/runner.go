@@ -24,18 +24,22 @@ const (
 )
 
 // IsRunner reports whether a pod is one through which this program works on a
-// node, so that a drain leaves it. The label alone says nothing, since a tenant
-// can set it: the pod is in the namespace of the records (empty means
-// kube-system), where only who may be root on every node can create one, has the
-// name of a run's pod, was bound by its maker and not by a scheduler, belongs to
-// no controller, and is privileged in the host's process namespace.
+// node, so that a drain leaves it: it may be by what it is called (MayBeRunner), and
+// it is privileged in the host's process namespace.
 func IsRunner(pod *corev1.Pod, namespace string) bool {
-	if _, labelled := pod.Labels[RunnerLabel]; !labelled || pod.Namespace != text.Choose(namespace == "", defaultNamespace, namespace) {
-		return false
-	}
 	privileged := slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool {
 		return c.SecurityContext != nil && c.SecurityContext.Privileged != nil && *c.SecurityContext.Privileged
 	})
+	return MayBeRunner(pod, namespace) && pod.Spec.HostPID && privileged
+}
+
+// MayBeRunner reports whether a pod is called as one through which this program works
+// on a node. The label alone says nothing, since a tenant can set it: the pod is in
+// the namespace of the records (empty means kube-system), where only administrators
+// create pods, has a name as a run's pod has, and belongs to no controller.
+func MayBeRunner(pod *corev1.Pod, namespace string) bool {
+	_, labelled := pod.Labels[RunnerLabel]
 	controlled := slices.ContainsFunc(pod.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Controller != nil && *o.Controller })
-	return strings.HasPrefix(pod.Name, runnerPrefix) && !controlled && pod.Spec.HostPID && privileged
+	return labelled && pod.Namespace == text.Choose(namespace == "", defaultNamespace, namespace) &&
+		strings.HasPrefix(pod.Name, runnerPrefix) && !controlled
 }

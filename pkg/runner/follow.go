@@ -8,13 +8,11 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -72,7 +70,8 @@ func (c Cluster) await(ctx context.Context, rec Record, observer plan.Observer, 
 		return until(state), nil
 	}
 	gone := fmt.Errorf("%w: secret %s/%s", ErrGone, rec.Namespace, rec.Name)
-	_, err := watchtools.UntilWithSync(ctx, c.onlyRecord(rec), &corev1.Secret{}, func(store cache.Store) (bool, error) {
+	list := kube.Only(c.Client, c.Client.CoreV1().Secrets(rec.Namespace), rec.Name)
+	_, err := watchtools.UntilWithSync(ctx, list, &corev1.Secret{}, func(store cache.Store) (bool, error) {
 		items := store.List()
 		if len(items) == 0 {
 			return false, gone
@@ -88,19 +87,4 @@ func (c Cluster) await(ctx context.Context, rec Record, observer plan.Observer, 
 		err = ctx.Err()
 	}
 	return state, err
-}
-
-func (c Cluster) onlyRecord(rec Record) cache.ListerWatcher {
-	selector := fields.OneTermEqualSelector("metadata.name", rec.Name).String()
-	api := c.Client.CoreV1().Secrets(rec.Namespace)
-	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = selector
-			return api.List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = selector
-			return api.Watch(ctx, o)
-		},
-	}, c.Client)
 }

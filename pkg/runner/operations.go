@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
@@ -47,9 +48,9 @@ func find(all []Operation, name wire.Operation) (Operation, bool) {
 }
 
 // IsRunnerPod reports whether a pod is one of this package, in the namespace of
-// the runs (empty means DefaultNamespace). The label alone says nothing, for
-// anybody may set it: the pod must be in that namespace, be named for the node that
-// it is on, and be owned by the record of that name, or by nothing.
+// the runs (empty means DefaultNamespace). Beside what kube.MayBeRunner asks, its
+// label must be an operation, and it must be named for the node that it is on and be
+// owned by the record of that name, or by nothing.
 func IsRunnerPod(pod *corev1.Pod, namespace string) bool {
 	return isRunnerPod(pod, namespace, Operations())
 }
@@ -58,10 +59,9 @@ func isRunnerPod(pod *corev1.Pod, namespace string, operations []Operation) bool
 	_, known := find(operations, wire.Operation(pod.Labels[Label]))
 	record := NameFor(pod.Spec.NodeName)
 	foreign := func(o metav1.OwnerReference) bool {
-		return o.APIVersion != "v1" || o.Kind != "Secret" || o.Name != pod.Name || o.Controller != nil && *o.Controller
+		return o.APIVersion != "v1" || o.Kind != "Secret" || o.Name != pod.Name
 	}
-	return pod.Namespace == Cluster{Namespace: namespace}.RunNamespace() && pod.Spec.NodeName != "" &&
-		known &&
+	return known && kube.MayBeRunner(pod, namespace) && pod.Spec.NodeName != "" &&
 		(pod.Name == record || pod.Name == record+onceSuffix) &&
 		!slices.ContainsFunc(pod.OwnerReferences, foreign)
 }

@@ -147,7 +147,7 @@ func (s *sources) facts(signs []Sign) (Facts, Objects, error) {
 		node := &s.nodes[i]
 		f.Nodes = append(f.Nodes, nodeFacts(node))
 		if f.Foreign == "" {
-			f.Foreign = foreign(node)
+			f.Foreign = string(kube.DistributionOf("", node))
 		}
 	}
 	slices.SortFunc(f.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })

@@ -277,7 +277,7 @@ func (f Forecast) Err() error {
 	kept := f.Kept()
 	switch {
 	case kept == 0 && len(f.Unconfirmed) > 0:
-		err := fmt.Errorf("the drain of %s would not end before the kubelet of %s answers again: only the kubelet confirms that a pod has stopped",
+		err := fmt.Errorf("the drain of %s would not end before the kubelet of %s answers again: it alone confirms that a pod has stopped",
 			f.Title(), text.Some(f.Unconfirmed))
 		return plan.As(plan.Found, plan.Hint(err,
 			"if the host is dead, do not wait for its pods: --skip-wait-for-delete-timeout=SECONDS; or give it up: kubectl lifecycle remove "+

@@ -17,6 +17,7 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -77,7 +78,8 @@ func awaitDeparture(
 		}
 		return false
 	}
-	_, err = watchtools.UntilWithSync(limited, kubenode.ListWatch(client, node.Name), &corev1.Node{}, func(store cache.Store) (bool, error) {
+	list := kube.Only(client, client.CoreV1().Nodes(), node.Name)
+	_, err = watchtools.UntilWithSync(limited, list, &corev1.Node{}, func(store cache.Store) (bool, error) {
 		for _, item := range store.List() {
 			if there, ok := item.(*corev1.Node); ok && there.Name == node.Name {
 				return gone(there), nil

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -40,33 +41,23 @@ func Get(ctx context.Context, client kubernetes.Interface, name string) (*corev1
 }
 
 // foreignKind names what manages a node that kubeadm does not; empty for a node
-// that kubeadm may manage. The signs are what each of them writes itself: the
-// suffix of the kubelet's version, labels, the OS image, the provider ID.
+// that kubeadm may manage. Beside the distributions, these are operating systems on
+// which kubeadm leaves nothing as it is cleaned here, and minikube, which calls
+// kubeadm inside of a machine of its own.
 func foreignKind(node *corev1.Node) string {
 	info := node.Status.NodeInfo
-	has := func(label string) bool { _, ok := node.Labels[label]; return ok }
+	_, minikube := node.Labels["minikube.k8s.io/name"]
+	distribution := kube.DistributionOf("", node)
 	switch {
 	case strings.EqualFold(info.OperatingSystem, "windows"), node.Labels[corev1.LabelOSStable] == "windows":
 		return "a Windows node"
-	case strings.Contains(info.KubeletVersion, "+k3s"):
-		return "a k3s node"
-	case strings.Contains(info.KubeletVersion, "+rke2"):
-		return "an RKE2 node"
-	case strings.Contains(info.KubeletVersion, "+k0s"):
-		return "a k0s node"
-	case strings.Contains(info.OSImage, "Talos"):
-		return "a Talos node"
 	case strings.Contains(info.OSImage, "Bottlerocket"):
 		return "a Bottlerocket node"
-	case has("eks.amazonaws.com/nodegroup"), strings.Contains(info.KubeletVersion, "-eks-"):
-		return "an EKS node"
-	case has("cloud.google.com/gke-nodepool"), strings.Contains(info.KubeletVersion, "-gke."):
-		return "a GKE node"
-	case has("kubernetes.azure.com/cluster"):
-		return "an AKS node"
-	case has("node.openshift.io/os_id"):
-		return "an OpenShift node"
-	case has("minikube.k8s.io/name"):
+	case distribution == kube.RKE2, distribution != "" && strings.ContainsRune("AEIOU", rune(distribution[0])):
+		return "an " + string(distribution) + " node"
+	case distribution != "":
+		return "a " + string(distribution) + " node"
+	case minikube:
 		return "a minikube node"
 	}
 	return ""

@@ -11,11 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
@@ -43,7 +40,8 @@ func AwaitReturn(ctx context.Context, client kubernetes.Interface, name string, 
 func AwaitReady(ctx context.Context, client kubernetes.Interface, name string, report plan.Report) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	_, err := watchtools.UntilWithSync(ctx, ListWatch(client, name), &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
+	list := kube.Only(client, client.CoreV1().Nodes(), name)
+	_, err := watchtools.UntilWithSync(ctx, list, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
 		node, ok := e.Object.(*corev1.Node)
 		if !ok || e.Type == watch.Deleted {
 			return false, nil
@@ -65,40 +63,14 @@ func AwaitReady(ctx context.Context, client kubernetes.Interface, name string, r
 // two machines are not compared.
 func AwaitLease(ctx context.Context, client kubernetes.Interface, name string) error {
 	leases := client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
-	selector := fields.OneTermEqualSelector("metadata.name", name).String()
-	list := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = selector
-			return leases.List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = selector
-			return leases.Watch(ctx, o)
-		},
-	}, client)
 	first, err := leases.Get(ctx, name, metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	_, err = watchtools.UntilWithSync(ctx, list, &coordinationv1.Lease{}, nil, func(e watch.Event) (bool, error) {
+	_, err = watchtools.UntilWithSync(ctx, kube.Only(client, leases, name), &coordinationv1.Lease{}, nil, func(e watch.Event) (bool, error) {
 		lease, ok := e.Object.(*coordinationv1.Lease)
 		return ok && lease.Spec.RenewTime != nil &&
 			(first.Spec.RenewTime == nil || !lease.Spec.RenewTime.Equal(first.Spec.RenewTime)), nil
 	})
 	return err
-}
-
-// ListWatch lists and watches one Node.
-func ListWatch(client kubernetes.Interface, name string) cache.ListerWatcher {
-	selector := fields.OneTermEqualSelector("metadata.name", name).String()
-	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = selector
-			return client.CoreV1().Nodes().List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = selector
-			return client.CoreV1().Nodes().Watch(ctx, o)
-		},
-	}, client)
 }

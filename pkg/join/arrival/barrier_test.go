@@ -17,36 +17,18 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
 )
 
-func tainted(taints ...corev1.Taint) *corev1.Node {
-	node := jointest.Node("w3", corev1.ConditionTrue, "")
-	node.Spec.Taints = taints
-	return node
-}
-
-func noSchedule(key string) corev1.Taint {
-	return corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule}
-}
-
-func cordoned(node *corev1.Node) *corev1.Node {
-	node.Spec.Unschedulable = true
-	node.Spec.Taints = append(node.Spec.Taints, noSchedule("node.kubernetes.io/unschedulable"))
-	return node
-}
-
-func byAnn(*corev1.Node) string { return "by ann at 2026-05-04T03:02:01Z: new\n\x1b[2Jdisks" }
-
 func TestFollowSaysThatAReadyNodeIsCordoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old := cordoned(jointest.Node("w3", corev1.ConditionUnknown, "Kubelet stopped posting node status."))
+		old := jointest.Cordoned(jointest.Node("w3", corev1.ConditionUnknown, "Kubelet stopped posting node status."))
 		old.CreationTimestamp = metav1.NewTime(time.Now().Add(-time.Hour))
 		r := ours(t)
-		r.Note = byAnn
+		r.Note = jointest.ByAnn
 		b := follow(t, fake.NewClientset(old), r, time.Hour)
 		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
 		if all := strings.Join(b.reports, "\n"); !strings.Contains(all, "node w3 is cordoned by ann") {
 			t.Errorf("it did not say before that the node is cordoned: %s", all)
 		}
-		b.changeNode(cordoned(jointest.Node("w3", corev1.ConditionTrue, "")))
+		b.changeNode(jointest.Cordoned(jointest.Node("w3", corev1.ConditionTrue, "")))
 		b.last("host w3 is Ready, but node w3 is cordoned by ann")
 		b.end(Ready, "")
 		wantWarnings(t, b.arrival.Away, "node w3 is cordoned by ann")
@@ -59,7 +41,7 @@ func TestFollowGivesOthersTimeToTakeTheirTaintsOff(t *testing.T) {
 		t.Helper()
 		b := follow(t, fake.NewClientset(), ours(t), timeout)
 		b.makeCSR(csrOf(t, "csr-1", "w3", issued))
-		b.makeNode(tainted(noSchedule(cloud), noSchedule("node.kubernetes.io/not-ready")))
+		b.makeNode(jointest.Tainted(jointest.NoSchedule(cloud), jointest.NoSchedule("node.kubernetes.io/not-ready")))
 		b.last("host w3 is Ready, but taint " + cloud)
 		if b.done {
 			t.Fatal("it did not wait for the taint to go")
@@ -69,7 +51,7 @@ func TestFollowGivesOthersTimeToTakeTheirTaintsOff(t *testing.T) {
 	t.Run("and ends at once when they have", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := begin(t, time.Hour)
-			b.changeNode(tainted())
+			b.changeNode(jointest.Tainted())
 			b.end(Ready, "")
 			wantWarnings(t, b.arrival.Away)
 		})
@@ -77,7 +59,7 @@ func TestFollowGivesOthersTimeToTakeTheirTaintsOff(t *testing.T) {
 	t.Run("and names what stays", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := begin(t, time.Hour)
-			b.changeNode(tainted(noSchedule(cloud)))
+			b.changeNode(jointest.Tainted(jointest.NoSchedule(cloud)))
 			time.Sleep(check.UntaintTimeout + watch.Heartbeat)
 			b.end(Ready, "")
 			wantWarnings(t, b.arrival.Away, "taint "+cloud)

@@ -13,8 +13,8 @@ import (
 )
 
 func TestCheckName(t *testing.T) {
-	down := cordoned(jointest.Node("down", corev1.ConditionUnknown, ""))
-	down.Spec.Taints = append(down.Spec.Taints, noSchedule("node.kubernetes.io/unreachable"), noSchedule("gpu"))
+	down := jointest.Cordoned(jointest.Node("down", corev1.ConditionUnknown, ""))
+	down.Spec.Taints = append(down.Spec.Taints, jointest.NoSchedule("node.kubernetes.io/unreachable"), jointest.NoSchedule("gpu"))
 	client := fake.NewClientset(jointest.Node("up", corev1.ConditionTrue, ""), down, jointest.Node("gone", corev1.ConditionUnknown, ""))
 	tests := []struct {
 		name, node string
@@ -32,7 +32,7 @@ func TestCheckName(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := Name(t.Context(), client, tt.node, byAnn)
+			got, err := Name(t.Context(), client, tt.node, jointest.ByAnn)
 			jointest.WantClass(t, err, tt.class, tt.wantErr)
 			wantWarnings(t, got, tt.warnings...)
 		})

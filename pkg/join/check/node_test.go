@@ -11,25 +11,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/jointest"
 )
 
-func tainted(taints ...corev1.Taint) *corev1.Node {
-	node := jointest.Node("w3", corev1.ConditionTrue, "")
-	node.Spec.Taints = taints
-	return node
-}
-
-func noSchedule(key string) corev1.Taint {
-	return corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule}
-}
-
-func cordoned(node *corev1.Node) *corev1.Node {
-	node.Spec.Unschedulable = true
-	node.Spec.Taints = append(node.Spec.Taints, noSchedule("node.kubernetes.io/unschedulable"))
-	return node
-}
-
-func byAnn(*corev1.Node) string { return "by ann at 2026-05-04T03:02:01Z: new\n\x1b[2Jdisks" }
-
 func TestWhatKeepsPodsAwayFromANode(t *testing.T) {
+	tainted, noSchedule, cordoned := jointest.Tainted, jointest.NoSchedule, jointest.Cordoned
 	control := tainted(noSchedule(controlPlaneRole))
 	control.Labels = map[string]string{controlPlaneRole: ""}
 	for name, c := range map[string]struct {
@@ -71,7 +54,7 @@ func TestWhatKeepsPodsAwayFromANode(t *testing.T) {
 		"several, each by itself": {node: cordoned(tainted(noSchedule("gpu"))), want: []string{"is cordoned", "taint gpu:NoSchedule"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := Barriers(c.node, byAnn)
+			got := Barriers(c.node, jointest.ByAnn)
 			wantWarnings(t, WarningsOf(got), c.want...)
 			if len(got) > 0 && (got[0].Passes != c.passes || !strings.Contains(got[0].Hint, c.hint)) {
 				t.Errorf("%+v, want the hint %q", got[0], c.hint)

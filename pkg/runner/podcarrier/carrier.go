@@ -12,8 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
@@ -237,7 +235,7 @@ func (c *Carrier) close(ctx context.Context, pod *corev1.Pod) error {
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	_, err = watchtools.UntilWithSync(ctx, c.onlyPod(pod), &corev1.Pod{}, func(store cache.Store) (bool, error) {
+	_, err = watchtools.UntilWithSync(ctx, c.only(pod), &corev1.Pod{}, func(store cache.Store) (bool, error) {
 		return len(store.List()) == 0, nil
 	}, func(e watch.Event) (bool, error) { return e.Type == watch.Deleted, nil })
 	if err != nil {
@@ -246,19 +244,9 @@ func (c *Carrier) close(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-func (c *Carrier) onlyPod(pod *corev1.Pod) cache.ListerWatcher {
-	selector := fields.OneTermEqualSelector("metadata.name", pod.Name).String()
-	api := c.client.CoreV1().Pods(pod.Namespace)
-	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = selector
-			return api.List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = selector
-			return api.Watch(ctx, o)
-		},
-	}, c.client)
+// only lists and watches one pod.
+func (c *Carrier) only(pod *corev1.Pod) cache.ListerWatcher {
+	return kube.Only(c.client, c.client.CoreV1().Pods(pod.Namespace), pod.Name)
 }
 
 // awaitRunning watches the pod until its container runs, as it was sent: nothing
@@ -267,7 +255,7 @@ func (c *Carrier) awaitRunning(ctx context.Context, pod *corev1.Pod, report plan
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	last := "nothing yet"
-	_, err := watchtools.UntilWithSync(ctx, c.onlyPod(pod), &corev1.Pod{}, nil, func(e watch.Event) (bool, error) {
+	_, err := watchtools.UntilWithSync(ctx, c.only(pod), &corev1.Pod{}, nil, func(e watch.Event) (bool, error) {
 		got, ok := e.Object.(*corev1.Pod)
 		if !ok || got.UID != pod.UID {
 			return false, nil
