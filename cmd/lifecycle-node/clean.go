@@ -30,8 +30,8 @@ changes nothing. FACTS are what the cluster knew, as JSON; the less there is, th
 less is provably Kubernetes' and goes.
 `
 
-// cleanAlone is "clean": the removal's own recipe, with nobody to report to but
-// whoever looks.
+// cleanAlone is "clean": the removal's own recipe, which reports to the
+// terminal alone.
 func cleanAlone(ctx context.Context, args []string, out io.Writer) error {
 	t, yes, err := readCleanArgs(args)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 // depart says the run's last word and takes it off the host. If it is killed on
-// the way, the unit starts it again and it goes on with that: nobody has to be told
+// the way, the unit starts it again and it goes on with that: no one has to be told
 // that it is gone.
 func (w *worker) depart(ctx context.Context, phase wire.Phase, refusal string) error {
 	word, err := json.Marshal(farewell{phase, refusal})
@@ -94,7 +94,7 @@ func (w *worker) strand(ctx context.Context, cause error) error {
 	}
 }
 
-// notice says to whoever comes to the host why it was left as it is: in the
+// notice says on the host why it was left as it is: in the
 // journal, and where logins read it.
 func notice(err error) {
 	said := text.Sprintf("%s\n", report.WithHint(err))

@@ -58,7 +58,7 @@ const (
 // next decides, and is pure. A host in service, whose kubelet is free to run and
 // has what it takes, is not touched before the record says so: either nothing was
 // done to it yet, or it was taken back and serves pods again, and the run could
-// not leave it. One whose kubelet is held is in nobody's service: there the work
+// not leave it. One whose kubelet is held runs for no cluster: there the work
 // goes on when no API server answers, but not when one says that it was taken back.
 func (m moment) next() next {
 	switch {
@@ -187,7 +187,7 @@ func ownMachine(spec wire.Spec) error {
 			stateDir, unitFile, in(signsFile), unitName)
 	}
 	name, err := kubeletName("/var/lib/kubelet/pki/kubelet-client-current.pem")
-	if err == nil && name != "" && name != spec.Node { // an unreadable one names nobody
+	if err == nil && name != "" && name != spec.Node { // an unreadable one names no node
 		return plan.Refuse(fmt.Errorf("the kubelet of this machine is node %s, and the run is the %s of node %s", name, spec.Operation,
 			spec.Node),
 			"take the run off this machine: rm -r %s %s", stateDir, unitFile)

@@ -271,7 +271,7 @@ func owned(path string) bool {
 }
 
 // forget removes what is in the run's directory, but for some names, and never
-// through a mount that somebody has put there.
+// through a mount that was put there since.
 func forget(keep ...string) error {
 	entries, err := os.ReadDir(stateDir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

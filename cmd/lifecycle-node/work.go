@@ -135,7 +135,7 @@ func (w *worker) work(ctx context.Context) error {
 }
 
 // end tells the outcome, and leaves. It is written down first: once the work is
-// done the host is somebody else's, and is not worked on again.
+// done the host may have another owner, and is not worked on again.
 func (w *worker) end(ctx context.Context, outcome json.RawMessage) error {
 	if err := place(in(outcomeFile), 0o600, bytes.NewReader(outcome)); err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle-node: write down the outcome:", err)
@@ -204,10 +204,10 @@ func (w *worker) mayBegin(ctx context.Context) error {
 	return err
 }
 
-// await waits for an order. Where the record is gone, or nobody has given a
+// await waits for an order. Where the record is gone, or the plugin has given no
 // sign of life for as long as the spec's patience, the order is to take the
-// way back. An API server that does not answer is nobody's order: only patience
-// ends that.
+// way back. An API server that does not answer is no order: only patience ends
+// that.
 func (w *worker) await(ctx context.Context) (wire.Order, error) {
 	last, alive, gone := time.Now(), "", report.GoneDetector{}
 	for {

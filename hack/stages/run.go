@@ -144,7 +144,7 @@ func (r *runner) one(ctx context.Context, s stage) result {
 	defer cancel()
 	args := append([]string{"-n", strconv.Itoa(s.nice)}, s.command...)
 	cmd := exec.CommandContext(limited, "nice", args...)
-	cmd.Stdout, cmd.Stderr = log, log // a file: nobody waits for what the stage has left behind
+	cmd.Stdout, cmd.Stderr = log, log // a file: a process that the stage has left behind is not waited for
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = r.grace

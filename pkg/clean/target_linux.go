@@ -37,7 +37,7 @@ type Target struct {
 	Door string
 	// Reach asks an API server over a new connection; any answer will do. If it
 	// worked before packet-filter rules were deleted and does not within Grace
-	// (90 s if zero) afterwards, they are brought back. Nil if nobody can ask.
+	// (90 s if zero) afterwards, they are brought back. Nil if it cannot be asked.
 	Reach func(ctx context.Context) error
 	Grace time.Duration
 	// seen is what all parts of one look know of the signs of networks.
@@ -79,7 +79,7 @@ func (t Target) disk() disk.Disk {
 }
 
 // Objections returns an error if this host may not be cleaned as it is: the kubelet was
-// given places of which nobody knows whose they are, something of somebody's is mounted
+// given places whose owner is not known, something foreign is mounted
 // where a removal deletes, or data that is to stay would go. It only reads.
 func (t Target) Objections(ctx context.Context) error {
 	t = t.located()

@@ -12,8 +12,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// takeOver is how long somebody else's unfinished work on a release is left to
-// them. Applying a network's chart takes a few seconds.
+// takeOver is how long another client's unfinished work on a release is left to
+// it. Applying a network's chart takes a few seconds.
 const takeOver = time.Minute
 
 // apply makes the release so, after taking over one that was left half-made.
@@ -36,7 +36,7 @@ func apply(ctx context.Context, releases release.Store, inst Installation, repor
 	return nil
 }
 
-// unlock leaves unfinished work to whoever does it for a minute, and then takes
+// unlock leaves unfinished work to the client that does it for a minute, and then takes
 // it for abandoned: Helm's own mark of it never ends (helm#8987).
 func unlock(ctx context.Context, releases release.Store, inst Installation, report plan.Report) error {
 	p := inst.prior

@@ -122,7 +122,7 @@ func (inst *Installation) choose(r catalogue.Network, req Request) {
 	if req.Version == "" && inst.Source.NeedsVersion() {
 		inst.Source.Version = r.Version
 		if p.Status == release.Deployed {
-			// Without being asked, nobody's network is upgraded, or downgraded.
+			// Without being asked, no network is upgraded, or downgraded.
 			inst.Source.Version = p.Version
 		}
 	}

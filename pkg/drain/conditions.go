@@ -187,7 +187,7 @@ func foreignTo(node *corev1.Node) []string {
 }
 
 // ReadLock notes for which nodes a DaemonSet holds the lock of kured, which reboots one
-// node after the other. The lock of a node that is gone is never let go of, and no node
+// node after the other. The lock of a node that is gone is never released, and no node
 // is rebooted any more (kubereboot/kured#137).
 func (s *Snapshot) ReadLock(set *appsv1.DaemonSet) {
 	for key, value := range set.Annotations {

@@ -22,7 +22,7 @@ import (
 )
 
 // NoteAnnotation is the annotation of a Node that says who cordoned it, when
-// and why. A node that is cordoned without one was cordoned by somebody else,
+// and why. A node that is cordoned without one was cordoned by another client,
 // and is left so when a drain is taken back.
 const NoteAnnotation = "lifecycle.kubectl.io/cordon"
 
@@ -31,7 +31,7 @@ const takeBackTime = time.Minute
 
 // Note is what a cordon leaves on a Node.
 type Note struct {
-	// By is who did it, in the words of whoever calls: "ann@laptop".
+	// By is who did it, in the caller's words: "ann@laptop".
 	By     string    `json:"by,omitempty"`
 	At     time.Time `json:"at,omitzero"`
 	Reason string    `json:"reason,omitempty"`

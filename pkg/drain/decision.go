@@ -22,7 +22,7 @@ type NodeState struct {
 	// Ready is false if the kubelet does not answer, and so cannot confirm that
 	// a pod has stopped.
 	Ready bool `json:"ready"`
-	// Silent is true if its kubelet has stopped to say how it is: nobody confirms then
+	// Silent is true if its kubelet has stopped to say how it is: nothing confirms then
 	// that a pod has stopped, where one that is not Ready may well do so.
 	Silent bool `json:"silent,omitempty"`
 	// Cordoned is true if the node was unschedulable already.

@@ -87,7 +87,7 @@ func Survey(ctx context.Context, client kubernetes.Interface, target Target, o O
 	return s, nil
 }
 
-// Again surveys and decides anew, which is due once a cordon has taken effect:
+// Again surveys and decides a second time, which is due once a cordon has taken effect:
 // pods may have come until then. A decision that blocks now is an error of
 // class plan.Broken, since something has changed by then.
 func Again(ctx context.Context, client kubernetes.Interface, target Target, o Options) (Decision, error) {

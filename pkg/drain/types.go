@@ -66,7 +66,7 @@ type Action string
 
 // The actions.
 const (
-	// ActionEvict asks through the eviction API, which heeds budgets.
+	// ActionEvict asks through the eviction API, which respects budgets.
 	ActionEvict Action = "evict"
 	// ActionDelete deletes, because evictions are disabled.
 	ActionDelete Action = "delete"
@@ -95,7 +95,7 @@ const (
 	ReasonMirror Reason = "Mirror"
 	// ReasonLocalStorage: its emptyDir volumes are lost with it.
 	ReasonLocalStorage Reason = "LocalStorage"
-	// ReasonUnmanaged: nothing will create it anew.
+	// ReasonUnmanaged: nothing recreates it.
 	ReasonUnmanaged Reason = "Unmanaged"
 	// ReasonTerminating: it is being deleted already.
 	ReasonTerminating Reason = "Terminating"

@@ -73,7 +73,7 @@ type Drain struct {
 	surging *surging
 }
 
-// drainRounds is how often pods that came meanwhile are taken in: those that were on
+// drainRounds is how often pods that came during the drain are taken in: those that were on
 // their way when the cordon took effect.
 const drainRounds = 3
 
@@ -191,7 +191,7 @@ func (d *Drain) cordonEach(ctx context.Context, nodes []string) map[string]error
 }
 
 // evict evicts what has to leave. It reads again before it does, unless the decision
-// is fresh and nothing was cordoned, and takes in what came meanwhile.
+// is fresh and nothing was cordoned, and takes in what came since.
 func (d *Drain) evict(ctx context.Context, report plan.Report) (err error) {
 	d.mark(ctx, drain.Draining, report)
 	d.surging = &surging{client: d.Client, by: d.By}

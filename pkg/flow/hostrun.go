@@ -52,7 +52,7 @@ const aliveEvery = 30 * time.Second
 var errWaiting = errors.New("the program on the host waits")
 
 func (r *Removal) begin(ctx context.Context, report plan.Report) error {
-	cordoned, err := r.tellAnew(ctx, report)
+	cordoned, err := r.beginAgain(ctx, report)
 	if err != nil {
 		return err
 	}

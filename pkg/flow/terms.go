@@ -17,8 +17,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// The program on a host does what it was told when the run began. Whoever takes the run
-// up may have chosen something else, and is shown a plan of that: so the record notes
+// The program on a host does what it was told when the run began. The command that resumes
+// the run may ask for something else, and shows a plan of that: so the record notes
 // what the host was told, and both are compared.
 
 // terms are what this removal tells a host.
@@ -84,10 +84,10 @@ func (r *Removal) otherTerms(rec runner.Record) error {
 			"%s", text.Quote(rec.State.Node))
 }
 
-// tellAnew sends a program home that waits for the order to begin and was told
-// something else than what is wanted now, so that it is begun anew; it has changed
+// beginAgain sends a program home that waits for the order to begin and was told
+// something else than what is wanted now, so that it is begun again; it has changed
 // nothing. It reports whether that run had cordoned the node.
-func (r *Removal) tellAnew(ctx context.Context, report plan.Report) (cordoned bool, err error) {
+func (r *Removal) beginAgain(ctx context.Context, report plan.Report) (cordoned bool, err error) {
 	if r.Resumes == nil {
 		return false, nil
 	}

@@ -101,7 +101,7 @@ func TestAProgramThatWasToldOtherwiseIsSentHomeBeforeItBegins(t *testing.T) {
 		})
 		r := newRemoval(runner.Cluster{Client: client}, Request{}, removal())
 		r.Node, r.Resumes = flowtest.Worker(), &runner.Record{}
-		cordoned, err := r.tellAnew(t.Context(), func(string, ...any) {})
+		cordoned, err := r.beginAgain(t.Context(), func(string, ...any) {})
 		_, held, getErr := runner.Get(t.Context(), r.cluster, "w1")
 		if err != nil || getErr != nil || held == home || cordoned != home {
 			t.Errorf("%q: cordoned %v, held %v, %v, %v", told, cordoned, held, err, getErr)

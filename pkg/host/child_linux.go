@@ -49,9 +49,8 @@ func Child(args []string) (handled bool, code int) {
 		if err != nil {
 			return true, 2
 		}
-		// Whoever asks for many things at once is told of many at once, since waking
-		// somebody for each costs more than the unmounting; but soon, for who hears
-		// nothing takes this for hanging.
+		// Many results are told at once, since telling each by itself costs more
+		// than the unmounting; but soon, since silence is taken for hanging.
 		_, err = fmt.Fprintln(out, int(childDo(verb, path)))
 		if err == nil && (in.Buffered() == 0 || time.Since(told) > patience) {
 			told, err = time.Now(), out.Flush()

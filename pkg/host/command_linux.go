@@ -19,7 +19,7 @@ const (
 	defaultMost    = 1 << 20
 )
 
-// ErrTooMuch says that a command printed more than anybody will read; it was
+// ErrTooMuch says that a command printed more than is read; it was
 // ended.
 var ErrTooMuch = errors.New("it prints too much")
 

@@ -46,7 +46,7 @@ func (h Holder) String() string {
 }
 
 // The bounds of a search for holders: what a person is told is no more than
-// this, and whoever opens a million files shall not keep us from the rest.
+// this, and a process with a million files must not hide the rest.
 const (
 	mostHolders = 20
 	mostOpen    = 1 << 16
@@ -61,7 +61,7 @@ const (
 func (l Local) Holders(m Mount) []Holder {
 	var out []Holder
 	deadline := time.Now().Add(searchLimit)
-	_ = Processes(func(pid int) bool { // whom it does not name, nobody is told of
+	_ = Processes(func(pid int) bool { // what it does not name is not told of
 		if pid == os.Getpid() {
 			return true
 		}

@@ -28,7 +28,7 @@ type Loop struct {
 const mostLoops = 4096
 
 // Loops lists the loop devices of this host that have a file behind them. One that
-// cannot be asked is left out: whoever wants to unmount what it is on gets EBUSY.
+// cannot be asked is left out: unmounting what it is on gives EBUSY.
 func Loops() ([]Loop, error) {
 	paths, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	if err != nil {
@@ -95,7 +95,7 @@ func (l Loop) ask(do func(fd int) error) error {
 
 // loopsBelow names the loop devices whose files are on a mount.
 func (l Local) loopsBelow(m Mount) []string {
-	loops, _ := Loops() // whom it does not name, nobody is told of
+	loops, _ := Loops() // what it does not name is not told of
 	at, out := l.Path(m.Path), []string(nil)
 	for _, loop := range loops {
 		if loop.Backing == at || Below(loop.Backing, at) {

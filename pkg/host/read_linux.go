@@ -17,12 +17,12 @@ var (
 	// ErrNotRegular says that a path is no regular file: reading a FIFO would
 	// hang for ever, and a device may never end.
 	ErrNotRegular = errors.New("not a regular file")
-	// ErrTooLarge says that a file has more bytes than anybody will read.
+	// ErrTooLarge says that a file has more bytes than are read.
 	ErrTooLarge = errors.New("the file is too large")
 )
 
 // ReadPlain reads a regular file of at most some bytes, and is the way to read
-// whatever somebody else may have written, in /proc, too: it never follows a
+// what another user or program may have written, in /proc, too: it never follows a
 // symbolic link in the last part of the path, never waits for a FIFO, and
 // never reads without end.
 func ReadPlain(path string, most int64) ([]byte, error) {

@@ -17,7 +17,7 @@ const (
 	// unmountLimit is how long the kernel gets for one unmount.
 	unmountLimit = 20 * time.Second
 	// busyLimit is how long a busy mount is asked again: a container that has
-	// just ended lets go of its files a moment later.
+	// just ended closes its files a moment later.
 	busyLimit = 3 * time.Second
 	busyPause = 100 * time.Millisecond
 )

@@ -56,7 +56,7 @@ type Cluster struct {
 }
 
 // Refusal is the error, of class Refused, of a cluster that no host can join;
-// nil unless that is certain. Whoever is about to make a token asks for it.
+// nil unless that is certain. It is asked for before a token is made.
 func (c Cluster) Refusal() error {
 	for _, w := range c.Warnings {
 		if w.Certain {

@@ -63,7 +63,7 @@ func LookFromOutside(ctx context.Context, config *rest.Config) Outside {
 	return o
 }
 
-// get reads a ConfigMap with a token, or as nobody, and drops what it holds.
+// get reads a ConfigMap with a token, or without, and drops what it holds.
 func (o Outside) get(ctx context.Context, token, namespace, name string) (*http.Response, error) {
 	if o.config == nil {
 		return nil, fmt.Errorf("get configmap %s/%s: there is no way to the API server", namespace, name)
@@ -113,8 +113,8 @@ func (c *Cluster) Compare(o Outside, now time.Time) {
 // shown only when its token is accepted. It waits ten seconds for an API server
 // that does not know the token yet. Where nothing was seen from outside, nothing
 // is tried: something on the way may ask for other credentials. A token that is
-// not accepted is an error with the way out; a token made here is of no use to
-// anybody then, and the caller revokes it.
+// not accepted is an error with the way out; a token made here is useless
+// then, and the caller revokes it.
 func (o Outside) TryToken(ctx context.Context, t bootstrap.Token) error {
 	if o.code != http.StatusOK {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// renewWatch is how long a watch lives before it is opened anew, a few minutes
+// renewWatch is how long a watch lives before it is opened again, a few minutes
 // as in client-go's reflectors.
 const renewWatch = 7 * time.Minute
 

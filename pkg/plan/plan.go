@@ -36,7 +36,7 @@ type Step struct {
 }
 
 // ErrKept is what an Undo returns that leaves things as they are on purpose: it
-// is no failure, and nobody is told that something was taken back.
+// is no failure, and no event says that something was taken back.
 var ErrKept = errors.New("nothing is taken back")
 
 // Plan is a recipe: what will be done, in order, and what will not.

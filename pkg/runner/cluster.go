@@ -39,11 +39,11 @@ func (c Cluster) RunNamespace() string {
 	return c.Namespace
 }
 
-// guard refuses a namespace for runs in which tenants may work. Whoever may
-// create Secrets there could write a record and speak for a node's host, and
-// whoever may create pods, or attach to one, is root on the nodes. No question to
-// the API tells who may; but only administrators set this label, and where it is
-// set whoever may create pods is root on the nodes by that alone.
+// guard refuses a namespace for runs in which tenants may work. A user who may
+// create Secrets there could write a record and speak for a node's host, and one who
+// may create pods, or attach to one, is root on the nodes. No question to the API
+// tells who may; but only administrators set this label, and where it is set the
+// right to create pods makes root on the nodes by itself.
 func (c Cluster) guard(ctx context.Context) error {
 	name := c.RunNamespace()
 	if name == DefaultNamespace {

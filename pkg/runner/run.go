@@ -58,7 +58,7 @@ func (t JoinToken) String() string { return t.ID }
 // Begin holds the node and starts the program on it as a unit that has changed
 // nothing yet: the canary. A run of the same operation that is already there
 // is taken up where it is; one of another operation is refused with who, what
-// and since when. The record of a node that has joined anew since says nothing about
+// and since when. The record of a node that has joined again since says nothing about
 // the one that is there now, and is replaced. When Begin fails nothing is left behind.
 func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, error) {
 	t.Owner.Node, t.NodeUID = t.Node.Name, t.Node.UID

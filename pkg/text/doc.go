@@ -3,7 +3,7 @@
 // Package text makes words that others wrote safe to show and safe to paste.
 //
 // Node names, annotations, conditions, messages of a kubelet, entries of a
-// mount table, values of a chart: all of it is data that somebody else chose.
+// mount table, values of a chart: all of it is data from outside of this program.
 // A terminal would obey the control characters in it, a shell would run it, and
 // a line break in it would forge a line of output.
 //

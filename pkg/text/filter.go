@@ -89,7 +89,7 @@ func lines(s string, most int) []string {
 }
 
 // Visible takes out what a terminal would obey, keeps spaces and line breaks,
-// and has no bound: for what this program laid out around the words of others,
+// and has no bound: for what this program laid out around foreign words,
 // where each of their lines is indented already (YAML).
 func Visible(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -45,7 +45,7 @@ func special(r rune) bool {
 }
 
 // Command is a command to paste: each word is quoted, so that none of them can
-// be more than one word, whoever chose it. A word that is harmless as it is stays
+// be more than one word, whatever its source. A word that is harmless as it is stays
 // whole, up to MaxWord.
 func Command(words ...string) string {
 	quoted := make([]string, len(words))

@@ -41,7 +41,7 @@ func (e *Env) Event(object any) error {
 	return err
 }
 
-// Binary writes bytes to stdout that nobody reads.
+// Binary writes bytes to stdout that are not text.
 func (e *Env) Binary(raw []byte) error {
 	_, err := e.streams.Out.Write(raw)
 	return err
@@ -73,7 +73,7 @@ func (e *Env) Progress() *view.Progress {
 
 // Say writes a line for people to stderr. Its arguments pass the filter.
 func (e *Env) Say(format string, args ...any) {
-	_ = text.Fprintf(e.streams.ErrOut, format+"\n", args...) // where nobody reads, nobody can be told
+	_ = text.Fprintf(e.streams.ErrOut, format+"\n", args...) // a stream that is closed has no other to be told on
 }
 
 // sayCommand writes a command to be copied to stderr, as view.Sheet does.

@@ -20,7 +20,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// outside asks the API server as somebody without credentials would; nothing is
+// outside asks the API server without credentials; nothing is
 // seen where that cannot be done.
 func (c commands) outside(ctx context.Context) join.Outside {
 	config, err := c.Config()

@@ -113,8 +113,8 @@ func factsArgument(facts inventory.Facts) (string, error) {
 	return string(raw), nil
 }
 
-// checked leaves only what is what it is said to be: a host or whoever may write
-// to a Node chose these words, and root pastes them. The second result says what
+// checked leaves only what is what it is said to be: a host, or a user with write access
+// to the Node, chose these words, and root pastes them. The second result says what
 // was left out.
 func checked(f inventory.Facts) (inventory.Facts, []string) {
 	var left []string

@@ -78,8 +78,8 @@ func ownNetworks(all []Decision) []string {
 }
 
 // OtherNetworks reports whether this host has CNI networks besides the pods'
-// (podman, nerdctl), by their configuration or by addresses they gave out, or nobody
-// knows.
+// (podman, nerdctl), by their configuration or by addresses they gave out, or that
+// cannot be read.
 func (t Networks) OtherNetworks() bool {
 	configs, err := t.Confs()
 	own := ownNetworks(configs)

@@ -41,8 +41,8 @@ type Decision struct {
 	Conf Conf
 }
 
-// asides are the endings of names that networks give to the configurations of
-// others, so that the runtime reads their own: Cilium (plugins/cilium-cni,
+// asides are the endings of names that networks give to other networks'
+// configurations, so that the runtime reads their own: Cilium (plugins/cilium-cni,
 // cni.exclusive) and Multus (cmd/thin_entrypoint, --rename-conf-file).
 func asides() []string { return []string{".cilium_bak", ".old"} }
 

@@ -70,7 +70,7 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 	return s, nil
 }
 
-// addManifest adds a static pod. It goes with the kubelet, unless somebody had it run on
+// addManifest adds a static pod. It goes with the kubelet, unless it ran on
 // this host before the join (kubernetes/kubeadm#2564): kubeadm writes its own after that.
 func (t Control) addManifest(s *part.Findings, name string) {
 	path := filepath.Join(inventory.ManifestsDir, name)

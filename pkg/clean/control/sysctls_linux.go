@@ -57,9 +57,9 @@ func (s setting) widelySet() bool {
 	return !slices.Contains([]inventory.Owner{inventory.Kubelet, inventory.KubeProxy, inventory.CNIPlugins}, s.owner)
 }
 
-// Sysctls reports the settings that look as a node's agents leave them. Nobody
-// wrote down what they were before, and many are also set on purpose (by
-// whoever prepared the host), so they are not touched: they do no harm and
+// Sysctls reports the settings that look as a node's agents leave them. What
+// they were before is noted nowhere, and many are also set on purpose (by an
+// administrator who prepared the host), so they are not touched: they do no harm and
 // take their configured values with the next boot.
 func (t Control) Sysctls() part.Part {
 	return part.Part{ID: "sysctls", Title: "Kernel parameters", Kind: inventory.KindSysctl,

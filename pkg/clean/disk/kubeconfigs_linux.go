@@ -25,7 +25,7 @@ const kubeconfig = ".kube/config"
 
 // LookKubeconfigs finds the kubeconfigs of people on this host. A copy of
 // kubeadm's own, as its last words tell everybody to make one, goes; another
-// that leads to this cluster is somebody's and stays.
+// that leads to this cluster is a user's and stays.
 func (t Disk) LookKubeconfigs(s *part.Findings) error {
 	id := t.Cluster()
 	if len(id.Authorities) == 0 {

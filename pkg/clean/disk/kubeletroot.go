@@ -42,7 +42,7 @@ func madeBy(dir, entry string, mode fs.FileMode) bool {
 }
 
 // refusal is why a host with these places is not cleaned; nil if it may be. What a
-// kubelet was given in an unusual place may be somebody's: it is neither deleted nor
+// kubelet was given in an unusual place may be foreign: it is neither deleted nor
 // left behind as a credential of a cluster that the host has left.
 func refusal(p part.Places, controlPlane bool) error {
 	const back = "put it back to where kubeadm has it (see 'systemctl cat kubelet'), restart the kubelet, and run the command again"

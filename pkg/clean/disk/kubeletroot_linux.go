@@ -25,7 +25,7 @@ type domain struct {
 	name, path, link string
 	// shared says that it is a mount or a link, which an administrator made, or that it is
 	// older than the join in a root that is not the usual one: others may keep things
-	// there ("plugins" and "checkpoints" are names that anybody may choose), and only what
+	// there ("plugins" and "checkpoints" are names that other programs choose, too), and only what
 	// is provably the kubelet's goes. What is remote is not even looked at: that may hang.
 	shared, remote bool
 }
@@ -130,7 +130,7 @@ func (t Disk) Check() part.Part {
 }
 
 // Objections returns an error if this host may not be cleaned as it is: the kubelet was
-// given places of which nobody knows whose they are, something of somebody's is mounted
+// given places whose owner is not known, something foreign is mounted
 // where a removal deletes, or data that is to stay would go. It only reads.
 func (t Disk) Objections(ctx context.Context) error {
 	t.Host = t.Located()

@@ -19,7 +19,7 @@ type volumeLoop struct {
 // (pkg/volume/util/volumepathhandler, 1.36): on a block device that is bound to a path
 // of its own. They carry no data. A kubelet that is stopped before it has torn the
 // volumes down leaves them, and what they are on cannot be unmounted
-// (kubernetes/kubernetes#102408, #109132). A loop device on a plain file is somebody's.
+// (kubernetes/kubernetes#102408, #109132). A loop device on a plain file is foreign.
 func (t Disk) volumeLoops(mounts []host.Mount, ours func(host.Mount) bool) []volumeLoop {
 	var bound []string
 	for _, m := range mounts {

@@ -14,7 +14,7 @@ import (
 )
 
 // AddData adds the data of a member that leaves: what etcd has made, and not the
-// snapshots that somebody keeps beside it. Data that nothing tells of is reported, never
+// snapshots that are kept beside it. Data that nothing tells of is reported, never
 // touched: it may be all that is left of a cluster.
 func (t Member) AddData(s *part.Findings) {
 	d, err := t.Departure()

@@ -28,10 +28,10 @@ const (
 )
 
 // deadman brings rules back if their deletion cut the host off: what let new
-// connections in or out may have been a rule of ours in front of somebody's
-// policy DROP. It brings back only what was deleted, never a whole snapshot:
+// connections in or out may have been a rule of ours in front of a
+// foreign policy DROP. It brings back only what was deleted, never a whole snapshot:
 // others change rules, too. What was deleted is on disk before it is deleted,
-// so that a program that is killed meanwhile finds it.
+// so that a program that is killed in between finds it.
 //
 // Whole tables of Kubernetes' own do not come back: to delete a table can only
 // open what it closed, and translations of services, which the program does not

@@ -18,8 +18,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// filterRounds is how often it is decided anew because someone else changed
-// the rules meanwhile.
+// filterRounds is how often it is decided again because another program changed
+// the rules in between.
 const filterRounds = 8
 
 // Rules are the chains, rules and tables of both backends.
@@ -124,7 +124,7 @@ func (f *reader) read(ctx context.Context, s *part.Findings) []netfilter.Table {
 }
 
 // deleted takes transactions of our own into account: the kernel has
-// acknowledged each as a whole. If somebody else changed anything meanwhile, the
+// acknowledged each as a whole. If another program changed anything in between, the
 // generation is another one than this makes it, and all of it is read again.
 func (f *reader) deleted(done []netfilter.Deletion) {
 	done = slices.DeleteFunc(done, func(d netfilter.Deletion) bool { return d.Table.Backend != netfilter.Nft })

@@ -10,7 +10,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 )
 
-// flushed is why rules of others go.
+// flushed is why foreign rules go.
 const flushed = "all rules go, foreign ones too (--firewall=flush)"
 
 // divideAs divides a table as a person has chosen.

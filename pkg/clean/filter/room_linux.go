@@ -14,7 +14,7 @@ type Filter struct {
 	part.Host
 	// Reach asks an API server over a new connection; any answer will do. If it
 	// worked before rules were deleted and does not within Grace (90 s if zero)
-	// afterwards, they are brought back. Nil if nobody can ask.
+	// afterwards, they are brought back. Nil if it cannot be asked.
 	Reach func(ctx context.Context) error
 	Grace time.Duration
 }

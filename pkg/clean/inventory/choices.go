@@ -37,9 +37,9 @@ const (
 	FirewallOwned Firewall = "owned"
 	// FirewallNone deletes nothing.
 	FirewallNone Firewall = "none"
-	// FirewallFlush deletes every rule of iptables, in both backends, whoever
-	// made it, and lets everything pass; native nft tables of others stay. It
-	// is what "iptables -F" is for, on a host that nobody else protects.
+	// FirewallFlush deletes every rule of iptables, in both backends, foreign ones,
+	// too, and lets everything pass; foreign native nft tables stay. It
+	// is what "iptables -F" is for, on a host whose rules are all Kubernetes'.
 	FirewallFlush Firewall = "flush"
 )
 

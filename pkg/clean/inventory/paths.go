@@ -100,7 +100,7 @@ const PodsDir = "pods"
 // managers (pkg/kubelet/cm, allocation, kuberuntime, nodeshutdown), image_manager of
 // pkg/kubelet/images/pullmanager, pod_status_manager_state up to 1.32, and
 // device-plugins, which is in the usual root whatever --root-dir says (k8s.io/kubelet
-// pkg/apis/deviceplugin/v1beta1). Everything else there was put there by somebody:
+// pkg/apis/deviceplugin/v1beta1). Everything else there is foreign:
 // config.json, say, with credentials of registries, and seccomp profiles are read by
 // a kubelet and never written.
 func KubeletNames() []string {
@@ -114,7 +114,7 @@ func KubeletNames() []string {
 
 // TakenWith says with which directory or file of Kubernetes' own or of its network's a
 // path of a host goes in a removal, as far as that can be told without the host; empty
-// if it stays. Within says that it is below that, where somebody may have put data,
+// if it stays. Within says that it is below that, where foreign data may be,
 // and not that itself.
 func TakenWith(path string) (with string, within bool) {
 	path = strings.Replace(filepath.Clean("/"+path), "/var/run/", "/run/", 1)

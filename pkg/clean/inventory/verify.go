@@ -65,7 +65,7 @@ type Verdict struct {
 
 // Verify compares the inventory after a removal with the one before it, and is
 // pure. A host is Clean only if nothing of ours is left, nothing blocks a
-// join, every part could be read, and nothing of others refers to the cluster.
+// join, every part could be read, and nothing foreign refers to the cluster.
 func Verify(before, after Inventory) Verdict {
 	v := Verdict{
 		State: Clean, Remaining: after.With(Goes), AfterReboot: after.With(Reboot),

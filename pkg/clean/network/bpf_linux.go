@@ -39,7 +39,7 @@ func attached(target int, at ebpf.AttachType, in string, drop func(*ebpf.Program
 }
 
 // programOwner is a loaded program's name, and whose it is. One that has gone
-// meanwhile is nobody's.
+// since has no owner.
 func programOwner(id ebpf.ProgramID) (name string, owner inventory.Owner, err error) {
 	p, err := ebpf.NewProgramFromID(id)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -23,7 +23,7 @@ import (
 // Connections makes the kernel forget the connections of pods and services: one
 // that is remembered leads packets to addresses that are other pods' by the time
 // this host joins again. It is no part of an inventory, since they come and go by
-// themselves. Connections of others are never forgotten: behind a policy DROP
+// themselves. Foreign connections are never forgotten: behind a policy DROP
 // that would end them.
 func (t Network) Connections() part.Part {
 	return part.Part{
@@ -111,8 +111,8 @@ func (t Network) clusterNetworks() []*net.IPNet {
 	return out
 }
 
-// localNetworks are those inside a cluster's that a link of others has an address
-// in.
+// localNetworks are those inside a cluster's in which a foreign link has an
+// address.
 func (t Network) localNetworks() ([]*net.IPNet, error) {
 	links, err := t.All()
 	if err != nil {

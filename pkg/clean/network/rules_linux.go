@@ -74,7 +74,7 @@ const (
 )
 
 // ruleOwner knows rules by the tables that their owners use: Cilium 2004 (to
-// proxy), 2005 (from proxy); kube-router 77 to 79. Anybody may use a number.
+// proxy), 2005 (from proxy); kube-router 77 to 79. A number is not proof: every program may use it.
 func ruleOwner(r netlink.Rule) inventory.Owner {
 	switch {
 	case slices.Contains(ciliumTables(), r.Table):

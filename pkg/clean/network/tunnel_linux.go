@@ -16,7 +16,7 @@ import (
 )
 
 // isTunnel recognizes the device that the kernel makes by itself for IP in IP and
-// that nobody can delete while its module is loaded (net/ipv4/ipip.c). Calico gives
+// that cannot be deleted while its module is loaded (net/ipv4/ipip.c). Calico gives
 // it an address of the pods' network and sets it up (felix, ipip_mgr.go).
 func isTunnel(name, kind string) bool { return name == "tunl0" && kind == "ipip" }
 
@@ -25,8 +25,8 @@ func (t Network) lent(addrs []netlink.Addr) []netlink.Addr {
 	return slices.DeleteFunc(slices.Clone(addrs), func(a netlink.Addr) bool { return !contained(a.IPNet, t.Facts.PodCIDRs) })
 }
 
-// lookTunnel lists the pods' addresses of a tunnel. They stay where a route of
-// somebody else's goes over it: with its last address a link loses its routes.
+// lookTunnel lists the pods' addresses of a tunnel. They stay where a foreign
+// route goes over it: with its last address a link loses its routes.
 func (t Network) lookTunnel(l link, addrs []netlink.Addr) ([]inventory.Item, error) {
 	used, err := t.leads(l)
 	var out []inventory.Item
@@ -40,8 +40,8 @@ func (t Network) lookTunnel(l link, addrs []netlink.Addr) ([]inventory.Item, err
 	return out, err
 }
 
-// takeTunnel takes the pods' addresses off a tunnel, and sets it down if nobody
-// else uses it: as the kernel made it.
+// takeTunnel takes the pods' addresses off a tunnel, and sets it down if no
+// other address or route uses it: as the kernel made it.
 func (t Network) takeTunnel(l netlink.Link, report plan.Report) error {
 	name := l.Attrs().Name
 	used, err := t.leads(l)
@@ -70,7 +70,7 @@ func (t Network) takeTunnel(l netlink.Link, report plan.Report) error {
 	return nil
 }
 
-// leads reports whether a route of somebody else's goes over a link; those that
+// leads reports whether a foreign route goes over a link; those that
 // the kernel makes of addresses are not meant.
 func (t Network) leads(l netlink.Link) (bool, error) {
 	all, err := t.ownRoutes()

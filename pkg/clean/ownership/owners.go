@@ -72,7 +72,7 @@ func ContainerChain() *regexp.Regexp { return regexp.MustCompile(`^CNI-((DN|SN)-
 
 // Comments are rules outside of own chains that say whose they are, and are
 // believed where their owner has another sign on this host. Cilium's all jump to
-// chains of its own, by which one knows them: "cilium: …" may be anybody's.
+// chains of its own, by which one knows them: "cilium: …" may be an administrator's.
 func Comments() patterns {
 	return compile(
 		pattern{inventory.Flannel, `flanneld (masq|forward)`},

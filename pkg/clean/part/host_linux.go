@@ -117,7 +117,7 @@ func rootOwns(path string) bool {
 	return unix.Stat(path, &stat) == nil && stat.Uid == 0
 }
 
-// Digest is a hash of a small file of others, to show that it is unchanged;
+// Digest is a hash of a small foreign file, to show that it is unchanged;
 // empty for what is not a small file.
 func (t Host) Digest(path string) string {
 	const most = 1 << 20
@@ -146,7 +146,7 @@ func (t Host) Younger(path string) bool {
 // JoinMoment is how long before the file that dates the join things are made by it.
 const JoinMoment = 500 * time.Millisecond
 
-// Mounted reports whether a directory is a mount of its own, or nobody knows.
+// Mounted reports whether a directory is a mount of its own, or that cannot be read.
 func (t Host) Mounted(dir string) bool {
 	mounts, err := t.Mounts()
 	return err != nil || slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Path == dir })

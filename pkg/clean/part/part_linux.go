@@ -32,7 +32,7 @@ type Part struct {
 	// long; nil if a part is read at once.
 	Begin func(ctx context.Context)
 	// vital parts must be read before anything after them may be touched: as
-	// long as nobody knows what is mounted, nothing is deleted.
+	// long as it is not known what is mounted, nothing is deleted.
 	Vital bool
 }
 

@@ -106,7 +106,7 @@ func (u *unitFile) addEnvironment(text string) {
 	}
 }
 
-// value is that of a variable, and whether the unit tells it. One that nobody sets is
+// value is that of a variable, and whether the unit tells it. One that is not set is
 // empty.
 func (u *unitFile) value(name string) (value string, known bool) {
 	if value, is := u.loaded[name]; is {

@@ -22,7 +22,7 @@ const (
 	mostInPath  = 8
 )
 
-// errTooMany says that there are more cgroups, or processes, than anybody looks at.
+// errTooMany says that there are more cgroups, or processes, than are read.
 var errTooMany = errors.New("too many to look at")
 
 // cgroupWalk goes through a tree of cgroups with one open directory at a time and
@@ -30,7 +30,7 @@ var errTooMany = errors.New("too many to look at")
 type cgroupWalk struct {
 	root string
 	// enter, if set, is called with each cgroup before those in it, which it can
-	// leave out. The path is the cgroup's, cut where it is of interest to nobody.
+	// leave out. The path is the cgroup's, cut where the rest is of no use.
 	enter func(dir int, path string) (inside bool, err error)
 	// leave, if set, is called with each cgroup after those in it, by its name in
 	// the directory around it. It removes it.
@@ -50,7 +50,7 @@ type level struct {
 
 type inode struct{ dev, ino uint64 }
 
-// run goes through the tree. What vanishes meanwhile is no error.
+// run goes through the tree. What vanishes in that time is no error.
 func (w *cgroupWalk) run() (err error) {
 	top, err := os.Open(filepath.Dir(w.root))
 	if err != nil {

@@ -147,7 +147,7 @@ func (t Runtime) removeContainers(ctx context.Context, report plan.Report) error
 		for _, hostNet := range []bool{false, true} {
 			group := slices.DeleteFunc(slices.Clone(pods), func(p pod) bool { return p.HostNetwork != hostNet })
 			if errs = t.removeGroup(ctx, client, group, round, report); len(errs) > 0 {
-				break // the agents stay until nobody needs them
+				break // the agents stay until no container needs them
 			}
 		}
 	}

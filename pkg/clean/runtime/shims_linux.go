@@ -80,7 +80,7 @@ const (
 // own, and a cluster that runs in containers on this host other mounts. In the
 // namespace of pods people run containers of their own, too (nerdctl -n k8s.io):
 // a pod's has the marks of the runtime's CRI plugin in its bundle, which is the
-// shim's working directory. One that does not show them is nobody's here. Anybody
+// shim's working directory. One that does not show them is foreign. Every user
 // may call a program so: a shim is root's, and so is its program.
 func (t Runtime) shimOf(pid int, socket string) string {
 	dir := fmt.Sprintf("/proc/%d", pid)
@@ -124,7 +124,7 @@ func shimArguments(cmdline []byte, socket string) string {
 }
 
 // roots reports whether a process is root's in every way, and its program is a
-// file of root's that nobody else may write.
+// file of root's that root alone may write.
 func roots(dir string) bool {
 	status, err := host.ReadHead(filepath.Join(dir, "status"), mostOfCmdline)
 	uids := regexp.MustCompile(`(?m)^Uid:((?:\s+\d+){4})$`).FindSubmatch(status)
@@ -138,7 +138,7 @@ func roots(dir string) bool {
 
 // idle reports whether a shim's bundle was deleted, which containerd does once it
 // has taken the shim's task away, and nothing runs under the shim any more: whosever
-// it was, it serves nobody. The kubelet that is stopped while a container is being
+// it was, it serves nothing. The kubelet that is stopped while a container is being
 // created leaves one like this.
 func idle(dir string) bool {
 	at, err := os.Readlink(filepath.Join(dir, "cwd"))
@@ -147,7 +147,7 @@ func idle(dir string) bool {
 	}
 	threads, err := filepath.Glob(filepath.Join(dir, "task/*/children"))
 	if err != nil || len(threads) == 0 {
-		return false // nobody can tell
+		return false // it cannot be read
 	}
 	return !slices.ContainsFunc(threads, func(path string) bool {
 		children, err := host.ReadHead(path, mostOfCmdline)
@@ -214,7 +214,7 @@ func killIf(pid int, meant func() bool) error {
 	for deadline := time.Now().Add(endLimit); time.Now().Before(deadline); {
 		left := int(time.Until(deadline).Milliseconds())
 		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, left); !errors.Is(err, unix.EINTR) {
-			break // ended, or nobody can tell: whoever needs to know looks again
+			break // ended, or it cannot be read: the proof reads it again
 		}
 	}
 	return nil

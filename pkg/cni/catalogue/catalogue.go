@@ -45,7 +45,7 @@ type Network struct {
 	// Namespace is where the release goes; DaemonSet is the agents' in it, or in
 	// AgentNamespace if an operator makes another.
 	Namespace, DaemonSet, AgentNamespace string
-	// Sign is how its agents are recognised, whoever installed them.
+	// Sign is how its agents are recognised, however they were installed.
 	Sign facts.Sign
 	// Images are the values that name where images come from. Mirrored adds those
 	// by which an operator learns it; nil if there are none. Made lists the images

@@ -175,8 +175,8 @@ func dialects(nodes []*corev1.Node) []Fault {
 	return faults
 }
 
-// flannelDoubts finds addresses that are none of their node's where nobody has
-// chosen them. That can be right (the kubelet was given another interface), and
+// flannelDoubts finds addresses that are none of their node's where they were not
+// chosen. That can be right (the kubelet was given another interface), and
 // is most often the wrong one.
 func flannelDoubts(r Records) []Fault {
 	if chosen(r.Agents) {

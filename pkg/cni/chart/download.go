@@ -31,7 +31,7 @@ const (
 	maxRedirects = 10
 )
 
-// trusted refuses a way on which anybody could put another chart: plain http,
+// trusted refuses a way on which the chart could be replaced: plain http,
 // but for a server on this machine.
 func trusted(u *url.URL) error {
 	if u.Scheme == "https" || (u.Scheme == "http" && loopback(u.Hostname())) {

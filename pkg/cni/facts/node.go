@@ -91,7 +91,7 @@ func familyName(v6 bool) string {
 }
 
 // WhyLacking says why a node was given no pod CIDR, as far as the others tell:
-// the range is full, or nobody gives any out.
+// the range is full, or no controller gives any out.
 func (f Facts) WhyLacking() string {
 	for _, p := range f.Pods.CIDRs {
 		taken, bits := 0, 0

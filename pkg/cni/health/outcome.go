@@ -16,7 +16,7 @@ import (
 )
 
 // faultsLast is how long what is wrong, and nothing else, has to be seen: agents
-// that have just been told otherwise write their records anew.
+// that have just been told otherwise write their records again.
 const faultsLast = 10 * time.Second
 
 // Outcome is what is to be said of a network that works as far as it can.

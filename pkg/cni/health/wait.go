@@ -94,7 +94,7 @@ type follower struct {
 }
 
 // whole returns a channel that delivers once the network has worked long
-// enough, whatever else happens meanwhile: in a large cluster something always
+// enough, whatever else happens in that time: in a large cluster something always
 // does.
 func (f *follower) whole(works bool) <-chan time.Time {
 	if !works {

@@ -139,7 +139,7 @@ func (c Client) Unlock(ctx context.Context, r release.Release) error {
 	return cfg.Releases.Update(got)
 }
 
-// configuration is made anew for each operation: Helm's actions write into it.
+// configuration is made for each operation: Helm's actions write into it.
 func (c Client) configuration(namespace string) (*action.Configuration, error) {
 	cfg := new(action.Configuration)
 	if err := cfg.Init(calm{c.Getter}, namespace, c.Driver, func(string, ...any) {}); err != nil {

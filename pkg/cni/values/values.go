@@ -103,7 +103,7 @@ func Show(values map[string]any, reason func(path string) string) []Setting {
 	return out
 }
 
-// secretive tells by its name that a value is not for the eyes of others.
+// secretive tells by its name that a value is secret.
 func secretive(path string) bool {
 	key := strings.ToLower(path)
 	return slices.ContainsFunc([]string{"psk", "password", "token", "secret", "privatekey"}, func(word string) bool {

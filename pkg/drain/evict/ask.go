@@ -100,7 +100,7 @@ const (
 	patience = time.Minute
 )
 
-// asker sends one request per call and never repeats it: client-go would heed a
+// asker sends one request per call and never repeats it: client-go would obey a
 // Retry-After silently, up to ten times, and hide why.
 type asker struct {
 	client kubernetes.Interface

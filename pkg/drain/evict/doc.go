@@ -12,7 +12,7 @@
 //	ledger   what was asked of each budget and does not show in its status yet
 //	dispatch sends what may be sent; ask is one request, and the reading of its answer
 //	observe  brings the pods up to date with what the watches tell
-//	tell     what is said meanwhile; group and outcome what is said at the end
+//	tell     what is said as it goes on; group and outcome what is said at the end
 //
 // With Options.WaitForReplacement it waits until the controllers of the pods have
 // all their Ready pods again. It changes no replicas and no budgets; package surge

@@ -31,7 +31,7 @@ type phase int
 const (
 	waiting  phase = iota // to be asked
 	asked                 // a request is under way
-	stopping              // told to stop by us or by somebody else
+	stopping              // told to stop by this drain or by another client
 	left                  // gone
 	unwaited              // overdue, and not to be waited for
 	givenUp               // asking again would change nothing
@@ -103,8 +103,8 @@ type answered struct {
 // The error is of class plan.TimedOut after Options.Timeout, or if a pod was
 // given up after Options.PodTimeout, naming what holds the pods and what would
 // let them go; of class plan.Interrupted if ctx was cancelled; else of class
-// plan.Broken if some pods cannot be evicted at all, or somebody made a node
-// schedulable again. The Outcome is valid in every case, and calling Evict
+// plan.Broken if some pods cannot be evicted at all, or a node was
+// uncordoned. The Outcome is valid in every case, and calling Evict
 // again with a new decision goes on where this one stopped.
 func Evict(ctx context.Context, client kubernetes.Interface, d drain.Decision, o drain.Options, hear Listener) (Outcome, error) {
 	if err := o.Validate(); err != nil {
@@ -173,7 +173,7 @@ func (r *run) follow(ctx context.Context, client kubernetes.Interface) {
 	r.flight.Go(func() {
 		if err := d.Scope.Nodes(client).Follow(ctx, r.nodes); err != nil {
 			// Who may drain may not always watch nodes; then it goes unseen that
-			// somebody uncordons one.
+			// one is uncordoned.
 			r.nodes.Replace(cordonedNodes(d))
 		}
 	})

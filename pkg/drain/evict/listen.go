@@ -79,7 +79,7 @@ func (t *teller) draw(r *run, now time.Time) {
 	t.Lines(r.picture(now))
 }
 
-// nextDraw is when the picture is due again; zero if nobody looks.
+// nextDraw is when the picture is due again; zero if it is not shown.
 func (t *teller) nextDraw() time.Time {
 	if t.Lines == nil {
 		return time.Time{}

@@ -48,7 +48,7 @@ func (r *run) observe(now time.Time) {
 }
 
 // uncordoned are the nodes from which no more pods are to be taken, and why:
-// somebody has made them schedulable again, or they are other Nodes by now.
+// they were uncordoned, or they are other Nodes by now.
 func (r *run) uncordoned() map[string]string {
 	out := map[string]string{}
 	for _, n := range r.decision.Nodes {

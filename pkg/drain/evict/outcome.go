@@ -27,7 +27,7 @@ type Outcome struct {
 	// Evicted and Deleted left because they were asked to here.
 	Evicted []drain.Pod `json:"evicted,omitempty"`
 	Deleted []drain.Pod `json:"deleted,omitempty"`
-	// Gone left without: they were on their way, or somebody else was faster.
+	// Gone left without: they were on their way, or another client was faster.
 	Gone []drain.Pod `json:"gone,omitempty"`
 	// Skipped stay, or are overdue and were not waited for.
 	Skipped []drain.Verdict `json:"skipped,omitempty"`

@@ -16,7 +16,7 @@ import (
 )
 
 // Forecast is how a drain would go, from what was read at one moment. What
-// others do meanwhile is not in it.
+// other clients do in that time is not in it.
 type Forecast struct {
 	// Taken is when the cluster was read.
 	Taken time.Time      `json:"taken"`
@@ -170,7 +170,7 @@ const (
 	LossHostPath LossKind = "HostPath"
 	// LossLocalVolume: its volume is on this node; the successor waits for it.
 	LossLocalVolume LossKind = "LocalVolume"
-	// LossUnmanaged: nothing creates it anew.
+	// LossUnmanaged: nothing recreates it.
 	LossUnmanaged LossKind = "Unmanaged"
 	// LossSingleReplica: the only pod of its workload, down until the successor
 	// is Ready.

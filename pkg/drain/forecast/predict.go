@@ -106,7 +106,7 @@ func newView(s Input, o drain.Options, command string) *view {
 	return v
 }
 
-// replaced reports whether something creates the pod anew.
+// replaced reports whether something recreates the pod.
 func replaced(v drain.Verdict, pod *corev1.Pod) bool {
 	return len(v.Owners) > 0 && !kube.Finished(pod) && !v.Has(drain.ReasonDaemonSetMissing) && v.Action != drain.ActionWait
 }

@@ -19,7 +19,7 @@ type leaver struct {
 	// purse is the budget that it is charged to, and controller the workload that
 	// is to be whole before the next pod of it leaves; -1 for none.
 	purse, controller int
-	// leaving: it is under way already, whoever's turn it is.
+	// leaving: it is under way already, whatever has the turn.
 	leaving bool
 	// ready: its controller has one Ready pod less when it goes.
 	ready bool
@@ -184,7 +184,7 @@ func (r *walker) happen() (woken []int, dirty bool) {
 	return woken, dirty
 }
 
-// advance gives nodes and stages their turn until nobody's has come, and admits
+// advance gives nodes and stages their turn until none has come, and admits
 // the pods for which it has, together with those woken.
 func (r *walker) advance(woken []int) {
 	for {

@@ -14,7 +14,7 @@ import (
 )
 
 // Matching tells which budgets match a pod. That is asked for every pod at
-// every event, so it is worked out anew only if the pod or a selector changed.
+// every event, so it is worked out again only if the pod or a selector changed.
 type Matching struct {
 	guards Guards
 	byUID  map[types.UID]*policyv1.PodDisruptionBudget

@@ -197,7 +197,7 @@ func Find(ctx context.Context, client kubernetes.Interface, nodes []string) ([]M
 }
 
 // Revert takes a measure back: the Deployment has its replicas again, unless
-// somebody else has changed their number meanwhile, and no journal. Taking back
+// another client has changed their number since, and no journal. Taking back
 // what is taken back already is no error.
 func Revert(ctx context.Context, client kubernetes.Interface, m Measure) (said string, err error) {
 	const tries = 5

@@ -92,7 +92,7 @@ func ClearPods(ctx context.Context, client kubernetes.Interface, name string, re
 	}
 }
 
-// untried are the pods that nobody has deleted here yet; it notes them.
+// untried are the pods that were not deleted here yet; it notes them.
 func untried(pods []corev1.Pod, tried map[types.UID]bool) []corev1.Pod {
 	var out []corev1.Pod
 	for _, pod := range pods {

@@ -33,7 +33,7 @@ type Data struct {
 	Pods  []string `json:"pods,omitempty"`
 	// Lost is the directory of Kubernetes' own, or of its network's, with which the
 	// data goes; empty if it stays. Own says that it is that directory itself: state of
-	// Kubernetes', and nobody's data.
+	// Kubernetes', and no pod's data.
 	Lost string `json:"lost,omitempty"`
 	Own  bool   `json:"-"`
 }

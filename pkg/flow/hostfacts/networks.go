@@ -163,7 +163,7 @@ func balancerAddresses(services []corev1.Service, nodes []corev1.Node) []string 
 
 // allocatedNetworks are those from which the controller manager allocates the nodes'
 // pod networks, by the arguments of its static pods on control planes; none if it
-// allocates none. A pod of that name elsewhere is somebody's who may make mirror pods
+// allocates none. A pod of that name elsewhere can be made by a user who may create mirror pods
 // there, and says nothing. It is pure.
 func allocatedNetworks(nodes []corev1.Node, pods []corev1.Pod) []netip.Prefix {
 	var out []netip.Prefix

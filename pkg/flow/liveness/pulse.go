@@ -24,12 +24,12 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// What is asked of a kubelet comes from a host that may be anybody's by now: it is
+// What is asked of a kubelet comes from a host that may have been taken over by now: it is
 // given little time and little room.
 const (
 	askLimit = 5 * time.Second
 	// listenLimit is longer than an API server dials (30 s) and shakes hands (10 s):
-	// only it can tell an address at which nobody is from a machine that is up, takes
+	// only it can tell an address without a machine from a machine that is up, takes
 	// the connection, and says nothing.
 	listenLimit = 45 * time.Second
 	askMost     = 1 << 20

@@ -56,7 +56,7 @@ func New(socket string) *Client {
 	}}}
 }
 
-// Close lets go of the connection.
+// Close closes the connection.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Error is a call that the runtime refused.

@@ -20,7 +20,7 @@ const oldest = 3
 // Fit refuses versions that cannot join a control plane of another: a kubeadm
 // that is not of the same minor version or the one after (it manages its own
 // and the one before), a kubelet that is newer, or older than three minor
-// versions. A control plane whose version nobody knows is not compared.
+// versions. A control plane of an unknown version is not compared.
 func (v Versions) Fit(controlPlane string) error {
 	if controlPlane == "" {
 		return nil

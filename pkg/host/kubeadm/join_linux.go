@@ -37,7 +37,7 @@ type Join struct {
 	Node string
 	// CRISocket is a path; empty leaves it to kubeadm.
 	CRISocket string
-	// Version is the control plane's; empty if nobody knows.
+	// Version is the control plane's; empty if it is not known.
 	Version string
 	// IgnorePreflightErrors are names of kubeadm's checks.
 	IgnorePreflightErrors []string

@@ -71,7 +71,7 @@ func (t Trace) Standing() Standing {
 	case t.Certificate && t.Kubeconfig == Theirs && t.Endpoint:
 		return Arrived
 	}
-	return Apart // the old cluster's, or of a kubelet that nobody has let in yet
+	return Apart // the old cluster's, or of a kubelet that no cluster has accepted yet
 }
 
 // kubeconfig is what is read of a kubelet.conf. It is found line by line, not

@@ -215,7 +215,7 @@ func DeleteNft(d Deletion) error {
 	if err != nil {
 		return err
 	}
-	// The kernel lets nobody close a socket until what was deleted is freed as
+	// The kernel lets no program close a socket until what was deleted is freed as
 	// well, which takes as long again as deleting it.
 	defer func() { go s.close() }()
 	if err := s.apply(requests(d), d.Table.Generation); err != nil {

@@ -20,8 +20,8 @@ import (
 var ErrNoUndo = errors.New("it cannot be brought back")
 
 // Restore brings back what a deletion took away, in one transaction, and nothing
-// else: rules of others are neither read nor written again. Rules come back
-// where they were, behind the same rule of others as before as long as that is
+// else: foreign rules are neither read nor written again. Rules come back
+// where they were, behind the same foreign rule as before as long as that is
 // there. Chains that have rules again are left as they are, so that it may be
 // called twice. The error is ErrNoUndo for what cannot be brought back.
 func Restore(ctx context.Context, l host.Local, d Deletion) error {

@@ -13,7 +13,7 @@ import (
 // the kernel says so (vishvananda/netlink since 1.2.1 hands that on).
 const dumpTries = 10
 
-// Dump repeats a listing until nothing changed meanwhile.
+// Dump repeats a listing until nothing changed while it was read.
 func Dump[T any](list func() (T, error)) (T, error) {
 	var out T
 	var err error

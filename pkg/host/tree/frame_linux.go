@@ -64,8 +64,8 @@ func (f *frame) forget() {
 }
 
 // reopen opens a directory again that was closed on the way down, from one in it. It
-// must be the same: somebody may have moved the lower one to where they want others'
-// files to be deleted.
+// must be the same: the lower one may have been moved to where foreign files would be
+// deleted.
 func (f *frame) reopen(below int) error {
 	if f.fd >= 0 {
 		return nil

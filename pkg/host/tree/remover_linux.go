@@ -85,7 +85,7 @@ func (r *Remover) pathOf(name string) string {
 	return short(strings.Join(names, "/"))
 }
 
-// short cuts the middle out of a path that nobody would read.
+// short cuts the middle out of a path that is too long to read.
 func short(path string) string {
 	if len(path) <= mostPath {
 		return path
@@ -255,7 +255,7 @@ func (r *Remover) leaveTop() {
 		r.abandon()
 		return
 	}
-	*r.top() = frame{} // lets go of its names
+	*r.top() = frame{} // its names are free
 	r.frames = r.frames[:above+1]
 	if f.stuck {
 		parent.leave(f.name)

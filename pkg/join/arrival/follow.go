@@ -55,7 +55,7 @@ type Request struct {
 // A token made here is for one host, so one that is Ready already is the host.
 // A foreign one may have brought others before; those are passed over.
 func Follow(ctx context.Context, client kubernetes.Interface, r Request, report plan.Report) (Arrival, error) {
-	f := &follower{client: client, wanted: r, report: watch.OrNobody(report), Signals: watch.NewSignals(), since: time.Now(),
+	f := &follower{client: client, wanted: r, report: watch.OrSilent(report), Signals: watch.NewSignals(), since: time.Now(),
 		told: map[string]bool{}}
 	defer f.close()
 	if err := f.open(ctx); err != nil {
@@ -237,7 +237,7 @@ func (f *follower) attend(ctx context.Context) error {
 	pods := coreinformers.NewFilteredPodInformer(f.client, metav1.NamespaceAll, 0, nil, func(o *metav1.ListOptions) {
 		o.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", f.name).String()
 	})
-	// Pods only explain; whoever may not see them gets a shorter reason.
+	// Pods only explain; a user who may not see them gets a shorter reason.
 	if err := f.mirror(ctx, pods, func(error) {}); err != nil {
 		return err
 	}

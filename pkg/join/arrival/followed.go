@@ -134,7 +134,7 @@ func sentence(a Arrival) string {
 // isTaken says whether a node was another host's, and Ready, before a host
 // asked for its name. Both times of creation are the API server's; the last
 // transition is the other host's own, good enough to leave out a host that
-// became Ready while nobody looked.
+// became Ready while it was not followed.
 func isTaken(node *corev1.Node, r request) bool {
 	return kube.NodeReady(node) &&
 		node.CreationTimestamp.Before(&r.CreationTimestamp) &&

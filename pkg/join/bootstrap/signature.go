@@ -14,7 +14,7 @@ import (
 //
 //	base64url({"alg":"HS256","kid":"<token id>"}) + ".." + base64url(HMAC-SHA256)
 //
-// Nothing that somebody else wrote is parsed: the signature in cluster-info is
+// Nothing that came from outside is parsed: the signature in cluster-info is
 // compared with this one as a text, which is what Kubernetes 1.36 does, too
 // (k8s.io/cluster-bootstrap/token/jws, whose JOSE library is not maintained any
 // more and is not linked here).

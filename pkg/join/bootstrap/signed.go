@@ -25,7 +25,7 @@ import (
 const SignerHint = "start kube-controller-manager with --controllers=*,bootstrapsigner,tokencleaner"
 
 // The signature comes a moment after the token, unless the controller that
-// makes it is being elected anew.
+// makes it is being elected.
 const (
 	signTimeout   = time.Minute
 	revokeTimeout = 10 * time.Second
@@ -39,7 +39,7 @@ const (
 func WaitSigned(ctx context.Context, client kubernetes.Interface, t Token, report plan.Report) error {
 	limited, cancel := context.WithTimeout(ctx, signTimeout)
 	defer cancel()
-	err := awaitSignature(limited, client, t, watch.OrNobody(report))
+	err := awaitSignature(limited, client, t, watch.OrSilent(report))
 	if err == nil || t.Foreign {
 		return err
 	}

@@ -63,8 +63,8 @@ func (t Token) UserName() string { return api.BootstrapUserPrefix + t.ID }
 // if it was not read.
 func (t Token) Created() time.Time { return t.created }
 
-// Whole is the token, secret half included: for a host, on a way that nobody
-// else reads.
+// Whole is the token, secret half included: for a host, on a way that is not
+// logged or shown elsewhere.
 func (t Token) Whole() string { return util.TokenFromIDAndSecret(t.ID, t.reveal()) }
 
 func (t Token) reveal() string {

@@ -21,7 +21,7 @@ const UntaintTimeout = 30 * time.Second
 // controlPlaneRole is the label and the taint of kubeadm's control planes.
 const controlPlaneRole = "node-role.kubernetes.io/control-plane"
 
-// CordonNote says who cordoned a node, when and why; empty if nobody knows. The
+// CordonNote says who cordoned a node, when and why; empty if that is not known. The
 // note itself is another package's.
 type CordonNote func(*corev1.Node) string
 

@@ -84,8 +84,8 @@ func Retrying(report plan.Report, err error) {
 	}
 }
 
-// OrNobody makes a report that may be called.
-func OrNobody(report plan.Report) plan.Report {
+// OrSilent makes a report that may be called.
+func OrSilent(report plan.Report) plan.Report {
 	if report == nil {
 		return func(string, ...any) {}
 	}

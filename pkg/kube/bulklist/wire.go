@@ -118,8 +118,8 @@ func jsonItems[T any](r io.Reader) ([]T, error) {
 	return list.Items, json.NewDecoder(r).Decode(&list)
 }
 
-// shape says which fields of a message to leave out. Decoding what nobody looks
-// at is most of the time that a list of all pods takes.
+// shape says which fields of a message to leave out. Decoding what is not
+// used is most of the time that a list of all pods takes.
 type shape struct {
 	// out are left out, in are looked into, by field number.
 	out map[int]bool
@@ -215,7 +215,7 @@ func WithoutManagers() *shape { return Without(17) }
 func PodShape() *shape {
 	privileged := Without(1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) // all but that, of a security context
 	container := Without(2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 19, 20, 21, 22).Within(15, privileged)
-	volume := Without().Within(2, Without(6, 16, 19, 26, 28)) // what is made from the API anew
+	volume := Without().Within(2, Without(6, 16, 19, 26, 28)) // what is made from the API again
 	spec := Without(6, 8, 9, 14, 15, 23, 26, 34).Within(1, volume).Within(2, container).Within(20, container)
 	container = Without(3, 6, 7, 8, 10, 11, 12, 13, 14)
 	status := Without(5, 6, 12, 13, 16).Within(8, container).Within(10, container)

@@ -111,7 +111,7 @@ func (s *search) askOf(pod *corev1.Pod) *ask {
 }
 
 // disksOf are the volumes that the successor has to have. What an ephemeral
-// claim stands for is made anew, and an unbound claim waits for the node.
+// claim stands for is made again, and an unbound claim waits for the node.
 func (s *search) disksOf(pod *corev1.Pod) []disk {
 	var out []disk
 	for _, v := range pod.Spec.Volumes {

@@ -119,7 +119,7 @@ func (c *Carrier) Open(ctx context.Context, report plan.Report) error {
 
 // Deliver hands the program and a delivery to the host, and returns the program's
 // answer. They are streamed through the pod. Where nothing can be streamed (a kubelet
-// whose serving certificate nobody has approved, a policy against attach), they travel
+// whose serving certificate is not approved, a policy against attach), they travel
 // in Secrets of the delivery's record that another pod has mounted, and the program
 // leaves its result in that record; a delivery without a record gets ErrNoStream.
 func (c *Carrier) Deliver(ctx context.Context, delivery wire.Delivery, report plan.Report) (wire.Answer, error) {
@@ -250,7 +250,7 @@ func (c *Carrier) only(pod *corev1.Pod) cache.ListerWatcher {
 }
 
 // awaitRunning watches the pod until its container runs, as it was sent: nothing
-// is streamed into a pod that somebody has changed since.
+// is streamed into a pod that was changed since.
 func (c *Carrier) awaitRunning(ctx context.Context, pod *corev1.Pod, report plan.Report) error {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()

@@ -26,7 +26,7 @@ func (w workload) String() string { return w.namespace + "/" + w.name }
 // trustedWorkloads are the DaemonSets whose images may run privileged, because
 // the owner of the cluster made them: kube-proxy's first, then those of
 // networks, which are a last resort. Those in kube-system come before those in
-// namespaces of their own, which somebody else may have made under that name.
+// namespaces of their own, which another user may have made under that name.
 func trustedWorkloads() []workload {
 	return []workload{
 		kubeProxy(),
@@ -82,7 +82,7 @@ func (c images) pick(ctx context.Context, node *corev1.Node, pods []corev1.Pod) 
 	return picked, nil
 }
 
-// administers reports whether a namespace is one in which whoever may create pods is
+// administers reports whether a namespace is one in which a user who may create pods is
 // root on every node by that alone: kube-system, or one that enforces no Pod Security
 // Standard by a label that only administrators set. In one that merely has a network's
 // name, a tenant could offer any image. One that cannot be read is none.
@@ -95,8 +95,8 @@ func (c images) administers(ctx context.Context, namespace string) bool {
 }
 
 // chooseImage picks an image that runs on the node and that the owner of the
-// cluster put there; never one by the name of its container, which anybody may
-// choose. In this order: kube-proxy's DaemonSet, static pods of kube-system,
+// cluster put there; never one by the name of its container, which its author
+// chose. In this order: kube-proxy's DaemonSet, static pods of kube-system,
 // DaemonSets of networks. Node.status.images says of no image whose it is, and
 // is not asked. It is pure; live are the DaemonSets that exist.
 func chooseImage(node *corev1.Node, pods []corev1.Pod, live map[workload]*appsv1.DaemonSet) (choice, bool) {
@@ -153,8 +153,8 @@ func claims(pod *corev1.Pod, w workload) bool {
 }
 
 // isStatic reports whether a pod is the mirror of one whose manifest lies on the
-// host. The annotation alone proves nothing: anybody who may create pods may set
-// it. So it must be in kube-system, where whoever may create pods is root on every
+// host. The annotation alone proves nothing: every user who may create pods may set
+// it. So it must be in kube-system, where such a user is root on every
 // node anyway, and its controller must be this very Node: a kubelet can create
 // mirror pods of its own Node only (admission plugin NodeRestriction).
 func isStatic(node *corev1.Node, pod *corev1.Pod) bool {
@@ -193,7 +193,7 @@ func runningImage(pod *corev1.Pod, container string) (image, name string) {
 
 // reference is how a container's image is named for another pod: by content where
 // the runtime has a name for that (tried with containerd 2.2 and the pull policy
-// Never), because a tag may be moved by whoever pulls it again. An image that was
+// Never), because a tag may mean another image at the next pull. An image that was
 // pulled has the name of its digest, one that was imported only an ID. The repository
 // must be that of the spec: the kubelet remembers by it who may use an image, and one
 // image may have been pulled under several.

@@ -43,7 +43,7 @@ type podSpec struct {
 // overridden; what the dynamic linker would take from its environment is emptied
 // (environment), its /etc is hidden (hidden), and the host's own linker is started
 // by its name (onHost), so that no file or link of the image's is looked at. All of
-// it lies in a directory that nobody can foresee (mountDir): containerd mounts the
+// it lies in a directory of a random name (mountDir): containerd mounts the
 // VOLUMEs that an image declares below the mounts of the pod, and one at /usr/bin
 // would replace the host's programs.
 //
@@ -104,7 +104,7 @@ func podFor(s podSpec) *corev1.Pod {
 	return pod
 }
 
-// receiver takes a byte that says that somebody is there, the program, and then
+// receiver takes a byte that says that the plugin is there, the program, and then
 // the delivery from its standard input; before that byte it makes nothing, since
 // a pod that is deleted has no time to tidy up. $1 is the program's length in bytes,
 // $2 its SHA-256. It looks for a directory that is writable and not noexec (/run is noexec on many hosts),
@@ -127,7 +127,7 @@ chmod 700 "$dir/lifecycle-node"
 "$dir/lifecycle-node" enter
 `
 
-// newMountDir names a directory that nobody can foresee.
+// newMountDir names a directory at random.
 func newMountDir() string { return "/lifecycle-" + strings.ToLower(rand.Text()) }
 
 // userland returns the host's directories that hold nsenter and what it is linked

@@ -81,7 +81,7 @@ func (c *Carrier) awaitAnswer(ctx context.Context, pod *corev1.Pod) error {
 	limited, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	var end *corev1.ContainerStateTerminated
-	_, err := watchtools.UntilWithSync(limited, c.onlyPod(pod), &corev1.Pod{}, nil, func(e watch.Event) (bool, error) {
+	_, err := watchtools.UntilWithSync(limited, c.only(pod), &corev1.Pod{}, nil, func(e watch.Event) (bool, error) {
 		got, ok := e.Object.(*corev1.Pod)
 		if !ok || got.UID != pod.UID {
 			return false, nil

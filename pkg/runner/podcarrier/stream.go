@@ -22,7 +22,7 @@ import (
 )
 
 // bounds are what a kubelet may send through a stream, and how long it may take:
-// what is at the other end may be a host that somebody else has taken over.
+// what is at the other end may be a host that was taken over.
 type bounds struct {
 	// answer and words are bytes on the standard output and error.
 	answer, words int

@@ -16,7 +16,7 @@
 //	  │◀──────────── outcome ─────── finished | aborted ◀──────────│
 //
 // The package imports the standard library and pkg/plan only, because the node
-// side uses it. Everything read from a record is data somebody else may have
+// side uses it. Everything read from a record is data that a hostile host may have
 // written: Parse bounds it and rejects what is malformed.
 package wire
 
@@ -63,7 +63,7 @@ const (
 	// host.
 	Leaving Phase = "leaving"
 	// Finished: the work is done and the outcome is in the record; the
-	// program takes itself off the host, whatever happens to it meanwhile.
+	// program takes itself off the host, whatever happens to it until then.
 	Finished Phase = "finished"
 	// Aborted: the way back was taken; the program takes itself off the host. With
 	// an error it has refused the host before it changed anything.
@@ -84,7 +84,7 @@ const (
 const (
 	KeyOperation = "operation"
 	KeyNode      = "node"
-	// KeyNodeUID is the UID of the Node: one that has joined anew has another.
+	// KeyNodeUID is the UID of the Node: one that has joined again has another.
 	KeyNodeUID  = "node-uid"
 	KeyWho      = "who"
 	KeySince    = "since"
@@ -97,8 +97,8 @@ const (
 	// KeyToken is the id of the bootstrap token of the cluster that the host is
 	// to join; the id alone opens nothing.
 	KeyToken = "token-id"
-	// KeyTerms is what the run was told to do, in words: whoever takes it up must
-	// mean the same.
+	// KeyTerms is what the run was told to do, in words: a command that resumes it
+	// must mean the same.
 	KeyTerms = "terms"
 	// KeyAnswer is the packed answer to a question that could not be streamed.
 	KeyAnswer = "answer"
@@ -148,7 +148,7 @@ type Destination struct {
 	Endpoint string   `json:"endpoint"`
 	CA       string   `json:"ca"`
 	Pins     []string `json:"pins"`
-	// Version is its control plane's ("v1.36.3"); empty if nobody knows.
+	// Version is its control plane's ("v1.36.3"); empty if it is not known.
 	Version string `json:"version,omitempty"`
 	// IgnorePreflightErrors are names of kubeadm's checks.
 	IgnorePreflightErrors []string `json:"ignorePreflightErrors,omitempty"`
@@ -186,7 +186,7 @@ type Answer struct {
 }
 
 // Advice is a way out that a host tells, with whose word it is: what is to be done is
-// read as this program's advice, and a host that somebody has taken over may ask for
+// read as this program's advice, and a host that was taken over may ask for
 // anything. Empty for none.
 func Advice(node, said string) string {
 	if said == "" {

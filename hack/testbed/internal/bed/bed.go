@@ -164,7 +164,7 @@ func (b *Bed) Down(ctx context.Context) error {
 }
 
 // removeAll removes the containers of this bed, the blank hosts too: a host that
-// had joined a cluster which is gone is not blank and nobody's node.
+// had joined a cluster which is gone is not blank and no cluster's node.
 func (b *Bed) removeAll(ctx context.Context) error {
 	containers, err := b.ownContainers(ctx)
 	if err != nil {

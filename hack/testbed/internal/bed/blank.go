@@ -55,7 +55,7 @@ func (b *Bed) RemoveBlank(ctx context.Context, name string) error {
 	return nil
 }
 
-// ensureBlank has a blank host run. One that a test has joined meanwhile is
+// ensureBlank has a blank host run. One that a test has joined since is
 // left as it is, and that is said.
 func (b *Bed) ensureBlank(ctx context.Context, name, image string) error {
 	there, err := inspect(ctx, name)

@@ -13,7 +13,7 @@ import (
 )
 
 // chartDir is where the chart is copied to: the module cache is read-only, and
-// whoever packs or changes a chart needs one that is not.
+// a test that packs or changes a chart needs one that is not.
 func (b *Bed) chartDir() string {
 	return filepath.Join(b.Cache, "charts", "kube-flannel-"+b.flannelVersion())
 }

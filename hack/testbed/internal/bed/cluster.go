@@ -17,7 +17,7 @@ import (
 // clusterTemplate describes the cluster to kind. There is no network plugin:
 // installing one is what is tested. The out-of-memory settings are for machines
 // whose root may not lower such a score, and cgroups v1 are still met there too.
-// Nobody is elected where there is one of each: they would end, and be restarted
+// There is no election where there is one of each: they would end, and be restarted
 // ever more slowly, whenever a test stops the API server for longer than a lease.
 const clusterTemplate = `kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
@@ -127,7 +127,7 @@ func (b *Bed) checkAPI(ctx context.Context) error {
 }
 
 // addressFault finds nodes whose container has another address than the
-// cluster knows: a restarted Docker engine deals them out anew. Nodes that have
+// cluster knows: a restarted Docker engine deals them out again. Nodes that have
 // left the cluster are no fault: that is what tests on this bed do.
 func (b *Bed) addressFault(ctx context.Context) string {
 	const query = `{range .items[*]}{.metadata.name}{" "}{.status.addresses[?(@.type=="InternalIP")].address}{"\n"}{end}`

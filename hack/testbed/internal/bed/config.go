@@ -105,7 +105,7 @@ func (c Config) recordedVersion() string {
 }
 
 // The locks: one per bed, one for starting the engine, one for the long builds.
-// Whoever only brings up a cluster does not wait for another version's build.
+// Bringing up a cluster alone does not wait for another version's build.
 func (c Config) bedLock() string    { return filepath.Join(c.Cache, "locks", "bed-"+c.Name) }
 func (c Config) engineLock() string { return filepath.Join(c.Cache, "locks", "engine") }
 func (c Config) buildLock() string  { return filepath.Join(c.Cache, "locks", "build") }

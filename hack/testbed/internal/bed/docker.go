@@ -56,7 +56,7 @@ func (b *Bed) ownContainers(ctx context.Context) ([]string, error) {
 }
 
 // removeContainers removes containers with their anonymous volumes, which are
-// the nodes' /var: gigabytes that nobody would find again.
+// the nodes' /var: gigabytes that no later run would find.
 func removeContainers(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil

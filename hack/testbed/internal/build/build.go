@@ -87,7 +87,7 @@ func (b *Builder) Once(ctx context.Context, dir, title string, work func(ctx con
 	return nil
 }
 
-// abandoned is the age at which an unfinished directory belongs to nobody.
+// abandoned is the age at which an unfinished directory belongs to no run.
 const abandoned = 2 * time.Hour
 
 // Sweep removes what killed runs have left half made in the cache.

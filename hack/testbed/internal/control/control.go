@@ -250,7 +250,7 @@ func (p *Plane) save(s state) error {
 	return os.Rename(temp, p.path("state.json"))
 }
 
-// freePorts finds ports of the loopback that nobody listens on just now.
+// freePorts finds ports of the loopback that are free just now.
 func freePorts(n int) ([]int, error) {
 	var out []int
 	for range n {

@@ -13,8 +13,8 @@ import (
 // programs by their bare names.
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// pauseUser is the user of the real sandbox image. It matters to whoever runs
-// something else in that image: without an explicit user it is not root.
+// pauseUser is the user of the real sandbox image. It matters where something
+// else runs in that image: without an explicit user it is not root.
 const pauseUser = "65535:65535"
 
 // spec is an image to be built: programs at places, over nothing or over the

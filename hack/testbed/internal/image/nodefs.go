@@ -14,7 +14,7 @@ import (
 )
 
 // keepInImage leaves out of a root file system what must not be in an image
-// (device files, which the runtime makes) and what nobody reads.
+// (device files, which the runtime makes) and what is never read.
 func keepInImage(name string) bool {
 	for _, dir := range []string{"dev", "var/lib/apt/lists", "var/cache/apt", "var/log"} {
 		if strings.HasPrefix(name, dir+"/") {

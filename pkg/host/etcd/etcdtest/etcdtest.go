@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package etcdtest is an etcd cluster for tests: members that serve the JSON
-// gateway over TLS, know of each other and elect nobody.
+// gateway over TLS, know of each other and elect no leader.
 package etcdtest
 
 import (
