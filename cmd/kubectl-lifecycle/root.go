@@ -65,8 +65,8 @@ func newRootCommand(e *env.Env) *cobra.Command {
 		fmt.Sprintf("Show what the client library logs, from 1 (little) to %d (every request and its headers)", maxVerbosity))
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if *verbosity > maxVerbosity {
-			e.Warn("-v %d is taken for -v %d: above that the bodies of requests and answers would be shown, and with them bootstrap tokens and "+
-				"those of ServiceAccounts", *verbosity, maxVerbosity)
+			e.Warn("-v %d is treated as -v %d: higher levels show the bodies of requests and answers, and with them bootstrap tokens and those "+
+				"of ServiceAccounts", *verbosity, maxVerbosity)
 		}
 		return logVerbosity(min(*verbosity, maxVerbosity), e.Log())
 	}

@@ -76,7 +76,7 @@ func TestNoLogHoldsABody(t *testing.T) {
 				t.Errorf("-v %s logs %s:\n%s", level, token, errOut)
 			}
 		}
-		if told := strings.Contains(errOut, "is taken for -v 7"); told != (len(level) > 1 || level > "7") {
+		if told := strings.Contains(errOut, "is treated as -v 7"); told != (len(level) > 1 || level > "7") {
 			t.Errorf("-v %s: that it is capped is said: %t", level, told)
 		}
 		envtest.Harmless(t, "-v "+level, out+errOut)

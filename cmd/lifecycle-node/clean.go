@@ -112,7 +112,7 @@ func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, o
 	}
 	verdict := inventory.Verify(before, after)
 	if backup := t.Backup(); backup != "" {
-		say.line("what was configured is backed up: %s", backup)
+		say.line("the configuration is backed up: %s", backup)
 	}
 	if err := dirty(verdict); err != nil {
 		return err

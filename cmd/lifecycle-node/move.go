@@ -122,7 +122,7 @@ func (w *worker) join(ctx context.Context, there kubeadm.Join) error {
 				return err
 			}
 			if err := place(in(joinedFile), 0o600, strings.NewReader(there.Endpoint)); err != nil {
-				report("written down on the host it is not, but its kubelet.conf tells as much: %v", err)
+				report("the join is not noted on the host, but its kubelet.conf shows it: %v", err)
 			}
 			report("joined within %s", time.Since(begun).Round(100*time.Millisecond))
 			return nil

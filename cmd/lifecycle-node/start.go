@@ -175,7 +175,7 @@ func ownMachine(spec wire.Spec) error {
 		err = json.Unmarshal(raw, &was)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return plan.Refuse(fmt.Errorf("nothing tells whether this is the machine on which the %s of node %s was begun: read %s: %w",
+		return plan.Refuse(fmt.Errorf("cannot determine whether this is the machine on which the %s of node %s was begun: read %s: %w",
 			spec.Operation, spec.Node, in(signsFile), err),
 			"if it is: rm -r %s; systemctl restart %s", in(signsFile), unitName)
 	}

@@ -103,7 +103,7 @@ func (p *plane) denies(ctx context.Context, about, words string) bool {
 // says fails unless all of the words are said, and none about rights.
 func (o outcome) says(t *testing.T, code int, words ...string) {
 	t.Helper()
-	if o.code != code || strings.Contains(o.all(), "allowed for you") {
+	if o.code != code || strings.Contains(o.all(), "ask for the verb") {
 		t.Errorf("exit code %d, want %d: %s", o.code, code, o.all())
 	}
 	text := strings.Join(strings.Fields(o.all()), " ") // a plan is wrapped

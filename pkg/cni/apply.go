@@ -26,12 +26,12 @@ func apply(ctx context.Context, releases release.Store, inst Installation, repor
 	report("applying %d objects", len(inst.Objects))
 	if err := releases.Apply(ctx, inst.desired()); err != nil {
 		err = fmt.Errorf("apply release %s in namespace %s: %w", inst.Release, inst.Namespace, err)
-		return plan.Hint(err, "the release may be there in part, recorded as failed; the same command takes it up again. To undo it: helm "+
-			"uninstall %s -n %s", text.Quote(inst.Release), text.Quote(inst.Namespace))
+		return plan.Hint(err, "the release may be installed in part and recorded as failed; run the same command again to resume it. To undo "+
+			"it: helm uninstall %s -n %s", text.Quote(inst.Release), text.Quote(inst.Namespace))
 	}
 	if err := context.Cause(ctx); err != nil {
 		err = fmt.Errorf("%w after release %s was applied in full", err, inst.Release)
-		return plan.Hint(err, "the same command again waits until the network works")
+		return plan.Hint(err, "run the same command again to wait until the network works")
 	}
 	return nil
 }

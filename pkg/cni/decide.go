@@ -54,7 +54,7 @@ func draft(f facts.Facts, r catalogue.Network, req Request) (Installation, error
 // obstacles refuses where no values could help.
 func obstacles(f facts.Facts, r catalogue.Network, adopt bool) error {
 	if f.Foreign != "" {
-		return plan.Refuse(fmt.Errorf("this is a %s cluster, not one of kubeadm's", f.Foreign),
+		return plan.Refuse(fmt.Errorf("this is a %s cluster, not a kubeadm cluster", f.Foreign),
 			"%s brings its own network; change it by its own means", f.Foreign)
 	}
 	for _, n := range f.Networks {
@@ -203,7 +203,7 @@ func notes(f facts.Facts) []string {
 		}
 	}
 	if f.DNS.Name == "" {
-		out = append(out, "there is no CoreDNS in kube-system: names are not looked at")
+		out = append(out, "there is no CoreDNS in kube-system: DNS is not checked")
 	}
 	return out
 }

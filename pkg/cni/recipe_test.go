@@ -255,7 +255,7 @@ func TestApplySaysHowFarItCame(t *testing.T) {
 	t.Run("a failure", func(t *testing.T) {
 		releases := &fakeReleases{fail: map[string]error{"apply": errors.New("boom")}}
 		err := apply(t.Context(), releases, decided(t, kubeadmFacts(), Request{}), func(string, ...any) {})
-		if plan.ClassOf(err) != plan.Broken || !strings.Contains(plan.HintOf(err), "the same command takes it up again") {
+		if plan.ClassOf(err) != plan.Broken || !strings.Contains(plan.HintOf(err), "run the same command again to resume it") {
 			t.Errorf("%v, hint %q", err, plan.HintOf(err))
 		}
 	})

@@ -110,7 +110,7 @@ func (s Stage) conditions(at time.Time) ([]*apply.NodeConditionApplyConfiguratio
 	}
 	switch s {
 	case Draining:
-		return drain("kubectl lifecycle has the pods leave"), drainManager
+		return drain("kubectl lifecycle drains the node"), drainManager
 	case Drained:
 		return drain("all pods that had to leave have left"), drainManager
 	case Stopped:

@@ -143,8 +143,8 @@ func (s Scheduling) apply(ctx context.Context, client kubernetes.Interface, node
 		d := ReadDenial(err, Right{"patch", "nodes"})
 		return false, Locate(ctx, client, d).Err(fmt.Sprintf("%s node %q", verb, node.Name), err)
 	case after.Spec.Unschedulable != s.Unschedulable:
-		return false, plan.Refuse(fmt.Errorf("%s node %q: the server accepted the change and did not make it", verb, node.Name),
-			"an admission webhook takes it back; see: kubectl get mutatingwebhookconfigurations")
+		return false, plan.Refuse(fmt.Errorf("%s node %q: the API server accepted the change but did not make it", verb, node.Name),
+			"an admission webhook reverts it; see: kubectl get mutatingwebhookconfigurations")
 	}
 	return true, nil
 }

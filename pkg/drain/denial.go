@@ -244,7 +244,7 @@ func withWayOut(d Denial, needs Right) Denial {
 func (d Denial) wayOut(needs Right) string {
 	switch d.Cause {
 	case CauseForbidden:
-		return fmt.Sprintf("have '%s' on '%s' allowed for you; '%s' shows whether it is", needs.Verb, needs.Resource, canI(needs))
+		return fmt.Sprintf("ask for the verb %s on %s; '%s' shows whether you have it", needs.Verb, needs.Resource, canI(needs))
 	case CauseAdmission:
 		switch d.By {
 		case "NodeRestriction":
@@ -257,11 +257,11 @@ func (d Denial) wayOut(needs Right) string {
 	case CauseQuota:
 		return "see what is used: kubectl get resourcequotas -A"
 	case CauseReadOnly:
-		return "see what etcd says of itself (etcdctl alarm list), make room there, then: etcdctl alarm disarm"
+		return "see etcd's alarms (etcdctl alarm list), free space in it, then: etcdctl alarm disarm"
 	case CauseServer, CauseBusy:
-		return "see how the API server fares: kubectl get --raw '/readyz?verbose'"
+		return "see which check of the API server fails: kubectl get --raw '/readyz?verbose'"
 	case CauseRejected:
-		return "the server finds fault with the request: check the flags that it was made of"
+		return "the API server rejected the request: check the flags that it was made from"
 	case CauseNamespace:
 		return "see what holds the namespace: kubectl get namespaces"
 	case CausePolicy, CauseWebhook, CauseWebhookDown: // admission has said it

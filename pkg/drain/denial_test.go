@@ -137,7 +137,7 @@ func TestADenialIsReadForWhatItIs(t *testing.T) {
 					t.Errorf("%q lacks %q", d, want)
 				}
 			}
-			if d.Cause != CauseForbidden && strings.Contains(d.WayOut, "allowed for you") {
+			if d.Cause != CauseForbidden && strings.Contains(d.WayOut, "ask for the verb") {
 				t.Errorf("rights are blamed: %q", d.WayOut)
 			}
 			if strings.ContainsAny(d.String()+d.WayOut, "\n\x1b") {

@@ -210,7 +210,7 @@ func TestACordonThatFailsIsAnError(t *testing.T) {
 	}{
 		{"refused", apierrors.NewForbidden(schema.GroupResource{Resource: "nodes"}, kubetest.TheNode, errors.New("no")), `cordon node "w1"`},
 		{"broken", errors.New("EOF"), `cordon node "w1": EOF`},
-		{"reverted", nil, "accepted the change and did not make it"},
+		{"reverted", nil, "accepted the change but did not make it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			client := fake.NewClientset(kubetest.Node(kubetest.TheNode))

@@ -197,7 +197,7 @@ func (b *Batch) keepsOne(ctx context.Context) error {
 		return fmt.Errorf("list nodes: %w", err)
 	}
 	if len(nodes.Items) <= len(b.ControlPlanes) {
-		return plan.Refuse(errors.New("these are all control-plane nodes: the cluster would end with the last"), "leave one of them out")
+		return plan.Refuse(errors.New("these are all control-plane nodes: removing the last one would end the cluster"), "leave one of them out")
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func describeCluster(kubeconfig, clusterConfiguration string) (Cluster, error) {
 	info, err := parseClusterInfo(kubeconfig)
 	if err != nil {
 		return Cluster{}, plan.Refuse(fmt.Errorf("read configmap %s/%s: %w", metav1.NamespacePublic, api.ConfigMapClusterInfo, err),
-			"have it written again, on a control plane: kubeadm init phase bootstrap-token")
+			"write it again, on a control plane: kubeadm init phase bootstrap-token")
 	}
 	// A tree and not kubeadm's types: the fields of any version, and none lost.
 	var tree map[string]any
@@ -111,7 +111,7 @@ func describeCluster(kubeconfig, clusterConfiguration string) (Cluster, error) {
 	}
 	if tree["kind"] != "ClusterConfiguration" {
 		return Cluster{}, plan.Refuse(fmt.Errorf("configmap %s/%s holds no ClusterConfiguration", metav1.NamespaceSystem, configMapName),
-			"have it written again, on a control plane: kubeadm init phase upload-config kubeadm")
+			"write it again, on a control plane: kubeadm init phase upload-config kubeadm")
 	}
 	endpoint, _ := tree["controlPlaneEndpoint"].(string)
 	version, _ := tree["kubernetesVersion"].(string)
@@ -143,7 +143,7 @@ func notKubeadm(ctx context.Context, client kubernetes.Interface, noInfo bool) e
 		return plan.Refuse(fmt.Errorf("this is not a kubeadm cluster but %s: there is no configmap %s", d, missing), "%s", ways()[d])
 	}
 	return plan.Refuse(fmt.Errorf("this is not a kubeadm cluster: there is no configmap %s", missing),
-		"if kubeadm did make it, have it written again, on a control plane: kubeadm init phase bootstrap-token, or upload-config kubeadm")
+		"if kubeadm did make it, write it again, on a control plane: kubeadm init phase bootstrap-token, or upload-config kubeadm")
 }
 
 // clusterCA reads the authorities that the cluster itself says are its own, as

@@ -19,7 +19,7 @@ import (
 
 // infoHint is how cluster-info is made right: kubeadm copies address and
 // authorities from admin.conf (kubeadm 1.36, phases/bootstraptoken/clusterinfo).
-const infoHint = "have it written again, on a control plane whose admin.conf is up to date: kubeadm init phase bootstrap-token"
+const infoHint = "write it again, on a control plane whose admin.conf is up to date: kubeadm init phase bootstrap-token"
 
 // trust is what decides whether a host that trusts cluster-info can trust the
 // API server. It is compared without a request.

@@ -51,13 +51,13 @@ func UnreadList(err error, resource string) error {
 // unreadWatch is the error of a watch that is not allowed.
 func unreadWatch(err error, resource string) error {
 	return plan.Hint(fmt.Errorf("you may not list and watch %s in the whole cluster: %w", resource, err),
-		"have 'list' and 'watch' on '%s' allowed for you; 'kubectl auth can-i watch %s -A' shows whether they "+
-			"are", resource, text.Quote(resource))
+		"ask for the verbs list and watch on %s; 'kubectl auth can-i watch %s -A' shows whether you have them",
+		resource, text.Quote(resource))
 }
 
 // mayNot is the refusal of a missing permission.
 func mayNot(err error, verb, resource string) error {
 	return plan.Refuse(fmt.Errorf("you may not %s %s in the whole cluster: %w", verb, resource, err),
-		"have '%s' on '%s' allowed for you; 'kubectl auth can-i %s %s -A' shows whether it "+
-			"is", verb, resource, text.Quote(verb), text.Quote(resource))
+		"ask for the verb %s on %s; 'kubectl auth can-i %s %s -A' shows whether you have it",
+		verb, resource, text.Quote(verb), text.Quote(resource))
 }

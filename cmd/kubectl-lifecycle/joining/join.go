@@ -22,11 +22,11 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const joinLong = `Make a bootstrap token and print the kubeadm join command for a new host: with
+const joinLong = `Create a bootstrap token and print the kubeadm join command for a new host: with
 the endpoint that cluster-info names (not the one in your kubeconfig, which may
 be a tunnel), a pin for each certificate authority, and only once cluster-info
 is signed with the token and the API server accepts it, so that the command works
-the moment it is shown. What would keep a host from joining is said first, and if
+the moment it is shown. What would keep a host from joining is reported first, and if
 no host could join at all (cluster-info has a certificate authority that has not
 signed the API server's certificate, or the kubelet's configuration is gone), no
 token is made.
@@ -41,16 +41,16 @@ kubeadm join it, waits until its node is Ready, and revokes its token. A host th
 is a node of the cluster already is left as it is.
 
 --wait then follows the host, from its certificate request to a Ready node, says
-what each stage waits for, and revokes the token when the node is Ready. If that
-is given up (--timeout, Ctrl-C) before the host has registered its node, the
+what each stage waits for, and revokes the token when the node is Ready. If you
+stop following (--timeout, Ctrl-C) before the host has registered its node, the
 token stays until it expires, because the command may be on its way to a host;
-how to revoke it, and how to go on following, is said. Once the node is there
-the token has done its work, and is revoked in any case. An existing token
+the output says how to revoke it and how to continue following. Once the node is
+there the token has done its work, and is revoked in any case. An existing token
 (--bootstrap-token ID) is never revoked.
 
 A node that is Ready may still get no pods: it took over a Node that is cordoned,
-or has a taint that nothing takes off (it is given half a minute). The exit code
-is 0, for the host has joined; what keeps pods away is said at the end.`
+or has a taint that no controller removes within half a minute. The exit code is
+0, since the host has joined; what keeps pods away is reported at the end.`
 
 // joinFlags are the flags of join.
 type joinFlags struct {

@@ -59,10 +59,10 @@ func (c commands) makeToken(ctx context.Context, client kubernetes.Interface, ou
 			token, err = bootstrap.Mint(ctx, client, r)
 			return env.NothingChanged(err)
 		}},
-		{ID: "signature", Title: "Have cluster-info signed with it", Do: func(ctx context.Context, report plan.Report) error {
+		{ID: "signature", Title: "Wait until cluster-info is signed with it", Do: func(ctx context.Context, report plan.Report) error {
 			return bootstrap.WaitSigned(ctx, client, token, report)
 		}},
-		{ID: "trial", Title: "Have the API server accept it", Do: func(ctx context.Context, _ plan.Report) error {
+		{ID: "trial", Title: "Wait until the API server accepts it", Do: func(ctx context.Context, _ plan.Report) error {
 			if err := outside.TryToken(ctx, token); err != nil {
 				return errors.Join(err, c.revoke(ctx, client, token))
 			}

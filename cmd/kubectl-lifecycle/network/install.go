@@ -45,8 +45,8 @@ A running network keeps what its pods have their addresses by, and one that chan
 by one minor version at a time is not taken further. An upgrade shows what changes.
 
 Nodes that do not answer, or are being deleted, are not waited for: they are named
-at the end, and served when they are back (exit code 0). What does not pass by
-waiting is said before, and ends the wait: a node without a pod CIDR, two nodes
+at the end, and served when they are back (exit code 0). Faults that do not pass
+by waiting end the wait with their reason: a node without a pod CIDR, two nodes
 that flannel reaches at one address. The exit code is 1 then, or 3 where there was
 nothing to change.`
 

@@ -39,7 +39,7 @@ func newSchedulingCommand(c commands, short string, f schedulingFlags) *cobra.Co
 	cmd := &cobra.Command{
 		Use:     f.verb + " NODE...",
 		Short:   short,
-		Long:    short + ".\n\nUnlike kubectl " + f.verb + ", it fails if the server refuses the change or something takes it back.",
+		Long:    short + ".\n\nUnlike kubectl " + f.verb + ", it fails if the API server rejects the change or a webhook reverts it.",
 		Example: "  kubectl lifecycle " + f.verb + " worker-3\n  kubectl lifecycle " + f.verb + " -l rack=7",
 		RunE:    func(cmd *cobra.Command, args []string) error { return c.setScheduling(cmd.Context(), args, f) },
 	}

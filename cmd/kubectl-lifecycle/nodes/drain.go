@@ -24,14 +24,14 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const drainLong = `Make a node unschedulable and have its pods leave, as kubectl drain does, with the
-same flags and meanings. What stands in the way is found before anything is
-changed, and a cordon that fails stops it. A pod is evicted when its
-PodDisruptionBudget opens; what is waited for is said, with the budget's numbers
-and the pod's owner. Pods that come back to the cordoned node are named.
+const drainLong = `Make nodes unschedulable and evict their pods, with the flags and meanings of
+kubectl drain. Blockers are found before anything is changed, and a cordon that
+fails stops the drain. A pod is evicted when its PodDisruptionBudget opens; the
+progress names what is waited for, with the budget's numbers and the pod's owner.
+Pods that come back to the cordoned node are named.
 
---timeout, Ctrl-C and errors leave the node cordoned; the same command again
-goes on. drain never asks.`
+--timeout, Ctrl-C and errors leave the node cordoned; run the same command again
+to continue. drain never asks for confirmation.`
 
 // drainFlags are the flags of drain.
 type drainFlags struct {

@@ -188,7 +188,7 @@ func TestAPlanOfANodeWhoseKubeletIsSilent(t *testing.T) {
 				!strings.Contains(err.Error(), "before the kubelet of w1 answers again")) {
 				t.Errorf("got %v", err)
 			}
-			if endless := strings.Contains(b.out.String(), "there is no saying how long at most"); endless == tc.ends {
+			if endless := strings.Contains(b.out.String(), "the longest time is unknown"); endless == tc.ends {
 				t.Errorf("it says\n%s", b.out)
 			}
 		})

@@ -26,8 +26,8 @@ kubeconfig has: check both clusters, and from the host whether it reaches the
 other one and may join it; drain; clean the host as "remove" does; have kubeadm
 join it there; wait until the node is Ready.
 
-Run it again after any interruption: it goes on where it was. A host that cannot
-join is left clean, and the command to go on with is printed.`
+Run it again after any interruption: it continues where it stopped. A host that
+cannot join is left clean, and the command to continue with is printed.`
 
 // moveFlags are the flags of move.
 type moveFlags struct {
@@ -87,7 +87,7 @@ func (c commands) move(ctx context.Context, arg string, f moveFlags) error {
 		return err
 	}
 	if f.toContext == "" && f.toKubeconfig == "" {
-		return plan.As(plan.Misused, plan.Hint(errors.New("move where to?"),
+		return plan.As(plan.Misused, plan.Hint(errors.New("no destination given"),
 			"name the other cluster: --to-context CONTEXT (kubectl config get-contexts), or --to-kubeconfig FILE"))
 	}
 	cluster, err := c.Cluster(f.RunnerFlags)

@@ -21,7 +21,7 @@ run "lifecycle-node clean" there, as root.`,
 		Args:    env.UsageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			if c.OutputIsTerminal() {
-				return env.Misused("the program is not to be read: redirect it into a file (> lifecycle-node)")
+				return env.Misused("the program is binary: redirect it into a file (> lifecycle-node)")
 			}
 			program, err := payload.For(arch)
 			if err != nil {

@@ -100,7 +100,7 @@ func (c commands) showRehearsal(s *view.Sheet, r rehearsed, result rehearsal) er
 		c.warnOfFlags(result.Host.Stay)
 		for _, item := range result.Host.Stay {
 			if item.Refers != "" {
-				c.Warn("it stays, and refers to the cluster: %s: %s", item, item.Refers)
+				c.Warn("it stays, but refers to the cluster: %s: %s", item, item.Refers)
 			}
 		}
 	}

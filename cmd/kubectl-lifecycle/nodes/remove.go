@@ -28,15 +28,15 @@ start the program on the host (before anything is drained), drain the node,
 stop its kubelet, take away the sandboxes, mounts, links, routes, packet-filter
 rules and files of Kubernetes and its network, look at the host again, and only
 after the verdict "clean" delete the Node, and wait until it and its pods are
-gone. What a finalizer holds is named, and never taken by force; run the same
-command again when it has let go.
+gone. What a finalizer holds is named and waited for, and the finalizer is never
+removed; run the same command again when it is gone.
 
 Everything that is not provably Kubernetes' or the network's stays as it is.
 What stays and still refers to the cluster (a kubeconfig, a token, an address) is
 named: the host is "clean, but", and the exit code is 3.
-Run it again after any interruption: it goes on where it was. Where a step
-fails, the program on the host waits for you to run it again or to take it
-back: kubectl lifecycle runs abort NODE.
+Run it again after any interruption: it continues where it stopped. Where a step
+fails, the program on the host waits for you to run the command again or to abort
+the run: kubectl lifecycle runs abort NODE.
 
 Several workers go in waves of --max-parallel, each wave under one account of
 the disruption budgets; then control planes, one at a time, each only if the
@@ -104,7 +104,7 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 		"The host is dead: give up its pods, have its volumes detached and delete the Node, without cleaning the host. Refused if the node "+
 			"shows any sign of life")
 	flags.BoolVar(&f.hostOff, "confirm-host-off", false,
-		"With --node-lost: you have seen that the host is switched off. Wanted where the cluster cannot tell (you may not ask the kubelet, or "+
+		"With --node-lost: you have seen that the host is switched off. Needed where the cluster cannot tell (you may not ask the kubelet, or "+
 			"a machine answers at its address)")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
 	flags.StringVar(&f.drain.MaxParallel, "max-parallel", f.drain.MaxParallel,

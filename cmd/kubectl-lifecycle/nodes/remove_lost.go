@@ -77,7 +77,7 @@ func (c commands) removeLost(ctx context.Context, cluster runner.Cluster, name s
 
 // sayIfItComesBack tells what to do with a host that is not dead after all.
 func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
-	c.Say("Should the host come back, its kubelet joins this cluster again by itself. To clean it, bring it this program")
+	c.Say("If the host comes back, its kubelet registers with this cluster again. To clean the host, copy this program to it")
 	arch := l.Node.Status.NodeInfo.Architecture
 	if !slices.Contains([]string{"amd64", "arm64"}, arch) {
 		c.Say("(the Node says that its architecture is %q: choose amd64 or arm64 yourself)", arch)

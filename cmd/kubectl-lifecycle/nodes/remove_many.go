@@ -51,7 +51,7 @@ func (c commands) removeMany(ctx context.Context, args []string, f removeFlags) 
 		c.Warn("no such nodes (removed already?): %s", strings.Join(batch.Missing, ", "))
 	}
 	for _, u := range batch.Unfinished() {
-		c.Say("Finish the removal of node %s, which is gone: %s of it are left", u.Node, view.CountPods(u.Pods))
+		c.Say("Finish the removal of node %s, whose Node is gone: %s of it are left", u.Node, view.CountPods(u.Pods))
 	}
 	for _, warning := range batch.Warnings {
 		c.Warn("%s", warning)
@@ -176,7 +176,7 @@ func failed(ctx context.Context, outcomes []flow.NodeResult) error {
 		return departure.StillThere(lingering)
 	}
 	err := plan.Hint(fmt.Errorf("%d of %d nodes were not removed", left, len(outcomes)), "%s",
-		strings.Join(append(hints, "the same command again goes on"), "\n"))
+		strings.Join(append(hints, "run the same command again to continue"), "\n"))
 	if ctx.Err() != nil {
 		return plan.As(plan.ClassOf(ctx.Err()), err)
 	}

@@ -25,7 +25,7 @@ func newRunsCommand(c commands) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "runs",
-		Short: "List the nodes that are being worked on; follow a run, or take it back",
+		Short: "List the nodes that are being worked on; follow a run, or abort it",
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return c.listRuns(cmd.Context(), output) },
 	}
@@ -35,7 +35,7 @@ func newRunsCommand(c commands) *cobra.Command {
 		Args: env.UsageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.followRun(cmd.Context(), args[0]) },
 	}, &cobra.Command{
-		Use: "abort NODE", Short: "Take the run on a node back: its kubelet runs again, and it is uncordoned",
+		Use: "abort NODE", Short: "Abort the run on a node: its kubelet runs again, and the node is uncordoned",
 		Args: env.UsageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.abortRun(cmd.Context(), args[0]) },
 	})

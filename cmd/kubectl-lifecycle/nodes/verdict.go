@@ -56,14 +56,14 @@ func stillRefers(name string, v inventory.Verdict) error {
 // tellVerdict says what a person has to know about a host beside that it is clean.
 func (c commands) tellVerdict(v inventory.Verdict) {
 	if v.Backup != "" {
-		c.Say("what was configured is backed up on the host: %s", v.Backup)
+		c.Say("the configuration is backed up on the host: %s", v.Backup)
 	}
 	for _, item := range v.AfterReboot {
 		c.Say("after the next boot: %s", item)
 	}
 	c.warnOfFlags(v.Flags)
 	for _, item := range append(v.Lost, v.Changed...) {
-		c.Warn("not Kubernetes', and different from before: %s", item)
+		c.Warn("not Kubernetes', but changed during the removal: %s", item)
 	}
 }
 
@@ -71,7 +71,7 @@ func (c commands) tellVerdict(v inventory.Verdict) {
 func (c commands) warnOfFlags(items []inventory.Item) {
 	for _, item := range items {
 		if item.Kind == inventory.KindFlags {
-			c.Warn("%s gives the kubelet flags of this cluster, which the next one gets, too; change it there before the host joins: %s",
+			c.Warn("%s sets kubelet flags of this cluster, which would apply in the next one, too; change it before the host joins: %s",
 				item.Name, item.Detail)
 		}
 	}

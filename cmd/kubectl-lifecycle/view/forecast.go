@@ -55,7 +55,7 @@ func timeLine(e forecast.Estimate, endless bool) string {
 	if e.UpTo > 0 || e.AtLeast == 0 && !endless {
 		line += ", up to " + Seconds(e.UpTo)
 	} else {
-		line += "; there is no saying how long at most"
+		line += "; the longest time is unknown"
 	}
 	for i, b := range e.Slowest {
 		line += fmt.Sprintf("%s %s (%s, %d at a time)", choose(i == 0, "; most of it for", ","), b.Budget, CountPods(b.Pods), b.Allowed)

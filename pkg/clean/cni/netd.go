@@ -112,7 +112,7 @@ func (d *Decision) decide(f confFile) {
 		d.Fate = inventory.Goes
 	case d.Sign != "":
 		d.Owner, d.Fate, d.Digest = inventory.Foreign, inventory.Stays, f.digest
-		d.Why, d.Refers = "older than the join, or nothing tells", d.Sign
+		d.Why, d.Refers = "older than the join, or its age is unknown", d.Sign
 	default:
 		d.Fate, d.Why, d.Digest = inventory.Stays, "not a file that a pod network is known to write", f.digest
 		d.Refers = cmp.Or(f.refers.String(), f.unread)

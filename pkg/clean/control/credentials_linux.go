@@ -58,7 +58,7 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 		if names, err := t.Names(dir); err == nil && len(names) == 0 && t.Exists(dir) && !t.Younger(dir) {
 			s.Add(inventory.Item{
 				Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty",
-				Why: "older than the join, or nothing tells",
+				Why: "older than the join, or its age is unknown",
 			})
 		}
 	}
@@ -98,11 +98,11 @@ func (t Control) removeCredentials(ctx context.Context, report plan.Report) erro
 		err = fmt.Errorf("%s runs again", s.Goes()[0])
 	}
 	if err != nil {
-		return fmt.Errorf("before kubeadm deletes: %w", err)
+		return fmt.Errorf("not running kubeadm reset: %w", err)
 	}
 	keeps, err := t.staysFromKubeadm(ctx)
 	if err != nil {
-		return fmt.Errorf("before kubeadm deletes: %w", err)
+		return fmt.Errorf("not running kubeadm reset: %w", err)
 	}
 	switch {
 	case !t.Has(ctx, "kubeadm"):

@@ -65,7 +65,7 @@ func (t Member) addMember(s *part.Findings, dir string) error {
 	if len(names) == 0 && t.Exists(dir) && !t.Younger(dir) {
 		s.Add(inventory.Item{
 			Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty",
-			Why: "older than the join, or nothing tells",
+			Why: "older than the join, or its age is unknown",
 		})
 	}
 	return err

@@ -51,7 +51,7 @@ func (t Filter) arm(ctx context.Context, report plan.Report) *deadman {
 		return nil
 	}
 	if err := t.Reach(ctx); err != nil {
-		report("the API server is not reached as it is (%v), so that nothing can be told from that afterwards", err)
+		report("the API server is unreachable already (%v): losing it cannot be detected", err)
 		return nil
 	}
 	return &deadman{Filter: t}
@@ -162,7 +162,7 @@ func (d *deadman) reached(ctx context.Context, report plan.Report) error {
 			return nil
 		}
 		if !said {
-			report("waiting up to %s for the API server, which is not reached since the rules are gone", grace)
+			report("waiting up to %s for the API server, which is unreachable since the rules were deleted", grace)
 			said = true
 		}
 		select {

@@ -112,7 +112,7 @@ func expected(f facts.Facts) int {
 	return count
 }
 
-const unallocatedHint = `in a cluster that has just been made, run this again in some seconds; else:
+const unallocatedHint = `in a new cluster, run this again in some seconds; else:
 kube-controller-manager gives them out; on every control plane, in
 /etc/kubernetes/manifests/kube-controller-manager.yaml: --allocate-node-cidrs=true --cluster-cidr=<the pod CIDR>`
 

@@ -151,7 +151,7 @@ func (w *watch) gaveUp(ctx context.Context, client kubernetes.Interface, cause e
 	v := w.view()
 	gaps := explain(fresh, client, v)
 	if len(gaps) == 0 {
-		return plan.Hint(fmt.Errorf("%w before the network had worked for %s", cause, settled), "the same command again goes on waiting")
+		return plan.Hint(fmt.Errorf("%w before the network had worked for %s", cause, settled), "run the same command again to go on waiting")
 	}
 	lines := grouped(gaps)
 	if len(lines) > maxReasons {
@@ -165,5 +165,5 @@ func (w *watch) gaveUp(ctx context.Context, client kubernetes.Interface, cause e
 	if slices.ContainsFunc(gaps, func(g gap) bool { return g.unpulled }) {
 		hint += "images from elsewhere: --mirror REGISTRY=HOST, with --check-images to see them there first\n"
 	}
-	return plan.Hint(err, "%sthe same command again goes on waiting", hint)
+	return plan.Hint(err, "%srun the same command again to go on waiting", hint)
 }

@@ -154,7 +154,7 @@ func TestWaitTimesOutNamingWhatIsMissing(t *testing.T) {
 			}
 		}
 		if hint := plan.HintOf(w.err); !strings.Contains(hint, "kubectl -n kube-flannel describe pod agent-a") ||
-			!strings.Contains(hint, "goes on waiting") {
+			!strings.Contains(hint, "go on waiting") {
 			t.Error(hint)
 		}
 		if len(w.said) != 4 || !strings.HasSuffix(w.said[3], "(45s so far)") {

@@ -44,7 +44,7 @@ func TestATimeoutNamesBudgetsPodsOwnersAndTheWayOut(t *testing.T) {
 			"PodDisruptionBudget shop/db (maxUnavailable 0: needs 3 healthy pods, has 3, 0 may go) keeps shop/db-0 of StatefulSet/db",
 			"kubectl -n shop scale deployment/web --replicas=3",
 			"kubectl -n shop edit pdb db",
-			"the same command again goes on")
+			"run the same command again to continue")
 		// A closed budget is probed now and then, not hammered.
 		if r.Requests > 1+2*8 {
 			t.Errorf("%d requests in five minutes", r.Requests)

@@ -125,7 +125,7 @@ func (o obstacle) hint() string {
 	case drain.CauseNamespace:
 		return fmt.Sprintf("see what holds the namespace: kubectl get namespace %s -o yaml", text.Quote(o.Namespace))
 	case drain.CauseRejected:
-		return "the server finds fault with the request: check --grace-period"
+		return "the API server rejected the request: check --grace-period"
 	case drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota, drain.CauseAdmission, drain.CauseReadOnly,
 		drain.CauseForbidden, drain.CauseBusy, drain.CauseServer:
 		return o.denial.WayOut

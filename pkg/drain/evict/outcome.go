@@ -183,7 +183,7 @@ func (r *run) verdict(err error, out Outcome) error {
 	}
 	what := fmt.Sprintf("%d of %d pods are left on %s:\n%s", len(out.Left), len(r.items), r.decision.Title(),
 		strings.Join(text.Capped(lines), "\n"))
-	hint := strings.Join(append(text.Capped(hints), "the same command again goes on from here"), "\n")
+	hint := strings.Join(append(text.Capped(hints), "run the same command again to continue"), "\n")
 	switch {
 	case err == nil && r.anyExpired():
 		return plan.As(plan.TimedOut, plan.Hint(errors.New(what), "%s", hint))

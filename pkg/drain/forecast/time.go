@@ -157,10 +157,10 @@ func (v *view) rests(tolls []toll, unknown []string, f *Forecast) []string {
 		}
 	}
 	if len(unknown) > 0 {
-		out = append(out, "there is no saying how long replacements take of "+text.Some(unknown)+": none was seen to become Ready")
+		out = append(out, "it is unknown how long replacements take of "+text.Some(unknown)+": none was seen to become Ready")
 	}
 	if len(f.Unconfirmed) > 0 {
-		out = append(out, "there is no saying when a kubelet answers again that has stopped to report: "+text.Some(f.Unconfirmed))
+		out = append(out, "it is unknown when a kubelet reports again that has stopped: "+text.Some(f.Unconfirmed))
 	}
 	if len(tolls) > 0 {
 		out = append(out, "a node that has to pull an image first may take longer")

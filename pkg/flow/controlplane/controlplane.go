@@ -67,7 +67,7 @@ func (f Facts) Decide() (warnings []string, err error) {
 	ready := slices.ContainsFunc(f.Others, func(n corev1.Node) bool { return kube.NodeReady(&n) })
 	switch {
 	case len(f.Others) == 0:
-		return nil, plan.Refuse(fmt.Errorf("node %s is the only control-plane node: the cluster would end with it", name),
+		return nil, plan.Refuse(fmt.Errorf("node %s is the only control-plane node: removing it would end the cluster", name),
 			"join another one first: 'kubeadm join' with --control-plane; nothing was changed")
 	case !ready:
 		return nil, plan.Refuse(fmt.Errorf("no other control-plane node than %s is Ready", name),
@@ -75,7 +75,7 @@ func (f Facts) Decide() (warnings []string, err error) {
 	}
 	for _, run := range f.runs {
 		if run.Damaged != nil {
-			warnings = append(warnings, fmt.Sprintf("%v: it is left out of account; %s", run.Damaged, plan.HintOf(run.Damaged)))
+			warnings = append(warnings, fmt.Sprintf("%v: it is not counted; %s", run.Damaged, plan.HintOf(run.Damaged)))
 			continue
 		}
 		if slices.ContainsFunc(f.Others, func(n corev1.Node) bool { return n.Name == run.State.Node }) && run.State.Phase != wire.Aborted {

@@ -71,7 +71,7 @@ func TestARecordThatCannotBeReadIsNamedAndStopsNoControlPlane(t *testing.T) {
 	warnings, err := Facts{node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "cp1"}}, Others: []corev1.Node{other, third},
 		runs: []runner.Record{junk}}.Decide()
 	if err != nil || len(warnings) != 1 ||
-		!strings.Contains(warnings[0], "lifecycle-cp2 is no run record: it is left out of account; delete it") {
+		!strings.Contains(warnings[0], "lifecycle-cp2 is no run record: it is not counted; delete it") {
 		t.Errorf("warnings %q, error %v", warnings, err)
 	}
 }

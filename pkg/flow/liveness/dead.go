@@ -48,9 +48,9 @@ func RequireDead(ctx context.Context, cluster runner.Cluster, node *corev1.Node,
 	case err != nil:
 		return s, err
 	case heard == doubt && !hostOff:
-		return s, plan.Refuse(fmt.Errorf("whether the host of node %s is dead cannot be told: %s", node.Name, said), "%s", doubtHint(said))
+		return s, plan.Refuse(fmt.Errorf("cannot determine whether the host of node %s is dead: %s", node.Name, said), "%s", doubtHint(said))
 	case heard == doubt:
-		warning = "that the host is switched off is taken from --confirm-host-off: " + said
+		warning = "--confirm-host-off says that the host is switched off: " + said
 	}
 	before, err := readTraces(ctx, client, node.Name)
 	if err != nil {

@@ -71,7 +71,7 @@ func needs() []need {
 func (n need) warning() Warning {
 	return Warning{
 		Text: fmt.Sprintf("hosts may not %s: kubeadm allows it by %s", n.what, n.binding),
-		Hint: "have it made again, on a control plane: " + text.Command(append([]string{"kubeadm", "init", "phase"},
+		Hint: "make it again, on a control plane: " + text.Command(append([]string{"kubeadm", "init", "phase"},
 			strings.Fields(n.phase)...)...),
 	}
 }

@@ -44,7 +44,7 @@ func flagFaults() []flagFault {
 		{apiServer, func(f flags) bool { return !f.enabled("enable-bootstrap-token-auth", false) },
 			"bootstrap tokens are switched off in %s (--enable-bootstrap-token-auth): no host can use a token", TokensHint},
 		{apiServer, func(f flags) bool { return !f.enabled("anonymous-auth", true) },
-			"anonymous requests are refused by %s: no host can ConfigMap cluster-info", strangersHint},
+			"anonymous requests are refused by %s: no host can read configmap cluster-info", strangersHint},
 		{controllerManager, func(f flags) bool { return !f.runs("bootstrapsigner", "bootstrap-signer-controller", false) },
 			"the bootstrapsigner controller is off in %s: no host can check cluster-info (kubernetes/kubernetes#134823)", bootstrap.SignerHint},
 		{controllerManager, func(f flags) bool { return !f.runs("tokencleaner", "token-cleaner-controller", false) },

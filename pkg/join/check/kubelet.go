@@ -28,7 +28,7 @@ const (
 // That of kube-proxy may be missing.
 func kubeletWarnings(ctx context.Context, client kubernetes.Interface) ([]Warning, error) {
 	const where = "configmap " + metav1.NamespaceSystem + "/" + kubeletConfig
-	const hint = "have it written again, on a control plane: kubeadm init phase upload-config kubelet (with --config, if the cluster was " +
+	const hint = "write it again, on a control plane: kubeadm init phase upload-config kubelet (with --config, if the cluster was " +
 		"made with one: its settings are lost else; a node has them in /var/lib/kubelet/config.yaml)"
 	cm, err := ConfigMap(ctx, client, metav1.NamespaceSystem, kubeletConfig)
 	switch {

@@ -105,7 +105,7 @@ func Barriers(node *corev1.Node, note CordonNote) []Barrier {
 		}
 		found = append(found, Barrier{Warning{
 			Text: fmt.Sprintf("node %s is cordoned%s: it gets no new pods", node.Name, by),
-			Hint: "if it shall have some: " + text.Command("kubectl", "lifecycle", "uncordon", node.Name),
+			Hint: "to allow new pods: " + text.Command("kubectl", "lifecycle", "uncordon", node.Name),
 		}, false})
 	}
 	for _, taint := range node.Spec.Taints {
