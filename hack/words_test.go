@@ -46,7 +46,7 @@ func TestUsersReadPlainEnglish(t *testing.T) {
 			tell("comments", set.Position(group.Pos()).String(), strings.Join(strings.Fields(group.Text()), " "))
 		}
 	})
-	for what, most := range map[string]int{"programs": 0, "documents": 0, "comments": 0, "names": 0} {
+	for what, most := range map[string]int{"programs": 0, "documents": 0, "comments": 10, "names": 0} {
 		if counts[what] > most {
 			t.Errorf("%s: %d words of docs/glossary.md's last section, %d are allowed: go test -v -run %s ./hack/ lists them", what,
 				counts[what], most, t.Name())
