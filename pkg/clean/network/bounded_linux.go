@@ -10,8 +10,12 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
+
+// Network is what a host's kernel has of networks: links, routes, programs.
+type Network struct{ part.Host }
 
 // Believed are the facts of the cluster as far as this host can believe them: nothing of
 // them where it cannot tell which addresses and gateways are its own.
