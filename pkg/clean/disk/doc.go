@@ -5,4 +5,9 @@
 // an administrator mounted is unmounted, and below a kubelet's directories only what a
 // kubelet makes goes; what stands against that is an objection, before anything is
 // changed.
+//
+//	Ours              which mounts go
+//	Files             which files of Kubernetes and the network go
+//	LookKubeconfigs   which kubeconfigs in the homes of users go
+//	Objections        why a host is not cleaned at all
 package disk
