@@ -87,7 +87,7 @@ func TestAWatchThatIsNotAllowedEndsTheDrain(t *testing.T) {
 		})
 		s.stop = time.Minute
 		r := evict(t, t.Context(), s, drain.DefaultOptions())
-		r.fails(t, plan.Broken, "you may not list and watch poddisruptionbudgets.policy", "'list' and 'watch'")
+		r.fails(t, plan.Broken, "you may not list and watch poddisruptionbudgets.policy", "the verbs list and watch")
 	})
 }
 
