@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -109,14 +108,8 @@ func (d *Drain) decide(ctx context.Context, snapshot drain.Snapshot, decision dr
 
 // Title names the nodes in a few words.
 func (d *Drain) Title() string {
-	if len(d.Nodes) == 1 {
-		return d.Nodes[0]
-	}
 	const most = 5
-	if more := len(d.Nodes) - most; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(d.Nodes[:most], ", "), more)
-	}
-	return strings.Join(d.Nodes, ", ")
+	return text.First(d.Nodes, most)
 }
 
 // Steps cordon the nodes and evict their pods.

@@ -22,9 +22,12 @@ func Choose(first bool, yes, no string) string {
 }
 
 // Some is a list of names that stays readable: three of them and a count.
-func Some(names []string) string {
-	if more := len(names) - maxNames; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), more)
+func Some(names []string) string { return First(names, maxNames) }
+
+// First is a list of at most so many names, and a count of the others.
+func First(names []string, most int) string {
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
 	}
 	return strings.Join(names, ", ")
 }

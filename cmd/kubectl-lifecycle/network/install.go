@@ -179,11 +179,7 @@ func unserved(nodes []string) string {
 	if len(nodes) == 0 {
 		return ""
 	}
-	more := ""
-	if len(nodes) > most {
-		nodes, more = nodes[:most], fmt.Sprintf(" and %d more", len(nodes)-most)
-	}
-	return "; not served: " + text.Join(nodes, ", ") + more
+	return "; not served: " + text.First(nodes, most)
 }
 
 // verbOf says what an action would do to a network.

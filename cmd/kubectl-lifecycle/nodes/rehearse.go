@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
@@ -17,6 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/hostdata"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // rehearsal is the machine-readable result of a dry run.
@@ -115,19 +115,10 @@ func care(r *flow.Removal) []string {
 	}
 	if len(r.Excluded) > 0 {
 		warnings = append(warnings, fmt.Sprintf("--pod-selector leaves out %s, which run until the host is cleaned, and end with it: %s",
-			view.CountPods(len(r.Excluded)), someOf(r.Excluded)))
+			view.CountPods(len(r.Excluded)), text.First(r.Excluded, 5)))
 	}
 	for _, d := range r.Data {
 		warnings = append(warnings, d.String())
 	}
 	return warnings
-}
-
-// someOf is a list of names that stays readable.
-func someOf(names []string) string {
-	const most = 5
-	if more := len(names) - most; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
-	}
-	return strings.Join(names, ", ")
 }
