@@ -47,7 +47,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %[1]s}]
 	p.settled(t, app{name: "a", replicas: 4})
 	before := p.names(t, p.nodes[1])
 	o = p.ours(t, "drain", p.nodes[1], "--as", p.space)
-	if o.code != 4 || !strings.Contains(o.stderr, "'patch' on 'nodes'") || p.names(t, p.nodes[1]) != before {
+	if o.code != 4 || !strings.Contains(o.stderr, "the verb patch on nodes") || p.names(t, p.nodes[1]) != before {
 		t.Errorf("exit code %d: %s", o.code, o.all())
 	}
 }

@@ -69,7 +69,7 @@ func nodeStates() []corev1.NodeConditionType {
 // it is, and is no error. A node that is gone is passed over.
 //
 // Conditions are a courtesy to other tools: the caller tells the error, once,
-// and goes on. It has a hint if 'patch' on 'nodes/status' is not allowed.
+// and goes on. It has a hint if the verb patch on nodes/status is not allowed.
 func Mark(ctx context.Context, client kubernetes.Interface, nodes []string, stage Stage) error {
 	conditions, manager := stage.conditions(time.Now())
 	errs := make([]error, len(nodes))

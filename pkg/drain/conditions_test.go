@@ -126,7 +126,7 @@ func TestConditionsThatMayNotBeSetAreSaidOnceWithTheRight(t *testing.T) {
 	})
 	err := Mark(t.Context(), client, []string{"n0", "n1"}, Draining)
 	if !apierrors.IsForbidden(err) || strings.Count(err.Error(), "n0")+strings.Count(err.Error(), "n1") != 1 ||
-		!strings.Contains(plan.HintOf(err), "'patch' on 'nodes/status'") {
+		!strings.Contains(plan.HintOf(err), "the verb patch on nodes/status") {
 		t.Errorf("%v, hint %q", err, plan.HintOf(err))
 	}
 }

@@ -101,12 +101,12 @@ func TestADenialIsReadForWhatItIs(t *testing.T) {
 			[]string{"admission denies it: the moon is full"}, "not your rights"},
 		{"admission that begins", kubetest.ByAdmission("not yet ready to handle request"), CauseServer, true,
 			[]string{"not yet ready"}, "readyz"},
-		{"no right", kubetest.NoRight("patch", "nodes"), CauseForbidden, false, []string{"cannot patch"}, "'patch' on 'nodes'"},
+		{"no right", kubetest.NoRight("patch", "nodes"), CauseForbidden, false, []string{"cannot patch"}, "the verb patch on nodes"},
 		{"no right, and the authorizer says why", kubetest.Said(403, "Forbidden", "nodes",
 			`nodes "a" is forbidden: User "ann" cannot patch resource "nodes" in API group "" at the cluster scope: denied by policy 'x'`),
 			CauseForbidden, false, nil, "kubectl auth can-i patch nodes -A"},
 		{"a proxy in front of the server", apierrors.NewGenericServerResponse(403, "PATCH", schema.GroupResource{Resource: "nodes"}, "w1",
-			"blocked", 0, true), CauseForbidden, false, nil, "'patch' on 'nodes'"},
+			"blocked", 0, true), CauseForbidden, false, nil, "the verb patch on nodes"},
 		{"no credentials", apierrors.NewUnauthorized("no"), CauseForbidden, false, nil, ""},
 		{"etcd is full", apierrors.NewInternalError(errors.New("etcdserver: mvcc: database space exceeded")), CauseReadOnly, true,
 			[]string{"space exceeded"}, "etcdctl alarm"},
@@ -182,7 +182,7 @@ func TestACordonThatIsDeniedSaysByWhom(t *testing.T) {
 			"drain-guard -o yaml"},
 		"a webhook denies": {kubetest.Said(400, "", "", `admission webhook "guard.example.com" denied the request: no`), "denies it: no",
 			"drain-guard -o yaml"},
-		"no right": {kubetest.NoRight("patch", "nodes"), "cannot patch", "'patch' on 'nodes'"},
+		"no right": {kubetest.NoRight("patch", "nodes"), "cannot patch", "the verb patch on nodes"},
 	} {
 		client := kubetest.NewClient(kubetest.Guarding(kubetest.RuleOf("nodes", "UPDATE"), nil), kubetest.Node("n1"))
 		kubetest.AnswerWith(client, "patch", "nodes", tc.denied)

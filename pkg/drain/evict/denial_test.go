@@ -58,7 +58,7 @@ func TestWhatDeniesIsNamedAtTheTimeout(t *testing.T) {
 				"validatingwebhookconfiguration drain-guard"},
 		{"a kubelet's credentials", kubetest.ByAdmission(`node "w1" can only evict pods with spec.nodeName set to itself`), false,
 			[]string{"NodeRestriction denies it"}, "credentials of a person"},
-		{"no right", kubetest.NoRight("create", "pods/eviction"), false, []string{"cannot create"}, "'create' on 'pods/eviction'"},
+		{"no right", kubetest.NoRight("create", "pods/eviction"), false, []string{"cannot create"}, "the verb create on pods/eviction"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

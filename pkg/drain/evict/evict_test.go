@@ -285,7 +285,7 @@ func TestAMissingPermissionIsNotTriedAgain(t *testing.T) {
 		if r.Requests != 2 {
 			t.Errorf("%d requests", r.Requests)
 		}
-		r.fails(t, plan.Broken, "shop/a, shop/b", "'create' on 'pods/eviction'")
+		r.fails(t, plan.Broken, "shop/a, shop/b", "the verb create on pods/eviction")
 	})
 }
 
