@@ -39,7 +39,8 @@ func TestCalicoFollowsTheCluster(t *testing.T) {
 func TestAntreaTakesThePodCIDRsOfTheNodes(t *testing.T) {
 	checkValues(t, antrea(), map[string]valuesCase{
 		"they are there: no value is needed": {facts: kubeadmCluster()},
-		"they are not there":                 {facts: kubeadmCluster(withoutPodCIDRs), says: "no node has a pod CIDR", hint: "--allocate-node-cidrs"},
+		"they are not there": {facts: kubeadmCluster(withoutPodCIDRs), says: "no node has a pod CIDR",
+			hint: "--allocate-node-cidrs"},
 		"they are not there, and it gives them out": {facts: kubeadmCluster(withoutPodCIDRs),
 			person: map[string]any{"nodeIPAM": map[string]any{"enable": true}}},
 		"without kube-proxy": {facts: kubeadmCluster(withoutProxy),
