@@ -33,18 +33,7 @@ func cilium() Network {
 			Label:      "k8s-app=cilium",
 			Images:     []string{"cilium/cilium", "mirrored-cilium-cilium"},
 		},
-		Images: []Image{
-			{"image.repository", "quay.io/cilium/cilium"}, {"operator.image.repository", "quay.io/cilium/operator"},
-			{"envoy.image.repository", "quay.io/cilium/cilium-envoy"}, {"certgen.image.repository", "quay.io/cilium/certgen"},
-			{"hubble.relay.image.repository", "quay.io/cilium/hubble-relay"},
-			{"hubble.ui.backend.image.repository", "quay.io/cilium/hubble-ui-backend"},
-			{"hubble.ui.frontend.image.repository", "quay.io/cilium/hubble-ui"}, {"nodeinit.image.repository", "quay.io/cilium/startup-script"},
-			{"preflight.image.repository", "quay.io/cilium/cilium"}, {"preflight.envoy.image.repository", "quay.io/cilium/cilium-envoy"},
-			{"clustermesh.apiserver.image.repository", "quay.io/cilium/clustermesh-apiserver"},
-			{ciliumSpire + "initImage.repository", "docker.io/library/busybox"},
-			{ciliumSpire + "agent.image.repository", "ghcr.io/spiffe/spire-agent"},
-			{ciliumSpire + "server.image.repository", "ghcr.io/spiffe/spire-server"},
-		},
+		Images:      ciliumImages(),
 		PullSecrets: PullSecrets{Path: "imagePullSecrets"},
 		Values:      ciliumValues,
 		Fixed: []Fixed{
@@ -83,6 +72,22 @@ func cilium() Network {
 			Objects: []string{"ciliumnodes.cilium.io", "ciliumendpoints.cilium.io", "ciliumidentities.cilium.io"},
 		},
 		OnNode: ciliumOnNode,
+	}
+}
+
+// ciliumImages are the values that name its images, with their defaults.
+func ciliumImages() []Image {
+	return []Image{
+		{"image.repository", "quay.io/cilium/cilium"}, {"operator.image.repository", "quay.io/cilium/operator"},
+		{"envoy.image.repository", "quay.io/cilium/cilium-envoy"}, {"certgen.image.repository", "quay.io/cilium/certgen"},
+		{"hubble.relay.image.repository", "quay.io/cilium/hubble-relay"},
+		{"hubble.ui.backend.image.repository", "quay.io/cilium/hubble-ui-backend"},
+		{"hubble.ui.frontend.image.repository", "quay.io/cilium/hubble-ui"}, {"nodeinit.image.repository", "quay.io/cilium/startup-script"},
+		{"preflight.image.repository", "quay.io/cilium/cilium"}, {"preflight.envoy.image.repository", "quay.io/cilium/cilium-envoy"},
+		{"clustermesh.apiserver.image.repository", "quay.io/cilium/clustermesh-apiserver"},
+		{ciliumSpire + "initImage.repository", "docker.io/library/busybox"},
+		{ciliumSpire + "agent.image.repository", "ghcr.io/spiffe/spire-agent"},
+		{ciliumSpire + "server.image.repository", "ghcr.io/spiffe/spire-server"},
 	}
 }
 
