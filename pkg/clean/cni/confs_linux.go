@@ -85,7 +85,7 @@ func (t Networks) OtherNetworks() bool {
 	own := ownNetworks(configs)
 	networks, err2 := t.Names(inventory.CNIStateDir + "/networks")
 	return err != nil || err2 != nil || slices.ContainsFunc(configs, func(d Decision) bool {
-		return (d.Fate != inventory.Goes || strings.HasPrefix(d.Detail, inventory.Returns)) && strings.Contains(d.Name, ".conf") &&
+		return (d.Fate != inventory.Goes || d.Manner == inventory.PutBack) && strings.Contains(d.Name, ".conf") &&
 			slices.Contains(t.Places().ConfDirs, filepath.Dir(d.Name))
 	}) || slices.ContainsFunc(networks, func(name string) bool { return !slices.Contains(own, name) })
 }

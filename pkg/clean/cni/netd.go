@@ -38,7 +38,9 @@ type Decision struct {
 	inventory.Item
 	// sign says what makes it the network's; empty for what is not.
 	Sign string
-	Conf Conf
+	// named says that only one network calls a file so.
+	named bool
+	Conf  Conf
 }
 
 // asides are the endings of names that networks give to other networks'
@@ -82,7 +84,7 @@ func (d *Decision) own(f confFile) {
 	base := path.Base(f.path)
 	switch known := ownership.CNIConf(base); {
 	case known != inventory.Foreign && !f.inner:
-		d.Owner, d.Sign = known, byName
+		d.Owner, d.Sign, d.named = known, "named as the network names its own", true
 	case d.Conf.amended(): // nothing in it is proof of whose it is
 	case d.Conf.network() != inventory.Foreign:
 		d.Owner, d.Sign = d.Conf.network(), "it runs a pod network's plugin ("+strings.Join(d.Conf.types, ", ")+")"
@@ -90,9 +92,6 @@ func (d *Decision) own(f confFile) {
 		d.Owner, d.Sign = inventory.PodNetwork, "it holds "+f.refers.String()
 	}
 }
-
-// byName is the sign of a file that only one network calls so.
-const byName = "named as the network names its own"
 
 // follow looks at the files that a configuration names.
 func (d *Decision) follow(all []Decision) {
@@ -108,7 +107,7 @@ func (d *Decision) follow(all []Decision) {
 // decide is what becomes of a file.
 func (d *Decision) decide(f confFile) {
 	switch {
-	case d.Sign == byName, d.Sign != "" && f.younger:
+	case d.named, d.Sign != "" && f.younger:
 		d.Fate = inventory.Goes
 	case d.Sign != "":
 		d.Owner, d.Fate, d.Digest = inventory.Foreign, inventory.Stays, f.digest
@@ -141,7 +140,8 @@ func (d *Decision) aside(f confFile, all []Decision) {
 			d.Refers = d.Why
 		case d.Sign == "":
 			d.Item = inventory.Item{
-				Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign, Fate: inventory.Goes, Detail: inventory.Returns + original,
+				Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign, Fate: inventory.Goes,
+				Turn: inventory.AfterOthers, Manner: inventory.PutBack, Original: original, Detail: "gets back its name " + original,
 			}
 		}
 	}

@@ -76,7 +76,7 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 			for _, d := range judgeConfs(tc.files) {
 				text := string(d.Fate) + " " + string(d.Owner)
 				switch {
-				case strings.HasPrefix(d.Detail, inventory.Returns):
+				case d.Manner == inventory.PutBack:
 					text = "back"
 				case d.Refers != "":
 					text += "!"

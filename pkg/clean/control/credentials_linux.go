@@ -64,7 +64,7 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 	}
 	for i := range s.Items {
 		if s.Items[i].Fate == inventory.Goes {
-			s.Items[i].Why = inventory.CredentialsLast
+			s.Items[i].Turn, s.Items[i].Why = inventory.AsCredential, "last, since it is the way back"
 		}
 	}
 	return s, nil

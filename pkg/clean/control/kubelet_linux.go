@@ -53,6 +53,7 @@ func (t Control) lookKubelet(ctx context.Context) (part.Findings, error) {
 	if t.Exists(inventory.HoldFile) {
 		s.Add(inventory.Item{
 			Kind: inventory.KindFile, Name: inventory.HoldFile, Owner: inventory.Lifecycle, Fate: inventory.Goes,
+			Turn:   inventory.AsHold,
 			Detail: "holds the kubelet while a removal is under way",
 		})
 	}

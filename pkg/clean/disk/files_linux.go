@@ -151,10 +151,10 @@ func (t Disk) lookEmpty(s *part.Findings) {
 
 // discard removes a file or directory of a list, or gives one its name back.
 func (t Disk) discard(it inventory.Item) error {
-	if original, is := strings.CutPrefix(it.Detail, inventory.Returns); is {
-		return t.putBack(it.Name, original)
-	}
-	if it.Detail == copied {
+	switch it.Manner {
+	case inventory.PutBack:
+		return t.putBack(it.Name, it.Original)
+	case inventory.IfCopy:
 		return t.discardKubeconfig(it.Name)
 	}
 	return t.Discard(it)
@@ -162,8 +162,8 @@ func (t Disk) discard(it inventory.Item) error {
 
 // outcomeOf says what was done with what goes.
 func outcomeOf(it inventory.Item) string {
-	if original, is := strings.CutPrefix(it.Detail, inventory.Returns); is {
-		return "gave " + original + " its name back, which a pod network had changed"
+	if it.Manner == inventory.PutBack {
+		return "gave " + it.Original + " its name back, which a pod network had changed"
 	}
 	return "removed " + it.Name
 }

@@ -17,9 +17,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
-// copied is the detail of a kubeconfig in a home that goes.
-const copied = "a copy of kubeadm's kubeconfig"
-
 // kubeconfig is where kubectl looks for one in a home.
 const kubeconfig = ".kube/config"
 
@@ -49,7 +46,8 @@ func (t Disk) LookKubeconfigs(s *part.Findings) error {
 			})
 		case err != nil || file.Owner != home.user && file.Owner != 0 || !id.Refer(raw, t.Facts.Node, t.Facts.Joined).Authority: // there is none
 		case isOne(own, raw):
-			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Kubeadm, Fate: inventory.Goes, Detail: copied})
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Kubeadm, Fate: inventory.Goes,
+				Manner: inventory.IfCopy, Detail: "a copy of kubeadm's kubeconfig"})
 		default:
 			refers := id.Refer(raw, t.Facts.Node, t.Facts.Joined).String()
 			s.Add(inventory.Item{

@@ -230,7 +230,7 @@ func (t Disk) dataInTheWay(ctx context.Context) error {
 			return filepath.Dir(real) == root && real == filepath.Clean(path) // a kubelet's directory, which a driver looks at
 		})
 		for _, it := range goes {
-			if it.Detail != part.Hollow && (host.Below(real, it.Name) || real == it.Name && !own) {
+			if it.Manner != inventory.IfEmpty && (host.Below(real, it.Name) || real == it.Name && !own) {
 				return plan.Refuse(fmt.Errorf("%s is data that a pod keeps on this host, and it would go with %s", path, it.Name),
 					"move it to another directory of the host; or let it go: --delete-host-data")
 			}

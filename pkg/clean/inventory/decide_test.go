@@ -14,8 +14,8 @@ func TestDecideOrdersWhatGoes(t *testing.T) {
 		return Item{Kind: kind, Name: name, In: in, Detail: detail, Owner: Kubelet, Fate: Goes}
 	}
 	inv := Inventory{Items: []Item{
-		{Kind: KindFile, Name: "/etc/kubernetes/kubelet.conf", Fate: Goes, Why: CredentialsLast},
-		{Kind: KindFile, Name: HoldFile, Fate: Goes},
+		{Kind: KindFile, Name: "/etc/kubernetes/kubelet.conf", Fate: Goes, Turn: AsCredential},
+		{Kind: KindFile, Name: HoldFile, Fate: Goes, Turn: AsHold},
 		goes(KindFile, "/etc/cni/net.d/10-flannel.conflist", "", ""),
 		goes(KindCgroup, "/sys/fs/cgroup/kubepods.slice", "", ""),
 		goes(KindIPSet, "KUBE-CLUSTER-IP", "", ""),
@@ -27,7 +27,7 @@ func TestDecideOrdersWhatGoes(t *testing.T) {
 		goes(KindNetNS, "/run/netns/cni-1", "", ""),
 		goes(KindMount, "/k/a", "", ""),
 		goes(KindMount, "/k/a/b", "", ""),
-		goes(KindSandbox, "kube-system/proxy", "", "ready, host network"),
+		{Kind: KindSandbox, Name: "kube-system/proxy", Fate: Goes, Turn: AfterOthers},
 		goes(KindSandbox, "shop/web", "", "ready"),
 		goes(KindContainer, "shop/web/app", "", "running"),
 		goes(KindUnit, "kubelet.service", "", ""),

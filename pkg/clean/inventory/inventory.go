@@ -98,6 +98,11 @@ type Item struct {
 	Detail string `json:"detail,omitempty"`
 	Owner  Owner  `json:"owner"`
 	Fate   Fate   `json:"fate"`
+	// Turn and Manner say when and how it goes, if it is not deleted in the turn of its
+	// kind; Original is the name that a file gets back.
+	Turn     Turn   `json:"turn,omitempty"`
+	Manner   Manner `json:"manner,omitempty"`
+	Original string `json:"original,omitempty"`
 	// Why says why a thing stays, or is harmless; empty for what goes.
 	Why string `json:"why,omitempty"`
 	// Refers says how a thing that stays still refers to the cluster, or may:

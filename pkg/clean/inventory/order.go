@@ -49,8 +49,8 @@ func Stages() []Stage {
 		{ID: "cgroups", Title: "Remove the pods' cgroups", Kinds: [][]Kind{{KindCgroup}}},
 		{ID: "backup", Title: "Back up the configuration that goes"},
 		{ID: "files", Title: "Remove Kubernetes' and the network's files", Kinds: [][]Kind{{KindFile, KindDir}}},
-		{ID: "credentials", Title: "Delete the node's credentials", takes: func(it Item) bool { return it.Why == CredentialsLast }},
-		{ID: "release", Title: "Release the kubelet's unit", takes: func(it Item) bool { return it.Name == HoldFile }},
+		{ID: "credentials", Title: "Delete the node's credentials", takes: func(it Item) bool { return it.Turn == AsCredential }},
+		{ID: "release", Title: "Release the kubelet's unit", takes: func(it Item) bool { return it.Turn == AsHold }},
 	}
 }
 
@@ -91,29 +91,15 @@ func kinds() []Kind {
 	return append(out, Reported()...)
 }
 
-// Marks in Detail and Why that the order reads.
-const (
-	HostNetwork     = "host network"
-	CredentialsLast = "last, since it is the way back"
-	// Returns begins the detail of a file that a network has put aside: it is not
-	// deleted but gets back the name that follows.
-	Returns = "gets back its name "
-)
-
 // within orders things of one group: the network's own agents after all pods that need
 // them, deeper mounts and directories first, and the ports of a bridge before the
 // bridge.
 func within(a, b Item) int {
-	last := func(it Item) int {
-		container := it.Kind == KindSandbox || it.Kind == KindContainer
-		if container && strings.Contains(it.Detail, HostNetwork) || strings.HasPrefix(it.Detail, Returns) {
-			return 1 // of a file put aside, the name is to be free by then
-		}
-		return 0
-	}
 	switch {
-	case last(a) != last(b):
-		return cmp.Compare(last(a), last(b))
+	case a.Turn != AfterOthers && b.Turn == AfterOthers:
+		return -1
+	case a.Turn == AfterOthers && b.Turn != AfterOthers:
+		return 1
 	case slices.Contains([]Kind{KindMount, KindFile, KindDir, KindCgroup}, a.Kind):
 		return strings.Compare(b.Name, a.Name)
 	case a.Kind == KindLink:

@@ -61,14 +61,11 @@ func (t Host) AddHollow(s *Findings, dirs ...inventory.OwnPath) {
 			return slices.ContainsFunc(s.Goes(), func(it inventory.Item) bool { return it.Name == filepath.Join(dir.Path, name) })
 		}
 		if !slices.ContainsFunc(names, func(name string) bool { return !goes(name) }) {
-			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir.Path, Owner: dir.Owner, Fate: inventory.Goes, Detail: Hollow})
+			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir.Path, Owner: dir.Owner, Fate: inventory.Goes, Detail: "empty after that",
+				Manner: inventory.IfEmpty})
 		}
 	}
 }
-
-// Hollow is the detail of a directory that goes once nothing is in it, and stays if
-// anything else turns out to be.
-const Hollow = "empty after that"
 
 // AddForeign adds what stays, and says since when it is there.
 func (t Host) AddForeign(s *Findings, path, why string) {
@@ -91,7 +88,7 @@ func (t Host) AddForeign(s *Findings, path, why string) {
 // Discard removes a file or directory of a list; one that is to be empty by then only
 // if it is.
 func (t Host) Discard(it inventory.Item) error {
-	if it.Kind == inventory.KindDir && it.Detail == Hollow {
+	if it.Manner == inventory.IfEmpty {
 		return t.RemoveEmpty(it.Name)
 	}
 	return t.Remove(it.Name)

@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const (
@@ -92,27 +93,18 @@ func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 		if t.isDoor(p) {
 			continue
 		}
-		detail := "not ready"
-		if p.Ready {
-			detail = "ready"
-		}
+		network, turn := "", inventory.Turn("")
 		if p.HostNetwork {
-			detail += ", " + inventory.HostNetwork
+			network, turn = ", host network", inventory.AfterOthers
 		}
 		s.Add(inventory.Item{
 			Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes,
-			Detail: detail,
+			Turn: turn, Detail: text.Choose(p.Ready, "ready", "not ready") + network,
 		})
 		for _, c := range p.inside {
-			detail := "ended"
-			if c.Running {
-				detail = "running"
-			}
-			if p.HostNetwork {
-				detail += ", " + inventory.HostNetwork
-			}
 			s.Add(inventory.Item{
-				Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes, Detail: detail,
+				Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes,
+				Turn: turn, Detail: text.Choose(c.Running, "running", "ended") + network,
 			})
 		}
 	}
