@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -132,10 +133,21 @@ func decodeLastWord(raw []byte) (word farewell, err error) {
 
 // past is what is written down about a move. What is there counts, whatever is in
 // it: these files are only ever written whole.
-func past() kubeadm.Past {
-	there := func(name string) bool {
-		_, err := os.Lstat(in(name))
-		return err == nil
+func past() (kubeadm.Past, error) {
+	joined, err := written(joinedFile)
+	cleaned, err2 := written(verdictFile)
+	return kubeadm.Past{Joined: joined, Cleaned: cleaned}, errors.Join(err, err2)
+}
+
+// written reports whether a file of the run's is there. A disk that does not answer says
+// neither yes nor no.
+func written(name string) (bool, error) {
+	_, err := os.Lstat(in(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	return kubeadm.Past{Joined: there(joinedFile), Cleaned: there(verdictFile)}
+	if err != nil {
+		return false, fmt.Errorf("look for what the run has written down: %w", err)
+	}
+	return true, nil
 }

@@ -38,7 +38,11 @@ func relocation() operation {
 			return there.Check(ctx)
 		},
 		arrived: func(w *worker) bool {
-			trace, err := kubeadm.Join{Endpoint: w.spec.Destination.Endpoint, CA: w.spec.Destination.CA}.Look(past())
+			before, err := past()
+			if err != nil {
+				return false
+			}
+			trace, err := kubeadm.Join{Endpoint: w.spec.Destination.Endpoint, CA: w.spec.Destination.CA}.Look(before)
 			return err == nil && trace.Standing() == kubeadm.Arrived // the work meets the error again
 		},
 		do: func(ctx context.Context, w *worker) (json.RawMessage, error) { return w.move(ctx) },
@@ -71,7 +75,11 @@ func (w *worker) move(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if there.Token == "" && !past().Joined {
+	before, err := past()
+	if err != nil {
+		return nil, err
+	}
+	if there.Token == "" && !before.Joined {
 		return nil, errors.New("the bootstrap token is empty")
 	}
 	if joined, err := w.joined(ctx, there); joined || err != nil {
@@ -103,7 +111,11 @@ func (w *worker) move(ctx context.Context) (json.RawMessage, error) {
 // joined reports whether the host has joined, whatever kubeadm says about it. One
 // that has joined a third cluster since it was cleaned is refused.
 func (w *worker) joined(ctx context.Context, there kubeadm.Join) (bool, error) {
-	standing, err := there.Settle(ctx, past())
+	before, err := past()
+	if err != nil {
+		return false, err
+	}
+	standing, err := there.Settle(ctx, before)
 	if err == nil && standing == kubeadm.Elsewhere {
 		return false, plan.Hint(errors.New("since it was cleaned, this host has joined another cluster, and is not touched"),
 			"if it is to stay there, take the run off the host: rm -r %s %s; else remove it from there first", stateDir, unitFile)

@@ -184,7 +184,11 @@ func (w *worker) tidy(ctx context.Context) error {
 // goBack starts the kubelet again, while its credentials are there. Those of
 // another cluster, which the host was about to join, are no way back.
 func (w *worker) goBack(ctx context.Context) error {
-	if past().Cleaned {
+	there, err := past()
+	if err != nil {
+		return err
+	}
+	if there.Cleaned {
 		return plan.Hint(errors.New("start the kubelet again: the host has left its cluster already"),
 			"run the same command again to finish it")
 	}

@@ -78,16 +78,28 @@ func (m moment) next() next {
 
 // look finds out which moment this is, but for what the record says.
 func (w *worker) look() (moment, error) {
-	m := moment{Begun: begun()}
-	_, err := loadOutcome()
-	m.Done = err == nil
+	var m moment
+	there, err := past()
+	if err != nil {
+		return m, err
+	}
+	if m.Begun, err = begun(); err != nil {
+		return m, err
+	}
+	if m.Done, err = written(outcomeFile); err != nil {
+		return m, err
+	}
+	if m.Done { // a damaged one is none
+		_, err = loadOutcome()
+		m.Done = err == nil
+	}
 	t, err := w.target()
 	if err != nil {
 		return m, err
 	}
 	m.Arrived = w.run.arrived != nil && w.run.arrived(w)
 	m.Held = t.Held()
-	m.Returns = !past().Cleaned && t.Returns()
+	m.Returns = !there.Cleaned && t.Returns()
 	return m, nil
 }
 

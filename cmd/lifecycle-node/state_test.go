@@ -140,3 +140,29 @@ func TestAPlaceFromWhichNothingCanBeStartedIsRefused(t *testing.T) {
 		}
 	})
 }
+
+func TestADiskThatDoesNotAnswerSaysNeitherYesNorNo(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib`)
+		if there, err := past(); there.Cleaned || there.Joined || err != nil {
+			t.Errorf("a host without a run: %+v, %v", there, err)
+		}
+		for name, broken := range map[string]string{
+			"a link that leads to itself": `ln -s ` + stateDir + ` ` + stateDir,
+			"no directory":                `touch ` + stateDir,
+		} {
+			hosttest.Script(t, `rm -rf `+stateDir+`; `+broken)
+			w := &worker{}
+			_, lookErr := w.look()
+			_, moveErr := past()
+			_, beganErr := begun()
+			for what, err := range map[string]error{
+				"past": moveErr, "begun": beganErr, "look": lookErr, "the way back": w.goBack(t.Context()),
+			} {
+				if err == nil || !strings.Contains(err.Error(), "look for what the run has written down") {
+					t.Errorf("%s, %s: got %v", name, what, err)
+				}
+			}
+		}
+	})
+}

@@ -106,10 +106,7 @@ func newWorker(all []operation) (*worker, error) {
 }
 
 // begun says whether the host may have been changed.
-func begun() bool {
-	_, err := os.Lstat(in(begunFile))
-	return err == nil
-}
+func begun() (bool, error) { return written(begunFile) }
 
 // work does what the run is for, waits where a step fails, and ends in one of the two
 // final phases.
@@ -169,7 +166,11 @@ func (w *worker) operate(ctx context.Context) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	if !begun() {
+	before, err := begun()
+	if err != nil {
+		return nil, err
+	}
+	if !before {
 		err := place(in(begunFile), 0o600, strings.NewReader(time.Now().UTC().Format(time.RFC3339)+"\n"+nodeMark()+"\n"))
 		if err != nil {
 			w.reporter.Set(map[string]string{wire.KeyOrder: ""}) // it was heard

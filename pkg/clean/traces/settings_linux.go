@@ -32,6 +32,9 @@ func (t Traces) lookAsking(s *part.Findings) error {
 		if err != nil {
 			return err
 		}
+		if more := len(found) - mostNamed; more > 0 {
+			s.NotLookedAt(inventory.KindFile, pattern, fmt.Sprintf("there are %d more files than are read", more))
+		}
 		for _, path := range found[:min(len(found), mostNamed)] {
 			at := filepath.Join("/", strings.TrimPrefix(path, t.Path("/")))
 			if !disk.AtHome(at, mounts) {

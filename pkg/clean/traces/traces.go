@@ -21,18 +21,21 @@ type searchRoot struct {
 	// all: also what is older than the join. Elsewhere only what has changed since:
 	// a directory of programs has no word of a cluster that it never knew.
 	all bool
-	// depth is how many directories below it are looked into.
+	// depth is how many directories below it are looked into. Of a root that is searched
+	// as a whole, what is deeper is named; of people's own directories only the upper ones
+	// are searched, which docs/removal.md says.
 	depth int
+	whole bool
 }
 
 // searchRoots are where agents, installers and people keep what leads to a
 // cluster.
 func searchRoots(homes []string) []searchRoot {
-	out := []searchRoot{{"/etc", true, 6}, {"/var/lib", false, 5}, {"/run", false, 5}, {"/opt/cni", false, 3}, {"/usr/local/etc", true, 4},
-		{"/srv", false, 2}}
+	out := []searchRoot{{"/etc", true, deepest, true}, {"/var/lib", false, deepest, true}, {"/run", false, deepest, true},
+		{"/opt/cni", false, deepest, true}, {"/usr/local/etc", true, deepest, true}, {"/srv", false, 2, false}}
 	for _, home := range append([]string{"/root"}, homes...) {
-		out = append(out, searchRoot{filepath.Join(home, ".kube"), true, 2}, searchRoot{filepath.Join(home, ".config"), false, 3},
-			searchRoot{home, false, 0})
+		out = append(out, searchRoot{filepath.Join(home, ".kube"), true, deepest, true},
+			searchRoot{filepath.Join(home, ".config"), false, 3, false}, searchRoot{home, false, 0, false})
 	}
 	return out
 }
@@ -41,6 +44,7 @@ func searchRoots(homes []string) []searchRoot {
 // certificates the beginning is read.
 const (
 	mostSearched   = 60_000 // entries of directories
+	deepest        = 24     // directories below each other
 	mostRead       = 64 << 20
 	mostOfSearched = 256 << 10
 	mostNamed      = 64 // files

@@ -105,6 +105,32 @@ type search struct {
 	// where a root says so.
 	joined time.Time
 	found  []inventory.Item
+	// passed are those that were not looked at, and why.
+	passed []passed
+}
+
+// passed is a file or directory that a search has left out.
+type passed struct {
+	kind    inventory.Kind
+	at, why string
+}
+
+// pass leaves something out because of an error, unless it has gone since.
+func (f *search) pass(kind inventory.Kind, at string, err error) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+		f.passed = append(f.passed, passed{kind, at, err.Error()})
+	}
+}
+
+// tellPassed names what was left out: some, and how many more.
+func (f *search) tellPassed(s *part.Findings) {
+	for i, p := range f.passed {
+		if i == mostUnread {
+			s.NotLookedAt(p.kind, fmt.Sprintf("%d more files and directories", len(f.passed)-i), "of the same kind")
+			return
+		}
+		s.NotLookedAt(p.kind, p.at, p.why)
+	}
 }
 
 // tooMuch ends a search that has become too long.
@@ -119,6 +145,9 @@ func (e searchError) Error() string { return string(e) }
 func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), kubernetes: t.Resolve(inventory.KubernetesDir), joined: t.Facts.Joined,
 		seen: map[string]bool{}}
+	if err := t.ClusterUnread(); err != nil {
+		s.NotLookedAt(inventory.KindFile, "what refers to the cluster", "nothing tells for certain which it was: "+err.Error())
+	}
 	if len(f.id.Authorities)+len(f.id.Endpoints) == 0 {
 		return nil // a host that is in no cluster
 	}
@@ -150,13 +179,14 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 	for i, root := range roots {
 		err := f.below(ctx, root)
 		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
-			s.Add(unsearchedOf(roots[i:])...)
+			unsearchedOf(s, roots[i:])
 			break
 		}
 		if err != nil {
 			return err
 		}
 	}
+	f.tellPassed(s)
 	for _, it := range f.found {
 		if !slices.ContainsFunc(s.Items, func(o inventory.Item) bool { return o.Key() == it.Key() }) {
 			s.Add(it)
@@ -166,32 +196,18 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 }
 
 // unsearchedOf names the directories at whose first a search has ended.
-func unsearchedOf(roots []searchRoot) []inventory.Item {
-	var out []inventory.Item
+func unsearchedOf(s *part.Findings, roots []searchRoot) {
 	for i, root := range roots {
-		it := inventory.Item{
-			Kind: inventory.KindDir, Name: root.dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: tooMuch.Error(),
-			Refers: "not all of it was searched",
+		switch {
+		case i == mostUnread:
+			s.NotLookedAt(inventory.KindDir, root.dir, fmt.Sprintf("%s; nor were %d more directories", tooMuch, len(roots)-i-1))
+			return
+		case i > 0:
+			s.NotLookedAt(inventory.KindDir, root.dir, tooMuch.Error())
+		default:
+			s.NotLookedAt(inventory.KindDir, root.dir, "in part; "+tooMuch.Error())
 		}
-		if i > 0 {
-			it.Refers = "it was not searched"
-		}
-		if i == mostUnread {
-			it.Refers = fmt.Sprintf("it was not searched, nor were %d more directories", len(roots)-i-1)
-			return append(out, it)
-		}
-		out = append(out, it)
 	}
-	return out
-}
-
-// passable are errors about what has gone since, or may not be looked into:
-// nothing is said about it elsewhere, either.
-func passable(err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOTDIR) {
-		return nil
-	}
-	return err
 }
 
 // leaveOut reports whether a directory is a mount, or one that is not searched.
@@ -205,8 +221,9 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 		return nil
 	}
 	info, err := d.Info()
+	f.pass(inventory.KindFile, at, err)
 	if err != nil || info.Size() == 0 || f.seen[at] || filepath.Dir(at) == inventory.KubernetesDir || filepath.Dir(at) == f.kubernetes {
-		return passable(err)
+		return nil
 	}
 	stat, is := info.Sys().(*syscall.Stat_t)
 	if is && !all && !f.joined.IsZero() && time.Unix(stat.Ctim.Unix()).Before(f.joined) {

@@ -5,6 +5,7 @@ package traces
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // below searches one root. It never crosses into another mount, follows no links,
@@ -36,7 +38,8 @@ func (f *search) dir(ctx context.Context, root searchRoot, below string) error {
 		return nil
 	}
 	if err != nil {
-		return passable(err)
+		f.pass(inventory.KindDir, filepath.Join(root.dir, below), err)
+		return nil
 	}
 	defer func() { _ = d.Close() }() // it was read
 	var dirs []string
@@ -53,7 +56,8 @@ func (f *search) dir(ctx context.Context, root searchRoot, below string) error {
 			break
 		}
 		if err != nil {
-			return passable(err)
+			f.pass(inventory.KindDir, filepath.Join(root.dir, below), err)
+			break
 		}
 	}
 	for _, name := range dirs {
@@ -75,8 +79,12 @@ func (f *search) entry(ctx context.Context, root searchRoot, name string, e fs.D
 	at := filepath.Join(root.dir, name)
 	switch {
 	case e.IsDir():
-		if !f.leaveOut(at) && strings.Count(name, "/") < root.depth {
+		switch {
+		case f.leaveOut(at):
+		case strings.Count(name, "/") < root.depth:
 			dirs = append(dirs, name)
+		case root.whole:
+			f.passed = append(f.passed, passed{inventory.KindDir, at, fmt.Sprintf("deeper than %d directories below %s", root.depth, root.dir)})
 		}
 	case e.Type().IsRegular():
 		err = f.file(at, e, root.all)
