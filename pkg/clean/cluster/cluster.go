@@ -36,13 +36,16 @@ type Identity struct {
 // Identify reads the identity from the cluster's CA file and the kubeconfigs of
 // this host's own Kubernetes, which hold the CA, too.
 func Identify(ca []byte, kubeconfigs ...[]byte) Identity {
-	id := Identity{Authorities: certificates(ca)}
+	var id Identity
+	id.Authorities, _ = certificates(ca)
+	id.Authorities = id.Authorities[:min(len(id.Authorities), mostFound)]
 	for _, raw := range kubeconfigs {
 		data := regexp.MustCompile(`(?m)^\s*"?certificate-authority-data"?:\s*"?([A-Za-z0-9+/=]+)`)
 		for _, found := range data.FindAllSubmatch(raw, mostFound) {
 			inner := make([]byte, base64.StdEncoding.DecodedLen(len(found[1])))
 			n, _ := base64.StdEncoding.Decode(inner, found[1]) // what is no base64 holds no CA
-			for _, sum := range certificates(inner[:n]) {
+			sums, _ := certificates(inner[:n])
+			for _, sum := range sums {
 				if len(id.Authorities) < mostFound && !slices.Contains(id.Authorities, sum) {
 					id.Authorities = append(id.Authorities, sum)
 				}
@@ -86,13 +89,16 @@ func endpoint(server string) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// certificates are the hashes of the certificates in a PEM text.
-func certificates(raw []byte) []string {
-	var out []string
-	for len(raw) > 0 && len(out) < mostFound {
+// certificates are the hashes of the certificates in a PEM text, and whether there are
+// more than are looked at.
+func certificates(raw []byte) (out []string, more bool) {
+	for len(raw) > 0 {
 		block, rest := pem.Decode(raw)
 		if block == nil {
 			break
+		}
+		if len(out) == mostCertificates {
+			return out, true
 		}
 		if block.Type == "CERTIFICATE" {
 			sum := sha256.Sum256(block.Bytes)
@@ -100,11 +106,15 @@ func certificates(raw []byte) []string {
 		}
 		raw = rest
 	}
-	return out
+	return out, false
 }
 
-// mostFound bounds how many of a kind are looked at in one text.
-const mostFound = 64
+// The bounds of what is looked at in one text. A distribution's bundle of authorities has
+// 150 certificates, and their hashes are cheap.
+const (
+	mostFound        = 64
+	mostCertificates = 4096
+)
 
 // Reference is how a text refers to a cluster.
 type Reference struct {
@@ -114,6 +124,8 @@ type Reference struct {
 	endpoint string
 	// account is whose token it holds, "namespace/name"; empty if none.
 	account string
+	// cut says that not all of its certificates and tokens were looked at.
+	cut bool
 }
 
 // Leads reports whether a text leads to the cluster and to no other: only this
@@ -132,6 +144,9 @@ func (r Reference) String() string {
 	if r.account != "" {
 		words = append(words, "a token of ServiceAccount "+r.account)
 	}
+	if len(words) == 0 && r.cut {
+		return "not looked at: it has more certificates or tokens than are read of a file"
+	}
 	return strings.Join(words, ", ")
 }
 
@@ -144,7 +159,8 @@ const mostNested = 3
 // during that time the host was in no other cluster. Nothing is written to find
 // out, and the text may be anything.
 func (id Identity) Refer(raw []byte, node string, joined time.Time) Reference {
-	r := Reference{Authority: id.holdsAuthority(raw, 0)}
+	r := Reference{}
+	r.Authority, r.cut = id.holdsAuthority(raw, 0)
 	for _, at := range id.Endpoints {
 		if r.endpoint == "" && names(raw, at) {
 			r.endpoint = at
@@ -153,7 +169,9 @@ func (id Identity) Refer(raw []byte, node string, joined time.Time) Reference {
 	if !bytes.Contains(raw, []byte("eyJ")) {
 		return r
 	}
-	for _, token := range regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.(eyJ[A-Za-z0-9_-]{8,})\.[A-Za-z0-9_-]+`).FindAllSubmatch(raw, mostFound) {
+	tokens := regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.(eyJ[A-Za-z0-9_-]{8,})\.[A-Za-z0-9_-]+`).FindAllSubmatch(raw, mostFound+1)
+	r.cut = r.cut || len(tokens) > mostFound
+	for _, token := range tokens[:min(len(tokens), mostFound)] {
 		said, is := parseClaims(token[1])
 		if !is || r.account != "" {
 			continue
@@ -167,24 +185,38 @@ func (id Identity) Refer(raw []byte, node string, joined time.Time) Reference {
 }
 
 // holdsAuthority reports whether one of the cluster's CA certificates is in a
-// text: as PEM, as PEM in a JSON string, or in base64.
-func (id Identity) holdsAuthority(raw []byte, depth int) bool {
-	if len(id.Authorities) == 0 || depth > mostNested {
-		return false
+// text: as PEM, as PEM in a JSON string, or in base64; and whether there was more than is
+// looked at.
+func (id Identity) holdsAuthority(raw []byte, depth int) (holds, cut bool) {
+	if len(id.Authorities) == 0 {
+		return false, false
 	}
 	if bytes.Contains(raw, []byte("-----BEGIN CERTIFICATE")) {
-		if slices.ContainsFunc(certificates(plainPEM(raw)), func(sum string) bool { return slices.Contains(id.Authorities, sum) }) {
-			return true
+		if depth > mostNested {
+			return false, true
 		}
+		sums, more := certificates(plainPEM(raw))
+		if slices.ContainsFunc(sums, func(sum string) bool { return slices.Contains(id.Authorities, sum) }) {
+			return true, false
+		}
+		cut = more
+	}
+	if depth > mostNested {
+		return false, cut
 	}
 	for run := range base64Runs(raw) {
 		inner := make([]byte, base64.StdEncoding.DecodedLen(len(run)))
 		n, err := base64.StdEncoding.Decode(inner, run)
-		if err == nil && id.holdsAuthority(inner[:n], depth+1) {
-			return true
+		if err != nil {
+			continue
 		}
+		holds, more := id.holdsAuthority(inner[:n], depth+1)
+		if holds {
+			return true, false
+		}
+		cut = cut || more
 	}
-	return false
+	return false, cut
 }
 
 // base64Runs are the runs of base64 in a text that are longer than a line of PEM:

@@ -26,6 +26,8 @@ type Conf struct {
 	files []string
 	// sockets are where the agents listen that its plugins ask.
 	sockets []string
+	// cut says that there is more in it than was looked at.
+	cut bool
 }
 
 // The bounds of what is read of one configuration.
@@ -56,6 +58,7 @@ func parseConf(raw []byte) (Conf, bool) {
 // visit collects what one object says, and those in it.
 func (c *Conf) visit(value any, depth int) {
 	if depth > deepestConf {
+		c.cut = true
 		return
 	}
 	switch v := value.(type) {
@@ -83,11 +86,15 @@ func (c *Conf) visit(value any, depth int) {
 // note keeps a value by what it is called.
 func (c *Conf) note(key, value string) {
 	add := func(to *[]string, value string) {
-		if len(*to) < mostValues && !slices.Contains(*to, value) {
+		switch {
+		case slices.Contains(*to, value):
+		case len(*to) == mostValues || len(value) > mostOfValue:
+			c.cut = true
+		default:
 			*to = append(*to, value)
 		}
 	}
-	if value == "" || len(value) > mostOfValue {
+	if value == "" {
 		return
 	}
 	switch key {

@@ -115,6 +115,9 @@ func (d *Decision) decide(f confFile) {
 	default:
 		d.Fate, d.Why, d.Digest = inventory.Stays, "not a file that a pod network is known to write", f.digest
 		d.Refers = cmp.Or(f.refers.String(), f.unread)
+		if d.Refers == "" && d.Conf.cut {
+			d.Refers = "not looked at: there is more in it than is read of a configuration"
+		}
 		if d.Conf.amended() {
 			d.Refers = "a mesh has added its plugin to it (" + strings.Join(d.Conf.types, ", ") + ")"
 		}

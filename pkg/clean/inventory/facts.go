@@ -53,5 +53,8 @@ type Facts struct {
 	Joined time.Time `json:"joined,omitzero"`
 }
 
+// MostAnnounced is how many addresses of load balancers travel to a host.
+const MostAnnounced = 4096
+
 // DefaultKubeletRoot is where a kubelet keeps its state unless told otherwise.
 const DefaultKubeletRoot = "/var/lib/kubelet"

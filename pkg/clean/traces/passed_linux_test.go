@@ -61,3 +61,20 @@ func TestHowMuchOfWhatASearchLeavesOutIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadBalancersThatAreNotAllKnownAreSaid(t *testing.T) {
+	for name, tc := range map[string]struct {
+		facts inventory.Facts
+		said  bool
+	}{
+		"all are known":               {inventory.Facts{Announced: []string{"192.0.2.1"}}, false},
+		"there are none":              {inventory.Facts{}, false},
+		"they could not be read":      {inventory.Facts{AnnouncedUnread: true}, true},
+		"one less than can travel":    {inventory.Facts{Announced: make([]string, inventory.MostAnnounced-1)}, false},
+		"as many as travel to a host": {inventory.Facts{Announced: make([]string, inventory.MostAnnounced)}, true},
+	} {
+		if got := unannounced(tc.facts); (got != "") != tc.said {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package traces
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -81,6 +82,18 @@ type announced struct {
 	facts inventory.Facts
 	// dns are the addresses at which pods find the cluster's DNS.
 	dns []string
+}
+
+// unannounced says why not all addresses of the cluster's load balancers are known; empty
+// if they are.
+func unannounced(facts inventory.Facts) string {
+	switch {
+	case facts.AnnouncedUnread:
+		return "whoever asked may not list services"
+	case len(facts.Announced) >= inventory.MostAnnounced:
+		return fmt.Sprintf("there may be more than %d", inventory.MostAnnounced)
+	}
+	return ""
 }
 
 // address says what an address is to the cluster; empty for nothing. An address

@@ -63,6 +63,9 @@ func (t Traces) lookVolumes(s *part.Findings) error {
 
 // lookAnnounced finds addresses that the cluster gave to links that stay.
 func (t Traces) lookAnnounced(s *part.Findings) error {
+	if why := unannounced(t.Facts); why != "" {
+		s.NotLookedAt(inventory.KindAddress, "addresses of the cluster's load balancers", why)
+	}
 	links, err := t.Network.All()
 	if err != nil {
 		return err

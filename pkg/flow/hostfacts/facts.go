@@ -75,7 +75,8 @@ func Warnings(facts inventory.Facts) []string {
 		return nil
 	}
 	return []string{"you may not list services in all namespaces: an address of a load balancer that was given to a link of this host is " +
-		"not recognized, stays there, and is not named in the verdict; compare `ip address` on the host with your load balancers' addresses"}
+		"not recognized and stays there, and the verdict is clean-but, since it was not looked at; " +
+		"compare `ip address` on the host with your load balancers' addresses"}
 }
 
 // readAnnounced reads which addresses the cluster's load balancers have.

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 )
 
@@ -136,7 +137,7 @@ func nodeAddresses(nodes []corev1.Node, never []netip.Prefix) []string {
 }
 
 // maxAnnounced is how many addresses of load balancers travel to a host.
-const maxAnnounced = 4096
+const maxAnnounced = inventory.MostAnnounced
 
 // balancerAddresses are the addresses of Services of type LoadBalancer, but those that a
 // Node has itself, which a balancer without addresses of its own announces (ServiceLB).
