@@ -102,7 +102,7 @@ of "cni install" takes any version that is there.`,
 func (c commands) plain(words []string) error {
 	sheet := c.Sheet()
 	for _, w := range words {
-		if err := sheet.Line("%s", view.Name(w)); err != nil {
+		if err := sheet.Line("%s", w); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,7 @@ func (c Client) Render(ctx context.Context, desired release.Desired) (release.Re
 	if err != nil {
 		return release.Rendered{}, err
 	}
-	out := release.Rendered{Images: imagesOf(rendered), Definitions: len(loaded.CRDObjects())}
+	out := release.Rendered{Images: imagesOf(rendered), Definitions: len(loaded.CRDObjects()), Manifest: rendered.Manifest}
 	for _, info := range built {
 		m := info.Mapping.Resource
 		out.Objects = append(out.Objects, release.Object{Group: m.Group, Resource: m.Resource, Namespace: info.Namespace, Name: info.Name})
@@ -76,7 +76,7 @@ func (c Client) Template(ctx context.Context, desired release.Desired, kubernete
 	if err != nil {
 		return release.Rendered{}, err
 	}
-	out := release.Rendered{Images: imagesOf(rendered), Definitions: len(definitions), Objects: c.record(desired)}
+	out := release.Rendered{Images: imagesOf(rendered), Definitions: len(definitions), Objects: c.record(desired), Manifest: rendered.Manifest}
 	for _, doc := range separator().Split(rendered.Manifest, -1) {
 		var object struct {
 			APIVersion string `json:"apiVersion"`

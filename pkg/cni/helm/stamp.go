@@ -85,6 +85,12 @@ func stampDocument(doc string, configs map[string]map[string]string) (string, er
 		return "", fmt.Errorf("hash configuration: %w", err)
 	}
 	sum := sha256.Sum256(raw)
+	// A chart whose annotations come from empty values writes the key alone.
+	for _, path := range [][]string{{"spec", "template", "metadata"}, {"spec", "template", "metadata", "annotations"}} {
+		if at, found, err := unstructured.NestedFieldNoCopy(tree, path...); err == nil && found && at == nil {
+			unstructured.RemoveNestedField(tree, path...)
+		}
+	}
 	if err := unstructured.SetNestedField(tree, hex.EncodeToString(sum[:8]), "spec", "template", "metadata", "annotations",
 		configAnnotation); err != nil {
 		return "", fmt.Errorf("stamp daemonset %s: %w", set.Name, err)

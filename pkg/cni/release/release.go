@@ -56,6 +56,8 @@ type Rendered struct {
 	Images []Image
 	// Changes are what an upgrade would change in objects that are there.
 	Changes []Change
+	// Manifest is what was rendered, hooks not among it.
+	Manifest string
 	// Definitions counts the definitions of custom resources beside the objects.
 	Definitions int
 }
