@@ -171,3 +171,39 @@ func TestTheDefaultsThatImagesAreNamedWithAreTheCharts(t *testing.T) {
 		}
 	}
 }
+
+func TestChartsOfTheOtherShapesFollowTheCluster(t *testing.T) {
+	m, secrets := through(t, "*=m.example.com:5000/p"), []string{"regcred"}
+	bare := func(f *facts.Facts) { f.Proxy, f.Endpoint = facts.Proxy{}, "powercess.com:6443" }
+	for name, c := range map[string]struct {
+		facts  facts.Facts
+		req    Request
+		holds  []string
+		images []string
+	}{
+		"an operator that is told by a resource": {kubeadmFacts(bare), Request{CNI: "calico", Chart: "testdata/tigera-operator",
+			Definitions: "testdata/definitions"},
+			[]string{"cidr: 10.244.0.0/16", "linuxDataplane: BPF", `value: "powercess.com"`, "registry: m.example.com:5000/",
+				"imagePath: p/calico", "name: regcred"},
+			[]string{"tigera/operator", "calico/node", "calico/typha"}},
+		"images without a registry": {kubeadmFacts(bare), Request{CNI: "antrea", Chart: "testdata/antrea"},
+			[]string{`kubeAPIServerOverride: "https://powercess.com:6443"`, "proxyAll: true"},
+			[]string{"antrea/antrea-agent-ubuntu", "antrea/antrea-controller-ubuntu"}},
+		"labels of nodes, and one registry for all": {kubeadmFacts(), Request{CNI: "kube-ovn", Chart: "testdata/kube-ovn-v2"},
+			[]string{"--default-cidr=10.244.0.0/16", "--default-gateway=10.244.0.1", "--service-cluster-ip-range=10.96.0.0/12",
+				"key: node-role.kubernetes.io/control-plane", "name: regcred"},
+			[]string{"kubeovn/kube-ovn", "kubeovn/vpc-nat-gateway"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.req.Mirror, c.req.PullSecrets = m, secrets
+			inst, manifest := composed(t, c.facts, c.req)
+			holds(t, manifest, c.holds...)
+			fromMirror(t, inst, c.images...)
+			for _, s := range inst.Settings {
+				if strings.HasPrefix(s.Reason, "kept") {
+					t.Errorf("%s has the reason %q", s.Path, s.Reason)
+				}
+			}
+		})
+	}
+}

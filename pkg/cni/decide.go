@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -62,7 +63,15 @@ func obstacles(f facts.Facts, r catalogue.Network, adopt bool) error {
 			return plan.Refuse(fmt.Errorf("this cluster has a network already: %s (daemonset %s/%s)", n.CNI, n.Namespace, n.DaemonSet),
 				"two networks break each other's pods. Remove %s first, then what it left in /etc/cni/net.d of each node", n.CNI)
 		}
-		if n.Release == "" && !adopt {
+		for _, owner := range n.Managed {
+			if owner.Tool != managedby.Helm && owner.Tool != managedby.Operator {
+				return plan.Refuse(fmt.Errorf("%s belongs to the %s %s/%s, which would put back what is changed here", n.CNI, owner.Tool,
+					owner.Namespace, owner.Name), "change it there; or take it out of there first, and run this again")
+			}
+		}
+		// What an operator makes does not name the release of its operator.
+		made := r.AgentNamespace != "" && f.Release(r.Namespace, r.Name).Revision > 0
+		if n.Release == "" && !adopt && !made {
 			return plan.Refuse(fmt.Errorf("%s is here already, and not from a Helm release: daemonset %s/%s was applied by hand", n.CNI,
 				n.Namespace, n.DaemonSet),
 				"if it works, leave it. To have Helm manage it from now on: --adopt (its objects stay, and become a release's); --dry-run "+

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -73,6 +74,12 @@ func TestDecideRefuses(t *testing.T) {
 				f.Networks = []facts.Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds"}}
 			}),
 			says: "not from a Helm release", hint: "--adopt",
+		},
+		"a network that Flux puts back": {
+			facts: kubeadmFacts(installed(release.Deployed, nil), func(f *facts.Facts) {
+				f.Networks[0].Managed = []managedby.Release{{Tool: managedby.FluxHelm, Name: "net", Namespace: "flux-system"}}
+			}),
+			says: "flannel belongs to the Flux HelmRelease flux-system/net", hint: "change it there",
 		},
 		"flannel without kube-proxy": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Proxy.Present = false }), says: "needs kube-proxy", hint: "kubeadm init phase addon " +

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -21,6 +22,39 @@ func running(given map[string]any) facts.Facts {
 		f.Releases = []release.Release{{Name: "cilium", Namespace: "kube-system", Revision: 1, Status: release.Deployed, Version: "1.19.1",
 			Values: given}}
 	})
+}
+
+func TestWhatAnOperatorHasMadeIsItsReleases(t *testing.T) {
+	agents := func(f *facts.Facts) {
+		f.Networks = []facts.Network{{CNI: "calico", Namespace: "calico-system", DaemonSet: "calico-node"}}
+	}
+	made := func(f *facts.Facts) {
+		f.Releases = []release.Release{{Name: "calico", Namespace: "tigera-operator", Revision: 1, Status: release.Deployed, Version: "v3.32.1",
+			Values: map[string]any{}}}
+	}
+	inst, err := Decide(kubeadmFacts(agents, made), Request{CNI: "calico"})
+	if err != nil || inst.Action != release.Keep {
+		t.Errorf("%v, %s because %s", err, inst.Action, inst.Because)
+	}
+	if _, err := Decide(kubeadmFacts(agents), Request{CNI: "calico"}); plan.ClassOf(err) != plan.Refused {
+		t.Errorf("one that was applied by hand: %v", err)
+	}
+}
+
+func TestAnAdoptedNetworkKeepsWhatItRunsWith(t *testing.T) {
+	f := kubeadmFacts(func(f *facts.Facts) {
+		f.Networks = []facts.Network{{CNI: "cilium", Namespace: "kube-system", DaemonSet: "cilium", Setting: facts.Setting{IPAM: "cluster-pool"}}}
+	})
+	if _, err := Decide(f, Request{CNI: "cilium"}); plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--adopt") {
+		t.Errorf("without a word: %v, hint %q", err, plan.HintOf(err))
+	}
+	inst, err := Decide(f, Request{CNI: "cilium", Adopt: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := values.Text(inst.values, "ipam.mode"); got != "cluster-pool" || inst.Action != release.Install || !inst.desired().Adopt {
+		t.Errorf("mode %s, %s, adopted %v", got, inst.Action, inst.desired().Adopt)
+	}
 }
 
 func TestARunningNetworkKeepsWhatItsPodsHaveTheirAddressesBy(t *testing.T) {

@@ -5,6 +5,7 @@ package helm
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,7 +37,11 @@ func changes(ctx context.Context, built kube.ResourceList) ([]release.Change, er
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("get %s: %w", title, err)
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			out = append(out, unforeseen(title, err))
+			continue
 		}
 		raw, err := json.Marshal(info.Object)
 		if err != nil {
@@ -46,7 +51,11 @@ func changes(ctx context.Context, built kube.ResourceList) ([]release.Change, er
 			Resource(info.Mapping.Resource.Resource).Name(info.Name).Param("fieldManager", "helm").Param("force", "true").
 			Param("dryRun", "All").Body(raw).Do(ctx).Get()
 		if err != nil {
-			return nil, fmt.Errorf("ask what would become of %s: %w", title, err)
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			out = append(out, unforeseen(title, err))
+			continue
 		}
 		fields, err := compare(live, after, info.Mapping.GroupVersionKind.Kind == "Secret")
 		if err != nil {
@@ -57,6 +66,16 @@ func changes(ctx context.Context, built kube.ResourceList) ([]release.Change, er
 		}
 	}
 	return out, nil
+}
+
+// unforeseen is an object of which the API server does not say what would become:
+// server-side apply is stricter than the merge that Helm does, so that it is no reason
+// to refuse.
+func unforeseen(title string, err error) release.Change {
+	if strings.HasPrefix(title, "secret ") {
+		err = errors.New("the API server refused to say") // its words may hold what is in it
+	}
+	return release.Change{Object: title, Fields: []string{"cannot be foreseen: " + text.Short(err.Error(), 4*maxValue)}}
 }
 
 // compare lists the fields that differ, "path: before → after"; the values of a Secret
@@ -112,7 +131,7 @@ func shown(of map[string]string, path string, secret bool) string {
 func bookkeeping(path string) bool {
 	return slices.ContainsFunc([]string{
 		"status", "metadata.managedFields", "metadata.resourceVersion", "metadata.generation", "metadata.uid", "metadata.creationTimestamp",
-		"apiVersion", "kind",
+		"metadata.annotations.deprecated.daemonset.template.generation", "apiVersion", "kind",
 	}, func(begin string) bool {
 		return path == begin || strings.HasPrefix(path, begin+".") || strings.HasPrefix(path, begin+"[")
 	})

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 
 	"helm.sh/helm/v3/pkg/action"
 	helmchart "helm.sh/helm/v3/pkg/chart"
@@ -68,6 +69,9 @@ func notAChart(source chart.Source, err error) error {
 // Docker.
 func pull(client *http.Client, withoutTLS bool, ref string) ([]byte, error) {
 	options := []registry.ClientOption{registry.ClientOptWriter(io.Discard), registry.ClientOptHTTPClient(client)}
+	if file := os.Getenv("HELM_REGISTRY_CONFIG"); file != "" {
+		options = append(options, registry.ClientOptCredentialsFile(file))
+	}
 	if withoutTLS {
 		options = append(options, registry.ClientOptPlainHTTP())
 	}

@@ -67,9 +67,17 @@ func repository(t *testing.T, digest string) *httptest.Server {
 	return server
 }
 
-// ociRegistry serves the chart of testdata as charts/flannel:v9.9.9, as a
-// registry of the OCI distribution specification does.
+// ociRegistry serves the chart of testdata as charts/flannel:v9.9.9.
 func ociRegistry(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(ociHandler(t))
+	t.Cleanup(server.Close)
+	return strings.Replace(server.URL, "http://", "oci://", 1) + "/charts/flannel"
+}
+
+// ociHandler is a registry of the OCI distribution specification with the chart of
+// testdata.
+func ociHandler(t *testing.T) http.Handler {
 	t.Helper()
 	blobs := map[string][]byte{}
 	blob := func(mediaType string, data []byte) map[string]any {
@@ -100,9 +108,7 @@ func ociRegistry(t *testing.T) string {
 	mux.HandleFunc("/v2/charts/flannel/blobs/{digest}", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(blobs[r.PathValue("digest")])
 	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return strings.Replace(server.URL, "http://", "oci://", 1) + "/charts/flannel"
+	return mux
 }
 
 func TestLoadFindsAChartEverywhere(t *testing.T) {

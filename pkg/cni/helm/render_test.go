@@ -83,7 +83,8 @@ func TestTemplateAsksNoCluster(t *testing.T) {
 func TestAnUpgradeShowsTheFieldsThatChange(t *testing.T) {
 	object := func(image, secret string) map[string]any {
 		return map[string]any{
-			"kind": "X", "metadata": map[string]any{"name": "x", "resourceVersion": image, "managedFields": []any{image}},
+			"kind": "X", "metadata": map[string]any{"name": "x", "resourceVersion": image, "managedFields": []any{image},
+				"annotations": map[string]any{"deprecated.daemonset.template.generation": image}},
 			"spec": map[string]any{"containers": []any{map[string]any{"name": "c", "image": image}}}, "data": map[string]any{"key": secret},
 			"status": map[string]any{"n": image},
 		}

@@ -123,6 +123,8 @@ func Docker() Credentials {
 	}
 	if named := os.Getenv("HELM_REGISTRY_CONFIG"); named != "" {
 		files = append(files, named)
+	} else if folder := os.Getenv("HELM_CONFIG_HOME"); folder != "" {
+		files = append(files, filepath.Join(folder, "registry", "config.json"))
 	} else if folder, err := os.UserConfigDir(); err == nil {
 		files = append(files, filepath.Join(folder, "helm", "registry", "config.json"))
 	}
