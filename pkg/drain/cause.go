@@ -44,6 +44,8 @@ const (
 	CauseTurn Cause = "Turn"
 	// CauseUncordoned: its node is schedulable again, or gone.
 	CauseUncordoned Cause = "Uncordoned"
+	// CauseSurgeUndone: its budget was to open by a surge, which another has undone.
+	CauseSurgeUndone Cause = "SurgeUndone"
 	// CauseNotAsked: its turn has not come, or no answer has.
 	CauseNotAsked Cause = "NotAsked"
 )

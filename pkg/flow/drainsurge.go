@@ -108,11 +108,14 @@ type surging struct {
 	// measures are those that were begun.
 	measures []surge.Measure
 
-	// early are the measures being taken back while the drain goes on.
-	early sync.WaitGroup
-	mu    sync.Mutex
-	said  []string
-	errs  []error
+	// early are the measures being taken back while the drain goes on; stop ends the
+	// look at the Deployments, which watching waits for.
+	early    sync.WaitGroup
+	watching sync.WaitGroup
+	stop     context.CancelFunc
+	mu       sync.Mutex
+	said     []string
+	errs     []error
 }
 
 // begin begins what was decided. A Deployment has its replicas again as soon as its
@@ -122,10 +125,12 @@ func (s *surging) begin(ctx context.Context, measures []surge.Measure, hear *evi
 	if s.began.IsZero() {
 		s.began = time.Now()
 	}
+	err := surge.Begin(ctx, s.client, measures, s.by)
 	s.measures = append(s.measures, measures...)
-	if err := surge.Begin(ctx, s.client, measures, s.by); err != nil {
+	if err != nil {
 		return err
 	}
+	s.watch(ctx, measures, hear)
 	waiting := map[types.UID]int{} // the measure of a pod, by its place
 	left := map[int]int{}
 	for i, m := range measures {
@@ -158,6 +163,27 @@ func (s *surging) begin(ctx context.Context, measures []surge.Measure, hear *evi
 	return nil
 }
 
+// watch has the eviction give up the pods of a measure that something else undoes: their
+// budget would not open any more.
+func (s *surging) watch(ctx context.Context, measures []surge.Measure, hear *evict.Listener) {
+	s.unwatch()
+	ctx, s.stop = context.WithCancel(ctx)
+	hopeless := make(chan evict.Hopeless, len(measures))
+	hear.Hopeless = hopeless
+	s.watching.Go(func() {
+		surge.Watch(ctx, s.client, measures, func(u surge.Undone) {
+			hopeless <- evict.Hopeless{Pods: u.Measure.Pods, Why: u.Why, WayOut: u.WayOut}
+		})
+	})
+}
+
+func (s *surging) unwatch() {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.watching.Wait()
+}
+
 // takeBack takes one measure back, whatever has happened to the drain.
 func (s *surging) takeBack(ctx context.Context, m surge.Measure) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertLimit)
@@ -176,6 +202,7 @@ func (s *surging) takeBack(ctx context.Context, m surge.Measure) {
 // end takes back what is left on these nodes, of this drain and of one that was
 // killed before. It returns what was done, in sentences.
 func (s *surging) end(ctx context.Context, nodes []string) (said []string, err error) {
+	s.unwatch()
 	s.early.Wait()
 	find, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertLimit)
 	defer cancel()

@@ -86,7 +86,8 @@ func (a answer) sentence() string {
 	case drain.CauseServer, drain.CauseBusy, drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota,
 		drain.CauseAdmission, drain.CauseReadOnly:
 		return a.denial.String()
-	case drain.CauseForbidden, drain.CauseRejected, drain.CauseBudget, drain.CauseTurn, drain.CauseReplacement, drain.CauseUncordoned:
+	case drain.CauseForbidden, drain.CauseRejected, drain.CauseBudget, drain.CauseTurn, drain.CauseReplacement, drain.CauseUncordoned,
+		drain.CauseSurgeUndone:
 	}
 	return a.text
 }

@@ -228,7 +228,7 @@ func (r *run) pauseAfter(it *item, said answer) time.Duration {
 		drain.CauseReadOnly, drain.CauseSeveralBudgets:
 		return max(said.after, kube.Backoff(it.tries, 2*time.Second, 30*time.Second))
 	case drain.CauseBusy, drain.CauseServer, drain.CauseNotAsked, drain.CauseStopping, drain.CauseForbidden, drain.CauseRejected,
-		drain.CauseTurn, drain.CauseReplacement, drain.CauseUncordoned:
+		drain.CauseTurn, drain.CauseReplacement, drain.CauseUncordoned, drain.CauseSurgeUndone:
 	}
 	return max(said.after, kube.Backoff(it.tries, 500*time.Millisecond, 15*time.Second))
 }

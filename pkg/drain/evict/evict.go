@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
@@ -81,6 +82,8 @@ type run struct {
 	// it was last added to.
 	held map[string]holding
 	pass int
+	// hopeless are the pods of Listener.Hopeless.
+	hopeless map[types.UID]Hopeless
 
 	flight   sync.WaitGroup
 	inFlight int
@@ -132,7 +135,7 @@ func Evict(ctx context.Context, client kubernetes.Interface, d drain.Decision, o
 func newRun(client kubernetes.Interface, d drain.Decision, o drain.Options, hear Listener) *run {
 	now := time.Now()
 	r := &run{
-		opts: o, decision: d, ledger: ledger{}, held: map[string]holding{},
+		opts: o, decision: d, ledger: ledger{}, held: map[string]holding{}, hopeless: map[types.UID]Hopeless{},
 		asker:   asker{client: client, opts: o},
 		changed: make(chan struct{}, 1),
 		fatal:   make(chan error, 8+len(d.Nodes)),
@@ -183,19 +186,6 @@ func (r *run) follow(ctx context.Context, client kubernetes.Interface) {
 		return
 	}
 	begin(ctx, r, drain.BudgetsOf(client, r.opts.ChunkSize), r.budgets)
-}
-
-// cordonedNodes are the Nodes as the decision knows them, cordoned by now.
-func cordonedNodes(d drain.Decision) []*corev1.Node {
-	var out []*corev1.Node
-	for _, n := range d.Nodes {
-		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID}, Spec: corev1.NodeSpec{Unschedulable: true}}
-		if n.Ready {
-			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
-		}
-		out = append(out, node)
-	}
-	return out
 }
 
 // begin follows one source until the run ends.
@@ -278,6 +268,10 @@ func (r *run) wait(ctx context.Context, until time.Time) error {
 		r.gather()
 	case <-r.changed:
 		r.gather()
+	case one := <-r.tell.Hopeless:
+		for _, pod := range one.Pods {
+			r.hopeless[pod.UID] = one
+		}
 	case <-timer.C:
 	}
 	return nil

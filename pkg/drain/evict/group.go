@@ -54,7 +54,7 @@ func (l Left) key() string {
 		return key + " " + l.Namespace
 	case drain.CauseStopping:
 		return key + " " + l.Why
-	case drain.CauseReplacement, drain.CauseUncordoned:
+	case drain.CauseReplacement, drain.CauseUncordoned, drain.CauseSurgeUndone:
 		return key + " " + l.Why
 	case drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown:
 		return key + " " + l.denial.By
@@ -66,7 +66,8 @@ func (l Left) key() string {
 }
 
 func (l Left) rank() int {
-	for i, c := range []drain.Cause{drain.CauseBudget, drain.CauseSeveralBudgets, drain.CauseUncordoned, drain.CauseReplacement,
+	for i, c := range []drain.Cause{drain.CauseBudget, drain.CauseSeveralBudgets, drain.CauseSurgeUndone, drain.CauseUncordoned,
+		drain.CauseReplacement,
 		drain.CauseForbidden, drain.CauseRejected, drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota,
 		drain.CauseAdmission, drain.CauseReadOnly, drain.CauseNamespace, drain.CauseServer, drain.CauseBusy} {
 		if l.Cause == c {
@@ -127,7 +128,7 @@ func (o obstacle) hint() string {
 	case drain.CauseRejected:
 		return "the API server rejected the request: check --grace-period"
 	case drain.CausePolicy, drain.CauseWebhook, drain.CauseWebhookDown, drain.CauseQuota, drain.CauseAdmission, drain.CauseReadOnly,
-		drain.CauseForbidden, drain.CauseBusy, drain.CauseServer:
+		drain.CauseForbidden, drain.CauseBusy, drain.CauseServer, drain.CauseSurgeUndone:
 		return o.denial.WayOut
 	case drain.CauseUncordoned:
 		return "find out who wants the node back, and why; then the same command again"

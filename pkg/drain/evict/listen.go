@@ -25,6 +25,16 @@ type Listener struct {
 	// Lines gets the whole picture, to be shown in place: a line for each node
 	// under way, and one for each thing that keeps pods.
 	Lines func([]string)
+	// Hopeless is listened to: pods that nothing lets go any more are given up as long
+	// as their budget never opens, and the others go on.
+	Hopeless <-chan Hopeless
+}
+
+// Hopeless are pods whose budget was to open, and does not, with the reason and the way
+// out.
+type Hopeless struct {
+	Pods        []drain.Pod
+	Why, WayOut string
 }
 
 // EventKind says what an Event is about.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/pdb"
@@ -44,7 +45,22 @@ func (r *run) observe(now time.Time) {
 		if why, stop := taken[it.Node]; stop && it.phase == waiting {
 			it.phase, it.said, it.budgets = givenUp, answer{kind: never, cause: drain.CauseUncordoned, text: why}, nil
 		}
+		r.despair(it, pod)
 	}
+}
+
+// despair gives a pod up whose budget never opens, now that what was to open it is gone.
+func (r *run) despair(it *item, pod *corev1.Pod) {
+	h, hopeless := r.hopeless[it.UID]
+	if !hopeless || it.phase != waiting {
+		return
+	}
+	budgets := r.matching.Of(pod, &it.match)
+	if len(budgets) != 1 || !pdb.Describe(budgets[0]).Never {
+		return
+	}
+	it.phase, it.budgets = givenUp, nil
+	it.said = answer{kind: never, cause: drain.CauseSurgeUndone, text: h.Why, denial: drain.Denial{WayOut: h.WayOut}}
 }
 
 // uncordoned are the nodes from which no more pods are to be taken, and why:
@@ -167,4 +183,17 @@ func claimed(pod *corev1.Pod) string {
 		return ""
 	}
 	return ": its volumes are still mounted (PersistentVolumeClaim " + strings.Join(names, ", ") + ")"
+}
+
+// cordonedNodes are the Nodes as the decision knows them, cordoned by now.
+func cordonedNodes(d drain.Decision) []*corev1.Node {
+	var out []*corev1.Node
+	for _, n := range d.Nodes {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID}, Spec: corev1.NodeSpec{Unschedulable: true}}
+		if n.Ready {
+			node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		}
+		out = append(out, node)
+	}
+	return out
 }

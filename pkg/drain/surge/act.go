@@ -137,25 +137,28 @@ func readDeployment(
 }
 
 // Begin begins the measures that are not refused and not begun yet, in one patch
-// each, which leaves a journal on the Deployment.
+// each, which leaves a journal on the Deployment. When it was begun is noted in the
+// measure.
 func Begin(ctx context.Context, client kubernetes.Interface, measures []Measure, by string) error {
-	for _, m := range measures {
+	for i, m := range measures {
 		if m.Refused != "" || m.Begun {
 			continue
 		}
-		words, err := json.Marshal(journal{Mode: m.Mode, From: m.From, To: m.To, Nodes: m.Nodes, By: by, At: time.Now().UTC()})
+		now := time.Now().UTC().Truncate(time.Second)
+		words, err := json.Marshal(journal{Mode: m.Mode, From: m.From, To: m.To, Nodes: m.Nodes, By: by, At: now})
 		if err != nil {
 			return err
 		}
 		meta := map[string]any{"uid": m.UID, "labels": map[string]any{label: "true"}, "annotations": map[string]any{label: string(words)}}
 		spec := map[string]any{"replicas": m.To}
 		if m.Mode == Restart {
-			now := time.Now().UTC().Format(time.RFC3339)
-			spec = map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{restartedAt: now}}}}
+			stamp := map[string]any{restartedAt: now.Format(time.RFC3339)}
+			spec = map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": stamp}}}
 		}
 		if err := patchDeployment(ctx, client, m.Namespace, m.Name, map[string]any{"metadata": meta, "spec": spec}); err != nil {
 			return err
 		}
+		measures[i].at = now
 	}
 	return nil
 }

@@ -5,6 +5,7 @@
 //
 //	Read ──▶ Facts ──▶ Decide ──▶ []Measure ──▶ Begin ──▶ … ──▶ Find ──▶ Revert
 //	                   (pure)                  (one PATCH each)
+//	                                           Watch tells what something else undoes
 //
 // Everything that Begin changes it notes on the Deployment in the same PATCH, so that
 // Find finds it from anywhere and Revert gives back what was there; a number of

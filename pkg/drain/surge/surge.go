@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -68,6 +69,8 @@ type Measure struct {
 	Begun bool `json:"begun,omitempty"`
 	// Undoer is the tool that puts the number of replicas back by itself; nil if none.
 	Undoer *managedby.Release `json:"undoer,omitempty"`
+	// at is when it was begun.
+	at time.Time
 }
 
 // String says what is done: "Deployment git/gitea: 2 replicas instead of 1 while
@@ -162,7 +165,7 @@ func (m *Measure) decide(f Facts, mode Mode) {
 		m.Mode, m.To, m.AtOnce, m.Undoer = Auto, m.From+need, 0, undoer(d)
 	}
 	if j, ok := journalOf(d); ok {
-		m.Begun, m.Mode, m.From, m.To = true, j.Mode, j.From, j.To
+		m.Begun, m.Mode, m.From, m.To, m.at = true, j.Mode, j.From, j.To, j.At.Truncate(time.Second)
 		return
 	}
 	fixed := m.fixed(d, f)
