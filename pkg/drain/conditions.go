@@ -162,6 +162,29 @@ func takenBy(err error) []corev1.NodeConditionType {
 	return out
 }
 
+// ForeignNow are the warnings of nodes on which another tool has gone to work since the
+// decision was made, by their conditions, annotations and taints of now; what was known
+// then is left out.
+func (d Decision) ForeignNow(now []*corev1.Node) []string {
+	var since Decision
+	for _, n := range d.Nodes {
+		for _, node := range now {
+			if node.UID == n.UID {
+				n.Foreign = slices.DeleteFunc(foreignTo(node), func(sign string) bool { return slices.Contains(n.Foreign, sign) })
+				since.Nodes = append(since.Nodes, n)
+			}
+		}
+	}
+	return since.Foreign()
+}
+
+// ReadLocks reads which locks DaemonSets hold now for nodes that are drained, or gone.
+func ReadLocks(ctx context.Context, client kubernetes.Interface, nodes []string) ([]Lock, error) {
+	var s Snapshot
+	err := s.readDaemonSets(ctx, client, DefaultOptions().ChunkSize)
+	return slices.DeleteFunc(s.Locks, func(l Lock) bool { return !slices.Contains(nodes, l.Node) }), err
+}
+
 // foreignTo names the conditions of a node by which another tool says that it is
 // at work on it: "MaintenanceInProgress (Upgrading: new kernel)". Those that were
 // written here are not among them.

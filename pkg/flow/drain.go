@@ -186,6 +186,7 @@ func (d *Drain) cordonEach(ctx context.Context, nodes []string) map[string]error
 // evict evicts what has to leave. It reads again before it does, unless the decision
 // is fresh and nothing was cordoned, and takes in what came since.
 func (d *Drain) evict(ctx context.Context, report plan.Report) (err error) {
+	shown := d.Decision.Foreign()
 	d.mark(ctx, drain.Draining, report)
 	d.surging = &surging{client: d.Client, by: d.By}
 	defer func() {
@@ -194,6 +195,7 @@ func (d *Drain) evict(ctx context.Context, report plan.Report) (err error) {
 		}
 		var back error
 		d.Reverted, back = d.surging.end(ctx, d.Nodes)
+		d.lookForOthers(ctx, shown)
 		for _, line := range d.Reverted {
 			report("%s", line)
 		}

@@ -74,6 +74,27 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// lookForOthers leaves in the outcome by which signs another tool has gone to work on the
+// nodes since they were shown: conditions and the like that the drain has seen, and locks
+// that DaemonSets hold now. It is a courtesy.
+func (d *Drain) lookForOthers(ctx context.Context, shown []string) {
+	now := append(d.Decision.Foreign(), d.Outcome.Foreign...)
+	if len(d.Decision.Skipped()) > 0 {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markLimit)
+		defer cancel()
+		locks, _ := drain.ReadLocks(ctx, d.Client, d.Nodes) // who may not is told nothing
+		for _, lock := range locks {
+			if said := text.Line(lock.String()); !strings.Contains(strings.Join(now, "\n"), said) {
+				now = append(now, "node "+lock.Node+": "+said)
+			}
+		}
+	}
+	d.Outcome.Foreign = slices.DeleteFunc(now, func(line string) bool {
+		_, said, _ := strings.Cut(line, ": ")
+		return strings.Contains(strings.Join(shown, "\n"), said)
+	})
+}
+
 // mark says to other tools, by conditions of the nodes, what is done to them. It is a
 // courtesy: that it fails is said, and nothing more; and it is told even after Ctrl-C.
 func (d *Drain) mark(ctx context.Context, stage drain.Stage, report plan.Report) {

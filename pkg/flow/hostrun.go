@@ -170,7 +170,11 @@ func (r *Removal) takeOutcome(raw json.RawMessage) error {
 }
 
 func (r *Removal) deleteNode(ctx context.Context, report plan.Report) error {
-	return departure.DeleteNode(ctx, r.cluster.Client, r.Node, departure.FinishesAtOnce, report)
+	err := departure.DeleteNode(ctx, r.cluster.Client, r.Node, departure.FinishesAtOnce, report)
+	if err == nil {
+		r.Held = departure.Held(ctx, r.cluster.Client, r.Node.Name)
+	}
+	return err
 }
 
 // mark says what is done to the node by its conditions.

@@ -69,6 +69,8 @@ type Result struct {
 	// Lingering are pods that the API still has after the Node is gone; see
 	// departure.StillThere.
 	Lingering []departure.Lingering
+	// Held are the locks that a tool of the cluster's holds for the node that is gone.
+	Held []string
 }
 
 // Removal is a removal that has been read and decided, and can be shown and

@@ -126,6 +126,9 @@ func (r *draining) remark() {
 	for _, pod := range r.Outcome.Arrived {
 		r.Env.Warn("%s was scheduled to the node during the drain and not evicted; rerun the command to evict it", pod)
 	}
+	for _, line := range r.Outcome.Foreign {
+		r.Env.Warn("%s", line)
+	}
 	for _, v := range r.Outcome.Skipped {
 		if v.Reason == drain.ReasonOverdue {
 			r.Env.Warn("%s was not waited for: %s", v.Pod, v.Message)

@@ -209,6 +209,9 @@ func (c commands) runRemoval(ctx context.Context, removal *flow.Removal, p plan.
 	for _, back := range removal.Returned {
 		c.Warn("%s of %s came back to the cordoned node (%s) and ended with it", back.Pod, back.Owners, back.Why)
 	}
+	for _, line := range removal.Held {
+		c.Warn("%s", line)
+	}
 	return err
 }
 

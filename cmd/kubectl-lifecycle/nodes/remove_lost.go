@@ -67,6 +67,9 @@ func (c commands) removeLost(ctx context.Context, cluster runner.Cluster, name s
 		return err
 	}
 	c.sayIfItComesBack(l)
+	for _, line := range l.Held {
+		c.Warn("%s", line)
+	}
 	if f.output == "name" {
 		return errors.Join(c.Names("node", name), departure.StillThere(l.Lingering))
 	}

@@ -84,6 +84,11 @@ func (c commands) runMany(ctx context.Context, batch *flow.Batch, f removeFlags)
 	for _, back := range batch.Returned {
 		c.Warn("%s of %s came back to the cordoned node %s (%s) and ended with it", back.Pod, back.Owners, back.Node, back.Why)
 	}
+	for _, r := range batch.All() {
+		for _, line := range r.Held {
+			c.Warn("%s", line)
+		}
+	}
 	err := errors.Join(c.tellMany(outcomes, f.output), failed(ctx, outcomes))
 	if err == nil {
 		err = manyRefer(outcomes)

@@ -39,6 +39,9 @@ type Outcome struct {
 	// Arrived are other pods that were bound to the node after the survey;
 	// another survey takes them in.
 	Arrived []drain.Pod `json:"arrived,omitempty"`
+	// Foreign are signs by which another tool says that it has gone to work on a node
+	// since the drain began.
+	Foreign []string `json:"foreign,omitempty"`
 	// Requests is the number of evictions and deletions sent, Refusals how
 	// many of them a budget refused.
 	Requests int `json:"requests"`
@@ -121,6 +124,7 @@ func (r *run) outcome() Outcome {
 		}
 	}
 	r.newcomers(r.controllers(), &out)
+	out.Foreign = r.decision.ForeignNow(r.nodes.All())
 	for _, n := range r.decision.Nodes {
 		node := NodeOutcome{Name: n.Name, Pods: len(r.turns.items[n.Name]), Seconds: r.turns.took(n.Name).Seconds()}
 		for _, l := range out.Left {

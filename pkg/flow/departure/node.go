@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -114,6 +115,21 @@ func stays(node *corev1.Node, cause error, again string) error {
 		class = plan.Interrupted
 	}
 	return plan.As(class, plan.Hint(err, "%s", hint))
+}
+
+// Held are the locks that DaemonSets hold for a node that is gone, in sentences: they
+// are not let go of by themselves. Who may not read them, or meets an error, is told
+// nothing.
+func Held(ctx context.Context, client kubernetes.Interface, name string) []string {
+	locks, err := drain.ReadLocks(ctx, client, []string{name})
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, lock := range locks {
+		out = append(out, "node "+name+" is gone, and "+text.Line(lock.String()))
+	}
+	return out
 }
 
 // Warnings are what a plan says of a Node that will not be gone as soon

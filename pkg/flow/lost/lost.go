@@ -39,6 +39,8 @@ type NodeLoss struct {
 	Warnings []string
 	// Lingering are pods that the API still has after the Node is gone.
 	Lingering []departure.Lingering
+	// Held are the locks that a tool of the cluster's holds for the node that is gone.
+	Held []string
 
 	// survivor is the control plane that takes the etcd member of a dead one out
 	// of its cluster; nil for a worker.
@@ -240,8 +242,12 @@ func (l *NodeLoss) taintOnce(ctx context.Context) error {
 }
 
 func (l *NodeLoss) delete(ctx context.Context, report plan.Report) error {
-	return departure.DeleteNode(ctx, l.cluster.Client, l.Node,
+	err := departure.DeleteNode(ctx, l.cluster.Client, l.Node,
 		"then run the same command again with --ignore-not-found: it deletes what is left of its pods", report)
+	if err == nil {
+		l.Held = departure.Held(ctx, l.cluster.Client, l.Node.Name)
+	}
+	return err
 }
 
 func (l *NodeLoss) clearPods(ctx context.Context, report plan.Report) (err error) {
