@@ -18,6 +18,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // partSize is how much of the program one Secret holds: etcd takes 1.5 MiB in a
@@ -44,18 +45,20 @@ func (c *Carrier) send(ctx context.Context, delivery wire.Delivery, report plan.
 		contents[partName(record.Name, c.spec.parts)] = map[string][]byte{partKey: part}
 		c.spec.parts++
 	}
-	defer func() { err = errors.Join(err, c.dispose(context.WithoutCancel(ctx), record.Namespace, contents)) }()
-	if err := c.dispose(ctx, record.Namespace, contents); err != nil {
-		return err
-	}
+	var made []*corev1.Secret
+	defer func() { err = errors.Join(err, c.dispose(context.WithoutCancel(ctx), made)) }()
 	for name, data := range contents {
-		_, err := c.client.CoreV1().Secrets(record.Namespace).Create(ctx, &corev1.Secret{
+		if err := c.sweepLetter(ctx, record.Namespace, name); err != nil {
+			return err
+		}
+		secret, err := c.client.CoreV1().Secrets(record.Namespace).Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: record.Namespace, OwnerReferences: []metav1.OwnerReference{*c.spec.owner}},
 			Data:       data,
 		}, metav1.CreateOptions{})
 		if err != nil {
 			return fmt.Errorf("create secret %s/%s: %w", record.Namespace, name, err)
 		}
+		made = append(made, secret)
 	}
 	pod, err := c.make(ctx, report)
 	if err != nil {
@@ -64,15 +67,36 @@ func (c *Carrier) send(ctx context.Context, delivery wire.Delivery, report plan.
 	return c.awaitAnswer(ctx, pod)
 }
 
-// dispose deletes Secrets; those that are gone are fine.
-func (c *Carrier) dispose(ctx context.Context, namespace string, contents map[string]map[string][]byte) error {
+// dispose deletes these very Secrets, and none that has such a name by now; those that
+// are gone are fine.
+func (c *Carrier) dispose(ctx context.Context, made []*corev1.Secret) error {
 	var errs []error
-	for name := range contents {
-		if err := c.client.CoreV1().Secrets(namespace).Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("delete secret %s/%s: %w", namespace, name, err))
+	for _, secret := range made {
+		uid := secret.UID
+		err := c.client.CoreV1().Secrets(secret.Namespace).Delete(ctx, secret.Name, metav1.DeleteOptions{
+			Preconditions: &metav1.Preconditions{UID: &uid}})
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			errs = append(errs, fmt.Errorf("delete secret %s/%s: %w", secret.Namespace, secret.Name, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// sweepLetter deletes what a run that was killed has left under a name: a Secret that a
+// record of this name owns, and nothing else. Any other is refused.
+func (c *Carrier) sweepLetter(ctx context.Context, namespace, name string) error {
+	there, err := c.client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("get secret %s/%s: %w", namespace, name, err)
+	}
+	if owners := there.OwnerReferences; len(owners) != 1 || owners[0].Kind != "Secret" || owners[0].Name != c.spec.owner.Name {
+		return plan.Refuse(fmt.Errorf("secret %s/%s already exists and was not created by kubectl lifecycle", namespace, name),
+			"look at it; if nothing needs it: %s", text.Command("kubectl", "-n", namespace, "delete", "secret", name))
+	}
+	return c.dispose(ctx, []*corev1.Secret{there})
 }
 
 // awaitAnswer waits until the pod has ended, and reads the program's answer from
