@@ -94,6 +94,11 @@ func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, 
 // start gives the record its identity, opens the way and waits for the
 // program's first word, which it sends from the host itself.
 func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Report) (Record, error) {
+	if t.isControlPlane() {
+		if err := c.holdControlPlanes(ctx, rec); err != nil {
+			return rec, err
+		}
+	}
 	ref := rec.ref()
 	carrier, err := c.carrier(ctx, podcarrier.Request{Name: rec.Name, Operation: t.Operation, Node: t.Node, Record: &ref})
 	if err != nil {

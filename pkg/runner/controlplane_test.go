@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runner
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+func recordOf(node, uid string) (*corev1.Secret, Record) {
+	s := held(wire.Remove, wire.Preparing)
+	s.Name, s.UID, s.Data[wire.KeyNode] = NameFor(node), types.UID(uid), []byte(node)
+	return s, Record{Namespace: s.Namespace, Name: s.Name, UID: s.UID}
+}
+
+func lockOf(owners ...metav1.OwnerReference) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: DefaultNamespace, Name: controlPlanesLock, UID: "lock",
+		OwnerReferences: owners}}
+}
+
+func TestOneControlPlaneIsWorkedOnAtATime(t *testing.T) {
+	mine, rec := recordOf("cp1", "1")
+	other, others := recordOf("cp2", "2")
+	for name, tc := range map[string]struct {
+		there   []runtime.Object
+		refused string
+	}{
+		"none is":                          {nil, ""},
+		"this one is, taken up again":      {[]runtime.Object{lockOf(rec.ownerRef())}, ""},
+		"another is":                       {[]runtime.Object{other, lockOf(others.ownerRef())}, "remove of node cp2 by alice@laptop"},
+		"another was, and its record went": {[]runtime.Object{lockOf(others.ownerRef())}, ""},
+		"another was, and has begun once more": {[]runtime.Object{other,
+			lockOf(metav1.OwnerReference{Kind: "Secret", Name: others.Name, UID: "earlier"})}, ""},
+		"a Secret of that name that is not a lock": {[]runtime.Object{lockOf()}, "was not created by kubectl lifecycle"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset(append(tc.there, mine)...)
+			err := Cluster{Client: client}.holdControlPlanes(t.Context(), rec)
+			if (err != nil) != (tc.refused != "") || err != nil && (plan.ClassOf(err) != plan.Refused ||
+				!strings.Contains(err.Error(), tc.refused) || plan.HintOf(err) == "") {
+				t.Errorf("%v, hint %q", err, plan.HintOf(err))
+			}
+			lock, getErr := client.CoreV1().Secrets(DefaultNamespace).Get(t.Context(), controlPlanesLock, metav1.GetOptions{})
+			if ours := getErr == nil && len(lock.OwnerReferences) == 1 && lock.OwnerReferences[0].UID == rec.UID; ours != (tc.refused == "") {
+				t.Errorf("the lock is %+v, %v", lock, getErr)
+			}
+			if err := End(t.Context(), client, rec); err != nil {
+				t.Error(err)
+			}
+			_, getErr = client.CoreV1().Secrets(DefaultNamespace).Get(t.Context(), controlPlanesLock, metav1.GetOptions{})
+			if (getErr == nil) != (tc.refused != "") {
+				t.Errorf("after the end: %v", getErr)
+			}
+		})
+	}
+}
+
+// Two that have both seen that no other is worked on.
+func TestOfTwoControlPlanesBegunAtTheSameMomentOneWins(t *testing.T) {
+	one, first := recordOf("cp1", "1")
+	two, second := recordOf("cp2", "2")
+	client := fake.NewClientset(one, two)
+	var group sync.WaitGroup
+	errs := make([]error, 2)
+	for i, rec := range []Record{first, second} {
+		group.Go(func() { errs[i] = Cluster{Client: client}.holdControlPlanes(t.Context(), rec) })
+	}
+	group.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) {
+		t.Errorf("%v; %v", errs[0], errs[1])
+	}
+}
+
+// A control plane that is refused leaves nothing, and a worker asks for no such lock.
+func TestAControlPlaneBesideAnotherIsNotBegun(t *testing.T) {
+	other, others := recordOf("cp2", "2")
+	for name, refused := range map[string]bool{"a control plane": true, "a worker": false} {
+		client := fake.NewClientset(other, lockOf(others.ownerRef()))
+		n := node("riscv64") // for which there is no program
+		if refused {
+			n.Labels = map[string]string{"node-role.kubernetes.io/control-plane": ""}
+		}
+		_, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: n, Owner: Owner{Operation: wire.Remove}}, quiet)
+		if err == nil || strings.Contains(err.Error(), "one at a time") != refused {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left, err := client.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{}); err != nil || len(left.Items) != 2 {
+			t.Errorf("%s: left %d, %v", name, len(left.Items), err)
+		}
+	}
+}
