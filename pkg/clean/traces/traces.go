@@ -89,7 +89,7 @@ type announced struct {
 func unannounced(facts inventory.Facts) string {
 	switch {
 	case facts.AnnouncedUnread:
-		return "whoever asked may not list services"
+		return "you may not list services"
 	case len(facts.Announced) >= inventory.MostAnnounced:
 		return fmt.Sprintf("there may be more than %d", inventory.MostAnnounced)
 	}

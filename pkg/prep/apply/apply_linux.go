@@ -47,7 +47,7 @@ func (h Host) make(ctx context.Context, c prep.Change) error {
 		return err
 	}
 	if c.Kind == prep.WriteFile && (before.There == c.Absent || !c.Absent && before.Content != c.Before) {
-		return plan.Hint(fmt.Errorf("write %s: %w", c.Path, ErrChanged), "run the command again: it reads the file anew")
+		return plan.Hint(fmt.Errorf("write %s: %w", c.Path, ErrChanged), "run the command again: it reads the file again")
 	}
 	if err := h.remember(entry{Change: c, Before: before}); err != nil {
 		return err
