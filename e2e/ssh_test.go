@@ -115,7 +115,8 @@ func (b *bed) sshd(t *testing.T, name string) sshd {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	b.host(t, name, `set -e
-tar -C / -xf /root.tar; rm /root.tar; ldconfig; mkdir -p /run/sshd; chmod 600 /root/hostkey /root/keys; chown root:root /root/hostkey /root/keys
+tar -C / -xf /root.tar; rm /root.tar; ldconfig; mkdir -p /run/sshd
+chmod 600 /root/hostkey /root/keys; chown root:root /root/hostkey /root/keys
 id sshd >/dev/null 2>&1 || echo 'sshd:x:499:65534::/run/sshd:/usr/sbin/nologin' >> /etc/passwd
 /usr/sbin/sshd -f /dev/null -o HostKey=/root/hostkey -o AuthorizedKeysFile=/root/keys -o PidFile=/run/sshd.pid -o UsePAM=no`)
 	config := "Host new\n  HostName " + s.address + "\n  IdentityFile " + s.dir + "/id\n  UserKnownHostsFile " + s.dir + "/known\n" +

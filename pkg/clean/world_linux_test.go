@@ -46,7 +46,8 @@ type world struct {
 // foreign is what others have on the host: none of it may change. Its files are made
 // first, so that they are old by the time that the rest is there.
 const foreign = `
-mkdir -p etc/systemd/system etc/cni/net.d etc/kubernetes/manifests opt/cni/bin var/lib/cni/networks/podman var/log var/backups run/netns srv/data sys/fs/cgroup usr/libexec
+mkdir -p etc/systemd/system etc/cni/net.d etc/kubernetes/manifests opt/cni/bin var/lib/cni/networks/podman var/log var/backups
+mkdir -p run/netns srv/data sys/fs/cgroup usr/libexec
 echo precious > srv/data/file; echo mine > etc/kubernetes/audit.yaml; echo '{"name":"podman"}' > etc/cni/net.d/87-podman.conflist
 touch opt/cni/bin/bridge opt/cni/bin/loopback run/netns/mine; echo original > srv/resolv; touch etc/resolv.conf; born
 mount --bind srv/resolv etc/resolv.conf

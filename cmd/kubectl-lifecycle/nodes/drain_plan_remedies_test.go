@@ -115,7 +115,8 @@ func TestAPlanGoesByTheSurgeThatWasTyped(t *testing.T) {
 		}), &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "data"}}), "", false,
 			[]string{"patch pdb gitea-pdb"}, []string{"--surge=", "scale deployment"}},
 		{"the pod more finds no node", pinned, "--surge=auto", false, []string{"no room: minAvailable 1 of 1 pods never lets one go, and " +
-			"the pod that the surge adds to Deployment shop/gitea finds no node", "NO ROOM", "kubectl describe nodes"}, []string{"scale deployment"}},
+			"the pod that the surge adds to Deployment shop/gitea finds no node", "NO ROOM",
+			"kubectl describe nodes"}, []string{"scale deployment"}},
 		{"the restart's finds no node", pinned, "--surge=restart", false, []string{"no room:", "NO ROOM"}, []string{"scale deployment"}},
 		{"a pod under the budget is not healthy", sick, "--surge=auto", false, []string{"SURGE", "temporary: 0 of 1 pods are healthy"},
 			[]string{"permanent:"}},

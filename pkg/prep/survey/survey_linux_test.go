@@ -92,8 +92,10 @@ func TestEachOriginOfSwapIsFound(t *testing.T) {
 		"systemctl list-units --all --full --plain --no-legend --no-pager *.swap": "dev-loop0.swap loaded\ndev-sda2.swap loaded\ndev-sdb1.swap " +
 			"loaded\n",
 		unit + "dev-loop0.swap": "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nFragmentPath=/etc/systemd/system/dev-loop0.swap\n",
-		unit + "dev-sda2.swap":  "LoadState=loaded\nActiveState=active\nUnitFileState=generated\nFragmentPath=/run/systemd/generator/dev-sda2.swap\n",
-		unit + "dev-sdb1.swap":  "LoadState=loaded\nActiveState=active\nUnitFileState=generated\nFragmentPath=/run/systemd/generator.late/dev-sdb1.swap\n",
+		unit + "dev-sda2.swap": "LoadState=loaded\nActiveState=active\nUnitFileState=generated\n" +
+			"FragmentPath=/run/systemd/generator/dev-sda2.swap\n",
+		unit + "dev-sdb1.swap": "LoadState=loaded\nActiveState=active\nUnitFileState=generated\n" +
+			"FragmentPath=/run/systemd/generator.late/dev-sdb1.swap\n",
 	}), prep.Wanted{})
 	s := facts.Swap
 	if !slices.Equal(s.On, []string{"/dev/zram0"}) || !s.ZRAM.There || s.Resume != "UUID=7" || !s.FSTab.There ||
