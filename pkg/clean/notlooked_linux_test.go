@@ -3,10 +3,17 @@
 package clean_test
 
 import (
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
 // Where a look stops, for its bounds or since something cannot be read, the verdict says
@@ -46,4 +53,33 @@ func TestAVerdictSaysWhatWasNotLookedAt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A dead server of files hangs whoever looks: a mount of one is told by the kernel's list
+// of mounts, and not looked at.
+func TestAMountOfADeadServerIsNamedAndNotLookedAt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.script("mkdir -p etc/kubernetes/theirs")
+		dev, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+		hosttest.Must(w.T, err)
+		defer func() { _ = dev.Close() }()
+		options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", dev.Fd())
+		hosttest.Must(w.T, unix.Mount("dead", w.dir+"/etc/kubernetes/theirs", "fuse.dead", 0, options))
+		looked := make(chan inventory.Inventory, 1)
+		go func() {
+			inv, _ := w.target().Survey(w.Context())
+			looked <- inv
+		}()
+		select {
+		case inv := <-looked:
+			if !slices.ContainsFunc(inv.Items, func(it inventory.Item) bool {
+				return it.Name == "/etc/kubernetes/theirs" && strings.HasPrefix(it.Refers, "not looked at: ")
+			}) {
+				w.Errorf("it is not named: %+v", inv.Items)
+			}
+		case <-time.After(time.Minute):
+			w.Error("the look hangs")
+		}
+	})
 }

@@ -106,12 +106,21 @@ func (t Disk) before(ctx context.Context, path string) string {
 // there.
 func (t Disk) lookKubernetes(s *part.Findings) error {
 	names, err := t.Names(inventory.KubernetesDir)
+	mounts, err2 := t.Mounts()
+	if err2 != nil {
+		return err2
+	}
 	id, known := t.Cluster(), map[string]bool{inventory.ManifestsDir: true}
 	for _, p := range append(inventory.WholePaths(), inventory.CredentialPaths(t.KubeadmDir())...) {
 		known[p.Path] = true
 	}
 	for _, name := range names {
-		if path := filepath.Join(inventory.KubernetesDir, name); !known[path] {
+		path := filepath.Join(inventory.KubernetesDir, name)
+		if !known[path] && mountedAt(path, mounts) && !AtHome(path, mounts) { // that may hang
+			s.NotLookedAt(inventory.KindDir, path, "another machine's file system is mounted there")
+			continue
+		}
+		if !known[path] {
 			raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
 			refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
 			s.Add(inventory.Item{

@@ -15,8 +15,8 @@ import (
 )
 
 func TestNoWordForPeopleDecidesAnything(t *testing.T) {
-	words := []string{"", "host network", "running, host network", "gets back its name /x", "last, since it is the way back", "empty after that",
-		"a copy of kubeadm's kubeconfig"}
+	words := []string{"", "host network", "running, host network", "gets back its name /x", "last, since it is the way back",
+		"empty after that", "a copy of kubeadm's kubeconfig"}
 	plain := Item{Kind: KindContainer, Name: "b", Fate: Goes}
 	for _, kind := range []Kind{KindSandbox, KindContainer, KindFile, KindDir, KindLink} {
 		for _, turn := range []Turn{"", AfterOthers, AsCredential, AsHold} {

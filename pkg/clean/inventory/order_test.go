@@ -60,7 +60,8 @@ func TestEveryKindThatGoesHasAStage(t *testing.T) {
 
 func TestTheStagesAreInTheOrderOfARemoval(t *testing.T) {
 	order := []Item{
-		{Kind: KindMember}, {Kind: KindUnit}, {Kind: KindSandbox}, {Kind: KindContainer, Turn: AfterOthers}, {Kind: KindProcess}, {Kind: KindMount},
+		{Kind: KindMember}, {Kind: KindUnit}, {Kind: KindSandbox},
+		{Kind: KindContainer, Turn: AfterOthers}, {Kind: KindProcess}, {Kind: KindMount},
 		{Kind: KindNetNS}, {Kind: KindProgram}, {Kind: KindVirtual}, {Kind: KindLink}, {Kind: KindAddress}, {Kind: KindRoute}, {Kind: KindJump},
 		{Kind: KindChain},
 		{Kind: KindIPSet}, {Kind: KindPin}, {Kind: KindCgroup}, {Kind: KindFile}, {Kind: KindFile,

@@ -71,23 +71,50 @@ func (t Host) findPlaces() (Places, error) {
 	parts, unlisted = t.Listed("/etc/crio/crio.conf.d", "")
 	err = errors.Join(err, unlisted)
 	for _, path := range append([]string{config, "/etc/crio/crio.conf"}, parts...) {
-		raw, unread := t.Readable(path)
-		err = errors.Join(err, unread)
-		for _, pattern := range p.readContainerd(raw) {
-			if !filepath.IsAbs(pattern) { // beside the file that names it (containerd, config.go resolveImports)
-				pattern = filepath.Join(filepath.Dir(path), pattern)
-			}
-			found, _ := filepath.Glob(t.Path(pattern))
-			for _, file := range found {
-				raw, unread := host.ReadPlain(file, MostOfFile)
-				err = errors.Join(err, unread)
-				p.readContainerd(raw)
-			}
-		}
+		err = errors.Join(err, t.readImports(&p, path))
 	}
 	readFlags(runtime, map[string]*string{"--root": &p.RuntimeRoot, "--state": &p.RuntimeState})
 	p.RuntimeRoot, p.RuntimeState = unless(p.RuntimeRoot, "/var/lib/containerd"), unless(p.RuntimeState, "/run/containerd")
 	return p, errors.Join(err, err2)
+}
+
+// mostImports bounds how many files one configuration of a runtime's may lead to.
+const mostImports = 256
+
+// readImports reads a configuration of a runtime's, and those that it names, and those
+// that they name: each once, as containerd does (cmd/containerd/server/config, LoadConfig).
+func (t Host) readImports(p *Places, config string) error {
+	raw, err := t.Readable(config)
+	errs, seen := []error{err}, map[string]bool{t.Path(config): true}
+	for pending := imported(t, config, p.readContainerd(raw)); len(pending) > 0; {
+		file := pending[0]
+		pending = pending[1:]
+		if seen[file] {
+			continue
+		}
+		if seen[file] = true; len(seen) > mostImports {
+			return errors.Join(append(errs, fmt.Errorf("%s leads to more than %d files", config, mostImports))...)
+		}
+		raw, err := host.ReadPlain(file, MostOfFile)
+		errs = append(errs, err)
+		at := filepath.Join("/", strings.TrimPrefix(file, t.Path("/")))
+		pending = append(pending, imported(t, at, p.readContainerd(raw))...)
+	}
+	return errors.Join(errs...)
+}
+
+// imported are the files that patterns in a configuration fit, as this program sees them.
+// Relative ones are beside the file that names them (resolveImports).
+func imported(t Host, config string, patterns []string) []string {
+	var out []string
+	for _, pattern := range patterns {
+		if !filepath.IsAbs(pattern) {
+			pattern = filepath.Join(filepath.Dir(config), pattern)
+		}
+		found, _ := filepath.Glob(t.Path(pattern)) // none for what is no pattern
+		out = append(out, found...)
+	}
+	return out
 }
 
 // RememberPlaces writes the places down, unless that was done.
