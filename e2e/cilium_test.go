@@ -87,6 +87,7 @@ type ciliumBed struct {
 
 // prepare brings the images to the hosts, and looks at the blank one.
 func (c *ciliumBed) prepare(t *testing.T, values string) {
+	t.Helper()
 	c.values, c.program = filepath.Join(t.TempDir(), "values.yaml"), filepath.Join(t.TempDir(), "bpf")
 	if err := os.WriteFile(c.values, []byte(values), 0o600); err != nil {
 		t.Fatal(err)
@@ -128,7 +129,7 @@ func (c *ciliumBed) receives(t *testing.T, host, script, file string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // it was read
 	cmd := exec.CommandContext(t.Context(), "docker", "exec", "-i", host, "sh", "-c", script)
 	cmd.Stdin = in
 	if out, err := cmd.CombinedOutput(); err != nil {

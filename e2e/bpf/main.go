@@ -54,7 +54,7 @@ func look() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer tree.Close()
+	defer func() { _ = tree.Close() }()
 	const most = 64 // of kinds of attachment; the kernel knows fewer
 	for at := range ebpf.AttachType(most) {
 		lines = append(lines, attached(int(tree.Fd()), at, "cgroups")...)
@@ -109,7 +109,7 @@ func top() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(context)
+	defer func() { _ = unix.Close(context) }()
 	if err := unix.FsconfigCreate(context); err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func top() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(mount)
+	defer func() { _ = unix.Close(mount) }()
 	dir, err := unix.Openat(mount, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -133,12 +133,12 @@ func attach() error {
 	if err != nil {
 		return err
 	}
-	defer program.Close()
+	defer func() { _ = program.Close() }()
 	tree, err := top()
 	if err != nil {
 		return err
 	}
-	defer tree.Close()
+	defer func() { _ = tree.Close() }()
 	return link.RawAttachProgram(link.RawAttachProgramOptions{
 		Target: int(tree.Fd()), Program: program, Attach: ebpf.AttachCGroupInet4Connect, Flags: unix.BPF_F_ALLOW_MULTI,
 	})
