@@ -26,7 +26,7 @@ const (
 	mostColumns   = 140
 	// mostFaults is how many lines, functions and files are to be mended; it may only
 	// become smaller.
-	mostFaults = 30
+	mostFaults = 0
 )
 
 // largerRooms are to be divided; their numbers may only become smaller.

@@ -23,7 +23,8 @@ import (
 func TestADrainWhoseSurgeIsUndoneSaysSoAndEnds(t *testing.T) {
 	for name, tc := range map[string]string{
 		"scaled back": `{"spec":{"replicas":1}}`,
-		"replaced as its source has it, without what the drain has noted": `{"metadata":{"labels":null,"annotations":null},"spec":{"replicas":1}}`,
+		"replaced as its source has it, without what the drain has " +
+			"noted": `{"metadata":{"labels":null,"annotations":null},"spec":{"replicas":1}}`,
 	} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { endsUndone(t, tc) }) })
 	}

@@ -63,7 +63,8 @@ func TestAToolThatGoesToWorkDuringADrainIsNamedAtItsEnd(t *testing.T) {
 			n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{Type: corev1.NodeMaintenanceInProgress,
 				Status: corev1.ConditionTrue, Reason: "Upgrade", Message: "new kernel"})
 		}), want: "MaintenanceInProgress (Upgrade: new kernel)"},
-		"the autoscaler deletes it":                          {happens: onNode(taint), want: "it is to be deleted (taint ToBeDeletedByClusterAutoscaler)"},
+		"the autoscaler deletes it": {happens: onNode(taint),
+			want: "it is to be deleted (taint ToBeDeletedByClusterAutoscaler)"},
 		"kured had it before, and the autoscaler deletes it": {before: true, happens: onNode(taint), want: "it is to be deleted (taint"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,9 +45,11 @@ func TestAFileThatIsThereIsAddedTo(t *testing.T) {
 // them, and has no CRI.
 func TestSettingsOfRegistriesInTheConfigurationStay(t *testing.T) {
 	for name, inline := range map[string]string{
-		"a mirror, version 2": "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry.mirrors.\"docker.io\"]\n  endpoint = [\"https://m.example\"]\n",
-		"TLS, version 2":      "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry.configs.\"m.example\".tls]\n  ca_file = \"/x\"\n",
-		"a mirror, version 3": "version = 3\n[plugins.\"io.containerd.cri.v1.images\".registry.mirrors.\"docker.io\"]\n  endpoint = [\"https://m.example\"]\n",
+		"a mirror, version 2": "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry.mirrors.\"docker.io\"]\n  endpoint = " +
+			"[\"https://m.example\"]\n",
+		"TLS, version 2": "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry.configs.\"m.example\".tls]\n  ca_file = \"/x\"\n",
+		"a mirror, version 3": "version = 3\n[plugins.\"io.containerd.cri.v1.images\".registry.mirrors.\"docker.io\"]\n  endpoint = " +
+			"[\"https://m.example\"]\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := prepared()
@@ -62,7 +64,8 @@ func TestSettingsOfRegistriesInTheConfigurationStay(t *testing.T) {
 			}
 			f.Runtime.Effective.CgroupDriver = "cgroupfs" // another edit must not bring it either
 			changes := Decide(f, Wanted{}).Changes()
-			if len(changes) != 2 || strings.Contains(changes[0].Content, "config_path") || !strings.Contains(changes[0].Content, "SystemdCgroup = true") {
+			if len(changes) != 2 || strings.Contains(changes[0].Content, "config_path") || !strings.Contains(changes[0].Content,
+				"SystemdCgroup = true") {
 				t.Errorf("%+v", changes)
 			}
 		})
@@ -80,7 +83,8 @@ func TestARuleThatDeniesIsNotReplaced(t *testing.T) {
 		f := prepared()
 		f.Guard = Guard{Firewall: "ufw", Open: []string{"30000:32767/tcp", "30000:32767/udp", "10250/tcp"}, Closed: []string{rule}}
 		r := Decide(f, Wanted{})
-		if len(r.Changes()) != 0 || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Text, "10250/tcp (kubelet)") || r.Findings[0].WayOut == "" {
+		if len(r.Changes()) != 0 || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Text, "10250/tcp (kubelet)") ||
+			r.Findings[0].WayOut == "" {
 			t.Errorf("%s: %+v", rule, r.Findings)
 		}
 	}

@@ -116,17 +116,8 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 	if err := carrier.Open(ctx, report); err != nil {
 		return rec, err
 	}
-	told := map[string]string{}
-	if t.JoinToken.ID != "" {
-		told[wire.KeyToken] = t.JoinToken.ID
-	}
-	if t.Terms != rec.State.Terms {
-		told[wire.KeyTerms] = t.Terms
-	}
-	if len(told) > 0 {
-		if err := annotate(ctx, c.Client, rec, told); err != nil {
-			return rec, err
-		}
+	if err := c.tell(ctx, rec, t); err != nil {
+		return rec, err
 	}
 	report("handing the program to the host")
 	patience := t.Patience
@@ -155,6 +146,21 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 		return rec, plan.Refuse(fmt.Errorf("the host of node %s refuses: %s", t.Node.Name, why), "%s", wire.Advice(t.Node.Name, wayOut))
 	}
 	return rec, nil
+}
+
+// tell writes into the record what another plugin has to know to take the run up.
+func (c Cluster) tell(ctx context.Context, rec Record, t Task) error {
+	told := map[string]string{}
+	if t.JoinToken.ID != "" {
+		told[wire.KeyToken] = t.JoinToken.ID
+	}
+	if t.Terms != rec.State.Terms {
+		told[wire.KeyTerms] = t.Terms
+	}
+	if len(told) == 0 {
+		return nil
+	}
+	return annotate(ctx, c.Client, rec, told)
 }
 
 // SendOrder leaves an order in the record.

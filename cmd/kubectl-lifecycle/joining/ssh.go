@@ -92,7 +92,8 @@ func (j sshJoin) recipe() plan.Plan {
 	underway := false
 	return plan.Plan{Title: "Join " + name, Steps: []plan.Step{
 		{ID: name + "/token", Title: "Make a bootstrap token for " + name, Do: func(ctx context.Context, report plan.Report) (err error) {
-			token, err = bootstrap.Mint(ctx, j.client, bootstrap.Request{TTL: sshTTL, Description: "kubectl lifecycle (join by ssh), by " + env.Who()})
+			token, err = bootstrap.Mint(ctx, j.client,
+				bootstrap.Request{TTL: sshTTL, Description: "kubectl lifecycle (join by ssh), by " + env.Who()})
 			if err != nil {
 				return env.NothingChanged(err)
 			}

@@ -53,7 +53,8 @@ func TestAHostThatMayBeANodeIsNotChanged(t *testing.T) {
 		put(t, "/etc/x", "ours")
 		put(t, "/var/lib/kubectl-lifecycle-prep/changes.json",
 			`[{"change":{"kind":"file","path":"/etc/x","content":"ours"},"before":{"there":true,"content":"before","mode":384}}]`)
-		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
+		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); plan.ClassOf(err) != plan.Refused ||
+			plan.HintOf(err) == "" {
 			t.Errorf("an undo under a node: %v", err)
 		}
 		if raw, err := os.ReadFile("/etc/x"); err != nil || string(raw) != "ours" {
@@ -76,7 +77,8 @@ func TestOneAtATimeChangesAHost(t *testing.T) {
 		empty(t)
 		unlock, err := alone(t.Context())
 		hosttest.Must(t, err)
-		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
+		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); plan.ClassOf(err) != plan.Refused ||
+			plan.HintOf(err) == "" {
 			t.Errorf("a second one: %v", err)
 		}
 		if _, err := Do(t.Context(), prep.Order{}, plan.Discard); err != nil {

@@ -126,7 +126,8 @@ func wayOut(m Measure, d *appsv1.Deployment, by writer) string {
 	case release != nil:
 		return fmt.Sprintf("%s: give it %d replicas there, or pause that, while the node is drained", release.Undoes(), m.To)
 	case by.subresource == "scale" && by.manager == "kube-controller-manager":
-		return fmt.Sprintf("an autoscaler sets it; give it at least %d replicas (minReplicas; kubectl -n %s get hpa)", m.To, text.Quote(m.Namespace))
+		return fmt.Sprintf("an autoscaler sets it; give it at least %d replicas (minReplicas; kubectl -n %s get hpa)", m.To,
+			text.Quote(m.Namespace))
 	}
 	return "find out who wants that, and why"
 }

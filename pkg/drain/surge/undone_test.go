@@ -47,21 +47,26 @@ func TestASurgeThatSomethingElseUndoesIsNamedWithWhoDidIt(t *testing.T) {
 		change   func(*appsv1.Deployment)
 		why, way string
 	}{
-		"it is as it was made":      {Auto, nil, "", ""},
-		"it has more than that":     {Auto, func(d *appsv1.Deployment) { *d.Spec.Replicas = 9 }, "", ""},
-		"a person scales it back":   {Auto, scaled("kubectl", "scale"), "has 2 instead of the 3 replicas that the surge gave it (set by kubectl, scaling), so the budget shop/web stays closed", "find out who wants that"},
+		"it is as it was made":  {Auto, nil, "", ""},
+		"it has more than that": {Auto, func(d *appsv1.Deployment) { *d.Spec.Replicas = 9 }, "", ""},
+		"a person scales it back": {Auto, scaled("kubectl", "scale"),
+			"has 2 instead of the 3 replicas that the surge gave it (set by kubectl, scaling), so the budget shop/web stays closed",
+			"find out who wants that"},
 		"a person applies it again": {Auto, scaled("kubectl-client-side-apply", ""), "(set by kubectl-client-side-apply)", "--surge=restart"},
-		"an autoscaler sets it":     {Auto, scaled("kube-controller-manager", "scale"), "(set by kube-controller-manager, scaling)", "give it at least 3 replicas (minReplicas; kubectl -n shop get hpa)"},
+		"an autoscaler sets it": {Auto, scaled("kube-controller-manager", "scale"), "(set by kube-controller-manager, scaling)",
+			"give it at least 3 replicas (minReplicas; kubectl -n shop get hpa)"},
 		"GitOps puts it back": {Auto, both(scaled("argocd-controller", ""), func(d *appsv1.Deployment) {
 			d.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"}
 		}), "(set by argocd-controller)", "Argo CD application shop undoes a manual edit when it syncs, at once with self-heal"},
-		"who did it was not noted":          {Auto, func(d *appsv1.Deployment) { *d.Spec.Replicas = 1 }, "has 1 instead of the 3 replicas that the surge gave it, so", "find out"},
+		"who did it was not noted": {Auto, func(d *appsv1.Deployment) { *d.Spec.Replicas = 1 },
+			"has 1 instead of the 3 replicas that the surge gave it, so", "find out"},
 		"whoever did it has a hostile name": {Auto, scaled("\x1b[2J\nx", ""), "(set by [2J x)", "find out"},
 		"it goes on":                        {Restart, stamped(began), "", ""},
 		"it was restarted once more":        {Restart, stamped(began.Add(time.Hour)), "", ""},
 		"its rollout is paused": {Restart, both(stamped(began), func(d *appsv1.Deployment) { d.Spec.Paused = true }),
 			"the rollout of Deployment shop/web was paused", "kubectl -n shop rollout resume deployment/web"},
-		"its rollout is undone":              {Restart, stamped(began.Add(-time.Hour)), "the restart of Deployment shop/web was undone", "find out"},
+		"its rollout is undone": {Restart, stamped(began.Add(-time.Hour)),
+			"the restart of Deployment shop/web was undone", "find out"},
 		"its rollout is undone to the first": {Restart, nil, "the restart of Deployment shop/web was undone", "find out"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +78,8 @@ func TestASurgeThatSomethingElseUndoesIsNamedWithWhoDidIt(t *testing.T) {
 			}
 			m := Measure{Namespace: "shop", Name: "web", UID: "web", Budget: "shop/web", Mode: tc.mode, From: 2, To: 3, at: began}
 			u, is := m.undone(d)
-			if is != (tc.why != "") || !strings.Contains(u.Why, tc.why) || !strings.Contains(u.WayOut, tc.way) || strings.ContainsAny(u.Why, "\x1b\n") {
+			if is != (tc.why != "") || !strings.Contains(u.Why, tc.why) || !strings.Contains(u.WayOut, tc.way) ||
+				strings.ContainsAny(u.Why, "\x1b\n") {
 				t.Errorf("undone %v: %q, way out %q", is, u.Why, u.WayOut)
 			}
 		})

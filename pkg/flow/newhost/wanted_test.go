@@ -33,7 +33,8 @@ func TestWhatAClusterWantsIsReadFromItsOwnConfiguration(t *testing.T) {
 	}{
 		"all of it": {configs{cluster: "kubernetesVersion: v1.36.3\nimageRepository: m.example/k8s\nnetworking: {podSubnet: " +
 			"'10.244.0.0/16,fd00::/48'}\n",
-			kubelet: "cgroupDriver: cgroupfs\nfailSwapOn: false\nfailCgroupV1: false\n", proxy: "mode: ipvs\n"}, []agent{{"kube-system", "x"}, {"kube-flannel", "kube-flannel-ds"}},
+			kubelet: "cgroupDriver: cgroupfs\nfailSwapOn: false\nfailCgroupV1: false\n", proxy: "mode: ipvs\n"}, []agent{{"kube-system",
+			"x"}, {"kube-flannel", "kube-flannel-ds"}},
 			prep.Wanted{Kubernetes: "v1.36.3", CgroupDriver: "cgroupfs", SandboxImage: "m.example/k8s/pause:3.10", ProxyMode: "ipvs",
 				Network: "flannel",
 				IPv6:    true, SwapAllowed: true, CgroupV1Allowed: true, Nodes: ids}},

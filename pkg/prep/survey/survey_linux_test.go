@@ -174,7 +174,8 @@ func TestARuleOfTheFirewallThatDeniesIsRead(t *testing.T) {
 	guard := Read(t.Context(), hostOf(t, bare(), map[string]string{"ufw status": "Status: active\n\nTo   Action   From\n--   ------   ----\n" +
 		"22/tcp   LIMIT   Anywhere\n10250/tcp   DENY   Anywhere\n30000:32767/tcp   ALLOW   Anywhere\nAnywhere   DENY   10.0.0.9\n" +
 		"10250/tcp (v6)   DENY   Anywhere (v6)\n"}), prep.Wanted{}).Guard
-	if guard.Firewall != "ufw" || !slices.Equal(guard.Closed, []string{"22/tcp", "10250/tcp"}) || !slices.Equal(guard.Open, []string{"30000:32767/tcp"}) {
+	if guard.Firewall != "ufw" || !slices.Equal(guard.Closed, []string{"22/tcp", "10250/tcp"}) ||
+		!slices.Equal(guard.Open, []string{"30000:32767/tcp"}) {
 		t.Errorf("%+v", guard)
 	}
 }

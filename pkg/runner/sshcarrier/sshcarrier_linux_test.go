@@ -96,9 +96,10 @@ func TestEachFailureSaysWhatAPersonCanDo(t *testing.T) {
 		"a changed host key": {`echo "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @" >&2; echo "Host key verification failed." >&2
 exit 255`,
 			echo, "verification failed", "installed again"},
-		"no key":                             {`echo "root@h1: Permission denied (publickey)." >&2; exit 255`, echo, "publickey", "ssh-add"},
-		"no sudo":                            {`echo "sudo: a password is required" >&2; exit 1`, echo, "a password is required", "NOPASSWD"},
-		"no host":                            {`echo "ssh: Could not resolve hostname h1" >&2; exit 255`, echo, "Could not resolve", "does ssh root@h1 work"},
+		"no key":  {`echo "root@h1: Permission denied (publickey)." >&2; exit 255`, echo, "publickey", "ssh-add"},
+		"no sudo": {`echo "sudo: a password is required" >&2; exit 1`, echo, "a password is required", "NOPASSWD"},
+		"no host": {`echo "ssh: Could not resolve hostname h1" >&2; exit 255`, echo, "Could not resolve",
+			"does ssh root@h1 work"},
 		"nothing may be run there":           {`echo "` + noPlace + ` (tried /var/lib and /run)" >&2; exit 71`, echo, "executable", "remount"},
 		"another architecture":               {"printf '" + greeting + "riscv64\\n'; cat >/dev/null", echo, "riscv64", "amd64 and arm64"},
 		"it breaks off in the middle":        {"printf '" + greeting + "x86_64\\n'; head -c 10 >/dev/null; exit 255", echo, "h1", ""},
