@@ -203,7 +203,7 @@ func cleanRules() []rule {
 func rooms() map[string][][]string {
 	return map[string][][]string{
 		"pkg/join": {{""}, {"arrival"}, {"check"}, {"bootstrap"}, {"watch"}},
-		"pkg/cni": {{""}, {"health"}, {"catalogue", "helm", "registry"}, {"facts"}, {"release"},
+		"pkg/cni": {{""}, {"status"}, {"finding"}, {"health"}, {"catalogue", "helm", "registry"}, {"facts"}, {"release"},
 			{"chart", "values", "cidr", "mirror"}},
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
@@ -36,8 +35,12 @@ func draft(f facts.Facts, r catalogue.Network, req Request) (Installation, error
 	if err != nil {
 		return Installation{}, err
 	}
+	found, err := examine(f, r)
+	if err != nil {
+		return Installation{}, err
+	}
 	computed = append(computed, sent(r, req)...)
-	inst := Installation{CNI: r.Name, Notes: notes(f), mirror: req.Mirror, secrets: req.PullSecrets, kubernetes: f.Kubernetes}
+	inst := Installation{CNI: r.Name, Notes: notes(f), Findings: found, mirror: req.Mirror, secrets: req.PullSecrets, kubernetes: f.Kubernetes}
 	inst.Namespace, inst.Release = r.Home(f)
 	inst.network = r
 	inst.pods = f.Pods.CIDRs
@@ -192,23 +195,12 @@ func (inst *Installation) settle(read chart.Chart) error {
 	return nil
 }
 
-// notes say what is worth knowing before going on.
+// notes say what is worth knowing before going on, and is no pitfall.
 func notes(f facts.Facts) []string {
 	var out []string
-	if len(f.Proxy.CIDRs) > 0 && len(f.Pods.CIDRs) > 0 && !cidr.Same(f.Proxy.CIDRs, f.Pods.CIDRs) {
-		out = append(out, fmt.Sprintf("kube-proxy has clusterCIDR %s, the cluster's pods are in %s: correct it in configmap "+
-			"kube-system/kube-proxy, or traffic to Services is masqueraded",
-			cidr.List(f.Proxy.CIDRs), cidr.List(f.Pods.CIDRs)))
-	}
 	for _, n := range f.Nodes {
 		if n.OS != "linux" {
 			out = append(out, fmt.Sprintf("node %s runs %s: this chart serves Linux nodes only", n.Name, n.OS))
-			continue
-		}
-		if n.Absent != "" {
-			out = append(out, fmt.Sprintf("node %s is not waited for: %s", n.Name, n.Absent))
-		} else if why := facts.MissingFamily(n.PodCIDRs, f.Pods.CIDRs); why != "" && n.Grown {
-			out = append(out, fmt.Sprintf("node %s cannot be served: %s (%s)", n.Name, why, f.WhyLacking()))
 		}
 	}
 	if f.DNS.Name == "" {

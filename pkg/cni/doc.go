@@ -19,6 +19,8 @@
 //
 // The rooms below it, each of which knows only those after it:
 //
+//	status     how the network is that a cluster has, in one value
+//	finding    the known pitfalls, each with an id: its check and its explanation
 //	health     whether a network works, and what is missing
 //	catalogue  what is particular to each network: one file a network
 //	facts      what a cluster says of its network, in one snapshot

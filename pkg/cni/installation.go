@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/health"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/mirror"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
@@ -85,6 +86,9 @@ type Installation struct {
 	Outside []string        `json:"outsideOfMirror,omitempty"`
 	// Notes say what is left alone, or is worth knowing.
 	Notes []string `json:"notes,omitempty"`
+
+	// Findings are what may go wrong, each with an id that 'cni explain' explains.
+	Findings []finding.Finding `json:"findings,omitempty"`
 
 	// network is what is particular to it.
 	network catalogue.Network

@@ -9,6 +9,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cnitest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -36,8 +37,8 @@ func TestDecideNotes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := strings.Join(got.Notes, "\n")
-	for _, want := range []string{"kube-proxy has clusterCIDR 10.0.0.0/8", "node b runs windows", "no CoreDNS"} {
+	all := strings.Join(append(got.Notes, said(got)), "\n")
+	for _, want := range []string{"CNI002 warning: kube-proxy takes 10.0.0.0/8 for the pods' range", "node b runs windows", "no CoreDNS"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no note %q in %q", want, all)
 		}
@@ -54,10 +55,11 @@ func TestNodesThatCanNeverBeServedAreSaidBefore(t *testing.T) {
 		want  string
 	}{
 		"a range that is full": {kubeadmFacts(full),
-			"node c cannot be served: it has no pod CIDR (the range 10.244.0.0/23 is full: it holds 2 of /24, and all are given out)"},
+			"CNI019 error: pods on node c get no addresses: it has no pod CIDR (the range 10.244.0.0/23 is full: it holds 2 of /24, and all are " +
+				"given out)"},
 		"nobody who gives any out": {
 			kubeadmFacts(func(f *facts.Facts) { f.Nodes = append(f.Nodes, facts.Node{Name: "c", OS: "linux", Grown: true}) }),
-			"node c cannot be served: it has no pod CIDR (kube-controller-manager gives none out",
+			"CNI019 error: pods on node c get no addresses: it has no pod CIDR (kube-controller-manager gives none out",
 		},
 		"one that is new may still get one": {kubeadmFacts(func(f *facts.Facts) {
 			f.Nodes = append(f.Nodes,
@@ -69,18 +71,18 @@ func TestNodesThatCanNeverBeServedAreSaidBefore(t *testing.T) {
 				f.Proxy.CIDRs = f.Pods.CIDRs
 				f.Nodes[0].PodCIDRs = cnitest.CIDRs("10.244.0.0/24", "fd00::/64")
 				f.Nodes[1].Grown = true
-			}), "node b cannot be served: it has no pod CIDR of IPv6",
+			}), "CNI019 error: pods on node b get no addresses: it has no pod CIDR of IPv6",
 		},
 		"a dead one is not waited for": {kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].Absent = "NotReady" }),
-			"node b is not waited for: NotReady"},
+			"CNI022 note: node b is not served, and not waited for (NotReady)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inst, err := Decide(c.facts, Request{CNI: "flannel"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Join(inst.Notes, "\n"); !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") {
-				t.Errorf("notes %q, want %q", got, c.want)
+			if got := said(inst); !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") {
+				t.Errorf("findings %q, want %q", got, c.want)
 			}
 		})
 	}
@@ -92,5 +94,31 @@ func TestNodesThatCanNeverBeServedAreSaidBefore(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// said are the findings, one a line.
+func said(inst Installation) string {
+	var lines []string
+	for _, f := range inst.Findings {
+		lines = append(lines, f.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestDecideRefusesForAFinding(t *testing.T) {
+	_, err := Decide(kubeadmFacts(func(f *facts.Facts) { f.Endpoint = "10.96.0.9:6443" }), Request{CNI: "flannel"})
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "CNI003 error: Services (10.96.0.0/12) and API server") ||
+		!strings.Contains(plan.HintOf(err), "cni explain CNI003") {
+		t.Errorf("%v, hint %q", err, plan.HintOf(err))
+	}
+	managed := func(f *facts.Facts) {
+		f.Networks = []facts.Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds", Release: "flannel",
+			ReleaseNamespace: "kube-flannel", Managed: []managedby.Release{{Tool: managedby.FluxHelm, Name: "flannel", Namespace: "flux"}}}}
+	}
+	_, err = Decide(kubeadmFacts(managed), Request{CNI: "flannel"})
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(),
+		"flannel belongs to the Flux HelmRelease flux/flannel") {
+		t.Error(err)
 	}
 }

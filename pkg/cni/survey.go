@@ -11,7 +11,9 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/status"
 )
 
 // Survey reads what the cluster says of its network, and the releases of the
@@ -36,4 +38,9 @@ func Survey(ctx context.Context, client kubernetes.Interface, releases release.S
 		}
 	}
 	return f, nil
+}
+
+// Observe reads how the network is that the cluster has, also one that was installed otherwise.
+func Observe(ctx context.Context, client kubernetes.Interface, releases release.Store) (finding.Input, error) {
+	return status.Read(ctx, client, releases, catalogue.Signs())
 }

@@ -62,6 +62,9 @@ func (e *Env) Names(kind string, names ...string) error {
 // Sheet is where a result for people is written.
 func (e *Env) Sheet() *view.Sheet { return view.NewSheet(e.streams.Out) }
 
+// ErrSheet is where is written for people what is no result.
+func (e *Env) ErrSheet() *view.Sheet { return view.NewSheet(e.streams.ErrOut) }
+
 // Progress makes the observer of a command: one line that changes in place on a
 // terminal, plain lines elsewhere.
 func (e *Env) Progress() *view.Progress {

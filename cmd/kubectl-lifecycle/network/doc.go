@@ -6,6 +6,8 @@
 //	list.go       cni list, cni versions
 //	compose.go    cni values, cni images
 //	request.go    the flags about charts that they have in common
+//	status.go     cni status
+//	explain.go    cni explain
 //
 // Which network a cluster has or should have is decided in pkg/cni.
 package network

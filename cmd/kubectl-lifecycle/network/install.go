@@ -66,7 +66,8 @@ func newCNICommand(c commands) *cobra.Command {
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCNIInstallCommand(c), newCNIListCommand(c), newCNIVersionsCommand(c), newCNIValuesCommand(c), newCNIImagesCommand(c))
+	cmd.AddCommand(newCNIInstallCommand(c), newCNIStatusCommand(c), newCNIListCommand(c), newCNIVersionsCommand(c), newCNIValuesCommand(c),
+		newCNIImagesCommand(c), newCNIExplainCommand(c))
 	return cmd
 }
 
@@ -228,7 +229,7 @@ func (c commands) showCNI(f facts.Facts, inst cni.Installation, recipe plan.Plan
 		return err
 	}
 	c.ShowPlan(recipe, nil)
-	return nil
+	return c.sayFindings(inst.Findings)
 }
 
 // cniResult is the machine-readable result.

@@ -21,6 +21,9 @@ import (
 // not run; the agents' are kept all.
 const maxWaiting = 50
 
+// maxStarting bounds how many pods without an address are kept.
+const maxStarting = 1000
+
 // Pods is what the pods of a cluster show of its network.
 type Pods struct {
 	// Networked are those that run with an address of the pod network, Inside
@@ -33,6 +36,9 @@ type Pods struct {
 	// Facts.Networks; Waiting are other pods of their namespaces that are pending.
 	Agents  [][]*corev1.Pod `json:"-"`
 	Waiting []*corev1.Pod   `json:"-"`
+	// Starting are pods that have a node and no address yet, "namespace/name", with
+	// the node; no more than maxStarting.
+	Starting map[string]string `json:"-"`
 }
 
 // Stray is a controller with pods whose addresses the network does not give out.
@@ -74,6 +80,7 @@ type count struct {
 
 func newCount(f Facts, o Objects) *count {
 	c := &count{ranges: f.Given(), agents: map[string]int{}, namespaces: map[string]bool{}, strays: map[[2]string]*Stray{}}
+	c.out.Starting = map[string]string{}
 	c.out.Agents = make([][]*corev1.Pod, len(o.Agents))
 	for i, set := range o.Agents {
 		c.agents[string(set.UID)] = i
@@ -112,6 +119,9 @@ func (c *count) add(pod *corev1.Pod) {
 	}
 	if c.namespaces[pod.Namespace] && pod.Status.Phase == corev1.PodPending && len(c.out.Waiting) < maxWaiting {
 		c.out.Waiting = append(c.out.Waiting, pod)
+	}
+	if pod.Status.PodIP == "" && pod.Status.Phase == corev1.PodPending && pod.Spec.NodeName != "" && len(c.out.Starting) < maxStarting {
+		c.out.Starting[pod.Namespace+"/"+pod.Name] = pod.Spec.NodeName
 	}
 	addr, err := cidr.ParseAddress(pod.Status.PodIP)
 	if err != nil || pod.Spec.HostNetwork || pod.Status.Phase != corev1.PodRunning {

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // readSetting reads a network's own configuration where its chart puts it, by one
@@ -22,7 +23,7 @@ import (
 func readSetting(ctx context.Context, client kubernetes.Interface, n Network) Setting {
 	switch n.CNI {
 	case "flannel", "canal":
-		return flannelSetting(dataOf(ctx, client, n.Namespace, choose(n.CNI == "canal", "canal-config", "kube-flannel-cfg")))
+		return flannelSetting(dataOf(ctx, client, n.Namespace, text.Choose(n.CNI == "canal", "canal-config", "kube-flannel-cfg")))
 	case "cilium":
 		return ciliumSetting(dataOf(ctx, client, n.Namespace, "cilium-config"))
 	case "kube-ovn":
@@ -35,13 +36,6 @@ func readSetting(ctx context.Context, client kubernetes.Interface, n Network) Se
 		return calicoSetting(rawList(ctx, client, "/apis/crd.projectcalico.org/v1/ippools"))
 	}
 	return Setting{}
-}
-
-func choose(first bool, yes, no string) string {
-	if first {
-		return yes
-	}
-	return no
 }
 
 // dataOf are the data of a ConfigMap; none if it cannot be read.

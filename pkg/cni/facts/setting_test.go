@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 func ovnController(args ...string) *appsv1.Deployment {
@@ -43,7 +44,7 @@ func TestWhatANetworkSaysOfAddresses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			word := ""
 			if c.got.Proxy != nil {
-				word = choose(*c.got.Proxy, "true", "false")
+				word = text.Choose(*c.got.Proxy, "true", "false")
 			}
 			got := []string{c.got.IPAM, cidr.List(c.got.Pool), cidr.List(c.got.Join), cidr.List(c.got.Services), word}
 			want := []string{c.ipam, c.pool, c.join, c.services, c.word}

@@ -29,8 +29,12 @@ func agentGap(pod *corev1.Pod) gap {
 	for i, s := range statuses {
 		if why, kind := containerGap(s, i < len(pod.Status.InitContainerStatuses)); why != "" {
 			g.why, g.unpulled = why, kind == unpulled
-			if kind == crashed {
+			switch kind {
+			case crashed:
 				g.crashed = s.Name
+			case unpulled:
+				g.unpulledImage = s.Image
+			case other:
 			}
 			return g
 		}

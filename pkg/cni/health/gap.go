@@ -22,8 +22,9 @@ type gap struct {
 	pod *corev1.Pod
 	// crashed names the container of it whose log tells more; else empty.
 	crashed string
-	// unpulled: its image could not be pulled.
-	unpulled bool
+	// unpulled: its image could not be pulled, which is named.
+	unpulled      bool
+	unpulledImage string
 	// hint is the way out of what does not pass by waiting.
 	hint string
 }

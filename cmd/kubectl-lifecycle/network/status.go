@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/status"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+const cniStatusLong = `Show the pod network of the cluster on one screen, also one that was installed
+otherwise: its version, what manages it, whether all agree about the pods'
+addresses, how many pods have one of the network's, and of each node the agent and what is
+missing there. What is wrong is listed as findings with ids ('cni explain ID').
+
+It reads the API only, by a constant number of requests. The exit code is 0 if the
+network works, and 3 if something is to be looked at.`
+
+func newCNIStatusCommand(c commands) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "Show how the pod network is, node by node, and what is wrong with it",
+		Long:    cniStatusLong,
+		Example: "  kubectl lifecycle cni status\n  kubectl lifecycle cni status -o wide\n  kubectl lifecycle cni status -o json",
+		Args:    env.UsageArgs(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.statusCNI(cmd.Context(), output) },
+	}
+	env.AddOutput(cmd.Flags(), &output, "wide")
+	return cmd
+}
+
+func (c commands) statusCNI(ctx context.Context, output string) error {
+	if err := view.CheckFormat(output, "wide"); err != nil {
+		return err
+	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	in, err := cni.Observe(ctx, client, helm.Client{Getter: c.Flags, Driver: os.Getenv("HELM_DRIVER")})
+	if err != nil {
+		return env.NothingChanged(err)
+	}
+	return c.tellStatus(output, status.Of(in))
+}
+
+// tellStatus writes a status; the error says that something is to be looked at.
+func (c commands) tellStatus(output string, s status.Status) error {
+	wide := output == "wide"
+	if wide {
+		output = ""
+	}
+	if err := c.Print(output, s, func(sheet *view.Sheet) error { return view.Status(sheet, s, wide) }); err != nil {
+		return err
+	}
+	return doubtful(s)
+}
+
+// doubtful is the error, of class Found, of a network that does not work everywhere;
+// nil for one that does.
+func doubtful(s status.Status) error {
+	if s.Works {
+		return nil
+	}
+	if len(s.Networks) == 0 {
+		return plan.As(plan.Found, plan.Hint(errors.New("the cluster has no network"), "kubectl lifecycle cni install NAME"))
+	}
+	unserved := 0
+	for _, n := range s.Nodes {
+		if n.Served && (n.Agent != "ready" || !n.Ready) {
+			unserved++
+		}
+	}
+	bad := 0
+	first := ""
+	for _, f := range s.Findings {
+		if f.Severity != finding.Note {
+			bad++
+			if first == "" {
+				first = f.ID
+			}
+		}
+	}
+	err := fmt.Errorf("the network is to be looked at: %d of %d nodes are not as they should be, %d findings", unserved, len(s.Nodes), bad)
+	if first == "" {
+		return plan.As(plan.Found, plan.Hint(err, "see the column REASON, or -o json"))
+	}
+	return plan.As(plan.Found, plan.Hint(err, "kubectl lifecycle cni explain %s", text.Quote(first)))
+}

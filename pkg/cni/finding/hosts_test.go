@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package finding
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cnitest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// host is one that flannel works on, with changes.
+func host(change func(*wire.HostNetwork)) func(*Input) {
+	return func(in *Input) {
+		h := wire.HostNetwork{Node: "a", ConfDir: "/etc/cni/net.d", BinDirs: []string{"/opt/cni/bin"}, BinMode: 0o755, Netfilter: true,
+			Plugins: []string{"bridge", "flannel", "host-local", "loopback", "portmap"},
+			Configs: []wire.NetConfig{{File: "10-flannel.conflist", Name: "cbr0", Types: []string{"flannel", "portmap"}}}}
+		change(&h)
+		in.Hosts = []wire.HostNetwork{h}
+	}
+}
+
+// before is a host of a cluster without a network.
+func before(network string, change func(*wire.HostNetwork)) func(*Input) {
+	return func(in *Input) {
+		wanted(network)(in)
+		host(func(h *wire.HostNetwork) {
+			h.Configs = nil
+			change(h)
+		})(in)
+	}
+}
+
+func TestFindingsOfHosts(t *testing.T) {
+	stale := []wire.NetConfig{{File: "05-antrea.conflist", Types: []string{"antrea"}}, {File: "10-flannel.conflist",
+		Types: []string{"flannel"}}}
+	for name, f := range map[string]fact{
+		"a host that works":       {host(func(*wire.HostNetwork) {}), "", false, ""},
+		"a host before a network": {before("flannel", func(*wire.HostNetwork) {}), "", false, ""},
+		"a stale file sorts first": {host(func(h *wire.HostNetwork) { h.Configs = stale; h.Plugins = append(h.Plugins, "antrea") }),
+			"CNI005 error", false, "the runtime takes /etc/cni/net.d/05-antrea.conflist (plugins antrea)"},
+		"one will sort first": {before("flannel", func(h *wire.HostNetwork) { h.Configs = stale[:1]; h.Plugins = append(h.Plugins, "antrea") }),
+			"CNI005 error", true, ""},
+		"one that sorts later is in nobody's way": {before("flannel", func(h *wire.HostNetwork) {
+			h.Configs = []wire.NetConfig{{File: "87-podman-bridge.conflist", Types: []string{"bridge"}}}
+		}), "", false, ""},
+		"a first one that is no configuration": {host(func(h *wire.HostNetwork) {
+			h.Configs = append([]wire.NetConfig{{File: "00-x.conf", Bad: "not JSON"}}, h.Configs...)
+		}), "CNI005 error", false, "00-x.conf (unreadable: not JSON)"},
+		"no directory to watch": {before("flannel", func(h *wire.HostNetwork) { h.NoConfDir = true }), "CNI006 warning", false,
+			"node a has no /etc/cni/net.d"},
+		"it was removed under a network": {host(func(h *wire.HostNetwork) { h.NoConfDir, h.Configs = true, nil }), "CNI006 error", false, ""},
+		"a program of the configuration is missing": {host(func(h *wire.HostNetwork) {
+			h.Plugins = []string{"bridge", "host-local", "loopback", "portmap"}
+		}), "CNI007 error", false, "flannel in /opt/cni/bin"},
+		"reference plugins are missing": {before("flannel", func(h *wire.HostNetwork) { h.Plugins = nil }), "CNI008 error", true,
+			"bridge, host-local, loopback"},
+		"br_netfilter is missing": {host(func(h *wire.HostNetwork) { h.Netfilter = false }), "CNI008 error", false,
+			"node a has not loaded br_netfilter"},
+		"a network that does not need it": {before("cilium", func(h *wire.HostNetwork) { h.Netfilter = false }), "", false, ""},
+		"Open vSwitch is missing":         {before("antrea", func(*wire.HostNetwork) {}), "CNI026 warning", false, "openvswitch"},
+		"/opt/cni/bin is of another user": {before("cilium", func(h *wire.HostNetwork) { h.BinOwner = 997 }), "CNI023 error", true,
+			"belongs to user 997"},
+		"and of a network that runs": {host(func(h *wire.HostNetwork) { h.BinOwner = 997 }), "CNI023 warning", false, ""},
+		"/opt/cni/bin is noexec":     {before("cilium", func(h *wire.HostNetwork) { h.BinNoExec = true }), "CNI023 error", true, "noexec"},
+		"/opt/cni/bin is not to be written": {before("cilium", func(h *wire.HostNetwork) { h.BinMode = 0o555 }), "CNI023 error", true,
+			"mode 555"},
+		"a port is taken": {before("flannel", func(h *wire.HostNetwork) {
+			h.Listeners = []wire.Listener{{Proto: "tcp", Port: 8081, Program: "nexus"}, {Proto: "udp", Port: 8081, Program: "other"}}
+		}), "CNI028 error", true, "port 8081/tcp of node a is taken by nexus"},
+		"its own agent has the port": {host(func(h *wire.HostNetwork) {
+			h.Listeners = []wire.Listener{{Proto: "tcp", Port: 8081, Program: "flanneld"}}
+		}), "", false, ""},
+	} {
+		t.Run(name, f.check)
+	}
+}
+
+func TestTheMapMarksWhatOverlaps(t *testing.T) {
+	spans := Map(input(func(in *Input) {
+		in.Services.CIDRs = cnitest.CIDRs("172.18.0.0/16")
+		in.Networks[0].Setting.Join = cnitest.CIDRs("100.64.0.0/16")
+	}))
+	var lines []string
+	for _, s := range spans {
+		lines = append(lines, s.What+" "+cidr.List(s.CIDRs)+" ["+strings.Join(s.Overlaps, ", ")+"]")
+	}
+	want := `pods 10.244.0.0/16 []
+pool of flannel 10.244.0.0/16 []
+join network of flannel 100.64.0.0/16 []
+Services 172.18.0.0/16 [nodes, API server]
+nodes 172.18.0.0/24 [Services]
+API server 172.18.0.2/32 [Services]`
+	if got := strings.Join(lines, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTheServerIsReadWhereverItStands(t *testing.T) {
+	for _, c := range [][3]string{
+		{"10.0.0.1:6443", "", "10.0.0.1"}, {"10.0.0.1", "", "10.0.0.1"}, {"[fd00::1]:6443", "", "fd00::1"},
+		{"", "https://10.0.0.2:6443", "10.0.0.2"}, {"k8s.example.com:6443", "https://10.0.0.2:6443", ""}, {"", "", ""}, {"", "://", ""},
+	} {
+		got := ""
+		if a, ok := serverAddress(c[0], c[1]); ok {
+			got = a.String()
+		}
+		if got != c[2] {
+			t.Errorf("%q, %q: got %q", c[0], c[1], got)
+		}
+	}
+}
+
+func TestEveryPitfallIsExplained(t *testing.T) {
+	for i, e := range Explanations() {
+		if want := "CNI" + string([]byte{'0', byte('0' + (i+1)/10), byte('0' + (i+1)%10)}); e.ID != want {
+			t.Errorf("%s is where %s should be", e.ID, want)
+		}
+		if e.Title == "" || e.Cause == "" || e.Cure == "" || len(e.See) == 0 || len(e.Sources) == 0 {
+			t.Errorf("%s is not explained in full", e.ID)
+		}
+	}
+	if e, err := Explain("cni006"); err != nil || e.ID != "CNI006" {
+		t.Errorf("%v, %v", e, err)
+	}
+	if _, err := Explain("CNI999"); plan.ClassOf(err) != plan.Misused || !strings.Contains(plan.HintOf(err), "CNI001 to CNI028") {
+		t.Errorf("%v, %q", err, plan.HintOf(err))
+	}
+}
+
+func TestTheWorstComesFirst(t *testing.T) {
+	all := All(input(func(in *Input) {
+		in.Networks[0].Managed = nil
+		in.Proxy.CIDRs = cnitest.CIDRs("10.0.0.0/8")
+		in.Nodes[0].PodCIDRs = nil
+	}))
+	var ids []string
+	for _, f := range all {
+		ids = append(ids, f.ID)
+	}
+	if got := strings.Join(ids, " "); got != "CNI019 CNI002 CNI014" || !Bad(all) || Bad(all[2:]) {
+		t.Errorf("got %s", got)
+	}
+}
+
+func FuzzKnownWords(f *testing.F) {
+	f.Add(`failed to find plugin "flannel" in path [/opt/cni/bin]`, "6.1.0")
+	f.Fuzz(func(t *testing.T, words, kernel string) {
+		if p, is := known(words); is && p.cure == "" {
+			t.Error("no way out")
+		}
+		older(kernel, [2]int{5, 10})
+	})
+}
