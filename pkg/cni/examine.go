@@ -31,5 +31,6 @@ func RefuseFor(all []finding.Finding) error {
 	for _, b := range blocking {
 		lines = append(lines, b.String())
 	}
-	return plan.Refuse(errors.New(strings.Join(lines, "\n")), "%s; more: kubectl lifecycle cni explain %s", blocking[0].Cure, text.Quote(blocking[0].ID))
+	return plan.Refuse(errors.New(strings.Join(lines, "\n")), "%s; more: kubectl lifecycle cni explain %s", blocking[0].Cure,
+		text.Quote(blocking[0].ID))
 }

@@ -2,8 +2,8 @@
 
 package finding
 
-// explanations are those of the first pitfalls, in the order of their ids.
-func explanations() []Explanation {
+// fromCNI001 are the explanations from CNI001 to CNI004.
+func fromCNI001() []Explanation {
 	return []Explanation{
 		{
 			ID: "CNI001", Title: "The cluster gives its nodes no pod CIDRs",
@@ -51,6 +51,12 @@ func explanations() []Explanation {
 				"to.",
 			Sources: []string{"kubernetes/kubernetes#107127"},
 		},
+	}
+}
+
+// fromCNI005 are the explanations from CNI005 to CNI009.
+func fromCNI005() []Explanation {
+	return []Explanation{
 		{
 			ID: "CNI005", Title: "A file in /etc/cni/net.d sorts before the network's own",
 			Cause: "The runtime takes the first file by name, whichever program wrote it. kubeadm reset leaves the directory as " +
@@ -103,6 +109,12 @@ func explanations() []Explanation {
 				"k8sServiceHost and k8sServicePort. After kube-proxy was deleted, restart the nodes one by one.",
 			Sources: []string{"kubernetes/kubernetes#119265"},
 		},
+	}
+}
+
+// fromCNI010 are the explanations from CNI010 to CNI014.
+func fromCNI010() []Explanation {
+	return []Explanation{
 		{
 			ID: "CNI010", Title: "Pods from before the network, or that wait for it",
 			Cause: "CoreDNS is Pending in a new cluster: that is expected until there is a network. Pods that were " +

@@ -2,8 +2,8 @@
 
 package finding
 
-// moreExplanations are the rest.
-func moreExplanations() []Explanation {
+// fromCNI015 are the explanations from CNI015 to CNI018.
+func fromCNI015() []Explanation {
 	return []Explanation{
 		{
 			ID: "CNI015", Title: "The overlay's port is closed between nodes",
@@ -48,6 +48,12 @@ func moreExplanations() []Explanation {
 				"flannel.alpha.coreos.com/public-ip-overwrite; a new /etc/machine-id for copied hosts.",
 			Sources: []string{"flannel-io/flannel#535", "flannel-io/flannel#1155", "kubernetes/kubeadm#139"},
 		},
+	}
+}
+
+// fromCNI019 are the explanations from CNI019 to CNI023.
+func fromCNI019() []Explanation {
+	return []Explanation{
 		{
 			ID: "CNI019", Title: "A node has no pod CIDR",
 			Cause: "The range is full (10.244.0.0/16 with /24 a node is enough for 256 nodes), or " +
@@ -92,6 +98,12 @@ func moreExplanations() []Explanation {
 			Cure:    "chown root:root /opt/cni/bin; chmod 755 /opt/cni/bin; mount -o remount,exec for its file system.",
 			Sources: []string{"cilium/cilium#23838", "projectcalico/cni-plugin#891"},
 		},
+	}
+}
+
+// fromCNI024 are the explanations from CNI024 to CNI028.
+func fromCNI024() []Explanation {
+	return []Explanation{
 		{
 			ID: "CNI024", Title: "A custom resource's definition is missing",
 			Cause: "Calico from 3.32 on has its definitions in a chart of their own, which must be applied before the " +
