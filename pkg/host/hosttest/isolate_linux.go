@@ -54,7 +54,7 @@ func Isolate(t *testing.T, body func(t *testing.T, dir string)) {
 	self, err := os.Executable()
 	Must(t, err)
 	// A shell is the first process of the namespace: it reaps the orphans, as init does.
-	args := []string{"-c", `"$0" "$@"; exit $?`, self, "-test.run=^" + regexp.QuoteMeta(t.Name()) + "$", "-test.v", "-test.count=1"}
+	args := []string{"-c", `"$0" "$@"; exit $?`, self, "-test.run=" + exactly(t.Name()), "-test.v", "-test.count=1"}
 	cmd := exec.CommandContext(t.Context(), "/bin/sh", args...)
 	// The lock of iptables-legacy is the machine's: two tests would refuse each other.
 	cmd.Env = append(os.Environ(), inside+"="+t.Name(), "XTABLES_LOCKFILE="+filepath.Join(t.TempDir(), "xtables.lock"))
@@ -109,4 +109,14 @@ func Run(t *testing.T, name string, args ...string) string {
 func Script(t *testing.T, script string) string {
 	t.Helper()
 	return Run(t, "sh", "-euc", script)
+}
+
+// exactly is the pattern that runs one test and no other: go test compares it part by
+// part, and a part without an end would run the tests that begin with it, too.
+func exactly(name string) string {
+	var parts []string
+	for _, part := range strings.Split(name, "/") {
+		parts = append(parts, "^"+regexp.QuoteMeta(part)+"$")
+	}
+	return strings.Join(parts, "/")
 }
