@@ -71,7 +71,7 @@ func (o outcome) shows(t *testing.T, texts ...string) {
 
 // spoil makes a host one that kubeadm would not take, or that would fail later.
 const spoil = `set -e
-printf 'disabled_plugins = ["cri"]\n' | cat - /etc/containerd/config.toml > /run/config.toml
+printf 'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n' | cat - /etc/containerd/config.toml > /run/config.toml
 sed 's/SystemdCgroup = true/SystemdCgroup = false/' /run/config.toml > /etc/containerd/config.toml
 systemctl restart containerd
 sysctl -qw net.ipv4.ip_forward=0
