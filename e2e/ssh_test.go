@@ -132,10 +132,16 @@ id sshd >/dev/null 2>&1 || echo 'sshd:x:499:65534::/run/sshd:/usr/sbin/nologin' 
 }
 
 // trust makes the host's key known, as a person does who has compared it.
-func (s sshd) trust(t *testing.T) { s.know(t, "host.pub") }
+func (s sshd) trust(t *testing.T) {
+	t.Helper()
+	s.know(t, "host.pub")
+}
 
 // changeKey makes another key known: the host is not the one that it was.
-func (s sshd) changeKey(t *testing.T) { s.know(t, "other.pub") }
+func (s sshd) changeKey(t *testing.T) {
+	t.Helper()
+	s.know(t, "other.pub")
+}
 
 func (s sshd) know(t *testing.T, file string) {
 	t.Helper()

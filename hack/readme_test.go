@@ -123,6 +123,9 @@ func allCommands(t *testing.T, plugin string, above []string) [][]string {
 		return [][]string{above}
 	}
 	var all [][]string
+	if strings.Contains(help, strings.Join(above, " ")+" [flags]\n") && len(above) > 0 {
+		all = append(all, above) // it does something by itself, too
+	}
 	for line := range strings.Lines(list) {
 		words := strings.Fields(line)
 		if len(words) == 0 {

@@ -31,6 +31,7 @@ func TestADrainWhoseSurgeIsUndoneSaysSoAndEnds(t *testing.T) {
 }
 
 func endsUndone(t *testing.T, change string) {
+	t.Helper()
 	one := int32(1)
 	budget := kubetest.Budget("web", 1, 1, 0)
 	budget.Status.ExpectedPods = 1

@@ -31,6 +31,7 @@ func locked() *appsv1.DaemonSet {
 func TestAToolThatGoesToWorkDuringADrainIsNamedAtItsEnd(t *testing.T) {
 	onNode := func(change func(*corev1.Node)) func(*testing.T, *fake.Clientset) {
 		return func(t *testing.T, client *fake.Clientset) {
+			t.Helper()
 			resource := corev1.SchemeGroupVersion.WithResource("nodes")
 			found, err := client.Tracker().Get(resource, "", "w1")
 			if err != nil {
@@ -54,6 +55,7 @@ func TestAToolThatGoesToWorkDuringADrainIsNamedAtItsEnd(t *testing.T) {
 	}{
 		"nothing": {},
 		"kured takes its lock": {happens: func(t *testing.T, client *fake.Clientset) {
+			t.Helper()
 			if err := client.Tracker().Update(appsv1.SchemeGroupVersion.WithResource("daemonsets"), locked(), "shop"); err != nil {
 				t.Error(err)
 			}

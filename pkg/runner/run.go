@@ -133,17 +133,22 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 		return rec, err
 	}
 	report("waiting for the program's first word from the host")
+	return c.firstWord(ctx, rec, t.Node.Name, endpoints)
+}
+
+// firstWord waits for what the program sends from the host itself.
+func (c Cluster) firstWord(ctx context.Context, rec Record, node string, endpoints []string) (Record, error) {
 	word, cancel := context.WithTimeout(ctx, canaryTimeout)
 	defer cancel()
 	state, err := c.await(word, rec, nil, func(s wire.State) bool { return s.Phase != wire.Preparing })
 	if err != nil {
-		return rec, plan.Refuse(fmt.Errorf("the program on node %s did not report within %s: %w", t.Node.Name, canaryTimeout, err),
+		return rec, plan.Refuse(fmt.Errorf("the program on node %s did not report within %s: %w", node, canaryTimeout, err),
 			"can the host reach an API server at %v? On the host: journalctl -u kubectl-lifecycle", endpoints)
 	}
 	rec.State = state
 	if state.Phase == wire.Aborted && state.Error != "" {
 		why, wayOut, _ := strings.Cut(state.Error, "\n")
-		return rec, plan.Refuse(fmt.Errorf("the host of node %s refuses: %s", t.Node.Name, why), "%s", wire.Advice(t.Node.Name, wayOut))
+		return rec, plan.Refuse(fmt.Errorf("the host of node %s refuses: %s", node, why), "%s", wire.Advice(node, wayOut))
 	}
 	return rec, nil
 }

@@ -8,9 +8,9 @@ import (
 	"net/url"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // NothingChanged marks an error of the reading part of a command: unless it has

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // DryRun is the value of --dry-run.

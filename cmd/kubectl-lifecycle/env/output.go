@@ -79,10 +79,10 @@ func (e *Env) Say(format string, args ...any) {
 	_ = text.Fprintf(e.streams.ErrOut, format+"\n", args...) // a stream that is closed has no other to be told on
 }
 
-// sayCommand writes a command to be copied to stderr, as view.Sheet does.
+// SayCommand writes a command to be copied to stderr, as view.Sheet does.
 func (e *Env) SayCommand(command string) { e.Say("  %s", text.Safe(view.OneLine(command))) }
 
-// sayTable writes a table to stderr.
+// SayTable writes a table to stderr.
 func (e *Env) SayTable(rows [][]string) error {
 	return view.NewSheet(e.streams.ErrOut).Table(rows)
 }
@@ -92,7 +92,7 @@ func (e *Env) Warn(format string, args ...any) {
 	e.Say("Warning: "+format, args...)
 }
 
-// tellError writes an error and its way out to stderr. Each line but the first
+// TellError writes an error and its way out to stderr. Each line but the first
 // is indented: none of an error's own can pass for one of the program's.
 func (e *Env) TellError(err error) {
 	err = Explain(err)

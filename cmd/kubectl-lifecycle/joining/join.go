@@ -113,24 +113,30 @@ func (f *joinFlags) request() (bootstrap.Request, env.DryRun, error) {
 	if r.Description == "" {
 		r.Description = "kubectl lifecycle join by " + env.Who()
 	}
-	switch {
-	case f.wait && mode != env.DryRunNone:
-		err = errors.New("--wait cannot be combined with --dry-run")
-	case f.timeout < 0:
-		err = fmt.Errorf("--timeout must not be negative, got %s", f.timeout)
-	case f.timeout > 0 && !f.wait && len(f.prep.ssh) == 0:
-		err = errors.New("--timeout is for --wait and --ssh")
-	case len(f.prep.ssh) > 0 && (f.token != "" || mode != env.DryRunNone):
-		err = errors.New("--ssh makes a token for each host; it cannot be combined with --bootstrap-token or --dry-run (see: prep --ssh)")
-	case len(f.prep.ssh) > 1 && f.command.NodeName != "":
-		err = errors.New("--node-name is for one host")
-	case len(f.prep.ssh) == 0 && (f.prep.hostname != "" || f.prep.timeZone != ""):
-		err = errors.New("--hostname and --time-zone are for --ssh")
-	}
-	if err != nil {
+	if err := f.contradiction(mode); err != nil {
 		return bootstrap.Request{}, mode, plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle join --help'"))
 	}
 	return r, mode, errors.Join(r.Validate(), f.command.Validate(), view.CheckFormat(f.output, "command"))
+}
+
+// contradiction is the error of flags that do not go together.
+func (f *joinFlags) contradiction(mode env.DryRun) error {
+	bySSH := len(f.prep.ssh) > 0
+	switch {
+	case f.wait && mode != env.DryRunNone:
+		return errors.New("--wait cannot be combined with --dry-run")
+	case f.timeout < 0:
+		return fmt.Errorf("--timeout must not be negative, got %s", f.timeout)
+	case f.timeout > 0 && !f.wait && !bySSH:
+		return errors.New("--timeout is for --wait and --ssh")
+	case bySSH && (f.token != "" || mode != env.DryRunNone):
+		return errors.New("--ssh makes a token for each host; it cannot be combined with --bootstrap-token or --dry-run (see: prep --ssh)")
+	case len(f.prep.ssh) > 1 && f.command.NodeName != "":
+		return errors.New("--node-name is for one host")
+	case !bySSH && (f.prep.hostname != "" || f.prep.timeZone != ""):
+		return errors.New("--hostname and --time-zone are for --ssh")
+	}
+	return nil
 }
 
 // joined is the machine-readable result.

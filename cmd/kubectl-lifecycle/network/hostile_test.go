@@ -7,12 +7,13 @@ import (
 	"errors"
 	"testing"
 
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env/envtest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
 // hostileChart is a network whose chart and release are hostile.

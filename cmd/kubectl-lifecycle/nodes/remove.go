@@ -113,7 +113,7 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 }
 
 func (f *leaveFlags) add(flags *pflag.FlagSet) {
-	f.RunnerFlags.Add(flags)
+	f.Add(flags)
 	env.AddOutput(flags, &f.output, "name")
 	env.AddDryRun(flags, &f.dryRun, "none, client (show the plan from what the API says) or server (also name the exact objects on the host, "+
 		"through one read-only pod)")

@@ -27,21 +27,17 @@ func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		return nil, fmt.Errorf("decode the order: %w", err)
 	}
 	to := d.Spec.Destination
-	if to == nil || to.Endpoint == "" || to.CA == "" || d.JoinToken == "" {
+	if !complete(d) {
 		return nil, errors.New("the delivery names no cluster to join")
 	}
-	join := kubeadm.Join{
-		Endpoint: to.Endpoint, CA: to.CA, Pins: to.Pins, Token: d.JoinToken, Node: d.Spec.Node, CRISocket: order.CRISocket, Version: to.Version,
-		IgnorePreflightErrors: to.IgnorePreflightErrors,
+	name, err := nodeName(d.Spec.Node)
+	if err != nil {
+		return nil, err
 	}
-	out := prep.Joined{Node: d.Spec.Node}
-	if out.Node == "" {
-		name, err := os.Hostname()
-		if err != nil {
-			return nil, err
-		}
-		out.Node = strings.ToLower(strings.TrimSpace(name)) // as kubeadm does
-		join.Node = out.Node
+	out := prep.Joined{Node: name}
+	join := kubeadm.Join{
+		Endpoint: to.Endpoint, CA: to.CA, Pins: to.Pins, Token: d.JoinToken, Node: name, CRISocket: order.CRISocket, Version: to.Version,
+		IgnorePreflightErrors: to.IgnorePreflightErrors,
 	}
 	unlock, err := alone(ctx)
 	if err != nil {
@@ -73,6 +69,21 @@ func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		return nil, plan.Begun(err)
 	}
 	return json.Marshal(out)
+}
+
+// complete reports whether a delivery has all that a join takes.
+func complete(d wire.Delivery) bool {
+	to := d.Spec.Destination
+	return to != nil && to.Endpoint != "" && to.CA != "" && d.JoinToken != ""
+}
+
+// nodeName is the name that was asked for, or the host's own as kubeadm takes it.
+func nodeName(wanted string) (string, error) {
+	if wanted != "" {
+		return wanted, nil
+	}
+	name, err := os.Hostname()
+	return strings.ToLower(strings.TrimSpace(name)), err
 }
 
 // alreadyThere reports whether the host is a node of the cluster. One of another

@@ -165,8 +165,9 @@ func (t Disk) discard(it inventory.Item) error {
 		return t.putBack(it.Name, it.Original)
 	case inventory.IfCopy:
 		return t.discardKubeconfig(it.Name)
+	default:
+		return t.Discard(it)
 	}
-	return t.Discard(it)
 }
 
 // outcomeOf says what was done with what goes.

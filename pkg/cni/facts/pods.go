@@ -117,12 +117,23 @@ func (c *count) add(pod *corev1.Pod) {
 			return
 		}
 	}
+	c.waits(pod)
+	c.addressed(pod, owner)
+}
+
+// waits notes a pod that has not started.
+func (c *count) waits(pod *corev1.Pod) {
 	if c.namespaces[pod.Namespace] && pod.Status.Phase == corev1.PodPending && len(c.out.Waiting) < maxWaiting {
 		c.out.Waiting = append(c.out.Waiting, pod)
 	}
 	if pod.Status.PodIP == "" && pod.Status.Phase == corev1.PodPending && pod.Spec.NodeName != "" && len(c.out.Starting) < maxStarting {
 		c.out.Starting[pod.Namespace+"/"+pod.Name] = pod.Spec.NodeName
 	}
+}
+
+// addressed counts a pod that has an address of the pod network, and notes whose pods
+// have one of another range.
+func (c *count) addressed(pod *corev1.Pod, owner *metav1.OwnerReference) {
 	addr, err := cidr.ParseAddress(pod.Status.PodIP)
 	if err != nil || pod.Spec.HostNetwork || pod.Status.Phase != corev1.PodRunning {
 		return

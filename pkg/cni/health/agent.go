@@ -25,6 +25,11 @@ func agentGap(pod *corev1.Pod) gap {
 			return g
 		}
 	}
+	return g.ofContainers(pod)
+}
+
+// ofContainers is the gap of a pod that is scheduled and not Ready.
+func (g gap) ofContainers(pod *corev1.Pod) gap {
 	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
 	for i, s := range statuses {
 		if why, kind := containerGap(s, i < len(pod.Status.InitContainerStatuses)); why != "" {

@@ -52,7 +52,7 @@ func (h Host) do(ctx context.Context, c prep.Change, before state) error {
 }
 
 // back restores what was there before a change.
-func (h Host) back(ctx context.Context, e entry) error {
+func (h Host) back(ctx context.Context, e entry) error { //nolint:cyclop // a case a kind of change, and no more
 	c, s := e.Change, e.Before
 	switch c.Kind {
 	case prep.WriteFile:

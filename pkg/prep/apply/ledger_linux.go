@@ -114,8 +114,9 @@ func (e entry) left(s state) bool {
 		return s.Content == e.Change.Content || s.Content == e.Before.Content
 	case prep.SetHostname, prep.SetTimeZone:
 		return s.Content == e.Change.Name || s.Content == e.Before.Content
+	default:
+		return true
 	}
-	return true
 }
 
 func (h Host) save(all []entry) error {

@@ -30,18 +30,8 @@ func (r reader) swap(ctx context.Context) error {
 	if r.facts.Swap.FSTab, err = r.file("/etc/fstab"); err != nil {
 		return err
 	}
-	// The first that exists counts: zram-generator.conf(5).
-	for _, dir := range []string{"/etc", "/run", "/usr/local/lib", "/usr/lib"} {
-		f, err := r.file(dir + "/systemd/zram-generator.conf")
-		if err != nil {
-			return err
-		}
-		if f.There {
-			if strings.Contains(f.Content, "[zram") {
-				r.facts.Swap.ZRAM = f
-			}
-			break
-		}
+	if r.facts.Swap.ZRAM, err = r.zram(); err != nil {
+		return err
 	}
 	resume, err := r.text("/etc/initramfs-tools/conf.d/resume")
 	if err != nil {
@@ -56,23 +46,30 @@ func (r reader) swap(ctx context.Context) error {
 	return err
 }
 
+// zram is the configuration of zram-generator, if it makes a device. The first that
+// exists counts: zram-generator.conf(5).
+func (r reader) zram() (prep.File, error) {
+	for _, dir := range []string{"/etc", "/run", "/usr/local/lib", "/usr/lib"} {
+		f, err := r.file(dir + "/systemd/zram-generator.conf")
+		if err != nil {
+			return prep.File{}, err
+		}
+		if f.There && strings.Contains(f.Content, "[zram") {
+			return f, nil
+		}
+		if f.There {
+			break
+		}
+	}
+	return prep.File{}, nil
+}
+
 // swapUnits are units of type swap with a file of their own. Those that a generator
 // makes of fstab go with its line; gpt-auto's come late (systemd.generator(7)).
 func (r reader) swapUnits(ctx context.Context) ([]prep.SwapUnit, error) {
-	var all []string
-	for _, dir := range []string{"/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"} {
-		names, err := r.names(dir)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			if strings.HasSuffix(name, ".swap") && !slices.Contains(all, name) {
-				all = append(all, name)
-			}
-		}
-	}
-	if !r.facts.OS.Systemd {
-		return nil, nil
+	all, err := r.swapFiles()
+	if err != nil || !r.facts.OS.Systemd {
+		return nil, err
 	}
 	loaded, err := r.local.Units(ctx, "*.swap")
 	if err != nil {
@@ -93,6 +90,22 @@ func (r reader) swapUnits(ctx context.Context) ([]prep.SwapUnit, error) {
 		}
 	}
 	return kept, nil
+}
+
+// swapFiles are the names of swap units that have a file.
+func (r reader) swapFiles() (all []string, err error) {
+	for _, dir := range []string{"/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"} {
+		names, err := r.names(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, ".swap") && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all, nil
 }
 
 // modules reads which of the wanted modules are there, and which a boot loads.
@@ -122,6 +135,11 @@ func (r reader) modules(context.Context) error {
 	if r.facts.Modules.File, err = r.file(prep.ModulesFile); err != nil {
 		return err
 	}
+	return r.modulesAtBoot()
+}
+
+// modulesAtBoot reads what systemd-modules-load loads.
+func (r reader) modulesAtBoot() error {
 	for _, file := range r.settings("modules-load.d") {
 		content, err := r.text(file)
 		if err != nil {
