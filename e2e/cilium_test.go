@@ -60,7 +60,7 @@ func TestCilium(t *testing.T) {
 		{"cni install gives the cluster a network that works", onBoth, c.stageInstall},
 		{"the host joins and its pods are reached", onBoth, c.stageJoin},
 		{"a policy keeps strangers from a pod", onBoth, c.stagePolicy},
-		{"remove leaves nothing of Cilium and everything of others", onBoth, c.stageRemove},
+		{"remove leaves nothing of Cilium and all that is not its own", onBoth, c.stageRemove},
 		{"the host joins again", onBoth, c.stageJoin},
 		{"remove does not wait for an agent that is dead", onBoth, c.stageDeadAgent},
 		{"no secret was said", onBoth, b.stageSecrets},

@@ -59,7 +59,7 @@ func (b *bed) stages() []stage {
 		{"join and cni install say what cannot work", 1, b.stageJoinCases},
 		{"drain explains what blocks and heeds the budget", 1, b.stageDrain},
 		{"remove refuses what it cannot finish", 1, b.stageRefusals},
-		{"remove leaves a clean host and everything of others", 1, b.stageRemove},
+		{"remove leaves a clean host and all that is not Kubernetes", 1, b.stageRemove},
 		{"the host joins again", 1, b.stageRejoin},
 		{"a kubelet's root elsewhere and directories of a person beside it", 1, b.stageDisk},
 		{"a surge ends a drain that three budgets kept", 1, b.stageGitea},

@@ -399,7 +399,7 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 			Imports: []string{"github.com/spf13/cobra"}}, 1},
 		"the plugin may import its rooms": {pkg{ImportPath: module + "cmd/kubectl-lifecycle",
 			Imports: inModule("cmd/kubectl-lifecycle/view")}, 0},
-		"nobody else may": {pkg{ImportPath: module + "pkg/flow", Imports: inModule("cmd/kubectl-lifecycle/view")}, 1},
+		"no other package may": {pkg{ImportPath: module + "pkg/flow", Imports: inModule("cmd/kubectl-lifecycle/view")}, 1},
 		"a room may not import its program": {pkg{ImportPath: module + "cmd/kubectl-lifecycle/view",
 			Imports: inModule("cmd/kubectl-lifecycle")}, 1},
 		"a command may import what every command is given": {pkg{ImportPath: module + "cmd/kubectl-lifecycle/nodes",

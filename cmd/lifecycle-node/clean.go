@@ -15,10 +15,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none|flush] [--no-backup]
@@ -44,20 +44,20 @@ func cleanAlone(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	removal, say := inventory.Decide(before), printer{out}
+	removal, say := inventory.Decide(before), report.Printer{Out: out}
 	for _, it := range removal.Objects {
-		say.line("%s", it)
+		say.Line("%s", it)
 	}
 	for _, it := range removal.Stay {
 		if it.Kind == inventory.KindFlags {
-			say.line("stays: %s: %s (%s)", it.Name, it.Detail, it.Why)
+			say.Line("stays: %s: %s (%s)", it.Name, it.Detail, it.Why)
 		}
 	}
 	for _, part := range removal.Unchecked {
-		say.line("not checked: %s: %s", part.What, part.Why)
+		say.Line("not checked: %s: %s", part.What, part.Why)
 	}
 	if !yes {
-		say.line("%d things would go (nothing was changed; --yes does it)", len(removal.Objects))
+		say.Line("%d things would go (nothing was changed; --yes does it)", len(removal.Objects))
 		return nil
 	}
 	return cleanNow(ctx, t, before, out)
@@ -102,7 +102,7 @@ func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, o
 		return err
 	}
 	defer unlock()
-	say := printer{out}
+	say := report.Printer{Out: out}
 	if _, err := t.Recipe().Run(ctx, say); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, o
 	}
 	verdict := inventory.Verify(before, after)
 	if backup := t.Backup(); backup != "" {
-		say.line("the configuration is backed up: %s", backup)
+		say.Line("the configuration is backed up: %s", backup)
 	}
 	if err := dirty(verdict); err != nil {
 		return err
@@ -120,33 +120,13 @@ func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, o
 	if err := errors.Join(leave(), systemctl(ctx, "daemon-reload")); err != nil {
 		return err
 	}
-	say.line("this host is %s", verdict.Summary())
+	say.Line("this host is %s", verdict.Summary())
 	for _, it := range verdict.But {
-		say.line("still there: %s: %s (%s)", it, it.Refers, it.Why)
+		say.Line("still there: %s: %s (%s)", it, it.Refers, it.Why)
 	}
 	if len(verdict.But) > 0 {
 		return plan.As(plan.Found, plan.Hint(errors.New("something that is not provably Kubernetes' still refers to the cluster"),
 			"look at each of these, and delete what is not needed"))
 	}
 	return nil
-}
-
-// printer tells what happens, in lines.
-type printer struct{ out io.Writer }
-
-// line prints one; a person who closes the pipe is told nothing more, and the work
-// goes on. What is named was named by others.
-func (p printer) line(format string, args ...any) { _ = text.Fprintf(p.out, format+"\n", args...) }
-
-// Observe prints one event.
-func (p printer) Observe(e plan.Event) {
-	switch e.Kind {
-	case plan.Progress:
-		p.line("  %s", e.Message)
-	case plan.Done:
-		p.line("✓ %s", e.Title)
-	case plan.Failed:
-		p.line("✗ %s", e.Title)
-	case plan.Started, plan.Skipped, plan.Undone:
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -19,9 +20,9 @@ import (
 func TestWhatIsPrintedOnAHostIsNotObeyedByItsTerminal(t *testing.T) {
 	const hostile = "/var/lib/kubelet/pods/x\x1b[2J\x07\u202e\n✓ this host is clean\r"
 	var out bytes.Buffer
-	p := printer{&out}
-	p.line("%s", inventory.Item{Kind: inventory.KindMount, Name: hostile, In: hostile})
-	p.line("not checked: %s: %s", hostile, hostile)
+	p := report.Printer{Out: &out}
+	p.Line("%s", inventory.Item{Kind: inventory.KindMount, Name: hostile, In: hostile})
+	p.Line("not checked: %s: %s", hostile, hostile)
 	for _, kind := range []plan.Kind{plan.Progress, plan.Done, plan.Failed} {
 		p.Observe(plan.Event{Kind: kind, Title: hostile, Message: hostile})
 	}

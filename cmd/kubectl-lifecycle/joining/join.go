@@ -19,7 +19,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const joinLong = `Create a bootstrap token and print the kubeadm join command for a new host: with
@@ -266,34 +265,5 @@ func (c commands) followHost(ctx context.Context, client kubernetes.Interface, t
 		}
 		return nil
 	}
-	return errors.Join(err, c.leave(ctx, client, token, host, errors.Is(err, arrival.ErrNameTaken)))
-}
-
-// leave decides about the token of a host that is no longer followed.
-func (c commands) leave(ctx context.Context, client kubernetes.Interface, token bootstrap.Token, a arrival.Arrival, suspicious bool) error {
-	if token.Foreign || (a.Stage < arrival.Registered && !suspicious) {
-		c.Say("%s", life(token))
-		c.sayHowToGoOn(token)
-		return nil
-	}
-	if err := c.revoke(ctx, client, token); err != nil {
-		return err
-	}
-	c.Say("token %s was revoked", token.ID)
-	return nil
-}
-
-// revoke works after a Ctrl-C too.
-func (c commands) revoke(ctx context.Context, client kubernetes.Interface, token bootstrap.Token) error {
-	if token.Foreign {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return bootstrap.Revoke(ctx, client, token)
-}
-
-func (c commands) sayHowToGoOn(token bootstrap.Token) {
-	c.Say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", text.Quote(token.ID))
-	c.Say("  revoke the token:  kubectl -n kube-system delete secret %s", text.Quote(token.SecretName()))
+	return errors.Join(err, c.leave(ctx, client, token, mayCome(host, err)))
 }

@@ -122,7 +122,8 @@ func (j sshJoin) recipe() plan.Plan {
 				if there.Already {
 					return newhost.AwaitReady(ctx, j.client, there.Node, report)
 				}
-				_, err := arrival.Follow(ctx, j.client, arrival.Request{Token: token, NodeName: there.Node, Note: cordonedBy}, report)
+				host, err := arrival.Follow(ctx, j.client, arrival.Request{Token: token, NodeName: there.Node, Note: cordonedBy}, report)
+				underway = mayCome(host, err)
 				return err
 			}},
 		{ID: name + "/revoke", Title: "Revoke the token of " + name, Do: func(ctx context.Context, _ plan.Report) error {

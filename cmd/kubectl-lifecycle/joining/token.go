@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -15,9 +16,11 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/arrival"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // outside asks the API server without credentials; nothing is
@@ -88,4 +91,40 @@ func orSome(version string) string {
 		return "the cluster's version"
 	}
 	return version
+}
+
+// mayCome reports whether a host that was given up may still be on its way: then its
+// token stays. One that has registered its node needs none, and one that took the name
+// of another must have none.
+func mayCome(host arrival.Arrival, err error) bool {
+	return host.Stage < arrival.Registered && !errors.Is(err, arrival.ErrNameTaken)
+}
+
+// leave decides about the token of a host that is no longer followed.
+func (c commands) leave(ctx context.Context, client kubernetes.Interface, token bootstrap.Token, mayCome bool) error {
+	if token.Foreign || mayCome {
+		c.Say("%s", life(token))
+		c.sayHowToGoOn(token)
+		return nil
+	}
+	if err := c.revoke(ctx, client, token); err != nil {
+		return err
+	}
+	c.Say("token %s was revoked", token.ID)
+	return nil
+}
+
+// revoke works after a Ctrl-C too.
+func (c commands) revoke(ctx context.Context, client kubernetes.Interface, token bootstrap.Token) error {
+	if token.Foreign {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return bootstrap.Revoke(ctx, client, token)
+}
+
+func (c commands) sayHowToGoOn(token bootstrap.Token) {
+	c.Say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", text.Quote(token.ID))
+	c.Say("  revoke the token:  kubectl -n kube-system delete secret %s", text.Quote(token.SecretName()))
 }

@@ -161,7 +161,7 @@ func TestAPlanWithoutTheRightToWhatASurgeReads(t *testing.T) {
 	}
 }
 
-// Without its kubelet nobody confirms that a pod has stopped, and a drain waits for that
+// Without its kubelet nothing confirms that a pod has stopped, and a drain waits for that
 // (kubernetes-sigs/cluster-api#10661).
 func TestAPlanOfANodeWhoseKubeletIsSilent(t *testing.T) {
 	for _, tc := range []struct {
@@ -171,7 +171,7 @@ func TestAPlanOfANodeWhoseKubeletIsSilent(t *testing.T) {
 		ends   bool
 	}{
 		{"it has stopped to report", corev1.ConditionUnknown, nil, false},
-		{"nobody waits for it", corev1.ConditionUnknown, []string{"--skip-wait-for-delete-timeout=5"}, true},
+		{"the drain does not wait for it", corev1.ConditionUnknown, []string{"--skip-wait-for-delete-timeout=5"}, true},
 		{"it reports that it is not Ready", corev1.ConditionFalse, nil, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

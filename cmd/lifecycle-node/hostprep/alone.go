@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -22,8 +23,9 @@ const Usage = `usage: lifecycle-node prep [--yes] [--undo] [--control-plane] [--
 
 Says what this host lacks before kubeadm can make a node of it. With --yes it makes
 the changes that it names, keeps what was there before, and looks again; --undo takes
-them back. WANTED is what the cluster wants, as JSON ("kubectl lifecycle prep
---print-wanted"); the less there is, the less is judged.
+them back. WANTED is what the cluster wants of its nodes, as JSON, for example
+'{"kubernetes": "v1.36.3", "cgroupDriver": "systemd"}'; the less there is, the less is
+judged.
 `
 
 // Alone is "prep": for a person on a host that nothing reaches.
@@ -32,13 +34,12 @@ func Alone(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return plan.As(plan.Misused, fmt.Errorf("%w\n\n%s", err, Usage))
 	}
-	say := printer{out}
-	outcome, err := Do(ctx, order, say)
+	outcome, err := Do(ctx, order, report.Printer{Out: out})
 	if err != nil {
 		return err
 	}
 	for _, line := range outcome.Lines(order) {
-		_, _ = fmt.Fprintln(out, text.Spaced(line)) // see printer.line
+		_, _ = fmt.Fprintln(out, text.Spaced(line)) // see report.Printer
 	}
 	if outcome.Report.Blocked() && !order.Undo {
 		return plan.As(plan.Found, plan.Hint(errors.New("this host cannot become a node as it is"), "%s", order.Next(outcome)))
@@ -75,24 +76,4 @@ func parse(args []string) (order prep.Order, err error) {
 		order.Wanted.TimeZone = *zone
 	}
 	return order, order.Wanted.Validate()
-}
-
-// printer tells what happens, in lines.
-type printer struct{ out io.Writer }
-
-// line prints one. A person who closes the pipe is told nothing more, and the work
-// goes on.
-func (p printer) line(format string, args ...any) { _ = text.Fprintf(p.out, format+"\n", args...) }
-
-// Observe prints one event.
-func (p printer) Observe(e plan.Event) {
-	switch e.Kind {
-	case plan.Progress:
-		p.line("  %s", e.Message)
-	case plan.Done:
-		p.line("✓ %s", e.Title)
-	case plan.Failed:
-		p.line("✗ %s", e.Title)
-	case plan.Started, plan.Skipped, plan.Undone:
-	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/ipvs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -57,7 +57,7 @@ func (t Filter) deleteVirtuals(_ context.Context, report plan.Report) error {
 		}
 	}
 	for _, v := range ours {
-		if err := netfilter.DeleteVirtual(v.protocol, v.at); err != nil {
+		if err := ipvs.DeleteVirtual(v.protocol, v.at); err != nil {
 			return err
 		}
 	}

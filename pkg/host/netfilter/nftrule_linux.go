@@ -65,3 +65,67 @@ func (s *slab) clone(v []byte) []byte {
 	s.free = append(s.free, v...)
 	return s.free[begin:len(s.free):len(s.free)]
 }
+
+// expressions takes from a rule the little that has to be understood: where it
+// jumps to and its comment. Everything else is left as it is, so that kernels and
+// tools may invent what they like.
+func (r *Rule) expressions(list []byte) error {
+	return eachExpression(list, func(name, data []byte) error {
+		switch string(name) {
+		case "immediate":
+			return r.verdict(data)
+		case "match":
+			return r.match(data)
+		}
+		return nil
+	})
+}
+
+// verdict finds the chain that an immediate jumps to.
+func (r *Rule) verdict(data []byte) error {
+	return nested(data, []uint16{unix.NFTA_IMMEDIATE_DATA, unix.NFTA_DATA_VERDICT, unix.NFTA_VERDICT_CHAIN}, func(v []byte) {
+		r.Targets = append(r.Targets, text(v))
+	})
+}
+
+// match finds the comment that iptables-nft writes as a match of xtables.
+func (r *Rule) match(data []byte) error {
+	var name, info []byte
+	err := attrs(data, func(kind uint16, v []byte) error {
+		switch kind {
+		case unix.NFTA_MATCH_NAME:
+			name = bare(v)
+		case unix.NFTA_MATCH_INFO:
+			info = v
+		}
+		return nil
+	})
+	if string(name) == "comment" {
+		r.Comments = append(r.Comments, text(info))
+	}
+	return err
+}
+
+// userdata finds the comment that nft writes: type 0, length, text.
+func (r *Rule) userdata(v []byte) {
+	for len(v) >= 2 && int(v[1])+2 <= len(v) {
+		if v[0] == 0 {
+			r.Comments = append(r.Comments, text(v[2:2+int(v[1])]))
+		}
+		v = v[2+int(v[1]):]
+	}
+}
+
+// nested walks down a path of attribute kinds and calls found at its end.
+func nested(data []byte, path []uint16, found func([]byte)) error {
+	return attrs(data, func(kind uint16, v []byte) error {
+		switch {
+		case kind != path[0]:
+			return nil
+		case len(path) == 1:
+			found(v)
+			return nil
+		}
+		return nested(v, path[1:], found)
+	})
+}

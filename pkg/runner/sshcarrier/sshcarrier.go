@@ -228,9 +228,8 @@ func (h Host) failure(err, ended error, words string) error {
 	var none *exec.ExitError
 	switch {
 	case strings.Contains(words, "REMOTE HOST IDENTIFICATION HAS CHANGED"):
-		return plan.Refuse(err, "the host's key is another than your known_hosts has: was it installed again, or is this another machine? Only "+
-			"if "+
-			"you know why: ssh-keygen -R HOST, and connect once by ssh")
+		return plan.Refuse(err, "the host's key is another than your known_hosts has: was it installed again, or is this another machine? "+
+			"Only if you know why: ssh-keygen -R HOST, and connect once by ssh")
 	case strings.Contains(words, "Host key verification failed"):
 		return plan.Refuse(err, "ssh does not know the host's key: connect once by ssh %s, and compare the fingerprint",
 			text.Quote(h.Destination))
