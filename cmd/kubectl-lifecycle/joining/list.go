@@ -99,8 +99,9 @@ func (c commands) revokeTokens(ctx context.Context, ids []string, yes bool) erro
 	var tokens []bootstrap.Token
 	for _, id := range ids {
 		t, err := bootstrap.Parse(id)
-		if err != nil {
-			return err
+		if err != nil { // what was given may be a part of a token: it is not shown
+			return plan.As(plan.Misused, plan.Hint(errors.New("malformed id of a bootstrap token"),
+				"an id is six characters of a-z and 0-9; see: kubectl lifecycle join list"))
 		}
 		if !t.IsReference() {
 			return plan.As(plan.Misused, plan.Hint(errors.New("a whole token was given"), "give its id alone: the six characters before the dot"))
