@@ -27,8 +27,8 @@ type Carrier interface {
 
 // carrier is the way to a node: a pod. The namespace, the image and the check of
 // whose a pod is are the cluster's.
-func (c Cluster) carrier(ctx context.Context, r podcarrier.Request) (Carrier, error) {
+func (c Cluster) carrier(ctx context.Context, r podcarrier.Request, report plan.Report) (Carrier, error) {
 	r.Namespace, r.Image = c.RunNamespace(), c.Image
 	r.Ours = func(pod *corev1.Pod) bool { return IsRunnerPod(pod, c.Namespace) }
-	return podcarrier.New(ctx, c.Client, c.Config, r)
+	return podcarrier.New(ctx, c.Client, c.Config, r, report)
 }

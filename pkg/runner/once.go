@@ -39,7 +39,7 @@ func RunOnce(ctx context.Context, c Cluster, node *corev1.Node, question Questio
 	if held && rec.State.Resumable() {
 		return nil, busy(rec)
 	}
-	carrier, err := c.carrier(ctx, podcarrier.Request{Name: NameFor(node.Name) + onceSuffix, Operation: question.Operation, Node: node})
+	carrier, err := c.carrier(ctx, podcarrier.Request{Name: NameFor(node.Name) + onceSuffix, Operation: question.Operation, Node: node}, report)
 	if err != nil {
 		return nil, err
 	}

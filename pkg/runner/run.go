@@ -100,7 +100,7 @@ func (c Cluster) start(ctx context.Context, rec Record, t Task, report plan.Repo
 		}
 	}
 	ref := rec.ref()
-	carrier, err := c.carrier(ctx, podcarrier.Request{Name: rec.Name, Operation: t.Operation, Node: t.Node, Record: &ref})
+	carrier, err := c.carrier(ctx, podcarrier.Request{Name: rec.Name, Operation: t.Operation, Node: t.Node, Record: &ref}, report)
 	if err != nil {
 		return rec, err
 	}

@@ -70,21 +70,22 @@ type Carrier struct {
 	noStream error
 }
 
-// New gathers what the pod is made of. It refuses a node that has no room for it, or
-// no image that may run privileged; nothing has changed by then.
-func New(ctx context.Context, client kubernetes.Interface, config *rest.Config, r Request) (*Carrier, error) {
+// New gathers what the pod is made of; it waits for a moment where the pods whose image
+// may be used are just starting. It refuses a node that has no room for it, or no image
+// that may run privileged; nothing has changed by then.
+func New(ctx context.Context, client kubernetes.Interface, config *rest.Config, r Request, report plan.Report) (*Carrier, error) {
 	program, err := payload.For(r.Node.Status.NodeInfo.Architecture)
 	if err != nil {
 		return nil, err
 	}
-	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + r.Node.Name})
+	pods, err := podsOn(ctx, client, r.Node.Name)
 	if err != nil {
-		return nil, fmt.Errorf("list pods on node %s: %w", r.Node.Name, err)
+		return nil, err
 	}
 	if err := fits(r.Node, pods.Items); err != nil {
 		return nil, err
 	}
-	picked, err := images{client, r.Image}.pick(ctx, r.Node, pods.Items)
+	picked, err := images{client, r.Image}.await(ctx, r.Node, pods.Items, report)
 	if err != nil {
 		return nil, err
 	}

@@ -3,20 +3,28 @@
 package podcarrier
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilversion "k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
+
+// imageTimeout bounds the wait for the image of a pod that is starting. A kubelet has
+// started its pods again within seconds.
+const imageTimeout = 30 * time.Second
 
 // workload names a DaemonSet.
 type workload struct{ namespace, name string }
@@ -49,9 +57,40 @@ type images struct {
 	named string
 }
 
+// errStarting is wrapped by the refusal of a node on which a trusted pod is about to
+// run, and its image is not known yet: the kubelet has just started, or has just
+// started it again.
+var errStarting = errors.New("not known yet")
+
+// await is pick; where an image is about to be known it waits for that.
+func (c images) await(ctx context.Context, node *corev1.Node, pods []corev1.Pod, report plan.Report) (choice, error) {
+	picked, err := c.pick(ctx, node, pods)
+	if !errors.Is(err, errStarting) {
+		return picked, err
+	}
+	report("waiting for an image that may run privileged: %v", err)
+	_ = wait.PollUntilContextTimeout(ctx, time.Second, imageTimeout, false, func(ctx context.Context) (bool, error) {
+		var list *corev1.PodList
+		if list, err = podsOn(ctx, c.client, node.Name); err == nil {
+			picked, err = c.pick(ctx, node, list.Items)
+		}
+		return !errors.Is(err, errStarting), nil
+	})
+	return picked, err
+}
+
+// podsOn lists the pods of a node.
+func podsOn(ctx context.Context, client kubernetes.Interface, node string) (*corev1.PodList, error) {
+	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
+	if err != nil {
+		return nil, fmt.Errorf("list pods on node %s: %w", node, err)
+	}
+	return pods, nil
+}
+
 // pick returns the image for the privileged pod: the one that was named,
 // or one that the owner of the cluster has running on the node. It refuses a
-// node without such an image.
+// node without such an image; with errStarting, where one is about to be known.
 func (c images) pick(ctx context.Context, node *corev1.Node, pods []corev1.Pod) (choice, error) {
 	if c.named != "" {
 		return choice{image: c.named, of: "named by --runner-image"}, nil
@@ -73,13 +112,17 @@ func (c images) pick(ctx context.Context, node *corev1.Node, pods []corev1.Pod) 
 		}
 		live[w] = set
 	}
-	picked, found := chooseImage(node, pods, live)
-	if !found {
-		return choice{}, plan.Refuse(fmt.Errorf("no image on node %s is surely of the cluster's owner: no static pod, no kube-proxy and no "+
-			"agent of a known network runs there with an image that needs no pull secret", node.Name),
-			"name one that is on the node and that you trust, for it runs privileged: --runner-image IMAGE (on the node: crictl images)")
+	trusted := trustedContainers(node, pods, live)
+	if picked, found := chooseImage(trusted); found {
+		return picked, nil
 	}
-	return picked, nil
+	const nameOne = "name one that is on the node and that you trust, for it runs privileged: --runner-image IMAGE (on the node: crictl images)"
+	if pod := startingPod(trusted); pod != nil {
+		return choice{}, plan.Refuse(fmt.Errorf("the image of pod %s/%s on node %s is %w: its containers have not started",
+			pod.Namespace, pod.Name, node.Name, errStarting), nameOne)
+	}
+	return choice{}, plan.Refuse(fmt.Errorf("no image on node %s is surely of the cluster's owner: no static pod, no kube-proxy and no "+
+		"agent of a known network runs there with an image that needs no pull secret", node.Name), nameOne)
 }
 
 // administers reports whether a namespace is one in which a user who may create pods is
@@ -94,52 +137,80 @@ func (c images) administers(ctx context.Context, namespace string) bool {
 	return err == nil && space.Labels[EnforceLabel] == "privileged"
 }
 
-// chooseImage picks an image that runs on the node and that the owner of the
-// cluster put there; never one by the name of its container, which its author
-// chose. In this order: kube-proxy's DaemonSet, static pods of kube-system,
-// DaemonSets of networks. Node.status.images says of no image whose it is, and
-// is not asked. It is pure; live are the DaemonSets that exist.
-func chooseImage(node *corev1.Node, pods []corev1.Pod, live map[workload]*appsv1.DaemonSet) (choice, bool) {
+// container is one of a pod that the owner of the cluster put on the node, and what
+// else is to be said of it.
+type container struct {
+	pod      *corev1.Pod
+	name     string
+	of, note string
+}
+
+// trustedContainers are those whose image may run privileged, because the owner of the
+// cluster put them on the node; never by the name of the container, which its author
+// chose. In this order: kube-proxy's DaemonSet, static pods of kube-system, DaemonSets
+// of networks. Node.status.images says of no image whose it is, and is not asked. It
+// is pure; live are the DaemonSets that exist.
+func trustedContainers(node *corev1.Node, pods []corev1.Pod, live map[workload]*appsv1.DaemonSet) []container {
 	usable := slices.DeleteFunc(slices.Clone(pods), func(p corev1.Pod) bool { return needsSecret(node, &p) })
 	slices.SortFunc(usable, func(a, b corev1.Pod) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
-	fromSet := func(w workload) (choice, bool) {
+	var trusted []container
+	fromSet := func(w workload, note string) {
 		set := live[w]
 		if set == nil {
-			return choice{}, false
+			return
 		}
-		for _, pod := range usable {
-			if !claims(&pod, w) || metav1.GetControllerOf(&pod).UID != set.UID {
-				continue
-			}
-			// A container that a webhook put in is not in the template.
-			for _, container := range set.Spec.Template.Spec.Containers {
-				if image, name := runningImage(&pod, container.Name); image != "" {
-					return choice{image, name + " of daemonset " + w.String()}, true
+		for i := range usable {
+			if pod := &usable[i]; claims(pod, w) && metav1.GetControllerOf(pod).UID == set.UID {
+				// A container that a webhook put in is not in the template.
+				for _, c := range set.Spec.Template.Spec.Containers {
+					trusted = append(trusted, container{pod, c.Name, "daemonset " + w.String(), note})
 				}
 			}
 		}
-		return choice{}, false
 	}
-	if picked, found := fromSet(kubeProxy()); found {
-		return picked, true
-	}
-	for _, pod := range usable {
-		if !isStatic(node, &pod) {
-			continue
-		}
-		for _, container := range pod.Spec.Containers {
-			if image, name := runningImage(&pod, container.Name); image != "" {
-				return choice{image, name + " of static pod " + pod.Namespace + "/" + pod.Name}, true
+	fromSet(kubeProxy(), "")
+	for i := range usable {
+		if pod := &usable[i]; isStatic(node, pod) {
+			for _, c := range pod.Spec.Containers {
+				trusted = append(trusted, container{pod, c.Name, "static pod " + pod.Namespace + "/" + pod.Name, ""})
 			}
 		}
 	}
 	for _, w := range trustedWorkloads()[1:] {
-		if picked, found := fromSet(w); found {
-			picked.of += ", the network's: neither kube-proxy nor a static pod runs there"
-			return picked, true
+		fromSet(w, ", the network's: neither kube-proxy nor a static pod runs there")
+	}
+	return trusted
+}
+
+// chooseImage picks the image of the first container whose image is on the node.
+func chooseImage(trusted []container) (choice, bool) {
+	for _, c := range trusted {
+		if image, name := presentImage(c.pod, c.name); image != "" {
+			return choice{image, name + " of " + c.of + c.note}, true
 		}
 	}
 	return choice{}, false
+}
+
+// startingPod is the first pod whose container is about to start; nil if there is none.
+// One whose image cannot be pulled, and one that goes, is not.
+func startingPod(trusted []container) *corev1.Pod {
+	for _, c := range trusted {
+		over := c.pod.Status.Phase == corev1.PodSucceeded || c.pod.Status.Phase == corev1.PodFailed
+		if over || c.pod.DeletionTimestamp != nil {
+			continue
+		}
+		at := slices.IndexFunc(c.pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == c.name })
+		if at < 0 {
+			return c.pod
+		}
+		// The words of the kubelet for a container that it has not come to yet.
+		state := cmp.Or(c.pod.Status.ContainerStatuses[at].State.Waiting, &corev1.ContainerStateWaiting{})
+		if slices.Contains([]string{"", "ContainerCreating", "PodInitializing"}, state.Reason) {
+			return c.pod
+		}
+	}
+	return nil
 }
 
 // claims reports whether a pod says that a DaemonSet controls it. Outside of
@@ -173,58 +244,6 @@ func needsSecret(node *corev1.Node, pod *corev1.Pod) bool {
 	}
 	kubelet, err := utilversion.ParseSemantic(node.Status.NodeInfo.KubeletVersion)
 	return err != nil || kubelet.Major() > 1 || kubelet.Minor() >= 35
-}
-
-// runningImage is the reference of the image that a container of the pod runs
-// right now, and the name that its spec has for it; empty if it does not run.
-func runningImage(pod *corev1.Pod, container string) (image, name string) {
-	for _, c := range pod.Spec.Containers {
-		if c.Name == container {
-			name = c.Image
-		}
-	}
-	for _, s := range pod.Status.ContainerStatuses {
-		if s.Name == container && s.State.Running != nil && name != "" {
-			return reference(name, s.ImageID), name
-		}
-	}
-	return "", ""
-}
-
-// reference is how a container's image is named for another pod: by content where
-// the runtime has a name for that (tried with containerd 2.2 and the pull policy
-// Never), because a tag may mean another image at the next pull. An image that was
-// pulled has the name of its digest, one that was imported only an ID. The repository
-// must be that of the spec: the kubelet remembers by it who may use an image, and one
-// image may have been pulled under several.
-//
-//	registry.k8s.io/kube-proxy:v1.36.3, registry.k8s.io/kube-proxy@sha256:…  →  the latter
-//	registry.k8s.io/kube-proxy:v1.36.3, sha256:…                            →  the latter
-//	registry.k8s.io/kube-proxy:v1.36.3, example.com/proxy@sha256:…          →  the former
-func reference(image, id string) string {
-	if isDigest(id) {
-		return id
-	}
-	repository, digest, byDigest := strings.Cut(id, "@")
-	repository = strings.TrimPrefix(repository, "docker-pullable://")
-	if !byDigest || !isDigest(digest) || repository != repositoryOf(image) {
-		return image
-	}
-	return repository + "@" + digest
-}
-
-// repositoryOf is an image's name without its tag and digest.
-func repositoryOf(image string) string {
-	name, _, _ := strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
-		name = name[:colon]
-	}
-	return name
-}
-
-func isDigest(s string) bool {
-	hex, is := strings.CutPrefix(s, "sha256:")
-	return is && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
 }
 
 // EnforceLabel is the level of the Pod Security Standards that a namespace enforces;

@@ -3,6 +3,7 @@
 package podcarrier
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -54,6 +55,18 @@ func hostNetwork(p *corev1.Pod) { p.Spec.HostNetwork = true }
 func pullSecret(p *corev1.Pod) { p.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "s"}} }
 
 func waits(p *corev1.Pod) { p.Status.ContainerStatuses[0].State = corev1.ContainerState{} }
+
+// crashes is a container that has run, and that the kubelet starts again in a while.
+func crashes(p *corev1.Pod) {
+	p.Status.ContainerStatuses[0].ImageID = "sha256:of-an-unknown-form"
+	p.Status.ContainerStatuses[0].State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}
+}
+
+func waitsFor(reason string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}
+	}
+}
 
 func notController(p *corev1.Pod) { p.OwnerReferences[0].Controller = nil }
 
@@ -130,6 +143,8 @@ func TestOnlyAnImageOfTheClustersOwnerRunsPrivileged(t *testing.T) {
 			[]corev1.Pod{runs("kube-system", "k", "kube-proxy", "proxy:1", ofSet("kube-proxy"), ephemeral)}, ""},
 		"none that has not started": {worker,
 			[]corev1.Pod{runs("kube-system", "k", "kube-proxy", "proxy:1", ofSet("kube-proxy"), waits)}, ""},
+		"one that has run and waits to run again": {worker,
+			[]corev1.Pod{runs("kube-system", "k", "kube-proxy", "proxy:1", ofSet("kube-proxy"), waits, crashes)}, "proxy:1"},
 		"none that was pulled with a secret, since Kubernetes 1.35": {worker,
 			[]corev1.Pod{runs("kube-system", "k", "kube-proxy", "private:1", ofSet("kube-proxy"), pullSecret)}, ""},
 		"a static pod's before one that was pulled with a secret": {worker,
@@ -154,6 +169,43 @@ func TestOnlyAnImageOfTheClustersOwnerRunsPrivileged(t *testing.T) {
 			}
 			if err != nil && (plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--runner-image")) {
 				t.Errorf("error %v, hint %q", err, plan.HintOf(err))
+			}
+		})
+	}
+}
+
+// After a start of the kubelet the pods of a node have no image for a moment.
+func TestAnImageThatIsAboutToBeKnownIsWaitedFor(t *testing.T) {
+	kubeProxyPod := func(change ...func(*corev1.Pod)) corev1.Pod {
+		return runs("kube-system", "k", "kube-proxy", "proxy:1", append([]func(*corev1.Pod){ofSet("kube-proxy")}, change...)...)
+	}
+	running := kubeProxyPod()
+	cases := map[string]struct {
+		first corev1.Pod
+		waits bool
+	}{
+		"the container is being made":                       {kubeProxyPod(waitsFor("ContainerCreating")), true},
+		"a container before it is being made":               {kubeProxyPod(waitsFor("PodInitializing")), true},
+		"a state that says nothing":                         {kubeProxyPod(waits), true},
+		"no state":                                          {kubeProxyPod(func(p *corev1.Pod) { p.Status.ContainerStatuses = nil }), true},
+		"its image cannot be pulled":                        {kubeProxyPod(waitsFor("ImagePullBackOff")), false},
+		"its image is not there and may not be pulled":      {kubeProxyPod(waitsFor("ErrImageNeverPull")), false},
+		"the pod is over":                                   {kubeProxyPod(waits, func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }), false},
+		"the pod goes":                                      {kubeProxyPod(waits, func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }), false},
+		"a tenant's pod, which is never waited for":         {runs("dev", "k", "kube-proxy", "evil:1", ofSet("kube-proxy"), waits), false},
+		"a pod of another DaemonSet of that name, as above": {kubeProxyPod(waits, ownedBy("apps/v1", "DaemonSet", "kube-proxy", "forged")), false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset(daemonSet("kube-system", "kube-proxy", "kube-proxy"), &running)
+			var told []string
+			got, err := images{client, ""}.await(t.Context(), node("amd64"), []corev1.Pod{c.first},
+				func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) })
+			if c.waits && (err != nil || got.image != "proxy:1" || len(told) != 1 || !strings.Contains(told[0], "kube-system/k")) {
+				t.Errorf("%+v, %v, told %q", got, err, told)
+			}
+			if !c.waits && (err == nil || len(told) != 0 || !strings.Contains(plan.HintOf(err), "--runner-image")) {
+				t.Errorf("%+v, %v, told %q", got, err, told)
 			}
 		})
 	}
