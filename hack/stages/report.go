@@ -52,6 +52,11 @@ func report(w io.Writer, results []result, whole time.Duration) bool {
 			fmt.Fprintf(out, "\n############ %s: %s %s\n%s", one.name, one.state, one.why, whatFailed(one.log))
 		}
 	}
+	for _, one := range results {
+		if first := firstFailure(one.log); one.state != passed && first != "" {
+			fmt.Fprintf(out, "\n############ %s: the first failure\n%s", one.name, first)
+		}
+	}
 	return good
 }
 
@@ -76,13 +81,57 @@ const (
 	// most lines of a failure are printed, and around one that is not a test's.
 	mostLines = 120
 	tailLines = 25
+	// firstLines of the first failure are printed once more, as the very last: what
+	// follows a failure is often its consequence alone.
+	firstLines = 12
 	// widest is where a line is cut.
 	widest = 400
 )
 
+// What "go test -v" prints: what a test only tells begins with "$ " or "| ".
+const (
+	failurePattern = `^\s*(--- FAIL|panic: |FAIL\s)|: FAILED|\.go:\d+:\d+: `
+	verdictPattern = `^\s*(=== |--- |FAIL|PASS|ok )`
+	messagePattern = `^\s+\w+_test\.go:\d+: `
+	toldPattern    = `_test\.go:\d+: [$|] `
+)
+
+// firstFailure takes from an output the name of the test that was the first to
+// complain, and the first lines of its complaint; nothing where no test has.
+func firstFailure(path string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimRight(string(raw), "\n"), "\n")
+	var (
+		begun   = regexp.MustCompile(`^=== (RUN|NAME|CONT)\s+(.*)`)
+		verdict = regexp.MustCompile(verdictPattern)
+		message = regexp.MustCompile(messagePattern)
+		told    = regexp.MustCompile(toldPattern)
+		text    strings.Builder
+	)
+	for i, line := range lines {
+		if match := begun.FindStringSubmatch(line); match != nil {
+			text.Reset()
+			fmt.Fprintln(&text, match[2])
+		}
+		if !message.MatchString(line) || told.MatchString(line) {
+			continue
+		}
+		for n, said := range lines[i:min(i+firstLines, len(lines))] {
+			if n > 0 && verdict.MatchString(said) {
+				break
+			}
+			fmt.Fprintln(&text, said[:min(len(said), widest)])
+		}
+		return text.String()
+	}
+	return ""
+}
+
 // whatFailed takes from an output what says why a test failed: the FAIL lines, and
-// the first lines of each message. What a test only tells begins with "$ " or "| ".
-// Where no test has failed it is the end of the output.
+// the first lines of each message. Where no test has failed it is the end of the output.
 func whatFailed(path string) string {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -91,10 +140,10 @@ func whatFailed(path string) string {
 	lines := strings.Split(strings.TrimRight(string(raw), "\n"), "\n")
 	var (
 		found   []string
-		failure = regexp.MustCompile(`^\s*(--- FAIL|panic: |FAIL\s)|: FAILED|\.go:\d+:\d+: `)
-		verdict = regexp.MustCompile(`^\s*(=== |--- |FAIL|PASS|ok )`)
-		message = regexp.MustCompile(`^\s+\w+_test\.go:\d+: `)
-		told    = regexp.MustCompile(`_test\.go:\d+: [$|] `)
+		failure = regexp.MustCompile(failurePattern)
+		verdict = regexp.MustCompile(verdictPattern)
+		message = regexp.MustCompile(messagePattern)
+		told    = regexp.MustCompile(toldPattern)
 		more    = 0
 	)
 	for _, line := range lines {

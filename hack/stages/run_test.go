@@ -101,6 +101,20 @@ func TestAHungStageIsNamedAndNothingOfItIsLeft(t *testing.T) {
 	}
 }
 
+// A reader of the last lines sees what came first: the rest may be its consequence.
+func TestTheFirstFailureIsTheLastThatIsSaid(t *testing.T) {
+	story := quick("story", `echo '=== RUN   TestStory/calm'; echo '    a_test.go:3: | what it tells'; echo '=== RUN   TestStory/storm'
+echo '    a_test.go:4: $ a command'; echo '    a_test.go:5: the cause'; echo '    of two lines'; echo '=== RUN   TestStory/after'
+echo '    a_test.go:6: a consequence'; echo '--- FAIL: TestStory'; exit 1`)
+	_, printed, _ := play(t, t.Context(), story)
+	if want := "############ story: the first failure\nTestStory/storm\n    a_test.go:5: the cause\n    of two lines\n"; !strings.Contains(printed, want) {
+		t.Errorf("%q is not in\n%s", want, printed)
+	}
+	if at := strings.Index(printed, "the first failure"); strings.Contains(printed[at:], "############ ") {
+		t.Errorf("more follows:\n%s", printed[at:])
+	}
+}
+
 func TestAnInterruptionLetsStagesCleanUpAndBeginsNoOther(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	begun := filepath.Join(t.TempDir(), "begun")
