@@ -43,14 +43,17 @@ func RequireDead(ctx context.Context, cluster runner.Cluster, node *corev1.Node,
 		return s, plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet reports (%s)", node.Name, kubenode.ReadyMessage(node)), notLost)
 	}
 	warning := ""
-	heard, said, err := pulse{cluster, node}.lives(ctx)
+	found, err := pulse{cluster, node}.lives(ctx)
 	switch {
 	case err != nil:
 		return s, err
-	case heard == doubt && !hostOff:
-		return s, plan.Refuse(fmt.Errorf("cannot determine whether the host of node %s is dead: %s", node.Name, said), "%s", doubtHint(said))
-	case heard == doubt:
-		warning = "--confirm-host-off says that the host is switched off: " + said
+	case found.refusal != nil && (found.heard == life || !hostOff):
+		return s, found.refusal
+	case found.heard == doubt && !hostOff:
+		return s, plan.Refuse(fmt.Errorf("cannot determine whether the host of node %s is dead: %s", node.Name, found.said), "%s",
+			doubtHint(found.said))
+	case found.heard == doubt:
+		warning = "--confirm-host-off says that the host is switched off: " + found.said
 	}
 	before, err := readTraces(ctx, client, node.Name)
 	if err != nil {

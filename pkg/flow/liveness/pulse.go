@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,42 +131,79 @@ func firstNodeName(body string) string {
 	return node.Name
 }
 
-// lives refuses a node that is silent while its host is not: the host is another
-// Node by now, its kubelet goes by another name, or does not get through. It is nil
-// if nothing of that is known, with what came of asking the kubelet.
-func (p pulse) lives(ctx context.Context) (proof, string, error) {
+// vitals is what was found out about the life of a host.
+type vitals struct {
+	heard proof
+	// said is a few words about it.
+	said string
+	// refusal is the refusal of a node whose host may be alive, with the ways out; nil
+	// where nothing of that is known. Where nothing has answered (heard is not life), it
+	// rests on the word of another Node, which a person may know better.
+	refusal error
+}
+
+// lives finds out about a node that is silent while its host may not be: the host is
+// another Node by now, its kubelet goes by another name, or does not get through. That
+// another Node names this machine as its own is only what its kubelet writes: it is
+// proven where something answers at this node's address, too, and a doubt elsewhere,
+// else one host that lies could keep every dead one in the cluster.
+func (p pulse) lives(ctx context.Context) (vitals, error) {
 	nodes, err := p.cluster.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return doubt, "", fmt.Errorf("list nodes: %w", err)
+		return vitals{}, fmt.Errorf("list nodes: %w", err)
 	}
-	for _, twin := range sameMachine(p.node, nodes.Items) {
-		if kubenode.KubeletAnswers(twin.node) {
-			return life, "", p.renamed(twin)
-		}
-	}
+	twins := slices.DeleteFunc(sameMachine(p.node, nodes.Items), func(t twin) bool { return !kubenode.KubeletAnswers(t.node) })
 	heard, said := p.listen(ctx)
-	if heard != life {
-		return heard, said, nil
+	switch {
+	case len(twins) > 0 && heard == life:
+		return vitals{heard, said, p.renamed(twins[0])}, nil
+	case len(twins) > 0:
+		said = claimsOf(twins) + "; at its own address: " + said
+		return vitals{doubt, said, p.claimed(twins)}, nil
+	case heard != life:
+		return vitals{heard, said, nil}, nil
 	}
 	switch name := p.nameThere(ctx); name {
 	case "":
-		return heard, said, p.cutOff(said)
+		return vitals{heard, said, p.cutOff(said)}, nil
 	case p.node.Name:
-		return heard, said, p.cutOff("its kubelet answers at its address")
+		return vitals{heard, said, p.cutOff("its kubelet answers at its address")}, nil
 	default:
-		return heard, said, p.misnamed(name)
+		return vitals{heard, said, p.misnamed(name)}, nil
 	}
+}
+
+// claimsOf names the Nodes that give themselves for a machine, with their signs.
+func claimsOf(twins []twin) string {
+	all := make([]string, 0, len(twins))
+	for _, t := range twins {
+		all = append(all, fmt.Sprintf("node %s reports the same %s", t.node.Name, strings.Join(t.signs, ", the same ")))
+	}
+	return strings.Join(text.Capped(all), "; ")
+}
+
+// waysOfTwin are the ways out where the host of a node is another Node by now.
+func (p pulse) waysOfTwin(now string) string {
+	old := p.node.Name
+	return fmt.Sprintf("to keep the host under its new name, delete the old Node: %s\n"+
+		"to take the host out of the cluster: %s, then the same for the old Node\n"+
+		"to give it its old name back: on the host, hostnamectl set-hostname (or the kubelet's --hostname-override), then restart the kubelet",
+		text.Command("kubectl", "delete", "node", old), text.Command("kubectl", "lifecycle", "remove", now))
 }
 
 // renamed is the refusal of a node whose host is another Node by now.
 func (p pulse) renamed(twin twin) error {
-	old, now := p.node.Name, twin.node.Name
-	return plan.Refuse(fmt.Errorf("the host of node %s is not dead: it is node %s now (the same %s)", old, now,
-		strings.Join(twin.signs, ", the same ")),
-		"to keep the host under its new name, delete the old Node: %s\n"+
-			"to take the host out of the cluster: %s, then the same for the old Node\n"+
-			"to give it its old name back: on the host, hostnamectl set-hostname (or the kubelet's --hostname-override), then restart the kubelet",
-		text.Command("kubectl", "delete", "node", old), text.Command("kubectl", "lifecycle", "remove", now))
+	return plan.Refuse(fmt.Errorf("the host of node %s is not dead: it is node %s now (the same %s)", p.node.Name, twin.node.Name,
+		strings.Join(twin.signs, ", the same ")), "%s", p.waysOfTwin(twin.node.Name))
+}
+
+// claimed is the refusal of a node of which others, that report, say that they are the
+// same machine, where nothing at its own address proves it.
+func (p pulse) claimed(twins []twin) error {
+	old, now := p.node.Name, twins[0].node.Name
+	return plan.Refuse(fmt.Errorf("the host of node %s may not be dead: %s", old, claimsOf(twins)),
+		"%s\nif %s is another machine, which reports what is not its own: go and see that the host of %s is switched off, then: %s",
+		p.waysOfTwin(now), now, old, text.Command("kubectl", "lifecycle", "remove", old, "--node-lost", "--confirm-host-off"))
 }
 
 // misnamed is the refusal of a node whose host runs a kubelet of another name, which
@@ -192,10 +230,12 @@ func (p pulse) cutOff(said string) error {
 // Unreachable is the refusal of a node through whose kubelet nothing can be done.
 func Unreachable(ctx context.Context, cluster runner.Cluster, node *corev1.Node) error {
 	p := pulse{cluster, node}
-	_, _, err := p.lives(ctx)
+	seen, err := p.lives(ctx)
 	switch {
 	case err != nil:
 		return err
+	case seen.refusal != nil:
+		return seen.refusal
 	case p.node.DeletionTimestamp != nil && len(p.node.Finalizers) > 0:
 		return plan.Refuse(fmt.Errorf("node %s is being deleted since %s and waits for %s; its kubelet does not answer, so whether its host "+
 			"is clean cannot be seen",
