@@ -5,6 +5,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,14 +25,49 @@ func (t Task) isControlPlane() bool {
 	return is
 }
 
-// holdControlPlanes lets one control plane be worked on at a time: of two that are begun
-// at the same moment the API server lets one create the lock. It goes with the record
-// that owns it; one whose record is gone is replaced. Any other holder is refused, by
-// name.
+// Annotations of a lock that no record owns: who took it, and when.
+const (
+	lockedBy    = "lifecycle.kubectl.io/locked-by"
+	lockedSince = "lifecycle.kubectl.io/locked-since"
+)
+
+// planeHolder is what may hold the lock on all control planes.
+type planeHolder struct {
+	namespace, node string
+	// owner is the record of a run, or the Node that is given up, which has none.
+	owner metav1.OwnerReference
+	who   string
+}
+
+// holdControlPlanes takes the lock for a run, with whose record it goes.
 func (c Cluster) holdControlPlanes(ctx context.Context, rec Record) error {
-	secrets := c.Client.CoreV1().Secrets(rec.Namespace)
-	lock := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: controlPlanesLock, Namespace: rec.Namespace,
-		OwnerReferences: []metav1.OwnerReference{rec.ownerRef()}}}
+	return c.hold(ctx, planeHolder{namespace: rec.Namespace, node: rec.State.Node, owner: rec.ownerRef()})
+}
+
+// HoldControlPlanes takes the lock for a control-plane node that is given up: nothing
+// runs on its host, so there is no record. The lock goes with the Node. What is returned
+// gives the lock back before that.
+func (c Cluster) HoldControlPlanes(ctx context.Context, node *corev1.Node, who string) (release func(context.Context) error, err error) {
+	h := planeHolder{namespace: c.RunNamespace(), node: node.Name, who: who,
+		owner: metav1.OwnerReference{APIVersion: "v1", Kind: "Node", Name: node.Name, UID: node.UID}}
+	if err := c.hold(ctx, h); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		return releaseControlPlanes(ctx, Record{Namespace: h.namespace, UID: h.owner.UID}, c.Client.CoreV1().Secrets(h.namespace))
+	}, nil
+}
+
+// hold lets one control plane be worked on at a time: of two that are begun at the same
+// moment the API server lets one create the lock. It goes with what owns it; one whose
+// owner is gone is replaced. Any other holder is refused, by name.
+func (c Cluster) hold(ctx context.Context, h planeHolder) error {
+	secrets := c.Client.CoreV1().Secrets(h.namespace)
+	lock := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: controlPlanesLock, Namespace: h.namespace,
+		OwnerReferences: []metav1.OwnerReference{h.owner}}}
+	if h.who != "" {
+		lock.Annotations = map[string]string{lockedBy: h.who, lockedSince: time.Now().UTC().Format(time.RFC3339)}
+	}
 	const tries = 3
 	for range tries {
 		_, err := secrets.Create(ctx, lock, metav1.CreateOptions{})
@@ -39,51 +75,74 @@ func (c Cluster) holdControlPlanes(ctx context.Context, rec Record) error {
 			return nil
 		}
 		if !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("create secret %s/%s: %w", rec.Namespace, controlPlanesLock, err)
+			return fmt.Errorf("create secret %s/%s: %w", h.namespace, controlPlanesLock, err)
 		}
 		there, err := secrets.Get(ctx, controlPlanesLock, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("get secret %s/%s: %w", rec.Namespace, controlPlanesLock, err)
+			return fmt.Errorf("get secret %s/%s: %w", h.namespace, controlPlanesLock, err)
 		}
-		free, err := c.freeControlPlanes(ctx, rec, there)
+		free, err := c.freeControlPlanes(ctx, h, there)
 		if err != nil || !free {
 			return err
 		}
 	}
-	return fmt.Errorf("create secret %s/%s: others create and delete it; run the command again", rec.Namespace, controlPlanesLock)
+	return fmt.Errorf("create secret %s/%s: others create and delete it; run the command again", h.namespace, controlPlanesLock)
 }
 
-// freeControlPlanes deletes a lock whose record is gone. free is false where the lock is
-// the record's own; a lock of another's is refused.
-func (c Cluster) freeControlPlanes(ctx context.Context, rec Record, lock *corev1.Secret) (free bool, err error) {
-	secrets := c.Client.CoreV1().Secrets(rec.Namespace)
-	if len(lock.OwnerReferences) != 1 || lock.OwnerReferences[0].Kind != "Secret" {
-		return false, plan.Refuse(fmt.Errorf("secret %s/%s already exists and was not created by kubectl lifecycle", rec.Namespace, lock.Name),
-			"look at it; if nothing needs it: %s", text.Command("kubectl", "-n", rec.Namespace, "delete", "secret", lock.Name))
+// freeControlPlanes deletes a lock whose owner is gone. free is false where the lock is
+// the holder's own; a lock of another's is refused.
+func (c Cluster) freeControlPlanes(ctx context.Context, h planeHolder, lock *corev1.Secret) (free bool, err error) {
+	secrets := c.Client.CoreV1().Secrets(h.namespace)
+	drop := text.Command("kubectl", "-n", h.namespace, "delete", "secret", lock.Name)
+	if len(lock.OwnerReferences) != 1 {
+		return false, notALock(h.namespace, lock.Name, drop)
 	}
 	owner := lock.OwnerReferences[0]
-	if owner.UID == rec.UID {
+	if owner.UID == h.owner.UID {
 		return false, nil
 	}
-	holder, err := secrets.Get(ctx, owner.Name, metav1.GetOptions{})
+	var holder metav1.Object
+	var secret *corev1.Secret
+	switch owner.Kind {
+	case "Secret":
+		secret, err = secrets.Get(ctx, owner.Name, metav1.GetOptions{})
+		holder = secret
+	case "Node":
+		holder, err = c.Client.CoreV1().Nodes().Get(ctx, owner.Name, metav1.GetOptions{})
+	default:
+		return false, notALock(h.namespace, lock.Name, drop)
+	}
 	switch {
 	case err != nil && !apierrors.IsNotFound(err):
-		return false, fmt.Errorf("get secret %s/%s: %w", rec.Namespace, owner.Name, err)
-	case err != nil || holder.UID != owner.UID:
+		return false, fmt.Errorf("get %s %s, which holds secret %s/%s: %w", owner.Kind, owner.Name, h.namespace, lock.Name, err)
+	case err != nil || holder.GetUID() != owner.UID:
 		return true, deleteVery(ctx, secrets, lock)
+	case secret == nil:
+		return false, plan.Refuse(fmt.Errorf("%w: another control-plane node is, and they go one at a time: node %s is given up by %s since %s",
+			ErrBusy, owner.Name, text.Short(lock.Annotations[lockedBy], 200), text.Short(lock.Annotations[lockedSince], 40)),
+			"wait until that has ended; if it was interrupted, finish it: %s\nor, if no such command runs any more: %s",
+			text.Command("kubectl", "lifecycle", "remove", owner.Name, "--node-lost"), drop)
 	}
-	other, err := parse(holder)
+	other, err := parse(secret)
 	if err != nil {
 		return false, err
+	}
+	if h.owner.Kind == "Node" && other.Name == NameFor(h.node) {
+		return false, nil // the run that its host has died of
 	}
 	return false, plan.Refuse(fmt.Errorf("%w: another control-plane node is, and they go one at a time: %s", ErrBusy, other.State.Describe()),
 		"wait until it has ended: %s", text.Command("kubectl", "lifecycle", "runs", "follow", other.State.Node))
 }
 
-// releaseControlPlanes deletes the lock if it is the record's.
+func notALock(namespace, name, drop string) error {
+	return plan.Refuse(fmt.Errorf("secret %s/%s already exists and was not created by kubectl lifecycle", namespace, name),
+		"look at it; if nothing needs it: %s", drop)
+}
+
+// releaseControlPlanes deletes the lock if it is the record's, or of another owner of that UID.
 func releaseControlPlanes(ctx context.Context, rec Record, in remover[*corev1.Secret]) error {
 	lock, err := in.Get(ctx, controlPlanesLock, metav1.GetOptions{})
 	switch {

@@ -99,3 +99,74 @@ func TestAControlPlaneBesideAnotherIsNotBegun(t *testing.T) {
 		}
 	}
 }
+
+// A control plane whose host is dead has no run, and the same lock.
+func TestAControlPlaneThatIsGivenUpHoldsTheSameLock(t *testing.T) {
+	dead := node("amd64")
+	dead.Name, dead.UID = "cp1", "n1"
+	own, ofOwn := recordOf("cp1", "1")
+	other, others := recordOf("cp2", "2")
+	lost := func(name, uid string) metav1.OwnerReference {
+		return metav1.OwnerReference{APIVersion: "v1", Kind: "Node", Name: name, UID: types.UID(uid)}
+	}
+	alive := node("amd64")
+	alive.Name, alive.UID = "cp3", "n3"
+	for name, tc := range map[string]struct {
+		there   []runtime.Object
+		refused string
+		// kept says that the lock was not taken, and so is not given back.
+		kept bool
+	}{
+		"nothing else goes":                          {nil, "", false},
+		"it is given up once more, after a kill":     {[]runtime.Object{lockOf(lost("cp1", "n1"))}, "", false},
+		"a run was on it when its host died":         {[]runtime.Object{own, lockOf(ofOwn.ownerRef())}, "", true},
+		"another is removed":                         {[]runtime.Object{other, lockOf(others.ownerRef())}, "remove of node cp2 by", true},
+		"another is given up":                        {[]runtime.Object{alive, lockOf(lost("cp3", "n3"))}, "node cp3 is given up by", true},
+		"another was given up, and is gone":          {[]runtime.Object{lockOf(lost("cp4", "n4"))}, "", false},
+		"another was given up, and has joined again": {[]runtime.Object{alive, lockOf(lost("cp3", "n0"))}, "", false},
+		"a Secret of that name that something else has": {
+			[]runtime.Object{lockOf(metav1.OwnerReference{Kind: "ConfigMap"})}, "was not created", true},
+		"a Secret of that name with two owners": {
+			[]runtime.Object{lockOf(lost("cp1", "n1"), lost("cp3", "n3"))}, "was not created", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset(append(tc.there, dead)...)
+			release, err := Cluster{Client: client}.HoldControlPlanes(t.Context(), dead, "alice@laptop")
+			if (err != nil) != (tc.refused != "") || err != nil && (plan.ClassOf(err) != plan.Refused ||
+				!strings.Contains(err.Error(), tc.refused) || plan.HintOf(err) == "") {
+				t.Fatalf("%v, hint %q", err, plan.HintOf(err))
+			}
+			if err == nil {
+				err = release(t.Context())
+			}
+			_, left := client.CoreV1().Secrets(DefaultNamespace).Get(t.Context(), controlPlanesLock, metav1.GetOptions{})
+			if tc.refused == "" && err != nil || (left == nil) != tc.kept {
+				t.Errorf("%v; the lock: %v", err, left)
+			}
+		})
+	}
+}
+
+// The other way round: what is given up holds up a removal.
+func TestARemovalWaitsForAControlPlaneThatIsGivenUp(t *testing.T) {
+	dead := node("amd64")
+	dead.Name, dead.UID = "cp1", "n1"
+	mine, rec := recordOf("cp2", "2")
+	client := fake.NewClientset(dead, mine)
+	c := Cluster{Client: client}
+	release, err := c.HoldControlPlanes(t.Context(), dead, "alice@\x1b[2Jlaptop\nforged")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.holdControlPlanes(t.Context(), rec)
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "node cp1 is given up by alice@") ||
+		strings.ContainsAny(err.Error(), "\x1b\n") || !strings.Contains(plan.HintOf(err), "kubectl lifecycle remove cp1 --node-lost") {
+		t.Errorf("%v, hint %q", err, plan.HintOf(err))
+	}
+	if err := release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.holdControlPlanes(t.Context(), rec); err != nil {
+		t.Error(err)
+	}
+}

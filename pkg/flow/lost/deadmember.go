@@ -23,7 +23,9 @@ import (
 // chooseSurvivor finds another control plane that is Ready, and refuses to give up
 // one whose end would be the cluster's.
 func (l *NodeLoss) chooseSurvivor(ctx context.Context) error {
-	if err := access.Require(ctx, l.cluster.Client, access.Carrier(l.cluster.RunNamespace())); err != nil {
+	namespace := l.cluster.RunNamespace()
+	needs := append(access.Carrier(namespace), access.Need{Verb: "create", Resource: "secrets", Namespace: namespace})
+	if err := access.Require(ctx, l.cluster.Client, needs); err != nil {
 		return err
 	}
 	leaving, err := controlplane.Read(ctx, l.cluster, l.Node)
@@ -38,6 +40,21 @@ func (l *NodeLoss) chooseSurvivor(ctx context.Context) error {
 	at := slices.IndexFunc(leaving.Others, func(n corev1.Node) bool { return kube.NodeReady(&n) })
 	l.survivor = &leaving.Others[at]
 	return nil
+}
+
+// lockSteps let no other control plane go at the same time: two that are each given up
+// or removed while the other is there still would leave together.
+func (l *NodeLoss) lockSteps() []plan.Step {
+	if l.survivor == nil {
+		return nil
+	}
+	return []plan.Step{{ID: "lock", Title: "Lock the control planes: they go one at a time",
+		Do: func(ctx context.Context, _ plan.Report) (err error) {
+			l.unlock, err = l.cluster.HoldControlPlanes(ctx, l.Node, l.who)
+			return err
+		},
+		Undo: func(ctx context.Context) error { return l.unlock(ctx) },
+	}}
 }
 
 // deadMemberSteps are the first step of giving up a control plane: as long as its etcd

@@ -45,9 +45,12 @@ type NodeLoss struct {
 	// survivor is the control plane that takes the etcd member of a dead one out
 	// of its cluster; nil for a worker.
 	survivor *corev1.Node
-	cluster  runner.Cluster
-	drain    *flow.Drain
-	silence  liveness.Silence
+	// who takes the lock on the control planes, and unlock gives it back.
+	who     string
+	unlock  func(context.Context) error
+	cluster runner.Cluster
+	drain   *flow.Drain
+	silence liveness.Silence
 }
 
 // Options are the choices about a node whose host is dead.
@@ -81,7 +84,7 @@ func Prepare(ctx context.Context, cluster runner.Cluster, name string, opts Opti
 	if err := access.Require(ctx, client, lostNeeds(cluster.RunNamespace())); err != nil {
 		return nil, err
 	}
-	l := &NodeLoss{Node: node, Warnings: departure.Warnings(node), cluster: cluster}
+	l := &NodeLoss{Node: node, Warnings: departure.Warnings(node), cluster: cluster, who: opts.Who}
 	if kubenode.IsControlPlane(node) {
 		if err := l.chooseSurvivor(ctx); err != nil {
 			return nil, err
@@ -172,7 +175,7 @@ func (l *NodeLoss) Plan() plan.Plan {
 	name := l.Node.Name
 	return plan.Plan{
 		Title: "Give up node " + name + ", whose host is dead",
-		Steps: slices.Concat(l.silenceSteps(), l.deadMemberSteps(), l.drainSteps(), l.finishSteps()),
+		Steps: slices.Concat(l.silenceSteps(), l.lockSteps(), l.deadMemberSteps(), l.drainSteps(), l.finishSteps()),
 		Notes: []string{
 			"no budget is asked: the pods do not run any more",
 			"if the host works and is only cut off, its pods still write to their volumes: make sure that it is switched off",
@@ -202,11 +205,16 @@ func (l *NodeLoss) drainSteps() []plan.Step {
 
 // finishSteps take the node out of the API.
 func (l *NodeLoss) finishSteps() []plan.Step {
-	return []plan.Step{
+	steps := []plan.Step{
 		{ID: "node", Title: departure.Title(l.Node), Do: l.delete},
 		{ID: "leftovers", Title: "Delete what is left of its pods", Do: l.clearPods},
 		{ID: "record", Title: "Delete the run record", Needed: l.recorded, Do: l.end},
 	}
+	if l.survivor != nil {
+		steps = append(steps, plan.Step{ID: "unlock", Title: "Release the lock on the control planes",
+			Do: func(ctx context.Context, _ plan.Report) error { return l.unlock(ctx) }})
+	}
+	return steps
 }
 
 // taint has the control plane delete the pods by force and detach their volumes

@@ -192,3 +192,17 @@ func TestAHostThatComesBackBeforeTheDeedIsNotGivenUp(t *testing.T) {
 		})
 	}
 }
+
+// Two control planes that go at the same time may take the quorum with them.
+func TestAControlPlaneIsLockedBeforeItsMemberGoes(t *testing.T) {
+	ids := func(survivor *corev1.Node) string {
+		l := &NodeLoss{Node: flowtest.SilentNode(), survivor: survivor, drain: &flow.Drain{Nodes: []string{"w1"}}}
+		return strings.Join(l.Plan().IDs(), " ")
+	}
+	if got, want := ids(flowtest.Worker()), "silence lock etcd cordon taint drain volumes node leftovers record unlock"; got != want {
+		t.Errorf("a control plane: %s, want %s", got, want)
+	}
+	if got, want := ids(nil), "silence cordon taint drain volumes node leftovers record"; got != want {
+		t.Errorf("a worker: %s, want %s", got, want)
+	}
+}
