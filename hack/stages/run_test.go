@@ -107,7 +107,8 @@ func TestTheFirstFailureIsTheLastThatIsSaid(t *testing.T) {
 echo '    a_test.go:4: $ a command'; echo '    a_test.go:5: the cause'; echo '    of two lines'; echo '=== RUN   TestStory/after'
 echo '    a_test.go:6: a consequence'; echo '--- FAIL: TestStory'; exit 1`)
 	_, printed, _ := play(t, t.Context(), story)
-	if want := "############ story: the first failure\nTestStory/storm\n    a_test.go:5: the cause\n    of two lines\n"; !strings.Contains(printed, want) {
+	want := "############ story: the first failure\nTestStory/storm\n    a_test.go:5: the cause\n    of two lines\n"
+	if !strings.Contains(printed, want) {
 		t.Errorf("%q is not in\n%s", want, printed)
 	}
 	if at := strings.Index(printed, "the first failure"); strings.Contains(printed[at:], "############ ") {

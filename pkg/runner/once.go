@@ -39,7 +39,8 @@ func RunOnce(ctx context.Context, c Cluster, node *corev1.Node, question Questio
 	if held && rec.State.Resumable() {
 		return nil, busy(rec)
 	}
-	carrier, err := c.carrier(ctx, podcarrier.Request{Name: NameFor(node.Name) + onceSuffix, Operation: question.Operation, Node: node}, report)
+	request := podcarrier.Request{Name: NameFor(node.Name) + onceSuffix, Operation: question.Operation, Node: node}
+	carrier, err := c.carrier(ctx, request, report)
 	if err != nil {
 		return nil, err
 	}

@@ -116,7 +116,8 @@ func (c images) pick(ctx context.Context, node *corev1.Node, pods []corev1.Pod) 
 	if picked, found := chooseImage(trusted); found {
 		return picked, nil
 	}
-	const nameOne = "name one that is on the node and that you trust, for it runs privileged: --runner-image IMAGE (on the node: crictl images)"
+	const nameOne = "name one that is on the node and that you trust, for it runs privileged: --runner-image IMAGE " +
+		"(on the node: crictl images)"
 	if pod := startingPod(trusted); pod != nil {
 		return choice{}, plan.Refuse(fmt.Errorf("the image of pod %s/%s on node %s is %w: its containers have not started",
 			pod.Namespace, pod.Name, node.Name, errStarting), nameOne)

@@ -179,6 +179,9 @@ func TestAnImageThatIsAboutToBeKnownIsWaitedFor(t *testing.T) {
 	kubeProxyPod := func(change ...func(*corev1.Pod)) corev1.Pod {
 		return runs("kube-system", "k", "kube-proxy", "proxy:1", append([]func(*corev1.Pod){ofSet("kube-proxy")}, change...)...)
 	}
+	failed := func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }
+	goes := func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }
+	forged := ownedBy("apps/v1", "DaemonSet", "kube-proxy", "forged")
 	running := kubeProxyPod()
 	cases := map[string]struct {
 		first corev1.Pod
@@ -190,10 +193,10 @@ func TestAnImageThatIsAboutToBeKnownIsWaitedFor(t *testing.T) {
 		"no state":                                          {kubeProxyPod(func(p *corev1.Pod) { p.Status.ContainerStatuses = nil }), true},
 		"its image cannot be pulled":                        {kubeProxyPod(waitsFor("ImagePullBackOff")), false},
 		"its image is not there and may not be pulled":      {kubeProxyPod(waitsFor("ErrImageNeverPull")), false},
-		"the pod is over":                                   {kubeProxyPod(waits, func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }), false},
-		"the pod goes":                                      {kubeProxyPod(waits, func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }), false},
+		"the pod is over":                                   {kubeProxyPod(waits, failed), false},
+		"the pod goes":                                      {kubeProxyPod(waits, goes), false},
 		"a tenant's pod, which is never waited for":         {runs("dev", "k", "kube-proxy", "evil:1", ofSet("kube-proxy"), waits), false},
-		"a pod of another DaemonSet of that name, as above": {kubeProxyPod(waits, ownedBy("apps/v1", "DaemonSet", "kube-proxy", "forged")), false},
+		"a pod of another DaemonSet of that name, as above": {kubeProxyPod(waits, forged), false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
