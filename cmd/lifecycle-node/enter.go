@@ -186,7 +186,7 @@ func kubeletName(path string) (string, error) {
 	}
 	name, err := nameIn(raw)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return "", fmt.Errorf("%s: %w: %w", path, errDamaged, err)
 	}
 	return name, nil
 }

@@ -105,11 +105,18 @@ func complete(spec wire.Spec, all []operation) (operation, error) {
 	return op, nil
 }
 
+// errDamaged is why a file counts for nothing that is there and has no sense.
+const errDamaged = damage("it is damaged")
+
+type damage string
+
+func (d damage) Error() string { return string(d) }
+
 // loadOutcome reads what the work has come to; an error where it is not done.
 func loadOutcome() (json.RawMessage, error) {
 	raw, err := host.ReadPlain(in(outcomeFile), mostOfState)
 	if err == nil && !json.Valid(raw) {
-		err = fmt.Errorf("%s is damaged", in(outcomeFile))
+		err = fmt.Errorf("%s: %w", in(outcomeFile), errDamaged)
 	}
 	return raw, err
 }

@@ -32,7 +32,11 @@ func removal() operation {
 
 // notJoinedSince refuses a host that was made a node again since the removal began.
 func notJoinedSince() error {
-	if !joinedSince() {
+	joined, err := joinedSince()
+	if err != nil {
+		return fmt.Errorf("find out whether this host has joined a cluster since the removal began: %w", err)
+	}
+	if !joined {
 		return nil
 	}
 	return plan.Hint(errors.New("since the removal began, this host has joined a cluster again, and is not touched"),
@@ -62,19 +66,25 @@ const noNode = "none"
 // joinedSince reports whether this host was made a node again since the work
 // began: its kubelet.conf is another one, or younger than that. A removal only ever
 // deletes it.
-func joinedSince() bool {
+func joinedSince() (bool, error) {
 	began, err := os.Lstat(in(begunFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, err
 	}
 	raw, err := host.ReadPlain(in(begunFile), mostOfName)
+	if err != nil {
+		return false, err
+	}
 	_, was, noted := strings.Cut(strings.TrimSpace(string(raw)), "\n")
 	now := nodeMark()
-	if err == nil && noted && now != noNode && now != was {
-		return true
+	if noted && now != noNode && now != was {
+		return true, nil
 	}
 	born, err := host.Local{}.Born(nodeConf)
-	return err == nil && !born.IsZero() && born.After(began.ModTime())
+	return err == nil && !born.IsZero() && born.After(began.ModTime()), err
 }
 
 // target is this host with the facts of the run.
@@ -175,7 +185,10 @@ func dirty(v inventory.Verdict) error {
 // held, or a network in place that does nothing, the host would not be as it was.
 func (w *worker) tidy(ctx context.Context) error {
 	t, err := w.target()
-	if err != nil || !t.Interrupted() {
+	if err != nil {
+		return err
+	}
+	if interrupted, err := t.Interrupted(); err != nil || !interrupted {
 		return err
 	}
 	return t.Restore(ctx)

@@ -92,6 +92,9 @@ func (w *worker) look() (moment, error) {
 	if m.Done { // a damaged one is none
 		_, err = loadOutcome()
 		m.Done = err == nil
+		if err != nil && !errors.Is(err, errDamaged) {
+			return m, err
+		}
 	}
 	t, err := w.target()
 	if err != nil {
@@ -99,8 +102,9 @@ func (w *worker) look() (moment, error) {
 	}
 	m.Arrived = w.run.arrived != nil && w.run.arrived(w)
 	m.Held = t.Held()
-	m.Returns = !there.Cleaned && t.Returns()
-	return m, nil
+	returns, err := t.Returns()
+	m.Returns = !there.Cleaned && returns
+	return m, err
 }
 
 // resume asks whose machine and whose run this is, and goes on from there.
@@ -199,7 +203,12 @@ func ownMachine(spec wire.Spec) error {
 			stateDir, unitFile, in(signsFile), unitName)
 	}
 	name, err := kubeletName("/var/lib/kubelet/pki/kubelet-client-current.pem")
-	if err == nil && name != "" && name != spec.Node { // an unreadable one names no node
+	damaged := errors.Is(err, errDamaged) || errors.Is(err, host.ErrNotRegular) || errors.Is(err, host.ErrTooLarge) // it names no node
+	if err != nil && !damaged {
+		return plan.Refuse(fmt.Errorf("cannot determine whose machine this is: read the kubelet's certificate: %w", err),
+			"see why it cannot be read: on the host, journalctl -k; once it can: systemctl restart %s", unitName)
+	}
+	if err == nil && name != "" && name != spec.Node {
 		return plan.Refuse(fmt.Errorf("the kubelet of this machine is node %s, and the run is the %s of node %s", name, spec.Operation,
 			spec.Node),
 			"take the run off this machine: rm -r %s %s", stateDir, unitFile)

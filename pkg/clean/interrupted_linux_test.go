@@ -41,13 +41,16 @@ func TestTheWayBackLeavesNothingWhereverTheRemovalWasKilled(t *testing.T) {
 				w.script("ls etc/cni/net.d > conf")
 				w.active = "inactive"
 				w.script(plant)
-				if !w.target().Interrupted() {
-					w.Error("nobody would know")
+				if is, err := w.target().Interrupted(); err != nil || !is {
+					w.Errorf("it would not be known: %v", err)
 				}
 				hosttest.Must(t, w.target().Restore(t.Context()))
 				w.script("ls etc/cni/net.d | diff conf -")
-				if w.exists("/etc/systemd/system/kubelet.service.d") || w.active != "active" || w.target().Interrupted() {
+				if w.exists("/etc/systemd/system/kubelet.service.d") || w.active != "active" {
 					w.Errorf("left: %s; the kubelet is %s", w.script("find etc/systemd etc/cni"), w.active)
+				}
+				if is, err := w.target().Interrupted(); err != nil || is {
+					w.Errorf("it is interrupted still: %v", err)
 				}
 			})
 		})

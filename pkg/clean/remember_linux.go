@@ -16,8 +16,10 @@ func (t Target) remember() error {
 		return nil
 	}
 	errs := []error{t.base().RememberPlaces()}
-	if !t.Facts.Joined.IsZero() && !t.base().Saved(part.JoinedFile) {
-		errs = append(errs, t.base().Save(part.JoinedFile, []byte(t.Facts.Joined.UTC().Format(time.RFC3339Nano)+"\n")))
+	if !t.Facts.Joined.IsZero() {
+		errs = append(errs, t.base().Keep(part.JoinedFile, func() ([]byte, error) {
+			return []byte(t.Facts.Joined.UTC().Format(time.RFC3339Nano) + "\n"), nil
+		}))
 	}
 	return errors.Join(append(errs, t.base().RememberIdentity(), t.rememberSigns())...)
 }

@@ -5,6 +5,7 @@ package clean
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/control"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
@@ -15,19 +16,27 @@ import (
 
 // Returns reports whether Restore could make the host the node again that it was:
 // its credentials are there, and its etcd member, if it had one, has not left.
-func (t Target) Returns() bool {
-	if !t.base().Credentialed() || !t.base().Exists(t.base().Places().Config) {
-		return false
+func (t Target) Returns() (bool, error) {
+	able, err := t.able()
+	if err != nil || !able {
+		return false, err
 	}
 	d, err := t.member().Departure()
-	return err == nil && (d == nil || !d.Left)
+	return err == nil && (d == nil || !d.Left), err
+}
+
+// able reports whether the kubelet has what it takes to be this node.
+func (t Target) able() (bool, error) {
+	credentials, err := t.base().Credentialed()
+	config, err2 := t.base().Exists(t.base().Places().Config)
+	return credentials && config, errors.Join(err, err2)
 }
 
 // Interrupted reports whether a removal that was killed has left something in
 // place that keeps the kubelet or new pods from working; Restore takes it away.
-func (t Target) Interrupted() bool {
-	return t.base().Exists(inventory.HoldFile) || t.base().Exists(inventory.NoNetworkFile) ||
-		t.base().Exists(part.Unfinished(inventory.NoNetworkFile)) || t.base().Exists(part.Unfinished(inventory.HoldFile))
+func (t Target) Interrupted() (bool, error) {
+	return t.base().AnyExists(inventory.HoldFile, inventory.NoNetworkFile, part.Unfinished(inventory.NoNetworkFile),
+		part.Unfinished(inventory.HoldFile))
 }
 
 // Restore is the way back after a step that failed, or that was killed: it takes
@@ -43,7 +52,11 @@ func (t Target) Restore(ctx context.Context) error {
 	if err := errors.Join(t.runtime().RealNetwork(), t.control().Unhold(ctx)); err != nil {
 		return err
 	}
-	if !t.base().Credentialed() || !t.base().Exists(t.base().Places().Config) {
+	able, err := t.able()
+	if err != nil {
+		return plan.Hint(fmt.Errorf("find out whether the kubelet may start again: %w", err), "see why: on the host, journalctl -k")
+	}
+	if !able {
 		return plan.Hint(errors.New("start the kubelet again: its credentials are deleted already"),
 			"run the removal again to finish it, or join this host again: kubectl lifecycle join")
 	}

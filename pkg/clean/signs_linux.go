@@ -4,6 +4,7 @@ package clean
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,6 +31,9 @@ type witness struct {
 	once, chains sync.Once
 	lock         sync.Mutex
 	found        ownership.Marks
+	// unread is why what earlier steps wrote down could not be read: things may be taken
+	// for foreign then that are not.
+	unread error
 }
 
 // with gives a target a witness, which all its parts ask.
@@ -60,7 +64,7 @@ func (t Target) witness() *witness {
 	if w == nil {
 		w = &witness{}
 	}
-	w.once.Do(func() { w.found = t.cheapSigns() })
+	w.once.Do(func() { w.found, w.unread = t.cheapSigns() })
 	return w
 }
 
@@ -84,19 +88,22 @@ func (t Target) allSigns() ownership.Marks {
 }
 
 // cheapSigns are the files, links, pins and ip sets of each owner, and what an
-// earlier step wrote down.
-func (t Target) cheapSigns() ownership.Marks {
-	m := t.recallSigns()
+// earlier step wrote down. What cannot be looked at now is no sign; the part that it
+// belongs to says so.
+func (t Target) cheapSigns() (ownership.Marks, error) {
+	m, unread := t.recallSigns()
 	for _, p := range inventory.WholePaths() {
-		if t.base().Exists(p.Path) {
+		if is, err := t.base().Exists(p.Path); err == nil && is {
 			m.Add(p.Owner, inventory.KindFile)
 		}
 	}
-	if t.base().Credentialed() || t.base().Saved(part.JoinedFile) {
+	joined, err := t.base().Saved(part.JoinedFile)
+	unread = errors.Join(unread, err)
+	if credentials, err := t.base().Credentialed(); joined || err == nil && credentials {
 		m.Add(inventory.KubeProxy, inventory.KindFile)
 		m.Add(inventory.Kubelet, inventory.KindFile)
 	}
-	if t.base().Exists(inventory.CNIStateDir + "/networks/cbr0") {
+	if is, err := t.base().Exists(inventory.CNIStateDir + "/networks/cbr0"); err == nil && is {
 		m.Add(inventory.CNIPlugins, inventory.KindFile)
 	}
 	confs, _ := t.cni().Confs()
@@ -120,7 +127,7 @@ func (t Target) cheapSigns() ownership.Marks {
 		m.Add(ownership.Sets().Owner(name), inventory.KindIPSet)
 	}
 	m.Merge(t.pinSigns())
-	return m
+	return m, unread
 }
 
 // pinSigns are the names in the BPF file system.
@@ -152,26 +159,29 @@ func chainSigns() ownership.Marks {
 }
 
 // recallSigns are those that an earlier step wrote down.
-func (t Target) recallSigns() ownership.Marks {
+func (t Target) recallSigns() (ownership.Marks, error) {
 	m := ownership.Marks{}
-	if !t.base().Saved(signsFile) {
-		return m
+	saved, err := t.base().Saved(signsFile)
+	if err != nil || !saved {
+		return m, err
 	}
 	raw, err := host.ReadPlain(filepath.Join(t.Host.Path(t.StateDir), signsFile), part.MostOfFile)
-	if err != nil || json.Unmarshal(raw, &m) != nil {
-		return ownership.Marks{}
+	if err == nil {
+		err = json.Unmarshal(raw, &m)
 	}
-	return m
+	if err != nil {
+		return ownership.Marks{}, fmt.Errorf("read what an earlier step has found of networks: %w", err)
+	}
+	return m, nil
 }
 
 // rememberSigns writes down what was found, once.
 func (t Target) rememberSigns() error {
-	if t.base().Saved(signsFile) {
-		return nil
-	}
-	raw, err := json.Marshal(t.allSigns())
-	if err != nil {
-		return fmt.Errorf("encode the signs of networks: %w", err)
-	}
-	return t.base().Save(signsFile, raw)
+	return t.base().Keep(signsFile, func() ([]byte, error) {
+		raw, err := json.Marshal(t.allSigns())
+		if err != nil {
+			return nil, fmt.Errorf("encode the signs of networks: %w", err)
+		}
+		return raw, nil
+	})
 }

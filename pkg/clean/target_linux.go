@@ -163,6 +163,8 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 	all := part.Findings{}
 	all.Missed(inventory.KindFile, "/etc/machine-id", err)
 	all.Missed(inventory.KindUnit, "where the kubelet keeps its files", t.astray)
+	all.Missed(inventory.KindFile, "when the host joined", t.base().JoinUnread())
+	all.Missed(inventory.KindFile, "what was there before the removal", t.witness().unread)
 	inv.Hostname, inv.MachineID, inv.BootID = id.Hostname, id.MachineID, id.BootID
 	for _, p := range t.parts() {
 		if err := context.Cause(ctx); err != nil {

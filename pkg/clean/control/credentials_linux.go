@@ -55,7 +55,10 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 		t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})
 	}
 	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir, inventory.KubernetesDir}, t.Roots()...) {
-		if names, err := t.Names(dir); err == nil && len(names) == 0 && t.Exists(dir) && !t.Younger(dir) {
+		names, err := t.Names(dir)
+		is, unread := t.Exists(dir)
+		s.Missed(inventory.KindDir, dir, unread)
+		if err == nil && len(names) == 0 && is && !t.Younger(dir) {
 			s.Add(inventory.Item{
 				Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty",
 				Why: "older than the join, or its age is unknown",
@@ -75,8 +78,12 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 func (t Control) addManifest(s *part.Findings, name string) {
 	path := filepath.Join(inventory.ManifestsDir, name)
 	born, err := t.Born(path)
+	if err != nil { // nothing tells whether it is the administrator's
+		s.Missed(inventory.KindFile, path, err)
+		return
+	}
 	ours := slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name)
-	if ours || err != nil || born.IsZero() || !born.Add(part.JoinMoment).Before(t.Facts.Joined) {
+	if ours || born.IsZero() || !born.Add(part.JoinMoment).Before(t.Facts.Joined) {
 		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		return
 	}
@@ -113,7 +120,11 @@ func (t Control) removeCredentials(ctx context.Context, report plan.Report) erro
 		report("not the root of this machine: kubeadm is not asked")
 	default:
 		args := []string{"reset", "phase", "cleanup-node"}
-		if socket := t.Socket(); socket != "" {
+		socket, err := t.Socket()
+		if err != nil {
+			return fmt.Errorf("not running kubeadm reset: %w", err)
+		}
+		if socket != "" {
 			args = append(args, "--cri-socket", "unix://"+socket)
 		}
 		if _, err := t.Run(ctx, host.Command{Name: "kubeadm", Args: args, Timeout: kubeadmLimit}); err != nil {
@@ -171,14 +182,21 @@ func (t Control) lookCertificates(s *part.Findings) error {
 // are all there; they count after a removal.
 func (t Control) Blocking(inv inventory.Inventory) []string {
 	var out []string
-	if names, err := t.Names(inventory.ManifestsDir); err == nil &&
-		slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }) {
+	names, err := t.Names(inventory.ManifestsDir)
+	switch {
+	case err != nil:
+		out = append(out, inventory.ManifestsDir+" cannot be read")
+	case slices.ContainsFunc(names, func(name string) bool { return !stayed(inv, filepath.Join(inventory.ManifestsDir, name)) }):
 		out = append(out, inventory.ManifestsDir+" is not empty")
 	}
 	for _, path := range []string{
 		"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt",
 	} {
-		if t.Exists(path) {
+		is, err := t.Exists(path)
+		switch {
+		case err != nil:
+			out = append(out, path+" cannot be looked at")
+		case is:
 			out = append(out, path+" exists")
 		}
 	}

@@ -35,7 +35,8 @@ func (t Control) Kubelet() part.Part {
 			if err != nil || u.Load == "not-found" {
 				return false, err
 			}
-			return t.Credentialed() && (u.Running() || !t.Held()) || u.Active == "active", nil
+			node, err := t.Credentialed()
+			return node && (u.Running() || !t.Held()) || u.Active == "active", err
 		},
 		Take: t.stopKubelet,
 	}
@@ -50,7 +51,9 @@ func (t Control) Held() bool {
 
 func (t Control) lookKubelet(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
-	if t.Exists(inventory.HoldFile) {
+	held, unread := t.Exists(inventory.HoldFile)
+	s.Missed(inventory.KindFile, inventory.HoldFile, unread)
+	if held {
 		s.Add(inventory.Item{
 			Kind: inventory.KindFile, Name: inventory.HoldFile, Owner: inventory.Lifecycle, Fate: inventory.Goes,
 			Turn:   inventory.AsHold,
@@ -69,8 +72,9 @@ func (t Control) lookKubelet(ctx context.Context) (part.Findings, error) {
 	if u.Enabled != "" {
 		it.Detail += ", " + u.Enabled
 	}
+	node, unread := t.Credentialed()
 	switch {
-	case u.Active == "active", u.Running() && t.Credentialed():
+	case u.Active == "active", u.Running() && (node || unread != nil):
 		it.Fate, it.Why = inventory.Goes, ""
 	case u.Running():
 		it.Why = "installed by a package or by hand, and tries in vain to start until the host joins"
@@ -109,7 +113,7 @@ func (t Control) stopKubelet(ctx context.Context, report plan.Report) error {
 func (t Control) Release() part.Part {
 	return part.Part{
 		ID: "release", Kind: inventory.KindUnit,
-		Needed: func(context.Context) (bool, error) { return t.Exists(inventory.HoldFile), nil },
+		Needed: func(context.Context) (bool, error) { return t.Exists(inventory.HoldFile) },
 		Take: func(ctx context.Context, _ plan.Report) error {
 			return errors.Join(t.Unhold(ctx), t.ForgetFailure(ctx, Unit))
 		},
@@ -118,9 +122,10 @@ func (t Control) Release() part.Part {
 
 // Unhold takes the hold on the kubelet away, if there is one.
 func (t Control) Unhold(ctx context.Context) error {
-	held := t.Exists(inventory.HoldFile)
-	if !held && !t.Exists(part.Unfinished(inventory.HoldFile)) {
-		return nil
+	held, err := t.Exists(inventory.HoldFile)
+	begun, err2 := t.Exists(part.Unfinished(inventory.HoldFile))
+	if err := errors.Join(err, err2); err != nil || !held && !begun {
+		return err
 	}
 	if err := errors.Join(t.RemoveIf(part.Unfinished(inventory.HoldFile)), t.RemoveIf(inventory.HoldFile)); err != nil {
 		return err

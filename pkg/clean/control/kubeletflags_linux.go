@@ -27,6 +27,9 @@ func (t Control) lookFlags(s *part.Findings) {
 	slices.Sort(paths)
 	for _, path := range paths {
 		raw, err := host.ReadLinked(t.Path(path), part.MostOfFile)
+		if why := part.Unread(err); why != "" {
+			s.NotLookedAt(inventory.KindFlags, path, why)
+		}
 		if flags := clusterFlags(string(raw)); err == nil && len(flags) > 0 {
 			s.Add(inventory.Item{
 				Kind: inventory.KindFlags, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: text.Short(strings.Join(flags, " "+

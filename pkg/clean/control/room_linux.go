@@ -14,7 +14,7 @@ type Control struct {
 	// Containers finds the pods that the runtime has, and Socket is where it listens:
 	// kubeadm is asked only once there are none.
 	Containers func(ctx context.Context) (part.Findings, error)
-	Socket     func() string
+	Socket     func() (string, error)
 	// Remember writes down what the things that go tell about this host.
 	Remember func() error
 }

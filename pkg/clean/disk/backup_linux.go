@@ -37,8 +37,8 @@ func (t Disk) BackUp() part.Part {
 	return part.Part{
 		ID: "backup", Kind: inventory.KindFile,
 		Needed: func(ctx context.Context) (bool, error) {
-			if t.Choices.NoBackup || t.Saved(backupFile) {
-				return false, nil
+			if saved, err := t.Saved(backupFile); t.Choices.NoBackup || err != nil || saved {
+				return false, err
 			}
 			files, err := t.toBackUp(ctx)
 			return len(files) > 0, err

@@ -144,17 +144,24 @@ func (t Disk) lookEmpty(s *part.Findings) {
 			Path: inventory.PluginDir + "/volume"},
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet,
 			Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})
-	if names, err := t.Names(inventory.CNIConfDir); err == nil && len(names) == 0 && t.Exists(inventory.CNIConfDir) {
-		s.Add(inventory.Item{
-			Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Fate: inventory.Harmless, Detail: "empty",
+	if names, err := t.Names(inventory.CNIConfDir); err == nil && len(names) == 0 {
+		t.addHarmless(s, inventory.Item{
+			Kind: inventory.KindDir, Name: inventory.CNIConfDir, Owner: inventory.CNIPlugins, Detail: "empty",
 			Why: "the container runtime watches it",
 		})
 	}
-	if t.Exists(inventory.XtablesLock) {
-		s.Add(inventory.Item{
-			Kind: inventory.KindFile, Name: inventory.XtablesLock, Owner: inventory.KubeProxy, Fate: inventory.Harmless,
-			Why: "iptables' lock, which every user of it shares; goes with the next boot",
-		})
+	t.addHarmless(s, inventory.Item{
+		Kind: inventory.KindFile, Name: inventory.XtablesLock, Owner: inventory.KubeProxy,
+		Why: "iptables' lock, which every user of it shares; goes with the next boot",
+	})
+}
+
+// addHarmless adds what stays of ours, if it is there.
+func (t Disk) addHarmless(s *part.Findings, it inventory.Item) {
+	is, err := t.Exists(it.Name)
+	s.Missed(it.Kind, it.Name, err)
+	if it.Fate = inventory.Harmless; is {
+		s.Add(it)
 	}
 }
 

@@ -142,14 +142,27 @@ func (t Disk) Homes() ([]Home, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := homesIn(string(t.Text("/etc/passwd")))
+	users, err := t.Readable("/etc/passwd")
+	if err != nil {
+		return nil, err
+	}
+	all := homesIn(string(users))
 	if AtHome("/home", mounts) {
-		names, _ := t.Names("/home") // none, if it cannot be read
+		names, err := t.Names("/home")
+		if err != nil {
+			return nil, err
+		}
 		for _, name := range names {
 			path := filepath.Join("/home", name)
+			if !AtHome(path, mounts) || slices.ContainsFunc(all, func(h Home) bool { return h.Path == path }) {
+				continue
+			}
 			var stat unix.Stat_t
-			known := slices.ContainsFunc(all, func(h Home) bool { return h.Path == path })
-			if !known && AtHome(path, mounts) && unix.Lstat(t.Path(path), &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFDIR {
+			err := unix.Lstat(t.Path(path), &stat)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("look at %s: %w", path, err)
+			}
+			if err == nil && stat.Mode&unix.S_IFMT == unix.S_IFDIR {
 				all = append(all, Home{Path: path, user: stat.Uid})
 			}
 		}

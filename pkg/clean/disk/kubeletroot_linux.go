@@ -140,7 +140,9 @@ func (t Disk) Objections(ctx context.Context) error {
 		return plan.Refuse(fmt.Errorf("find out where the kubelet keeps its files: %w", t.Astray), "%s", cmp.Or(plan.HintOf(t.Astray), wayOut))
 	}
 	p := t.Places()
-	if t.Credentialed() || t.Exists(p.Kubeconfig) || t.Exists(p.Bootstrap) {
+	node, err := t.Credentialed()
+	given, err2 := t.AnyExists(p.Kubeconfig, p.Bootstrap)
+	if node || given || err != nil || err2 != nil { // one that cannot be looked at may be there
 		p.Kubeconfig, p.Bootstrap = t.usually(p.Kubeconfig), t.usually(p.Bootstrap)
 		p.Root = t.KubeletRoot()
 		if err := refusal(p, t.Facts.ControlPlane); err != nil {

@@ -31,7 +31,9 @@ func (t Member) AddData(s *part.Findings) {
 		dir, log = pod.dataDir(), pod.walDir()
 	}
 	if d == nil && !found {
-		if t.Exists(dir) {
+		is, err := t.Exists(dir)
+		s.Missed(inventory.KindDir, dir, err)
+		if is {
 			s.Add(inventory.Item{
 				Kind: inventory.KindDir, Name: dir, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "no static pod says whose data it is",
 			})
@@ -62,7 +64,9 @@ func (t Member) addMember(s *part.Findings, dir string) error {
 		}
 	}
 	t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: dir})
-	if len(names) == 0 && t.Exists(dir) && !t.Younger(dir) {
+	is, unread := t.Exists(dir)
+	err = errors.Join(err, unread)
+	if len(names) == 0 && is && !t.Younger(dir) {
 		s.Add(inventory.Item{
 			Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubeadm, Fate: inventory.Harmless, Detail: "empty",
 			Why: "older than the join, or its age is unknown",

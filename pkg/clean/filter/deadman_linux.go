@@ -42,7 +42,7 @@ type deadman struct {
 }
 
 // pending reports whether a deletion of an earlier start is unsettled.
-func (t Filter) pending() bool { return t.Saved(deletedFile) }
+func (t Filter) pending() (bool, error) { return t.Saved(deletedFile) }
 
 // arm begins watching; it is nil if the API server could not be reached before,
 // which proves nothing.

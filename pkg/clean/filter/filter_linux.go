@@ -35,7 +35,10 @@ func (t Filter) Rules() part.Part {
 			}
 			return part.Left(ctx, look)
 		},
-		Needed: func(ctx context.Context) (bool, error) { return f.foreseen() || t.anyRule(ctx, f) || t.pending(), nil },
+		Needed: func(ctx context.Context) (bool, error) {
+			pending, err := t.pending()
+			return pending || f.foreseen() || t.anyRule(ctx, f), err
+		},
 	}
 }
 

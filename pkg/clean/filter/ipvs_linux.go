@@ -47,14 +47,8 @@ func (t Filter) deleteVirtuals(_ context.Context, report plan.Report) error {
 	if err != nil || t.Choices.Firewall == inventory.FirewallNone {
 		return err
 	}
-	if !t.Saved(virtualsFile) {
-		raw, err := os.ReadFile(t.virtualsPath())
-		if err == nil {
-			err = t.Save(virtualsFile, raw)
-		}
-		if err != nil {
-			return fmt.Errorf("keep a snapshot of the virtual services: %w", err)
-		}
+	if err := t.Keep(virtualsFile, func() ([]byte, error) { return os.ReadFile(t.virtualsPath()) }); err != nil {
+		return fmt.Errorf("keep a snapshot of the virtual services: %w", err)
 	}
 	for _, v := range ours {
 		if err := ipvs.DeleteVirtual(v.protocol, v.at); err != nil {

@@ -31,7 +31,8 @@ func (t Filter) beginFilter(ctx context.Context, f *reader) {
 	f.ahead.Go(func() {
 		var s part.Findings
 		tables := f.read(ctx, &s)
-		if len(s.Unchecked) > 0 || t.Choices.Firewall == inventory.FirewallNone || t.Saved(snapshotFile) {
+		saved, err := t.Saved(snapshotFile)
+		if len(s.Unchecked) > 0 || t.Choices.Firewall == inventory.FirewallNone || saved || err != nil {
 			return // who needs it tries again
 		}
 		if t.saveTables(aheadFile, tables) == nil { // the same
@@ -43,8 +44,8 @@ func (t Filter) beginFilter(ctx context.Context, f *reader) {
 // snapshot writes the whole packet filter down before the first change, once
 // per removal: what a resumed one finds is not the state before it.
 func (t Filter) snapshot(f *reader, tables []netfilter.Table) error {
-	if t.Saved(snapshotFile) {
-		return nil
+	if saved, err := t.Saved(snapshotFile); err != nil || saved {
+		return err
 	}
 	dir := t.Path(t.StateDir)
 	if slices.EqualFunc(f.noted, tables, unchanged) && os.Rename(filepath.Join(dir, aheadFile), filepath.Join(dir, snapshotFile)) == nil {

@@ -54,7 +54,8 @@ func (t Host) entries(dir string) string {
 func (t Host) AddHollow(s *Findings, dirs ...inventory.OwnPath) {
 	for _, dir := range dirs {
 		names, err := t.Names(dir.Path)
-		if err != nil || !t.Exists(dir.Path) || !t.Younger(dir.Path) || t.Mounted(dir.Path) {
+		is, unread := t.Exists(dir.Path)
+		if err != nil || unread != nil || !is || !t.Younger(dir.Path) || t.Mounted(dir.Path) {
 			continue
 		}
 		goes := func(name string) bool {
@@ -75,9 +76,13 @@ func (t Host) AddForeign(s *Findings, path, why string) {
 	if info, err := os.Lstat(t.Path(path)); err == nil && info.IsDir() {
 		it.Kind = inventory.KindDir
 	}
+	younger, err := t.age(path)
 	switch {
+	case err != nil:
+		it.Why += "; its age cannot be read"
+		it.Refers = "not looked at: " + err.Error() // it may be of the cluster
 	case t.Facts.Joined.IsZero():
-	case t.Younger(path):
+	case younger:
 		it.Why += "; made since the join"
 	default:
 		it.Why += "; older than the join"

@@ -39,10 +39,26 @@ type Host struct {
 	Memory *Memory
 }
 
-// Exists reports whether there is something at a path; a link is not followed.
-func (t Host) Exists(path string) bool {
-	_, err := os.Lstat(t.Path(path))
-	return err == nil
+// Exists reports whether there is something at a path; a link is not followed. A disk
+// that does not answer says neither yes nor no: an error is not "no".
+func (t Host) Exists(path string) (bool, error) { return present(t.Path(path)) }
+
+func present(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// AnyExists reports whether there is something at one of some paths; those that
+// cannot be looked at are an error, also where another is there.
+func (t Host) AnyExists(paths ...string) (any bool, err error) {
+	for _, path := range paths {
+		is, unread := t.Exists(path)
+		any, err = any || is, errors.Join(err, unread)
+	}
+	return any, err
 }
 
 // IsDir reports whether a path is a directory, and no link to one.
@@ -89,12 +105,6 @@ func (t Host) Listed(dir, suffix string) ([]string, error) {
 	return out, err
 }
 
-// Text reads a small file of the host; empty if there is none, or it is no such file.
-func (t Host) Text(path string) []byte {
-	raw, _ := host.ReadPlain(t.Followed(path), MostOfFile)
-	return raw
-}
-
 // Followed is where a path of the host's leads, as this program sees it: a configuration
 // may be a link.
 func (t Host) Followed(path string) string { return t.Path(t.Resolve(path)) }
@@ -136,11 +146,17 @@ func (t Host) Digest(path string) string {
 // Younger reports whether a directory was made by the join or after it. kubeadm
 // makes one just before the first file in it, which dates the join.
 func (t Host) Younger(path string) bool {
+	younger, err := t.age(path)
+	return younger && err == nil
+}
+
+// age is Younger, and says why it cannot be told.
+func (t Host) age(path string) (younger bool, err error) {
 	if copied, err := t.Copied(path); err != nil || copied {
-		return false // it may have been there before
+		return false, err // it may have been there before
 	}
 	born, err := t.Born(path)
-	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-JoinMoment))
+	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-JoinMoment)), err
 }
 
 // JoinMoment is how long before the file that dates the join things are made by it.
@@ -153,8 +169,8 @@ func (t Host) Mounted(dir string) bool {
 }
 
 // Credentialed reports whether the kubelet could still act as this node.
-func (t Host) Credentialed() bool {
-	return t.Exists("/etc/kubernetes/kubelet.conf") || t.Exists("/etc/kubernetes/bootstrap-kubelet.conf")
+func (t Host) Credentialed() (bool, error) {
+	return t.AnyExists("/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf")
 }
 
 // KubeletRoot is the kubelet's --root-dir without symbolic links.

@@ -73,13 +73,15 @@ func (t Host) recallIdentity() (id cluster.Identity, known bool, err error) {
 
 // RememberIdentity writes down which cluster it was, once.
 func (t Host) RememberIdentity() error {
-	id := t.Cluster()
-	if t.Saved(identityFile) || len(id.Authorities)+len(id.Endpoints) == 0 {
-		return nil
-	}
-	raw, err := json.Marshal(id)
-	if err != nil {
-		return fmt.Errorf("encode the cluster's identity: %w", err)
-	}
-	return t.Save(identityFile, raw)
+	return t.Keep(identityFile, func() ([]byte, error) {
+		id := t.Cluster()
+		if len(id.Authorities)+len(id.Endpoints) == 0 {
+			return nil, nil
+		}
+		raw, err := json.Marshal(id)
+		if err != nil {
+			return nil, fmt.Errorf("encode the cluster's identity: %w", err)
+		}
+		return raw, nil
+	})
 }

@@ -41,7 +41,9 @@ func (t Host) Places() Places { return *t.Located().At }
 // running kubelet's arguments, else from its unit's files, and from configurations.
 func (t Host) findPlaces() (Places, error) {
 	p := usualPlaces()
-	if t.Saved(placesFile) {
+	if saved, err := t.Saved(placesFile); err != nil {
+		return p, err
+	} else if saved {
 		raw, err := os.ReadFile(filepath.Join(t.Path(t.StateDir), placesFile))
 		if err == nil {
 			err = json.Unmarshal(raw, &p)
@@ -119,14 +121,10 @@ func imported(t Host, config string, patterns []string) []string {
 
 // RememberPlaces writes the places down, unless that was done.
 func (t Host) RememberPlaces() error {
-	if t.Saved(placesFile) || t.Astray != nil {
+	if t.Astray != nil {
 		return t.Astray
 	}
-	raw, err := json.Marshal(t.Places())
-	if err != nil {
-		return err
-	}
-	return t.Save(placesFile, raw)
+	return t.Keep(placesFile, func() ([]byte, error) { return json.Marshal(t.Places()) })
 }
 
 // UnitDirs are where units and their drop-ins lie; the first counts most (systemd.unit(5)).

@@ -58,8 +58,8 @@ func Unfinished(path string) string { return path + ".new" }
 // RemoveIf removes a file if it is there: where it is not, it does not matter that
 // nothing can be written.
 func (t Host) RemoveIf(path string) error {
-	if !t.Exists(path) {
-		return nil
+	if is, err := t.Exists(path); err != nil || !is {
+		return err
 	}
 	return t.Remove(path)
 }
@@ -88,9 +88,28 @@ func (t Host) Put(path, content string, mode os.FileMode) error {
 }
 
 // Saved reports whether a file is in the state directory.
-func (t Host) Saved(name string) bool {
-	_, err := os.Lstat(filepath.Join(t.Path(t.StateDir), name))
-	return t.StateDir != "" && err == nil
+func (t Host) Saved(name string) (bool, error) {
+	if t.StateDir == "" {
+		return false, nil
+	}
+	is, err := present(filepath.Join(t.Path(t.StateDir), name))
+	if err != nil {
+		err = fmt.Errorf("look for what the removal has written down: %w", err)
+	}
+	return is, err
+}
+
+// Keep saves a file of the state directory once: what an earlier step has written stays.
+func (t Host) Keep(name string, content func() ([]byte, error)) error {
+	saved, err := t.Saved(name)
+	if err != nil || saved {
+		return err
+	}
+	raw, err := content()
+	if err != nil || raw == nil {
+		return err
+	}
+	return t.Save(name, raw)
 }
 
 // Unsave removes a file from the state directory, if it is there.
@@ -106,16 +125,29 @@ func (t Host) Unsave(name string) error {
 }
 
 // recalled reads what an earlier run wrote down; zero if there is nothing.
-func (t Host) recalled() time.Time {
+func (t Host) recalled() (time.Time, error) {
 	if t.StateDir == "" {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	raw, err := host.ReadPlain(filepath.Join(t.Path(t.StateDir), JoinedFile), MostOfFile)
-	if err != nil {
-		return time.Time{}
+	if errors.Is(err, os.ErrNotExist) {
+		return time.Time{}, nil
 	}
-	at, _ := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(raw))) // zero if unreadable
-	return at
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read when the host joined: %w", err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(raw)))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read when the host joined: %w", err)
+	}
+	return at, nil
+}
+
+// JoinUnread is why what an earlier run wrote down of the join cannot be read: what is
+// younger than it may be taken for older then, and stays. Nil if nothing was lost.
+func (t Host) JoinUnread() error {
+	_, err := t.recalled()
+	return err
 }
 
 // Joined is when the host joined, as far as that can be told: from the facts,
@@ -125,7 +157,7 @@ func (t Host) Joined() time.Time {
 	if !t.Facts.Joined.IsZero() {
 		return t.Facts.Joined
 	}
-	if at := t.recalled(); !at.IsZero() {
+	if at, err := t.recalled(); err == nil && !at.IsZero() {
 		return at
 	}
 	var first time.Time

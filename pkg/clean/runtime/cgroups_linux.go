@@ -51,7 +51,8 @@ func podRoots(cgroupRoot string) []string {
 
 // cgroupRoot is the kubelet's, as its configuration says; empty for the top.
 func (t Runtime) cgroupRoot() string {
-	return cgroupRootIn(t.Text(t.Places().Config))
+	raw, _ := t.Readable(t.Places().Config) // what cannot be read of it is said with the places
+	return cgroupRootIn(raw)
 }
 
 // cgroupRootIn reads it from a configuration.
@@ -72,14 +73,21 @@ func (t Runtime) podCgroups() ([]string, error) {
 		return nil, err
 	}
 	var kind unix.Statfs_t
-	if err := unix.Statfs(t.Path(inventory.CgroupDir), &kind); err == nil && kind.Type != unix.CGROUP2_SUPER_MAGIC {
+	switch err := unix.Statfs(t.Path(inventory.CgroupDir), &kind); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("look at the file system of %s: %w", inventory.CgroupDir, err)
+	case err == nil && kind.Type != unix.CGROUP2_SUPER_MAGIC:
 		hierarchies = append(hierarchies, names...)
 	}
 	var out []string
 	for _, hierarchy := range hierarchies {
 		for _, root := range podRoots(t.cgroupRoot()) {
 			path := filepath.Join(inventory.CgroupDir, hierarchy, root)
-			if info, err := os.Lstat(t.Path(path)); err == nil && info.IsDir() {
+			info, err := os.Lstat(t.Path(path))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+				return nil, fmt.Errorf("look for the pods' cgroups: %w", err)
+			}
+			if err == nil && info.IsDir() {
 				out = append(out, path)
 			}
 		}

@@ -46,22 +46,26 @@ func wellKnownSockets() []string {
 // Socket is where the container runtime listens: what the cluster says, what
 // the kubelet's files say, the first well-known one that exists; empty if
 // there is none.
-func (t Runtime) Socket() string {
+func (t Runtime) Socket() (string, error) {
 	if t.Facts.CRISocket != "" {
-		return strings.TrimPrefix(t.Facts.CRISocket, "unix://")
+		return strings.TrimPrefix(t.Facts.CRISocket, "unix://"), nil
 	}
 	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
 	for _, path := range []string{t.Places().Config, t.KubeadmDir() + "/instance-config.yaml", t.KubeadmDir() + "/kubeadm-flags.env"} {
-		if found := said.FindSubmatch(t.Text(path)); found != nil {
-			return string(found[1])
+		raw, err := t.Readable(path)
+		if err != nil {
+			return "", fmt.Errorf("find the container runtime's socket: %w", err)
+		}
+		if found := said.FindSubmatch(raw); found != nil {
+			return string(found[1]), nil
 		}
 	}
 	for _, path := range wellKnownSockets() {
-		if t.Exists(path) {
-			return path
+		if is, err := t.Exists(path); err != nil || is {
+			return path, err
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // Containers are the pods, and their containers, that the runtime lists.
@@ -76,9 +80,13 @@ func (t Runtime) Containers() part.Part {
 // answer is unchecked, not empty.
 func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
-	socket := t.Socket()
+	socket, err := t.Socket()
+	if err != nil {
+		s.Missed(inventory.KindSandbox, "container runtime", err)
+		return s, nil
+	}
 	if socket == "" {
-		if t.Credentialed() {
+		if node, err := t.Credentialed(); err != nil || node {
 			s.Missed(inventory.KindSandbox, "container runtime", errors.New("no socket found; name it in the facts"))
 		}
 		return s, nil // a host that never had one
@@ -115,7 +123,11 @@ func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 // network is taken down by plugins, which may need the agents that run as pods
 // in the host's network.
 func (t Runtime) removeContainers(ctx context.Context, report plan.Report) error {
-	client := cri.New(t.Path(t.Socket()))
+	socket, err := t.Socket()
+	if err != nil {
+		return err
+	}
+	client := cri.New(t.Path(socket))
 	defer client.Close()
 	// An earlier process may have been killed while it was in place: the pods'
 	// own network is to take itself down.

@@ -20,7 +20,11 @@ func (t Runtime) DoorIDs(ctx context.Context) []string {
 	if t.Door == "" {
 		return nil
 	}
-	client := cri.New(t.Path(t.Socket()))
+	socket, err := t.Socket()
+	if err != nil {
+		return []string{t.Door}
+	}
+	client := cri.New(t.Path(socket))
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, criListLimit)
 	defer cancel()

@@ -53,12 +53,12 @@ func (t Runtime) strayShims(ctx context.Context) ([]shim, error) {
 
 // shims are those of this host's own containerd and its pods.
 func (t Runtime) shims() ([]shim, error) {
-	socket := t.Socket()
-	if socket == "" {
-		return nil, nil
+	socket, err := t.Socket()
+	if err != nil || socket == "" {
+		return nil, err
 	}
 	var out []shim
-	err := host.Processes(func(pid int) bool {
+	err = host.Processes(func(pid int) bool {
 		if sandbox := t.shimOf(pid, socket); sandbox != "" {
 			out = append(out, shim{pid, sandbox})
 		}
@@ -186,7 +186,11 @@ func (t Runtime) endShims(ctx context.Context, report plan.Report) error {
 
 // killShim kills the process that is this shim still.
 func (t Runtime) killShim(s shim) error {
-	return killIf(s.pid, func() bool { return t.shimOf(s.pid, t.Socket()) == s.sandbox })
+	socket, err := t.Socket()
+	if err != nil {
+		return err
+	}
+	return killIf(s.pid, func() bool { return t.shimOf(s.pid, socket) == s.sandbox })
 }
 
 // endLimit is how long a killed process gets to end; one that hangs in the kernel
