@@ -4,6 +4,7 @@ package host
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,32 +56,48 @@ const (
 	searchLimit = 10 * time.Second
 )
 
+// search is one for holders.
+type search struct {
+	deadline time.Time
+	// cut says that it ended before all was looked at.
+	cut bool
+}
+
+// goesOn reports whether there is time left; if not, the search is cut.
+func (s *search) goesOn() bool {
+	s.cut = s.cut || !time.Now().Before(s.deadline)
+	return !s.cut
+}
+
 // Holders finds processes that use a mount, in order of their pid, our own left
 // out: twenty at most, and within ten seconds. It reads /proc only and never
-// looks at the mount itself.
-func (l Local) Holders(m Mount) []Holder {
-	var out []Holder
-	deadline := time.Now().Add(searchLimit)
-	_ = Processes(func(pid int) bool { // what it does not name is not told of
+// looks at the mount itself. It reports whether there may be more.
+func (l Local) Holders(m Mount) (out []Holder, more bool) {
+	s := &search{deadline: time.Now().Add(searchLimit)}
+	err := Processes(func(pid int) bool {
 		if pid == os.Getpid() {
 			return true
 		}
 		dir := filepath.Join("/proc", strconv.Itoa(pid))
-		if how := l.holds(dir, m, deadline); how != "" {
+		if how := l.holds(dir, m, s); how != "" {
+			if len(out) == mostHolders {
+				s.cut = true
+				return false
+			}
 			pod, container := cgroupOf(dir)
 			out = append(out, Holder{PID: pid, Command: command(dir), How: text.Short(how, 300), Pod: pod, Container: container})
 		}
-		return len(out) < mostHolders && time.Now().Before(deadline)
+		return s.goesOn()
 	})
 	slices.SortFunc(out, func(a, b Holder) int { return a.PID - b.PID })
-	return out
+	return out, s.cut || err != nil
 }
 
 // holds says how a process uses a mount; empty means not at all. A path means
 // the same to it as to us only in the same mount namespace; elsewhere the
 // mount's id must agree, for which the file is opened without being looked at,
 // and even that is not tried on a mount that may hang.
-func (l Local) holds(dir string, m Mount, deadline time.Time) string {
+func (l Local) holds(dir string, m Mount, s *search) string {
 	at := l.Path(m.Path)
 	here := sameNamespace(dir, l.proc())
 	on := func(link string) bool {
@@ -95,17 +112,17 @@ func (l Local) holds(dir string, m Mount, deadline time.Time) string {
 			return use.how
 		}
 	}
-	if target, found := opened(dir, m.ID, deadline); found {
+	if target, found := s.opened(dir, m.ID); found {
 		return "open file " + target
 	}
-	if here && maps(filepath.Join(dir, "maps"), " "+strings.TrimSuffix(at, "/")+"/") {
+	if here && s.maps(filepath.Join(dir, "maps"), " "+strings.TrimSuffix(at, "/")+"/") {
 		return "mapped file"
 	}
 	return ""
 }
 
 // opened finds a file that a process has open on a mount.
-func opened(dir string, mount int, deadline time.Time) (target string, found bool) {
+func (s *search) opened(dir string, mount int) (target string, found bool) {
 	files, err := os.Open(filepath.Join(dir, "fd"))
 	if err != nil {
 		return "", false
@@ -118,25 +135,30 @@ func opened(dir string, mount int, deadline time.Time) (target string, found boo
 			target, _ = os.Readlink(filepath.Join(dir, "fd", name))
 			found = true
 		}
-		n++
-		return !found && n < mostOpen && (n%batch != 0 || time.Now().Before(deadline))
+		if n++; n == mostOpen && !found {
+			s.cut = true
+			return false
+		}
+		return !found && (n%batch != 0 || s.goesOn())
 	})
 	return target, found
 }
 
 // maps reports whether a file of /proc/PID/maps names something, line by line.
-func maps(path, what string) bool {
+func (s *search) maps(path, what string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = f.Close() }() // it was read
-	lines := bufio.NewScanner(io.LimitReader(f, mostOfMaps))
+	limited := &io.LimitedReader{R: f, N: mostOfMaps}
+	lines := bufio.NewScanner(limited)
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), what) {
 			return true
 		}
 	}
+	s.cut = s.cut || limited.N <= 0 || lines.Err() != nil && !errors.Is(lines.Err(), unix.ESRCH)
 	return false
 }
 

@@ -4,6 +4,7 @@ package host
 
 import (
 	"testing"
+	"time"
 )
 
 func TestPodOfCgroup(t *testing.T) {
@@ -24,5 +25,14 @@ func TestPodOfCgroup(t *testing.T) {
 				t.Errorf("got pod %q, container %q", pod, container)
 			}
 		})
+	}
+}
+
+func TestASearchWithoutTimeEndsAndSaysSo(t *testing.T) {
+	if late := (&search{deadline: time.Now().Add(-time.Second)}); late.goesOn() || !late.cut {
+		t.Error("it goes on")
+	}
+	if early := (&search{deadline: time.Now().Add(time.Hour)}); !early.goesOn() || early.cut {
+		t.Error("it ends")
 	}
 }

@@ -28,7 +28,8 @@ type Loop struct {
 const mostLoops = 4096
 
 // Loops lists the loop devices of this host that have a file behind them. One that
-// cannot be asked is left out: unmounting what it is on gives EBUSY.
+// cannot be asked is left out: unmounting what it is on gives EBUSY. Where there are more
+// than are looked at, those and an error.
 func Loops() ([]Loop, error) {
 	paths, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	if err != nil {
@@ -52,6 +53,9 @@ func Loops() ([]Loop, error) {
 		}
 	}
 	slices.SortFunc(out, func(a, b Loop) int { return number(a.Device) - number(b.Device) })
+	if len(paths) > mostLoops {
+		return out, fmt.Errorf("this host has %d loop devices in use, of which %d were looked at", len(paths), mostLoops)
+	}
 	return out, nil
 }
 
@@ -94,13 +98,13 @@ func (l Loop) ask(do func(fd int) error) error {
 }
 
 // loopsBelow names the loop devices whose files are on a mount.
-func (l Local) loopsBelow(m Mount) []string {
-	loops, _ := Loops() // what it does not name is not told of
-	at, out := l.Path(m.Path), []string(nil)
+func (l Local) loopsBelow(m Mount) (out []string, err error) {
+	loops, err := Loops()
+	at := l.Path(m.Path)
 	for _, loop := range loops {
 		if loop.Backing == at || Below(loop.Backing, at) {
 			out = append(out, fmt.Sprintf("%s (a loop device on %s)", loop.Device, loop.Backing))
 		}
 	}
-	return out
+	return out, err
 }

@@ -29,11 +29,16 @@ type BusyError struct {
 	Holders []Holder
 	// Loops are loop devices with files on it, which no process shows.
 	Loops []string
+	// More says that there may be others of both: not all was looked at.
+	More bool
 }
 
 // Error names the mount and up to three of its holders.
 func (e *BusyError) Error() string {
 	const most = 3
+	if len(e.Holders)+len(e.Loops) == 0 && e.More {
+		return fmt.Sprintf("unmount %s: busy, and there is more on this host than could be looked at to find what uses it", e.Mount.Path)
+	}
 	if len(e.Holders)+len(e.Loops) == 0 {
 		return fmt.Sprintf("unmount %s: busy, and no process on this host shows that it uses it (a swap file on it?)", e.Mount.Path)
 	}
@@ -43,6 +48,9 @@ func (e *BusyError) Error() string {
 	}
 	if more := max(0, len(e.Holders)-most) + max(0, len(e.Loops)-most); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	if e.More {
+		names = append(names, "and perhaps others, since not all could be looked at")
 	}
 	return fmt.Sprintf("unmount %s: in use by %s", e.Mount.Path, strings.Join(names, ", "))
 }
@@ -154,7 +162,9 @@ func (u *unmounter) unmount(ctx context.Context, m Mount, all []Mount, ours func
 	}
 	switch {
 	case errors.Is(err, unix.EBUSY):
-		return &BusyError{Mount: m, Holders: u.local.Holders(m), Loops: u.local.loopsBelow(m)}
+		holders, more := u.local.Holders(m)
+		loops, err := u.local.loopsBelow(m)
+		return &BusyError{Mount: m, Holders: holders, Loops: loops, More: more || err != nil}
 	case errors.Is(err, errNoAnswer):
 		return fmt.Errorf("unmount %s (%s from %s): %w", m.Path, m.FSType, m.Source, err)
 	}

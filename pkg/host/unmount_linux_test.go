@@ -164,7 +164,8 @@ echo > .`+kubelet+`/v/log`)
 		t.Cleanup(func() { _ = reader.Process.Kill() })
 		hosttest.Must(t, log.Close())
 		how := map[int]string{}
-		for _, h := range l.Holders(mount) {
+		holders, _ := l.Holders(mount)
+		for _, h := range holders {
 			how[h.PID] = h.How
 		}
 		if how[program.Process.Pid] != "program" || !strings.HasPrefix(how[reader.Process.Pid], "open file ") || len(how) != 2 {

@@ -32,6 +32,7 @@ func TestAConfigurationWithMoreThanIsReadSaysSo(t *testing.T) {
 		"deeper":                           {deep(deepestConf + 1), true},
 		"a name as long as is read":        {`{"type":"` + strings.Repeat("x", mostOfValue) + `"}`, false},
 		"a longer one":                     {`{"type":"` + strings.Repeat("x", mostOfValue+1) + `"}`, true},
+		"a network's name, longer":         {`{"name":"` + strings.Repeat("x", mostOfValue+1) + `"}`, true},
 		"a long value that nobody asks of": {`{"comment":"` + strings.Repeat("x", mostOfValue+1) + `"}`, false},
 	} {
 		d := judgeConfs([]confFile{{path: "/etc/cni/net.d/1.conf", raw: []byte(tc.raw)}})[0]

@@ -48,8 +48,10 @@ func parseConf(raw []byte) (Conf, bool) {
 		return Conf{}, false
 	}
 	var c Conf
-	if name, is := tree["name"].(string); is && len(name) <= mostOfValue {
-		c.name = name
+	if name, is := tree["name"].(string); is {
+		if c.cut = len(name) > mostOfValue; !c.cut {
+			c.name = name
+		}
 	}
 	c.visit(tree, 0)
 	return c, true

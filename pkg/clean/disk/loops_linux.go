@@ -20,7 +20,7 @@ type volumeLoop struct {
 // of its own. They carry no data. A kubelet that is stopped before it has torn the
 // volumes down leaves them, and what they are on cannot be unmounted
 // (kubernetes/kubernetes#102408, #109132). A loop device on a plain file is foreign.
-func (t Disk) volumeLoops(mounts []host.Mount, ours func(host.Mount) bool) []volumeLoop {
+func (t Disk) volumeLoops(mounts []host.Mount, ours func(host.Mount) bool) ([]volumeLoop, error) {
 	var bound []string
 	for _, m := range mounts {
 		var st unix.Stat_t
@@ -29,9 +29,9 @@ func (t Disk) volumeLoops(mounts []host.Mount, ours func(host.Mount) bool) []vol
 		}
 	}
 	if len(bound) == 0 {
-		return nil
+		return nil, nil
 	}
-	loops, _ := host.Loops() // what it does not name keeps its mount, which is said
+	loops, err := host.Loops()
 	var out []volumeLoop
 	for _, loop := range loops {
 		for _, path := range bound {
@@ -41,5 +41,5 @@ func (t Disk) volumeLoops(mounts []host.Mount, ours func(host.Mount) bool) []vol
 			}
 		}
 	}
-	return out
+	return out, err
 }

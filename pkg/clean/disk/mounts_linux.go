@@ -113,7 +113,9 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 			Detail: fmt.Sprintf("%s, %s from %s%s", m.Class(), m.FSType, m.Source, BoundAt(m)),
 		})
 	}
-	for _, loop := range t.volumeLoops(mounts, ours) {
+	loops, err := t.volumeLoops(mounts, ours)
+	s.Missed(inventory.KindLoop, "loop devices of pods' volumes", err)
+	for _, loop := range loops {
 		s.Add(inventory.Item{
 			Kind: inventory.KindLoop, Name: loop.Device, In: loop.mount, Owner: inventory.Kubelet, Fate: inventory.Goes, Detail: "keeps a pod's " +
 				"block volume open",
@@ -136,7 +138,11 @@ func (t Disk) unmount(ctx context.Context, report plan.Report) error {
 		return err
 	}
 	ours := t.Ours(mounts)
-	for _, loop := range t.volumeLoops(mounts, ours) {
+	loops, err := t.volumeLoops(mounts, ours)
+	if err != nil {
+		return err
+	}
+	for _, loop := range loops {
 		if err := loop.Detach(); err != nil {
 			return err
 		}

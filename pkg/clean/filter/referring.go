@@ -53,7 +53,11 @@ func (d division) referring(networks []clusterNetwork) []inventory.Item {
 			continue
 		}
 		for _, r := range c.Rules {
-			refers := namesNetwork(r.Spans(d.table.Family), networks)
+			spans, cut := r.Spans(d.table.Family)
+			refers := namesNetwork(spans, networks)
+			if refers == "" && cut {
+				refers = "not looked at: it names more addresses than are read of a rule"
+			}
 			switch {
 			case refers == "" || mine[ruleKey(c.Name, r)]:
 			case len(out) == mostReferring:

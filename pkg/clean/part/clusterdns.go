@@ -12,15 +12,14 @@ import (
 const mostServers = 16
 
 // clusterDNS reads the addresses of clusterDNS from a KubeletConfiguration, in YAML or
-// JSON.
-func clusterDNS(raw []byte) []string {
+// JSON, and reports whether there are more than are read.
+func clusterDNS(raw []byte) (out []string, more bool) {
 	key := regexp.MustCompile(`(?m)(?:^|[{,])[ \t]*["']?clusterDNS["']?[ \t]*:`).FindIndex(raw)
 	if key == nil {
-		return nil
+		return nil, false
 	}
-	var out []string
 	item := regexp.MustCompile(`^[\s\[,"'-]*([0-9a-fA-F]*[.:][0-9a-fA-F.:]*)["']?`)
-	for rest := raw[key[1]:]; len(out) < mostServers; {
+	for rest := raw[key[1]:]; ; {
 		found := item.FindSubmatchIndex(rest)
 		if found == nil {
 			break
@@ -29,9 +28,12 @@ func clusterDNS(raw []byte) []string {
 		if err != nil {
 			break
 		}
+		if len(out) == mostServers {
+			return out, true
+		}
 		out, rest = append(out, addr.String()), rest[found[1]:]
 	}
-	return out
+	return out, false
 }
 
 // NodeLocalDNS reports whether the kubelet sends pods to an address that each host has

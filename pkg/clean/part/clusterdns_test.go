@@ -4,6 +4,7 @@ package part
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -21,8 +22,15 @@ func TestTheClusterDNSOfAKubelet(t *testing.T) {
 		"a comment is none":               {"# clusterDNS: [10.96.0.10]\n", nil},
 		"what follows is another's value": {"clusterDNS:\n- 10.96.0.10\naddress: 0.0.0.0\n", []string{"10.96.0.10"}},
 	} {
-		if got := clusterDNS([]byte(tc.config)); !slices.Equal(got, tc.want) {
-			t.Errorf("%s: got %v", name, got)
+		if got, more := clusterDNS([]byte(tc.config)); !slices.Equal(got, tc.want) || more {
+			t.Errorf("%s: got %v, more: %v", name, got, more)
+		}
+	}
+	for n, more := range map[int]bool{mostServers: false, mostServers + 1: true} {
+		p := usualPlaces()
+		p.readConfig([]byte("clusterDNS:\n" + strings.Repeat("- 10.96.0.10\n", n)))
+		if len(p.DNS) != mostServers || p.MoreDNS != more {
+			t.Errorf("%d of %d servers, more: %v", len(p.DNS), n, p.MoreDNS)
 		}
 	}
 	p := usualPlaces()

@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -127,18 +129,26 @@ func rootOwns(path string) bool {
 	return unix.Stat(path, &stat) == nil && stat.Uid == 0
 }
 
-// Digest is a hash of a small foreign file, to show that it is unchanged;
-// empty for what is not a small file.
+// Digest is a hash of a foreign file, to show that it is unchanged: of what is in a small
+// one, of a large one by what the file system says, its size, inode and when it was
+// written. Empty for what is no file, and "unread" for one that cannot be read.
 func (t Host) Digest(path string) string {
 	const most = 1 << 20
 	info, err := os.Lstat(t.Path(path))
-	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !info.Mode().IsRegular():
 		return ""
+	case err == nil && info.Size() > most:
+		return sum([]byte(fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Sys().(*syscall.Stat_t).Ino)))
 	}
-	raw, err := os.ReadFile(t.Path(path))
+	raw, err := host.ReadPlain(t.Path(path), most)
 	if err != nil {
-		return ""
+		return "unread"
 	}
+	return sum(raw)
+}
+
+func sum(raw []byte) string {
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:8])
 }

@@ -31,6 +31,8 @@ type Places struct {
 	Bootstrap  string `json:"bootstrap,omitempty"`
 	// DNS are the addresses at which pods find the cluster's DNS (clusterDNS).
 	DNS []string `json:"dns,omitempty"`
+	// MoreDNS says that there are more of them than were read.
+	MoreDNS bool `json:"moreDNS,omitempty"`
 	// ConfDirs and BinDirs are where the runtime looks for configurations and plugins of
 	// CNI; the usual ones are among them.
 	ConfDirs []string `json:"confDirs"`
@@ -91,7 +93,7 @@ func (p *Places) readKubelet(arguments []string) {
 	var dns string
 	readFlags(arguments, map[string]*string{"--cluster-dns": &dns})
 	if dns != "" {
-		p.DNS = strings.Split(strings.TrimPrefix(dns, "/"), ",")
+		p.DNS, p.MoreDNS = strings.Split(strings.TrimPrefix(dns, "/"), ","), false
 	}
 }
 
@@ -101,8 +103,8 @@ func (p *Places) readConfig(raw []byte) {
 	for _, found := range said.FindAllSubmatch(raw, -1) {
 		p.Manifests = filepath.Clean(string(found[1]))
 	}
-	if dns := clusterDNS(raw); len(dns) > 0 {
-		p.DNS = dns // a later file replaces the list (kubelet --config-dir)
+	if dns, more := clusterDNS(raw); len(dns) > 0 {
+		p.DNS, p.MoreDNS = dns, more // a later file replaces the list (kubelet --config-dir)
 	}
 }
 

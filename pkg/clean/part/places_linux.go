@@ -245,7 +245,10 @@ func (t Host) running(program string) ([]string, error) {
 		if err != nil {
 			continue
 		}
-		arguments, inUnit := t.process(pid, program)
+		arguments, inUnit, err := t.process(pid, program)
+		if err != nil {
+			return nil, err
+		}
 		if arguments == nil {
 			continue
 		}
@@ -270,17 +273,21 @@ func (t Host) running(program string) ([]string, error) {
 
 // process are the arguments of a process if it is some program of root's among the
 // host's mounts, and says whether it is of the unit of that name.
-func (t Host) process(pid int, program string) (arguments []string, inUnit bool) {
+func (t Host) process(pid int, program string) (arguments []string, inUnit bool, err error) {
 	const most = 1 << 20
 	dir := "/proc/" + strconv.Itoa(pid)
 	exe, err := os.Readlink(dir + "/exe")
 	if err != nil || filepath.Base(strings.TrimSuffix(exe, " (deleted)")) != program || !rootOwns(dir) || !t.SharesMounts(pid) {
-		return nil, false
+		return nil, false, nil
 	}
 	raw, err := host.ReadPlain(dir+"/cmdline", most)
-	if err != nil || len(raw) == 0 {
-		return nil, false
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || err == nil && len(raw) == 0 {
+		return nil, false, nil // it has ended
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("read the arguments of %s (pid %d): %w", program, pid, err)
 	}
 	cgroup, _ := host.ReadPlain(dir+"/cgroup", most)
-	return strings.Split(strings.TrimSuffix(string(raw), "\x00"), "\x00")[1:], strings.Contains(string(cgroup), "/"+program+".service")
+	return strings.Split(strings.TrimSuffix(string(raw), "\x00"), "\x00")[1:],
+		strings.Contains(string(cgroup), "/"+program+".service"), nil
 }

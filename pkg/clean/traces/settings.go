@@ -12,9 +12,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
-// mostWords bounds how many addresses are looked at in a line.
-const mostWords = 64
-
 // outlives says what an address is that is only to be reached from within the cluster;
 // empty for any other. A DNS server of the cluster's that is in neither a network of
 // services nor a link's own may be the administrator's.
@@ -38,8 +35,9 @@ func asks(f inventory.Facts, setting string, dns []string) string {
 		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") || strings.HasPrefix(line, "//") {
 			continue
 		}
-		for _, word := range address.FindAllString(line, mostWords) {
-			addr, err := netip.ParseAddr(word)
+		for at := address.FindStringIndex(line); at != nil; at = address.FindStringIndex(line) {
+			addr, err := netip.ParseAddr(line[at[0]:at[1]])
+			line = line[at[1]:]
 			if err != nil {
 				continue
 			}

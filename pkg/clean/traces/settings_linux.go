@@ -23,6 +23,9 @@ func (t Traces) lookAsking(s *part.Findings) error {
 		return err
 	}
 	dns, files := t.Places().DNS, askingFiles()
+	if t.Places().MoreDNS {
+		s.NotLookedAt(inventory.KindFile, t.Places().Config, "it names more DNS servers than are read, so settings may name others of them")
+	}
 	for _, pattern := range slices.Sorted(maps.Keys(files)) {
 		before, _, _ := strings.Cut(pattern, "*")
 		if !disk.AtHome(filepath.Dir(before), mounts) { // not even listed

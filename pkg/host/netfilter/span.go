@@ -43,18 +43,20 @@ func (s Span) String() string {
 const mostSpans = 64
 
 // Spans are the addresses that a rule compares with or translates to, in a table of
-// some family. What a set holds is not among them.
-func (r Rule) Spans(family string) []Span {
+// some family. What a set holds is not among them. It reports whether the rule names
+// more than are read.
+func (r Rule) Spans(family string) (spans []Span, more bool) {
 	out := spansOfText(r.Text)
 	if len(r.Raw) > 0 {
 		d := decoder{family: family, holds: map[uint32]loading{}}
 		_ = eachExpression(r.Raw, d.expression) // it was understood when it was read
 		out = append(out, d.spans...)
 	}
-	return out[:min(len(out), mostSpans)]
+	return out[:min(len(out), mostSpans)], len(out) > mostSpans
 }
 
 // spansOfText reads them from a rule as iptables-save prints it; a comment is no match.
+// It stops once there are too many.
 func spansOfText(line string) []Span {
 	var out []Span
 	words := Words(line)
@@ -65,6 +67,9 @@ func spansOfText(line string) []Span {
 		for _, one := range strings.Split(word, ",") {
 			if s, is := parseSpan(one); is {
 				out = append(out, s)
+			}
+			if len(out) > mostSpans {
+				return out
 			}
 		}
 	}

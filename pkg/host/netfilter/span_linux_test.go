@@ -50,7 +50,8 @@ func TestTheAddressesThatAnNftRuleNames(t *testing.T) {
 			for _, c := range table.Chains {
 				for _, rule := range c.Rules {
 					var words []string
-					for _, s := range rule.Spans(table.Family) {
+					spans, _ := rule.Spans(table.Family)
+					for _, s := range spans {
 						words = append(words, s.String())
 					}
 					got[c.Name] += strings.Join(words, " ")

@@ -27,12 +27,15 @@ func TestTheAddressesThatALegacyRuleNames(t *testing.T) {
 		"-A INPUT -s fe80::/10 -j ACCEPT":                                        "fe80::/10",
 		"":                                                                       "",
 	} {
-		if got := said(Rule{Text: rule}.Spans("ip")); got != want {
-			t.Errorf("%s: got %q, want %q", rule, got, want)
+		spans, more := Rule{Text: rule}.Spans("ip")
+		if got := said(spans); got != want || more {
+			t.Errorf("%s: got %q, want %q; more: %v", rule, got, want, more)
 		}
 	}
-	if n := len(Rule{Text: strings.Repeat("10.244.0.1 ", 1000)}.Spans("ip")); n != mostSpans {
-		t.Errorf("%d of a rule without end", n)
+	for n, cut := range map[int]bool{mostSpans: false, mostSpans + 1: true, 1000: true} {
+		if spans, more := (Rule{Text: strings.Repeat("10.244.0.1 ", n)}).Spans("ip"); len(spans) != mostSpans || more != cut {
+			t.Errorf("%d of a rule with %d, and it says %v of more", len(spans), n, more)
+		}
 	}
 }
 
