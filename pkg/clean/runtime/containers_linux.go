@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -53,7 +54,7 @@ func (t Runtime) Socket() (string, error) {
 	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
 	for _, path := range []string{t.Places().Config, t.KubeadmDir() + "/instance-config.yaml", t.KubeadmDir() + "/kubeadm-flags.env"} {
 		raw, err := t.Readable(path)
-		if err != nil {
+		if err != nil && !errors.Is(err, host.ErrTooLarge) { // kubeadm's are small
 			return "", fmt.Errorf("find the container runtime's socket: %w", err)
 		}
 		if found := said.FindSubmatch(raw); found != nil {
