@@ -237,8 +237,8 @@ func inModule(folders ...string) []string {
 	return paths
 }
 
-// wireIsShared lets everybody see the protocol: it is plain data, of the
-// standard library and pkg/plan.
+// wireIsShared lets every package see the protocol: it is plain data, of the standard
+// library, pkg/plan and pkg/text.
 const wireIsShared = module + "pkg/runner/wire"
 
 // violations compares packages with the rules; the result is sorted.

@@ -14,8 +14,8 @@
 //	surge     gives Deployments more replicas, or a restart, where a budget never opens
 //	forecast  says how a drain would go, without one
 //
-// All of them import this package, and this package imports only pdb of them.
-// None of evict, detach, surge and forecast imports another.
+// This package imports only pdb of them, which knows nothing of drains. The others
+// import this package, and none of them imports another.
 //
 // Which pods may go is decided exactly as "kubectl drain" decides it, flag by
 // flag; the pods of this program (kube.IsRunner) are left alone besides. The

@@ -10,7 +10,7 @@
 // The record is a Secret "lifecycle-<node>". Its creation is the lock on the node,
 // its deletion the end: everything else that a run makes is owned by it.
 //
-// There are two kinds of operations (Operations). RunOnce runs the program once and
+// There are two kinds of operations on a node (Operations). RunOnce runs the program once and
 // returns what it answered, leaving no record (an inspection). Begin, SendOrder,
 // AwaitAck, Follow and End are the life of a run.
 package runner

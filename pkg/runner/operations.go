@@ -27,8 +27,9 @@ type Operation struct {
 	Recorded bool
 }
 
-// Operations are all that there are: the objects of any other are not this
-// program's.
+// Operations are those that make objects in a cluster; the objects of any other are
+// not this program's. What is done on a host that is no node yet (wire.Prep, wire.Join)
+// goes over ssh and makes none.
 func Operations() []Operation {
 	return []Operation{
 		{Name: wire.Inspect},

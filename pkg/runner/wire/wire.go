@@ -15,8 +15,8 @@
 //	  │── order retry | abort ─────▶                               │
 //	  │◀──────────── outcome ─────── finished | aborted ◀──────────│
 //
-// The package imports the standard library and pkg/plan only, because the node
-// side uses it. Everything read from a record is data that a hostile host may have
+// The package imports the standard library, pkg/plan and pkg/text only, because the
+// node side uses it. Everything read from a record is data that a hostile host may have
 // written: Parse bounds it and rejects what is malformed.
 package wire
 
@@ -25,7 +25,7 @@ import (
 	"time"
 )
 
-// Operation is what a run does.
+// Operation is a kind of work on a host.
 type Operation string
 
 // The operations.
@@ -174,9 +174,9 @@ type Delivery struct {
 
 // Answer is the last line that the program prints into the stream.
 type Answer struct {
-	// Started says that the unit runs; nil error and false for Inspect.
+	// Started says that the unit runs; false of what is answered at once.
 	Started bool `json:"started,omitempty"`
-	// Result is the operation's own output (Inspect).
+	// Result is the output of an operation that is answered at once.
 	Result json.RawMessage `json:"result,omitempty"`
 	// Error is set when the program refused or failed, with its way out.
 	Error string `json:"error,omitempty"`
