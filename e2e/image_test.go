@@ -70,7 +70,7 @@ func (b *bed) stageImage(t *testing.T) {
 	b.unchanged(t, "", func() {
 		b.run(t, 4, "remove", b.worker, "--yes").says(t, "says that it is of node "+b.controlPlane,
 			"kubectl -n kube-system delete secret lifecycle-"+b.worker)
-		b.must(t, "runs").says(t, "lifecycle-"+b.worker+" is no run record")
+		b.must(t, "runs").says(t, "lifecycle-"+b.worker+" is not a run record")
 	})
 	b.kubectl(t, "", "-n", "kube-system", "delete", "secret", "lifecycle-"+b.worker)
 }

@@ -150,7 +150,7 @@ func sameChoices(works, told wire.Spec) error {
 		return nil
 	}
 	return plan.Refuse(errors.New("the run on this host was begun with other choices, and its program has just started"),
-		"take it back first: kubectl lifecycle runs abort %s", text.Quote(told.Node))
+		"abort it first: kubectl lifecycle runs abort %s", text.Quote(told.Node))
 }
 
 // ownDirectory makes a directory of mode 0700, or takes one that is really

@@ -63,7 +63,7 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 	if node, err := kubenode.Get(ctx, client, name); err == nil && !rec.Of(node) {
 		return plan.Plan{
 			Title: "Forget the " + rec.State.Describe(), Steps: []plan.Step{end},
-			Notes: []string{"node " + name + " has joined again since: nothing on its host is taken back"},
+			Notes: []string{"node " + name + " has joined again since: its host is left as it is"},
 		}, nil
 	}
 	if rec.State.Phase == wire.Finished || rec.State.Phase == wire.Leaving {
@@ -71,7 +71,7 @@ func Abort(ctx context.Context, cluster runner.Cluster, name string) (plan.Plan,
 			"finish it: run the same '%s' again", rec.State.Operation)
 	}
 	return plan.Plan{
-		Title: "Take back the " + string(rec.State.Operation) + " of node " + name,
+		Title: "Abort the " + string(rec.State.Operation) + " of node " + name,
 		Steps: []plan.Step{
 			{ID: "host", Title: "Start the kubelet of " + name + " again", Do: func(ctx context.Context, report plan.Report) error {
 				return backOut(ctx, cluster, rec, report)

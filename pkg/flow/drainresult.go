@@ -126,7 +126,7 @@ func (d *Drain) stillCordoned(err error) error {
 	if back == "" {
 		back = "uncordon them"
 	}
-	back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or take it back: %s", count(len(d.Nodes), "node"), back)
+	back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or abort it: %s", count(len(d.Nodes), "node"), back)
 	if len(d.Nodes) <= most {
 		back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or: kubectl lifecycle uncordon %s", strings.Join(d.Nodes, " "),
 			text.Command(d.Nodes...))

@@ -65,7 +65,7 @@ func (r *Removal) begin(ctx context.Context, report plan.Report) error {
 	}
 	rec, err := runner.Begin(ctx, r.cluster, task, report)
 	if err == nil && rec.State.Phase == wire.Aborted {
-		report("an earlier run was taken back; starting over")
+		report("an earlier run was aborted; starting over")
 		if err := runner.End(ctx, r.cluster.Client, rec); err != nil {
 			return err
 		}
@@ -122,10 +122,10 @@ func (r *Removal) clean(ctx context.Context, report plan.Report) error {
 	switch state.Phase {
 	case wire.Waiting:
 		return plan.Hint(fmt.Errorf("%w: %s", errWaiting, state.Error),
-			"remove the cause and run the same command again, or take it back: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
+			"remove the cause and run the same command again, or abort it: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
 	case wire.Aborted:
 		r.mark(ctx, drain.NotMaintaining, report)
-		return plan.Hint(errors.Join(errors.New("the removal was taken back, the kubelet runs again"),
+		return plan.Hint(errors.Join(errors.New("the run was aborted, the kubelet runs again"),
 			runner.End(ctx, r.cluster.Client, r.record)),
 			"if that is not what you wanted, run the same command again")
 	case wire.Preparing, wire.Ready, wire.Working, wire.Leaving, wire.Finished:

@@ -109,7 +109,7 @@ func (r *Removal) takeUp(ctx context.Context) error {
 	}
 	if rec.State.Operation != r.operation.name {
 		return plan.Refuse(fmt.Errorf("%w: %s", runner.ErrBusy, rec.State.Describe()),
-			"wait for it, or take it back: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
+			"wait for it, or abort it: kubectl lifecycle runs abort %s", text.Quote(r.Node.Name))
 	}
 	r.Resumes = &rec
 	return r.agree(rec)

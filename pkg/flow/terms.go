@@ -80,7 +80,7 @@ func (r *Removal) agree(rec runner.Record) error {
 func (r *Removal) otherTerms(rec runner.Record) error {
 	told, _, _ := strings.Cut(rec.State.Terms, keepingWord)
 	return plan.Refuse(fmt.Errorf("the %s was begun with other choices: %s; now: %s", rec.State.Describe(), told, r.choices()),
-		"repeat the command as it was given first; or take it back, if there is a way back yet: kubectl lifecycle runs abort "+
+		"repeat the command as it was given first; or abort the run, if the host is not clean yet: kubectl lifecycle runs abort "+
 			"%s", text.Quote(rec.State.Node))
 }
 

@@ -33,13 +33,13 @@ func (o CommandOptions) Validate() error {
 		}
 	}
 	if o.CRISocket != "" && !validSocket(o.CRISocket) {
-		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no CRI socket", text.Brief(o.CRISocket)),
+		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is not a CRI socket", text.Brief(o.CRISocket)),
 			"give it like unix:///run/containerd/containerd.sock"))
 	}
 	check := regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 	for _, name := range o.IgnorePreflightErrors {
 		if !check.MatchString(name) {
-			return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no name of a kubeadm check", text.Brief(name)),
+			return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is not the name of a kubeadm check", text.Brief(name)),
 				"kubeadm prints the names in brackets, for example Swap; or give all"))
 		}
 		if strings.EqualFold(name, "all") && len(o.IgnorePreflightErrors) > 1 {

@@ -49,14 +49,14 @@ func TestCommandOptionsValidate(t *testing.T) {
 		{"none are fine", CommandOptions{}, ""},
 		{"a socket may be an address", CommandOptions{CRISocket: "unix:///run/crio/crio.sock"}, ""},
 		{"or a path", CommandOptions{CRISocket: "/run/crio/crio.sock"}, ""},
-		{"not a TCP address", CommandOptions{CRISocket: "tcp://10.0.0.1:1"}, "no CRI socket"},
-		{"not a relative path", CommandOptions{CRISocket: "unix://run/crio.sock"}, "no CRI socket"},
-		{"nor two lines", CommandOptions{CRISocket: "/run/a\nb"}, "no CRI socket"},
+		{"not a TCP address", CommandOptions{CRISocket: "tcp://10.0.0.1:1"}, "not a CRI socket"},
+		{"not a relative path", CommandOptions{CRISocket: "unix://run/crio.sock"}, "not a CRI socket"},
+		{"nor two lines", CommandOptions{CRISocket: "/run/a\nb"}, "not a CRI socket"},
 		{"checks have names", CommandOptions{IgnorePreflightErrors: []string{"FileAvailable--etc-kubernetes-kubelet.conf", "Port-10250"}}, ""},
 		{"all may be given alone", CommandOptions{IgnorePreflightErrors: []string{"all"}}, ""},
 		{"but not beside others", CommandOptions{IgnorePreflightErrors: []string{"Swap", "ALL"}}, "together"},
-		{"a check is no sentence", CommandOptions{IgnorePreflightErrors: []string{"a b"}}, "no name of a kubeadm check"},
-		{"a node has a DNS name", CommandOptions{NodeName: "Worker 3"}, "no name for a node"},
+		{"a check is no sentence", CommandOptions{IgnorePreflightErrors: []string{"a b"}}, "not the name of a kubeadm check"},
+		{"a node has a DNS name", CommandOptions{NodeName: "Worker 3"}, "not a valid name of a node"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

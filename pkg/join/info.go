@@ -96,7 +96,7 @@ func hostPort(server string) (string, error) {
 	u, err := url.Parse(server)
 	switch {
 	case err != nil || u.Scheme != "https" || !isHost(u.Hostname()) || !isPort(u.Port()):
-		return "", fmt.Errorf("kubeconfig: %q is no https address", text.Brief(server))
+		return "", fmt.Errorf("kubeconfig: %q is not an https address", text.Brief(server))
 	case u.Port() == "":
 		return net.JoinHostPort(u.Hostname(), "443"), nil
 	}

@@ -103,7 +103,7 @@ func TestDescribeCluster(t *testing.T) {
 			wantErr: "no certificate authority"},
 		{name: "a bundle that is no PEM is refused", kubeconfig: infoKubeconfig(t, "https://a:1", []byte("x")), config: config,
 			wantErr: "certificate authorities"},
-		{name: "plain http is refused", kubeconfig: infoKubeconfig(t, "http://a:1", ca), config: config, wantErr: "no https address"},
+		{name: "plain http is refused", kubeconfig: infoKubeconfig(t, "http://a:1", ca), config: config, wantErr: "not an https address"},
 		{name: "a broken kubeconfig is refused", kubeconfig: "clusters: {", config: config, wantErr: "kubeconfig"},
 		{name: "an empty cluster-info is refused", kubeconfig: "", config: config, wantErr: "names 0 clusters"},
 		{name: "a broken ClusterConfiguration is refused", kubeconfig: infoKubeconfig(t, "https://a:1", ca), config: "kind: [",

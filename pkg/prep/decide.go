@@ -102,8 +102,8 @@ func (c check) mayBlock() bool {
 	})
 }
 
-// Sorted orders findings by what matters most; those of one severity keep their order.
-func Sorted(all []Finding) []Finding {
+// byWeight orders findings by what matters most; those of one severity keep their order.
+func byWeight(all []Finding) []Finding {
 	rank := map[Severity]int{Blocks: 0, Warns: 1, Notes: 2}
 	return slices.SortedStableFunc(slices.Values(all), func(a, b Finding) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
 }

@@ -48,9 +48,9 @@ func selinux(f Facts, _ Wanted) []Finding {
 		WayOut: "install the package container-selinux; do not turn SELinux off"}}
 }
 
-// PortsWanted are the ports that a host of a role needs open, as "port/protocol", with
+// portsWanted are the ports that a host of a role needs open, as "port/protocol", with
 // what listens there.
-func PortsWanted(w Wanted) []Port {
+func portsWanted(w Wanted) []Port {
 	all := []Port{{"10250/tcp", "kubelet"}}
 	if w.Role == ControlPlane {
 		all = append(all, Port{"6443/tcp", "API server"}, Port{"2379-2380/tcp", "etcd"})
@@ -86,7 +86,7 @@ func firewall(f Facts, w Wanted) []Finding {
 	}
 	finding := Finding{Severity: Warns}
 	var closed, denied []string
-	for _, p := range PortsWanted(w) {
+	for _, p := range portsWanted(w) {
 		switch {
 		case touches(f.Guard.Closed, p.Port):
 			denied = append(denied, p.Port+" ("+p.What+")")

@@ -53,10 +53,10 @@ func (w Wanted) Validate() error {
 		return fmt.Errorf("the host cannot be named %q: %s", w.Hostname, badName(w.Hostname))
 	}
 	if w.TimeZone != "" && !regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}$`).MatchString(w.TimeZone) {
-		return fmt.Errorf("%q is no time zone; it is like Asia/Shanghai", w.TimeZone)
+		return fmt.Errorf("%q is not a time zone; an example is Asia/Shanghai", w.TimeZone)
 	}
 	if w.SandboxImage != "" && !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`).MatchString(w.SandboxImage) {
-		return fmt.Errorf("%q is no image", w.SandboxImage)
+		return fmt.Errorf("%q is not the name of an image", w.SandboxImage)
 	}
 	if w.CgroupDriver != "" && !slices.Contains([]string{"systemd", "cgroupfs"}, w.CgroupDriver) {
 		return errors.New("the cgroup driver is systemd or cgroupfs")
@@ -69,7 +69,7 @@ func (o Outcome) Lines(order Order) (all []string) {
 	if order.Undo {
 		return o.undoLines(order)
 	}
-	for _, f := range Sorted(o.Report.Findings) {
+	for _, f := range byWeight(o.Report.Findings) {
 		all = append(all, fmt.Sprintf("%-6s  %-24s  %s", f.Severity, f.ID, f.Text))
 		for _, c := range f.Changes {
 			all = append(all, "        would "+c.String())

@@ -129,7 +129,7 @@ func parse(secret *corev1.Secret) (Record, error) {
 // refuseRecord is the refusal of a Secret that is labelled as a record and is
 // none to rely on.
 func refuseRecord(rec Record, why error) error {
-	return plan.Refuse(fmt.Errorf("secret %s/%s is no run record to rely on: %w", rec.Namespace, rec.Name, why),
+	return plan.Refuse(fmt.Errorf("secret %s/%s is not a run record to rely on: %w", rec.Namespace, rec.Name, why),
 		"it was written by another version, by hand, or by a host that is not to be trusted; look at it, and if no run is under way: %s",
 		text.Command("kubectl", "-n", rec.Namespace, "delete", "secret", rec.Name))
 }
@@ -183,5 +183,5 @@ func (o Owner) begin(namespace, name string) (*corev1.Secret, wire.State) {
 // busy is the refusal of a node with a record of another operation.
 func busy(rec Record) error {
 	return plan.Refuse(fmt.Errorf("%w: %s", ErrBusy, rec.State.Describe()),
-		"wait for it, or take it back: %s", text.Command("kubectl", "lifecycle", "runs", "abort", rec.State.Node))
+		"wait for it, or abort it: %s", text.Command("kubectl", "lifecycle", "runs", "abort", rec.State.Node))
 }

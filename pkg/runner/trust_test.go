@@ -65,7 +65,7 @@ func TestARunWhoseRecordNamesNoNodeObjectIsNotTakenUp(t *testing.T) {
 			secret.Data[wire.KeyNodeUID] = []byte(uid)
 			client := fake.NewClientset(secret)
 			_, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: there, Owner: Owner{Operation: wire.Remove}}, quiet)
-			if refused := err != nil && strings.Contains(err.Error(), "no run record to rely on"); refused == ok || refused &&
+			if refused := err != nil && strings.Contains(err.Error(), "not a run record to rely on"); refused == ok || refused &&
 				plan.HintOf(err) == "" {
 				t.Errorf("UID %q, %s: %v", uid, phase, err)
 			}

@@ -39,12 +39,12 @@ for as long as that runs.
 kubeadm join it, waits until its node is Ready, and revokes its token. A host that
 is a node of the cluster already is left as it is.
 
---wait then follows the host, from its certificate request to a Ready node, says
-what each stage waits for, and revokes the token when the node is Ready. If you
-stop following (--timeout, Ctrl-C) before the host has registered its node, the
-token stays until it expires, because the command may be on its way to a host;
-the output says how to revoke it and how to continue following. Once the node is
-there the token has done its work, and is revoked in any case. An existing token
+--wait follows the host, from its certificate request to a Ready node, says what
+each stage waits for, and revokes the token when the node is Ready. If you stop
+following (--timeout, Ctrl-C) before the host has registered its node, the token
+stays until it expires, because the command may be on its way to a host; the output
+says how to revoke it and how to continue following. Once the node is there the
+token has done its work, and is revoked in any case. An existing token
 (--bootstrap-token ID) is never revoked.
 
 A node that is Ready may still get no pods: it took over a Node that is cordoned,

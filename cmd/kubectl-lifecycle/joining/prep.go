@@ -29,24 +29,24 @@ look again. What counts is the value in effect, not the file. What was there
 before is kept on the host, and --undo takes the changes back.
 
 ssh is your own: its configuration, agent, jump hosts and known hosts count, and
-nothing of that is turned off. A user who is not root must be able to run sudo
+none of it is turned off. A user who is not root must be able to run sudo
 without a password. Nothing is installed, and nothing is left running.
 
 What the cluster of your kubeconfig wants (version, cgroup driver, registry,
 kube-proxy's mode, network) is read from it; without a cluster (--no-cluster) only
-what every node needs is judged.
+what every node needs is checked.
 
 The exit code is 3 if something is left that would keep a host from becoming a node.`
 
 // prepFlags are the flags of prep, and those that join --ssh shares with it.
 type prepFlags struct {
-	ssh                   []string
-	hostname, timeZone    string
-	controlPlane, noGroup bool
-	yes, undo             bool
-	maxParallel           int
-	timeout               time.Duration
-	output                string
+	ssh                     []string
+	hostname, timeZone      string
+	controlPlane, noCluster bool
+	yes, undo               bool
+	maxParallel             int
+	timeout                 time.Duration
+	output                  string
 }
 
 func newPrepCommand(c commands) *cobra.Command {
@@ -65,8 +65,8 @@ func newPrepCommand(c commands) *cobra.Command {
 	f.add(flags)
 	flags.BoolVar(&f.yes, "yes", false, "Make the changes; without it they are shown")
 	flags.BoolVar(&f.undo, "undo", false, "Take back what earlier runs have changed; without --yes that is shown")
-	flags.BoolVar(&f.controlPlane, "control-plane", false, "Judge the host as a control plane")
-	flags.BoolVar(&f.noGroup, "no-cluster", false, "Do not read what a cluster wants")
+	flags.BoolVar(&f.controlPlane, "control-plane", false, "Check the host as a control-plane node")
+	flags.BoolVar(&f.noCluster, "no-cluster", false, "Do not read what a cluster wants")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
 	env.AddOutput(flags, &f.output, "")
 	return cmd
@@ -174,7 +174,7 @@ func prepTitle(f prepFlags, name string) string {
 
 // prepOrder is the order for all hosts, with what the cluster wants.
 func (c commands) prepOrder(ctx context.Context, f prepFlags) (prep.Order, error) {
-	if f.noGroup || f.undo {
+	if f.noCluster || f.undo {
 		return f.order(prep.Wanted{})
 	}
 	client, err := c.Client()

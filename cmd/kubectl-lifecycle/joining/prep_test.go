@@ -18,7 +18,7 @@ func TestWrongHostsAreErrorsOfUsage(t *testing.T) {
 		"no host":                  {prepFlags{maxParallel: 1}, "no host is named"},
 		"a host twice":             {prepFlags{ssh: []string{"h1", "h1"}, maxParallel: 1}, "twice"},
 		"one name for two hosts":   {prepFlags{ssh: []string{"h1", "h2"}, hostname: "w1", maxParallel: 1}, "one host"},
-		"an option of ssh":         {prepFlags{ssh: []string{"-oProxyCommand=x"}, maxParallel: 1}, "no destination"},
+		"an option of ssh":         {prepFlags{ssh: []string{"-oProxyCommand=x"}, maxParallel: 1}, "not a destination"},
 		"no host at the same time": {prepFlags{ssh: []string{"h1"}}, "--max-parallel"},
 	} {
 		t.Run(name, func(t *testing.T) {

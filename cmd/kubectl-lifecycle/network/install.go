@@ -41,8 +41,9 @@ checked against the digest that its repository names, and against --chart-digest
 what an operator makes included; what no mirror serves is named. --check-images asks
 for each image there, for the architecture of every node, before anything changes.
 
-A running network keeps what its pods have their addresses by, and one that changes
-by one minor version at a time is not taken further. An upgrade shows what changes.
+Values that the addresses of running pods depend on are not changed. A network whose
+project supports upgrades by one minor version at a time is not upgraded by more. An
+upgrade shows what changes.
 
 Nodes that do not answer, or are being deleted, are not waited for: they are named
 at the end, and served when they are back (exit code 0). Faults that do not pass

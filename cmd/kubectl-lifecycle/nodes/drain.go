@@ -88,9 +88,9 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 		"Take the next pod of a workload only when those before are replaced and Ready")
 	flags.StringVar(&f.surge, "surge", string(surge.Off),
 		"What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), "+
-			"restart or off; taken back at the end")
+			"restart or off; reverted at the end")
 	flags.BoolVar(&f.abort, "abort", false,
-		"Take a drain back instead: the nodes that it cordoned take pods again, and Deployments that it changed are as they were")
+		"Abort a drain instead: uncordon the nodes that it cordoned, and revert what it changed in Deployments")
 	flags.BoolVar(&f.waitForVolumes, "wait-for-volumes", false,
 		"Also wait until no volume is attached to the nodes any more, except those of pods that stay")
 	flags.Int64Var(&f.ChunkSize, "chunk-size", f.ChunkSize, "Objects per page of a list; 0 means one page")

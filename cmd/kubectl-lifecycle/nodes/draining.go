@@ -210,7 +210,7 @@ const maxSummary = 10
 // abortDrain takes a drain back.
 func (c commands) abortDrain(ctx context.Context, client kubernetes.Interface, target drain.Target, mode env.DryRun) error {
 	if mode != env.DryRunNone {
-		return plan.As(plan.Misused, errors.New("--abort has no dry run: it only takes back what a drain has noted down"))
+		return plan.As(plan.Misused, errors.New("--abort has no dry run: it only reverts what a drain has noted down"))
 	}
 	said, err := flow.AbortDrain(ctx, client, target)
 	for _, line := range said {

@@ -109,7 +109,7 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
 	flags.StringVar(&f.drain.MaxParallel, "max-parallel", f.drain.MaxParallel,
 		"How many workers are removed at the same time: a number, or a percentage of them; control planes go one at a time")
-	flags.BoolVar(&f.missingOK, "ignore-not-found", false, "A node that does not exist is no error")
+	flags.BoolVar(&f.missingOK, "ignore-not-found", false, "Treat a node that does not exist as removed")
 }
 
 func (f *leaveFlags) add(flags *pflag.FlagSet) {
@@ -120,7 +120,7 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
 	flags.DurationVar(&f.patience, "patience", time.Hour,
-		"How long the program on the host waits for an order before it takes the run back and starts the kubelet again")
+		"How long the program on the host waits for an order before it aborts the run and starts the kubelet again")
 	flags.StringVar((*string)(&f.choices.Firewall), "firewall", string(inventory.FirewallOwned),
 		"Which packet-filter rules go: owned (what is Kubernetes' or its network's), none, or flush (every rule of iptables, no matter who "+
 			"made it)")
@@ -141,7 +141,7 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 		"Drain only pods with these labels; the others run until the host is cleaned, and end with it (for a storage engine: app!=osd)")
 	flags.StringVar(&f.surge, "surge", string(surge.Off),
 		"What to do for Deployments whose budget never lets a pod go: auto (one more replica where that helps, else a rolling restart), "+
-			"restart or off; taken back at the end")
+			"restart or off; reverted at the end")
 	flags.IntVar(&f.drain.GracePeriodSeconds, "grace-period", -1, "Seconds each pod gets to stop; negative means its own")
 }
 
@@ -246,5 +246,5 @@ func (c commands) absent(ctx context.Context, cluster runner.Cluster, name strin
 		c.Say("node %s does not exist: nothing to do in the cluster; its host was not looked at", name)
 		return nil
 	}
-	return plan.Refuse(cause, "%s; --ignore-not-found makes this no error", kubenode.NoNodeHint)
+	return plan.Refuse(cause, "%s; --ignore-not-found treats it as removed", kubenode.NoNodeHint)
 }

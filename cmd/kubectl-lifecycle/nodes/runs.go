@@ -116,7 +116,7 @@ func (c commands) followRun(ctx context.Context, arg string) error {
 	}
 	if state.Phase == wire.Waiting {
 		return plan.As(plan.Found, plan.Hint(fmt.Errorf("the program on the host waits: %s", state.Error),
-			"remove the cause and run the same '%s' again; or take it back: kubectl lifecycle runs abort %s", state.Operation, text.Quote(node)))
+			"remove the cause and run the same '%s' again; or abort it: kubectl lifecycle runs abort %s", state.Operation, text.Quote(node)))
 	}
 	return c.Sheet().Line("the %s of node %s: %s", state.Operation, node, state.Phase)
 }
@@ -143,7 +143,7 @@ func (c commands) abortRun(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	outcome := "the run was taken back"
+	outcome := "the run was aborted"
 	if !slices.Contains(p.IDs(), "host") {
 		outcome = "the record of an earlier run is gone"
 	}

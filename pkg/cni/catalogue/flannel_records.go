@@ -57,7 +57,7 @@ func addressFaults(r Records, kind string) []Fault {
 		addr, err := cidr.ParseAddress(written)
 		switch {
 		case err != nil:
-			faults = append(faults, recordFault(n, kind, fmt.Sprintf("flannel's %s %q is no address", kind, text.Short(written, 60))))
+			faults = append(faults, recordFault(n, kind, fmt.Sprintf("flannel's %s %q is not an address", kind, text.Short(written, 60))))
 			continue
 		case addr.IsLoopback(), addr.IsUnspecified(), addr.IsLinkLocalUnicast(), addr.IsMulticast():
 			faults = append(faults, recordFault(n, kind, fmt.Sprintf("flannel's %s %s leads to no other node", kind, addr)))

@@ -76,7 +76,7 @@ func TestRecordsThatLeadPacketsAstrayAreFaults(t *testing.T) {
 		"a link's own address": {nodes: pair(annotated("public-ip", "169.254.1.1")), faults: []string{"leads to no other node"},
 			doubts: []string{"node a"}},
 		"no address at all": {nodes: pair(annotated("public-ip", "\x1b[2Jx")),
-			faults: []string{`node a: flannel's public-ip "[2Jx" is no address`}},
+			faults: []string{`node a: flannel's public-ip "[2Jx" is not an address`}},
 		"one that is none of its own": {nodes: pair(annotated("public-ip", "10.0.2.15")),
 			doubts: []string{"node a: flannel's public-ip 10.0.2.15 is none of its addresses"}, hint: "--iface="},
 		"one that a person has chosen":      {nodes: pair(annotated("public-ip", "10.0.2.15")), agents: told("--ip-masq", "--iface=eth1")},

@@ -39,7 +39,7 @@ type Source struct {
 // the error is of class Misused.
 func (s Source) Validate() error {
 	if s.Digest != "" && !regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(s.Digest) {
-		return plan.As(plan.Misused, plan.Hint(errors.New("--chart-digest is no digest"), "sha256: and the 64 digits of: sha256sum CHART.tgz"))
+		return plan.As(plan.Misused, plan.Hint(errors.New("--chart-digest is not a digest"), "sha256: and the 64 digits of: sha256sum CHART.tgz"))
 	}
 	if _, err := url.Parse(s.Chart); err != nil && isURL(s.Chart) {
 		return plan.As(plan.Misused, fmt.Errorf("--chart: %w", err))

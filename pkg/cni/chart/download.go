@@ -92,7 +92,7 @@ func download(ctx context.Context, address string, most int64, roots *x509.CertP
 		return nil, plan.Refuse(fmt.Errorf("get %s: %w", u.Redacted(), err), "try again; %s", bringHint)
 	}
 	if int64(len(data)) > most {
-		return nil, plan.Refuse(fmt.Errorf("get %s: more than %d MiB", u.Redacted(), most>>20), "check --chart: that is no chart")
+		return nil, plan.Refuse(fmt.Errorf("get %s: more than %d MiB", u.Redacted(), most>>20), "check --chart: that is not a chart")
 	}
 	return data, nil
 }

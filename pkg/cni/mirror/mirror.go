@@ -66,13 +66,13 @@ func parse(one string) (rule, error) {
 	part := regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 	switch {
 	case from != all && !hostPattern().MatchString(from):
-		return rule{}, fmt.Errorf("mirror %s: %s is no registry", text.Quote(one), text.Quote(from))
+		return rule{}, fmt.Errorf("mirror %s: %s is not a registry", text.Quote(one), text.Quote(from))
 	case !hostPattern().MatchString(host) || !isHost(host):
 		return rule{}, fmt.Errorf("mirror %s: %s is no HOST (with a dot, a port, or localhost)", text.Quote(one), text.Quote(host))
 	}
 	for _, p := range strings.Split(path, "/") {
 		if path != "" && !part.MatchString(p) {
-			return rule{}, fmt.Errorf("mirror %s: %s is no path of a registry", text.Quote(one), text.Quote(path))
+			return rule{}, fmt.Errorf("mirror %s: %s is not a path of a registry", text.Quote(one), text.Quote(path))
 		}
 	}
 	if from == "index.docker.io" || from == "registry-1.docker.io" {

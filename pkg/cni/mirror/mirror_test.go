@@ -65,8 +65,8 @@ func TestAMirrorThatMakesNoSenseIsMisused(t *testing.T) {
 		"no host":         {"quay.io", "has no ="},
 		"a URL":           {"quay.io=https://m.io", "leave https:// out"},
 		"a word":          {"quay.io=mirror", "is no HOST"},
-		"no registry":     {"qu ay=m.io", "is no registry"},
-		"a path upwards":  {"quay.io=m.io/../x", "is no path of a registry"},
+		"no registry":     {"qu ay=m.io", "is not a registry"},
+		"a path upwards":  {"quay.io=m.io/../x", "is not a path of a registry"},
 		"twice":           {"quay.io=a.io,quay.io=b.io", "two mirrors for quay.io"},
 		"two by one name": {"docker.io=a.io,index.docker.io=b.io", "two mirrors for docker.io"},
 	} {

@@ -76,7 +76,7 @@ func (c Client) Architectures(ctx context.Context, ref string) ([]string, error)
 	}
 	var m manifest
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, errors.New("the answer is no manifest: is it a registry?")
+		return nil, errors.New("the answer is not a manifest: is it a registry?")
 	}
 	if len(m.Manifests) > 0 {
 		var found []string
@@ -89,7 +89,7 @@ func (c Client) Architectures(ctx context.Context, ref string) ([]string, error)
 		return slices.Compact(found), nil
 	}
 	if !strings.HasPrefix(m.Config.Digest, "sha256:") {
-		return nil, errors.New("the answer is no manifest: is it a registry?")
+		return nil, errors.New("the answer is not a manifest: is it a registry?")
 	}
 	raw, err = session.get(ctx, name, "/blobs/"+m.Config.Digest, nil)
 	if err != nil {
@@ -155,7 +155,7 @@ func (s *session) get(ctx context.Context, name, what string, accept []string) (
 func (s *session) once(ctx context.Context, name, what string, accept []string) (raw []byte, challenge string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/v2/"+name+what, nil)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s is no name of an image", text.Quote(name))
+		return nil, "", fmt.Errorf("%s is not the name of an image", text.Quote(name))
 	}
 	for _, t := range accept {
 		request.Header.Add("Accept", t)

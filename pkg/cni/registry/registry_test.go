@@ -88,7 +88,7 @@ func TestArchitecturesOfAnImage(t *testing.T) {
 		"of another digest":             {image: "p/many@sha256:" + strings.Repeat("0", 64), says: "not the one of that digest"},
 		"of one, by its configuration":  {image: "p/one:v1", want: []string{"amd64"}},
 		"of one that is not there":      {image: "p/none:v1", says: "it is not there"},
-		"of a page":                     {image: "p/page:v1", says: "is no manifest"},
+		"of a page":                     {image: "p/page:v1", says: "is not a manifest"},
 		"of a registry with a fault":    {image: "p/broken:v1", says: "502 Bad Gateway"},
 		"with a name and password":      {image: "p/one:v1", ask: wantsBasic, who: me, want: []string{"amd64"}},
 		"with a token":                  {image: "p/one:v1", ask: wantsToken, who: me, want: []string{"amd64"}},

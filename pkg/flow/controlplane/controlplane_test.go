@@ -67,11 +67,11 @@ func TestARecordThatCannotBeReadIsNamedAndStopsNoControlPlane(t *testing.T) {
 	third := other
 	third.Name = "cp3"
 	junk := runner.Record{Name: "lifecycle-cp2",
-		Damaged: plan.Refuse(errors.New("secret kube-system/lifecycle-cp2 is no run record"), "delete it")}
+		Damaged: plan.Refuse(errors.New("secret kube-system/lifecycle-cp2 is not a run record"), "delete it")}
 	warnings, err := Facts{node: &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "cp1"}}, Others: []corev1.Node{other, third},
 		runs: []runner.Record{junk}}.Decide()
 	if err != nil || len(warnings) != 1 ||
-		!strings.Contains(warnings[0], "lifecycle-cp2 is no run record: it is not counted; delete it") {
+		!strings.Contains(warnings[0], "lifecycle-cp2 is not a run record: it is not counted; delete it") {
 		t.Errorf("warnings %q, error %v", warnings, err)
 	}
 }

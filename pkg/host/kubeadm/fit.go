@@ -55,7 +55,7 @@ func (v Versions) Fit(controlPlane string) error {
 func minor(version string) (int, error) {
 	found := regexp.MustCompile(`v?1\.(\d+)\.`).FindStringSubmatch(version)
 	if found == nil {
-		return 0, fmt.Errorf("%q is no version of Kubernetes", version)
+		return 0, fmt.Errorf("%q is not a version of Kubernetes", version)
 	}
 	return strconv.Atoi(found[1])
 }

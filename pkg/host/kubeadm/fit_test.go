@@ -22,7 +22,7 @@ func TestVersionsThatCannotJoinAreRefused(t *testing.T) {
 		"a kubelet four behind":          {"v1.36.3", "v1.32.9", "v1.36.3", "more than 3 minor versions behind"},
 		"a kubelet that is newer":        {"v1.36.3", "v1.37.0", "v1.36.3", "newer than the control plane"},
 		"nobody knows the control plane": {"v1.36.3", "v1.30.0", "", ""},
-		"nonsense":                       {"none", "v1.36.3", "v1.36.3", "no version"},
+		"nonsense":                       {"none", "v1.36.3", "v1.36.3", "not a version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := Versions{tc.adm, tc.let}.Fit(tc.cluster)

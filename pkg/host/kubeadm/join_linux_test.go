@@ -60,7 +60,7 @@ func TestAHostIsAskedWhetherItCouldJoin(t *testing.T) {
 		"it is another cluster":       {Join{Endpoint: endpoint, CA: other}, "v1.36.3", "does not answer"},
 		"its programs are too old":    {Join{Endpoint: endpoint, CA: ca, Version: "v1.36.3"}, "v1.31.0", "cannot join a control plane"},
 		"nothing is installed on it":  {Join{Endpoint: endpoint, CA: ca}, "", "not found"},
-		"its programs say no version": {Join{Endpoint: endpoint, CA: ca, Version: "v1.36.3"}, "nonsense", "is no version"},
+		"its programs say no version": {Join{Endpoint: endpoint, CA: ca, Version: "v1.36.3"}, "nonsense", "is not a version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.join.Host = installed(t.TempDir(), tc.version, nil)

@@ -26,7 +26,7 @@ import (
 // secret half of another token must never reach a host that names its id.
 func Recall(ctx context.Context, client kubernetes.Interface, id, description string) (Token, error) {
 	if !util.IsValidBootstrapTokenID(id) {
-		return Token{}, plan.Refuse(fmt.Errorf("%q is no id of a bootstrap token", id), "leave the token out to have one made")
+		return Token{}, plan.Refuse(fmt.Errorf("%q is not the id of a bootstrap token", id), "leave the token out to have one made")
 	}
 	secret, err := readToken(ctx, client, id)
 	if err != nil {

@@ -48,7 +48,7 @@ func Name(ctx context.Context, client kubernetes.Interface, name string, note Co
 // ValidName returns an error of class Misused for what no Node can be named.
 func ValidName(name string) error {
 	if faults := validation.IsDNS1123Subdomain(name); len(faults) > 0 {
-		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no name for a node", text.Brief(name)), "%s", faults[0]))
+		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is not a valid name of a node", text.Brief(name)), "%s", faults[0]))
 	}
 	return nil
 }

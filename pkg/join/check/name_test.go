@@ -24,7 +24,7 @@ func TestCheckName(t *testing.T) {
 	}{
 		{name: "no name is the host's own", node: ""},
 		{name: "a free name is fine", node: "new"},
-		{name: "what no node can be named is wrong usage", node: "No_Name", class: plan.Misused, wantErr: "no name for a node"},
+		{name: "what no node can be named is wrong usage", node: "No_Name", class: plan.Misused, wantErr: "not a valid name of a node"},
 		{name: "the name of a Ready node is refused", node: "up", class: plan.Refused, wantErr: "node up is in the cluster and Ready"},
 		{name: "that of a dead node is a warning", node: "gone", warnings: []string{"take it over"}},
 		{name: "with its cordon and its taints, but for those that pass", node: "down", warnings: []string{"take it over",

@@ -214,7 +214,7 @@ func (c *Carrier) sweep(ctx context.Context) error {
 	}
 	finished := old.Status.Phase == corev1.PodSucceeded || old.Status.Phase == corev1.PodFailed || old.DeletionTimestamp != nil
 	if !c.ours(old) {
-		return plan.Refuse(fmt.Errorf("pod %s/%s already exists and is no runner pod", old.Namespace, old.Name),
+		return plan.Refuse(fmt.Errorf("pod %s/%s already exists and is not a runner pod", old.Namespace, old.Name),
 			"look at it; if it is not needed, delete it: %s", text.Command("kubectl", "-n", old.Namespace, "delete", "pod", old.Name))
 	}
 	if !finished && c.spec.owner == nil {

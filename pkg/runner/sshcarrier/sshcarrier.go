@@ -48,7 +48,7 @@ type Host struct {
 // Validate refuses what ssh would take for something else than a destination.
 func (h Host) Validate() error {
 	if !regexp.MustCompile(`^[A-Za-z0-9_\[][A-Za-z0-9_.:@%/\[\]-]{0,252}$`).MatchString(h.Destination) {
-		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is no destination of ssh", h.Destination),
+		return plan.As(plan.Misused, plan.Hint(fmt.Errorf("%q is not a destination of ssh", h.Destination),
 			"it is [USER@]HOST, or a Host of your ~/.ssh/config"))
 	}
 	return nil

@@ -81,7 +81,7 @@ func Parse(data map[string][]byte) (State, error) {
 		return State{}, fmt.Errorf("run record: unknown phase %q", s.Phase)
 	}
 	if !isWord(s.Operation) {
-		return State{}, fmt.Errorf("run record: %q is no operation", s.Operation)
+		return State{}, fmt.Errorf("run record: %q is not an operation", s.Operation)
 	}
 	switch s.Order {
 	case Go, Retry, Abort:
