@@ -30,9 +30,17 @@ func (t Disk) Files() part.Part {
 // ours by its name.
 func (t Disk) lookFiles(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
-	for _, p := range inventory.WholePaths() {
-		t.AddPath(&s, p)
+	mounts, err := t.Mounts()
+	if err != nil {
+		return s, err
 	}
+	for _, p := range inventory.WholePaths() {
+		if !t.addLink(&s, p, mounts) {
+			t.AddPath(&s, p)
+		}
+	}
+	t.lookLogs(&s, mounts)
+	t.lookVolumePlugins(&s, mounts)
 	for _, root := range t.Roots() {
 		s.Missed(inventory.KindFile, root, t.lookRoot(&s, root))
 	}
@@ -140,8 +148,9 @@ func (t Disk) lookEmpty(s *part.Findings) {
 			Path: inventory.CNIStateDir + "/results"},
 		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/cache"}, inventory.OwnPath{Owner: inventory.CNIPlugins,
 			Path: inventory.CNIStateDir},
-		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume/exec"}, inventory.OwnPath{Owner: inventory.Kubelet,
-			Path: inventory.PluginDir + "/volume"},
+		inventory.OwnPath{Owner: inventory.Kubelet, Path: t.Places().VolumePlugins},
+		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.VolumePluginDir},
+		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume"},
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet,
 			Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})
 	if names, err := t.Names(inventory.CNIConfDir); err == nil && len(names) == 0 {

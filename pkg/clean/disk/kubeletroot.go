@@ -21,14 +21,17 @@ func ofKubelet(name string, younger bool) bool {
 	return slices.Contains(inventory.KubeletNames(), name) || younger && regexp.MustCompile(`^\.[0-9]+$`).MatchString(name)
 }
 
+// uids are those of pods; a static pod's is a hash.
+const uids = `[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`
+
 // madeBy reports whether an entry of a kubelet's directory is provably its own. That
 // matters where the directory is a disk of an administrator's, or a link to another
 // one: others may keep things beside it there.
 func madeBy(dir, entry string, mode fs.FileMode) bool {
 	fits := func(expression string) bool { return regexp.MustCompile(`^(?:` + expression + `)$`).MatchString(entry) }
 	switch dir {
-	case inventory.PodsDir: // uids; those of static pods are hashes
-		return mode.IsDir() && fits(`[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	case inventory.PodsDir:
+		return mode.IsDir() && fits(uids)
 	case "plugins": // its own volumes, and drivers by their names, which are domains
 		return mode.IsDir() && fits(`kubernetes\.io|[a-z0-9-]+(\.[a-z0-9-]+)+`)
 	case "plugins_registry", "device-plugins", "pod-resources", "pods-api":
@@ -37,6 +40,10 @@ func madeBy(dir, entry string, mode fs.FileMode) bool {
 		return mode.IsRegular() && fits(`checkpoint-.+\.tar`)
 	case "image_manager":
 		return mode.IsDir() && fits(`pulling|pulled`)
+	case inventory.PodLogsDir: // namespace, name and uid of a pod (pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory)
+		return mode.IsDir() && fits(`[a-z0-9-]+_[a-z0-9.-]+_(`+uids+`)`)
+	case inventory.ContainerLogsDir: // pod, namespace, container and its id (legacy.go there)
+		return mode&fs.ModeSymlink != 0 && fits(`[a-z0-9.-]+_[a-z0-9-]+_[a-z0-9-]+-[0-9a-f]{64}\.log`)
 	}
 	return false
 }

@@ -4,11 +4,14 @@ package disk
 
 import (
 	"io/fs"
+	"strings"
 	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 func TestWhatIsProvablyAKubelets(t *testing.T) {
-	const file, dir, socket = fs.FileMode(0), fs.ModeDir, fs.ModeSocket
+	const file, dir, socket, link = fs.FileMode(0), fs.ModeDir, fs.ModeSocket, fs.ModeSymlink
 	for _, tc := range []struct {
 		in, entry string
 		mode      fs.FileMode
@@ -30,6 +33,15 @@ func TestWhatIsProvablyAKubelets(t *testing.T) {
 		{"checkpoints", "mine.tar", file, false},
 		{"image_manager", "pulled", dir, true},
 		{"cpu_manager_state", "x", file, false},
+		{inventory.PodLogsDir, "kube-system_coredns-1.x_07dfd327-e552-f4b0-f8ca-1f55768773a0", dir, true},
+		{inventory.PodLogsDir, "kube-system_etcd-cp1_d41d8cd98f00b204e9800998ecf8427e", dir, true},
+		{inventory.PodLogsDir, "a_b_07dfd327-e552-f4b0-f8ca-1f55768773a0", link, false},
+		{inventory.PodLogsDir, "07dfd327-e552-f4b0-f8ca-1f55768773a0", dir, false},
+		{inventory.PodLogsDir, "a_b_07dfd327-e552-f4b0-f8ca-1f55768773a0.bak", dir, false},
+		{inventory.PodLogsDir, "a_b_c", dir, false},
+		{inventory.ContainerLogsDir, "web.x_ns_app-" + strings.Repeat("0a", 32) + ".log", link, true},
+		{inventory.ContainerLogsDir, "web.x_ns_app-" + strings.Repeat("0a", 32) + ".log", file, false},
+		{inventory.ContainerLogsDir, "app.log", link, false},
 	} {
 		if got := madeBy(tc.in, tc.entry, tc.mode); got != tc.want {
 			t.Errorf("%s/%s (%s): %v", tc.in, tc.entry, tc.mode, got)

@@ -21,6 +21,12 @@ const (
 	XtablesLock   = "/run/xtables.lock"
 	// pluginDir is where the kubelet makes its directory of volume plugins.
 	PluginDir = "/usr/libexec/kubernetes/kubelet-plugins"
+	// VolumePluginDir and PodLogsDir are a kubelet's, unless it is told otherwise.
+	VolumePluginDir = PluginDir + "/volume/exec"
+	PodLogsDir      = "/var/log/pods"
+	// ContainerLogsDir has links to the logs of containers (pkg/kubelet/kuberuntime, 1.36:
+	// legacyContainerLogsDir).
+	ContainerLogsDir = "/var/log/containers"
 	// noNetworkFile is a network configuration that does nothing, while pods
 	// are removed whose own network cannot be taken down.
 	NoNetworkFile = CNIConfDir + "/00-kubectl-lifecycle.conflist"
@@ -53,8 +59,8 @@ func WholePaths() []OwnPath {
 		{Multus, "/run/multus"},
 		{Multus, "/var/lib/cni/multus"},
 		{Istio, "/run/istio-cni"},
-		{Kubelet, "/var/log/pods"},
-		{Kubelet, "/var/log/containers"},
+		{Kubelet, PodLogsDir},
+		{Kubelet, ContainerLogsDir},
 		{Kubeadm, "/etc/kubernetes/tmp"},
 		{Kubeadm, "/etc/kubernetes/admin.conf"},
 		{Kubeadm, "/etc/kubernetes/super-admin.conf"},

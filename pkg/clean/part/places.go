@@ -29,6 +29,15 @@ type Places struct {
 	// it was given none.
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 	Bootstrap  string `json:"bootstrap,omitempty"`
+	// PodLogs is where it keeps the logs of pods (podLogsDir), VolumePlugins where it looks
+	// for plugins (volumePluginDir), and CgroupRoot is its cgroup (cgroupRoot); empty for the top.
+	PodLogs       string `json:"podLogs"`
+	VolumePlugins string `json:"volumePlugins"`
+	CgroupRoot    string `json:"cgroupRoot,omitempty"`
+	// Given are files and directories that it only reads, which an administrator has made:
+	// certificates and keys of its own, the authority that it asks, what tells it the
+	// credentials of registries.
+	Given []string `json:"given,omitempty"`
 	// DNS are the addresses at which pods find the cluster's DNS (clusterDNS).
 	DNS []string `json:"dns,omitempty"`
 	// MoreDNS says that there are more of them than were read.
@@ -48,7 +57,7 @@ type Places struct {
 func usualPlaces() Places {
 	return Places{
 		Root: inventory.DefaultKubeletRoot, CertDir: inventory.DefaultKubeletRoot + "/pki", Config: inventory.DefaultKubeletRoot +
-			"/config.yaml", Manifests: inventory.ManifestsDir,
+			"/config.yaml", Manifests: inventory.ManifestsDir, PodLogs: inventory.PodLogsDir, VolumePlugins: inventory.VolumePluginDir,
 		ConfDirs: []string{inventory.CNIConfDir}, BinDirs: []string{inventory.CNIBinDir},
 	}
 }
@@ -88,8 +97,15 @@ func placeFlags() []string {
 func (p *Places) readKubelet(arguments []string) {
 	readFlags(arguments, map[string]*string{
 		"--root-dir": &p.Root, "--cert-dir": &p.CertDir, "--config": &p.Config, "--config-dir": &p.ConfigDir, "--kubeconfig": &p.Kubeconfig,
-		"--bootstrap-kubeconfig": &p.Bootstrap, "--pod-manifest-path": &p.Manifests,
+		"--bootstrap-kubeconfig": &p.Bootstrap, "--pod-manifest-path": &p.Manifests, "--volume-plugin-dir": &p.VolumePlugins,
+		"--cgroup-root": &p.CgroupRoot,
 	})
+	for _, flag := range []string{"--tls-cert-file", "--tls-private-key-file", "--client-ca-file", "--image-credential-provider-config",
+		"--image-credential-provider-bin-dir"} {
+		given := ""
+		readFlags(arguments, map[string]*string{flag: &given})
+		p.Given = also(p.Given, given)
+	}
 	var dns string
 	readFlags(arguments, map[string]*string{"--cluster-dns": &dns})
 	if dns != "" {
@@ -97,15 +113,31 @@ func (p *Places) readKubelet(arguments []string) {
 	}
 }
 
-// readConfig reads a KubeletConfiguration, in YAML or JSON.
+// readConfig reads a KubeletConfiguration, in YAML or JSON. Of several files the last
+// counts (kubelet --config-dir).
 func (p *Places) readConfig(raw []byte) {
-	said := regexp.MustCompile(`(?m)(?:^|[{,])[ \t]*["']?staticPodPath["']?[ \t]*:[ \t]*["']?(/[^"'\s,}#]*)`)
-	for _, found := range said.FindAllSubmatch(raw, -1) {
-		p.Manifests = filepath.Clean(string(found[1]))
+	for key, field := range map[string]*string{"staticPodPath": &p.Manifests, "podLogsDir": &p.PodLogs,
+		"volumePluginDir": &p.VolumePlugins, "cgroupRoot": &p.CgroupRoot} {
+		if path := pathIn(raw, key); path != "" {
+			*field = path
+		}
+	}
+	for _, key := range []string{"tlsCertFile", "tlsPrivateKeyFile", "clientCAFile"} {
+		p.Given = also(p.Given, pathIn(raw, key))
 	}
 	if dns, more := clusterDNS(raw); len(dns) > 0 {
 		p.DNS, p.MoreDNS = dns, more // a later file replaces the list (kubelet --config-dir)
 	}
+}
+
+// pathIn is the path that a key has in YAML or JSON; empty if it has none.
+func pathIn(raw []byte, key string) string {
+	said := regexp.MustCompile(`(?m)(?:^|[{,])[ \t]*["']?` + key + `["']?[ \t]*:[ \t]*(?:"(/[^"\n]*)"|'(/[^'\n]*)'|(/[^"'\s,}#]*))`)
+	path := ""
+	for _, found := range said.FindAllSubmatch(raw, -1) {
+		path = filepath.Clean(string(found[1]) + string(found[2]) + string(found[3]))
+	}
+	return path
 }
 
 // readContainerd reads a configuration of containerd's (versions 1 to 3) or of CRI-O's,

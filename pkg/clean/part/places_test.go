@@ -31,6 +31,17 @@ func TestPlacesAreReadFromArgumentsAndConfigurations(t *testing.T) {
 		{"static pods by a configuration in JSON", `{"a":1,"staticPodPath":"/etc/pods"}`, "", nil, func(p *Places) { p.Manifests = "/etc/pods" }},
 		{"a flag is stronger than the configuration", "staticPodPath: /etc/pods\n", "", []string{"--pod-manifest-path=/p"},
 			func(p *Places) { p.Manifests = "/p" }},
+		{"where else a kubelet keeps something", "podLogsDir: \"/data/my logs\" # own\nvolumePluginDir: /p\ncgroupRoot: /c\n", "", nil,
+			func(p *Places) {
+				p.PodLogs, p.VolumePlugins, p.CgroupRoot = "/data/my logs", "/p", "/c"
+			}},
+		{"flags for that are stronger", "volumePluginDir: /p\ncgroupRoot: /c\n", "", []string{"--volume-plugin-dir=/q", "--cgroup-root", "d"},
+			func(p *Places) {
+				p.VolumePlugins, p.CgroupRoot = "/q", "/d"
+			}},
+		{"what it is given", "authentication:\n  x509:\n    clientCAFile: /a\ntlsCertFile: '/c'\n", "",
+			[]string{"--tls-private-key-file=/k", "--image-credential-provider-bin-dir", "/b"},
+			func(p *Places) { p.Given = []string{"/c", "/a", "/k", "/b"} }},
 		{"a comment is none", "# staticPodPath: /etc/pods\n", "#root = '/x'\n", nil, func(*Places) {}},
 		{"containerd's own directories", "", "root = \"/srv/c\" # more\nstate='/srv/run/'\n[debug]\nroot = \"/no\"\n", nil, func(p *Places) {
 			p.RuntimeRoot, p.RuntimeState = "/srv/c", "/srv/run"
@@ -148,6 +159,7 @@ func TestArgumentsThatAUnitDoesNotTell(t *testing.T) {
 
 func FuzzPlaces(f *testing.F) {
 	f.Add("--root-dir=/data\x00--config\x00/etc/k", "staticPodPath: /x", "root = \"/x\"\n[a.cni]\nbin_dirs = [\n'/b'\n]")
+	f.Add("--client-ca-file=a\x00--cgroup-root=/", "podLogsDir: '/a b/'\nclientCAFile: /\ntlsCertFile: /..", "")
 	f.Add("--cert-dir=../..", `{"staticPodPath":"/../x"}`, "imports = ['/a*', 1]\nstate=''")
 	f.Fuzz(func(t *testing.T, arguments, config, containerd string) {
 		p := usualPlaces()
@@ -155,7 +167,7 @@ func FuzzPlaces(f *testing.F) {
 		p.readKubelet(strings.Split(arguments, "\x00"))
 		p.readContainerd([]byte(containerd))
 		all := append(append([]string{p.Root, p.CertDir, p.Config, p.Manifests}, p.ConfDirs...), p.BinDirs...)
-		for _, path := range append(all, p.Kubeconfig, p.Bootstrap, p.ConfigDir, p.RuntimeRoot, p.RuntimeState) {
+		for _, path := range append(append(all, p.Given...), p.PodLogs, p.VolumePlugins, p.CgroupRoot, p.Kubeconfig, p.Bootstrap, p.ConfigDir, p.RuntimeRoot, p.RuntimeState) {
 			if path != "" && (!filepath.IsAbs(path) || filepath.Clean(path) != path) {
 				t.Errorf("%q is no clean path", path)
 			}

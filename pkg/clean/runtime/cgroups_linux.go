@@ -11,7 +11,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,21 +48,6 @@ func podRoots(cgroupRoot string) []string {
 	return append(out, root+"/kubepods", units+name+"kubepods.slice")
 }
 
-// cgroupRoot is the kubelet's, as its configuration says; empty for the top.
-func (t Runtime) cgroupRoot() string {
-	raw, _ := t.Readable(t.Places().Config) // what cannot be read of it is said with the places
-	return cgroupRootIn(raw)
-}
-
-// cgroupRootIn reads it from a configuration.
-func cgroupRootIn(raw []byte) string {
-	found := regexp.MustCompile(`(?m)^cgroupRoot: *"?(/[^"\s]*)`).FindSubmatch(raw)
-	if found == nil {
-		return ""
-	}
-	return string(found[1])
-}
-
 // podCgroups finds the roots of the pods' cgroups in all hierarchies: version 2
 // has one, version 1 one in each directory.
 func (t Runtime) podCgroups() ([]string, error) {
@@ -81,7 +65,7 @@ func (t Runtime) podCgroups() ([]string, error) {
 	}
 	var out []string
 	for _, hierarchy := range hierarchies {
-		for _, root := range podRoots(t.cgroupRoot()) {
+		for _, root := range podRoots(t.Places().CgroupRoot) {
 			path := filepath.Join(inventory.CgroupDir, hierarchy, root)
 			info, err := os.Lstat(t.Path(path))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
@@ -240,7 +224,7 @@ func (t Runtime) removeCgroups(ctx context.Context, report plan.Report) error {
 // podSlices are patterns of systemd's units for the pods' cgroups.
 func (t Runtime) podSlices() []string {
 	var out []string
-	for _, root := range podRoots(t.cgroupRoot()) {
+	for _, root := range podRoots(t.Places().CgroupRoot) {
 		if name, is := strings.CutSuffix(filepath.Base(root), ".slice"); is {
 			out = append(out, name+".slice", name+"-*.slice")
 		}

@@ -3,6 +3,7 @@
 package traces
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -53,6 +54,32 @@ func (t Traces) lookAsking(s *part.Findings) error {
 				})
 			}
 		}
+	}
+	return nil
+}
+
+// lookGiven names what the kubelet was given and only reads, and says whether it refers to
+// the cluster: it may be anywhere. What is beside kubeadm's files is named there.
+func (t Traces) lookGiven(s *part.Findings) error {
+	mounts, err := t.Mounts()
+	if err != nil {
+		return err
+	}
+	id, named := t.Cluster(), append(t.Roots(), inventory.KubernetesDir)
+	for _, path := range t.Places().Given {
+		if slices.ContainsFunc(named, func(dir string) bool { return host.Below(path, dir) }) {
+			continue
+		}
+		if !disk.AtHome(path, mounts) {
+			s.NotLookedAt(inventory.KindFile, path, "another machine's file system is mounted there")
+			continue
+		}
+		if !t.Exists(path) {
+			continue
+		}
+		raw, err := host.ReadPlain(t.Followed(path), part.MostOfFile)
+		t.AddForeign(s, path, "an administrator gave it to the kubelet, which only reads it")
+		s.Items[len(s.Items)-1].Refers = cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
 	}
 	return nil
 }

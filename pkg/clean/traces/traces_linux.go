@@ -35,6 +35,7 @@ func (t Traces) Part() part.Part {
 			s.Missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
 			s.Missed(inventory.KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
 			s.Missed(inventory.KindFile, "settings that name the cluster's addresses", t.lookAsking(&s))
+			s.Missed(inventory.KindFile, "files that the kubelet was given", t.lookGiven(&s))
 			s.Missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
 			return s, nil
 		}}
