@@ -50,6 +50,10 @@ type Places struct {
 	// usual ones.
 	RuntimeRoot  string `json:"runtimeRoot,omitempty"`
 	RuntimeState string `json:"runtimeState,omitempty"`
+	// RuntimeFiles are the runtime's configurations, and RegistryDirs where containerd reads
+	// how each registry is reached (config_path).
+	RuntimeFiles []string `json:"runtimeFiles,omitempty"`
+	RegistryDirs []string `json:"registryDirs,omitempty"`
 }
 
 // usualPlaces are those of a kubelet that kubeadm set up. The kubelet's own defaults
@@ -153,6 +157,8 @@ func (p *Places) readContainerd(raw []byte) (imports []string) {
 			p.RuntimeRoot = unless(values[0], "/var/lib/containerd")
 		case section == "" && key == "state":
 			p.RuntimeState = unless(values[0], "/run/containerd")
+		case strings.HasSuffix(section, ".registry") && key == "config_path":
+			p.RegistryDirs = also(p.RegistryDirs, strings.Split(values[0], ":")...)
 		case cni && slices.Contains([]string{"conf_dir", "network_dir"}, key):
 			p.ConfDirs = also(p.ConfDirs, values...)
 		case cni && slices.Contains([]string{"bin_dir", "bin_dirs", "plugin_dir", "plugin_dirs"}, key):

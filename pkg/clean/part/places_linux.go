@@ -87,6 +87,9 @@ const mostImports = 256
 // that they name: each once, as containerd does (cmd/containerd/server/config, LoadConfig).
 func (t Host) readImports(p *Places, config string) error {
 	raw, err := t.Readable(config)
+	if len(raw) > 0 {
+		p.RuntimeFiles = also(p.RuntimeFiles, config)
+	}
 	errs, seen := []error{err}, map[string]bool{t.Path(config): true}
 	for pending := imported(t, config, p.readContainerd(raw)); len(pending) > 0; {
 		file := pending[0]
@@ -100,6 +103,7 @@ func (t Host) readImports(p *Places, config string) error {
 		raw, err := host.ReadPlain(file, MostOfFile)
 		errs = append(errs, err)
 		at := filepath.Join("/", strings.TrimPrefix(file, t.Path("/")))
+		p.RuntimeFiles = also(p.RuntimeFiles, at)
 		pending = append(pending, imported(t, at, p.readContainerd(raw))...)
 	}
 	return errors.Join(errs...)

@@ -49,6 +49,9 @@ func TestPlacesAreReadFromArgumentsAndConfigurations(t *testing.T) {
 		{"the usual ones, spelled out", "",
 			"root = '/var/lib/containerd'\nstate = '/run/containerd'\n[plugins.\"io.containerd.grpc.v1.cri\".cni]\nconf_dir = " +
 				"\"/etc/cni/net.d\"\n", nil, func(*Places) {}},
+		{"where containerd reads how registries are reached", "",
+			"[plugins.'io.containerd.cri.v1.images'.registry]\n  config_path = '/etc/containerd/certs.d:/srv/certs'\n", nil,
+			func(p *Places) { p.RegistryDirs = []string{"/etc/containerd/certs.d", "/srv/certs"} }},
 		{"plugins of version 2", "", "[plugins.\"io.containerd.grpc.v1.cri\".cni]\n  bin_dir = \"/b\"\n  conf_dir = \"/n\"\n", nil,
 			func(p *Places) {
 				p.BinDirs, p.ConfDirs = append(p.BinDirs, "/b"), append(p.ConfDirs, "/n")
@@ -167,7 +170,7 @@ func FuzzPlaces(f *testing.F) {
 		p.readKubelet(strings.Split(arguments, "\x00"))
 		p.readContainerd([]byte(containerd))
 		all := append(append([]string{p.Root, p.CertDir, p.Config, p.Manifests}, p.ConfDirs...), p.BinDirs...)
-		for _, path := range append(append(all, p.Given...), p.PodLogs, p.VolumePlugins, p.CgroupRoot, p.Kubeconfig, p.Bootstrap, p.ConfigDir, p.RuntimeRoot, p.RuntimeState) {
+		for _, path := range append(slices.Concat(all, p.Given, p.RegistryDirs), p.PodLogs, p.VolumePlugins, p.CgroupRoot, p.Kubeconfig, p.Bootstrap, p.ConfigDir, p.RuntimeRoot, p.RuntimeState) {
 			if path != "" && (!filepath.IsAbs(path) || filepath.Clean(path) != path) {
 				t.Errorf("%q is no clean path", path)
 			}

@@ -6,24 +6,36 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/vishvananda/netlink"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+)
+
+// The bounds of what is read of settings: files that fit a pattern, and links that lead
+// to one.
+const (
+	mostAsking = 512
+	mostLinks  = 8
 )
 
 // lookAsking finds settings of the host's own that name an address of the cluster: with
 // the cluster gone from the host, nothing answers there.
-func (t Traces) lookAsking(s *part.Findings) error {
+func (t Traces) lookAsking(s *part.Findings, links []held) error {
 	mounts, err := t.Mounts()
 	if err != nil {
 		return err
 	}
-	dns, files := t.Places().DNS, askingFiles()
+	r, files, seen := reaching(t.Facts, t.Places().DNS, own(links)), askingFiles(t.Places()), map[string]bool{}
 	if t.Places().MoreDNS {
 		s.NotLookedAt(inventory.KindFile, t.Places().Config, "it names more DNS servers than are read, so settings may name others of them")
 	}
@@ -36,26 +48,89 @@ func (t Traces) lookAsking(s *part.Findings) error {
 		if err != nil {
 			return err
 		}
-		if more := len(found) - mostNamed; more > 0 {
+		if more := len(found) - mostAsking; more > 0 {
 			s.NotLookedAt(inventory.KindFile, pattern, fmt.Sprintf("there are %d more files than are read", more))
 		}
-		for _, path := range found[:min(len(found), mostNamed)] {
+		for _, path := range found[:min(len(found), mostAsking)] {
 			at := filepath.Join("/", strings.TrimPrefix(path, t.Path("/")))
-			if !disk.AtHome(at, mounts) {
+			real, there := t.led(at, mounts)
+			if !there || seen[real] {
 				continue
 			}
-			raw, err := host.ReadPlain(path, part.MostOfFile)
+			seen[real] = true
+			raw, err := host.ReadPlain(t.Path(real), part.MostOfFile)
 			s.Missed(inventory.KindFile, at, notRead(err))
-			if what := asks(t.Facts, string(raw), dns); what != "" {
+			if what := r.asks(string(raw)); what != "" {
 				s.Add(inventory.Item{
 					Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a setting of this host's own, which no " +
 						"pod network is known to write",
-					Refers: fmt.Sprintf(files[pattern], what), Digest: t.Digest(at),
+					Refers: fmt.Sprintf(files[pattern], what), Digest: t.Digest(real),
 				})
 			}
 		}
 	}
 	return nil
+}
+
+// led is where a file is that may be behind links, unless that is on another machine,
+// which is not asked.
+func (t Traces) led(at string, mounts []host.Mount) (real string, there bool) {
+	for range mostLinks {
+		if !disk.AtHome(at, mounts) {
+			return "", false
+		}
+		to, err := os.Readlink(t.Path(at))
+		if err != nil {
+			return at, true
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(at), to)
+		}
+		at = filepath.Clean(to)
+	}
+	return "", false
+}
+
+// held is a link, and the addresses that it has.
+type held struct {
+	name  string
+	owner inventory.Owner
+	addrs []netip.Prefix
+}
+
+// links are all links of the host with their addresses.
+func (t Traces) links() ([]held, error) {
+	all, err := t.Network.All()
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
+		return nil, err
+	}
+	of := map[int][]netip.Prefix{}
+	for _, a := range addrs {
+		if ip, ok := netip.AddrFromSlice(a.IP); ok {
+			ones, _ := a.Mask.Size()
+			of[a.LinkIndex] = append(of[a.LinkIndex], netip.PrefixFrom(ip.Unmap(), ones))
+		}
+	}
+	out := make([]held, 0, len(all))
+	for _, l := range all {
+		out = append(out, held{l.Name(), l.Owner, of[l.Attrs().Index]})
+	}
+	return out, nil
+}
+
+// own are the networks of links that are not the cluster's.
+func own(links []held) []netip.Prefix {
+	var out []netip.Prefix
+	for _, l := range links {
+		if l.owner == inventory.Foreign {
+			out = append(out, l.addrs...)
+		}
+	}
+	return out
 }
 
 // lookGiven names what the kubelet was given and only reads, and says whether it refers to
@@ -74,7 +149,8 @@ func (t Traces) lookGiven(s *part.Findings) error {
 			s.NotLookedAt(inventory.KindFile, path, "another machine's file system is mounted there")
 			continue
 		}
-		if !t.Exists(path) {
+		if there, err := t.Exists(path); err != nil || !there {
+			s.Missed(inventory.KindFile, path, err)
 			continue
 		}
 		raw, err := host.ReadPlain(t.Followed(path), part.MostOfFile)

@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
@@ -21,7 +20,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
 // Part asks the other way round: not which of the things that we know is here,
@@ -33,8 +31,10 @@ func (t Traces) Part() part.Part {
 		Look: func(ctx context.Context) (part.Findings, error) {
 			var s part.Findings
 			s.Missed(inventory.KindMount, "mounts of pods' volumes", t.lookVolumes(&s))
-			s.Missed(inventory.KindAddress, "addresses that the cluster announced", t.lookAnnounced(&s))
-			s.Missed(inventory.KindFile, "settings that name the cluster's addresses", t.lookAsking(&s))
+			links, err := t.links()
+			s.Missed(inventory.KindAddress, "addresses that the cluster announced", err)
+			t.lookAnnounced(&s, links)
+			s.Missed(inventory.KindFile, "settings that name the cluster's addresses", t.lookAsking(&s, links))
 			s.Missed(inventory.KindFile, "files that the kubelet was given", t.lookGiven(&s))
 			s.Missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
 			return s, nil
@@ -63,33 +63,21 @@ func (t Traces) lookVolumes(s *part.Findings) error {
 }
 
 // lookAnnounced finds addresses that the cluster gave to links that stay.
-func (t Traces) lookAnnounced(s *part.Findings) error {
+func (t Traces) lookAnnounced(s *part.Findings, links []held) {
 	if why := unannounced(t.Facts); why != "" {
 		s.NotLookedAt(inventory.KindAddress, "addresses of the cluster's load balancers", why)
 	}
-	links, err := t.Network.All()
-	if err != nil {
-		return err
-	}
 	by := announced{t.Cluster(), t.Facts, t.Places().DNS}
 	for _, l := range links {
-		if l.Owner != inventory.Foreign {
-			continue
-		}
-		addrs, err := netlinks.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(l.Link, netlink.FAMILY_ALL) })
-		if err != nil {
-			return err
-		}
-		for _, a := range addrs {
-			if how := by.address(l.Name(), a.IP.String()); how != "" {
+		for _, a := range l.addrs {
+			if how := by.address(l.name, a.Addr().String()); how != "" && l.owner == inventory.Foreign {
 				s.Add(inventory.Item{
-					Kind: inventory.KindAddress, Name: a.IPNet.String(), In: l.Name(), Owner: inventory.Foreign, Fate: inventory.Stays,
-					Why: "nothing shows who gave it to " + l.Name(), Refers: how,
+					Kind: inventory.KindAddress, Name: a.String(), In: l.name, Owner: inventory.Foreign, Fate: inventory.Stays,
+					Why: "nothing shows who gave it to " + l.name, Refers: how,
 				})
 			}
 		}
 	}
-	return nil
 }
 
 // search looks for files that refer to a cluster.
