@@ -25,7 +25,7 @@ func TestAVerdictSaysWhatWasNotLookedAt(t *testing.T) {
 			named: "/etc/deep" + strings.Repeat("/x", 24), why: "deeper than 24 directories below /etc",
 		},
 		"more settings than are read": {
-			plant: `mkdir -p etc/dnsmasq.d; for i in $(seq 70); do echo > etc/dnsmasq.d/$i; done`,
+			plant: `mkdir -p etc/dnsmasq.d; for i in $(seq 518); do echo > etc/dnsmasq.d/$i; done`,
 			named: "/etc/dnsmasq.d/*", why: "there are 6 more files than are read",
 		},
 		"a certificate that is too large to be the cluster's": {

@@ -148,8 +148,6 @@ func (t Disk) lookEmpty(s *part.Findings) {
 			Path: inventory.CNIStateDir + "/results"},
 		inventory.OwnPath{Owner: inventory.CNIPlugins, Path: inventory.CNIStateDir + "/cache"}, inventory.OwnPath{Owner: inventory.CNIPlugins,
 			Path: inventory.CNIStateDir},
-		inventory.OwnPath{Owner: inventory.Kubelet, Path: t.Places().VolumePlugins},
-		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.VolumePluginDir},
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir + "/volume"},
 		inventory.OwnPath{Owner: inventory.Kubelet, Path: inventory.PluginDir}, inventory.OwnPath{Owner: inventory.Kubelet,
 			Path: filepath.Dir(inventory.PluginDir)}, inventory.OwnPath{Owner: inventory.Runtime, Path: inventory.NetnsDir})

@@ -144,5 +144,6 @@ func (t Disk) lookVolumePlugins(s *part.Findings, mounts []host.Mount) {
 			}
 			t.AddForeign(s, path, "a plugin of the kubelet's, which was given to it")
 		}
+		t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir}) // the kubelet makes it
 	}
 }

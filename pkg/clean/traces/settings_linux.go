@@ -155,7 +155,8 @@ func (t Traces) lookGiven(s *part.Findings) error {
 		}
 		raw, err := host.ReadPlain(t.Followed(path), part.MostOfFile)
 		t.AddForeign(s, path, "an administrator gave it to the kubelet, which only reads it")
-		s.Items[len(s.Items)-1].Refers = cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
+		given := &s.Items[len(s.Items)-1]
+		given.Refers = cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err), given.Refers)
 	}
 	return nil
 }
