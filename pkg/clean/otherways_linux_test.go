@@ -74,3 +74,18 @@ func TestOfCertificatesElsewhereOnlyWhatKubeadmMadeGoes(t *testing.T) {
 		})
 	}
 }
+
+// A static pod's manifest on a host that never joined is an administrator's: a proxy, say,
+// that is to run before the join (kubernetes-sigs/kubespray#4252).
+func TestAManifestOfAHostThatNeverJoinedStays(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script("echo 'kind: Pod' > etc/kubernetes/manifests/nginx-proxy.yml; mkdir -p run/flannel")
+		before := w.script("find etc/kubernetes -type f | sort")
+		if verdict := w.remove(); verdict.State != inventory.Clean || w.exists("/run/flannel") {
+			w.Errorf("verdict: %+v", verdict)
+		}
+		if after := w.script("find etc/kubernetes -type f | sort"); after != before {
+			w.Errorf("left: %s", after)
+		}
+	})
+}

@@ -75,6 +75,7 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 
 // addManifest adds a static pod. It goes with the kubelet, unless it ran on
 // this host before the join (kubernetes/kubeadm#2564): kubeadm writes its own after that.
+// On a host that never joined, as far as anything tells, there is only what it had before.
 func (t Control) addManifest(s *part.Findings, name string) {
 	path := filepath.Join(inventory.ManifestsDir, name)
 	born, err := t.Born(path)
@@ -83,15 +84,18 @@ func (t Control) addManifest(s *part.Findings, name string) {
 		return
 	}
 	ours := slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name)
-	if ours || born.IsZero() || !born.Add(part.JoinMoment).Before(t.Facts.Joined) {
+	id := t.Cluster()
+	never := t.Facts.Joined.IsZero() && len(id.Authorities)+len(id.Endpoints) == 0
+	if ours || !never && (born.IsZero() || !born.Add(part.JoinMoment).Before(t.Facts.Joined)) {
 		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		return
 	}
 	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
-	refers := cmp.Or(t.Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
+	refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
+	why := map[bool]string{true: "a static pod, and nothing shows that this host was a node", false: "a static pod that is older than the join"}
 	s.Add(inventory.Item{
-		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays,
-		Why: "a static pod that is older than the join", Refers: refers, Digest: t.Digest(path),
+		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why[never], Refers: refers,
+		Digest: t.Digest(path),
 	})
 }
 
