@@ -131,7 +131,7 @@ func (w *worker) join(ctx context.Context, there kubeadm.Join) error {
 			begun := time.Now()
 			report("kubeadm join %s", text.Quote(there.Endpoint))
 			if err := there.Do(ctx); err != nil {
-				return err
+				return plan.Begun(err) // whatever kubeadm has begun, the host has left its cluster
 			}
 			if err := place(in(joinedFile), 0o600, strings.NewReader(there.Endpoint)); err != nil {
 				report("the join is not noted on the host, but its kubelet.conf shows it: %v", err)

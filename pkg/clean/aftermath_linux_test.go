@@ -141,10 +141,12 @@ func TestWhatTheHostItselfGoesOnToAskInTheClusterIsNamed(t *testing.T) {
 		w.put("/etc/containerd/certs.d/registry.corp/hosts.toml", "server = 'https://registry.corp'\n[host.\"http://10.96.77.5:5000\"]")
 		w.put("/etc/containerd/certs.d/_default/hosts.toml", `[host."http://192.0.2.10:30020"]`)
 		w.put("/srv/certs/quay.io/hosts.toml", `[host."http://10.244.1.9"]`)
-		w.put("/etc/containerd/config.toml", "imports = ['/srv/more.toml']\n[plugins.'io.containerd.cri.v1.images'.registry]\nconfig_path = '/srv/certs'")
+		w.put("/etc/containerd/config.toml", "imports = ['/srv/more.toml']\n"+
+			"[plugins.'io.containerd.cri.v1.images'.registry]\nconfig_path = '/srv/certs'")
 		w.put("/srv/more.toml", "[plugins.cri.registry.mirrors.'docker.io']\nendpoint = ['http://mirror.infra.svc.cluster.local']")
 		w.put("/srv/daemon.json", `{"registry-mirrors": ["http://10.96.77.6"]}`)
-		w.script("mkdir -p etc/docker; ln -s ../../srv/daemon.json etc/docker/daemon.json; ln -s loop etc/environment; ln -s environment etc/loop")
+		w.script("mkdir -p etc/docker; ln -s ../../srv/daemon.json etc/docker/daemon.json")
+		w.script("ln -s loop etc/environment; ln -s environment etc/loop")
 		w.put("/etc/systemd/system/containerd.service.d/proxy.conf", "[Service]\nEnvironment=\"NO_PROXY=10.96.0.1,10.244.2.7\"")
 		w.put("/etc/hosts", "10.244.200.9 beside.docker0\n192.0.2.11 a.node")
 		target := w.target()
@@ -157,8 +159,10 @@ func TestWhatTheHostItselfGoesOnToAskInTheClusterIsNamed(t *testing.T) {
 		hosttest.Must(w.T, err)
 		verdict := inventory.Verify(before, after)
 		want := []string{
-			"file /etc/containerd/certs.d/_default/hosts.toml", "file /etc/containerd/certs.d/registry.corp/hosts.toml", "file /etc/docker/daemon.json",
-			"file /etc/iscsi/nodes/iqn.2019-10.io.longhorn:pvc/10.244.2.7,3260,1/default", "file /srv/certs/quay.io/hosts.toml", "file /srv/more.toml",
+			"file /etc/containerd/certs.d/_default/hosts.toml", "file /etc/containerd/certs.d/registry.corp/hosts.toml",
+			"file /etc/docker/daemon.json",
+			"file /etc/iscsi/nodes/iqn.2019-10.io.longhorn:pvc/10.244.2.7,3260,1/default",
+			"file /srv/certs/quay.io/hosts.toml", "file /srv/more.toml",
 		}
 		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)

@@ -14,15 +14,15 @@ import (
 // logsIn are logs of pods in a directory, as a kubelet names them: of a pod of the API
 // server's, and of a static one.
 func logsIn(dir string) string {
-	return "mkdir -p " + dir + "/ns_web_" + uid + "/app " + dir + "/kube-system_kube-proxy.x_d41d8cd98f00b204e9800998ecf8427e/p; echo secret > " +
-		dir + "/ns_web_" + uid + "/app/0.log\n"
+	return "mkdir -p " + dir + "/ns_web_" + uid + "/app " + dir + "/kube-system_kube-proxy.x_d41d8cd98f00b204e9800998ecf8427e/p\n" +
+		"echo secret > " + dir + "/ns_web_" + uid + "/app/0.log\n"
 }
 
 // The kubelet's podLogsDir may be a disk of an administrator's, which others use, too
 // (kubernetes/kubernetes#98473).
 func TestLogsOfPodsGoWhereverTheyAre(t *testing.T) {
-	const mine = `mkdir -p data/podlogs/mine data/podlogs/ns_web_notes data/containers; echo mine > data/podlogs/notes_a_b; ln -s /srv data/podlogs/ns_web_` +
-		`0a1b2c3d-0000-1111-2222-333344445555; echo mine > data/containers/app.log; `
+	const mine = `mkdir -p data/podlogs/mine data/podlogs/ns_web_notes data/containers; echo mine > data/podlogs/notes_a_b
+ln -s /srv data/podlogs/ns_web_0a1b2c3d-0000-1111-2222-333344445555; echo mine > data/containers/app.log; `
 	for name, tc := range map[string]struct{ before, after, argument string }{
 		"by the kubelet's configuration": {mine, "echo 'podLogsDir: /data/podlogs' > var/lib/kubelet/config.yaml", ""},
 		"by one that the running kubelet is given": {mine, `mkdir -p etc/k; echo '{"podLogsDir": "/data/podlogs"}' > etc/k/config.json`,
@@ -30,7 +30,8 @@ func TestLogsOfPodsGoWhereverTheyAre(t *testing.T) {
 		"by a part of it": {mine, `mkdir -p etc/k; echo "podLogsDir: '/data/podlogs'" > etc/k/10-logs.conf`, "--config-dir=/etc/k"},
 		"by a link":       {mine + "ln -s ../../data/podlogs var/log/pods; ", "", ""},
 		"by a link to a directory above": {"mkdir -p data/log; " + strings.ReplaceAll(mine, "data/", "data/log/") +
-			"ln -s data/log logs; mv data/log/podlogs data/log/p; ln -s log/p data/podlogs; ", "echo 'podLogsDir: /logs/p' > var/lib/kubelet/config.yaml", ""},
+			"ln -s data/log logs; mv data/log/podlogs data/log/p; ln -s log/p data/podlogs; ",
+			"echo 'podLogsDir: /logs/p' > var/lib/kubelet/config.yaml", ""},
 		"on a disk of its own": {"mkdir -p data/podlogs; mount -t tmpfs disk data/podlogs; " + mine,
 			"echo 'podLogsDir: /data/podlogs' > var/lib/kubelet/config.yaml", ""},
 	} {
@@ -100,9 +101,10 @@ func TestOtherPlacesThatAKubeletIsGiven(t *testing.T) {
 		before := w.dump()
 		w.join()
 		w.script(`mkdir -p data/made/nodeagent~uds data/tls; echo > data/made/nodeagent~uds/uds; printf %s '` + clusterCA + `' > data/tls/ca.crt
-mkdir -p usr/libexec/kubernetes/kubelet-plugins/volume/exec/nodeagent~uds; touch usr/libexec/kubernetes/kubelet-plugins/volume/exec/nodeagent~uds/uds
+cd usr/libexec/kubernetes/kubelet-plugins/volume/exec; mkdir nodeagent~uds; touch nodeagent~uds/uds; cd -
 mkdir -p sys/fs/cgroup/own/kubepods; touch run/calico
-printf 'volumePluginDir: /data/made/\ntlsCertFile: /data/tls/own.crt\nauthentication:\n  x509:\n    clientCAFile: "/data/tls/ca.crt"\n' > var/lib/kubelet/config.yaml`)
+printf 'volumePluginDir: /data/made/\ntlsCertFile: /data/tls/own.crt\n' > var/lib/kubelet/config.yaml
+printf 'authentication:\n  x509:\n    clientCAFile: "/data/tls/ca.crt"\n' >> var/lib/kubelet/config.yaml`)
 		w.runs("kubelet", "--image-credential-provider-config", "/data/auth/config.yaml", "--cgroup-root=/own")
 		verdict := w.remove()
 		if diff := cmp.Diff([]string{"file /data/tls/ca.crt"}, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {

@@ -157,6 +157,25 @@ func TestEachLackIsFoundAndSaysWhatMendsIt(t *testing.T) {
 		"no inodes":   {func(f *Facts, _ *Wanted) { f.Disks[0].FreeInodes = 10 }, "PREP091-disk", false, "inodes"},
 		"an earlier cluster": {func(f *Facts, _ *Wanted) { f.Traces = []string{"/etc/kubernetes/kubelet.conf"} },
 			"PREP092-earlier-cluster", true, "remove"},
+		"what an earlier network has left": {func(f *Facts, _ *Wanted) {
+			f.Leftovers, f.LeftLinks = []string{"link cni0", "directory /run/flannel"}, []string{"cni0"}
+		}, "PREP093-leftovers", true, "lifecycle-node clean --yes"},
+		"what an earlier cluster has left, without a link": {func(f *Facts, _ *Wanted) {
+			f.Leftovers = []string{"chain KUBE-SERVICES (nft ip nat)", "a", "b", "c", "d", "e", "f", "g", "h", "i"}
+		}, "PREP093-leftovers", false, "and 2 more"},
+		"a manifest, and no sign of a cluster": {func(f *Facts, _ *Wanted) { f.Manifests = []string{"nginx-proxy.yml"} },
+			"PREP094-manifests", true, "--ignore-preflight-errors DirAvailable--etc-kubernetes-manifests"},
+		"one that kubeadm is told to ignore": {func(f *Facts, w *Wanted) {
+			f.Manifests, w.Ignored = []string{"nginx-proxy.yml"}, []string{"diravailable--etc-kubernetes-manifests"}
+		}, "PREP094-manifests", false, "kubeadm is told to ignore it"},
+		"a resolver's file that this host does not have": {func(f *Facts, _ *Wanted) {
+			f.Resolver = Resolver{Path: "/run/systemd/resolve/resolv.conf"}
+		}, "PREP083-resolv-conf", true, "KUBELET_EXTRA_ARGS"},
+		"pods that would ask themselves": {func(f *Facts, _ *Wanted) {
+			f.Resolver = Resolver{Path: "/etc/resolv.conf", There: true, Servers: []string{"127.0.0.53", "::1"}}
+		}, "PREP083-resolv-conf", false, "127.0.0.53"},
+		"cgroup v1 that only the kubelet is told to live with": {func(f *Facts, w *Wanted) { f.Kernel.Cgroup, w.CgroupV1Allowed = 1, true },
+			"PREP002-cgroup", true, "--ignore-preflight-errors SystemVerification"},
 		"no kubelet":                  {func(f *Facts, _ *Wanted) { delete(f.Programs, "kubelet") }, "PREP100-programs", true, "pkgs.k8s.io"},
 		"no losetup":                  {func(f *Facts, _ *Wanted) { delete(f.Programs, "losetup") }, "PREP100-programs", true, "util-linux"},
 		"no conntrack":                {func(f *Facts, _ *Wanted) { delete(f.Programs, "conntrack") }, "PREP100-programs", false, "conntrack"},
@@ -194,6 +213,39 @@ func TestEachLackIsFoundAndSaysWhatMendsIt(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoLack(t *testing.T) {
+	for name, change := range map[string]func(f *Facts, w *Wanted){
+		"cgroup v1, with which all are told to live": func(f *Facts, w *Wanted) {
+			f.Kernel.Cgroup, w.CgroupV1Allowed, w.Ignored = 1, true, []string{"SystemVerification"}
+		},
+		"all checks are ignored": func(f *Facts, w *Wanted) { f.Kernel.Cgroup, w.CgroupV1Allowed, w.Ignored = 1, true, []string{"all"} },
+		"a node's own things, on a node": func(f *Facts, w *Wanted) {
+			f.Leftovers, f.LeftLinks, f.Manifests, w.Joined = []string{"link cni0"}, []string{"cni0"}, []string{"x.yaml"}, true
+		},
+		"a resolver beside the loopback": func(f *Facts, _ *Wanted) {
+			f.Resolver = Resolver{Path: "/etc/resolv.conf", There: true, Servers: []string{"127.0.0.1", "192.0.2.53"}}
+		},
+		"a host without name servers": func(f *Facts, _ *Wanted) { f.Resolver = Resolver{Path: "/etc/resolv.conf", There: true} },
+		"leftovers beside an earlier cluster's, which one finding names": func(f *Facts, _ *Wanted) {
+			f.Traces, f.Leftovers = []string{"/etc/kubernetes/kubelet.conf"}, []string{"link cni0"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, w := prepared(), Wanted{Kubernetes: "v1.36.3", SandboxImage: "r.example/pause:3.10"}
+			change(&f, &w)
+			for _, found := range Decide(f, w).Findings {
+				if found.ID != "PREP092-earlier-cluster" {
+					t.Errorf("%+v", found)
+				}
+			}
+		})
+	}
+	manifest := Facts{Manifests: []string{"nginx-proxy.yml"}}
+	if manifest.MayBeNode() {
+		t.Error("a manifest alone makes a node")
+	}
+}
+
 func TestWhatWasNotReadIsNotJudged(t *testing.T) {
 	f := prepared()
 	f.Swap.On, f.Unread = []string{"/dev/sda2"}, map[string]string{"swap": "permission denied"}
@@ -207,7 +259,8 @@ func TestWhatWasNotReadIsNotJudged(t *testing.T) {
 func TestWhatTheClusterAllowsIsNoFinding(t *testing.T) {
 	f := prepared()
 	f.Kernel.Cgroup, f.Swap.On, f.Swap.FSTab.Content = 1, []string{"/dev/sda2"}, "UUID=1 none swap sw 0 0\n"
-	if r := Decide(f, Wanted{Kubernetes: "v1.36.3", CgroupV1Allowed: true, SwapAllowed: true}); len(r.Findings) != 0 {
+	w := Wanted{Kubernetes: "v1.36.3", CgroupV1Allowed: true, SwapAllowed: true, Ignored: []string{"SystemVerification"}}
+	if r := Decide(f, w); len(r.Findings) != 0 {
 		t.Errorf("%+v", r.Findings)
 	}
 }

@@ -33,8 +33,17 @@ type Facts struct {
 	// Listening are the TCP ports that are taken, with the program.
 	Listening map[int]string `json:"listening,omitempty"`
 	Disks     []Disk         `json:"disks,omitempty"`
-	// Traces are files and directories of an earlier cluster.
+	// Resolver is the file of name servers that pods would get.
+	Resolver Resolver `json:"resolver"`
+	// Traces are files and directories that show that the host is or was a node.
 	Traces []string `json:"traces,omitempty"`
+	// Manifests are the files in the directory of static pods that are not kubeadm's: they
+	// show nothing of a cluster.
+	Manifests []string `json:"manifests,omitempty"`
+	// Leftovers are what a cluster or its network has left that the host is a node of no
+	// more, and LeftLinks the network links among them.
+	Leftovers []string `json:"leftovers,omitempty"`
+	LeftLinks []string `json:"leftLinks,omitempty"`
 	// Unread is what could not be read: part → reason.
 	Unread map[string]string `json:"unread,omitempty"`
 }
@@ -182,6 +191,13 @@ type Guard struct {
 	Open     []string `json:"open,omitempty"`
 	// Closed are the ports that a rule of the firewall's denies or limits ("10250/tcp").
 	Closed []string `json:"closed,omitempty"`
+}
+
+// Resolver is a file of name servers (resolv.conf(5)).
+type Resolver struct {
+	Path    string   `json:"path,omitempty"`
+	There   bool     `json:"there,omitempty"`
+	Servers []string `json:"servers,omitempty"`
 }
 
 // Clock is the host's.

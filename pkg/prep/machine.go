@@ -4,6 +4,7 @@ package prep
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -35,6 +36,74 @@ func earlierCluster(f Facts, w Wanted) []Finding {
 	}
 	return []Finding{{Severity: Blocks, Text: "the host is, or was, a node of a cluster: " + strings.Join(f.Traces, ", "),
 		WayOut: "remove it from that cluster first (kubectl lifecycle remove NODE); where the cluster is gone: lifecycle-node clean"}}
+}
+
+// mostLeft is how many leftovers are named.
+const mostLeft = 8
+
+// leftovers: a bare "kubeadm reset" leaves what the network has made. A bridge keeps its
+// address, and pods get addresses to which no other node has a route
+// (flannel-io/flannel#820).
+func leftovers(f Facts, w Wanted) []Finding {
+	if w.Joined || len(f.Traces) > 0 || len(f.Leftovers) == 0 {
+		return nil
+	}
+	named := strings.Join(f.Leftovers[:min(len(f.Leftovers), mostLeft)], ", ")
+	if more := len(f.Leftovers) - mostLeft; more > 0 {
+		named += fmt.Sprintf(" and %d more", more)
+	}
+	finding := Finding{Severity: Warns, Text: "an earlier cluster or its network has left " + named,
+		WayOut: "see all of it on the host: lifecycle-node clean; take it away: lifecycle-node clean --yes"}
+	if len(f.LeftLinks) > 0 {
+		finding.Severity = Blocks
+		finding.Text += "; with " + strings.Join(f.LeftLinks, ", ") + " pods may get addresses of the old network, which no other node reaches"
+	}
+	return []Finding{finding}
+}
+
+// manifests: kubeadm refuses a directory of static pods that is not empty. A proxy or a
+// keepalived that is to run before the join is no sign of a cluster
+// (kubernetes-sigs/kubespray#4252).
+func manifests(f Facts, w Wanted) []Finding {
+	const check = "DirAvailable--etc-kubernetes-manifests"
+	if w.Joined || len(f.Traces) > 0 || len(f.Manifests) == 0 {
+		return nil
+	}
+	text := "/etc/kubernetes/manifests is not empty: " + strings.Join(f.Manifests, ", ")
+	if w.ignores(check) {
+		return []Finding{{Severity: Notes, Text: text + "; kubeadm is told to ignore it",
+			WayOut: "the kubelet runs these pods once the host has joined"}}
+	}
+	return []Finding{{Severity: Blocks, Text: text + "; kubeadm refuses that",
+		WayOut: "move them away until the host has joined; where they are to run from the start, join with --ignore-preflight-errors " + check}}
+}
+
+// resolvConf: pods get the name servers of a file that the kubelet is told. Where it is
+// not there, no pod gets a sandbox (kubernetes/kubeadm#1124); where it names the host's
+// loopback alone, CoreDNS asks itself (kubernetes/kubeadm#273).
+func resolvConf(f Facts, _ Wanted) []Finding {
+	r := f.Resolver
+	const other = "let the kubelet of this host read another file: KUBELET_EXTRA_ARGS=--resolv-conf=FILE in /etc/default/kubelet " +
+		"(/etc/sysconfig/kubelet on RPM distributions)"
+	switch {
+	case r.Path == "":
+	case !r.There && strings.HasPrefix(r.Path, "/run/systemd/resolve/"):
+		return []Finding{{Severity: Blocks, Text: "the kubelet is told to read " + r.Path + ", which is not there: no pod would start",
+			WayOut: "turn systemd-resolved on (systemctl enable --now systemd-resolved), or " + other}}
+	case !r.There:
+		return []Finding{{Severity: Blocks, Text: "the kubelet is told to read " + r.Path + ", which is not there: no pod would start",
+			WayOut: "make it, or " + other}}
+	case len(r.Servers) > 0 && !slices.ContainsFunc(r.Servers, func(server string) bool { return !loopback(server) }):
+		return []Finding{{Severity: Warns, Text: r.Path + " names " + strings.Join(r.Servers, ", ") +
+			" alone, which is the host's loopback: CoreDNS and pods that take the host's name servers ask themselves", WayOut: other}}
+	}
+	return nil
+}
+
+// loopback reports whether a name server is one that each network namespace has for itself.
+func loopback(server string) bool {
+	addr, err := netip.ParseAddr(server)
+	return err == nil && addr.Unmap().IsLoopback()
 }
 
 // ToolsWanted are the programs that the kubelet and kube-proxy call: kubeadm looks for

@@ -35,7 +35,8 @@ func cniConfigs(f Facts, w Wanted) []Finding {
 		return nil
 	}
 	return []Finding{{Severity: Warns, Text: "an earlier network has left its configuration: " + strings.Join(f.CNI.Configs, ", "),
-		WayOut: "the runtime gives pods the network of the file that sorts first; delete these files if nothing on the host uses them"}}
+		WayOut: "the runtime gives pods the network of the file that sorts first; what is a pod network's goes with all that is left of it: " +
+			"lifecycle-node clean --yes; delete the others if nothing on the host uses them"}}
 }
 
 // selinux stays as it is where its policy knows containers.

@@ -61,6 +61,9 @@ func (w Wanted) Validate() error {
 	if w.CgroupDriver != "" && !slices.Contains([]string{"systemd", "cgroupfs"}, w.CgroupDriver) {
 		return errors.New("the cgroup driver is systemd or cgroupfs")
 	}
+	if path := w.ResolvConf; path != nil && *path != "" && !regexp.MustCompile(`^/[!-~]{0,1000}$`).MatchString(*path) {
+		return errors.New("the resolvConf of the cluster's kubelet-config is no path of a file")
+	}
 	return nil
 }
 
@@ -134,7 +137,11 @@ type Joined struct {
 	// Already says that it was a node of the cluster before.
 	Already bool `json:"already,omitempty"`
 	// Blocked says that it did not join, because of what is left in the outcome.
-	Blocked bool    `json:"blocked,omitempty"`
+	Blocked bool `json:"blocked,omitempty"`
+	// Refused is why kubeadm has not begun, after changes of the outcome were made; WayOut is
+	// what the host advises.
+	Refused string  `json:"refused,omitempty"`
+	WayOut  string  `json:"wayOut,omitempty"`
 	Outcome Outcome `json:"outcome"`
 }
 

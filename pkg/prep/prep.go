@@ -2,7 +2,10 @@
 
 package prep
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Severity is how much a finding matters.
 type Severity string
@@ -48,6 +51,12 @@ type Wanted struct {
 	// CgroupV1Allowed says that they are told to live with cgroup version 1
 	// (failCgroupV1: false).
 	CgroupV1Allowed bool `json:"cgroupV1Allowed,omitempty"`
+	// ResolvConf is the file of name servers that its kubelets are told (resolvConf); nil
+	// leaves it to kubeadm and the kubelet, an empty path means none.
+	ResolvConf *string `json:"resolvConf,omitempty"`
+	// Ignored are the names of kubeadm's checks whose failure is only a warning
+	// (--ignore-preflight-errors), or "all".
+	Ignored []string `json:"ignored,omitempty"`
 	// Nodes are those that the cluster has: a host must not be one of them again.
 	Nodes []Identity `json:"nodes,omitempty"`
 	// Hostname and TimeZone are set on request alone.
@@ -56,6 +65,11 @@ type Wanted struct {
 	// Joined says that the host is a node of the cluster: what a node has is no trace
 	// of another.
 	Joined bool `json:"joined,omitempty"`
+}
+
+// ignores reports whether kubeadm is told to ignore one of its checks.
+func (w Wanted) ignores(check string) bool {
+	return slices.ContainsFunc(w.Ignored, func(name string) bool { return strings.EqualFold(name, check) || strings.EqualFold(name, "all") })
 }
 
 // Identity is by what a Node tells that it is another machine.

@@ -26,21 +26,33 @@ func kernelFloor(f Facts, _ Wanted) []Finding {
 }
 
 // cgroupVersion is the kubelet's: since v1.35 it does not start on version 1
-// (failCgroupV1).
+// (failCgroupV1), and kubeadm refuses it by a check of its own
+// (kubernetes/system-validators#58).
 func cgroupVersion(f Facts, w Wanted) []Finding {
 	switch {
 	case f.Kernel.Cgroup == 0:
 		return []Finding{{Severity: Blocks, Text: "no cgroup file system is mounted below /sys/fs/cgroup",
 			WayOut: "boot a distribution with systemd, or mount cgroup2 there"}}
-	case f.Kernel.Cgroup == 2 || w.CgroupV1Allowed:
+	case f.Kernel.Cgroup == 2:
 		return nil
 	}
+	const check = "SystemVerification"
+	_, minor, ok := numbers(strings.TrimPrefix(w.Kubernetes, "v"))
 	severity := Warns
-	if _, minor, ok := numbers(strings.TrimPrefix(w.Kubernetes, "v")); ok && minor >= 35 {
+	if ok && minor >= 35 {
 		severity = Blocks
 	}
+	switch {
+	case w.CgroupV1Allowed && (severity == Warns || w.ignores(check)):
+		return nil
+	case w.CgroupV1Allowed:
+		return []Finding{{Severity: Blocks,
+			Text:   "the host uses cgroup version 1; the cluster's kubelets are told to live with it, and kubeadm is not",
+			WayOut: "join with --ignore-preflight-errors " + check + ", or boot with the kernel argument systemd.unified_cgroup_hierarchy=1"}}
+	}
 	return []Finding{{Severity: severity, Text: "the host uses cgroup version 1; a kubelet of v1.35 or newer does not start on it",
-		WayOut: "boot with the kernel argument systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in the cluster's kubelet-config"}}
+		WayOut: "boot with the kernel argument systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in the cluster's kubelet-config " +
+			"and join with --ignore-preflight-errors " + check}}
 }
 
 func systemdRuns(f Facts, _ Wanted) []Finding {

@@ -20,6 +20,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/sshcarrier"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -66,6 +67,7 @@ func (c commands) joinBySSH(ctx context.Context, client kubernetes.Interface, cl
 		return env.NothingChanged(err)
 	}
 	f.prep.yes = true
+	wanted.Ignored = f.command.IgnorePreflightErrors
 	order, err := f.prep.order(wanted)
 	if err != nil {
 		return err
@@ -110,10 +112,15 @@ func (j sshJoin) recipe() plan.Plan {
 				IgnorePreflightErrors: j.flags.command.IgnorePreflightErrors,
 			}, report)
 			j.result.Node, j.result.Outcome = there.Node, there.Outcome
-			underway = err == nil && !there.Blocked || err != nil && plan.ClassOf(err) != plan.Refused
-			if err == nil && there.Blocked {
+			underway = begun(there, err)
+			switch {
+			case err != nil:
+			case there.Blocked:
 				j.result.Result = "blocked"
 				err = j.blocked(there)
+			case there.Refused != "":
+				j.result.Result = "refused"
+				err = plan.As(plan.Broken, plan.Hint(fmt.Errorf("%s: %s", name, text.Block(there.Refused)), "%s", wire.Advice(name, there.WayOut)))
 			}
 			return err
 		}},
@@ -131,6 +138,15 @@ func (j sshJoin) recipe() plan.Plan {
 			return j.revoke(ctx, j.client, token)
 		}},
 	}}
+}
+
+// begun reports whether kubeadm may have begun on a host, by what that has answered: its
+// token is needed then.
+func begun(there prep.Joined, err error) bool {
+	if err != nil {
+		return plan.ClassOf(err) != plan.Refused
+	}
+	return !there.Blocked && there.Refused == ""
 }
 
 // blocked is the error of a host that lacks what nothing here can mend.

@@ -8,8 +8,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
@@ -66,6 +69,42 @@ func TestAHostThatMayBeANodeIsNotChanged(t *testing.T) {
 		}
 		if raw, err := os.ReadFile("/etc/x"); err != nil || string(raw) != "before" {
 			t.Errorf("%q, %v", raw, err)
+		}
+	})
+}
+
+// TestWhatABareResetLeavesIsFound: kubeadm reset takes kubeadm's files away, and leaves
+// what the network has made (flannel-io/flannel#820). A manifest alone is no cluster's.
+func TestWhatABareResetLeavesIsFound(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		empty(t)
+		if facts := look(t.Context(), prep.Wanted{}); len(facts.Leftovers) != 0 || facts.Unread["leftovers"] != "" {
+			t.Fatalf("on an empty host: %v, %q", facts.Leftovers, facts.Unread)
+		}
+		hosttest.Must(t, os.MkdirAll("/etc/kubernetes/manifests", 0o755))
+		put(t, "/etc/kubernetes/manifests/nginx-proxy.yml", "kind: Pod")
+		facts := look(t.Context(), prep.Wanted{})
+		if facts.MayBeNode() || len(facts.Leftovers) != 0 || len(facts.Manifests) != 1 {
+			t.Errorf("a manifest: %v, %v, %v", facts.Traces, facts.Leftovers, facts.Manifests)
+		}
+		hosttest.Must(t, os.MkdirAll("/run/flannel", 0o755))
+		put(t, "/run/flannel/subnet.env", "")
+		hosttest.Must(t, os.MkdirAll("/var/lib/cni/networks/cbr0", 0o755))
+		bridge := netlink.NewLinkAttrs()
+		bridge.Name = "cni0"
+		hosttest.Must(t, netlink.LinkAdd(&netlink.Bridge{LinkAttrs: bridge}))
+		facts = look(t.Context(), prep.Wanted{})
+		if !slices.Contains(facts.LeftLinks, "cni0") || !slices.Contains(facts.Leftovers, "directory /run/flannel") ||
+			slices.ContainsFunc(facts.Leftovers, func(s string) bool { return strings.Contains(s, "nginx-proxy") }) {
+			t.Errorf("%v, %v", facts.LeftLinks, facts.Leftovers)
+		}
+		hosttest.Must(t, os.RemoveAll("/run/flannel"))
+		hosttest.Must(t, os.RemoveAll("/var/lib/cni"))
+		if facts = look(t.Context(), prep.Wanted{}); !slices.Contains(facts.LeftLinks, "cni0") {
+			t.Errorf("a bridge alone: %v, %v", facts.LeftLinks, facts.Leftovers)
+		}
+		if facts = look(t.Context(), prep.Wanted{Joined: true}); len(facts.Leftovers) != 0 {
+			t.Errorf("on a node: %v", facts.Leftovers)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -60,14 +61,24 @@ func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		out.Blocked = true
 		return json.Marshal(out)
 	}
-	if err := join.Check(ctx); err != nil && len(out.Outcome.Made) > 0 {
-		return nil, plan.Begun(err)
+	if err := join.Check(ctx); err != nil {
+		return refused(out, err)
+	}
+	if err := run(ctx, join); plan.ClassOf(err) == plan.Refused {
+		return refused(out, err)
 	} else if err != nil {
+		return nil, plan.Begun(err)
+	}
+	return json.Marshal(out)
+}
+
+// refused is the answer of a host that kubeadm has not begun to join. What was prepared
+// before that stays, and is told.
+func refused(out prep.Joined, err error) (json.RawMessage, error) {
+	if len(out.Outcome.Made) == 0 || plan.ClassOf(err) != plan.Refused {
 		return nil, err
 	}
-	if err := run(ctx, join); err != nil {
-		return nil, plan.Begun(err)
-	}
+	out.Refused, out.WayOut = report.Cut(err.Error(), report.MaxText), report.Cut(plan.HintOf(err), report.MaxText)
 	return json.Marshal(out)
 }
 

@@ -13,7 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
@@ -39,7 +42,7 @@ func do(ctx context.Context, order prep.Order, watch plan.Observer) (prep.Outcom
 	if order.Undo {
 		return undo(ctx, machine, order, watch)
 	}
-	facts := survey.Read(ctx, host.Local{}, order.Wanted)
+	facts := look(ctx, order.Wanted)
 	if order.Now != 0 {
 		skew := order.Skew()
 		facts.Clock.SkewSeconds = &skew
@@ -61,9 +64,57 @@ func do(ctx context.Context, order prep.Order, watch plan.Observer) (prep.Outcom
 	for _, c := range changes {
 		out.Made = append(out.Made, c.String())
 	}
-	facts = survey.Read(ctx, host.Local{}, order.Wanted)
+	facts = look(ctx, order.Wanted)
 	out.Report = prep.Decide(facts, order.Wanted)
 	return out, nil
+}
+
+// look reads the host, and what an earlier cluster has left on it: a removal finds all of
+// that, so it is asked. What a host has that is a node is no leftover.
+func look(ctx context.Context, wanted prep.Wanted) prep.Facts {
+	facts := survey.Read(ctx, host.Local{}, wanted)
+	if wanted.Joined || facts.MayBeNode() {
+		return facts
+	}
+	if os.Geteuid() != 0 {
+		facts.Unread["leftovers"] = "only root sees all that an earlier cluster may have left"
+		return facts
+	}
+	inv, err := clean.Target{}.Survey(ctx)
+	facts.Leftovers, facts.LeftLinks = left(inv)
+	unchecked := slices.DeleteFunc(inv.Unchecked, func(u inventory.Unchecked) bool { return u.Kind == inventory.KindUnit })
+	switch {
+	case err != nil:
+		facts.Unread["leftovers"] = err.Error()
+	case len(facts.Leftovers) == 0 && len(unchecked) > 0:
+		facts.Unread["leftovers"] = unchecked[0].What + ": " + unchecked[0].Why
+	}
+	return facts
+}
+
+// mostLeft bounds how many leftovers leave the host.
+const mostLeft = 100
+
+// left are the leftovers of an inventory, and the links among them. A link that has only
+// the name of a network's is one, too: the next network of that name takes it for its own.
+// A kubelet that runs is none: it may try in vain to start until the host joins.
+func left(inv inventory.Inventory) (all, links []string) {
+	for _, it := range inventory.Decide(inv).Objects {
+		if it.Kind != inventory.KindUnit {
+			all = append(all, it.String())
+		}
+	}
+	for _, it := range inv.Items {
+		perhaps := it.Fate == inventory.Stays && it.Refers != ""
+		if it.Kind != inventory.KindLink || it.Fate != inventory.Goes && !perhaps || it.In != "" {
+			continue
+		}
+		links = append(links, it.Name)
+		if perhaps {
+			all = append(all, it.String())
+		}
+	}
+	return all[:min(len(all), mostLeft)], links[:min(len(links), mostLeft)]
 }
 
 // undo takes back what earlier runs have changed, or says what it would.

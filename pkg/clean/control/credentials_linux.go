@@ -92,7 +92,9 @@ func (t Control) addManifest(s *part.Findings, name string) {
 	}
 	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
 	refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
-	why := map[bool]string{true: "a static pod, and nothing shows that this host was a node", false: "a static pod that is older than the join"}
+	why := map[bool]string{
+		true: "a static pod, and nothing shows that this host was a node", false: "a static pod that is older than the join",
+	}
 	s.Add(inventory.Item{
 		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why[never], Refers: refers,
 		Digest: t.Digest(path),

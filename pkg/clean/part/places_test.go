@@ -170,7 +170,9 @@ func FuzzPlaces(f *testing.F) {
 		p.readKubelet(strings.Split(arguments, "\x00"))
 		p.readContainerd([]byte(containerd))
 		all := append(append([]string{p.Root, p.CertDir, p.Config, p.Manifests}, p.ConfDirs...), p.BinDirs...)
-		for _, path := range append(slices.Concat(all, p.Given, p.RegistryDirs), p.PodLogs, p.VolumePlugins, p.CgroupRoot, p.Kubeconfig, p.Bootstrap, p.ConfigDir, p.RuntimeRoot, p.RuntimeState) {
+		more := []string{p.PodLogs, p.VolumePlugins, p.CgroupRoot}
+		for _, path := range append(slices.Concat(all, more, p.Given, p.RegistryDirs), p.Kubeconfig, p.Bootstrap, p.ConfigDir, p.RuntimeRoot,
+			p.RuntimeState) {
 			if path != "" && (!filepath.IsAbs(path) || filepath.Clean(path) != path) {
 				t.Errorf("%q is no clean path", path)
 			}

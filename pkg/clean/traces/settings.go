@@ -174,7 +174,8 @@ const mostName = 253
 // with the next boot (openebs/openebs#185, longhorn/longhorn#7386), mounts, and where the
 // container runtime gets images (spegel-org/spegel#767), which the next cluster uses first.
 func askingFiles(p part.Places) map[string]string {
-	const resolves, pulls, proxied = "this host asks %s for names", "the container runtime asks %s for images", "programs of this host connect to %s"
+	const resolves, pulls = "this host asks %s for names", "the container runtime asks %s for images"
+	const proxied = "programs of this host connect to %s"
 	out := map[string]string{
 		"/etc/iscsi/nodes/*/*/*": "iscsid logs in to %s", "/var/lib/iscsi/nodes/*/*/*": "iscsid logs in to %s",
 		"/etc/nvme/discovery.conf": "nvme connects to %s", "/etc/nvme/config.json": "nvme connects to %s",
@@ -198,8 +199,10 @@ func askingFiles(p part.Places) map[string]string {
 		out[filepath.Join(dir, "*/hosts.toml")] = pulls
 	}
 	for _, path := range append([]string{
-		"/etc/containerd/config.toml", "/etc/containerd/conf.d/*.toml", "/etc/crio/crio.conf", "/etc/crio/crio.conf.d/*", "/etc/docker/daemon.json",
-		"/etc/containers/registries.conf", "/etc/containers/registries.conf.d/*.conf", "/etc/buildkit/buildkitd.toml", "/etc/nerdctl/nerdctl.toml",
+		"/etc/containerd/config.toml", "/etc/containerd/conf.d/*.toml", "/etc/crio/crio.conf", "/etc/crio/crio.conf.d/*",
+		"/etc/docker/daemon.json",
+		"/etc/containers/registries.conf", "/etc/containers/registries.conf.d/*.conf", "/etc/buildkit/buildkitd.toml",
+		"/etc/nerdctl/nerdctl.toml",
 		"/root/.docker/config.json", filepath.Join(p.Root, "config.json"),
 	}, p.RuntimeFiles...) {
 		out[path] = pulls

@@ -68,9 +68,10 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 		} `json:"networking"`
 	}
 	var kubelet struct {
-		CgroupDriver string `json:"cgroupDriver"`
-		FailSwapOn   *bool  `json:"failSwapOn"`
-		FailCgroupV1 *bool  `json:"failCgroupV1"`
+		CgroupDriver string  `json:"cgroupDriver"`
+		FailSwapOn   *bool   `json:"failSwapOn"`
+		FailCgroupV1 *bool   `json:"failCgroupV1"`
+		ResolvConf   *string `json:"resolvConf"`
 	}
 	var proxy struct {
 		Mode string `json:"mode"`
@@ -86,8 +87,8 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 	w = prep.Wanted{
 		Kubernetes: cluster.KubernetesVersion, CgroupDriver: cmp.Or(kubelet.CgroupDriver, "systemd"), ProxyMode: proxy.Mode,
 		IPv6: strings.Contains(cluster.Networking.PodSubnet, ":"), SwapAllowed: allowed(kubelet.FailSwapOn),
-		CgroupV1Allowed: allowed(kubelet.FailCgroupV1),
-		SandboxImage:    sandboxImage(cluster.ImageRepository, nodes), Network: network(agents),
+		CgroupV1Allowed: allowed(kubelet.FailCgroupV1), ResolvConf: kubelet.ResolvConf,
+		SandboxImage: sandboxImage(cluster.ImageRepository, nodes), Network: network(agents),
 	}
 	for _, n := range nodes {
 		w.Nodes = append(w.Nodes, prep.Identity{Node: n.Name, MachineID: n.Status.NodeInfo.MachineID, SystemUUID: n.Status.NodeInfo.SystemUUID})

@@ -33,11 +33,12 @@ func TestWhatAClusterWantsIsReadFromItsOwnConfiguration(t *testing.T) {
 	}{
 		"all of it": {configs{cluster: "kubernetesVersion: v1.36.3\nimageRepository: m.example/k8s\nnetworking: {podSubnet: " +
 			"'10.244.0.0/16,fd00::/48'}\n",
-			kubelet: "cgroupDriver: cgroupfs\nfailSwapOn: false\nfailCgroupV1: false\n", proxy: "mode: ipvs\n"}, []agent{{"kube-system",
+			kubelet: "cgroupDriver: cgroupfs\nfailSwapOn: false\nfailCgroupV1: false\nresolvConf: /run/r.conf\n",
+			proxy:   "mode: ipvs\n"}, []agent{{"kube-system",
 			"x"}, {"kube-flannel", "kube-flannel-ds"}},
 			prep.Wanted{Kubernetes: "v1.36.3", CgroupDriver: "cgroupfs", SandboxImage: "m.example/k8s/pause:3.10", ProxyMode: "ipvs",
 				Network: "flannel",
-				IPv6:    true, SwapAllowed: true, CgroupV1Allowed: true, Nodes: ids}},
+				IPv6:    true, SwapAllowed: true, CgroupV1Allowed: true, Nodes: ids, ResolvConf: new("/run/r.conf")}},
 		"nothing is there": {configs{}, nil, prep.Wanted{CgroupDriver: "systemd", SandboxImage: "registry.k8s.io/pause:3.8", Nodes: ids}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,8 +52,9 @@ func TestWhatAClusterWantsIsReadFromItsOwnConfiguration(t *testing.T) {
 
 func TestAConfigurationThatIsHostileIsRefused(t *testing.T) {
 	for name, c := range map[string]configs{
-		"no YAML":                    {cluster: "{"},
-		"a cgroup driver of its own": {kubelet: "cgroupDriver: \"x\\nSystemdCgroup = false\"\n"},
+		"no YAML":                        {cluster: "{"},
+		"a resolver's file that is none": {kubelet: "resolvConf: \"/x\\n/y\"\n"},
+		"a cgroup driver of its own":     {kubelet: "cgroupDriver: \"x\\nSystemdCgroup = false\"\n"},
 	} {
 		if _, err := decide(c, nil, nil); err == nil {
 			t.Errorf("%s: no error", name)

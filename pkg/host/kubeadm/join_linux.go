@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,9 +118,40 @@ func (j Join) Do(ctx context.Context) error {
 	_, err = j.Host.Run(ctx, host.Command{Name: "kubeadm", Args: []string{"join", "--config", j.File}, Timeout: joinLimit})
 	var failed *host.CommandError
 	if errors.As(err, &failed) {
-		return fmt.Errorf("kubeadm join: %w: %s", failed.Err, telling(failed.Output))
+		said := fmt.Errorf("kubeadm join: %w: %s", failed.Err, telling(failed.Output))
+		if checks, refused := preflight(failed.Output); refused {
+			return plan.Refuse(said, "%s", wayPast(checks))
+		}
+		return said
 	}
 	return err
+}
+
+// preflight reports whether kubeadm has ended with its checks, before it changed
+// anything, and by which of them (cmd/kubeadm/app/preflight/checks.go, 1.36: "[ERROR
+// Port-10250]: …").
+func preflight(output string) (checks []string, refused bool) {
+	if strings.Contains(output, "[kubelet-start]") {
+		return nil, false
+	}
+	for _, found := range regexp.MustCompile(`\[ERROR ([A-Za-z0-9._-]{1,128})\]`).FindAllStringSubmatch(output, mostChecks) {
+		if !slices.Contains(checks, found[1]) {
+			checks = append(checks, found[1])
+		}
+	}
+	return checks, len(checks) > 0 || strings.Contains(output, "error execution phase preflight")
+}
+
+// mostChecks bounds how many of kubeadm's checks are named.
+const mostChecks = 16
+
+// wayPast is the way out of a refusal of kubeadm's.
+func wayPast(checks []string) string {
+	const mend = "kubeadm has changed nothing: mend that on the host, and run the command again"
+	if len(checks) == 0 {
+		return mend
+	}
+	return mend + "; or let it pass: --ignore-preflight-errors " + strings.Join(checks, ",")
 }
 
 // configuration is kubeadm's JoinConfiguration; JSON is YAML.

@@ -129,3 +129,34 @@ func TestTheTokenOfAJoinIsInAFileAndNowhereElse(t *testing.T) {
 		t.Errorf("the file is still there: %v", err)
 	}
 }
+
+// kubeadm that ends with its checks has changed nothing, and the same command ends there
+// again; what it says later is another matter (kubernetes/system-validators#58).
+func TestAJoinThatKubeadmRefusesHasNotBegun(t *testing.T) {
+	for name, tc := range map[string]struct {
+		output string
+		hint   string // empty if it has begun
+	}{
+		"one check": {"[preflight] Running pre-flight checks\nerror execution phase preflight: [preflight] Some fatal errors occurred:\n" +
+			"\t[ERROR SystemVerification]: cgroups v1 support is deprecated\n", "--ignore-preflight-errors SystemVerification"},
+		"several, one of them twice": {"\t[ERROR Port-10250]: in use\n\t[ERROR FileAvailable--etc-kubernetes-pki-ca.crt]: exists\n" +
+			"\t[ERROR Port-10250]: x\n",
+			"--ignore-preflight-errors Port-10250,FileAvailable--etc-kubernetes-pki-ca.crt"},
+		"the token is not taken": {"error execution phase preflight: couldn't validate the identity of the API Server: x\n",
+			"mend that on the host"},
+		"a later phase":         {"[preflight] ok\n[kubelet-start] Writing\nerror execution phase kubelet-start: timed out\n", ""},
+		"a warning before that": {"\t[ERROR X]: ignored\n[kubelet-start] Writing\nerror execution phase kubelet-start: timed out\n", ""},
+		"nothing that is known": {"Killed\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := Join{Endpoint: "api:6443", Token: "abcdef.0123456789abcdef", File: "/join.json", Node: "w1",
+				Host: installed(t.TempDir(), "v1.36.3", func([]byte) (string, error) {
+					return "", &host.CommandError{Err: errors.New("exit status 1"), Output: tc.output}
+				})}
+			err := j.Do(t.Context())
+			if refused := plan.ClassOf(err) == plan.Refused; refused != (tc.hint != "") || !strings.Contains(plan.HintOf(err), tc.hint) {
+				t.Errorf("refused %v, %v, hint %q", refused, err, plan.HintOf(err))
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,7 +135,7 @@ func (r reader) disks(context.Context) error {
 	return nil
 }
 
-// traces are what kubeadm has made.
+// traces are what kubeadm has made, and static pods that it has not.
 func (r reader) traces(context.Context) error {
 	for _, path := range []string{"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/admin.conf",
 		"/etc/kubernetes/pki/ca.crt", "/var/lib/kubelet/config.yaml", "/var/lib/etcd/member"} {
@@ -144,7 +145,11 @@ func (r reader) traces(context.Context) error {
 	}
 	manifests, err := r.names("/etc/kubernetes/manifests")
 	for _, name := range manifests {
-		r.facts.Traces = append(r.facts.Traces, "/etc/kubernetes/manifests/"+name)
+		if slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name) {
+			r.facts.Traces = append(r.facts.Traces, "/etc/kubernetes/manifests/"+name)
+		} else {
+			r.facts.Manifests = append(r.facts.Manifests, name)
+		}
 	}
 	return err
 }

@@ -44,6 +44,7 @@ func Read(ctx context.Context, local host.Local, wanted prep.Wanted) prep.Facts 
 		{"clock", r.clock},
 		{"ports", r.ports},
 		{"disk", r.disks},
+		{"resolver", r.resolver},
 		{"traces", r.traces},
 		{"programs", r.programs},
 		{"packages", r.packages},
