@@ -11,7 +11,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -35,12 +34,8 @@ func draft(f facts.Facts, r catalogue.Network, req Request) (Installation, error
 	if err != nil {
 		return Installation{}, err
 	}
-	found, err := examine(f, r)
-	if err != nil {
-		return Installation{}, err
-	}
 	computed = append(computed, sent(r, req)...)
-	inst := Installation{CNI: r.Name, Notes: notes(f), Findings: found, mirror: req.Mirror, secrets: req.PullSecrets, kubernetes: f.Kubernetes}
+	inst := Installation{CNI: r.Name, Notes: notes(f), mirror: req.Mirror, secrets: req.PullSecrets, kubernetes: f.Kubernetes}
 	inst.Namespace, inst.Release = r.Home(f)
 	inst.network = r
 	inst.pods = f.Pods.CIDRs
@@ -49,6 +44,9 @@ func draft(f facts.Facts, r catalogue.Network, req Request) (Installation, error
 	inst.lay(computed, req.Values)
 	if err := inst.hold(f, r, req.Values); err != nil {
 		return inst, err
+	}
+	if inst.Findings, err = examine(f, r, inst.values); err != nil {
+		return Installation{}, err
 	}
 	inst.show(computed, req.Values)
 	inst.choose(r, req)
@@ -61,17 +59,10 @@ func obstacles(f facts.Facts, r catalogue.Network, adopt bool) error {
 		return plan.Refuse(fmt.Errorf("this is a %s cluster, not a kubeadm cluster", f.Foreign),
 			"%s brings its own network; change it by its own means", f.Foreign)
 	}
+	if err := taken(f, r); err != nil {
+		return err
+	}
 	for _, n := range f.Networks {
-		if n.CNI != r.Name {
-			return plan.Refuse(fmt.Errorf("this cluster has a network already: %s (daemonset %s/%s)", n.CNI, n.Namespace, n.DaemonSet),
-				"two networks break each other's pods. Remove %s first, then what it left in /etc/cni/net.d of each node", n.CNI)
-		}
-		for _, owner := range n.Managed {
-			if owner.Tool != managedby.Helm && owner.Tool != managedby.Operator {
-				return plan.Refuse(fmt.Errorf("%s belongs to the %s %s/%s, which would put back what is changed here", n.CNI, owner.Tool,
-					owner.Namespace, owner.Name), "change it there; or take it out of there first, and run this again")
-			}
-		}
 		// What an operator makes does not name the release of its operator.
 		made := r.AgentNamespace != "" && f.Release(r.Namespace, r.Name).Revision > 0
 		if n.Release == "" && !adopt && !made {

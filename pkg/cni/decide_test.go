@@ -25,7 +25,8 @@ func kubeadmFacts(change ...func(*facts.Facts)) facts.Facts {
 		Services: facts.Range{CIDRs: cnitest.CIDRs("10.96.0.0/12"), Source: "kubeadm"},
 		Proxy:    facts.Proxy{Present: true, CIDRs: cnitest.CIDRs("10.244.0.0/16")},
 		Nodes: []facts.Node{
-			{Name: "a", OS: "linux", PodCIDRs: cnitest.CIDRs("10.244.0.0/24"), Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},
+			{Name: "a", OS: "linux", ControlPlane: true, PodCIDRs: cnitest.CIDRs("10.244.0.0/24"),
+				Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},
 			{Name: "b", OS: "linux", PodCIDRs: cnitest.CIDRs("10.244.1.0/24"), Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.3")}},
 		},
 		DNS: facts.DNS{Name: "coredns", Desired: 2},
@@ -67,7 +68,8 @@ func TestDecideRefuses(t *testing.T) {
 			facts: kubeadmFacts(func(f *facts.Facts) {
 				f.Networks = []facts.Network{{CNI: "calico", Namespace: "calico-system", DaemonSet: "calico-node"}}
 			}),
-			says: "has a network already: calico (daemonset calico-system/calico-node)", hint: "Remove calico first",
+			says: "CNI004 error: flannel is to be installed, and the cluster has a network already: calico (daemonset calico-system/calico-node)",
+			hint: "remove one of them",
 		},
 		"the same network applied by hand": {
 			facts: kubeadmFacts(func(f *facts.Facts) {
@@ -79,7 +81,7 @@ func TestDecideRefuses(t *testing.T) {
 			facts: kubeadmFacts(installed(release.Deployed, nil), func(f *facts.Facts) {
 				f.Networks[0].Managed = []managedby.Release{{Tool: managedby.FluxHelm, Name: "net", Namespace: "flux-system"}}
 			}),
-			says: "flannel belongs to the Flux HelmRelease flux-system/net", hint: "change it there",
+			says: "CNI020 error: flannel is managed by", hint: "explain CNI020",
 		},
 		"flannel without kube-proxy": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Proxy.Present = false }), says: "needs kube-proxy", hint: "kubeadm init phase addon " +

@@ -4,6 +4,7 @@ package cni
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
@@ -14,10 +15,21 @@ import (
 )
 
 // examine looks for the known pitfalls before anything is changed. It refuses where
-// one of them would keep pods from having a network, and returns the others.
-func examine(f facts.Facts, network catalogue.Network) ([]finding.Finding, error) {
-	all := finding.All(finding.Input{Facts: f, Wanted: finding.Wanted{CNI: network.Name}})
+// one of them would keep pods from having a network, and returns the others. given are
+// the values that will be installed.
+func examine(f facts.Facts, network catalogue.Network, given map[string]any) ([]finding.Finding, error) {
+	c := network.Chosen(given)
+	all := finding.All(finding.Input{Facts: f, Wanted: finding.Wanted{
+		CNI: network.Name, Pool: c.Pool, IPAM: c.IPAM, ReplacesProxy: c.ReplacesProxy, OperatorReplicas: c.OperatorReplicas, Labels: c.Labels,
+	}})
 	return all, RefuseFor(all)
+}
+
+// taken refuses a network that another tool manages, or beside which there is another:
+// nothing else of it matters then.
+func taken(f facts.Facts, network catalogue.Network) error {
+	all := finding.All(finding.Input{Facts: f, Wanted: finding.Wanted{CNI: network.Name}})
+	return RefuseFor(slices.DeleteFunc(all, func(one finding.Finding) bool { return one.ID != "CNI004" && one.ID != "CNI020" }))
 }
 
 // RefuseFor is the refusal for findings that stand in an installation's way; nil if

@@ -36,8 +36,9 @@ func (inst *Installation) hold(f facts.Facts, network catalogue.Network, person 
 			continue
 		}
 		if _, asked := values.At(person, fixed.Path); asked {
-			return plan.Refuse(fmt.Errorf("%s runs with %s=%v, and that is never changed in a running network (to %v)", network.Name, fixed.Path,
-				before, after), "leave %s out; to change it, take the network off the nodes and install it again", fixed.Path)
+			return plan.Refuse(fmt.Errorf("CNI017 error: %s runs with %s=%v, and that is never changed in a running network (to %v)", network.Name,
+				fixed.Path, before, after), "leave %s out; to change it, take the network off the nodes and install it again; more: kubectl "+
+				"lifecycle cni explain CNI017", fixed.Path)
 		}
 		stays := fmt.Sprint(before)
 		if before == nil {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -59,6 +60,7 @@ func (inst *Installation) load(ctx context.Context, releases release.Store) erro
 	if err := inst.settle(loaded); err != nil {
 		return err
 	}
+	inst.Findings = append(inst.Findings, finding.Untested(inst.network, inst.Chart.Version, inst.kubernetes)...)
 	before := inst.network.Before
 	if before.Chart == "" || minorOf(inst.Chart.Version).before(minorOf(before.Since)) {
 		inst.Definitions = chart.Source{}

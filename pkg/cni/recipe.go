@@ -3,6 +3,7 @@
 package cni
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -73,14 +74,15 @@ func Recipe(client kubernetes.Interface, releases release.Store, inst Installati
 }
 
 func releaseTitle(inst Installation) string {
+	name := cmp.Or(inst.Chart.Name, inst.network.ChartName(), inst.CNI)
 	switch inst.Action {
 	case release.Keep:
-		return fmt.Sprintf("Keep release %s with chart %s %s", inst.Release, inst.network.ChartName(), inst.prior.Version)
+		return fmt.Sprintf("Keep release %s with chart %s %s", inst.Release, name, inst.prior.Version)
 	case release.Upgrade:
-		return fmt.Sprintf("Upgrade release %s to chart %s %s", inst.Release, inst.CNI, inst.Chart.Version)
+		return fmt.Sprintf("Upgrade release %s to chart %s %s", inst.Release, name, inst.Chart.Version)
 	case release.Install, release.Replace:
 	}
-	return fmt.Sprintf("Install chart %s %s as release %s", inst.CNI, inst.Chart.Version, inst.Release)
+	return fmt.Sprintf("Install chart %s %s as release %s", name, inst.Chart.Version, inst.Release)
 }
 
 // Look says what the network does not reach once it works, and what may be wrong

@@ -118,7 +118,7 @@ func TestDecideRefusesForAFinding(t *testing.T) {
 	}
 	_, err = Decide(kubeadmFacts(managed), Request{CNI: "flannel"})
 	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(),
-		"flannel belongs to the Flux HelmRelease flux/flannel") {
+		"CNI020 error: flannel is managed by") {
 		t.Error(err)
 	}
 }

@@ -122,8 +122,8 @@ func TestSurveyReadsAKubeadmCluster(t *testing.T) {
 		Proxy:    facts.Proxy{Present: true, CIDRs: cnitest.CIDRs("10.244.0.0/16"), Mode: "iptables"},
 		Nodes: []facts.Node{
 			{Name: "a", OS: "linux", Message: "cni plugin not initialized", PodCIDRs: cnitest.CIDRs("10.244.0.0/24"),
-				Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}},
-			{Name: "b", OS: "linux", Message: "its kubelet has not reported yet"},
+				Addresses: []netip.Addr{netip.MustParseAddr("172.18.0.2")}, Labels: map[string]string{corev1.LabelOSStable: "linux"}},
+			{Name: "b", OS: "linux", Message: "its kubelet has not reported yet", Labels: map[string]string{corev1.LabelOSStable: "linux"}},
 		},
 		Networks: []facts.Network{{CNI: "flannel", Namespace: "net", DaemonSet: "kube-flannel-ds", Release: "my-flannel",
 			ReleaseNamespace: "net"}},

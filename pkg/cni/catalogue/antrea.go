@@ -30,6 +30,8 @@ func antrea() Network {
 		},
 		PullSecrets: PullSecrets{Path: "imagePullSecrets"},
 		Values:      antreaValues,
+		Reads:       antreaChosen,
+		NodeCIDRs:   true,
 		Fixed:       []Fixed{{Path: "trafficEncapMode", Default: "encap"}, {Path: "nodeIPAM.enable", Default: false}},
 		Workloads:   []Workload{{Kind: "Deployment", Namespace: "kube-system", Name: "antrea-controller"}},
 		Host: Host{

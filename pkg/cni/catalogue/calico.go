@@ -46,8 +46,8 @@ func calico() Network {
 		Mirrored:    calicoMirrored,
 		Made:        calicoMade,
 		PullSecrets: PullSecrets{Path: "installation.imagePullSecrets"},
-		Values:      calicoValues,
-		Fixed:       []Fixed{{Path: calicoPools, Default: nil}},
+		Values:      calicoValues, Reads: calicoChosen,
+		Fixed: []Fixed{{Path: calicoPools, Default: nil}},
 		Workloads: []Workload{
 			{Kind: "Deployment", Namespace: "tigera-operator", Name: "tigera-operator"},
 			{Kind: "Deployment", Namespace: "calico-system", Name: "calico-kube-controllers"},

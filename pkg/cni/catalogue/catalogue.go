@@ -60,6 +60,12 @@ type Network struct {
 	// Values are those that must agree with the cluster, or a refusal. The
 	// person's are given because a cluster may not say everything.
 	Values func(cluster facts.Facts, person map[string]any) ([]values.Setting, error)
+	// Reads says what the values of a chart make of the network; nil if nothing that
+	// could be wrong with it.
+	Reads func(given map[string]any) Chosen
+	// NodeCIDRs: its pods' addresses come from the nodes' pod CIDRs, whatever its
+	// values.
+	NodeCIDRs bool
 	// Fixed are values that a running network keeps: its pods have their
 	// addresses by them.
 	Fixed []Fixed

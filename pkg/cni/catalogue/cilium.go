@@ -36,6 +36,7 @@ func cilium() Network {
 		Images:      ciliumImages(),
 		PullSecrets: PullSecrets{Path: "imagePullSecrets"},
 		Values:      ciliumValues,
+		Reads:       ciliumChosen,
 		Fixed: []Fixed{
 			{Path: ciliumIPAM, Default: "cluster-pool", Running: func(s facts.Setting) any {
 				if s.IPAM == "" {

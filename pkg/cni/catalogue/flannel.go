@@ -35,6 +35,8 @@ func flannel() Network {
 		PullSecrets: PullSecrets{Path: "global.imagePullSecrets"},
 		NeedsProxy:  true,
 		Values:      flannelValues,
+		Reads:       flannelChosen,
+		NodeCIDRs:   true,
 		Host: Host{
 			Modules: []string{"br_netfilter"},                                // flannel#2068: kubeadm 1.30 looks for it no longer
 			Plugins: []string{"bridge", "host-local", "loopback", "portmap"}, // flannel#1730

@@ -39,6 +39,7 @@ func kubeOVN() Network {
 		PullSecrets: PullSecrets{Path: "global.registry.imagePullSecrets", Names: true},
 		NeedsProxy:  true,
 		Values:      kubeOVNValues,
+		Reads:       kubeOVNChosen,
 		Fixed: []Fixed{
 			{Path: kubeOVNPods + ".v4", Default: "10.16.0.0/16"}, {Path: kubeOVNPods + ".v6", Default: "fd00:10:16::/112"},
 			{Path: "networking.join.cidr.v4", Default: "100.64.0.0/16"}, {Path: "networking.join.cidr.v6", Default: "fd00:100:64::/112"},

@@ -68,6 +68,8 @@ type Node struct {
 	Grown bool `json:"grown,omitempty"`
 	// ControlPlane says that it runs an API server.
 	ControlPlane bool `json:"controlPlane,omitempty"`
+	// Labels are the Node's.
+	Labels map[string]string `json:"-"`
 	// Kernel, Runtime and Arch are what its kubelet reports: "6.1.0-25-amd64",
 	// "containerd://2.1.4", "amd64".
 	Kernel  string `json:"kernel,omitempty"`

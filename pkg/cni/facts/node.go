@@ -145,7 +145,8 @@ func (f Facts) Crossed() (a, b string, found bool) {
 // the API server has validated them.
 func nodeFacts(node *corev1.Node) Node {
 	now := time.Now()
-	n := Node{Name: node.Name, OS: OS(node), Absent: Absence(node, now), Grown: longAgo(now, node.CreationTimestamp.Time)}
+	n := Node{Name: node.Name, OS: OS(node), Absent: Absence(node, now), Grown: longAgo(now, node.CreationTimestamp.Time),
+		Labels: node.Labels}
 	_, n.ControlPlane = node.Labels["node-role.kubernetes.io/control-plane"]
 	info := node.Status.NodeInfo
 	n.Kernel, n.Runtime, n.Arch = info.KernelVersion, info.ContainerRuntimeVersion, info.Architecture

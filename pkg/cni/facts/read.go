@@ -151,8 +151,11 @@ func (s *sources) facts(signs []Sign) (Facts, Objects, error) {
 		}
 	}
 	slices.SortFunc(f.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
-	if len(s.dns) > 0 {
-		f.DNS = DNS{Name: s.dns[0].Name, Desired: kube.Wanted(s.dns[0].Spec.Replicas), Available: s.dns[0].Status.AvailableReplicas}
+	for _, d := range s.dns {
+		// Of several, the one that answers counts.
+		if f.DNS.Name == "" || d.Status.AvailableReplicas > f.DNS.Available {
+			f.DNS = DNS{Name: d.Name, Desired: kube.Wanted(d.Spec.Replicas), Available: d.Status.AvailableReplicas}
+		}
 	}
 	return f, s.objects(f.Networks), nil
 }

@@ -86,7 +86,8 @@ func otherPool(in Input) []Finding {
 			}
 		}
 	}
-	add(in.Wanted.CNI, in.Wanted.Pool, "its values", true)
+	_, running := in.Network(in.Wanted.CNI)
+	add(in.Wanted.CNI, in.Wanted.Pool, "its values", !running)
 	if in.Wanted.CNI == "" {
 		for _, n := range in.Networks {
 			add(n.CNI, n.Setting.Pool, n.Setting.Source, false)
@@ -126,11 +127,12 @@ func otherServices(in Input) []Finding {
 func overlaps(in Input) []Finding {
 	var out []Finding
 	spans := Map(in)
+	_, running := in.Network(in.Wanted.CNI) // what it runs with is not made worse
 	for i, a := range spans {
 		for _, b := range spans[i+1:] {
 			if x, y, bad := a.meets(b); bad {
 				out = append(out, Finding{
-					ID: "CNI003", Severity: Error, Blocks: true,
+					ID: "CNI003", Severity: Error, Blocks: !running,
 					What:     fmt.Sprintf("%s (%s) and %s (%s) overlap: packets for the one go to the other", a.What, x, b.What, y),
 					Evidence: a.Source + ", and " + b.Source,
 					Cure: "the two must be apart: choose another range before the cluster is used. In a running one, neither the Services' nor the " +

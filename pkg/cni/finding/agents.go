@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/health"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -23,6 +24,20 @@ func expectedPending(in Input) []Finding {
 	return []Finding{{ID: "CNI010", Severity: Note, What: "CoreDNS waits for a network: that is expected, for there is none yet",
 		Evidence: fmt.Sprintf("deployment kube-system/%s has %d of %d pods available", in.DNS.Name, in.DNS.Available, in.DNS.Desired),
 		Cure:     "kubectl lifecycle cni install NAME"}}
+}
+
+// unanswered is CNI029: there is a network, and no CoreDNS pod that answers. A
+// Deployment that was scaled to none is no less silent than one that cannot start.
+func unanswered(in Input) []Finding {
+	if len(in.Networks) == 0 || in.Wanted.CNI != "" || in.DNS.Name == "" || in.DNS.Available > 0 {
+		return nil
+	}
+	cure := "see what its pods wait for: kubectl -n kube-system describe pods -l k8s-app=kube-dns"
+	if in.DNS.Desired == 0 {
+		cure = text.Command("kubectl", "-n", "kube-system", "scale", "deployment", in.DNS.Name, "--replicas=2")
+	}
+	return []Finding{{ID: "CNI029", Severity: Error, What: "no name is resolved: no pod of CoreDNS is available", Cure: cure,
+		Evidence: fmt.Sprintf("deployment kube-system/%s has %d of %d pods available", in.DNS.Name, in.DNS.Available, in.DNS.Desired)}}
 }
 
 // oldPods is CNI010: pods from before the network, or from an earlier one, keep
@@ -68,20 +83,49 @@ func lostWatch(in Input) []Finding {
 			}
 		}
 	}
-	var names []string
+	var g grouper
 	for _, n := range in.linux() {
 		if !n.Ready && n.Absent == "" && ready[n.Name] && noConfig(n.Message) {
-			names = append(names, n.Name)
+			g.add(in.whyUnseen(n.Name), n.Name)
 		}
 	}
-	if len(names) == 0 {
-		return nil
+	return g.each(func(cure string, names []string) Finding {
+		return Finding{ID: "CNI006", Severity: Error, Evidence: "the kubelet says that no network is configured", Cure: cure,
+			What: fmt.Sprintf("the container runtime of %s has not seen the network's configuration, although the agent is ready", nodes(names))}
+	})
+}
+
+const (
+	restartAgent = "the agent wrote its file when it started, and it is gone: have the agent of that node start again (kubectl delete pod)"
+	restartWatch = "restart the container runtime there (running containers stay): systemctl restart containerd. It has lost its watch of " +
+		"/etc/cni/net.d, which happens where the directory itself was removed"
+)
+
+// whyUnseen is the way out of a configuration that the runtime has not seen: the agent
+// has to write it again, or the runtime to look again. Where the host was not looked
+// at, it is either.
+func (in Input) whyUnseen(node string) string {
+	i := slices.IndexFunc(in.Hosts, func(h wire.HostNetwork) bool { return h.Node == node })
+	switch {
+	case i < 0:
+		return "see whether the file is there (kubectl lifecycle cni status --look). If not: " + restartAgent + ". If it is: " + restartWatch
+	case len(in.Hosts[i].Configs) == 0 && !in.Hosts[i].NoConfDir:
+		return restartAgent
 	}
-	return []Finding{{ID: "CNI006", Severity: Error, Nodes: names,
-		What:     fmt.Sprintf("the container runtime of %s has not seen the network's configuration, although the agent is ready", nodes(names)),
-		Evidence: "the kubelet says that no network is configured",
-		Cure: "restart the container runtime there (running containers stay): systemctl restart containerd. It has lost its watch of " +
-			"/etc/cni/net.d, which happens where the directory itself was removed"}}
+	return restartWatch
+}
+
+// OfMessage finds the pitfall of what a kubelet says of a pod for which it could make
+// no network.
+func OfMessage(message string) (id, cure string, found bool) {
+	if p, is := known(message); is {
+		return p.id, p.cure, true
+	}
+	if noConfig(message) {
+		return "CNI006", "see whether the network's file is in /etc/cni/net.d of that host (kubectl lifecycle cni status --look). If not: " +
+			restartAgent + ". If it is: " + restartWatch, true
+	}
+	return "", "", false
 }
 
 // pattern is a known last word of an agent that crashes, or of a kubelet that could

@@ -24,7 +24,7 @@ type Explanation struct {
 
 // Explanations are all, in the order of their ids.
 func Explanations() []Explanation {
-	return slices.Concat(fromCNI001(), fromCNI005(), fromCNI010(), fromCNI015(), fromCNI019(), fromCNI024())
+	return slices.Concat(fromCNI001(), fromCNI005(), fromCNI010(), fromCNI015(), fromCNI019(), fromCNI024(), fromCNI029())
 }
 
 // Explain returns the explanation of an id; the error for one that is not known is of

@@ -69,14 +69,16 @@ func fromCNI005() []Explanation {
 			Sources: []string{"kubernetes/kubernetes#83950", "k0sproject/k0s#823", "coredns/coredns#3681"},
 		},
 		{
-			ID: "CNI006", Title: "The runtime has lost its watch of /etc/cni/net.d",
+			ID: "CNI006", Title: "The runtime has not seen the network's configuration",
 			Cause: "containerd watches the directory. When the directory itself is removed, containerd 1.x never sees " +
 				"a new file in it and says \"cni plugin not initialized\" although the agent is ready; containerd " +
-				"2.0 and later ends.",
+				"2.0 and later ends. Where only the file was deleted, an agent such as flannel's, which writes it once, does not write it " +
+				"again until it starts again.",
 			See: []string{"kubectl get nodes",
+				"kubectl lifecycle cni status --look",
 				"ls -ld /etc/cni/net.d (on the host)"},
-			Cure: "Restart the runtime on that node (systemctl restart containerd); running containers stay. Delete " +
-				"files in /etc/cni/net.d, never the directory.",
+			Cure: "If the file is gone, have the agent of that node start again (kubectl delete pod). If it is there, restart the runtime " +
+				"on that node (systemctl restart containerd); running containers stay. Delete files in /etc/cni/net.d, never the directory.",
 			Sources: []string{"containerd/containerd#6490", "containerd/containerd#11209", "containerd/containerd#10646"},
 		},
 		{

@@ -12,8 +12,8 @@ func fromCNI015() []Explanation {
 				"(VXLAN of Calico), UDP 6081 (Geneve of Antrea and Kube-OVN), TCP 179 (BGP), IP protocol 4 (IPIP).",
 			See: []string{"kubectl lifecycle cni test",
 				"tcpdump -ni any udp port 8472 (on both hosts)"},
-			Cure: "Open that port between the nodes, on the hosts and in what is between them (security groups, " +
-				"switches).",
+			Cure: "Open the overlay's port between these nodes (UDP 8472 of flannel and Cilium, 4789 of Calico, 6081 of Antrea and " +
+				"Kube-OVN), on the hosts and in what is between them (security groups, switches).",
 			Sources: []string{"flannel-io/flannel#1039"},
 		},
 		{
@@ -114,11 +114,12 @@ func fromCNI024() []Explanation {
 			Sources: []string{"projectcalico/calico#12860", "projectcalico/calico#7978"},
 		},
 		{
-			ID: "CNI025", Title: "No node is labelled for Kube-OVN's database",
-			Cause: "Its database runs on nodes labelled kube-ovn/role=master. Without one, ovn-central is Pending, or " +
-				"the chart cannot be rendered.",
-			See:     []string{"kubectl get nodes -L kube-ovn/role"},
-			Cure:    "kubectl label node CONTROL-PLANE kube-ovn/role=master, for each control plane.",
+			ID: "CNI025", Title: "No node is labelled for the network's databases",
+			Cause: "Kube-OVN's databases run on nodes with a label: that of its value masterNodesLabels, which this program sets to the " +
+				"one that kubeadm gives to control planes, else kube-ovn/role=master. Without such a node, ovn-central is Pending, or the " +
+				"chart cannot be rendered.",
+			See:     []string{"kubectl get nodes --show-labels"},
+			Cure:    "Label each control plane with what the values name (kubectl label node), or leave masterNodesLabels out.",
 			Sources: []string{"kubeovn/kube-ovn#1659"},
 		},
 		{

@@ -83,6 +83,8 @@ type Wanted struct {
 	ReplacesProxy bool
 	// OperatorReplicas is how many pods its operator will have; 0 if not known.
 	OperatorReplicas int
+	// Labels are those that nodes must have for its databases.
+	Labels map[string]string
 }
 
 // Sandbox is a pod for which a kubelet could make no network.
@@ -95,8 +97,8 @@ type check func(Input) []Finding
 func checks() []check {
 	return []check{
 		noPodCIDRs, nodesWithout, otherPool, overlaps, sharedPodCIDRs, livePool, missingAddresses,
-		secondNetwork, managedElsewhere, halfMade, proxyMissing, proxyTwice, kernels, ovnLabels, absent, records,
-		expectedPending, oldPods, lostWatch, crashes, unpulled, unschedulable, missingSecrets, failedSandboxes,
+		secondNetwork, managedElsewhere, halfMade, proxyMissing, proxyTwice, kernels, databaseLabels, absent, records,
+		expectedPending, unanswered, oldPods, lostWatch, crashes, unpulled, unschedulable, missingSecrets, failedSandboxes,
 		staleConfigs, missingPlugins, noNetfilter, pluginDir, noSwitch, takenPorts, missingConfDir,
 	}
 }

@@ -203,11 +203,21 @@ func TestFindingsOfNetworks(t *testing.T) {
 			wanted("cilium")(in)
 			in.Nodes[1].Kernel = "4.18.0-553.el8_10.x86_64"
 		}, "", false, ""},
-		"Kube-OVN and no label": {wanted("kube-ovn"), "CNI025 warning", false, "kube-ovn/role=master"},
+		"the kernel of RHEL 8.10 will not do where nothing says so": {func(in *Input) {
+			wanted("calico")(in)
+			in.Nodes[1].Kernel = "4.18.0-553.el8_10.x86_64"
+		}, "CNI011 error", true, "calico needs 5.10"},
+		"Kube-OVN and no label": {wanted("kube-ovn", func(w *Wanted) { w.Labels = map[string]string{"kube-ovn/role": "master"} }),
+			"CNI025 error", true, "kube-ovn/role=master"},
 		"Kube-OVN and the label": {func(in *Input) {
-			wanted("kube-ovn")(in)
-			in.Objects.Nodes[0].Labels["kube-ovn/role"] = "master"
+			wanted("kube-ovn", func(w *Wanted) { w.Labels = map[string]string{"kube-ovn/role": "master"} })(in)
+			in.Nodes[1].Labels = map[string]string{"kube-ovn/role": "master"}
 		}, "", false, ""},
+		"Kube-OVN and kubeadm's own label": {wanted("kube-ovn", func(w *Wanted) {
+			w.Labels = map[string]string{"node-role.kubernetes.io/control-plane": ""}
+		}), "", false, ""},
+		"Cilium is to do kube-proxy's work beside it": {wanted("cilium", func(w *Wanted) { w.ReplacesProxy = true }), "CNI009 warning", false,
+			"kube-proxy runs as well"},
 		"a dead node": {first(func(n *facts.Node) { n.Absent = "NotReady, its kubelet does not answer" }), "CNI022 note", false,
 			"node a is not served"},
 		"a node of Windows is not": {first(func(n *facts.Node) { n.OS, n.PodCIDRs = "windows", nil }), "", false, ""},
@@ -265,6 +275,11 @@ func TestFindingsOfPods(t *testing.T) {
 		"CoreDNS waits, as expected": {func(in *Input) {
 			in.Networks, in.Objects.Agents, in.Pods.Agents, in.DNS.Available = nil, nil, nil, 0
 		}, "CNI010 note", false, "that is expected"},
+		"CoreDNS was scaled to none": {func(in *Input) { in.DNS.Desired, in.DNS.Available = 0, 0 }, "CNI029 error", false,
+			"has 0 of 0 pods available"},
+		"no pod of CoreDNS starts":       {func(in *Input) { in.DNS.Available = 0 }, "CNI029 error", false, "has 0 of 2 pods available"},
+		"one of CoreDNS' pods is enough": {func(in *Input) { in.DNS.Available = 1 }, "", false, ""},
+		"a cluster without CoreDNS":      {func(in *Input) { in.DNS = facts.DNS{} }, "", false, ""},
 		"pods from before": {func(in *Input) {
 			in.Pods.Strays = []facts.Stray{{Namespace: "shop", Owner: "ReplicaSet/web-1", Pods: 3, Example: "10.88.0.2"}}
 		}, "CNI010 warning", false, "3 pods have an address that the network does not give out"},

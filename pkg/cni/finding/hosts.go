@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -44,7 +45,7 @@ func staleConfigs(in Input) []Finding {
 func (in Input) configs() []string {
 	var out []string
 	for _, name := range in.names() {
-		if c := needsOf(name).config; c != "" {
+		if c := needsOf(name).Conflist; c != "" {
 			out = append(out, c)
 		}
 	}
@@ -86,7 +87,7 @@ func missingPlugins(in Input) []Finding {
 			Cure: "install them there (containernetworking-plugins), or name the directory in which they are in the runtime's bin_dirs"}
 	})
 	for _, name := range in.names() {
-		wanted := needsOf(name).plugins
+		wanted := needsOf(name).Plugins
 		out = append(out, in.onHosts(func(h wire.HostNetwork) string { return strings.Join(missing(wanted, h.Plugins), ", ") },
 			func(what string, names []string) Finding {
 				return Finding{ID: "CNI008", Severity: Error, Blocks: in.Wanted.CNI != "", Evidence: "seen on the host",
@@ -105,7 +106,7 @@ func missing(wanted, there []string) []string {
 // noNetfilter is CNI008: bridged packets do not pass the packet filter
 // (flannel#2068: kubeadm from 1.30 on does not look for it any more).
 func noNetfilter(in Input) []Finding {
-	return in.needing(func(n needs) bool { return n.netfilter }, func(h wire.HostNetwork) bool { return !h.Netfilter },
+	return in.needing(needsModule(netfilter), func(h wire.HostNetwork) bool { return !h.Netfilter },
 		func(name string, names []string) Finding {
 			return Finding{ID: "CNI008", Severity: Error, Evidence: "there is no /proc/sys/net/bridge/bridge-nf-call-iptables",
 				What: fmt.Sprintf("%s %s not loaded br_netfilter, and %s needs it", nodes(names), verb(len(names), "has", "have"), name),
@@ -115,7 +116,7 @@ func noNetfilter(in Input) []Finding {
 
 // noSwitch is CNI026: no Open vSwitch in the kernel (antrea-io/antrea#2635).
 func noSwitch(in Input) []Finding {
-	return in.needing(func(n needs) bool { return n.ovs }, func(h wire.HostNetwork) bool { return !h.OpenVSwitch },
+	return in.needing(needsModule(openVSwitch), func(h wire.HostNetwork) bool { return !h.OpenVSwitch },
 		func(name string, names []string) Finding {
 			return Finding{ID: "CNI026", Severity: Warning, Evidence: "neither loaded nor among the kernel's modules",
 				What: fmt.Sprintf("the %s of %s %s no module openvswitch, and %s needs it", verb(len(names), "kernel", "kernels"), nodes(names),
@@ -148,17 +149,18 @@ func pluginDir(in Input) []Finding {
 func takenPorts(in Input) []Finding {
 	var out []Finding
 	for _, name := range in.names() {
-		for _, p := range needsOf(name).ports {
+		for _, p := range needsOf(name).Ports {
+			proto := strings.ToLower(p.Protocol)
 			out = append(out, in.onHosts(func(h wire.HostNetwork) string {
 				for _, l := range h.Listeners {
-					if l.Port == p.number && l.Proto == p.proto && l.Program != "" && in.Wanted.CNI != "" {
+					if l.Port == p.Number && l.Proto == proto && l.Program != "" && in.Wanted.CNI != "" {
 						return text.Short(l.Program, 60)
 					}
 				}
 				return ""
 			}, func(program string, names []string) Finding {
-				return Finding{ID: "CNI028", Severity: Error, Evidence: "the host's sockets", Blocks: p.proto == "tcp",
-					What: fmt.Sprintf("port %d/%s of %s is taken by %s, and %s needs it for %s", p.number, p.proto, nodes(names), program, name, p.what),
+				return Finding{ID: "CNI028", Severity: Error, Evidence: "the host's sockets", Blocks: proto == "tcp",
+					What: fmt.Sprintf("port %d/%s of %s is taken by %s, and %s needs it for %s", p.Number, proto, nodes(names), program, name, p.For),
 					Cure: "stop that program there, or give the network another port in the values of its chart"}
 			})...)
 		}
@@ -179,7 +181,7 @@ func (in Input) onHosts(why func(wire.HostNetwork) string, make func(why string,
 
 // needing makes a finding for each network that needs what hosts do not have.
 func (in Input) needing(
-	wants func(needs) bool, lacks func(wire.HostNetwork) bool, make func(name string, names []string) Finding,
+	wants func(catalogue.Host) bool, lacks func(wire.HostNetwork) bool, make func(name string, names []string) Finding,
 ) []Finding {
 	var out []Finding
 	for _, name := range in.names() {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cnitest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -114,6 +115,68 @@ func TestTheServerIsReadWhereverItStands(t *testing.T) {
 	}
 }
 
+func TestTheWayOutOfAConfigurationThatIsNotSeenIsTheOneForThatHost(t *testing.T) {
+	for name, c := range map[string]struct {
+		hosts []wire.HostNetwork
+		want  string
+		not   string
+	}{
+		"not looked at":    {nil, "cni status --look", ""},
+		"the file is gone": {[]wire.HostNetwork{{Node: "a"}}, "have the agent of that node start again", "systemctl"},
+		"the file is there": {[]wire.HostNetwork{{Node: "a", Configs: []wire.NetConfig{{File: "10-flannel.conflist"}}}},
+			"systemctl restart containerd", "agent"},
+		"no directory": {[]wire.HostNetwork{{Node: "a", NoConfDir: true}}, "systemctl restart containerd", "agent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Input{Hosts: c.hosts}.whyUnseen("a")
+			if !strings.Contains(got, c.want) || c.not != "" && strings.Contains(got, c.not) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestAKubeletsWordsNameThePitfall(t *testing.T) {
+	for message, want := range map[string]string{
+		`plugin type="flannel" failed (add): failed to load flannel 'subnet.env' file: open /run/flannel/subnet.env`: "CNI005",
+		"network is not ready: cni plugin not initialized":                                                           "CNI006",
+		`failed to find plugin "flannel" in path [/opt/cni/bin]`:                                                     "CNI007",
+		"no space left on device": "",
+	} {
+		id, cure, found := OfMessage(message)
+		if id != want || found != (want != "") || (cure == "") == found {
+			t.Errorf("%q: %q, %q", message, id, cure)
+		}
+	}
+}
+
+func TestAKubernetesThatTheProjectDoesNotTest(t *testing.T) {
+	network := func(name string) catalogue.Network {
+		n, err := catalogue.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for name, c := range map[string]struct{ network, chart, kubernetes, says string }{
+		"within":                {"cilium", "1.19.1", "v1.34.2", ""},
+		"too new":               {"cilium", "1.19.1", "v1.36.3", "cilium 1.19 is tested with Kubernetes 1.31 to 1.34, and this cluster has 1.36"},
+		"too old":               {"calico", "v3.32.1", "v1.31.0", "1.34 to 1.36"},
+		"no upper bound":        {"antrea", "2.7.0", "v1.99.0", ""},
+		"below an open one":     {"kube-ovn", "v1.16.2", "v1.28.1", "from 1.29 on"},
+		"a project that is mum": {"flannel", "v0.28.4", "v1.20.0", ""},
+		"another line":          {"cilium", "1.12.0", "v1.36.3", ""},
+		"no version":            {"cilium", "1.19.1", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Untested(network(c.network), c.chart, c.kubernetes)
+			if len(got) != min(len(c.says), 1) || len(got) == 1 && (!strings.Contains(got[0].What, c.says) || got[0].Blocks) {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 func TestEveryPitfallIsExplained(t *testing.T) {
 	for i, e := range Explanations() {
 		if want := "CNI" + string([]byte{'0', byte('0' + (i+1)/10), byte('0' + (i+1)%10)}); e.ID != want {
@@ -126,7 +189,7 @@ func TestEveryPitfallIsExplained(t *testing.T) {
 	if e, err := Explain("cni006"); err != nil || e.ID != "CNI006" {
 		t.Errorf("%v, %v", e, err)
 	}
-	if _, err := Explain("CNI999"); plan.ClassOf(err) != plan.Misused || !strings.Contains(plan.HintOf(err), "CNI001 to CNI028") {
+	if _, err := Explain("CNI999"); plan.ClassOf(err) != plan.Misused || !strings.Contains(plan.HintOf(err), "CNI001 to CNI032") {
 		t.Errorf("%v, %q", err, plan.HintOf(err))
 	}
 }
@@ -152,6 +215,6 @@ func FuzzKnownWords(f *testing.F) {
 		if p, is := known(words); is && p.cure == "" {
 			t.Error("no way out")
 		}
-		older(kernel, [2]int{5, 10})
+		older(kernel, "5.10")
 	})
 }

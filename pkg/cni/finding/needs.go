@@ -2,77 +2,61 @@
 
 package finding
 
-// port is one that a network's agent listens on, on each host.
-type port struct {
-	proto  string
-	number int
-	what   string
-}
+import (
+	"slices"
 
-// needs are what a network needs of its cluster and its hosts.
-type needs struct {
-	// nodeCIDRs says that it takes its pods' addresses from the nodes' pod CIDRs.
-	nodeCIDRs bool
-	// kernel is the oldest that it runs on; zero for any that Kubernetes runs on.
-	kernel [2]int
-	// config is the file that its agent writes into /etc/cni/net.d.
-	config string
-	// plugins are programs in /opt/cni/bin that it does not bring itself.
-	plugins []string
-	// netfilter says that it wants br_netfilter, ovs the module openvswitch.
-	netfilter, ovs bool
-	ports          []port
-}
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
+)
 
-// needsOf says what a network needs, as its documentation of 2026 says; none for
-// one that is not known.
-func needsOf(name string) needs {
-	switch name {
-	case "flannel":
-		return needs{nodeCIDRs: true, config: "10-flannel.conflist", netfilter: true,
-			plugins: []string{"bridge", "host-local", "loopback", "portmap"},
-			ports:   []port{{"udp", 8472, "VXLAN"}, {"tcp", 8081, "its health checks"}}}
-	case "canal":
-		return needs{nodeCIDRs: true, config: "10-canal.conflist", netfilter: true}
-	case "cilium":
-		return needs{kernel: [2]int{5, 10}, config: "05-cilium.conflist",
-			ports: []port{{"udp", 8472, "VXLAN"}, {"tcp", 4240, "its health checks"}}}
-	case "calico":
-		return needs{config: "10-calico.conflist",
-			ports: []port{{"udp", 4789, "VXLAN"}, {"tcp", 179, "BGP"}, {"tcp", 9099, "its health checks"}}}
-	case "antrea":
-		return needs{nodeCIDRs: true, config: "10-antrea.conflist", ovs: true,
-			ports: []port{{"udp", 6081, "Geneve"}, {"tcp", 10350, "its API"}}}
-	case "kube-ovn":
-		return needs{config: "01-kube-ovn.conflist", ovs: true, ports: []port{{"udp", 6081, "Geneve"}, {"tcp", 10665, "its health checks"}}}
-	case "weave":
-		return needs{config: "10-weave.conflist"}
-	case "kube-router":
-		return needs{nodeCIDRs: true, config: "10-kuberouter.conflist"}
-	case "kindnet":
-		return needs{nodeCIDRs: true, config: "10-kindnet.conflist"}
+// needsOf says what a network needs of its hosts: as the catalogue says, or, for one
+// that can only be recognised, what its manifests of 2026 write; none for one that is
+// not known.
+func needsOf(name string) catalogue.Host {
+	if n, known := network(name); known {
+		return n.Host
 	}
-	return needs{}
+	switch name {
+	case "canal":
+		return catalogue.Host{Conflist: "10-canal.conflist", Modules: []string{netfilter}}
+	case "weave":
+		return catalogue.Host{Conflist: "10-weave.conflist"}
+	case "kube-router":
+		return catalogue.Host{Conflist: "10-kuberouter.conflist"}
+	case "kindnet":
+		return catalogue.Host{Conflist: "10-kindnet.conflist"}
+	}
+	return catalogue.Host{}
 }
 
-// Config is the file that a network's agent writes into /etc/cni/net.d; empty if it
-// is not known.
-func Config(network string) string { return needsOf(network).config }
+// The modules of the kernel that hosts are asked for.
+const (
+	netfilter   = "br_netfilter"
+	openVSwitch = "openvswitch"
+)
 
-// Ports are what a host is asked for, so that one that another program has taken is
-// found: "udp/8472".
+// needsModule says whether a network needs a module of the kernel.
+func needsModule(module string) func(catalogue.Host) bool {
+	return func(h catalogue.Host) bool { return slices.Contains(h.Modules, module) }
+}
+
+// Ports are those that a host is asked for, so that one that another program has taken
+// is found.
 func Ports() []int {
 	var out []int
-	for _, name := range []string{"flannel", "cilium", "calico", "antrea", "kube-ovn"} {
-		for _, p := range needsOf(name).ports {
-			out = append(out, p.number)
+	for _, n := range catalogue.Networks() {
+		for _, p := range n.Host.Ports {
+			out = append(out, p.Number)
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
-// takesNodeCIDRs says whether a network that is there takes its addresses from the
-// nodes' pod CIDRs: by its own word where it has several ways (Cilium).
+// takesNodeCIDRs says whether a network takes its addresses from the nodes' pod CIDRs:
+// by its own word where it has several ways (Cilium).
 func takesNodeCIDRs(name, ipam string) bool {
-	return needsOf(name).nodeCIDRs || name == "cilium" && ipam == "kubernetes"
+	if n, known := network(name); known && n.NodeCIDRs {
+		return true
+	}
+	return slices.Contains([]string{"canal", "kube-router", "kindnet"}, name) || name == "cilium" && ipam == "kubernetes"
 }

@@ -4,6 +4,7 @@ package finding
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -122,8 +123,14 @@ func proxyTwice(in Input) []Finding {
 	if !in.Proxy.Present {
 		return nil
 	}
+	if w := in.Wanted; w.CNI != "" && w.ReplacesProxy {
+		return []Finding{{ID: "CNI009", Severity: Warning, Evidence: "the values of the chart, and daemonset kube-system/kube-proxy",
+			What: fmt.Sprintf("%s is to do kube-proxy's work, and kube-proxy runs as well", w.CNI),
+			Cure: "leave that value out; or delete the daemonset kube-proxy and its configmap, and restart the nodes one by one, so that its " +
+				"rules are gone"}}
+	}
 	for _, n := range in.Networks {
-		if p := n.Setting.Proxy; p != nil && *p && (in.Wanted.CNI == "" || in.Wanted.CNI == n.CNI) {
+		if p := n.Setting.Proxy; p != nil && *p && in.Wanted.CNI == "" {
 			return []Finding{{ID: "CNI009", Severity: Warning, Evidence: n.Setting.Source + ", and daemonset kube-system/kube-proxy",
 				What: fmt.Sprintf("%s does kube-proxy's work, and kube-proxy runs as well", n.CNI),
 				Cure: "have one of them do it: delete the daemonset kube-proxy and its configmap, and restart the nodes one by one, so that its " +
@@ -137,63 +144,78 @@ func proxyTwice(in Input) []Finding {
 func kernels(in Input) []Finding {
 	var out []Finding
 	for _, name := range in.names() {
-		floor := needsOf(name).kernel
+		host := needsOf(name)
 		var g grouper
 		for _, n := range in.linux() {
-			if older(n.Kernel, floor) {
+			if older(n.Kernel, host.Kernel) && !(host.KernelNote != "" && backported(n.Kernel)) {
 				g.add(text.Short(n.Kernel, 60), n.Name)
 			}
 		}
 		out = append(out, g.each(func(kernel string, names []string) Finding {
 			return Finding{ID: "CNI011", Severity: Error, Blocks: in.Wanted.CNI != "", Evidence: "the kubelet's report",
-				What: fmt.Sprintf("%s %s kernel %s, and %s needs %d.%d", nodes(names), verb(len(names), "runs", "run"), kernel, name,
-					floor[0], floor[1]),
+				What: fmt.Sprintf("%s %s kernel %s, and %s needs %s", nodes(names), verb(len(names), "runs", "run"), kernel, name,
+					host.Kernel+text.Choose(host.KernelNote == "", "", " ("+host.KernelNote+" is as good)")),
 				Cure: "upgrade the kernel of these hosts, or choose another network"}
 		})...)
 	}
 	return out
 }
 
-// older says whether a kernel is older than a floor; one that cannot be read is
-// not. Red Hat's kernel 4.18 of 8.10 has what newer ones have (Cilium's system
-// requirements).
-func older(kernel string, floor [2]int) bool {
+// older says whether a kernel is older than a floor ("5.10"); one that cannot be read is
+// not.
+func older(kernel, floor string) bool {
+	is, wanted := kernelOf(kernel), kernelOf(floor)
+	return is != [2]int{} && (is[0] < wanted[0] || is[0] == wanted[0] && is[1] < wanted[1])
+}
+
+// backported says that a kernel is Red Hat's 4.18 of 8.10, which has what newer ones have
+// (Cilium's system requirements).
+func backported(kernel string) bool {
+	return kernelOf(kernel) == [2]int{4, 18} && strings.Contains(kernel, ".el8_10")
+}
+
+// kernelOf is major and minor version of a kernel; zero for one that cannot be read.
+func kernelOf(kernel string) [2]int {
 	found := regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})`).FindStringSubmatch(kernel)
-	if found == nil || floor == [2]int{} {
-		return false
+	if found == nil {
+		return [2]int{}
 	}
 	major, _ := strconv.Atoi(found[1]) // they are digits
 	minor, _ := strconv.Atoi(found[2])
-	if major == 4 && minor == 18 && strings.Contains(kernel, ".el8_10") {
-		return false
-	}
-	return major < floor[0] || major == floor[0] && minor < floor[1]
+	return [2]int{major, minor}
 }
 
-// ovnLabels is CNI025: no node is labelled for Kube-OVN's database
-// (kubeovn/kube-ovn#1659).
-func ovnLabels(in Input) []Finding {
-	const label = "kube-ovn/role"
-	if !slices.Contains(in.names(), "kube-ovn") || len(in.Objects.Nodes) == 0 {
+// databaseLabels is CNI025: no node has the label by which the network's databases find
+// theirs (kubeovn/kube-ovn#1659). Of a network that runs, only its values say which.
+func databaseLabels(in Input) []Finding {
+	if len(in.Wanted.Labels) == 0 || len(in.linux()) == 0 {
 		return nil
 	}
 	var control []string
-	for _, n := range in.Objects.Nodes {
-		if n.Labels[label] == "master" {
-			return nil
-		}
-	}
 	for _, n := range in.Nodes {
 		if n.ControlPlane {
 			control = append(control, n.Name)
 		}
 	}
-	cure := "label the control planes"
-	if len(control) > 0 {
-		cure += ": " + text.Command(slices.Concat([]string{"kubectl", "label", "node"}, control, []string{label + "=master"})...)
+	var out []Finding
+	for _, key := range slices.Sorted(maps.Keys(in.Wanted.Labels)) {
+		value := in.Wanted.Labels[key]
+		if slices.ContainsFunc(in.Nodes, func(n facts.Node) bool { return labelled(n, key, value) }) {
+			continue
+		}
+		cure := "label the control planes"
+		if len(control) > 0 {
+			cure += ": " + text.Command(slices.Concat([]string{"kubectl", "label", "node"}, control, []string{key + "=" + value})...)
+		}
+		out = append(out, Finding{ID: "CNI025", Severity: Error, Blocks: true, Cure: cure, Evidence: "the labels of the Nodes",
+			What: fmt.Sprintf("no node has the label %s=%s: the databases of %s run on those alone", key, value, in.Wanted.CNI)})
 	}
-	return []Finding{{ID: "CNI025", Severity: Warning, Cure: cure, Evidence: "the labels of the Nodes",
-		What: "no node has the label " + label + "=master: Kube-OVN's database runs on those alone, unless its values name another label"}}
+	return out
+}
+
+func labelled(n facts.Node, key, value string) bool {
+	got, has := n.Labels[key]
+	return has && got == value || n.ControlPlane && key == "node-role.kubernetes.io/control-plane" && value == ""
 }
 
 // absent is CNI022: nodes of which nothing can be expected now.

@@ -93,7 +93,7 @@ func Of(in finding.Input) Status {
 			conflists[h.Node] = h.Configs[0].File
 		}
 	}
-	s.Works = len(in.Networks) > 0 && !finding.Bad(s.Findings) && (in.DNS.Name == "" || in.DNS.Available > 0 || in.DNS.Desired == 0)
+	s.Works = len(in.Networks) > 0 && !finding.Bad(s.Findings)
 	for _, n := range in.Nodes {
 		if n.OS != "linux" {
 			continue
