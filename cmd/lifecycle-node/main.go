@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netprobe"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -45,6 +46,8 @@ func command(ctx context.Context, args []string) int {
 		return ended(cleanAlone(ctx, args[1:], os.Stdout))
 	case verb == "prep":
 		return ended(hostprep.Alone(ctx, args[1:], os.Stdout))
+	case verb == "probe":
+		return ended(netprobe.Run(ctx, os.Stdin, os.Stdout, args[1:]))
 	case len(args) != 1:
 		fmt.Fprintf(os.Stderr, "%s\n%s", cleanUsage, hostprep.Usage)
 		return 2

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -46,7 +47,14 @@ type run struct {
 // operations are all that this program can do on a host: a new one is a file of its
 // own and a line here.
 func operations() []operation {
-	return []operation{inspection(), deadMember(), removal(), relocation(), preparation(), joining()}
+	return []operation{inspection(), networkLook(), deadMember(), removal(), relocation(), preparation(), joining()}
+}
+
+// networkLook reads what the host has for its pod network.
+func networkLook() operation {
+	return operation{name: wire.LookNetwork, answer: func(_ context.Context, d wire.Delivery) (json.RawMessage, error) {
+		return netlook.Answer(d.Spec)
+	}}
 }
 
 // preparation says what the host lacks, and mends it.

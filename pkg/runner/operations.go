@@ -11,6 +11,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Label marks all that a run makes in the cluster, with the operation.
@@ -34,9 +35,24 @@ func Operations() []Operation {
 	return []Operation{
 		{Name: wire.Inspect},
 		{Name: wire.DeadMember},
+		{Name: wire.LookNetwork},
 		{Name: wire.Remove, Recorded: true},
 		{Name: wire.Move, Recorded: true},
 	}
+}
+
+// ProbePod is the name of the pod of a probe on a node; a node may have two.
+func ProbePod(node, probe string, second bool) string {
+	return NameFor(node) + "-probe-" + probe + text.Choose(second, "-2", "")
+}
+
+// IsProbePod reports whether a pod is one of a probe, in the namespace of the runs: it
+// is labelled so, named for the node that it is on, and owned by nothing.
+func IsProbePod(pod *corev1.Pod, namespace string) bool {
+	node, probe := pod.Spec.NodeName, pod.Labels[podcarrier.ProbeLabel]
+	return pod.Namespace == Cluster{Namespace: namespace}.RunNamespace() && node != "" && probe != "" &&
+		pod.Labels[Label] == string(wire.ProbeNetwork) &&
+		(pod.Name == ProbePod(node, probe, false) || pod.Name == ProbePod(node, probe, true)) && len(pod.OwnerReferences) == 0
 }
 
 // find returns an operation by its name.

@@ -6,7 +6,9 @@
 //	list.go       cni list, cni versions
 //	compose.go    cni values, cni images
 //	request.go    the flags about charts that they have in common
+//	prove.go      how an installation ends: with packets
 //	status.go     cni status
+//	test.go       cni test
 //	explain.go    cni explain
 //
 // Which network a cluster has or should have is decided in pkg/cni.

@@ -49,15 +49,23 @@ Nodes that do not answer, or are being deleted, are not waited for: they are nam
 at the end, and served when they are back (exit code 0). Faults that do not pass
 by waiting end the wait with their reason: a node without a pod CIDR, two nodes
 that flannel reaches at one address. The exit code is 1 then, or 3 where there was
-nothing to change.`
+nothing to change.
+
+At the end packets are sent through the network ('cni test'), and what does not
+arrive is named (exit code 1). --probe=false leaves that out; where no pod can be
+started for it, that is said, and nothing is claimed.`
 
 // cniFlags are the flags of cni install.
 type cniFlags struct {
 	chartFlags
 	dryRun, output string
 	adopt, check   bool
+	probe          bool
+	runner         env.RunnerFlags
 	timeout        time.Duration
 	mode           env.DryRun // what dryRun says
+	// prove sends packets through the network; nil where none are to be sent.
+	prove prover
 }
 
 func newCNICommand(c commands) *cobra.Command {
@@ -67,8 +75,8 @@ func newCNICommand(c commands) *cobra.Command {
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCNIInstallCommand(c), newCNIStatusCommand(c), newCNIListCommand(c), newCNIVersionsCommand(c), newCNIValuesCommand(c),
-		newCNIImagesCommand(c), newCNIExplainCommand(c))
+	cmd.AddCommand(newCNIInstallCommand(c), newCNIStatusCommand(c), newCNITestCommand(c), newCNIListCommand(c), newCNIVersionsCommand(c),
+		newCNIValuesCommand(c), newCNIImagesCommand(c), newCNIExplainCommand(c))
 	return cmd
 }
 
@@ -96,6 +104,8 @@ func (f *cniFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.adopt, "adopt", false, "Take over a network that was applied without Helm: its objects become the release's")
 	flags.BoolVar(&f.check, "check-images", false,
 		"Ask the registries first whether each image is there for the architecture of every node")
+	flags.BoolVar(&f.probe, "probe", true, "Send packets through the network at the end, as 'cni test' does")
+	f.runner.Add(flags)
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
 }
 
@@ -121,6 +131,9 @@ func (c commands) installCNI(ctx context.Context, name string, f cniFlags) error
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
+	if f.probe {
+		f.prove = c.proving(f.runner)
+	}
 	return c.runCNI(ctx, client, c.store(), request, f)
 }
 
@@ -144,7 +157,7 @@ func (c commands) runCNI(ctx context.Context, client kubernetes.Interface, relea
 			return env.NothingChanged(err)
 		}
 	}
-	recipe := cni.Recipe(client, releases, inst)
+	recipe, proven := proved(cni.Recipe(client, releases, inst), f.prove)
 	if err := c.showCNI(survey, inst, recipe); err != nil {
 		return err
 	}
@@ -164,6 +177,9 @@ func (c commands) runCNI(ctx context.Context, client kubernetes.Interface, relea
 	for _, d := range outcome.Doubts {
 		c.Warn("%s", d.Text)
 		c.Say("         %s", d.Hint)
+	}
+	if err := c.tellProof(*proven); err != nil {
+		return err
 	}
 	words := "installed"
 	switch {

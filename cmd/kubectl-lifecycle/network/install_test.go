@@ -27,6 +27,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/chart"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/probe"
 )
 
 // cniBed is a fake kubeadm cluster of one node and no network; its releases
@@ -185,6 +186,39 @@ func TestCNIInstallChecksItsFlagsBeforeItReads(t *testing.T) {
 			cmd.SetArgs(args)
 			if err := cmd.ExecuteContext(t.Context()); plan.ClassOf(err) != plan.Misused {
 				t.Errorf("%v, class %d", err, plan.ClassOf(err))
+			}
+		})
+	}
+}
+
+func TestAnInstallationEndsWithPackets(t *testing.T) {
+	lost := probe.Result{Lines: []probe.Line{{Name: probe.Across, Outcome: probe.Fails, Detail: "1 of 2 fail", Finding: "CNI015"}}}
+	closed := probe.Result{Lines: []probe.Line{{Name: probe.HostPort, Outcome: probe.Fails, Detail: "1 of 1 fail", Finding: "CNI030"}}}
+	for name, c := range map[string]struct {
+		result probe.Result
+		err    error
+		class  plan.Class
+		fails  bool
+		says   string
+	}{
+		"all arrive":                      {probe.Result{Lines: []probe.Line{{Name: probe.Across, Outcome: probe.Works}}}, nil, 0, false, ""},
+		"packets are lost":                {lost, nil, plan.Broken, true, "way out: Open the overlay's port"},
+		"a port of a host is a warning":   {closed, nil, 0, false, "lead to no pod with this network"},
+		"no pod can be started, and said": {probe.Result{}, errors.New("attach is closed"), 0, false, "no packets were sent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newCNIBed()
+			asked := 0
+			prove := func(context.Context, plan.Report) (probe.Result, error) {
+				asked++
+				return c.result, c.err
+			}
+			err := b.run(t, cni.Request{}, cniFlags{prove: prove})
+			if (err != nil) != c.fails || err != nil && plan.ClassOf(err) != c.class || !strings.Contains(b.errOut.String(), c.says) {
+				t.Errorf("%v\n%s", err, b.errOut)
+			}
+			if err := b.run(t, cni.Request{}, cniFlags{prove: prove}); err != nil || asked != 1 {
+				t.Errorf("a run that changes nothing: %v, packets were sent %d times in all", err, asked)
 			}
 		})
 	}

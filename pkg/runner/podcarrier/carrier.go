@@ -157,7 +157,7 @@ func (c *Carrier) Close(ctx context.Context) error {
 // make creates the pod.
 func (c *Carrier) make(ctx context.Context, report plan.Report) (*corev1.Pod, error) {
 	pods := c.client.CoreV1().Pods(c.spec.namespace)
-	pod := podFor(c.spec)
+	pod := c.spec.pod()
 	if err := c.rehearse(ctx, pod); err != nil {
 		return nil, err
 	}
@@ -269,7 +269,7 @@ func (c *Carrier) awaitRunning(ctx context.Context, pod *corev1.Pod, report plan
 			report("pod %s/%s: %s", pod.Namespace, pod.Name, say)
 			last = say
 		}
-		if changed := rewritten(podFor(c.spec), got); running && len(changed) > 0 {
+		if changed := rewritten(c.spec.pod(), got); running && len(changed) > 0 {
 			return false, refuseRewritten(got, changed)
 		}
 		return running, err

@@ -34,6 +34,16 @@ type podSpec struct {
 	// mountDir is the directory of the container in which everything of the
 	// host's is mounted.
 	mountDir string
+	// probe makes the pod that of a probe; nil for a door to the host.
+	probe *probing
+}
+
+// pod is the pod that is wanted.
+func (s podSpec) pod() *corev1.Pod {
+	if s.probe != nil {
+		return probePodFor(s)
+	}
+	return podFor(s)
 }
 
 // podFor builds the pod: privileged, in the host's namespaces, with the host's
