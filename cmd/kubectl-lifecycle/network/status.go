@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/status"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/hostlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -25,25 +26,39 @@ otherwise: its version, what manages it, whether all agree about the pods'
 addresses, how many pods have one of the network's, and of each node the agent and what is
 missing there. What is wrong is listed as findings with ids ('cni explain ID').
 
-It reads the API only, by a constant number of requests. The exit code is 0 if the
-network works, and 3 if something is to be looked at.`
+It reads the API only, by a constant number of requests. --look asks hosts, too, 50
+at most and troubled ones first, through a pod each that is gone afterwards: the
+files in /etc/cni/net.d and which of them the runtime takes, plugins, modules of the
+kernel, and who has the network's ports.
+
+The exit code is 0 if the network works, and 3 if something is to be looked at.`
+
+// statusFlags are the flags of cni status.
+type statusFlags struct {
+	output string
+	look   bool
+	runner env.RunnerFlags
+}
 
 func newCNIStatusCommand(c commands) *cobra.Command {
-	var output string
+	var f statusFlags
 	cmd := &cobra.Command{
-		Use:     "status",
-		Short:   "Show how the pod network is, node by node, and what is wrong with it",
-		Long:    cniStatusLong,
-		Example: "  kubectl lifecycle cni status\n  kubectl lifecycle cni status -o wide\n  kubectl lifecycle cni status -o json",
-		Args:    env.UsageArgs(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return c.statusCNI(cmd.Context(), output) },
+		Use:   "status",
+		Short: "Show how the pod network is, node by node, and what is wrong with it",
+		Long:  cniStatusLong,
+		Example: "  kubectl lifecycle cni status\n  kubectl lifecycle cni status -o wide\n  kubectl lifecycle cni status --look\n" +
+			"  kubectl lifecycle cni status -o json",
+		Args: env.UsageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.statusCNI(cmd.Context(), f) },
 	}
-	env.AddOutput(cmd.Flags(), &output, "wide")
+	env.AddOutput(cmd.Flags(), &f.output, "wide")
+	cmd.Flags().BoolVar(&f.look, "look", false, "Ask hosts, too: what is in /etc/cni/net.d, and what the network needs there")
+	f.runner.Add(cmd.Flags())
 	return cmd
 }
 
-func (c commands) statusCNI(ctx context.Context, output string) error {
-	if err := view.CheckFormat(output, "wide"); err != nil {
+func (c commands) statusCNI(ctx context.Context, f statusFlags) error {
+	if err := view.CheckFormat(f.output, "wide"); err != nil {
 		return err
 	}
 	client, err := c.Client()
@@ -54,7 +69,48 @@ func (c commands) statusCNI(ctx context.Context, output string) error {
 	if err != nil {
 		return env.NothingChanged(err)
 	}
-	return c.tellStatus(output, status.Of(in))
+	if f.look {
+		if err := c.look(ctx, &in, f.runner); err != nil {
+			return env.NothingChanged(err)
+		}
+	}
+	return c.tellStatus(f.output, status.Of(in))
+}
+
+// look asks hosts what they have for the network: those of troubled nodes first.
+func (c commands) look(ctx context.Context, in *finding.Input, flags env.RunnerFlags) error {
+	cluster, err := c.Cluster(flags)
+	if err != nil {
+		return err
+	}
+	var troubled []string
+	for _, n := range status.Of(*in).Nodes {
+		if n.Reason != "" {
+			troubled = append(troubled, n.Name)
+		}
+	}
+	chosen, left := hostlook.Choose(in.Objects.Nodes, troubled, hostlook.Most)
+	progress := c.Progress()
+	defer progress.Close()
+	var answers hostlook.Answers
+	_, err = plan.Plan{Title: "Look at hosts", Steps: []plan.Step{{
+		ID: "hosts", Title: fmt.Sprintf("Ask %d hosts what they have for the network", len(chosen)),
+		Do: func(ctx context.Context, report plan.Report) (err error) {
+			answers, err = hostlook.Ask(ctx, cluster, chosen, finding.Ports(), report)
+			return err
+		},
+	}}}.Run(ctx, progress)
+	if err != nil {
+		return err
+	}
+	for _, u := range answers.Unasked {
+		c.Warn("host %s was not looked at: %s", u.Node, u.Why)
+	}
+	if left > 0 {
+		c.Warn("%d hosts were not looked at: %d are asked at a time", left, hostlook.Most)
+	}
+	in.Hosts = answers.Hosts
+	return nil
 }
 
 // tellStatus writes a status; the error says that something is to be looked at.
