@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -114,6 +115,8 @@ type surging struct {
 	watching sync.WaitGroup
 	stop     context.CancelFunc
 	mu       sync.Mutex
+	// reverted are the measures that were taken back.
+	reverted []types.UID
 	said     []string
 	errs     []error
 }
@@ -193,6 +196,8 @@ func (s *surging) takeBack(ctx context.Context, m surge.Measure) {
 	defer s.mu.Unlock()
 	if err != nil {
 		s.errs = append(s.errs, err)
+	} else {
+		s.reverted = append(s.reverted, m.UID)
 	}
 	if said != "" {
 		s.said = append(s.said, said)
@@ -210,8 +215,16 @@ func (s *surging) end(ctx context.Context, nodes []string) (said []string, err e
 	if err != nil && len(s.measures) > 0 { // else this person never could have surged
 		s.errs = append(s.errs, err)
 	}
-	for _, m := range measures {
+	left := slices.DeleteFunc(surge.Left(s.measures, measures), func(m surge.Measure) bool { return slices.Contains(s.reverted, m.UID) })
+	known := map[types.UID]bool{} // without the note, and this run still knows
+	for _, m := range left {
+		known[m.UID] = true
 		s.takeBack(ctx, m)
+	}
+	for _, m := range measures {
+		if !known[m.UID] {
+			s.takeBack(ctx, m)
+		}
 	}
 	said, err = s.said, errors.Join(s.errs...)
 	s.said, s.errs = nil, nil

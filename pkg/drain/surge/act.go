@@ -180,7 +180,8 @@ func patchDeployment(ctx context.Context, client kubernetes.Interface, namespace
 }
 
 // Find finds the Deployments that a drain of some of the nodes has
-// changed, in this run or an earlier one.
+// changed, in this run or an earlier one; and those whose note of that something else
+// has removed or damaged, since nothing tells of which drain they are.
 func Find(ctx context.Context, client kubernetes.Interface, nodes []string) ([]Measure, error) {
 	list, err := client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: label})
 	if err != nil {
@@ -190,7 +191,11 @@ func Find(ctx context.Context, client kubernetes.Interface, nodes []string) ([]M
 	for i := range list.Items {
 		d := &list.Items[i]
 		j, ok := journalOf(d)
-		if !ok || !slices.ContainsFunc(j.Nodes, func(n string) bool { return slices.Contains(nodes, n) }) {
+		if !ok {
+			out = append(out, Measure{Namespace: d.Namespace, Name: d.Name, UID: d.UID, Begun: true, noteLost: true})
+			continue
+		}
+		if !slices.ContainsFunc(j.Nodes, func(n string) bool { return slices.Contains(nodes, n) }) {
 			continue
 		}
 		out = append(out, Measure{Namespace: d.Namespace, Name: d.Name, UID: d.UID, Mode: j.Mode, From: j.From, To: j.To,
@@ -199,9 +204,19 @@ func Find(ctx context.Context, client kubernetes.Interface, nodes []string) ([]M
 	return out, nil
 }
 
+// Left are those of some measures that this run has begun and not found again by what it
+// noted on the Deployments: something else has removed that, as a tool does that keeps
+// only what its source has.
+func Left(begun, found []Measure) []Measure {
+	return slices.DeleteFunc(slices.Clone(begun), func(m Measure) bool {
+		return m.Refused != "" || m.at.IsZero() || slices.ContainsFunc(found, func(f Measure) bool { return f.UID == m.UID && !f.noteLost })
+	})
+}
+
 // Revert takes a measure back: the Deployment has its replicas again, unless
 // another client has changed their number since, and no journal. Taking back
-// what is taken back already is no error.
+// what is taken back already is no error. Where the journal is gone, what this run
+// knows of the measure counts.
 func Revert(ctx context.Context, client kubernetes.Interface, m Measure) (said string, err error) {
 	const tries = 5
 	for range tries {
@@ -223,7 +238,7 @@ func revert(ctx context.Context, client kubernetes.Interface, m Measure) (string
 	}
 	j, ok := journalOf(d)
 	if !ok {
-		return "", nil
+		return m.revertWithoutNote(ctx, client, d)
 	}
 	change := map[string]any{"metadata": map[string]any{
 		"uid": d.UID, "resourceVersion": d.ResourceVersion, "labels": map[string]any{label: nil}, "annotations": map[string]any{label: nil},
@@ -241,4 +256,25 @@ func revert(ctx context.Context, client kubernetes.Interface, m Measure) (string
 			fmt.Sprintf("%d replicas", j.From)))
 	}
 	return said, patchDeployment(ctx, client, m.Namespace, m.Name, change)
+}
+
+// revertWithoutNote takes back what this run has changed, if it is as it was left, and
+// says what it knows nothing about.
+func (m Measure) revertWithoutNote(ctx context.Context, client kubernetes.Interface, d *appsv1.Deployment) (string, error) {
+	now, name := kube.Wanted(d.Spec.Replicas), fmt.Sprintf("Deployment %s/%s", m.Namespace, m.Name)
+	switch {
+	case m.noteLost:
+		return fmt.Sprintf("%s has the label of a surge, and something else has removed or changed the note of what it was before: it has %d "+
+			"replicas now; if those are too many, scale it; then: %s", name, now,
+			text.Command("kubectl", "-n", m.Namespace, "label", "deployment", m.Name, label+"-")), nil
+	case m.Mode != Auto || m.at.IsZero() || now != m.To:
+		return "", nil
+	}
+	change := map[string]any{
+		"metadata": map[string]any{"uid": d.UID, "resourceVersion": d.ResourceVersion, "labels": map[string]any{label: nil},
+			"annotations": map[string]any{label: nil}},
+		"spec": map[string]any{"replicas": m.From},
+	}
+	return fmt.Sprintf("%s has its %d replicas again; something else had removed the note of the surge from it", name, m.From),
+		patchDeployment(ctx, client, m.Namespace, m.Name, change)
 }

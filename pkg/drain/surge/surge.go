@@ -71,6 +71,9 @@ type Measure struct {
 	Undoer *managedby.Release `json:"undoer,omitempty"`
 	// at is when it was begun.
 	at time.Time
+	// noteLost says that the Deployment has the label of a surge and no note of what it
+	// was before that can be read.
+	noteLost bool
 }
 
 // String says what is done: "Deployment git/gitea: 2 replicas instead of 1 while
