@@ -18,7 +18,7 @@ func (d *division) claim(c netfilter.Chain, r netfilter.Rule, by ownership.Signs
 		if o, known := d.chains[target]; known {
 			owner = o
 			if !ours {
-				d.pinned[target] = c.Name
+				d.pinned[target] = "the chain " + c.Name
 			}
 		}
 	}

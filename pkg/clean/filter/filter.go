@@ -20,8 +20,8 @@ type division struct {
 	whole inventory.Owner
 	// chains are our chains by name.
 	chains map[string]inventory.Owner
-	// pinned are chains of ours that a foreign chain jumps to: they are emptied
-	// but stay, since that jump is not ours to delete. Value: the foreign chain.
+	// pinned are chains of ours that something foreign leads to: they are emptied
+	// but stay, since that is not ours to delete. Value: what it is.
 	pinned map[string]string
 	// shared are chains of the standard CNI plugins that other networks of this
 	// host use as well: they stay, and only our rules in them go.
@@ -70,7 +70,17 @@ func divide(t netfilter.Table, by ownership.Signs) division {
 		}
 	}
 	d.findBare()
+	d.pinMapped()
 	return d
+}
+
+// pinMapped finds the chains of ours that a map of verdicts leads to.
+func (d *division) pinMapped() {
+	for name := range d.table.Mapped() {
+		if _, ours := d.chains[name]; ours && d.pinned[name] == "" {
+			d.pinned[name] = "a map of verdicts"
+		}
+	}
 }
 
 // findBare counts our rules in the kernel's chains.
@@ -168,7 +178,7 @@ func (d division) items() []inventory.Item {
 			Detail: fmt.Sprintf("%d rules", len(c.Rules)),
 		}
 		if by, pinned := d.pinned[c.Name]; pinned && len(c.Rules) == 0 {
-			it.Fate, it.Why = inventory.Harmless, "empty; the chain "+by+", which is not ours, jumps to it"
+			it.Fate, it.Why = inventory.Harmless, "empty; "+by+", which is not ours, leads to it"
 		}
 		out = append(out, it)
 	}

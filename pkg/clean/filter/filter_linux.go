@@ -238,37 +238,3 @@ func said(d netfilter.Deletion) string {
 func (t Filter) filterSigns() ownership.Signs {
 	return ownership.FilterSigns(cni.Networks{Host: t.Host}.OtherNetworks(), func(owner inventory.Owner) bool { return t.Second(owner) })
 }
-
-// Sets are the ip sets.
-func (t Filter) Sets() part.Part {
-	return part.Part{
-		ID: "ipsets", Kind: inventory.KindIPSet, Look: t.lookSets,
-		Take: func(ctx context.Context, report plan.Report) error {
-			s, err := t.lookSets(ctx)
-			if err != nil {
-				return err
-			}
-			for _, it := range s.Goes() {
-				if err := netfilter.DestroyIPSet(it.Name); err != nil {
-					return err
-				}
-				report("destroyed ip set %s", it.Name)
-			}
-			return part.Left(ctx, t.lookSets)
-		},
-	}
-}
-
-func (t Filter) lookSets(context.Context) (part.Findings, error) {
-	var s part.Findings
-	names, err := netfilter.IPSets()
-	owners := ownership.Sets()
-	for _, name := range names {
-		it := inventory.Item{Kind: inventory.KindIPSet, Name: name, Owner: owners.Owner(name), Fate: inventory.Goes}
-		if it.Owner == inventory.Foreign {
-			it.Fate, it.Why = inventory.Stays, "not named as Kubernetes or a pod network names its sets"
-		}
-		s.Add(t.Choices.KeepRules([]inventory.Item{it})...)
-	}
-	return s, err
-}

@@ -15,10 +15,13 @@ import (
 // Numbers of include/uapi/linux/netfilter/ipset/ip_set.h.
 const (
 	setDestroy, setFlush, setList = 3, 4, 7
+	setByName                     = 14 // since Linux 4.20
 	setProtocolVersion            = 6
+	setProtocolByName             = 7
 	setAttrProtocol               = 1
 	setAttrName                   = 2
 	setAttrFlags                  = 6
+	setAttrIndex                  = 11
 	setFlagNames                  = 1 << 1
 )
 
@@ -51,6 +54,42 @@ func IPSets() ([]string, error) {
 		return nil, fmt.Errorf("list ip sets: %w", err)
 	}
 	slices.Sort(out)
+	return out, nil
+}
+
+// IPSetNumbers are the kernel's numbers of ip sets, by which nft rules know them, as far
+// as the kernel tells them.
+func IPSetNumbers(names []string) (map[uint16]string, error) {
+	s, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	out := map[uint16]string{}
+	for _, name := range names {
+		a := attr(nil, setAttrProtocol, []byte{setProtocolByName})
+		a = attrText(a, setAttrName, name)
+		if err := s.send(request{subsys: subsysSet, message: setByName, attrs: a}.encode(nil, 1)); err != nil {
+			return out, err
+		}
+		err := s.receive(func(h header, payload []byte) (bool, error) {
+			if h.kind == unix.NLMSG_ERROR {
+				return true, errno(payload)
+			}
+			if len(payload) < 4 {
+				return true, errTruncated
+			}
+			return true, attrs(payload[4:], func(kind uint16, v []byte) error {
+				if kind&^attrNetwork == setAttrIndex && len(v) == 2 {
+					out[binary.BigEndian.Uint16(v)] = name
+				}
+				return nil
+			})
+		})
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			return out, fmt.Errorf("get the number of ip set %s: %w", name, err)
+		}
+	}
 	return out, nil
 }
 

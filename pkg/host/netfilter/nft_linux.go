@@ -159,6 +159,10 @@ func readChains(s *socket, tables map[string]*Table) error {
 				c.Name = text(v)
 			case unix.NFTA_CHAIN_HOOK:
 				c.Base, c.Hook = true, bytes.Clone(v)
+			case unix.NFTA_CHAIN_USE:
+				if len(v) == 4 {
+					c.Use = binary.BigEndian.Uint32(v)
+				}
 			case unix.NFTA_CHAIN_TYPE:
 				c.Type = text(v)
 			case unix.NFTA_CHAIN_POLICY:

@@ -43,6 +43,9 @@ type Chain struct {
 	Type  string
 	Hook  []byte
 	Rules []Rule
+	// Use is how many things of its table hold an nft chain, as the kernel counts: the
+	// rules in it, the jumps to it, and verdicts of maps that lead to it.
+	Use uint32
 }
 
 // Rule is one rule, as far as it has to be understood.
@@ -191,5 +194,36 @@ func (d Deletion) After() (left Table, there bool) {
 		}
 		left.Chains = append(left.Chains, c)
 	}
+	mapped, led := d.Table.Mapped(), left.led()
+	for i := range left.Chains {
+		if c := &left.Chains[i]; c.Use > 0 {
+			c.Use = uint32(len(c.Rules)) + led[c.Name] + mapped[c.Name]
+		}
+	}
 	return left, true
+}
+
+// led counts the rules that lead to each chain.
+func (t Table) led() map[string]uint32 {
+	out := map[string]uint32{}
+	for _, c := range t.Chains {
+		for _, r := range c.Rules {
+			for _, target := range r.Targets {
+				out[target]++
+			}
+		}
+	}
+	return out
+}
+
+// Mapped counts, for each nft chain, what leads to it and is no rule: elements of maps of
+// verdicts, which are not read.
+func (t Table) Mapped() map[string]uint32 {
+	out, led := map[string]uint32{}, t.led()
+	for _, c := range t.Chains {
+		if known := uint32(len(c.Rules)) + led[c.Name]; c.Use > known {
+			out[c.Name] = c.Use - known
+		}
+	}
+	return out
 }
