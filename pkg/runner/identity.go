@@ -127,7 +127,8 @@ func (r Record) owned(object metav1.Object) bool {
 
 // End deletes everything a run made, the record last, and waits for none of it:
 // it would also go with the record, but the garbage collector takes its time.
-// What has such a name and is not of this record is never deleted.
+// What has such a name and is not of this record is never deleted. A record that does not
+// go, for a finalizer that something has put on it, is an error.
 func End(ctx context.Context, client kubernetes.Interface, rec Record) error {
 	ns := rec.Namespace
 	err := errors.Join(
@@ -141,6 +142,10 @@ func End(ctx context.Context, client kubernetes.Interface, rec Record) error {
 	gone := client.CoreV1().Secrets(ns).Delete(ctx, rec.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
 	if gone != nil && !apierrors.IsNotFound(gone) {
 		return errors.Join(err, fmt.Errorf("delete secret %s/%s: %w", ns, rec.Name, gone))
+	}
+	left, unread := client.CoreV1().Secrets(ns).Get(ctx, rec.Name, metav1.GetOptions{})
+	if unread == nil && left.UID == rec.UID {
+		err = errors.Join(err, heldBack(left))
 	}
 	return err
 }

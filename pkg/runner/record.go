@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -118,12 +119,27 @@ func parse(secret *corev1.Secret) (Record, error) {
 		return rec, plan.Refuse(fmt.Errorf("secret %s/%s is not a run record", secret.Namespace, secret.Name),
 			"something else uses that name; look at it before you delete it")
 	}
+	if err := heldBack(secret); err != nil {
+		return rec, err
+	}
 	state, err := wire.Parse(secret.Data)
 	if err != nil {
 		return rec, refuseRecord(rec, err)
 	}
 	rec.State = state
 	return rec, nil
+}
+
+// heldBack is the refusal of a record that is being deleted and does not go: something has
+// put a finalizer on it, as the host could whose record it is. Nil for any other.
+func heldBack(secret *corev1.Secret) error {
+	if secret.DeletionTimestamp == nil || len(secret.Finalizers) == 0 {
+		return nil
+	}
+	return plan.Refuse(fmt.Errorf("secret %s/%s is a run record that is being deleted since %s, and is held by %s", secret.Namespace,
+		secret.Name, secret.DeletionTimestamp.UTC().Format(time.DateTime), text.Short(strings.Join(secret.Finalizers, ", "), 200)),
+		"kubectl lifecycle puts no finalizer on a record: find out what did; if nothing needs it: %s", text.Command("kubectl", "-n",
+			secret.Namespace, "patch", "secret", secret.Name, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`))
 }
 
 // refuseRecord is the refusal of a Secret that is labelled as a record and is
