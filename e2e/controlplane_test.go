@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -59,17 +60,33 @@ func (b *bed) controlPlaneLeaves(t *testing.T) {
 		[]string{"is the only control-plane node", "join another"}, nil})
 }
 
-// joinControlPlane has kubeadm join the blank host as a second control plane.
+// joinControlPlane joins the blank host as another control plane, by the command that
+// is printed; what lay in the cluster for it goes with its token.
 func (b *bed) joinControlPlane(t *testing.T) {
 	t.Helper()
-	const key = "e2e0000000000000000000000000000000000000000000000000000000000e2e"
-	b.host(t, b.controlPlane, "kubeadm init phase upload-certs --upload-certs --certificate-key "+key)
-	line := strings.TrimSpace(b.must(t, "join", "-o", "command", "--ttl", "10m").stdout)
-	start := time.Now()
-	b.host(t, b.blank, line+" --control-plane --certificate-key "+key+" "+
+	o := b.must(t, "join", "--control-plane", "-o", "command", "--ttl", "10m",
 		"--ignore-preflight-errors=SystemVerification,Swap,FileContent--proc-sys-net-bridge-bridge-nf-call-iptables")
+	line := strings.TrimSpace(o.stdout)
+	parts := regexp.MustCompile(`--token (\S{6})\.\S{16} .*--control-plane --certificate-key ([0-9a-f]{64})`).FindStringSubmatch(line)
+	if parts == nil {
+		t.Fatal("no command of a control plane was printed")
+	}
+	id, key := parts[1], parts[2]
+	b.ears.learn(key, "certificate key")
+	if files := b.kubectl(t, "", "-n", "kube-system", "get", "secret", "kubeadm-certs", "-o", "jsonpath={.data}"); !strings.Contains(files,
+		"etcd-ca.key") || strings.Contains(files, "LS0tLS1CRUdJTi") {
+		t.Error("secret kubeadm-certs lacks etcd's key, or holds a file that is not encrypted")
+	}
+	b.run(t, 4, "join", "--control-plane").says(t, "another control plane is joining", "join revoke "+id)
+	start := time.Now()
+	b.host(t, b.blank, line)
 	b.took("kubeadm join --control-plane", time.Since(start))
-	b.kubectl(t, "", "-n", "kube-system", "delete", "secret", "kubeadm-certs", "bootstrap-token-"+joinLine.FindStringSubmatch(line + "\n")[1])
+	b.must(t, "join", "revoke", id)
+	eventually(t, time.Minute, "the certificates have gone with the token", func() (bool, string) {
+		left, err := b.tryKubectl(t, "", "-n", "kube-system", "get", "secret/kubeadm-certs", "role/kubeadm:kubeadm-certs",
+			"rolebinding/kubeadm:kubeadm-certs", "--ignore-not-found", "-o", "name")
+		return err == nil && strings.TrimSpace(left) == "", left
+	})
 	eventually(t, 2*time.Minute, "the second control plane is Ready, and its taint of before is gone", func() (bool, string) {
 		node := b.node(t, b.blank)
 		if node == nil {

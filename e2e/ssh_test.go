@@ -7,6 +7,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,7 @@ func (b *bed) stageSSH(t *testing.T) {
 	b.must(t, "join", "--ssh", "root@new").shows(t, "already a node")
 	b.noJoinToken(t, name)
 	b.must(t, "remove", name, "--yes")
+	b.controlPlaneBySSH(t, name)
 	b.must(t, "prep", "--ssh", "root@new", "--undo", "--yes").shows(t, "taken back")
 	if now := b.host(t, name, filesOfEtc); now != spoiled {
 		t.Errorf("the host is not as it was before prep; before\n%s\nnow\n%s", spoiled, now)
@@ -57,6 +59,27 @@ func (b *bed) stageSSH(t *testing.T) {
 	}
 	s.changeKey(t)
 	b.run(t, 4, "prep", "--ssh", "root@new").says(t, "was it installed again")
+}
+
+// controlPlaneBySSH makes the same host a control plane, and takes it out again.
+func (b *bed) controlPlaneBySSH(t *testing.T, name string) {
+	t.Helper()
+	b.ears.joins++
+	o := b.must(t, "join", "--control-plane", "--ssh", "root@new", "--timeout", "5m")
+	b.took("join --control-plane --ssh", o.took)
+	o.shows(t, "joined")
+	if got := b.etcdMembers(t); len(got) != 2 || !slices.Contains(got, name) {
+		t.Errorf("members of etcd: %v", got)
+	}
+	b.noJoinToken(t, name)
+	if left := b.kubectl(t, "", "-n", "kube-system", "get", "secret/kubeadm-certs", "role/kubeadm:kubeadm-certs",
+		"rolebinding/kubeadm:kubeadm-certs", "--ignore-not-found", "-o", "name"); left != "" {
+		t.Errorf("left in the cluster: %s", left)
+	}
+	b.must(t, "remove", name, "--yes", "--force")
+	if got := b.etcdMembers(t); len(got) != 1 {
+		t.Errorf("members of etcd: %v", got)
+	}
 }
 
 // shows fails the test unless all texts occur in what was written to stdout.

@@ -47,7 +47,7 @@ type run struct {
 // operations are all that this program can do on a host: a new one is a file of its
 // own and a line here.
 func operations() []operation {
-	return []operation{inspection(), networkLook(), deadMember(), removal(), relocation(), preparation(), joining()}
+	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), removal(), relocation(), preparation(), joining()}
 }
 
 // networkLook reads what the host has for its pod network.

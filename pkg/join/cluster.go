@@ -48,11 +48,24 @@ type Cluster struct {
 	// ControlPlaneEndpoint is that of the ClusterConfiguration; empty in a
 	// cluster made without one.
 	ControlPlaneEndpoint string `json:"controlPlaneEndpoint,omitempty"`
+	// CertificatesDir is where its control planes keep certificates; empty means
+	// kubeadm's own choice.
+	CertificatesDir string `json:"-"`
+	// ExternalEtcd is set where etcd does not run on the control planes.
+	ExternalEtcd *ExternalEtcd `json:"-"`
 	// KubernetesVersion is that of the control plane ("v1.36.3"): the kubeadm
 	// of a host must be of the same minor version.
 	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
 	// Warnings are what is likely to keep a host from joining.
 	Warnings []check.Warning `json:"warnings,omitempty"`
+}
+
+// ExternalEtcd are the files with which the API servers reach an etcd that has hosts of
+// its own; each may be empty.
+type ExternalEtcd struct {
+	CAFile   string `json:"caFile"`
+	CertFile string `json:"certFile"`
+	KeyFile  string `json:"keyFile"`
 }
 
 // Refusal is the error, of class Refused, of a cluster that no host can join;
@@ -116,12 +129,31 @@ func describeCluster(kubeconfig, clusterConfiguration string) (Cluster, error) {
 	endpoint, _ := tree["controlPlaneEndpoint"].(string)
 	version, _ := tree["kubernetesVersion"].(string)
 	c := Cluster{Endpoint: info.endpoint, ControlPlaneEndpoint: endpoint, KubernetesVersion: version}
+	if err := c.addCertificates(clusterConfiguration); err != nil {
+		return Cluster{}, err
+	}
 	for _, ca := range info.cas {
 		c.Pins = append(c.Pins, Pin(ca))
 		c.CA += string(pem.EncodeToMemory(&pem.Block{Type: certutil.CertificateBlockType, Bytes: ca.Raw}))
 	}
 	c.Warnings = append(info.warnings, endpointWarnings(info.endpoint, endpoint)...)
 	return c, nil
+}
+
+// addCertificates reads where the control planes have their certificates.
+func (c *Cluster) addCertificates(clusterConfiguration string) error {
+	var config struct {
+		CertificatesDir string `json:"certificatesDir"`
+		Etcd            struct {
+			External *ExternalEtcd `json:"external"`
+		} `json:"etcd"`
+	}
+	if err := yaml.Unmarshal([]byte(clusterConfiguration), &config); err != nil {
+		return plan.Refuse(fmt.Errorf("read configmap %s/%s: ClusterConfiguration: %w", metav1.NamespaceSystem, configMapName, err),
+			"correct it: kubectl -n %s edit configmap %s", metav1.NamespaceSystem, configMapName)
+	}
+	c.CertificatesDir, c.ExternalEtcd = config.CertificatesDir, config.Etcd.External
+	return nil
 }
 
 // notKubeadm is the refusal of a cluster without kubeadm's ConfigMaps.

@@ -21,6 +21,9 @@ type CommandOptions struct {
 	NodeName string
 	// CRISocket is a path or a unix:// address; empty leaves it to kubeadm.
 	CRISocket string
+	// CertificateKey makes the host a control plane: kubeadm reads the certificates of
+	// the cluster with it. Empty for a worker.
+	CertificateKey string
 	// IgnorePreflightErrors are names of kubeadm's checks, or "all".
 	IgnorePreflightErrors []string
 }
@@ -63,6 +66,9 @@ func Command(c Cluster, t bootstrap.Token, o CommandOptions) string {
 	words := []string{"kubeadm", "join", c.Endpoint, "--token", t.Whole()}
 	for _, pin := range c.Pins {
 		words = append(words, "--discovery-token-ca-cert-hash", pin)
+	}
+	if o.CertificateKey != "" {
+		words = append(words, "--control-plane", "--certificate-key", o.CertificateKey)
 	}
 	if o.NodeName != "" {
 		words = append(words, "--node-name", o.NodeName)

@@ -28,6 +28,9 @@ func TestCommand(t *testing.T) {
 			IgnorePreflightErrors: []string{"Swap", "SystemVerification"}},
 			"kubeadm join api.example.com:6443 --token " + jointest.Given + " --discovery-token-ca-cert-hash " + pinRSA +
 				" --node-name worker-3 --cri-socket unix:///run/containerd/containerd.sock --ignore-preflight-errors Swap,SystemVerification"},
+		{"a control plane has a key to the certificates", one, CommandOptions{CertificateKey: "0123abcd", NodeName: "cp-2"},
+			"kubeadm join api.example.com:6443 --token " + jointest.Given + " --discovery-token-ca-cert-hash " + pinRSA +
+				" --control-plane --certificate-key 0123abcd --node-name cp-2"},
 		{"an IPv6 address is quoted, or the shell would take it for a pattern", Cluster{Endpoint: "[fd00::1]:6443"}, CommandOptions{},
 			"kubeadm join '[fd00::1]:6443' --token " + jointest.Given},
 	}

@@ -25,6 +25,9 @@ type Question struct {
 	Input     json.RawMessage
 	// Destination is a cluster that the host is to look at; nil for none.
 	Destination *wire.Destination
+	// StreamOnly is true of a question with a secret in it: where nothing can be
+	// streamed into a pod, it does not travel in Secrets, but is refused.
+	StreamOnly bool
 }
 
 // RunOnce runs the program on a node once, for an operation without a record, and
@@ -57,11 +60,24 @@ func RunOnce(ctx context.Context, c Cluster, node *corev1.Node, question Questio
 	if !errors.Is(err, podcarrier.ErrNoStream) || closed != nil || ctx.Err() != nil {
 		return answer.Result, errors.Join(err, closed)
 	}
+	if refusal := question.mayTravel(err); refusal != nil {
+		return nil, refusal
+	}
 	result, sent := c.askInSecrets(ctx, carrier, node, delivery, report)
 	if apierrors.IsForbidden(sent) {
 		sent = neither(err, sent)
 	}
 	return result, sent
+}
+
+// mayTravel refuses to send a question with a secret in it in Secrets, after it could not
+// be streamed.
+func (q Question) mayTravel(streamed error) error {
+	if !q.StreamOnly {
+		return nil
+	}
+	return plan.Refuse(fmt.Errorf("%w; and a key is not sent in any other way", streamed),
+		"allow it: 'create pods/attach', and port 10250 of the node open to the API server")
 }
 
 // neither is the refusal where a program may neither be streamed nor sent.

@@ -74,3 +74,14 @@ func TestWhereNeitherWayIsOpenBothAreNamed(t *testing.T) {
 		t.Errorf("got %v, hint %q", err, plan.HintOf(err))
 	}
 }
+
+func TestAQuestionWithASecretDoesNotTravelInSecrets(t *testing.T) {
+	streamed := fmt.Errorf("%w to pod x: denied", podcarrier.ErrNoStream)
+	err := Question{Operation: wire.ShareCertificates, StreamOnly: true}.mayTravel(streamed)
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "pods/attach") || !errors.Is(err, podcarrier.ErrNoStream) {
+		t.Errorf("%v, hint %q", err, plan.HintOf(err))
+	}
+	if err := (Question{Operation: wire.Inspect}).mayTravel(streamed); err != nil {
+		t.Errorf("one without: %v", err)
+	}
+}

@@ -11,12 +11,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/cluster-bootstrap/token/util"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/arrival"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/certificates"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -39,6 +41,12 @@ for as long as that runs.
 kubeadm join it, waits until its node is Ready, and revokes its token. A host that
 is a node of the cluster already is left as it is.
 
+--control-plane makes the host another control plane. The host of one that there is
+encrypts the cluster's certificates, with a key that is made here, and they stay in
+secret kube-system/kubeadm-certs for as long as the token lives, two hours at most. The
+command then holds the key as well: who has it and the token has the cluster. Control
+planes join one at a time, and only to a healthy etcd.
+
 --wait follows the host, from its certificate request to a Ready node, says what
 each stage waits for, and revokes the token when the node is Ready. If you stop
 following (--timeout, Ctrl-C) before the host has registered its node, the token
@@ -56,8 +64,10 @@ type joinFlags struct {
 	ttl, timeout       time.Duration
 	token, description string
 	command            join.CommandOptions
-	wait               bool
+	wait, controlPlane bool
 	output, dryRun     string
+	// runner is how the host of a control plane is reached.
+	runner env.RunnerFlags
 	// prep is for hosts that are joined by ssh.
 	prep prepFlags
 }
@@ -69,6 +79,7 @@ func newJoinCommand(c commands) *cobra.Command {
 		Short: "Print the command with which a host joins, and follow it until it is Ready",
 		Long:  joinLong,
 		Example: "  kubectl lifecycle join\n" +
+			"  kubectl lifecycle join --control-plane --ssh root@10.0.0.2\n" +
 			"  kubectl lifecycle join --ssh root@10.0.0.7 --ssh root@10.0.0.8\n" +
 			"  kubectl lifecycle join --wait\n" +
 			"  kubectl lifecycle join -o command --node-name worker-3 | ssh root@worker-3 sh\n" +
@@ -92,6 +103,9 @@ func (f *joinFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.command.CRISocket, "cri-socket", "", "CRI socket on the host (default: kubeadm finds it)")
 	flags.StringSliceVar(&f.command.IgnorePreflightErrors, "ignore-preflight-errors", nil,
 		"Checks of kubeadm whose failure is only a warning on the host")
+	flags.BoolVar(&f.controlPlane, "control-plane", false, "Make the host another control plane: its command, or with --ssh the host itself, "+
+		"gets a key to the cluster's certificates")
+	f.runner.Add(flags)
 	flags.BoolVar(&f.wait, "wait", false, "Follow the host until its node is Ready, then revoke the token")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long --wait waits; 0 means as long as the token lives")
 	f.prep.add(flags)
@@ -124,6 +138,10 @@ func (f *joinFlags) contradiction(mode env.DryRun) error {
 	switch {
 	case f.wait && mode != env.DryRunNone:
 		return errors.New("--wait cannot be combined with --dry-run")
+	case f.controlPlane && util.IsValidBootstrapTokenID(f.token):
+		return errors.New("--control-plane needs a token of its own; it cannot be combined with the id of an existing one")
+	case f.controlPlane && f.ttl > certificates.MaxTTL:
+		return fmt.Errorf("the certificates of a control plane stay in the cluster for %s at most; choose a shorter --ttl", certificates.MaxTTL)
 	case f.timeout < 0:
 		return fmt.Errorf("--timeout must not be negative, got %s", f.timeout)
 	case f.timeout > 0 && !f.wait && !bySSH:
@@ -154,27 +172,17 @@ func (c commands) join(ctx context.Context, f joinFlags) error {
 	if err != nil {
 		return err
 	}
-	cluster, err := join.Survey(ctx, client)
-	if err != nil {
-		return env.NothingChanged(err)
-	}
 	outside := c.outside(ctx)
-	cluster.Compare(outside, time.Now())
-	more, err := check.Name(ctx, client, f.command.NodeName, cordonedBy)
+	cluster, err := c.surveyJoin(ctx, client, outside, f)
+	if err != nil {
+		return err
+	}
+	another, err := c.controlPlane(ctx, client, cluster, f)
 	if err != nil {
 		return env.NothingChanged(err)
-	}
-	refusal := cluster.Refusal()
-	for _, w := range append(cluster.Warnings, more...) {
-		if !w.Certain {
-			c.warnOf(w)
-		}
-	}
-	if refusal != nil {
-		return refusal
 	}
 	if len(f.prep.ssh) > 0 {
-		return c.joinBySSH(ctx, client, cluster, f)
+		return c.joinBySSH(ctx, another, f)
 	}
 	if mode != env.DryRunNone {
 		return c.rehearseJoin(ctx, client, cluster, request, f)
@@ -183,11 +191,14 @@ func (c commands) join(ctx context.Context, f joinFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := c.offer(ctx, another, token, &f); err != nil {
+		return errors.Join(err, c.revoke(ctx, client, token))
+	}
 	if err := c.printJoin(cluster, token, f); err != nil {
 		if request.Token.IsReference() {
 			return err
 		}
-		return errors.Join(err, c.revoke(ctx, client, token))
+		return errors.Join(err, another.withdraw(ctx), c.revoke(ctx, client, token))
 	}
 	c.Say("run it as root on the host, which needs kubeadm and kubelet of %s; %s", orSome(cluster.KubernetesVersion), life(token))
 	if !f.wait {
@@ -199,7 +210,27 @@ func (c commands) join(ctx context.Context, f joinFlags) error {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	return c.followHost(ctx, client, token, f)
+	return c.followHost(ctx, another, token, f)
+}
+
+// surveyJoin reads the cluster, says what is likely to keep a host from joining, and
+// refuses a cluster that no host can join.
+func (c commands) surveyJoin(ctx context.Context, client kubernetes.Interface, outside join.Outside, f joinFlags) (join.Cluster, error) {
+	cluster, err := join.Survey(ctx, client)
+	if err != nil {
+		return cluster, env.NothingChanged(err)
+	}
+	cluster.Compare(outside, time.Now())
+	more, err := check.Name(ctx, client, f.command.NodeName, cordonedBy)
+	if err != nil {
+		return cluster, env.NothingChanged(err)
+	}
+	for _, w := range append(cluster.Warnings, more...) {
+		if !w.Certain {
+			c.warnOf(w)
+		}
+	}
+	return cluster, cluster.Refusal()
 }
 
 // limit is how long the host is waited for: as long as the token lives where no
@@ -216,33 +247,9 @@ func (f joinFlags) limit(request bootstrap.Request, token bootstrap.Token) time.
 	return 0
 }
 
-// printJoin writes the command to stdout.
-func (c commands) printJoin(cluster join.Cluster, token bootstrap.Token, f joinFlags) error {
-	format := f.output
-	if format == "command" {
-		format = ""
-	}
-	result := joined{Command: join.Command(cluster, token, f.command), Cluster: cluster, Token: token}
-	return c.Print(format, result, func(s *view.Sheet) error { return s.Command("", result.Command) })
-}
-
-// rehearseJoin shows the command without a token that works.
-func (c commands) rehearseJoin(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, r bootstrap.Request,
-	f joinFlags) error {
-	if r.DryRun || r.Token.IsReference() {
-		if _, err := bootstrap.Mint(ctx, client, r); err != nil {
-			return env.NothingChanged(err)
-		}
-	}
-	if err := c.printJoin(cluster, bootstrap.Placeholder(), f); err != nil {
-		return err
-	}
-	c.Say("dry run: nothing was made; the token above is a placeholder")
-	return nil
-}
-
 // followHost follows the host and revokes the token.
-func (c commands) followHost(ctx context.Context, client kubernetes.Interface, token bootstrap.Token, f joinFlags) error {
+func (c commands) followHost(ctx context.Context, another *another, token bootstrap.Token, f joinFlags) error {
+	client := another.cluster.Client
 	var host arrival.Arrival
 	p := plan.Plan{Title: "Follow the host", Steps: []plan.Step{
 		{ID: "arrival", Title: "Join the host", Do: func(ctx context.Context, report plan.Report) (err error) {
@@ -250,6 +257,7 @@ func (c commands) followHost(ctx context.Context, client kubernetes.Interface, t
 			return err
 		}},
 	}}
+	p.Steps = append(p.Steps, another.followSteps("", &host.Node)...)
 	if !token.Foreign {
 		p.Steps = append(p.Steps, plan.Step{ID: "revoke", Title: "Revoke the token", Do: func(ctx context.Context, _ plan.Report) error {
 			return c.revoke(ctx, client, token)

@@ -198,6 +198,26 @@ func TestJoinPrintsJSONWithoutTheSecretButInTheCommand(t *testing.T) {
 	})
 }
 
+func TestTheFlagsOfAControlPlaneMakeSense(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"a token that others may use": {[]string{"--bootstrap-token", "abcdef"}, "the id of an existing one"},
+		"longer than kubeadm's own":   {[]string{"--ttl", "3h"}, "for 2h0m0s at most"},
+		"one that exists, and --ssh":  {[]string{"--bootstrap-token", "abcdef", "--ssh", "root@x"}, "existing one"},
+	} {
+		b := newJoinBed(t)
+		err := b.run(t.Context(), append(c.args, "--control-plane")...)
+		if plan.ClassOf(err) != plan.Misused || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(b.client.Actions()) > 0 {
+			t.Errorf("%s: asked %v", name, b.client.Actions())
+		}
+	}
+}
+
 func TestJoinInADryRunMakesNothing(t *testing.T) {
 	for _, mode := range []string{"client", "server"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -9,14 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/newcontrolplane"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/newhost"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/arrival"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/certificates"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/sshcarrier"
@@ -31,13 +30,18 @@ const sshTTL = 15 * time.Minute
 // sshJoin is one host on its way into the cluster.
 type sshJoin struct {
 	commands
-	client  kubernetes.Interface
-	cluster join.Cluster
+	another another
 	order   prep.Order
 	flags   joinFlags
 	host    sshcarrier.Host
 	// result is what becomes of it.
 	result *sshJoined
+	// token and key are for this host alone; the key counts for a control plane.
+	token bootstrap.Token
+	key   certificates.Key
+	// there is what the host has answered; underway says that kubeadm may be joining it.
+	there    prep.Joined
+	underway bool
 }
 
 // sshJoined is a row of the result.
@@ -52,7 +56,7 @@ type sshJoined struct {
 }
 
 // joinBySSH prepares and joins each host of --ssh, some at a time.
-func (c commands) joinBySSH(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, f joinFlags) error {
+func (c commands) joinBySSH(ctx context.Context, another *another, f joinFlags) error {
 	hosts, err := f.prep.hosts()
 	if err != nil {
 		return err
@@ -62,12 +66,15 @@ func (c commands) joinBySSH(ctx context.Context, client kubernetes.Interface, cl
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
-	wanted, err := newhost.Wanted(ctx, client)
+	wanted, err := newhost.Wanted(ctx, another.cluster.Client)
 	if err != nil {
 		return env.NothingChanged(err)
 	}
-	f.prep.yes = true
+	f.prep.yes, f.prep.controlPlane = true, f.controlPlane
 	wanted.Ignored = f.command.IgnorePreflightErrors
+	if f.controlPlane {
+		f.prep.maxParallel = 1 // etcd takes one new member at a time
+	}
 	order, err := f.prep.order(wanted)
 	if err != nil {
 		return err
@@ -78,7 +85,7 @@ func (c commands) joinBySSH(ctx context.Context, client kubernetes.Interface, cl
 	}
 	progress := c.Progress()
 	err = each(ctx, f.prep, func(ctx context.Context, name string) error {
-		j := sshJoin{commands: c, client: client, cluster: cluster, order: order, flags: f, host: hosts[name], result: results[name]}
+		j := sshJoin{key: certificates.NewKey(), commands: c, another: *another, order: order, flags: f, host: hosts[name], result: results[name]}
 		_, err := j.recipe().Run(ctx, progress)
 		return err
 	}, func(name string, err error) { results[name].Error = err.Error() })
@@ -86,58 +93,73 @@ func (c commands) joinBySSH(ctx context.Context, client kubernetes.Interface, cl
 	return errors.Join(c.tellSSHJoined(f, results), err)
 }
 
-// recipe is what is done for one host.
-func (j sshJoin) recipe() plan.Plan {
+// recipe joins the host: a token for it alone, the host's own work, the wait, and the
+// end of the token. The certificates of a control plane lie in the cluster until then.
+func (j *sshJoin) recipe() plan.Plan {
 	name := j.host.Destination
-	var token bootstrap.Token
-	var there prep.Joined
-	underway := false
-	return plan.Plan{Title: "Join " + name, Steps: []plan.Step{
-		{ID: name + "/token", Title: "Make a bootstrap token for " + name, Do: func(ctx context.Context, report plan.Report) (err error) {
-			token, err = bootstrap.Mint(ctx, j.client,
-				bootstrap.Request{TTL: sshTTL, Description: "kubectl lifecycle (join by ssh), by " + env.Who()})
-			if err != nil {
-				return env.NothingChanged(err)
-			}
-			return bootstrap.WaitSigned(ctx, j.client, token, report)
-		}, Undo: func(ctx context.Context) error {
-			if underway {
-				return plan.ErrKept // kubeadm on the host may go on with it; it expires by itself
-			}
-			return j.revoke(ctx, j.client, token)
-		}},
-		{ID: name + "/join", Title: "Prepare and join " + name, Do: func(ctx context.Context, report plan.Report) (err error) {
-			there, err = newhost.Join(ctx, j.host, j.order, newhost.Target{
-				Cluster: j.cluster, Token: token, NodeName: j.flags.command.NodeName, CRISocket: j.flags.command.CRISocket,
-				IgnorePreflightErrors: j.flags.command.IgnorePreflightErrors,
-			}, report)
-			j.result.Node, j.result.Outcome = there.Node, there.Outcome
-			underway = begun(there, err)
-			switch {
-			case err != nil:
-			case there.Blocked:
-				j.result.Result = "blocked"
-				err = j.blocked(there)
-			case there.Refused != "":
-				j.result.Result = "refused"
-				err = plan.As(plan.Broken, plan.Hint(fmt.Errorf("%s: %s", name, text.Block(there.Refused)), "%s", wire.Advice(name, there.WayOut)))
-			}
-			return err
-		}},
-		{ID: name + "/ready", Title: "Wait until the node of " + name + " is Ready",
-			Do: func(ctx context.Context, report plan.Report) error {
-				if there.Already {
-					return newhost.AwaitReady(ctx, j.client, there.Node, report)
-				}
-				host, err := arrival.Follow(ctx, j.client, arrival.Request{Token: token, NodeName: there.Node, Note: cordonedBy}, report)
-				underway = mayCome(host, err)
-				return err
-			}},
-		{ID: name + "/revoke", Title: "Revoke the token of " + name, Do: func(ctx context.Context, _ plan.Report) error {
-			j.result.Result = map[bool]string{true: "already a node", false: "joined"}[there.Already]
-			return j.revoke(ctx, j.client, token)
-		}},
-	}}
+	steps := []plan.Step{
+		{ID: name + "/token", Title: "Make a bootstrap token for " + name, Do: j.makeToken, Undo: j.unless(func(ctx context.Context) error {
+			return j.revoke(ctx, j.another.cluster.Client, j.token)
+		})},
+	}
+	for _, s := range j.another.shareStep(name+"/",
+		func() newcontrolplane.Offer { return newcontrolplane.Offer{Token: j.token, Key: j.key} }) {
+		s.Undo = j.unless(j.another.withdraw)
+		steps = append(steps, s)
+	}
+	steps = append(steps,
+		plan.Step{ID: name + "/join", Title: "Prepare and join " + name, Do: j.joinHost},
+		plan.Step{ID: name + "/ready", Title: "Wait until the node of " + name + " is Ready", Do: j.awaitReady})
+	steps = append(steps, j.another.followSteps(name+"/", &j.there.Node)...)
+	return plan.Plan{Title: "Join " + name, Steps: append(steps,
+		plan.Step{ID: name + "/revoke", Title: "Revoke the token of " + name, Do: func(ctx context.Context, _ plan.Report) error {
+			j.result.Result = map[bool]string{true: "already a node", false: "joined"}[j.there.Already]
+			return j.revoke(ctx, j.another.cluster.Client, j.token)
+		}})}
+}
+
+// unless keeps what kubeadm on the host may go on with; it ends with the token.
+func (j *sshJoin) unless(undo func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if j.underway {
+			return plan.ErrKept
+		}
+		return undo(ctx)
+	}
+}
+
+func (j *sshJoin) makeToken(ctx context.Context, report plan.Report) (err error) {
+	j.token, err = bootstrap.Mint(ctx, j.another.cluster.Client,
+		bootstrap.Request{TTL: sshTTL, Description: "kubectl lifecycle (join by ssh), by " + env.Who()})
+	if err != nil {
+		return env.NothingChanged(err)
+	}
+	return bootstrap.WaitSigned(ctx, j.another.cluster.Client, j.token, report)
+}
+
+// joinHost has the program on the host prepare it and run kubeadm.
+func (j *sshJoin) joinHost(ctx context.Context, report plan.Report) (err error) {
+	target := newhost.Target{
+		Cluster: j.another.about, Token: j.token, NodeName: j.flags.command.NodeName, CRISocket: j.flags.command.CRISocket,
+		IgnorePreflightErrors: j.flags.command.IgnorePreflightErrors,
+	}
+	if j.another.choice != nil {
+		target.Key = j.key
+	}
+	j.there, err = newhost.Join(ctx, j.host, j.order, target, report)
+	j.result.Node, j.result.Outcome = j.there.Node, j.there.Outcome
+	j.underway = begun(j.there, err)
+	switch {
+	case err != nil:
+	case j.there.Blocked:
+		j.result.Result = "blocked"
+		err = j.blocked(j.there)
+	case j.there.Refused != "":
+		j.result.Result = "refused"
+		name := j.host.Destination
+		err = plan.As(plan.Broken, plan.Hint(fmt.Errorf("%s: %s", name, text.Block(j.there.Refused)), "%s", wire.Advice(name, j.there.WayOut)))
+	}
+	return err
 }
 
 // begun reports whether kubeadm may have begun on a host, by what that has answered: its
@@ -149,8 +171,18 @@ func begun(there prep.Joined, err error) bool {
 	return !there.Blocked && there.Refused == ""
 }
 
+func (j *sshJoin) awaitReady(ctx context.Context, report plan.Report) error {
+	client := j.another.cluster.Client
+	if j.there.Already {
+		return newhost.AwaitReady(ctx, client, j.there.Node, report)
+	}
+	host, err := arrival.Follow(ctx, client, arrival.Request{Token: j.token, NodeName: j.there.Node, Note: cordonedBy}, report)
+	j.underway = mayCome(host, err)
+	return err
+}
+
 // blocked is the error of a host that lacks what nothing here can mend.
-func (j sshJoin) blocked(there prep.Joined) error {
+func (j *sshJoin) blocked(there prep.Joined) error {
 	var lacks []string
 	for _, f := range there.Outcome.Report.Findings {
 		if f.Severity == prep.Blocks {

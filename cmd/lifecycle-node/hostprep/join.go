@@ -38,7 +38,7 @@ func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 	out := prep.Joined{Node: name}
 	join := kubeadm.Join{
 		Endpoint: to.Endpoint, CA: to.CA, Pins: to.Pins, Token: d.JoinToken, Node: name, CRISocket: order.CRISocket, Version: to.Version,
-		IgnorePreflightErrors: to.IgnorePreflightErrors,
+		IgnorePreflightErrors: to.IgnorePreflightErrors, CertificateKey: d.CertificateKey,
 	}
 	unlock, err := alone(ctx)
 	if err != nil {

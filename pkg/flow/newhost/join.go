@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/certificates"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -20,6 +21,8 @@ import (
 type Target struct {
 	Cluster join.Cluster
 	Token   bootstrap.Token
+	// Key makes the host a control plane; the zero Key a worker.
+	Key certificates.Key
 	// NodeName is the name that the host takes; empty means its own.
 	NodeName string
 	// CRISocket is the runtime's; empty leaves it to kubeadm.
@@ -37,7 +40,7 @@ func Join(ctx context.Context, host Carrier, order prep.Order, to Target, report
 	if err != nil {
 		return out, fmt.Errorf("encode the order: %w", err)
 	}
-	delivery := wire.Delivery{JoinToken: to.Token.Whole(), Spec: wire.Spec{
+	delivery := wire.Delivery{JoinToken: to.Token.Whole(), CertificateKey: to.Key.Hex(), Spec: wire.Spec{
 		Operation: wire.Join, Node: to.NodeName, Task: task,
 		Destination: &wire.Destination{
 			Endpoint: to.Cluster.Endpoint, CA: to.Cluster.CA, Pins: to.Cluster.Pins, Version: to.Cluster.KubernetesVersion,

@@ -160,3 +160,20 @@ func TestAJoinThatKubeadmRefusesHasNotBegun(t *testing.T) {
 		})
 	}
 }
+
+func TestAControlPlaneHasItsKeyInTheFile(t *testing.T) {
+	for key, want := range map[string]bool{"": false, "0123abcd": true} {
+		for _, version := range []string{"v1.30.1", "v1.36.3"} {
+			raw, err := Join{Endpoint: "api:6443", Token: "t", Node: "n", CertificateKey: key}.configuration(version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(string(raw), `"controlPlane":{"certificateKey":"0123abcd"}`); got != want {
+				t.Errorf("key %q, %s: %s", key, version, raw)
+			}
+			if !want && strings.Contains(string(raw), "controlPlane") {
+				t.Errorf("a worker would become a control plane: %s", raw)
+			}
+		}
+	}
+}

@@ -170,6 +170,9 @@ type Delivery struct {
 	Token string `json:"token,omitempty"`
 	// JoinToken is the bootstrap token for the destination, and as secret.
 	JoinToken string `json:"joinToken,omitempty"`
+	// CertificateKey opens secret kubeadm-certs for a host that becomes a control
+	// plane, and as secret.
+	CertificateKey string `json:"certificateKey,omitempty"`
 }
 
 // Answer is the last line that the program prints into the stream.

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package joining
+
+import (
+	"context"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+)
+
+// printJoin writes the command to stdout.
+func (c commands) printJoin(cluster join.Cluster, token bootstrap.Token, f joinFlags) error {
+	format := f.output
+	if format == "command" {
+		format = ""
+	}
+	result := joined{Command: join.Command(cluster, token, f.command), Cluster: cluster, Token: token}
+	return c.Print(format, result, func(s *view.Sheet) error { return s.Command("", result.Command) })
+}
+
+// rehearseJoin shows the command without a token that works.
+func (c commands) rehearseJoin(ctx context.Context, client kubernetes.Interface, cluster join.Cluster, r bootstrap.Request,
+	f joinFlags) error {
+	if f.controlPlane {
+		f.command.CertificateKey = "KEY"
+	}
+	if r.DryRun || r.Token.IsReference() {
+		if _, err := bootstrap.Mint(ctx, client, r); err != nil {
+			return env.NothingChanged(err)
+		}
+	}
+	if err := c.printJoin(cluster, bootstrap.Placeholder(), f); err != nil {
+		return err
+	}
+	placeholders := "the token above is a placeholder"
+	if f.controlPlane {
+		placeholders = "the token and the key above are placeholders"
+	}
+	c.Say("dry run: nothing was made; %s", placeholders)
+	return nil
+}
