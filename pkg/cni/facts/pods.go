@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/bulklist"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // maxWaiting bounds how many pods of the networks' own namespaces are kept that do
@@ -24,14 +25,21 @@ const maxWaiting = 50
 // maxStarting bounds how many pods without an address are kept.
 const maxStarting = 1000
 
+// maxOwner bounds the name of a controller.
+const maxOwner = 300
+
 // Pods is what the pods of a cluster show of its network.
 type Pods struct {
 	// Networked are those that run with an address of the pod network, Inside
-	// those of them whose address the network gives out today.
+	// those of them whose address the network gives out today on their node.
 	Networked int `json:"networked"`
 	Inside    int `json:"inside"`
-	// Strays are the others, by controller.
-	Strays []Stray `json:"strays,omitempty"`
+	// Strays are those whose address the network gives out nowhere, by controller,
+	// Misplaced those whose address it gives out on other nodes only, by node.
+	Strays    []Stray     `json:"strays,omitempty"`
+	Misplaced []Misplaced `json:"misplaced,omitempty"`
+	// Twins are addresses that several pods have; no more than maxTwins.
+	Twins []Twin `json:"twins,omitempty"`
 	// Agents are the pods of the agents' DaemonSets, in the order of
 	// Facts.Networks; Waiting are other pods of their namespaces that are pending.
 	Agents  [][]*corev1.Pod `json:"-"`
@@ -53,8 +61,8 @@ type Stray struct {
 
 // ReadPods reads all pods by one request, object after object, so that a large
 // cluster is not in memory as a whole.
-func ReadPods(ctx context.Context, client kubernetes.Interface, f Facts, o Objects) (Pods, error) {
-	count := newCount(f, o)
+func ReadPods(ctx context.Context, client kubernetes.Interface, f Facts, o Objects, ofNode OfNode) (Pods, error) {
+	count := newCount(f, o, ofNode)
 	api := client.CoreV1()
 	err := bulklist.Each(ctx, bulklist.Request[corev1.Pod]{
 		Resource: "pods", Path: "pods", Wire: api.RESTClient(), Shape: bulklist.Without().
@@ -76,10 +84,15 @@ type count struct {
 	agents     map[string]int
 	namespaces map[string]bool
 	strays     map[[2]string]*Stray
+	// places are the nodes of the network, holders who has an address.
+	places  map[string]*place
+	holders map[netip.Addr]holder
+	twins   map[netip.Addr]*Twin
 }
 
-func newCount(f Facts, o Objects) *count {
-	c := &count{ranges: f.Given(), agents: map[string]int{}, namespaces: map[string]bool{}, strays: map[[2]string]*Stray{}}
+func newCount(f Facts, o Objects, ofNode OfNode) *count {
+	c := &count{ranges: f.Given(), agents: map[string]int{}, namespaces: map[string]bool{}, strays: map[[2]string]*Stray{},
+		places: placesOf(f, o, ofNode), holders: map[netip.Addr]holder{}, twins: map[netip.Addr]*Twin{}}
 	c.out.Starting = map[string]string{}
 	c.out.Agents = make([][]*corev1.Pod, len(o.Agents))
 	for i, set := range o.Agents {
@@ -114,6 +127,7 @@ func (c *count) add(pod *corev1.Pod) {
 	if owner != nil {
 		if i, is := c.agents[string(owner.UID)]; is && owner.Kind == "DaemonSet" {
 			c.out.Agents[i] = append(c.out.Agents[i], pod)
+			c.places[pod.Spec.NodeName].serve(pod)
 			return
 		}
 	}
@@ -132,20 +146,35 @@ func (c *count) waits(pod *corev1.Pod) {
 }
 
 // addressed counts a pod that has an address of the pod network, and notes whose pods
-// have one of another range.
+// have one of another range, of another node, or one that another pod has as well.
 func (c *count) addressed(pod *corev1.Pod, owner *metav1.OwnerReference) {
-	addr, err := cidr.ParseAddress(pod.Status.PodIP)
-	if err != nil || pod.Spec.HostNetwork || pod.Status.Phase != corev1.PodRunning {
+	if pod.Spec.HostNetwork || pod.Status.Phase != corev1.PodRunning {
+		return
+	}
+	all := addressesOf(pod)
+	if len(all) == 0 {
 		return
 	}
 	c.out.Networked++
-	if len(c.ranges) == 0 || cidr.Contains(c.ranges, cidr.Host(addr)) {
-		c.out.Inside++
-		return
+	c.share(pod, all)
+	for i, addr := range all {
+		if _, has := cidr.Family(c.ranges, addr.Is6()); i > 0 && !has {
+			continue // nothing says the range of the second family
+		}
+		if len(c.ranges) > 0 && !cidr.Contains(c.ranges, cidr.Host(addr)) {
+			c.stray(pod, owner, addr)
+			return
+		}
 	}
+	c.out.Inside++
+	c.places[pod.Spec.NodeName].check(pod, all)
+}
+
+// stray notes a pod whose address the network gives out nowhere.
+func (c *count) stray(pod *corev1.Pod, owner *metav1.OwnerReference, addr netip.Addr) {
 	key := [2]string{pod.Namespace, "Pod/" + pod.Name}
 	if owner != nil {
-		key[1] = owner.Kind + "/" + owner.Name
+		key[1] = text.Short(owner.Kind+"/"+owner.Name, maxOwner) // the API server takes any text for them
 	}
 	if c.strays[key] == nil {
 		c.strays[key] = &Stray{Namespace: key[0], Owner: key[1], Example: addr.String()}
@@ -164,6 +193,7 @@ func (c *count) pods() Pods {
 	byName := func(a, b *corev1.Pod) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	}
+	c.place()
 	slices.SortFunc(c.out.Waiting, byName)
 	for _, agents := range c.out.Agents {
 		slices.SortFunc(agents, byName)

@@ -44,7 +44,7 @@ func TestPodsAreCountedByTheirAddresses(t *testing.T) {
 			Status: corev1.PodStatus{Phase: corev1.PodPending}},
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "waits", Namespace: "shop"}, Status: corev1.PodStatus{Phase: corev1.PodPending}},
 	)
-	got, err := ReadPods(t.Context(), client, f, objects)
+	got, err := ReadPods(t.Context(), client, f, objects, ofNode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestTheNumberOfRequestsDoesNotDependOnTheNodes(t *testing.T) {
 		}
 		f, o, err := ReadAll(t.Context(), client, []Sign{{CNI: "flannel", DaemonSets: []string{"kube-flannel-ds"}}})
 		if err == nil {
-			_, err = ReadPods(t.Context(), client, f, o)
+			_, err = ReadPods(t.Context(), client, f, o, ofNode)
 		}
 		if err != nil || len(f.Nodes) != nodes || len(o.Agents) != 1 {
 			t.Fatalf("%d nodes, %d agents, %v", len(f.Nodes), len(o.Agents), err)

@@ -15,13 +15,13 @@ import (
 // the nodes' pod CIDRs; empty if none does.
 func (in Input) usesNodeCIDRs() string {
 	if w := in.Wanted; w.CNI != "" {
-		if takesNodeCIDRs(w.CNI, w.IPAM) {
+		if TakesNodeCIDRs(w.CNI, w.IPAM) {
 			return w.CNI
 		}
 		return ""
 	}
 	for _, n := range in.Networks {
-		if takesNodeCIDRs(n.CNI, n.Setting.IPAM) {
+		if TakesNodeCIDRs(n.CNI, n.Setting.IPAM) {
 			return n.CNI
 		}
 	}

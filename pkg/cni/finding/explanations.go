@@ -60,13 +60,15 @@ func fromCNI005() []Explanation {
 		{
 			ID: "CNI005", Title: "A file in /etc/cni/net.d sorts before the network's own",
 			Cause: "The runtime takes the first file by name, whichever program wrote it. kubeadm reset leaves the directory as " +
-				"it is on purpose, so a host that was in another cluster, or had another network, goes on using " +
-				"what is gone: pods wait for a plugin or an agent that is not there, or get a dead address.",
-			See: []string{"kubectl lifecycle cni status --look",
-				"ls /etc/cni/net.d (on the host)"},
+				"it is on purpose, so a host that was in another cluster, or had another network, goes on using what is gone: pods " +
+				"wait for an agent that is not there, or get a dead address: one that is not of their node's pod CIDR, or that " +
+				"another pod has. A bridge of an earlier network (cni0) that has kept its address does the same.",
+			See: []string{"kubectl lifecycle cni status --look", "kubectl get pods -A -o wide",
+				"ls /etc/cni/net.d; ip -brief address show (on the host)"},
 			Cure: "Delete the file on the host, never the directory itself (see CNI006). Then restart the pods that " +
-				"were made by it.",
-			Sources: []string{"kubernetes/kubernetes#83950", "k0sproject/k0s#823", "coredns/coredns#3681"},
+				"were made by it. An earlier network's bridge is removed while no pod is on the node: drain it, and " +
+				"ip link delete cni0; the next pod makes it again.",
+			Sources: []string{"kubernetes/kubernetes#83950", "k0sproject/k0s#823", "flannel-io/flannel#1437", "containernetworking/plugins#629"},
 		},
 		{
 			ID: "CNI006", Title: "The runtime has not seen the network's configuration",

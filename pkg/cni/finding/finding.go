@@ -98,7 +98,7 @@ func checks() []check {
 	return []check{
 		noPodCIDRs, nodesWithout, otherPool, overlaps, sharedPodCIDRs, livePool, missingAddresses,
 		secondNetwork, managedElsewhere, halfMade, proxyMissing, proxyTwice, kernels, databaseLabels, absent, records,
-		expectedPending, unanswered, oldPods, lostWatch, crashes, unpulled, unschedulable, missingSecrets, failedSandboxes,
+		expectedPending, unanswered, oldPods, misplaced, twins, lostWatch, crashes, unpulled, unschedulable, missingSecrets, failedSandboxes,
 		staleConfigs, missingPlugins, noNetfilter, pluginDir, noSwitch, takenPorts, missingConfDir,
 	}
 }

@@ -267,6 +267,16 @@ func agents(change ...func(*corev1.Pod)) func(*Input) {
 	return func(in *Input) { in.Pods.Agents = [][]*corev1.Pod{{cnitest.Agent("a", change...), cnitest.Agent("b")}} }
 }
 
+// twinned gives each address to a pod on either node.
+func twinned(addresses ...string) func(*Input) {
+	return func(in *Input) {
+		for _, a := range addresses {
+			in.Pods.Twins = append(in.Pods.Twins, facts.Twin{Address: netip.MustParseAddr(a), Pods: 2,
+				Holders: []facts.Holder{{Pod: "kube-system/coredns", Node: "a"}, {Pod: "shop/web", Node: "b"}}})
+		}
+	}
+}
+
 func TestFindingsOfPods(t *testing.T) {
 	const uninitialized = "container runtime network not ready: NetworkReady=false message:Network plugin returns error: " +
 		"cni plugin not initialized"
@@ -283,6 +293,21 @@ func TestFindingsOfPods(t *testing.T) {
 		"pods from before": {func(in *Input) {
 			in.Pods.Strays = []facts.Stray{{Namespace: "shop", Owner: "ReplicaSet/web-1", Pods: 3, Example: "10.88.0.2"}}
 		}, "CNI010 warning", false, "3 pods have an address that the network does not give out"},
+		"pods with addresses of other nodes": {func(in *Input) {
+			in.Pods.Misplaced = []facts.Misplaced{
+				{Node: "a", Pods: 2, CIDRs: cnitest.CIDRs("10.244.0.0/24"), Pod: "shop/web", Address: netip.MustParseAddr("10.244.7.2")},
+				{Node: "b", Pods: 1, CIDRs: cnitest.CIDRs("10.244.1.0/24"), Pod: "shop/db", Address: netip.MustParseAddr("10.244.7.3")}}
+		}, "CNI005 error", false, "3 pods on nodes a, b have an address that is not of their node's pod CIDR: no route leads there from other " +
+			"nodes (pod shop/web has 10.244.7.2, and the pods of node a are in 10.244.0.0/24)"},
+		"two pods with one address": {twinned("10.244.0.2"), "CNI005 error", false,
+			"2 pods have the same address 10.244.0.2: packets for one of them go to another (10.244.0.2: kube-system/coredns on a, " +
+				"shop/web on b)"},
+		"several addresses of two pods each": {twinned("10.244.0.2", "10.244.0.3"), "CNI005 error", false,
+			"2 addresses are those of several pods"},
+		"Vpcs of Kube-OVN may have the same Subnets": {func(in *Input) {
+			twinned("10.244.0.2")(in)
+			in.Networks[0].CNI, in.Networks[0].Setting.Source = "kube-ovn", ""
+		}, "", false, ""},
 		"a runtime that does not see the file": {func(in *Input) {
 			blind(in)
 			agents(longReady)(in)

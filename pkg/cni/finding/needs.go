@@ -52,9 +52,9 @@ func Ports() []int {
 	return slices.Compact(out)
 }
 
-// takesNodeCIDRs says whether a network takes its addresses from the nodes' pod CIDRs:
+// TakesNodeCIDRs says whether a network takes its addresses from the nodes' pod CIDRs:
 // by its own word where it has several ways (Cilium).
-func takesNodeCIDRs(name, ipam string) bool {
+func TakesNodeCIDRs(name, ipam string) bool {
 	if n, known := network(name); known && n.NodeCIDRs {
 		return true
 	}

@@ -38,7 +38,7 @@ func Read(ctx context.Context, client kubernetes.Interface, releases release.Sto
 	group.Go(func() (err error) {
 		in.Facts, in.Objects, err = facts.ReadAll(within, client, signs)
 		if err == nil {
-			in.Pods, err = facts.ReadPods(within, client, in.Facts, in.Objects)
+			in.Pods, err = facts.ReadPods(within, client, in.Facts, in.Objects, finding.TakesNodeCIDRs)
 		}
 		return err
 	})

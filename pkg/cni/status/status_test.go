@@ -128,6 +128,21 @@ func TestWhatTheStatusSaysOfANode(t *testing.T) {
 	}
 }
 
+func TestAddressesThatTheNetworkHasNotGiven(t *testing.T) {
+	pod := func(name, node, address string) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop"}, Spec: corev1.PodSpec{NodeName: node},
+			Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: address}}
+	}
+	// containerd's own configuration is on node b and gives out the cluster's whole range.
+	s := statusOf(t, fake.NewClientset(append(objects(), pod("dns", "a", "10.244.0.2"), pod("probe", "b", "10.244.0.2"))...))
+	if s.Works || s.Pods.Inside != 2 || s.Pods.Networked != 3 || len(s.Findings) != 2 {
+		t.Fatalf("works %v, %d of %d: %v", s.Works, s.Pods.Inside, s.Pods.Networked, s.Findings)
+	}
+	if a, b := s.Nodes[0].Reason, s.Nodes[1].Reason; a != "(CNI005)" || b != "(CNI005)" {
+		t.Errorf("%q, %q", a, b)
+	}
+}
+
 func cidrOfA(n *corev1.Node) { n.Spec.PodCIDRs = []string{"10.244.0.0/24"} }
 
 func update(t *testing.T, client *fake.Clientset, resource string, object runtime.Object) {
