@@ -282,7 +282,7 @@ func TestJoinWaitGivenUp(t *testing.T) {
 		stderr []string
 	}{
 		{"before a host came keeps the token", "", 1, []string{"timed out waiting for a host", "token abcdef lives until",
-			"delete secret bootstrap-token-abcdef"}},
+			"kubectl lifecycle join revoke abcdef"}},
 		{"with a node that is not Ready revokes it", corev1.ConditionFalse, 0, []string{"timed out waiting for host w3 to be Ready: slow",
 			"token abcdef was revoked"}},
 	}

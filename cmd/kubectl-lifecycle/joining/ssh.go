@@ -118,6 +118,11 @@ func (j *sshJoin) recipe() plan.Plan {
 		}})}
 }
 
+// purpose is what the token of a host is made for.
+func (j *sshJoin) purpose() string {
+	return "join of " + j.host.Destination + " by ssh (kubectl lifecycle), by " + env.Who()
+}
+
 // unless keeps what kubeadm on the host may go on with; it ends with the token.
 func (j *sshJoin) unless(undo func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -130,7 +135,7 @@ func (j *sshJoin) unless(undo func(context.Context) error) func(context.Context)
 
 func (j *sshJoin) makeToken(ctx context.Context, report plan.Report) (err error) {
 	j.token, err = bootstrap.Mint(ctx, j.another.cluster.Client,
-		bootstrap.Request{TTL: sshTTL, Description: "kubectl lifecycle (join by ssh), by " + env.Who()})
+		bootstrap.Request{TTL: sshTTL, Description: j.purpose()})
 	if err != nil {
 		return env.NothingChanged(err)
 	}
@@ -174,6 +179,10 @@ func begun(there prep.Joined, err error) bool {
 func (j *sshJoin) awaitReady(ctx context.Context, report plan.Report) error {
 	client := j.another.cluster.Client
 	if j.there.Already {
+		// An earlier call may have ended before it could revoke the token of this host.
+		if err := bootstrap.RevokeDescribed(ctx, client, j.purpose(), j.token); err != nil {
+			return err
+		}
 		return newhost.AwaitReady(ctx, client, j.there.Node, report)
 	}
 	host, err := arrival.Follow(ctx, client, arrival.Request{Token: j.token, NodeName: j.there.Node, Note: cordonedBy}, report)

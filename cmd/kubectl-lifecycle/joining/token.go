@@ -126,5 +126,5 @@ func (c commands) revoke(ctx context.Context, client kubernetes.Interface, token
 
 func (c commands) sayHowToGoOn(token bootstrap.Token) {
 	c.Say("  follow the host:   kubectl lifecycle join --wait --bootstrap-token %s", text.Quote(token.ID))
-	c.Say("  revoke the token:  kubectl -n kube-system delete secret %s", text.Quote(token.SecretName()))
+	c.Say("  revoke the token:  kubectl lifecycle join revoke %s", text.Quote(token.ID))
 }

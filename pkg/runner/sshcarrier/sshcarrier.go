@@ -235,14 +235,39 @@ func (h Host) failure(err, ended error, words string) error {
 			text.Quote(h.Destination))
 	case strings.Contains(words, "Permission denied"):
 		return plan.Refuse(err, "does ssh %s let you in? Load your key (ssh-add), or name the user", text.Quote(h.Destination))
-	case strings.Contains(words, "sudo:"):
-		return plan.Refuse(err, "connect as root, or let this user become root without a password (a line with NOPASSWD in /etc/sudoers.d)")
+	case strings.Contains(said, "sudo") && sudoAdvice(said) != "":
+		return plan.Refuse(err, "%s", sudoAdvice(said))
+	case strings.Contains(words, "No space left on device"):
+		return plan.Refuse(err, "the program needs some 15 MiB in /var/lib or /run for a moment: make room on the host")
 	case strings.Contains(words, noPlace):
 		return plan.Refuse(err, "the program needs /var/lib or /run for a moment: allow it to be run there (mount -o remount,rw,exec)")
 	case errors.As(ended, &none) && none.ExitCode() == 255:
 		return plan.Refuse(err, "does ssh %s work?", text.Quote(h.Destination))
 	}
 	return plan.Hint(err, "run the command again: it goes on where it was")
+}
+
+// sudoAdvice is what a person can do where sudo did not let the program become root, by
+// sudo's last line; empty where that is about something else, as its warning that it
+// cannot resolve the host's name.
+func sudoAdvice(said string) string {
+	const (
+		noPassword = "connect as root, or let this user become root without a password (a line with NOPASSWD in /etc/sudoers.d)"
+		everything = "connect as root, or let this user run any program as root (USER ALL=(root) NOPASSWD: ALL in /etc/sudoers.d)"
+		broken     = "sudo's configuration is broken: mend it as root (visudo -c)"
+	)
+	for _, known := range []struct{ words, advice string }{
+		{"must have a tty", "let sudo work without a terminal for this user (Defaults:USER !requiretty in /etc/sudoers.d), or connect as root"},
+		{"password is required", noPassword}, {"terminal is required", noPassword}, {"askpass", noPassword},
+		{"not in the sudoers file", noPassword}, {"not allowed to", everything}, {"may not run sudo", everything},
+		{"not found", "there is no sudo on the host: connect as root, or install it"},
+		{"syntax error", broken}, {"owned by uid", broken},
+	} {
+		if strings.Contains(said, known.words) {
+			return known.advice
+		}
+	}
+	return ""
 }
 
 // last are the last words of ssh or of the host that say something.
