@@ -41,6 +41,22 @@ func (b *bed) stageNetwork(t *testing.T) {
 			t.Errorf("the second installation does not say that there is nothing to do: %q", o.stdout)
 		}
 	})
+	// Packets arrive, and nothing that sent them is left.
+	b.unchanged(t, "", func() {
+		o := b.run(t, 0, "cni", "test", "-o", "json")
+		if strings.Contains(o.stdout, `"outcome": "fails"`) || strings.Count(o.stdout, `"stream": "works"`) < 2 {
+			t.Errorf("not all packets arrive: %s", o.stdout)
+		}
+	})
+	// An uninstallation is shown with every object of the release, and does not happen.
+	b.unchanged(t, "", func() {
+		o := b.run(t, 0, "cni", "uninstall", "--dry-run", "--with-pods", "-o", "json")
+		for _, want := range []string{`"kube-flannel-ds"`, `"sh.helm.release.v1.flannel.v1"`, "10-flannel.conflist", "nothing was changed"} {
+			if !strings.Contains(o.stdout, want) {
+				t.Errorf("no %s in what would be uninstalled: %s", want, o.stdout)
+			}
+		}
+	})
 }
 
 // networkWorks checks, at the very moment that the command has ended, what it

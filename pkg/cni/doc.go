@@ -14,11 +14,12 @@
 // second network is never put beside a first; a run that changes nothing says
 // so; a release that was left half-made is taken up again.
 //
-// What it does not do: look at a host. What an earlier network left in
-// /etc/cni/net.d of a node is the business of those who clean hosts.
+// What it does not do: ask a host. What hosts answered is given to it
+// (Request.Hosts), and is checked as the rest is.
 //
 // The rooms below it, each of which knows only those after it:
 //
+//	uninstall  taking a network out of the API again
 //	status     how the network is that a cluster has, in one value
 //	finding    the known pitfalls, each with an id: its check and its explanation
 //	health     whether a network works, and what is missing

@@ -6,8 +6,10 @@
 //	list.go       cni list, cni versions
 //	compose.go    cni values, cni images
 //	request.go    the flags about charts that they have in common
+//	look.go       asking hosts, for status and install
 //	prove.go      how an installation ends: with packets
 //	status.go     cni status
+//	uninstall.go  cni uninstall
 //	test.go       cni test
 //	explain.go    cni explain
 //

@@ -75,8 +75,8 @@ func newCNICommand(c commands) *cobra.Command {
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCNIInstallCommand(c), newCNIStatusCommand(c), newCNITestCommand(c), newCNIListCommand(c), newCNIVersionsCommand(c),
-		newCNIValuesCommand(c), newCNIImagesCommand(c), newCNIExplainCommand(c))
+	cmd.AddCommand(newCNIInstallCommand(c), newCNIStatusCommand(c), newCNITestCommand(c), newCNIUninstallCommand(c),
+		newCNIListCommand(c), newCNIVersionsCommand(c), newCNIValuesCommand(c), newCNIImagesCommand(c), newCNIExplainCommand(c))
 	return cmd
 }
 

@@ -51,6 +51,10 @@ func antrea() Network {
 			},
 			Rules:   []string{"ANTREA-*", "ANTREA-* (ipset)", "antrea (nftables)"},
 			Objects: []string{"crd.antrea.io"},
+			Made: []Kind{
+				{"crd.antrea.io", "v1beta1", "antreaagentinfos"}, {"crd.antrea.io", "v1beta1", "antreacontrollerinfos"},
+			},
+			Annotations: []string{"node.antrea.io/mac-address", "node.antrea.io/transport-addresses", "node.antrea.io/wireguard-public-key"},
 		},
 		OnNode: nil, // it writes an AntreaAgentInfo, and nothing on its Node
 	}

@@ -66,16 +66,26 @@ func calico() Network {
 			},
 			Conflist: "10-calico.conflist",
 		},
-		Leaves: Leftovers{
-			Links: []string{"cali*", "tunl0", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali"},
-			Paths: []string{
-				"/etc/cni/net.d/10-calico.conflist", "/etc/cni/net.d/calico-kubeconfig", "/opt/cni/bin/calico", "/opt/cni/bin/calico-ipam",
-				"/var/lib/calico", "/var/run/calico", "/var/log/calico",
-			},
-			Rules:   []string{"cali-*", "calico (nftables)", "cali* (ipset)"},
-			Objects: []string{"crd.projectcalico.org", "operator.tigera.io"},
-		},
+		Leaves: calicoLeaves(),
 		OnNode: calicoOnNode,
+	}
+}
+
+// calicoLeaves are what it leaves behind.
+func calicoLeaves() Leftovers {
+	return Leftovers{
+		Links: []string{"cali*", "tunl0", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali"},
+		Paths: []string{
+			"/etc/cni/net.d/10-calico.conflist", "/etc/cni/net.d/calico-kubeconfig", "/opt/cni/bin/calico", "/opt/cni/bin/calico-ipam",
+			"/var/lib/calico", "/var/run/calico", "/var/log/calico",
+		},
+		Rules:   []string{"cali-*", "calico (nftables)", "cali* (ipset)"},
+		Objects: []string{"crd.projectcalico.org", "operator.tigera.io"},
+		Made:    calicoMadeKinds(),
+		Annotations: []string{
+			"projectcalico.org/IPv4Address", "projectcalico.org/IPv4VXLANTunnelAddr", "projectcalico.org/IPv4IPIPTunnelAddr",
+		},
+		Up: "Calico",
 	}
 }
 
@@ -191,6 +201,15 @@ func calicoMade(version string) []string {
 		images = append(images, "quay.io/calico/"+name+":v"+strings.TrimPrefix(version, "v"))
 	}
 	return images
+}
+
+// calicoMadeKinds are the blocks of addresses that agents hold, and what they give out of
+// them.
+func calicoMadeKinds() (kinds []Kind) {
+	for _, resource := range []string{"ipamblocks", "ipamhandles", "blockaffinities"} {
+		kinds = append(kinds, Kind{"crd.projectcalico.org", "v1", resource})
+	}
+	return kinds
 }
 
 // calicoOnNode looks for what the agent says of itself once it has programmed its

@@ -62,17 +62,28 @@ func cilium() Network {
 			BinOwner: true, // its first init container has no right to ignore an owner (cilium#23838)
 			Conflist: "05-cilium.conflist",
 		},
-		Leaves: Leftovers{
-			Links: []string{"cilium_host", "cilium_net", "cilium_vxlan", "cilium_geneve", "cilium_wg0", "lxc*"},
-			Paths: []string{
-				"/etc/cni/net.d/05-cilium.conflist", "/etc/cni/net.d/*.cilium_bak", "/opt/cni/bin/cilium-cni", "/var/run/cilium",
-				"/var/lib/cilium", "/sys/fs/bpf/cilium", "/sys/fs/bpf/tc/globals", "/run/cilium/cgroupv2",
-				"/etc/sysctl.d/99-zzz-override_cilium.conf",
-			},
-			Rules:   []string{"CILIUM_*", "ip rule 9 to table 2004"},
-			Objects: []string{"ciliumnodes.cilium.io", "ciliumendpoints.cilium.io", "ciliumidentities.cilium.io"},
-		},
+		Leaves: ciliumLeaves(),
 		OnNode: ciliumOnNode,
+	}
+}
+
+// ciliumLeaves are what it leaves behind.
+func ciliumLeaves() Leftovers {
+	return Leftovers{
+		Links: []string{"cilium_host", "cilium_net", "cilium_vxlan", "cilium_geneve", "cilium_wg0", "lxc*"},
+		Paths: []string{
+			"/etc/cni/net.d/05-cilium.conflist", "/etc/cni/net.d/*.cilium_bak", "/opt/cni/bin/cilium-cni", "/var/run/cilium",
+			"/var/lib/cilium", "/sys/fs/bpf/cilium", "/sys/fs/bpf/tc/globals", "/run/cilium/cgroupv2",
+			"/etc/sysctl.d/99-zzz-override_cilium.conf",
+		},
+		Rules:   []string{"CILIUM_*", "ip rule 9 to table 2004"},
+		Objects: []string{"ciliumnodes.cilium.io", "ciliumendpoints.cilium.io", "ciliumidentities.cilium.io"},
+		Made: []Kind{
+			{"cilium.io", "v2", "ciliumnodes"}, {"cilium.io", "v2", "ciliumendpoints"}, {"cilium.io", "v2", "ciliumidentities"},
+			{"cilium.io", "v2alpha1", "ciliumendpointslices"},
+		},
+		Taints: []string{"node.cilium.io/agent-not-ready"},
+		Up:     "Cilium",
 	}
 }
 

@@ -51,6 +51,11 @@ func flannel() Network {
 				"/var/lib/cni/networks/cbr0",
 			},
 			Rules: []string{"FLANNEL-POSTRTG", "FLANNEL-FWD", "flannel-ipv4", "flannel-ipv6"},
+			Annotations: []string{
+				flannelPrefix + "backend-data", flannelPrefix + "backend-type", flannelPrefix + "backend-v6-data",
+				flannelPrefix + "kube-subnet-manager", flannelPrefix + "public-ip", flannelPrefix + "public-ipv6",
+			},
+			Up: "Flannel",
 		},
 		OnNode: flannelOnNode,
 		Faults: flannelFaults,

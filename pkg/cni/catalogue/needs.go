@@ -47,7 +47,18 @@ type Leftovers struct {
 	Rules []string
 	// Objects stay in the API: kinds of its custom resources.
 	Objects []string
+	// Made are the kinds whose objects its agents write for themselves: no person's
+	// work is in them.
+	Made []Kind
+	// Annotations and Taints are what it writes on Nodes, by their whole names; what a
+	// person writes for it is not among them. Up begins the reason of the condition
+	// NetworkUnavailable by which it says that it works.
+	Annotations, Taints []string
+	Up                  string
 }
+
+// Kind is a kind of custom resources.
+type Kind struct{ Group, Version, Resource string }
 
 // Workload is a Deployment or DaemonSet, beside the agents, that has to be there
 // before the network works for good.

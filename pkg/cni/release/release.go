@@ -36,6 +36,26 @@ type Store interface {
 	Unlock(ctx context.Context, release Release) error
 }
 
+// Remover takes a release away.
+type Remover interface {
+	// Contents says what Remove would delete, without a change.
+	Contents(ctx context.Context, release Release) (Contents, error)
+	// Remove deletes the objects of a release, and its record last. It waits for the
+	// chart's own hooks, and for nothing else. What has begun is finished even when ctx
+	// ends.
+	Remove(ctx context.Context, release Release) error
+}
+
+// Contents is what a release holds.
+type Contents struct {
+	// Objects are those that go with it, its records included.
+	Objects []Object
+	// Kept are those that the chart says are to stay (helm.sh/resource-policy: keep).
+	Kept []Object
+	// Hooks are what the chart runs before and after: "job calico-uninstall".
+	Hooks []string
+}
+
 // Desired is how a release shall be.
 type Desired struct {
 	Namespace, Name string

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/uninstall"
+)
+
+const cniUninstallLong = `Take a network out of the cluster: its Helm release with all that it holds, what its
+agents have written into the API for themselves, and what they have written on Nodes.
+What people wrote (policies, pools) and its definitions stay, and are named.
+
+It is refused while pods run that have an address of the network, unless --with-pods
+says that they may lose it, and for a network that was applied as manifests or that
+Flux or Argo CD manages. --dry-run shows exactly the objects that go.
+
+No host is touched: what stays there is named. 'remove' cleans a host that leaves the
+cluster. Run it again after any interruption; when there is nothing left, it says so.`
+
+// uninstallFlags are the flags of cni uninstall.
+type uninstallFlags struct {
+	dryRun, output string
+	yes, withPods  bool
+	timeout        time.Duration
+	mode           env.DryRun // what dryRun says
+}
+
+func newCNIUninstallCommand(c commands) *cobra.Command {
+	var f uninstallFlags
+	cmd := &cobra.Command{
+		Use:       "uninstall [NAME]",
+		Short:     "Take a pod network out of the cluster, and name what stays on hosts",
+		Long:      cniUninstallLong,
+		Example:   "  kubectl lifecycle cni uninstall --dry-run\n  kubectl lifecycle cni uninstall flannel --yes",
+		Args:      env.UsageArgs(cobra.MaximumNArgs(1)),
+		ValidArgs: cni.Known(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return c.uninstallCNI(cmd.Context(), name, f)
+		},
+	}
+	flags := cmd.Flags()
+	env.AddOutput(flags, &f.output, "name")
+	env.AddDryRun(flags, &f.dryRun, "none, client or server: show exactly the objects that would go; both read the API only")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
+	flags.BoolVar(&f.withPods, "with-pods", false, "Go on although pods run in the network: they lose it")
+	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long all of it may take; 0 means no limit")
+	return cmd
+}
+
+func (c commands) uninstallCNI(ctx context.Context, name string, f uninstallFlags) error {
+	var err error
+	if f.mode, err = env.ParseDryRun(f.dryRun); err != nil {
+		return err
+	}
+	if err := view.CheckFormat(f.output, "name"); err != nil {
+		return err
+	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+	}
+	store := helm.Client{Getter: c.Flags, Driver: os.Getenv("HELM_DRIVER")}
+	u, err := c.decideUninstall(ctx, client, store, name, f)
+	if err != nil {
+		return env.NothingChanged(err)
+	}
+	return c.runUninstall(ctx, client, store, u, f)
+}
+
+// releases are what an uninstallation wants of Helm.
+type releases interface {
+	release.Store
+	release.Remover
+}
+
+func (c commands) decideUninstall(
+	ctx context.Context, client kubernetes.Interface, store releases, name string, f uninstallFlags,
+) (uninstall.Uninstallation, error) {
+	survey, err := cni.Survey(ctx, client, store)
+	if err != nil {
+		return uninstall.Uninstallation{}, err
+	}
+	network, err := uninstall.Choose(survey, name)
+	if err != nil {
+		return uninstall.Uninstallation{}, err
+	}
+	seen, err := uninstall.Survey(ctx, client, store, survey, network)
+	if err != nil {
+		return uninstall.Uninstallation{}, err
+	}
+	u, err := uninstall.Decide(seen, f.withPods)
+	if err != nil {
+		return u, err
+	}
+	return u, uninstall.Allowed(ctx, client, u)
+}
+
+// runUninstall shows, asks, does and tells.
+func (c commands) runUninstall(
+	ctx context.Context, client kubernetes.Interface, store release.Remover, u uninstall.Uninstallation, f uninstallFlags,
+) error {
+	if u.Nothing() {
+		return c.tellUninstall(f.output, u, "is not there (nothing to do)")
+	}
+	recipe := uninstall.Recipe(client, store, u)
+	if err := view.Uninstallation(c.ErrSheet(), u); err != nil {
+		return err
+	}
+	c.ShowPlan(recipe, nil)
+	if f.mode != env.DryRunNone {
+		return c.tellUninstall(f.output, u, "would be uninstalled (dry run: nothing was changed)")
+	}
+	if !f.yes {
+		if err := c.Confirm(fmt.Sprintf("This takes the network %s out of the cluster.", u.CNI), u.CNI); err != nil {
+			return err
+		}
+	}
+	progress := c.Progress()
+	_, err := recipe.Run(ctx, progress)
+	progress.Close()
+	if err != nil {
+		return err
+	}
+	c.Say("What stays on each host, and the way out:")
+	if err := view.OnHosts(c.ErrSheet(), u); err != nil {
+		return err
+	}
+	return c.tellUninstall(f.output, u, "uninstalled")
+}
+
+func (c commands) tellUninstall(output string, u uninstall.Uninstallation, result string) error {
+	if output == "name" {
+		return c.Names("cni", u.CNI)
+	}
+	return c.Print(output, struct {
+		uninstall.Uninstallation
+		Result string `json:"result"`
+	}{u, result}, func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(u.CNI), result) })
+}
