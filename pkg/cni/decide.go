@@ -45,7 +45,7 @@ func draft(f facts.Facts, r catalogue.Network, req Request) (Installation, error
 	if err := inst.hold(f, r, req.Values); err != nil {
 		return inst, err
 	}
-	if inst.Findings, err = examine(f, r, inst.values); err != nil {
+	if inst.Findings, err = examine(f, r, inst.values, req.Hosts); err != nil {
 		return Installation{}, err
 	}
 	inst.show(computed, req.Values)

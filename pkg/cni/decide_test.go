@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
 // kubeadmFacts is a healthy kubeadm cluster without a network.
@@ -82,6 +83,12 @@ func TestDecideRefuses(t *testing.T) {
 				f.Networks[0].Managed = []managedby.Release{{Tool: managedby.FluxHelm, Name: "net", Namespace: "flux-system"}}
 			}),
 			says: "CNI020 error: flannel is managed by", hint: "explain CNI020",
+		},
+		"a host with another network's file first": {
+			facts: kubeadmFacts(), req: Request{Hosts: []wire.HostNetwork{{Node: "a", ConfDir: "/etc/cni/net.d", Netfilter: true,
+				Plugins: []string{"bridge", "host-local", "loopback", "portmap", "cilium-cni"},
+				Configs: []wire.NetConfig{{File: "05-cilium.conflist", Types: []string{"cilium-cni"}}}}}},
+			says: "CNI005 error: on node a the runtime takes /etc/cni/net.d/05-cilium.conflist", hint: "rm /etc/cni/net.d/05-cilium.conflist",
 		},
 		"flannel without kube-proxy": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Proxy.Present = false }), says: "needs kube-proxy", hint: "kubeadm init phase addon " +

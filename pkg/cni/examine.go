@@ -11,15 +11,16 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // examine looks for the known pitfalls before anything is changed. It refuses where
 // one of them would keep pods from having a network, and returns the others. given are
 // the values that will be installed.
-func examine(f facts.Facts, network catalogue.Network, given map[string]any) ([]finding.Finding, error) {
+func examine(f facts.Facts, network catalogue.Network, given map[string]any, hosts []wire.HostNetwork) ([]finding.Finding, error) {
 	c := network.Chosen(given)
-	all := finding.All(finding.Input{Facts: f, Wanted: finding.Wanted{
+	all := finding.All(finding.Input{Facts: f, Hosts: hosts, Wanted: finding.Wanted{
 		CNI: network.Name, Pool: c.Pool, IPAM: c.IPAM, ReplacesProxy: c.ReplacesProxy, OperatorReplicas: c.OperatorReplicas, Labels: c.Labels,
 	}})
 	return all, RefuseFor(all)

@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/mirror"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
 // Request is what a person asks for.
@@ -40,6 +41,8 @@ type Request struct {
 	// Roots are the authorities that registries are checked with; nil means this
 	// machine's.
 	Roots *x509.CertPool
+	// Hosts are what hosts have for their network, where they were asked.
+	Hosts []wire.HostNetwork
 	// Values go over those of the release that is there, null meaning the
 	// chart's own value (see ReadValues). None may contradict the cluster.
 	Values map[string]any

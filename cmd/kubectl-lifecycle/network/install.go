@@ -19,6 +19,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/registry"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -51,6 +52,10 @@ by waiting end the wait with their reason: a node without a pod CIDR, two nodes
 that flannel reaches at one address. The exit code is 1 then, or 3 where there was
 nothing to change.
 
+--look asks hosts first, 50 at most, through a pod each that is gone afterwards: a
+file in /etc/cni/net.d that sorts before the network's own, a missing plugin or
+module, a port that another program has, are refused or said.
+
 At the end packets are sent through the network ('cni test'), and what does not
 arrive is named (exit code 1). --probe=false leaves that out; where no pod can be
 started for it, that is said, and nothing is claimed.`
@@ -60,12 +65,14 @@ type cniFlags struct {
 	chartFlags
 	dryRun, output string
 	adopt, check   bool
-	probe          bool
+	probe, look    bool
 	runner         env.RunnerFlags
 	timeout        time.Duration
 	mode           env.DryRun // what dryRun says
 	// prove sends packets through the network; nil where none are to be sent.
 	prove prover
+	// ask asks hosts what they have for the network; nil where none are to be asked.
+	ask func(context.Context) ([]wire.HostNetwork, error)
 }
 
 func newCNICommand(c commands) *cobra.Command {
@@ -105,6 +112,8 @@ func (f *cniFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.check, "check-images", false,
 		"Ask the registries first whether each image is there for the architecture of every node")
 	flags.BoolVar(&f.probe, "probe", true, "Send packets through the network at the end, as 'cni test' does")
+	flags.BoolVar(&f.look, "look", false,
+		"Ask hosts first what is in /etc/cni/net.d, and whether they have what the network needs")
 	f.runner.Add(flags)
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
 }
@@ -131,6 +140,9 @@ func (c commands) installCNI(ctx context.Context, name string, f cniFlags) error
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
+	if f.look {
+		f.ask = c.looking(client, f.runner)
+	}
 	if f.probe {
 		f.prove = c.proving(f.runner)
 	}
@@ -142,6 +154,11 @@ func (c commands) runCNI(ctx context.Context, client kubernetes.Interface, relea
 	survey, err := cni.Survey(ctx, client, releases)
 	if err != nil {
 		return env.NothingChanged(err)
+	}
+	if f.ask != nil {
+		if request.Hosts, err = f.ask(ctx); err != nil {
+			return env.NothingChanged(err)
+		}
 	}
 	inst, err := cni.Decide(survey, request)
 	if err != nil {

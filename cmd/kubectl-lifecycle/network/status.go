@@ -16,7 +16,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/status"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/hostlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -70,47 +69,17 @@ func (c commands) statusCNI(ctx context.Context, f statusFlags) error {
 		return env.NothingChanged(err)
 	}
 	if f.look {
-		if err := c.look(ctx, &in, f.runner); err != nil {
+		var troubled []string
+		for _, n := range status.Of(in).Nodes {
+			if n.Reason != "" {
+				troubled = append(troubled, n.Name)
+			}
+		}
+		if in.Hosts, err = c.look(ctx, in.Objects.Nodes, troubled, f.runner); err != nil {
 			return env.NothingChanged(err)
 		}
 	}
 	return c.tellStatus(f.output, status.Of(in))
-}
-
-// look asks hosts what they have for the network: those of troubled nodes first.
-func (c commands) look(ctx context.Context, in *finding.Input, flags env.RunnerFlags) error {
-	cluster, err := c.Cluster(flags)
-	if err != nil {
-		return err
-	}
-	var troubled []string
-	for _, n := range status.Of(*in).Nodes {
-		if n.Reason != "" {
-			troubled = append(troubled, n.Name)
-		}
-	}
-	chosen, left := hostlook.Choose(in.Objects.Nodes, troubled, hostlook.Most)
-	progress := c.Progress()
-	defer progress.Close()
-	var answers hostlook.Answers
-	_, err = plan.Plan{Title: "Look at hosts", Steps: []plan.Step{{
-		ID: "hosts", Title: fmt.Sprintf("Ask %d hosts what they have for the network", len(chosen)),
-		Do: func(ctx context.Context, report plan.Report) (err error) {
-			answers, err = hostlook.Ask(ctx, cluster, chosen, finding.Ports(), report)
-			return err
-		},
-	}}}.Run(ctx, progress)
-	if err != nil {
-		return err
-	}
-	for _, u := range answers.Unasked {
-		c.Warn("host %s was not looked at: %s", u.Node, u.Why)
-	}
-	if left > 0 {
-		c.Warn("%d hosts were not looked at: %d are asked at a time", left, hostlook.Most)
-	}
-	in.Hosts = answers.Hosts
-	return nil
 }
 
 // tellStatus writes a status; the error says that something is to be looked at.
