@@ -17,8 +17,6 @@ const ProbeCut = "it connects, and "
 type ProbeHello struct {
 	// MTU is that of the interface with the default route.
 	MTU int `json:"mtu"`
-	// Nameservers are those of resolv.conf.
-	Nameservers []string `json:"nameservers,omitempty"`
 }
 
 // ProbeKind is what a probe does.
