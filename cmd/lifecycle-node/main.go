@@ -14,6 +14,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
@@ -28,12 +31,27 @@ func main() {
 	if handled, code := host.Child(os.Args[1:]); handled {
 		os.Exit(code)
 	}
+	_ = os.Setenv("PATH", searchPath(os.Getenv("PATH"))) // fails for a NUL only
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	// Who pipes this into something that ends first must not end it in the middle.
 	// It is caught, not ignored: programs that it starts would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(command(ctx, os.Args[1:]))
+}
+
+// searchPath is where programs of the host are looked for, by this one and by kubeadm: all
+// places where distributions and installers put them, and then what it was given. sudo's
+// secure_path often has no /usr/local/bin (kubernetes/minikube#5547), a runner pod and a
+// login shell have others.
+func searchPath(given string) string {
+	dirs := []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/opt/bin"}
+	for dir := range strings.SplitSeq(given, ":") {
+		if filepath.IsAbs(dir) && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return strings.Join(dirs, ":")
 }
 
 func command(ctx context.Context, args []string) int {
