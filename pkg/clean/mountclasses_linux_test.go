@@ -205,3 +205,34 @@ x /mnt/dead nfs defaults 0 0" > etc/fstab`)
 		}
 	})
 }
+
+// In the namespace of pods people run containers of their own, too (nerdctl -n k8s.io,
+// containerd/nerdctl#329): whose the root of one is, its bundle tells. One without a bundle
+// is what a containerd has left that was killed.
+func TestTheRootOfAContainerThatIsNoPodsStaysMounted(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const tasks = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/"
+		w.join()
+		for id, bundle := range map[string]string{
+			"mine":  `{"annotations":{"nerdctl/name":"mydb"}}`,
+			"pod":   `{"annotations":{"io.kubernetes.cri.container-type":"container"}}`,
+			"stale": "",
+		} {
+			w.script("mkdir -p ." + tasks + id + "/rootfs; mount -t tmpfs root ." + tasks + id + "/rootfs; echo x > ." + tasks + id + "/rootfs/x")
+			if bundle != "" {
+				w.put(tasks+id+"/config.json", bundle)
+			}
+		}
+		verdict := w.remove()
+		left := w.script("grep -o '" + tasks + "[a-z]*' /proc/self/mountinfo || true")
+		if verdict.State != inventory.Clean || left != tasks+"mine\n" {
+			w.Errorf("verdict %+v, left %q", verdict, left)
+		}
+		named := slices.ContainsFunc(w.survey().Items, func(it inventory.Item) bool {
+			return it.Name == tasks+"mine/rootfs" && it.Fate == inventory.Stays && strings.Contains(it.Why, "no pod")
+		})
+		if !named {
+			w.Error("it is not named")
+		}
+	})
+}

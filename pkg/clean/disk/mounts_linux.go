@@ -3,9 +3,11 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,8 +28,30 @@ func (t Disk) Ours(mounts []host.Mount) func(host.Mount) bool {
 	fixed := t.fixedMounts(domains)
 	return func(m host.Mount) bool {
 		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
-			owners.Owner(places.Usual(m.Path)) != inventory.Foreign
+			owners.Owner(places.Usual(m.Path)) != inventory.Foreign && !t.peoples(m.Path)
 	}
+}
+
+// mostOfBundle bounds what is read of a container's bundle: a pod's has some hundred KiB.
+const mostOfBundle = 8 << 20
+
+// peoples reports whether a mount is the root of a container that containerd has in the
+// namespace of pods and that is no pod's: people run their own there, too (nerdctl -n
+// k8s.io). A pod's has the marks of the runtime's CRI plugin in its bundle. Where there is
+// no bundle any more, the mount is what a containerd has left that was killed.
+func (t Disk) peoples(path string) bool {
+	rest, is := strings.CutPrefix(t.Places().Usual(path), "/run/containerd/io.containerd.runtime.v2.task/k8s.io/")
+	id, below, deeper := strings.Cut(rest, "/")
+	if !is || !deeper {
+		return false
+	}
+	bundle := filepath.Join(strings.TrimSuffix(path, "/"+below), "config.json")
+	own, _ := part.Once(t.Host, "bundle "+id, func() (bool, error) {
+		raw, err := host.ReadPlain(t.Path(bundle), mostOfBundle)
+		gone := errors.Is(err, fs.ErrNotExist)
+		return !gone && !bytes.Contains(raw, []byte(`"io.kubernetes.cri.container-type"`)), nil
+	})
+	return own
 }
 
 // fixedMounts are the mountpoints that an administrator has written down: in
@@ -96,6 +120,12 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 			continue
 		}
 		if !ours(m) {
+			if t.peoples(m.Path) {
+				s.Add(inventory.Item{
+					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
+					Why: "of a container in the runtime's namespace k8s.io that is no pod's",
+				})
+			}
 			if below(m) {
 				s.Add(inventory.Item{
 					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
