@@ -48,6 +48,15 @@ func installed(status release.Status, values map[string]any) func(*facts.Facts) 
 	}
 }
 
+// twice adds agents from manifests, on both nodes.
+func twice(f *facts.Facts) {
+	for i := range f.Networks {
+		f.Networks[i].Desired, f.Networks[i].Writes = 2, true
+	}
+	f.Networks = append(f.Networks, facts.Network{CNI: "flannel", Namespace: "kube-system", DaemonSet: "kube-flannel-ds-amd64", Desired: 2,
+		Writes: true})
+}
+
 func TestDecideRefuses(t *testing.T) {
 	cases := map[string]struct {
 		facts facts.Facts
@@ -77,6 +86,16 @@ func TestDecideRefuses(t *testing.T) {
 				f.Networks = []facts.Network{{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds"}}
 			}),
 			says: "not from a Helm release", hint: "--adopt",
+		},
+		"the same network from a release and from manifests": {
+			facts: kubeadmFacts(installed(release.Deployed, nil), twice), says: "flannel is here twice",
+			hint: "kubectl -n kube-system delete daemonset kube-flannel-ds-amd64",
+		},
+		"the same network twice, one of which is to be adopted": {
+			facts: kubeadmFacts(twice, func(f *facts.Facts) {
+				f.Networks = append(f.Networks, facts.Network{CNI: "flannel", Namespace: "kube-flannel", DaemonSet: "kube-flannel-ds", Desired: 2,
+					Writes: true})
+			}), req: Request{Adopt: true}, says: "flannel is here twice", hint: "keep one of them",
 		},
 		"a network that Flux puts back": {
 			facts: kubeadmFacts(installed(release.Deployed, nil), func(f *facts.Facts) {

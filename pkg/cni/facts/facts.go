@@ -89,6 +89,10 @@ type Network struct {
 	// Managed is what keeps the DaemonSet as it is, Helm included: Flux, Argo CD,
 	// an operator. Empty if it was applied by hand.
 	Managed []managedby.Release `json:"managedBy,omitempty"`
+	// Desired is on how many nodes it is to run, and Writes says that it writes the
+	// network's configuration there.
+	Desired int32 `json:"desired"`
+	Writes  bool  `json:"writesConfiguration,omitempty"`
 	// Images are those of the agents' template, PullSecrets the names of the
 	// Secrets with which they are pulled.
 	Images      []string `json:"images,omitempty"`

@@ -48,8 +48,9 @@ func fromCNI001() []Explanation {
 			See: []string{"kubectl get daemonsets -A",
 				"kubectl lifecycle cni status --look"},
 			Cure: "Remove one of them, then what it left on each node; restart the pods that it had given addresses " +
-				"to.",
-			Sources: []string{"kubernetes/kubernetes#107127"},
+				"to. The same network twice (an old DaemonSet in kube-system, a new one elsewhere) leaves nothing of its own: " +
+				"delete one DaemonSet and restart the other; not the ClusterRole, which both may use.",
+			Sources: []string{"kubernetes/kubernetes#107127", "flannel-io/flannel#1390", "flannel-io/flannel#1615"},
 		},
 	}
 }

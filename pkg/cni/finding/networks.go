@@ -73,6 +73,10 @@ func halfMade(in Input) []Finding {
 		return nil // an installation says itself what becomes of it
 	}
 	var out []Finding
+	var twice []string // to leave one of these is no way out
+	for _, group := range in.Twice() {
+		twice = append(twice, group[0].CNI)
+	}
 	for _, r := range in.Releases {
 		if r.Status.Unfinished() {
 			out = append(out, Finding{ID: "CNI014", Severity: Warning,
@@ -82,7 +86,7 @@ func halfMade(in Input) []Finding {
 		}
 	}
 	for _, n := range in.Networks {
-		if len(n.Managed) == 0 && n.Release == "" {
+		if byHand(n) && !slices.Contains(twice, n.CNI) {
 			out = append(out, Finding{ID: "CNI014", Severity: Note, Evidence: "daemonset " + n.Namespace + "/" + n.DaemonSet + " names no release",
 				What: n.CNI + " was applied as manifests: no release says with which values",
 				Cure: "leave it, if it works; keep the manifests that it came from"})

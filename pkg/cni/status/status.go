@@ -138,7 +138,7 @@ func consistent(in finding.Input) string {
 	var agree, differ []string
 	compare := func(name string, prefixes []netip.Prefix, same bool) {
 		switch {
-		case len(prefixes) == 0:
+		case len(prefixes) == 0, same && slices.Contains(agree, name):
 		case same:
 			agree = append(agree, name)
 		default:

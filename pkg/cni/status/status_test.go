@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -140,6 +141,24 @@ func TestAddressesThatTheNetworkHasNotGiven(t *testing.T) {
 	}
 	if a, b := s.Nodes[0].Reason, s.Nodes[1].Reason; a != "(CNI005)" || b != "(CNI005)" {
 		t.Errorf("%q, %q", a, b)
+	}
+}
+
+func TestANetworkThatIsThereTwice(t *testing.T) {
+	files := func(d *appsv1.DaemonSet) {
+		d.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "cni", VolumeSource: corev1.VolumeSource{
+			HostPath: &corev1.HostPathVolumeSource{Path: "/etc/cni/net.d"}}}}
+	}
+	old := cnitest.Agents(files, func(d *appsv1.DaemonSet) { d.Name, d.Namespace, d.UID = "kube-flannel-ds-amd64", "kube-system", "old" })
+	client := fake.NewClientset(append(objects(), old)...)
+	agents := cnitest.Agents(files)
+	agents.Annotations = map[string]string{"meta.helm.sh/release-name": "flannel", "meta.helm.sh/release-namespace": "kube-flannel"}
+	if err := client.Tracker().Update(appsv1.SchemeGroupVersion.WithResource("daemonsets"), agents, "kube-flannel"); err != nil {
+		t.Fatal(err)
+	}
+	s := statusOf(t, client)
+	if s.Works || len(s.Findings) != 1 || s.Findings[0].ID != "CNI004" || s.Consistent != "flannel, kube-proxy, the nodes' own agree" {
+		t.Errorf("works %v, %q: %v", s.Works, s.Consistent, s.Findings)
 	}
 }
 
