@@ -29,11 +29,19 @@ func (t Networks) confs() ([]Decision, error) {
 	var files []confFile
 	var errs []error
 	id := t.Cluster()
+	mounts, err := t.Mounts()
+	if err != nil {
+		return nil, err
+	}
 	for _, dir := range t.Places().ConfDirs {
 		names, err := t.Names(dir)
 		errs = append(errs, err)
 		for _, name := range names {
 			path := filepath.Join(dir, name)
+			if !part.AtHome(path, mounts) {
+				files = append(files, away(path))
+				continue
+			}
 			if !t.IsDir(path) {
 				files = append(files, t.confFile(path, id))
 				continue
@@ -41,6 +49,10 @@ func (t Networks) confs() ([]Decision, error) {
 			inside, err := t.Names(path)
 			errs = append(errs, err)
 			for _, name := range inside {
+				if inner := filepath.Join(path, name); !part.AtHome(inner, mounts) {
+					files = append(files, away(inner))
+					continue
+				}
 				file := t.confFile(filepath.Join(path, name), id)
 				file.inner = true
 				files = append(files, file)
@@ -51,6 +63,11 @@ func (t Networks) confs() ([]Decision, error) {
 		return nil, errors.Join(append(errs, fmt.Errorf("more than %d files", mostOfConfs))...)
 	}
 	return judgeConfs(files), errors.Join(errs...)
+}
+
+// away is one that is not looked at, since it may never answer.
+func away(path string) confFile {
+	return confFile{path: path, unread: "not looked at: another machine's file system is mounted there"}
 }
 
 // confFile reads one of them.

@@ -23,19 +23,31 @@ import (
 // putBack gives a file that a network has put aside its own name back, unless
 // something has that name by now.
 func (t Disk) putBack(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, t.Path(from), unix.AT_FDCWD, t.Path(to), unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system that cannot (NFS, FUSE)
-		if err = os.Link(t.Path(from), t.Path(to)); err == nil {
-			err = os.Remove(t.Path(from))
+	if err := giveName(renameNew, t.Path(from), t.Path(to)); err != nil {
+		return fmt.Errorf("give %s its name back: %w", to, err)
+	}
+	return nil
+}
+
+// renameNew renames a file if its new name is free.
+func renameNew(from, to string) error {
+	return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+}
+
+// giveName renames a file if the name is free, by a second link to it where there is no
+// such renaming: some file systems (NFS, FUSE) and kernels know none. One that is gone
+// has its name already.
+func giveName(rename func(from, to string) error, from, to string) error {
+	err := rename(from, to)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP) {
+		if err = os.Link(from, to); err == nil {
+			err = os.Remove(from)
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("give %s its name back: %w", to, err)
-	}
-	return nil
+	return err
 }
 
 // lookOverrides looks at the files that networks write into directories of the
@@ -59,6 +71,10 @@ func (t Disk) lookOverrides(s *part.Findings) {
 
 // lookConf lists the configurations of networks.
 func (t Disk) lookConf(s *part.Findings) error {
+	mounts, err := t.Mounts()
+	if err != nil {
+		return err
+	}
 	all, err := cni.Networks{Host: t.Host}.Confs()
 	for _, d := range all {
 		s.Add(d.Item)
@@ -67,7 +83,7 @@ func (t Disk) lookConf(s *part.Findings) error {
 		names, err2 := t.Names(conf)
 		err = errors.Join(err, err2)
 		for _, name := range names {
-			if dir := filepath.Join(conf, name); t.IsDir(dir) {
+			if dir := filepath.Join(conf, name); part.AtHome(dir, mounts) && t.IsDir(dir) {
 				t.AddHollow(s, inventory.OwnPath{Owner: inventory.PodNetwork, Path: dir})
 			}
 		}

@@ -124,7 +124,7 @@ func (t Disk) lookKubernetes(s *part.Findings) error {
 	}
 	for _, name := range names {
 		path := filepath.Join(inventory.KubernetesDir, name)
-		if !known[path] && mountedAt(path, mounts) && !AtHome(path, mounts) { // that may hang
+		if !known[path] && mountedAt(path, mounts) && !part.AtHome(path, mounts) { // that may hang
 			s.NotLookedAt(inventory.KindDir, path, "another machine's file system is mounted there")
 			continue
 		}

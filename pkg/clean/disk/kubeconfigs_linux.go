@@ -147,14 +147,14 @@ func (t Disk) Homes() ([]Home, error) {
 		return nil, err
 	}
 	all := homesIn(string(users))
-	if AtHome("/home", mounts) {
+	if part.AtHome("/home", mounts) {
 		names, err := t.Names("/home")
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
 			path := filepath.Join("/home", name)
-			if !AtHome(path, mounts) || slices.ContainsFunc(all, func(h Home) bool { return h.Path == path }) {
+			if !part.AtHome(path, mounts) || slices.ContainsFunc(all, func(h Home) bool { return h.Path == path }) {
 				continue
 			}
 			var stat unix.Stat_t
@@ -167,16 +167,5 @@ func (t Disk) Homes() ([]Home, error) {
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(h Home) bool { return !AtHome(h.Path, mounts) }), nil
-}
-
-// AtHome reports whether a directory is on a file system of this host's.
-func AtHome(dir string, mounts []host.Mount) bool {
-	on := host.Mount{Path: "/"}
-	for _, m := range mounts {
-		if (dir == m.Path || host.Below(dir, m.Path)) && len(m.Path) >= len(on.Path) {
-			on = m
-		}
-	}
-	return on.Path == "/" || on.Class() != host.Remote && on.FSType != "autofs"
+	return slices.DeleteFunc(all, func(h Home) bool { return !part.AtHome(h.Path, mounts) }), nil
 }

@@ -58,7 +58,7 @@ func (t Disk) domains(mounts []host.Mount) []domain {
 					d.shared = !t.Younger(d.path)
 				}
 			}
-			d.remote = d.shared && !AtHome(d.path, mounts)
+			d.remote = d.shared && !part.AtHome(d.path, mounts)
 			out = append(out, d)
 		}
 	}
@@ -224,7 +224,7 @@ func (t Disk) dataInTheWay(ctx context.Context) error {
 		return err
 	}
 	for _, path := range t.Facts.Keep {
-		if !AtHome(filepath.Clean(path), mounts) {
+		if !part.AtHome(filepath.Clean(path), mounts) {
 			continue // on another machine, and to look at it may hang
 		}
 		real := t.Resolve(path)

@@ -34,7 +34,7 @@ func (t Disk) addLink(s *part.Findings, p inventory.OwnPath, mounts []host.Mount
 	if !filepath.IsAbs(to) {
 		to = filepath.Join(filepath.Dir(p.Path), to)
 	}
-	if !AtHome(filepath.Clean(to), mounts) { // not looked at: that may hang
+	if !part.AtHome(filepath.Clean(to), mounts) { // not looked at: that may hang
 		s.NotLookedAt(inventory.KindDir, p.Path, "it leads to another machine's file system")
 		return true
 	}
@@ -59,7 +59,7 @@ func (t Disk) lookLogs(s *part.Findings, mounts []host.Mount) {
 		{inventory.PodLogsDir, inventory.PodLogsDir}, {inventory.ContainerLogsDir, inventory.ContainerLogsDir},
 		{inventory.PodLogsDir, t.Places().PodLogs},
 	} {
-		if !AtHome(d.path, mounts) {
+		if !part.AtHome(d.path, mounts) {
 			s.NotLookedAt(inventory.KindDir, d.path, "another machine's file system is mounted there")
 			continue
 		}
@@ -71,7 +71,7 @@ func (t Disk) lookLogs(s *part.Findings, mounts []host.Mount) {
 		seen = append(seen, real)
 		shows := func(m host.Mount) bool { return m.Path == real && m.Class() != host.Disk && m.Class() != host.Memory }
 		switch at := slices.IndexFunc(mounts, shows); {
-		case !AtHome(real, mounts):
+		case !part.AtHome(real, mounts):
 			s.NotLookedAt(inventory.KindDir, real, "another machine's file system is mounted there")
 		case at >= 0:
 			s.Add(inventory.Item{
@@ -131,7 +131,7 @@ func (t Disk) lookLogsIn(s *part.Findings, kind, dir string) error {
 func (t Disk) lookVolumePlugins(s *part.Findings, mounts []host.Mount) {
 	dirs := []string{inventory.VolumePluginDir, t.Places().VolumePlugins}
 	for _, dir := range slices.Compact(dirs) {
-		if !AtHome(dir, mounts) {
+		if !part.AtHome(dir, mounts) {
 			continue // not looked at: that may hang, and an administrator has put it there
 		}
 		names, err := t.Names(dir)

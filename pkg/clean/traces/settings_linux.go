@@ -14,7 +14,6 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -41,7 +40,7 @@ func (t Traces) lookAsking(s *part.Findings, links []held) error {
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(files)) {
 		before, _, _ := strings.Cut(pattern, "*")
-		if !disk.AtHome(filepath.Dir(before), mounts) { // not even listed
+		if !part.AtHome(filepath.Dir(before), mounts) { // not even listed
 			continue
 		}
 		found, err := filepath.Glob(t.Path(pattern))
@@ -76,7 +75,7 @@ func (t Traces) lookAsking(s *part.Findings, links []held) error {
 // which is not asked.
 func (t Traces) led(at string, mounts []host.Mount) (real string, there bool) {
 	for range mostLinks {
-		if !disk.AtHome(at, mounts) {
+		if !part.AtHome(at, mounts) {
 			return "", false
 		}
 		to, err := os.Readlink(t.Path(at))
@@ -145,7 +144,7 @@ func (t Traces) lookGiven(s *part.Findings) error {
 		if slices.ContainsFunc(named, func(dir string) bool { return host.Below(path, dir) }) {
 			continue
 		}
-		if !disk.AtHome(path, mounts) {
+		if !part.AtHome(path, mounts) {
 			s.NotLookedAt(inventory.KindFile, path, "another machine's file system is mounted there")
 			continue
 		}

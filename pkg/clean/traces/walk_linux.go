@@ -14,14 +14,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // below searches one root. It never crosses into another mount, follows no links,
 // and leaves out file systems of other machines.
 func (f *search) below(ctx context.Context, root searchRoot) error {
-	if !disk.AtHome(root.dir, f.mounts) {
+	if !part.AtHome(root.dir, f.mounts) {
 		return nil
 	}
 	return f.dir(ctx, root, "")
