@@ -84,7 +84,7 @@ func (d *pool) compare(t *testing.T) bool {
 	}
 	f := forecast.Predict(outlook, options, "kubectl lifecycle drain")
 	var reasons []string
-	for _, h := range f.Homeless {
+	for _, h := range f.Unschedulable {
 		if h.UID == moving.UID {
 			reasons = h.Reasons
 		}

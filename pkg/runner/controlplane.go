@@ -93,7 +93,7 @@ func (c Cluster) hold(ctx context.Context, h planeHolder) error {
 }
 
 // freeControlPlanes deletes a lock whose owner is gone. free is false where the lock is
-// the holder's own; a lock of another's is refused.
+// the holder's own; a lock that another holds is refused.
 func (c Cluster) freeControlPlanes(ctx context.Context, h planeHolder, lock *corev1.Secret) (free bool, err error) {
 	secrets := c.Client.CoreV1().Secrets(h.namespace)
 	drop := text.Command("kubectl", "-n", h.namespace, "delete", "secret", lock.Name)

@@ -103,7 +103,7 @@ func TestAPlanNamesWhatKeepsAPodAndWhatUnblocksIt(t *testing.T) {
 func TestAPlanIsReadByMachines(t *testing.T) {
 	for format, want := range map[string]string{
 		"json": `"class": "permanent"`, "yaml": "class: " +
-			"permanent", "name": "pod/db-0\npod/db-1\n", "jsonpath={.blockers[0].cures[0].command}": "kubectl lifecycle drain w1 --surge=auto\n",
+			"permanent", "name": "pod/db-0\npod/db-1\n", "jsonpath={.blockers[0].remedies[0].command}": "kubectl lifecycle drain w1 --surge=auto\n",
 	} {
 		b := newDrainBed(gitea()...)
 		err := b.run(t, newDrainCommand, "w1", "--plan", "-o", format)

@@ -46,7 +46,7 @@ func (p *page) blocker(b forecast.Blocker) {
 			_ = p.Command("      ", where) // the sheet keeps the error
 		}
 	}
-	for i, c := range b.Cures {
+	for i, c := range b.Remedies {
 		p.item("    ", choose(i == 0, "to unblock it:", "or:"))
 		_ = p.Command("      ", c.Command)
 		p.item("        ", c.Effect)
@@ -55,9 +55,9 @@ func (p *page) blocker(b forecast.Blocker) {
 
 // losses are the pods that find no node, and what is lost or down for a while.
 func (p *page) losses(f forecast.Forecast) {
-	if len(f.Homeless) > 0 {
+	if len(f.Unschedulable) > 0 {
 		p.section("NO ROOM")
-		p.homeless(f.Homeless)
+		p.unschedulable(f.Unschedulable)
 	}
 	warnings := f.Warnings()
 	if len(f.Losses)+len(warnings) == 0 {
@@ -76,9 +76,9 @@ func (p *page) losses(f forecast.Forecast) {
 	}
 }
 
-// homeless puts pods of the same owner together that find no node for the same
+// unschedulable puts pods of the same owner together that find no node for the same
 // reasons.
-func (p *page) homeless(all []forecast.Homeless) {
+func (p *page) unschedulable(all []forecast.Unschedulable) {
 	groups := map[string][]drain.Pod{}
 	var keys []string
 	for _, h := range all {

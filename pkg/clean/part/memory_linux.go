@@ -17,7 +17,7 @@ type Memory struct {
 }
 
 // once reads something on a host's first request, and returns the same for the others;
-// without a memory it reads each time. Nobody may change what it returns.
+// without a memory it reads each time. What it returns is not to be changed.
 func once[T any](m *Memory, what string, read func() (T, error)) (T, error) {
 	if m == nil {
 		return read()

@@ -53,8 +53,8 @@ func (s *Findings) Missed(kind inventory.Kind, what string, err error) {
 }
 
 // NotLookedAt names what a look has left out: for its bounds, or since it may not be read.
-// Nothing that is provably ours is there; whether something refers to the cluster nobody
-// can say, and the verdict is not clean. It is the one way in which a bound is said.
+// Nothing that is provably ours is there; whether something refers to the cluster cannot
+// be told, and the verdict is not clean. It is the one way in which a bound is said.
 func (s *Findings) NotLookedAt(kind inventory.Kind, what, why string) {
 	it := inventory.Item{
 		Kind: kind, Name: what, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not looked at", Refers: "not looked at: " + why,

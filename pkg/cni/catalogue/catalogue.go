@@ -165,7 +165,7 @@ type Fault struct {
 }
 
 // Find returns the network of a name; the error for one that is not known is of
-// class Misused, that for one that nobody should install is of class Refused.
+// class Misused, that for one that should not be installed is of class Refused.
 func Find(name string) (Network, error) {
 	for _, n := range Networks() {
 		if n.Name == name {

@@ -127,7 +127,7 @@ func shown(of map[string]string, path string, secret bool) string {
 	return text.Quote(text.Short(value, maxValue))
 }
 
-// bookkeeping is what differs without anybody wanting it.
+// bookkeeping is what differs although no change was asked for.
 func bookkeeping(path string) bool {
 	return slices.ContainsFunc([]string{
 		"status", "metadata.managedFields", "metadata.resourceVersion", "metadata.generation", "metadata.uid", "metadata.creationTimestamp",

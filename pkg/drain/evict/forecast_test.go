@@ -221,8 +221,8 @@ func TestEveryPodIsInOneWaveOrKept(t *testing.T) {
 		}
 		for _, b := range f.Blockers {
 			blocked += len(b.Pods)
-			if b.Why == "" || b.Class == "" || len(b.Cures) == 0 {
-				t.Fatalf("a blocker without a reason, a class or a cure: %+v", b)
+			if b.Why == "" || b.Class == "" || len(b.Remedies) == 0 {
+				t.Fatalf("a blocker without a reason, a class or a remedy: %+v", b)
 			}
 		}
 		turn := 0

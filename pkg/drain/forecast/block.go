@@ -86,25 +86,25 @@ func (v *view) blocker(pods []int, c course) Blocker {
 	return b
 }
 
-// classify finds the reason, and with it class and cures.
+// classify finds the reason, and with it class and remedies.
 func (v *view) classify(b *Blocker, pdbs []*policyv1.PodDisruptionBudget, pods []int, c course) {
 	spent := v.spenders(pdbs, b.Owners, c)
 	switch {
 	case len(pdbs) > 1:
 		b.Class, b.Why = Pathological, fmt.Sprintf("%d PodDisruptionBudgets match, and the eviction API supports one", len(pdbs))
-		b.Cures = v.cureSeveral(pdbs)
+		b.Remedies = v.remedySeveral(pdbs)
 	case len(pdbs) == 0: // --wait-for-replacement
 		v.unreplaced(b, nil, spent)
 	case pdb.SyncFailed(pdbs[0]):
 		b.Class, b.Why = Pathological, b.Budgets[0].Trouble
-		b.Cures = v.cureSync(pdbs[0])
+		b.Remedies = v.remedySync(pdbs[0])
 	case b.Budgets[0].Trouble != "":
 		b.Class, b.Why = Temporary, b.Budgets[0].Trouble
-		b.Cures = []Cure{look(pdbs[0], "it catches up by itself within seconds, if kube-controller-manager runs")}
+		b.Remedies = []Remedy{look(pdbs[0], "it catches up by itself within seconds, if kube-controller-manager runs")}
 	case b.Budgets[0].Never && v.stuckSurge(b, pdbs[0], pods):
 	case b.Budgets[0].Never:
 		b.Class, b.Why = Permanent, fmt.Sprintf("%s of %d pods never lets one go", b.Budgets[0].Rule, b.Budgets[0].Expected)
-		b.Cures = v.curePermanent(pdbs[0], b.Owners, b.Pods)
+		b.Remedies = v.remedyPermanent(pdbs[0], b.Owners, b.Pods)
 	case len(spent) > 0:
 		v.unreplaced(b, pdbs[0], spent)
 	default:
@@ -129,17 +129,17 @@ func (v *view) spenders(pdbs []*policyv1.PodDisruptionBudget, owners drain.Owner
 // unreplaced is the blocker of a budget that does not come back.
 func (v *view) unreplaced(b *Blocker, budget *policyv1.PodDisruptionBudget, spent []int) {
 	for _, i := range spent {
-		if reasons := v.homeless[v.going[i].UID]; len(reasons) > 0 {
+		if reasons := v.unschedulable[v.going[i].UID]; len(reasons) > 0 {
 			b.Class, b.Why = NoRoom, fmt.Sprintf("the successor of %s finds no node (%s), so the budget does not come back", v.going[i].Pod,
 				text.Some(reasons))
-			b.Cures = []Cure{{Command: "kubectl describe nodes",
+			b.Remedies = []Remedy{{Command: "kubectl describe nodes",
 				Effect: "see what is taken; add a node, lower requests, or drain fewer nodes at once"}}
 			return
 		}
 	}
 	b.Class, b.Why = Permanent, "nothing recreates the pods that left before, so the budget does not open again"
 	if budget != nil {
-		b.Cures = []Cure{v.cureEdit(budget, b.Owners)}
+		b.Remedies = []Remedy{v.remedyEdit(budget, b.Owners)}
 	}
 }
 
@@ -151,7 +151,7 @@ func (v *view) temporary(b *Blocker, budget *policyv1.PodDisruptionBudget, pods 
 	switch {
 	case sick:
 		b.Why = fmt.Sprintf("they are not Ready themselves, and only %d of %d pods that have to be are", numbers.CurrentHealthy, numbers.Needed)
-		b.Cures = append(b.Cures, Cure{
+		b.Remedies = append(b.Remedies, Remedy{
 			Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"unhealthyPodEvictionPolicy":"AlwaysAllow"}}'`,
 				text.Quote(budget.Namespace), text.Quote(budget.Name)),
 			Effect: "pods that are not Ready may go whatever the budget says",
@@ -162,11 +162,11 @@ func (v *view) temporary(b *Blocker, budget *policyv1.PodDisruptionBudget, pods 
 		b.Why = fmt.Sprintf("%d of %d pods are healthy, and %d have to be", numbers.CurrentHealthy, numbers.Expected, numbers.Needed)
 	}
 	for _, u := range b.Unready {
-		b.Cures = append(b.Cures, Cure{Command: text.Command("kubectl", "-n", u.Namespace, "describe", "pod", u.Name),
+		b.Remedies = append(b.Remedies, Remedy{Command: text.Command("kubectl", "-n", u.Namespace, "describe", "pod", u.Name),
 			Effect: "see why it is not Ready: " + u.Why})
 		break
 	}
 	if len(b.Unready) == 0 {
-		b.Cures = append(b.Cures, look(budget, "see which pods it misses"))
+		b.Remedies = append(b.Remedies, look(budget, "see which pods it misses"))
 	}
 }

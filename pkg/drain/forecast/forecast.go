@@ -32,8 +32,8 @@ type Forecast struct {
 	// Unconfirmed are the nodes whose kubelets have stopped to report: their pods stay
 	// Terminating, and the drain waits for them. None if it was told not to wait.
 	Unconfirmed []string `json:"unconfirmed,omitempty"`
-	// Homeless are the pods whose successors would find no node.
-	Homeless []Homeless `json:"homeless,omitempty"`
+	// Unschedulable are the pods whose successors would find no node.
+	Unschedulable []Unschedulable `json:"unschedulable,omitempty"`
 	// Losses are what is lost or down for a while although everything goes well.
 	Losses []Loss `json:"losses,omitempty"`
 	// Surges are what a surge that is asked for does for Deployments, or why it does not.
@@ -133,8 +133,8 @@ type Blocker struct {
 	// Releases are what owns the budgets and the workload, and undoes a manual
 	// edit.
 	Releases []managedby.Release `json:"releases,omitempty"`
-	// Cures are what would unblock it, the gentlest first.
-	Cures []Cure `json:"cures"`
+	// Remedies are what would unblock it, the gentlest first.
+	Remedies []Remedy `json:"remedies"`
 }
 
 // Unready is a pod that a budget waits for.
@@ -144,14 +144,14 @@ type Unready struct {
 	Why  string `json:"why"`
 }
 
-// Cure is a command that unblocks, and what it does.
-type Cure struct {
+// Remedy is a command that unblocks, and what it does.
+type Remedy struct {
 	Command string `json:"command"`
 	Effect  string `json:"effect"`
 }
 
-// Homeless is a pod whose successor would stay Pending.
-type Homeless struct {
+// Unschedulable is a pod whose successor would stay Pending.
+type Unschedulable struct {
 	drain.Pod
 	Node   string       `json:"node"`
 	Owners drain.Owners `json:"owners,omitempty"`
@@ -269,7 +269,7 @@ func (f Forecast) Refused() []drain.Verdict { return f.decision.Blocked() }
 
 // Err is nil if the drain would end; of class plan.Refused if it would be
 // refused; else of class plan.Found, naming what keeps pods, with the gentlest
-// cure of each as its hint.
+// remedy of each as its hint.
 func (f Forecast) Err() error {
 	if err := f.decision.Refusal(); err != nil {
 		return err
@@ -287,8 +287,8 @@ func (f Forecast) Err() error {
 	}
 	var hints []string
 	for _, b := range f.Blockers {
-		if len(b.Cures) > 0 && !slices.Contains(hints, b.Cures[0].Command) {
-			hints = append(hints, b.Cures[0].Command)
+		if len(b.Remedies) > 0 && !slices.Contains(hints, b.Remedies[0].Command) {
+			hints = append(hints, b.Remedies[0].Command)
 		}
 	}
 	noun := text.Choose(kept == 1, "1 pod", fmt.Sprintf("%d pods", kept))

@@ -18,7 +18,7 @@ import (
 // Predict says how a drain would go: in which waves the pods leave, what keeps
 // some for good and what would let them go, how long it takes, and what is lost.
 // command is how one would begin it ("kubectl lifecycle drain w1 --force"), for
-// the cures. What the API server answers is worked out by its own rules, and
+// the remedies. What the API server answers is worked out by its own rules, and
 // budgets are charged over all nodes together.
 //
 // Of what is not known the worse is taken: no pod that is not Ready now is
@@ -39,8 +39,8 @@ func Predict(s Input, o drain.Options, command string) Forecast {
 	f.Blockers = v.blockers(course)
 	f.Losses = v.losses(course)
 	for _, verdict := range v.going {
-		if reasons := v.homeless[verdict.UID]; len(reasons) > 0 {
-			f.Homeless = append(f.Homeless, Homeless{Pod: verdict.Pod, Node: verdict.Node, Owners: verdict.Owners, Reasons: reasons})
+		if reasons := v.unschedulable[verdict.UID]; len(reasons) > 0 {
+			f.Unschedulable = append(f.Unschedulable, Unschedulable{Pod: verdict.Pod, Node: verdict.Node, Owners: verdict.Owners, Reasons: reasons})
 		}
 	}
 	return f
@@ -64,8 +64,8 @@ type view struct {
 	freed []bool
 	// purse is the number of a budget.
 	purse map[types.UID]int
-	// homeless are the pods whose successors find no node, and why.
-	homeless map[types.UID][]string
+	// unschedulable are the pods whose successors find no node, and why.
+	unschedulable map[types.UID][]string
 }
 
 func newView(s Input, o drain.Options, command string) *view {
@@ -100,7 +100,7 @@ func newView(s Input, o drain.Options, command string) *view {
 			s.room.Add(pod)
 			moving = append(moving, pod)
 		}
-		v.homeless = s.room.Homeless(moving, v.decision.Names())
+		v.unschedulable = s.room.Unschedulable(moving, v.decision.Names())
 	}
 	v.surge()
 	return v
@@ -130,7 +130,7 @@ func (v *view) walk(times timing) walk {
 			node: nodes[verdict.Node], stage: verdict.Stage, gate: v.gates[i], purse: -1, controller: -1,
 			leaving: verdict.Action == drain.ActionWait, ready: kube.PodReady(v.pods[i]),
 			// A pod that is not Ready is not missed when it is gone.
-			returns: replaced(verdict, v.pods[i]) && len(v.homeless[verdict.UID]) == 0 || !kube.PodReady(v.pods[i]),
+			returns: replaced(verdict, v.pods[i]) && len(v.unschedulable[verdict.UID]) == 0 || !kube.PodReady(v.pods[i]),
 		}
 		p.gone, p.back = times(i)
 		if len(v.match[i]) == 1 {

@@ -174,11 +174,11 @@ func (v *view) late(times timing, worst bool) walk {
 // pod of it finds no node.
 func (v *view) cramped(i int) []string {
 	s, surges := v.begun(i)
-	if reasons := v.homeless[v.going[i].UID]; len(reasons) > 0 || !surges {
+	if reasons := v.unschedulable[v.going[i].UID]; len(reasons) > 0 || !surges {
 		return reasons
 	}
 	for n := 1; n < s.More; n++ {
-		if reasons := v.homeless[types.UID(fmt.Sprintf("%s %d", s.UID, n))]; len(reasons) > 0 {
+		if reasons := v.unschedulable[types.UID(fmt.Sprintf("%s %d", s.UID, n))]; len(reasons) > 0 {
 			return reasons
 		}
 	}
@@ -197,7 +197,7 @@ func (v *view) stuckSurge(b *Blocker, budget *policyv1.PodDisruptionBudget, pods
 	rule := fmt.Sprintf("%s of %d pods never lets one go", b.Budgets[0].Rule, b.Budgets[0].Expected)
 	if s.Refused != "" {
 		b.Class, b.Why = Permanent, rule+", and the surge leaves Deployment "+s.Deployment+" as it is: "+s.Refused
-		b.Cures = v.curePermanent(budget, b.Owners, b.Pods)
+		b.Remedies = v.remedyPermanent(budget, b.Owners, b.Pods)
 		return true
 	}
 	for _, i := range pods {
@@ -205,8 +205,8 @@ func (v *view) stuckSurge(b *Blocker, budget *policyv1.PodDisruptionBudget, pods
 			b.Class = NoRoom
 			b.Why = fmt.Sprintf("%s, and the pod that the surge adds to Deployment %s finds no node (%s), so it does not help", rule, s.Deployment,
 				text.Some(reasons))
-			b.Cures = append([]Cure{{Command: "kubectl describe nodes", Effect: "see what is taken; add a node, or lower requests"}},
-				v.curePermanent(budget, b.Owners, b.Pods)...)
+			b.Remedies = append([]Remedy{{Command: "kubectl describe nodes", Effect: "see what is taken; add a node, or lower requests"}},
+				v.remedyPermanent(budget, b.Owners, b.Pods)...)
 			return true
 		}
 	}
@@ -214,9 +214,9 @@ func (v *view) stuckSurge(b *Blocker, budget *policyv1.PodDisruptionBudget, pods
 	return true
 }
 
-// offer is the cure by a surge, where one helps; known is false where that was not
+// offer is the remedy by a surge, where one helps; known is false where that was not
 // found out.
-func (v *view) offer(top drain.Owner) (cure []Cure, known bool) {
+func (v *view) offer(top drain.Owner) (remedy []Remedy, known bool) {
 	s, known := v.Surges[top.UID]
 	if !known || s.Offer == "" {
 		return nil, known
@@ -225,7 +225,7 @@ func (v *view) offer(top drain.Owner) (cure []Cure, known bool) {
 	if s.OfferMore > 0 {
 		effect = fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top, s.Replicas+s.OfferMore, s.Replicas)
 	}
-	return []Cure{{Command: v.surging(s.Offer), Effect: effect}}, true
+	return []Remedy{{Command: v.surging(s.Offer), Effect: effect}}, true
 }
 
 // surges are those that are begun or refused, sorted.

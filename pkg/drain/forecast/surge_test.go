@@ -80,7 +80,7 @@ func TestAForecastOfASurge(t *testing.T) {
 			if f.Estimate.AtLeast != tc.least || f.Estimate.UpTo != tc.most {
 				t.Errorf("from %g to %g s, want %g to %g", f.Estimate.AtLeast, f.Estimate.UpTo, tc.least, tc.most)
 			}
-			if tc.class != "" && (len(f.Blockers) != 1 || f.Blockers[0].Class != tc.class || len(f.Blockers[0].Cures) == 0) {
+			if tc.class != "" && (len(f.Blockers) != 1 || f.Blockers[0].Class != tc.class || len(f.Blockers[0].Remedies) == 0) {
 				t.Errorf("blockers %+v", f.Blockers)
 			}
 			for _, p := range f.Pods {

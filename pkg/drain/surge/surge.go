@@ -164,7 +164,7 @@ func (m *Measure) decide(f Facts, mode Mode) {
 		return
 	}
 	m.Mode, m.From, m.AtOnce = Restart, kube.Wanted(d.Spec.Replicas), atOnce(d)
-	if need, cures := shortfall(pdb); mode == Auto && cures {
+	if need, helps := shortfall(pdb); mode == Auto && helps {
 		m.Mode, m.To, m.AtOnce, m.Undoer = Auto, m.From+need, 0, undoer(d)
 	}
 	if j, ok := journalOf(d); ok {
@@ -198,14 +198,14 @@ func atOnce(d *appsv1.Deployment) int32 {
 // shortfall is how many more Ready pods a budget needs before one may go. Only a
 // whole number of available pods stays what it is when there are more of them:
 // percentages grow with them, and so does "none may be unavailable".
-func shortfall(pdb *policyv1.PodDisruptionBudget) (more int32, cures bool) {
+func shortfall(pdb *policyv1.PodDisruptionBudget) (more int32, helps bool) {
 	if pdb.Spec.MinAvailable == nil || pdb.Spec.MinAvailable.Type != intstr.Int {
 		return 0, false
 	}
 	return pdb.Status.DesiredHealthy + 1 - pdb.Status.ExpectedPods, true
 }
 
-// fixed is what keeps more pods of a Deployment from running, whoever asks for them.
+// fixed is what keeps more pods of a Deployment from running, by whatever means they are asked for.
 func (m *Measure) fixed(d *appsv1.Deployment, f Facts) error {
 	if owner := f.Scaled[m.Namespace+"/"+m.Name]; owner != "" {
 		return fmt.Errorf("%s sets its number of replicas", owner)

@@ -118,7 +118,7 @@ func stays(node *corev1.Node, cause error, again string) error {
 }
 
 // Held are the locks that DaemonSets hold for a node that is gone, in sentences: they
-// are not let go of by themselves. Who may not read them, or meets an error, is told
+// are not released by themselves. Who may not read them, or meets an error, is told
 // nothing.
 func Held(ctx context.Context, client kubernetes.Interface, name string) []string {
 	locks, err := drain.ReadLocks(ctx, client, []string{name})

@@ -154,10 +154,10 @@ func avoided(pod *corev1.Pod) []corev1.PodAffinityTerm {
 	return nil
 }
 
-// Homeless are the reasons for which the successors of some pods would stay
+// Unschedulable are the reasons for which the successors of some pods would stay
 // Pending once the nodes are cordoned, by the pod's UID. The pods are given
 // places in their order, none of which is given back, so it is asked once.
-func (r *Room) Homeless(moving []*corev1.Pod, cordoned []string) map[types.UID][]string {
+func (r *Room) Unschedulable(moving []*corev1.Pod, cordoned []string) map[types.UID][]string {
 	for _, name := range cordoned {
 		if i, known := r.at[name]; known {
 			node := *r.sites[i].node // the reading stays as it was

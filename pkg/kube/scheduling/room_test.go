@@ -224,7 +224,7 @@ func TestRoom(t *testing.T) {
 				r.Add(pod)
 			}
 			got := map[string][]string{}
-			for uid, reasons := range r.Homeless(moving, []string{"a1"}) {
+			for uid, reasons := range r.Unschedulable(moving, []string{"a1"}) {
 				got[string(uid[len("uid-"):])] = reasons
 			}
 			if len(c.want) == 0 {
@@ -301,7 +301,7 @@ func TestRoomKeepsOneProfileForPodsThatAreAlike(t *testing.T) {
 	if len(r.profiles) != 3 {
 		t.Errorf("%d profiles: %v", len(r.profiles), r.profiles)
 	}
-	if got := r.Homeless(nil, nil); len(got) != 0 {
+	if got := r.Unschedulable(nil, nil); len(got) != 0 {
 		t.Errorf("nobody moves, and without a home are %v", map[types.UID][]string(got))
 	}
 }

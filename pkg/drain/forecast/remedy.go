@@ -15,12 +15,12 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// look is a cure that begins with looking.
-func look(budget *policyv1.PodDisruptionBudget, effect string) Cure {
-	return Cure{Command: text.Command("kubectl", "-n", budget.Namespace, "describe", "pdb", budget.Name), Effect: effect}
+// look is a remedy that begins with looking.
+func look(budget *policyv1.PodDisruptionBudget, effect string) Remedy {
+	return Remedy{Command: text.Command("kubectl", "-n", budget.Namespace, "describe", "pdb", budget.Name), Effect: effect}
 }
 
-// curePermanent cures a budget that lets no pod go: a surge where that helps,
+// remedyPermanent is for a budget that lets no pod go: a surge where that helps,
 // more replicas where they do, an edit always.
 //
 // One more replica helps against a number or a share of pods that have to be
@@ -30,18 +30,18 @@ func look(budget *policyv1.PodDisruptionBudget, effect string) Cure {
 //
 // Neither helps where a successor finds no node: no new pod becomes Ready then
 // (kubernetes/kubernetes#91141).
-func (v *view) curePermanent(budget *policyv1.PodDisruptionBudget, owners drain.Owners, pods []drain.Pod) []Cure {
-	var out []Cure
-	edit := v.cureEdit(budget, owners)
+func (v *view) remedyPermanent(budget *policyv1.PodDisruptionBudget, owners drain.Owners, pods []drain.Pod) []Remedy {
+	var out []Remedy
+	edit := v.remedyEdit(budget, owners)
 	for _, pod := range pods {
-		if reasons := v.homeless[pod.UID]; len(reasons) > 0 {
+		if reasons := v.unschedulable[pod.UID]; len(reasons) > 0 {
 			edit.Effect = fmt.Sprintf("one pod may go at a time; its successor finds no node (%s), so it is down until it does", text.Some(reasons))
-			return []Cure{edit}
+			return []Remedy{edit}
 		}
 	}
 	workload, known := v.top(owners)
 	if !known {
-		return []Cure{edit}
+		return []Remedy{edit}
 	}
 	top := owners[len(owners)-1]
 	others := max(int(budget.Status.ExpectedPods)-int(workload.Replicas), 0)
@@ -53,14 +53,14 @@ func (v *view) curePermanent(budget *policyv1.PodDisruptionBudget, owners drain.
 		out = surge
 	case top.Kind != "Deployment":
 	case possible && number && enough-int(workload.Replicas) <= max(1, int(workload.Replicas)):
-		out = append(out, Cure{Command: v.surging("auto"), Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top,
+		out = append(out, Remedy{Command: v.surging("auto"), Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top,
 			enough, workload.Replicas)})
 	case !number && !workload.Paused:
-		out = append(out, Cure{Command: v.surging("auto"),
+		out = append(out, Remedy{Command: v.surging("auto"),
 			Effect: fmt.Sprintf("a rolling restart of %s brings its pods elsewhere; a Deployment asks no budget", top)})
 	}
 	if possible && !v.Surges[top.UID].Fixed {
-		out = append(out, Cure{
+		out = append(out, Remedy{
 			Command: top.ScaleCommand(budget.Namespace, enough),
 			Effect:  fmt.Sprintf("the budget then lets one of %d go", enough+others),
 		})
@@ -101,8 +101,8 @@ func neededOf(spec policyv1.PodDisruptionBudgetSpec, total int) (int, error) {
 	return intstr.GetScaledValueFromIntOrPercent(spec.MinAvailable, total, true)
 }
 
-// cureEdit changes the budget so that one pod may go at a time.
-func (v *view) cureEdit(budget *policyv1.PodDisruptionBudget, owners drain.Owners) Cure {
+// remedyEdit changes the budget so that one pod may go at a time.
+func (v *view) remedyEdit(budget *policyv1.PodDisruptionBudget, owners drain.Owners) Remedy {
 	change := `{"spec":{"minAvailable":null,"maxUnavailable":1}}`
 	if rule := budget.Spec.MinAvailable; rule != nil && rule.Type == intstr.Int {
 		change = fmt.Sprintf(`{"spec":{"minAvailable":%d}}`, max(min(budget.Status.DesiredHealthy, budget.Status.ExpectedPods)-1, 0))
@@ -111,13 +111,13 @@ func (v *view) cureEdit(budget *policyv1.PodDisruptionBudget, owners drain.Owner
 	if w, known := v.top(owners); known && w.Replicas == 1 {
 		effect += "; it is the only one, so it is down until its successor is Ready"
 	}
-	return Cure{Command: text.Command("kubectl", "-n", budget.Namespace, "patch", "pdb", budget.Name, "--type=merge", "-p",
+	return Remedy{Command: text.Command("kubectl", "-n", budget.Namespace, "patch", "pdb", budget.Name, "--type=merge", "-p",
 		change), Effect: effect}
 }
 
-// cureSeveral deletes a budget too many: one that nothing would bring back, or
+// remedySeveral deletes a budget too many: one that nothing would bring back, or
 // the last by name.
-func (v *view) cureSeveral(pdbs []*policyv1.PodDisruptionBudget) []Cure {
+func (v *view) remedySeveral(pdbs []*policyv1.PodDisruptionBudget) []Remedy {
 	extra := pdbs[len(pdbs)-1]
 	for _, budget := range pdbs {
 		if len(managedby.Of(budget)) == 0 {
@@ -130,19 +130,19 @@ func (v *view) cureSeveral(pdbs []*policyv1.PodDisruptionBudget) []Cure {
 			rest = append(rest, fmt.Sprintf("%s (%s)", budget.Name, pdb.Rule(budget.Spec)))
 		}
 	}
-	return []Cure{{Command: text.Command("kubectl", "-n", extra.Namespace, "delete", "pdb", extra.Name), Effect: "it is left with " +
+	return []Remedy{{Command: text.Command("kubectl", "-n", extra.Namespace, "delete", "pdb", extra.Name), Effect: "it is left with " +
 		text.Some(rest)}}
 }
 
-// cureSync gives a budget that cannot be worked out a number, which needs no
+// remedySync gives a budget that cannot be worked out a number, which needs no
 // scale.
-func (v *view) cureSync(budget *policyv1.PodDisruptionBudget) []Cure {
-	out := []Cure{look(budget, "see what the disruption controller says")}
+func (v *view) remedySync(budget *policyv1.PodDisruptionBudget) []Remedy {
+	out := []Remedy{look(budget, "see what the disruption controller says")}
 	if number := budget.Spec.MinAvailable; number != nil && number.Type == intstr.Int {
 		return out
 	}
 	healthy := v.Healthy[budget.UID]
-	return append(out, Cure{
+	return append(out, Remedy{
 		Command: fmt.Sprintf(`kubectl -n %s patch pdb %s --type=merge -p '{"spec":{"maxUnavailable":null,"minAvailable":%d}}'`,
 			text.Quote(budget.Namespace), text.Quote(budget.Name), max(healthy-1, 0)),
 		Effect: fmt.Sprintf("a number needs no scale; %d pods are Ready", healthy),
