@@ -12,7 +12,7 @@ import (
 // interruptible is a context that ends at Ctrl-C, at SIGTERM, and when the terminal is
 // closed (SIGHUP), so that what must not stay is taken back in each case. A second
 // Ctrl-C ends the program at once. A second SIGHUP does not: a shell and the kernel each
-// send one. Nor does the end of whoever reads the output, from then on. Under nohup
+// send one. Nor does the end of what reads the output, from then on. Under nohup
 // SIGHUP stays ignored.
 func interruptible(parent context.Context) (context.Context, context.CancelFunc) {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
