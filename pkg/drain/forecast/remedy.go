@@ -53,7 +53,8 @@ func (v *view) remedyPermanent(budget *policyv1.PodDisruptionBudget, owners drai
 		out = surge
 	case top.Kind != "Deployment":
 	case possible && number && enough-int(workload.Replicas) <= max(1, int(workload.Replicas)):
-		out = append(out, Remedy{Command: v.surging("auto"), Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards", top,
+		out = append(out, Remedy{Command: v.surging("auto"), Effect: fmt.Sprintf("%s has %d replicas while it drains, and %d again afterwards",
+			top,
 			enough, workload.Replicas)})
 	case !number && !workload.Paused:
 		out = append(out, Remedy{Command: v.surging("auto"),
