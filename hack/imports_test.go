@@ -134,6 +134,12 @@ func flowRules() []rule {
 			"pkg/runner/wire"},
 		exactly: []string{"pkg/runner"}, tests: true, indirect: true,
 	}, {
+		why: "a probe uses what runs are made of, and no run knows it", from: []string{"pkg/runner"}, except: []string{"pkg/runner/probe"},
+		forbid: inModule("pkg/runner/probe"), tests: true, indirect: true,
+	}, {
+		why: "what is said of a network does not know how it is taken out", from: []string{"pkg/cni"}, except: []string{"pkg/cni/uninstall"},
+		forbid: inModule("pkg/cni/uninstall"), tests: true, indirect: true,
+	}, {
 		why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: []string{"pkg/flow/flowtest",
 			"cmd/lifecycle-node/report/reporttest"},
 		forbid: inModule("pkg/flow/flowtest", "cmd/lifecycle-node/report/reporttest"),

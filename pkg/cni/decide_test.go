@@ -79,7 +79,7 @@ func TestDecideRefuses(t *testing.T) {
 				f.Networks = []facts.Network{{CNI: "calico", Namespace: "calico-system", DaemonSet: "calico-node"}}
 			}),
 			says: "CNI004 error: flannel is to be installed, and the cluster has a network already: calico (daemonset calico-system/calico-node)",
-			hint: "remove one of them",
+			hint: "kubectl lifecycle cni uninstall calico",
 		},
 		"the same network applied by hand": {
 			facts: kubeadmFacts(func(f *facts.Facts) {

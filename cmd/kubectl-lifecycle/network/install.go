@@ -149,16 +149,22 @@ func (c commands) installCNI(ctx context.Context, name string, f cniFlags) error
 	return c.runCNI(ctx, client, c.store(), request, f)
 }
 
+// hosts are what hosts have for their network, where they are to be asked.
+func (f cniFlags) hosts(ctx context.Context) ([]wire.HostNetwork, error) {
+	if f.ask == nil {
+		return nil, nil
+	}
+	return f.ask(ctx)
+}
+
 // runCNI reads, decides, shows, does and tells.
 func (c commands) runCNI(ctx context.Context, client kubernetes.Interface, releases release.Store, request cni.Request, f cniFlags) error {
 	survey, err := cni.Survey(ctx, client, releases)
 	if err != nil {
 		return env.NothingChanged(err)
 	}
-	if f.ask != nil {
-		if request.Hosts, err = f.ask(ctx); err != nil {
-			return env.NothingChanged(err)
-		}
+	if request.Hosts, err = f.hosts(ctx); err != nil {
+		return env.NothingChanged(err)
 	}
 	inst, err := cni.Decide(survey, request)
 	if err != nil {

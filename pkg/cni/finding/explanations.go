@@ -47,9 +47,9 @@ func fromCNI001() []Explanation {
 				"routes away.",
 			See: []string{"kubectl get daemonsets -A",
 				"kubectl lifecycle cni status --look"},
-			Cure: "Remove one of them, then what it left on each node; restart the pods that it had given addresses " +
-				"to. The same network twice (an old DaemonSet in kube-system, a new one elsewhere) leaves nothing of its own: " +
-				"delete one DaemonSet and restart the other; not the ClusterRole, which both may use.",
+			Cure: "Take one of them out (kubectl lifecycle cni uninstall), then its files in /etc/cni/net.d of each node; restart the " +
+				"pods that it had given addresses to. The same network twice (an old DaemonSet in kube-system, a new one elsewhere) " +
+				"leaves nothing of its own: delete one DaemonSet and restart the other; not the ClusterRole, which both may use.",
 			Sources: []string{"kubernetes/kubernetes#107127", "flannel-io/flannel#1390", "flannel-io/flannel#1615"},
 		},
 	}

@@ -27,6 +27,8 @@ func secondNetwork(in Input) []Finding {
 	cure := "remove one of them, then what it left in /etc/cni/net.d of each node: two networks break each other's pods"
 	switch {
 	case in.Wanted.CNI != "" && len(there) > 0:
+		cure = "take the other one out first (" + text.Command("kubectl", "lifecycle", "cni", "uninstall", there[0]) +
+			"), then what it left in /etc/cni/net.d of each node: --look names it. Two networks break each other's pods"
 		return []Finding{{ID: "CNI004", Severity: Error, Blocks: true, Evidence: agentsOf(in.Networks), Cure: cure,
 			What: fmt.Sprintf("%s is to be installed, and the cluster has a network already: %s", in.Wanted.CNI, text.Some(there))}}
 	case len(there) > 1:
@@ -151,7 +153,7 @@ func kernels(in Input) []Finding {
 		host := needsOf(name)
 		var g grouper
 		for _, n := range in.linux() {
-			if older(n.Kernel, host.Kernel) && !(host.KernelNote != "" && backported(n.Kernel)) {
+			if older(n.Kernel, host.Kernel) && (host.KernelNote == "" || !backported(n.Kernel)) {
 				g.add(text.Short(n.Kernel, 60), n.Name)
 			}
 		}

@@ -48,11 +48,12 @@ func Ask(ctx context.Context, cluster runner.Cluster, nodes []*corev1.Node, port
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	room := make(chan struct{}, atOnce)
+	report("asking %d hosts, each through a pod of an image that is there", len(nodes))
 	for _, node := range nodes {
 		all.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			host, err := ask(ctx, cluster, node, input, report)
+			host, err := ask(ctx, cluster, node, input)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -68,9 +69,8 @@ func Ask(ctx context.Context, cluster runner.Cluster, nodes []*corev1.Node, port
 	return out, context.Cause(ctx)
 }
 
-func ask(
-	ctx context.Context, cluster runner.Cluster, node *corev1.Node, input json.RawMessage, report plan.Report,
-) (wire.HostNetwork, error) {
+// ask asks one host. What each pod of many does is not told.
+func ask(ctx context.Context, cluster runner.Cluster, node *corev1.Node, input json.RawMessage) (wire.HostNetwork, error) {
 	var host wire.HostNetwork
 	if err := ctx.Err(); err != nil {
 		return host, context.Cause(ctx)
@@ -78,7 +78,8 @@ func ask(
 	if err := kubenode.RequireKubeadm(ctx, cluster.Client, node); err != nil {
 		return host, err
 	}
-	raw, err := runner.RunOnce(ctx, cluster, node, runner.Question{Operation: wire.LookNetwork, Input: input}, report)
+	raw, err := runner.RunOnce(ctx, cluster, node, runner.Question{Operation: wire.LookNetwork, Input: input},
+		func(string, ...any) {})
 	if err != nil {
 		return host, err
 	}
