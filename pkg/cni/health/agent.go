@@ -48,12 +48,18 @@ func (g gap) ofContainers(pod *corev1.Pod) gap {
 	case pod.Status.Message != "":
 		g.why = pod.Status.Message
 	case pod.Status.Phase == corev1.PodPending && len(statuses) == 0:
-		g.why = "its kubelet has not started it yet"
+		g.why = unstarted
 	default:
-		g.why = "starting"
+		g.why = starting
 	}
 	return g
 }
+
+// What a pod is of which its status says nothing more.
+const (
+	unstarted = "its kubelet has not started it yet"
+	starting  = "starting"
+)
 
 // trouble is the kind of a container's trouble.
 type trouble int

@@ -10,16 +10,24 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 )
 
 // explain returns the gaps of a view with what takes a further request to know:
-// the last words of the first agent that crashes, and why no pod could be made.
-// At most two requests; what they cannot tell is left out.
+// the last words of the first agent that crashes, why no pod could be made, and why the
+// first one that only starts gets no sandbox. At most three requests; what they cannot
+// tell is left out.
 func explain(ctx context.Context, client kubernetes.Interface, v view) []gap {
 	gaps := v.gaps()
 	if i := slices.IndexFunc(gaps, func(g gap) bool { return g.crashed != "" }); i >= 0 {
 		if words := lastWords(ctx, client, gaps[i]); words != "" {
 			gaps[i].why += ": " + words
+		}
+	}
+	if i := slices.IndexFunc(gaps, func(g gap) bool { return g.pod != nil && (g.why == starting || g.why == unstarted) }); i >= 0 {
+		if why := kube.SandboxFailure(ctx, client, gaps[i].pod); why != "" {
+			gaps[i].why = why
 		}
 	}
 	unmade := func(g gap) bool { return g.pod == nil && g.kind == agentOn }

@@ -188,6 +188,28 @@ func TestWaitEndsWhenInterruptedOrDenied(t *testing.T) {
 			}
 		})
 	})
+	t.Run("without a sandbox, with the event that says why", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			client := fake.NewClientset(cnitest.Working()...)
+			pod := cnitest.Agent("a", waitingFor("ContainerCreating", ""))
+			pod.UID = "u1"
+			replace(t, client, pod)
+			_, err := client.CoreV1().Events(pod.Namespace).Create(t.Context(), &corev1.Event{
+				ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: "e"}, Reason: "FailedCreatePodSandBox",
+				InvolvedObject: corev1.ObjectReference{Name: pod.Name, UID: "u1"}, Message: "open /run/r.conf: no such file",
+			}, metav1.CreateOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := waitOn(ctx, client)
+			<-w.end
+			if !strings.Contains(w.err.Error(), "agent on a: open /run/r.conf: no such file") {
+				t.Error(w.err)
+			}
+		})
+	})
 	t.Run("not allowed to watch", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			client := fake.NewClientset()

@@ -3,6 +3,7 @@
 package arrival
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
@@ -70,6 +72,9 @@ type sight struct {
 	// settled says that the node has been there for a while, so that what is
 	// not on it may be called missing.
 	settled bool
+	// sandbox is why a pod that is starting gets no sandbox, by its UID, as far as that was
+	// asked.
+	sandbox map[types.UID]string
 	// note says who cordoned the node; may be nil.
 	note check.CordonNote
 }
@@ -109,16 +114,22 @@ func notReady(s sight) (reason, hint string) {
 	}
 	parts := []string{message}
 	agents := agentsOf(s.pods)
+	var first *corev1.Pod
 	for _, pod := range agents {
-		if why := unready(pod); why != "" {
+		why := unready(pod)
+		if failure := s.sandbox[pod.UID]; vague(why) && failure != "" {
+			why = failure
+		}
+		if why != "" {
 			parts = append(parts, fmt.Sprintf("%s/%s: %s", pod.Namespace, pod.Name, why))
+			first = cmp.Or(first, pod)
 		}
 	}
 	hint = "look at it: kubectl describe node " + text.Quote(s.node.Name)
 	noNetwork := strings.Contains(message, "cni plugin not initialized") || strings.Contains(message, "NetworkPluginNotReady")
 	switch {
 	case len(parts) > 1:
-		hint = "look at those pods: kubectl describe pod"
+		hint = "look at it: " + text.Command("kubectl", "-n", first.Namespace, "describe", "pod", first.Name)
 	case !noNetwork || !s.settled:
 	case len(agents) == 0:
 		parts = append(parts, "no network agent is on it")
@@ -167,5 +178,11 @@ func unready(pod *corev1.Pod) string {
 			return text.Brief(w.Reason + ": " + w.Message)
 		}
 	}
-	return "starting"
+	return starting
 }
+
+// starting is a pod of which its status says nothing more.
+const starting = "starting"
+
+// vague reports whether why a pod is not ready says only that it is on its way.
+func vague(why string) bool { return why == starting || why == "ContainerCreating" }

@@ -100,6 +100,8 @@ type follower struct {
 	arrival Arrival
 	since   time.Time       // when the stage began
 	told    map[string]bool // what is said once
+	// sandbox is why pods that are starting get no sandbox, by their UID.
+	sandbox map[types.UID]string
 }
 
 func (f *follower) close() {
@@ -165,7 +167,7 @@ func (f *follower) look(ctx context.Context) error {
 		}
 	}
 	settled := f.arrival.Stage == Registered && time.Since(f.since) >= watch.Heartbeat
-	now := judge(sight{request: f.request, node: f.node(), pods: f.podsOn(), settled: settled, note: f.wanted.Note})
+	now := judge(sight{request: f.request, node: f.node(), pods: f.podsOn(), settled: settled, sandbox: f.sandbox, note: f.wanted.Note})
 	if now.Stage == f.arrival.Stage && now.Reason == f.arrival.Reason && slices.Equal(now.Away, f.arrival.Away) {
 		return nil // what remind has found out stays
 	}

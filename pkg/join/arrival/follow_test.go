@@ -293,3 +293,37 @@ func TestFollowInterruptedSaysHowFarItCame(t *testing.T) {
 		jointest.WantClass(t, b.err, plan.Interrupted, "interrupted")
 	})
 }
+
+// A pod without a sandbox is "starting" for ever: what keeps it is in an event alone
+// (kubernetes/kubeadm#1124).
+func TestAWaitSaysWhyAnAgentGetsNoSandbox(t *testing.T) {
+	for _, reason := range []string{"PodInitializing", "ContainerCreating"} {
+		t.Run(reason, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { withoutSandbox(t, reason) }) })
+	}
+}
+
+func withoutSandbox(t *testing.T, reason string) {
+	t.Helper()
+	client := fake.NewClientset()
+	jointest.Allow(client, jointest.Nothing)
+	b := follow(t, client, ours(t), time.Hour)
+	csr := csrOf(t, "csr-1", "w3", nil)
+	issued(csr)
+	b.makeCSR(csr)
+	b.makeNode(jointest.Node("w3", corev1.ConditionFalse, "cni plugin not initialized"))
+	pod := agent("w3", reason, "")
+	pod.UID = "u1"
+	_, err := client.CoreV1().Pods(pod.Namespace).Create(t.Context(), pod, metav1.CreateOptions{})
+	b.must(err)
+	_, err = client.CoreV1().Events(pod.Namespace).Create(t.Context(), &corev1.Event{
+		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: "e"}, Reason: "FailedCreatePodSandBox",
+		InvolvedObject: corev1.ObjectReference{Name: pod.Name, UID: "u1"}, Message: "open /run/r.conf: no such file",
+	}, metav1.CreateOptions{})
+	b.must(err)
+	time.Sleep(2 * watch.Heartbeat)
+	synctest.Wait()
+	b.last("kube-flannel/kube-flannel-ds-x: open /run/r.conf: no such file (20s; look at it: kubectl -n kube-flannel describe pod " +
+		"kube-flannel-ds-x)")
+	b.cancel()
+	b.end(Registered, "kube-flannel/kube-flannel-ds-x: open /run/r.conf: no such file")
+}

@@ -12,6 +12,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/watch"
@@ -73,12 +74,31 @@ func (f *follower) remind(ctx context.Context) {
 			f.arrival.Hint = why
 		}
 	}
+	if f.arrival.Stage == Registered && f.askSandboxes(ctx) {
+		_ = f.look(ctx) // what keeps it from looking, the next look says
+	}
 	a := f.arrival
 	if a.Stage == Ready {
 		f.report("%s (%s)", sentence(a), watch.Span(time.Since(f.since)))
 		return
 	}
 	f.report("%s (%s; %s)", sentence(a), watch.Span(time.Since(f.since)), a.Hint)
+}
+
+// askSandboxes asks why the first network agent that is starting gets no sandbox: of that
+// the pod itself says nothing. It reports whether there is news.
+func (f *follower) askSandboxes(ctx context.Context) bool {
+	agents := agentsOf(f.podsOn())
+	i := slices.IndexFunc(agents, func(pod *corev1.Pod) bool { return vague(unready(pod)) })
+	if i < 0 {
+		return false
+	}
+	why, uid := kube.SandboxFailure(ctx, f.client, agents[i]), agents[i].UID
+	if why == f.sandbox[uid] {
+		return false
+	}
+	f.sandbox = map[types.UID]string{uid: why}
+	return true
 }
 
 // unapproved asks the question that csrapproving asks about a pending request,
