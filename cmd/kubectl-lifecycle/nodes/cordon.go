@@ -5,6 +5,7 @@ package nodes
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -88,7 +91,27 @@ func (c commands) setScheduling(ctx context.Context, args []string, f scheduling
 		}
 		results = append(results, result)
 	}
-	return errors.Join(c.tellScheduling(results, f, mode), partly(errs, len(names)))
+	err = errors.Join(c.tellScheduling(results, f, mode), partly(errs, len(names)))
+	if !f.unschedulable {
+		c.warnOfRuns(ctx, client, names)
+	}
+	return err
+}
+
+// warnOfRuns names the nodes that runs go on to work on: an uncordon does not end a
+// removal. Who may not list the records is told nothing.
+func (c commands) warnOfRuns(ctx context.Context, client kubernetes.Interface, names []string) {
+	runs, err := runner.List(ctx, runner.Cluster{Client: client})
+	if err != nil {
+		return
+	}
+	for _, run := range runs {
+		over := run.State.Phase == wire.Finished || run.State.Phase == wire.Aborted
+		if run.Damaged == nil && !over && slices.Contains(names, run.State.Node) {
+			c.Warn("node %s is still being worked on: %s", run.State.Node, run.State.Describe())
+			c.Say("         abort it: %s", text.Command("kubectl", "lifecycle", "runs", "abort", run.State.Node))
+		}
+	}
 }
 
 // once warns of the first of several errors, which are of one cause.

@@ -25,6 +25,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
 // drainBed is a fake cluster of one node, and what a command wrote about it.
@@ -238,6 +240,27 @@ func TestCordonAndUncordon(t *testing.T) {
 		if step.changes == 0 {
 			if _, err := b.CoreV1().Nodes().Update(t.Context(), node, metav1.UpdateOptions{}); err != nil {
 				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestAnUncordonNamesTheRunThatGoesOn(t *testing.T) {
+	for phase, named := range map[wire.Phase]bool{wire.Preparing: true, wire.Ready: true, wire.Waiting: true, wire.Finished: false,
+		wire.Aborted: false} {
+		b := newDrainBed()
+		record := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lifecycle-w1",
+			Labels: map[string]string{runner.Label: string(wire.Remove)}},
+			Data: map[string][]byte{wire.KeyOperation: []byte(wire.Remove), wire.KeyNode: []byte("w1"), wire.KeyPhase: []byte(phase)}}
+		if _, err := b.CoreV1().Secrets("kube-system").Create(t.Context(), record, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for node, expected := range map[string]bool{"w1": named, "w2": false} {
+			if err := b.run(t, newUncordonCommand, node); err != nil && node == "w1" {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(b.errOut.String(), "kubectl lifecycle runs abort w1"); got != expected {
+				t.Errorf("%s, uncordon of %s: named %v\n%s", phase, node, got, b.errOut.String())
 			}
 		}
 	}

@@ -34,11 +34,17 @@ func newRunsCommand(c commands) *cobra.Command {
 		Use: "follow NODE", Short: "Show what the run on a node does, until it ends or waits",
 		Args: env.UsageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.followRun(cmd.Context(), args[0]) },
-	}, &cobra.Command{
+	}, newAbortCommand(c))
+	return cmd
+}
+
+func newAbortCommand(c commands) *cobra.Command {
+	cmd := &cobra.Command{
 		Use: "abort NODE", Short: "Abort the run on a node: its kubelet runs again, and the node is uncordoned",
 		Args: env.UsageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.abortRun(cmd.Context(), args[0]) },
-	})
+	}
+	cmd.Flags().Bool("yes", false, "Accepted, as by the command that is aborted; nothing is asked")
 	return cmd
 }
 
