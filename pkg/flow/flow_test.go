@@ -126,6 +126,14 @@ func TestADrainAndARemovalLeaveOutTheSamePods(t *testing.T) {
 		"a pod that a controller makes": {own(func(p *corev1.Pod) {
 			p.OwnerReferences[0] = metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Controller: &yes}
 		}), false},
+		"a pod that is named for another node": {own(func(p *corev1.Pod) { p.Name = "lifecycle-w2" }), false},
+		"a pod whose name begins alike":        {own(func(p *corev1.Pod) { p.Name = "lifecycle-w1-web" }), false},
+		"a pod that is on no node":             {own(func(p *corev1.Pod) { p.Spec.NodeName = "" }), false},
+		"the pod of a look": {own(func(p *corev1.Pod) {
+			p.Name, p.OwnerReferences, p.Labels[runner.Label] = "lifecycle-w1-look", nil, "inspect"
+		}), true},
+		"a pod that something else owns":        {own(func(p *corev1.Pod) { p.OwnerReferences[0].Kind = "ConfigMap" }), false},
+		"a pod of another's record":             {own(func(p *corev1.Pod) { p.OwnerReferences[0].Name = "lifecycle-w2" }), false},
 		"a labelled pod in another tenant's ns": {own(func(p *corev1.Pod) { p.Namespace, p.Name = "dev", "lifecycle-w1" }), false},
 	} {
 		t.Run(name, func(t *testing.T) {

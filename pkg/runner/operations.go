@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
@@ -18,7 +17,7 @@ import (
 const Label = podcarrier.Label
 
 // onceSuffix ends the name of what an operation without a record makes.
-const onceSuffix = "-look"
+const onceSuffix = kube.OnceSuffix
 
 // Operation is one thing that is done on hosts, as this side knows it.
 type Operation struct {
@@ -66,22 +65,15 @@ func find(all []Operation, name wire.Operation) (Operation, bool) {
 }
 
 // IsRunnerPod reports whether a pod is one of this package, in the namespace of
-// the runs (empty means DefaultNamespace). Beside what kube.MayBeRunner asks, its
-// label must be an operation, and it must be named for the node that it is on and be
-// owned by the record of that name, or by nothing.
+// the runs (empty means DefaultNamespace): beside what kube.MayBeRunner asks, its label is
+// an operation.
 func IsRunnerPod(pod *corev1.Pod, namespace string) bool {
 	return isRunnerPod(pod, namespace, Operations())
 }
 
 func isRunnerPod(pod *corev1.Pod, namespace string, operations []Operation) bool {
 	_, known := find(operations, wire.Operation(pod.Labels[Label]))
-	record := NameFor(pod.Spec.NodeName)
-	foreign := func(o metav1.OwnerReference) bool {
-		return o.APIVersion != "v1" || o.Kind != "Secret" || o.Name != pod.Name
-	}
-	return known && kube.MayBeRunner(pod, namespace) && pod.Spec.NodeName != "" &&
-		(pod.Name == record || pod.Name == record+onceSuffix) &&
-		!slices.ContainsFunc(pod.OwnerReferences, foreign)
+	return known && kube.MayBeRunner(pod, namespace)
 }
 
 // Others are the pods that are not this program's own way onto a node.

@@ -5,7 +5,6 @@ package runner
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -44,18 +44,8 @@ func (r Record) Of(node *corev1.Node) bool {
 	return r.State.NodeUID == "" || node.UID == "" || r.State.NodeUID == string(node.UID)
 }
 
-// NameFor is the name of a node's record, and of everything that belongs to
-// it. Node names may be as long as a Secret's name may be (253), so a long one
-// is cut and told apart by a hash.
-func NameFor(node string) string {
-	const longest = 200
-	if len(node) <= longest {
-		return "lifecycle-" + node
-	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(node))
-	return fmt.Sprintf("lifecycle-%s-%x", node[:longest], h.Sum64())
-}
+// NameFor is the name of a node's record, and of everything that belongs to it.
+func NameFor(node string) string { return kube.RunName(node) }
 
 // Get reads a node's record; found is false when there is none. A Secret of that
 // name which is no record, or that of another node, is refused: so the State's
