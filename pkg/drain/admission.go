@@ -28,11 +28,12 @@ type Admission struct {
 	unread []string
 }
 
-// webhook is one that has to answer, or the write fails.
+// webhook is one that is asked.
 type webhook struct {
+	aims
 	name, config string
-	evictions    bool // asked for evictions, else for Nodes
-	namespaces   *metav1.LabelSelector
+	evictions    bool   // asked for evictions, else for Nodes
+	needed       bool   // the write fails if it does not answer
 	service      string // namespace/name; empty for one outside of the cluster
 	// known is true if its endpoints could be read; pods are those that serve it.
 	known bool
@@ -42,9 +43,9 @@ type webhook struct {
 
 // policy is one that may deny, with a binding.
 type policy struct {
+	aims
 	name, binding string
 	evictions     bool
-	namespaces    *metav1.LabelSelector
 }
 
 // ReadAdmission reads who is asked: four lists, and one for each service of a
@@ -55,21 +56,27 @@ func ReadAdmission(ctx context.Context, client kubernetes.Interface) Admission {
 	if list, err := api.ValidatingWebhookConfigurations().List(ctx, metav1.ListOptions{}); a.read(err, "validatingwebhookconfigurations") {
 		for _, c := range list.Items {
 			for _, w := range c.Webhooks {
-				a.add(webhook{name: w.Name, config: "validatingwebhookconfiguration " + c.Name, namespaces: w.NamespaceSelector}, w.Rules,
-					w.FailurePolicy, w.ClientConfig)
+				a.add(webhook{name: w.Name, config: "validatingwebhookconfiguration " + c.Name, aims: aimOf(w.NamespaceSelector,
+					w.ObjectSelector, w.MatchConditions)}, w.Rules, w.FailurePolicy, w.ClientConfig)
 			}
 		}
 	}
 	if list, err := api.MutatingWebhookConfigurations().List(ctx, metav1.ListOptions{}); a.read(err, "mutatingwebhookconfigurations") {
 		for _, c := range list.Items {
 			for _, w := range c.Webhooks {
-				a.add(webhook{name: w.Name, config: "mutatingwebhookconfiguration " + c.Name, namespaces: w.NamespaceSelector}, w.Rules,
-					w.FailurePolicy, w.ClientConfig)
+				a.add(webhook{name: w.Name, config: "mutatingwebhookconfiguration " + c.Name, aims: aimOf(w.NamespaceSelector,
+					w.ObjectSelector, w.MatchConditions)}, w.Rules, w.FailurePolicy, w.ClientConfig)
 			}
 		}
 	}
+	seen := map[string]webhook{}
 	for i := range a.webhooks {
-		a.webhooks[i].serve(ctx, client)
+		w := &a.webhooks[i]
+		if _, asked := seen[w.service]; !asked {
+			w.serve(ctx, client)
+			seen[w.service] = *w
+		}
+		w.known, w.ready, w.pods = seen[w.service].known, seen[w.service].ready, seen[w.service].pods
 	}
 	a.readPolicies(ctx, client)
 	return a
@@ -83,13 +90,16 @@ func (a *Admission) read(err error, kind string) bool {
 	return err == nil
 }
 
-// add takes a webhook in that is asked for evictions or for Nodes and that must
-// answer.
+// aimOf is the aim of a webhook.
+func aimOf(namespaces, objects *metav1.LabelSelector, conditions []admissionv1.MatchCondition) aims {
+	return aims{namespaces: []*metav1.LabelSelector{namespaces}, objects: []*metav1.LabelSelector{objects}, conditions: conditions}
+}
+
+// add takes a webhook in that is asked for evictions or for Nodes. That its errors are
+// ignored is about errors: what it denies is denied.
 func (a *Admission) add(w webhook, rules []admissionv1.RuleWithOperations, fail *admissionv1.FailurePolicyType,
 	where admissionv1.WebhookClientConfig) {
-	if fail != nil && *fail == admissionv1.Ignore {
-		return
-	}
+	w.needed = fail == nil || *fail != admissionv1.Ignore
 	if s := where.Service; s != nil {
 		w.service = s.Namespace + "/" + s.Name
 	}
@@ -99,20 +109,6 @@ func (a *Admission) add(w webhook, rules []admissionv1.RuleWithOperations, fail 
 			a.webhooks = append(a.webhooks, w)
 		}
 	}
-}
-
-// asks reports whether a rule matches evictions, or changes of Nodes.
-func asks(r admissionv1.RuleWithOperations, evictions bool) bool {
-	resources, operation, scope := []string{"nodes", "*", "*/*"}, admissionv1.Update, admissionv1.NamespacedScope
-	if evictions {
-		resources, operation, scope = []string{"pods/eviction", "pods/*", "*/eviction", "*/*"}, admissionv1.Create, admissionv1.ClusterScope
-	}
-	has := func(list []string, wanted ...string) bool {
-		return slices.ContainsFunc(list, func(s string) bool { return slices.Contains(wanted, s) })
-	}
-	return has(r.APIGroups, "", "*") && has(r.APIVersions, "v1", "*") && has(r.Resources, resources...) &&
-		(r.Scope == nil || *r.Scope != scope) &&
-		slices.ContainsFunc(r.Operations, func(o admissionv1.OperationType) bool { return o == operation || o == admissionv1.OperationAll })
 }
 
 // serve finds out which pods serve a webhook.
@@ -159,9 +155,11 @@ func (a *Admission) readPolicies(ctx context.Context, client kubernetes.Interfac
 			for _, b := range bindings.Items {
 				if matches && b.Spec.PolicyName == p.Name && slices.Contains(b.Spec.ValidationActions, admissionv1.Deny) &&
 					selects(b.Spec.MatchResources, evictions) {
-					one := policy{name: p.Name, binding: b.Name, evictions: evictions}
-					if b.Spec.MatchResources != nil {
-						one.namespaces = b.Spec.MatchResources.NamespaceSelector
+					m := p.Spec.MatchConstraints
+					one := policy{name: p.Name, binding: b.Name, evictions: evictions, aims: aimOf(m.NamespaceSelector, m.ObjectSelector,
+						p.Spec.MatchConditions)}
+					if m := b.Spec.MatchResources; m != nil {
+						one.namespaces, one.objects = append(one.namespaces, m.NamespaceSelector), append(one.objects, m.ObjectSelector)
 					}
 					a.policies = append(a.policies, one)
 				}
@@ -170,59 +168,73 @@ func (a *Admission) readPolicies(ctx context.Context, client kubernetes.Interfac
 	}
 }
 
-// selects reports whether a policy, or its binding, is for evictions, or for changes of
-// Nodes: a binding without rules is for all that its policy is for.
-func selects(m *admissionv1.MatchResources, evictions bool) bool {
-	if m == nil {
-		return true
-	}
-	asked := func(r admissionv1.NamedRuleWithOperations) bool { return asks(r.RuleWithOperations, evictions) }
-	excluded := func(r admissionv1.NamedRuleWithOperations) bool { return asked(r) && len(r.ResourceNames) == 0 }
-	return (len(m.ResourceRules) == 0 || slices.ContainsFunc(m.ResourceRules, asked)) && !slices.ContainsFunc(m.ExcludeResourceRules, excluded)
-}
-
-// Warnings are what a drain will meet or may meet, one line each.
+// Warnings are what a drain will meet or may meet, one line each: first what is wrong.
 func (a Admission) Warnings(d Decision) []string {
-	leaving := map[types.UID]bool{}
-	var spaces []string
-	for _, v := range d.With(ActionEvict) {
-		leaving[v.UID] = true
-		if !slices.Contains(spaces, v.Namespace) {
-			spaces = append(spaces, v.Namespace)
-		}
-	}
-	applies := func(evictions bool, selector *metav1.LabelSelector) bool {
-		if !evictions {
-			return len(d.ToCordon()) > 0
-		}
-		return slices.ContainsFunc(spaces, func(space string) bool { return mayMatch(selector, space) })
-	}
-	var out []string
+	leaving, spaces := leavingOf(d)
+	var wrong, deniers []string
 	for _, w := range a.webhooks {
-		if what := w.warning(leaving); what != "" && applies(w.evictions, w.namespaces) {
-			out = append(out, what)
+		if !asked(d, w.aims, w.evictions, spaces) {
+			continue
+		}
+		if what := w.warning(leaving); what != "" {
+			wrong = append(wrong, what)
+		} else if w.answers() {
+			deniers = append(deniers, mayDeny(fmt.Sprintf("webhook %s of %s", w.name, w.config), w.evictions))
 		}
 	}
 	for _, p := range a.policies {
-		if applies(p.evictions, p.namespaces) {
-			out = append(out, text.Line(fmt.Sprintf("ValidatingAdmissionPolicy %s (binding %s) is asked for %s and may deny them", p.name, p.binding,
-				writes(p.evictions))))
+		if asked(d, p.aims, p.evictions, spaces) {
+			deniers = append(deniers, mayDeny(fmt.Sprintf("ValidatingAdmissionPolicy %s (binding %s)", p.name, p.binding), p.evictions))
 		}
 	}
-	out = text.Capped(out)
+	out := text.Capped(append(wrong, deniers...))
 	if len(a.unread) > 0 {
 		out = append(out, "whether a policy or a webhook denies the drain is not known: you may not list "+strings.Join(a.unread, ", "))
 	}
 	return out
 }
 
+// MayDenyEvictions reports whether a webhook or a policy may deny the evictions of a
+// drain: until when it does, nothing in the cluster says.
+func (a Admission) MayDenyEvictions(d Decision) bool {
+	_, spaces := leavingOf(d)
+	return slices.ContainsFunc(a.webhooks, func(w webhook) bool {
+		return w.evictions && (w.needed || w.answers()) && w.mayMatch(true, spaces)
+	}) || slices.ContainsFunc(a.policies, func(p policy) bool { return p.evictions && p.mayMatch(true, spaces) })
+}
+
+// leavingOf are the pods that a drain evicts, and their namespaces.
+func leavingOf(d Decision) (leaving map[types.UID]bool, spaces []string) {
+	leaving = map[types.UID]bool{}
+	for _, v := range d.With(ActionEvict) {
+		leaving[v.UID] = true
+		if !slices.Contains(spaces, v.Namespace) {
+			spaces = append(spaces, v.Namespace)
+		}
+	}
+	return leaving, spaces
+}
+
+// asked reports whether a drain makes a request that may be one that is asked about.
+func asked(d Decision, s aims, evictions bool, spaces []string) bool {
+	return (evictions || len(d.ToCordon()) > 0) && s.mayMatch(evictions, spaces)
+}
+
+func mayDeny(who string, evictions bool) string {
+	return text.Line(fmt.Sprintf("%s is asked for %s and may deny them", who, writes(evictions)))
+}
+
 func writes(evictions bool) string { return text.Choose(evictions, "evictions", "changes of nodes") }
 
-// warning says what is wrong with a webhook; empty if nothing is seen to be.
+// answers reports whether a webhook may answer: not if nothing serves it.
+func (w webhook) answers() bool { return w.service == "" || !w.known || w.ready > 0 }
+
+// warning says what is wrong with a webhook that has to answer; empty if nothing is seen
+// to be.
 func (w webhook) warning(leaving map[types.UID]bool) string {
 	who := fmt.Sprintf("webhook %s of %s", w.name, w.config)
 	switch {
-	case w.service == "" || !w.known:
+	case !w.needed || w.service == "" || !w.known:
 		return ""
 	case w.ready == 0:
 		return text.Line(fmt.Sprintf("%s is asked for %s and cannot answer: service %s has no ready endpoint, so they fail", who,
@@ -232,23 +244,4 @@ func (w webhook) warning(leaving map[types.UID]bool) string {
 			"the rest fails until others are Ready", who, writes(w.evictions), w.service))
 	}
 	return ""
-}
-
-// mayMatch reports whether a selector of namespaces may match one of which only
-// the name is known, which the server sets as a label.
-func mayMatch(selector *metav1.LabelSelector, namespace string) bool {
-	if selector == nil {
-		return true
-	}
-	parsed, err := metav1.LabelSelectorAsSelector(selector)
-	requirements, selectable := parsed.Requirements()
-	if err != nil || !selectable {
-		return err != nil
-	}
-	for _, r := range requirements {
-		if r.Key() == "kubernetes.io/metadata.name" && !r.Matches(labels.Set{r.Key(): namespace}) {
-			return false
-		}
-	}
-	return true
 }

@@ -46,8 +46,33 @@ func changed(objects []runtime.Object, change func(*admissionv1.MatchResources,
 	return objects
 }
 
+// outside makes a webhook one that is not served by a service of the cluster.
+func outside(w *admissionv1.ValidatingWebhook) {
+	url := "https://guard.example.com/evictions"
+	w.ClientConfig = admissionv1.WebhookClientConfig{URL: &url}
+}
+
+// when makes a webhook outside of the cluster one with conditions.
+func when(expressions ...string) func(*admissionv1.ValidatingWebhook) {
+	return func(w *admissionv1.ValidatingWebhook) {
+		outside(w)
+		for _, e := range expressions {
+			w.MatchConditions = append(w.MatchConditions, admissionv1.MatchCondition{Name: "c", Expression: e})
+		}
+	}
+}
+
+// mutating is the webhook of kubetest.Guarding as a mutating one.
+func mutating(rule admissionv1.RuleWithOperations) *admissionv1.MutatingWebhookConfiguration {
+	w := kubetest.Guarding(rule, nil).Webhooks[0]
+	return &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "drain-guard"},
+		Webhooks: []admissionv1.MutatingWebhook{{Name: w.Name, Rules: w.Rules, ClientConfig: w.ClientConfig}}}
+}
+
 func TestWhoMayDenyADrainIsKnownBefore(t *testing.T) {
 	evictions, ignore := kubetest.RuleOf("pods/eviction", admissionv1.Create), admissionv1.Ignore
+	labelled := &metav1.LabelSelector{MatchLabels: map[string]string{"guarded": "yes"}}
+	ignored := func(w *admissionv1.ValidatingWebhook) { w.FailurePolicy = &ignore }
 	for _, tc := range []struct {
 		name    string
 		objects []runtime.Object
@@ -69,7 +94,47 @@ func TestWhoMayDenyADrainIsKnownBefore(t *testing.T) {
 		{"one for pods alone is not asked", []runtime.Object{kubetest.Guarding(kubetest.RuleOf("pods", admissionv1.Delete), nil)}, ""},
 		{"its own pods leave", []runtime.Object{kubetest.Guarding(evictions, nil), servedBy("uid-a")},
 			"all pods that serve it (service hunt/guard) leave with this drain"},
-		{"one of its pods stays", []runtime.Object{kubetest.Guarding(evictions, nil), servedBy("uid-a", "uid-elsewhere")}, ""},
+		{"one of its pods stays", []runtime.Object{kubetest.Guarding(evictions, nil), servedBy("uid-a", "uid-elsewhere")},
+			"webhook guard.example.com of validatingwebhookconfiguration drain-guard is asked for evictions and may deny them"},
+		{"that its errors are ignored is about errors", []runtime.Object{kubetest.Guarding(evictions, ignored), servedBy("uid-elsewhere")},
+			"is asked for evictions and may deny them"},
+		{"its errors are ignored, and its own pods leave", []runtime.Object{kubetest.Guarding(evictions, ignored), servedBy("uid-a")},
+			"may deny"},
+		{"one outside of the cluster", []runtime.Object{kubetest.Guarding(evictions, outside)}, "may deny"},
+		{"a mutating one", []runtime.Object{mutating(evictions), servedBy("uid-elsewhere")},
+			"webhook guard.example.com of mutatingwebhookconfiguration drain-guard is asked for evictions and may deny them"},
+		{"one for objects with a label, which no Eviction has", []runtime.Object{kubetest.Guarding(evictions,
+			func(w *admissionv1.ValidatingWebhook) { outside(w); w.ObjectSelector = labelled }), servedBy("uid-elsewhere")}, ""},
+		{"one for objects without a label", []runtime.Object{kubetest.Guarding(evictions, func(w *admissionv1.ValidatingWebhook) {
+			outside(w)
+			w.ObjectSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+				{Key: "skip", Operator: metav1.LabelSelectorOpDoesNotExist}}}
+		})}, "may deny"},
+		{"its condition leaves evictions out", []runtime.Object{kubetest.Guarding(evictions, when(`request.subResource != "eviction"`))}, ""},
+		{"one of its conditions leaves evictions out", []runtime.Object{kubetest.Guarding(evictions, when("object.metadata.name != 'x'",
+			"request.resource.resource == 'pods' && request.operation == 'DELETE'"))}, ""},
+		{"its condition is for evictions", []runtime.Object{kubetest.Guarding(evictions,
+			when("request.operation == 'CREATE' && request.subResource == 'eviction' && request.kind.group == 'policy'"))}, "may deny"},
+		{"its condition is not read", []runtime.Object{kubetest.Guarding(evictions,
+			when("!(request.dryRun && request.operation == 'DELETE' && true)"))}, "may deny"},
+		{"its condition has an alternative", []runtime.Object{kubetest.Guarding(evictions,
+			when("request.operation == 'DELETE' || request.operation == 'CREATE'"))}, "may deny"},
+		{"its condition has a comment", []runtime.Object{kubetest.Guarding(evictions,
+			when("true // && request.operation == 'DELETE'"))}, "may deny"},
+		{"one elsewhere for other namespaces", []runtime.Object{kubetest.Guarding(evictions, func(w *admissionv1.ValidatingWebhook) {
+			outside(w)
+			w.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "other"}}
+		})}, ""},
+		{"one outside of the cluster for the deletion of pods", []runtime.Object{kubetest.Guarding(kubetest.RuleOf("pods", admissionv1.Delete),
+			outside)}, ""},
+		{"a policy for objects with a label", changed(freezing(evictions, admissionv1.Deny, ""),
+			func(p *admissionv1.MatchResources, _ *admissionv1.ValidatingAdmissionPolicyBindingSpec) {
+				p.ObjectSelector = labelled
+			}), ""},
+		{"a policy that is for another namespace itself", changed(freezing(evictions, admissionv1.Deny, ""),
+			func(p *admissionv1.MatchResources, _ *admissionv1.ValidatingAdmissionPolicyBindingSpec) {
+				p.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "other"}}
+			}), ""},
 		{"a policy", freezing(evictions, admissionv1.Deny, ""),
 			"ValidatingAdmissionPolicy freeze (binding freeze-all) is asked for evictions and may deny them"},
 		{"a policy of the namespace", freezing(evictions, admissionv1.Deny, "shop"), "may deny"},

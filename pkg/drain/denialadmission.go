@@ -6,9 +6,12 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -155,3 +158,101 @@ func Locate(ctx context.Context, client kubernetes.Interface, d Denial) Denial {
 	d.WayOut = strings.ReplaceAll(d.WayOut, whereWebhooks, text.Command("kubectl", "get", kind, name, "-o", "yaml"))
 	return d
 }
+
+// asks reports whether a rule matches evictions, or changes of Nodes.
+func asks(r admissionv1.RuleWithOperations, evictions bool) bool {
+	resources, operation, scope := []string{"nodes", "*", "*/*"}, admissionv1.Update, admissionv1.NamespacedScope
+	if evictions {
+		resources, operation, scope = []string{"pods/eviction", "pods/*", "*/eviction", "*/*"}, admissionv1.Create, admissionv1.ClusterScope
+	}
+	has := func(list []string, wanted ...string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return slices.Contains(wanted, s) })
+	}
+	return has(r.APIGroups, "", "*") && has(r.APIVersions, "v1", "*") && has(r.Resources, resources...) &&
+		(r.Scope == nil || *r.Scope != scope) &&
+		slices.ContainsFunc(r.Operations, func(o admissionv1.OperationType) bool { return o == operation || o == admissionv1.OperationAll })
+}
+
+// selects reports whether a policy, or its binding, is for evictions, or for changes of
+// Nodes: a binding without rules is for all that its policy is for.
+func selects(m *admissionv1.MatchResources, evictions bool) bool {
+	if m == nil {
+		return true
+	}
+	asked := func(r admissionv1.NamedRuleWithOperations) bool { return asks(r.RuleWithOperations, evictions) }
+	excluded := func(r admissionv1.NamedRuleWithOperations) bool { return asked(r) && len(r.ResourceNames) == 0 }
+	return (len(m.ResourceRules) == 0 || slices.ContainsFunc(m.ResourceRules, asked)) && !slices.ContainsFunc(m.ExcludeResourceRules, excluded)
+}
+
+// mayMatch reports whether a selector of namespaces may match one of which only
+// the name is known, which the server sets as a label.
+func mayMatch(selector *metav1.LabelSelector, namespace string) bool {
+	if selector == nil {
+		return true
+	}
+	parsed, err := metav1.LabelSelectorAsSelector(selector)
+	requirements, selectable := parsed.Requirements()
+	if err != nil || !selectable {
+		return err != nil
+	}
+	for _, r := range requirements {
+		if r.Key() == "kubernetes.io/metadata.name" && !r.Matches(labels.Set{r.Key(): namespace}) {
+			return false
+		}
+	}
+	return true
+}
+
+// aims are what a webhook, or a policy and its binding, are asked for beside their rules:
+// all of it has to match.
+type aims struct {
+	namespaces []*metav1.LabelSelector
+	objects    []*metav1.LabelSelector
+	conditions []admissionv1.MatchCondition
+}
+
+// mayMatch reports whether evictions in some of these namespaces may be what it is
+// asked for, or changes of Nodes, which are in no namespace.
+func (s aims) mayMatch(evictions bool, spaces []string) bool {
+	if !evictions {
+		return true
+	}
+	for _, selector := range s.objects {
+		parsed, err := metav1.LabelSelectorAsSelector(selector)
+		if selector != nil && err == nil && !parsed.Matches(labels.Set{}) {
+			return false // the object is the Eviction, which has no labels, and not the pod
+		}
+	}
+	if slices.ContainsFunc(s.conditions, func(c admissionv1.MatchCondition) bool { return denies(c.Expression) }) {
+		return false
+	}
+	return slices.ContainsFunc(spaces, func(space string) bool {
+		return !slices.ContainsFunc(s.namespaces, func(selector *metav1.LabelSelector) bool { return !mayMatch(selector, space) })
+	})
+}
+
+// comparison is a term of a condition of which it is known whether it holds for an
+// eviction.
+var comparison = regexp.MustCompile(`^\s*request\.(operation|subResource|(?:resource|requestResource)\.(?:group|version|resource)|` +
+	`(?:kind|requestKind)\.(?:group|version|kind)|requestSubResource)\s*(==|!=)\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*$`)
+
+// denies reports whether a condition surely does not hold for an eviction: one of the
+// plain comparisons that it joins by && is false. What else it may say is not known: an
+// expression with anything besides such terms, or with a bracket around some, is not read.
+func denies(expression string) bool {
+	if len(expression) > maxCondition || strings.ContainsAny(expression, "|?([{/") {
+		return false
+	}
+	eviction := map[string]string{"operation": "CREATE", "subResource": "eviction", "requestSubResource": "eviction",
+		"resource.group": "", "resource.version": "v1", "resource.resource": "pods",
+		"requestResource.group": "", "requestResource.version": "v1", "requestResource.resource": "pods",
+		"kind.group": "policy", "kind.version": "v1", "kind.kind": "Eviction",
+		"requestKind.group": "policy", "requestKind.version": "v1", "requestKind.kind": "Eviction"}
+	return slices.ContainsFunc(strings.Split(expression, "&&"), func(term string) bool {
+		m := comparison.FindStringSubmatch(term)
+		return m != nil && (eviction[m[1]] == m[3]+m[4]) != (m[2] == "==")
+	})
+}
+
+// maxCondition bounds how long a condition is looked at.
+const maxCondition = 2000

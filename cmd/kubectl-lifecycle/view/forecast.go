@@ -29,7 +29,7 @@ func Forecast(s *Sheet, f forecast.Forecast) error {
 	p.blockers(f)
 	p.losses(f)
 	p.section("TIME")
-	p.item("  ", timeLine(f.Estimate, len(f.Unconfirmed) > 0))
+	p.item("  ", timeLine(f.Estimate))
 	for _, rest := range f.Estimate.Rests {
 		p.item("  - ", rest)
 	}
@@ -50,9 +50,9 @@ func nodeLine(n forecast.NodeForecast) string {
 		choose(n.Stay == 1, "stays", "stay"))
 }
 
-func timeLine(e forecast.Estimate, endless bool) string {
+func timeLine(e forecast.Estimate) string {
 	line := "at least " + Seconds(e.AtLeast)
-	if e.UpTo > 0 || e.AtLeast == 0 && !endless {
+	if e.UpTo > 0 || e.AtLeast == 0 && !e.Unbounded {
 		line += ", up to " + Seconds(e.UpTo)
 	} else {
 		line += "; the longest time is unknown"

@@ -192,31 +192,6 @@ type Loss struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Estimate is how long a drain would take, between bounds that rest on what was
-// seen.
-type Estimate struct {
-	// AtLeast is with replacements as fast as they usually were, and pods that
-	// stop at once.
-	AtLeast float64 `json:"atLeastSeconds"`
-	// UpTo is with replacements as slow as they ever were, and pods that use all
-	// of their grace. 0 if there is no saying.
-	UpTo float64 `json:"upToSeconds,omitempty"`
-	// Rests says what the bounds rest on.
-	Rests []string `json:"rests"`
-	// Slowest are the budgets that take longest, the slowest first.
-	Slowest []BudgetTime `json:"slowest,omitempty"`
-}
-
-// BudgetTime is how long one budget takes for its pods: (⌈Pods/Allowed⌉−1) times
-// a replacement, and the last pod's stop.
-type BudgetTime struct {
-	Budget  string  `json:"budget"`
-	Pods    int     `json:"pods"`
-	Allowed int     `json:"allowed"`
-	AtLeast float64 `json:"atLeastSeconds"`
-	UpTo    float64 `json:"upToSeconds,omitempty"`
-}
-
 // Kept counts the pods that should leave and for which no wave comes.
 func (f Forecast) Kept() int {
 	n := 0

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -87,6 +88,32 @@ func TestAForecastOfASurge(t *testing.T) {
 				if p.Answer != AnswerClosed {
 					t.Errorf("%s: the server would answer %s now", p.Pod, p.Answer)
 				}
+			}
+		})
+	}
+}
+
+// What a webhook waits for is not in the cluster: nothing bounds how long it denies.
+func TestAForecastWithAWebhookThatMayDenyHasNoUpperBound(t *testing.T) {
+	url := "https://guard.example.com"
+	for name, tc := range map[string]struct {
+		rule      admissionv1.RuleWithOperations
+		unbounded bool
+	}{
+		"it is asked for evictions": {kubetest.RuleOf("pods/eviction", admissionv1.Create), true},
+		"it is asked for nodes":     {kubetest.RuleOf("nodes", admissionv1.Update), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := surging(1, 1, Surge{Replicas: 1, More: 1}, kubetest.Budget("web", 0, 1, 1))
+			in.Admission = drain.ReadAdmission(t.Context(), kubetest.NewClient(kubetest.Guarding(tc.rule,
+				func(w *admissionv1.ValidatingWebhook) { w.ClientConfig = admissionv1.WebhookClientConfig{URL: &url} })))
+			f := Predict(in, drain.DefaultOptions(), "drain")
+			if e := f.Estimate; e.Unbounded != tc.unbounded || e.Unbounded && e.UpTo != 0 || len(f.Admission) != 1 {
+				t.Errorf("%+v, %q", e, f.Admission)
+			}
+			in.Admission = drain.Admission{}
+			if e := Predict(in, drain.DefaultOptions(), "drain").Estimate; e.Unbounded {
+				t.Errorf("without it: %+v", e)
 			}
 		})
 	}

@@ -16,6 +16,34 @@ import (
 // maxSlowest is how many budgets an estimate names.
 const maxSlowest = 3
 
+// Estimate is how long a drain would take, between bounds that rest on what was
+// seen.
+type Estimate struct {
+	// AtLeast is with replacements as fast as they usually were, and pods that
+	// stop at once.
+	AtLeast float64 `json:"atLeastSeconds"`
+	// UpTo is with replacements as slow as they ever were, and pods that use all
+	// of their grace. 0 if there is no saying.
+	UpTo float64 `json:"upToSeconds,omitempty"`
+	// Unbounded says that something is waited for whose end nothing tells: a kubelet that
+	// has stopped to report, a webhook or a policy that may deny evictions.
+	Unbounded bool `json:"unbounded,omitempty"`
+	// Rests says what the bounds rest on.
+	Rests []string `json:"rests"`
+	// Slowest are the budgets that take longest, the slowest first.
+	Slowest []BudgetTime `json:"slowest,omitempty"`
+}
+
+// BudgetTime is how long one budget takes for its pods: (⌈Pods/Allowed⌉−1) times
+// a replacement, and the last pod's stop.
+type BudgetTime struct {
+	Budget  string  `json:"budget"`
+	Pods    int     `json:"pods"`
+	Allowed int     `json:"allowed"`
+	AtLeast float64 `json:"atLeastSeconds"`
+	UpTo    float64 `json:"upToSeconds,omitempty"`
+}
+
 // quick is the least that a drain takes: pods stop at once, and successors are
 // as fast as they usually were. Where none was seen, they take no time.
 func (v *view) quick(i int) (gone, back time.Duration) {
@@ -84,10 +112,15 @@ func (v *view) estimate(f *Forecast) Estimate {
 			e.Slowest = append(e.Slowest, t.BudgetTime)
 		}
 	}
-	if len(unknown)+len(f.Unconfirmed) == 0 {
+	denied := !v.opts.DisableEviction && v.Admission.MayDenyEvictions(v.decision)
+	e.Unbounded = denied || len(f.Unconfirmed) > 0
+	if len(unknown) == 0 && !e.Unbounded {
 		e.UpTo = upTo.Seconds()
 	}
 	e.Rests = v.rests(tolls, unknown, f)
+	if denied {
+		e.Rests = append(e.Rests, "it is unknown how long evictions are denied, if they are: webhooks and policies decide")
+	}
 	return e
 }
 
