@@ -138,10 +138,11 @@ type Joined struct {
 	Already bool `json:"already,omitempty"`
 	// Blocked says that it did not join, because of what is left in the outcome.
 	Blocked bool `json:"blocked,omitempty"`
-	// Refused is why kubeadm has not begun, after changes of the outcome were made; WayOut is
-	// what the host advises.
-	Refused string  `json:"refused,omitempty"`
+	// Failed is why it did not, after changes of the outcome were made; WayOut is what the host
+	// advises. Begun says that kubeadm had begun by then.
+	Failed  string  `json:"failed,omitempty"`
 	WayOut  string  `json:"wayOut,omitempty"`
+	Begun   bool    `json:"begun,omitempty"`
 	Outcome Outcome `json:"outcome"`
 }
 

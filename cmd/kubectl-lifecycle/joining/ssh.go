@@ -159,10 +159,10 @@ func (j *sshJoin) joinHost(ctx context.Context, report plan.Report) (err error) 
 	case j.there.Blocked:
 		j.result.Result = "blocked"
 		err = j.blocked(j.there)
-	case j.there.Refused != "":
+	case j.there.Failed != "":
 		j.result.Result = "refused"
 		name := j.host.Destination
-		err = plan.As(plan.Broken, plan.Hint(fmt.Errorf("%s: %s", name, text.Block(j.there.Refused)), "%s", wire.Advice(name, j.there.WayOut)))
+		err = plan.As(plan.Broken, plan.Hint(fmt.Errorf("%s: %s", name, text.Block(j.there.Failed)), "%s", wire.Advice(name, j.there.WayOut)))
 	}
 	return err
 }
@@ -173,7 +173,7 @@ func begun(there prep.Joined, err error) bool {
 	if err != nil {
 		return plan.ClassOf(err) != plan.Refused
 	}
-	return !there.Blocked && there.Refused == ""
+	return !there.Blocked && (there.Failed == "" || there.Begun)
 }
 
 func (j *sshJoin) awaitReady(ctx context.Context, report plan.Report) error {

@@ -40,7 +40,8 @@ func TestATokenIsRevokedWhereKubeadmHasNotBegun(t *testing.T) {
 	}{
 		"it has joined":                            {prep.Joined{Node: "w1"}, nil, true},
 		"a finding blocks it":                      {prep.Joined{Blocked: true}, nil, false},
-		"kubeadm refuses it, and prep has changed": {prep.Joined{Refused: "[ERROR Port-10250]"}, nil, false},
+		"kubeadm refuses it, and prep has changed": {prep.Joined{Failed: "[ERROR Port-10250]"}, nil, false},
+		"kubeadm fails after changes of prep's":    {prep.Joined{Failed: "timed out", Begun: true}, nil, true},
 		"kubeadm refuses it":                       {prep.Joined{}, plan.Refuse(errors.New("x"), "y"), false},
 		"kubeadm fails":                            {prep.Joined{}, plan.As(plan.Broken, errors.New("x")), true},
 		"the connection breaks off":                {prep.Joined{}, errors.New("x"), true},

@@ -5,6 +5,7 @@
 package hostprep
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -131,4 +132,24 @@ func TestOneAtATimeChangesAHost(t *testing.T) {
 			t.Errorf("after the first: %v", err)
 		}
 	})
+}
+
+// TestAJoinThatFailsTellsWhatWasPrepared: a person who wants to take it back must know.
+func TestAJoinThatFailsTellsWhatWasPrepared(t *testing.T) {
+	why := plan.Refuse(errors.New("[ERROR Port-10250]"), "mend that")
+	if raw, err := failed(prep.Joined{}, why); raw != nil || !errors.Is(err, why) {
+		t.Errorf("where nothing was changed: %s, %v", raw, err)
+	}
+	changed := prep.Joined{Outcome: prep.Outcome{Made: []string{"write /etc/x"}}}
+	for name, c := range map[string]struct {
+		err    error
+		wayOut string
+	}{"it is refused": {why, "mend that"}, "it fails": {plan.Begun(errors.New("timed out")), "prep --undo"}} {
+		var out prep.Joined
+		raw, err := failed(changed, c.err)
+		hosttest.Must(t, errors.Join(err, json.Unmarshal(raw, &out)))
+		if out.Failed != c.err.Error() || !strings.Contains(out.WayOut, c.wayOut) || len(out.Outcome.Made) != 1 {
+			t.Errorf("%s: %+v", name, out)
+		}
+	}
 }

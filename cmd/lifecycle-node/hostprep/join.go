@@ -5,6 +5,7 @@
 package hostprep
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,23 +63,25 @@ func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		return json.Marshal(out)
 	}
 	if err := join.Check(ctx); err != nil {
-		return refused(out, err)
+		return failed(out, err)
 	}
-	if err := run(ctx, join); plan.ClassOf(err) == plan.Refused {
-		return refused(out, err)
-	} else if err != nil {
-		return nil, plan.Begun(err)
+	if err := run(ctx, join); err != nil {
+		if out.Begun = plan.ClassOf(err) != plan.Refused; out.Begun {
+			err = plan.Begun(err)
+		}
+		return failed(out, err)
 	}
 	return json.Marshal(out)
 }
 
-// refused is the answer of a host that kubeadm has not begun to join. What was prepared
-// before that stays, and is told.
-func refused(out prep.Joined, err error) (json.RawMessage, error) {
-	if len(out.Outcome.Made) == 0 || plan.ClassOf(err) != plan.Refused {
+// failed is the answer of a host that has not joined. What was prepared before that stays,
+// and is told: an error alone would leave it out.
+func failed(out prep.Joined, err error) (json.RawMessage, error) {
+	if len(out.Outcome.Made) == 0 {
 		return nil, err
 	}
-	out.Refused, out.WayOut = report.Cut(err.Error(), report.MaxText), report.Cut(plan.HintOf(err), report.MaxText)
+	const goOn = "what was prepared stays: run the command again, it goes on where it was (prep --undo takes back what prep has changed)"
+	out.Failed, out.WayOut = report.Cut(err.Error(), report.MaxText), report.Cut(cmp.Or(plan.HintOf(err), goOn), report.MaxText)
 	return json.Marshal(out)
 }
 

@@ -57,7 +57,7 @@ func Join(ctx context.Context, host Carrier, order prep.Order, to Target, report
 	if to.NodeName != "" && out.Node != to.NodeName {
 		return out, fmt.Errorf("the host says that it is node %q, and was told to be %q", out.Node, to.NodeName)
 	}
-	if len(out.Refused)+len(out.WayOut) > mostOfLine {
+	if len(out.Failed)+len(out.WayOut) > mostOfLine {
 		return out, errors.New("the host has answered more than a host has to say")
 	}
 	return out, out.Outcome.Bounded(mostLines, mostOfLine)
