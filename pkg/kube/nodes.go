@@ -36,3 +36,11 @@ func NodeSilent(node *corev1.Node) bool {
 	}
 	return false
 }
+
+// IsControlPlane tells by the labels that kubeadm sets, and that it set before Kubernetes
+// 1.24.
+func IsControlPlane(node *corev1.Node) bool {
+	_, now := node.Labels["node-role.kubernetes.io/control-plane"]
+	_, before := node.Labels["node-role.kubernetes.io/master"]
+	return now || before
+}

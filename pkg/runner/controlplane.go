@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -21,8 +22,7 @@ const controlPlanesLock = "lifecycle.control-planes"
 
 // isControlPlane reports whether the run of a task takes a control plane out.
 func (t Task) isControlPlane() bool {
-	_, is := t.Node.Labels["node-role.kubernetes.io/control-plane"]
-	return is
+	return kube.IsControlPlane(t.Node)
 }
 
 // Annotations of a lock that no record owns: who took it, and when.

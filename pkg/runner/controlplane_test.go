@@ -84,11 +84,13 @@ func TestOfTwoControlPlanesBegunAtTheSameMomentOneWins(t *testing.T) {
 // A control plane that is refused leaves nothing, and a worker asks for no such lock.
 func TestAControlPlaneBesideAnotherIsNotBegun(t *testing.T) {
 	other, others := recordOf("cp2", "2")
-	for name, refused := range map[string]bool{"a control plane": true, "a worker": false} {
+	for name, label := range map[string]string{"a control plane": "node-role.kubernetes.io/control-plane",
+		"one of before Kubernetes 1.24": "node-role.kubernetes.io/master", "a worker": ""} {
+		refused := label != ""
 		client := fake.NewClientset(other, lockOf(others.ownerRef()))
 		n := node("riscv64") // for which there is no program
 		if refused {
-			n.Labels = map[string]string{"node-role.kubernetes.io/control-plane": ""}
+			n.Labels = map[string]string{label: ""}
 		}
 		_, err := Begin(t.Context(), Cluster{Client: client}, Task{Node: n, Owner: Owner{Operation: wire.Remove}}, quiet)
 		if err == nil || strings.Contains(err.Error(), "one at a time") != refused {

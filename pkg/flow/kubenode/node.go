@@ -82,9 +82,7 @@ func RequireKubeadm(ctx context.Context, client kubernetes.Interface, node *core
 
 // IsControlPlane tells by the labels that kubeadm sets.
 func IsControlPlane(node *corev1.Node) bool {
-	_, now := node.Labels["node-role.kubernetes.io/control-plane"]
-	_, before := node.Labels["node-role.kubernetes.io/master"]
-	return now || before
+	return kube.IsControlPlane(node)
 }
 
 // KubeletAnswers says whether the kubelet reports at all. A node without a
