@@ -101,7 +101,11 @@ func doubtful(s status.Status) error {
 		return nil
 	}
 	if len(s.Networks) == 0 {
-		return plan.As(plan.Found, plan.Hint(errors.New("the cluster has no network"), "kubectl lifecycle cni install NAME"))
+		way := "kubectl lifecycle cni install NAME"
+		if len(s.Findings) > 0 && s.Findings[0].Severity == finding.Error {
+			way = s.Findings[0].Cure // something stands in the way of that
+		}
+		return plan.As(plan.Found, plan.Hint(errors.New("the cluster has no network"), "%s", way))
 	}
 	unserved := 0
 	for _, n := range s.Nodes {

@@ -9,7 +9,7 @@ import "github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 func Signs() []facts.Sign {
 	signs := []facts.Sign{{CNI: "canal", DaemonSets: []string{"canal"}, Label: "k8s-app=canal"}}
 	for _, n := range Networks() {
-		n.Sign.CNI = n.Name
+		n.Sign.CNI, n.Sign.Namespace = n.Name, n.AgentsIn(n.Namespace)
 		signs = append(signs, n.Sign)
 	}
 	return append(signs, others()...)

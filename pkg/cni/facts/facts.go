@@ -30,7 +30,9 @@ type Facts struct {
 	Nodes []Node `json:"nodes"`
 	// Networks are the networks whose agents are there already.
 	Networks []Network `json:"networks"`
-	DNS      DNS       `json:"coreDNS"`
+	// Endings are what of a network is being deleted.
+	Endings []Ending `json:"beingDeleted,omitempty"`
+	DNS     DNS      `json:"coreDNS"`
 	// Releases are the Helm releases of the networks that can be installed.
 	Releases []release.Release `json:"releases,omitempty"`
 }

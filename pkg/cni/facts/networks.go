@@ -16,6 +16,8 @@ import (
 type Sign struct {
 	// CNI is the network's name.
 	CNI string
+	// Namespace is where its agents are when it is installed here; empty if it is not.
+	Namespace string
 	// DaemonSets are names of the agents' DaemonSet, without an architecture
 	// behind.
 	DaemonSets []string

@@ -65,6 +65,9 @@ func ReadAll(ctx context.Context, client kubernetes.Interface, signs []Sign) (Fa
 	for i := range f.Networks {
 		f.Networks[i].Setting = readSetting(ctx, client, f.Networks[i])
 	}
+	if err == nil {
+		f.Endings = readEndings(ctx, client, f, objects, signs)
+	}
 	return f, objects, err
 }
 

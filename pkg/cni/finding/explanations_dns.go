@@ -45,5 +45,14 @@ func fromCNI029() []Explanation {
 			Cure:    "Choose a line that is tested with it: --version.",
 			Sources: []string{"https://docs.cilium.io/en/stable/network/kubernetes/compatibility"},
 		},
+		{
+			ID: "CNI033", Title: "The network is being deleted",
+			Cause: "A namespace that was deleted stays until all that is in it is gone, and takes nothing new: an object with a finalizer " +
+				"whose controller does not run, or an API that does not answer, keeps it for ever. The agents go first.",
+			See: []string{"kubectl get namespaces", "kubectl get namespace NAMESPACE -o yaml (status.conditions)"},
+			Cure: "Bring back the controller or the API that the conditions name; then install the network again. A finalizer is removed " +
+				"by hand only if its controller is gone for good.",
+			Sources: []string{"flannel-io/flannel#1740", "istio/istio#8503"},
+		},
 	}
 }

@@ -97,7 +97,7 @@ type check func(Input) []Finding
 func checks() []check {
 	return []check{
 		noPodCIDRs, nodesWithout, otherPool, overlaps, sharedPodCIDRs, livePool, missingAddresses,
-		secondNetwork, sameTwice, managedElsewhere, halfMade, proxyMissing, proxyTwice, kernels, databaseLabels, absent, records,
+		secondNetwork, sameTwice, endings, managedElsewhere, halfMade, proxyMissing, proxyTwice, kernels, databaseLabels, absent, records,
 		expectedPending, unanswered, oldPods, misplaced, twins, lostWatch, crashes, unpulled, unschedulable, missingSecrets, failedSandboxes,
 		staleConfigs, missingPlugins, noNetfilter, pluginDir, noSwitch, takenPorts, missingConfDir,
 	}

@@ -189,7 +189,7 @@ func TestEveryPitfallIsExplained(t *testing.T) {
 	if e, err := Explain("cni006"); err != nil || e.ID != "CNI006" {
 		t.Errorf("%v, %v", e, err)
 	}
-	if _, err := Explain("CNI999"); plan.ClassOf(err) != plan.Misused || !strings.Contains(plan.HintOf(err), "CNI001 to CNI032") {
+	if _, err := Explain("CNI999"); plan.ClassOf(err) != plan.Misused || !strings.Contains(plan.HintOf(err), "CNI001 to CNI033") {
 		t.Errorf("%v, %q", err, plan.HintOf(err))
 	}
 }

@@ -3,6 +3,7 @@
 package finding
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +26,25 @@ func sameTwice(in Input) []Finding {
 			What: fmt.Sprintf("%s is here %s: its agents write over each other on the same nodes", group[0].CNI,
 				text.Choose(len(group) == 2, "twice", fmt.Sprintf("%d times", len(group)))),
 			Evidence: whose(group)})
+	}
+	return out
+}
+
+// endings is CNI033: the network is being deleted (flannel#1740). An installation says
+// so itself.
+func endings(in Input) []Finding {
+	var out []Finding
+	for _, e := range in.Endings {
+		if in.Wanted.CNI != "" {
+			continue
+		}
+		see := text.Command("kubectl", "get", "namespace", e.Namespace, "-o", "yaml") + " (status.conditions)"
+		if e.DaemonSet != "" {
+			see = text.Command("kubectl", "-n", e.Namespace, "get", "daemonset", e.DaemonSet, "-o", "yaml") + " (metadata.finalizers)"
+		}
+		out = append(out, Finding{ID: "CNI033", Severity: Error, What: fmt.Sprintf("%s is being deleted: no agent of %s is made there", e, e.CNI),
+			Evidence: cmp.Or(e.Kept, "metadata.deletionTimestamp"),
+			Cure:     "see what keeps it: " + see + "; when it is gone: " + text.Command("kubectl", "lifecycle", "cni", "install", e.CNI)})
 	}
 	return out
 }

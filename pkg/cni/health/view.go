@@ -101,6 +101,9 @@ func (v view) agentGaps() []gap {
 	if set == nil {
 		return []gap{{kind: ofAgents, why: fmt.Sprintf("there is no daemonset %s/%s", v.target.Namespace, v.target.DaemonSet), see: show}}
 	}
+	if set.DeletionTimestamp != nil {
+		return []gap{{kind: ofAgents, why: fmt.Sprintf("daemonset %s/%s is being deleted", set.Namespace, set.Name), see: show}}
+	}
 	if set.Status.ObservedGeneration < set.Generation {
 		return []gap{{kind: ofAgents, why: "the daemonset controller has not seen the newest daemonset yet", see: show}}
 	}

@@ -62,6 +62,13 @@ func TestGapsNameWhatIsMissing(t *testing.T) {
 			with: []runtime.Object{cnitest.Agents(func(s *appsv1.DaemonSet) { s.Generation = 2 })},
 			want: []string{"agents: the daemonset controller has not seen the newest daemonset yet"},
 		},
+		"a DaemonSet that is being deleted": {
+			with: []runtime.Object{cnitest.Agents(func(s *appsv1.DaemonSet) {
+				now := metav1.Now()
+				s.DeletionTimestamp, s.Finalizers = &now, []string{"foregroundDeletion"}
+			})},
+			want: []string{"agents: daemonset kube-flannel/kube-flannel-ds is being deleted"},
+		},
 		"agents of the version before": {
 			with: []runtime.Object{cnitest.Agents(func(s *appsv1.DaemonSet) { s.Status.UpdatedNumberScheduled = 1 })},
 			want: []string{"agents: 1 of 2 are still of the version before"},

@@ -54,6 +54,8 @@ func nodeOf(n facts.Node, in finding.Input, agents map[string][]*corev1.Pod) Nod
 	switch {
 	case n.Absent != "":
 		reasons = []string{n.Absent}
+	case out.Agent == none && len(in.Endings) > 0:
+		reasons = append(reasons, "no agent is made for it: "+in.Endings[0].String()+" is being deleted")
 	case len(reasons) == 0 && out.Agent == none && len(in.Networks) > 0:
 		reasons = append(reasons, "no agent was made for it")
 	case len(reasons) == 0 && !n.Ready:
