@@ -175,7 +175,7 @@ func TestEachLackIsFoundAndSaysWhatMendsIt(t *testing.T) {
 			f.Resolver = Resolver{Path: "/etc/resolv.conf", There: true, Servers: []string{"127.0.0.53", "::1"}}
 		}, "PREP083-resolv-conf", false, "127.0.0.53"},
 		"cgroup v1 that only the kubelet is told to live with": {func(f *Facts, w *Wanted) { f.Kernel.Cgroup, w.CgroupV1Allowed = 1, true },
-			"PREP002-cgroup", true, "--ignore-preflight-errors SystemVerification"},
+			"PREP002-cgroup", false, "--ignore-preflight-errors SystemVerification"},
 		"no kubelet":                  {func(f *Facts, _ *Wanted) { delete(f.Programs, "kubelet") }, "PREP100-programs", true, "pkgs.k8s.io"},
 		"no losetup":                  {func(f *Facts, _ *Wanted) { delete(f.Programs, "losetup") }, "PREP100-programs", true, "util-linux"},
 		"no conntrack":                {func(f *Facts, _ *Wanted) { delete(f.Programs, "conntrack") }, "PREP100-programs", false, "conntrack"},
