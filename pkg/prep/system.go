@@ -46,8 +46,8 @@ func cgroupVersion(f Facts, w Wanted) []Finding {
 	case w.CgroupV1Allowed && (severity == Warns || w.ignores(check)):
 		return nil
 	case w.CgroupV1Allowed:
-		return []Finding{{Severity: Blocks,
-			Text:   "the host uses cgroup version 1; the cluster's kubelets are told to live with it, and kubeadm is not",
+		return []Finding{{Severity: Warns,
+			Text:   "the host uses cgroup version 1; the cluster's kubelets are told to live with it, and kubeadm refuses it",
 			WayOut: "join with --ignore-preflight-errors " + check + ", or boot with the kernel argument systemd.unified_cgroup_hierarchy=1"}}
 	}
 	return []Finding{{Severity: severity, Text: "the host uses cgroup version 1; a kubelet of v1.35 or newer does not start on it",
