@@ -22,10 +22,10 @@ func interruptible(parent context.Context) (context.Context, context.CancelFunc)
 	}
 	ctx, stop := signal.NotifyContext(parent, signals...)
 	context.AfterFunc(ctx, func() {
-		stop() // restores the default handling
-		if hangUp {
+		if hangUp { // before the default handling is back: the second may come at once
 			signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 		}
+		stop()
 	})
 	return ctx, stop
 }

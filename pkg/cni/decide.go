@@ -62,6 +62,9 @@ func obstacles(f facts.Facts, r catalogue.Network, adopt bool) error {
 	if err := taken(f, r); err != nil {
 		return err
 	}
+	if err := r.Untrusted(f); err != nil {
+		return err
+	}
 	for _, n := range f.Networks {
 		// What an operator makes does not name the release of its operator.
 		made := r.AgentNamespace != "" && f.Release(r.Namespace, r.Name).Revision > 0

@@ -11,8 +11,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -60,11 +60,11 @@ func (c Cluster) guard(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("get namespace %s: %w", name, err)
 	}
-	if space.Labels[podcarrier.EnforceLabel] != "privileged" {
+	if space.Labels[kube.EnforceLabel] != "privileged" {
 		return plan.Refuse(fmt.Errorf("namespace %s is not marked as one for privileged pods: a user with the right to create secrets or "+
 			"pods in it could speak for the hosts, or be root on them", name),
 			"leave out --namespace; or, if only administrators may write there: %s", text.Command("kubectl", "label", "namespace", name,
-				podcarrier.EnforceLabel+"=privileged"))
+				kube.EnforceLabel+"=privileged"))
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -87,7 +89,8 @@ func (t Disk) lookLogs(s *part.Findings, mounts []host.Mount) {
 
 // lookLogsIn lists one directory of logs.
 func (t Disk) lookLogsIn(s *part.Findings, kind, dir string) error {
-	f, err := os.Open(t.Path(dir))
+	// What is there instead may be a FIFO, which would be waited for.
+	f, err := os.OpenFile(t.Path(dir), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -147,6 +148,23 @@ func (n Network) Home(f facts.Facts) (namespace, name string) {
 		return there.ReleaseNamespace, there.Release
 	}
 	return n.Namespace, n.Name
+}
+
+// Untrusted refuses (class Refused) to change a network whose agents, or whose release,
+// are where others than administrators may have made them: neither in a namespace of
+// administrators nor in that of the network's own project.
+func (n Network) Untrusted(f facts.Facts) error {
+	own := []string{n.Namespace, n.AgentNamespace}
+	if there, ok := f.Network(n.Name); ok && !slices.Contains(own, there.Namespace) {
+		if err := f.Untrusted("daemonset "+there.Namespace+"/"+there.DaemonSet, there.Namespace); err != nil {
+			return err
+		}
+	}
+	namespace, name := n.Home(f)
+	if slices.Contains(own, namespace) || f.Release(namespace, name).Revision == 0 {
+		return nil
+	}
+	return f.Untrusted("release "+namespace+"/"+name, namespace)
 }
 
 // Records are what the agents of a network have written on their nodes for each

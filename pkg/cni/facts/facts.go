@@ -3,10 +3,15 @@
 package facts
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/managedby"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Facts is what a cluster says of its network.
@@ -33,6 +38,9 @@ type Facts struct {
 	// Endings are what of a network is being deleted.
 	Endings []Ending `json:"beingDeleted,omitempty"`
 	DNS     DNS      `json:"coreDNS"`
+	// Administered are the namespaces beside kube-system in which only administrators
+	// may make objects; see MayTrust.
+	Administered []string `json:"-"`
 	// Releases are the Helm releases of the networks that can be installed.
 	Releases []release.Release `json:"releases,omitempty"`
 }
@@ -126,14 +134,37 @@ type DNS struct {
 	Available int32  `json:"available"`
 }
 
-// Network returns the network of that name, if its agents are there.
-func (f Facts) Network(cni string) (Network, bool) {
+// Network returns the network of that name, if its agents are there: those in a
+// namespace of administrators before all others.
+func (f Facts) Network(cni string) (found Network, ok bool) {
 	for _, n := range f.Networks {
-		if n.CNI == cni {
-			return n, true
+		if n.CNI == cni && (!ok || f.MayTrust(n.Namespace) && !f.MayTrust(found.Namespace)) {
+			found, ok = n, true
 		}
 	}
-	return Network{}, false
+	return found, ok
+}
+
+// MayTrust reports whether what an object of a namespace says of itself may decide what
+// is changed with the rights of the person here. Every user who may make a DaemonSet and
+// a Secret in a namespace of theirs can call the one like a network's agents and put
+// any objects and hooks into a Helm release in the other. That is so in kube-system for
+// those alone who are root on the nodes, and elsewhere where the namespace has the label
+// that only administrators set (Pod Security Standards, enforce: privileged).
+func (f Facts) MayTrust(namespace string) bool {
+	return namespace == "kube-system" || slices.Contains(f.Administered, namespace)
+}
+
+// Untrusted refuses (class Refused) to change a network by the word of an object in a
+// namespace that may not be trusted; what is that object, for a person. Nil if it may.
+func (f Facts) Untrusted(what, namespace string) error {
+	if f.MayTrust(namespace) {
+		return nil
+	}
+	return plan.Refuse(fmt.Errorf("%s is in namespace %s, which is not marked as one of administrators: who may write there could choose "+
+		"what is changed with your rights", what, namespace),
+		"look at it; delete it if it is not the network's. If only administrators may write there: %s", text.Command("kubectl", "label",
+			"namespace", namespace, kube.EnforceLabel+"="+kube.EnforcePrivileged))
 }
 
 // Release returns the release of that name; the zero Release if there is none.

@@ -46,6 +46,7 @@ func ReadAll(ctx context.Context, client kubernetes.Interface, signs []Sign) (Fa
 	group.Go(func() error { return s.readDaemonSets(within, client) })
 	group.Go(func() error { return s.readDNS(within, client) })
 	group.Go(func() error { return s.readServiceCIDRs(within, client) })
+	group.Go(func() error { return s.readAdministered(within, client) })
 	group.Go(func() (err error) {
 		s.kubeadm, err = configMap(within, client, "kubeadm-config", "ClusterConfiguration")
 		return err
@@ -77,6 +78,7 @@ type sources struct {
 	daemonSets     []appsv1.DaemonSet
 	dns            []appsv1.Deployment
 	serviceCIDRs   []string
+	administered   []string
 	kubeadm, proxy string // the configurations; empty if there are none
 	info           string // the kubeconfig in cluster-info; empty if it cannot be read
 }
@@ -105,6 +107,24 @@ func (s *sources) readDNS(ctx context.Context, client kubernetes.Interface) erro
 		return fmt.Errorf("list deployments in namespace kube-system: %w", err)
 	}
 	s.dns = list.Items
+	return nil
+}
+
+// readAdministered lists the namespaces that enforce nothing by the label of
+// administrators; none where they may not be listed.
+func (s *sources) readAdministered(ctx context.Context, client kubernetes.Interface) error {
+	list, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: kube.EnforceLabel + "=" + kube.EnforcePrivileged})
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("list namespaces: %w", err)
+	}
+	for _, n := range list.Items {
+		if n.Labels[kube.EnforceLabel] == kube.EnforcePrivileged {
+			s.administered = append(s.administered, n.Name)
+		}
+	}
 	return nil
 }
 
@@ -137,7 +157,7 @@ func configMap(ctx context.Context, client kubernetes.Interface, name, key strin
 
 // facts reads the answers.
 func (s *sources) facts(signs []Sign) (Facts, Objects, error) {
-	f := Facts{Networks: detect(s.daemonSets, signs), Server: serverOf(s.info)}
+	f := Facts{Networks: detect(s.daemonSets, signs), Server: serverOf(s.info), Administered: s.administered}
 	if err := s.ranges(&f); err != nil {
 		return Facts{}, Objects{}, err
 	}

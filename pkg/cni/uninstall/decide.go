@@ -86,12 +86,18 @@ func Decide(s Seen, withPods bool) (Uninstallation, error) {
 	if s.Release.Status != release.Uninstalled {
 		u.Release = s.Release
 	}
+	if err := s.Network.Untrusted(s.Facts); err != nil {
+		return u, err
+	}
 	there, runs := s.Facts.Network(s.Network.Name)
 	if runs {
 		u.agents = there.Namespace
 		if err := foreign(there, u.Release); err != nil {
 			return u, err
 		}
+	}
+	if err := holdsMore(s, u); err != nil {
+		return u, err
 	}
 	for _, n := range s.Nodes {
 		if m := markOf(n, s.Network.Leaves); len(m.Annotations)+len(m.Taints) > 0 || m.Condition {
@@ -120,6 +126,27 @@ func foreign(n facts.Network, r release.Release) error {
 			n.DaemonSet),
 			"delete it with the manifests that it came from (kubectl delete -f), and run this again for what is left; or have a release made of "+
 				"it first: kubectl lifecycle cni install %s --adopt", text.Quote(n.CNI))
+	}
+	return nil
+}
+
+// holdsMore refuses a release whose objects hold what is not the network's: with a
+// definition all custom resources of its kind go, and with a namespace all that is in it.
+func holdsMore(s Seen, u Uninstallation) error {
+	var definitions []string
+	for _, o := range u.Objects {
+		if o.Resource == "customresourcedefinitions" {
+			definitions = append(definitions, o.Name)
+		}
+	}
+	byHelm := text.Command("helm", "uninstall", s.Release.Name, "--namespace", s.Release.Namespace)
+	if len(definitions) > 0 {
+		return plan.Refuse(fmt.Errorf("release %s holds definitions of custom resources (%s): every resource of these kinds would go with them",
+			s.Release.Name, text.Some(definitions)), "keep a copy of what you need; if all of it may go: %s", byHelm)
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(s.Inside)) {
+		return plan.Refuse(fmt.Errorf("release %s holds namespace %s, in which there is more than the release's own: %s", s.Release.Name, namespace,
+			text.Some(s.Inside[namespace])), "move it elsewhere or delete it; if all of it may go: %s", byHelm)
 	}
 	return nil
 }

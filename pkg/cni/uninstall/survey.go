@@ -35,6 +35,8 @@ type Seen struct {
 	// not its own, by controller: "namespace/ReplicaSet/name".
 	Nodes []*corev1.Node
 	Pods  map[string]int
+	// Inside is what the release's namespaces hold beside its own objects, by namespace.
+	Inside map[string][]string
 }
 
 // Made is an object that agents wrote, and its UID.
@@ -59,6 +61,10 @@ func Survey(ctx context.Context, client kubernetes.Interface, remover release.Re
 			return s, err
 		}
 		s.Holds = holds
+	}
+	var err error
+	if s.Inside, err = inside(ctx, client, s.Holds.Objects); err != nil {
+		return s, err
 	}
 	nodes, err := kube.ListNodes(ctx, client, metav1.ListOptions{})
 	if err != nil {

@@ -50,6 +50,9 @@ func Await(ctx context.Context, client kubernetes.Interface, name string, extern
 				waits = append(waits, component+" has not started")
 			case err != nil:
 				return false, fmt.Errorf("get pod %s-%s: %w", component, name, err)
+			case pod.Spec.NodeName != name:
+				// A kubelet may mirror static pods of any name, but on its own node alone.
+				waits = append(waits, component+" has not started")
 			case !podReady(pod):
 				waits = append(waits, component+" is not Ready")
 			}

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -135,7 +136,7 @@ func (c images) administers(ctx context.Context, namespace string) bool {
 		return true
 	}
 	space, err := c.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
-	return err == nil && space.Labels[EnforceLabel] == "privileged"
+	return err == nil && space.Labels[kube.EnforceLabel] == kube.EnforcePrivileged
 }
 
 // container is one of a pod that the owner of the cluster put on the node, and what
@@ -246,7 +247,3 @@ func needsSecret(node *corev1.Node, pod *corev1.Pod) bool {
 	kubelet, err := utilversion.ParseSemantic(node.Status.NodeInfo.KubeletVersion)
 	return err != nil || kubelet.Major() > 1 || kubelet.Minor() >= 35
 }
-
-// EnforceLabel is the level of the Pod Security Standards that a namespace enforces;
-// only administrators set it.
-const EnforceLabel = "pod-security.kubernetes.io/enforce"

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -216,7 +217,7 @@ func TestAnImageThatIsAboutToBeKnownIsWaitedFor(t *testing.T) {
 
 // administered is a namespace in which only administrators may create pods.
 func administered(name string) *corev1.Namespace {
-	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{EnforceLabel: "privileged"}}}
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{kube.EnforceLabel: kube.EnforcePrivileged}}}
 }
 
 func TestWhoseTheImageIsIsSaid(t *testing.T) {

@@ -60,11 +60,13 @@ type Probe struct {
 	// IP is the pod's address, once it runs.
 	IP string
 
-	mu     sync.Mutex
-	in     *io.PipeWriter
-	ids    int
-	answer map[int]chan wire.ProbeResult
-	hello  chan wire.ProbeHello
+	// writing lets one line into the stream at a time.
+	writing sync.Mutex
+	mu      sync.Mutex
+	in      *io.PipeWriter
+	ids     int
+	answer  map[int]chan wire.ProbeResult
+	hello   chan wire.ProbeHello
 	// ended is closed when nothing comes any more, for the reason lost.
 	ended chan struct{}
 	lost  error
@@ -114,16 +116,23 @@ func (p *Probe) Ask(ctx context.Context, job wire.ProbeJob) (wire.ProbeResult, e
 	job.ID = p.ids
 	done := make(chan wire.ProbeResult, 1)
 	p.answer[job.ID] = done
-	line, err := json.Marshal(job)
-	if err == nil {
-		_, err = p.in.Write(append(line, '\n'))
-	}
 	p.mu.Unlock()
+	line, err := json.Marshal(job)
 	if err != nil {
 		return wire.ProbeResult{}, fmt.Errorf("ask the probe on node %s: %w", p.spec.node.Name, err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, job.Limit+answerLimit, fmt.Errorf("the probe on node %s does not answer", p.spec.node.Name))
 	defer cancel()
+	select {
+	case err := <-p.write(append(line, '\n')):
+		if err != nil {
+			return wire.ProbeResult{}, fmt.Errorf("ask the probe on node %s: %w", p.spec.node.Name, err)
+		}
+	case <-p.ended:
+		return wire.ProbeResult{}, p.lost
+	case <-ctx.Done():
+		return wire.ProbeResult{}, context.Cause(ctx)
+	}
 	select {
 	case r := <-done:
 		return r, nil
@@ -132,6 +141,19 @@ func (p *Probe) Ask(ctx context.Context, job wire.ProbeJob) (wire.ProbeResult, e
 	case <-ctx.Done():
 		return wire.ProbeResult{}, context.Cause(ctx)
 	}
+}
+
+// write writes a line into the stream, one at a time. A kubelet may read nothing: who
+// waits for it need not wait for that. Close ends what still waits.
+func (p *Probe) write(line []byte) <-chan error {
+	written := make(chan error, 1)
+	go func() {
+		p.writing.Lock()
+		defer p.writing.Unlock()
+		_, err := p.in.Write(line)
+		written <- err
+	}()
+	return written
 }
 
 // Owner makes what is made for the probe go with its pod.
