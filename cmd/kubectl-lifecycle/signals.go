@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,20 +13,26 @@ import (
 // interruptible is a context that ends at Ctrl-C, at SIGTERM, and when the terminal is
 // closed (SIGHUP), so that what must not stay is taken back in each case. A second
 // Ctrl-C ends the program at once. A second SIGHUP does not: a shell and the kernel each
-// send one. Nor does the end of what reads the output, from then on. Under nohup
+// send one. Nor does the end of whatever reads the output, from then on. Under nohup
 // SIGHUP stays ignored.
 func interruptible(parent context.Context) (context.Context, context.CancelFunc) {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	hangUp := !signal.Ignored(syscall.SIGHUP)
-	if hangUp {
-		signals = append(signals, syscall.SIGHUP)
+	ctx, cancel := context.WithCancelCause(parent)
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(received, syscall.SIGHUP)
 	}
-	ctx, stop := signal.NotifyContext(parent, signals...)
-	context.AfterFunc(ctx, func() {
-		if hangUp { // before the default handling is back: the second may come at once
-			signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	go func() {
+		select {
+		case s := <-received:
+			signal.Notify(received, syscall.SIGPIPE) // and nothing reads the channel any more
+			signal.Reset(os.Interrupt, syscall.SIGTERM)
+			cancel(errors.New(s.String() + " signal received"))
+		case <-ctx.Done():
 		}
-		stop()
-	})
-	return ctx, stop
+	}()
+	return ctx, func() {
+		signal.Stop(received)
+		cancel(nil)
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestMain is also the program that TestAClosedTerminalEndsTheWorkAndNotTheCleanup
@@ -33,21 +32,18 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv("SIGNALS_TEST") == "hangup" {
 		send(syscall.SIGHUP)
+		send(syscall.SIGHUP)
 	}
 	if os.Getenv("SIGNALS_TEST") == "interrupt" {
 		send(syscall.SIGINT)
 	}
 	<-ctx.Done()
 	cause := context.Cause(ctx).Error()
-	ended := make(chan struct{})
-	context.AfterFunc(ctx, func() { close(ended) }) // runs after the handling was changed, or beside it
-	<-ended
-	for !signal.Ignored(syscall.SIGHUP) {
-		<-time.After(time.Millisecond)
-	}
 	_ = os.Stdout.Close() // nothing reads any more
-	send(syscall.SIGHUP)
-	send(syscall.SIGPIPE)
+	for range 50 {        // at once, and again
+		send(syscall.SIGHUP)
+		send(syscall.SIGPIPE)
+	}
 	_, _ = os.Stderr.WriteString("cleaned up: " + cause)
 	os.Exit(130)
 }
