@@ -45,7 +45,7 @@ func checks() []check {
 		{"PREP083-resolv-conf", []string{"resolver"}, resolvConf},
 		{"PREP090-ports", []string{"ports"}, portsFree},
 		{"PREP091-disk", []string{"disk"}, diskSpace},
-		{"PREP092-earlier-cluster", []string{"traces"}, earlierCluster},
+		{EarlierCluster, []string{"traces"}, earlierCluster},
 		{"PREP093-leftovers", []string{"leftovers"}, leftovers},
 		{"PREP094-manifests", []string{"traces"}, manifests},
 		{"PREP100-programs", []string{"programs"}, programs},

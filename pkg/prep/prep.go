@@ -80,6 +80,9 @@ type Identity struct {
 	SystemUUID string `json:"systemUUID,omitempty"`
 }
 
+// EarlierCluster is the check that finds a host that is, or was, a node.
+const EarlierCluster = "PREP092-earlier-cluster"
+
 // Finding is one thing that a check has to say.
 type Finding struct {
 	// ID is stable: "PREP010-swap".

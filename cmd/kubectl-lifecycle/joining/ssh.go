@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,8 @@ type sshJoin struct {
 	// there is what the host has answered; underway says that kubeadm may be joining it.
 	there    prep.Joined
 	underway bool
+	// isNode says that the host is, or was, a node before anything was given to it.
+	isNode bool
 }
 
 // sshJoined is a row of the result.
@@ -102,8 +105,19 @@ func (j *sshJoin) recipe() plan.Plan {
 			return j.revoke(ctx, j.another.cluster.Client, j.token)
 		})},
 	}
+	if j.another.choice != nil {
+		steps = append(steps, plan.Step{ID: name + "/look", Title: "Look at " + name, Do: j.look})
+	}
 	for _, s := range j.another.shareStep(name+"/",
 		func() newcontrolplane.Offer { return newcontrolplane.Offer{Token: j.token, Key: j.key} }) {
+		share := s.Do
+		s.Do = func(ctx context.Context, report plan.Report) error {
+			if j.isNode {
+				report("not needed: %s is a node already, or was one", name)
+				return nil
+			}
+			return share(ctx, report)
+		}
 		s.Undo = j.unless(j.another.withdraw)
 		steps = append(steps, s)
 	}
@@ -142,13 +156,30 @@ func (j *sshJoin) makeToken(ctx context.Context, report plan.Report) (err error)
 	return bootstrap.WaitSigned(ctx, j.another.cluster.Client, j.token, report)
 }
 
+// look asks a host that is to become a control plane what it is, before it is given the
+// key to the cluster's authorities: one that is, or was, a node gets none, and is only
+// asked to join again. Without the key it could become nothing but a worker, and as what
+// it is it is blocked, or a node of the cluster already.
+func (j *sshJoin) look(ctx context.Context, report plan.Report) error {
+	order := j.order
+	order.Apply = false
+	outcome, err := newhost.Prepare(ctx, j.host, order, report)
+	if err != nil {
+		return err
+	}
+	j.isNode = slices.ContainsFunc(outcome.Report.Findings, func(f prep.Finding) bool {
+		return f.ID == prep.EarlierCluster && f.Severity == prep.Blocks
+	})
+	return nil
+}
+
 // joinHost has the program on the host prepare it and run kubeadm.
 func (j *sshJoin) joinHost(ctx context.Context, report plan.Report) (err error) {
 	target := newhost.Target{
 		Cluster: j.another.about, Token: j.token, NodeName: j.flags.command.NodeName, CRISocket: j.flags.command.CRISocket,
 		IgnorePreflightErrors: j.flags.command.IgnorePreflightErrors,
 	}
-	if j.another.choice != nil {
+	if j.another.choice != nil && !j.isNode {
 		target.Key = j.key
 	}
 	j.there, err = newhost.Join(ctx, j.host, j.order, target, report)

@@ -145,7 +145,8 @@ func holdsMore(s Seen, u Uninstallation) error {
 			s.Release.Name, text.Some(definitions)), "keep a copy of what you need; if all of it may go: %s", byHelm)
 	}
 	for _, namespace := range slices.Sorted(maps.Keys(s.Inside)) {
-		return plan.Refuse(fmt.Errorf("release %s holds namespace %s, in which there is more than the release's own: %s", s.Release.Name, namespace,
+		return plan.Refuse(fmt.Errorf("release %s holds namespace %s, in which there is more than the release's own: %s",
+			s.Release.Name, namespace,
 			text.Some(s.Inside[namespace])), "move it elsewhere or delete it; if all of it may go: %s", byHelm)
 	}
 	return nil

@@ -49,7 +49,11 @@ func Ask(ctx context.Context, cluster runner.Cluster, about join.Cluster, c Choi
 	if err := json.Unmarshal(raw, &answer); err != nil {
 		return nil, fmt.Errorf("decode the answer of node %s: %w", c.Node.Name, err)
 	}
-	return decide(answer, c.Node.Name)
+	files, err := decide(answer, c.Node.Name)
+	if err != nil {
+		return nil, err
+	}
+	return files, verify(files, about, key)
 }
 
 // decide judges what a host has answered. It is pure.

@@ -4,6 +4,8 @@ package certificates
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -57,6 +59,22 @@ func (k Key) Bytes() []byte {
 
 // Hex is the key as kubeadm takes it, for the host that joins; empty for the zero Key.
 func (k Key) Hex() string { return hex.EncodeToString(k.Bytes()) }
+
+// Open decrypts a file as kubeadm join does: AES-GCM, the nonce first.
+func (k Key) Open(sealed []byte) ([]byte, error) {
+	block, err := aes.NewCipher(k.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) < gcm.NonceSize() {
+		return nil, errors.New("it is too short")
+	}
+	return gcm.Open(nil, sealed[:gcm.NonceSize()], sealed[gcm.NonceSize():], nil)
+}
 
 // String hides the key, and so does GoString.
 func (k Key) String() string { return "a certificate key" }
