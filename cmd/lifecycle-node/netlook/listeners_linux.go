@@ -70,21 +70,57 @@ func listening(proto, table string) []socket {
 	return out
 }
 
+// mostDescriptors bounds how many open files of all processes are looked at: one user can
+// have half a million, and each takes a look.
+const mostDescriptors = 200_000
+
+// unfound stands for the program of a socket that was not found within that.
+const unfound = "a program that was not looked for any further: the host has too many open files"
+
 // owners finds the names of the processes that hold some sockets.
 func owners(h part.Host, open []socket) map[string]string {
-	names := map[string]string{}
-	holders, _ := filepath.Glob(h.Path("/proc/[0-9]*/fd/*")) // the pattern is good
-	for _, fd := range holders {
-		target, err := os.Readlink(fd)
-		inode, is := strings.CutPrefix(target, "socket:[")
-		inode = strings.TrimSuffix(inode, "]")
-		if err != nil || !is || !slices.ContainsFunc(open, func(s socket) bool { return s.inode == inode }) {
-			continue
+	names, left := map[string]string{}, mostDescriptors
+	processes, _ := filepath.Glob(h.Path("/proc/[0-9]*")) // the pattern is good
+	for _, process := range processes {
+		left = ownedBy(process, open, names, left)
+		if left == 0 || !slices.ContainsFunc(open, func(s socket) bool { return names[s.inode] == "" }) {
+			break
 		}
-		name, err := host.ReadLinked(filepath.Join(filepath.Dir(filepath.Dir(fd)), "comm"), mostOfConfig)
-		if err == nil {
-			names[inode] = text.Short(string(name), 80)
+	}
+	for _, s := range open {
+		if left == 0 && names[s.inode] == "" {
+			names[s.inode] = unfound
 		}
 	}
 	return names
+}
+
+// ownedBy adds the name of a process for each of the sockets that it holds. It looks at no
+// more open files than are left, and returns how many are left then.
+func ownedBy(process string, open []socket, names map[string]string, left int) int {
+	dir, err := os.Open(process + "/fd")
+	if err != nil {
+		return left // it has ended
+	}
+	defer func() { _ = dir.Close() }() // it was read
+	for left > 0 {
+		const batch = 1000
+		fds, err := dir.Readdirnames(min(batch, left))
+		left -= len(fds)
+		for _, fd := range fds {
+			target, err := os.Readlink(dir.Name() + "/" + fd)
+			inode, is := strings.CutPrefix(target, "socket:[")
+			inode = strings.TrimSuffix(inode, "]")
+			if err != nil || !is || !slices.ContainsFunc(open, func(s socket) bool { return s.inode == inode }) {
+				continue
+			}
+			if name, err := host.ReadLinked(process+"/comm", mostOfConfig); err == nil {
+				names[inode] = text.Short(string(name), 80)
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	return left
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -144,24 +143,43 @@ func (n Network) AgentsIn(releaseNamespace string) string {
 
 // Home is where the release of a network is, or would be.
 func (n Network) Home(f facts.Facts) (namespace, name string) {
-	if there, ok := f.Network(n.Name); ok && there.Release != "" {
+	if there, ok := n.There(f); ok && there.Release != "" {
 		return there.ReleaseNamespace, there.Release
 	}
 	return n.Namespace, n.Name
+}
+
+// There are the agents of the network, if a cluster has them: of several those in a
+// namespace of administrators, or else in that of the network's own project.
+func (n Network) There(f facts.Facts) (facts.Network, bool) {
+	found, ok := f.Network(n.Name)
+	if ok && f.MayTrust(found.Namespace) {
+		return found, true
+	}
+	for _, other := range f.Networks {
+		if other.CNI == n.Name && n.owns(other.Namespace) {
+			return other, true
+		}
+	}
+	return found, ok
+}
+
+// owns reports whether a namespace is that of the network's own project.
+func (n Network) owns(namespace string) bool {
+	return namespace == n.Namespace || namespace == n.AgentNamespace
 }
 
 // Untrusted refuses (class Refused) to change a network whose agents, or whose release,
 // are where others than administrators may have made them: neither in a namespace of
 // administrators nor in that of the network's own project.
 func (n Network) Untrusted(f facts.Facts) error {
-	own := []string{n.Namespace, n.AgentNamespace}
-	if there, ok := f.Network(n.Name); ok && !slices.Contains(own, there.Namespace) {
+	if there, ok := n.There(f); ok && !n.owns(there.Namespace) {
 		if err := f.Untrusted("daemonset "+there.Namespace+"/"+there.DaemonSet, there.Namespace); err != nil {
 			return err
 		}
 	}
 	namespace, name := n.Home(f)
-	if slices.Contains(own, namespace) || f.Release(namespace, name).Revision == 0 {
+	if n.owns(namespace) || f.Release(namespace, name).Revision == 0 {
 		return nil
 	}
 	return f.Untrusted("release "+namespace+"/"+name, namespace)

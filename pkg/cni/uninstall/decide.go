@@ -89,7 +89,7 @@ func Decide(s Seen, withPods bool) (Uninstallation, error) {
 	if err := s.Network.Untrusted(s.Facts); err != nil {
 		return u, err
 	}
-	there, runs := s.Facts.Network(s.Network.Name)
+	there, runs := s.Network.There(s.Facts)
 	if runs {
 		u.agents = there.Namespace
 		if err := foreign(there, u.Release); err != nil {

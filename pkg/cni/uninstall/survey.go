@@ -115,7 +115,8 @@ func uses(p *corev1.Pod, n catalogue.Network, namespace string) bool {
 		// There others run, too: its own are called like it.
 		own = strings.HasPrefix(p.Name, n.Name+"-") || strings.HasPrefix(p.Name, n.DaemonSet)
 	}
-	return !p.Spec.HostNetwork && !ended && p.Status.PodIP != "" && p.DeletionTimestamp == nil && !own && p.Labels["k8s-app"] != "kube-dns"
+	dns := p.Namespace == metav1.NamespaceSystem && p.Labels["k8s-app"] == "kube-dns"
+	return !p.Spec.HostNetwork && !ended && p.Status.PodIP != "" && p.DeletionTimestamp == nil && !own && !dns
 }
 
 func ownerOf(p *corev1.Pod) string {

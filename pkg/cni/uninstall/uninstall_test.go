@@ -134,7 +134,10 @@ func TestAnUninstallationIsRefused(t *testing.T) {
 	}{
 		"while pods use it":       {there(), []*corev1.Pod{web}, false, "1 pods run in this network (shop/ReplicaSet/web-1)", "--with-pods"},
 		"unless they may lose it": {there(), []*corev1.Pod{web}, true, "", ""},
-		"not when it is gone":     {facts.Facts{}, []*corev1.Pod{web}, false, "", ""},
+		"whatever label they have": {there(), []*corev1.Pod{pod("shop", "dns", func(p *corev1.Pod) {
+			p.Labels = map[string]string{"k8s-app": "kube-dns"}
+		})}, false, "1 pods run in this network (shop/Pod/dns)", "--with-pods"},
+		"not when it is gone": {facts.Facts{}, []*corev1.Pod{web}, false, "", ""},
 		"one of Argo CD": {there(func(f *facts.Facts) {
 			f.Networks[0].Managed = []managedby.Release{{Tool: managedby.ArgoCD, Name: "net"}}
 		}), nil, false, "CNI020", "explain"},
@@ -159,6 +162,86 @@ func TestAnUninstallationIsRefused(t *testing.T) {
 			if (err != nil) != (c.says != "") || err != nil && (plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), c.says) ||
 				!strings.Contains(plan.HintOf(err), c.hint)) {
 				t.Errorf("%v\n%s", err, plan.HintOf(err))
+			}
+		})
+	}
+}
+
+// The DaemonSet, the release and what it holds of a tenant's decide nothing.
+func TestATenantChoosesNoReleaseThatIsRemoved(t *testing.T) {
+	evil := facts.Network{CNI: "flannel", Namespace: "dev", DaemonSet: "kube-flannel-ds", Release: "evil", ReleaseNamespace: "dev"}
+	evilRelease := release.Release{Namespace: "dev", Name: "evil", Revision: 1, Status: release.Deployed}
+	with := func(f *facts.Facts) {
+		f.Networks = append([]facts.Network{evil}, f.Networks...)
+		f.Releases = append(f.Releases, evilRelease)
+	}
+	alone := facts.Facts{Networks: []facts.Network{evil}, Releases: []release.Release{evilRelease}}
+	for name, c := range map[string]struct {
+		facts facts.Facts
+		home  string
+		says  string
+	}{
+		"beside the network's own in kube-system": {there(with, func(f *facts.Facts) {
+			f.Networks[1].Namespace = "kube-system"
+		}), "kube-flannel/flannel", ""},
+		"beside the network's own in that of its project": {there(with), "kube-flannel/flannel", ""},
+		"beside the network's own in a namespace of administrators": {there(with, func(f *facts.Facts) {
+			f.Administered = []string{"kube-flannel"}
+		}), "kube-flannel/flannel", ""},
+		"alone": {alone, "", "daemonset dev/kube-flannel-ds is in namespace dev, which is not marked as one of administrators"},
+		"alone, and the namespace is one of administrators": {func() facts.Facts {
+			f := alone
+			f.Administered = []string{"dev"}
+			return f
+		}(), "dev/evil", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen, err := Survey(t.Context(), fake.NewClientset(), &remover{}, c.facts, flannel(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := Decide(seen, false)
+			if c.says != "" {
+				if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), c.says) || !strings.Contains(plan.HintOf(err), "kubectl label") {
+					t.Errorf("%v, hint %q", err, plan.HintOf(err))
+				}
+				return
+			}
+			if got := u.Release.Namespace + "/" + u.Release.Name; err != nil || got != c.home {
+				t.Errorf("%s, want %s, %v", got, c.home, err)
+			}
+		})
+	}
+}
+
+func TestAReleaseThatHoldsMoreThanTheNetworkIsNotRemoved(t *testing.T) {
+	client := fake.NewClientset(
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "cilium-secrets", Name: "made-by-hand"}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "cilium-secrets", Name: "of-the-release"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "cilium-secrets", Name: "kube-root-ca.crt"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "empty", Name: "kube-root-ca.crt"}})
+	of := release.Object{Resource: "secrets", Namespace: "cilium-secrets", Name: "of-the-release"}
+	for name, c := range map[string]struct {
+		objects []release.Object
+		says    string
+	}{
+		"a definition": {[]release.Object{{Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions", Name: "subnets.kubeovn.io"}},
+			"subnets.kubeovn.io"},
+		"a namespace with a Secret of a person's": {[]release.Object{{Resource: "namespaces", Name: "cilium-secrets"}, of}, "secrets made-by-hand"},
+		"a namespace with nothing in it":          {[]release.Object{{Resource: "namespaces", Name: "empty"}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := inside(t.Context(), client, c.objects)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = holdsMore(Seen{Inside: found, Release: release.Release{Namespace: "n", Name: "r"}}, Uninstallation{Objects: c.objects})
+			if c.says == "" && err != nil || c.says != "" && (plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), c.says) ||
+				!strings.Contains(plan.HintOf(err), "helm uninstall r --namespace n")) {
+				t.Errorf("%v, hint %q", err, plan.HintOf(err))
+			}
+			if err != nil && strings.Contains(err.Error(), "of-the-release") {
+				t.Errorf("it names the release's own: %v", err)
 			}
 		})
 	}
