@@ -41,12 +41,11 @@ func main() {
 }
 
 // searchPath is where programs of the host are looked for, by this one and by kubeadm: all
-// places where distributions put them, then those where installers do, and then what it was
-// given. sudo's secure_path often has no /usr/local/bin (kubernetes/minikube#5547), a runner
-// pod and a login shell have others. The distribution's come first: below /usr/local
-// others than root may write (Debian's group staff).
+// places where distributions and installers put them, in the order of root's own PATH and
+// of systemd's units, and then what it was given. sudo's secure_path often has no
+// /usr/local/bin (kubernetes/minikube#5547), a runner pod and a login shell have others.
 func searchPath(given string) string {
-	dirs := []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin", "/opt/bin"}
+	dirs := []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/opt/bin"}
 	for dir := range strings.SplitSeq(given, ":") {
 		if filepath.IsAbs(dir) && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)

@@ -7,7 +7,7 @@ package main
 import "testing"
 
 func TestProgramsAreFoundWhereverAnInstallerPutThem(t *testing.T) {
-	const all = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:/opt/bin"
+	const all = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
 	for name, c := range map[string]struct{ given, want string }{
 		"sudo of Red Hat's":         {"/sbin:/bin:/usr/sbin:/usr/bin", all},
 		"nothing":                   {"", all},

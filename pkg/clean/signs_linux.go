@@ -118,6 +118,14 @@ func (t Target) cheapSigns() (ownership.Marks, error) {
 	if t.base().Places().NodeLocalDNS() { // what else would answer there
 		m.Add(inventory.NodeDNS, inventory.KindFlags)
 	}
+	m.Merge(kernelSigns())
+	m.Merge(t.pinSigns())
+	return m, unread
+}
+
+// kernelSigns are links and ip sets.
+func kernelSigns() ownership.Marks {
+	m := ownership.Marks{}
 	links, _ := netlinks.Dump(netlink.LinkList)
 	for _, l := range links {
 		m.Add(ownership.Link(l.Attrs().Name, l.Type()), inventory.KindLink)
@@ -126,8 +134,7 @@ func (t Target) cheapSigns() (ownership.Marks, error) {
 	for _, name := range sets {
 		m.Add(ownership.Sets().Owner(name), inventory.KindIPSet)
 	}
-	m.Merge(t.pinSigns())
-	return m, unread
+	return m
 }
 
 // pinSigns are the names in the BPF file system.

@@ -29,11 +29,11 @@ func kernelFloor(f Facts, _ Wanted) []Finding {
 // (failCgroupV1), and kubeadm refuses it by a check of its own
 // (kubernetes/system-validators#58).
 func cgroupVersion(f Facts, w Wanted) []Finding {
-	switch {
-	case f.Kernel.Cgroup == 0:
+	switch f.Kernel.Cgroup {
+	case 0:
 		return []Finding{{Severity: Blocks, Text: "no cgroup file system is mounted below /sys/fs/cgroup",
 			WayOut: "boot a distribution with systemd, or mount cgroup2 there"}}
-	case f.Kernel.Cgroup == 2:
+	case 2:
 		return nil
 	}
 	const check = "SystemVerification"

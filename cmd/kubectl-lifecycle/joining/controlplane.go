@@ -60,7 +60,7 @@ func (a *another) shareStep(prefix string, offer func() newcontrolplane.Offer) [
 	}
 	return []plan.Step{{ID: prefix + "certificates", Title: "Have " + a.choice.Node.Name + " encrypt the cluster's certificates",
 		Do: func(ctx context.Context, report plan.Report) (err error) {
-			a.published, err = newcontrolplane.Share(ctx, a.cluster, a.about, *a.choice, offer(), report)
+			a.published, err = newcontrolplane.Share(ctx, a.cluster, *a.choice, offer(), report)
 			return err
 		}}}
 }

@@ -138,10 +138,6 @@ func (f *joinFlags) contradiction(mode env.DryRun) error {
 	switch {
 	case f.wait && mode != env.DryRunNone:
 		return errors.New("--wait cannot be combined with --dry-run")
-	case f.controlPlane && util.IsValidBootstrapTokenID(f.token):
-		return errors.New("--control-plane needs a token of its own; it cannot be combined with the id of an existing one")
-	case f.controlPlane && f.ttl > certificates.MaxTTL:
-		return fmt.Errorf("the certificates of a control plane stay in the cluster for %s at most; choose a shorter --ttl", certificates.MaxTTL)
 	case f.timeout < 0:
 		return fmt.Errorf("--timeout must not be negative, got %s", f.timeout)
 	case f.timeout > 0 && !f.wait && !bySSH:
@@ -152,6 +148,16 @@ func (f *joinFlags) contradiction(mode env.DryRun) error {
 		return errors.New("--node-name is for one host")
 	case !bySSH && (f.prep.hostname != "" || f.prep.timeZone != ""):
 		return errors.New("--hostname and --time-zone are for --ssh")
+	}
+	return f.contradictionOfControlPlane()
+}
+
+func (f *joinFlags) contradictionOfControlPlane() error {
+	switch {
+	case f.controlPlane && util.IsValidBootstrapTokenID(f.token):
+		return errors.New("--control-plane needs a token of its own; it cannot be combined with the id of an existing one")
+	case f.controlPlane && f.ttl > certificates.MaxTTL:
+		return fmt.Errorf("the certificates of a control plane stay in the cluster for %s at most; choose a shorter --ttl", certificates.MaxTTL)
 	}
 	return nil
 }

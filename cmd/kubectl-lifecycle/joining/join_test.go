@@ -205,7 +205,7 @@ func TestTheFlagsOfAControlPlaneMakeSense(t *testing.T) {
 	}{
 		"a token that others may use": {[]string{"--bootstrap-token", "abcdef"}, "the id of an existing one"},
 		"longer than kubeadm's own":   {[]string{"--ttl", "3h"}, "for 2h0m0s at most"},
-		"one that exists, and --ssh":  {[]string{"--bootstrap-token", "abcdef", "--ssh", "root@x"}, "existing one"},
+		"one that exists, and --ssh":  {[]string{"--bootstrap-token", "abcdef", "--ssh", "root@x"}, "--bootstrap-token"},
 	} {
 		b := newJoinBed(t)
 		err := b.run(t.Context(), append(c.args, "--control-plane")...)

@@ -62,6 +62,17 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 	for _, root := range t.Roots() {
 		t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})
 	}
+	t.addEmpty(&s)
+	for i := range s.Items {
+		if s.Items[i].Fate == inventory.Goes {
+			s.Items[i].Turn, s.Items[i].Why = inventory.AsCredential, "last, since it is the way back"
+		}
+	}
+	return s, nil
+}
+
+// addEmpty adds the empty directories that were there before the join, or may have been.
+func (t Control) addEmpty(s *part.Findings) {
 	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir, inventory.KubernetesDir}, t.Roots()...) {
 		names, err := t.Names(dir)
 		is, unread := t.Exists(dir)
@@ -73,12 +84,6 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 			})
 		}
 	}
-	for i := range s.Items {
-		if s.Items[i].Fate == inventory.Goes {
-			s.Items[i].Turn, s.Items[i].Why = inventory.AsCredential, "last, since it is the way back"
-		}
-	}
-	return s, nil
 }
 
 // addManifest adds a static pod. It goes with the kubelet, unless it ran on

@@ -40,6 +40,13 @@ func madeBy(dir, entry string, mode fs.FileMode) bool {
 		return mode.IsRegular() && fits(`checkpoint-.+\.tar`)
 	case "image_manager":
 		return mode.IsDir() && fits(`pulling|pulled`)
+	}
+	return isLog(dir, mode, fits)
+}
+
+// isLog is madeBy for the directories of logs.
+func isLog(dir string, mode fs.FileMode, fits func(expression string) bool) bool {
+	switch dir {
 	case inventory.PodLogsDir: // namespace, name and uid of a pod (pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory)
 		return mode.IsDir() && fits(`[a-z0-9-]+_[a-z0-9.-]+_(`+uids+`)`)
 	case inventory.ContainerLogsDir: // pod, namespace, container and its id (legacy.go there)

@@ -47,6 +47,8 @@ func Read(ctx context.Context, client kubernetes.Interface, cluster join.Cluster
 // Choice is the control plane whose host is asked.
 type Choice struct {
 	Node corev1.Node
+	// Cluster is the cluster that it is of.
+	Cluster join.Cluster
 	// Others are addresses of the other control planes.
 	Others []string
 	// Warnings are what the person should know before another one joins.
@@ -67,7 +69,7 @@ func (f Facts) Choose() (Choice, error) {
 		return Choice{}, plan.Refuse(fmt.Errorf("the cluster shows no control-plane node, whose host would have to share its certificates"),
 			"where a provider runs the control planes, the provider adds another one")
 	}
-	var c Choice
+	c := Choice{Cluster: f.Cluster}
 	host, _, _ := net.SplitHostPort(f.Cluster.ControlPlaneEndpoint)
 	for _, n := range f.Nodes {
 		if !kube.NodeReady(&n) {

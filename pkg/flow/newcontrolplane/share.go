@@ -11,7 +11,6 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/certificates"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -27,13 +26,12 @@ const mostOfFile = 64 << 10
 // refuses where a file is missing without which kubeadm cannot make a control plane, and
 // where etcd has a member that would make kubeadm's own promotion fail
 // (kubernetes/kubeadm#3269).
-func Ask(ctx context.Context, cluster runner.Cluster, about join.Cluster, c Choice, key certificates.Key,
-	report plan.Report) (map[string][]byte, error) {
+func Ask(ctx context.Context, cluster runner.Cluster, c Choice, key certificates.Key, report plan.Report) (map[string][]byte, error) {
 	if err := access.Require(ctx, cluster.Client, access.Carrier(cluster.RunNamespace())); err != nil {
 		return nil, err
 	}
-	order := wire.CertificatesOrder{Key: key.Bytes(), Dir: about.CertificatesDir, ControlPlanes: c.Others}
-	if e := about.ExternalEtcd; e != nil {
+	order := wire.CertificatesOrder{Key: key.Bytes(), Dir: c.Cluster.CertificatesDir, ControlPlanes: c.Others}
+	if e := c.Cluster.ExternalEtcd; e != nil {
 		order.ExternalEtcd = &wire.ExternalEtcd{CAFile: e.CAFile, CertFile: e.CertFile, KeyFile: e.KeyFile}
 	}
 	task, err := json.Marshal(order)
@@ -53,7 +51,7 @@ func Ask(ctx context.Context, cluster runner.Cluster, about join.Cluster, c Choi
 	if err != nil {
 		return nil, err
 	}
-	return files, verify(files, about, key)
+	return files, verify(files, c.Cluster, key)
 }
 
 // decide judges what a host has answered. It is pure.
@@ -110,9 +108,8 @@ func healthy(etcd *inventory.Etcd, node string) error {
 
 // Share has the certificates encrypted for the host that joins with a token, and puts
 // them into the cluster.
-func Share(ctx context.Context, cluster runner.Cluster, about join.Cluster, c Choice, offer Offer,
-	report plan.Report) (certificates.Published, error) {
-	files, err := Ask(ctx, cluster, about, c, offer.Key, report)
+func Share(ctx context.Context, cluster runner.Cluster, c Choice, offer Offer, report plan.Report) (certificates.Published, error) {
+	files, err := Ask(ctx, cluster, c, offer.Key, report)
 	if err != nil {
 		return certificates.Published{}, err
 	}
