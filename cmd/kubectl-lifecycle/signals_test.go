@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestMain is also the program that TestAClosedTerminalEndsTheWorkAndNotTheCleanup
@@ -48,27 +49,34 @@ func TestMain(m *testing.M) {
 	os.Exit(130)
 }
 
+// child runs this program as one that signals are sent to, and returns what it says.
+// Signals that are handled here have their default in a child, also where this program
+// was begun under nohup.
+func child(t *testing.T, mode string) (said string, code int) {
+	t.Helper()
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), "SIGNALS_TEST="+mode)
+	var errOut strings.Builder
+	cmd.Stderr = &errOut
+	_ = cmd.Run() // its exit code says how it ended
+	return errOut.String(), cmd.ProcessState.ExitCode()
+}
+
 func TestAClosedTerminalEndsTheWorkAndNotTheCleanup(t *testing.T) {
-	for name, cause := range map[string]string{"hangup": "hangup", "interrupt": "interrupt"} {
-		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), "SIGNALS_TEST="+name)
-			var said strings.Builder
-			cmd.Stderr = &said
-			err := cmd.Run()
-			if cmd.ProcessState.ExitCode() != 130 || !strings.Contains(said.String(), "cleaned up: "+cause) {
-				t.Errorf("%v: %q", err, said.String())
-			}
-		})
+	for _, mode := range []string{"hangup", "interrupt"} {
+		if said, code := child(t, mode); code != 130 || !strings.Contains(said, "cleaned up: "+mode) {
+			t.Errorf("%s: exit code %d, %q", mode, code, said)
+		}
 	}
 }
 
 func TestUnderNohupAClosedTerminalChangesNothing(t *testing.T) {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "SIGNALS_TEST=nohup")
-	var said strings.Builder
-	cmd.Stderr = &said
-	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 130 || !strings.Contains(said.String(), "cleaned up: terminated") {
-		t.Errorf("%v: %q", err, said.String())
+	if said, code := child(t, "nohup"); code != 130 || !strings.Contains(said, "cleaned up: terminated") {
+		t.Errorf("exit code %d, %q", code, said)
 	}
 }

@@ -227,8 +227,9 @@ func TestAReleaseThatHoldsMoreThanTheNetworkIsNotRemoved(t *testing.T) {
 	}{
 		"a definition": {[]release.Object{{Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions", Name: "subnets.kubeovn.io"}},
 			"subnets.kubeovn.io"},
-		"a namespace with a Secret of a person's": {[]release.Object{{Resource: "namespaces", Name: "cilium-secrets"}, of}, "secrets made-by-hand"},
-		"a namespace with nothing in it":          {[]release.Object{{Resource: "namespaces", Name: "empty"}}, ""},
+		"a namespace with a Secret of a person's": {[]release.Object{{Resource: "namespaces", Name: "cilium-secrets"}, of},
+			"secrets made-by-hand"},
+		"a namespace with nothing in it": {[]release.Object{{Resource: "namespaces", Name: "empty"}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := inside(t.Context(), client, c.objects)
