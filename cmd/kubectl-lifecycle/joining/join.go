@@ -198,7 +198,7 @@ func (c commands) join(ctx context.Context, f joinFlags) error {
 		return err
 	}
 	if err := c.offer(ctx, another, token, &f); err != nil {
-		return errors.Join(err, c.revoke(ctx, client, token))
+		return errors.Join(err, another.withdraw(ctx), c.revoke(ctx, client, token))
 	}
 	if err := c.printJoin(cluster, token, f); err != nil {
 		if request.Token.IsReference() {

@@ -139,6 +139,33 @@ func TestWhatKubeadmMadeIsUsedAndStays(t *testing.T) {
 	}
 }
 
+// A Role of that name that something else made, with an owner of its own, is not ours to
+// replace; that of an earlier join is.
+func TestWhatAnotherToolMadeForHostsIsNotReplaced(t *testing.T) {
+	owner := []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "5"}}
+	for name, c := range map[string]struct {
+		labels map[string]string
+		uid    types.UID
+	}{
+		"another tool's":    {nil, "5"},
+		"an earlier join's": {map[string]string{bootstrap.Label: "certificates"}, "9"},
+	} {
+		meta := metav1.ObjectMeta{Namespace: system, Name: "kubeadm:kubeadm-certs", Labels: c.labels, OwnerReferences: owner}
+		client := fake.NewClientset(secret("bootstrap-token-123456", "9"), &rbacv1.Role{ObjectMeta: meta}, &rbacv1.RoleBinding{ObjectMeta: meta})
+		if _, err := certificates.Publish(t.Context(), client, token(t, "123456"), map[string][]byte{"ca.key": []byte("sealed")}); err != nil {
+			t.Fatal(err)
+		}
+		role, err := client.RbacV1().Roles(system).Get(t.Context(), meta.Name, metav1.GetOptions{})
+		if err != nil || role.OwnerReferences[0].UID != c.uid {
+			t.Errorf("%s: %v, %v", name, role, err)
+		}
+		binding, err := client.RbacV1().RoleBindings(system).Get(t.Context(), meta.Name, metav1.GetOptions{})
+		if err != nil || binding.OwnerReferences[0].UID != c.uid {
+			t.Errorf("%s: %v, %v", name, binding, err)
+		}
+	}
+}
+
 func TestAKeyIsNotPrinted(t *testing.T) {
 	key := certificates.NewKey()
 	if len(key.Bytes()) != 32 || len(key.Hex()) != 64 || key.Hex() == certificates.NewKey().Hex() {

@@ -12,16 +12,19 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 )
 
-// grant makes the Role and its RoleBinding. Those that kubeadm made are used as they
-// are; those of an earlier join go with its token, and are replaced before that.
+// grant makes the Role and its RoleBinding. Those that are there already, kubeadm's or
+// anything else's, are used as they are; those of an earlier join of this program's go
+// with its token, and are replaced before that.
 func grant(ctx context.Context, client kubernetes.Interface, role *rbacv1.Role, binding *rbacv1.RoleBinding) error {
 	roles, bindings := client.RbacV1().Roles(namespace), client.RbacV1().RoleBindings(namespace)
 	_, err := roles.Create(ctx, role, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		old, getErr := roles.Get(ctx, role.Name, metav1.GetOptions{})
-		if err = getErr; err == nil && len(old.OwnerReferences) > 0 {
+		if err = getErr; err == nil && ours(old) {
 			if err = ignoreGone(roles.Delete(ctx, old.Name, this(old)), "role", old.Name); err == nil {
 				_, err = roles.Create(ctx, role, metav1.CreateOptions{})
 			}
@@ -33,7 +36,7 @@ func grant(ctx context.Context, client kubernetes.Interface, role *rbacv1.Role, 
 	_, err = bindings.Create(ctx, binding, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		old, getErr := bindings.Get(ctx, binding.Name, metav1.GetOptions{})
-		if err = getErr; err == nil && len(old.OwnerReferences) > 0 {
+		if err = getErr; err == nil && ours(old) {
 			if err = ignoreGone(bindings.Delete(ctx, old.Name, this(old)), "rolebinding", old.Name); err == nil {
 				_, err = bindings.Create(ctx, binding, metav1.CreateOptions{})
 			}
@@ -43,6 +46,11 @@ func grant(ctx context.Context, client kubernetes.Interface, role *rbacv1.Role, 
 		return fmt.Errorf("create rolebinding %s/%s: %w", namespace, binding.Name, err)
 	}
 	return nil
+}
+
+// ours reports whether an object was made here for an earlier join.
+func ours(object metav1.Object) bool {
+	return object.GetLabels()[bootstrap.Label] == label && len(object.GetOwnerReferences()) > 0
 }
 
 // Withdraw deletes what Publish has made, and nothing else of those names; what is gone

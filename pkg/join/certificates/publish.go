@@ -31,6 +31,9 @@ const (
 
 const namespace = metav1.NamespaceSystem
 
+// label is the value of bootstrap.Label on what is made here.
+const label = "certificates"
+
 // MaxTTL is how long the certificates may lie in the cluster, as long as kubeadm
 // leaves them there: two hours.
 const MaxTTL = 2 * time.Hour
@@ -153,7 +156,7 @@ func Publish(ctx context.Context, client kubernetes.Interface, token bootstrap.T
 	}
 	made := Published{owner: metav1.OwnerReference{APIVersion: "v1", Kind: "Secret", Name: of.Name, UID: of.UID}}
 	meta := func(name string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{bootstrap.Label: "certificates"},
+		return metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{bootstrap.Label: label},
 			OwnerReferences: []metav1.OwnerReference{made.owner}}
 	}
 	secrets := client.CoreV1().Secrets(namespace)
@@ -175,6 +178,8 @@ func Publish(ctx context.Context, client kubernetes.Interface, token bootstrap.T
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: roleName},
 		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: bootstrap.NodeGroup}}}
 	if err := grant(ctx, client, role, binding); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // after a Ctrl-C, too
+		defer cancel()
 		return Published{}, errors.Join(err, Withdraw(ctx, client, made))
 	}
 	return made, nil
