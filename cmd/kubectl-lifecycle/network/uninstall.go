@@ -25,7 +25,9 @@ What people wrote (policies, pools) and its definitions stay, and are named.
 
 It is refused while pods run that have an address of the network, unless --with-pods
 says that they may lose it, and for a network that was applied as manifests or that
-Flux or Argo CD manages. --dry-run shows exactly the objects that go.
+Flux or Argo CD manages. It is refused, too, where a release holds definitions of custom
+resources, or a namespace with more than its own in it: all of that would go with them.
+--dry-run shows exactly the objects that go.
 
 No host is touched: what stays there is named. 'remove' cleans a host that leaves the
 cluster. Run it again after any interruption; when there is nothing left, it says so.`
