@@ -4,11 +4,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/signal"
 	"syscall"
 )
+
+// signalled is why a context has ended; it is a cancellation, like any other.
+type signalled string
+
+func (s signalled) Error() string { return string(s) }
+
+// Is makes it one of context.Canceled.
+func (s signalled) Is(target error) bool { return target == context.Canceled }
 
 // interruptible is a context that ends at Ctrl-C, at SIGTERM, and when the terminal is
 // closed (SIGHUP), so that what must not stay is taken back in each case. A second
@@ -27,7 +34,7 @@ func interruptible(parent context.Context) (context.Context, context.CancelFunc)
 		case s := <-received:
 			signal.Notify(received, syscall.SIGPIPE) // and nothing reads the channel any more
 			signal.Reset(os.Interrupt, syscall.SIGTERM)
-			cancel(errors.New(s.String() + " signal received"))
+			cancel(signalled(s.String() + " signal received"))
 		case <-ctx.Done():
 		}
 	}()

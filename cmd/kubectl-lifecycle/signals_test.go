@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -40,6 +41,9 @@ func TestMain(m *testing.M) {
 	}
 	<-ctx.Done()
 	cause := context.Cause(ctx).Error()
+	if !errors.Is(context.Cause(ctx), context.Canceled) {
+		cause = "no cancellation: " + cause
+	}
 	_ = os.Stdout.Close() // nothing reads any more
 	for range 50 {        // at once, and again
 		send(syscall.SIGHUP)
