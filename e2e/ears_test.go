@@ -67,7 +67,7 @@ func (e *ears) hear(where, text string) {
 	}
 }
 
-// learn has a secret known that is nobody's token.
+// learn adds a secret that no output may contain; what says what it is.
 func (e *ears) learn(secret, what string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -157,9 +157,9 @@ func (j *sshJoin) makeToken(ctx context.Context, report plan.Report) (err error)
 }
 
 // look asks a host that is to become a control plane what it is, before it is given the
-// key to the cluster's authorities: one that is, or was, a node gets none, and is only
-// asked to join again. Without the key it could become nothing but a worker, and as what
-// it is it is blocked, or a node of the cluster already.
+// key to the cluster's authorities: one that says that it is, or was, a node gets none,
+// and is only asked to join again. That guards against a wrong address, not against a
+// host that lies. Without the key it can become a worker at most, which is named.
 func (j *sshJoin) look(ctx context.Context, report plan.Report) error {
 	order := j.order
 	order.Apply = false
