@@ -155,6 +155,9 @@ func (t Runtime) removeContainers(ctx context.Context, report plan.Report) error
 				break // the agents stay until no container needs them
 			}
 		}
+		if len(errs) > 0 {
+			report("%d of %d pods could not be removed yet: %v", len(errs), len(pods), errs[0])
+		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -211,7 +214,7 @@ func (t Runtime) removePods(ctx context.Context, client *cri.Client, pods []pod,
 		slots <- struct{}{}
 		go func() {
 			defer func() { <-slots; wait.Done() }()
-			err := removePod(ctx, client, p)
+			err := t.removePod(ctx, client, p, report)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -229,7 +232,7 @@ func (t Runtime) removePods(ctx context.Context, client *cri.Client, pods []pod,
 
 // removePod stops the containers, each with its own grace period up to a
 // limit, then the sandbox, then removes all of it.
-func removePod(ctx context.Context, client *cri.Client, p pod) error {
+func (t Runtime) removePod(ctx context.Context, client *cri.Client, p pod, report plan.Report) error {
 	var wait sync.WaitGroup
 	for _, c := range p.inside {
 		if !c.Running {
@@ -254,7 +257,7 @@ func removePod(ctx context.Context, client *cri.Client, p pod) error {
 		}
 		return errors.Join(errs...)
 	}
-	err := bounded(ctx, sandboxLimit, func(ctx context.Context) error { return client.StopSandbox(ctx, p.ID) })
+	err := t.watched(ctx, p, report, func(ctx context.Context) error { return client.StopSandbox(ctx, p.ID) })
 	if err != nil {
 		return fmt.Errorf("stop pod %s/%s: %w", p.Namespace, p.Name, err)
 	}

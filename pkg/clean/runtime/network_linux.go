@@ -43,6 +43,7 @@ func (t Runtime) removeWithoutNetwork(ctx context.Context, client *cri.Client, p
 	for _, p := range pods {
 		report("removing pod %s/%s without its network, which cannot be taken down", p.Namespace, p.Name)
 		t.cutOff(ctx, client, p)
+		t.endPlugins(p, report)
 	}
 	var errs []error
 	for deadline := time.Now().Add(reloadLimit); ; {
