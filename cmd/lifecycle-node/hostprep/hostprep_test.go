@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 )
@@ -151,5 +153,55 @@ func TestAJoinThatFailsTellsWhatWasPrepared(t *testing.T) {
 		if out.Failed != c.err.Error() || !strings.Contains(out.WayOut, c.wayOut) || len(out.Outcome.Made) != 1 {
 			t.Errorf("%s: %+v", name, out)
 		}
+	}
+}
+
+// What a join that was killed has left goes with the next one, and nothing else does.
+func TestWhatAKilledJoinLeftGoes(t *testing.T) {
+	dir := t.TempDir()
+	for path, content := range map[string]string{"kubectl-lifecycle-join.1/join.json": "token", "kubectl-lifecycle-join.2/join.json": "token",
+		"kubectl-lifecycle-join.2/other": "kept", "elsewhere/join.json": "kept"} {
+		hosttest.Must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, path)), 0o700))
+		hosttest.Must(t, os.WriteFile(filepath.Join(dir, path), []byte(content), 0o600))
+	}
+	hosttest.Must(t, os.Symlink(filepath.Join(dir, "elsewhere"), filepath.Join(dir, "kubectl-lifecycle-join.3")))
+	hosttest.Must(t, forget(dir))
+	hosttest.Must(t, forget(dir)) // and once more
+	var left []string
+	hosttest.Must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if raw, _ := os.ReadFile(path); d.Type().IsRegular() && string(raw) == "kept" {
+			left = append(left, strings.TrimPrefix(path, dir+"/"))
+		} else if d.Type().IsRegular() {
+			t.Errorf("left: %s", path)
+		}
+		return err
+	}))
+	if want := []string{"elsewhere/join.json", "kubectl-lifecycle-join.2/other"}; !slices.Equal(left, want) {
+		t.Errorf("left %v, want %v", left, want)
+	}
+}
+
+// A control plane that has not arrived may have the authorities' keys.
+func TestAControlPlaneThatHasNotJoinedIsSaidToHoldKeys(t *testing.T) {
+	for name, tc := range map[string]struct {
+		key  string
+		err  error
+		want []string
+	}{
+		"a worker":                         {"", errors.New("x"), nil},
+		"a control plane":                  {"k", errors.New("x"), []string{"keys of the cluster's authorities", "lifecycle-node clean"}},
+		"a control plane with its own way": {"k", plan.Hint(errors.New("x"), "look at etcd"), []string{"look at etcd", "keys of the cluster's"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := begun(kubeadm.Join{CertificateKey: tc.key}, tc.err)
+			for _, want := range tc.want {
+				if !strings.Contains(plan.HintOf(err), want) {
+					t.Errorf("hint %q, want %q in it", plan.HintOf(err), want)
+				}
+			}
+			if tc.want == nil && plan.HintOf(err) != "" || plan.ClassOf(err) != plan.ClassOf(plan.Begun(tc.err)) {
+				t.Errorf("class %v, hint %q", plan.ClassOf(err), plan.HintOf(err))
+			}
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
@@ -65,13 +66,27 @@ func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 	if err := join.Check(ctx); err != nil {
 		return failed(out, err)
 	}
-	if err := run(ctx, join); err != nil {
+	if err := run(ctx, join, "/run"); err != nil {
 		if out.Begun = plan.ClassOf(err) != plan.Refused; out.Begun {
-			err = plan.Begun(err)
+			err = begun(join, err)
 		}
 		return failed(out, err)
 	}
 	return json.Marshal(out)
+}
+
+// begun is the error of a join that has changed the host. That of a control plane may
+// have brought the keys of the cluster's authorities there, which the error says.
+func begun(join kubeadm.Join, err error) error {
+	if join.CertificateKey == "" {
+		return plan.Begun(err)
+	}
+	way := "the keys of the cluster's authorities may be in /etc/kubernetes/pki of this host now: " +
+		"run the command again to finish the join, or take them away: lifecycle-node clean"
+	if hint := plan.HintOf(err); hint != "" {
+		way = hint + "\n" + way
+	}
+	return plan.Begun(plan.Hint(err, "%s", way))
 }
 
 // failed is the answer of a host that has not joined. What was prepared before that stays,
@@ -83,6 +98,29 @@ func failed(out prep.Joined, err error) (json.RawMessage, error) {
 	const goOn = "what was prepared stays: run the command again, it goes on where it was (prep --undo takes back what prep has changed)"
 	out.Failed, out.WayOut = report.Cut(err.Error(), report.MaxText), report.Cut(cmp.Or(plan.HintOf(err), goOn), report.MaxText)
 	return json.Marshal(out)
+}
+
+// joinFile is the file of a join in its directory.
+const joinFile = "join.json"
+
+// forget deletes the files of joins and their directories. One join runs at a time, so
+// they are of this run or of one that was killed. Nothing but the file is taken out of a
+// directory, and a directory with anything else in it stays.
+func forget(runDir string) error {
+	dirs, err := filepath.Glob(filepath.Join(runDir, joinDirs))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, joinFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("delete the file of an earlier join: %w", err)
+		}
+		_ = os.Remove(dir)
+	}
+	return nil
 }
 
 // complete reports whether a delivery has all that a join takes.
@@ -114,15 +152,21 @@ func alreadyThere(join kubeadm.Join) (bool, error) {
 	return trace.Standing() == kubeadm.Arrived, nil
 }
 
-// run joins. The token is in a file that only root can read, for as long as that
-// takes.
-func run(ctx context.Context, join kubeadm.Join) error {
-	dir, err := os.MkdirTemp("/run", "kubectl-lifecycle-join.*")
+// joinDirs is what the directories are called that hold the file of a join.
+const joinDirs = "kubectl-lifecycle-join.*"
+
+// run joins. The token is in a file below runDir that only root can read, for as long as
+// that takes; what an earlier run left that was killed goes before.
+func run(ctx context.Context, join kubeadm.Join, runDir string) error {
+	if err := forget(runDir); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(runDir, joinDirs)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // of the run's own files, in memory
-	join.Host, join.File = host.Local{}, dir+"/join.json"
+	defer func() { _ = forget(runDir) }() // of the run's own files, in memory
+	join.Host, join.File = host.Local{}, filepath.Join(dir, joinFile)
 	// A connection that breaks off must not leave half a join: kubeadm goes on to its
 	// own end, and the same command finds what has become of it.
 	return join.Do(context.WithoutCancel(ctx))
