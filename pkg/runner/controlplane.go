@@ -4,6 +4,7 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -25,10 +26,12 @@ func (t Task) isControlPlane() bool {
 	return kube.IsControlPlane(t.Node)
 }
 
-// Annotations of a lock that no record owns: who took it, and when.
+// Annotations of a lock that no record owns: who took it, when, and which command of
+// theirs.
 const (
 	lockedBy    = "lifecycle.kubectl.io/locked-by"
 	lockedSince = "lifecycle.kubectl.io/locked-since"
+	lockedTurn  = "lifecycle.kubectl.io/locked-turn"
 )
 
 // planeHolder is what may hold the lock on all control planes.
@@ -36,7 +39,8 @@ type planeHolder struct {
 	namespace, node string
 	// owner is the record of a run, or the Node that is given up, which has none.
 	owner metav1.OwnerReference
-	who   string
+	// who and turn are the person and the command, for a Node that is given up.
+	who, turn string
 }
 
 // holdControlPlanes takes the lock for a run, with whose record it goes.
@@ -46,15 +50,17 @@ func (c Cluster) holdControlPlanes(ctx context.Context, rec Record) error {
 
 // HoldControlPlanes takes the lock for a control-plane node that is given up: nothing
 // runs on its host, so there is no record. The lock goes with the Node. What is returned
-// gives the lock back before that.
+// gives the lock back before that. A second command of the same person takes the lock
+// over, as the first may have been killed; the first then gives nothing back. One of
+// another person is refused.
 func (c Cluster) HoldControlPlanes(ctx context.Context, node *corev1.Node, who string) (release func(context.Context) error, err error) {
-	h := planeHolder{namespace: c.RunNamespace(), node: node.Name, who: who,
+	h := planeHolder{namespace: c.RunNamespace(), node: node.Name, who: who, turn: rand.Text(),
 		owner: metav1.OwnerReference{APIVersion: "v1", Kind: "Node", Name: node.Name, UID: node.UID}}
 	if err := c.hold(ctx, h); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		return releaseControlPlanes(ctx, Record{Namespace: h.namespace, UID: h.owner.UID}, c.Client.CoreV1().Secrets(h.namespace))
+		return releaseControlPlanes(ctx, h, c.Client.CoreV1().Secrets(h.namespace))
 	}, nil
 }
 
@@ -66,7 +72,8 @@ func (c Cluster) hold(ctx context.Context, h planeHolder) error {
 	lock := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: controlPlanesLock, Namespace: h.namespace,
 		OwnerReferences: []metav1.OwnerReference{h.owner}}}
 	if h.who != "" {
-		lock.Annotations = map[string]string{lockedBy: h.who, lockedSince: time.Now().UTC().Format(time.RFC3339)}
+		lock.Annotations = map[string]string{lockedBy: h.who, lockedTurn: h.turn,
+			lockedSince: time.Now().UTC().Format(time.RFC3339)}
 	}
 	const tries = 3
 	for range tries {
@@ -92,8 +99,9 @@ func (c Cluster) hold(ctx context.Context, h planeHolder) error {
 	return fmt.Errorf("create secret %s/%s: others create and delete it; run the command again", h.namespace, controlPlanesLock)
 }
 
-// freeControlPlanes deletes a lock whose owner is gone. free is false where the lock is
-// the holder's own; a lock that another holds is refused.
+// freeControlPlanes deletes a lock whose owner is gone, or that an earlier command of the
+// same person took for the same Node. free is false where the lock is that of the
+// holder's record; a lock that another holds is refused.
 func (c Cluster) freeControlPlanes(ctx context.Context, h planeHolder, lock *corev1.Secret) (free bool, err error) {
 	secrets := c.Client.CoreV1().Secrets(h.namespace)
 	drop := text.Command("kubectl", "-n", h.namespace, "delete", "secret", lock.Name)
@@ -101,8 +109,12 @@ func (c Cluster) freeControlPlanes(ctx context.Context, h planeHolder, lock *cor
 		return false, notALock(h.namespace, lock.Name, drop)
 	}
 	owner := lock.OwnerReferences[0]
-	if owner.UID == h.owner.UID {
+	switch {
+	case owner.UID != h.owner.UID:
+	case owner.Kind != "Node":
 		return false, nil
+	case lock.Annotations[lockedBy] == h.who:
+		return true, deleteVery(ctx, secrets, lock) // and this command's takes its place
 	}
 	var holder metav1.Object
 	var secret *corev1.Secret
@@ -121,10 +133,7 @@ func (c Cluster) freeControlPlanes(ctx context.Context, h planeHolder, lock *cor
 	case err != nil || holder.GetUID() != owner.UID:
 		return true, deleteVery(ctx, secrets, lock)
 	case secret == nil:
-		return false, plan.Refuse(fmt.Errorf("%w: another control-plane node is, and they go one at a time: node %s is given up by %s since %s",
-			ErrBusy, owner.Name, text.Short(lock.Annotations[lockedBy], 200), text.Short(lock.Annotations[lockedSince], 40)),
-			"wait until that has ended; if it was interrupted, finish it: %s\nor, if no such command runs any more: %s",
-			text.Command("kubectl", "lifecycle", "remove", owner.Name, "--node-lost"), drop)
+		return false, givenUp(lock, h.node, drop)
 	}
 	other, err := parse(secret)
 	if err != nil {
@@ -137,20 +146,35 @@ func (c Cluster) freeControlPlanes(ctx context.Context, h planeHolder, lock *cor
 		"wait until it has ended: %s", text.Command("kubectl", "lifecycle", "runs", "follow", other.State.Node))
 }
 
+// givenUp is the refusal of a lock that a Node holds: the same one, which another person
+// gives up, or another.
+func givenUp(lock *corev1.Secret, node, drop string) error {
+	held, way := lock.OwnerReferences[0].Name, ""
+	which := ""
+	if held != node {
+		which = "another control-plane node is, and they go one at a time: "
+		way = "; if it was interrupted, finish it: " + text.Command("kubectl", "lifecycle", "remove", held, "--node-lost")
+	}
+	return plan.Refuse(fmt.Errorf("%w: %snode %s is given up by %s since %s", ErrBusy, which, held,
+		text.Short(lock.Annotations[lockedBy], 200), text.Short(lock.Annotations[lockedSince], 40)),
+		"wait until that has ended%s\nor, if no such command runs any more: %s", way, drop)
+}
+
 func notALock(namespace, name, drop string) error {
 	return plan.Refuse(fmt.Errorf("secret %s/%s already exists and was not created by kubectl lifecycle", namespace, name),
 		"look at it; if nothing needs it: %s", drop)
 }
 
-// releaseControlPlanes deletes the lock if it is the record's, or of another owner of that UID.
-func releaseControlPlanes(ctx context.Context, rec Record, in remover[*corev1.Secret]) error {
+// releaseControlPlanes deletes the lock if its owner is the holder's, and the command that
+// took it is.
+func releaseControlPlanes(ctx context.Context, h planeHolder, in remover[*corev1.Secret]) error {
 	lock, err := in.Get(ctx, controlPlanesLock, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 		return nil
 	case err != nil:
-		return fmt.Errorf("get secret %s/%s: %w", rec.Namespace, controlPlanesLock, err)
-	case len(lock.OwnerReferences) != 1 || lock.OwnerReferences[0].UID != rec.UID:
+		return fmt.Errorf("get secret %s/%s: %w", h.namespace, controlPlanesLock, err)
+	case len(lock.OwnerReferences) != 1 || lock.OwnerReferences[0].UID != h.owner.UID || lock.Annotations[lockedTurn] != h.turn:
 		return nil
 	}
 	return deleteVery(ctx, in, lock)

@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -113,6 +114,11 @@ func TestAControlPlaneThatIsGivenUpHoldsTheSameLock(t *testing.T) {
 	}
 	alive := node("amd64")
 	alive.Name, alive.UID = "cp3", "n3"
+	by := func(who string) *corev1.Secret {
+		lock := lockOf(lost("cp1", "n1"))
+		lock.Annotations = map[string]string{lockedBy: who}
+		return lock
+	}
 	for name, tc := range map[string]struct {
 		there   []runtime.Object
 		refused string
@@ -120,7 +126,8 @@ func TestAControlPlaneThatIsGivenUpHoldsTheSameLock(t *testing.T) {
 		kept bool
 	}{
 		"nothing else goes":                          {nil, "", false},
-		"it is given up once more, after a kill":     {[]runtime.Object{lockOf(lost("cp1", "n1"))}, "", false},
+		"it is given up once more, after a kill":     {[]runtime.Object{by("alice@laptop")}, "", false},
+		"another person gives it up":                 {[]runtime.Object{by("bob@desk")}, "worked on: node cp1 is given up by bob@desk", true},
 		"a run was on it when its host died":         {[]runtime.Object{own, lockOf(ofOwn.ownerRef())}, "", true},
 		"another is removed":                         {[]runtime.Object{other, lockOf(others.ownerRef())}, "remove of node cp2 by", true},
 		"another is given up":                        {[]runtime.Object{alive, lockOf(lost("cp3", "n3"))}, "node cp3 is given up by", true},
@@ -146,6 +153,31 @@ func TestAControlPlaneThatIsGivenUpHoldsTheSameLock(t *testing.T) {
 				t.Errorf("%v; the lock: %v", err, left)
 			}
 		})
+	}
+}
+
+// A second command of the same person takes the lock over: what the first gives back is
+// not the second's.
+func TestTwoCommandsThatGiveUpTheSameControlPlane(t *testing.T) {
+	dead := node("amd64")
+	dead.Name, dead.UID = "cp1", "n1"
+	client := fake.NewClientset(dead)
+	c := Cluster{Client: client}
+	var releases []func(context.Context) error
+	for range 2 {
+		release, err := c.HoldControlPlanes(t.Context(), dead, "alice@laptop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		releases = append(releases, release)
+	}
+	for i, want := range []int{1, 0} {
+		if err := releases[i](t.Context()); err != nil {
+			t.Error(err)
+		}
+		if left, err := client.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{}); err != nil || len(left.Items) != want {
+			t.Errorf("after release %d: %d locks, want %d (%v)", i+1, len(left.Items), want, err)
+		}
 	}
 }
 

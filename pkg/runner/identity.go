@@ -136,7 +136,7 @@ func End(ctx context.Context, client kubernetes.Interface, rec Record) error {
 		disown(ctx, rec, "rolebinding", client.RbacV1().RoleBindings(ns)),
 		disown(ctx, rec, "role", client.RbacV1().Roles(ns)),
 		disown(ctx, rec, "serviceaccount", client.CoreV1().ServiceAccounts(ns)),
-		releaseControlPlanes(ctx, rec, client.CoreV1().Secrets(ns)),
+		releaseControlPlanes(ctx, planeHolder{namespace: ns, owner: rec.ownerRef()}, client.CoreV1().Secrets(ns)),
 	)
 	uid := rec.UID
 	gone := client.CoreV1().Secrets(ns).Delete(ctx, rec.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
