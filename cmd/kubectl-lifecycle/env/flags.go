@@ -3,14 +3,24 @@
 package env
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
+
+// Within bounds a command by the value of its --timeout; 0 is no bound.
+func Within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout > 0 {
+		return context.WithTimeout(ctx, timeout)
+	}
+	return context.WithCancel(ctx)
+}
 
 // DryRun is the value of --dry-run.
 type DryRun string

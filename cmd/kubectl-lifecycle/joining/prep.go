@@ -132,11 +132,8 @@ func (c commands) prep(ctx context.Context, f prepFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.timeout)
-		defer cancel()
-	}
+	ctx, cancel := env.Within(ctx, f.timeout)
+	defer cancel()
 	order, err := c.prepOrder(ctx, f)
 	if err != nil {
 		return err

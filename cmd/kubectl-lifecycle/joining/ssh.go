@@ -64,11 +64,8 @@ func (c commands) joinBySSH(ctx context.Context, another *another, f joinFlags) 
 	if err != nil {
 		return err
 	}
-	if f.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.timeout)
-		defer cancel()
-	}
+	ctx, cancel := env.Within(ctx, f.timeout)
+	defer cancel()
 	wanted, err := newhost.Wanted(ctx, another.cluster.Client)
 	if err != nil {
 		return env.NothingChanged(err)

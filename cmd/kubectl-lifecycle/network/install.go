@@ -135,11 +135,8 @@ func (c commands) installCNI(ctx context.Context, name string, f cniFlags) error
 	if err != nil {
 		return err
 	}
-	if f.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.timeout)
-		defer cancel()
-	}
+	ctx, cancel := env.Within(ctx, f.timeout)
+	defer cancel()
 	if f.look {
 		f.ask = c.looking(client, f.runner)
 	}

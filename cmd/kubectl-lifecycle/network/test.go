@@ -73,11 +73,8 @@ func (c commands) testCNI(ctx context.Context, args []string, f testFlags) error
 	if err != nil {
 		return err
 	}
-	if f.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.timeout)
-		defer cancel()
-	}
+	ctx, cancel := env.Within(ctx, f.timeout)
+	defer cancel()
 	result, err := c.probe(ctx, cluster, probe.Options{Nodes: nodes, Most: f.most})
 	if err != nil {
 		return env.NothingChanged(err)

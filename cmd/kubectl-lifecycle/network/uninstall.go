@@ -78,11 +78,8 @@ func (c commands) uninstallCNI(ctx context.Context, name string, f uninstallFlag
 	if err != nil {
 		return err
 	}
-	if f.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.timeout)
-		defer cancel()
-	}
+	ctx, cancel := env.Within(ctx, f.timeout)
+	defer cancel()
 	store := helm.Client{Getter: c.Flags, Driver: os.Getenv("HELM_DRIVER")}
 	u, err := c.decideUninstall(ctx, client, store, name, f)
 	if err != nil {

@@ -98,7 +98,7 @@ func (c commands) move(ctx context.Context, arg string, f moveFlags) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := f.limited(ctx)
+	ctx, cancel := env.Within(ctx, f.timeout)
 	defer cancel()
 	moving, err := flow.PrepareMove(ctx, cluster, to, name, f.options())
 	if err != nil {

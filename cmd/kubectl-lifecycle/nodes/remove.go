@@ -155,7 +155,7 @@ func (c commands) remove(ctx context.Context, arg string, f removeFlags) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := f.limited(ctx)
+	ctx, cancel := env.Within(ctx, f.timeout)
 	defer cancel()
 	if f.nodeLost {
 		return c.removeLost(ctx, cluster, name, mode, f)
@@ -187,13 +187,6 @@ func (f *leaveFlags) validate() (env.DryRun, error) {
 	mode, err := env.ParseDryRun(f.dryRun)
 	return mode, errors.Join(err, view.CheckFormat(f.output, "name"), f.drain.Validate(), surge.Mode(f.surge).Validate(),
 		plan.As(plan.Misused, f.choices.Validate()))
-}
-
-func (f *leaveFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if f.timeout > 0 {
-		return context.WithTimeout(ctx, f.timeout)
-	}
-	return context.WithCancel(ctx)
 }
 
 func (f *leaveFlags) options() flow.Request {

@@ -30,7 +30,7 @@ func (c commands) removeMany(ctx context.Context, args []string, f removeFlags) 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := f.limited(ctx)
+	ctx, cancel := env.Within(ctx, f.timeout)
 	defer cancel()
 	names := target.Names
 	if f.selector != "" {
