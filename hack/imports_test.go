@@ -43,12 +43,12 @@ type rule struct {
 
 // domains are the packages that meet in pkg/flow only.
 func domains() []string {
-	return []string{"pkg/drain", "pkg/join", "pkg/cni", "pkg/certs", "pkg/runner"}
+	return []string{"pkg/drain", "pkg/join", "pkg/cni", "pkg/runner"}
 }
 
 // rules is the section "Tree" of docs/design.md.
 func rules() []rule {
-	domains, nodeSide := domains(), []string{"pkg/host", "pkg/clean", "pkg/prep", "cmd/lifecycle-node", "pkg/runner/wire"}
+	domains, nodeSide := domains(), []string{"pkg/host", "pkg/clean", "pkg/prep", "pkg/certs", "cmd/lifecycle-node", "pkg/runner/wire"}
 	below := append([]string{"pkg/plan", "pkg/kube"}, nodeSide...)
 	all := []rule{{
 		why: "nothing imports a program", from: []string{"cmd"}, exactly: []string{"cmd/kubectl-lifecycle",
@@ -162,7 +162,7 @@ func sideways(floors ...[]string) (all []rule) {
 // every command is given knows none of them, and they do not know each other.
 func pluginRules() []rule {
 	const plugin = "cmd/kubectl-lifecycle"
-	families := []string{plugin + "/network", plugin + "/joining", plugin + "/nodes"}
+	families := []string{plugin + "/network", plugin + "/joining", plugin + "/nodes", plugin + "/certificates"}
 	all := []rule{{
 		why: "what every command is given knows no command", from: []string{plugin + "/env"}, forbid: inModule(families...),
 		tests: true, indirect: true,

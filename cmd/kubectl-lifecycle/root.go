@@ -13,6 +13,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/certificates"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/joining"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/network"
@@ -81,7 +82,7 @@ func newRootCommand(e *env.Env) *cobra.Command {
 // families lists the packages that have the commands, in the order of a
 // cluster's life.
 func families() []func(*env.Env) []*cobra.Command {
-	return []func(*env.Env) []*cobra.Command{network.Commands, joining.Commands, nodes.Commands}
+	return []func(*env.Env) []*cobra.Command{network.Commands, joining.Commands, nodes.Commands, certificates.Commands}
 }
 
 // maxVerbosity is the last level on which client-go logs no body. From 8 on

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certificates
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/certcheck"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+const checkLong = `Show when certificates of the cluster end, one in a line, and what is wrong with them.
+
+It reads the API and opens TLS connections, and changes nothing: your kubeconfig, the
+authorities that the cluster publishes, what each API server presents, what each
+kubelet says of its own certificates, the authorities of webhooks and APIServices, and
+the requests of kubelets that wait or were denied. What could not be seen is listed.
+
+Kubelets are asked through the API server with 'get nodes/proxy'; without it, with
+'get nodes/metrics' at their own addresses.
+
+The exit code is 0 if nothing is to be done, and 3 if a certificate ends within --warn,
+has ended, is wrong, or is waited for.`
+
+// checkFlags are the flags of certs check.
+type checkFlags struct {
+	output         string
+	warn, critical lifetime
+	runner         env.RunnerFlags
+}
+
+func newCheckCommand(c commands) *cobra.Command {
+	f := checkFlags{warn: lifetime(30 * day), critical: lifetime(7 * day)}
+	cmd := &cobra.Command{
+		Use:     "check",
+		Short:   "Show when certificates end, and what is wrong with them",
+		Long:    checkLong,
+		Example: "  kubectl lifecycle certs check\n  kubectl lifecycle certs check -o wide\n  kubectl lifecycle certs check --warn 60d -o json",
+		Args:    env.UsageArgs(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), f) },
+	}
+	env.AddOutput(cmd.Flags(), &f.output, "wide")
+	addLimits(cmd.Flags(), &f)
+	return cmd
+}
+
+func addLimits(flags *pflag.FlagSet, f *checkFlags) {
+	flags.Var(&f.warn, "warn", "Tell a certificate that ends within this time, as 30d or 12h")
+	flags.Var(&f.critical, "critical", "Call it critical if it ends within this time")
+}
+
+func (c commands) check(ctx context.Context, f checkFlags) error {
+	if err := view.CheckFormat(f.output, "wide"); err != nil {
+		return err
+	}
+	if f.critical > f.warn {
+		return env.Misused("--critical may not be longer than --warn")
+	}
+	cluster, err := c.Cluster(f.runner)
+	if err != nil {
+		return err
+	}
+	var found certcheck.Found
+	progress := c.Progress()
+	defer progress.Close()
+	_, err = plan.Plan{Title: "Check certificates", Steps: []plan.Step{{
+		ID: "api", Title: "Read what the API and its servers tell of certificates",
+		Do: func(ctx context.Context, report plan.Report) error {
+			found = certcheck.Survey(ctx, cluster, report)
+			return ctx.Err()
+		},
+	}}}.Run(ctx, progress)
+	if err != nil {
+		return env.NothingChanged(err)
+	}
+	certs.Judge(found.Rows, time.Now(), certs.Limits{Warn: time.Duration(f.warn), Critical: time.Duration(f.critical)})
+	if err := c.tell(f.output, found.Result); err != nil {
+		return err
+	}
+	if found.Unreachable != nil && len(found.Bad()) == 0 {
+		return env.NothingChanged(found.Unreachable)
+	}
+	return toDo(found.Result)
+}
+
+// tell writes the result.
+func (c commands) tell(output string, result certs.Result) error {
+	wide := output == "wide"
+	if wide {
+		output = ""
+	}
+	return c.Print(output, result, func(s *view.Sheet) error { return view.Certificates(s, result, wide) })
+}
+
+// toDo is the error, of class Found, of certificates about which something is to be done;
+// nil if there is none.
+func toDo(result certs.Result) error {
+	bad := result.Bad()
+	for _, u := range result.Unseen {
+		if u.Asked && len(bad) == 0 {
+			return plan.As(plan.Found, plan.Hint(fmt.Errorf("%s was not seen: %s", u.What, u.Why), "mend that, and run the command again"))
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	var names []string
+	for _, r := range bad {
+		names = append(names, strings.TrimSpace(r.Node+" "+r.Name)+" is "+string(r.Status))
+	}
+	return plan.As(plan.Found, plan.Hint(errors.New(text.Some(names)), "%s", wayOut(bad[0])))
+}
+
+// wayOut is what helps with a row.
+func wayOut(r certs.Row) string {
+	switch {
+	case r.Request == certs.Pending:
+		return "look at it, and approve it if it is the node's own: " + text.Command("kubectl", "describe", r.Where)
+	case r.Request == certs.Denied:
+		return "see why: " + text.Command("kubectl", "describe", r.Where)
+	case r.ManagedBy == certs.ByKubeadm:
+		return "on each control plane: kubeadm certs renew all; then restart its static pods"
+	case r.Authority:
+		return "see the column CA: what it has signed ends with it"
+	}
+	return "-o wide shows where it is"
+}
+
+const day = 24 * time.Hour
+
+// lifetime is a duration that may be given in days.
+type lifetime time.Duration
+
+// String is the duration in days, if it is some whole ones.
+func (l *lifetime) String() string {
+	d := time.Duration(*l)
+	if d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return d.String()
+}
+
+// Set reads "30d", or what Go reads as a duration.
+func (l *lifetime) Set(value string) error {
+	if days, is := strings.CutSuffix(value, "d"); is {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return errors.New("it is no number of days")
+		}
+		*l = lifetime(time.Duration(n) * day)
+		return nil
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 {
+		return errors.New("it is no duration: write 30d, or 12h")
+	}
+	*l = lifetime(d)
+	return nil
+}
+
+// Type names the value in the help.
+func (l *lifetime) Type() string { return "time" }
