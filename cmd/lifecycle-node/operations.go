@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -47,13 +48,21 @@ type run struct {
 // operations are all that this program can do on a host: a new one is a file of its
 // own and a line here.
 func operations() []operation {
-	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), removal(), relocation(), preparation(), joining()}
+	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), certificateLook(), removal(), relocation(),
+		preparation(), joining()}
 }
 
 // networkLook reads what the host has for its pod network.
 func networkLook() operation {
 	return operation{name: wire.LookNetwork, answer: func(_ context.Context, d wire.Delivery) (json.RawMessage, error) {
 		return netlook.Answer(d.Spec)
+	}}
+}
+
+// certificateLook reads the host's certificates, and what its servers present.
+func certificateLook() operation {
+	return operation{name: wire.LookCertificates, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+		return certlook.Answer(ctx, d.Spec)
 	}}
 }
 

@@ -28,8 +28,8 @@ func TestEveryOperationIsEitherAnsweredOrARun(t *testing.T) {
 			t.Errorf("%s is neither, or both", op.name)
 		}
 	}
-	want := []wire.Operation{wire.Inspect, wire.LookNetwork, wire.DeadMember, wire.ShareCertificates, wire.Remove, wire.Move,
-		wire.Prep, wire.Join}
+	want := []wire.Operation{wire.Inspect, wire.LookNetwork, wire.DeadMember, wire.ShareCertificates, wire.LookCertificates,
+		wire.Remove, wire.Move, wire.Prep, wire.Join}
 	if !slices.Equal(names, want) {
 		t.Errorf("operations %v, want %v", names, want)
 	}

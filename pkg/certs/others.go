@@ -166,7 +166,8 @@ func (r *reader) others() {
 		case err != nil:
 			return fs.SkipDir
 		case entry.IsDir():
-			if strings.Count(strings.TrimPrefix(name, root), "/") > mostDepth {
+			// What begins with a dot is what a renewal works with.
+			if strings.Count(strings.TrimPrefix(name, root), "/") > mostDepth || strings.HasPrefix(entry.Name(), ".") {
 				return fs.SkipDir
 			}
 			return nil

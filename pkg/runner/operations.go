@@ -36,6 +36,7 @@ func Operations() []Operation {
 		{Name: wire.DeadMember},
 		{Name: wire.LookNetwork},
 		{Name: wire.ShareCertificates},
+		{Name: wire.LookCertificates},
 		{Name: wire.Remove, Recorded: true},
 		{Name: wire.Move, Recorded: true},
 	}

@@ -28,6 +28,12 @@ authorities that the cluster publishes, what each API server presents, what each
 kubelet says of its own certificates, the authorities of webhooks and APIServices, and
 the requests of kubelets that wait or were denied. What could not be seen is listed.
 
+--deep asks the hosts of the control planes, too, and --all-nodes those of the workers,
+each through a pod that is gone afterwards: all certificates below /etc/kubernetes/pki
+and in kubeconfigs, the kubelet's, etcd's; whether each key matches, who may read it,
+what is the same on all control planes, and whether each server uses what lies on its
+disk. Nothing is changed there, and no private key leaves a host.
+
 Kubelets are asked through the API server with 'get nodes/proxy'; without it, with
 'get nodes/metrics' at their own addresses.
 
@@ -37,6 +43,7 @@ has ended, is wrong, or is waited for.`
 // checkFlags are the flags of certs check.
 type checkFlags struct {
 	output         string
+	deep, allNodes bool
 	warn, critical lifetime
 	runner         env.RunnerFlags
 }
@@ -47,12 +54,15 @@ func newCheckCommand(c commands) *cobra.Command {
 		Use:     "check",
 		Short:   "Show when certificates end, and what is wrong with them",
 		Long:    checkLong,
-		Example: "  kubectl lifecycle certs check\n  kubectl lifecycle certs check -o wide\n  kubectl lifecycle certs check --warn 60d -o json",
+		Example: "  kubectl lifecycle certs check\n  kubectl lifecycle certs check --deep\n  kubectl lifecycle certs check --warn 60d -o json",
 		Args:    env.UsageArgs(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), f) },
 	}
 	env.AddOutput(cmd.Flags(), &f.output, "wide")
 	addLimits(cmd.Flags(), &f)
+	cmd.Flags().BoolVar(&f.deep, "deep", false, "Ask the hosts of the control planes, too")
+	cmd.Flags().BoolVar(&f.allNodes, "all-nodes", false, "With --deep: ask the hosts of the workers, too")
+	f.runner.Add(cmd.Flags())
 	return cmd
 }
 
@@ -68,20 +78,10 @@ func (c commands) check(ctx context.Context, f checkFlags) error {
 	if f.critical > f.warn {
 		return env.Misused("--critical may not be longer than --warn")
 	}
-	cluster, err := c.Cluster(f.runner)
-	if err != nil {
-		return err
+	if f.allNodes && !f.deep {
+		return env.Misused("--all-nodes is for --deep")
 	}
-	var found certcheck.Found
-	progress := c.Progress()
-	defer progress.Close()
-	_, err = plan.Plan{Title: "Check certificates", Steps: []plan.Step{{
-		ID: "api", Title: "Read what the API and its servers tell of certificates",
-		Do: func(ctx context.Context, report plan.Report) error {
-			found = certcheck.Survey(ctx, cluster, report)
-			return ctx.Err()
-		},
-	}}}.Run(ctx, progress)
+	found, err := c.survey(ctx, f)
 	if err != nil {
 		return env.NothingChanged(err)
 	}
@@ -93,6 +93,36 @@ func (c commands) check(ctx context.Context, f checkFlags) error {
 		return env.NothingChanged(found.Unreachable)
 	}
 	return toDo(found.Result)
+}
+
+// survey reads the API and, where that is asked for, the hosts.
+func (c commands) survey(ctx context.Context, f checkFlags) (found certcheck.Found, err error) {
+	cluster, err := c.Cluster(f.runner)
+	if err != nil {
+		return found, err
+	}
+	steps := []plan.Step{{
+		ID: "api", Title: "Read what the API and its servers tell of certificates",
+		Do: func(ctx context.Context, report plan.Report) error {
+			found = certcheck.Survey(ctx, cluster, report)
+			return ctx.Err()
+		},
+	}}
+	if f.deep {
+		steps = append(steps, plan.Step{ID: "hosts", Title: "Ask hosts for their certificates",
+			Needed: func(context.Context) (bool, error) { return found.Unreachable == nil, nil },
+			Do: func(ctx context.Context, report plan.Report) error {
+				nodes, err := certcheck.Choose(found.Nodes, f.allNodes)
+				if err != nil {
+					return err
+				}
+				return certcheck.Deep(ctx, cluster, &found, nodes, report)
+			}})
+	}
+	progress := c.Progress()
+	defer progress.Close()
+	_, err = plan.Plan{Title: "Check certificates", Steps: steps}.Run(ctx, progress)
+	return found, err
 }
 
 // tell writes the result.

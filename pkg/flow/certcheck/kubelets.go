@@ -31,6 +31,9 @@ const (
 	sweepLimit     = 30 * time.Second
 )
 
+// servingOfKubelets begins what is said where kubelets tell nothing of these.
+const servingOfKubelets = "the serving certificates of the kubelets of "
+
 // asking is a way to a kubelet's metrics.
 type asking func(ctx context.Context, node *corev1.Node) (io.ReadCloser, error)
 
@@ -110,7 +113,7 @@ func (s survey) tell(p *part, answers []told) {
 		p.unseen = append(p.unseen, certs.Unseen{What: "the kubelet's certificates of " + text.Some(nodes), Why: reason})
 	}
 	if len(noServing) > 0 {
-		p.unseen = append(p.unseen, certs.Unseen{What: "the serving certificates of the kubelets of " + text.Some(noServing),
+		p.unseen = append(p.unseen, certs.Unseen{What: servingOfKubelets + text.Some(noServing),
 			Why: "they are signed by the kubelets themselves or given as files, of which a kubelet tells no end"})
 	}
 }

@@ -25,6 +25,9 @@ import (
 // behind the endpoint on purpose.
 const dialLimit = 3 * time.Second
 
+// presentedName is the name of a row of what an API server presents.
+const presentedName = "apiserver (served)"
+
 // presented is the certificate that a server presents, with what is wrong with it.
 type presented struct {
 	certificate *x509.Certificate
@@ -39,7 +42,7 @@ func (s survey) endpoint(ctx context.Context) (p part) {
 		p.miss(what, err)
 		return p
 	}
-	p.row(got.row(certs.Row{Name: "apiserver (served)", Where: s.cluster.Config.Host, CA: clusterCA, ManagedBy: certs.ByKubeadm}))
+	p.row(got.row(certs.Row{Name: presentedName, Where: s.cluster.Config.Host, CA: clusterCA, ManagedBy: certs.ByKubeadm}))
 	return p
 }
 
@@ -128,7 +131,7 @@ func (s survey) server(ctx context.Context, address string, roots *x509.CertPool
 		p.miss(what, fmt.Errorf("it is not reached from here: %w", err))
 		return p
 	}
-	p.row(got.row(certs.Row{Node: node, Name: "apiserver (served)", Where: address, CA: clusterCA, ManagedBy: certs.ByKubeadm}))
+	p.row(got.row(certs.Row{Node: node, Name: presentedName, Where: address, CA: clusterCA, ManagedBy: certs.ByKubeadm}))
 	return p
 }
 

@@ -41,3 +41,8 @@ type SharedCertificates struct {
 	// none.
 	Etcd json.RawMessage `json:"etcd,omitempty"`
 }
+
+// LookCertificates reads the certificates of a host, and what its servers present; no
+// record, no unit. The question is a certs.Layout, the answer a certs.Look. No private key
+// and nothing made of one is in it.
+const LookCertificates Operation = "look-certificates"

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certlook
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+)
+
+// dialLimit bounds the wait for a server of this host.
+const dialLimit = 3 * time.Second
+
+// Answer looks at this host, and answers the question of a delivery.
+func Answer(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
+	var want certs.Layout
+	if err := json.Unmarshal(spec.Task, &want); err != nil {
+		return nil, fmt.Errorf("decode the question: %w", err)
+	}
+	look := Read(ctx, Files{}, want)
+	look.Node = spec.Node
+	return json.Marshal(look)
+}
+
+// Read reads the certificates of a host, and what its servers use.
+func Read(ctx context.Context, files Files, want certs.Layout) certs.Look {
+	look := certs.Read(files, want)
+	servers := certs.Servers(files, want)
+	started := processes(files)
+	var wait sync.WaitGroup
+	for i := range look.Rows {
+		row := &look.Rows[i]
+		if address, serves := servers[row.Name]; serves && row.Certificate != nil {
+			wait.Go(func() { row.Served = Dial(ctx, address) })
+		}
+		if row.Certificate != nil {
+			row.Served = started.before(files, *row)
+		}
+	}
+	wait.Wait()
+	return look
+}
+
+// Dial reads the certificate that a server presents. Nothing is sent to it.
+func Dial(ctx context.Context, address string) *certs.Served {
+	served := &certs.Served{At: address}
+	c, err := presented(ctx, address)
+	if err != nil {
+		served.Why = err.Error()
+		return served
+	}
+	d := certs.Describe(c)
+	served.Certificate = &d
+	return served
+}
+
+// presented opens a connection that trusts no authority: whatever is presented is in the
+// error, and the connection ends there.
+func presented(ctx context.Context, address string) (*x509.Certificate, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	d := tls.Dialer{Config: &tls.Config{RootCAs: x509.NewCertPool(), ServerName: host, MinVersion: tls.VersionTLS12}}
+	conn, err := d.DialContext(ctx, "tcp", address)
+	var unverified *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &unverified) && len(unverified.UnverifiedCertificates) > 0:
+		return unverified.UnverifiedCertificates[0], nil
+	case err != nil:
+		return nil, err
+	}
+	return nil, errors.Join(errors.New("it presents no certificate"), conn.Close())
+}
