@@ -40,7 +40,7 @@ func TestTheReadmeIsTrue(t *testing.T) {
 			}
 		})
 	}
-	known := ""
+	known, _ := run(t, plugin, []string{"options"})
 	for _, words := range allCommands(t, plugin, nil) {
 		out, _ := run(t, plugin, append(words, "--help"))
 		known += out
@@ -118,20 +118,21 @@ func flagsNamed(markdown string) []string {
 func allCommands(t *testing.T, plugin string, above []string) [][]string {
 	t.Helper()
 	help, _ := run(t, plugin, append(slices.Clone(above), "--help"))
-	_, list, parent := strings.Cut(help, "Available Commands:\n")
-	if !parent {
+	lists := regexp.MustCompile(`(?m)^[A-Z][a-z]+ Commands:\n((?:  .*\n)+)`).FindAllStringSubmatch(help, -1)
+	if len(lists) == 0 {
 		return [][]string{above}
+	}
+	var list strings.Builder
+	for _, found := range lists {
+		list.WriteString(found[1])
 	}
 	var all [][]string
 	if strings.Contains(help, strings.Join(above, " ")+" [flags]\n") && len(above) > 0 {
 		all = append(all, above) // it does something by itself, too
 	}
-	for line := range strings.Lines(list) {
+	for line := range strings.Lines(list.String()) {
 		words := strings.Fields(line)
-		if len(words) == 0 {
-			break
-		}
-		if words[0] != "help" && words[0] != "completion" {
+		if words[0] != "help" && words[0] != "options" {
 			all = append(all, allCommands(t, plugin, append(slices.Clone(above), words[0]))...)
 		}
 	}
@@ -147,6 +148,9 @@ func run(t *testing.T, plugin string, args []string) (out string, code int) {
 	t.Helper()
 	home := t.TempDir()
 	if err := os.WriteFile(filepath.Join(home, "ssh"), []byte("#!/bin/sh\necho '"+noHosts+"' >&2\nexit 255\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(plugin, filepath.Join(home, "kubectl-lifecycle")); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), plugin, args...)

@@ -10,11 +10,13 @@ import (
 	"os"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/completion"
 )
 
 func main() {
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	os.Exit(run(ctx, streams, os.Args[1:]))
+	os.Exit(run(ctx, streams, completion.Asked(os.Args[0], os.Args[1:])))
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/certificates"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/completion"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/joining"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/network"
@@ -35,9 +36,10 @@ func run(ctx context.Context, streams genericiooptions.IOStreams, args []string)
 	e := env.New(streams, version)
 	root := newRootCommand(e)
 	root.SetArgs(args)
-	// Asked before the command runs: with --help, cobra would show the root's.
+	// Asked before the command runs: with --help, cobra would show the root's. What a
+	// shell asks is no command yet.
 	_, _, err := root.Find(args)
-	if err != nil {
+	if err != nil && !asksForCompletion(args) {
 		err = plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle --help'"))
 	} else if err = root.ExecuteContext(ctx); err == nil {
 		return 0
@@ -45,6 +47,11 @@ func run(ctx context.Context, streams genericiooptions.IOStreams, args []string)
 	err = plan.Stopped(ctx, err) // Ctrl-C while the command only read
 	e.TellError(err)
 	return int(plan.ClassOf(err))
+}
+
+// asksForCompletion reports whether the arguments are what a shell asks.
+func asksForCompletion(args []string) bool {
+	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
 }
 
 func newRootCommand(e *env.Env) *cobra.Command {
@@ -73,16 +80,29 @@ func newRootCommand(e *env.Env) *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&e.Color, "color", "auto", "Colour the progress: auto, always or never (NO_COLOR is respected)")
 	for _, family := range families() {
-		root.AddCommand(family(e)...)
+		root.AddGroup(&cobra.Group{ID: family.title, Title: family.title})
+		for _, cmd := range family.commands(e) {
+			cmd.GroupID = family.title
+			root.AddCommand(cmd)
+		}
 	}
-	root.AddCommand(newVersionCommand(e))
+	root.AddCommand(newVersionCommand(e), newOptionsCommand(e), completion.Command(e))
+	root.InitDefaultHelpCmd()
+	root.SetHelpFunc(helpOf(e))
+	completion.Attach(root, e)
 	return root
 }
 
-// families lists the packages that have the commands, in the order of a
-// cluster's life.
-func families() []func(*env.Env) []*cobra.Command {
-	return []func(*env.Env) []*cobra.Command{network.Commands, joining.Commands, nodes.Commands, certificates.Commands}
+// family is a package that has commands.
+type family struct {
+	title    string
+	commands func(*env.Env) []*cobra.Command
+}
+
+// families are in the order of a cluster's life.
+func families() []family {
+	return []family{{"Network Commands", network.Commands}, {"Host Commands", joining.Commands}, {"Node Commands", nodes.Commands},
+		{"Certificate Commands", certificates.Commands}}
 }
 
 // maxVerbosity is the last level on which client-go logs no body. From 8 on

@@ -101,3 +101,23 @@ func TestAnInterruptionIsExitCode130(t *testing.T) {
 		t.Errorf("class %d", got)
 	}
 }
+
+// What the help lists is there, and so is what kubectl asks for a shell.
+func TestEveryCommandThatIsListedCanBeCalled(t *testing.T) {
+	t.Setenv("KUBECONFIG", nowhere(t))
+	code, help, _ := command(t)
+	if code != 0 || strings.Contains(help, "--kubeconfig") || !strings.Contains(help, "kubectl lifecycle options") {
+		t.Errorf("code %d; the help has the global flags, or does not say where they are:\n%s", code, help)
+	}
+	for _, c := range [][]string{{"help"}, {"help", "drain"}, {"options"}, {"completion"}, {"version"}, {"cni"}, {"__complete", "dra"}} {
+		if code, out, errOut := command(t, c...); code != 0 || out == "" {
+			t.Errorf("%v: code %d, stdout %q, stderr %q", c, code, out, errOut)
+		}
+	}
+	if _, out, _ := command(t, "options"); !strings.Contains(out, "--kubeconfig") || !strings.Contains(out, "--color") {
+		t.Errorf("options: %s", out)
+	}
+	if _, out, _ := command(t, "__complete", "dra"); !strings.HasPrefix(out, "drain\t") {
+		t.Errorf("completion: %q", out)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -57,6 +58,20 @@ func (e *Env) Names(kind string, names ...string) error {
 		_ = sheet.Line("%s/%s", kind, view.Name(n)) // the sheet keeps the error
 	}
 	return sheet.Err
+}
+
+// Columns is how wide the terminal is that the standard output goes to; 0 if it goes to
+// none.
+func (e *Env) Columns() int {
+	f, ok := e.streams.Out.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // Sheet is where a result for people is written.

@@ -40,6 +40,15 @@ func (s *Sheet) Command(indent, command string) error {
 	return s.Line("%s%s", text.Safe(indent), text.Safe(OneLine(command)))
 }
 
+// Page writes a text of several lines as it is laid out, in which what a terminal would
+// obey is visible.
+func (s *Sheet) Page(page string) error {
+	for line := range strings.Lines(page) {
+		_ = s.Line("%s", text.Safe(OneLine(strings.TrimRight(line, "\n"))))
+	}
+	return s.Err
+}
+
 // Table writes rows in columns; the first row is the header.
 func (s *Sheet) Table(rows [][]string) error {
 	if s.Err != nil {
