@@ -59,6 +59,8 @@ func (b *bed) stageSSH(t *testing.T) {
 	}
 	s.changeKey(t)
 	b.run(t, 4, "prep", "--ssh", "root@new").says(t, "was it installed again")
+	s.trust(t)
+	b.firstBySSH(t, name)
 }
 
 // controlPlaneBySSH makes the same host a control plane, and takes it out again.

@@ -49,7 +49,7 @@ type run struct {
 // own and a line here.
 func operations() []operation {
 	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), certificateLook(), removal(), relocation(),
-		preparation(), joining()}
+		preparation(), joining(), founding()}
 }
 
 // networkLook reads what the host has for its pod network.
@@ -75,6 +75,9 @@ func preparation() operation {
 
 // joining prepares the host and has kubeadm join it.
 func joining() operation { return operation{name: wire.Join, bare: true, answer: hostprep.Join} }
+
+// founding has kubeadm make a new cluster on the host.
+func founding() operation { return operation{name: wire.Init, bare: true, answer: hostprep.Init} }
 
 // find returns an operation by its name.
 func find(all []operation, name wire.Operation) (operation, bool) {

@@ -123,29 +123,6 @@ func (o Order) Next(out Outcome) string {
 	return "do what stands below each finding that blocks, and run the command again"
 }
 
-// JoinOrder is what the program on a host is told that is to join.
-type JoinOrder struct {
-	Prep Order `json:"prep"`
-	// CRISocket is the runtime's; empty leaves it to kubeadm.
-	CRISocket string `json:"criSocket,omitempty"`
-}
-
-// Joined is what has become of it.
-type Joined struct {
-	// Node is the name that the host has as a node.
-	Node string `json:"node"`
-	// Already says that it was a node of the cluster before.
-	Already bool `json:"already,omitempty"`
-	// Blocked says that it did not join, because of what is left in the outcome.
-	Blocked bool `json:"blocked,omitempty"`
-	// Failed is why it did not, after changes of the outcome were made; WayOut is what the host
-	// advises. Begun says that kubeadm had begun by then.
-	Failed  string  `json:"failed,omitempty"`
-	WayOut  string  `json:"wayOut,omitempty"`
-	Begun   bool    `json:"begun,omitempty"`
-	Outcome Outcome `json:"outcome"`
-}
-
 // Shown is the outcome as it leaves the host.
 func (o Outcome) Shown() Outcome {
 	o.Report.Findings = slices.Clone(o.Report.Findings)

@@ -5,6 +5,7 @@ package env
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/user"
@@ -70,6 +71,9 @@ func New(streams genericiooptions.IOStreams, version string) *Env {
 	}
 	return e
 }
+
+// Stdin is what a person, or a pipe, gives the program.
+func (e *Env) Stdin() io.Reader { return e.streams.In }
 
 // UserAgent is how the program names itself to an API server.
 func (e *Env) UserAgent() string { return "kubectl-lifecycle/" + e.version }

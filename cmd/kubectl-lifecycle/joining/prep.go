@@ -138,12 +138,17 @@ func (c commands) prep(ctx context.Context, f prepFlags) error {
 	if err != nil {
 		return err
 	}
+	return c.prepare(ctx, f, hosts, order)
+}
+
+// prepare has each host do what an order says, and tells what has become of it.
+func (c commands) prepare(ctx context.Context, f prepFlags, hosts map[string]sshcarrier.Host, order prep.Order) error {
 	results := map[string]*prepared{}
 	for name := range hosts {
 		results[name] = &prepared{Host: name}
 	}
 	progress := c.Progress()
-	err = each(ctx, f, func(ctx context.Context, name string) error {
+	err := each(ctx, f, func(ctx context.Context, name string) error {
 		step := plan.Plan{Title: "Prepare " + name, Steps: []plan.Step{{
 			ID: "prep/" + name, Title: prepTitle(f, name),
 			Do: func(ctx context.Context, report plan.Report) (err error) {

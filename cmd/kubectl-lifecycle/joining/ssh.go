@@ -186,7 +186,7 @@ func (j *sshJoin) joinHost(ctx context.Context, report plan.Report) (err error) 
 	case err != nil:
 	case j.there.Blocked:
 		j.result.Result = "blocked"
-		err = j.blocked(j.there)
+		err = blockedBy(j.there.Outcome, "see what mends each: kubectl lifecycle prep --ssh "+text.Quote(j.host.Destination))
 	case j.there.Failed != "":
 		j.result.Result = "refused"
 		name := j.host.Destination
@@ -218,19 +218,18 @@ func (j *sshJoin) awaitReady(ctx context.Context, report plan.Report) error {
 	return err
 }
 
-// blocked is the error of a host that lacks what nothing here can mend.
-func (j *sshJoin) blocked(there prep.Joined) error {
+// blockedBy is the error of a host that lacks what nothing here can mend.
+func blockedBy(outcome prep.Outcome, hint string) error {
 	var lacks []string
-	for _, f := range there.Outcome.Report.Findings {
+	for _, f := range outcome.Report.Findings {
 		if f.Severity == prep.Blocks {
 			lacks = append(lacks, f.ID+": "+f.Text)
 		}
 	}
-	for _, id := range there.Outcome.Report.Doubtful {
+	for _, id := range outcome.Report.Doubtful {
 		lacks = append(lacks, id+" could not be checked")
 	}
-	return plan.As(plan.Found, plan.Hint(fmt.Errorf("the host cannot become a node as it is:\n  %s", strings.Join(lacks, "\n  ")),
-		"see what mends each: kubectl lifecycle prep --ssh %s", text.Quote(j.host.Destination)))
+	return plan.As(plan.Found, plan.Hint(fmt.Errorf("the host cannot become a node as it is:\n  %s", strings.Join(lacks, "\n  ")), "%s", hint))
 }
 
 // tellSSHJoined writes the table.

@@ -95,8 +95,7 @@ func failed(out prep.Joined, err error) (json.RawMessage, error) {
 	if len(out.Outcome.Made) == 0 {
 		return nil, err
 	}
-	const goOn = "what was prepared stays: run the command again, it goes on where it was (prep --undo takes back what prep has changed)"
-	out.Failed, out.WayOut = report.Cut(err.Error(), report.MaxText), report.Cut(cmp.Or(plan.HintOf(err), goOn), report.MaxText)
+	out.Failed, out.WayOut = told(err)
 	return json.Marshal(out)
 }
 
@@ -121,6 +120,12 @@ func forget(runDir string) error {
 		_ = os.Remove(dir)
 	}
 	return nil
+}
+
+// told is an error, and its way out, as they leave the host.
+func told(err error) (failed, wayOut string) {
+	const goOn = "what was prepared stays: run the command again, it goes on where it was (prep --undo takes back what prep has changed)"
+	return report.Cut(err.Error(), report.MaxText), report.Cut(cmp.Or(plan.HintOf(err), goOn), report.MaxText)
 }
 
 // complete reports whether a delivery has all that a join takes.
@@ -155,9 +160,19 @@ func alreadyThere(join kubeadm.Join) (bool, error) {
 // joinDirs is what the directories are called that hold the file of a join.
 const joinDirs = "kubectl-lifecycle-join.*"
 
-// run joins. The token is in a file below runDir that only root can read, for as long as
-// that takes; what an earlier run left that was killed goes before.
+// run joins. A connection that breaks off must not leave half a join: kubeadm goes on to
+// its own end, and the same command finds what has become of it.
 func run(ctx context.Context, join kubeadm.Join, runDir string) error {
+	return withFile(runDir, func(file string) error {
+		join.Host, join.File = host.Local{}, file
+		return join.Do(context.WithoutCancel(ctx))
+	})
+}
+
+// withFile has something done with a file for kubeadm's configuration. It holds a token,
+// is below runDir where only root can read it, and is gone afterwards; what an earlier run
+// left that was killed goes before.
+func withFile(runDir string, do func(file string) error) error {
 	if err := forget(runDir); err != nil {
 		return err
 	}
@@ -166,8 +181,5 @@ func run(ctx context.Context, join kubeadm.Join, runDir string) error {
 		return err
 	}
 	defer func() { _ = forget(runDir) }() // of the run's own files, in memory
-	join.Host, join.File = host.Local{}, filepath.Join(dir, joinFile)
-	// A connection that breaks off must not leave half a join: kubeadm goes on to its
-	// own end, and the same command finds what has become of it.
-	return join.Do(context.WithoutCancel(ctx))
+	return do(filepath.Join(dir, joinFile))
 }

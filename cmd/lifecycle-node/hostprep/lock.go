@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,28 @@ const (
 	// runUnit is the unit of a run that removes or moves this host.
 	runUnit = "kubectl-lifecycle.service"
 )
+
+// errHeld says that another program of this kind changes the host.
+var errHeld = errors.New("another program prepares or joins this host")
+
+// aloneSoon is alone, and waits for a program that is at it already: one whose connection
+// was cut goes on to its end, and what it has made is then found.
+func aloneSoon(ctx context.Context, limit time.Duration) (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		if unlock, err = alone(ctx); !errors.Is(err, errHeld) {
+			return unlock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-again.C:
+		}
+	}
+}
 
 // alone has this program alone change the host until unlock: not beside another one of
 // its kind (of a second laptop), nor beside a run that cleans the host.
@@ -44,7 +67,7 @@ func alone(ctx context.Context) (unlock func(), err error) {
 	switch {
 	case errors.Is(err, unix.EWOULDBLOCK), err == nil && namedErr != nil, err == nil && heldErr == nil && !os.SameFile(held, named):
 		// In the last two cases the one who held it has just taken it away.
-		err = plan.Refuse(errors.New("another program prepares or joins this host"), "wait until it has ended, and run the command again")
+		err = plan.Refuse(errHeld, "wait until it has ended, and run the command again")
 	case err == nil:
 		err = heldErr
 	}

@@ -58,6 +58,12 @@ func Wanted(ctx context.Context, client kubernetes.Interface) (prep.Wanted, erro
 	return decide(c, nodes.Items, agents)
 }
 
+// WantedBy is what three configurations want of a node, each as YAML or JSON, of a cluster
+// that has no nodes yet. One that is empty has kubeadm's defaults. It is pure.
+func WantedBy(cluster, kubelet, proxy string) (prep.Wanted, error) {
+	return decide(configs{cluster: cluster, kubelet: kubelet, proxy: proxy}, nil, nil)
+}
+
 // decide is Wanted without the cluster. It is pure.
 func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err error) {
 	var cluster struct {

@@ -19,9 +19,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// CertificatesDir is where kubeadm keeps certificates unless it is told otherwise.
-const CertificatesDir = "/etc/kubernetes/pki"
-
 // Shared are the files of a control plane that another one needs, and where this host
 // has them.
 type Shared struct {

@@ -44,6 +44,8 @@ const (
 	Prep Operation = "prep"
 	// Join has kubeadm join a host; no record, no unit.
 	Join Operation = "join"
+	// Init has kubeadm make a new cluster on a host; no record, no unit.
+	Init Operation = "init"
 )
 
 // Phase is how far a run has come.

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kubeconfig
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Taken is the state of a name in a kubeconfig.
+type Taken int
+
+// The states.
+const (
+	// Free: no cluster, user or context has the name.
+	Free Taken = iota
+	// Ours: what has the name is what would be added, or an older form of it: it leads to
+	// a cluster of the same authority.
+	Ours
+	// Foreign: another cluster has the name.
+	Foreign
+)
+
+// Of says whether a name is free for the cluster of an administrator's kubeconfig; with
+// nil for that, whether it is free for any.
+func Of(there *api.Config, name string, admin *Admin) Taken {
+	cluster, hasCluster := there.Clusters[name]
+	_, hasUser := there.AuthInfos[name]
+	entry, hasContext := there.Contexts[name]
+	switch {
+	case !hasCluster && !hasUser && !hasContext:
+		return Free
+	case admin == nil, !hasCluster, !bytes.Equal(cluster.CertificateAuthorityData, admin.cluster.CertificateAuthorityData):
+		return Foreign
+	case hasContext && (entry.Cluster != name || entry.AuthInfo != name):
+		return Foreign
+	}
+	return Ours
+}
+
+// Admin is the kubeconfig of a new cluster's administrator: one cluster, and one user
+// with a certificate.
+type Admin struct {
+	cluster api.Cluster
+	user    api.AuthInfo
+}
+
+// ParseAdmin takes from a kubeconfig what a host has sent the cluster and the user of its
+// current context. It takes nothing that would run a program, read a file or lead
+// elsewhere: the host may be in wrong hands.
+func ParseAdmin(raw []byte) (*Admin, error) {
+	config, err := clientcmd.Load(raw)
+	if err != nil {
+		return nil, errors.New("the administrator's kubeconfig cannot be read") // the error could quote it
+	}
+	entry := config.Contexts[config.CurrentContext]
+	if entry == nil || config.Clusters[entry.Cluster] == nil || config.AuthInfos[entry.AuthInfo] == nil {
+		return nil, errors.New("the administrator's kubeconfig has no current context")
+	}
+	c, u := config.Clusters[entry.Cluster], config.AuthInfos[entry.AuthInfo]
+	a := &Admin{
+		cluster: api.Cluster{Server: c.Server, CertificateAuthorityData: c.CertificateAuthorityData},
+		user:    api.AuthInfo{ClientCertificateData: u.ClientCertificateData, ClientKeyData: u.ClientKeyData},
+	}
+	if a.cluster.Server == "" || len(a.cluster.CertificateAuthorityData) == 0 || len(a.user.ClientCertificateData) == 0 ||
+		len(a.user.ClientKeyData) == 0 {
+		return nil, errors.New("the administrator's kubeconfig lacks the server, its authority, or the user's certificate")
+	}
+	return a, nil
+}
+
+// Server is the API server's URL.
+func (a *Admin) Server() string { return a.cluster.Server }
+
+// Add returns a kubeconfig with a cluster, a user and a context of one name more, and
+// whether that is another one. The current context stays; an empty one becomes this. It
+// is pure.
+func Add(there *api.Config, name string, admin *Admin) (*api.Config, bool, error) {
+	if Of(there, name, admin) == Foreign {
+		return nil, false, plan.Refuse(fmt.Errorf("the kubeconfig has an entry %q, which leads to another cluster", name),
+			"choose another name: --context NAME")
+	}
+	out := there.DeepCopy()
+	if out.Clusters[name] == nil {
+		out.Clusters[name] = api.NewCluster()
+	}
+	// What a person has added to it (a proxy, a namespace) stays.
+	out.Clusters[name].Server, out.Clusters[name].CertificateAuthorityData = admin.cluster.Server, admin.cluster.CertificateAuthorityData
+	if out.AuthInfos[name] == nil { // the cluster is the same one: credentials that a person has chosen stay
+		user := api.NewAuthInfo()
+		user.ClientCertificateData, user.ClientKeyData = admin.user.ClientCertificateData, admin.user.ClientKeyData
+		out.AuthInfos[name] = user
+	}
+	if out.Contexts[name] == nil {
+		out.Contexts[name] = api.NewContext()
+		out.Contexts[name].Cluster, out.Contexts[name].AuthInfo = name, name
+	}
+	if out.CurrentContext == "" {
+		out.CurrentContext = name
+	}
+	return out, !reflect.DeepEqual(out, there), nil
+}
+
+// reachWithin is how long an API server may take to answer.
+const reachWithin = 10 * time.Second
+
+// Reach is the error of an API server that does not answer the administrator from here.
+func (a *Admin) Reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reachWithin)
+	defer cancel()
+	client, err := kubernetes.NewForConfig(&rest.Config{Host: a.cluster.Server, TLSClientConfig: rest.TLSClientConfig{
+		CAData: a.cluster.CertificateAuthorityData, CertData: a.user.ClientCertificateData, KeyData: a.user.ClientKeyData,
+	}})
+	if err != nil {
+		return errors.New("the administrator's certificate cannot be used") // the error could quote it
+	}
+	return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kubeconfig
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// admin is a kubeconfig as kubeadm writes it, of a cluster with some authority.
+func admin(t *testing.T, authority string) []byte {
+	t.Helper()
+	config := api.NewConfig()
+	config.Clusters["kubernetes"] = &api.Cluster{Server: "https://api:6443", CertificateAuthorityData: []byte(authority)}
+	config.AuthInfos["kubernetes-admin"] = &api.AuthInfo{ClientCertificateData: []byte("cert"), ClientKeyData: []byte("hush")}
+	config.Contexts["kubernetes-admin@kubernetes"] = &api.Context{Cluster: "kubernetes", AuthInfo: "kubernetes-admin"}
+	config.CurrentContext = "kubernetes-admin@kubernetes"
+	raw, err := clientcmd.Write(*config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func parsed(t *testing.T, authority string) *Admin {
+	t.Helper()
+	a, err := ParseAdmin(admin(t, authority))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestAClusterIsAddedUnderItsNameAndNothingElseChanges(t *testing.T) {
+	there := api.NewConfig()
+	there.Clusters["old"], there.Contexts["old"] = &api.Cluster{Server: "https://old"}, &api.Context{Cluster: "old", Namespace: "mine"}
+	there.CurrentContext = "old"
+	out, changed, err := Add(there, "prod", parsed(t, "one"))
+	if err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	if out.CurrentContext != "old" || out.Contexts["old"].Namespace != "mine" || out.Clusters["prod"].Server != "https://api:6443" ||
+		out.Contexts["prod"].AuthInfo != "prod" || string(out.AuthInfos["prod"].ClientKeyData) != "hush" {
+		t.Errorf("%+v", out)
+	}
+	if len(there.Clusters) != 1 {
+		t.Error("what was read has changed")
+	}
+	again, changed, err := Add(out, "prod", parsed(t, "one"))
+	if err != nil || changed || again.CurrentContext != "old" {
+		t.Errorf("twice: %v, %v", changed, err)
+	}
+	if fresh, _, err := Add(api.NewConfig(), "prod", parsed(t, "one")); err != nil || fresh.CurrentContext != "prod" {
+		t.Errorf("into an empty one: %v", err)
+	}
+}
+
+// TestWhatAPersonHasMadeOfTheEntryStays: a proxy, a namespace, credentials of its own.
+func TestWhatAPersonHasMadeOfTheEntryStays(t *testing.T) {
+	out, _, err := Add(api.NewConfig(), "prod", parsed(t, "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Clusters["prod"].ProxyURL, out.Contexts["prod"].Namespace = "socks5://here", "mine"
+	out.AuthInfos["prod"] = &api.AuthInfo{Token: "oidc"}
+	again, changed, err := Add(out, "prod", parsed(t, "one"))
+	if err != nil || changed || again.AuthInfos["prod"].Token != "oidc" || again.Clusters["prod"].ProxyURL == "" {
+		t.Errorf("%v, %v", changed, err)
+	}
+}
+
+func TestANameOfAnotherClusterIsNotTaken(t *testing.T) {
+	for name, there := range map[string]*api.Config{
+		"another cluster":  {Clusters: map[string]*api.Cluster{"prod": {CertificateAuthorityData: []byte("two")}}},
+		"a context of it":  {Contexts: map[string]*api.Context{"prod": {Cluster: "x"}}},
+		"a user of it":     {AuthInfos: map[string]*api.AuthInfo{"prod": {}}},
+		"another user's":   {Clusters: map[string]*api.Cluster{"prod": {CertificateAuthorityData: []byte("one")}}, Contexts: map[string]*api.Context{"prod": {Cluster: "prod", AuthInfo: "bob"}}},
+		"one without a CA": {Clusters: map[string]*api.Cluster{"prod": {Server: "https://api:6443"}}},
+	} {
+		_, _, err := Add(there, "prod", parsed(t, "one"))
+		if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--context") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestAHostCannotPutAProgramIntoAKubeconfig: what it sends is run by kubectl later.
+func TestAHostCannotPutAProgramIntoAKubeconfig(t *testing.T) {
+	config, err := clientcmd.Load(admin(t, "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, cluster := config.AuthInfos["kubernetes-admin"], config.Clusters["kubernetes"]
+	user.Exec = &api.ExecConfig{Command: "evil", APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: api.NeverExecInteractiveMode}
+	user.Impersonate, user.TokenFile, cluster.ProxyURL, cluster.InsecureSkipTLSVerify = "x", "/etc/shadow", "http://evil", true
+	raw, err := clientcmd.Write(*config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := ParseAdmin(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.user.Exec != nil || a.user.TokenFile != "" || a.user.Impersonate != "" || a.cluster.ProxyURL != "" || a.cluster.InsecureSkipTLSVerify {
+		t.Errorf("%+v", a.cluster)
+	}
+	for name, raw := range map[string]string{"nothing": "", "no YAML": "\x00: [hush", "no context": "kind: Config\napiVersion: v1\n"} {
+		if _, err := ParseAdmin([]byte(raw)); err == nil || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAFileIsKeptAndReplacedAsAWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sub", "config")
+	f, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := Add(f.Config, "prod", parsed(t, "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if backup, err := f.Write(out, time.Unix(0, 0)); err != nil || backup != "" {
+		t.Fatal(backup, err)
+	}
+	if _, err := f.Write(out, time.Unix(0, 0)); err == nil {
+		t.Error("a file that has come since it was read is written over")
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(filepath.Dir(path), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if f, err = Read(link); err != nil {
+		t.Fatal(err)
+	}
+	before := f.raw
+	if out, _, err = Add(f.Config, "test", parsed(t, "two")); err != nil {
+		t.Fatal(err)
+	}
+	backup, err := f.Write(out, time.Unix(0, 0))
+	if err != nil || backup == "" {
+		t.Fatal(backup, err)
+	}
+	kept, err := os.ReadFile(backup)
+	if err != nil || string(kept) != string(before) {
+		t.Errorf("it is not kept: %v", err)
+	}
+	for _, one := range []string{path, backup} {
+		if info, err := os.Lstat(one); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s: %v, %v", one, info.Mode(), err)
+		}
+	}
+	if target, err := os.Readlink(link); err != nil || target != path {
+		t.Errorf("the link: %q, %v", target, err)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 3 {
+		t.Errorf("something is left: %v", entries)
+	}
+}
+
+func TestAFileThatIsInUseIsNotWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	f, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".lock", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(api.NewConfig(), time.Unix(0, 0)); err == nil || plan.HintOf(err) == "" {
+		t.Errorf("%v", err)
+	}
+	if err := os.WriteFile(path, []byte("users: [{user: {token: hush}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(path); plan.ClassOf(err) != plan.Refused || strings.Contains(err.Error(), "hush") {
+		t.Errorf("one that cannot be read: %v", err)
+	}
+}
