@@ -31,7 +31,7 @@ func (b *bed) firstBySSH(t *testing.T, name string) {
 	args := []string{"init", "--ssh", "root@new", "--config", file, "--ignore-preflight-errors", "SystemVerification", "--untaint",
 		"--context", "alone"}
 	other.run(t, 0, append(args, "--dry-run")...).shows(t, "podSubnet: 10.244.0.0/16", "taints: []")
-	other.run(t, 5, append(args, "--timeout", "12s")...)
+	other.run(t, 5, append(args, "--timeout", "8s")...)
 	start := time.Now()
 	o := other.must(t, args...)
 	b.took("init --ssh, after it was cut", time.Since(start))

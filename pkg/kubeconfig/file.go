@@ -43,8 +43,8 @@ func Read(path string) (File, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if target, linkErr := os.Readlink(path); linkErr == nil {
-			return f, plan.Refuse(fmt.Errorf("the kubeconfig %s is a link to %s, which is not there", path, target), "make that file, or name another "+
-				"one: --kubeconfig FILE")
+			return f, plan.Refuse(fmt.Errorf("the kubeconfig %s is a link to %s, which is not there", path, target),
+				"make that file, or name another one: --kubeconfig FILE")
 		}
 		return f, nil
 	}

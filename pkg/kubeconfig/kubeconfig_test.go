@@ -79,10 +79,11 @@ func TestWhatAPersonHasMadeOfTheEntryStays(t *testing.T) {
 
 func TestANameOfAnotherClusterIsNotTaken(t *testing.T) {
 	for name, there := range map[string]*api.Config{
-		"another cluster":  {Clusters: map[string]*api.Cluster{"prod": {CertificateAuthorityData: []byte("two")}}},
-		"a context of it":  {Contexts: map[string]*api.Context{"prod": {Cluster: "x"}}},
-		"a user of it":     {AuthInfos: map[string]*api.AuthInfo{"prod": {}}},
-		"another user's":   {Clusters: map[string]*api.Cluster{"prod": {CertificateAuthorityData: []byte("one")}}, Contexts: map[string]*api.Context{"prod": {Cluster: "prod", AuthInfo: "bob"}}},
+		"another cluster": {Clusters: map[string]*api.Cluster{"prod": {CertificateAuthorityData: []byte("two")}}},
+		"a context of it": {Contexts: map[string]*api.Context{"prod": {Cluster: "x"}}},
+		"a user of it":    {AuthInfos: map[string]*api.AuthInfo{"prod": {}}},
+		"another user's": {Clusters: map[string]*api.Cluster{"prod": {CertificateAuthorityData: []byte("one")}},
+			Contexts: map[string]*api.Context{"prod": {Cluster: "prod", AuthInfo: "bob"}}},
 		"one without a CA": {Clusters: map[string]*api.Cluster{"prod": {Server: "https://api:6443"}}},
 	} {
 		_, _, err := Add(there, "prod", parsed(t, "one"))
@@ -109,7 +110,8 @@ func TestAHostCannotPutAProgramIntoAKubeconfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.user.Exec != nil || a.user.TokenFile != "" || a.user.Impersonate != "" || a.cluster.ProxyURL != "" || a.cluster.InsecureSkipTLSVerify {
+	if a.user.Exec != nil || a.user.TokenFile != "" || a.user.Impersonate != "" || a.cluster.ProxyURL != "" ||
+		a.cluster.InsecureSkipTLSVerify {
 		t.Errorf("%+v", a.cluster)
 	}
 	for name, raw := range map[string]string{"nothing": "", "no YAML": "\x00: [hush", "no context": "kind: Config\napiVersion: v1\n"} {

@@ -55,6 +55,8 @@ type initRun struct {
 	admin  *kubeconfig.Admin
 	there  prep.Founded
 	result founded
+	// unreached is why the API server does not answer from here.
+	unreached error
 }
 
 func (i *initRun) recipe() plan.Plan {
@@ -62,6 +64,7 @@ func (i *initRun) recipe() plan.Plan {
 	return plan.Plan{Title: "Make a cluster on " + name, Steps: []plan.Step{
 		{ID: "init", Title: "Prepare " + name + ", and have kubeadm make it a control plane", Do: i.create},
 		{ID: "kubeconfig", Title: "Add the cluster to your kubeconfig as " + i.own.name, Do: i.merge},
+		{ID: "settle", Title: "Wait until its node has a range of the pods' network", Do: i.settle},
 	}}
 }
 
@@ -103,6 +106,21 @@ func (i *initRun) merge(_ context.Context, report plan.Report) error {
 	return err
 }
 
+// settle waits until a network can be installed. A cluster that is out of reach from here
+// is made all the same.
+func (i *initRun) settle(ctx context.Context, report plan.Report) error {
+	client, err := i.admin.Client()
+	if err != nil {
+		return err
+	}
+	if err = newcluster.Settle(ctx, client, i.there.Node, report); errors.Is(err, newcluster.ErrOutOfReach) && ctx.Err() == nil {
+		i.unreached = err
+		report("not from here: %v", err)
+		return nil
+	}
+	return err
+}
+
 // tell writes the result.
 func (i *initRun) tell(format string) error {
 	return i.Print(format, i.result, func(s *view.Sheet) error {
@@ -113,7 +131,7 @@ func (i *initRun) tell(format string) error {
 }
 
 // sayNext says what a person does next.
-func (i *initRun) sayNext(ctx context.Context) {
+func (i *initRun) sayNext() {
 	r := i.result
 	if i.there.Differs {
 		i.Warn("the cluster was made with other settings than these; none of it was changed")
@@ -122,8 +140,8 @@ func (i *initRun) sayNext(ctx context.Context) {
 	if r.Backup != "" {
 		i.Say("what that was before is in %s", r.Backup)
 	}
-	if err := i.admin.Reach(ctx); err != nil {
-		i.Warn("from here, the API server at %s does not answer: %v", i.admin.Server(), err)
+	if i.unreached != nil {
+		i.Warn("from here, at %s, %v", i.admin.Server(), i.unreached)
 		i.Say("         open the way there, or use a tunnel and change the server of this cluster in your kubeconfig")
 	}
 	i.Say("give it a network, so that its node becomes Ready; for example:")

@@ -76,7 +76,8 @@ func (f *initFlags) add(flags *pflag.FlagSet) {
 	s := &f.settings
 	flags.StringArrayVar(&f.prep.ssh, "ssh", nil, "Host, as ssh takes it: [USER@]HOST or a Host of your ~/.ssh/config")
 	flags.StringVar(&f.config, "config", "", "File with kubeadm's configuration; - is stdin")
-	flags.StringVar(&s.Endpoint, "endpoint", "", "HOST or HOST:PORT at which all control planes will be reached (default: the host's own address)")
+	flags.StringVar(&s.Endpoint, "endpoint", "",
+		"HOST or HOST:PORT at which all control planes will be reached (default: the host's own address)")
 	flags.StringVar(&s.AdvertiseAddress, "advertise-address", "", "Address of the host's API server (default: that of its default route)")
 	flags.StringVar(&s.PodCIDR, "pod-cidr", "", "Network of pods (default: 10.244.0.0/16)")
 	flags.StringVar(&s.ServiceCIDR, "service-cidr", "", "Network of Services (default: kubeadm's, 10.96.0.0/12)")
@@ -186,7 +187,7 @@ func (c commands) init(ctx context.Context, f initFlags) error {
 	if err := errors.Join(i.tell(f.prep.output), err); err != nil {
 		return err
 	}
-	i.sayNext(ctx)
+	i.sayNext()
 	return nil
 }
 
@@ -213,7 +214,8 @@ func (c commands) rehearseInit(ctx context.Context, host sshcarrier.Host, order 
 	sheet := c.Sheet()
 	for _, line := range strings.Split(strings.TrimRight(shown, "\n"), "\n") {
 		words := strings.TrimLeft(line, " ")
-		_ = sheet.Line("%s%s", text.Safe(line[:len(line)-len(words)]), words) // the sheet keeps the error
+		lead := strings.Repeat(" ", len(line)-len(words))
+		_ = sheet.Line("%s%s", text.Safe(lead), words) // the sheet keeps the error
 	}
 	if sheet.Err != nil || mode == env.DryRunClient {
 		return sheet.Err

@@ -5,8 +5,15 @@ package newcluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	k8stesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
@@ -51,15 +58,16 @@ func TestSettingsThatContradictEachOtherAreAnError(t *testing.T) {
 		return []byte("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n" + rest)
 	}
 	for name, s := range map[string]Settings{
-		"flag and file":        {Config: cluster("controlPlaneEndpoint: a\n"), Endpoint: "b"},
-		"an API that is gone":  {Config: []byte("apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\n")},
-		"two of one kind":      {Config: append(cluster("---\n"), cluster("")...)},
-		"no kind":              {Config: []byte("a: b\n")},
-		"no YAML":              {Config: []byte("a: [b\n")},
-		"a list":               {Config: []byte("- a\n")},
-		"a key twice":          {Config: cluster("clusterName: a\nclusterName: b\n")},
-		"larger than a file":   {Config: make([]byte, MostOfConfig+1)},
-		"taints and --untaint": {Untaint: true, Config: []byte("kind: InitConfiguration\nnodeRegistration: {taints: [{key: a, effect: NoSchedule}]}\n")},
+		"flag and file":       {Config: cluster("controlPlaneEndpoint: a\n"), Endpoint: "b"},
+		"an API that is gone": {Config: []byte("apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\n")},
+		"two of one kind":     {Config: append(cluster("---\n"), cluster("")...)},
+		"no kind":             {Config: []byte("a: b\n")},
+		"no YAML":             {Config: []byte("a: [b\n")},
+		"a list":              {Config: []byte("- a\n")},
+		"a key twice":         {Config: cluster("clusterName: a\nclusterName: b\n")},
+		"larger than a file":  {Config: make([]byte, MostOfConfig+1)},
+		"taints and --untaint": {Untaint: true, Config: []byte("kind: InitConfiguration\nnodeRegistration: {taints: [{key: a,\n" +
+			"  effect: NoSchedule}]}\n")},
 	} {
 		if all, err := s.Documents(); err == nil {
 			t.Errorf("%s: %s", name, all)
@@ -82,7 +90,8 @@ func TestSettingsThatContradictEachOtherAreAnError(t *testing.T) {
 }
 
 func TestNoSecretOfAConfigurationIsShown(t *testing.T) {
-	all, err := Settings{Config: []byte("kind: InitConfiguration\ncertificateKey: hush\nbootstrapTokens:\n- token: hush\n- hush2: 1\n")}.Documents()
+	const file = "kind: InitConfiguration\ncertificateKey: hush\nbootstrapTokens:\n- token: hush\n- hush2: 1\n"
+	all, err := Settings{Config: []byte(file)}.Documents()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,13 +102,14 @@ func TestNoSecretOfAConfigurationIsShown(t *testing.T) {
 
 func TestWhatAConfigurationWantsOfItsHost(t *testing.T) {
 	all, err := Settings{Version: "v1.36.3", PodCIDR: "fd00::/48", IgnorePreflightErrors: []string{"Swap"}, Config: []byte(
-		"kind: KubeletConfiguration\ncgroupDriver: cgroupfs\nfailCgroupV1: false\n---\nkind: KubeProxyConfiguration\nmode: nftables\n")}.Documents()
+		"kind: KubeletConfiguration\ncgroupDriver: cgroupfs\nfailCgroupV1: false\n---\n" +
+			"kind: KubeProxyConfiguration\nmode: nftables\n")}.Documents()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w, err := Wanted(all)
-	if err != nil || w.Role != prep.ControlPlane || w.Kubernetes != "v1.36.3" || !w.IPv6 || w.CgroupDriver != "cgroupfs" || !w.CgroupV1Allowed ||
-		w.ProxyMode != "nftables" || len(w.Ignored) != 1 {
+	if err != nil || w.Role != prep.ControlPlane || w.Kubernetes != "v1.36.3" || !w.IPv6 || w.CgroupDriver != "cgroupfs" ||
+		!w.CgroupV1Allowed || w.ProxyMode != "nftables" || len(w.Ignored) != 1 {
 		t.Errorf("%+v, %v", w, err)
 	}
 }
@@ -116,11 +126,32 @@ func TestAnAnswerThatNoHostSendsIsAnError(t *testing.T) {
 	for name, answer := range map[string]string{
 		"no object": `"hush"`, "an endpoint without end": `{"endpoint": "` + long + `"}`, "a change without end": `{"outcome": {"made": ["` + long + `"]}}`,
 	} {
-		if _, err := Create(t.Context(), says(answer), prep.InitOrder{}, func(string, ...any) {}); err == nil || strings.Contains(err.Error(), "hush") {
+		_, err := Create(t.Context(), says(answer), prep.InitOrder{}, func(string, ...any) {})
+		if err == nil || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if out, err := Create(t.Context(), says(`{"node": "cp1", "already": true}`), prep.InitOrder{}, func(string, ...any) {}); err != nil || out.Node != "cp1" {
 		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+// TestANewClusterSettles: flannel refuses a node without a range, and kubeadm returns
+// before the controllers have given it one.
+func TestANewClusterSettles(t *testing.T) {
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "cp1"}}
+	if lacking(node) == "" {
+		t.Error("a node without a range lacks nothing")
+	}
+	node.Spec.PodCIDR = "10.244.0.0/24"
+	if err := Settle(t.Context(), fake.NewClientset(node), "cp1", func(string, ...any) {}); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	broken := fake.NewClientset()
+	broken.PrependReactor("get", "nodes", func(k8stesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("refused") })
+	if err := Settle(ctx, broken, "cp1", func(string, ...any) {}); !errors.Is(err, ErrOutOfReach) {
+		t.Error(err)
 	}
 }

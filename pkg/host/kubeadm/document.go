@@ -201,8 +201,8 @@ func (v Versions) deploys(version string) error {
 		return plan.Refuse(fmt.Errorf("the host's kubeadm is %s, which does not read the configuration's form (v1beta4)", v.Kubeadm),
 			"install kubeadm 1.31 or newer")
 	case wanted > adm || wanted < adm-1:
-		return plan.Refuse(fmt.Errorf("the host's kubeadm is %s, which cannot make a control plane of %s: only its own minor version and the one "+
-			"before", v.Kubeadm, version), "%s", way)
+		return plan.Refuse(fmt.Errorf("the host's kubeadm is %s, which cannot make a control plane of %s: only its own minor version and "+
+			"the one before", v.Kubeadm, version), "%s", way)
 	case let > wanted, let < wanted-oldest:
 		return plan.Refuse(fmt.Errorf("the host's kubelet is %s, and the control plane would be %s: a kubelet may be %d minor versions older, "+
 			"and not newer", v.Kubelet, version, oldest), "%s", way)

@@ -81,8 +81,8 @@ func TestAConfigurationThatCannotWorkOnItsHostIsRefused(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := documents(t, `{"kind": "ClusterConfiguration"}`, initDocument).Complete(Local{
-		Versions: Versions{"v1.36.3", "v1.36.3"}}); plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--advertise-address") {
+	_, _, err := documents(t, `{"kind": "ClusterConfiguration"}`, initDocument).Complete(Local{Versions: Versions{"v1.36.3", "v1.36.3"}})
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--advertise-address") {
 		t.Errorf("a host without an address: %v", err)
 	}
 	if _, _, err := documents(t, initDocument).Complete(aHost("v1.36.3", "v1.36.3")); err == nil {

@@ -233,18 +233,21 @@ func (i Init) kubeadm(ctx context.Context, limit time.Duration, args ...string) 
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return &kubeadmError{said: "kubeadm " + strings.Join(args[:min(len(args), 3)], " "), output: failed.Output, err: failed.Err}
+	return &kubeadmError{phase: strings.Join(args[:min(len(args), 3)], " "), output: failed.Output, err: failed.Err}
 }
 
 // kubeadmError is kubeadm's end, with all that it has printed.
 type kubeadmError struct {
-	said, output string
-	err          error
+	phase, output string
+	err           error
 }
 
+// Error is the lines that say what is wrong.
 func (e *kubeadmError) Error() string {
-	return fmt.Sprintf("%s: %v: %s", e.said, e.err, telling(e.output))
+	return fmt.Sprintf("kubeadm has failed (%s): %v: %s", e.phase, e.err, telling(e.output))
 }
+
+// Unwrap is how the process ended.
 func (e *kubeadmError) Unwrap() error { return e.err }
 
 // checksOf are kubeadm's checks that have failed.
