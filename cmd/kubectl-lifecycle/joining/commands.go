@@ -13,5 +13,5 @@ type commands struct{ *env.Env }
 
 // Commands lists the commands.
 func Commands(e *env.Env) []*cobra.Command {
-	return []*cobra.Command{newInitCommand(commands{e}), newPrepCommand(commands{e}), newJoinCommand(commands{e})}
+	return []*cobra.Command{newLintCommand(commands{e}), newInitCommand(commands{e}), newPrepCommand(commands{e}), newJoinCommand(commands{e})}
 }

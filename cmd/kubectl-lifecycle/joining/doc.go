@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package joining has the commands that bring a host into the cluster: prep, join.
+// Package joining has the commands that bring a host into the cluster, or make one: lint, init,
+// prep, join.
 //
 //	join.go     the command, and following the host
 //	token.go    making its bootstrap token
 //	list.go     the tokens that there are: join list, join revoke
+//	init.go     making a cluster over ssh; founding.go does it
+//	lint.go     what is wrong with a configuration of kubeadm
 //	prep.go     preparing hosts over ssh
 //	ssh.go      preparing, joining and following them
 //

@@ -32,7 +32,7 @@ cluster has no network then, and its node is not Ready before it has one:
 
 kubeadm's configuration is made from the flags. A file (--config, kubeadm's API
 v1beta4) may hold it instead, or the part of it for which there is no flag, such as
-a KubeletConfiguration.
+a KubeletConfiguration; it is checked first, as by 'lint'.
 
 --endpoint is the address at which all control planes will be reached: a name or a
 load balancer that leads to this host by now. Without it the host's own address
@@ -164,6 +164,9 @@ func readConfig(path string, stdin io.Reader) ([]byte, error) {
 func (c commands) init(ctx context.Context, f initFlags) error {
 	host, order, mode, err := f.request(c.Stdin())
 	if err != nil {
+		return err
+	}
+	if err := c.lintConfig(&f); err != nil {
 		return err
 	}
 	ctx, cancel := env.Within(ctx, f.prep.timeout)
