@@ -19,6 +19,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/joining"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/network"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/nodes"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/overview"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -62,7 +63,7 @@ func newRootCommand(e *env.Env) *cobra.Command {
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl lifecycle"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return overview.Show(cmd.Context(), e) },
 	}
 	e.Attach(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

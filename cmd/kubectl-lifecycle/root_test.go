@@ -105,7 +105,7 @@ func TestAnInterruptionIsExitCode130(t *testing.T) {
 // What the help lists is there, and so is what kubectl asks for a shell.
 func TestEveryCommandThatIsListedCanBeCalled(t *testing.T) {
 	t.Setenv("KUBECONFIG", nowhere(t))
-	code, help, _ := command(t)
+	code, help, _ := command(t, "--help")
 	if code != 0 || strings.Contains(help, "--kubeconfig") || !strings.Contains(help, "kubectl lifecycle options") {
 		t.Errorf("code %d; the help has the global flags, or does not say where they are:\n%s", code, help)
 	}
@@ -119,5 +119,19 @@ func TestEveryCommandThatIsListedCanBeCalled(t *testing.T) {
 	}
 	if _, out, _ := command(t, "__complete", "dra"); !strings.HasPrefix(out, "drain\t") {
 		t.Errorf("completion: %q", out)
+	}
+}
+
+// Called by its name alone, the program says what it can: with no cluster, why there is
+// none.
+func TestTheNameAloneShowsWhatIsNext(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	for path, want := range map[string]string{nowhere(t): "connection refused", filepath.Join(t.TempDir(), "none"): "there is no kubeconfig"} {
+		t.Setenv("KUBECONFIG", path)
+		code, out, errOut := command(t)
+		if code != 0 || !strings.Contains(out, "──▶ join ──▶") || !strings.Contains(out, "kubectl lifecycle --help") ||
+			!strings.Contains(errOut, want) {
+			t.Errorf("code %d, stdout %q, stderr %q", code, out, errOut)
+		}
 	}
 }
