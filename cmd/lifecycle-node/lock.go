@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // goodbye is how long a run that has come to its last word may take to be gone: if
@@ -41,6 +42,25 @@ func lockSoon(ctx context.Context) (unlock func(), err error) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// lockAlone locks this host for work that is answered at once. A run that is there, at
+// work or between two starts of its unit, is not disturbed.
+func lockAlone() (unlock func(), err error) {
+	if err := ownDirectory(stateDir); err != nil {
+		return nil, err
+	}
+	unlock, err = lock(in(lockName))
+	if err == nil {
+		if _, missing := peekSpec(); missing == nil {
+			unlock()
+			err = unix.EWOULDBLOCK
+		}
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, plan.Refuse(errors.New("a run works on this host"), "wait until it has ended; see: systemctl status %s", unitName)
+	}
+	return unlock, err
 }
 
 // departing reports whether the run on this host does nothing any more but leave.

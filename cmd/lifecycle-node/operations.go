@@ -11,7 +11,10 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netclean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netlook"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -48,8 +51,8 @@ type run struct {
 // operations are all that this program can do on a host: a new one is a file of its
 // own and a line here.
 func operations() []operation {
-	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), certificateLook(), removal(), relocation(),
-		preparation(), joining(), founding()}
+	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), certificateLook(), networkCleaning(),
+		removal(), relocation(), preparation(), joining(), founding()}
 }
 
 // networkLook reads what the host has for its pod network.
@@ -64,6 +67,37 @@ func certificateLook() operation {
 	return operation{name: wire.LookCertificates, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		return certlook.Answer(ctx, d.Spec)
 	}}
+}
+
+// networkCleaning takes what one network has left off a host that stays a node.
+func networkCleaning() operation {
+	return operation{name: wire.CleanNetwork, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+		order, err := netclean.Order(d.Spec.Task)
+		if err != nil {
+			return nil, err
+		}
+		t := clean.Target{StateDir: stateDir}
+		if order.DryRun {
+			return answered(netclean.Clean(ctx, t, order))
+		}
+		unlock, err := lockAlone()
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+		done, err := netclean.Clean(ctx, t, order)
+		if err == nil && done.Verdict.State != inventory.Dirty { // else the notes of what there was stay
+			err = leave()
+		}
+		return answered(done, err)
+	}}
+}
+
+func answered(value any, err error) (json.RawMessage, error) {
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(value)
 }
 
 // preparation says what the host lacks, and mends it.

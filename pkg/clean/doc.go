@@ -21,6 +21,9 @@
 // A room never imports another, but for traces, which knows what disk and network
 // have named. What one needs of another it gets as a function, here.
 //
+// A target with a scope looks for what one network has left on a host that stays a node,
+// and NetworkRecipe takes that away: the same parts, limited to one owner.
+//
 // The program on the host uses it like this:
 //
 //	func main() {

@@ -106,7 +106,7 @@ func (t Target) cheapSigns() (ownership.Marks, error) {
 	if is, err := t.base().Exists(inventory.CNIStateDir + "/networks/cbr0"); err == nil && is {
 		m.Add(inventory.CNIPlugins, inventory.KindFile)
 	}
-	confs, _ := t.cni().Confs()
+	confs, _ := t.cni().All()
 	for _, d := range confs {
 		if d.Fate == inventory.Goes && d.Sign != "" {
 			m.Add(d.Owner, inventory.KindFile)

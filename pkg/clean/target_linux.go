@@ -27,6 +27,8 @@ type Target struct {
 	Host    host.Local
 	Facts   inventory.Facts
 	Choices inventory.Choices
+	// Scope limits a look to what one network has made; the zero value for everything.
+	Scope inventory.Scope
 	// StateDir is a directory of the caller's in which the snapshots of the
 	// packet filter and what must outlive an interruption are kept; it is made
 	// if it does not exist, only root may read it, and it survives a reboot.
@@ -53,7 +55,8 @@ type Target struct {
 // base is the host as the parts see it.
 func (t Target) base() part.Host {
 	return part.Host{
-		Local: t.Host, Facts: t.Facts, Choices: t.Choices, StateDir: t.StateDir, Second: t.second, At: t.at, Astray: t.astray, Memory: t.memory,
+		Local: t.Host, Facts: t.Facts, Choices: t.Choices, Scope: t.Scope, StateDir: t.StateDir, Second: t.second, At: t.at, Astray: t.astray,
+		Memory: t.memory,
 	}
 }
 
@@ -126,6 +129,9 @@ func (t Target) located() Target {
 // parts are all parts in the order of a removal, and then those that only report.
 func (t Target) parts() []part.Part {
 	all := t.unordered()
+	if t.Scope.Limited() {
+		all = t.networkParts()
+	}
 	var out []part.Part
 	for _, stage := range inventory.Stages() {
 		for _, p := range all {
@@ -134,6 +140,9 @@ func (t Target) parts() []part.Part {
 				out = append(out, p)
 			}
 		}
+	}
+	if t.Scope.Limited() {
+		return out
 	}
 	return append(out, t.control().Sysctls(), t.traces().Part())
 }
@@ -182,7 +191,9 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 	if slices.ContainsFunc(inv.Items, func(it inventory.Item) bool { return it.Kind == inventory.KindMember }) {
 		inv.Etcd, _ = t.Etcd(ctx) // its part has just seen it; nil if it is gone by now
 	}
-	inv.Blocking = t.control().Blocking(inv)
+	if !t.Scope.Limited() {
+		inv.Blocking = t.control().Blocking(inv)
+	}
 	inv.Sort()
 	return inv, nil
 }

@@ -248,7 +248,7 @@ func (w *world) survey() inventory.Inventory {
 // is mounted.
 func (w *world) dump() string {
 	w.Helper()
-	return w.script(`nft list ruleset | sed -E 's/packets [0-9]+ bytes [0-9]+//'
+	return w.script(`nft list ruleset 2>/dev/null | sed -E 's/packets [0-9]+ bytes [0-9]+//'
 		iptables-legacy-save | grep -v '^#' | sed -E 's/\[[0-9:]+\]//'; echo; ip6tables-legacy-save 2>/dev/null | grep -v '^#' || true
 		ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/state [A-Z]+//; s/<[^>]*>//'
 ip -o addr | grep -v 'scope link' | sed -E 's/^[0-9]+: //; s/ +valid.*//'

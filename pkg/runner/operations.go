@@ -37,6 +37,7 @@ func Operations() []Operation {
 		{Name: wire.LookNetwork},
 		{Name: wire.ShareCertificates},
 		{Name: wire.LookCertificates},
+		{Name: wire.CleanNetwork},
 		{Name: wire.Remove, Recorded: true},
 		{Name: wire.Move, Recorded: true},
 	}

@@ -22,6 +22,15 @@ type Networks struct{ part.Host }
 // Confs reads the runtime's directories of CNI configurations, and the directories
 // directly in them, and says what becomes of each file.
 func (t Networks) Confs() ([]Decision, error) {
+	all, err := t.All()
+	if !t.Scope.Limited() {
+		return all, err
+	}
+	return scoped(all, t.Scope), err
+}
+
+// All is Confs without the limits of a scope: whose each file is.
+func (t Networks) All() ([]Decision, error) {
 	return part.Once(t.Host, "configurations of networks", t.confs)
 }
 
@@ -81,11 +90,12 @@ func (t Networks) confFile(path string, id cluster.Identity) confFile {
 // theirs, and those of configurations that go.
 func (t Networks) OwnNetworks() []string {
 	all, _ := t.Confs()
-	return ownNetworks(all)
+	return t.ownNetworks(all)
 }
 
-func ownNetworks(all []Decision) []string {
-	out := ownership.NetworkNames()
+func (t Networks) ownNetworks(all []Decision) []string {
+	known := ownership.NetworkNames()
+	out := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return !t.Scope.TakesNetwork(name, known) })
 	for _, d := range all {
 		if d.Fate == inventory.Goes && d.Sign != "" && d.Conf.name != "" {
 			out = append(out, d.Conf.name)
@@ -99,7 +109,7 @@ func ownNetworks(all []Decision) []string {
 // cannot be read.
 func (t Networks) OtherNetworks() bool {
 	configs, err := t.Confs()
-	own := ownNetworks(configs)
+	own := t.ownNetworks(configs)
 	networks, err2 := t.Names(inventory.CNIStateDir + "/networks")
 	return err != nil || err2 != nil || slices.ContainsFunc(configs, func(d Decision) bool {
 		return (d.Fate != inventory.Goes || d.Manner == inventory.PutBack) && strings.Contains(d.Name, ".conf") &&

@@ -154,3 +154,21 @@ func (d *Decision) aside(f confFile, all []Decision) {
 func multusRan(all []Decision) bool {
 	return slices.ContainsFunc(all, func(d Decision) bool { return d.Owner == inventory.Multus })
 }
+
+// scoped lets the files stay that are not a scope's. A file that a network has put aside
+// stays, too: with its name back, a runtime that runs would take it for the pods' network.
+func scoped(all []Decision, scope inventory.Scope) []Decision {
+	out := slices.Clone(all)
+	for i := range out {
+		switch {
+		case out[i].Manner == inventory.PutBack:
+			out[i].Fate, out[i].Manner, out[i].Turn, out[i].Detail = inventory.Stays, "", "", ""
+			out[i].Why = "put aside by a pod network; its name was " + out[i].Original
+			out[i].Original = ""
+		case out[i].Fate == inventory.Goes && out[i].Owner != scope.Owner:
+			out[i].Item = scope.Spare([]inventory.Item{out[i].Item})[0]
+			out[i].Fate, out[i].Why = inventory.Stays, scope.Why()
+		}
+	}
+	return out
+}

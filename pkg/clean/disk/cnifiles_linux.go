@@ -106,7 +106,7 @@ func (t Disk) lookCNIState(s *part.Findings) error {
 	}
 	results, err2 := t.Names(inventory.CNIStateDir + "/results")
 	for _, name := range results {
-		if slices.ContainsFunc(append(own, "cni-loopback"), func(network string) bool { return strings.HasPrefix(name, network+"-") }) {
+		if slices.ContainsFunc(loopback(own, t.Scope), func(network string) bool { return strings.HasPrefix(name, network+"-") }) {
 			t.AddPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: filepath.Join(inventory.CNIStateDir, "results", name)})
 		} else {
 			s.Add(inventory.Item{

@@ -21,8 +21,8 @@ import (
 // Files are Kubernetes' and the network's, without the credentials.
 func (t Disk) Files() part.Part {
 	return part.Part{
-		ID: "files", Kind: inventory.KindFile,
-		Look: t.lookFiles, Take: t.removeFiles,
+		ID: "files", Kind: inventory.KindFile, Look: t.lookFiles,
+		Take: func(ctx context.Context, report plan.Report) error { return t.removeFiles(ctx, t.lookFiles, report) },
 	}
 }
 
@@ -34,22 +34,13 @@ func (t Disk) lookFiles(ctx context.Context) (part.Findings, error) {
 	if err != nil {
 		return s, err
 	}
-	for _, p := range inventory.WholePaths() {
-		if !t.addLink(&s, p, mounts) {
-			t.AddPath(&s, p)
-		}
-	}
+	t.lookWhole(&s, mounts)
 	t.lookLogs(&s, mounts)
 	t.lookVolumePlugins(&s, mounts)
 	for _, root := range t.Roots() {
 		s.Missed(inventory.KindFile, root, t.lookRoot(&s, root))
 	}
-	t.lookOverrides(&s)
-	s.Missed(inventory.KindFile, inventory.CNIConfDir, t.lookConf(&s))
-	for _, dir := range t.Places().BinDirs {
-		s.Missed(inventory.KindFile, dir, t.lookPlugins(ctx, &s, dir))
-	}
-	s.Missed(inventory.KindFile, inventory.CNIStateDir, t.lookCNIState(&s))
+	t.lookNetworks(ctx, &s)
 	s.Missed(inventory.KindFile, inventory.KubernetesDir, t.lookKubernetes(&s))
 	s.Missed(inventory.KindFile, "kubeconfigs", t.LookKubeconfigs(&s))
 	t.AddData(&s)
@@ -192,11 +183,11 @@ func outcomeOf(it inventory.Item) string {
 	return "removed " + it.Name
 }
 
-// removeFiles removes what goes, mount-safe, and tells of each path of the
+// removeFiles removes what goes of a look, mount-safe, and tells of each path of the
 // list. A file that cannot be removed does not keep the others.
-func (t Disk) removeFiles(ctx context.Context, report plan.Report) error {
+func (t Disk) removeFiles(ctx context.Context, look func(context.Context) (part.Findings, error), report plan.Report) error {
 	var errs []error
-	s, err := t.lookFiles(ctx)
+	s, err := look(ctx)
 	if err != nil {
 		return err
 	}
@@ -214,5 +205,5 @@ func (t Disk) removeFiles(ctx context.Context, report plan.Report) error {
 	if len(errs) > 0 {
 		return part.Summary(errs)
 	}
-	return part.Left(ctx, t.lookFiles)
+	return part.Left(ctx, look)
 }

@@ -25,6 +25,9 @@ import (
 // systemd's, an administrator has given to it, and it stays mounted.
 func (t Disk) Ours(mounts []host.Mount) func(host.Mount) bool {
 	domains, owners, places := t.domains(mounts), ownership.Mounts(), t.Places()
+	if t.Scope.Limited() {
+		return func(m host.Mount) bool { return t.networks(m) && !t.peoples(m.Path) }
+	}
 	fixed := t.fixedMounts(domains)
 	return func(m host.Mount) bool {
 		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
@@ -126,7 +129,7 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 					Why: "of a container in the runtime's namespace k8s.io that is no pod's",
 				})
 			}
-			if below(m) {
+			if below(m) && !t.Scope.Limited() {
 				s.Add(inventory.Item{
 					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
 					Why: "an administrator's, and not a pod's",

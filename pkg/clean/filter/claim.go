@@ -53,12 +53,12 @@ func (d *division) commented(by ownership.Signs, comment string) inventory.Owner
 // for port mappings are shared if there is such a chain in the table; those of
 // the firewall plugin, whose rules say nothing, if there are other networks at
 // all.
-func (d *division) share(others bool) {
+func (d *division) share(by ownership.Signs) {
 	foreign := false
 	for _, c := range d.table.Chains {
 		for _, r := range c.Rules {
 			network := networkOf(strings.Join(r.Comments, " "))
-			if network == "" || ownership.Network(network) {
+			if network == "" || by.Network(network) {
 				continue
 			}
 			for _, name := range append(r.Targets, c.Name) {
@@ -71,7 +71,7 @@ func (d *division) share(others bool) {
 	}
 	for name, owner := range d.chains {
 		mapping := strings.HasPrefix(name, "CNI-HOSTPORT-")
-		if owner == inventory.CNIPlugins && !ownership.ContainerChain().MatchString(name) && (foreign || others && !mapping) {
+		if owner == inventory.CNIPlugins && !ownership.ContainerChain().MatchString(name) && (foreign || by.Others && !mapping) {
 			delete(d.chains, name)
 			d.shared[name] = true
 		}

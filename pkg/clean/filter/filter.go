@@ -60,7 +60,7 @@ func divide(t netfilter.Table, by ownership.Signs) division {
 			d.chains[c.Name] = owner
 		}
 	}
-	d.share(by.Others)
+	d.share(by)
 	for _, c := range t.Chains {
 		if _, ours := d.chains[c.Name]; ours {
 			continue

@@ -152,7 +152,9 @@ func (t Filter) lookFilter(ctx context.Context, f *reader) (part.Findings, error
 	for _, table := range f.tables(ctx, &s) {
 		d := divideAs(t.Choices, table, by)
 		s.Add(t.Choices.KeepRules(d.items())...)
-		s.Add(d.referring(networks)...)
+		if !t.Scope.Limited() { // on a node all of Kubernetes' own refer to the cluster
+			s.Add(d.referring(networks)...)
+		}
 	}
 	return s, nil
 }
@@ -236,5 +238,6 @@ func said(d netfilter.Deletion) string {
 
 // filterSigns are what rules are known by on this host.
 func (t Filter) filterSigns() ownership.Signs {
-	return ownership.FilterSigns(cni.Networks{Host: t.Host}.OtherNetworks(), func(owner inventory.Owner) bool { return t.Second(owner) })
+	signs := ownership.FilterSigns(cni.Networks{Host: t.Host}.OtherNetworks(), func(owner inventory.Owner) bool { return t.Second(owner) })
+	return signs.Within(t.Scope)
 }

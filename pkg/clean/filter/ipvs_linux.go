@@ -81,6 +81,9 @@ func (t Filter) readVirtuals() (all, ours []virtual, err error) {
 	if err != nil {
 		return all, nil, err
 	}
+	if !t.Scope.Takes(inventory.KubeProxy) {
+		return all, nil, nil
+	}
 	bound, err := t.boundAddresses()
 	return all, kubeProxys(all, t.Facts, bound, local), err
 }

@@ -37,7 +37,9 @@ func (t Filter) lookSets(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
 	names, err := netfilter.IPSets()
 	owners := ownership.Sets()
-	ours := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return owners.Owner(name) == inventory.Foreign })
+	ours := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return owners.Owner(name) == inventory.Foreign || !t.Scope.Takes(owners.Owner(name))
+	})
 	used := t.usedSets(ctx, &s, ours)
 	for _, name := range names {
 		it := inventory.Item{Kind: inventory.KindIPSet, Name: name, Owner: owners.Owner(name), Fate: inventory.Goes}
@@ -47,7 +49,7 @@ func (t Filter) lookSets(ctx context.Context) (part.Findings, error) {
 		case by != "":
 			it.Fate, it.Why, it.Refers = inventory.Stays, "the kernel keeps a set that a rule uses", by
 		}
-		s.Add(t.Choices.KeepRules([]inventory.Item{it})...)
+		s.Add(t.Choices.KeepRules(t.Scope.Spare([]inventory.Item{it}))...)
 	}
 	return s, err
 }

@@ -102,6 +102,9 @@ func markText(m *netlink.XfrmMark) string {
 // lookIPsec looks for what encrypts between the nodes of the cluster: its associations
 // hold keys of the cluster's.
 func (t Network) lookIPsec() ([]inventory.Item, error) {
+	if !t.Scope.Takes(inventory.Cilium) {
+		return nil, nil
+	}
 	all, err := encryptions()
 	var out []inventory.Item
 	for _, e := range all {
@@ -116,7 +119,7 @@ func (t Network) lookIPsec() ([]inventory.Item, error) {
 }
 
 func (t Network) takeIPsec(report plan.Report) error {
-	if !t.Second(inventory.Cilium, inventory.KindIPsec, inventory.KindRoute, inventory.KindRule) {
+	if !t.Scope.Takes(inventory.Cilium) || !t.Second(inventory.Cilium, inventory.KindIPsec, inventory.KindRoute, inventory.KindRule) {
 		return nil
 	}
 	all, err := encryptions()

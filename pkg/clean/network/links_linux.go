@@ -64,6 +64,11 @@ func (t Network) All() ([]link, error) {
 			out[at].keep = "its port " + out[i].Name() + " is not ours"
 		}
 	}
+	for i := range out {
+		if out[i].Owner != inventory.Foreign && !t.Scope.TakesLink(out[i].Owner) {
+			out[i].keep = t.Scope.Why()
+		}
+	}
 	return out, nil
 }
 

@@ -55,7 +55,7 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 		return s, err
 	}
 	owners := ownership.Pins()
-	if t.Second(inventory.Cilium, inventory.KindPin) {
+	if t.Scope.Takes(inventory.Cilium) && t.Second(inventory.Cilium, inventory.KindPin) {
 		s.Add(inventory.Item{
 			Kind: inventory.KindMount, Name: BPFDir, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "bpf",
 			Why: "the BPF file system, which the network mounts where systemd does not; goes with the next boot",
@@ -68,7 +68,7 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 		name, _ := filepath.Rel(top, path)
 		it := inventory.Item{Kind: inventory.KindPin, Name: filepath.Join(BPFDir, name), Owner: owners.Owner(name), Fate: inventory.Goes}
 		if it.Owner != inventory.Foreign {
-			s.Add(it)
+			s.Add(t.Scope.Spare([]inventory.Item{it})...)
 			return skip(d)
 		}
 		if slices.Contains([]string{"tc", "tc/globals"}, name) {

@@ -5,6 +5,7 @@ package network
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
@@ -70,7 +71,7 @@ func (t Network) attachments() ([]attachment, error) {
 	}
 	var out []attachment
 	for _, l := range links {
-		if l.Owner != inventory.Foreign {
+		if l.Owner != inventory.Foreign && t.Scope.TakesLink(l.Owner) {
 			continue // they go with it
 		}
 		for _, find := range []func(link) ([]attachment, error){onFilters, onXDP, onTCX} {
@@ -82,7 +83,7 @@ func (t Network) attachments() ([]attachment, error) {
 		}
 	}
 	found, err := t.onCgroups()
-	out = append(out, found...)
+	out = slices.DeleteFunc(append(out, found...), func(a attachment) bool { return !t.Scope.Takes(a.owner) })
 	for i, a := range out {
 		if !t.Second(a.owner, inventory.KindProgram) {
 			out[i].owner, out[i].perhaps = inventory.Foreign, a.owner

@@ -56,7 +56,7 @@ func (t Network) ownRoutes() ([]route, error) {
 		if r.Table == unix.RT_TABLE_LOCAL || ours[r.LinkIndex] || r.Flags&unix.RTM_F_CLONED != 0 {
 			continue
 		}
-		out = append(out, route{Route: r, owner: t.routeOwner(r), text: routeText(r, names[r.LinkIndex])})
+		out = append(out, route{Route: r, owner: t.scoped(r, t.routeOwner(r)), text: routeText(r, names[r.LinkIndex])})
 	}
 	return out, nil
 }
@@ -78,6 +78,44 @@ func (t Network) routeOwner(r netlink.Route) inventory.Owner {
 		return inventory.Calico
 	}
 	return inventory.Foreign
+}
+
+// scoped is the owner of a route within the scope, foreign if it is not provably in it:
+// on a host that stays a node another network may run by now, and a route through another
+// node into the pods' addresses looks much the same whoever made it.
+func (t Network) scoped(r netlink.Route, owner inventory.Owner) inventory.Owner {
+	if t.Scope.Limited() && owner == inventory.Flannel {
+		owner = throughNode(r.Protocol)
+		if !t.Second(owner, inventory.KindRoute, inventory.KindRule) || owner == inventory.Flannel && t.another() {
+			return inventory.Foreign
+		}
+	}
+	if !t.Scope.Takes(owner) {
+		return inventory.Foreign
+	}
+	return owner
+}
+
+// throughNode says which network makes routes through nodes with a protocol: Cilium's
+// direct routes have the kernel's (pkg/datapath/linux/linux_defaults, RTProto), those of
+// BIRD are Calico's, and flannel's host-gw names none (pkg/backend/route_network.go).
+func throughNode(protocol netlink.RouteProtocol) inventory.Owner {
+	switch protocol {
+	case unix.RTPROT_KERNEL:
+		return inventory.Cilium
+	case unix.RTPROT_BIRD, protoCalico: // by BIRD, and by Felix
+		return inventory.Calico
+	case unix.RTPROT_BOOT, unix.RTPROT_UNSPEC:
+		return inventory.Flannel
+	}
+	return inventory.Foreign
+}
+
+// another reports whether there are signs of a second network on this host.
+func (t Network) another() bool {
+	others := []inventory.Owner{inventory.Flannel, inventory.Calico, inventory.Cilium, inventory.Antrea, inventory.KubeOVN,
+		inventory.KubeRouter, inventory.Weave}
+	return slices.ContainsFunc(others, func(o inventory.Owner) bool { return o != t.Scope.Owner && t.Second(o) })
 }
 
 // contained reports whether a network lies in one of some others, none of

@@ -52,7 +52,7 @@ func (t Network) ownRules() ([]rule, error) {
 				continue
 			}
 			owner := ruleOwner(r)
-			if !t.Second(owner, inventory.KindRule, inventory.KindRoute) {
+			if !t.Scope.Takes(owner) || !t.Second(owner, inventory.KindRule, inventory.KindRoute) {
 				owner = inventory.Foreign
 			}
 			out = append(out, rule{Rule: r, owner: owner, text: ruleText(r)})

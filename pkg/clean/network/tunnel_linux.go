@@ -22,7 +22,9 @@ func isTunnel(name, kind string) bool { return name == "tunl0" && kind == "ipip"
 
 // lent are those addresses of a tunnel that are in the pods' networks.
 func (t Network) lent(addrs []netlink.Addr) []netlink.Addr {
-	return slices.DeleteFunc(slices.Clone(addrs), func(a netlink.Addr) bool { return !contained(a.IPNet, t.Facts.PodCIDRs) })
+	return slices.DeleteFunc(slices.Clone(addrs), func(a netlink.Addr) bool {
+		return !t.Scope.Takes(inventory.Calico) || !contained(a.IPNet, t.Facts.PodCIDRs)
+	})
 }
 
 // lookTunnel lists the pods' addresses of a tunnel. They stay where a foreign

@@ -3,6 +3,7 @@
 package ownership
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -77,8 +78,5 @@ func (o override) Wrote(raw []byte) bool {
 // NetworkNames are the names that pod networks give to their CNI networks, in
 // the configurations that they write.
 func NetworkNames() []string {
-	return []string{"cbr0", "k8s-pod-network", "cilium", "antrea", "kube-ovn", "weave", "multus-cni-network"}
+	return append(slices.Sorted(maps.Values(inventory.Networks())), "multus-cni-network")
 }
-
-// Network reports whether the name of a CNI network is a pod network's.
-func Network(name string) bool { return slices.Contains(NetworkNames(), name) }

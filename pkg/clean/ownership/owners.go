@@ -42,6 +42,18 @@ func (ps patterns) Owner(name string) inventory.Owner {
 	return inventory.Foreign
 }
 
+// within keeps the order of patterns: what fits one of an owner that is not in a scope is
+// foreign, whatever fits it later.
+func (ps patterns) within(scope inventory.Scope) patterns {
+	out := slices.Clone(ps)
+	for i := range out {
+		if !scope.Takes(out[i].owner) {
+			out[i].owner = inventory.Foreign
+		}
+	}
+	return out
+}
+
 // Chains are the iptables chains of Kubernetes and its networks, by the
 // names in their sources (Kubernetes 1.36 pkg/kubelet/kubelet_network_linux.go,
 // pkg/proxy/{iptables,ipvs}; containernetworking/plugins 1.9; flannel 0.28).
@@ -102,7 +114,19 @@ type Signs struct {
 	// second reports whether an owner has another sign on this host than comments;
 	// nil for none.
 	Second func(inventory.Owner) bool
+	// scope limits what is ours.
+	scope inventory.Scope
 }
+
+// Within limits signs to a scope: what is not in it is taken for foreign.
+func (s Signs) Within(scope inventory.Scope) Signs {
+	s.scope = scope
+	s.Chains, s.Comments, s.Tables = s.Chains.within(scope), s.Comments.within(scope), s.Tables.within(scope)
+	return s
+}
+
+// Network reports whether the name of a CNI network is a pod network's.
+func (s Signs) Network(name string) bool { return s.scope.TakesNetwork(name, NetworkNames()) }
 
 // FilterSigns are what rules and tables are known by.
 func FilterSigns(others bool, second func(inventory.Owner) bool) Signs {

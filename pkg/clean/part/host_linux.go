@@ -28,6 +28,8 @@ type Host struct {
 	host.Local
 	Facts   inventory.Facts
 	Choices inventory.Choices
+	// Scope limits what goes; the zero value for everything.
+	Scope inventory.Scope
 	// StateDir is where notes are kept; empty for a host that is only looked at.
 	StateDir string
 	// Second reports whether an owner has a sign on this host besides those of some

@@ -5,6 +5,10 @@ package wire
 // LookNetwork reads what a host has for its pod network; no record, no unit.
 const LookNetwork Operation = "look-network"
 
+// CleanNetwork takes what one network has left off a host that stays a node; no record,
+// no unit.
+const CleanNetwork Operation = "clean-network"
+
 // NetworkQuestion is what a host is asked about its network.
 type NetworkQuestion struct {
 	// Ports are those of which it says who listens there.

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package netclean
+
+import (
+	"encoding/json"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+func TestANetworkThatIsInUseIsNotTakenAway(t *testing.T) {
+	flannel := inventory.NetworkOrder{Scope: inventory.Scope{Owner: inventory.Flannel}}
+	lost := flannel
+	lost.WithPods = true
+	for name, tc := range map[string]struct {
+		order inventory.NetworkOrder
+		seen  inventory.NetworkAnswer
+		says  string // of the refusal; empty for none
+	}{
+		"nothing uses it":                        {flannel, inventory.NetworkAnswer{}, ""},
+		"a pod runs in it":                       {flannel, inventory.NetworkAnswer{Pods: []string{"shop/web-1"}}, "shop/web-1"},
+		"a pod runs in it, and may lose it":      {lost, inventory.NetworkAnswer{Pods: []string{"shop/web-1"}}, ""},
+		"its agent runs":                         {flannel, inventory.NetworkAnswer{Agents: []string{"kube-flannel/a"}}, "kube-flannel/a"},
+		"its agent runs, whatever pods may lose": {lost, inventory.NetworkAnswer{Agents: []string{"kube-flannel/a"}}, "an agent of flannel"},
+	} {
+		err := mayBegin(tc.order, tc.seen)
+		if (err != nil) != (tc.says != "") || err != nil && (!strings.Contains(err.Error(), tc.says) || plan.ClassOf(err) != plan.Refused ||
+			plan.HintOf(err) == "") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAnOrderNamesANetworkThatIsKnown(t *testing.T) {
+	for task, works := range map[string]bool{
+		`{"node":"w","owner":"flannel"}`: true, `{"owner":"kube-proxy"}`: true, `{"owner":"kubelet"}`: false, `{"owner":"foreign"}`: false,
+		`{}`: false, `{"owner":"flannel","firewall":"all"}`: false, `[`: false,
+	} {
+		order, err := Order(json.RawMessage(task))
+		if (err == nil) != works || err == nil && !order.Limited() {
+			t.Errorf("%s: %+v, %v", task, order, err)
+		}
+	}
+}
+
+func TestTheVerdictIsOfTheNetworkAlone(t *testing.T) {
+	stays := func(owner inventory.Owner, refers string) inventory.Item {
+		return inventory.Item{Kind: inventory.KindLink, Name: "x", Owner: owner, Fate: inventory.Stays, Refers: refers}
+	}
+	one := func(it inventory.Item) []inventory.Item { return []inventory.Item{it} }
+	perhaps := func(owner inventory.Owner) inventory.Item {
+		return stays(inventory.Foreign, ownership.PerhapsWhy(owner))
+	}
+	its := func(fate inventory.Fate) inventory.Item {
+		return inventory.Item{Kind: inventory.KindLink, Name: "x", Owner: inventory.Flannel, Fate: fate}
+	}
+	for name, tc := range map[string]struct {
+		items []inventory.Item
+		want  inventory.State
+	}{
+		"nothing is left":                     {nil, inventory.Clean},
+		"something of another's is named":     {one(perhaps(inventory.Calico)), inventory.Clean},
+		"something may be the network's":      {one(perhaps(inventory.Flannel)), inventory.CleanBut},
+		"a foreign rule uses the network's":   {one(stays(inventory.Flannel, "a rule uses it")), inventory.CleanBut},
+		"something of the network's is there": {one(its(inventory.Goes)), inventory.Dirty},
+		"only a reboot takes it away":         {one(its(inventory.Reboot)), inventory.CleanAfterReboot},
+	} {
+		if got := verdict(inventory.Flannel, inventory.Inventory{Items: tc.items}); got.State != tc.want {
+			t.Errorf("%s: %+v, want %s", name, got, tc.want)
+		}
+	}
+}
+
+func TestAnAPIServerIsReachedIfOneAcceptsAConnection(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := "https://" + l.Addr().String()
+	if err := reaching([]string{"https://127.0.0.1:1", open})(t.Context()); err != nil {
+		t.Errorf("not reached: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if reaching([]string{open})(t.Context()) == nil {
+		t.Error("reached although nothing listens")
+	}
+	if reaching(nil) != nil {
+		t.Error("nothing is known, and it is asked")
+	}
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disk
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// Configurations are the network's in the runtime's directories: without them no pod
+// gets this network any more.
+func (t Disk) Configurations() part.Part {
+	look := func(context.Context) (part.Findings, error) {
+		var s part.Findings
+		err := t.lookConf(&s)
+		s.Items = t.Scope.Spare(s.Items)
+		return s, err
+	}
+	return t.networkPart("configurations", "Take the network's configurations away from the container runtime", look)
+}
+
+// NetworkFiles are the files of a network on a host that stays a node, its configurations
+// among them.
+func (t Disk) NetworkFiles() part.Part {
+	look := func(ctx context.Context) (part.Findings, error) {
+		var s part.Findings
+		mounts, err := t.Mounts()
+		if err != nil {
+			return s, err
+		}
+		t.lookWhole(&s, mounts)
+		t.lookNetworks(ctx, &s)
+		s.Items = t.Scope.Spare(slices.DeleteFunc(s.Items, func(it inventory.Item) bool { return !t.ofNetworks(it.Owner) }))
+		return s, nil
+	}
+	return t.networkPart("files", "", look)
+}
+
+func (t Disk) networkPart(id, title string, look func(context.Context) (part.Findings, error)) part.Part {
+	return part.Part{
+		ID: id, Title: title, Kind: inventory.KindFile, Look: look,
+		Take: func(ctx context.Context, report plan.Report) error { return t.removeFiles(ctx, look, report) },
+	}
+}
+
+// ofNetworks leaves the kubelet's and kubeadm's own files out: nothing is asked of them.
+func (t Disk) ofNetworks(owner inventory.Owner) bool {
+	return !slices.Contains([]inventory.Owner{inventory.Kubelet, inventory.Kubeadm}, owner)
+}
+
+// lookWhole looks for the paths that go with everything in them.
+func (t Disk) lookWhole(s *part.Findings, mounts []host.Mount) {
+	for _, p := range inventory.WholePaths() {
+		if !t.addLink(s, p, mounts) {
+			t.AddPath(s, p)
+		}
+	}
+}
+
+// lookNetworks looks at what networks write into directories of the host's.
+func (t Disk) lookNetworks(ctx context.Context, s *part.Findings) {
+	t.lookOverrides(s)
+	s.Missed(inventory.KindFile, inventory.CNIConfDir, t.lookConf(s))
+	for _, dir := range t.Places().BinDirs {
+		s.Missed(inventory.KindFile, dir, t.lookPlugins(ctx, s, dir))
+	}
+	s.Missed(inventory.KindFile, inventory.CNIStateDir, t.lookCNIState(s))
+}
+
+// loopback adds the network that every pod has beside its own; with one network alone it
+// stays, since pods of another have it, too.
+func loopback(own []string, scope inventory.Scope) []string {
+	if scope.Limited() {
+		return own
+	}
+	return append(own, "cni-loopback")
+}
+
+// networks reports whether a mount is of the network to which a look is limited.
+func (t Disk) networks(m host.Mount) bool {
+	owner := ownership.Mounts().Owner(t.Places().Usual(m.Path))
+	return owner == t.Scope.Network() && t.Scope.Limited() && !host.Below(m.Path, inventory.NetnsDir) && filepath.IsAbs(m.Path)
+}

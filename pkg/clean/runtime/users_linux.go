@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
+)
+
+// Users are what runs on a host and needs its network: namespace/name, sorted.
+type Users struct{ Pods, Agents []string }
+
+// Users lists the pods that run in the network of the scope, and its agents, whose names
+// begin with one of some. A runtime that does not answer is an error: a network that pods
+// may use is not taken away.
+func (t Runtime) Users(ctx context.Context, agents []string) (Users, error) {
+	var out Users
+	socket, err := t.Socket()
+	if err == nil && socket == "" {
+		err = errors.New("no socket found")
+	}
+	if err != nil {
+		return out, fmt.Errorf("find out which pods run here: %w", err)
+	}
+	client := cri.New(t.Path(socket))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, criListLimit)
+	defer cancel()
+	pods, err := t.pods(ctx, client)
+	if err != nil {
+		return out, fmt.Errorf("find out which pods run here, from the container runtime at %s: %w", socket, err)
+	}
+	results, err := t.Names(inventory.CNIStateDir + "/results")
+	if err != nil {
+		return out, fmt.Errorf("find out which network the pods have: %w", err)
+	}
+	for _, p := range pods {
+		name := p.Namespace + "/" + p.Name
+		switch {
+		case !p.Ready:
+		case p.HostNetwork && slices.ContainsFunc(agents, func(a string) bool { return strings.HasPrefix(name, a) }):
+			out.Agents = append(out.Agents, name)
+		case !p.HostNetwork && inNetwork(t.Scope, p.ID, results):
+			out.Pods = append(out.Pods, name)
+		}
+	}
+	slices.Sort(out.Pods)
+	slices.Sort(out.Agents)
+	return out, nil
+}
+
+// inNetwork reports whether a sandbox may be in the network of a scope: what the runtime has
+// written down of it (libcni, NETWORK-SANDBOX-INTERFACE) names the network, or names none.
+func inNetwork(scope inventory.Scope, sandbox string, results []string) bool {
+	known := false
+	for _, name := range results {
+		network, _, is := strings.Cut(name, "-"+sandbox+"-")
+		if !is || network == "cni-loopback" {
+			continue
+		}
+		if known = true; scope.TakesNetwork(network, ownership.NetworkNames()) {
+			return true
+		}
+	}
+	return !known
+}
