@@ -4,6 +4,7 @@ package network
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/uninstall"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const cniUninstallLong = `Take a network out of the cluster: its Helm release with all that it holds, what its
@@ -29,8 +31,14 @@ Flux or Argo CD manages. It is refused, too, where a release holds definitions o
 resources, or a namespace with more than its own in it: all of that would go with them.
 --dry-run shows exactly the objects that go.
 
-No host is touched: what stays there is named. 'remove' cleans a host that leaves the
-cluster. Run it again after any interruption; when there is nothing left, it says so.`
+No host is touched, and what stays there is named, unless --clean-nodes says so: then
+each node's host is cleaned of what this network has left there (links, routes, rules,
+programs, files), and of nothing else, through a pod that is gone afterwards. --dry-run=server
+names the exact objects on each host. A node that does not answer is named and keeps no
+other from being cleaned. 'remove' cleans a host that leaves the cluster.
+
+Run it again after any interruption; when there is nothing left, it says so. Once the
+network is out of the API, name it, to have hosts cleaned.`
 
 // uninstallFlags are the flags of cni uninstall.
 type uninstallFlags struct {
@@ -38,15 +46,17 @@ type uninstallFlags struct {
 	yes, withPods  bool
 	timeout        time.Duration
 	mode           env.DryRun // what dryRun says
+	cleanFlags
 }
 
 func newCNIUninstallCommand(c commands) *cobra.Command {
 	var f uninstallFlags
 	cmd := &cobra.Command{
-		Use:       "uninstall [NAME]",
-		Short:     "Take a pod network out of the cluster, and name what stays on hosts",
-		Long:      cniUninstallLong,
-		Example:   "  kubectl lifecycle cni uninstall --dry-run\n  kubectl lifecycle cni uninstall flannel --yes",
+		Use:   "uninstall [NAME]",
+		Short: "Take a pod network out of the cluster, and name what stays on hosts",
+		Long:  cniUninstallLong,
+		Example: "  kubectl lifecycle cni uninstall --dry-run\n  kubectl lifecycle cni uninstall flannel --yes\n" +
+			"  kubectl lifecycle cni uninstall flannel --clean-nodes --dry-run=server",
 		Args:      env.UsageArgs(cobra.MaximumNArgs(1)),
 		ValidArgs: cni.Known(),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,10 +69,11 @@ func newCNIUninstallCommand(c commands) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	env.AddOutput(flags, &f.output, "name")
-	env.AddDryRun(flags, &f.dryRun, "none, client or server: show exactly the objects that would go; both read the API only")
+	env.AddDryRun(flags, &f.dryRun, "none, client or server: show exactly the objects that would go; server looks at hosts, too, with --clean-nodes")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.BoolVar(&f.withPods, "with-pods", false, "Go on although pods run in the network: they lose it")
-	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long all of it may take; 0 means no limit")
+	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long the part in the API may take; 0 means no limit")
+	f.cleanFlags.add(flags)
 	return cmd
 }
 
@@ -71,21 +82,24 @@ func (c commands) uninstallCNI(ctx context.Context, name string, f uninstallFlag
 	if f.mode, err = env.ParseDryRun(f.dryRun); err != nil {
 		return err
 	}
-	if err := view.CheckFormat(f.output, "name"); err != nil {
+	if err := errors.Join(view.CheckFormat(f.output, "name"), f.validate()); err != nil {
 		return err
 	}
 	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := env.Within(ctx, f.timeout)
+	within, cancel := env.Within(ctx, f.timeout)
 	defer cancel()
 	store := helm.Client{Getter: c.Flags, Driver: os.Getenv("HELM_DRIVER")}
-	u, err := c.decideUninstall(ctx, client, store, name, f)
+	u, err := c.decideUninstall(within, client, store, name, f)
 	if err != nil {
 		return env.NothingChanged(err)
 	}
-	return c.runUninstall(ctx, client, store, u, f)
+	if err := c.runUninstall(within, client, store, u, f); err != nil || !f.cleanNodes {
+		return err
+	}
+	return c.cleanNodes(ctx, u, f)
 }
 
 // releases are what an uninstallation wants of Helm.
@@ -121,7 +135,7 @@ func (c commands) runUninstall(
 	ctx context.Context, client kubernetes.Interface, store release.Remover, u uninstall.Uninstallation, f uninstallFlags,
 ) error {
 	if u.Nothing() {
-		return c.tellUninstall(f.output, u, "is not there (nothing to do)")
+		return c.tellUninstall(f, u, "is not there (nothing to do)")
 	}
 	recipe := uninstall.Recipe(client, store, u)
 	if err := view.Uninstallation(c.ErrSheet(), u); err != nil {
@@ -129,10 +143,11 @@ func (c commands) runUninstall(
 	}
 	c.ShowPlan(recipe, nil)
 	if f.mode != env.DryRunNone {
-		return c.tellUninstall(f.output, u, "would be uninstalled (dry run: nothing was changed)")
+		return c.tellUninstall(f, u, "would be uninstalled (dry run: nothing was changed)")
 	}
 	if !f.yes {
-		if err := c.Confirm(fmt.Sprintf("This takes the network %s out of the cluster.", u.CNI), u.CNI); err != nil {
+		what := fmt.Sprintf("This takes the network %s out of the cluster%s.", u.CNI, text.Choose(f.cleanNodes, " and off all hosts", ""))
+		if err := c.Confirm(what, u.CNI); err != nil {
 			return err
 		}
 	}
@@ -142,18 +157,25 @@ func (c commands) runUninstall(
 	if err != nil {
 		return err
 	}
-	c.Say("What stays on each host, and the way out:")
-	if err := view.OnHosts(c.ErrSheet(), u); err != nil {
-		return err
+	if !f.cleanNodes {
+		c.Say("What stays on each host, and the way out:")
+		if err := view.OnHosts(c.ErrSheet(), u); err != nil {
+			return err
+		}
 	}
-	return c.tellUninstall(f.output, u, "uninstalled")
+	return c.tellUninstall(f, u, "uninstalled")
 }
 
-func (c commands) tellUninstall(output string, u uninstall.Uninstallation, result string) error {
-	if output == "name" {
+// tellUninstall prints the result; with hosts to be cleaned theirs is printed at the end.
+func (c commands) tellUninstall(f uninstallFlags, u uninstall.Uninstallation, result string) error {
+	switch {
+	case f.cleanNodes:
+		c.Say("cni/%s %s", u.CNI, result)
+		return nil
+	case f.output == "name":
 		return c.Names("cni", u.CNI)
 	}
-	return c.Print(output, struct {
+	return c.Print(f.output, struct {
 		uninstall.Uninstallation
 		Result string `json:"result"`
 	}{u, result}, func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(u.CNI), result) })

@@ -48,7 +48,7 @@ func OnHosts(s *Sheet, u uninstall.Uninstallation) error {
 		_ = s.Line("  %s", line)
 	}
 	_ = s.Line("  a host that leaves the cluster: kubectl lifecycle remove NODE cleans it of all that")
-	_ = s.Line("  a host that stays: delete the files in /etc/cni/net.d (never the directory); a reboot takes links and rules away")
+	_ = s.Line("  hosts that stay: kubectl lifecycle cni uninstall %s --clean-nodes cleans them of just that", Name(u.CNI))
 	return s.Err
 }
 

@@ -82,7 +82,7 @@ func (t Network) routeOwner(r netlink.Route) inventory.Owner {
 
 // scoped is the owner of a route within the scope, foreign if it is not provably in it:
 // on a host that stays a node another network may run by now, and a route through another
-// node into the pods' addresses looks much the same whoever made it.
+// node into the pods' addresses looks much the same from each network.
 func (t Network) scoped(r netlink.Route, owner inventory.Owner) inventory.Owner {
 	if t.Scope.Limited() && owner == inventory.Flannel {
 		owner = throughNode(r.Protocol)

@@ -38,6 +38,13 @@ type Uninstallation struct {
 
 	network catalogue.Network
 	agents  string // their namespace
+	// silent are the nodes whose kubelets do not answer: an agent there does not go.
+	silent map[string]bool
+}
+
+// Agents are the beginnings of the names of the network's agents, with their namespace.
+func (u Uninstallation) Agents() []string {
+	return []string{u.agents + "/" + u.network.DaemonSet + "-"}
 }
 
 // Mark is what a network has written on a Node.
@@ -99,7 +106,11 @@ func Decide(s Seen, withPods bool) (Uninstallation, error) {
 	if err := holdsMore(s, u); err != nil {
 		return u, err
 	}
+	u.silent = map[string]bool{}
 	for _, n := range s.Nodes {
+		u.silent[n.Name] = slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+			return c.Type == corev1.NodeReady && c.Status == corev1.ConditionUnknown
+		})
 		if m := markOf(n, s.Network.Leaves); len(m.Annotations)+len(m.Taints) > 0 || m.Condition {
 			u.Marks = append(u.Marks, m)
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const (
@@ -65,7 +66,8 @@ func Recipe(client kubernetes.Interface, remover release.Remover, u Uninstallati
 	return plan.Plan{Title: "Uninstall " + u.CNI, Steps: steps}
 }
 
-// agents counts the agents that are left of the network.
+// agents counts the agents that are left of the network, without those on nodes that do
+// not answer: they go with their Node, or when it is back.
 func agents(ctx context.Context, client kubernetes.Interface, u Uninstallation) (int, error) {
 	list, err := client.CoreV1().Pods(u.agents).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -74,7 +76,7 @@ func agents(ctx context.Context, client kubernetes.Interface, u Uninstallation) 
 	left := 0
 	for i := range list.Items {
 		owner := metav1.GetControllerOf(&list.Items[i])
-		if owner != nil && owner.Kind == "DaemonSet" && owner.Name == u.network.DaemonSet {
+		if owner != nil && owner.Kind == "DaemonSet" && owner.Name == u.network.DaemonSet && !u.silent[list.Items[i].Spec.NodeName] {
 			left++
 		}
 	}
@@ -95,7 +97,7 @@ func awaitGone(ctx context.Context, client kubernetes.Interface, u Uninstallatio
 		select {
 		case <-ctx.Done():
 			return plan.Hint(fmt.Errorf("%w: %d agents of %s are left", context.Cause(ctx), left, u.CNI),
-				"an agent on a node that does not answer goes with its Node; run the same command again to go on")
+				"see why they do not end: kubectl get pods -n %s; run the same command again to go on", text.Quote(u.agents))
 		case <-time.After(pause):
 		}
 	}

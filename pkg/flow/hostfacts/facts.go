@@ -25,47 +25,72 @@ const criSocketAnnotation = "kubeadm.alpha.kubernetes.io/cri-socket"
 // Read reads what the cluster knows about a node's host: it makes the
 // difference between "looks like ours" and "is ours" there.
 func Read(ctx context.Context, client kubernetes.Interface, node *corev1.Node) (inventory.Facts, error) {
-	facts := inventory.Facts{Node: node.Name, CRISocket: node.Annotations[criSocketAnnotation], ControlPlane: kubenode.IsControlPlane(node)}
+	shared, err := ReadShared(ctx, client)
+	if err != nil {
+		return inventory.Facts{Node: node.Name}, err
+	}
+	return shared.Of(node), nil
+}
+
+// Shared is what a cluster knows about the hosts of all nodes, read once.
+type Shared struct {
+	nodes                []corev1.Node
+	configured           Networks
+	allocated            []netip.Prefix
+	excludes, apiServers []string
+	announced            []string
+	announcedUnread      bool
+}
+
+// ReadShared reads it.
+func ReadShared(ctx context.Context, client kubernetes.Interface) (Shared, error) {
+	var s Shared
 	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return facts, fmt.Errorf("list nodes: %w", err)
+		return s, fmt.Errorf("list nodes: %w", err)
 	}
-	for _, n := range list.Items {
-		if facts.ControlPlane && n.Name != node.Name && kubenode.IsControlPlane(&n) {
-			facts.ControlPlanes = append(facts.ControlPlanes, kubenode.InternalIP(&n))
-		}
+	s.nodes = list.Items
+	if s.configured, err = ReadNetworks(ctx, client); err != nil {
+		return s, err
 	}
-	configured, err := ReadNetworks(ctx, client)
-	if err != nil {
-		return facts, err
-	}
-	var allocated []netip.Prefix
-	if len(configured.Pods) == 0 {
+	if len(s.configured.Pods) == 0 {
 		managers, err := client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx,
 			metav1.ListOptions{LabelSelector: "component=kube-controller-manager"})
 		if err != nil {
-			return facts, fmt.Errorf("list the controller managers in kube-system: %w", err)
+			return s, fmt.Errorf("list the controller managers in kube-system: %w", err)
 		}
-		allocated = allocatedNetworks(list.Items, managers.Items)
+		s.allocated = allocatedNetworks(list.Items, managers.Items)
 	}
-	if facts.IPVSExclude, err = proxyExcludes(ctx, client); err != nil {
-		return facts, err
+	if s.excludes, err = proxyExcludes(ctx, client); err != nil {
+		return s, err
 	}
-	pods := podNetworks(node, configured.Pods, allocated)
-	facts.PodCIDRs, facts.ServiceCIDRs = texts(pods), texts(configured.Services)
-	facts.NodeIPs = nodeAddresses(list.Items, slices.Concat(pods, configured.Services))
-	facts.Announced, err = readAnnounced(ctx, client, list.Items)
+	s.announced, err = readAnnounced(ctx, client, list.Items)
 	if apierrors.IsForbidden(err) {
-		facts.AnnouncedUnread, err = true, nil
+		s.announcedUnread, err = true, nil
 	}
 	if err != nil {
-		return facts, err
+		return s, err
 	}
 	// They are only looked for on the host, whose own kubeconfig may lead to a proxy of its.
-	if facts.APIServers, err = runner.APIServers(ctx, client); apierrors.IsForbidden(err) {
+	if s.apiServers, err = runner.APIServers(ctx, client); apierrors.IsForbidden(err) {
 		err = nil
 	}
-	return facts, err
+	return s, err
+}
+
+// Of are the facts about the host of one node. It is pure.
+func (s Shared) Of(node *corev1.Node) inventory.Facts {
+	facts := inventory.Facts{Node: node.Name, CRISocket: node.Annotations[criSocketAnnotation], ControlPlane: kubenode.IsControlPlane(node),
+		IPVSExclude: s.excludes, Announced: s.announced, AnnouncedUnread: s.announcedUnread, APIServers: s.apiServers}
+	for i := range s.nodes {
+		if n := &s.nodes[i]; facts.ControlPlane && n.Name != node.Name && kubenode.IsControlPlane(n) {
+			facts.ControlPlanes = append(facts.ControlPlanes, kubenode.InternalIP(n))
+		}
+	}
+	pods := podNetworks(node, s.configured.Pods, s.allocated)
+	facts.PodCIDRs, facts.ServiceCIDRs = texts(pods), texts(s.configured.Services)
+	facts.NodeIPs = nodeAddresses(s.nodes, slices.Concat(pods, s.configured.Services))
+	return facts
 }
 
 // Warnings say what follows for a host if the load balancers' addresses could
