@@ -5,6 +5,7 @@ package clean
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -31,8 +32,9 @@ func (t Target) Users(ctx context.Context, agents []string) (runtime.Users, erro
 
 // NetworkRecipe takes one network's leftovers off a host that stays a node. Its
 // configurations go first, so that no pod starts in it on the way; then, where keepPods,
-// it is looked for pods once more. The target has to have a scope.
-func (t Target) NetworkRecipe(keepPods bool) plan.Plan {
+// it is looked for pods once more, but for those that wait for another network. The target
+// has to have a scope.
+func (t Target) NetworkRecipe(keepPods bool, waiting ...string) plan.Plan {
 	t = t.ready()
 	p := plan.Plan{Title: "Clean the host of " + string(t.Scope.Owner)}
 	if !t.Scope.Known() {
@@ -46,7 +48,7 @@ func (t Target) NetworkRecipe(keepPods bool) plan.Plan {
 	p.Steps = append(p.Steps, configurations.Step())
 	if keepPods && t.Scope.Network() != "" {
 		p.Steps = append(p.Steps, plan.Step{ID: "pods", Title: "Look for pods once more", Do: func(ctx context.Context, _ plan.Report) error {
-			return t.unused(ctx)
+			return t.unused(ctx, waiting)
 		}})
 	}
 	for _, one := range t.parts() {
@@ -64,8 +66,9 @@ func itsOwn(title string) string {
 }
 
 // unused is the error of a network that pods run in.
-func (t Target) unused(ctx context.Context) error {
+func (t Target) unused(ctx context.Context, waiting []string) error {
 	users, err := t.runtime().Users(ctx, nil)
+	users.Pods = slices.DeleteFunc(users.Pods, func(pod string) bool { return slices.Contains(waiting, pod) })
 	if err != nil || len(users.Pods) == 0 {
 		return err
 	}

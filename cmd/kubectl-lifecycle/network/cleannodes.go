@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/uninstall"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/netclean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/netswitch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -67,7 +69,14 @@ func (c commands) cleanNodes(ctx context.Context, u uninstall.Uninstallation, f 
 	if err := c.tellHosts(f.output, results); err != nil {
 		return err
 	}
-	return hostsLeft(ctx, u.CNI, results)
+	if err := hostsLeft(ctx, u.CNI, results); err != nil || f.mode != env.DryRunNone {
+		return err
+	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	return netswitch.RestartDNS(ctx, client, time.Now())
 }
 
 // cleanHosts cleans hosts: those of all Linux nodes, unless the cleaning names some.

@@ -69,7 +69,8 @@ func newCNIUninstallCommand(c commands) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	env.AddOutput(flags, &f.output, "name")
-	env.AddDryRun(flags, &f.dryRun, "none, client or server: show exactly the objects that would go; server looks at hosts, too, with --clean-nodes")
+	env.AddDryRun(flags, &f.dryRun,
+		"none, client or server: show exactly the objects that would go; with --clean-nodes server looks at hosts, too")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.BoolVar(&f.withPods, "with-pods", false, "Go on although pods run in the network: they lose it")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long the part in the API may take; 0 means no limit")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
@@ -48,20 +49,25 @@ func Clean(ctx context.Context, t clean.Target, o inventory.NetworkOrder) (inven
 		if err != nil {
 			return out, plan.Hint(err, "see whether the container runtime answers there: crictl pods")
 		}
-		out.Pods, out.Agents = users.Pods, users.Agents
+		out.Pods = slices.DeleteFunc(users.Pods, func(pod string) bool { return slices.Contains(o.Waiting, pod) })
+		out.Agents = users.Agents
 	}
 	before, err := t.Survey(ctx)
 	if err != nil {
 		return out, err
 	}
 	out.Objects = inventory.Decide(before).Objects
-	if o.DryRun {
+	switch {
+	case o.DryRun:
+		return out, nil
+	case len(out.Objects) == 0 && len(before.Unchecked) == 0: // whatever runs here does not need it
+		out.Verdict = verdict(o.Owner, before).Brief()
 		return out, nil
 	}
 	if err := mayBegin(o, out); err != nil {
 		return out, err
 	}
-	if _, err := t.NetworkRecipe(!o.WithPods).Run(ctx, nil); err != nil {
+	if _, err := t.NetworkRecipe(!o.WithPods, o.Waiting...).Run(ctx, nil); err != nil {
 		return out, err
 	}
 	after, err := t.Survey(ctx)

@@ -86,6 +86,8 @@ type NetworkOrder struct {
 	// Agents are the beginnings of the names of its agents: "kube-flannel/kube-flannel-ds-".
 	// While one runs here, nothing is taken away.
 	Agents []string `json:"agents,omitempty"`
+	// Waiting are pods that may lose the network: CoreDNS' own, which wait for the next one.
+	Waiting []string `json:"waiting,omitempty"`
 	// WithPods goes on although pods run in the network, which lose it.
 	WithPods bool `json:"withPods,omitempty"`
 	// DryRun only looks.

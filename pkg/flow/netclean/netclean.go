@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
@@ -38,8 +40,9 @@ type Cleaning struct {
 	// Cleaned is told of each host once it is clean; nil for nothing.
 	Cleaned func(node string)
 
-	order map[string]json.RawMessage
-	ask   func(ctx context.Context, node *corev1.Node, order json.RawMessage) (json.RawMessage, error)
+	waiting []string
+	order   map[string]json.RawMessage
+	ask     func(ctx context.Context, node *corev1.Node, order json.RawMessage) (json.RawMessage, error)
 }
 
 // Result is what became of one host.
@@ -93,6 +96,9 @@ func (c Cleaning) Run(ctx context.Context, cluster runner.Cluster, watch plan.Ob
 	if err != nil {
 		return nil, err
 	}
+	if c.waiting, err = waiting(ctx, cluster.Client); err != nil {
+		return nil, err
+	}
 	c.order = map[string]json.RawMessage{}
 	for _, node := range c.Nodes {
 		if c.order[node.Name], err = c.orderFor(shared.Of(node)); err != nil {
@@ -117,10 +123,27 @@ func (c Cleaning) Run(ctx context.Context, cluster runner.Cluster, watch plan.Ob
 	return results, err
 }
 
+// waiting are the pods of CoreDNS, by namespace/name: they wait for the next network.
+func waiting(ctx context.Context, client kubernetes.Interface) ([]string, error) {
+	pods, err := client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: dnsLabel})
+	if err != nil {
+		return nil, fmt.Errorf("list the pods of CoreDNS: %w", err)
+	}
+	var out []string
+	for _, p := range pods.Items {
+		out = append(out, p.Namespace+"/"+p.Name)
+	}
+	return out, nil
+}
+
+// dnsLabel is that of CoreDNS' pods, as kubeadm makes them.
+const dnsLabel = "k8s-app=kube-dns"
+
 // orderFor is what travels to the host of those facts.
 func (c Cleaning) orderFor(facts inventory.Facts) (json.RawMessage, error) {
-	raw, err := json.Marshal(inventory.NetworkOrder{Order: inventory.Order{Facts: facts}, Scope: inventory.Scope{Owner: inventory.Owner(c.Network)},
-		Agents: c.Agents, WithPods: c.WithPods, DryRun: c.DryRun})
+	scope := inventory.Scope{Owner: inventory.Owner(c.Network)}
+	raw, err := json.Marshal(inventory.NetworkOrder{Order: inventory.Order{Facts: facts}, Scope: scope,
+		Agents: c.Agents, Waiting: c.waiting, WithPods: c.WithPods, DryRun: c.DryRun})
 	if err != nil {
 		return nil, fmt.Errorf("encode the order: %w", err)
 	}

@@ -78,7 +78,8 @@ func TestADryRunCleansNothing(t *testing.T) {
 	}
 	raw, err := c.orderFor(inventory.Facts{Node: "a"})
 	var order inventory.NetworkOrder
-	if err != nil || json.Unmarshal(raw, &order) != nil || !order.DryRun || order.WithPods || order.Owner != inventory.Flannel || order.Node != "a" {
+	if err != nil || json.Unmarshal(raw, &order) != nil || !order.DryRun || order.WithPods || order.Owner != inventory.Flannel ||
+		order.Node != "a" {
 		t.Errorf("order %s, %v", raw, err)
 	}
 }
