@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/uninstall"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Uninstallation writes every object that goes with a network, and what stays.
@@ -48,7 +49,7 @@ func OnHosts(s *Sheet, u uninstall.Uninstallation) error {
 		_ = s.Line("  %s", line)
 	}
 	_ = s.Line("  a host that leaves the cluster: kubectl lifecycle remove NODE cleans it of all that")
-	_ = s.Line("  hosts that stay: kubectl lifecycle cni uninstall %s --clean-nodes cleans them of just that", Name(u.CNI))
+	_ = s.Line("  hosts that stay: kubectl lifecycle cni uninstall %s --clean-nodes cleans them of just that", text.Quote(u.CNI))
 	return s.Err
 }
 
