@@ -35,15 +35,16 @@ func Answer(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
 func Read(ctx context.Context, files Files, want certs.Layout) certs.Look {
 	look := certs.Read(files, want)
 	servers := certs.Servers(files, want)
-	started := processes(files)
 	var wait sync.WaitGroup
 	for i := range look.Rows {
 		row := &look.Rows[i]
-		if address, serves := servers[row.Name]; serves && row.Certificate != nil {
+		address, serves := servers[row.Name]
+		switch {
+		case row.Certificate == nil:
+		case serves:
 			wait.Go(func() { row.Served = Dial(ctx, address) })
-		}
-		if row.Certificate != nil {
-			row.Served = started.before(files, *row)
+		default:
+			row.Served = before(files, *row)
 		}
 	}
 	wait.Wait()

@@ -59,12 +59,48 @@ func TestAProgramThatWasStartedBeforeItsFile(t *testing.T) {
 		if err := os.Chtimes(file, time.Time{}, started.Add(after)); err != nil {
 			t.Fatal(err)
 		}
-		all := running{"/scheduler.conf": {pid: 1, started: started}}
-		if got := all.before(Files{Root: dir}, certs.Row{Where: "/scheduler.conf"}); got == nil || got.Before != want {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := written(process{1, started}, info.ModTime()); got.Before != want {
 			t.Errorf("%s: %+v", after, got)
 		}
 	}
-	if got := (running{}).before(Files{Root: dir}, certs.Row{Where: "/scheduler.conf"}); got != nil {
+	if got := before(Files{Root: dir}, certs.Row{Name: "scheduler.conf", Where: "/scheduler.conf"}); got != nil {
 		t.Errorf("no program runs: %+v", got)
+	}
+}
+
+// TestAProgramOfTheSameNameIsNoStaticPod: this process is not in a pod, and a program that is
+// must have the flags of the manifest, all of them and no others.
+func TestAProgramOfTheSameNameIsNoStaticPod(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{"comm": "kube-controller\n", "cgroup": "0::/kubepods.slice/x\n",
+		"cmdline": "kube-controller-manager\x00--a=b\x00--c\x00"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		program string
+		flags   map[string]string
+		want    bool
+	}{
+		"the manifest's":  {"kube-controller-manager", map[string]string{"a": "b", "c": ""}, true},
+		"a flag more":     {"kube-controller-manager", map[string]string{"a": "b"}, false},
+		"a flag less":     {"kube-controller-manager", map[string]string{"a": "b", "c": "", "d": ""}, false},
+		"another value":   {"kube-controller-manager", map[string]string{"a": "x", "c": ""}, false},
+		"another program": {"etcd", map[string]string{"a": "b", "c": ""}, false},
+	} {
+		if got := runs(dir, c.program, c.flags); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cgroup"), []byte("0::/system.slice/etcd.service\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if runs(dir, "kube-controller-manager", map[string]string{"a": "b", "c": ""}) {
+		t.Error("a unit of the host is taken for a static pod")
 	}
 }

@@ -4,8 +4,9 @@ package certlook
 
 import (
 	"bytes"
+	"fmt"
+	"maps"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -25,50 +26,62 @@ const (
 	slack = time.Second
 )
 
-// process is a program that reads its kubeconfig once.
+// process is the program of a static pod.
 type process struct {
 	pid     int
 	started time.Time
 }
 
-// running are those programs, by the paths of their kubeconfigs.
-type running map[string]process
-
-// processes finds the controller manager and the scheduler: they parse the certificate in
-// their kubeconfig when they start, and never again (client-go reloads files only). Of two
-// that have the same kubeconfig the one that was started last counts.
-func processes(files Files) running {
-	all := running{}
-	_ = host.Processes(func(pid int) bool { // what cannot be listed is not found
-		dir := filepath.Join(files.path("proc"), strconv.Itoa(pid))
-		name, err := host.ReadHead(dir+"/comm", mostOfLine)
-		comm := strings.TrimSpace(string(name))
-		// The kernel cuts names to 15 characters.
-		if err != nil || comm != "kube-controller" && comm != "kube-scheduler" {
+// staticPod finds the process of a static pod of this host, by the name of its program.
+// Others may run an etcd or an API server of their own, in a pod, too: it has to be in a
+// pod, and to have exactly the flags of the manifest. Of several the last one counts.
+func staticPod(files Files, program string) (found process, err error) {
+	manifest, err := host.ReadPlain(files.path("etc/kubernetes/manifests/"+program+".yaml"), certs.MostOfFile)
+	if err != nil {
+		return found, err
+	}
+	flags := certs.Flags(manifest)
+	err = host.Processes(func(pid int) bool {
+		dir := "/proc/" + strconv.Itoa(pid)
+		if len(flags) == 0 || !runs(dir, program, flags) {
 			return true
 		}
-		kubeconfig := kubeconfigOf(dir)
-		started, err := startOf(dir)
-		if kubeconfig != "" && err == nil && started.After(all[kubeconfig].started) {
-			all[kubeconfig] = process{pid, started}
+		if started, err := startOf(dir); err == nil && started.After(found.started) {
+			found = process{pid, started}
 		}
 		return true
 	})
-	return all
+	if err == nil && found.pid == 0 {
+		err = fmt.Errorf("no process of a pod has the flags of %s's manifest", program)
+	}
+	return found, err
 }
 
-// kubeconfigOf is the value of the flag --kubeconfig of a process.
-func kubeconfigOf(dir string) string {
-	raw, err := host.ReadHead(dir+"/cmdline", mostOfLine)
-	if err != nil {
-		return ""
+// runs reports whether a process is a program in a pod, with some flags and no others.
+func runs(dir, program string, flags map[string]string) bool {
+	comm, err := host.ReadHead(dir+"/comm", mostOfLine)
+	// The kernel cuts names to 15 characters.
+	if err != nil || strings.TrimSpace(string(comm)) != program[:min(len(program), 15)] {
+		return false
 	}
-	for _, argument := range bytes.Split(raw, []byte{0}) {
-		if value, is := strings.CutPrefix(string(argument), "--kubeconfig="); is {
-			return value
+	cgroup, err := host.ReadHead(dir+"/cgroup", mostOfLine)
+	if err != nil || !bytes.Contains(cgroup, []byte("kubepods")) {
+		return false
+	}
+	line, err := host.ReadHead(dir+"/cmdline", mostOfLine)
+	return err == nil && maps.Equal(flagsOf(line), flags)
+}
+
+// flagsOf are the flags of a command line, as the kernel has it.
+func flagsOf(line []byte) map[string]string {
+	flags := map[string]string{}
+	for _, argument := range bytes.Split(line, []byte{0}) {
+		if flag, is := strings.CutPrefix(string(argument), "--"); is {
+			name, value, _ := strings.Cut(flag, "=")
+			flags[name] = value
 		}
 	}
-	return ""
+	return flags
 }
 
 // startOf is when a process was started: field 22 of its stat, since boot.
@@ -95,16 +108,26 @@ func startOf(dir string) (time.Time, error) {
 	return time.Now().Add(-age), nil
 }
 
-// before says of a kubeconfig that the program which uses it was started before it was
-// written; nil where no such program runs.
-func (r running) before(files Files, row certs.Row) *certs.Served {
-	p, runs := r[row.Where]
-	if !runs {
+// before says of a kubeconfig whether the program that uses it was started before it was
+// written; nil where none runs. The controller manager and the scheduler parse the
+// certificate in theirs when they start, and never again (client-go reloads files only).
+func before(files Files, row certs.Row) *certs.Served {
+	program := map[string]string{"controller-manager.conf": "kube-controller-manager", "scheduler.conf": "kube-scheduler"}[row.Name]
+	if program == "" {
+		return nil
+	}
+	p, err := staticPod(files, program)
+	if err != nil {
 		return nil
 	}
 	info, err := files.Stat(strings.TrimPrefix(row.Where, "/"))
 	if err != nil {
 		return nil
 	}
-	return &certs.Served{At: "process " + strconv.Itoa(p.pid), Before: info.ModTime().Sub(p.started) > slack}
+	return written(p, info.ModTime())
+}
+
+// written compares the start of a program with when its file was written.
+func written(p process, at time.Time) *certs.Served {
+	return &certs.Served{At: "process " + strconv.Itoa(p.pid), Before: at.Sub(p.started) > slack}
 }
