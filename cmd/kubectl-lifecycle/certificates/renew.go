@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certificates
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/ownconfig"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const renewLong = `Renew the certificate in your own kubeconfig: a copy of admin.conf is not renewed with
+the original, and ends a year after it was made.
+
+The cluster issues another one for the same subject, with a key that is made here; you
+have to be allowed to approve it. One entry of the file changes, and the earlier file is
+kept beside it. The API server issues none for the group system:masters.`
+
+// renewFlags are the flags of certs renew.
+type renewFlags struct {
+	dryRun string
+	yes    bool
+}
+
+func newRenewCommand(c commands) *cobra.Command {
+	var f renewFlags
+	cmd := &cobra.Command{
+		Use:       "renew kubeconfig",
+		Short:     "Renew the certificate in your own kubeconfig",
+		Long:      renewLong,
+		Example:   "  kubectl lifecycle certs renew kubeconfig --dry-run\n  kubectl lifecycle certs renew kubeconfig",
+		Args:      env.UsageArgs(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
+		ValidArgs: []string{"kubeconfig"},
+		RunE:      func(cmd *cobra.Command, _ []string) error { return c.renewOwn(cmd.Context(), f) },
+	}
+	env.AddDryRun(cmd.Flags(), &f.dryRun, "client or server: show what would be done, and change nothing")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "Do not ask before it begins")
+	return cmd
+}
+
+// renewOwn renews the certificate in the kubeconfig that is used: one entry of one file.
+func (c commands) renewOwn(ctx context.Context, f renewFlags) error {
+	dry, err := env.ParseDryRun(f.dryRun)
+	if err != nil {
+		return err
+	}
+	entry, err := ownconfig.Find(c.Flags.ToRawKubeConfigLoader())
+	if err != nil {
+		return err
+	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	var certificate, key []byte
+	kept := ""
+	p := plan.Plan{Title: "Renew the certificate of user " + entry.User + " in " + entry.File, Steps: []plan.Step{
+		{ID: "issue", Title: "Have the cluster issue another one for " + entry.Certificate.Subject.String(),
+			Do: func(ctx context.Context, _ plan.Report) (err error) {
+				certificate, key, err = entry.Renew(ctx, client, env.Who())
+				return err
+			}},
+		{ID: "save", Title: "Put it into that entry, and keep the file as it was", Do: func(context.Context, plan.Report) (err error) {
+			kept, err = entry.Save(certificate, key, time.Now().UTC().Format("20060102T150405Z"))
+			return err
+		}},
+	}, Notes: []string{"the earlier certificate stays valid until it ends, on " + entry.Certificate.NotAfter.UTC().Format(time.DateOnly)}}
+	c.ShowPlan(p, nil)
+	if dry != env.DryRunNone {
+		return nil
+	}
+	if !f.yes {
+		if err := c.Confirm("Renew it?", "renew"); err != nil {
+			return err
+		}
+	}
+	progress := c.Progress()
+	defer progress.Close()
+	if _, err := p.Run(ctx, progress); err != nil {
+		return env.NothingChanged(err)
+	}
+	return c.Print("", nil, func(s *view.Sheet) error { return s.Line("%s: renewed; as it was before: %s", entry.File, kept) })
+}
