@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
@@ -17,7 +16,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/uninstall"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/netclean"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/netswitch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -76,7 +74,7 @@ func (c commands) cleanNodes(ctx context.Context, u uninstall.Uninstallation, f 
 	if err != nil {
 		return err
 	}
-	return netswitch.RestartDNS(ctx, client, time.Now())
+	return netclean.RestartDNS(ctx, client, results)
 }
 
 // cleanHosts cleans hosts: those of all Linux nodes, unless the cleaning names some.

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -94,5 +95,41 @@ func TestAnInterruptionLeavesTheOtherHosts(t *testing.T) {
 	got := c.each(ctx, func(string, ...any) {})
 	if got[0].State != Nothing || got[1].State != NotBegun || !got[1].Left() {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestDNSIsMadeAgainOnHostsThatWereCleaned(t *testing.T) {
+	dns := func(name, node string, change ...func(*corev1.Pod)) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"},
+			OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "coredns", Controller: new(true)}}},
+			Spec: corev1.PodSpec{NodeName: node}, Status: corev1.PodStatus{PodIP: "10.244.0.2"}}
+		for _, c := range change {
+			c(p)
+		}
+		return p
+	}
+	other := dns("other", "a", func(p *corev1.Pod) { p.Labels = nil })
+	client := fake.NewClientset(dns("gone", "a"), dns("elsewhere", "b"), other,
+		dns("waits", "a", func(p *corev1.Pod) { p.Status.PodIP = "" }),
+		dns("bare", "a", func(p *corev1.Pod) { p.OwnerReferences = nil }),
+		dns("host", "a", func(p *corev1.Pod) { p.Spec.HostNetwork = true }))
+	if names, err := waiting(t.Context(), client); err != nil || !slices.Contains(names, "kube-system/gone") ||
+		slices.Contains(names, "kube-system/other") {
+		t.Errorf("those that wait: %v, %v", names, err)
+	}
+	if err := RestartDNS(t.Context(), client, []Result{{Node: "a", State: Cleaned}, {Node: "b", State: Failed}}); err != nil {
+		t.Fatal(err)
+	}
+	left, err := client.CoreV1().Pods("kube-system").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range left.Items {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	if want := []string{"bare", "elsewhere", "host", "other", "waits"}; !slices.Equal(names, want) {
+		t.Errorf("left %v, want %v", names, want)
 	}
 }
