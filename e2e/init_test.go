@@ -49,7 +49,7 @@ func (b *bed) firstBySSH(t *testing.T, name string) {
 	if found, err := filepath.Glob(other.kubeconfig + ".*"); err != nil || len(found) != 0 {
 		t.Errorf("beside the kubeconfig: %v, %v", found, err)
 	}
-	other.run(t, 4, append(args, "--cluster-name", "x", "--context", "b")...) // settings of another cluster
+	other.run(t, 3, append(args, "--cluster-name", "x")...).says(t, "made with other settings")
 	b.run(t, 4, "join", "--ssh", "root@new")
 	other.must(t, append(other.cniInstall(), "--context", "alone", "--probe=false")...)
 	other.kubectl(t, "", "wait", "--for=condition=Ready", "node/"+name, "--timeout=60s")

@@ -130,12 +130,18 @@ func (i *initRun) tell(format string) error {
 	})
 }
 
+// differs is the error of a cluster that is there, and was made with other settings.
+func (i *initRun) differs() error {
+	if !i.there.Differs {
+		return nil
+	}
+	return plan.As(plan.Found, plan.Hint(errors.New("the cluster was made with other settings than these; none of it was changed"),
+		"see its own: kubectl -n kube-system get configmap kubeadm-config -o yaml"))
+}
+
 // sayNext says what a person does next.
 func (i *initRun) sayNext() {
 	r := i.result
-	if i.there.Differs {
-		i.Warn("the cluster was made with other settings than these; none of it was changed")
-	}
 	i.Say("context %s is in %s", text.Quote(r.Context), r.Kubeconfig)
 	if r.Backup != "" {
 		i.Say("what that was before is in %s", r.Backup)

@@ -46,7 +46,7 @@ is given to no host.
 
 A host that is a node already is refused. If the command is interrupted, kubeadm on
 the host goes on: the same command finishes what there is. Once the cluster is made,
-it changes nothing.`
+it changes nothing, and ends with exit code 3 if it was made with other settings.`
 
 // initFlags are the flags of init.
 type initFlags struct {
@@ -191,7 +191,7 @@ func (c commands) init(ctx context.Context, f initFlags) error {
 		return err
 	}
 	i.sayNext()
-	return nil
+	return i.differs()
 }
 
 // contextName is the name that the cluster gets in the kubeconfig: the one asked for, or

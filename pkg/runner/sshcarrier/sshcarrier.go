@@ -102,6 +102,7 @@ func (h Host) Deliver(ctx context.Context, delivery wire.Delivery, report plan.R
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("encode the delivery: %w", err)
 	}
+	asked := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	client := h.Client
@@ -134,6 +135,8 @@ func (h Host) Deliver(ctx context.Context, delivery wire.Delivery, report plan.R
 		return answer, plan.As(plan.Refused, err)
 	case talkErr == nil:
 		return answer, nil
+	case asked.Err() != nil: // the time or the person has ended it, and no fault of the host's
+		return answer, fmt.Errorf("%s: %w", h.Destination, asked.Err())
 	}
 	return answer, h.failure(talkErr, waitErr, words.String())
 }
