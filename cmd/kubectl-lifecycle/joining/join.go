@@ -21,6 +21,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/certificates"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 )
 
 const joinLong = `Create a bootstrap token and print the kubeadm join command for a new host: with
@@ -36,6 +37,13 @@ stdout holds the command alone; everything else goes to stderr. Run it as root
 on the host, best through a pipe: as an argument of ssh, the token would be in
 the process lists of both machines. On the host it is an argument of kubeadm,
 for as long as that runs.
+
+-o script prints a script instead, which prepares the host (modules, kernel settings,
+swap; the ids of its messages are those of 'prep') and has kubeadm join it, with the
+token in a file that only root can read. It needs nothing of this program on the
+host, may be run again, and refuses a host that has joined another cluster. -o
+cloud-init prints it as user data. Who reads it within the token's life (--ttl) may
+join a host.
 
 --ssh does all of it: it prepares each host over your own ssh (see 'prep'), has
 kubeadm join it, waits until its node is Ready, and revokes its token. A host that
@@ -70,6 +78,8 @@ type joinFlags struct {
 	runner env.RunnerFlags
 	// prep is for hosts that are joined by ssh.
 	prep prepFlags
+	// wanted is what the cluster wants of a host, for a script.
+	wanted prep.Wanted
 }
 
 func newJoinCommand(c commands) *cobra.Command {
@@ -83,6 +93,7 @@ func newJoinCommand(c commands) *cobra.Command {
 			"  kubectl lifecycle join --ssh root@10.0.0.7 --ssh root@10.0.0.8\n" +
 			"  kubectl lifecycle join --wait\n" +
 			"  kubectl lifecycle join -o command --node-name worker-3 | ssh root@worker-3 sh\n" +
+			"  kubectl lifecycle join -o cloud-init --ttl 2h > user-data\n" +
 			"  kubectl lifecycle join --bootstrap-token abcdef --wait    # go on following",
 		Args: env.UsageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.join(cmd.Context(), f) },
@@ -93,7 +104,7 @@ func newJoinCommand(c commands) *cobra.Command {
 }
 
 func (f *joinFlags) add(flags *pflag.FlagSet) {
-	env.AddOutput(flags, &f.output, "command")
+	env.AddOutput(flags, &f.output, "command, script (prepares the host, too), cloud-init (user data with the script)")
 	env.AddDryRun(flags, &f.dryRun, "none, client (show the command with a placeholder for the token) or server (also have the API server "+
 		"check the token's Secret)")
 	flags.DurationVar(&f.ttl, "ttl", bootstrap.DefaultTTL, "How long the token lives, from 1m to 24h")
@@ -129,7 +140,7 @@ func (f *joinFlags) request() (bootstrap.Request, env.DryRun, error) {
 	if err := f.contradiction(mode); err != nil {
 		return bootstrap.Request{}, mode, plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle join --help'"))
 	}
-	return r, mode, errors.Join(r.Validate(), f.command.Validate(), view.CheckFormat(f.output, "command"))
+	return r, mode, errors.Join(r.Validate(), f.command.Validate(), view.CheckFormat(f.output, "command", "script", "cloud-init"))
 }
 
 // contradiction is the error of flags that do not go together.
@@ -146,6 +157,8 @@ func (f *joinFlags) contradiction(mode env.DryRun) error {
 		return errors.New("--ssh makes a token for each host; it cannot be combined with --bootstrap-token or --dry-run (see: prep --ssh)")
 	case len(f.prep.ssh) > 1 && f.command.NodeName != "":
 		return errors.New("--node-name is for one host")
+	case bySSH && scripted(f.output):
+		return fmt.Errorf("--ssh joins the host itself, and -o %s is for one that nothing reaches: leave one of them out", f.output)
 	case !bySSH && (f.prep.hostname != "" || f.prep.timeZone != ""):
 		return errors.New("--hostname and --time-zone are for --ssh")
 	}
@@ -190,6 +203,9 @@ func (c commands) join(ctx context.Context, f joinFlags) error {
 	if len(f.prep.ssh) > 0 {
 		return c.joinBySSH(ctx, another, f)
 	}
+	if err := f.readWanted(ctx, client); err != nil {
+		return env.NothingChanged(err)
+	}
 	if mode != env.DryRunNone {
 		return c.rehearseJoin(ctx, client, cluster, request, f)
 	}
@@ -211,11 +227,8 @@ func (c commands) join(ctx context.Context, f joinFlags) error {
 		c.sayHowToGoOn(token)
 		return nil
 	}
-	if limit := f.limit(request, token); limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
+	ctx, cancel := env.Within(ctx, f.limit(request, token))
+	defer cancel()
 	return c.followHost(ctx, another, token, f)
 }
 

@@ -9,12 +9,41 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/joinscript"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/newhost"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 )
 
-// printJoin writes the command to stdout.
+// scripted are the outputs that prepare the host, too.
+func scripted(output string) bool { return output == "script" || output == "cloud-init" }
+
+// readWanted reads what a script has to know.
+func (f *joinFlags) readWanted(ctx context.Context, client kubernetes.Interface) (err error) {
+	if scripted(f.output) {
+		f.wanted, err = newhost.Wanted(ctx, client)
+	}
+	return err
+}
+
+// printScript writes a script, or user data that holds it, to stdout.
+func (c commands) printScript(in joinscript.Input, output string) error {
+	made := joinscript.Shell
+	if output == "cloud-init" {
+		made = joinscript.CloudInit
+	}
+	script, err := made(in)
+	if err != nil {
+		return err
+	}
+	return c.Binary([]byte(script))
+}
+
+// printJoin writes the command to stdout, or the script.
 func (c commands) printJoin(cluster join.Cluster, token bootstrap.Token, f joinFlags) error {
+	if scripted(f.output) {
+		return c.printScript(joinscript.Input{Cluster: cluster, Token: token, Options: f.command, Wanted: f.wanted}, f.output)
+	}
 	format := f.output
 	if format == "command" {
 		format = ""

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package joinscript
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+//go:embed join.sh
+var template string
+
+// Input is what the script is about.
+type Input struct {
+	Cluster join.Cluster
+	Token   bootstrap.Token
+	Options join.CommandOptions
+	Wanted  prep.Wanted
+}
+
+// Shell is the script. It is pure.
+func Shell(in Input) (string, error) {
+	config, err := configuration(in)
+	if err != nil {
+		return "", err
+	}
+	var sysctls []string
+	for _, s := range prep.SysctlsWanted(in.Wanted) {
+		sysctls = append(sysctls, s.Key+" = "+s.Value)
+	}
+	minor := ""
+	if found := regexp.MustCompile(`^v1\.(\d{1,3})\.`).FindStringSubmatch(in.Cluster.KubernetesVersion); found != nil {
+		minor = found[1]
+	}
+	if !regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]{1,300}$`).MatchString(in.Cluster.Endpoint) {
+		return "", errors.New("the cluster's endpoint is none that a script may hold")
+	}
+	return strings.NewReplacer(
+		"@ENDPOINT@", word(in.Cluster.Endpoint),
+		"@MINOR@", word(minor),
+		"@MODULES@", word(strings.Join(prep.ModulesWanted(in.Wanted), " ")),
+		"@SWAP@", word(text.Choose(in.Wanted.SwapAllowed, "yes", "")),
+		"@MODULES_FILE@", word(prep.ModulesFile),
+		"@SYSCTL_FILE@", word(prep.SysctlFile),
+		"@SYSCTLS@", strings.Join(sysctls, "\n"),
+		"@CONFIG@", config,
+	).Replace(template), nil
+}
+
+// word is a text as one word of a shell, also an empty one.
+func word(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// configuration is the end of a JoinConfiguration in one line; the API's version, which
+// depends on the host's kubeadm, is put before it there.
+func configuration(in Input) (string, error) {
+	node := map[string]any{}
+	if in.Options.NodeName != "" {
+		node["name"] = in.Options.NodeName
+	}
+	if in.Options.CRISocket != "" {
+		node["criSocket"] = "unix://" + strings.TrimPrefix(in.Options.CRISocket, "unix://")
+	}
+	if len(in.Options.IgnorePreflightErrors) > 0 {
+		node["ignorePreflightErrors"] = in.Options.IgnorePreflightErrors
+	}
+	config := map[string]any{
+		"kind": "JoinConfiguration", "nodeRegistration": node,
+		"discovery": map[string]any{"bootstrapToken": map[string]any{
+			"apiServerEndpoint": in.Cluster.Endpoint, "token": in.Token.Whole(), "caCertHashes": in.Cluster.Pins,
+		}},
+	}
+	if in.Options.CertificateKey != "" {
+		config["controlPlane"] = map[string]any{"certificateKey": in.Options.CertificateKey}
+	}
+	raw, err := json.Marshal(config)
+	if err != nil {
+		return "", fmt.Errorf("encode the configuration of the join: %w", err)
+	}
+	return strings.TrimPrefix(string(raw), "{"), nil
+}
+
+// scriptPath is where cloud-init puts the script; /run is gone with the next boot.
+const scriptPath = "/run/kubectl-lifecycle-join.sh"
+
+// CloudInit is user data of cloud-init that runs the script at the first boot.
+func CloudInit(in Input) (string, error) {
+	shell, err := Shell(in)
+	if err != nil {
+		return "", err
+	}
+	raw, err := yaml.Marshal(map[string]any{
+		"write_files": []any{map[string]any{"path": scriptPath, "permissions": "0700", "owner": "root:root", "content": shell}},
+		"runcmd":      []any{[]string{"sh", "-c", "sh " + scriptPath + "; code=$?; rm -f " + scriptPath + "; exit $code"}},
+	})
+	if err != nil {
+		return "", fmt.Errorf("encode the user data: %w", err)
+	}
+	return "#cloud-config\n" + string(raw), nil
+}
