@@ -92,9 +92,15 @@ func (i *initRun) create(ctx context.Context, report plan.Report) (err error) {
 
 // merge adds the cluster to the person's kubeconfig.
 func (i *initRun) merge(_ context.Context, report plan.Report) error {
-	config, changed, err := kubeconfig.Add(i.own.file.Config, i.own.name, i.admin)
+	// Minutes have gone since it was read first, and kubectl may have changed it.
+	file, err := kubeconfig.Read(i.own.file.Path)
 	if err != nil {
 		return plan.Begun(err) // the cluster is made
+	}
+	i.own.file = file
+	config, changed, err := kubeconfig.Add(i.own.file.Config, i.own.name, i.admin)
+	if err != nil {
+		return plan.Begun(err)
 	}
 	i.result.Context, i.result.Kubeconfig = i.own.name, i.own.file.Path
 	i.result.Result = text.Choose(i.there.Already, "already made", "made")
