@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -78,10 +79,7 @@ func algorithm(c *x509.Certificate) string {
 
 // names are those that a client may call the server by.
 func names(c *x509.Certificate) []string {
-	var all []string
-	for _, name := range c.DNSNames {
-		all = append(all, name)
-	}
+	all := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {
 		all = append(all, ip.String())
 	}

@@ -139,9 +139,16 @@ func (r Row) judge(now time.Time, limits Limits) Status {
 		return Wrong
 	case r.stale():
 		return Stale
-	case r.Expires.Sub(now) <= limits.Critical:
+	}
+	return limits.of(r.Expires.Sub(now))
+}
+
+// of is the status of a certificate that has so much time left.
+func (l Limits) of(left time.Duration) Status {
+	switch {
+	case left <= l.Critical:
 		return Critical
-	case r.Expires.Sub(now) <= limits.Warn:
+	case left <= l.Warn:
 		return Expiring
 	}
 	return OK
