@@ -181,6 +181,10 @@ func TestAHostSaysWhichPodsRunInANetwork(t *testing.T) {
 		if now := w.dump(); now != before {
 			w.same(before)
 		}
+		// One that waits for the next network keeps nothing.
+		_, err = w.scoped(inventory.Flannel).NetworkRecipe(true, space+"/web").Run(w.Context(), nil)
+		hosttest.Must(w.T, err)
+		w.gone("/run/flannel", "/etc/cni/net.d/10-flannel.conflist")
 	})
 }
 
