@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // stageSSH: a host that no cluster has is prepared and joined over a real sshd, with
@@ -41,12 +43,22 @@ func (b *bed) stageSSH(t *testing.T) {
 	}
 	b.ears.joins++
 	start := time.Now()
-	b.must(t, "join", "--ssh", "root@new", "--timeout", "3m").shows(t, "joined")
+	marks := []string{"--role", "worker", "--labels", "example.com/rack=7", "--taints", "example.com/for=db:NoSchedule"}
+	b.must(t, append([]string{"join", "--ssh", "root@new", "--timeout", "3m"}, marks...)...).shows(t, "joined")
 	b.took("join --ssh", time.Since(start))
-	if node := b.node(t, name); node == nil || !isReady(node) {
+	node := b.node(t, name)
+	if node == nil || !isReady(node) {
 		t.Fatal("the node is not Ready")
 	}
-	b.must(t, "join", "--ssh", "root@new").shows(t, "already a node")
+	_, worker := node.Labels["node-role.kubernetes.io/worker"]
+	if !worker || node.Labels["example.com/rack"] != "7" || !slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool {
+		return taint.ToString() == "example.com/for=db:NoSchedule"
+	}) {
+		t.Errorf("labels %v, taints %v", node.Labels, node.Spec.Taints)
+	}
+	again := b.must(t, append([]string{"join", "--ssh", "root@new"}, marks...)...)
+	again.shows(t, "already a node")
+	again.says(t, "not needed: node "+name+" has them")
 	b.noJoinToken(t, name)
 	b.must(t, "remove", name, "--yes")
 	b.controlPlaneBySSH(t, name)

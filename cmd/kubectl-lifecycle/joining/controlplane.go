@@ -12,6 +12,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/certificates"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/marks"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
@@ -21,6 +23,8 @@ import (
 type another struct {
 	cluster runner.Cluster
 	about   join.Cluster
+	// marks are what the node gets once it is Ready.
+	marks marks.Marks
 	// choice is nil for a worker.
 	choice *newcontrolplane.Choice
 	// published is what lies in the cluster for the host.
@@ -30,6 +34,13 @@ type another struct {
 // controlPlane reads what a control plane needs to join; nothing for a worker.
 func (c commands) controlPlane(ctx context.Context, client kubernetes.Interface, about join.Cluster, f joinFlags) (*another, error) {
 	a := &another{cluster: runner.Cluster{Client: client}, about: about}
+	var err error
+	if a.marks, err = f.marks(); err == nil {
+		err = kube.Require(ctx, client, a.marks.Needs())
+	}
+	if err != nil {
+		return nil, err
+	}
 	if !f.controlPlane {
 		return a, nil
 	}
@@ -65,12 +76,23 @@ func (a *another) shareStep(prefix string, offer func() newcontrolplane.Offer) [
 		}}}
 }
 
-// followSteps wait until the node of a host serves as a control plane, and take the
-// certificates out of the cluster.
+// followSteps wait until the node of a host serves as a control plane, take the
+// certificates out of the cluster, and give the node its marks.
 func (a *another) followSteps(prefix string, node *string) []plan.Step {
-	if a.choice == nil {
-		return nil
+	var steps []plan.Step
+	if a.choice != nil {
+		steps = a.planeSteps(prefix, node)
 	}
+	if a.marks.None() {
+		return steps
+	}
+	return append(steps, plan.Step{ID: prefix + "marks", Title: "Set the node's role, labels and taints",
+		Do: func(ctx context.Context, report plan.Report) error {
+			return a.marks.Apply(ctx, a.cluster.Client, *node, report)
+		}})
+}
+
+func (a *another) planeSteps(prefix string, node *string) []plan.Step {
 	return []plan.Step{
 		{ID: prefix + "components", Title: "Wait until its control plane is Ready", Do: func(ctx context.Context, report plan.Report) error {
 			return newcontrolplane.Await(ctx, a.cluster.Client, *node, a.about.ExternalEtcd != nil, report)

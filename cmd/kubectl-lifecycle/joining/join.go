@@ -20,6 +20,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/bootstrap"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/certificates"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/check"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join/marks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 )
@@ -63,6 +64,9 @@ says how to revoke it and how to continue following. Once the node is there the
 token has done its work, and is revoked in any case. An existing token
 (--bootstrap-token ID) is never revoked.
 
+--role, --labels and --taints are given to the node once it is Ready, as a kubelet may
+not give itself a role. Until then other pods may be scheduled to it.
+
 A node that is Ready may still get no pods: it took over a Node that is cordoned,
 or has a taint that no controller removes within half a minute. The exit code is
 0, since the host has joined; what keeps pods away is reported at the end.`
@@ -80,6 +84,8 @@ type joinFlags struct {
 	prep prepFlags
 	// wanted is what the cluster wants of a host, for a script.
 	wanted prep.Wanted
+	// roles, labels and taints are what the node gets once it is Ready.
+	roles, labels, taints []string
 }
 
 func newJoinCommand(c commands) *cobra.Command {
@@ -91,7 +97,7 @@ func newJoinCommand(c commands) *cobra.Command {
 		Example: "  kubectl lifecycle join\n" +
 			"  kubectl lifecycle join --control-plane --ssh root@10.0.0.2\n" +
 			"  kubectl lifecycle join --ssh root@10.0.0.7 --ssh root@10.0.0.8\n" +
-			"  kubectl lifecycle join --wait\n" +
+			"  kubectl lifecycle join --wait --role worker --labels rack=7\n" +
 			"  kubectl lifecycle join -o command --node-name worker-3 | ssh root@worker-3 sh\n" +
 			"  kubectl lifecycle join -o cloud-init --ttl 2h > user-data\n" +
 			"  kubectl lifecycle join --bootstrap-token abcdef --wait    # go on following",
@@ -119,6 +125,10 @@ func (f *joinFlags) add(flags *pflag.FlagSet) {
 	f.runner.Add(flags)
 	flags.BoolVar(&f.wait, "wait", false, "Follow the host until its node is Ready, then revoke the token")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long --wait waits; 0 means as long as the token lives")
+	flags.StringSliceVar(&f.roles, "role", nil,
+		"Role of the node once it is Ready, for example worker; needs --wait or --ssh, as the next two do")
+	flags.StringSliceVar(&f.labels, "labels", nil, "Labels of the node, KEY=VALUE")
+	flags.StringSliceVar(&f.taints, "taints", nil, "Taints of the node, KEY=VALUE:EFFECT or KEY:EFFECT")
 	f.prep.add(flags)
 }
 
@@ -155,6 +165,8 @@ func (f *joinFlags) contradiction(mode env.DryRun) error {
 		return errors.New("--timeout is for --wait and --ssh")
 	case bySSH && (f.token != "" || mode != env.DryRunNone):
 		return errors.New("--ssh makes a token for each host; it cannot be combined with --bootstrap-token or --dry-run (see: prep --ssh)")
+	case len(f.roles)+len(f.labels)+len(f.taints) > 0 && !f.wait && !bySSH:
+		return errors.New("--role, --labels and --taints are for a node that is followed: add --wait or --ssh")
 	case len(f.prep.ssh) > 1 && f.command.NodeName != "":
 		return errors.New("--node-name is for one host")
 	case bySSH && scripted(f.output):
@@ -165,7 +177,13 @@ func (f *joinFlags) contradiction(mode env.DryRun) error {
 	return f.contradictionOfControlPlane()
 }
 
+// marks are what the node gets once it is Ready.
+func (f *joinFlags) marks() (marks.Marks, error) { return marks.Parse(f.roles, f.labels, f.taints) }
+
 func (f *joinFlags) contradictionOfControlPlane() error {
+	if _, err := f.marks(); err != nil {
+		return err
+	}
 	switch {
 	case f.controlPlane && util.IsValidBootstrapTokenID(f.token):
 		return errors.New("--control-plane needs a token of its own; it cannot be combined with the id of an existing one")
