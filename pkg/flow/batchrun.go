@@ -86,7 +86,7 @@ func (r batchRun) cordon(ctx context.Context, nodes []string) (errs map[string]e
 	}
 	d := r.removals[nodes[0]].drain()
 	d.Cordoned = nil // there is no record yet
-	step := plan.Step{ID: "cordon", Title: "Cordon " + count(len(nodes), "node"), Do: func(ctx context.Context, _ plan.Report) error {
+	step := plan.Step{ID: "cordon", Title: "Cordon " + text.Count(len(nodes), "node"), Do: func(ctx context.Context, _ plan.Report) error {
 		errs = d.cordonEach(ctx, nodes)
 		return nil
 	}}

@@ -127,7 +127,7 @@ func (d *Drain) CordonStep() plan.Step {
 // EvictStep evicts the pods of the nodes; a title is made where none is given.
 func (d *Drain) EvictStep(title string) plan.Step {
 	if title == "" {
-		title = fmt.Sprintf("Evict %s from %s", count(len(d.Decision.ToEvict()), "pod"), d.Title())
+		title = fmt.Sprintf("Evict %s from %s", text.Count(len(d.Decision.ToEvict()), "pod"), d.Title())
 	}
 	return plan.Step{ID: "drain", Title: title, Do: d.evict}
 }
@@ -217,7 +217,7 @@ func (d *Drain) evict(ctx context.Context, report plan.Report) (err error) {
 		if len(d.Outcome.Arrived) == 0 {
 			return nil
 		}
-		report("%s came to %s during the drain", count(len(d.Outcome.Arrived), "pod"), d.Title())
+		report("%s came to %s during the drain", text.Count(len(d.Outcome.Arrived), "pod"), d.Title())
 	}
 	if !d.MustBeEmpty {
 		return nil

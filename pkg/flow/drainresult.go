@@ -66,14 +66,6 @@ func waits(a, b []evict.Wait) []evict.Wait {
 	return out
 }
 
-// count is "1 pod", "2 pods".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // lookForOthers leaves in the outcome by which signs another tool has gone to work on the
 // nodes since they were shown: conditions and the like that the drain has seen, and locks
 // that DaemonSets hold now. It is a courtesy.
@@ -126,7 +118,7 @@ func (d *Drain) stillCordoned(err error) error {
 	if back == "" {
 		back = "uncordon them"
 	}
-	back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or abort it: %s", count(len(d.Nodes), "node"), back)
+	back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or abort it: %s", text.Count(len(d.Nodes), "node"), back)
 	if len(d.Nodes) <= most {
 		back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or: kubectl lifecycle uncordon %s", strings.Join(d.Nodes, " "),
 			text.Command(d.Nodes...))

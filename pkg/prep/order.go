@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Order is what the program on a host is told. The zero value only reads.
@@ -84,12 +86,12 @@ func (o Outcome) Lines(order Order) (all []string) {
 	for _, part := range o.Report.Unread {
 		all = append(all, "not checked: "+part)
 	}
-	summary := fmt.Sprintf("%d checks: %d found nothing, %s", len(IDs()), len(o.Report.Checked), counted(len(o.Report.Findings), "finding"))
+	summary := fmt.Sprintf("%d checks: %d found nothing, %s", len(IDs()), len(o.Report.Checked), text.Count(len(o.Report.Findings), "finding"))
 	switch changes := len(o.Report.Changes()); {
 	case len(o.Made) > 0:
-		summary += fmt.Sprintf(", %s made", counted(len(o.Made), "change"))
+		summary += fmt.Sprintf(", %s made", text.Count(len(o.Made), "change"))
 	case changes > 0:
-		summary += fmt.Sprintf(", %s would be made (nothing was changed)", counted(changes, "change"))
+		summary += fmt.Sprintf(", %s would be made (nothing was changed)", text.Count(changes, "change"))
 	}
 	return append(all, summary)
 }
@@ -157,12 +159,4 @@ func (o Outcome) Bounded(lines, length int) error {
 		return errors.New("the host has answered more than a host has to say")
 	}
 	return nil
-}
-
-// counted is "1 change" or "2 changes".
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

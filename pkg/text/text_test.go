@@ -299,3 +299,11 @@ func FuzzWhatIsShownIsHarmless(f *testing.F) {
 		}
 	})
 }
+
+func TestThingsAreCounted(t *testing.T) {
+	for n, want := range map[int]string{0: "0 nodes", 1: "1 node", 2: "2 nodes"} {
+		if got := text.Count(n, "node"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

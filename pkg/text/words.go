@@ -39,3 +39,11 @@ func Capped(lines []string) []string {
 	}
 	return lines
 }
+
+// Count is a number of things: "1 node", "2 nodes". The word is one that takes an s.
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

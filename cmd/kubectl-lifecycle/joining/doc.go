@@ -3,7 +3,7 @@
 // Package joining has the commands that bring a host into the cluster, or make one: lint, init,
 // prep, join.
 //
-//	join.go     the command, and following the host
+//	join.go     the command, and following the host; joinrequest.go is what its flags ask for
 //	token.go    making its bootstrap token
 //	list.go     the tokens that there are: join list, join revoke
 //	init.go     making a cluster over ssh; founding.go does it

@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/lint"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const lintLong = `Find what is wrong with a configuration of kubeadm before anything is made of it:
@@ -98,7 +99,7 @@ func counted(found []lint.Finding) string {
 			blocks++
 		}
 	}
-	return fmt.Sprintf("%d findings, %d of them keep a cluster from being made", len(found), blocks)
+	return fmt.Sprintf("%s, of which %d would keep a cluster from being made", text.Count(len(found), "finding"), blocks)
 }
 
 // lintConfig refuses a configuration that cannot work, and warns of the rest.

@@ -123,7 +123,7 @@ func doubtful(s status.Status) error {
 			}
 		}
 	}
-	err := fmt.Errorf("the network is to be looked at: %d of %d nodes are not as they should be, %d findings", unserved, len(s.Nodes), bad)
+	err := fmt.Errorf("look at the network: of %s, %d not served; %s", text.Count(len(s.Nodes), "node"), unserved, text.Count(bad, "finding"))
 	if first == "" {
 		return plan.As(plan.Found, plan.Hint(err, "see the column REASON, or -o json"))
 	}

@@ -38,16 +38,12 @@ func (c cluster) line() string {
 		ready += one(kube.NodeReady(node))
 		cordoned += one(node.Spec.Unschedulable)
 	}
-	out := fmt.Sprintf("%s%s (%s), %d Ready", text.Choose(c.partial, "the first ", ""), count(len(c.nodes), "node"),
-		count(planes, "control plane"), ready)
+	out := fmt.Sprintf("%s%s (%s), %d Ready", text.Choose(c.partial, "the first ", ""), text.Count(len(c.nodes), "node"),
+		text.Count(planes, "control plane"), ready)
 	if cordoned > 0 {
 		out += fmt.Sprintf(", %d cordoned", cordoned)
 	}
 	return out
-}
-
-func count(n int, what string) string {
-	return fmt.Sprintf("%d %s%s", n, what, text.Choose(n == 1, "", "s"))
 }
 
 func one(is bool) int {
