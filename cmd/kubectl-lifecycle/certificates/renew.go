@@ -49,11 +49,11 @@ func (c commands) renewOwn(ctx context.Context, f renewFlags) error {
 	if err != nil {
 		return err
 	}
-	entry, err := ownconfig.Find(c.Flags.ToRawKubeConfigLoader())
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
-	client, err := c.Client()
+	entry, err := ownconfig.Find(c.Flags.ToRawKubeConfigLoader())
 	if err != nil {
 		return err
 	}
