@@ -107,6 +107,15 @@ func Renewed(before, after Look, names []string) (wrong []string) {
 	return wrong
 }
 
+// Untouched reports whether each of some certificates is the one that it was.
+func Untouched(before, after Look, names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
+		old, now := rowOf(before, name), rowOf(after, name)
+		return old == nil || old.Certificate == nil || now == nil || now.Certificate == nil ||
+			old.Certificate.Fingerprint != now.Certificate.Fingerprint
+	})
+}
+
 func rowOf(look Look, name string) *Row {
 	i := slices.IndexFunc(look.Rows, func(r Row) bool { return r.Name == name })
 	if i < 0 {

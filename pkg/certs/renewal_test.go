@@ -85,6 +85,10 @@ func TestARenewalIsProved(t *testing.T) {
 			if (wrong == "") != (c.want == "") || !strings.Contains(wrong, c.want) {
 				t.Errorf("%q, want %q", wrong, c.want)
 			}
+			same := Untouched(before, Read(h, Layout{ControlPlane: true}), []string{"apiserver"})
+			if want := name == "nothing"; same != want {
+				t.Errorf("untouched: %t", same)
+			}
 		})
 	}
 }

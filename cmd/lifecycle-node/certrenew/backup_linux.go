@@ -125,15 +125,32 @@ func (b *backup) in(dir string, f saved) string {
 	return filepath.Join(b.h.Path(dir), strings.TrimPrefix(f.path, b.h.Path("/")))
 }
 
-// restore makes the near copies the files again.
+// restore makes the near copies the files again where these are others now. What was not
+// changed keeps its time, so that no program is restarted for it; what was changed gets
+// a new one, since a program may have read it.
 func (b *backup) restore() error {
 	var errs []error
 	for _, f := range b.files {
-		if err := os.Rename(b.in(b.near, f), f.path); err != nil {
+		kept := b.in(b.near, f)
+		if same(kept, f.path) {
+			continue
+		}
+		now := time.Now()
+		if err := errors.Join(os.Chtimes(kept, now, now), os.Rename(kept, f.path)); err != nil {
 			errs = append(errs, fmt.Errorf("put %s back: %w", f.path, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// same reports whether a file is what its copy is.
+func same(kept, path string) bool {
+	was, err := host.ReadPlain(kept, mostOfFile)
+	if err != nil {
+		return false
+	}
+	is, err := host.ReadPlain(path, mostOfFile)
+	return err == nil && bytes.Equal(was, is)
 }
 
 // drop deletes the near copy.

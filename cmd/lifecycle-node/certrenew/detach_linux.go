@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,8 @@ const (
 	limit = 9 * time.Minute
 	// mostOfOrder bounds an order.
 	mostOfOrder = 64 << 10
+	// copyPrefix begins the name of the copy that the unit runs.
+	copyPrefix = "certs."
 )
 
 // Answer renews what a delivery says, and returns the outcome.
@@ -37,7 +40,7 @@ func Answer(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("copy the program: %w", err)
 	}
-	defer func() { _ = os.Remove(copied) }() // the unit has it open
+	defer func() { _ = os.Remove(copied) }() // where the unit has not begun
 	// Nothing that ends the connection may end the unit.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit+time.Minute)
 	defer cancel()
@@ -67,7 +70,7 @@ func install() (copied string, err error) {
 		return "", err
 	}
 	defer func() { _ = self.Close() }() // it was read
-	f, err := os.CreateTemp(filepath.Dir(name), "certs.*")
+	f, err := os.CreateTemp(filepath.Dir(name), copyPrefix+"*")
 	if err != nil {
 		return "", err
 	}
@@ -83,6 +86,10 @@ func install() (copied string, err error) {
 
 // Run is what the unit does: it reads an order, and writes the outcome.
 func Run(ctx context.Context, in io.Reader, out io.Writer) error {
+	// It runs on without its file, which is left behind if what brought it is killed.
+	if self, err := os.Executable(); err == nil && strings.HasPrefix(filepath.Base(self), copyPrefix) {
+		_ = os.Remove(self)
+	}
 	raw, err := io.ReadAll(io.LimitReader(in, mostOfOrder))
 	if err != nil {
 		return fmt.Errorf("read the order: %w", err)

@@ -4,6 +4,7 @@ package certrenew
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -145,9 +146,23 @@ func (r *renewal) gates(ctx context.Context) error {
 func (r *renewal) byKubeadm(ctx context.Context, name string) error {
 	words := []string{"kubeadm", "certs", "renew", name, "--cert-dir", r.dir}
 	if _, err := r.host.Run(ctx, host.Command{Name: words[0], Args: words[1:], Timeout: 2 * time.Minute}); err != nil {
-		return plan.Hint(fmt.Errorf("renew %s: %w", name, err), "see what kubeadm says there: %s", text.Command(words...))
+		return plan.Hint(fmt.Errorf("renew %s: %w", name, told(err)), "see what kubeadm says there: %s", text.Command(words...))
 	}
 	return nil
+}
+
+// told is the error of a command without kubeadm's last line, which says how to see more and
+// not what is wrong.
+func told(err error) error {
+	var failed *host.CommandError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	short := *failed
+	if cut := strings.LastIndex(short.Output, "To see the stack trace"); cut > 0 {
+		short.Output = short.Output[:cut]
+	}
+	return &short
 }
 
 // takeBack puts the earlier files in place, has them used, and says whether that was proved.

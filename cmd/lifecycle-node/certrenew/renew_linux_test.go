@@ -5,12 +5,14 @@ package certrenew
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -236,4 +238,42 @@ func TestWhatDoesNotRunIsNotTouched(t *testing.T) {
 			t.Errorf("%+v", out)
 		}
 	})
+}
+
+func TestWhatWasNotChangedIsNotPutBack(t *testing.T) {
+	b := newBed(t)
+	saved, err := save(host.Local{Root: b.root}, usualDir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-time.Hour)
+	for _, path := range files() {
+		if err := os.Chtimes(filepath.Join(b.root, path), long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.write(files()["apiserver"], "new")
+	if err := os.Chtimes(filepath.Join(b.root, saved.near, files()["apiserver"]), long, long); err != nil {
+		t.Fatal(err)
+	}
+	if err := saved.restore(); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range files() {
+		info, err := os.Stat(filepath.Join(b.root, path))
+		if err != nil || b.read(path) != "old" || info.ModTime().Equal(long) == (name == "apiserver") {
+			t.Errorf("%s: %q, %v, %v", name, b.read(path), info, err)
+		}
+	}
+}
+
+func TestWhatKubeadmSaysIsTold(t *testing.T) {
+	err := told(fmt.Errorf("run: %w", &host.CommandError{Command: "kubeadm", Err: errors.New("exit status 1"),
+		Output: "error: the key does not match\nTo see the stack trace of this error execute with --v=5 or higher\n"}))
+	if got := err.Error(); got != "kubeadm: exit status 1: error: the key does not match" {
+		t.Errorf("%q", got)
+	}
+	if other := errors.New("other"); told(other) != other {
+		t.Error("another error is not as it was")
+	}
 }

@@ -111,6 +111,10 @@ func (r *Renewal) Plan() plan.Plan {
 		p.Steps = append(p.Steps, plan.Step{ID: "renew/" + h.Node.Name, Title: title(*h),
 			Do: func(ctx context.Context, report plan.Report) error { return r.renew(ctx, *h, report) }})
 	}
+	if r.Idle() {
+		p.Steps = nil // nothing is held for nothing
+		return p
+	}
 	p.Steps = append(p.Steps, plan.Step{ID: "release", Title: "Release the control planes",
 		Do: func(ctx context.Context, _ plan.Report) error { return r.Release(ctx) }})
 	p.Notes = append(p.Notes, "the API server and etcd read their own certificates again by themselves, and are restarted only if they do "+
@@ -148,11 +152,14 @@ func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
 		return fmt.Errorf("encode the order: %w", err)
 	}
 	raw, err := runner.RunOnce(ctx, r.cluster, h.Node, runner.Question{Operation: wire.RenewCertificates, Input: input}, report)
-	if err != nil && (ctx.Err() != nil || plan.ClassOf(err) == plan.Refused) {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
 		return err
-	}
-	if err != nil {
-		report("the connection ended (%s); asking the host what has become of it", text.Brief(err.Error()))
+	case len(h.Names) == 0:
+		return plan.Begun(err)
+	default: // where a stream ends tells nothing of what the host has begun
+		report("no answer (%s); asking the host what has become of it", text.Brief(err.Error()))
 		return r.ask(ctx, h, err)
 	}
 	var out certs.Outcome
@@ -196,11 +203,15 @@ func (r *Renewal) ask(ctx context.Context, h Host, cause error) error {
 	for {
 		look, err := certcheck.Ask(ctx, r.cluster, h.Node, r.dir)
 		if err == nil {
+			if certs.Untouched(h.before, look, h.Names) {
+				return plan.Begun(fmt.Errorf("%w; the certificates there are as they were", cause))
+			}
 			wrong := certs.Renewed(h.before, look, h.Names)
-			if stale := certs.Restarts(look); len(wrong) == 0 && len(stale) == 0 {
-				return nil
-			} else if len(stale) > 0 {
+			if stale := certs.Restarts(look); len(stale) > 0 {
 				wrong = append(wrong, "an earlier certificate is in use: "+strings.Join(stale, ", "))
+			}
+			if len(wrong) == 0 {
+				return nil
 			}
 			last = errors.New(strings.Join(wrong, "; "))
 		}
