@@ -17,11 +17,11 @@ const own = "kubeconfig"
 
 // renewOwn renews the certificate in the kubeconfig that is used: one entry of one file.
 func (c commands) renewOwn(ctx context.Context, dry env.DryRun, f renewFlags) error {
-	entry, err := ownconfig.Find(c.Flags.ToRawKubeConfigLoader())
+	client, err := c.Client() // first, since it says so where there is no kubeconfig
 	if err != nil {
 		return err
 	}
-	client, err := c.Client()
+	entry, err := ownconfig.Find(c.Flags.ToRawKubeConfigLoader())
 	if err != nil {
 		return err
 	}
