@@ -273,7 +273,7 @@ func TestWhatKubeadmSaysIsTold(t *testing.T) {
 	if got := err.Error(); got != "kubeadm: exit status 1: error: the key does not match" {
 		t.Errorf("%q", got)
 	}
-	if other := errors.New("other"); told(other) != other {
+	if other := errors.New("other"); !errors.Is(told(other), other) {
 		t.Error("another error is not as it was")
 	}
 }
