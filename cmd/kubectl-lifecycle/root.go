@@ -63,7 +63,7 @@ func newRootCommand(e *env.Env) *cobra.Command {
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl lifecycle"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return overview.Show(cmd.Context(), e) },
+		RunE:          overview.Command(e),
 	}
 	e.Attach(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -75,7 +75,6 @@ func arguments(v value) (all []argument) {
 
 // arguments judges the flags of a component: kubeadm hands on whatever there is.
 func (l *linter) arguments(component string, v value) {
-	flags := lines(component)
 	for i, item := range v.items() {
 		if item.get("name").there() && !item.get("value").there() {
 			l.say(Field, Blocks, item, fmt.Sprintf("argument %d (%s) has no value", i+1, short(item.get("name").text())),
@@ -87,75 +86,98 @@ func (l *linter) arguments(component string, v value) {
 		if arg.name.there() && arg.name.node.Value != "" {
 			name = arg.name.node.Value
 		}
-		old, was := goneFlags()[component+" "+name]
-		switch {
-		case name == "":
-			l.say(Field, Blocks, arg.name, "an argument has no name", "name the flag, without dashes")
-			continue
-		case strings.HasPrefix(name, "-"):
-			l.say(Flag, Blocks, arg.name, fmt.Sprintf("%q begins with a dash; kubeadm writes the dashes itself", short(name)), "leave them out")
-			continue
-		case was && l.since(old.since):
-			l.say(Flag, Blocks, arg.name, fmt.Sprintf("%s has no flag %s since 1.%d and would not start", component, name, old.since), old.instead)
-			continue
-		case len(flags) > 0 && !slices.Contains(flags, name) && (l.minor == 0 || l.minor == known):
-			l.say(Flag, Blocks, arg.name, fmt.Sprintf("%s of 1.%d has no flag %q and would not start", component, known, short(name)),
-				"is it written right? See "+component+" --help of that version")
-			continue
-		case len(flags) > 0 && !slices.Contains(flags, name):
-			l.say(Flag, Warns, arg.name, fmt.Sprintf("%s of 1.%d has no flag %q; that of 1.%d may have", component, known, short(name), l.minor),
-				"see "+component+" --help of that version")
-			continue
+		if !l.unknown(component, name, arg.name) {
+			l.argument(component, name, arg.value)
 		}
-		l.argument(component, name, arg.value)
 	}
+}
+
+// unknown reports, and says, that a component has no flag of a name.
+func (l *linter) unknown(component, name string, at value) bool {
+	flags := lines(component)
+	old, was := goneFlags()[component+" "+name]
+	other := len(flags) > 0 && !slices.Contains(flags, name)
+	switch {
+	case name == "":
+		l.say(Field, Blocks, at, "an argument has no name", "name the flag, without dashes")
+	case strings.HasPrefix(name, "-"):
+		l.say(Flag, Blocks, at, fmt.Sprintf("%q begins with a dash; kubeadm writes the dashes itself", short(name)), "leave them out")
+	case was && l.since(old.since):
+		l.say(Flag, Blocks, at, fmt.Sprintf("%s has no flag %s since 1.%d and would not start", component, name, old.since), old.instead)
+	case other && (l.minor == 0 || l.minor == known):
+		l.say(Flag, Blocks, at, fmt.Sprintf("%s of 1.%d has no flag %q and would not start", component, known, short(name)),
+			"is it written right? See "+component+" --help of that version")
+	case other:
+		l.say(Flag, Warns, at, fmt.Sprintf("%s of 1.%d has no flag %q; that of 1.%d may have", component, known, short(name), l.minor),
+			"see "+component+" --help of that version")
+	default:
+		return false
+	}
+	return true
 }
 
 // argument judges the value of one flag.
 func (l *linter) argument(component, name string, v value) {
-	text := v.text()
-	switch component + " " + name {
-	case "kube-apiserver enable-admission-plugins", "kube-apiserver disable-admission-plugins", "kube-apiserver admission-control":
-		l.plugins(v)
-	case "kube-apiserver feature-gates", "kube-controller-manager feature-gates", "kube-scheduler feature-gates", "kubelet feature-gates":
-		for gate := range strings.SplitSeq(text, ",") {
+	switch {
+	case name == "feature-gates":
+		for gate := range strings.SplitSeq(v.text(), ",") {
 			name, _, _ := strings.Cut(strings.TrimSpace(gate), "=")
 			l.gate(v, name)
 		}
-	case "kube-apiserver runtime-config":
+	case component == "kube-apiserver":
+		l.ofAPIServer(name, v)
+	case component == "kube-controller-manager":
+		l.ofControllerManager(name, v)
+	}
+}
+
+// ofAPIServer judges the value of a flag of the API server.
+func (l *linter) ofAPIServer(name string, v value) {
+	text := v.text()
+	switch name {
+	case "enable-admission-plugins", "disable-admission-plugins", "admission-control":
+		l.plugins(v)
+	case "runtime-config":
 		if strings.Contains(text, "api/all=true") || strings.Contains(text, "api/alpha=true") {
 			l.say(Foolish, Warns, v, "runtime-config "+short(text)+" turns all alpha APIs on: they may change or go with any version, with what is "+
 				"stored of them", "name the one API that is needed: GROUP/VERSION=true")
 		}
-	case "kube-apiserver anonymous-auth":
+	case "anonymous-auth":
 		if text == "false" {
 			l.say(Foolish, Warns, v, "without anonymous requests the API server's probes fail, and no host can join by a token "+
 				"(kubernetes/kubeadm#1105)",
 				"leave it on: anonymous users may read kube-public/cluster-info and the health endpoints, and nothing else")
 		}
-	case "kube-apiserver authorization-mode":
+	case "authorization-mode":
 		if !strings.Contains(text, "Node") || !strings.Contains(text, "RBAC") {
 			l.say(Foolish, Blocks, v, "authorization-mode "+short(text)+" lacks Node or RBAC: kubeadm needs both", "write Node,RBAC")
 		}
-	case "kube-controller-manager controllers":
+	}
+}
+
+// ofControllerManager judges the value of a flag of the controller manager.
+func (l *linter) ofControllerManager(name string, v value) {
+	text := v.text()
+	switch name {
+	case "controllers":
 		if strings.Contains(text, "-bootstrapsigner") || strings.Contains(text, "-tokencleaner") || !strings.Contains(text, "bootstrapsigner") ||
 			!strings.Contains(text, "tokencleaner") {
 			l.say(Foolish, Blocks, v, "controllers lacks bootstrapsigner or tokencleaner, which are off unless they are named: no host could join "+
 				"(kubernetes/kubernetes#134823)", "write *,bootstrapsigner,tokencleaner and what else there is to be")
 		}
-	case "kube-controller-manager node-monitor-grace-period":
+	case "node-monitor-grace-period":
 		l.least(v, 40*time.Second, "node-monitor-grace-period", "a kubelet reports every 10 s; after a short pause of the network or of the "+
 			"API server "+
 			"all nodes are NotReady, and their pods are evicted", "leave it out (50s)")
-	case "kube-controller-manager node-monitor-period":
+	case "node-monitor-period":
 		l.least(v, 5*time.Second, "node-monitor-period", "each look costs the API server, and changes nothing before node-monitor-grace-period",
 			"leave it "+
 				"out (5s)")
-	case "kube-controller-manager horizontal-pod-autoscaler-sync-period":
+	case "horizontal-pod-autoscaler-sync-period":
 		l.least(v, 15*time.Second, "horizontal-pod-autoscaler-sync-period", "metrics are newer every 15 s only; it asks more, and knows no more",
 			"leave it "+
 				"out (15s)")
-	case "kube-controller-manager allocate-node-cidrs":
+	case "allocate-node-cidrs":
 		if text == "false" {
 			l.say(Foolish, Warns, v, "nodes get no range of the pods' network: flannel, Antrea and others do not work", "leave it out")
 		}

@@ -30,6 +30,17 @@ func (l *linter) kubelet(d value) {
 		l.say(Foolish, Warns, v, "swap is let be, and swapBehavior is not set: pods do not use it, the kubelet and the system do",
 			"turn swap off (prep), or set memorySwap.swapBehavior: LimitedSwap")
 	}
+	l.openKubelet(d)
+	if v := d.get("maxPods"); v.text() != "" {
+		if n, err := strconv.Atoi(v.text()); err == nil && n > 254 {
+			l.say(Foolish, Warns, v, fmt.Sprintf("maxPods is %d, and a node has 254 addresses unless its range is larger", n),
+				"set node-cidr-mask-size of kube-controller-manager, too")
+		}
+	}
+}
+
+// openKubelet says by which settings a kubelet lets in who should stay out.
+func (l *linter) openKubelet(d value) {
 	if v := d.get("authentication").get("anonymous").get("enabled"); v.text() == "true" {
 		l.say(Foolish, Warns, v, "who reaches a node may ask its kubelet without credentials", "leave it out (false)")
 	}
@@ -38,12 +49,6 @@ func (l *linter) kubelet(d value) {
 	}
 	if v := d.get("readOnlyPort"); v.text() != "" && v.text() != "0" {
 		l.say(Foolish, Warns, v, "readOnlyPort shows all pods of a node to who reaches it", "leave it out (0)")
-	}
-	if v := d.get("maxPods"); v.text() != "" {
-		if n, err := strconv.Atoi(v.text()); err == nil && n > 254 {
-			l.say(Foolish, Warns, v, fmt.Sprintf("maxPods is %d, and a node has 254 addresses unless its range is larger", n),
-				"set node-cidr-mask-size of kube-controller-manager, too")
-		}
 	}
 }
 
@@ -77,7 +82,18 @@ func (l *linter) together() {
 		l.say(Contradicted, Warns, l.document("JoinConfiguration").get("kind"),
 			"one file has an InitConfiguration and a JoinConfiguration: init reads the one, join the other", "write two files")
 	}
-	cluster, kubelet, proxy := l.document("ClusterConfiguration"), l.document("KubeletConfiguration"), l.document("KubeProxyConfiguration")
+	cluster, proxy := l.document("ClusterConfiguration"), l.document("KubeProxyConfiguration")
+	l.dns(cluster, l.document("KubeletConfiguration"))
+	pods := cluster.get("networking").get("podSubnet").text()
+	if v := proxy.get("clusterCIDR"); v.text() != "" && pods != "" && v.text() != pods {
+		l.say(Contradicted, Blocks, v, fmt.Sprintf("kube-proxy's clusterCIDR is %s, and podSubnet %s: it would take pods for others",
+			short(v.text()),
+			short(pods)), "leave clusterCIDR out: kubeadm sets it")
+	}
+}
+
+// dns judges what a kubelet tells pods of the cluster's DNS.
+func (l *linter) dns(cluster, kubelet value) {
 	networking := cluster.get("networking")
 	domain := cmp.Or(networking.get("dnsDomain").text(), "cluster.local")
 	if v := kubelet.get("clusterDomain"); cluster.there() && v.text() != "" && strings.TrimSuffix(v.text(), ".") != domain {
@@ -94,12 +110,6 @@ func (l *linter) together() {
 			l.say(Contradicted, Blocks, v, fmt.Sprintf("clusterDNS %s is not in the network of Services (%s): pods would have no DNS", a, services),
 				"leave clusterDNS out: kubeadm knows it")
 		}
-	}
-	pods := networking.get("podSubnet").text()
-	if v := proxy.get("clusterCIDR"); v.text() != "" && pods != "" && v.text() != pods {
-		l.say(Contradicted, Blocks, v, fmt.Sprintf("kube-proxy's clusterCIDR is %s, and podSubnet %s: it would take pods for others",
-			short(v.text()),
-			short(pods)), "leave clusterCIDR out: kubeadm sets it")
 	}
 }
 

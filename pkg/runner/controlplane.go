@@ -116,15 +116,8 @@ func (c Cluster) freeControlPlanes(ctx context.Context, h planeHolder, lock *cor
 	case lock.Annotations[lockedBy] == h.who:
 		return true, deleteVery(ctx, secrets, lock) // and this command's takes its place
 	}
-	var holder metav1.Object
-	var secret *corev1.Secret
-	switch owner.Kind {
-	case "Secret":
-		secret, err = secrets.Get(ctx, owner.Name, metav1.GetOptions{})
-		holder = secret
-	case "Node":
-		holder, err = c.Client.CoreV1().Nodes().Get(ctx, owner.Name, metav1.GetOptions{})
-	default:
+	holder, secret, known, err := c.holderOf(ctx, h.namespace, owner)
+	if !known {
 		return false, notALock(h.namespace, lock.Name, drop)
 	}
 	switch {
@@ -144,6 +137,21 @@ func (c Cluster) freeControlPlanes(ctx context.Context, h planeHolder, lock *cor
 	}
 	return false, plan.Refuse(fmt.Errorf("%w: another control-plane node is, and they go one at a time: %s", ErrBusy, other.State.Describe()),
 		"wait until it has ended: %s", text.Command("kubectl", "lifecycle", "runs", "follow", other.State.Node))
+}
+
+// holderOf reads what owns a lock: the record of a run, which is a Secret, or a Node. known is
+// false for anything else.
+func (c Cluster) holderOf(ctx context.Context, namespace string, owner metav1.OwnerReference) (holder metav1.Object, secret *corev1.Secret,
+	known bool, err error) {
+	switch owner.Kind {
+	case "Secret":
+		secret, err = c.Client.CoreV1().Secrets(namespace).Get(ctx, owner.Name, metav1.GetOptions{})
+		return secret, secret, true, err
+	case "Node":
+		node, err := c.Client.CoreV1().Nodes().Get(ctx, owner.Name, metav1.GetOptions{})
+		return node, nil, true, err
+	}
+	return nil, nil, false, nil
 }
 
 // givenUp is the refusal of a lock that a Node holds: the same one, which another person

@@ -47,18 +47,28 @@ func (f *joinFlags) contradiction(mode env.DryRun) error {
 		return fmt.Errorf("--timeout must not be negative, got %s", f.timeout)
 	case f.timeout > 0 && !f.wait && !bySSH:
 		return errors.New("--timeout is for --wait and --ssh")
-	case bySSH && (f.token != "" || mode != env.DryRunNone):
-		return errors.New("--ssh makes a token for each host; it cannot be combined with --bootstrap-token or --dry-run (see: prep --ssh)")
 	case len(f.roles)+len(f.labels)+len(f.taints) > 0 && !f.wait && !bySSH:
 		return errors.New("--role, --labels and --taints are for a node that is followed: add --wait or --ssh")
 	case len(f.prep.ssh) > 1 && f.command.NodeName != "":
 		return errors.New("--node-name is for one host")
+	}
+	if err := f.contradictionOfSSH(mode); err != nil {
+		return err
+	}
+	return f.contradictionOfControlPlane()
+}
+
+func (f *joinFlags) contradictionOfSSH(mode env.DryRun) error {
+	bySSH := len(f.prep.ssh) > 0
+	switch {
+	case bySSH && (f.token != "" || mode != env.DryRunNone):
+		return errors.New("--ssh makes a token for each host; it cannot be combined with --bootstrap-token or --dry-run (see: prep --ssh)")
 	case bySSH && scripted(f.output):
 		return fmt.Errorf("--ssh joins the host itself, and -o %s is for one that nothing reaches: leave one of them out", f.output)
 	case !bySSH && (f.prep.hostname != "" || f.prep.timeZone != ""):
 		return errors.New("--hostname and --time-zone are for --ssh")
 	}
-	return f.contradictionOfControlPlane()
+	return nil
 }
 
 // marks are what the node gets once it is Ready.

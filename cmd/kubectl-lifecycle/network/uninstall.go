@@ -74,7 +74,7 @@ func newCNIUninstallCommand(c commands) *cobra.Command {
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.BoolVar(&f.withPods, "with-pods", false, "Go on although pods run in the network: they lose it")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long the part in the API may take; 0 means no limit")
-	f.cleanFlags.add(flags)
+	f.add(flags)
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
@@ -25,9 +26,14 @@ const circle = `      cni install ──▶ join ──▶ drain ──▶ remov
                        └──────────────────────────┘   again, here or elsewhere
 `
 
-// Show says where one is, and what is next there. A cluster that does not answer is told as
+// Command is what the plugin's name alone does.
+func Command(e *env.Env) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error { return show(cmd.Context(), e) }
+}
+
+// show says where one is, and what is next there. A cluster that does not answer is told as
 // any error is; it is none of this command, which has said what it can.
-func Show(ctx context.Context, e *env.Env) error {
+func show(ctx context.Context, e *env.Env) error {
 	sheet := e.Sheet()
 	_ = sheet.Page(circle)
 	_ = sheet.Line("")

@@ -26,17 +26,13 @@ const (
 	mostPlugins = 16
 )
 
-// sandboxID is what runtimes call a sandbox. Only such an id is looked for in
-// environments.
-var sandboxID = regexp.MustCompile(`^[0-9a-f]{32,64}$`).MatchString
-
 // plugins are the processes that take down the network of a sandbox: a runtime
 // calls a network plugin with CNI_COMMAND=DEL and the sandbox in CNI_CONTAINERID
 // (CNI specification 1.0, "Execution Protocol"), and what the plugin calls inherits
 // both. Every user can start a program with such an environment: a plugin is root's
 // and runs on the host itself. None are found for an id that is no runtime's.
 func (t Runtime) plugins(sandbox string) []int {
-	if !sandboxID(sandbox) {
+	if !regexp.MustCompile(`^[0-9a-f]{32,64}$`).MatchString(sandbox) { // what runtimes call a sandbox
 		return nil
 	}
 	var out []int
