@@ -81,33 +81,44 @@ func ParseAdmin(raw []byte) (*Admin, error) {
 // Server is the API server's URL.
 func (a *Admin) Server() string { return a.cluster.Server }
 
-// Add returns a kubeconfig with a cluster, a user and a context of one name more, and
-// whether that is another one. The current context stays; an empty one becomes this. It
-// is pure.
-func Add(there *api.Config, name string, admin *Admin) (*api.Config, bool, error) {
-	if Of(there, name, admin) == Foreign {
+// Add returns a kubeconfig file with a cluster, a user and a context of one name more,
+// and whether that is another one. What one of all the files that kubectl reads together
+// has already stays as it is there: an entry in the first file would hide it. The current
+// context of all stays, too; an empty one becomes this. It is pure.
+func Add(there, all *api.Config, name string, admin *Admin) (*api.Config, bool, error) {
+	if Of(all, name, admin) == Foreign || Of(there, name, admin) == Foreign {
 		return nil, false, plan.Refuse(fmt.Errorf("the kubeconfig has an entry %q, which leads to another cluster", name),
 			"choose another name: --context NAME")
 	}
 	out := there.DeepCopy()
-	if out.Clusters[name] == nil {
+	// The server stays as well: the authority is public, so that it does not prove that
+	// the host which names another server may do so.
+	if all.Clusters[name] == nil && out.Clusters[name] == nil {
 		out.Clusters[name] = api.NewCluster()
+		out.Clusters[name].Server, out.Clusters[name].CertificateAuthorityData = admin.cluster.Server, admin.cluster.CertificateAuthorityData
 	}
-	// What a person has added to it (a proxy, a namespace) stays.
-	out.Clusters[name].Server, out.Clusters[name].CertificateAuthorityData = admin.cluster.Server, admin.cluster.CertificateAuthorityData
-	if out.AuthInfos[name] == nil { // the cluster is the same one: credentials that a person has chosen stay
+	if all.AuthInfos[name] == nil && out.AuthInfos[name] == nil { // credentials that a person has chosen stay
 		user := api.NewAuthInfo()
 		user.ClientCertificateData, user.ClientKeyData = admin.user.ClientCertificateData, admin.user.ClientKeyData
 		out.AuthInfos[name] = user
 	}
-	if out.Contexts[name] == nil {
+	if all.Contexts[name] == nil && out.Contexts[name] == nil {
 		out.Contexts[name] = api.NewContext()
 		out.Contexts[name].Cluster, out.Contexts[name].AuthInfo = name, name
 	}
-	if out.CurrentContext == "" {
+	if all.CurrentContext == "" && out.CurrentContext == "" {
 		out.CurrentContext = name
 	}
 	return out, !reflect.DeepEqual(out, there), nil
+}
+
+// OtherServer is the server that the entry of a name has, if that is not the one of an
+// administrator's kubeconfig; else empty.
+func OtherServer(all *api.Config, name string, admin *Admin) string {
+	if cluster := all.Clusters[name]; cluster != nil && cluster.Server != admin.cluster.Server {
+		return cluster.Server
+	}
+	return ""
 }
 
 // Client speaks with the API server as the administrator.

@@ -37,6 +37,19 @@ func Path(named string) string {
 	return options.GetDefaultFilename()
 }
 
+// Merged is what kubectl reads: the file that is named, else all of KUBECONFIG's together,
+// of which the first one that has a name counts. What is not there is empty.
+func Merged(named string) (*api.Config, error) {
+	options := clientcmd.NewDefaultPathOptions()
+	options.LoadingRules.ExplicitPath = named
+	all, err := options.GetStartingConfig()
+	if err != nil {
+		return nil, plan.Refuse(errors.New("one of the kubeconfigs cannot be read"), // the error could quote it
+			"see what kubectl says: kubectl config view")
+	}
+	return all, nil
+}
+
 // Read reads a kubeconfig; one that is not there is empty.
 func Read(path string) (File, error) {
 	f := File{Path: path, Config: api.NewConfig()}

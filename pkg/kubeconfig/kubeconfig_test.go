@@ -43,7 +43,7 @@ func TestAClusterIsAddedUnderItsNameAndNothingElseChanges(t *testing.T) {
 	there := api.NewConfig()
 	there.Clusters["old"], there.Contexts["old"] = &api.Cluster{Server: "https://old"}, &api.Context{Cluster: "old", Namespace: "mine"}
 	there.CurrentContext = "old"
-	out, changed, err := Add(there, "prod", parsed(t, "one"))
+	out, changed, err := Add(there, there, "prod", parsed(t, "one"))
 	if err != nil || !changed {
 		t.Fatal(changed, err)
 	}
@@ -54,24 +54,24 @@ func TestAClusterIsAddedUnderItsNameAndNothingElseChanges(t *testing.T) {
 	if len(there.Clusters) != 1 {
 		t.Error("what was read has changed")
 	}
-	again, changed, err := Add(out, "prod", parsed(t, "one"))
+	again, changed, err := Add(out, out, "prod", parsed(t, "one"))
 	if err != nil || changed || again.CurrentContext != "old" {
 		t.Errorf("twice: %v, %v", changed, err)
 	}
-	if fresh, _, err := Add(api.NewConfig(), "prod", parsed(t, "one")); err != nil || fresh.CurrentContext != "prod" {
+	if fresh, _, err := Add(api.NewConfig(), api.NewConfig(), "prod", parsed(t, "one")); err != nil || fresh.CurrentContext != "prod" {
 		t.Errorf("into an empty one: %v", err)
 	}
 }
 
 // TestWhatAPersonHasMadeOfTheEntryStays: a proxy, a namespace, credentials of its own.
 func TestWhatAPersonHasMadeOfTheEntryStays(t *testing.T) {
-	out, _, err := Add(api.NewConfig(), "prod", parsed(t, "one"))
+	out, _, err := Add(api.NewConfig(), api.NewConfig(), "prod", parsed(t, "one"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	out.Clusters["prod"].ProxyURL, out.Contexts["prod"].Namespace = "socks5://here", "mine"
 	out.AuthInfos["prod"] = &api.AuthInfo{Token: "oidc"}
-	again, changed, err := Add(out, "prod", parsed(t, "one"))
+	again, changed, err := Add(out, out, "prod", parsed(t, "one"))
 	if err != nil || changed || again.AuthInfos["prod"].Token != "oidc" || again.Clusters["prod"].ProxyURL == "" {
 		t.Errorf("%v, %v", changed, err)
 	}
@@ -86,10 +86,104 @@ func TestANameOfAnotherClusterIsNotTaken(t *testing.T) {
 			Contexts: map[string]*api.Context{"prod": {Cluster: "prod", AuthInfo: "bob"}}},
 		"one without a CA": {Clusters: map[string]*api.Cluster{"prod": {Server: "https://api:6443"}}},
 	} {
-		_, _, err := Add(there, "prod", parsed(t, "one"))
+		_, _, err := Add(there, there, "prod", parsed(t, "one"))
 		if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--context") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestAllFilesOfAKubeconfigAreLookedAt: kubectl reads them together, and an entry of the
+// first file hides those of the others.
+func TestAllFilesOfAKubeconfigAreLookedAt(t *testing.T) {
+	entry := func(authority, current string) *api.Config {
+		c, _, err := Add(api.NewConfig(), api.NewConfig(), "prod", parsed(t, authority))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.CurrentContext = current
+		return c
+	}
+	for name, tc := range map[string]struct {
+		first, second *api.Config
+		refused       bool
+		changed       bool
+		current       string // of all files, afterwards
+	}{
+		"no file has the name":                        {api.NewConfig(), api.NewConfig(), false, true, "prod"},
+		"the second file has another cluster of it":   {api.NewConfig(), entry("two", "prod"), true, false, ""},
+		"the second file has this very cluster":       {api.NewConfig(), entry("one", "prod"), false, false, "prod"},
+		"the second file has it, and no current one":  {api.NewConfig(), entry("one", ""), false, true, "prod"},
+		"the second file has a current context":       {api.NewConfig(), &api.Config{CurrentContext: "mine"}, false, true, "mine"},
+		"the first file has the cluster, not the one": {entry("one", ""), &api.Config{CurrentContext: "mine"}, false, false, "mine"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			files := []string{filepath.Join(dir, "first"), filepath.Join(dir, "second")}
+			for n, c := range []*api.Config{tc.first, tc.second} {
+				if err := clientcmd.WriteToFile(*c, files[n]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv("KUBECONFIG", strings.Join(files, string(filepath.ListSeparator)))
+			f, err := Read(Path(""))
+			if err != nil || f.Path != files[0] {
+				t.Fatal(f.Path, err)
+			}
+			all, err := Merged("")
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, changed, err := Add(f.Config, all, "prod", parsed(t, "one"))
+			if (plan.ClassOf(err) == plan.Refused) != tc.refused || changed != tc.changed {
+				t.Fatalf("changed: %v, %v", changed, err)
+			}
+			if tc.refused {
+				return
+			}
+			if _, err := f.Write(out, time.Unix(0, 0)); err != nil {
+				t.Fatal(err)
+			}
+			if all, err = Merged(""); err != nil || all.CurrentContext != tc.current || Of(all, "prod", parsed(t, "one")) != Ours {
+				t.Errorf("current context %q, %v", all.CurrentContext, err)
+			}
+		})
+	}
+}
+
+func TestFilesThatCannotBeReadAreRefusedAndThoseThatAreNotThereAreEmpty(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	if all, err := Merged(path); err != nil || len(all.Clusters) != 0 {
+		t.Errorf("not there: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("users: [{user: {token: hush}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Merged(path); plan.ClassOf(err) != plan.Refused || strings.Contains(err.Error(), "hush") {
+		t.Errorf("one that cannot be read: %v", err)
+	}
+}
+
+// TestAServerThatIsThereStays: a cluster's authority is public, so that any host can show
+// it and name a server.
+func TestAServerThatIsThereStays(t *testing.T) {
+	there, _, err := Add(api.NewConfig(), api.NewConfig(), "prod", parsed(t, "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other := OtherServer(there, "prod", parsed(t, "one")); other != "" {
+		t.Errorf("the same one is another: %s", other)
+	}
+	there.Clusters["prod"].Server = "https://tunnel:1"
+	out, changed, err := Add(there, there, "prod", parsed(t, "one"))
+	if err != nil || changed || out.Clusters["prod"].Server != "https://tunnel:1" {
+		t.Errorf("%v, %v", changed, err)
+	}
+	if other := OtherServer(out, "prod", parsed(t, "one")); other != "https://tunnel:1" {
+		t.Errorf("the difference is not told: %q", other)
+	}
+	if other := OtherServer(api.NewConfig(), "prod", parsed(t, "one")); other != "" {
+		t.Errorf("no entry has another server: %s", other)
 	}
 }
 
@@ -127,7 +221,7 @@ func TestAFileIsKeptAndReplacedAsAWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _, err := Add(f.Config, "prod", parsed(t, "one"))
+	out, _, err := Add(f.Config, f.Config, "prod", parsed(t, "one"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +242,7 @@ func TestAFileIsKeptAndReplacedAsAWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := f.raw
-	if out, _, err = Add(f.Config, "test", parsed(t, "two")); err != nil {
+	if out, _, err = Add(f.Config, f.Config, "test", parsed(t, "two")); err != nil {
 		t.Fatal(err)
 	}
 	backup, err := f.Write(out, time.Unix(0, 0))

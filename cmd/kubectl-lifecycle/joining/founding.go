@@ -37,12 +37,11 @@ func (c commands) ownKubeconfig(name string) (own ownKubeconfig, err error) {
 	if own.file, err = kubeconfig.Read(kubeconfig.Path(*c.Flags.KubeConfig)); err != nil {
 		return own, err
 	}
-	// KUBECONFIG may name several files, and the first one that has a name counts.
-	all, err := c.Flags.ToRawKubeConfigLoader().RawConfig()
+	all, err := kubeconfig.Merged(*c.Flags.KubeConfig)
 	if err != nil {
-		return own, plan.As(plan.Refused, errors.New("one of the kubeconfigs cannot be read; see: kubectl config view"))
+		return own, err
 	}
-	own.taken = kubeconfig.Of(&all, name, nil) != kubeconfig.Free
+	own.taken = kubeconfig.Of(all, name, nil) != kubeconfig.Free
 	return own, nil
 }
 
@@ -57,6 +56,9 @@ type initRun struct {
 	result founded
 	// unreached is why the API server does not answer from here.
 	unreached error
+	// otherServer is what the kubeconfig has for the cluster's server, if not what the
+	// host says.
+	otherServer string
 }
 
 func (i *initRun) recipe() plan.Plan {
@@ -90,7 +92,8 @@ func (i *initRun) create(ctx context.Context, report plan.Report) (err error) {
 	return err
 }
 
-// merge adds the cluster to the person's kubeconfig.
+// merge adds the cluster to the person's kubeconfig. Of several files, one is written, and
+// all of them are looked at.
 func (i *initRun) merge(_ context.Context, report plan.Report) error {
 	// Minutes have gone since it was read first, and kubectl may have changed it.
 	file, err := kubeconfig.Read(i.own.file.Path)
@@ -98,14 +101,22 @@ func (i *initRun) merge(_ context.Context, report plan.Report) error {
 		return plan.Begun(err) // the cluster is made
 	}
 	i.own.file = file
-	config, changed, err := kubeconfig.Add(i.own.file.Config, i.own.name, i.admin)
+	all, err := kubeconfig.Merged(*i.Flags.KubeConfig)
+	if err != nil {
+		return plan.Begun(err)
+	}
+	config, changed, err := kubeconfig.Add(i.own.file.Config, all, i.own.name, i.admin)
 	if err != nil {
 		return plan.Begun(err)
 	}
 	i.result.Context, i.result.Kubeconfig = i.own.name, i.own.file.Path
 	i.result.Result = text.Choose(i.there.Already, "already made", "made")
+	i.otherServer = kubeconfig.OtherServer(all, i.own.name, i.admin)
 	if !changed {
-		report("not needed: %s has it", i.own.file.Path)
+		if entry := all.Contexts[i.own.name]; entry != nil && entry.LocationOfOrigin != "" {
+			i.result.Kubeconfig = entry.LocationOfOrigin
+		}
+		report("not needed: %s has it", i.result.Kubeconfig)
 		return nil
 	}
 	i.result.Backup, err = i.own.file.Write(config, time.Now())
@@ -151,6 +162,11 @@ func (i *initRun) sayNext() {
 	i.Say("context %s is in %s", text.Quote(r.Context), r.Kubeconfig)
 	if r.Backup != "" {
 		i.Say("what that was before is in %s", r.Backup)
+	}
+	if i.otherServer != "" {
+		i.Warn("your kubeconfig has another server for %s than the host names; it was not changed", text.Quote(r.Context))
+		i.Say("         yours: %s", text.Line(i.otherServer))
+		i.Say("         the host's: %s", text.Line(i.admin.Server()))
 	}
 	if i.unreached != nil {
 		i.Warn("from here, at %s, %v", i.admin.Server(), i.unreached)
