@@ -37,9 +37,10 @@ for as long as that runs.
 -o script prints a script instead, which prepares the host (modules, kernel settings,
 swap; the ids of its messages are those of 'prep') and has kubeadm join it, with the
 token in a file that only root can read. It needs nothing of this program on the
-host, may be run again, and refuses a host that has joined another cluster. -o
-cloud-init prints it as user data. Who reads it within the token's life (--ttl) may
-join a host.
+host. Run again, it leaves a node of the cluster as it is, and refuses a host that has
+joined another cluster or where a join has failed halfway. -o cloud-init prints it as
+user data. Who reads it within the token's life (--ttl) may join a host. Both are for
+workers.
 
 --ssh does all of it: it prepares each host over your own ssh (see 'prep'), has
 kubeadm join it, waits until its node is Ready, and revokes its token. A host that

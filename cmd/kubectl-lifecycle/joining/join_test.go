@@ -204,6 +204,8 @@ func TestTheFlagsOfAControlPlaneMakeSense(t *testing.T) {
 		says string
 	}{
 		"a token that others may use": {[]string{"--bootstrap-token", "abcdef"}, "the id of an existing one"},
+		"a script":                    {[]string{"-o", "script"}, "--ssh"},
+		"user data":                   {[]string{"-o", "cloud-init", "--dry-run"}, "the printed command"},
 		"longer than kubeadm's own":   {[]string{"--ttl", "3h"}, "for 2h0m0s at most"},
 		"one that exists, and --ssh":  {[]string{"--bootstrap-token", "abcdef", "--ssh", "root@x"}, "--bootstrap-token"},
 	} {

@@ -79,6 +79,9 @@ func (f *joinFlags) contradictionOfControlPlane() error {
 		return err
 	}
 	switch {
+	case f.controlPlane && scripted(f.output):
+		return fmt.Errorf("-o %s is for workers: user data with a token and the key to the certificates would give the cluster away; "+
+			"use --control-plane --ssh [USER@]HOST, or the printed command", f.output)
 	case f.controlPlane && util.IsValidBootstrapTokenID(f.token):
 		return errors.New("--control-plane needs a token of its own; it cannot be combined with the id of an existing one")
 	case f.controlPlane && f.ttl > certificates.MaxTTL:

@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Prepares this host, and has kubeadm join it to a cluster. Made by kubectl lifecycle.
-# Run it as root. It may be run again: it goes on, or says that there is nothing to do.
+# Run it as root. Run again, it leaves a node of the cluster as it is. Where a join has
+# failed halfway, it changes nothing, and says what to do first.
 # It holds a bootstrap token, which is of no use once it has expired.
 set -eu
 umask 077
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin:$PATH
 endpoint=@ENDPOINT@
+authorities=@AUTHORITIES@
 cluster_minor=@MINOR@
 modules=@MODULES@
 swap_allowed=@SWAP@
@@ -34,17 +36,39 @@ write_if_absent() {
 
 [ "$(id -u)" -eq 0 ] || stop "only root can join a host" "run it with sudo" 4
 
+# The authority that the kubelet trusts, in base64. The server does not tell clusters
+# apart: another one may have the same name later, and a control plane has its own address.
+authority() {
+  data=$(sed -n 's/^[[:space:]-]*certificate-authority-data:[[:space:]]*//p' "$1")
+  file=$(sed -n 's/^[[:space:]-]*certificate-authority:[[:space:]]*//p' "$1")
+  if [ -z "$data" ] && [ -f "$file" ]; then
+    data=$(base64 <"$file" | tr -d '\n')
+  fi
+  printf '%s' "$data"
+}
+
 # PREP092-earlier-cluster: a host that has joined is left as it is.
 if [ -e /etc/kubernetes/kubelet.conf ]; then
-  if grep -qF "server: https://$endpoint" /etc/kubernetes/kubelet.conf && [ -s /var/lib/kubelet/pki/kubelet-client-current.pem ]; then
-    say "this host is a node of the cluster at $endpoint already: there is nothing to do"
-    exit 0
-  fi
-  stop "PREP092-earlier-cluster: this host is, or was, a node: /etc/kubernetes/kubelet.conf" \
+  trusted=$(authority /etc/kubernetes/kubelet.conf)
+  whose=" of another cluster"
+  for known in $authorities; do
+    [ "$trusted" = "$known" ] || continue
+    whose=
+    if [ -s /var/lib/kubelet/pki/kubelet-client-current.pem ]; then
+      say "this host is a node of the cluster at $endpoint already: there is nothing to do"
+      exit 0
+    fi
+  done
+  stop "PREP092-earlier-cluster: this host is, or was, a node$whose: /etc/kubernetes/kubelet.conf" \
     "remove it from that cluster first (kubectl lifecycle remove NODE); where the cluster is gone: lifecycle-node clean" 4
 fi
 for trace in /etc/kubernetes/pki/ca.key /etc/kubernetes/admin.conf /etc/kubernetes/manifests/kube-apiserver.yaml /var/lib/etcd/member; do
   [ ! -e "$trace" ] || stop "PREP092-earlier-cluster: this host is, or was, a control plane: $trace" "lifecycle-node clean" 4
+done
+# kubeadm's preflight would refuse these, once the host was changed.
+for trace in /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt; do
+  [ ! -e "$trace" ] || stop "PREP092-earlier-cluster: a join of this host was begun and not finished: $trace" \
+    "take back what it left: lifecycle-node clean, or kubeadm reset" 4
 done
 
 # PREP100-programs, PREP101-skew

@@ -4,7 +4,9 @@ package joinscript
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"regexp"
@@ -21,7 +23,8 @@ import (
 //go:embed join.sh
 var template string
 
-// Input is what the script is about.
+// Input is what the script is about. A script is for workers: that of a control plane
+// would hold the key to the cluster's certificates, and user data is kept.
 type Input struct {
 	Cluster join.Cluster
 	Token   bootstrap.Token
@@ -31,6 +34,9 @@ type Input struct {
 
 // Shell is the script. It is pure.
 func Shell(in Input) (string, error) {
+	if in.Options.CertificateKey != "" {
+		return "", errors.New("a script holds no key to the cluster's certificates")
+	}
 	config, err := configuration(in)
 	if err != nil {
 		return "", err
@@ -48,6 +54,7 @@ func Shell(in Input) (string, error) {
 	}
 	return strings.NewReplacer(
 		"@ENDPOINT@", word(in.Cluster.Endpoint),
+		"@AUTHORITIES@", word(strings.Join(authorities(in.Cluster.CA), " ")),
 		"@MINOR@", word(minor),
 		"@MODULES@", word(strings.Join(prep.ModulesWanted(in.Wanted), " ")),
 		"@SWAP@", word(text.Choose(in.Wanted.SwapAllowed, "yes", "")),
@@ -56,6 +63,21 @@ func Shell(in Input) (string, error) {
 		"@SYSCTLS@", strings.Join(sysctls, "\n"),
 		"@CONFIG@", config,
 	).Replace(template), nil
+}
+
+// authorities are the cluster's certificate authorities as the kubeconfig of a kubelet may
+// have them, in base64: each alone and, while an authority is replaced, all together.
+func authorities(bundle string) (all []string) {
+	var blocks []byte
+	for block, rest := pem.Decode([]byte(bundle)); block != nil; block, rest = pem.Decode(rest) {
+		one := pem.EncodeToMemory(block)
+		blocks = append(blocks, one...)
+		all = append(all, base64.StdEncoding.EncodeToString(one))
+	}
+	if len(all) > 1 {
+		all = append(all, base64.StdEncoding.EncodeToString(blocks))
+	}
+	return all
 }
 
 // word is a text as one word of a shell, also an empty one.
@@ -79,9 +101,6 @@ func configuration(in Input) (string, error) {
 		"discovery": map[string]any{"bootstrapToken": map[string]any{
 			"apiServerEndpoint": in.Cluster.Endpoint, "token": in.Token.Whole(), "caCertHashes": in.Cluster.Pins,
 		}},
-	}
-	if in.Options.CertificateKey != "" {
-		config["controlPlane"] = map[string]any{"certificateKey": in.Options.CertificateKey}
 	}
 	raw, err := json.Marshal(config)
 	if err != nil {

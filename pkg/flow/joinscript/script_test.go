@@ -3,7 +3,9 @@
 package joinscript
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,10 +20,15 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 )
 
+// certificate is something in PEM.
+func certificate(name string) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte(strings.Repeat(name, 60))}))
+}
+
 func input() Input {
 	return Input{
-		Cluster: join.Cluster{Endpoint: "api.example.com:6443", Pins: []string{"sha256:1"}, KubernetesVersion: "v1.36.3"},
-		Token:   bootstrap.Placeholder(), Options: join.CommandOptions{NodeName: "w1", CRISocket: "/run/c.sock", CertificateKey: "KEY"},
+		Cluster: join.Cluster{Endpoint: "api.example.com:6443", CA: certificate("one"), Pins: []string{"sha256:1"}, KubernetesVersion: "v1.36.3"},
+		Token:   bootstrap.Placeholder(), Options: join.CommandOptions{NodeName: "w1", CRISocket: "/run/c.sock"},
 		Wanted: prep.Wanted{ProxyMode: "ipvs", IPv6: true},
 	}
 }
@@ -50,16 +57,88 @@ func TestAScriptHoldsWhatAJoinNeeds(t *testing.T) {
 	_, config, _ := strings.Cut(script, "cat <<'END'\n\"")
 	config, _, _ = strings.Cut(config, "\nEND\n")
 	var parsed struct {
-		Discovery    struct{ BootstrapToken struct{ Token string } }
-		ControlPlane struct{ CertificateKey string }
+		Discovery struct{ BootstrapToken struct{ Token string } }
 	}
 	err := json.Unmarshal([]byte(`{"`+config), &parsed)
-	if err != nil || parsed.Discovery.BootstrapToken.Token != bootstrap.Placeholder().Whole() ||
-		parsed.ControlPlane.CertificateKey != "KEY" {
+	if err != nil || parsed.Discovery.BootstrapToken.Token != bootstrap.Placeholder().Whole() {
 		t.Errorf("%+v, %v", parsed, err)
 	}
 	if n := strings.Count(script, bootstrap.Placeholder().Whole()); n != 1 {
 		t.Errorf("the token is there %d times", n)
+	}
+}
+
+func TestAScriptHoldsNoKeyToTheCertificates(t *testing.T) {
+	in := input()
+	in.Options.CertificateKey = "hush"
+	for name, made := range map[string]func(Input) (string, error){"the script": Shell, "user data": CloudInit} {
+		if out, err := made(in); err == nil || strings.Contains(out+err.Error(), "hush") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestAScriptTellsWhoseNodeAHostIs runs the part of the script before its first change.
+func TestAScriptTellsWhoseNodeAHostIs(t *testing.T) {
+	base64Of := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	conf := func(server, authority string) string {
+		return "apiVersion: v1\nclusters:\n- cluster:\n    " + authority + "\n    server: https://" + server + "\n  name: default-cluster\n"
+	}
+	one, two := certificate("one"), certificate("two")
+	data := "certificate-authority-data: "
+	const client, kubelet = "/var/lib/kubelet/pki/kubelet-client-current.pem", "/etc/kubernetes/kubelet.conf"
+	const inFile = "certificate-authority: DIR/etc/kubernetes/pki/ca.crt"
+	const node, other, half = "there is nothing to do", "a node of another cluster", "was begun and not finished"
+	for name, tc := range map[string]struct {
+		bundle string // of the cluster that the script is for
+		files  map[string]string
+		want   string
+	}{
+		"a host of no cluster goes on": {one, nil, "goes on"},
+		"a node of the cluster":        {one, map[string]string{client: "x", kubelet: conf("api.example.com:6443", data+base64Of(one))}, node},
+		"a control plane of it, which has its own address": {one,
+			map[string]string{client: "x", kubelet: conf("10.0.0.1:6443", data+base64Of(one))}, node},
+		"a node whose authority is in a file": {one,
+			map[string]string{client: "x", kubelet: conf("a:1", inFile), "/etc/kubernetes/pki/ca.crt": one}, node},
+		"a node from before an authority was added": {two + one,
+			map[string]string{client: "x", kubelet: conf("a:1", data+base64Of(one))}, node},
+		"a node that has both authorities": {two + one, map[string]string{client: "x", kubelet: conf("a:1", data+base64Of(two+one))}, node},
+		"a cluster of the same name that was made again": {one,
+			map[string]string{client: "x", kubelet: conf("api.example.com:6443", data+base64Of(two))}, other},
+		"a file with the authority of another one": {one,
+			map[string]string{client: "x", kubelet: conf("a:1", inFile), "/etc/kubernetes/pki/ca.crt": two}, other},
+		"an authority that only begins so":    {one, map[string]string{client: "x", kubelet: conf("a:1", data+base64Of(one)+"AAAA")}, other},
+		"a kubelet.conf without an authority": {one, map[string]string{client: "x", kubelet: "x"}, other},
+		"a cluster without an authority":      {"", map[string]string{client: "x", kubelet: "x"}, other},
+		"a node without a certificate":        {one, map[string]string{kubelet: conf("a:1", data+base64Of(one))}, "was, a node: "},
+		"a join that the kubelet left":        {one, map[string]string{"/etc/kubernetes/bootstrap-kubelet.conf": "x"}, half},
+		"a join that kubeadm left":            {one, map[string]string{"/etc/kubernetes/pki/ca.crt": one}, half},
+		"a control plane that was":            {one, map[string]string{"/etc/kubernetes/admin.conf": "x"}, "was, a control plane"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for path, content := range tc.files {
+				path = filepath.Join(dir, path)
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(strings.ReplaceAll(content, "DIR", dir)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			in := input()
+			in.Cluster.CA = tc.bundle
+			script, _, is := strings.Cut(shell(t, in), "# PREP100")
+			if !is || strings.Contains(script, "write_if_absent \"") {
+				t.Fatal("the part before the first change was not found")
+			}
+			script = strings.ReplaceAll(strings.ReplaceAll(script, "/etc/kubernetes", dir+"/etc/kubernetes"), "/var/lib/", dir+"/var/lib/")
+			script = strings.ReplaceAll(script, `"$(id -u)" -eq 0`, "0 -eq 0") + "say goes on\n"
+			out, err := exec.CommandContext(t.Context(), "sh", "-c", script).CombinedOutput()
+			if !strings.Contains(string(out), tc.want) || (err == nil) != (tc.want == node || tc.want == "goes on") {
+				t.Errorf("%s, %v", out, err)
+			}
+		})
 	}
 }
 

@@ -118,7 +118,7 @@ func Shown(all []json.RawMessage) (string, error) {
 		if err := json.Unmarshal(raw, &d); err != nil {
 			return "", err
 		}
-		hide(d)
+		hide(map[string]any(d))
 		text, err := yaml.Marshal(d)
 		if err != nil {
 			return "", fmt.Errorf("encode the configuration: %w", err)
@@ -128,15 +128,22 @@ func Shown(all []json.RawMessage) (string, error) {
 	return out.String(), nil
 }
 
-// hide replaces what opens a cluster.
-func hide(d document) {
-	if _, there := d["certificateKey"]; there {
-		d["certificateKey"] = "(not shown)"
-	}
-	tokens, _ := d["bootstrapTokens"].([]any)
-	for _, one := range tokens {
-		if t, is := one.(map[string]any); is {
-			t["token"] = "(not shown)"
+// hide replaces what opens a cluster, at any depth: a token is also in the discovery of a
+// JoinConfiguration, which a file may hold as well.
+func hide(part any) {
+	switch p := part.(type) {
+	case []any:
+		for _, one := range p {
+			hide(one)
+		}
+	case map[string]any:
+		for name, value := range p {
+			switch name {
+			case "token", "tlsBootstrapToken", "certificateKey":
+				p[name] = "(not shown)"
+			default:
+				hide(value)
+			}
 		}
 	}
 }

@@ -90,13 +90,17 @@ func TestSettingsThatContradictEachOtherAreAnError(t *testing.T) {
 }
 
 func TestNoSecretOfAConfigurationIsShown(t *testing.T) {
-	const file = "kind: InitConfiguration\ncertificateKey: hush\nbootstrapTokens:\n- token: hush\n- hush2: 1\n"
-	all, err := Settings{Config: []byte(file)}.Documents()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if shown, err := Shown(all); err != nil || strings.Contains(shown, "hush\n") || !strings.Contains(shown, "(not shown)") {
-		t.Errorf("%s, %v", shown, err)
+	for name, file := range map[string]string{
+		"the tokens and the key of an init": `{"kind": "InitConfiguration", "certificateKey": "hush", "bootstrapTokens": [{"token": "hush"}]}`,
+		"the token of a discovery":          `{"kind": "JoinConfiguration", "discovery": {"bootstrapToken": {"token": "hush"}}}`,
+		"the token of a TLS bootstrap":      `{"kind": "JoinConfiguration", "discovery": {"tlsBootstrapToken": "hush"}}`,
+		"the key of a control plane":        `{"kind": "JoinConfiguration", "controlPlane": {"certificateKey": "hush"}}`,
+		"a token that is no text":           `{"kind": "JoinConfiguration", "discovery": {"token": ["hush"]}}`,
+	} {
+		shown, err := Shown([]json.RawMessage{json.RawMessage(file)})
+		if err != nil || strings.Contains(shown, "hush") || !strings.Contains(shown, "(not shown)") || !strings.Contains(shown, "kind: ") {
+			t.Errorf("%s: %s, %v", name, shown, err)
+		}
 	}
 }
 
