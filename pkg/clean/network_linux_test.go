@@ -262,3 +262,28 @@ func TestAHostIsNotCleanedOfWhatNothingIsKnownOf(t *testing.T) {
 		w.same(before)
 	})
 }
+
+// A configuration that stays may be the network of the pods by now: its bridge and the
+// routes that a person has made for it are not flannel's, although pods' addresses are there.
+func TestABridgeThatAnotherConfigurationUsesStays(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.script(flannelLeft)
+		before := goes(w, w.scoped(inventory.Flannel))
+		w.script(`echo '{"name":"mine","plugins":[{"type":"bridge","ipam":{"type":"host-local"}}]}' > etc/cni/net.d/20-mine.conflist`)
+		after := goes(w, w.scoped(inventory.Flannel))
+		is := func(part string) func(inventory.Item) bool {
+			return func(it inventory.Item) bool {
+				return (it.Kind == inventory.KindLink || it.Kind == inventory.KindRoute) && strings.Contains(it.Name, part)
+			}
+		}
+		for _, part := range []string{"cni0", "veth0a", "via 192.0.2.11"} {
+			if !slices.ContainsFunc(before, is(part)) || slices.ContainsFunc(after, is(part)) {
+				w.Errorf("%s: before %v, after %v", part, before, after)
+			}
+		}
+		if !slices.ContainsFunc(after, is("flannel-v6.1")) {
+			w.Errorf("flannel's own link stays: %v", after)
+		}
+	})
+}

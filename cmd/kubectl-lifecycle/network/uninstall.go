@@ -136,6 +136,11 @@ func (c commands) runUninstall(
 	ctx context.Context, client kubernetes.Interface, store release.Remover, u uninstall.Uninstallation, f uninstallFlags,
 ) error {
 	if u.Nothing() {
+		if f.cleanNodes && f.mode == env.DryRunNone && !f.yes {
+			if err := c.Confirm(fmt.Sprintf("This takes what the network %s has left off all hosts.", u.CNI), u.CNI); err != nil {
+				return err
+			}
+		}
 		return c.tellUninstall(f, u, "is not there (nothing to do)")
 	}
 	recipe := uninstall.Recipe(client, store, u)

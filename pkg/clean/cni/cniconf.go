@@ -156,6 +156,22 @@ func (c Conf) network() inventory.Owner {
 	return inventory.Foreign
 }
 
+// DefaultBridge is the bridge of a configuration that names none and has the standard plugin
+// make one (containernetworking/plugins, plugins/main/bridge); empty if it has not.
+func (c Conf) DefaultBridge() string {
+	if len(c.Bridges) > 0 || !slices.Contains(c.types, "bridge") {
+		return ""
+	}
+	return "cni0"
+}
+
+// Connects reports whether a configuration has standard plugins give pods their interfaces
+// (containernetworking/plugins, plugins/main). One that could not be read whole may.
+func (c Conf) Connects() bool {
+	main := []string{"bridge", "ptp", "ipvlan", "macvlan", "vlan", "host-device", "tap"}
+	return c.cut || slices.ContainsFunc(c.types, func(kind string) bool { return slices.Contains(main, kind) })
+}
+
 // amended reports whether a configuration is another's to which a mesh has added
 // its plugin: those of Istio, Linkerd and Kuma append themselves to the file that
 // they find first, podman's or a person's too, and make no network of their own.

@@ -139,3 +139,26 @@ func FuzzParseConf(f *testing.F) {
 		}
 	})
 }
+
+func TestWhichConfigurationsConnectPodsByTheStandardPlugins(t *testing.T) {
+	for name, tc := range map[string]struct {
+		raw      string
+		connects bool
+		bridge   string
+	}{
+		"a bridge that is named":       {`{"type":"bridge","bridge":"br7"}`, true, ""},
+		"a bridge that is not named":   {`{"plugins":[{"type":"bridge","ipam":{"type":"host-local"}},{"type":"portmap"}]}`, true, "cni0"},
+		"kindnet's chain":              {`{"plugins":[{"type":"ptp","ipam":{"type":"host-local"}},{"type":"portmap"}]}`, true, ""},
+		"a part of the host's network": {`{"type":"ipvlan","master":"eth0"}`, true, ""},
+		"what another calls":           {`{"type":"mine","delegates":[{"type":"macvlan"}]}`, true, ""},
+		"a pod network":                {`{"plugins":[{"type":"calico","ipam":{"type":"host-local"}},{"type":"portmap"}]}`, false, ""},
+		"the loopback":                 {`{"type":"loopback"}`, false, ""},
+		"a name alone":                 {`{"name":"bridge"}`, false, ""},
+		"more than is looked at":       {strings.Repeat(`{"a":`, deepestConf+2) + "1" + strings.Repeat("}", deepestConf+2), true, ""},
+	} {
+		c, read := parseConf([]byte(tc.raw))
+		if !read || c.Connects() != tc.connects || c.DefaultBridge() != tc.bridge {
+			t.Errorf("%s: connects %v, bridge %q", name, c.Connects(), c.DefaultBridge())
+		}
+	}
+}

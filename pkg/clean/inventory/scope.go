@@ -61,6 +61,17 @@ func (s Scope) TakesNetwork(name string, known []string) bool {
 	return is && own == name
 }
 
+// AnothersNetwork reports whether the name of a CNI network is the one that another pod
+// network than the scope's gives to its own. A name that is not known may be the scope's own.
+func (s Scope) AnothersNetwork(name string) bool {
+	for owner, its := range Networks() {
+		if owner != s.Owner && its == name {
+			return s.Network() != ""
+		}
+	}
+	return false
+}
+
 // Spare lets everything stay that is not in it.
 func (s Scope) Spare(items []Item) []Item {
 	for i := range items {

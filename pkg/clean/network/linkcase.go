@@ -31,6 +31,8 @@ type linkCase struct {
 	dns []string
 	// claimed says that a configuration which stays names it as its bridge.
 	claimed bool
+	// limited says that this host stays a node: such a configuration may be its network.
+	limited bool
 }
 
 // decideLink says whose a link is that has the name and kind of a network's: ours
@@ -50,7 +52,7 @@ func decideLink(l linkView, c linkCase) (owner, perhaps inventory.Owner) {
 	}
 	theirs := slices.ContainsFunc(l.addrs, func(a netip.Prefix) bool { return !cluster.InAny(a.Addr(), c.facts.PodCIDRs) })
 	switch {
-	case c.claimed && (theirs || len(l.addrs) == 0):
+	case c.claimed && (c.limited || theirs || len(l.addrs) == 0):
 		return inventory.Foreign, inventory.Foreign
 	case within(c.facts.PodCIDRs), within(c.facts.ServiceCIDRs), c.second:
 		return candidate, inventory.Foreign

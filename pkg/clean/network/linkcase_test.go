@@ -64,3 +64,25 @@ func TestALinkNeedsASecondSign(t *testing.T) {
 		})
 	}
 }
+
+// On a host that stays a node a bridge may be the network of the pods that run there.
+func TestABridgeOfAConfigurationThatStaysIsSparedOnANode(t *testing.T) {
+	facts := inventory.Facts{PodCIDRs: []string{"10.244.0.0/16", "fd00::/56"}}
+	for name, tc := range map[string]struct {
+		addrs            string
+		claimed, limited bool
+		owner            inventory.Owner
+	}{
+		"with a pod address":                                  {"10.244.1.1/24", true, true, inventory.Foreign},
+		"with a pod address of the second family":             {"fd00:0:0:1::1/64", true, true, inventory.Foreign},
+		"with an address of its own":                          {"10.85.0.1/16", true, true, inventory.Foreign},
+		"with a pod address, where all of the cluster goes":   {"10.244.1.1/24", true, false, inventory.CNIPlugins},
+		"with a pod address, and no configuration that stays": {"10.244.1.1/24", false, true, inventory.CNIPlugins},
+	} {
+		link := linkView{name: "cni0", kind: "bridge", addrs: []netip.Prefix{netip.MustParsePrefix(tc.addrs)}}
+		owner, _ := decideLink(link, linkCase{facts: facts, second: true, claimed: tc.claimed, limited: tc.limited})
+		if owner != tc.owner {
+			t.Errorf("%s: %s, want %s", name, owner, tc.owner)
+		}
+	}
+}

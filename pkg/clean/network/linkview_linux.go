@@ -53,15 +53,14 @@ func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 	if candidate == inventory.Foreign {
 		return inventory.Foreign, inventory.Foreign
 	}
-	c := linkCase{facts: t.Facts, second: t.Second(candidate, inventory.KindLink)}
+	c := linkCase{facts: t.Facts, second: t.Second(candidate, inventory.KindLink), limited: t.Scope.Limited()}
 	if candidate == inventory.NodeDNS {
 		c.dns = t.Places().DNS
 	}
 	if v.kind == "bridge" {
 		confs, err := cni.Networks{Host: t.Host}.Confs()
 		c.claimed = err != nil || slices.ContainsFunc(confs, func(d cni.Decision) bool {
-			return d.Fate != inventory.Goes &&
-				slices.Contains(d.Conf.Bridges, v.name)
+			return d.Fate != inventory.Goes && (slices.Contains(d.Conf.Bridges, v.name) || c.limited && d.Conf.DefaultBridge() == v.name)
 		})
 	}
 	return decideLink(v, c)

@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
@@ -111,8 +112,15 @@ func throughNode(protocol netlink.RouteProtocol) inventory.Owner {
 	return inventory.Foreign
 }
 
-// another reports whether there are signs of a second network on this host.
+// another reports whether there are signs of a second network on this host: of one that is
+// known, or a configuration that stays and has the standard plugins connect pods, whose
+// routes a person or a cloud makes.
 func (t Network) another() bool {
+	confs, err := cni.Networks{Host: t.Host}.Confs()
+	stays := func(d cni.Decision) bool { return d.Fate != inventory.Goes && d.Conf.Connects() }
+	if err != nil || slices.ContainsFunc(confs, stays) {
+		return true
+	}
 	others := []inventory.Owner{inventory.Flannel, inventory.Calico, inventory.Cilium, inventory.Antrea, inventory.KubeOVN,
 		inventory.KubeRouter, inventory.Weave}
 	return slices.ContainsFunc(others, func(o inventory.Owner) bool { return o != t.Scope.Owner && t.Second(o) })

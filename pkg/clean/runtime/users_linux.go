@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 )
 
@@ -56,8 +55,10 @@ func (t Runtime) Users(ctx context.Context, agents []string) (Users, error) {
 	return out, nil
 }
 
-// inNetwork reports whether a sandbox may be in the network of a scope: what the runtime has
-// written down of it (libcni, NETWORK-SANDBOX-INTERFACE) names the network, or names none.
+// inNetwork reports whether a sandbox may be in the network of a scope: it is, unless all
+// that the runtime has written down of it (libcni, NETWORK-SANDBOX-INTERFACE) names networks
+// that are another's. A name may be a person's own, or that of a network which calls others
+// (Multus, a chain of Cilium's), and proves nothing.
 func inNetwork(scope inventory.Scope, sandbox string, results []string) bool {
 	known := false
 	for _, name := range results {
@@ -65,7 +66,7 @@ func inNetwork(scope inventory.Scope, sandbox string, results []string) bool {
 		if !is || network == "cni-loopback" {
 			continue
 		}
-		if known = true; scope.TakesNetwork(network, ownership.NetworkNames()) {
+		if known = true; !scope.AnothersNetwork(network) {
 			return true
 		}
 	}

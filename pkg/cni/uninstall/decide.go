@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
@@ -42,9 +43,17 @@ type Uninstallation struct {
 	silent map[string]bool
 }
 
-// Agents are the beginnings of the names of the network's agents, with their namespace.
+// Agents are the beginnings of the names of the network's agents, with their namespace, and
+// of those of networks that are made of it: while one of either runs on a host, the
+// network's things there are in use.
 func (u Uninstallation) Agents() []string {
-	return []string{u.agents + "/" + u.network.DaemonSet + "-"}
+	out := []string{u.agents + "/" + u.network.DaemonSet + "-"}
+	for _, sign := range catalogue.ComposedOf(u.network.Name) {
+		for _, set := range sign.DaemonSets {
+			out = append(out, metav1.NamespaceSystem+"/"+set+"-")
+		}
+	}
+	return out
 }
 
 // Mark is what a network has written on a Node.
@@ -93,6 +102,9 @@ func Decide(s Seen, withPods bool) (Uninstallation, error) {
 	if s.Release.Status != release.Uninstalled {
 		u.Release = s.Release
 	}
+	if err := inUse(s); err != nil {
+		return u, err
+	}
 	if err := s.Network.Untrusted(s.Facts); err != nil {
 		return u, err
 	}
@@ -122,6 +134,19 @@ func Decide(s Seen, withPods bool) (Uninstallation, error) {
 			"scale them down or drain the nodes first; or go on all the same, and restart them once there is another network: --with-pods")
 	}
 	return u, nil
+}
+
+// inUse refuses a network of which another one is made that the cluster has: its links and
+// routes, and what is written on Nodes, are that one's.
+func inUse(s Seen) error {
+	for _, n := range s.Facts.Networks {
+		if slices.Contains(catalogue.PartsOf(n.CNI), s.Network.Name) {
+			return plan.Refuse(fmt.Errorf("the cluster has the network %s (daemonset %s/%s), which is made of %s: its pods would lose their network",
+				n.CNI, n.Namespace, n.DaemonSet, s.Network.Name),
+				"to take %s away, delete it with the manifests that it came from (kubectl delete -f), then run the same command again", n.CNI)
+		}
+	}
+	return nil
 }
 
 // foreign refuses a network that something else would put back, or of which no release

@@ -313,3 +313,45 @@ func TestObjectsOfAgentsAreDeletedByTheirUIDs(t *testing.T) {
 		t.Errorf("deleted %s", got)
 	}
 }
+
+// What Canal is made of is on hosts and on Nodes under the names of its parts.
+func TestANetworkStaysOfWhichAnotherIsMade(t *testing.T) {
+	runs := func(cni, namespace, set string) facts.Network {
+		return facts.Network{CNI: cni, Namespace: namespace, DaemonSet: set}
+	}
+	for name, c := range map[string]struct {
+		network string
+		beside  []facts.Network
+		says    string // empty if it may go
+		agents  string // that hosts look for
+	}{
+		"flannel under Canal":         {"flannel", []facts.Network{runs("canal", "kube-system", "canal")}, "made of flannel", ""},
+		"Calico under Canal":          {"calico", []facts.Network{runs("canal", "kube-system", "canal")}, "which is made of calico", ""},
+		"Canal in another namespace":  {"flannel", []facts.Network{runs("canal", "networking", "policies")}, "networking/policies", ""},
+		"Canal behind another one":    {"flannel", []facts.Network{runs("weave", "x", "y"), runs("canal", "x", "rke2-canal")}, "rke2-canal", ""},
+		"Cilium beside Canal":         {"cilium", []facts.Network{runs("canal", "kube-system", "canal")}, "", "kube-system/cilium-"},
+		"flannel beside Weave":        {"flannel", []facts.Network{runs("weave", "kube-system", "weave-net")}, "", "kube-system/rke2-canal-"},
+		"Calico where nothing is now": {"calico", nil, "", "kube-system/canal-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, err := catalogue.Find(c.network)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := Decide(Seen{Network: n, Facts: facts.Facts{Networks: c.beside}}, true)
+			if c.says != "" {
+				if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), c.says) ||
+					!strings.Contains(plan.HintOf(err), "kubectl delete -f") {
+					t.Errorf("%v, hint %q", err, plan.HintOf(err))
+				}
+				return
+			}
+			if err != nil || !slices.Contains(u.Agents(), c.agents) {
+				t.Errorf("%v, agents %q", err, u.Agents())
+			}
+			if canals := slices.Contains(u.Agents(), "kube-system/canal-"); canals == (c.network == "cilium") {
+				t.Errorf("agents %q", u.Agents())
+			}
+		})
+	}
+}
