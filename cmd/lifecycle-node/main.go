@@ -19,7 +19,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certrenew"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netprobe"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
@@ -74,8 +73,6 @@ func command(ctx context.Context, args []string) int {
 	switch verb {
 	case "enter":
 		return enter(ctx, os.Stdin, os.Stdout, operations())
-	case certrenew.Verb:
-		return ended(certrenew.Run(ctx, os.Stdin, os.Stdout))
 	case "work":
 		return ended(work(ctx, operations()))
 	}

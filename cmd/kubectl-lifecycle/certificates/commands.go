@@ -16,7 +16,7 @@ func Commands(e *env.Env) []*cobra.Command {
 	c := commands{e}
 	cmd := &cobra.Command{
 		Use:   "certs",
-		Short: "Show when the cluster's certificates end, renew and approve them",
+		Short: "Show when the cluster's certificates end, renew your own, and approve the kubelets'",
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -63,7 +63,7 @@ func TestAProgramThatWasStartedBeforeItsFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := written(Process{1, started}, info.ModTime()); got.Before != want {
+		if got := written(process{1, started}, info.ModTime()); got.Before != want {
 			t.Errorf("%s: %+v", after, got)
 		}
 	}
