@@ -3,13 +3,17 @@
 package ownconfig
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -25,16 +29,20 @@ type Entry struct {
 	File, User string
 	// Certificate is the one that it has.
 	Certificate *x509.Certificate
+	// authorities are those of the cluster that the entry is used with: no other may sign.
+	authorities *x509.CertPool
 }
 
 // Find finds the entry that a kubeconfig is used with. It refuses one without a certificate
-// in it, and one whose certificate the API server would not issue again.
-func Find(loader clientcmd.ClientConfig) (Entry, error) {
+// in it, and one whose certificate the API server would not issue again. name is the context
+// that was asked for; empty is the current one. A kubeconfig that is read knows nothing of
+// what was asked for.
+func Find(loader clientcmd.ClientConfig, name string) (Entry, error) {
 	raw, err := loader.RawConfig()
 	if err != nil {
 		return Entry{}, plan.As(plan.Refused, fmt.Errorf("read the kubeconfig: %w", err))
 	}
-	context := raw.Contexts[raw.CurrentContext]
+	context := raw.Contexts[cmp.Or(name, raw.CurrentContext)]
 	if context == nil || raw.AuthInfos[context.AuthInfo] == nil {
 		return Entry{}, plan.Refuse(errors.New("the kubeconfig has no user"), "choose a context that has one: --context")
 	}
@@ -54,12 +62,42 @@ func Find(loader clientcmd.ClientConfig) (Entry, error) {
 		return e, plan.Refuse(fmt.Errorf("the certificate of user %s is of group %s, for which the API server issues none",
 			text.Quote(e.User), masters), "copy it again from a control plane: /etc/kubernetes/super-admin.conf, or rather admin.conf")
 	}
-	return e, nil
+	e.authorities, err = authorities(raw.Clusters[context.Cluster])
+	return e, err
+}
+
+// authorities are those of a cluster, from its entry or the file that this names.
+func authorities(cluster *clientcmdapi.Cluster) (*x509.CertPool, error) {
+	if cluster == nil {
+		return nil, plan.Refuse(errors.New("the context's cluster is not in the kubeconfig"), "see: kubectl config view")
+	}
+	raw := cluster.CertificateAuthorityData
+	if len(raw) == 0 && cluster.CertificateAuthority != "" {
+		var err error
+		if raw, err = os.ReadFile(cluster.CertificateAuthority); err != nil {
+			return nil, plan.As(plan.Refused, fmt.Errorf("read the cluster's authority: %w", err))
+		}
+	}
+	all, err := certs.Bundle(raw)
+	if err != nil {
+		return nil, plan.Refuse(fmt.Errorf("the authority of the context's cluster cannot be read: %w", err),
+			"a certificate is only taken from a cluster whose authority the kubeconfig names")
+	}
+	pool := x509.NewCertPool()
+	for _, one := range all {
+		pool.AddCert(one)
+	}
+	return pool, nil
 }
 
 // Save puts a certificate and its key into the entry, and nothing else. What the file was
 // is kept beside it; the name of that is returned.
 func (e Entry) Save(certificate, key []byte, suffix string) (kept string, err error) {
+	file, err := filepath.EvalSymlinks(e.File) // a link stays one
+	if err != nil {
+		return "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	e.File = file
 	before, err := os.ReadFile(e.File)
 	if err != nil {
 		return "", fmt.Errorf("read the kubeconfig: %w", err)
@@ -82,11 +120,15 @@ func (e Entry) Save(certificate, key []byte, suffix string) (kept string, err er
 	if err := place(kept, before); err != nil {
 		return "", fmt.Errorf("keep the earlier kubeconfig: %w", err)
 	}
-	if err := place(e.File+".new", after); err != nil {
+	next := e.File + ".new-" + suffix
+	if err := place(next, after); err != nil {
 		return "", fmt.Errorf("write the kubeconfig: %w", err)
 	}
-	if err := os.Rename(e.File+".new", e.File); err != nil {
-		return "", errors.Join(fmt.Errorf("write the kubeconfig: %w", err), os.Remove(e.File+".new"))
+	if now, err := os.ReadFile(e.File); err != nil || !bytes.Equal(now, before) {
+		return "", errors.Join(fmt.Errorf("%s has changed meanwhile; run the command again", e.File), err, os.Remove(next), os.Remove(kept))
+	}
+	if err := os.Rename(next, e.File); err != nil {
+		return "", errors.Join(fmt.Errorf("write the kubeconfig: %w", err), os.Remove(next))
 	}
 	return kept, nil
 }

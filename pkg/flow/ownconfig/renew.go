@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -68,7 +69,7 @@ func (e Entry) Renew(ctx context.Context, client kubernetes.Interface, who strin
 		return nil, nil, plan.Hint(fmt.Errorf("wait until certificatesigningrequest %s is signed: %w", csr.Name, err),
 			"kube-controller-manager signs it: does it run, and has it the authority's key?")
 	}
-	return certificate, key, e.same(certificate)
+	return certificate, key, e.same(certificate, key)
 }
 
 // request is one for the subject of the entry, with a new key.
@@ -95,18 +96,31 @@ func (e Entry) request() (*certificatesv1.CertificateSigningRequest, []byte, err
 	}, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// same refuses a certificate of another subject than was asked for, or that does not last
-// longer.
-func (e Entry) same(certificate []byte) error {
+// same refuses a certificate of another subject or key than was asked for, that another
+// cluster has signed, or that does not last longer.
+func (e Entry) same(certificate, key []byte) error {
 	all, err := certs.Bundle(certificate)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the certificate that was issued: %w", err)
 	case all[0].Subject.String() != e.Certificate.Subject.String():
 		return errors.New("the certificate that was issued is for another subject")
+	case !e.signs(all[0]):
+		return plan.Refuse(errors.New("the certificate that was issued is not signed by the authority of this context's cluster"),
+			"is the context right? See: kubectl config get-contexts")
 	case !all[0].NotAfter.After(e.Certificate.NotAfter):
 		return plan.Refuse(fmt.Errorf("the certificate that was issued ends on %s, no later than yours",
 			all[0].NotAfter.UTC().Format(time.DateTime)), "yours is as good; nothing was changed")
 	}
+	if _, err := tls.X509KeyPair(certificate, key); err != nil {
+		return errors.New("the certificate that was issued is for another key")
+	}
 	return nil
+}
+
+// signs reports whether a certificate is for a client of the entry's cluster.
+func (e Entry) signs(certificate *x509.Certificate) bool {
+	_, err := certificate.Verify(x509.VerifyOptions{Roots: e.authorities, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		CurrentTime: certificate.NotBefore})
+	return err == nil
 }
