@@ -35,7 +35,7 @@ again), 2 wrong usage, 3 a check found something, 4 refused and nothing changed,
 // code.
 func run(ctx context.Context, streams genericiooptions.IOStreams, args []string) int {
 	e := env.New(streams, version)
-	root := newRootCommand(e)
+	root := newRootCommand(e) //nolint:contextcheck // a command has it from ExecuteContext
 	root.SetArgs(args)
 	// Asked before the command runs: with --help, cobra would show the root's. What a
 	// shell asks is no command yet.

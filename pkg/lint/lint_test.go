@@ -161,7 +161,7 @@ func TestEachFaultIsFoundWhereItIs(t *testing.T) {
 		"a field in another case":        {clusterDocument + "clustername: x\n", []string{"LINT003@4!"}},
 		"a key that is there twice":      {clusterDocument + "clusterName: x\nclusterName: y\n", []string{"LINT005@5!"}},
 		"two documents of a kind":        {clusterDocument + "---\n" + clusterDocument, []string{"LINT005@6!"}},
-		"a flag that never was":          {clusterDocument + "scheduler: {extraArgs: [{name: bind-adres, value: x}]}\n", []string{"LINT006@4!"}},
+		"a flag that never was":          {clusterDocument + "scheduler: {extraArgs: [{name: bind-adr, value: x}]}\n", []string{"LINT006@4!"}},
 		"a flag with its dashes":         {clusterDocument + "scheduler: {extraArgs: [{name: --v, value: '2'}]}\n", []string{"LINT006@4!"}},
 		"a plugin that never was": {clusterDocument + "apiServer: {extraArgs: [{name: enable-admission-plugins, value: Podsecurity}]}\n",
 			[]string{"LINT007@4!"}},

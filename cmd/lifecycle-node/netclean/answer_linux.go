@@ -32,7 +32,7 @@ func Order(task json.RawMessage) (inventory.NetworkOrder, error) {
 	if err := json.Unmarshal(task, &o); err != nil {
 		return o, fmt.Errorf("decode the order: %w", err)
 	}
-	if !o.Scope.Known() {
+	if !o.Known() {
 		return o, fmt.Errorf("nothing is known of what %q leaves on hosts", o.Owner)
 	}
 	return o, o.Validate()

@@ -125,7 +125,8 @@ func (e Entry) Save(certificate, key []byte, suffix string) (kept string, err er
 		return "", fmt.Errorf("write the kubeconfig: %w", err)
 	}
 	if now, err := os.ReadFile(e.File); err != nil || !bytes.Equal(now, before) {
-		return "", errors.Join(fmt.Errorf("%s has changed since it was read; run the command again", e.File), err, os.Remove(next), os.Remove(kept))
+		return "", errors.Join(fmt.Errorf("%s has changed since it was read; run the command again", e.File), err, os.Remove(next),
+			os.Remove(kept))
 	}
 	if err := os.Rename(next, e.File); err != nil {
 		return "", errors.Join(fmt.Errorf("write the kubeconfig: %w", err), os.Remove(next))

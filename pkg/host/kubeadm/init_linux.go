@@ -120,7 +120,7 @@ func (i Init) Plan(ctx context.Context) (file []byte, s Settings, err error) {
 	if err != nil {
 		return nil, s, plan.Refuse(err, "install kubeadm and kubelet on the host, then run the command again")
 	}
-	file, s, err = i.Documents.Complete(Local{Versions: versions, Address: outward(), Nets: networks(), Token: token()})
+	file, s, err = i.Documents.Complete(Local{Versions: versions, Address: outward(ctx), Nets: networks(), Token: token()})
 	if err != nil {
 		return nil, s, err
 	}
@@ -136,9 +136,9 @@ func (i Init) Plan(ctx context.Context) (file []byte, s Settings, err error) {
 }
 
 // outward is the address that packets to elsewhere come from; none is sent.
-func outward() string {
+func outward(ctx context.Context) string {
 	for _, one := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} { // of RFC 5737 and 3849: no host has them
-		if c, err := net.Dial("udp", one); err == nil {
+		if c, err := (&net.Dialer{}).DialContext(ctx, "udp", one); err == nil {
 			address, is := c.LocalAddr().(*net.UDPAddr)
 			_ = c.Close() // nothing was sent
 			if is {
