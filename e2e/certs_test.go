@@ -43,6 +43,7 @@ func (o outcome) printed(t *testing.T, text string) {
 
 // likeKubeadm compares each field that kubeadm has.
 func (b *bed) likeKubeadm(t *testing.T) {
+	t.Helper()
 	var theirs struct {
 		Certificates []struct {
 			Name     string `json:"name"`
