@@ -104,3 +104,16 @@ func TestAProgramOfTheSameNameIsNoStaticPod(t *testing.T) {
 		t.Error("a unit of the host is taken for a static pod")
 	}
 }
+
+// A later process that looks like the program of a static pod hides none that runs on.
+func TestTheFirstOfSeveralProcessesCounts(t *testing.T) {
+	at := time.Unix(1000, 0)
+	old, late := process{1, at}, process{2, at.Add(time.Minute)}
+	for name, got := range map[string]process{
+		"the old one first": process{}.earlier(old).earlier(late), "the late one first": process{}.earlier(late).earlier(old),
+	} {
+		if got != old {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

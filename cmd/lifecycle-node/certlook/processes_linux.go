@@ -32,9 +32,19 @@ type process struct {
 	started time.Time
 }
 
+// earlier is the one of two that was started first; the zero value is none.
+func (p process) earlier(other process) process {
+	if p.pid == 0 || other.started.Before(p.started) {
+		return other
+	}
+	return p
+}
+
 // staticPod finds the process of a static pod of this host, by the name of its program.
 // Others may run an etcd or an API server of their own, in a pod, too: it has to be in a
-// pod, and to have exactly the flags of the manifest. Of several the last one counts.
+// pod, and to have exactly the flags of the manifest. A tenant can start one like that; so
+// of several the first one that was started counts, and no later one makes an old
+// certificate look as if it were out of use.
 func staticPod(files Files, program string) (found process, err error) {
 	manifest, err := host.ReadPlain(files.path("etc/kubernetes/manifests/"+program+".yaml"), certs.MostOfFile)
 	if err != nil {
@@ -46,8 +56,8 @@ func staticPod(files Files, program string) (found process, err error) {
 		if len(flags) == 0 || !runs(dir, program, flags) {
 			return true
 		}
-		if started, err := startOf(dir); err == nil && started.After(found.started) {
-			found = process{pid, started}
+		if started, err := startOf(dir); err == nil {
+			found = found.earlier(process{pid, started})
 		}
 		return true
 	})
