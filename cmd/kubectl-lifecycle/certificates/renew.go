@@ -49,12 +49,12 @@ func (c commands) renewOwn(ctx context.Context, f renewFlags) error {
 	if err != nil {
 		return err
 	}
+	if *c.Flags.ClusterName+*c.Flags.AuthInfoName+*c.Flags.APIServer != "" {
+		return env.Misused("the certificate of a context's user is renewed by that context's cluster: leave --cluster, --user and --server out")
+	}
 	client, err := c.Client()
 	if err != nil {
 		return err
-	}
-	if *c.Flags.ClusterName+*c.Flags.AuthInfoName+*c.Flags.APIServer != "" {
-		return env.Misused("the certificate of a context's user is renewed by that context's cluster: leave --cluster, --user and --server out")
 	}
 	entry, err := ownconfig.Find(c.Flags.ToRawKubeConfigLoader(), *c.Flags.Context)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 func TestAPodUsesANetworkUnlessItsOwnIsAnothers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		owner   inventory.Owner
-		results string // of the sandbox s1, and of others
+		results string // of the sandbox s1, and of other sandboxes
 		uses    bool
 	}{
 		"the network's usual name":                {inventory.Flannel, "cbr0-s1-eth0", true},

@@ -122,14 +122,14 @@ func (e Entry) Save(certificate, key []byte, suffix string) (kept string, err er
 	}
 	next := e.File + ".new-" + suffix
 	if err := place(next, after); err != nil {
-		return "", fmt.Errorf("write the kubeconfig: %w", err)
+		return "", errors.Join(fmt.Errorf("write the kubeconfig: %w", err), os.Remove(kept))
 	}
 	if now, err := os.ReadFile(e.File); err != nil || !bytes.Equal(now, before) {
 		return "", errors.Join(fmt.Errorf("%s has changed since it was read; run the command again", e.File), err, os.Remove(next),
 			os.Remove(kept))
 	}
 	if err := os.Rename(next, e.File); err != nil {
-		return "", errors.Join(fmt.Errorf("write the kubeconfig: %w", err), os.Remove(next))
+		return "", errors.Join(fmt.Errorf("write the kubeconfig: %w", err), os.Remove(next), os.Remove(kept))
 	}
 	return kept, nil
 }

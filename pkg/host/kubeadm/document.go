@@ -187,11 +187,7 @@ func (v Versions) deploys(version string) error {
 	if err != nil {
 		return plan.Refuse(fmt.Errorf("the version of Kubernetes: %w", err), "name one such as %s", v.Kubeadm)
 	}
-	adm, err := minor(v.Kubeadm)
-	if err != nil {
-		return err
-	}
-	let, err := minor(v.Kubelet)
+	adm, let, err := v.minors()
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,14 @@ type Versions struct{ Kubeadm, Kubelet string }
 // (Kubernetes' version skew policy since 1.28).
 const oldest = 3
 
+// minors are the minor versions of kubeadm and of the kubelet.
+func (v Versions) minors() (adm, let int, err error) {
+	if adm, err = minor(v.Kubeadm); err == nil {
+		let, err = minor(v.Kubelet)
+	}
+	return adm, let, err
+}
+
 // Fit refuses versions that cannot join a control plane of another: a kubeadm
 // that is not of the same minor version or the one after (it manages its own
 // and the one before), a kubelet that is newer, or older than three minor
@@ -29,11 +37,7 @@ func (v Versions) Fit(controlPlane string) error {
 	if err != nil {
 		return err
 	}
-	adm, err := minor(v.Kubeadm)
-	if err != nil {
-		return err
-	}
-	let, err := minor(v.Kubelet)
+	adm, let, err := v.minors()
 	if err != nil {
 		return err
 	}
