@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 )
 
 // cniBin: Cilium's first init container drops all capabilities, so that root cannot
@@ -64,20 +66,14 @@ func portsWanted(w Wanted) []Port {
 type Port struct{ Port, What string }
 
 // networkPorts are what nodes send each other for the pod network.
-func networkPorts(network string) []Port {
-	switch network {
-	case "flannel":
-		return []Port{{"8472/udp", "flannel's VXLAN"}}
-	case "cilium":
-		return []Port{{"8472/udp", "Cilium's VXLAN"}, {"4240/tcp", "Cilium's health checks"}}
-	case "calico":
-		return []Port{{"179/tcp", "Calico's BGP"}, {"4789/udp", "Calico's VXLAN"}, {"5473/tcp", "Calico's Typha"}}
-	case "antrea":
-		return []Port{{"6081/udp", "Antrea's Geneve"}, {"10349-10350/tcp", "Antrea's agents"}}
-	case "kube-ovn":
-		return []Port{{"6081/udp", "Kube-OVN's Geneve"}, {"6641-6642/tcp", "OVN's databases"}}
+func networkPorts(network string) (all []Port) {
+	known, _ := networks.Find(network)
+	for _, p := range known.Ports {
+		if p.Between {
+			all = append(all, Port{fmt.Sprintf("%d/%s", p.Number, strings.ToLower(p.Protocol)), known.Title + ": " + p.For})
+		}
 	}
-	return nil
+	return all
 }
 
 // firewall opens what is needed, and is never turned off.

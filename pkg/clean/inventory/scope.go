@@ -2,7 +2,11 @@
 
 package inventory
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
+)
 
 // Scope limits what is taken away to what one owner has made, on a host that stays a node:
 // all else of Kubernetes' stays as foreign things do. The zero value is everything.
@@ -13,9 +17,13 @@ type Scope struct {
 // Networks are the pod networks whose leftovers can be taken off a host that stays a node,
 // and the names that they give to their CNI networks.
 func Networks() map[Owner]string {
-	return map[Owner]string{
-		Flannel: "cbr0", Calico: "k8s-pod-network", Cilium: "cilium", Antrea: "antrea", KubeOVN: "kube-ovn", Weave: "weave",
+	out := map[Owner]string{}
+	for _, n := range networks.Known() {
+		if n.CNI != "" {
+			out[Owner(n.Name)] = n.CNI
+		}
 	}
+	return out
 }
 
 // Limited says that it is not everything.

@@ -7,19 +7,21 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 )
 
 // antrea is one agent a node, with an Open vSwitch of its own, and a controller. It
 // takes the pod CIDRs of the nodes, and can do kube-proxy's work.
 func antrea() Network {
+	known, _ := networks.Find("antrea")
 	return Network{
-		Name:       "antrea",
+		Name:       known.Name,
 		Repository: "https://charts.antrea.io",
 		Version:    "2.7.0",
 		Tested:     []Tested{{Line: "2.7", From: "1.23"}}, // kubeVersion of the chart
 		OneMinor:   false,
 		Namespace:  "kube-system",
-		DaemonSet:  "antrea-agent",
+		DaemonSet:  known.DaemonSet,
 		Sign: facts.Sign{
 			DaemonSets: []string{"antrea-agent"},
 			Label:      "component=antrea-agent",
@@ -31,17 +33,13 @@ func antrea() Network {
 		PullSecrets: PullSecrets{Path: "imagePullSecrets"},
 		Values:      antreaValues,
 		Reads:       antreaChosen,
-		NodeCIDRs:   true,
 		Fixed:       []Fixed{{Path: "trafficEncapMode", Default: "encap"}, {Path: "nodeIPAM.enable", Default: false}},
 		Workloads:   []Workload{{Kind: "Deployment", Namespace: "kube-system", Name: "antrea-controller"}},
 		Host: Host{
-			Kernel:  "4.6",
-			Modules: []string{"openvswitch"},
-			Ports: []Port{
-				{6081, "UDP", "Geneve between nodes"}, {10349, "TCP", "the controller's API"}, {10350, "TCP", "the agent's API"},
-				{10351, "TCP", "agents among themselves"}, {10351, "UDP", "agents among themselves"},
-			},
-			Conflist: "10-antrea.conflist",
+			Kernel:   "4.6",
+			Modules:  known.Modules,
+			Ports:    known.Ports,
+			Conflist: known.Conflist,
 		},
 		Leaves: Leftovers{
 			Links: []string{"antrea-gw0", "antrea-tun0", "antrea-egress0", "ovs-system", "br-int", "genev_sys_6081", "vxlan_sys_4789"},

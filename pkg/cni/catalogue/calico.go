@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -19,8 +20,9 @@ import (
 // namespaces of its own, as custom resources tell it. The definitions of those are a
 // chart of their own since 3.32 (projectcalico/calico#12860).
 func calico() Network {
+	known, _ := networks.Find("calico")
 	return Network{
-		Name:       "calico",
+		Name:       known.Name,
 		Chart:      "tigera-operator",
 		Repository: "https://docs.tigera.io/calico/charts",
 		Registry:   "oci://quay.io/calico/charts/tigera-operator",
@@ -36,7 +38,7 @@ func calico() Network {
 		},
 		Namespace:      "tigera-operator",
 		AgentNamespace: "calico-system",
-		DaemonSet:      "calico-node",
+		DaemonSet:      known.DaemonSet,
 		Sign: facts.Sign{
 			DaemonSets: []string{"calico-node"},
 			Label:      "k8s-app=calico-node",
@@ -59,12 +61,9 @@ func calico() Network {
 			{"operator.tigera.io", "v1", "tigerastatuses", "ippools", "Available", "True"},
 		},
 		Host: Host{
-			Kernel: "5.10",
-			Ports: []Port{
-				{4789, "UDP", "VXLAN between nodes"}, {5473, "TCP", "Typha"}, {179, "TCP", "BGP, where it is on"},
-				{9099, "TCP", "the agent's health"},
-			},
-			Conflist: "10-calico.conflist",
+			Kernel:   "5.10",
+			Ports:    known.Ports,
+			Conflist: known.Conflist,
 		},
 		Leaves: calicoLeaves(),
 		OnNode: calicoOnNode,

@@ -63,9 +63,6 @@ type Network struct {
 	// Reads says what the values of a chart make of the network; nil if nothing that
 	// could be wrong with it.
 	Reads func(given map[string]any) Chosen
-	// NodeCIDRs: its pods' addresses come from the nodes' pod CIDRs, whatever its
-	// values.
-	NodeCIDRs bool
 	// Fixed are values that a running network keeps: its pods have their
 	// addresses by them.
 	Fixed []Fixed

@@ -11,14 +11,16 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // cilium is one agent a node, which loads programs into the kernel, and an operator.
 // It can do kube-proxy's work. What is said of its chart is read from 1.19.1.
 func cilium() Network {
+	known, _ := networks.Find("cilium")
 	return Network{
-		Name:       "cilium",
+		Name:       known.Name,
 		Repository: "https://helm.cilium.io",
 		Registry:   "oci://quay.io/cilium/charts/cilium",
 		Version:    "1.19.1",
@@ -27,7 +29,7 @@ func cilium() Network {
 		OneMinor: true,
 		// kube-system admits privileged pods in kubeadm's clusters.
 		Namespace: "kube-system",
-		DaemonSet: "cilium",
+		DaemonSet: known.DaemonSet,
 		Sign: facts.Sign{
 			DaemonSets: []string{"cilium"},
 			Label:      "k8s-app=cilium",
@@ -55,12 +57,9 @@ func cilium() Network {
 		},
 		Host: Host{
 			Kernel: "5.10", KernelNote: "4.18 of RHEL 8.10",
-			Ports: []Port{
-				{8472, "UDP", "VXLAN between nodes"}, {4240, "TCP", "health checks between nodes"}, {4244, "TCP", "Hubble"},
-				{9878, "TCP", "Envoy's health"}, {9879, "TCP", "the agent's health"}, {9234, "TCP", "the operator's health"},
-			},
+			Ports:    known.Ports,
 			BinOwner: true, // its first init container has no right to ignore an owner (cilium#23838)
-			Conflist: "05-cilium.conflist",
+			Conflist: known.Conflist,
 		},
 		Leaves: ciliumLeaves(),
 		OnNode: ciliumOnNode,

@@ -8,20 +8,22 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 )
 
 // flannel is one agent a node, which gives its pods the node's own pod CIDR and
 // tells the others by annotations how to reach it. What can be wrong with those is
 // in flannel_records.go.
 func flannel() Network {
+	known, _ := networks.Find("flannel")
 	return Network{
-		Name:       "flannel",
+		Name:       known.Name,
 		Repository: "https://flannel-io.github.io/flannel",
 		Version:    "v0.28.4",
 		// Its project names no versions of Kubernetes.
 		Tested:    []Tested{{Line: "0.28"}},
 		Namespace: "kube-flannel",
-		DaemonSet: "kube-flannel-ds",
+		DaemonSet: known.DaemonSet,
 		Sign: facts.Sign{
 			DaemonSets: []string{"kube-flannel", "kube-flannel-ds"},
 			Label:      "app=flannel",
@@ -36,13 +38,12 @@ func flannel() Network {
 		NeedsProxy:  true,
 		Values:      flannelValues,
 		Reads:       flannelChosen,
-		NodeCIDRs:   true,
 		Host: Host{
-			Modules: []string{"br_netfilter"},                                // flannel#2068: kubeadm 1.30 looks for it no longer
+			Modules: known.Modules,
 			Plugins: []string{"bridge", "host-local", "loopback", "portmap"}, // flannel#1730
-			Ports:   []Port{{8472, "UDP", "VXLAN between nodes"}, {8081, "TCP", "the agent's health, where flannel.healthz is on"}},
+			Ports:   known.Ports,
 
-			Conflist: "10-flannel.conflist",
+			Conflist: known.Conflist,
 		},
 		Leaves: Leftovers{
 			Links: []string{"flannel.1", "flannel-v6.1", "flannel-wg", "cni0"},

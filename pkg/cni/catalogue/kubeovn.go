@@ -11,14 +11,16 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/values"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // kubeOVN is OVN: its databases on the control planes, Open vSwitch and an agent on
 // each node. It gives out addresses from one range for all nodes.
 func kubeOVN() Network {
+	known, _ := networks.Find("kube-ovn")
 	return Network{
-		Name:       "kube-ovn",
+		Name:       known.Name,
 		Chart:      "kube-ovn-v2",
 		Repository: "oci://ghcr.io/kubeovn/charts/kube-ovn-v2",
 		Registry:   "oci://ghcr.io/kubeovn/charts/kube-ovn-v2",
@@ -26,7 +28,7 @@ func kubeOVN() Network {
 		Tested:     []Tested{{Line: "1.16", From: "1.29"}, {Line: "1.15", From: "1.29"}}, // kubeVersion of the chart
 		OneMinor:   true,
 		Namespace:  "kube-system",
-		DaemonSet:  "kube-ovn-cni",
+		DaemonSet:  known.DaemonSet,
 		Sign: facts.Sign{
 			DaemonSets: []string{"kube-ovn-cni"},
 			Label:      "app=kube-ovn-cni",
@@ -55,14 +57,10 @@ func kubeOVN() Network {
 			{Kind: "DaemonSet", Namespace: "kube-system", Name: "kube-ovn-pinger", Optional: true},
 		},
 		Host: Host{
-			Kernel:  "4.18",
-			Modules: []string{"openvswitch", "geneve", "ip_tables", "iptable_nat"},
-			Ports: []Port{
-				{6081, "UDP", "Geneve between nodes"}, {6641, "TCP", "OVN's northbound database"}, {6642, "TCP", "OVN's southbound database"},
-				{6643, "TCP", "the databases among themselves"}, {6644, "TCP", "the databases among themselves"},
-				{10660, "TCP", "the controller"}, {10661, "TCP", "the monitor"}, {10665, "TCP", "the agent"},
-			},
-			Conflist: "01-kube-ovn.conflist",
+			Kernel:   "4.18",
+			Modules:  known.Modules,
+			Ports:    known.Ports,
+			Conflist: known.Conflist,
 		},
 		Leaves: Leftovers{
 			Links: []string{"ovn0", "mirror0", "br-int", "ovs-system", "genev_sys_6081", "*_h"},

@@ -2,6 +2,8 @@
 
 package catalogue
 
+import "github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
+
 // Tested is a line of charts and the Kubernetes versions that the network's own
 // project tests it with.
 type Tested struct {
@@ -22,19 +24,12 @@ type Host struct {
 	// Plugins are reference plugins that it calls and does not bring.
 	Plugins []string
 	// Ports are those that its agents open on the host.
-	Ports []Port
+	Ports []networks.Port
 	// BinOwner says that the directory of plugins has to be root's, because the
 	// agent writes there without the right to ignore an owner.
 	BinOwner bool
 	// Conflist is its file in /etc/cni/net.d.
 	Conflist string
-}
-
-// Port is one that an agent listens on.
-type Port struct {
-	Number   int
-	Protocol string
-	For      string
 }
 
 // Leftovers are what a network leaves behind when its release is gone.

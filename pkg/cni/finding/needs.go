@@ -6,26 +6,17 @@ import (
 	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 )
 
 // needsOf says what a network needs of its hosts: as the catalogue says, or, for one
-// that can only be recognised, what its manifests of 2026 write; none for one that is
-// not known.
+// that can only be recognised, what all know of it; none for one that is not known.
 func needsOf(name string) catalogue.Host {
 	if n, known := network(name); known {
 		return n.Host
 	}
-	switch name {
-	case "canal":
-		return catalogue.Host{Conflist: "10-canal.conflist", Modules: []string{netfilter}}
-	case "weave":
-		return catalogue.Host{Conflist: "10-weave.conflist"}
-	case "kube-router":
-		return catalogue.Host{Conflist: "10-kuberouter.conflist"}
-	case "kindnet":
-		return catalogue.Host{Conflist: "10-kindnet.conflist"}
-	}
-	return catalogue.Host{}
+	n, _ := networks.Find(name)
+	return catalogue.Host{Conflist: n.Conflist, Modules: n.Modules, Ports: n.Ports}
 }
 
 // The modules of the kernel that hosts are asked for.
@@ -55,8 +46,6 @@ func Ports() []int {
 // TakesNodeCIDRs says whether a network takes its addresses from the nodes' pod CIDRs:
 // by its own word where it has several ways (Cilium).
 func TakesNodeCIDRs(name, ipam string) bool {
-	if n, known := network(name); known && n.NodeCIDRs {
-		return true
-	}
-	return slices.Contains([]string{"canal", "kube-router", "kindnet"}, name) || name == "cilium" && ipam == "kubernetes"
+	n, _ := networks.Find(name)
+	return n.NodeCIDRs || name == "cilium" && ipam == "kubernetes"
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 )
 
@@ -148,17 +149,11 @@ type agent struct{ namespace, name string }
 // network is the pod network that runs, by its agents' DaemonSet. It counts in the
 // namespaces where networks are alone: a tenant may give a DaemonSet any name.
 func network(agents []agent) string {
-	for _, known := range []struct {
-		agent, network string
-		in             []string
-	}{
-		{"kube-flannel-ds", "flannel", []string{"kube-flannel"}}, {"cilium", "cilium", []string{"cilium", "cilium-system"}},
-		{"calico-node", "calico", []string{"calico-system"}}, {"antrea-agent", "antrea", nil}, {"kube-ovn-cni", "kube-ovn", nil},
-	} {
+	for _, known := range networks.Known() {
 		if slices.ContainsFunc(agents, func(a agent) bool {
-			return a.name == known.agent && (a.namespace == metav1.NamespaceSystem || slices.Contains(known.in, a.namespace))
+			return a.name == known.DaemonSet && (a.namespace == metav1.NamespaceSystem || slices.Contains(known.Namespaces, a.namespace))
 		}) {
-			return known.network
+			return known.Name
 		}
 	}
 	return ""

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -37,13 +38,16 @@ func (w workload) String() string { return w.namespace + "/" + w.name }
 // networks, which are a last resort. Those in kube-system come before those in
 // namespaces of their own, which another user may have made under that name.
 func trustedWorkloads() []workload {
-	return []workload{
-		kubeProxy(),
-		{metav1.NamespaceSystem, "cilium"}, {metav1.NamespaceSystem, "calico-node"}, {metav1.NamespaceSystem, "canal"},
-		{metav1.NamespaceSystem, "antrea-agent"}, {metav1.NamespaceSystem, "kube-ovn-cni"}, {metav1.NamespaceSystem, "kube-router"},
-		{metav1.NamespaceSystem, "weave-net"}, {metav1.NamespaceSystem, "kube-flannel-ds"}, {metav1.NamespaceSystem, "kindnet"},
-		{"kube-flannel", "kube-flannel-ds"}, {"calico-system", "calico-node"}, {"cilium", "cilium"},
+	out := []workload{kubeProxy()}
+	for _, n := range networks.Known() {
+		out = append(out, workload{metav1.NamespaceSystem, n.DaemonSet})
 	}
+	for _, n := range networks.Known() {
+		for _, namespace := range n.Namespaces {
+			out = append(out, workload{namespace, n.DaemonSet})
+		}
+	}
+	return out
 }
 
 func kubeProxy() workload { return workload{metav1.NamespaceSystem, "kube-proxy"} }
