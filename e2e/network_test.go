@@ -59,6 +59,59 @@ func (b *bed) stageNetwork(t *testing.T) {
 	})
 }
 
+// stageNetworkLeaves: an uninstallation with --clean-nodes takes what flannel has left off
+// hosts that stay nodes, and nothing of kube-proxy's, the kubelet's or a person's; then it is
+// installed again. CoreDNS keeps nothing from going on, and comes back with the network.
+func (b *bed) stageNetworkLeaves(t *testing.T) {
+	b.withNetwork(t)
+	nodes := []string{b.controlPlane, b.worker, b.worker2}
+	// A person's bridge, of all places in the pods' range, with a route and a rule.
+	const persons = `ip -br addr show e2e-own | grep -o '10.*'; ip route show dev e2e-own; iptables -S FORWARD | grep e2e-own`
+	b.host(t, b.worker, `ip link add e2e-own type bridge && ip addr add 10.244.250.1/24 dev e2e-own && ip link set e2e-own up &&
+		ip route add 10.244.251.0/24 dev e2e-own && iptables -A FORWARD -s 10.244.250.0/24 -m comment --comment e2e-own -j ACCEPT`)
+	defer b.host(t, b.worker, `iptables -D FORWARD -s 10.244.250.0/24 -m comment --comment e2e-own -j ACCEPT; ip link del e2e-own`)
+	own := b.host(t, b.worker, persons)
+	// Those of the API server's Service, which has endpoints all along, and of the kubelet.
+	const services = `nft list ruleset 2>/dev/null |
+		grep -oE 'chain KUBE-(SVC-NPX46M4PTMTKRN6Y|MARK-MASQ|POSTROUTING|KUBELET-CANARY)' | sort -u`
+	before := map[string]string{}
+	for _, node := range nodes {
+		if before[node] = b.host(t, node, services); before[node] == "" {
+			t.Fatalf("kube-proxy has no rules on %s", node)
+		}
+	}
+	b.unchanged(t, "", func() {
+		b.run(t, 2, "cni", "uninstall", "flannel", "--clean-nodes").says(t, "--yes")
+	})
+	o := b.must(t, "cni", "uninstall", "flannel", "--clean-nodes", "--yes", "-o", "json")
+	b.took("cni uninstall flannel --clean-nodes", o.took)
+	if strings.Count(o.stdout, `"state": "cleaned"`) != len(nodes) {
+		t.Errorf("not all hosts were cleaned: %s", o.stdout)
+	}
+	for _, node := range nodes {
+		left := b.host(t, node, `test -d /etc/cni/net.d; ls -A /etc/cni/net.d; ip -o link | grep -E 'flannel|cni0' || true
+			ip route | grep '^10\.244\.' | grep -v e2e-own || true; nft list ruleset 2>/dev/null | grep -i flannel || true
+			ls -d /run/flannel /var/lib/cni/flannel /var/lib/cni/networks/cbr0 /opt/cni/bin/flannel 2>/dev/null || true
+			ls -d /var/lib/kubectl-lifecycle 2>/dev/null || true
+			systemctl is-active kubelet containerd | grep -v '^active$' || true`)
+		if left != "" {
+			t.Errorf("on %s is left, or does not run: %s", node, left)
+		}
+		if now := b.host(t, node, services); now != before[node] {
+			t.Errorf("kube-proxy's rules on %s were\n%s\nand are\n%s", node, before[node], now)
+		}
+	}
+	if now := b.host(t, b.worker, persons); now != own {
+		t.Errorf("a person's bridge was\n%s\nand is\n%s", own, now)
+	}
+	again := b.must(t, "cni", "uninstall", "flannel", "--clean-nodes", "--yes")
+	if strings.Count(again.stdout, "nothing to do") != len(nodes) {
+		t.Errorf("the second command does not say that there is nothing to do: %s", again.stdout)
+	}
+	b.must(t, b.cniInstall()...)
+	b.networkWorks(t)
+}
+
 // networkWorks checks, at the very moment that the command has ended, what it
 // promises.
 func (b *bed) networkWorks(t *testing.T) {

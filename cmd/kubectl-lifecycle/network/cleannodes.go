@@ -18,6 +18,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/netclean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const (
@@ -123,7 +124,7 @@ func (c commands) tellHosts(output string, results []netclean.Result) error {
 			row := []string{view.Name(r.Node), string(r.State), fmt.Sprint(len(r.Objects)), view.Seconds(r.Seconds), why}
 			switch {
 			case r.State == netclean.Looked && len(r.Pods) > 0:
-				row[4] = view.CountPods(len(r.Pods)) + " run in this network there"
+				row[4] = view.CountPods(len(r.Pods)) + text.Choose(len(r.Pods) == 1, " runs", " run") + " in this network there"
 			case r.Verdict.State != "" && r.Verdict.State != inventory.Clean && r.Error == "":
 				row[4] = r.Verdict.Summary()
 			}
