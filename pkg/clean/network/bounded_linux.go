@@ -20,20 +20,18 @@ type Network struct{ part.Host }
 // Believed are the facts of the cluster as far as this host can believe them: nothing of
 // them where it cannot tell which addresses and gateways are its own.
 func (t Network) Believed() inventory.Facts {
-	routes, err := netlinks.Dump(func() ([]netlink.Route, error) {
-		return netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
-	})
+	routes, err := netlinks.Routes()
 	var main, gateways []netip.Addr
 	for _, hop := range defaultHops(routes) {
-		if ip, ok := netip.AddrFromSlice(hop.Gw); ok {
+		if ip, ok := netip.AddrFromSlice(hop.Via); ok {
 			gateways = append(gateways, ip.Unmap())
 		}
-		if hop.LinkIndex == 0 { // one that leads nowhere
+		if hop.Link == 0 { // one that leads nowhere
 			continue
 		}
 		var link netlink.Link
 		var own []netip.Addr
-		if link, err = netlink.LinkByIndex(hop.LinkIndex); err == nil {
+		if link, err = netlink.LinkByIndex(hop.Link); err == nil {
 			own, err = netlinks.Addresses(link)
 		}
 		if err != nil {
@@ -51,15 +49,11 @@ func (t Network) Believed() inventory.Facts {
 
 // defaultHops are the ways that default routes lead; one with several cards has several
 // of them.
-func defaultHops(routes []netlink.Route) []netlink.NexthopInfo {
-	var out []netlink.NexthopInfo
+func defaultHops(routes []netlinks.Route) []netlinks.Hop {
+	var out []netlinks.Hop
 	for _, r := range routes {
-		if !everything(r.Dst) {
-			continue
-		}
-		out = append(out, netlink.NexthopInfo{LinkIndex: r.LinkIndex, Gw: r.Gw})
-		for _, hop := range r.MultiPath {
-			out = append(out, *hop)
+		if r.Table == unix.RT_TABLE_MAIN && everything(r.Dst) {
+			out = append(out, r.Hops...)
 		}
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -31,13 +32,16 @@ type link struct {
 	master string
 	// keep says why a link of ours stays; empty if it goes.
 	keep string
+	// held says that it stays for what is not ours, and not for the scope.
+	held bool
 }
 
 func (l link) Name() string { return l.Attrs().Name }
 
 // All lists all links, in the kernel's order, with their owners: by name
 // and kind and a second sign; ports of our bridges by their bridge. A bridge of
-// ours with a port that is not ours stays: someone uses it.
+// ours with a port that is not ours stays, since someone uses it, and so does a link of
+// ours that one which is not ours is on: the kernel would delete that with it.
 func (t Network) All() ([]link, error) {
 	shown, all, err := views()
 	if err != nil {
@@ -61,15 +65,59 @@ func (t Network) All() ([]link, error) {
 		case out[i].Owner == inventory.Foreign && out[i].Type() == "veth":
 			out[i].Owner = out[at].Owner
 		case out[i].Owner == inventory.Foreign:
-			out[at].keep = "its port " + out[i].Name() + " is not ours"
+			out[at].keep, out[at].held = "its port "+out[i].Name()+" is not ours", true
 		}
+	}
+	for _, l := range out {
+		if at, is := index[l.below()]; is && l.Owner == inventory.Foreign {
+			out[at].keep, out[at].held = "the "+l.Type()+" "+l.Name()+" on it is not ours", true
+		}
+	}
+	if err := t.holdByRoutes(out, index); err != nil {
+		return nil, err
 	}
 	for i := range out {
 		if out[i].Owner != inventory.Foreign && !t.Scope.TakesLink(out[i].Owner) {
-			out[i].keep = t.Scope.Why()
+			out[i].keep, out[i].held = t.Scope.Why(), false
 		}
 	}
 	return out, nil
+}
+
+// below is the index of the link of this network namespace that a link is on, and would
+// be deleted with; zero for none. Of a pair, the kernel calls the other end its parent.
+func (l link) below() int {
+	a := l.Attrs()
+	if vxlan, is := l.Link.(*netlink.Vxlan); is {
+		return vxlan.VtepDevIndex
+	}
+	if a.NetNsID >= 0 || l.Type() == "veth" || l.Type() == "netkit" {
+		return 0
+	}
+	return a.ParentIndex
+}
+
+// holdByRoutes keeps the links over which one of several ways of a route leads that is not
+// the cluster's: with a link, the kernel deletes a route of IPv4 with all of its ways
+// (net/ipv4/fib_semantics.c, fib_sync_down_dev).
+func (t Network) holdByRoutes(all []link, index map[int]int) error {
+	routes, err := netlinks.Routes()
+	if err != nil {
+		return err
+	}
+	c := t.routeCase(all)
+	for _, r := range routes {
+		owner, _ := decideRoute(r, c)
+		if len(r.Hops) < 2 || r.Object != 0 || len(r.Dst.IP) != net.IPv4len || owner != inventory.Foreign || c.over(r) {
+			continue
+		}
+		for _, h := range r.Hops {
+			if at, is := index[h.Link]; is {
+				all[at].keep, all[at].held = "the route to "+r.Dst.String()+", which has another way, would go with it", true
+			}
+		}
+	}
+	return nil
 }
 
 // Links are the pod network's links, and its addresses on one that stays.
@@ -149,7 +197,9 @@ func (t Network) lookLinks(context.Context) (part.Findings, error) {
 		case l.Owner == inventory.Foreign:
 			it.Fate, it.Why, it.Digest = inventory.Stays, "not made by Kubernetes or its network", it.Detail
 		case l.keep != "":
-			it.Fate, it.Why = inventory.Stays, l.keep
+			if it.Fate, it.Why = inventory.Stays, l.keep; l.held {
+				it.Refers = "made for the pod network, and it stays: " + l.keep
+			}
 		case l.Type() == ownership.OpenVSwitch:
 			it.Fate, it.Why = inventory.Reboot, "a port of Open vSwitch's, which alone deletes it before: ovs-dpctl del-if"
 		}

@@ -75,8 +75,11 @@ const (
 
 // ruleOwner knows rules by the tables that their owners use: Cilium 2004 (to
 // proxy), 2005 (from proxy); kube-router 77 to 79. A number is not proof: every program may use it.
+// None of them asks for users, ports and the like, as a person does.
 func ruleOwner(r netlink.Rule) inventory.Owner {
 	switch {
+	case picky(r):
+		return inventory.Foreign
 	case slices.Contains(ciliumTables(), r.Table):
 		return inventory.Cilium
 	case r.Table == unix.RT_TABLE_LOCAL && r.Priority == prioMoved && plain(r):
@@ -88,6 +91,13 @@ func ruleOwner(r netlink.Rule) inventory.Owner {
 		return inventory.KubeRouter
 	}
 	return inventory.Foreign
+}
+
+// picky reports whether a rule asks for more than addresses, links and marks, or does
+// not only look into a table.
+func picky(r netlink.Rule) bool {
+	asks := r.Tos != 0 || r.TunID != 0 || r.IPProto > 0 || r.Dport != nil || r.Sport != nil || r.UIDRange != nil || r.Flow > 0
+	return asks || r.Invert || r.Goto >= 0 || r.SuppressIfgroup >= 0 || r.SuppressPrefixlen >= 0
 }
 
 // plain reports whether a rule fits every packet.

@@ -77,6 +77,6 @@ func (t Network) takeTunnel(l netlink.Link, report plan.Report) error {
 func (t Network) leads(l netlink.Link) (bool, error) {
 	all, err := t.ownRoutes()
 	return slices.ContainsFunc(all, func(r route) bool {
-		return r.LinkIndex == l.Attrs().Index && r.owner == inventory.Foreign && r.Protocol != unix.RTPROT_KERNEL
+		return r.Over(l.Attrs().Index) && r.owner == inventory.Foreign && r.Protocol != unix.RTPROT_KERNEL
 	}), err
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+)
+
+// Protocols of routes that networks use of their own
+// (/etc/iproute2/rt_protos; Calico's is in felix/routetable).
+const protoCalico = 80
+
+// routeCase is what else there is to decide whose a route is.
+type routeCase struct {
+	facts inventory.Facts
+	// cilium reports whether Cilium has a sign on this host besides routes and rules.
+	cilium func() bool
+	// ours are the links that go.
+	ours map[int]bool
+}
+
+// over reports whether a route leads over links that go, and nowhere else: it goes with
+// them.
+func (c routeCase) over(r netlinks.Route) bool {
+	return len(r.Hops) > 0 && !slices.ContainsFunc(r.Hops, func(h netlinks.Hop) bool { return !c.ours[h.Link] })
+}
+
+// decideRoute says whose a route is, and how one that stays leads to the cluster.
+//
+// Ours is a route into a pod network through other nodes of this cluster
+// (what flannel's host-gw makes), a blackhole of Calico's for one, and what is in
+// a table that Cilium uses, where Cilium is. That a route leads into a pod network is not
+// enough: Docker's own network may lie in the same range. Of several ways each has to be
+// the cluster's, through a node or over a link that goes; a route with another among them
+// stays, and is named.
+func decideRoute(r netlinks.Route, c routeCase) (owner inventory.Owner, refers string) {
+	if slices.Contains(ciliumTables(), r.Table) && c.cilium() {
+		return inventory.Cilium, ""
+	}
+	if !contained(r.Dst, c.facts.PodCIDRs) {
+		return inventory.Foreign, ""
+	}
+	var theirs []string
+	for _, h := range r.Hops {
+		switch {
+		case h.Via != nil && slices.ContainsFunc(c.facts.NodeIPs, func(ip string) bool { return h.Via.Equal(net.ParseIP(ip)) }):
+			theirs = append(theirs, "through the node "+h.Via.String())
+		case c.ours[h.Link]:
+			theirs = append(theirs, "over a link of the pod network's")
+		}
+	}
+	switch {
+	case r.Table == tableIPsec && r.Protocol == unix.RTPROT_KERNEL && c.cilium():
+		return inventory.Cilium, ""
+	case r.Type == unix.RTN_BLACKHOLE && r.Protocol == protoCalico:
+		return inventory.Calico, ""
+	case len(theirs) == 0:
+		return inventory.Foreign, ""
+	case len(theirs) == len(r.Hops):
+		return inventory.Flannel, ""
+	}
+	return inventory.Foreign, fmt.Sprintf("%d of its %d ways into the cluster's pod network leads %s", len(theirs), len(r.Hops), theirs[0])
+}
+
+// contained reports whether a network lies in one of some others, none of
+// which may be everything.
+func contained(dst *net.IPNet, cidrs []string) bool {
+	ones, bits := dst.Mask.Size()
+	for _, cidr := range cidrs {
+		_, outer, err := net.ParseCIDR(cidr)
+		if err != nil {
+			continue
+		}
+		most, width := outer.Mask.Size()
+		if width == bits && most > 0 && ones >= most && outer.Contains(dst.IP) {
+			return true
+		}
+	}
+	return false
+}
+
+// routeText is a route as `ip route` prints it, near enough; names are those of links.
+func routeText(r netlinks.Route, names map[int]string) string {
+	s := "default"
+	if !everything(r.Dst) {
+		s = r.Dst.String()
+	}
+	if r.Type != unix.RTN_UNICAST {
+		s = fmt.Sprintf("type %d %s", r.Type, s)
+		if r.Type == unix.RTN_BLACKHOLE {
+			s = "blackhole " + r.Dst.String()
+		}
+	}
+	if r.Object != 0 {
+		s += fmt.Sprintf(" nhid %d", r.Object)
+	}
+	for _, h := range r.Hops {
+		var words []string
+		if len(r.Hops) > 1 {
+			words = append(words, "nexthop")
+		}
+		if h.Via != nil {
+			words = append(words, "via "+h.Via.String())
+		}
+		if dev := names[h.Link]; dev != "" {
+			words = append(words, "dev "+dev)
+		}
+		s += " " + strings.Join(words, " ")
+	}
+	if r.Priority != 0 {
+		s += fmt.Sprintf(" metric %d", r.Priority)
+	}
+	if r.Table != unix.RT_TABLE_MAIN {
+		s += fmt.Sprintf(" table %d", r.Table)
+	}
+	return s
+}
