@@ -123,11 +123,11 @@ func TestDecideRefuses(t *testing.T) {
 		},
 		"nodes to which no pod CIDR was given": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Nodes[0].PodCIDRs, f.Nodes[1].PodCIDRs = nil, nil }),
-			says:  "no node has a pod CIDR", hint: "--allocate-node-cidrs=true",
+			says:  "CNI001 error: no node has a pod CIDR", hint: "--allocate-node-cidrs=true",
 		},
 		"a value that contradicts the cluster": {
 			facts: kubeadmFacts(), req: Request{Values: map[string]any{"podCidr": "10.224.0.0/16"}},
-			says: "podCidr=10.224.0.0/16 contradicts the cluster, whose pods are in 10.244.0.0/16", hint: "leave podCidr out",
+			says: "CNI002 error: value podCidr=10.224.0.0/16 contradicts the cluster, whose pods are in 10.244.0.0/16", hint: "leave podCidr out",
 		},
 		"an emptied pod CIDR": {
 			facts: kubeadmFacts(), req: Request{Values: map[string]any{"podCidr": ""}}, says: "contradicts the cluster",
@@ -140,15 +140,15 @@ func TestDecideRefuses(t *testing.T) {
 		},
 		"pods and Services that overlap": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Services.CIDRs = cnitest.CIDRs("10.244.128.0/20") }),
-			says:  "10.244.0.0/16 (kubeadm) overlaps the Services' 10.244.128.0/20",
+			says:  "CNI003 error: the pods' CIDR 10.244.0.0/16 (kubeadm) overlaps the Services' 10.244.128.0/20",
 		},
 		"a node whose address is a pod's": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].Addresses = []netip.Addr{netip.MustParseAddr("10.244.7.7")} }),
-			says:  "node b has the address 10.244.7.7",
+			says:  "CNI003 error: node b has the address 10.244.7.7",
 		},
 		"a node whose pod CIDR is outside of the cluster's": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Nodes[1].PodCIDRs = cnitest.CIDRs("10.1.1.0/24") }),
-			says:  "node b has the pod CIDR 10.1.1.0/24, which is not in 10.244.0.0/16",
+			says:  "CNI002 error: node b has the pod CIDR 10.1.1.0/24, which is not in 10.244.0.0/16",
 		},
 		"a person's range that does not hold the nodes'": {
 			facts: kubeadmFacts(func(f *facts.Facts) { f.Pods = facts.Range{} }), req: Request{Values: map[string]any{"podCidr": "10.50.0.0/16"}},

@@ -145,7 +145,7 @@ func ciliumAddresses(f facts.Facts, person map[string]any) ([]values.Setting, er
 		return nil, nil // of a cloud's, or of pools that a person lays out
 	}
 	if !given && len(f.Nodes) > 0 {
-		return nil, plan.Refuse(
+		return nil, pitfall("CNI001",
 			fmt.Errorf("no node has a pod CIDR of its own (spec.podCIDR), and %s=kubernetes takes them from there", ciliumIPAM),
 			"leave %s out: Cilium gives them out itself then; or have kube-controller-manager do so: --allocate-node-cidrs=true", ciliumIPAM)
 	}

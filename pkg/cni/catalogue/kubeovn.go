@@ -131,13 +131,13 @@ func kubeOVNJoin(f facts.Facts, pods facts.Range, person map[string]any) error {
 	hint := "choose another: --set networking.join.cidr.v4=…"
 	for _, r := range []facts.Range{pods, f.Services} {
 		if a, b, found := cidr.Overlap(join, r.CIDRs); found {
-			return plan.Refuse(fmt.Errorf("the range by which nodes reach pods, %s, overlaps %s (%s)", a, b, r.Source), "%s", hint)
+			return pitfall("CNI003", fmt.Errorf("the range by which nodes reach pods, %s, overlaps %s (%s)", a, b, r.Source), "%s", hint)
 		}
 	}
 	for _, n := range f.Nodes {
 		for _, a := range n.Addresses {
 			if cidr.Contains(join, cidr.Host(a)) {
-				return plan.Refuse(fmt.Errorf("node %s has the address %s, which is in the range by which nodes reach pods, %s", n.Name, a, word),
+				return pitfall("CNI003", fmt.Errorf("node %s has the address %s, which is in the range by which nodes reach pods, %s", n.Name, a, word),
 					"%s", hint)
 			}
 		}

@@ -43,12 +43,12 @@ func unset(f facts.Facts, path string) error {
 	err := errors.New("the pod CIDR of this cluster is not set: neither kubeadm nor kube-proxy knows one")
 	for _, n := range f.Nodes {
 		if len(n.PodCIDRs) > 0 {
-			return plan.Refuse(err, "node %s has %s: name the whole range that the nodes' were cut from (--cluster-cidr of "+
+			return pitfall("CNI001", err, "node %s has %s: name the whole range that the nodes' were cut from (--cluster-cidr of "+
 				"kube-controller-manager): --set %s=…",
 				n.Name, cidr.List(n.PodCIDRs), path)
 		}
 	}
-	return plan.Refuse(err, "%s", unsetHint)
+	return pitfall("CNI001", err, "%s", unsetHint)
 }
 
 const unsetHint = `a running cluster gets one in two places:
@@ -61,24 +61,25 @@ then run this again (a new cluster: kubeadm init --pod-network-cidr=10.244.0.0/1
 // holds a Service's or a node's address, packets to it go the wrong way.
 func agree(f facts.Facts, pods facts.Range) error {
 	if p, s, found := cidr.Overlap(pods.CIDRs, f.Services.CIDRs); found {
-		return plan.Refuse(fmt.Errorf("the pods' CIDR %s (%s) overlaps the Services' %s (%s)", p, pods.Source, s, f.Services.Source),
+		return pitfall("CNI003", fmt.Errorf("the pods' CIDR %s (%s) overlaps the Services' %s (%s)", p, pods.Source, s, f.Services.Source),
 			"the two must not overlap; changing either in a running cluster means joining every node again")
 	}
 	if a, b, found := f.Crossed(); found {
-		return plan.Refuse(fmt.Errorf("the pod CIDRs of nodes %s and %s overlap: packets for the pods of one go to the other", a, b),
+		return pitfall("CNI003", fmt.Errorf("the pod CIDRs of nodes %s and %s overlap: packets for the pods of one go to the other", a, b),
 			"drain and remove one of them and let it join again; kube-controller-manager of each control plane must have the same --cluster-cidr "+
 				"and --node-cidr-mask-size")
 	}
 	for _, n := range f.Nodes {
 		for _, p := range n.PodCIDRs {
 			if _, has := cidr.Family(pods.CIDRs, p.Addr().Is6()); has && !cidr.Contains(pods.CIDRs, p) {
-				return plan.Refuse(fmt.Errorf("node %s has the pod CIDR %s, which is not in %s (%s)", n.Name, p, cidr.List(pods.CIDRs), pods.Source),
+				return pitfall("CNI002", fmt.Errorf("node %s has the pod CIDR %s, which is not in %s (%s)", n.Name, p, cidr.List(pods.CIDRs),
+					pods.Source),
 					"drain and remove the node and let it join again, or correct the range where it was read")
 			}
 		}
 		for _, a := range n.Addresses {
 			if cidr.Contains(pods.CIDRs, cidr.Host(a)) {
-				return plan.Refuse(fmt.Errorf("node %s has the address %s, which is in the pods' CIDR %s (%s)", n.Name, a,
+				return pitfall("CNI003", fmt.Errorf("node %s has the address %s, which is in the pods' CIDR %s (%s)", n.Name, a,
 					cidr.List(pods.CIDRs), pods.Source),
 					"choose a pod CIDR apart from the nodes' network: pods could never reach that node")
 			}
@@ -91,7 +92,7 @@ func agree(f facts.Facts, pods facts.Range) error {
 // takes them from there.
 func allocated(f facts.Facts, network string) error {
 	if len(f.Nodes) > 0 && !anyPodCIDR(f) {
-		return plan.Refuse(fmt.Errorf("no node has a pod CIDR of its own (spec.podCIDR), and %s serves only nodes that have one", network),
+		return pitfall("CNI001", fmt.Errorf("no node has a pod CIDR of its own (spec.podCIDR), and %s serves only nodes that have one", network),
 			"%s", unallocatedHint)
 	}
 	return nil
@@ -131,10 +132,19 @@ func contradictions(pods facts.Range, person map[string]any, v4, v6 string) erro
 		}
 		want := slices.DeleteFunc(slices.Clone(pods.CIDRs), func(p netip.Prefix) bool { return p.Addr().Is6() != (path == v6) })
 		if !cidr.Same(got, want) {
-			return plan.Refuse(fmt.Errorf("value %s=%v contradicts the cluster, whose pods are in %s (%s)", path, value,
+			return pitfall("CNI002", fmt.Errorf("value %s=%v contradicts the cluster, whose pods are in %s (%s)", path, value,
 				cidr.List(pods.CIDRs), pods.Source),
 				"leave %s out: it is read from the cluster", path)
 		}
 	}
 	return nil
+}
+
+// pitfall refuses for a pitfall that has an id, before anything else is looked for.
+func pitfall(id string, err error, hint string, args ...any) error {
+	more := "; more: "
+	if strings.Contains(fmt.Sprintf(hint, args...), "\n") {
+		more = "\nmore: "
+	}
+	return plan.Refuse(fmt.Errorf("%s error: %w", id, err), hint+more+"kubectl lifecycle cni explain "+id, args...)
 }
