@@ -69,6 +69,8 @@ type cniFlags struct {
 	runner         env.RunnerFlags
 	timeout        time.Duration
 	mode           env.DryRun // what dryRun says
+	// quiet leaves the result to a command of which this is a part.
+	quiet bool
 	// prove sends packets through the network; nil where none are to be sent.
 	prove prover
 	// ask asks hosts what they have for the network; nil where none are to be asked.
@@ -83,6 +85,7 @@ func newCNICommand(c commands) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCNIInstallCommand(c), newCNIStatusCommand(c), newCNITestCommand(c), newCNIUninstallCommand(c),
+		newCNISwitchCommand(c),
 		newCNIListCommand(c), newCNIVersionsCommand(c), newCNIValuesCommand(c), newCNIImagesCommand(c), newCNIExplainCommand(c))
 	return cmd
 }
@@ -208,7 +211,11 @@ func (c commands) runCNI(ctx context.Context, client kubernetes.Interface, relea
 	case inst.Action == release.Upgrade:
 		words = "upgraded"
 	}
-	return c.tellCNI(f.output, inst, words+unserved(outcome.Unserved))
+	if words += unserved(outcome.Unserved); f.quiet {
+		c.Say("cni/%s %s", inst.CNI, words)
+		return nil
+	}
+	return c.tellCNI(f.output, inst, words)
 }
 
 // unserved names the nodes that a network does not reach, the first of many.

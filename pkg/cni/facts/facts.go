@@ -176,3 +176,26 @@ func (f Facts) Release(namespace, name string) release.Release {
 	}
 	return release.Release{}
 }
+
+// Without is what a cluster would say if a network, its release and what of it is being
+// deleted were gone.
+func (f Facts) Without(cni, namespace, release string) Facts {
+	networks, endings, releases := []Network{}, []Ending(nil), f.Releases[:0:0]
+	for _, n := range f.Networks {
+		if n.CNI != cni {
+			networks = append(networks, n)
+		}
+	}
+	for _, e := range f.Endings {
+		if e.CNI != cni {
+			endings = append(endings, e)
+		}
+	}
+	for _, r := range f.Releases {
+		if r.Namespace != namespace || r.Name != release {
+			releases = append(releases, r)
+		}
+	}
+	f.Networks, f.Endings, f.Releases = networks, endings, releases
+	return f
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package netswitch
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+// pod is a Ready one of a ReplicaSet with an address, made an hour before.
+func pod(name string, change ...func(*corev1.Pod)) *corev1.Pod {
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", CreationTimestamp: metav1.NewTime(begun.Add(-time.Hour)),
+		OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "web", Controller: new(true)}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.244.1.2",
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}}
+	for _, c := range change {
+		c(p)
+	}
+	return p
+}
+
+var begun = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+func unready(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }
+
+func TestWhatIsDoneWithPodsFromBefore(t *testing.T) {
+	sandbox := func(at time.Time) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReadyToStartContainers,
+				Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(at)})
+		}
+	}
+	static := func(p *corev1.Pod) { p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }
+	leaving := func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: begun} }
+	young := func(p *corev1.Pod) { p.CreationTimestamp = metav1.NewTime(begun) }
+	for name, tc := range map[string]struct {
+		pod  *corev1.Pod
+		want fate
+	}{
+		"one that is Ready may serve":                      {pod("a"), evict},
+		"one that is not serves nothing":                   {pod("a", unready), remove},
+		"one without a controller":                         {pod("a", func(p *corev1.Pod) { p.OwnerReferences = nil }), bare},
+		"a static pod":                                     {pod("a", static), bare},
+		"one in its host's network":                        {pod("a", func(p *corev1.Pod) { p.Spec.HostNetwork = true }), leave},
+		"one that has ended":                               {pod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }), leave},
+		"one that waits for a network":                     {pod("a", func(p *corev1.Pod) { p.Status.PodIP = "" }), leave},
+		"one that is being deleted":                        {pod("a", leaving), leave},
+		"one that was made since":                          {pod("a", young), leave},
+		"one from before that got its network since":       {pod("a", sandbox(begun.Add(time.Second))), leave},
+		"one whose network is older, by its own condition": {pod("a", sandbox(begun.Add(-time.Minute))), evict},
+	} {
+		if got := fateOf(tc.pod, begun); got != tc.want {
+			t.Errorf("%s: %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
+const bare = name // a case has a name, too
+
+func TestABudgetIsWaitedForAndTheOthersGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(pod("kept"), pod("free"), pod("dead", unready), pod("bare", func(p *corev1.Pod) { p.OwnerReferences = nil }))
+		asked := 0
+		client.PrependReactor("create", "pods", func(action ktesting.Action) (bool, runtime.Object, error) {
+			eviction := action.(ktesting.CreateAction).GetObject().(metav1.Object)
+			if eviction.GetName() == "kept" {
+				if asked++; asked < 3 {
+					return true, nil, apierrors.NewTooManyRequests("the budget web needs 3 pods", 1)
+				}
+			}
+			return true, nil, client.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("pods"), "shop", eviction.GetName())
+		})
+		var said []string
+		got, err := RestartPods(t.Context(), client, begun, func(format string, _ ...any) { said = append(said, format) })
+		if err != nil || got.Pods != 3 || len(got.Held) != 0 || !slices.Equal(got.Bare, []string{"shop/bare"}) || asked != 3 || len(said) != 2 {
+			t.Errorf("%+v, %v, asked %d times, said %d times", got, err, asked, len(said))
+		}
+		left, err := client.CoreV1().Pods("shop").List(t.Context(), metav1.ListOptions{})
+		if err != nil || len(left.Items) != 1 || left.Items[0].Name != "bare" {
+			t.Errorf("left: %v, %v", left.Items, err)
+		}
+	})
+}
+
+func TestPodsThatABudgetKeepsAreNamedWhenTheTimeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(pod("kept"))
+		client.PrependReactor("create", "pods", func(ktesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewTooManyRequests("the budget web needs 1 pod", 1)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		got, err := RestartPods(ctx, client, begun, func(string, ...any) {})
+		if err != nil || !strings.Contains(got.Held["shop/kept"], "budget web") {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+func TestAnEvictionThatFailsEndsIt(t *testing.T) {
+	client := fake.NewClientset(pod("a"))
+	client.PrependReactor("create", "pods", func(ktesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(corev1.Resource("pods"), "a", errors.New("no"))
+	})
+	if got, err := RestartPods(t.Context(), client, begun, func(string, ...any) {}); !apierrors.IsForbidden(err) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestTheStateOfASwitchIsKept(t *testing.T) {
+	store := Store{Client: fake.NewClientset(), Namespace: "kube-system"}
+	if _, found, err := store.Load(t.Context()); found || err != nil {
+		t.Fatalf("found %v, %v", found, err)
+	}
+	state, err := store.Begin(t.Context(), State{From: "flannel", To: "cilium", Agents: []string{"kube-flannel/x-"}, Phase: Uninstall})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Begin(t.Context(), state); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
+		t.Errorf("a second command begins, too: %v", err)
+	}
+	for _, phase := range []Phase{Clean, Install, Restart} {
+		state.Phase, state.Cleaned = phase, append(state.Cleaned, "w-"+string(phase))
+		if state, err = store.Save(t.Context(), state); err != nil {
+			t.Fatal(err)
+		}
+		got, found, err := store.Load(t.Context())
+		if err != nil || !found || got.Phase != phase || !slices.Equal(got.Cleaned, state.Cleaned) || got.From != "flannel" ||
+			got.To != "cilium" || !slices.Equal(got.Agents, state.Agents) ||
+			got.Installed.IsZero() != (phase == Clean) || !got.Installed.Equal(state.Installed) {
+			t.Errorf("%s: %+v, %v", phase, got, err)
+		}
+		if got.Past(phase) || !got.Past(Uninstall) {
+			t.Errorf("%s: past %v, %v", phase, got.Past(phase), got.Past(Uninstall))
+		}
+	}
+	if state.Resumes("", "cilium") != nil || state.Resumes("flannel", "cilium") != nil || state.Resumes("", "calico") == nil ||
+		plan.ClassOf(state.Resumes("calico", "cilium")) != plan.Refused {
+		t.Error("another switch is taken for this one")
+	}
+	if err := errors.Join(store.End(t.Context()), store.End(t.Context())); err != nil {
+		t.Error(err)
+	}
+	if _, found, err := store.Load(t.Context()); found || err != nil {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
+
+func TestADamagedStateIsNoState(t *testing.T) {
+	for name, data := range map[string]map[string]string{
+		"nothing":              {},
+		"a phase that is none": {"from": "a", "to": "b", "phase": "sleep"},
+		"no list":              {"from": "a", "to": "b", "phase": "clean", "cleaned": "{"},
+		"no time":              {"from": "a", "to": "b", "phase": "install", "installed": "soon"},
+	} {
+		store := Store{Namespace: "kube-system", Client: fake.NewClientset(&corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Name: Name, Namespace: "kube-system"}, Data: data})}
+		if _, _, err := store.Load(t.Context()); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
