@@ -45,7 +45,7 @@ e2e-full: ## The end-to-end tests with all that 'make test' leaves out because i
 	E2E_FULL=yes hack/test.sh build testbed story-1 story-2 control
 
 .PHONY: e2e-cilium
-e2e-cilium: build ## The life of a host with the real Cilium, which is built first (25 minutes the first time, then 10)
+e2e-cilium: build ## The life of a host with the real Cilium, which is built first (30 minutes the first time, then 15)
 	hack/e2e.sh cilium
 
 .PHONY: testbed

@@ -34,6 +34,8 @@ func ciliumCases() map[string]string {
 		"kube-proxy": "bpf: {enableTCX: false}\n",
 		// Cilium does kube-proxy's, since that is not there; TCX where the kernel has it.
 		"replacement": "",
+		// It comes in flannel's place, and flannel in its.
+		"switch": "",
 	}
 }
 
@@ -53,18 +55,21 @@ func TestCilium(t *testing.T) {
 	c := &ciliumBed{bed: b, kind: need(t, "E2E_CILIUM"), dir: need(t, "TESTBED_CILIUM")}
 	more, known := ciliumCases()[c.kind]
 	if !known {
-		t.Fatalf("E2E_CILIUM=%s: kube-proxy and replacement are known", c.kind)
+		t.Fatalf("E2E_CILIUM=%s: kube-proxy, replacement and switch are known", c.kind)
 	}
 	c.prepare(t, ciliumValues+more)
-	for _, stage := range []stage{
+	stages := []stage{
 		{"cni install gives the cluster a network that works", onBoth, c.stageInstall},
 		{"the host joins and its pods are reached", onBoth, c.stageJoin},
 		{"a policy keeps strangers from a pod", onBoth, c.stagePolicy},
 		{"remove leaves nothing of Cilium and all that is not its own", onBoth, c.stageRemove},
 		{"the host joins again", onBoth, c.stageJoin},
 		{"remove does not wait for an agent that is dead", onBoth, c.stageDeadAgent},
-		{"no secret was said", onBoth, b.stageSecrets},
-	} {
+	}
+	if c.kind == "switch" {
+		stages = c.switching()
+	}
+	for _, stage := range append(stages, stage{"no secret was said", onBoth, b.stageSecrets}) {
 		start := time.Now()
 		if !t.Run(strings.ReplaceAll(stage.name, " ", "-"), stage.run) {
 			break // each builds on the one before
@@ -99,7 +104,7 @@ func (c *ciliumBed) prepare(t *testing.T, values string) {
 	}
 	start := time.Now()
 	var hosts sync.WaitGroup
-	for _, host := range []string{c.controlPlane, c.worker, c.worker2, c.blank} {
+	for _, host := range append(c.hosts(), c.blank) {
 		hosts.Go(func() {
 			for _, image := range []string{"cilium.tar", "operator.tar"} {
 				if err := c.receives(t, host, "ctr -n k8s.io images import --no-unpack -", filepath.Join(c.dir, image)); err != nil {
@@ -164,7 +169,7 @@ func (c *ciliumBed) stageInstall(t *testing.T) {
 		t.Errorf("the second installation does not say that there is nothing to do: %q", again.stdout)
 	}
 	status := c.kubectl(t, "", "-n", "kube-system", "exec", "daemonset/cilium", "-c", "cilium-agent", "--", "cilium-dbg", "status")
-	want := map[string]string{"kube-proxy": "KubeProxyReplacement: +False", "replacement": "KubeProxyReplacement: +True"}[c.kind]
+	want := "KubeProxyReplacement: +" + map[string]string{"kube-proxy": "False", "replacement": "True", "switch": "False"}[c.kind]
 	if !regexp.MustCompile(want).MatchString(status) {
 		t.Errorf("the agent does not say %q:\n%s", want, status)
 	}

@@ -61,7 +61,8 @@ func (b *bed) stageNetwork(t *testing.T) {
 
 // stageNetworkLeaves: an uninstallation with --clean-nodes takes what flannel has left off
 // hosts that stay nodes, and nothing of kube-proxy's, the kubelet's or a person's; then it is
-// installed again. CoreDNS keeps nothing from going on, and comes back with the network.
+// installed again, with another backend. CoreDNS keeps nothing from going on, and comes back
+// with the network.
 func (b *bed) stageNetworkLeaves(t *testing.T) {
 	b.withNetwork(t)
 	nodes := []string{b.controlPlane, b.worker, b.worker2}
@@ -108,7 +109,7 @@ func (b *bed) stageNetworkLeaves(t *testing.T) {
 	if strings.Count(again.stdout, "nothing to do") != len(nodes) {
 		t.Errorf("the second command does not say that there is nothing to do: %s", again.stdout)
 	}
-	b.must(t, b.cniInstall()...)
+	b.must(t, b.cniInstall("--set=flannel.backend=host-gw")...)
 	b.networkWorks(t)
 }
 

@@ -54,6 +54,7 @@ func (b *bed) stages() []stage {
 		{"the host of a node without a network is readable", 1, b.stageInspectNotReady},
 		{"cni install gives the cluster a network that works", 1, b.stageNetwork},
 		{"cni uninstall leaves clean hosts that stay nodes", 2, b.stageNetworkLeaves},
+		{"one network gives way to another and pods keep their budgets", 2, b.stageSwitch},
 		{"the program never runs in a tenant's image", 1, b.stageImage},
 		{"join prints a command that works and then dies", 1, b.stageJoin},
 		{"the network of the joined host works across nodes", 1, b.stagePodNetwork},

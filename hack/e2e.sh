@@ -5,7 +5,7 @@
 #   hack/e2e.sh build      build what the beds are made of, and bring nothing up
 #   hack/e2e.sh story-1    the first part of the story on real nodes; story-2 the second
 #   hack/e2e.sh control    drains of many pods, on a control plane without nodes
-#   hack/e2e.sh cilium     the real Cilium, beside kube-proxy and in its place
+#   hack/e2e.sh cilium     the real Cilium, beside kube-proxy, in its place, and in flannel's
 # A bed is removed afterwards, unless E2E_KEEP=yes. E2E_RUN=REGEXP chooses tests, as
 # -run does; E2E_FULL=yes draws and drains more.
 set -o errexit -o nounset -o pipefail
@@ -58,7 +58,7 @@ cilium)
   trap remove EXIT
   TESTBED_CILIUM="$(hack/cilium/build.sh)"
   export TESTBED_CILIUM
-  for E2E_CILIUM in ${E2E_CILIUM:-kube-proxy replacement}; do
+  for E2E_CILIUM in ${E2E_CILIUM:-kube-proxy replacement switch}; do
     export E2E_CILIUM
     testbed down # Cilium cannot be taken off a cluster's hosts without a trace
     testbed up
