@@ -137,7 +137,7 @@ func (w *world) foreignRulesAreLeft() {
 // kube-proxy for 1,250 services with an endpoint each, in the chains and numbers
 // that it writes, named with letters as its own are; and as many rules of others.
 func rulesFile() string {
-	return `{ echo '*nat'; all=$(seq 1250 | tr '0189' 'PQRS'); echo ":KUBE-SERVICES - [0:0]"; echo ":KUBE-MARK-MASQ - [0:0]"
+	return `{ echo '*nat'; all=$(seq -f %015g 1250 | tr '0189' 'PQRS'); echo ":KUBE-SERVICES - [0:0]"; echo ":KUBE-MARK-MASQ - [0:0]"
 for k in $all; do echo ":KUBE-SVC-A$k - [0:0]"; echo ":KUBE-SEP-A$k - [0:0]"; done
 echo '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES'; echo '-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000'
 for k in $all; do echo "-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp \

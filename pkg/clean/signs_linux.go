@@ -143,7 +143,9 @@ func (t Target) pinSigns() ownership.Marks {
 	for _, dir := range []string{"", "tc/globals"} {
 		entries, _ := os.ReadDir(t.Host.Path(filepath.Join(network.BPFDir, dir)))
 		for _, e := range entries {
-			m.Add(owners.Owner(filepath.Join(dir, e.Name())), inventory.KindPin)
+			owner, perhaps := owners.Decide(filepath.Join(dir, e.Name()), nil)
+			m.Add(owner, inventory.KindPin)
+			m.Add(perhaps, inventory.KindPin)
 		}
 	}
 	return m

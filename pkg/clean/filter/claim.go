@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
@@ -21,6 +22,9 @@ func (d *division) claim(c netfilter.Chain, r netfilter.Rule, by ownership.Signs
 				d.pinned[target] = "the chain " + c.Name
 			}
 		}
+	}
+	if d.administered && c.Name == ownership.FirewallChain && !slices.Contains(r.Targets, ownership.AdminChain) {
+		owner = inventory.CNIPlugins // of a single container
 	}
 	for _, comment := range r.Comments {
 		if c.Base && owner == inventory.Foreign {

@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,12 @@ type division struct {
 	whole inventory.Owner
 	// chains are our chains by name.
 	chains map[string]inventory.Owner
+	// alike are chains that begin as a network's, and the network; nothing shows that they
+	// are its.
+	alike map[string]inventory.Owner
+	// administered says that administrators' rules are in ownership.AdminChain: it stays, and
+	// so does the way to it.
+	administered bool
 	// pinned are chains of ours that something foreign leads to: they are emptied
 	// but stay, since that is not ours to delete. Value: what it is.
 	pinned map[string]string
@@ -47,7 +54,7 @@ type jump struct {
 // even if it has a chain called KUBE-SERVICES.
 func divide(t netfilter.Table, by ownership.Signs) division {
 	d := division{table: t, whole: inventory.Foreign, chains: map[string]inventory.Owner{}, pinned: map[string]string{},
-		shared: map[string]bool{}}
+		shared: map[string]bool{}, alike: map[string]inventory.Owner{}}
 	if !t.Compatible() {
 		d.whole = by.Tables.Owner(t.Family + " " + t.Name)
 		if d.whole == inventory.CNIPlugins && by.Others {
@@ -56,11 +63,18 @@ func divide(t netfilter.Table, by ownership.Signs) division {
 		return d
 	}
 	for _, c := range t.Chains {
-		if owner := by.Chains.Owner(c.Name); owner != inventory.Foreign && !c.Base {
+		if c.Base {
+			continue
+		}
+		switch owner, perhaps := by.Chains.Decide(c.Name, by.Second); {
+		case owner != inventory.Foreign:
 			d.chains[c.Name] = owner
+		case perhaps != inventory.Foreign:
+			d.alike[c.Name] = perhaps
 		}
 	}
 	d.share(by)
+	d.administer()
 	for _, c := range t.Chains {
 		if _, ours := d.chains[c.Name]; ours {
 			continue
@@ -182,11 +196,12 @@ func (d division) items() []inventory.Item {
 		}
 		out = append(out, it)
 	}
+	out = append(out, d.doubtful()...)
 	seen := map[string]int{}
 	for _, j := range d.jumps {
 		name := j.chain + " → " + strings.Join(j.rule.Targets, ", ")
 		if len(j.rule.Targets) == 0 || !d.owns(j.rule.Targets) {
-			name = j.chain + " # " + strings.Join(j.rule.Comments, "; ")
+			name = j.chain + " # " + cmp.Or(strings.Join(j.rule.Comments, "; "), j.rule.Text, j.rule.HandleText())
 		}
 		if seen[name]++; seen[name] > 1 {
 			name = fmt.Sprintf("%s (%d)", name, seen[name])

@@ -238,6 +238,6 @@ func said(d netfilter.Deletion) string {
 
 // filterSigns are what rules are known by on this host.
 func (t Filter) filterSigns() ownership.Signs {
-	signs := ownership.FilterSigns(cni.Networks{Host: t.Host}.OtherNetworks(), func(owner inventory.Owner) bool { return t.Second(owner) })
+	signs := ownership.FilterSigns(cni.Networks{Host: t.Host}.OtherNetworks(), t.Second)
 	return signs.Within(t.Scope)
 }

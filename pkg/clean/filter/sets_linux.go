@@ -36,14 +36,21 @@ func (t Filter) Sets() part.Part {
 func (t Filter) lookSets(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
 	names, err := netfilter.IPSets()
-	owners := ownership.Sets()
-	ours := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		return owners.Owner(name) == inventory.Foreign || !t.Scope.Takes(owners.Owner(name))
-	})
-	used := t.usedSets(ctx, &s, ours)
+	owners := map[string]inventory.Owner{}
+	perhaps := map[string]inventory.Owner{}
+	known := ownership.Sets()
 	for _, name := range names {
-		it := inventory.Item{Kind: inventory.KindIPSet, Name: name, Owner: owners.Owner(name), Fate: inventory.Goes}
+		owners[name], perhaps[name] = known.Decide(name, t.Second)
+	}
+	used := t.usedSets(ctx, &s, slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return owners[name] == inventory.Foreign || !t.Scope.Takes(owners[name])
+	}))
+	for _, name := range names {
+		it := inventory.Item{Kind: inventory.KindIPSet, Name: name, Owner: owners[name], Fate: inventory.Goes}
 		switch by := used[name]; {
+		case perhaps[name] != inventory.Foreign && t.Scope.Takes(perhaps[name]):
+			it.Fate, it.Why = inventory.Stays, ownership.PerhapsWhy(perhaps[name])
+			it.Refers = it.Why
 		case it.Owner == inventory.Foreign:
 			it.Fate, it.Why = inventory.Stays, "not named as Kubernetes or a pod network names its sets"
 		case by != "":

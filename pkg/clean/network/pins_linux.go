@@ -66,7 +66,8 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 			return err
 		}
 		name, _ := filepath.Rel(top, path)
-		it := inventory.Item{Kind: inventory.KindPin, Name: filepath.Join(BPFDir, name), Owner: owners.Owner(name), Fate: inventory.Goes}
+		owner, perhaps := owners.Decide(name, t.Second)
+		it := inventory.Item{Kind: inventory.KindPin, Name: filepath.Join(BPFDir, name), Owner: owner, Fate: inventory.Goes}
 		if it.Owner != inventory.Foreign {
 			s.Add(t.Scope.Spare([]inventory.Item{it})...)
 			return skip(d)
@@ -81,6 +82,10 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 			return nil // shared by everybody who uses tc
 		}
 		it.Fate, it.Why = inventory.Stays, "not named as a pod network names its pins"
+		if perhaps != inventory.Foreign && t.Scope.Takes(perhaps) {
+			it.Why = ownership.PerhapsWhy(perhaps)
+			it.Refers = it.Why
+		}
 		s.Add(it)
 		if strings.Count(name, "/") > 1 || d.IsDir() {
 			return skip(d)

@@ -54,34 +54,6 @@ func (ps patterns) within(scope inventory.Scope) patterns {
 	return out
 }
 
-// Chains are the iptables chains of Kubernetes and its networks, by the
-// names in their sources (Kubernetes 1.36 pkg/kubelet/kubelet_network_linux.go,
-// pkg/proxy/{iptables,ipvs}; containernetworking/plugins 1.9; flannel 0.28).
-// An unknown KUBE-something is foreign: a name that is only alike proves
-// nothing.
-func Chains() patterns {
-	return compile(
-		pattern{inventory.Kubelet, `KUBE-(FIREWALL|MARK-MASQ|MARK-DROP|POSTROUTING|IPTABLES-HINT|KUBELET-CANARY)`},
-		pattern{inventory.KubeRouter, `KUBE-(ROUTER-.+|POD-FW-.+|NWPLCY-.+)`},
-		pattern{inventory.KubeProxy, `KUBE-(SERVICES|EXTERNAL-SERVICES|NODEPORTS|FORWARD|PROXY-FIREWALL|PROXY-CANARY|` +
-			`LOAD-BALANCER|NODE-PORT|SOURCE-RANGES-FIREWALL)`},
-		pattern{inventory.KubeProxy, `KUBE-(SVC|SVL|EXT|SEP|FW|XLB)-[A-Z2-7]+`},
-		pattern{inventory.KubeProxy, `KUBE-IPVS-(FILTER|OUT-FILTER|IPS)`},
-		pattern{inventory.CNIPlugins, `CNI-(HOSTPORT-(DNAT|SNAT|SETMARK|MASQ)|FORWARD|ADMIN|ISOLATION-STAGE-[12])`},
-		pattern{inventory.CNIPlugins, ContainerChain().String()},
-		pattern{inventory.Flannel, `FLANNEL-(POSTRTG|FWD)`},
-		pattern{inventory.Calico, `cali-.+`},
-		pattern{inventory.Cilium, `(OLD_)?CILIUM_.+`},
-		pattern{inventory.Antrea, `ANTREA-.+`},
-		pattern{inventory.KubeOVN, `OVN-.+`},
-		pattern{inventory.Weave, `WEAVE(-.+)?`},
-	)
-}
-
-// ContainerChain fits the chains that a standard CNI plugin makes for a single
-// container: masquerading, and port mappings of two ages of the plugins.
-func ContainerChain() *regexp.Regexp { return regexp.MustCompile(`^CNI-((DN|SN)-)?[0-9a-f]{20,}$`) }
-
 // Comments are rules outside of own chains that say whose they are, and are
 // believed where their owner has another sign on this host. Cilium's all jump to
 // chains of its own, by which one knows them: "cilium: …" may be an administrator's.
@@ -102,47 +74,6 @@ func Tables() patterns {
 		pattern{inventory.Flannel, `ip flannel-ipv4|ip6 flannel-ipv6`},
 		pattern{inventory.CNIPlugins, `inet cni_plugins_masquerade|ip6? cni_hostport`},
 		pattern{inventory.Calico, `ip6? calico|arp calico(-arp)?`},
-	)
-}
-
-// Signs are what rules and tables are known by; to be made once for many tables.
-type Signs struct {
-	Chains, Comments, Tables patterns
-	// others says that this host has CNI networks besides the pods', which use the
-	// same plugins.
-	Others bool
-	// second reports whether an owner has another sign on this host than comments;
-	// nil for none.
-	Second func(inventory.Owner) bool
-	// scope limits what is ours.
-	scope inventory.Scope
-}
-
-// Within limits signs to a scope: what is not in it is taken for foreign.
-func (s Signs) Within(scope inventory.Scope) Signs {
-	s.scope = scope
-	s.Chains, s.Comments, s.Tables = s.Chains.within(scope), s.Comments.within(scope), s.Tables.within(scope)
-	return s
-}
-
-// Network reports whether the name of a CNI network is a pod network's.
-func (s Signs) Network(name string) bool { return s.scope.TakesNetwork(name, NetworkNames()) }
-
-// FilterSigns are what rules and tables are known by.
-func FilterSigns(others bool, second func(inventory.Owner) bool) Signs {
-	return Signs{Chains: Chains(), Comments: Comments(), Tables: Tables(), Others: others, Second: second}
-}
-
-// Sets are ip sets by their names.
-func Sets() patterns {
-	return compile(
-		pattern{inventory.KubeRouter, `(inet6:)?kube-router-.+|KUBE-(SRC|DST)-.+`},
-		pattern{inventory.KubeProxy, `KUBE-(6-)?(LOOP-BACK|CLUSTER-IP|EXTERNAL-IP(-LOCAL)?|LOAD-BALANCER(-.+)?|NODE-PORT-.+|` +
-			`HEALTH-CHECK-NODE-PORT|IPVS-IPS)`},
-		pattern{inventory.Calico, `cali[46]0.+|felix-.+`},
-		pattern{inventory.Antrea, `ANTREA-.+`},
-		pattern{inventory.KubeOVN, `ovn[46]0.+`},
-		pattern{inventory.Weave, `weave-.+`},
 	)
 }
 
@@ -194,14 +125,6 @@ func Link(name, kind string) inventory.Owner {
 		}
 	}
 	return inventory.Foreign
-}
-
-// Pins are names directly in /sys/fs/bpf and in its tc/globals.
-func Pins() patterns {
-	return compile(
-		pattern{inventory.Cilium, `cilium|tc/globals/cilium_.+`},
-		pattern{inventory.Calico, `calico|tc/globals/(cali_.+|calico_.+)|tc/cali.*|(cali|calico|xdp_cali)_.+`},
-	)
 }
 
 // Mounts are mounts outside of the kubelet's root. The paths are those of

@@ -11,16 +11,19 @@ import (
 func TestOwners(t *testing.T) {
 	for _, tc := range []struct {
 		what     string
-		patterns patterns
-		names    map[string]inventory.Owner
+		patterns interface {
+			Owner(name string) inventory.Owner
+		}
+		names map[string]inventory.Owner
 	}{
 		{"chains", Chains(), map[string]inventory.Owner{
 			"KUBE-FIREWALL": inventory.Kubelet, "KUBE-MARK-MASQ": inventory.Kubelet, "KUBE-IPTABLES-HINT": inventory.Kubelet,
 			"KUBE-KUBELET-CANARY": inventory.Kubelet,
 			"KUBE-SERVICES":       inventory.KubeProxy, "KUBE-SEP-2VLSJHRZPQXZJEHY": inventory.KubeProxy, "KUBE-PROXY-CANARY": inventory.KubeProxy,
 			"KUBE-IPVS-FILTER":  inventory.KubeProxy,
-			"KUBE-ROUTER-INPUT": inventory.KubeRouter, "KUBE-POD-FW-ABC": inventory.KubeRouter, "KUBE-NWPLCY-X": inventory.KubeRouter,
-			"CNI-HOSTPORT-DNAT": inventory.CNIPlugins, "CNI-FORWARD": inventory.CNIPlugins, "CNI-SN-0123456789abcdef01234": inventory.CNIPlugins,
+			"KUBE-ROUTER-INPUT": inventory.KubeRouter, "KUBE-POD-FW-2VLSJHRZPQXZJEHY": inventory.KubeRouter,
+			"KUBE-NWPLCY-DEFAULT": inventory.KubeRouter,
+			"CNI-HOSTPORT-DNAT":   inventory.CNIPlugins, "CNI-FORWARD": inventory.CNIPlugins, "CNI-SN-0123456789abcdef01234": inventory.CNIPlugins,
 			"FLANNEL-FWD": inventory.Flannel, "FLANNEL-POSTRTG": inventory.Flannel, "cali-FORWARD": inventory.Calico,
 			"CILIUM_POST_nat": inventory.Cilium, "OLD_CILIUM_INPUT": inventory.Cilium,
 			"ANTREA-FORWARD": inventory.Antrea, "OVN-POSTROUTING": inventory.KubeOVN, "WEAVE-NPC": inventory.Weave,
@@ -50,9 +53,8 @@ func TestOwners(t *testing.T) {
 			"KUBE-MINE": inventory.Foreign, "ufw-sets": inventory.Foreign,
 		}},
 		{"BPF pins", Pins(), map[string]inventory.Owner{
-			"cilium": inventory.Cilium, "tc/globals/cilium_call_policy": inventory.Cilium, "tc/globals/cali_v4_ct3": inventory.Calico,
-			"calico": inventory.Calico,
-			"tc":     inventory.Foreign, "tc/globals": inventory.Foreign, "ip": inventory.Foreign, "snap": inventory.Foreign,
+			"cilium": inventory.Cilium, "calico": inventory.Calico,
+			"tc": inventory.Foreign, "tc/globals": inventory.Foreign, "ip": inventory.Foreign, "snap": inventory.Foreign,
 		}},
 	} {
 		for name, want := range tc.names {
