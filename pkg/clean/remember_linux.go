@@ -3,6 +3,7 @@
 package clean
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 // remember writes down when the host joined, which cluster, and where its kubelet keeps
 // what it makes, unless that is known already.
-func (t Target) remember() error {
+func (t Target) remember(ctx context.Context) error {
 	if t.StateDir == "" {
 		return nil
 	}
@@ -20,6 +21,9 @@ func (t Target) remember() error {
 		errs = append(errs, t.base().Keep(part.JoinedFile, func() ([]byte, error) {
 			return []byte(t.Facts.Joined.UTC().Format(time.RFC3339Nano) + "\n"), nil
 		}))
+	}
+	if !t.Scope.Limited() { // on a host that stays a node none is removed
+		errs = append(errs, t.runtime().RememberNamespaces(ctx))
 	}
 	return errors.Join(append(errs, t.base().RememberIdentity(), t.rememberSigns())...)
 }

@@ -226,7 +226,7 @@ func (t Target) Recipe() plan.Plan {
 // tell about this host: the second look needs it.
 func (t Target) remembering(take func(context.Context, plan.Report) error) func(context.Context, plan.Report) error {
 	return func(ctx context.Context, report plan.Report) error {
-		if err := t.remember(); err != nil {
+		if err := t.remember(ctx); err != nil {
 			return err
 		}
 		return take(ctx, report)

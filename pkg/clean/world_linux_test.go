@@ -107,7 +107,9 @@ ln -s ../../../../../srv/data $k/pods/u1/link; mkdir $k/pods/u1/shut; touch $k/p
 mkdir -p run/flannel var/log/pods/ns_web_u1/app var/log/containers var/lib/cni/networks/cbr0 var/lib/cni/results var/lib/cni/flannel
 mkdir -p usr/libexec/kubernetes/kubelet-plugins/volume/exec
 echo > run/flannel/subnet.env; echo > var/log/pods/ns_web_u1/app/0.log; ln -s /var/log/pods/x var/log/containers/x.log
-echo > var/lib/cni/networks/cbr0/10.244.1.2; echo > var/lib/cni/results/cbr0-abc-eth0; echo > etc/cni/net.d/10-flannel.conflist
+echo > var/lib/cni/networks/cbr0/10.244.1.2
+echo '{"networkName":"cbr0","result":{"interfaces":[{"sandbox":"/var/run/netns/cni-9870e78d-4462-81d6-4164-b6aff4998624"}]}}' \
+> var/lib/cni/results/cbr0-abc-eth0; echo > etc/cni/net.d/10-flannel.conflist
 echo > opt/cni/bin/flannel
 touch run/netns/cni-9870e78d-4462-81d6-4164-b6aff4998624
 mkdir -p sys/fs/cgroup/kubepods.slice/kubepods-pod1.slice

@@ -86,7 +86,7 @@ func (t Control) lookKubelet(ctx context.Context) (part.Findings, error) {
 // stopKubelet writes the hold before it stops the unit: between the two,
 // nothing may start it again.
 func (t Control) stopKubelet(ctx context.Context, report plan.Report) error {
-	if err := t.Remember(); err != nil {
+	if err := t.Remember(ctx); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(t.Path(inventory.DropIns), 0o755); err != nil {

@@ -16,5 +16,5 @@ type Control struct {
 	Containers func(ctx context.Context) (part.Findings, error)
 	Socket     func() (string, error)
 	// Remember writes down what the things that go tell about this host.
-	Remember func() error
+	Remember func(ctx context.Context) error
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -104,15 +103,12 @@ func (t Disk) lookCNIState(s *part.Findings) error {
 		}
 		s.Add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
 	}
-	results, err2 := t.Names(inventory.CNIStateDir + "/results")
-	for _, name := range results {
-		if slices.ContainsFunc(loopback(own, t.Scope), func(network string) bool { return strings.HasPrefix(name, network+"-") }) {
-			t.AddPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: filepath.Join(inventory.CNIStateDir, "results", name)})
+	results, err2 := cni.Networks{Host: t.Host}.Results()
+	for _, r := range results {
+		if path := filepath.Join(inventory.CNIStateDir, "results", r.Name); r.Pods {
+			t.AddPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: path})
 		} else {
-			s.Add(inventory.Item{
-				Kind: inventory.KindFile, Name: filepath.Join(inventory.CNIStateDir, "results", name), Owner: inventory.Foreign,
-				Fate: inventory.Stays, Why: "not a pod network's",
-			})
+			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
 		}
 	}
 	t.AddPath(s, inventory.OwnPath{Owner: inventory.Flannel, Path: inventory.CNIStateDir + "/flannel"})

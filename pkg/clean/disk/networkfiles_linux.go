@@ -74,15 +74,6 @@ func (t Disk) lookNetworks(ctx context.Context, s *part.Findings) {
 	s.Missed(inventory.KindFile, inventory.CNIStateDir, t.lookCNIState(s))
 }
 
-// loopback adds the network that every pod has beside its own; with one network alone it
-// stays, since pods of another have it, too.
-func loopback(own []string, scope inventory.Scope) []string {
-	if scope.Limited() {
-		return own
-	}
-	return append(own, "cni-loopback")
-}
-
 // networks reports whether a mount is of the network to which a look is limited.
 func (t Disk) networks(m host.Mount) bool {
 	owner := ownership.Mounts().Owner(t.Places().Usual(m.Path))

@@ -15,7 +15,7 @@ type Names struct {
 	kind inventory.Kind
 	// known are the names, and the forms of names, that are in the networks' sources.
 	known patterns
-	// claimed are names that a network takes for its own, whoever made them: Felix deletes
+	// claimed are names that a network takes for its own, also where another program made them: Felix deletes
 	// every chain that begins with "cali-". Where it has another sign, what is so named is its own.
 	claimed patterns
 	// alike are names that begin as a network's, and are none of its.

@@ -23,6 +23,8 @@ import (
 type Pod struct {
 	Name        string
 	HostNetwork bool
+	// NetNS is the path of its network namespace; empty where the runtime does not say.
+	NetNS string
 }
 
 // Runtime is a running runtime. Set its fields before it is used.
@@ -114,8 +116,12 @@ func (r *Runtime) PodSandboxStatus(_ context.Context, q *runtime.PodSandboxStatu
 		if p.HostNetwork {
 			mode = runtime.NamespaceMode_NODE
 		}
-		return &runtime.PodSandboxStatusResponse{Status: &runtime.PodSandboxStatus{Linux: &runtime.LinuxPodSandboxStatus{
-			Namespaces: &runtime.Namespace{Options: &runtime.NamespaceOption{Network: mode}}}}}, nil
+		out := &runtime.PodSandboxStatusResponse{Status: &runtime.PodSandboxStatus{Linux: &runtime.LinuxPodSandboxStatus{
+			Namespaces: &runtime.Namespace{Options: &runtime.NamespaceOption{Network: mode}}}}}
+		if q.Verbose && p.NetNS != "" {
+			out.Info = map[string]string{"info": `{"runtimeSpec":{"linux":{"namespaces":[{"type":"network","path":"` + p.NetNS + `"}]}}}`}
+		}
+		return out, nil
 	}
 	return nil, status.Error(codes.NotFound, "no such pod")
 }
