@@ -156,6 +156,13 @@ func (c Conf) network() inventory.Owner {
 	return inventory.Foreign
 }
 
+// strange reports whether a configuration runs plugins, and none of a pod network's: a
+// person may call a file of a bridge's as a network calls its own. kube-router's runs the
+// standard plugin, with a bridge of its own (daemonset of cloudnativelabs/kube-router 2.9).
+func (c Conf) strange() bool {
+	return len(c.types) > 0 && !c.cut && c.network() == inventory.Foreign && !slices.Contains(c.Bridges, "kube-bridge")
+}
+
 // DefaultBridge is the bridge of a configuration that names none and has the standard plugin
 // make one (containernetworking/plugins, plugins/main/bridge); empty if it has not.
 func (c Conf) DefaultBridge() string {

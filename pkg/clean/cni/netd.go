@@ -38,7 +38,8 @@ type Decision struct {
 	inventory.Item
 	// sign says what makes it the network's; empty for what is not.
 	Sign string
-	// named says that only one network calls a file so.
+	// named says that only one network calls a file so, and that what is in it does not
+	// speak against that.
 	named bool
 	Conf  Conf
 }
@@ -84,7 +85,7 @@ func (d *Decision) own(f confFile) {
 	base := path.Base(f.path)
 	switch known := ownership.CNIConf(base); {
 	case known != inventory.Foreign && !f.inner:
-		d.Owner, d.Sign, d.named = known, "named as the network names its own", true
+		d.Owner, d.Sign, d.named = known, "named as the network names its own", f.younger || !d.Conf.strange()
 	case d.Conf.amended(): // nothing in it is proof of whose it is
 	case d.Conf.network() != inventory.Foreign:
 		d.Owner, d.Sign = d.Conf.network(), "it runs a pod network's plugin ("+strings.Join(d.Conf.types, ", ")+")"
@@ -134,7 +135,7 @@ func (d *Decision) aside(f confFile, all []Decision) {
 		}
 		taken := slices.ContainsFunc(all, func(o Decision) bool { return o.Name == original && o.Fate != inventory.Goes })
 		switch {
-		case ownership.CNIConf(path.Base(original)) != inventory.Foreign:
+		case ownership.CNIConf(path.Base(original)) != inventory.Foreign && (f.younger || !d.Conf.strange()):
 			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: ownership.CNIConf(path.Base(original)), Fate: inventory.Goes}
 		case d.Fate == inventory.Goes:
 		case ending == ".old" && (!f.changed || !multusRan(all)): // a person's own

@@ -30,6 +30,14 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 		want  string // "fate owner" of each, or "back" for what gets its name back
 	}{
 		{"a network's own by its name", []confFile{at("10-flannel.conflist", "")}, "goes flannel"},
+		{"a network's own with its plugin in it, of before the join",
+			[]confFile{old(at("10-weave.conflist", `{"plugins":[{"type":"weave-net"},{"type":"portmap"}]}`))}, "goes weave"},
+		{"kube-router's, which runs the standard plugin", []confFile{old(at("10-kuberouter.conflist",
+			`{"plugins":[{"type":"bridge","bridge":"kube-bridge","ipam":{"type":"host-local"}}]}`))}, "goes kube-router"},
+		{"a person's bridge of before the join that is called as a network calls its own",
+			[]confFile{old(at("10-weave.conflist", `{"name":"mynet","plugins":[{"type":"bridge"}]}`))}, "stays foreign!"},
+		{"a person's that Cilium put aside, called as another network calls its own",
+			[]confFile{old(at("10-calico.conflist.cilium_bak", `{"plugins":[{"type":"macvlan"}]}`))}, "back"},
 		{"Multus in front of a network", []confFile{at("00-multus.conf", multusConf)}, "goes multus"},
 		{"Multus that was there before the join", []confFile{old(at("00-multus.conf", multusConf))}, "stays foreign!"},
 		{"the thick plugin, under any name",
