@@ -29,6 +29,8 @@ type Places struct {
 	// it was given none.
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 	Bootstrap  string `json:"bootstrap,omitempty"`
+	// Endpoint is where its container runtime listens, as a path; empty if it was not told.
+	Endpoint string `json:"endpoint,omitempty"`
 	// PodLogs is where it keeps the logs of pods (podLogsDir), VolumePlugins where it looks
 	// for plugins (volumePluginDir), and CgroupRoot is its cgroup (cgroupRoot); empty for the top.
 	PodLogs       string `json:"podLogs"`
@@ -110,8 +112,11 @@ func (p *Places) readKubelet(arguments []string) {
 		readFlags(arguments, map[string]*string{flag: &given})
 		p.Given = also(p.Given, given)
 	}
-	var dns string
-	readFlags(arguments, map[string]*string{"--cluster-dns": &dns})
+	var dns, endpoint string
+	readFlags(arguments, map[string]*string{"--cluster-dns": &dns, "--container-runtime-endpoint": &endpoint})
+	if endpoint != "" {
+		p.Endpoint = strings.TrimPrefix(endpoint, "/unix:") // "unix:///run/x", as readFlags takes it
+	}
 	if dns != "" {
 		p.DNS, p.MoreDNS = strings.Split(strings.TrimPrefix(dns, "/"), ","), false
 	}
@@ -121,7 +126,7 @@ func (p *Places) readKubelet(arguments []string) {
 // counts (kubelet --config-dir).
 func (p *Places) readConfig(raw []byte) {
 	for key, field := range map[string]*string{"staticPodPath": &p.Manifests, "podLogsDir": &p.PodLogs,
-		"volumePluginDir": &p.VolumePlugins, "cgroupRoot": &p.CgroupRoot} {
+		"volumePluginDir": &p.VolumePlugins, "cgroupRoot": &p.CgroupRoot, "containerRuntimeEndpoint": &p.Endpoint} {
 		if path := pathIn(raw, key); path != "" {
 			*field = path
 		}
@@ -134,9 +139,11 @@ func (p *Places) readConfig(raw []byte) {
 	}
 }
 
-// pathIn is the path that a key has in YAML or JSON; empty if it has none.
+// pathIn is the path, or that of the socket, that a key has in YAML or JSON; empty if it has
+// none.
 func pathIn(raw []byte, key string) string {
-	said := regexp.MustCompile(`(?m)(?:^|[{,])[ \t]*["']?` + key + `["']?[ \t]*:[ \t]*(?:"(/[^"\n]*)"|'(/[^'\n]*)'|(/[^"'\s,}#]*))`)
+	said := regexp.MustCompile(`(?m)(?:^|[{,])[ \t]*["']?` + key + `["']?[ \t]*:[ \t]*` +
+		`(?:"(?:unix://)?(/[^"\n]*)"|'(?:unix://)?(/[^'\n]*)'|(?:unix://)?(/[^"'\s,}#]*))`)
 	path := ""
 	for _, found := range said.FindAllSubmatch(raw, -1) {
 		path = filepath.Clean(string(found[1]) + string(found[2]) + string(found[3]))

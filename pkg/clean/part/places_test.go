@@ -39,6 +39,11 @@ func TestPlacesAreReadFromArgumentsAndConfigurations(t *testing.T) {
 			func(p *Places) {
 				p.VolumePlugins, p.CgroupRoot = "/q", "/d"
 			}},
+		{"where its runtime listens", "containerRuntimeEndpoint: \"unix:///run/crio/crio.sock\"\n", "", nil,
+			func(p *Places) { p.Endpoint = "/run/crio/crio.sock" }},
+		{"and by a path alone, in JSON", `{"containerRuntimeEndpoint":"/run/c.sock"}`, "", nil, func(p *Places) { p.Endpoint = "/run/c.sock" }},
+		{"a flag for that is stronger", "containerRuntimeEndpoint: unix:///run/a.sock\n", "",
+			[]string{"--container-runtime-endpoint", "unix:///var/run/b.sock"}, func(p *Places) { p.Endpoint = "/var/run/b.sock" }},
 		{"what it is given", "authentication:\n  x509:\n    clientCAFile: /a\ntlsCertFile: '/c'\n", "",
 			[]string{"--tls-private-key-file=/k", "--image-credential-provider-bin-dir", "/b"},
 			func(p *Places) { p.Given = []string{"/c", "/a", "/k", "/b"} }},

@@ -6,16 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -39,36 +36,6 @@ const (
 	breather = 500 * time.Millisecond
 )
 
-// wellKnownSockets are those that kubeadm knows (cmd/kubeadm/app/constants).
-func wellKnownSockets() []string {
-	return []string{"/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/cri-dockerd.sock"}
-}
-
-// Socket is where the container runtime listens: what the cluster says, what
-// the kubelet's files say, the first well-known one that exists; empty if
-// there is none.
-func (t Runtime) Socket() (string, error) {
-	if t.Facts.CRISocket != "" {
-		return strings.TrimPrefix(t.Facts.CRISocket, "unix://"), nil
-	}
-	said := regexp.MustCompile(`(?:containerRuntimeEndpoint: *"?|--container-runtime-endpoint=)(?:unix://)?(/[^"\s]+)`)
-	for _, path := range []string{t.Places().Config, t.KubeadmDir() + "/instance-config.yaml", t.KubeadmDir() + "/kubeadm-flags.env"} {
-		raw, err := t.Readable(path)
-		if err != nil && !errors.Is(err, host.ErrTooLarge) { // kubeadm's are small
-			return "", fmt.Errorf("find the container runtime's socket: %w", err)
-		}
-		if found := said.FindSubmatch(raw); found != nil {
-			return string(found[1]), nil
-		}
-	}
-	for _, path := range wellKnownSockets() {
-		if is, err := t.Exists(path); err != nil || is {
-			return path, err
-		}
-	}
-	return "", nil
-}
-
 // Containers are the pods, and their containers, that the runtime lists.
 func (t Runtime) Containers() part.Part {
 	return part.Part{
@@ -77,72 +44,95 @@ func (t Runtime) Containers() part.Part {
 	}
 }
 
-// Look lists sandboxes and containers. A runtime that does not
-// answer is unchecked, not empty.
+// Look lists sandboxes and containers, of the kubelet's runtime and of any other that the
+// cluster names. A runtime that does not answer is unchecked, not empty; another one that
+// does not is named.
 func (t Runtime) Look(ctx context.Context) (part.Findings, error) {
 	var s part.Findings
-	socket, err := t.Socket()
+	at, err := t.sockets()
 	if err != nil {
 		s.Missed(inventory.KindSandbox, "container runtime", err)
 		return s, nil
 	}
-	if socket == "" {
+	if at.own == "" {
 		if node, err := t.Credentialed(); err != nil || node {
 			s.Missed(inventory.KindSandbox, "container runtime", errors.New("no socket found; name it in the facts"))
 		}
-		return s, nil // a host that never had one
 	}
-	client := cri.New(t.Path(socket))
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, criListLimit)
-	defer cancel()
-	pods, err := t.pods(ctx, client)
-	s.Missed(inventory.KindSandbox, "container runtime at "+socket, err)
-	for _, p := range pods {
-		if t.isDoor(p) {
-			continue
+	if at.unasked != "" {
+		s.NotLookedAt(inventory.KindSandbox, "container runtime at "+at.unasked, at.why)
+	}
+	for _, socket := range at.all() {
+		what := "container runtime at " + socket
+		pods, err := t.podsAt(ctx, socket)
+		switch {
+		case socket == at.own:
+			s.Missed(inventory.KindSandbox, what, err)
+		case err != nil:
+			s.NotLookedAt(inventory.KindSandbox, what, err.Error())
 		}
-		network, turn := "", inventory.Turn("")
-		if p.HostNetwork {
-			network, turn = ", host network", inventory.AfterOthers
-		}
-		s.Add(inventory.Item{
-			Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes,
-			Turn: turn, Detail: text.Choose(p.Ready, "ready", "not ready") + network,
-		})
-		for _, c := range p.inside {
-			s.Add(inventory.Item{
-				Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes,
-				Turn: turn, Detail: text.Choose(c.Running, "running", "ended") + network,
-			})
-		}
+		t.addPods(&s, pods, text.Choose(socket == at.own, "", ", in "+socket))
 	}
 	return s, nil
 }
 
-// removeContainers takes the pods with a network of their own first: their
-// network is taken down by plugins, which may need the agents that run as pods
-// in the host's network.
+// addPods adds pods and their containers; where says in which runtime they are.
+func (t Runtime) addPods(s *part.Findings, pods []pod, where string) {
+	for _, p := range pods {
+		if t.isDoor(p) {
+			continue
+		}
+		where, turn := where, inventory.Turn("")
+		if p.HostNetwork {
+			where, turn = ", host network"+where, inventory.AfterOthers
+		}
+		s.Add(inventory.Item{
+			Kind: inventory.KindSandbox, Name: p.Namespace + "/" + p.Name, ID: p.ID, Owner: inventory.Runtime, Fate: inventory.Goes,
+			Turn: turn, Detail: text.Choose(p.Ready, "ready", "not ready") + where,
+		})
+		for _, c := range p.inside {
+			s.Add(inventory.Item{
+				Kind: inventory.KindContainer, Name: c.Pod + "/" + c.Name, ID: c.ID, Owner: inventory.Runtime, Fate: inventory.Goes,
+				Turn: turn, Detail: text.Choose(c.Running, "running", "ended") + where,
+			})
+		}
+	}
+}
+
+// removeContainers removes the pods of the kubelet's runtime, then those of another that the
+// cluster names and that answers.
 func (t Runtime) removeContainers(ctx context.Context, report plan.Report) error {
-	socket, err := t.Socket()
+	at, err := t.sockets()
 	if err != nil {
 		return err
 	}
-	client := cri.New(t.Path(socket))
-	defer client.Close()
 	// An earlier process may have been killed while it was in place: the pods'
 	// own network is to take itself down.
-	errs := []error(nil)
 	if err := t.RealNetwork(); err != nil {
 		return err
 	}
+	for _, socket := range at.all() {
+		if _, err := t.podsAt(ctx, socket); err != nil && socket != at.own {
+			continue // the second look names it
+		}
+		if err := t.emptyRuntime(ctx, socket, report); err != nil {
+			return err
+		}
+	}
+	return part.Left(ctx, t.Look)
+}
+
+// emptyRuntime takes the pods with a network of their own first: their network is taken
+// down by plugins, which may need the agents that run as pods in the host's network.
+func (t Runtime) emptyRuntime(ctx context.Context, socket string, report plan.Report) error {
+	client := cri.New(t.Path(socket))
+	defer client.Close()
+	errs := []error(nil)
 	for round := range rounds {
 		if !breathe(ctx, round, errs) {
 			return context.Cause(ctx)
 		}
-		listing, cancel := context.WithTimeout(ctx, criListLimit)
-		pods, err := t.pods(listing, client)
-		cancel()
+		pods, err := t.podsOf(ctx, client)
 		if err != nil {
 			return plan.Hint(err, "start the container runtime, then retry")
 		}
@@ -162,10 +152,7 @@ func (t Runtime) removeContainers(ctx context.Context, report plan.Report) error
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := part.Summary(errs); err != nil {
-		return plan.Hint(err, "see why on the host (journalctl -u containerd), then retry")
-	}
-	return part.Left(ctx, t.Look)
+	return plan.Hint(part.Summary(errs), "see why on the host (journalctl -u containerd), then retry")
 }
 
 // removeGroup removes the pods that have a network of their own, or those that do

@@ -15,31 +15,30 @@ func (t Runtime) isDoor(p pod) bool {
 }
 
 // DoorIDs are the ids of the sandbox and the containers of the pod that one
-// looks through; none if there is no such pod, or the runtime does not answer.
+// looks through; none if there is no such pod. That of the container is known also where a
+// runtime does not answer.
 func (t Runtime) DoorIDs(ctx context.Context) []string {
 	if t.Door == "" {
 		return nil
 	}
-	socket, err := t.Socket()
-	if err != nil {
-		return []string{t.Door}
-	}
-	client := cri.New(t.Path(socket))
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, criListLimit)
-	defer cancel()
-	pods, err := t.pods(ctx, client)
+	at, err := t.sockets()
 	if err != nil {
 		return []string{t.Door}
 	}
 	var out []string
-	for _, p := range pods {
-		if !t.isDoor(p) {
-			continue
+	for _, socket := range at.all() {
+		pods, err := t.podsAt(ctx, socket)
+		if err != nil {
+			out = append(out, t.Door)
 		}
-		out = append(out, p.ID)
-		for _, c := range p.inside {
-			out = append(out, c.ID)
+		for _, p := range pods {
+			if !t.isDoor(p) {
+				continue
+			}
+			out = append(out, p.ID)
+			for _, c := range p.inside {
+				out = append(out, c.ID)
+			}
 		}
 	}
 	return out
@@ -52,7 +51,17 @@ type pod struct {
 	inside []cri.Container
 }
 
-func (t Runtime) pods(ctx context.Context, client *cri.Client) ([]pod, error) {
+// podsAt are those of the runtime that listens on a socket.
+func (t Runtime) podsAt(ctx context.Context, socket string) ([]pod, error) {
+	client := cri.New(t.Path(socket))
+	defer client.Close()
+	return t.podsOf(ctx, client)
+}
+
+// podsOf are those of a runtime; it has a limited time for its answer.
+func (t Runtime) podsOf(ctx context.Context, client *cri.Client) ([]pod, error) {
+	ctx, cancel := context.WithTimeout(ctx, criListLimit)
+	defer cancel()
 	sandboxes, err := client.Sandboxes(ctx)
 	if err != nil {
 		return nil, err

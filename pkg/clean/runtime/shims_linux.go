@@ -53,13 +53,13 @@ func (t Runtime) strayShims(ctx context.Context) ([]shim, error) {
 
 // shims are those of this host's own containerd and its pods.
 func (t Runtime) shims() ([]shim, error) {
-	socket, err := t.Socket()
-	if err != nil || socket == "" {
+	at, err := t.sockets()
+	if err != nil || at.own == "" {
 		return nil, err
 	}
 	var out []shim
 	err = host.Processes(func(pid int) bool {
-		if sandbox := t.shimOf(pid, socket); sandbox != "" {
+		if sandbox := t.shimOf(pid, at.all()); sandbox != "" {
 			out = append(out, shim{pid, sandbox})
 		}
 		return len(out) < mostPids
@@ -82,7 +82,7 @@ const (
 // a pod's has the marks of the runtime's CRI plugin in its bundle, which is the
 // shim's working directory. One that does not show them is foreign. Every user
 // may call a program so: a shim is root's, and so is its program.
-func (t Runtime) shimOf(pid int, socket string) string {
+func (t Runtime) shimOf(pid int, sockets []string) string {
 	dir := fmt.Sprintf("/proc/%d", pid)
 	raw, err := host.ReadPlain(filepath.Join(dir, "cmdline"), mostOfCmdline)
 	if err != nil || !bytes.Contains(raw, []byte("containerd-shim")) || !roots(dir) {
@@ -92,7 +92,7 @@ func (t Runtime) shimOf(pid int, socket string) string {
 	if err != nil || !strings.HasPrefix(filepath.Base(program), "containerd-shim") || !t.SharesMounts(pid) {
 		return ""
 	}
-	id := shimArguments(raw, socket)
+	id := shimArguments(raw, sockets...)
 	if id == "" {
 		return ""
 	}
@@ -107,8 +107,8 @@ func (t Runtime) shimOf(pid int, socket string) string {
 }
 
 // shimArguments is the sandbox that the arguments of a shim name, if they are
-// those of a pod's shim of the containerd at a socket; empty if not.
-func shimArguments(cmdline []byte, socket string) string {
+// those of a pod's shim of the containerd at one of some sockets; empty if not.
+func shimArguments(cmdline []byte, sockets ...string) string {
 	arguments := strings.Split(string(cmdline), "\x00")
 	value := func(name string) string {
 		if i := slices.Index(arguments, name); i >= 0 && i+1 < len(arguments) {
@@ -117,7 +117,8 @@ func shimArguments(cmdline []byte, socket string) string {
 		return ""
 	}
 	run := func(path string) string { return strings.TrimPrefix(path, "/var") } // /var/run is /run
-	if value("-namespace") != "k8s.io" || run(value("-address")) != run(socket) {
+	of := func(socket string) bool { return run(value("-address")) == run(socket) }
+	if value("-namespace") != "k8s.io" || !slices.ContainsFunc(sockets, of) {
 		return ""
 	}
 	return value("-id")
@@ -186,11 +187,11 @@ func (t Runtime) endShims(ctx context.Context, report plan.Report) error {
 
 // killShim kills the process that is this shim still.
 func (t Runtime) killShim(s shim) error {
-	socket, err := t.Socket()
+	at, err := t.sockets()
 	if err != nil {
 		return err
 	}
-	return killIf(s.pid, func() bool { return t.shimOf(s.pid, socket) == s.sandbox })
+	return killIf(s.pid, func() bool { return t.shimOf(s.pid, at.all()) == s.sandbox })
 }
 
 // endLimit is how long a killed process gets to end; one that hangs in the kernel

@@ -10,31 +10,34 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri"
 )
 
 // Users are what runs on a host and needs its network: namespace/name, sorted.
 type Users struct{ Pods, Agents []string }
 
 // Users lists the pods that run in the network of the scope, and its agents, whose names
-// begin with one of some. A runtime that does not answer is an error: a network that pods
-// may use is not taken away.
+// begin with one of some. A runtime that does not answer is an error, also one that only the
+// cluster names: a network that pods may use is not taken away.
 func (t Runtime) Users(ctx context.Context, agents []string) (Users, error) {
 	var out Users
-	socket, err := t.Socket()
-	if err == nil && socket == "" {
+	at, err := t.sockets()
+	switch {
+	case err != nil:
+	case at.own == "":
 		err = errors.New("no socket found")
+	case at.unasked != "":
+		err = fmt.Errorf("the Node names the container runtime at %s, which is not asked: %s", at.unasked, at.why)
 	}
 	if err != nil {
 		return out, fmt.Errorf("find out which pods run here: %w", err)
 	}
-	client := cri.New(t.Path(socket))
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, criListLimit)
-	defer cancel()
-	pods, err := t.pods(ctx, client)
-	if err != nil {
-		return out, fmt.Errorf("find out which pods run here, from the container runtime at %s: %w", socket, err)
+	var pods []pod
+	for _, socket := range at.all() {
+		found, err := t.podsAt(ctx, socket)
+		if err != nil {
+			return out, fmt.Errorf("find out which pods run here, from the container runtime at %s: %w", socket, err)
+		}
+		pods = append(pods, found...)
 	}
 	results, err := t.Names(inventory.CNIStateDir + "/results")
 	if err != nil {
