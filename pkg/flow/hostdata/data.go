@@ -46,8 +46,8 @@ const (
 	// LocalVolume is a PersistentVolume for this node only: its data stays on
 	// the host, and nothing in the cluster finds it there any more.
 	LocalVolume DataKind = "local-volume"
-	// HostPath is a directory of the host that a pod uses: it stays, too, and
-	// the pod's successor finds another.
+	// HostPath is a directory of the host that a pod uses, itself or by a PersistentVolume
+	// that is not bound to one node: it stays, too, and the pod's successor finds another.
 	HostPath DataKind = "host-path"
 	// EmptyDir ends with its pod.
 	EmptyDir DataKind = "empty-dir"
@@ -89,10 +89,11 @@ func (d Data) String() string {
 
 // dataOn lists what is of value on a node: volumes that only it can use,
 // directories of the host, emptyDirs on its disk, and what is attached. Pods of
-// DaemonSets and the host's own (static) pods are left out, except for volumes:
-// they exist once on every node. It is pure; sorted by kind, name and path.
+// DaemonSets and the host's own (static) pods are left out, except for volumes and for
+// data that goes: they exist once on every node. It is pure; sorted by kind, name and path.
 func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVolume, attachments []storagev1.VolumeAttachment) []Data {
-	out, users := podData(pods)
+	out := podData(pods)
+	users, holders := claims(pods)
 	attached := map[string]bool{}
 	for _, a := range attachments {
 		if a.Spec.NodeName == node.Name && a.Spec.Source.PersistentVolumeName != nil {
@@ -109,6 +110,9 @@ func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVol
 		case onlyHere(node, &v):
 			d.Kind, d.Path = LocalVolume, localPath(&v)
 			d.Lost, _ = inventory.TakenWith(d.Path)
+		case hostsPath(&v) != "" && holders[d.Claim]: // of any node that has a pod with this claim
+			d.Kind, d.Path = HostPath, hostsPath(&v)
+			d.Lost, _ = inventory.TakenWith(d.Path)
 		case attached[v.Name]:
 			d.Kind = Attached
 		default:
@@ -123,31 +127,57 @@ func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVol
 	return out
 }
 
-// podData lists what of value pods have of the host's own, and who uses which
-// claim.
-func podData(pods []corev1.Pod) (out []Data, users map[string][]string) {
-	users = map[string][]string{}
+// over reports whether a pod has ended: it needs nothing any more, and what it has written
+// may still be of value.
+func over(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// claims say who uses which claim, and which claims pods have used here.
+func claims(pods []corev1.Pod) (users map[string][]string, holders map[string]bool) {
+	users, holders = map[string][]string{}, map[string]bool{}
 	for _, pod := range pods {
-		if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-			continue
+		for _, v := range pod.Spec.Volumes {
+			claim := pod.Namespace + "/"
+			switch {
+			case v.PersistentVolumeClaim != nil:
+				claim += v.PersistentVolumeClaim.ClaimName
+			case v.Ephemeral != nil: // the controller makes a claim of that name (k8s.io/component-helpers, storage/ephemeral)
+				claim += pod.Name + "-" + v.Name
+			default:
+				continue
+			}
+			if holders[claim] = true; !over(&pod) {
+				users[claim] = append(users[claim], pod.Namespace+"/"+pod.Name)
+			}
 		}
+	}
+	return users, holders
+}
+
+// podData lists what of value pods have of the host's own. Of one that has ended it is what
+// would be lost.
+func podData(pods []corev1.Pod) (out []Data) {
+	for _, pod := range pods {
 		name := pod.Namespace + "/" + pod.Name
 		for _, v := range pod.Spec.Volumes {
 			switch {
-			case v.PersistentVolumeClaim != nil:
-				claim := pod.Namespace + "/" + v.PersistentVolumeClaim.ClaimName
-				users[claim] = append(users[claim], name)
-			case kubenode.OnEveryNode(&pod):
+			case v.HostPath != nil && kubenode.OnEveryNode(&pod):
+				if d, is := everyNodesData(&pod, &v); is {
+					out = append(out, d)
+				}
 			case v.HostPath != nil:
 				with, within := inventory.TakenWith(v.HostPath.Path)
-				out = append(out, Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}, Lost: with, Own: with != "" &&
-					!within})
-			case v.EmptyDir != nil && v.EmptyDir.Medium != corev1.StorageMediumMemory:
+				d := Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{name}, Lost: with, Own: with != "" && !within}
+				if !over(&pod) || within {
+					out = append(out, d)
+				}
+			case v.EmptyDir != nil && v.EmptyDir.Medium != corev1.StorageMediumMemory && !over(&pod) && !kubenode.OnEveryNode(&pod):
 				out = append(out, Data{Kind: EmptyDir, Name: v.Name, Pods: []string{name}})
 			}
 		}
 	}
-	return out, users
+	return out
 }
 
 func dataKinds() []DataKind { return []DataKind{LocalVolume, HostPath, EmptyDir, Attached} }
@@ -169,12 +199,21 @@ func onlyHere(node *corev1.Node, v *corev1.PersistentVolume) bool {
 	return err == nil && !fits
 }
 
-func localPath(v *corev1.PersistentVolume) string {
+// hostsPath is the directory of a host in which a volume is; empty if it is in none.
+func hostsPath(v *corev1.PersistentVolume) string {
 	switch {
 	case v.Spec.Local != nil:
 		return v.Spec.Local.Path
 	case v.Spec.HostPath != nil:
 		return v.Spec.HostPath.Path
+	}
+	return ""
+}
+
+func localPath(v *corev1.PersistentVolume) string {
+	switch {
+	case hostsPath(v) != "":
+		return hostsPath(v)
 	case v.Spec.CSI != nil:
 		return "by " + v.Spec.CSI.Driver
 	}
