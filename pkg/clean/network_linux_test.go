@@ -287,3 +287,31 @@ func TestABridgeThatAnotherConfigurationUsesStays(t *testing.T) {
 		}
 	})
 }
+
+// What a network has set in the kernel is told while a sign of it is there, and of no
+// other network.
+func TestWhatANetworkHasSetInTheKernelIsTold(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.script(ciliumLeft + `
+			mkdir -p proc/sys/net/ipv4/conf/all; echo 0 > proc/sys/net/ipv4/conf/all/rp_filter
+			echo 1 > proc/sys/net/ipv4/fib_multipath_use_neigh; echo 1 > proc/sys/net/ipv4/ip_forward`)
+		told := func(owner inventory.Owner) (names []string) {
+			inv, err := w.scoped(owner).Survey(w.Context())
+			hosttest.Must(w.T, err)
+			for _, it := range inv.With(inventory.Harmless) {
+				if it.Kind == inventory.KindSysctl {
+					names = append(names, it.Name)
+				}
+			}
+			return names
+		}
+		if got := told(inventory.Cilium); !slices.Contains(got, "net.ipv4.conf.all.rp_filter") ||
+			!slices.Contains(got, "net.ipv4.fib_multipath_use_neigh") || slices.Contains(got, "net.ipv4.ip_forward") {
+			w.Errorf("of Cilium is told: %v", got)
+		}
+		if got := told(inventory.Flannel); len(got) > 0 {
+			w.Errorf("of flannel is told: %v", got)
+		}
+	})
+}

@@ -141,10 +141,11 @@ func (t Target) parts() []part.Part {
 			}
 		}
 	}
+	out = append(out, t.control().Sysctls())
 	if t.Scope.Limited() {
 		return out
 	}
-	return append(out, t.control().Sysctls(), t.traces().Part())
+	return append(out, t.traces().Part())
 }
 
 // unordered are the parts that remove something, room by room; inventory.Stages says

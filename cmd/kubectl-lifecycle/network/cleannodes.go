@@ -5,6 +5,8 @@ package network
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -141,8 +143,23 @@ func (c commands) tellHosts(output string, results []netclean.Result) error {
 				c.Warn("%s: goes with the next boot: %s", r.Node, it)
 			}
 		}
+		c.saySettings(results)
 		return s.Table(rows)
 	})
+}
+
+// saySettings names once what a network has set in the kernels of hosts.
+func (c commands) saySettings(results []netclean.Result) {
+	on := map[string][]string{}
+	for _, r := range results {
+		for _, it := range r.Verdict.Harmless {
+			line := it.Name + "=" + it.Detail
+			on[line] = append(on[line], r.Node)
+		}
+	}
+	for _, line := range slices.Sorted(maps.Keys(on)) {
+		c.Warn("%s stays on %s as the network has set it; it takes its configured value with the next boot", line, text.Some(on[line]))
+	}
 }
 
 // hostsLeft is the error of hosts on which something of the network may be left; nil if

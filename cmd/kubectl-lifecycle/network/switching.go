@@ -243,6 +243,7 @@ func (s *switching) clean(ctx context.Context) error {
 		return err
 	}
 	s.hosts = results
+	s.saySettings(results)
 	if s.failed(results) > 0 {
 		return hostsLeft(ctx, s.state.From, slices.DeleteFunc(results, func(r netclean.Result) bool { return r.State == netclean.Silent }))
 	}

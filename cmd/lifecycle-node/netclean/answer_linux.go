@@ -74,9 +74,18 @@ func Clean(ctx context.Context, t clean.Target, o inventory.NetworkOrder) (inven
 	if err != nil {
 		return out, err
 	}
+	after.Items = append(slices.DeleteFunc(after.Items, setting), settings(before)...)
 	out.Verdict = verdict(o.Owner, after).Brief()
 	return out, nil
 }
+
+// settings are the kernel's parameters that stay as a network has set them: once it has
+// gone no sign says any more that it was there.
+func settings(before inventory.Inventory) []inventory.Item {
+	return slices.DeleteFunc(before.With(inventory.Harmless), func(it inventory.Item) bool { return !setting(it) })
+}
+
+func setting(it inventory.Item) bool { return it.Kind == inventory.KindSysctl }
 
 // verdict is that of the second look, of what is, or may be, the network's. What is the
 // kubelet's, kube-proxy's and other networks' comes and goes all the time, and on a node
@@ -88,7 +97,7 @@ func verdict(owner inventory.Owner, after inventory.Inventory) inventory.Verdict
 		}
 	}
 	v := inventory.Verify(inventory.Inventory{}, after)
-	v.Harmless, v.Flags = nil, nil
+	v.Flags, v.Harmless = nil, settings(after)
 	return v
 }
 

@@ -76,6 +76,17 @@ func TestTheVerdictIsOfTheNetworkAlone(t *testing.T) {
 	}
 }
 
+func TestWhatANetworkHasSetInTheKernelIsNamed(t *testing.T) {
+	harmless := func(kind inventory.Kind) inventory.Item {
+		return inventory.Item{Kind: kind, Name: "x", Owner: inventory.Cilium, Fate: inventory.Harmless}
+	}
+	before := inventory.Inventory{Items: []inventory.Item{harmless(inventory.KindMount), harmless(inventory.KindSysctl)}}
+	got := verdict(inventory.Cilium, inventory.Inventory{Items: before.Items})
+	if len(got.Harmless) != 1 || got.Harmless[0].Kind != inventory.KindSysctl || got.State != inventory.Clean {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestAnAPIServerIsReachedIfOneAcceptsAConnection(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

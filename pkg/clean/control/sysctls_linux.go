@@ -67,12 +67,19 @@ func (t Control) Sysctls() part.Part {
 			var s part.Findings
 			for _, set := range settings() {
 				raw, err := os.ReadFile(t.Path(filepath.Join("/proc/sys", strings.ReplaceAll(set.name, ".", "/"))))
-				if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults &&
-					(!set.widelySet() || t.Second(set.owner)) {
+				if value := strings.TrimSpace(string(raw)); err == nil && value == set.set && value != set.defaults && t.tells(set) {
 					s.Add(inventory.Item{Kind: inventory.KindSysctl, Name: set.name, Owner: set.owner, Fate: inventory.Harmless, Detail: value,
 						Why: "as Kubernetes sets it, or an administrator; takes its configured value with the next boot"})
 				}
 			}
 			return s, nil
 		}}
+}
+
+// tells reports whether a setting is told here: for one network alone, that network's own.
+func (t Control) tells(s setting) bool {
+	if t.Scope.Limited() && s.owner != t.Scope.Owner {
+		return false
+	}
+	return !s.widelySet() || t.Second(s.owner)
 }
