@@ -115,6 +115,27 @@ func TestTheMirrorOfTheEnvironmentIsForThoseWhoGiveNone(t *testing.T) {
 	}
 }
 
+func TestMirrorsAreReadFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mirrors")
+	if err := os.WriteFile(file, []byte("# ours\nquay.io=file.io/quay\n\nghcr.io=file.io/ghcr # all of it\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	compose := []string{"images", "flannel", "-o", "name", "--chart", smallChart(t), "--kubernetes-version", "1.36"}
+	const want = "file.io/ghcr/flannel-io/flannel:v1"
+	if out, _, err := asked(t, append(compose, "--mirror", "@"+file)...); err != nil || !strings.Contains(out, want) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	t.Setenv(mirrorVariable, "@"+file)
+	if out, _, err := asked(t, compose...); err != nil || !strings.Contains(out, want) {
+		t.Errorf("by the environment: %v\n%s", err, out)
+	}
+	for name, word := range map[string]string{"no file": "@" + file + ".not", "a directory": "@" + filepath.Dir(file)} {
+		if _, _, err := asked(t, append(compose, "--mirror", word)...); plan.ClassOf(err) != plan.Misused {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestTheAnswerIsReadBeforeTheCheckIsRefused(t *testing.T) {
 	out, _, err := asked(t, "images", "flannel", "--chart", smallChart(t), "--kubernetes-version", "1.36", "--check-images",
 		"--mirror", "*=127.0.0.1:1")

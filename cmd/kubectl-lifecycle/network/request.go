@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -39,7 +40,7 @@ func (f *chartFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.sets, "set", nil, "Set a value of the chart, as with Helm: a.b=c")
 	flags.StringArrayVar(&f.files, "values", nil, "File with values of the chart, in YAML")
 	flags.StringArrayVar(&f.mirrors, "mirror", nil, "Take charts and images of a registry from another: quay.io=HOST, quay.io=HOST/PREFIX, "+
-		"*=HOST (default: $"+mirrorVariable+")")
+		"*=HOST; or @FILE with one a line (default: $"+mirrorVariable+")")
 	flags.StringArrayVar(&f.secrets, "image-pull-secret", nil, "Secret in the network's namespace to pull images with")
 	flags.StringVar(&f.authority, "registry-ca", "", "File with the certificates of the authorities of registries (default: this machine's)")
 }
@@ -54,6 +55,10 @@ func (f chartFlags) request(name string) (cni.Request, error) {
 	if len(words) == 0 {
 		words = []string{os.Getenv(mirrorVariable)}
 	}
+	words, err = mirrorsIn(words)
+	if err != nil {
+		return cni.Request{}, err
+	}
 	through, err := mirror.Parse(words)
 	if err != nil {
 		return cni.Request{}, err
@@ -65,6 +70,33 @@ func (f chartFlags) request(name string) (cni.Request, error) {
 	request := cni.Request{CNI: name, Chart: f.chart, Version: f.version, Digest: f.digest, Definitions: f.definitions, Values: given,
 		Mirror: through, PullSecrets: f.secrets, Roots: roots}
 	return request, request.Validate()
+}
+
+// mostMirrors bounds a file of mirrors.
+const mostMirrors = 64 << 10
+
+// mirrorsIn puts in the place of each @FILE the mirrors that it names, one a line; what
+// follows a # is a comment.
+func mirrorsIn(words []string) (out []string, err error) {
+	for _, word := range words {
+		file, is := strings.CutPrefix(strings.TrimSpace(word), "@")
+		if !is {
+			out = append(out, word)
+			continue
+		}
+		raw, err := os.ReadFile(file)
+		if err == nil && len(raw) > mostMirrors {
+			err = fmt.Errorf("%s has more than %d KiB", file, mostMirrors>>10)
+		}
+		if err != nil {
+			return nil, plan.As(plan.Misused, fmt.Errorf("read the file of mirrors: %w", err))
+		}
+		for line := range strings.Lines(string(raw)) {
+			line, _, _ = strings.Cut(line, "#")
+			out = append(out, line)
+		}
+	}
+	return out, nil
 }
 
 func authorities(file string) (*x509.CertPool, error) {
