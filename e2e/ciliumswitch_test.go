@@ -28,7 +28,8 @@ func (c *ciliumBed) switching() []stage {
 				ls -d /run/flannel /etc/cni/net.d/*flannel* /opt/cni/bin/flannel 2>/dev/null`)
 		}},
 		{"Cilium gives way to flannel and leaves nothing", onBoth, func(t *testing.T) {
-			c.switches(t, journeyOfNetworks{from: "cilium", other: "calico", to: append([]string{"cni", "switch"}, c.cniInstall()[2:]...)})
+			o := c.switches(t, journeyOfNetworks{from: "cilium", other: "calico", to: append([]string{"cni", "switch"}, c.cniInstall()[2:]...)})
+			o.says(t, "net.ipv4.conf.all.rp_filter=0 stays on")
 			c.networkWorks(t)
 			c.none(t, `ip -o link | grep -E 'cilium|lxc'; ip rule | grep -E '2004|^100:'; ip route show table 2004 2>/dev/null
 				nft list ruleset 2>/dev/null | grep -i cilium; mount | grep /run/cilium; ls /sys/fs/bpf/tc/globals 2>/dev/null

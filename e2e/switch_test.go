@@ -62,7 +62,7 @@ type journeyOfNetworks struct {
 }
 
 // switches switches the network, kills the command between two hosts, and runs it again.
-func (b *bed) switches(t *testing.T, j journeyOfNetworks) {
+func (b *bed) switches(t *testing.T, j journeyOfNetworks) outcome {
 	t.Helper()
 	b.namespace(t)
 	b.kubectl(t, fmt.Sprintf(calm, shop, b.image), "apply", "-f", "-")
@@ -71,7 +71,7 @@ func (b *bed) switches(t *testing.T, j journeyOfNetworks) {
 	defer b.kubectl(t, "", "-n", shop, "delete", "deployment/calm", "poddisruptionbudget/calm", "pod/bare")
 	old := b.uids(t, "app=calm")
 	b.unchanged(t, "", func() {
-		b.run(t, 0, append(j.to, "--dry-run=server")...).says(t, "/etc/cni/net.d/")
+		b.run(t, 0, append(j.to, "--dry-run=server")...).says(t, "Switch the network from "+j.from, "/etc/cni/net.d/")
 		b.run(t, 2, j.to...).says(t, "--yes")
 	})
 	fewest := b.watchReady(t, shop, "app=calm")
@@ -99,6 +99,7 @@ func (b *bed) switches(t *testing.T, j journeyOfNetworks) {
 	if done := b.cleanedHosts(t); done != nil {
 		t.Errorf("the state of the switch is still there: %v", done)
 	}
+	return o
 }
 
 // cleanedHosts are the hosts that a switch has cleaned by its own word; nil if none is

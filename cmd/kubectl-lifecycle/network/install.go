@@ -204,13 +204,7 @@ func (c commands) runCNI(ctx context.Context, client kubernetes.Interface, relea
 	if err := c.tellProof(*proven); err != nil {
 		return err
 	}
-	words := "installed"
-	switch {
-	case len(result.Done) == 0:
-		words = "installed (nothing to do)"
-	case inst.Action == release.Upgrade:
-		words = "upgraded"
-	}
+	words := wordsOf(inst.Action, len(result.Done) > 0)
 	if words += unserved(outcome.Unserved); f.quiet {
 		c.Say("cni/%s %s", inst.CNI, words)
 		return nil
@@ -225,6 +219,17 @@ func unserved(nodes []string) string {
 		return ""
 	}
 	return "; not served: " + text.First(nodes, most)
+}
+
+// wordsOf says what was done to a network, if anything was.
+func wordsOf(action release.Action, done bool) string {
+	switch {
+	case !done:
+		return "installed (nothing to do)"
+	case action == release.Upgrade:
+		return "upgraded"
+	}
+	return "installed"
 }
 
 // verbOf says what an action would do to a network.

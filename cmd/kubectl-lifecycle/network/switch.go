@@ -74,7 +74,7 @@ func newCNISwitchCommand(c commands) *cobra.Command {
 	env.AddOutput(flags, &f.output, "name")
 	env.AddDryRun(flags, &f.dryRun, "none, client or server: show what would be done; server looks at hosts, too, and names what goes there")
 	f.chartFlags.add(flags)
-	f.cleanFlags.addHow(flags)
+	f.addHow(flags)
 	flags.StringVar(&f.from, "from", "", "The network that is replaced (default: the one that the cluster has)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
 	flags.BoolVar(&f.probe, "probe", true, "Send packets through the new network, as 'cni test' does")
