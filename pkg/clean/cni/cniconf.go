@@ -57,6 +57,9 @@ func parseConf(raw []byte) (Conf, bool) {
 	return c, true
 }
 
+// Calls reports whether a plugin is one of those that it runs, or may be.
+func (c Conf) Calls(plugin string) bool { return c.cut || slices.Contains(c.types, plugin) }
+
 // visit collects what one object says, and those in it.
 func (c *Conf) visit(value any, depth int) {
 	if depth > deepestConf {

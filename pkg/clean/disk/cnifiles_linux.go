@@ -49,15 +49,24 @@ func giveName(rename func(from, to string) error, from, to string) error {
 	return err
 }
 
-// lookOverrides looks at the files that networks write into directories of the
-// host's: theirs by name and by what is in them.
+// lookOverrides looks at the files that networks and the kubelet write into directories of
+// the host's: theirs by name and by what is in them. On a host that stays a node the
+// kubelet's is in use.
 func (t Disk) lookOverrides(s *part.Findings) {
 	for _, o := range ownership.Overrides() {
+		if o.Owner == inventory.Kubelet && t.Scope.Limited() {
+			continue
+		}
 		raw, err := host.ReadPlain(t.Path(o.Path), part.MostOfFile)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
+		case o.Since && !t.Younger(o.Path):
+			t.AddForeign(s, o.Path, "nothing shows that a kubelet of this cluster's wrote it")
 		case err == nil && o.Wrote(raw):
 			s.Add(inventory.Item{Kind: inventory.KindFile, Name: o.Path, Owner: o.Owner, Fate: inventory.Goes})
+			if o.Since { // the kubelet makes the directory, too
+				t.AddHollow(s, inventory.OwnPath{Owner: o.Owner, Path: filepath.Dir(o.Path)})
+			}
 		default:
 			why := "named as " + string(o.Owner) + " names its own, with something else in it"
 			s.Add(inventory.Item{

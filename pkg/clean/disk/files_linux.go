@@ -183,6 +183,15 @@ func outcomeOf(it inventory.Item) string {
 	return "removed " + it.Name
 }
 
+// tellLogind has systemd-logind read its configuration without what a kubelet wrote there,
+// in the way in which the kubelet had it read that.
+func (t Disk) tellLogind(ctx context.Context, report plan.Report) {
+	cmd := host.Command{Name: "systemctl", Args: []string{"reload", "systemd-logind.service"}, Timeout: 20 * time.Second}
+	if _, err := t.Run(ctx, cmd); err != nil {
+		report("systemd-logind delays a shutdown as the kubelet wanted it until the next boot: %v", err)
+	}
+}
+
 // removeFiles removes what goes of a look, mount-safe, and tells of each path of the
 // list. A file that cannot be removed does not keep the others.
 func (t Disk) removeFiles(ctx context.Context, look func(context.Context) (part.Findings, error), report plan.Report) error {
@@ -201,6 +210,9 @@ func (t Disk) removeFiles(ctx context.Context, look func(context.Context) (part.
 			continue
 		}
 		report("%s", outcomeOf(it))
+		if filepath.Dir(it.Name) == ownership.LogindDir {
+			t.tellLogind(ctx, report)
+		}
 	}
 	if len(errs) > 0 {
 		return part.Summary(errs)

@@ -54,6 +54,12 @@ func TestALinkNeedsASecondSign(t *testing.T) {
 			inventory.Foreign, inventory.NodeDNS},
 		{"vxlan.calico alone may be Calico's", linkView{"vxlan.calico", "vxlan", 4096, nil}, false, false, inventory.Foreign, inventory.Calico},
 		{"weave alone may be Weave's", linkView{"weave", "bridge", 0, nil}, false, false, inventory.Foreign, inventory.Weave},
+		{"a limit of Calico's is Calico's where Calico was", linkView{"bwcali6514ff3bb", "ifb", 0, nil}, true, false, inventory.Calico,
+			inventory.Foreign},
+		{"a limit of the plugin's alone may be a pod's", linkView{"bwp0123456789ab", "ifb", 0, nil}, false, false, inventory.Foreign,
+			inventory.CNIPlugins},
+		{"a limit where people's own network has limits is theirs", linkView{"bwp0123456789ab", "ifb", 0, nil}, true, true, inventory.Foreign,
+			inventory.Foreign},
 		{"a tap called cali1 is a person's", linkView{"cali1", "tuntap", 0, nil}, true, false, inventory.Foreign, inventory.Foreign},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

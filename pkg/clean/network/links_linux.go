@@ -77,7 +77,8 @@ func (t Network) All() ([]link, error) {
 		return nil, err
 	}
 	for i := range out {
-		if out[i].Owner != inventory.Foreign && !t.Scope.TakesLink(out[i].Owner) {
+		limit := out[i].Owner == inventory.CNIPlugins && out[i].Type() == "ifb" // of a pod that may be of another network
+		if out[i].Owner != inventory.Foreign && (!t.Scope.TakesLink(out[i].Owner) || limit && t.Scope.Limited()) {
 			out[i].keep, out[i].held = t.Scope.Why(), false
 		}
 	}

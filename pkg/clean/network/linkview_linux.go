@@ -63,5 +63,11 @@ func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 			return d.Fate != inventory.Goes && (slices.Contains(d.Conf.Bridges, v.name) || c.limited && d.Conf.DefaultBridge() == v.name)
 		})
 	}
+	if v.kind == "ifb" && candidate == inventory.CNIPlugins { // the limit of a container of people's own has such a name, too
+		confs, err := cni.Networks{Host: t.Host}.Confs()
+		c.claimed = err != nil || slices.ContainsFunc(confs, func(d cni.Decision) bool {
+			return d.Fate != inventory.Goes && d.Conf.Calls("bandwidth")
+		})
+	}
 	return decideLink(v, c)
 }

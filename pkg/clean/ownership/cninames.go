@@ -42,20 +42,30 @@ func CNIPlugin(name string) inventory.Owner {
 	).Owner(name)
 }
 
-// override is a file that a network writes into a directory of the host's.
+// override is a file that a network, or the kubelet, writes into a directory of the host's.
 type override struct {
 	Owner inventory.Owner
 	Path  string
+	// Since says that only one that was made since the join goes: its lines are ordinary.
+	Since bool
 	// lines are all that such a file may hold beside comments and empty lines: the
 	// beginnings of its lines. What a person has added makes it that person's.
 	lines []string
 }
 
-// Overrides are Cilium's, against systemd's rp_filter (tools/sysctlfix, since 1.10).
+// LogindDir is where systemd-logind looks for what changes its configuration.
+const LogindDir = "/etc/systemd/logind.conf.d"
+
+// Overrides are Cilium's, against systemd's rp_filter (tools/sysctlfix, since 1.10), and the
+// kubelet's, for a graceful shutdown of the host that takes longer than logind's 5 s
+// (pkg/kubelet/nodeshutdown/systemd/inhibit_linux.go, since 1.20).
 func Overrides() []override {
 	lines := []string{"-net.ipv4.conf.lxc*.rp_filter", "-net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.lxc*.rp_filter",
 		"net.ipv4.conf.cilium_*.rp_filter", "net.ipv4.conf.all.rp_filter"}
-	return []override{{inventory.Cilium, "/etc/sysctl.d/99-zzz-override_cilium.conf", lines}}
+	return []override{
+		{Owner: inventory.Cilium, Path: "/etc/sysctl.d/99-zzz-override_cilium.conf", lines: lines},
+		{Owner: inventory.Kubelet, Path: LogindDir + "/99-kubelet.conf", Since: true, lines: []string{"[Login]", "InhibitDelayMaxSec"}},
+	}
 }
 
 // Wrote reports whether a file holds what the network writes, and nothing else.

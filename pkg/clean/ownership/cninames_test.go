@@ -24,3 +24,22 @@ func TestWhatCiliumWroteAboutSysctls(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatAKubeletWroteForLogind(t *testing.T) {
+	kubelet := Overrides()[1]
+	for _, tc := range []struct {
+		name, text string
+		want       bool
+	}{
+		{"as a kubelet writes it", "# Kubelet logind override\n[Login]\nInhibitDelayMaxSec=60\n", true},
+		{"with a line of a person's", "[Login]\nInhibitDelayMaxSec=60\nKillUserProcesses=yes\n", false},
+		{"of another section", "[Sleep]\nInhibitDelayMaxSec=60\n", false},
+		{"nothing", "", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if kubelet.Wrote([]byte(tc.text)) != tc.want {
+				t.Errorf("want %v", tc.want)
+			}
+		})
+	}
+}

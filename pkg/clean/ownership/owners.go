@@ -91,6 +91,10 @@ const OpenVSwitch = "openvswitch"
 func linkPatterns() []linkPattern {
 	return []linkPattern{
 		{inventory.CNIPlugins, []string{"bridge"}, `cni0`},
+		// Of pods with a limit of bandwidth: the plugin's, and Calico's own, which Felix
+		// leaves that does not run when a pod ends (projectcalico/calico#13986).
+		{inventory.CNIPlugins, []string{"ifb"}, `bwp[0-9a-f]{12}`},
+		{inventory.Calico, []string{"ifb"}, `bwcali[0-9a-f]{9}`},
 		{inventory.Flannel, []string{"vxlan"}, `flannel(-v6)?\.[0-9]+`},
 		{inventory.Flannel, []string{"wireguard"}, `flannel-wg(-v6)?`},
 		{inventory.Flannel, []string{"ipip"}, `flannel\.ipip`},

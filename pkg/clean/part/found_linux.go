@@ -50,7 +50,9 @@ func (t Host) entries(dir string) string {
 }
 
 // AddHollow adds those of some directories, deepest first, that came with the
-// join and hold nothing but what goes.
+// join and hold nothing but what goes. A link in the place of one is an administrator's
+// (kubespray has /etc/kubernetes/pki lead to /etc/kubernetes/ssl, kubernetes/kubeadm#1498):
+// it stays, with the directory that it leads to, whenever it was made.
 func (t Host) AddHollow(s *Findings, dirs ...inventory.OwnPath) {
 	for _, dir := range dirs {
 		names, err := t.Names(dir.Path)
@@ -61,7 +63,11 @@ func (t Host) AddHollow(s *Findings, dirs ...inventory.OwnPath) {
 		goes := func(name string) bool {
 			return slices.ContainsFunc(s.Goes(), func(it inventory.Item) bool { return it.Name == filepath.Join(dir.Path, name) })
 		}
-		if !slices.ContainsFunc(names, func(name string) bool { return !goes(name) }) {
+		switch {
+		case slices.ContainsFunc(names, func(name string) bool { return !goes(name) }):
+		case !t.IsDir(dir.Path):
+			t.AddForeign(s, dir.Path, "no directory, but a link or a file in the place of one")
+		default:
 			s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir.Path, Owner: dir.Owner, Fate: inventory.Goes, Detail: "empty after that",
 				Manner: inventory.IfEmpty})
 		}

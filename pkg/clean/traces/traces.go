@@ -34,6 +34,9 @@ type searchRoot struct {
 func searchRoots(homes []string) []searchRoot {
 	out := []searchRoot{{"/etc", true, deepest, true}, {"/var/lib", false, deepest, true}, {"/run", false, deepest, true},
 		{"/opt/cni", false, deepest, true}, {"/usr/local/etc", true, deepest, true}, {"/srv", false, 2, false}}
+	for _, anchors := range []string{"/usr/local/share/ca-certificates", "/usr/share/pki/ca-trust-source", "/usr/share/pki/trust"} {
+		out = append(out, searchRoot{anchors, true, deepest, true}) // what a bundle in /etc is made of, on Debian, Fedora and SUSE
+	}
 	for _, home := range append([]string{"/root"}, homes...) {
 		out = append(out, searchRoot{filepath.Join(home, ".kube"), true, deepest, true},
 			searchRoot{filepath.Join(home, ".config"), false, 3, false}, searchRoot{home, false, 0, false})
@@ -42,12 +45,14 @@ func searchRoots(homes []string) []searchRoot {
 }
 
 // The bounds of the search. Of a file that is larger than a kubeconfig with a chain of
-// certificates the beginning is read.
+// certificates the beginning is read, and more only of what leads to a cluster or to
+// authorities: an ordinary host's bundle of these has 230 KB, and a company adds its own.
 const (
 	mostSearched   = 60_000 // entries of directories
 	deepest        = 24     // directories below each other
 	mostRead       = 64 << 20
 	mostOfSearched = 256 << 10
+	mostOfLeading  = 4 << 20
 	mostNamed      = 64 // files
 	mostUnread     = 16 // directories
 	searchLimit    = 3 * time.Second
