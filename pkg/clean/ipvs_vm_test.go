@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
@@ -44,7 +44,7 @@ func TestVirtualServicesOfKubeProxyGoAndThoseOfOthersStay(t *testing.T) {
 		hosttest.Must(w.T, err)
 		after, err := target.Survey(w.Context())
 		hosttest.Must(w.T, err)
-		if verdict := clean.Verify(before, after); verdict.State != clean.Clean {
+		if verdict := inventory.Verify(before, after); verdict.State != inventory.Clean {
 			w.Errorf("verdict: %+v", verdict)
 		}
 		if diff := cmp.Diff(others, w.script("ipvsadm-save -n | sort")); diff != "" {

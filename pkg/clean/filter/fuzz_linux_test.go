@@ -12,6 +12,7 @@ import (
 
 func FuzzParseIPVS(f *testing.F) {
 	f.Add("TCP  0A600001:01BB rr\nUDP  [fd00:0010:0096:0000:0000:0000:0000:000a]:0035 rr\nFWM  00000001 rr\n")
+	f.Add("  -> 0AF40105:192B Masq\nFWM  00000001 rr\n  -> 0AF40105:192B Masq\nTCP  0A600001:01BB rr\n  -> [fd00::1]:0035 Masq\n  -> x y")
 	f.Add("TCP :\nUDP [\nSCTP []:1\nTCP 0A6000011:1\nTCP 0A600001")
 	f.Fuzz(func(t *testing.T, text string) {
 		all, err := parseIPVS(text)
@@ -26,9 +27,9 @@ func FuzzParseIPVS(f *testing.F) {
 				t.Errorf("a service without an address: %v", v)
 			}
 		}
-		none := kubeProxys(all, inventory.Facts{NodeIPs: []string{"192.0.2.1"}, ServiceCIDRs: []string{"x", ""}}, nil,
-			[]netip.Addr{netip.MustParseAddr("192.0.2.1")})
-		if len(none) > 0 {
+		c := virtualCase{facts: inventory.Facts{NodeIPs: []string{"192.0.2.1"}, ServiceCIDRs: []string{"x", ""}},
+			local: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}
+		if none := c.kubeProxys(all); len(none) > 0 {
 			t.Errorf("without a network of services %v are the cluster's", none)
 		}
 	})

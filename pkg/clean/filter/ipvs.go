@@ -18,26 +18,42 @@ import (
 type virtual struct {
 	protocol string
 	at       netip.AddrPort
+	// servers are those that it leads to.
+	servers []netip.AddrPort
 }
 
 // String is "tcp 10.96.0.1:443".
 func (v virtual) String() string { return v.protocol + " " + v.at.String() }
 
 // parseIPVS reads /proc/net/ip_vs (net/netfilter/ipvs/ip_vs_ctl.c): lines such as
-// "TCP  0A600001:01BB rr" and "UDP  [fd00:0000:…]:0035 rr". Services by firewall
-// mark have no address and are left out: kube-proxy makes none.
+// "TCP  0A600001:01BB rr" and "UDP  [fd00:0000:…]:0035 rr", and after each those of its
+// servers, "  -> 0AF40105:192B Masq …". Services by firewall mark have no address and are
+// left out: kube-proxy makes none.
 func parseIPVS(text string) ([]virtual, error) {
 	var out []virtual
+	named := false // the service that servers are of has an address
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) < 2 || !slices.Contains([]string{"TCP", "UDP", "SCTP"}, fields[0]) {
+		switch {
+		case len(fields) < 2:
 			continue
+		case fields[0] == "->" && !named:
+			continue
+		case fields[0] != "->":
+			if named = slices.Contains([]string{"TCP", "UDP", "SCTP"}, fields[0]); !named {
+				continue
+			}
 		}
 		at, err := parseVirtual(fields[1])
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("virtual service %q: %w", fields[1], err)
+		case fields[0] == "->":
+			last := &out[len(out)-1]
+			last.servers = append(last.servers, at)
+		default:
+			out = append(out, virtual{protocol: strings.ToLower(fields[0]), at: at})
 		}
-		out = append(out, virtual{strings.ToLower(fields[0]), at})
 	}
 	return out, nil
 }
@@ -60,28 +76,51 @@ func parseVirtual(text string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, uint16(port)), nil
 }
 
+// server is one of a virtual service.
+type server struct {
+	protocol string
+	at       netip.AddrPort
+}
+
+// virtualCase is what there is to decide whose virtual services are.
+type virtualCase struct {
+	facts inventory.Facts
+	// bound are the addresses of kube-proxy's own link, which has all those of services,
+	// and local those of this host.
+	bound, local []netip.Addr
+	// limited says that the host stays a node.
+	limited bool
+}
+
 // kubeProxys are those virtual services that kube-proxy has made, in the order in
 // which they are to go: what the others are known by goes last. Ours are those in a
-// service network, and those at an address of kube-proxy's own link, which has all
-// addresses of services. Where there is one of these, or just the link, those of a
-// node port are ours, too: kube-proxy makes one for each address of the host (local),
-// the node's among them. What it leaves alone (IPVSExclude) is none of them.
-func kubeProxys(all []virtual, facts inventory.Facts, bound, local []netip.Addr) []virtual {
-	const firstNodePort, lastNodePort = 30000, 32767
+// service network, and those at an address of kube-proxy's own link. Where there is one of
+// these, or just the link, those of a node port are ours, too: kube-proxy makes one for
+// each address of the host, the node's among them. What it leaves alone (IPVSExclude) is
+// none of them. A Node says of itself which addresses it has, so they count as far as
+// this host has them.
+func (c virtualCase) kubeProxys(all []virtual) []virtual {
 	var services, elsewhere, atNode []virtual
+	its := map[server]bool{} // the servers of services
+	for _, v := range all {
+		if !c.service(v) {
+			continue
+		}
+		services = append(services, v)
+		for _, at := range v.servers {
+			its[server{v.protocol, at}] = true
+		}
+	}
 	for _, v := range all {
 		switch {
-		case cluster.InAny(v.at.Addr(), facts.IPVSExclude):
-		case slices.Contains(bound, v.at.Addr()), cluster.InAny(v.at.Addr(), facts.ServiceCIDRs):
-			services = append(services, v)
-		case v.at.Port() < firstNodePort || v.at.Port() > lastNodePort:
-		case slices.Contains(facts.NodeIPs, v.at.Addr().String()):
+		case c.excluded(v) || c.service(v) || !c.nodePort(v, its):
+		case c.atNode(v):
 			atNode = append(atNode, v)
-		case slices.Contains(local, v.at.Addr()):
+		case slices.Contains(c.local, v.at.Addr()):
 			elsewhere = append(elsewhere, v)
 		}
 	}
-	if len(services) == 0 && len(bound) == 0 {
+	if len(services) == 0 && len(c.bound) == 0 {
 		return nil
 	}
 	elsewhere = slices.DeleteFunc(elsewhere, func(v virtual) bool {
@@ -90,13 +129,67 @@ func kubeProxys(all []virtual, facts inventory.Facts, bound, local []netip.Addr)
 	return slices.Concat(elsewhere, atNode, services)
 }
 
-// ipvsItems says of each virtual service what becomes of it.
-func ipvsItems(all, ours []virtual) []inventory.Item {
+func (c virtualCase) excluded(v virtual) bool { return cluster.InAny(v.at.Addr(), c.facts.IPVSExclude) }
+
+// service reports whether a virtual service is at an address of services.
+func (c virtualCase) service(v virtual) bool {
+	return !c.excluded(v) && (slices.Contains(c.bound, v.at.Addr()) || cluster.InAny(v.at.Addr(), c.facts.ServiceCIDRs))
+}
+
+// atNode reports whether a virtual service is at an address of this Node that this host has.
+func (c virtualCase) atNode(v virtual) bool {
+	return slices.Contains(c.facts.NodeIPs, v.at.Addr().String()) && slices.Contains(c.local, v.at.Addr())
+}
+
+// nodePort reports whether a virtual service is that of a node port, each of which has an
+// address of services as well: it leads to pods, and where some of the services do. Of
+// those ports that an API server gives unless it is told others
+// (--service-node-port-range), one of the two is enough, and without servers the port. At
+// other ports a person may balance the API servers, which are a service's servers, too.
+func (c virtualCase) nodePort(v virtual, its map[server]bool) bool {
+	for _, at := range v.servers {
+		pod, known := cluster.InAny(at.Addr(), c.facts.PodCIDRs), its[server{v.protocol, at}]
+		if !pod && !known || !v.usual() && (!pod || !known) {
+			return false
+		}
+	}
+	return v.usual() || len(v.servers) > 0
+}
+
+// usual reports whether a port is one of those that API servers give node ports.
+func (v virtual) usual() bool {
+	const first, last = 30000, 32767
+	return v.at.Port() >= first && v.at.Port() <= last
+}
+
+// perhaps says how a virtual service that is not provably kube-proxy's refers to the
+// cluster, or may; empty if it does not look like that.
+func (c virtualCase) perhaps(v virtual) string {
+	if c.limited || c.excluded(v) {
+		return ""
+	}
+	for _, at := range v.servers {
+		switch {
+		case cluster.InAny(at.Addr(), c.facts.PodCIDRs):
+			return fmt.Sprintf("its server %s is in the cluster's pod network", at)
+		case slices.Contains(c.facts.NodeIPs, at.Addr().String()):
+			return fmt.Sprintf("its server %s is at the address of a node of the cluster", at)
+		}
+	}
+	if c.atNode(v) && (v.usual() || len(v.servers) == 0) {
+		return "it may be that of a node port: it takes a port of this Node's address, and nothing shows who has made it"
+	}
+	return ""
+}
+
+// items says of each virtual service what becomes of it.
+func (c virtualCase) items(all, ours []virtual) []inventory.Item {
 	var out []inventory.Item
 	for _, v := range all {
 		it := inventory.Item{Kind: inventory.KindVirtual, Name: v.String(), Owner: inventory.KubeProxy, Fate: inventory.Goes}
-		if !slices.Contains(ours, v) {
-			it.Owner, it.Fate, it.Why = inventory.Foreign, inventory.Stays, "neither at an address of the cluster's services nor of a node port"
+		if !slices.ContainsFunc(ours, func(o virtual) bool { return o.String() == v.String() }) {
+			it.Owner, it.Fate, it.Refers = inventory.Foreign, inventory.Stays, c.perhaps(v)
+			it.Why = "neither at an address of the cluster's services nor of a node port"
 		}
 		out = append(out, it)
 	}

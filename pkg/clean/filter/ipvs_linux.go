@@ -34,8 +34,8 @@ func (t Filter) Virtuals() part.Part {
 		ID: "virtual-services", Kind: inventory.KindVirtual,
 		Look: func(context.Context) (part.Findings, error) {
 			var s part.Findings
-			all, ours, err := t.readVirtuals()
-			s.Add(t.Choices.KeepRules(ipvsItems(all, ours))...)
+			all, c, err := t.readVirtuals()
+			s.Add(t.Choices.KeepRules(c.items(all, t.oursOf(all, c)))...)
 			return s, err
 		},
 		Take: t.deleteVirtuals,
@@ -43,49 +43,57 @@ func (t Filter) Virtuals() part.Part {
 }
 
 func (t Filter) deleteVirtuals(_ context.Context, report plan.Report) error {
-	_, ours, err := t.readVirtuals()
+	all, c, err := t.readVirtuals()
 	if err != nil || t.Choices.Firewall == inventory.FirewallNone {
 		return err
 	}
 	if err := t.Keep(virtualsFile, func() ([]byte, error) { return os.ReadFile(t.virtualsPath()) }); err != nil {
 		return fmt.Errorf("keep a snapshot of the virtual services: %w", err)
 	}
+	ours := t.oursOf(all, c)
 	for _, v := range ours {
 		if err := ipvs.DeleteVirtual(v.protocol, v.at); err != nil {
 			return err
 		}
 	}
 	report("deleted %d virtual services", len(ours))
-	if _, ours, err = t.readVirtuals(); err == nil && len(ours) > 0 {
-		err = fmt.Errorf("%d virtual services are left, or have come back: %s is one", len(ours), ours[0])
+	if all, c, err = t.readVirtuals(); err != nil {
+		return err
 	}
-	return err
+	if left := t.oursOf(all, c); len(left) > 0 {
+		return fmt.Errorf("%d virtual services are left, or have come back: %s is one", len(left), left[0])
+	}
+	return nil
 }
 
 func (t Filter) virtualsPath() string { return t.Path("/proc/net/ip_vs") }
 
-// readVirtuals lists virtual services and those of them that are kube-proxy's,
+// oursOf are those of some virtual services that go.
+func (t Filter) oursOf(all []virtual, c virtualCase) []virtual {
+	if !t.Scope.Takes(inventory.KubeProxy) {
+		return nil
+	}
+	return c.kubeProxys(all)
+}
+
+// readVirtuals lists virtual services, and what there is to decide whose they are,
 // without waking a module that is not loaded.
-func (t Filter) readVirtuals() (all, ours []virtual, err error) {
+func (t Filter) readVirtuals() (all []virtual, c virtualCase, err error) {
 	raw, err := os.ReadFile(t.virtualsPath())
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, nil
+		return nil, c, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, c, err
 	}
-	if all, err = parseIPVS(string(raw)); err != nil {
-		return all, nil, err
+	if all, err = parseIPVS(string(raw)); err != nil || len(all) == 0 {
+		return all, c, err
 	}
-	local, err := netlinks.Addresses(nil)
-	if err != nil {
-		return all, nil, err
+	c = virtualCase{facts: t.Facts, limited: t.Scope.Limited()}
+	if c.local, err = netlinks.Addresses(nil); err == nil {
+		c.bound, err = t.boundAddresses()
 	}
-	if !t.Scope.Takes(inventory.KubeProxy) {
-		return all, nil, nil
-	}
-	bound, err := t.boundAddresses()
-	return all, kubeProxys(all, t.Facts, bound, local), err
+	return all, c, err
 }
 
 // boundAddresses are the addresses of kube-proxy's link; none without one.

@@ -57,7 +57,9 @@ FWM  00000001 rr
 		if tc.bound != "" {
 			bound = append(bound, netip.MustParseAddr(tc.bound))
 		}
-		ours := kubeProxys(all, tc.facts, bound, []netip.Addr{netip.MustParseAddr("172.17.0.1")})
+		c := virtualCase{facts: tc.facts, bound: bound, local: []netip.Addr{netip.MustParseAddr("172.17.0.1"),
+			netip.MustParseAddr("192.0.2.10")}}
+		ours := c.kubeProxys(all)
 		var got []string
 		for _, v := range ours {
 			got = append(got, v.String())
@@ -65,7 +67,7 @@ FWM  00000001 rr
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
-		for _, it := range ipvsItems(all, ours) {
+		for _, it := range c.items(all, ours) {
 			if goes := slices.Contains(got, it.Name); goes != (it.Fate == inventory.Goes && it.Owner == inventory.KubeProxy) ||
 				goes == (it.Fate == inventory.Stays && it.Owner == inventory.Foreign) {
 				t.Errorf("%s: %+v", what, it)
@@ -79,5 +81,62 @@ FWM  00000001 rr
 	}
 	if got, err := parseIPVS(""); got != nil || err != nil {
 		t.Errorf("of nothing: %v, %v", got, err)
+	}
+}
+
+// Node ports may be any, and a Node says itself which addresses it has.
+func TestANodePortIsToldByWhereItLeadsAndByTheHostsOwnAddress(t *testing.T) {
+	const services = "TCP  0A600001:01BB rr\n  -> C000020B:192B      Masq    1      3          0\n" + // the API server's
+		"TCP  0A600002:0050 rr\n  -> 0AF40105:1F90      Masq    1      0          0\n  -> 0AF40206:1F90      Masq    1      0          0\n"
+	const pod, otherPod, api, elsewhere = "  -> 0AF40105:1F90 Masq 1 0 0\n", "  -> 0AF40909:1F90 Masq 1 0 0\n",
+		"  -> C000020B:192B Masq 1 0 0\n",
+		"  -> CB007160:0050 Masq 1 0 0\n"
+	const goes, stays = "goes", ""
+	const may = "it may be that of a node port: it takes a port of this Node's address, and nothing shows who has made it"
+	for what, tc := range map[string]struct{ text, want string }{
+		"a usual port that leads where a service does":          {"TCP  C000020A:7531 rr\n" + pod, goes},
+		"a usual port without a server":                         {"TCP  C000020A:7531 rr\n", goes},
+		"a usual port that leads to nodes where a service does": {"TCP  C000020A:7531 rr\n" + api, goes},
+		"a usual port that leads out of the cluster":            {"TCP  C000020A:7531 rr\n" + elsewhere, may},
+		"a usual port that leads to a pod and out": {"TCP  C000020A:7531 rr\n" + pod + elsewhere,
+			"its server 10.244.1.5:8080 is in the cluster's pod network"},
+		"another port that leads where a service does": {"TCP  C000020A:01BB rr\n" + pod, goes},
+		"another port and protocol": {"UDP  C000020A:01BB rr\n" + pod,
+			"its server 10.244.1.5:8080 is in the cluster's pod network"},
+		"another port that leads to a pod which no service has": {"TCP  C000020A:01BB rr\n" + otherPod,
+			"its server 10.244.9.9:8080 is in the cluster's pod network"},
+		"another port that balances the API servers": {"TCP  C000020A:20FB rr\n" + api,
+			"its server 192.0.2.11:6443 is at the address of a node of the cluster"},
+		"another port without a server":                {"TCP  C000020A:01BB rr\n", may},
+		"another port that leads out of the cluster":   {"TCP  C000020A:01BB rr\n" + elsewhere, stays},
+		"at an address that only the Node says it has": {"TCP  CB007109:7531 rr\n", stays},
+		"at that address, to a pod": {"TCP  CB007109:7531 rr\n" + pod,
+			"its server 10.244.1.5:8080 is in the cluster's pod network"},
+		"at another address of the host, with one at the Node's": {"TCP  AC110001:01BB rr\n" + pod + "TCP  C000020A:01BB rr\n" + pod, goes},
+		"at another address of the host alone": {"TCP  AC110001:01BB rr\n" + pod,
+			"its server 10.244.1.5:8080 is in the cluster's pod network"},
+	} {
+		all, err := parseIPVS(services + tc.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := virtualCase{facts: inventory.Facts{ServiceCIDRs: []string{"10.96.0.0/12"}, PodCIDRs: []string{"10.244.0.0/16"},
+			NodeIPs: []string{"192.0.2.10", "192.0.2.11", "203.0.113.9"}},
+			local: []netip.Addr{netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("172.17.0.1")}}
+		for _, it := range c.items(all, c.kubeProxys(all))[2:] {
+			got := it.Refers
+			if it.Fate == inventory.Goes {
+				got = goes
+			}
+			if got != tc.want {
+				t.Errorf("%s: %s: %q, want %q", what, it.Name, got, tc.want)
+			}
+		}
+		c.limited = true
+		for _, it := range c.items(all, nil) {
+			if it.Refers != "" {
+				t.Errorf("%s: on a host that stays a node %s", what, it.Refers)
+			}
+		}
 	}
 }
