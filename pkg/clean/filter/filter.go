@@ -97,7 +97,8 @@ func (d *division) pinMapped() {
 	}
 }
 
-// findBare counts our rules in the kernel's chains.
+// findBare counts our rules in the kernel's chains: those that iptables makes. A chain
+// on a hook that a person has named is that person's, also while it is empty.
 func (d *division) findBare() {
 	mine := map[string]int{}
 	for _, j := range d.jumps {
@@ -105,7 +106,8 @@ func (d *division) findBare() {
 	}
 	d.bare = map[string]bool{}
 	for _, c := range d.table.Chains {
-		d.bare[c.Name] = c.Base && mine[c.Name] == len(c.Rules)
+		made := c.Base && slices.Contains([]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}, c.Name)
+		d.bare[c.Name] = made && mine[c.Name] == len(c.Rules)
 	}
 }
 
@@ -159,14 +161,14 @@ func (d division) bared() []string {
 }
 
 // alone reports whether a table holds nothing but ours and empty chains of the
-// kernel's that let everything pass.
+// kernel's that let everything pass: no set, map or object either.
 func (d division) alone() bool {
 	for _, c := range d.table.Chains {
 		if _, ours := d.chains[c.Name]; !ours && (!c.Base || c.Policy != "accept" || !d.bare[c.Name]) {
 			return false
 		}
 	}
-	return d.table.Compatible() && len(d.pinned) == 0
+	return d.table.Compatible() && len(d.pinned) == 0 && d.table.More() == 0
 }
 
 // items are the table, its chains and jumps as an inventory lists them.

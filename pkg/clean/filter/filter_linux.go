@@ -131,6 +131,10 @@ func (f *reader) read(ctx context.Context, s *part.Findings) []netfilter.Table {
 // generation is another one than this makes it, and all of it is read again.
 func (f *reader) deleted(done []netfilter.Deletion) {
 	done = slices.DeleteFunc(done, func(d netfilter.Deletion) bool { return d.Table.Backend != netfilter.Nft })
+	if slices.ContainsFunc(done, func(d netfilter.Deletion) bool { return d.Table.More() > 0 }) {
+		f.nft = nil // sets without a name have gone with their rules
+		return
+	}
 	var left []netfilter.Table
 	for _, table := range f.nft {
 		there := true

@@ -31,14 +31,18 @@ func vacant(t netfilter.Table) bool {
 }
 
 // flush is the deletion of all that is in a table of iptables' shape. The
-// kernel's chains of a legacy table cannot be deleted, and are opened.
+// kernel's chains of a legacy table cannot be deleted, and are opened. Sets, maps and
+// objects of nft are no rules: they stay with their table, and so does a chain to which a
+// map leads.
 func (d division) flush() netfilter.Deletion {
-	out := netfilter.Deletion{Table: d.table, Drop: d.table.Backend == netfilter.Nft}
+	out := netfilter.Deletion{Table: d.table, Drop: d.table.Backend == netfilter.Nft && d.table.More() == 0}
+	mapped := d.table.Mapped()
 	for _, c := range d.table.Chains {
 		if len(c.Rules) > 0 || !c.Base {
 			out.Flush = append(out.Flush, c.Name)
 		}
 		switch {
+		case mapped[c.Name] > 0:
 		case !c.Base || d.table.Backend == netfilter.Nft:
 			out.Chains = append(out.Chains, c.Name)
 		case c.Policy != "accept":
@@ -52,6 +56,7 @@ func (d division) flush() netfilter.Deletion {
 // them.
 func (d division) flushItems() []inventory.Item {
 	var out []inventory.Item
+	mapped := d.table.Mapped()
 	for _, c := range d.table.Chains {
 		if c.Base && c.Policy == "accept" && len(c.Rules) == 0 {
 			continue
@@ -62,6 +67,9 @@ func (d division) flushItems() []inventory.Item {
 		}
 		if it.Owner == "" {
 			it.Owner, it.Why = inventory.Foreign, flushed
+		}
+		if len(c.Rules) == 0 && mapped[c.Name] > 0 {
+			it.Fate, it.Why = inventory.Harmless, "empty; a map of verdicts, which is not ours, leads to it"
 		}
 		if c.Policy == "drop" {
 			it.Detail += ", policy drop"

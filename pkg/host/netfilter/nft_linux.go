@@ -128,8 +128,11 @@ func readTables(s *socket) (map[string]*Table, error) {
 		func(family uint8, msg []byte) error {
 			t := &Table{Backend: Nft, Family: families()[family]}
 			err := attrs(msg, func(kind uint16, v []byte) error {
-				if kind == unix.NFTA_TABLE_NAME {
+				switch {
+				case kind == unix.NFTA_TABLE_NAME:
 					t.Name = text(v)
+				case kind == unix.NFTA_TABLE_USE && len(v) == 4:
+					t.Use = binary.BigEndian.Uint32(v)
 				}
 				return nil
 			})

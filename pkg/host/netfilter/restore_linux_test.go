@@ -110,6 +110,7 @@ func printedAndRead(t *testing.T, backend, family string) {
 		before = append(before, table(t, backend, family, name))
 		one := &before[len(before)-1]
 		one.Generation = 0
+		one.Use = 0
 		for i := range one.Chains {
 			one.Chains[i].Use = 0 // the kernel counts it
 		}

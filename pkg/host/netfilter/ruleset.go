@@ -26,6 +26,9 @@ type Table struct {
 	Family string
 	Name   string
 	Chains []Chain
+	// Use is how many things are in an nft table, as the kernel counts: its chains, sets,
+	// maps, flowtables and objects. Zero if it was not read from the kernel.
+	Use uint32
 	// Generation is the state of all of nf_tables in which the table was read:
 	// every change makes it one more. Zero for legacy tables.
 	Generation uint32
@@ -178,6 +181,7 @@ func (d Deletion) After() (left Table, there bool) {
 	}
 	left = d.Table
 	left.Chains = nil
+	more := d.Table.More()
 	deleted, flushed := set(d.Chains, d.Bare), set(d.Flush)
 	for _, c := range d.Table.Chains {
 		switch gone := d.Rules[c.Name]; {
@@ -194,6 +198,9 @@ func (d Deletion) After() (left Table, there bool) {
 		}
 		left.Chains = append(left.Chains, c)
 	}
+	if left.Use > 0 {
+		left.Use = uint32(len(left.Chains)) + more
+	}
 	mapped, led := d.Table.Mapped(), left.led()
 	for i := range left.Chains {
 		if c := &left.Chains[i]; c.Use > 0 {
@@ -201,6 +208,16 @@ func (d Deletion) After() (left Table, there bool) {
 		}
 	}
 	return left, true
+}
+
+// More counts what is in an nft table besides its chains: sets, maps, flowtables and
+// objects, which are not read, and without which the kernel does not delete it
+// (NLM_F_NONREC).
+func (t Table) More() uint32 {
+	if chains := uint32(len(t.Chains)); t.Use > chains {
+		return t.Use - chains
+	}
+	return 0
 }
 
 // led counts the rules that lead to each chain.
