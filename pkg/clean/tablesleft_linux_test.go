@@ -25,7 +25,8 @@ func TestATableInWhichSomethingForeignIsStays(t *testing.T) {
 		"an empty chain": {"nft add chain ip raw mine", "chain mine"},
 		"an empty chain on a hook": {"nft add chain ip raw mine '{ type filter hook prerouting priority -300 ; policy accept ; }'",
 			"chain mine"},
-		"a set without a name, of a rule of ours": {"nft add chain ip raw KUBE-FIREWALL; nft add rule ip raw KUBE-FIREWALL tcp dport '{ 1, 2 }' drop",
+		"a set without a name, of a rule of ours": {"nft add chain ip raw KUBE-FIREWALL; " +
+			"nft add rule ip raw KUBE-FIREWALL tcp dport '{ 1, 2 }' drop",
 			""},
 	} {
 		for _, firewall := range []inventory.Firewall{"", inventory.FirewallFlush} {

@@ -4,37 +4,76 @@ package filter
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 )
 
-// usesOf notes which of some ip sets the rules of a table use that stay, and by which of
-// them: the first.
-func (d division) usesOf(sets []string, numbers map[uint16]string, used map[string]string) {
-	if d.all || d.whole != inventory.Foreign {
-		return
-	}
+// setUse is what rules say of ip sets.
+type setUse struct {
+	// by is a rule that uses a set and stays: the first.
+	by map[string]string
+	// count is how often all rules name a set, those that go among them.
+	count map[string]uint32
+	// numbers are the sets by the kernel's numbers.
+	numbers map[uint16]string
+}
+
+// usesOf notes which ip sets the rules of a table use.
+func (d division) usesOf(u setUse) {
 	mine := map[string]bool{}
 	for _, j := range d.jumps {
 		mine[ruleKey(j.chain, j.rule)] = true
 	}
 	for _, c := range d.table.Chains {
-		if _, ours := d.chains[c.Name]; ours {
-			continue
-		}
+		_, ours := d.chains[c.Name]
+		ours = ours || d.all || d.whole != inventory.Foreign
 		for _, r := range c.Rules {
-			if mine[ruleKey(c.Name, r)] {
+			sets := setsOf(r, u.numbers)
+			if len(sets) == 0 {
 				continue
 			}
-			for _, set := range setsOf(r, numbers) {
-				if slices.Contains(sets, set) && used[set] == "" {
-					used[set] = "a rule that is not ours uses it: table " + d.table.String() + ", " + cmp.Or(r.Text, "chain "+c.Name+" "+r.HandleText())
+			stays := !ours && !mine[ruleKey(c.Name, r)]
+			for _, set := range sets {
+				if u.count[set]++; stays && u.by[set] == "" {
+					u.by[set] = "a rule that is not ours uses it: table " + d.table.String() + ", " + cmp.Or(r.Text, "chain "+c.Name+" "+r.HandleText())
 				}
 			}
 		}
 	}
+}
+
+// holders say of those ip sets of ours that the kernel will not let go by what they are
+// held: a rule that stays, a list of sets that stays, or something that is neither, as a
+// filter of tc, where the kernel counts more of them than there are (unseen). They are not
+// ours to delete, and as long as they are there, so is the set.
+func (u setUse) holders(sets []netfilter.IPSet, ours []string) (out map[string]string, unseen bool) {
+	out = map[string]string{}
+	for _, name := range ours {
+		if by := u.by[name]; by != "" {
+			out[name] = by
+		}
+	}
+	lists := map[string]uint32{}
+	for _, s := range sets {
+		stays := out[s.Name] != "" || !slices.Contains(ours, s.Name)
+		for _, member := range s.Members {
+			if lists[member]++; stays && slices.Contains(ours, member) && out[member] == "" {
+				out[member] = "the list of sets " + s.Name + ", which stays, has it in it"
+			}
+		}
+	}
+	for _, s := range sets {
+		seen := u.count[s.Name] + lists[s.Name]
+		if u.numbers != nil && s.References > seen && slices.Contains(ours, s.Name) && out[s.Name] == "" {
+			unseen = true
+			out[s.Name] = fmt.Sprintf("something holds it that is neither a rule nor a set (the kernel counts %d, and %d are seen)",
+				s.References, seen)
+		}
+	}
+	return out, unseen
 }
 
 // setsOf are the ip sets that a rule names.

@@ -3,6 +3,7 @@
 package netfilter
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,47 +15,129 @@ import (
 
 // Numbers of include/uapi/linux/netfilter/ipset/ip_set.h.
 const (
-	setDestroy, setFlush, setList = 3, 4, 7
-	setByName                     = 14 // since Linux 4.20
-	setProtocolVersion            = 6
-	setProtocolByName             = 7
-	setAttrProtocol               = 1
-	setAttrName                   = 2
-	setAttrFlags                  = 6
-	setAttrIndex                  = 11
-	setFlagNames                  = 1 << 1
+	setDestroy, setList = 3, 7
+	setByName           = 14 // since Linux 4.20
+	setProtocolVersion  = 6
+	setProtocolByName   = 7
+	setAttrProtocol     = 1
+	setAttrName         = 2
+	setAttrType         = 3
+	setAttrFlags        = 6
+	setAttrData         = 7
+	setAttrElements     = 8
+	setAttrIndex        = 11
+	setAttrMember       = 18 // IPSET_ATTR_NAME
+	setAttrReferences   = 25
+	setFlagNames        = 1 << 1
+	setFlagHeaders      = 1 << 2
+	setBusy             = unix.Errno(4100) // IPSET_ERR_BUSY, which libc has no name for
 )
+
+// ErrInUse says that a rule, another set or a program still holds what was to be deleted.
+var ErrInUse = errors.New("it is in use")
+
+// IPSet is an ip set and what holds it.
+type IPSet struct {
+	Name string
+	// References is how many hold it, as the kernel counts: rules, and lists of sets.
+	References uint32
+	// Members are the sets in a list of sets; nil for other sets.
+	Members []string
+}
 
 // IPSets lists the names of all ip sets, sorted. Where the kernel has no ip
 // sets loaded there are none; it is not asked, since asking would load them.
 func IPSets() ([]string, error) {
+	var out []string
+	err := listSets(setFlagNames, "", func() { out = nil }, func(kind uint16, v []byte) error {
+		if kind == setAttrName {
+			out = append(out, text(v))
+		}
+		return nil
+	})
+	slices.Sort(out)
+	return out, err
+}
+
+// HeldIPSets are the ip sets, sorted, with what holds them.
+func HeldIPSets() ([]IPSet, error) {
+	var out []IPSet
+	lists := map[string]bool{}
+	err := listSets(setFlagHeaders, "", func() { out = nil }, func(kind uint16, v []byte) error {
+		switch kind {
+		case setAttrName:
+			out = append(out, IPSet{Name: text(v)})
+		case setAttrType:
+			if len(out) > 0 && text(v) == "list:set" {
+				lists[out[len(out)-1].Name] = true
+			}
+		case setAttrData:
+			return attrs(v, func(kind uint16, v []byte) error {
+				if kind == setAttrReferences && len(v) == 4 && len(out) > 0 {
+					out[len(out)-1].References = binary.BigEndian.Uint32(v)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+	for i := range out {
+		if err == nil && lists[out[i].Name] {
+			out[i].Members, err = members(out[i].Name)
+		}
+	}
+	slices.SortFunc(out, func(a, b IPSet) int { return cmp.Compare(a.Name, b.Name) })
+	return out, err
+}
+
+// members are the sets in a list of sets.
+func members(list string) ([]string, error) {
+	var out []string
+	err := listSets(0, list, func() { out = nil }, func(kind uint16, v []byte) error {
+		if kind != setAttrElements {
+			return nil
+		}
+		return attrs(v, func(_ uint16, one []byte) error {
+			return attrs(one, func(kind uint16, v []byte) error {
+				if kind == setAttrMember {
+					out = append(out, text(v))
+				}
+				return nil
+			})
+		})
+	})
+	if errors.Is(err, unix.ENOENT) { // it has gone since
+		err = nil
+	}
+	return out, err
+}
+
+// listSets calls each with the attributes of the kernel's answers about all ip sets, or of
+// one name.
+func listSets(flags uint32, name string, reset func(), each func(kind uint16, v []byte) error) error {
 	if _, err := os.Stat("/sys/module/ip_set"); errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	s, err := open()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer s.close()
 	a := attr(nil, setAttrProtocol, []byte{setProtocolVersion})
-	a = attr(a, setAttrFlags|attrNetwork, binary.BigEndian.AppendUint32(nil, setFlagNames))
-	var out []string
-	err = s.dump(request{subsys: subsysSet, message: setList, attrs: a}, func() { out = nil }, func(_ uint8, msg []byte) error {
-		return attrs(msg, func(kind uint16, v []byte) error {
-			if kind == setAttrName {
-				out = append(out, text(v))
-			}
-			return nil
-		})
-	})
+	if name != "" {
+		a = attrText(a, setAttrName, name)
+	}
+	if flags != 0 {
+		a = attr(a, setAttrFlags|attrNetwork, binary.BigEndian.AppendUint32(nil, flags))
+	}
+	err = s.dump(request{subsys: subsysSet, message: setList, attrs: a}, reset, func(_ uint8, msg []byte) error { return attrs(msg, each) })
 	if errors.Is(err, unix.EINVAL) { // no such subsystem
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list ip sets: %w", err)
+		return fmt.Errorf("list ip sets: %w", err)
 	}
-	slices.Sort(out)
-	return out, nil
+	return nil
 }
 
 // IPSetNumbers are the kernel's numbers of ip sets, by which nft rules know them, as far
@@ -93,23 +176,23 @@ func IPSetNumbers(names []string) (map[uint16]string, error) {
 	return out, nil
 }
 
-// DestroyIPSet removes one ip set; the kernel refuses while a rule uses it.
-// Removing one that is gone is no error.
+// DestroyIPSet removes one ip set with what is in it, or fails with ErrInUse, and nothing
+// has changed. Removing one that is gone is no error.
 func DestroyIPSet(name string) error {
 	s, err := open()
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	for _, command := range []uint8{setFlush, setDestroy} {
-		a := attr(nil, setAttrProtocol, []byte{setProtocolVersion})
-		a = attrText(a, setAttrName, name)
-		r := request{subsys: subsysSet, message: command, flags: unix.NLM_F_ACK, attrs: a}
-		if err := s.command(r); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("destroy ip set %s: %w", name, err)
-		}
+	a := attrText(attr(nil, setAttrProtocol, []byte{setProtocolVersion}), setAttrName, name)
+	err = s.command(request{subsys: subsysSet, message: setDestroy, flags: unix.NLM_F_ACK, attrs: a})
+	switch {
+	case errors.Is(err, setBusy):
+		err = ErrInUse
+	case err == nil, errors.Is(err, unix.ENOENT):
+		return nil
 	}
-	return nil
+	return fmt.Errorf("destroy ip set %s: %w", name, err)
 }
 
 // command sends one request outside of a transaction and waits for its
