@@ -9,7 +9,7 @@ import (
 )
 
 // Chains are the iptables chains of Kubernetes and its networks. An unknown KUBE-something
-// is foreign: a name that is only alike proves nothing.
+// is foreign, and named: a name that is only alike proves nothing.
 func Chains() Names {
 	return Names{
 		kind:  inventory.KindChain,
@@ -20,6 +20,8 @@ func Chains() Names {
 			pattern{inventory.Calico, `(cali|felix)-.+|cali(fw|tw|fh|th|pi|po)-.+`},
 			// kube-router does (pkg/controllers/netpol/npc_iptables.go, cleanupStaleRules, 2.9).
 			pattern{inventory.KubeRouter, `KUBE-(POD-FW|NWPLCY)-.+`},
+			// istio-cni's on the host, for probes of the kubelet's (cni/pkg/iptables, ChainHostPostrouting).
+			pattern{inventory.Istio, `ISTIO_POSTRT`},
 		),
 		alike: compile(
 			pattern{inventory.KubeRouter, `KUBE-ROUTER-.+`},
@@ -29,13 +31,18 @@ func Chains() Names {
 			pattern{inventory.KubeOVN, `OVN-.+`},
 			pattern{inventory.Weave, `WEAVE-.+`},
 			pattern{inventory.Flannel, `FLANNEL-.+`},
+			pattern{inventory.Istio, `ISTIO_.+|ztunnel-.+`},
+			pattern{inventory.Runtime, `CRIO-.+`},
+			pattern{inventory.Kubelet, `KUBE-.+`},
 		),
 	}
 }
 
 // kubernetesChains are Kubernetes' own and those of the standard plugins (Kubernetes 1.36
 // pkg/kubelet/kubelet_network_linux.go, pkg/proxy/{iptables,ipvs}, where a hash is 16
-// characters of base32; containernetworking/plugins 1.9).
+// characters of base32; containernetworking/plugins 1.9), and what maps host ports without
+// a plugin: the kubelet with dockershim (pkg/kubelet/dockershim/network/hostport, to 1.23)
+// and CRI-O, which has its code (internal/hostport).
 func kubernetesChains() []pattern {
 	return []pattern{
 		{inventory.Kubelet, `KUBE-(FIREWALL|MARK-MASQ|MARK-DROP|POSTROUTING|IPTABLES-HINT|KUBELET-CANARY)`},
@@ -43,6 +50,7 @@ func kubernetesChains() []pattern {
 			`LOAD-BALANCER|NODE-PORT|SOURCE-RANGES-FIREWALL)`},
 		{inventory.KubeProxy, `KUBE-(SVC|SVL|EXT|SEP|FW|XLB)-[A-Z2-7]{16}`},
 		{inventory.KubeProxy, `KUBE-IPVS-(FILTER|OUT-FILTER|IPS)`},
+		{inventory.Runtime, `KUBE-HOSTPORTS|CRIO-HOSTPORTS-MASQ|(KUBE-HP|CRIO-MASQ)-[A-Z2-7]{16}`},
 		{inventory.CNIPlugins, `CNI-(HOSTPORT-(DNAT|SNAT|SETMARK|MASQ)|FORWARD|ADMIN|ISOLATION-STAGE-[12])`},
 		{inventory.CNIPlugins, ContainerChain().String()},
 	}

@@ -43,7 +43,11 @@ func TestWhoseANameIs(t *testing.T) {
 			"OVN-KUBE-MINE": alike(inventory.PodNetwork),
 			"WEAVE":         own(inventory.Weave), "WEAVE-NPC-EGRESS-CUSTOM": own(inventory.Weave), "WEAVE-IPSEC-OUT-MARK": own(inventory.Weave),
 			"WEAVE-OFFICE": alike(inventory.Weave), "WEAVER": alike(none), "FLANNEL-MINE": alike(inventory.Flannel),
-			"KUBE-SEP-2VLSJHRZPQXZJEHY": own(inventory.KubeProxy), "KUBE-SEP-A": alike(none), "DOCKER-USER": alike(none),
+			"KUBE-SEP-2VLSJHRZPQXZJEHY": own(inventory.KubeProxy), "KUBE-SEP-A": alike(inventory.Kubelet),
+			"KUBE-HOSTPORTS": own(inventory.Runtime), "KUBE-HP-WLTFZLTJ4QV7FRX3": own(inventory.Runtime),
+			"KUBE-HP-MINE": alike(inventory.Kubelet), "CRIO-MASQ-WLTFZLTJ4QV7FRX3": own(inventory.Runtime),
+			"CRIO-HOSTPORTS-MASQ": own(inventory.Runtime), "CRIO-MINE": alike(inventory.Runtime), "ISTIO_OUTPUT": alike(inventory.Istio),
+			"DOCKER-USER": alike(none),
 		}},
 		"an ip set": {Sets(), map[string]decided{
 			"cali40all-hosts-net": own(inventory.Calico), "cali40s:qMt7iLlGDhvLnCjM0l9nzxb": own(inventory.Calico),

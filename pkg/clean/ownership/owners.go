@@ -72,6 +72,7 @@ func Tables() patterns {
 	return compile(
 		pattern{inventory.KubeProxy, `ip6? kube-proxy`},
 		pattern{inventory.Flannel, `ip flannel-ipv4|ip6 flannel-ipv6`},
+		pattern{inventory.Runtime, `ip6? crio-hostports`}, // CRI-O internal/hostport/hostport_nftables.go
 		pattern{inventory.CNIPlugins, `inet cni_plugins_masquerade|ip6? cni_hostport`},
 		pattern{inventory.Calico, `ip6? calico|arp calico(-arp)?`},
 	)

@@ -14,6 +14,7 @@ import (
 //   - Cilium pkg/datapath/iptables/ipset (1.14 to 1.19)
 //   - Antrea pkg/agent/route/route_linux.go, pkg/agent/controller/networkpolicy (0.9 to 2.4)
 //   - Kube-OVN pkg/daemon/gateway_linux.go (1.2 to 1.15)
+//   - Istio cni/pkg/iptables (ProbeIPSet) and cni/pkg/ipset
 //   - Weave npc/constants.go, npc/shortname.go (a SHA-1 in 85 symbols), net/ipset (1.9 to 2.8)
 func Sets() Names {
 	return Names{
@@ -30,6 +31,7 @@ func Sets() Names {
 			pattern{inventory.KubeOVN, `ovn[46]0(services|subnets(-nat|-distributed-gw|-nat-policy)?|local-pod-ip-nat|other-node|` +
 				`natpr-[0-9a-f]{12}-(src|dst))|ovn[46]t[0-9]+`},
 			pattern{inventory.Weave, `weave-(local-pods|test-comment[0-9a-f]{8}|[A-Za-z0-9(){}\[\]+=_$%^!*|/?.;:@#~]{23,25})`},
+			pattern{inventory.Istio, `istio-inpod-probes-v[46]`},
 		),
 		claimed: compile(
 			// Felix deletes what begins so (ourNamePrefixesRegexp), and Kube-OVN, which has its code.
