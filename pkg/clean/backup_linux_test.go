@@ -108,20 +108,23 @@ func TestABackupOpensNothingUnlessThatIsChosen(t *testing.T) {
 		w.script(`cd etc/kubernetes; mkdir -p pki/etcd; for f in ca sa front-proxy-ca etcd/ca apiserver-kubelet-client
 do printf -- '-----BEGIN RSA PRIVATE KEY-----\n' > pki/$f.key; done
 			for f in admin super-admin controller-manager; do printf 'users: [{user: {client-key-data: x}}]' > $f.conf; done
-			printf 'secret: x\n' > pki/encryption.yaml; printf '{"users":[{"user":{"token":"x"}}]}' > ../cni/net.d/calico-kubeconfig
+			printf 'kind: EncryptionConfiguration\nresources: [{providers: [{aescbc: {keys: [{name: a, secret: eA==}]}}]}]\n' > pki/encryption.yaml
+			printf 'abc,admin,admin,"system:masters"\n' > pki/token.csv; base64 pki/ca.key > pki/ca.key.b64; tar -czf pki/pki.tgz pki/ca.key
+			printf 'kind: Pod\n' > manifests/kube-apiserver.yaml; printf '{"users":[{"user":{"token":"x"}}]}' > ../cni/net.d/calico-kubeconfig
 			printf -- '-----BEGIN PRIVATE KEY-----\n' > ../../var/lib/kubelet/pki/kubelet-client-2026-01-01.pem`)
 		var told []string
 		_, err := w.target().Recipe().Run(w.Context(), plan.ObserverFunc(func(e plan.Event) { told = append(told, e.Message) }))
 		hosttest.Must(w.T, err)
 		want := []string{
-			"etc/cni/net.d/10-flannel.conflist", "etc/kubernetes/kubelet.conf", "etc/kubernetes/pki/ca.crt", "etc/kubernetes/pki/encryption.yaml",
-			"var/lib/kubelet/config.yaml", "var/lib/kubelet/kubeadm-flags.env",
+			"etc/cni/net.d/10-flannel.conflist", "etc/kubernetes/kubelet.conf", "etc/kubernetes/manifests/kube-apiserver.yaml",
+			"etc/kubernetes/pki/ca.crt", "var/lib/kubelet/config.yaml", "var/lib/kubelet/kubeadm-flags.env",
 		}
 		if diff := cmp.Diff(want, w.inBackup()); diff != "" {
 			w.Errorf("(-want +got):\n%s", diff)
 		}
 		for _, name := range []string{"/etc/kubernetes/pki/ca.key", "/etc/kubernetes/pki/etcd/ca.key", "/etc/kubernetes/super-admin.conf",
-			"/var/lib/kubelet/pki/kubelet-client-2026-01-01.pem"} {
+			"/etc/kubernetes/pki/encryption.yaml", "/etc/kubernetes/pki/token.csv", "/etc/kubernetes/pki/ca.key.b64",
+			"/etc/kubernetes/pki/pki.tgz", "/var/lib/kubelet/pki/kubelet-client-2026-01-01.pem"} {
 			if !slices.ContainsFunc(told, func(line string) bool { return strings.HasPrefix(line, "not in the backup: "+name+" (") }) {
 				w.Errorf("nobody is told that %s is left out: %q", name, told)
 			}

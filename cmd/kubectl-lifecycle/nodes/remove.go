@@ -127,7 +127,7 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.choices.NoBackup, "no-backup", false,
 		"Do not back up the configuration that goes, in "+inventory.BackupDir+" of the host")
 	flags.BoolVar(&f.choices.NoKeys, "shred-keys", false,
-		"Leave everything secret out of the backup, registry credentials and encryption keys, too; the files are deleted, not overwritten")
+		"Leave everything secret out of the backup, registry credentials and static pods' passwords, too; the files are deleted, not overwritten")
 	flags.BoolVar(&f.choices.BackupKeys, "backup-keys", false,
 		"Back up private keys and credentials of the cluster, too (of a control plane its CA keys): the backup then gives access to the cluster")
 	flags.BoolVar(&f.choices.DeleteHostData, "delete-host-data", false,

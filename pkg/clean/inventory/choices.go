@@ -16,8 +16,8 @@ type Choices struct {
 	// NoBackup removes files without a backup of them.
 	NoBackup bool `json:"noBackup,omitempty"`
 	// NoKeys leaves everything secret out of the backup, whatever it opens; BackupKeys
-	// takes all of it in. Otherwise what opens the cluster is left out: private keys,
-	// kubeconfigs, tokens. They are gone then.
+	// takes all of it in. Otherwise what opens the cluster, or may, is left out: private keys,
+	// kubeconfigs, tokens, encryption keys, files of no known form. They are gone then.
 	NoKeys     bool `json:"noKeys,omitempty"`
 	BackupKeys bool `json:"backupKeys,omitempty"`
 	// DeleteHostData lets data of pods go that lies below a directory of Kubernetes'.

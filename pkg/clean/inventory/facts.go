@@ -38,9 +38,8 @@ type Facts struct {
 	// CNI is the pod network's name ("flannel"); empty means unknown. It never
 	// widens what is removed.
 	CNI string `json:"cni,omitempty"`
-	// CRISocket is the runtime's socket, with or without "unix://"; empty
-	// means: what the kubelet's configuration says, else the first of the
-	// well-known ones that exists.
+	// CRISocket is the runtime's socket as the cluster knows it, with or without "unix://".
+	// It replaces nothing that the kubelet itself runs with, and is asked besides.
 	CRISocket string `json:"criSocket,omitempty"`
 	// Keep are paths whose data a person was told stays on the host: hostPath and local
 	// volumes of its pods. A removal that would take one of them does not begin.
