@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -105,6 +106,9 @@ func (c commands) switchCNI(ctx context.Context, to string, f switchFlags) error
 	store := helm.Client{Getter: c.Flags, Driver: os.Getenv("HELM_DRIVER")}
 	s := switching{commands: c, client: cluster.Client, store: store, request: request, flags: f,
 		states: netswitch.Store{Client: cluster.Client, Namespace: cluster.RunNamespace()}}
+	if err := netswitch.Allowed(ctx, s.client, s.states.Namespace); err != nil {
+		return env.NothingChanged(err)
+	}
 	switch err := s.prepare(ctx); {
 	case err != nil && !s.resumes:
 		return env.NothingChanged(err)
@@ -210,4 +214,47 @@ func (s *switching) unclean() (out []*corev1.Node) {
 		}
 	}
 	return out
+}
+
+// restart has the pods from before restarted.
+func (s *switching) restart(ctx context.Context) error {
+	if !s.flags.restart {
+		names, err := netswitch.Before(ctx, s.client, s.state.Installed)
+		if len(names) > 0 {
+			s.Warn("%s from before %s no network until they are made again: %s", view.CountPods(len(names)),
+				text.Choose(len(names) == 1, "has", "have"), text.Some(names))
+		}
+		return err
+	}
+	within, cancel := env.Within(ctx, s.flags.restartLimit)
+	defer cancel()
+	var done netswitch.Restarted
+	progress := s.Progress()
+	_, err := plan.Plan{Title: "Restart pods", Steps: []plan.Step{{
+		ID: "pods", Title: "Restart the pods that have the old network",
+		Do: func(_ context.Context, report plan.Report) (err error) {
+			done, err = netswitch.RestartPods(within, s.client, s.state.Installed, report)
+			return err
+		},
+	}}}.Run(ctx, progress)
+	progress.Close()
+	if err != nil {
+		return err
+	}
+	s.restarted = &done
+	for _, bare := range s.restarted.Bare {
+		s.Warn("pod %s has no network, and no controller that would make it again", bare)
+	}
+	for _, pod := range slices.Sorted(maps.Keys(s.restarted.Held)) {
+		s.Warn("pod %s: %s", pod, s.restarted.Held[pod])
+	}
+	if held := s.restarted.Held; len(held) > 0 {
+		class := plan.TimedOut
+		if ctx.Err() != nil {
+			class = plan.ClassOf(ctx.Err())
+		}
+		return plan.As(class, plan.Hint(fmt.Errorf("%s from before were not let go", view.CountPods(len(held))),
+			"open their budgets, or delete these pods"))
+	}
+	return nil
 }

@@ -266,35 +266,3 @@ func (s *switching) install(ctx context.Context) error {
 	}
 	return s.enter(ctx, netswitch.Restart)
 }
-
-// restart has the pods from before restarted.
-func (s *switching) restart(ctx context.Context) error {
-	if !s.flags.restart {
-		s.Say("Pods from before have no network until they are restarted: kubectl lifecycle cni status names them (CNI010)")
-		return nil
-	}
-	within, cancel := env.Within(ctx, s.flags.restartLimit)
-	defer cancel()
-	var done netswitch.Restarted
-	progress := s.Progress()
-	_, err := plan.Plan{Title: "Restart pods", Steps: []plan.Step{{
-		ID: "pods", Title: "Restart the pods that have the old network",
-		Do: func(_ context.Context, report plan.Report) (err error) {
-			done, err = netswitch.RestartPods(within, s.client, s.state.Installed, report)
-			return err
-		},
-	}}}.Run(ctx, progress)
-	progress.Close()
-	if err != nil {
-		return err
-	}
-	s.restarted = &done
-	for _, bare := range s.restarted.Bare {
-		s.Warn("pod %s has no network, and no controller that would make it again", bare)
-	}
-	if held := s.restarted.Held; len(held) > 0 {
-		return plan.As(plan.TimedOut, plan.Hint(fmt.Errorf("%d pods from before were not let go by their budgets", len(held)),
-			"kubectl lifecycle cni status names them; open their budgets, or delete them"))
-	}
-	return nil
-}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,6 +90,9 @@ func TestABudgetIsWaitedForAndTheOthersGoOn(t *testing.T) {
 		if err != nil || got.Pods != 3 || len(got.Held) != 0 || !slices.Equal(got.Bare, []string{"shop/bare"}) || asked != 3 || len(said) != 2 {
 			t.Errorf("%+v, %v, asked %d times, said %d times", got, err, asked, len(said))
 		}
+		if names, err := Before(t.Context(), client, begun); err != nil || !slices.Equal(names, []string{"shop/bare"}) {
+			t.Errorf("from before are %v, %v", names, err)
+		}
 		left, err := client.CoreV1().Pods("shop").List(t.Context(), metav1.ListOptions{})
 		if err != nil || len(left.Items) != 1 || left.Items[0].Name != "bare" {
 			t.Errorf("left: %v, %v", left.Items, err)
@@ -97,18 +101,43 @@ func TestABudgetIsWaitedForAndTheOthersGoOn(t *testing.T) {
 }
 
 func TestPodsThatABudgetKeepsAreNamedWhenTheTimeIsOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := fake.NewClientset(pod("kept"))
-		client.PrependReactor("create", "pods", func(ktesting.Action) (bool, runtime.Object, error) {
-			return true, nil, apierrors.NewTooManyRequests("the budget web needs 1 pod", 1)
+	for want, answer := range map[string]error{
+		"budget web": apierrors.NewTooManyRequests("the budget web needs 1 pod", 1),
+		// As the API server says it (registry/core/pod/storage/eviction.go).
+		"more than one": apierrors.NewInternalError(errors.New("this pod has more than one PodDisruptionBudget")),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client := fake.NewClientset(pod("kept"), pod("other"))
+			client.PrependReactor("create", "pods", func(action ktesting.Action) (bool, runtime.Object, error) {
+				if name := action.(ktesting.CreateAction).GetObject().(metav1.Object).GetName(); name == "other" {
+					return true, nil, client.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("pods"), "shop", name)
+				}
+				return true, nil, answer
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			got, err := RestartPods(ctx, client, begun, func(string, ...any) {})
+			if err != nil || !strings.Contains(got.Held["shop/kept"], want) || len(got.Held) != 1 || got.Pods != 1 {
+				t.Errorf("%+v, %v", got, err)
+			}
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		got, err := RestartPods(ctx, client, begun, func(string, ...any) {})
-		if err != nil || !strings.Contains(got.Held["shop/kept"], "budget web") {
-			t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestASwitchIsRefusedWithoutTheRights(t *testing.T) {
+	for _, missing := range []string{"", "eviction", "configmaps"} {
+		client := fake.NewClientset()
+		client.PrependReactor("create", "selfsubjectaccessreviews", func(action ktesting.Action) (bool, runtime.Object, error) {
+			review := action.(ktesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview)
+			asked := review.Spec.ResourceAttributes
+			review.Status.Allowed = missing == "" || asked.Resource != missing && asked.Subresource != missing
+			return true, review, nil
+		})
+		err := Allowed(t.Context(), client, "kube-system")
+		if (err != nil) != (missing != "") || err != nil && (plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), missing)) {
+			t.Errorf("without %q: %v", missing, err)
 		}
-	})
+	}
 }
 
 func TestAnEvictionThatFailsEndsIt(t *testing.T) {

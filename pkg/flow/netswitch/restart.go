@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -87,6 +88,17 @@ func RestartDNS(ctx context.Context, client kubernetes.Interface, installed time
 	return nil
 }
 
+// Allowed refuses, before anything is changed, what may not be done with pods and with the
+// state. What else a switch takes, its parts ask for.
+func Allowed(ctx context.Context, client kubernetes.Interface, namespace string) error {
+	return access.Require(ctx, client, []access.Need{
+		{Verb: "list", Resource: "pods"},
+		{Verb: "delete", Resource: "pods"},
+		{Verb: "create", Resource: "pods", Subresource: "eviction"},
+		{Verb: "create", Resource: "configmaps", Namespace: namespace},
+	})
+}
+
 // Restarted is what became of the pods from before.
 type Restarted struct {
 	// Pods is how many were evicted or deleted.
@@ -138,6 +150,15 @@ func RestartPods(ctx context.Context, client kubernetes.Interface, installed tim
 	}
 }
 
+// Before names the pods that may have the old network, as namespace/name.
+func Before(ctx context.Context, client kubernetes.Interface, installed time.Time) (names []string, err error) {
+	pods, err := old(ctx, client, installed)
+	for _, p := range pods {
+		names = append(names, p.Namespace+"/"+p.Name)
+	}
+	return names, err
+}
+
 // old lists the pods that may have the old network, sorted.
 func old(ctx context.Context, client kubernetes.Interface, installed time.Time) ([]*corev1.Pod, error) {
 	var out []*corev1.Pod
@@ -171,7 +192,7 @@ func restart(ctx context.Context, client kubernetes.Interface, p *corev1.Pod, in
 	switch {
 	case err == nil, apierrors.IsNotFound(err), apierrors.IsConflict(err):
 		return "", nil
-	case apierrors.IsTooManyRequests(err):
+	case apierrors.IsTooManyRequests(err), apierrors.IsInternalError(err): // with two budgets none lets it go (500)
 		return err.Error(), nil
 	}
 	return "", fmt.Errorf("evict pod %s/%s: %w", p.Namespace, p.Name, err)
