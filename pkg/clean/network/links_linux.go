@@ -54,25 +54,7 @@ func (t Network) All() ([]link, error) {
 		owner, perhaps := t.decideOwner(shown[l.Attrs().Index])
 		out = append(out, link{Link: l, Owner: owner, perhaps: perhaps})
 	}
-	for i := range out {
-		at, enslaved := index[out[i].Attrs().MasterIndex]
-		if !enslaved || out[i].Attrs().MasterIndex == 0 {
-			continue
-		}
-		out[i].master = out[at].Name()
-		switch {
-		case out[at].Owner == inventory.Foreign || out[at].Type() != "bridge":
-		case out[i].Owner == inventory.Foreign && out[i].Type() == "veth":
-			out[i].Owner = out[at].Owner
-		case out[i].Owner == inventory.Foreign:
-			out[at].keep, out[at].held = "its port "+out[i].Name()+" is not ours", true
-		}
-	}
-	for _, l := range out {
-		if at, is := index[l.below()]; is && l.Owner == inventory.Foreign {
-			out[at].keep, out[at].held = "the "+l.Type()+" "+l.Name()+" on it is not ours", true
-		}
-	}
+	holdByLinks(out, index)
 	if err := t.holdByRoutes(out, index); err != nil {
 		return nil, err
 	}
@@ -83,6 +65,30 @@ func (t Network) All() ([]link, error) {
 		}
 	}
 	return out, nil
+}
+
+// holdByLinks gives the ports of our bridges to their owner, and keeps the links that
+// foreign ones need: a bridge with a foreign port, and what a foreign link is on.
+func holdByLinks(all []link, index map[int]int) {
+	for i := range all {
+		at, enslaved := index[all[i].Attrs().MasterIndex]
+		if !enslaved || all[i].Attrs().MasterIndex == 0 {
+			continue
+		}
+		all[i].master = all[at].Name()
+		switch {
+		case all[at].Owner == inventory.Foreign || all[at].Type() != "bridge":
+		case all[i].Owner == inventory.Foreign && all[i].Type() == "veth":
+			all[i].Owner = all[at].Owner
+		case all[i].Owner == inventory.Foreign:
+			all[at].keep, all[at].held = "its port "+all[i].Name()+" is not ours", true
+		}
+	}
+	for _, l := range all {
+		if at, is := index[l.below()]; is && l.Owner == inventory.Foreign {
+			all[at].keep, all[at].held = "the "+l.Type()+" "+l.Name()+" on it is not ours", true
+		}
+	}
 }
 
 // below is the index of the link of this network namespace that a link is on, and would

@@ -77,15 +77,14 @@ const (
 // proxy), 2005 (from proxy); kube-router 77 to 79. A number is not proof: every program may use it.
 // None of them asks for users, ports and the like, as a person does.
 func ruleOwner(r netlink.Rule) inventory.Owner {
-	switch {
-	case picky(r):
+	if picky(r) {
 		return inventory.Foreign
-	case slices.Contains(ciliumTables(), r.Table):
-		return inventory.Cilium
-	case r.Table == unix.RT_TABLE_LOCAL && r.Priority == prioMoved && plain(r):
-		return inventory.Cilium
-	case r.Table == tableIPsec && r.Mask != nil && encrypts(r.Mark, *r.Mask),
-		r.Table == tableGateways && r.Priority == prioGateways && !everything(r.Dst):
+	}
+	cilium := r.Table == unix.RT_TABLE_LOCAL && r.Priority == prioMoved && plain(r) ||
+		r.Table == tableIPsec && r.Mask != nil && encrypts(r.Mark, *r.Mask) ||
+		r.Table == tableGateways && r.Priority == prioGateways && !everything(r.Dst)
+	switch {
+	case cilium, slices.Contains(ciliumTables(), r.Table):
 		return inventory.Cilium
 	case r.Table >= 77 && r.Table <= 79 && (r.Mark != 0 || r.Src != nil || r.Dst != nil):
 		return inventory.KubeRouter
