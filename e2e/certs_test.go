@@ -5,10 +5,14 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // certificates is what "certs check -o json" prints.
@@ -17,20 +21,45 @@ type certificates struct {
 }
 
 type certificate struct {
-	Node     string `json:"node"`
-	Name     string `json:"name"`
-	Expires  string `json:"expires"`
-	CA       string `json:"ca"`
-	External bool   `json:"externallyManaged"`
-	Missing  bool   `json:"missing"`
+	Node        string   `json:"node"`
+	Name        string   `json:"name"`
+	Expires     string   `json:"expires"`
+	CA          string   `json:"ca"`
+	External    bool     `json:"externallyManaged"`
+	Missing     bool     `json:"missing"`
+	Certificate numbered `json:"certificate"`
+	Served      struct {
+		Certificate numbered `json:"certificate"`
+	} `json:"served"`
 }
 
-// stageCertificates: the table is kubeadm's and more, and a certificate that was renewed and
-// is not in use is told.
+type numbered struct {
+	Serial string `json:"serial"`
+}
+
+// stageCertificates: the table is kubeadm's and more, a renewal is seen to be in use, and
+// the API server is there all along.
 func (b *bed) stageCertificates(t *testing.T) {
 	b.likeKubeadm(t)
 	b.host(t, b.controlPlane, "kubeadm certs renew scheduler.conf")
 	b.run(t, 3, "certs", "check", "--deep").printed(t, "on disk until")
+	before := b.serials(t)
+	gap := b.longestGap(t)
+	o := b.must(t, "certs", "renew", "all", "--force", "--yes")
+	b.took("certs renew all of one control plane", o.took)
+	longest := gap()
+	t.Logf("the API server was not ready for at most %s", longest)
+	if longest > 2*time.Second {
+		t.Errorf("the API server was away for %s", longest)
+	}
+	after := b.serials(t)
+	for name, serial := range before {
+		if renewed := after[name] != serial; renewed == (name == "ca" || strings.HasSuffix(name, "-ca") || strings.HasPrefix(name, "kubelet")) {
+			t.Errorf("%s: serial %s before, %s afterwards", name, serial, after[name])
+		}
+	}
+	b.must(t, "certs", "check", "--deep")
+	b.must(t, "certs", "renew", "all", "--yes").says(t, "nothing is to be renewed")
 }
 
 // printed fails the test unless a text occurs in what was written to stdout.
@@ -95,4 +124,57 @@ func yes(b bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+// serials are those of the control plane's certificates; what is served is the same.
+func (b *bed) serials(t *testing.T) map[string]string {
+	t.Helper()
+	out, _ := command(t, commandLimit, "", b.plugin, "--kubeconfig="+b.kubeconfig, "certs", "check", "--deep", "-o", "json")
+	var all certificates
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	serials := map[string]string{}
+	for _, c := range all.Certificates {
+		if c.Node != b.controlPlane {
+			continue
+		}
+		serials[c.Name] = c.Certificate.Serial
+		if served := c.Served.Certificate.Serial; served != "" && served != c.Certificate.Serial {
+			t.Errorf("%s: %s on the disk, %s served", c.Name, c.Certificate.Serial, served)
+		}
+	}
+	return serials
+}
+
+// longestGap asks the API server every 100 ms whether it is ready, until what it returns is
+// called, which says how long it was not at most.
+func (b *bed) longestGap(t *testing.T) func() time.Duration {
+	t.Helper()
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // whose certificate it is is asked elsewhere
+	done := make(chan struct{})
+	var asking sync.WaitGroup
+	var longest time.Duration
+	asking.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		last := time.Now()
+		for {
+			response, err := client.Get(b.config.Host + "/readyz")
+			if err == nil {
+				if response.StatusCode == http.StatusOK {
+					longest, last = max(longest, time.Since(last)), time.Now()
+				}
+				_ = response.Body.Close()
+			}
+			select {
+			case <-done:
+				longest = max(longest, time.Since(last))
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return func() time.Duration { close(done); asking.Wait(); return longest }
 }

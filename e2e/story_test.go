@@ -68,7 +68,7 @@ func (b *bed) stages() []stage {
 		{"a removal whose plugin was killed finishes", 1, b.stageKilled},
 		{"a removal that is interrupted goes on by itself", 1, b.stageInterrupted},
 		{"a removal whose program was killed finishes", 1, b.stageProgramKilled},
-		{"certificates are told as kubeadm tells them", 2, b.stageCertificates},
+		{"certificates are told as kubeadm tells them, and renewed", 2, b.stageCertificates},
 		{"a removal survives whatever happens to its host and its cluster", 2, b.stageFaults},
 		{"a busy mount makes it wait and abort brings the node back", 1, b.stageBusy},
 		{"a drained node is removed in seconds", 1, b.stageFast},

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certrenew"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netprobe"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
@@ -73,6 +74,8 @@ func command(ctx context.Context, args []string) int {
 	switch verb {
 	case "enter":
 		return enter(ctx, os.Stdin, os.Stdout, operations())
+	case certrenew.Verb:
+		return ended(certrenew.Run(ctx, os.Stdin, os.Stdout))
 	case "work":
 		return ended(work(ctx, operations()))
 	}

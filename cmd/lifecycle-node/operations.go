@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certrenew"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netclean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netlook"
@@ -51,8 +52,8 @@ type run struct {
 // operations are all that this program can do on a host: a new one is a file of its
 // own and a line here.
 func operations() []operation {
-	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), certificateLook(), networkCleaning(),
-		removal(), relocation(), preparation(), joining(), founding()}
+	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), certificateLook(), certificateRenewal(),
+		networkCleaning(), removal(), relocation(), preparation(), joining(), founding()}
 }
 
 // networkLook reads what the host has for its pod network.
@@ -98,6 +99,13 @@ func answered(value any, err error) (json.RawMessage, error) {
 		return nil, err
 	}
 	return json.Marshal(value)
+}
+
+// certificateRenewal renews certificates of a control plane.
+func certificateRenewal() operation {
+	return operation{name: wire.RenewCertificates, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+		return certrenew.Answer(ctx, d.Spec)
+	}}
 }
 
 // preparation says what the host lacks, and mends it.

@@ -4,6 +4,7 @@ package certs
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,10 @@ type Look struct {
 	// ServiceAccountKey is the SHA-256 of the public part of sa.key; empty where there is
 	// none.
 	ServiceAccountKey string `json:"serviceAccountKey,omitempty"`
+	// Etcd is an inventory.Etcd, and how its members are; empty where the host runs none.
+	// EtcdTrouble is why it could not be asked.
+	Etcd        json.RawMessage `json:"etcd,omitempty"`
+	EtcdTrouble string          `json:"etcdTrouble,omitempty"`
 }
 
 // reader reads one host.

@@ -38,6 +38,7 @@ func Operations() []Operation {
 		{Name: wire.ShareCertificates},
 		{Name: wire.LookCertificates},
 		{Name: wire.CleanNetwork},
+		{Name: wire.RenewCertificates},
 		{Name: wire.Remove, Recorded: true},
 		{Name: wire.Move, Recorded: true},
 	}

@@ -161,7 +161,7 @@ func wayOut(r certs.Row) string {
 	case r.Request == certs.Denied:
 		return "see why: " + text.Command("kubectl", "describe", r.Where)
 	case r.ManagedBy == certs.ByKubeadm:
-		return "on each control plane: kubeadm certs renew all; then restart its static pods"
+		return "kubectl lifecycle certs renew all --dry-run"
 	case r.Authority:
 		return "see the column CA: what it has signed ends with it"
 	}

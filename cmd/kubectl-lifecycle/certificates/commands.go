@@ -16,7 +16,7 @@ func Commands(e *env.Env) []*cobra.Command {
 	c := commands{e}
 	cmd := &cobra.Command{
 		Use:   "certs",
-		Short: "Show when the cluster's certificates end, and renew your own",
+		Short: "Show when the cluster's certificates end, and renew them",
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -4,88 +4,143 @@ package certificates
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/ownconfig"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/certrenew"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const renewLong = `Renew the certificate in your own kubeconfig: a copy of admin.conf is not renewed with
-the original, and ends a year after it was made.
+const renewLong = `Renew kubeadm's certificates on all control planes, one host after another, the one
+with etcd's leader last; all of them, or those that are named as kubeadm names them.
 
-The cluster issues another one for the same subject, with a key that is made here; you
-have to be allowed to approve it. One entry of the file changes, and the earlier file is
-kept beside it. The API server issues none for the group system:masters.`
+On each host: the certificates are backed up for root alone, kubeadm renews them, each
+is checked (signed by its authority, key, names), and what does not use the new one by
+itself is restarted. A host is done when its API server, etcd, controller manager and
+scheduler are seen to use the new certificates, and are well. If not, the earlier
+files are put back and in use again, and the renewal stops.
+
+It refuses while a control plane is not Ready, a member of etcd is not well, or an
+authority would end before what it signs. Nothing is renewed whose authority's key is
+not on the host, nor what was renewed within the last day (--force does), so the same
+command goes on after an interruption. The kubelets renew theirs by themselves.
+
+'renew kubeconfig' renews the certificate in your own kubeconfig: the cluster issues
+another one for the same subject, with a key that is made here. One entry of the file
+changes, and the earlier file is kept beside it.`
 
 // renewFlags are the flags of certs renew.
 type renewFlags struct {
-	dryRun string
-	yes    bool
+	dryRun     string
+	force, yes bool
+	runner     env.RunnerFlags
 }
 
 func newRenewCommand(c commands) *cobra.Command {
 	var f renewFlags
 	cmd := &cobra.Command{
-		Use:       "renew kubeconfig",
-		Short:     "Renew the certificate in your own kubeconfig",
-		Long:      renewLong,
-		Example:   "  kubectl lifecycle certs renew kubeconfig --dry-run\n  kubectl lifecycle certs renew kubeconfig",
-		Args:      env.UsageArgs(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
-		ValidArgs: []string{"kubeconfig"},
-		RunE:      func(cmd *cobra.Command, _ []string) error { return c.renewOwn(cmd.Context(), f) },
+		Use:   "renew all|NAME...|kubeconfig",
+		Short: "Renew kubeadm's certificates on all control planes, and see them used",
+		Long:  renewLong,
+		Example: "  kubectl lifecycle certs renew all --dry-run\n  kubectl lifecycle certs renew all\n" +
+			"  kubectl lifecycle certs renew apiserver etcd-server --yes\n" +
+			"  kubectl lifecycle certs renew kubeconfig",
+		Args: env.UsageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.renew(cmd.Context(), args, f) },
 	}
-	env.AddDryRun(cmd.Flags(), &f.dryRun, "client or server: show what would be done, and change nothing")
+	env.AddDryRun(cmd.Flags(), &f.dryRun, "client or server: ask the hosts, show what would be done, and change nothing")
+	cmd.Flags().BoolVar(&f.force, "force", false, "Renew also what was renewed within the last day")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "Do not ask before it begins")
+	f.runner.Add(cmd.Flags())
 	return cmd
 }
 
-// renewOwn renews the certificate in the kubeconfig that is used: one entry of one file.
-func (c commands) renewOwn(ctx context.Context, f renewFlags) error {
+func (c commands) renew(ctx context.Context, args []string, f renewFlags) error {
 	dry, err := env.ParseDryRun(f.dryRun)
 	if err != nil {
 		return err
 	}
-	if *c.Flags.ClusterName+*c.Flags.AuthInfoName+*c.Flags.APIServer != "" {
-		return env.Misused("the certificate of a context's user is renewed by that context's cluster: leave --cluster, --user and --server out")
+	if len(args) == 1 && args[0] == own {
+		return c.renewOwn(ctx, dry, f)
 	}
-	client, err := c.Client()
+	names, err := certrenew.Names(args)
 	if err != nil {
 		return err
 	}
-	entry, err := ownconfig.Find(c.Flags.ToRawKubeConfigLoader(), *c.Flags.Context)
+	r, err := c.decideRenewal(ctx, names, f)
 	if err != nil {
-		return err
+		return env.NothingChanged(err)
 	}
-	var certificate, key []byte
-	kept := ""
-	p := plan.Plan{Title: "Renew the certificate of user " + entry.User + " in " + entry.File, Steps: []plan.Step{
-		{ID: "issue", Title: "Have the cluster issue another one for " + entry.Certificate.Subject.String(),
-			Do: func(ctx context.Context, _ plan.Report) (err error) {
-				certificate, key, err = entry.Renew(ctx, client, env.Who())
-				return err
-			}},
-		{ID: "save", Title: "Put it into that entry, and keep the file as it was", Do: func(context.Context, plan.Report) (err error) {
-			kept, err = entry.Save(certificate, key, time.Now().UTC().Format("20060102T150405Z"))
-			return err
-		}},
-	}, Notes: []string{"the earlier certificate stays valid until it ends, on " + entry.Certificate.NotAfter.UTC().Format(time.DateOnly)}}
+	p := r.Plan()
 	c.ShowPlan(p, nil)
-	if dry != env.DryRunNone {
+	switch {
+	case r.Idle():
+		c.Say("nothing is to be renewed")
 		return nil
-	}
-	if !f.yes {
-		if err := c.Confirm("Renew it?", "renew"); err != nil {
+	case dry != env.DryRunNone:
+		return nil
+	case !f.yes:
+		if err := c.Confirm("Renew these certificates?", "renew"); err != nil {
 			return err
 		}
 	}
 	progress := c.Progress()
 	defer progress.Close()
-	if _, err := p.Run(ctx, progress); err != nil {
-		return env.NothingChanged(err)
+	result, err := p.Run(ctx, progress)
+	if err == nil {
+		return c.toldRenewal(r)
 	}
-	return c.Print("", nil, func(s *view.Sheet) error { return s.Line("%s: renewed; as it was before: %s", entry.File, kept) })
+	if len(result.Done) > 1 { // more than the lock
+		err = plan.Begun(err)
+	}
+	return errors.Join(err, r.Release(ctx))
+}
+
+// decideRenewal reads the control planes, and decides.
+func (c commands) decideRenewal(ctx context.Context, names []string, f renewFlags) (*certrenew.Renewal, error) {
+	cluster, err := c.Cluster(f.runner)
+	if err != nil {
+		return nil, err
+	}
+	var facts certrenew.Facts
+	progress := c.Progress()
+	defer progress.Close()
+	_, err = plan.Plan{Title: "Read certificates", Steps: []plan.Step{{
+		ID: "read", Title: "Ask the hosts of the control planes for their certificates",
+		Do: func(ctx context.Context, report plan.Report) (err error) {
+			facts, err = certrenew.Read(ctx, cluster, report)
+			return err
+		},
+	}}}.Run(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := facts.Decide(certs.Wish{Names: names, Force: f.force, Now: time.Now()})
+	if err != nil {
+		return nil, err
+	}
+	return certrenew.New(cluster, facts, hosts, env.Who()), nil
+}
+
+// toldRenewal says on stdout what has become of each host.
+func (c commands) toldRenewal(r *certrenew.Renewal) error {
+	return c.Print("", r.Outcomes, func(s *view.Sheet) error {
+		for _, h := range r.Hosts {
+			switch { // the sheet keeps the error
+			case h.Idle():
+			case len(h.Names) == 0:
+				_ = s.Line("node/%s: what was renewed before is in use", view.Name(h.Node.Name))
+			default:
+				_ = s.Line("node/%s: %s renewed, and in use", view.Name(h.Node.Name), text.Count(len(h.Names), "certificate"))
+			}
+		}
+		_ = s.Line("copies of admin.conf are not renewed with it; yours: kubectl lifecycle certs renew kubeconfig")
+		return s.Err
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -28,7 +29,21 @@ func Answer(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
 	}
 	look := Read(ctx, Files{}, want)
 	look.Node = spec.Node
+	if want.ControlPlane {
+		addEtcd(ctx, &look)
+	}
 	return json.Marshal(look)
+}
+
+// addEtcd says how the members of etcd are, where this host runs one.
+func addEtcd(ctx context.Context, look *certs.Look) {
+	view, err := clean.Target{}.Etcd(ctx)
+	if err == nil && view != nil {
+		look.Etcd, err = json.Marshal(view)
+	}
+	if err != nil {
+		look.EtcdTrouble = err.Error()
+	}
 }
 
 // Read reads the certificates of a host, and what its servers use.

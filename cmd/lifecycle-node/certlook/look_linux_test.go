@@ -63,7 +63,7 @@ func TestAProgramThatWasStartedBeforeItsFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := written(process{1, started}, info.ModTime()); got.Before != want {
+		if got := written(Process{1, started}, info.ModTime()); got.Before != want {
 			t.Errorf("%s: %+v", after, got)
 		}
 	}
@@ -108,9 +108,9 @@ func TestAProgramOfTheSameNameIsNoStaticPod(t *testing.T) {
 // A later process that looks like the program of a static pod hides none that runs on.
 func TestTheFirstOfSeveralProcessesCounts(t *testing.T) {
 	at := time.Unix(1000, 0)
-	old, late := process{1, at}, process{2, at.Add(time.Minute)}
-	for name, got := range map[string]process{
-		"the old one first": process{}.earlier(old).earlier(late), "the late one first": process{}.earlier(late).earlier(old),
+	old, late := Process{1, at}, Process{2, at.Add(time.Minute)}
+	for name, got := range map[string]Process{
+		"the old one first": Process{}.earlier(old).earlier(late), "the late one first": Process{}.earlier(late).earlier(old),
 	} {
 		if got != old {
 			t.Errorf("%s: %+v", name, got)

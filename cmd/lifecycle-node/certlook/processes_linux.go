@@ -26,26 +26,26 @@ const (
 	slack = time.Second
 )
 
-// process is the program of a static pod.
-type process struct {
-	pid     int
-	started time.Time
+// Process is the program of a static pod.
+type Process struct {
+	PID     int
+	Started time.Time
 }
 
 // earlier is the one of two that was started first; the zero value is none.
-func (p process) earlier(other process) process {
-	if p.pid == 0 || other.started.Before(p.started) {
+func (p Process) earlier(other Process) Process {
+	if p.PID == 0 || other.Started.Before(p.Started) {
 		return other
 	}
 	return p
 }
 
-// staticPod finds the process of a static pod of this host, by the name of its program.
+// StaticPod finds the process of a static pod of this host, by the name of its program.
 // Others may run an etcd or an API server of their own, in a pod, too: it has to be in a
 // pod, and to have exactly the flags of the manifest. A tenant can start one like that; so
 // of several the first one that was started counts, and no later one makes an old
 // certificate look as if it were out of use.
-func staticPod(files Files, program string) (found process, err error) {
+func StaticPod(files Files, program string) (found Process, err error) {
 	manifest, err := host.ReadPlain(files.path("etc/kubernetes/manifests/"+program+".yaml"), certs.MostOfFile)
 	if err != nil {
 		return found, err
@@ -57,14 +57,33 @@ func staticPod(files Files, program string) (found process, err error) {
 			return true
 		}
 		if started, err := startOf(dir); err == nil {
-			found = found.earlier(process{pid, started})
+			found = found.earlier(Process{pid, started})
 		}
 		return true
 	})
-	if err == nil && found.pid == 0 {
+	if err == nil && found.PID == 0 {
 		err = fmt.Errorf("no process of a pod has the flags of %s's manifest", program)
 	}
 	return found, err
+}
+
+// End asks a process to end, if it is still the one that was found.
+func (p Process) End() error {
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err == unix.ESRCH {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open process %d: %w", p.PID, err)
+	}
+	defer func() { _ = unix.Close(fd) }() // nothing was written
+	if started, err := startOf("/proc/" + strconv.Itoa(p.PID)); err != nil || started.Sub(p.Started).Abs() > slack {
+		return nil // it has ended, and another one has its number
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil && err != unix.ESRCH {
+		return fmt.Errorf("end process %d: %w", p.PID, err)
+	}
+	return nil
 }
 
 // runs reports whether a process is a program in a pod, with some flags and no others.
@@ -126,7 +145,7 @@ func before(files Files, row certs.Row) *certs.Served {
 	if program == "" {
 		return nil
 	}
-	p, err := staticPod(files, program)
+	p, err := StaticPod(files, program)
 	if err != nil {
 		return nil
 	}
@@ -138,6 +157,6 @@ func before(files Files, row certs.Row) *certs.Served {
 }
 
 // written compares the start of a program with when its file was written.
-func written(p process, at time.Time) *certs.Served {
-	return &certs.Served{At: "process " + strconv.Itoa(p.pid), Before: at.Sub(p.started) > slack}
+func written(p Process, at time.Time) *certs.Served {
+	return &certs.Served{At: "process " + strconv.Itoa(p.PID), Before: at.Sub(p.Started) > slack}
 }

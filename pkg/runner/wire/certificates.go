@@ -46,3 +46,8 @@ type SharedCertificates struct {
 // record, no unit. The question is a certs.Layout, the answer a certs.Look. No private key
 // and nothing made of one is in it.
 const LookCertificates Operation = "look-certificates"
+
+// RenewCertificates has kubeadm renew certificates of a control plane's host, and proves that
+// they are in use; no record. It works as a transient unit, which goes on where the
+// connection ends. The question is a certs.Renewal, the answer a certs.Outcome.
+const RenewCertificates Operation = "renew-certificates"

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certrenew
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+)
+
+// bed is a host of three certificates, whose contents are their fingerprints, and of the
+// programs that use them.
+type bed struct {
+	t    *testing.T
+	root string
+	// uses are the contents that each program has read.
+	uses map[string]string
+	// reloads says that the API server reads its own again, breaks that it does not start
+	// with a new one.
+	reloads, breaks bool
+	sick            error
+	restarted       []string
+}
+
+func files() map[string]string {
+	return map[string]string{"apiserver": "/etc/kubernetes/pki/apiserver.crt", "scheduler.conf": "/etc/kubernetes/scheduler.conf",
+		"admin.conf": "/etc/kubernetes/admin.conf"}
+}
+
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	b := &bed{t: t, root: t.TempDir(), uses: map[string]string{"apiserver": "old", "scheduler.conf": "old"}, reloads: true}
+	for _, path := range files() {
+		b.write(path, "old")
+	}
+	b.write("/etc/kubernetes/pki/ca.key", "secret")
+	if err := os.MkdirAll(filepath.Join(b.root, "var"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bed) write(path, content string) {
+	b.t.Helper()
+	at := filepath.Join(b.root, path)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(content), 0o600)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bed) read(path string) string {
+	raw, err := os.ReadFile(filepath.Join(b.root, path))
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
+}
+
+// look is the host as its files and programs are.
+func (b *bed) look(context.Context) (look certs.Look) {
+	for _, name := range []string{"admin.conf", "apiserver", "scheduler.conf"} {
+		content := b.read(files()[name])
+		if name == "apiserver" && (b.reloads || b.uses[name] == "" && content == "old") {
+			b.uses[name] = content // the kubelet tries to start what does not run
+		}
+		row := certs.Row{Name: name, Where: files()[name], Certificate: &certs.Certificate{Fingerprint: content}}
+		if strings.HasPrefix(content, "bad") {
+			row.Faults = []string{"its key does not match it"}
+		}
+		switch name {
+		case "apiserver":
+			row.Served = &certs.Served{Certificate: &certs.Certificate{Fingerprint: b.uses[name]}}
+			if b.uses[name] == "" {
+				row.Served = &certs.Served{Why: "connection refused"}
+			}
+		case "scheduler.conf":
+			row.Served = &certs.Served{Before: b.uses[name] != content}
+		}
+		look.Rows = append(look.Rows, row)
+	}
+	return look
+}
+
+func (b *bed) restart(name string) error {
+	b.restarted = append(b.restarted, name)
+	row := map[string]string{"kube-apiserver": "apiserver", "kube-scheduler": "scheduler.conf"}[name]
+	b.uses[row] = b.read(files()[row])
+	if row == "apiserver" && b.breaks && b.uses[row] != "old" {
+		b.uses[row] = ""
+	}
+	return nil
+}
+
+// renewal is one on this host; kubeadm writes what is given for each name.
+func (b *bed) renewal(kubeadm func(name string) (string, error), names ...string) *renewal {
+	r := newRenewal(certs.Renewal{Names: names})
+	r.host = host.Local{Root: b.root}
+	r.look, r.restart, r.health = b.look, b.restart, func(context.Context) error { return b.sick }
+	r.kubeadm = func(_ context.Context, name string) error {
+		content, err := kubeadm(name)
+		if err == nil || content != "" {
+			b.write(files()[name], content)
+		}
+		return err
+	}
+	return r
+}
+
+func good(string) (string, error) { return "new", nil }
+
+func TestARenewal(t *testing.T) {
+	all := []string{"admin.conf", "apiserver", "scheduler.conf"}
+	broken := errors.New("no space left on device")
+	for name, c := range map[string]struct {
+		names     []string
+		kubeadm   func(string) (string, error)
+		change    func(b *bed)
+		content   string // of all files afterwards
+		restarted []string
+		fails     string
+		restored  bool
+		untouched bool
+	}{
+		"it restarts what reads its certificate once": {all, good, nil, "new", []string{"kube-scheduler"}, "", false, false},
+		"an API server that does not read its own again": {all, good, func(b *bed) { b.reloads = false }, "new",
+			[]string{"kube-scheduler", "kube-apiserver"}, "", false, false},
+		"kubeadm fails in the middle": {all, func(name string) (string, error) {
+			if name == "apiserver" {
+				return "x", broken
+			}
+			return "new", nil
+		}, nil, "old", nil, "no space left", true, false},
+		"a key that does not match": {all, func(string) (string, error) { return "bad", nil }, nil, "old", nil, "are not good", true, false},
+		"kubeadm changes nothing": {all, func(string) (string, error) { return "old", nil }, nil, "old", nil, "the same as before", true,
+			false},
+		"an API server that does not come back": {all, good, func(b *bed) { b.reloads, b.breaks = false, true }, "old",
+			[]string{"kube-scheduler", "kube-apiserver", "kube-scheduler"}, "kube-apiserver does not use the certificate", true, false},
+		"it is not well before": {all, good, func(b *bed) { b.sick = errors.New("etcd has no leader") }, "old", nil,
+			"is not touched: etcd has no leader", false, true},
+		"there is no place for a backup": {all, good, func(b *bed) { b.write("/var/backups", "a file") }, "old", nil,
+			"back the certificates up", false, true},
+		"a name that is none": {[]string{"--help"}, good, nil, "old", nil, "is no certificate that kubeadm renews", false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t)
+				if c.change != nil {
+					c.change(b)
+				}
+				out := b.renewal(c.kubeadm, c.names...).do(t.Context())
+				if (out.Error == "") != (c.fails == "") || !strings.Contains(out.Error, c.fails) || out.Restored != c.restored ||
+					out.Changed == c.untouched {
+					t.Errorf("%+v", out)
+				}
+				for _, path := range files() {
+					if got := b.read(path); got != c.content {
+						t.Errorf("%s is %q, want %q", path, got, c.content)
+					}
+				}
+				slices.Sort(b.restarted)
+				slices.Sort(c.restarted)
+				if !slices.Equal(b.restarted, c.restarted) || b.uses["scheduler.conf"] != c.content {
+					t.Errorf("restarted %q, in use %q", b.restarted, b.uses)
+				}
+				b.leftovers(out, c.untouched)
+			})
+		})
+	}
+}
+
+// leftovers checks that the backup is for root alone and holds what was there, and that
+// nothing else is left.
+func (b *bed) leftovers(out certs.Outcome, untouched bool) {
+	b.t.Helper()
+	if near, _ := filepath.Glob(b.root + "/etc/kubernetes/pki/.*"); len(near) > 0 {
+		b.t.Errorf("left: %q", near)
+	}
+	if untouched {
+		if out.Backup != "" {
+			b.t.Errorf("backup %s", out.Backup)
+		}
+		return
+	}
+	info, err := os.Stat(filepath.Join(b.root, out.Backup))
+	if err != nil || info.Mode().Perm() != 0o700 || b.read(out.Backup+"/etc/kubernetes/pki/apiserver.crt") != "old" ||
+		b.read(out.Backup+"/etc/kubernetes/pki/ca.key") != "secret" {
+		b.t.Errorf("%v, %v", info, err)
+	}
+}
+
+func TestAnInterruptedRenewalIsFinishedByRestarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		for _, path := range files() {
+			b.write(path, "new")
+		}
+		out := b.renewal(good).do(t.Context())
+		if out.Error != "" || out.Backup != "" || !slices.Equal(b.restarted, []string{"kube-scheduler"}) || b.uses["scheduler.conf"] != "new" {
+			t.Errorf("%+v, %q", out, b.restarted)
+		}
+		if again := b.renewal(good).do(t.Context()); again.Error != "" || len(b.restarted) != 1 {
+			t.Errorf("a second time: %+v, %q", again, b.restarted)
+		}
+	})
+}
+
+func TestAWayBackThatFailsIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		r := b.renewal(func(string) (string, error) { b.sick = errors.New("no leader"); return "new", nil }, "apiserver")
+		out := r.do(t.Context())
+		if out.Restored || !strings.Contains(out.Error, "the way back failed, too") || !strings.Contains(out.Hint, out.Backup) {
+			t.Errorf("%+v", out)
+		}
+		if got := b.read(files()["apiserver"]); got != "old" {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+func TestWhatDoesNotRunIsNotTouched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		b.reloads, b.uses["apiserver"] = false, ""
+		b.write(files()["apiserver"], "older")
+		out := b.renewal(good, "apiserver").do(t.Context())
+		if out.Changed || !strings.Contains(out.Error, "kube-apiserver is not found running") || b.read(files()["apiserver"]) != "older" {
+			t.Errorf("%+v", out)
+		}
+	})
+}
+
+func TestWhatWasNotChangedIsNotPutBack(t *testing.T) {
+	b := newBed(t)
+	saved, err := save(host.Local{Root: b.root}, usualDir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-time.Hour)
+	for _, path := range files() {
+		if err := os.Chtimes(filepath.Join(b.root, path), long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.write(files()["apiserver"], "new")
+	if err := os.Chtimes(filepath.Join(b.root, saved.near, files()["apiserver"]), long, long); err != nil {
+		t.Fatal(err)
+	}
+	if err := saved.restore(); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range files() {
+		info, err := os.Stat(filepath.Join(b.root, path))
+		if err != nil || b.read(path) != "old" || info.ModTime().Equal(long) == (name == "apiserver") {
+			t.Errorf("%s: %q, %v, %v", name, b.read(path), info, err)
+		}
+	}
+}
+
+func TestWhatKubeadmSaysIsTold(t *testing.T) {
+	err := told(fmt.Errorf("run: %w", &host.CommandError{Command: "kubeadm", Err: errors.New("exit status 1"),
+		Output: "error: the key does not match\nTo see the stack trace of this error execute with --v=5 or higher\n"}))
+	if got := err.Error(); got != "kubeadm: exit status 1: error: the key does not match" {
+		t.Errorf("%q", got)
+	}
+	if other := errors.New("other"); !errors.Is(told(other), other) {
+		t.Error("another error is not as it was")
+	}
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certrenew
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const (
+	// reloads is how long a server may take to read its files again by itself: the API server
+	// and etcd do so within a minute at most (client-go polls every minute).
+	reloads = 75 * time.Second
+	// returns is how long a program may take to be there again.
+	returns = 2 * time.Minute
+	every   = 500 * time.Millisecond
+)
+
+// program is the static pod that uses a certificate.
+func program(row string) string {
+	switch row {
+	case "controller-manager.conf":
+		return "kube-controller-manager"
+	case "scheduler.conf":
+		return "kube-scheduler"
+	case "apiserver":
+		return "kube-apiserver"
+	case "etcd-server", "etcd-peer":
+		return "etcd"
+	}
+	return ""
+}
+
+// use is a certificate on the disk that its program does not use.
+type use struct {
+	row, program string
+	// down says that the program does not run, or does not answer.
+	down bool
+}
+
+// settle has what lies on the disk used: a program that reads its certificate once is
+// restarted, a server is given time to read its own again, and restarted if it does not. One
+// that does not run is waited for: the kubelet starts it.
+func (r *renewal) settle(ctx context.Context) error {
+	began := time.Now()
+	asked := map[string]time.Time{}
+	for {
+		waits := r.unused(ctx)
+		if len(waits) == 0 {
+			return nil
+		}
+		for _, u := range waits {
+			at, restarted := asked[u.program]
+			if !restarted {
+				at = began
+			}
+			once := strings.HasSuffix(u.row, ".conf")
+			switch {
+			case (restarted || u.down) && time.Since(at) > returns:
+				return plan.Hint(fmt.Errorf("%s does not use the certificate %s that is on the disk after %s", u.program, u.row, returns),
+					"see why on the host: journalctl -u kubelet, and the logs of the container")
+			case restarted, u.down, !once && time.Since(began) < reloads:
+				continue
+			}
+			if err := r.restart(u.program); err != nil {
+				return err
+			}
+			asked[u.program] = time.Now()
+			r.out.Restarted = append(r.out.Restarted, u.program)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait until %s uses %s: %w", waits[0].program, waits[0].row, ctx.Err())
+		case <-time.After(every):
+		}
+	}
+}
+
+// unused are the certificates that are not in use.
+func (r *renewal) unused(ctx context.Context) (all []use) {
+	look := r.look(ctx)
+	stale := certs.Restarts(look)
+	for _, row := range look.Rows {
+		name := program(row.Name)
+		if name == "" || row.IsMissing {
+			continue
+		}
+		down := row.Served == nil || row.Served.Why != ""
+		if down || slices.Contains(stale, row.Name) {
+			all = append(all, use{row.Name, name, down})
+		}
+	}
+	return all
+}
+
+// end ends the process of a static pod: the kubelet starts its container again.
+func (r *renewal) end(name string) error {
+	p, err := certlook.StaticPod(certlook.Files{Root: r.host.Root}, name)
+	if err == nil {
+		err = p.End()
+	}
+	if err != nil {
+		return fmt.Errorf("restart %s: %w", name, err)
+	}
+	return nil
+}
+
+// healthy asks the API server of this host whether it is ready, and the members of etcd.
+func (r *renewal) healthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, returns)
+	defer cancel()
+	var last error
+	for {
+		if last = r.once(ctx); last == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-time.After(every):
+		}
+	}
+}
+
+func (r *renewal) once(ctx context.Context) error {
+	files := certlook.Files{Root: r.host.Root}
+	address := certs.Servers(files, r.order.Layout)["apiserver"]
+	if err := ready(ctx, address, r.host.Path(r.dir+"/ca.crt")); err != nil {
+		return fmt.Errorf("the API server at %s is not ready: %w", address, err)
+	}
+	view, err := clean.Target{}.Etcd(ctx)
+	if err != nil {
+		return err
+	}
+	if view == nil {
+		return nil // etcd has hosts of its own
+	}
+	for _, m := range view.Members {
+		if m.Trouble != "" {
+			return fmt.Errorf("member %s of etcd %s", m.Name, m.Trouble)
+		}
+		if m.Learner {
+			return fmt.Errorf("member %s of etcd is still learning", m.Name)
+		}
+	}
+	return nil
+}
+
+// ready asks for /readyz, which everyone may read where anonymous requests are allowed; that
+// it answers at all is enough where they are not.
+func ready(ctx context.Context, address, caFile string) error {
+	raw, err := os.ReadFile(caFile)
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(raw) {
+		return errors.New("no certificate of the authority found")
+	}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }() // its status says all
+	switch response.StatusCode {
+	case http.StatusOK, http.StatusUnauthorized, http.StatusForbidden:
+		return nil
+	}
+	return fmt.Errorf("it answers %s", response.Status)
+}

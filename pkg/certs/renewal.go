@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Renewable are the certificates that kubeadm renews, by the names that it takes.
+func Renewable() []string {
+	return []string{"admin.conf", "apiserver", "apiserver-etcd-client", "apiserver-kubelet-client", "controller-manager.conf",
+		"etcd-healthcheck-client", "etcd-peer", "etcd-server", "front-proxy-client", "scheduler.conf", "super-admin.conf"}
+}
+
+// Wish is what a person wants to be renewed.
+type Wish struct {
+	// Names are kubeadm's; none means all.
+	Names []string
+	// Force renews also what was renewed within the last day.
+	Force bool
+	// Period is how long a new certificate is valid.
+	Period time.Duration
+	Now    time.Time
+}
+
+// fresh is how long after its renewal a certificate is not renewed again, so that the same
+// command goes on where it was.
+const fresh = 24 * time.Hour
+
+// Left is a certificate that is not renewed, and why.
+type Left struct{ Name, Why string }
+
+// Choose decides what of a host is renewed, in kubeadm's order, and what is not. It is pure.
+func (w Wish) Choose(look Look) (names []string, left []Left) {
+	for _, name := range Renewable() {
+		i := slices.IndexFunc(look.Rows, func(r Row) bool { return r.Name == name })
+		if len(w.Names) > 0 && !slices.Contains(w.Names, name) || i < 0 {
+			continue
+		}
+		if why := w.leave(look.Rows[i]); why != "" {
+			left = append(left, Left{name, why})
+			continue
+		}
+		names = append(names, name)
+	}
+	return names, left
+}
+
+// leave says why a certificate is not renewed; empty if it is.
+func (w Wish) leave(r Row) string {
+	switch {
+	case r.ManagedBy == External || r.ExternallyManaged:
+		return "the key of its authority is not on the host"
+	case r.IsMissing:
+		return "it is not there"
+	case r.CannotRead != "":
+		return "it cannot be read: " + r.CannotRead
+	case slices.ContainsFunc(r.Faults, func(f string) bool { return strings.Contains(f, "authority") }):
+		return "" // that is what a renewal mends
+	case !w.Force && r.Expires != nil && r.Expires.Sub(w.Now) > w.Period-fresh:
+		return "it was renewed within the last day"
+	}
+	return ""
+}
+
+// Restarts are the programs that have to be restarted for what lies on the disk to be used:
+// by the names of their rows.
+func Restarts(look Look) (names []string) {
+	for _, r := range look.Rows {
+		if r.stale() {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
+// Renewed says what is wrong after a renewal; nothing if each certificate that was to be
+// renewed is another one now, lasts at least as long, is valid for the same names, and is
+// signed and matched as it should be.
+func Renewed(before, after Look, names []string) (wrong []string) {
+	for _, name := range names {
+		old, now := rowOf(before, name), rowOf(after, name)
+		switch {
+		case now == nil || now.Certificate == nil:
+			wrong = append(wrong, name+" cannot be read any more")
+			continue
+		case len(now.Faults) > 0:
+			wrong = append(wrong, name+": "+strings.Join(now.Faults, "; "))
+			continue
+		case old == nil || old.Certificate == nil:
+			continue
+		case old.Certificate.Fingerprint == now.Certificate.Fingerprint:
+			wrong = append(wrong, name+" is the same as before")
+			continue
+		case now.Certificate.NotAfter.Before(old.Certificate.NotAfter):
+			wrong = append(wrong, fmt.Sprintf("%s ends on %s, before the earlier one", name, now.Certificate.NotAfter.Format(time.DateTime)))
+		}
+		for _, n := range old.Certificate.Names {
+			if !slices.Contains(now.Certificate.Names, n) {
+				wrong = append(wrong, name+" is not valid for "+n+" any more")
+			}
+		}
+	}
+	return wrong
+}
+
+// Untouched reports whether each of some certificates is the one that it was.
+func Untouched(before, after Look, names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
+		old, now := rowOf(before, name), rowOf(after, name)
+		return old == nil || old.Certificate == nil || now == nil || now.Certificate == nil ||
+			old.Certificate.Fingerprint != now.Certificate.Fingerprint
+	})
+}
+
+func rowOf(look Look, name string) *Row {
+	i := slices.IndexFunc(look.Rows, func(r Row) bool { return r.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &look.Rows[i]
+}
+
+// Renewal is what a host is told.
+type Renewal struct {
+	Layout
+	// Names are the certificates that are renewed. Programs that use an earlier one are
+	// restarted in any case.
+	Names []string `json:"names,omitempty"`
+}
+
+// Outcome is what a host has done.
+type Outcome struct {
+	// Backup is where the earlier files are kept on the host.
+	Backup    string   `json:"backup,omitempty"`
+	Renewed   []string `json:"renewed,omitempty"`
+	Restarted []string `json:"restarted,omitempty"`
+	// Error is why it failed, Hint the way out. Restored says that the earlier certificates
+	// are in place and in use again; Changed, that something was changed.
+	Error    string `json:"error,omitempty"`
+	Hint     string `json:"hint,omitempty"`
+	Restored bool   `json:"restored,omitempty"`
+	Changed  bool   `json:"changed,omitempty"`
+	// Look is the host afterwards.
+	Look Look `json:"look"`
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certrenew
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/certcheck"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+// usualPeriod is how long kubeadm's certificates are valid unless it is told otherwise.
+const usualPeriod = 365 * 24 * time.Hour
+
+// comesBack bounds the wait for an API server that was restarted.
+const comesBack = 5 * time.Minute
+
+// Renewal is one that has been decided, and can be shown and run.
+type Renewal struct {
+	Hosts []Host
+	// Outcomes are what the hosts have done, by node.
+	Outcomes map[string]certs.Outcome
+
+	cluster runner.Cluster
+	dir     string
+	who     string
+	release func(context.Context) error
+}
+
+// Read reads the control planes and asks their hosts. Each has to answer.
+func Read(ctx context.Context, cluster runner.Cluster, report plan.Report) (Facts, error) {
+	f := Facts{Period: usualPeriod}
+	if err := access.Require(ctx, cluster.Client, access.Carrier(cluster.RunNamespace())); err != nil {
+		return f, err
+	}
+	nodes, err := kube.ListNodes(ctx, cluster.Client, metav1.ListOptions{})
+	if err != nil {
+		return f, err
+	}
+	if f.Nodes, err = certcheck.Choose(nodes, false); err != nil {
+		return f, err
+	}
+	cm, err := cluster.Client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "kubeadm-config", metav1.GetOptions{})
+	if err != nil {
+		return f, fmt.Errorf("get configmap kube-system/kubeadm-config: %w", err)
+	}
+	var config struct {
+		CertificatesDir string          `json:"certificatesDir"`
+		Period          metav1.Duration `json:"certificateValidityPeriod"`
+	}
+	if err := yaml.Unmarshal([]byte(cm.Data["ClusterConfiguration"]), &config); err != nil {
+		return f, fmt.Errorf("read configmap kube-system/kubeadm-config: ClusterConfiguration: %w", err)
+	}
+	f.Dir = config.CertificatesDir
+	if config.Period.Duration > 0 {
+		f.Period = config.Period.Duration
+	}
+	for _, n := range f.Nodes {
+		report("asking the host of %s", n.Name)
+		look, err := certcheck.Ask(ctx, cluster, n, f.Dir)
+		if err != nil {
+			return f, fmt.Errorf("ask the host of %s: %w", n.Name, err)
+		}
+		f.Looks = append(f.Looks, look)
+	}
+	return f, nil
+}
+
+// New is the renewal on some hosts.
+func New(cluster runner.Cluster, facts Facts, hosts []Host, who string) *Renewal {
+	return &Renewal{Hosts: hosts, Outcomes: map[string]certs.Outcome{}, cluster: cluster, dir: facts.Dir, who: who}
+}
+
+// Idle reports whether nothing is to be done anywhere.
+func (r *Renewal) Idle() bool {
+	for _, h := range r.Hosts {
+		if !h.Idle() {
+			return false
+		}
+	}
+	return true
+}
+
+// Plan is the renewal, host by host.
+func (r *Renewal) Plan() plan.Plan {
+	p := plan.Plan{Title: "Renew certificates",
+		Steps: []plan.Step{{ID: "lock", Title: "Hold the control planes", Do: r.hold, Undo: r.Release}}}
+	for i := range r.Hosts {
+		h := &r.Hosts[i]
+		for _, l := range h.Left {
+			p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is left as it is: %s", h.Node.Name, l.Name, l.Why))
+		}
+		if h.Idle() {
+			p.Notes = append(p.Notes, h.Node.Name+": nothing is to be done")
+			continue
+		}
+		p.Steps = append(p.Steps, plan.Step{ID: "renew/" + h.Node.Name, Title: title(*h),
+			Do: func(ctx context.Context, report plan.Report) error { return r.renew(ctx, *h, report) }})
+	}
+	if r.Idle() {
+		p.Steps = nil // nothing is held for nothing
+		return p
+	}
+	p.Steps = append(p.Steps, plan.Step{ID: "release", Title: "Release the control planes",
+		Do: func(ctx context.Context, _ plan.Report) error { return r.Release(ctx) }})
+	p.Notes = append(p.Notes, "the API server and etcd read their own certificates again by themselves, and are restarted only if they do "+
+		"not; the controller manager and the scheduler are restarted")
+	return p
+}
+
+func title(h Host) string {
+	if len(h.Names) == 0 {
+		return fmt.Sprintf("On %s, restart what uses an earlier certificate: %s", h.Node.Name, strings.Join(h.Restarts, ", "))
+	}
+	return fmt.Sprintf("On %s, renew %s", h.Node.Name, strings.Join(h.Names, ", "))
+}
+
+func (r *Renewal) hold(ctx context.Context, _ plan.Report) (err error) {
+	r.release, err = r.cluster.HoldControlPlanes(ctx, r.Hosts[0].Node, r.who)
+	return err
+}
+
+// Release gives the lock on the control planes back; it may be called again.
+func (r *Renewal) Release(ctx context.Context) error {
+	if r.release == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	return r.release(ctx)
+}
+
+// renew has one host do it. Where the connection ends on the way, the host goes on by
+// itself: it is asked again what has become of it.
+func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
+	input, err := json.Marshal(certs.Renewal{Layout: certs.Layout{Dir: r.dir, ControlPlane: true}, Names: h.Names})
+	if err != nil {
+		return fmt.Errorf("encode the order: %w", err)
+	}
+	raw, err := runner.RunOnce(ctx, r.cluster, h.Node, runner.Question{Operation: wire.RenewCertificates, Input: input}, report)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return err
+	case len(h.Names) == 0:
+		return plan.Begun(err)
+	default: // where a stream ends tells nothing of what the host has begun
+		report("no answer (%s); asking the host what has become of it", text.Brief(err.Error()))
+		return r.ask(ctx, h, err)
+	}
+	var out certs.Outcome
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return fmt.Errorf("decode what the host of %s has done: %w", h.Node.Name, err)
+	}
+	r.Outcomes[h.Node.Name] = out
+	if err := failure(out, h.Node.Name); err != nil {
+		return err
+	}
+	if out.Backup != "" {
+		report("the earlier certificates are in %s there", text.Line(out.Backup))
+	}
+	if len(out.Restarted) > 0 {
+		report("restarted: %s", text.Line(strings.Join(out.Restarted, ", ")))
+	}
+	return nil
+}
+
+// failure is the error of what a host has done; nil if it has done all of it.
+func failure(out certs.Outcome, node string) error {
+	if out.Error == "" {
+		return nil
+	}
+	err := fmt.Errorf("the host of %s: %s", node, text.Line(out.Error))
+	hint := wire.Advice(node, text.Line(out.Hint))
+	switch {
+	case !out.Changed:
+		return plan.Refuse(err, "%s", hint)
+	case out.Restored:
+		return plan.As(plan.Broken, plan.Hint(fmt.Errorf("%w; the earlier certificates are in place there, and in use again", err), "%s", hint))
+	}
+	return plan.As(plan.Broken, plan.Hint(err, "%s", hint))
+}
+
+// ask waits until the API server answers again, and has the host say how it is.
+func (r *Renewal) ask(ctx context.Context, h Host, cause error) error {
+	ctx, cancel := context.WithTimeout(ctx, comesBack)
+	defer cancel()
+	last := cause
+	for {
+		look, err := certcheck.Ask(ctx, r.cluster, h.Node, r.dir)
+		if err == nil {
+			if certs.Untouched(h.before, look, h.Names) {
+				return plan.Begun(fmt.Errorf("%w; the certificates there are as they were", cause))
+			}
+			wrong := certs.Renewed(h.before, look, h.Names)
+			if stale := certs.Restarts(look); len(stale) > 0 {
+				wrong = append(wrong, "an earlier certificate is in use: "+strings.Join(stale, ", "))
+			}
+			if len(wrong) == 0 {
+				return nil
+			}
+			last = errors.New(strings.Join(wrong, "; "))
+		}
+		select {
+		case <-ctx.Done():
+			return plan.As(plan.Broken, plan.Hint(errors.Join(cause, last), "run the same command again: it finds what is left to do"))
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
