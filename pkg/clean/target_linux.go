@@ -101,6 +101,9 @@ func (t Target) control() control.Control {
 	return control.Control{Host: t.base(), Containers: t.runtime().Look, Socket: t.runtime().Socket, Remember: t.remember}
 }
 
+// RuntimeSocket is where the container runtime listens; empty if there is none.
+func (t Target) RuntimeSocket() (string, error) { return t.located().runtime().Socket() }
+
 // Etcd looks at the etcd cluster of which this host runs a member; nil where it
 // runs none.
 func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) { return t.member().View(ctx) }

@@ -54,13 +54,12 @@ func Read(ctx context.Context, files Files, want certs.Layout) certs.Look {
 	for i := range look.Rows {
 		row := &look.Rows[i]
 		address, serves := servers[row.Name]
-		switch {
-		case row.Certificate == nil:
-		case serves:
+		if row.Certificate != nil && serves {
 			wait.Go(func() { row.Served = Dial(ctx, address) })
-		default:
-			row.Served = before(files, *row)
 		}
+	}
+	if want.ControlPlane {
+		addPrograms(ctx, files, &look)
 	}
 	wait.Wait()
 	return look

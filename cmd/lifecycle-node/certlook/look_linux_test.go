@@ -3,16 +3,17 @@
 package certlook
 
 import (
+	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri/critest"
 )
 
 func TestWhatAServerPresentsIsReadWhoeverSignedIt(t *testing.T) {
@@ -44,76 +45,57 @@ func TestAPipeIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// TestAProgramThatWasStartedBeforeItsFile: this process itself has a start that is known.
+// Only the pod of a manifest counts: a tenant's that looks like it, and was started before or
+// after, is not asked.
 func TestAProgramThatWasStartedBeforeItsFile(t *testing.T) {
-	started, err := startOf("/proc/" + strconv.Itoa(os.Getpid()))
-	if err != nil || time.Since(started) < 0 || time.Since(started) > time.Hour {
-		t.Fatalf("started %v, %v", started, err)
+	written := time.Now().Truncate(time.Second)
+	scheduler := func(created time.Time) critest.Pod {
+		return critest.Pod{Name: "real", Source: "file", Namespace: "kube-system", Container: "kube-scheduler", Created: created}
 	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "scheduler.conf")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for after, want := range map[time.Duration]bool{time.Minute: true, -time.Minute: false, 0: false} {
-		if err := os.Chtimes(file, time.Time{}, started.Add(after)); err != nil {
-			t.Fatal(err)
-		}
-		info, err := os.Stat(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := written(Process{1, started}, info.ModTime()); got.Before != want {
-			t.Errorf("%s: %+v", after, got)
-		}
-	}
-	if got := before(Files{Root: dir}, certs.Row{Name: "scheduler.conf", Where: "/scheduler.conf"}); got != nil {
-		t.Errorf("no program runs: %+v", got)
-	}
-}
-
-// TestAProgramOfTheSameNameIsNoStaticPod: this process is not in a pod, and a program that is
-// must have the flags of the manifest, all of them and no others.
-func TestAProgramOfTheSameNameIsNoStaticPod(t *testing.T) {
-	dir := t.TempDir()
-	for name, content := range map[string]string{"comm": "kube-controller\n", "cgroup": "0::/kubepods.slice/x\n",
-		"cmdline": "kube-controller-manager\x00--a=b\x00--c\x00"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	tenants := critest.Pod{Name: "tenants", Namespace: "shop", Container: "kube-scheduler", Created: written.Add(time.Hour)}
 	for name, c := range map[string]struct {
-		program string
-		flags   map[string]string
-		want    bool
+		pods []critest.Pod
+		want certs.Served
 	}{
-		"the manifest's":  {"kube-controller-manager", map[string]string{"a": "b", "c": ""}, true},
-		"a flag more":     {"kube-controller-manager", map[string]string{"a": "b"}, false},
-		"a flag less":     {"kube-controller-manager", map[string]string{"a": "b", "c": "", "d": ""}, false},
-		"another value":   {"kube-controller-manager", map[string]string{"a": "x", "c": ""}, false},
-		"another program": {"etcd", map[string]string{"a": "b", "c": ""}, false},
+		"before":                   {[]critest.Pod{scheduler(written.Add(-time.Millisecond))}, certs.Served{Before: true}},
+		"after":                    {[]critest.Pod{scheduler(written.Add(time.Millisecond))}, certs.Served{}},
+		"before, a tenant's after": {[]critest.Pod{tenants, scheduler(written.Add(-time.Minute))}, certs.Served{Before: true}},
+		"a tenant's alone":         {[]critest.Pod{tenants}, certs.Served{Why: "no container kube-scheduler of a static pod runs"}},
 	} {
-		if got := runs(dir, c.program, c.flags); got != c.want {
-			t.Errorf("%s: %t", name, got)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "cgroup"), []byte("0::/system.slice/etcd.service\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if runs(dir, "kube-controller-manager", map[string]string{"a": "b", "c": ""}) {
-		t.Error("a unit of the host is taken for a static pod")
+		t.Run(name, func(t *testing.T) {
+			dir := short(t)
+			critest.Serve(t, filepath.Join(dir, "run/containerd/containerd.sock"), c.pods...)
+			file := filepath.Join(dir, "scheduler.conf")
+			if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Chtimes(file, written, written)); err != nil {
+				t.Fatal(err)
+			}
+			look := certs.Look{Rows: []certs.Row{{Name: "scheduler.conf", Where: "/scheduler.conf", Certificate: &certs.Certificate{}},
+				{Name: "admin.conf", Certificate: &certs.Certificate{}}}}
+			addPrograms(t.Context(), Files{Root: dir}, &look)
+			got := look.Rows[0].Served
+			if got == nil || got.Before != c.want.Before || got.Why != c.want.Why || got.At == "" || look.Rows[1].Served != nil {
+				t.Errorf("%+v", look.Rows)
+			}
+		})
 	}
 }
 
-// A later process that looks like the program of a static pod hides none that runs on.
-func TestTheFirstOfSeveralProcessesCounts(t *testing.T) {
-	at := time.Unix(1000, 0)
-	old, late := Process{1, at}, Process{2, at.Add(time.Minute)}
-	for name, got := range map[string]Process{
-		"the old one first": Process{}.earlier(old).earlier(late), "the late one first": Process{}.earlier(late).earlier(old),
-	} {
-		if got != old {
-			t.Errorf("%s: %+v", name, got)
-		}
+// A runtime that does not answer proves nothing, and that is told.
+func TestARuntimeThatIsNotThereIsSaid(t *testing.T) {
+	look := certs.Look{Rows: []certs.Row{{Name: "controller-manager.conf", Certificate: &certs.Certificate{}}}}
+	addPrograms(t.Context(), Files{Root: t.TempDir()}, &look)
+	if got := look.Rows[0].Served; got == nil || got.Before || got.Why == "" {
+		t.Errorf("%+v", got)
 	}
+}
+
+// short is a directory whose path leaves room for the name of a socket.
+func short(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "look")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

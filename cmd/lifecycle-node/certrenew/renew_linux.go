@@ -38,7 +38,7 @@ type renewal struct {
 	health func(ctx context.Context) error
 	// kubeadm renews one certificate, restart ends a program that the kubelet starts again.
 	kubeadm func(ctx context.Context, name string) error
-	restart func(name string) error
+	restart func(ctx context.Context, name string) error
 	now     func() time.Time
 	out     certs.Outcome
 	saved   *backup

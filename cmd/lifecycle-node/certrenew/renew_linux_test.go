@@ -91,7 +91,7 @@ func (b *bed) look(context.Context) (look certs.Look) {
 	return look
 }
 
-func (b *bed) restart(name string) error {
+func (b *bed) restart(_ context.Context, name string) error {
 	b.restarted = append(b.restarted, name)
 	row := map[string]string{"kube-apiserver": "apiserver", "kube-scheduler": "scheduler.conf"}[name]
 	b.uses[row] = b.read(files()[row])

@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/staticpod"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -75,7 +76,7 @@ func (r *renewal) settle(ctx context.Context) error {
 			case restarted, u.down, !once && time.Since(began) < reloads:
 				continue
 			}
-			if err := r.restart(u.program); err != nil {
+			if err := r.restart(ctx, u.program); err != nil {
 				return err
 			}
 			asked[u.program] = time.Now()
@@ -106,11 +107,12 @@ func (r *renewal) unused(ctx context.Context) (all []use) {
 	return all
 }
 
-// end ends the process of a static pod: the kubelet starts its container again.
-func (r *renewal) end(name string) error {
-	p, err := certlook.StaticPod(certlook.Files{Root: r.host.Root}, name)
+// end ends the container of a static pod: the kubelet starts another one.
+func (r *renewal) end(ctx context.Context, name string) error {
+	runtime, err := certlook.Runtime(certlook.Files{Root: r.host.Root})
 	if err == nil {
-		err = p.End()
+		defer runtime.Close()
+		err = staticpod.Restart(ctx, runtime, name)
 	}
 	if err != nil {
 		return fmt.Errorf("restart %s: %w", name, err)

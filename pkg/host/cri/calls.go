@@ -15,6 +15,10 @@ type Sandbox struct {
 	ID, Name, Namespace, UID string
 	// Ready is false once it was stopped.
 	Ready bool
+	// FromFile is true of a static pod: the kubelet has read it from a file of the host.
+	// The kubelet writes that itself, over what a pod of the API says of it
+	// (pkg/kubelet/config).
+	FromFile bool
 	// HostNetwork is true for a pod that lives in the host's network. It is
 	// only known after a call of Client.HostNetwork.
 	HostNetwork bool
@@ -26,6 +30,8 @@ type Container struct {
 	// Pod is namespace/name.
 	Pod     string
 	Running bool
+	// Created is when it was made; it was started after that.
+	Created time.Time
 	// Grace is the pod's own termination grace period; zero if unknown.
 	Grace time.Duration
 }
@@ -36,6 +42,8 @@ const (
 	labelPod        = "io.kubernetes.pod.name"
 	labelNamespace  = "io.kubernetes.pod.namespace"
 	annotationGrace = "io.kubernetes.pod.terminationGracePeriod"
+	// annotationSource is where the kubelet has a pod from (pkg/kubelet/types).
+	annotationSource = "kubernetes.io/config.source"
 )
 
 // Sandboxes lists all sandboxes, stopped ones too.
@@ -62,6 +70,10 @@ func sandboxes(msg []byte) ([]Sandbox, error) {
 				return s.metadata(b)
 			case 3:
 				s.Ready = n == 0
+			case 6:
+				key, value, err := pair(b)
+				s.FromFile = s.FromFile || key == annotationSource && value == "file"
+				return err
 			}
 			return nil
 		})
@@ -179,6 +191,8 @@ func container(msg []byte) (Container, error) {
 			})
 		case 6:
 			c.Running = n == 1
+		case 7:
+			c.Created = time.Unix(0, int64(n))
 		case 8, 9:
 			key, value, err := pair(b)
 			switch key {

@@ -5,6 +5,7 @@
 package critest
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -25,6 +27,12 @@ type Pod struct {
 	HostNetwork bool
 	// NetNS is the path of its network namespace; empty where the runtime does not say.
 	NetNS string
+	// Source is where the kubelet has it from: "file" of a static pod. Namespace is "ns"
+	// and Container "app" if they are empty.
+	Source, Namespace, Container string
+	// Stopped says that its container does not run; it was made at Created.
+	Stopped bool
+	Created time.Time
 }
 
 // Runtime is a running runtime. Set its fields before it is used.
@@ -33,9 +41,10 @@ type Runtime struct {
 	// Stop, if set, is asked before a pod is stopped.
 	Stop func(pod string) error
 
-	mu   sync.Mutex
-	pods []Pod
-	said []string
+	mu    sync.Mutex
+	pods  []Pod
+	said  []string
+	ended []string
 }
 
 // Serve starts a runtime with some pods on a socket; it ends with the test.
@@ -84,21 +93,25 @@ func (r *Runtime) ListPodSandbox(context.Context, *runtime.ListPodSandboxRequest
 	out := &runtime.ListPodSandboxResponse{}
 	for _, p := range r.pods {
 		out.Items = append(out.Items, &runtime.PodSandbox{Id: p.Name, Metadata: &runtime.PodSandboxMetadata{Name: p.Name,
-			Namespace: "ns", Uid: p.Name}})
+			Namespace: cmp.Or(p.Namespace, "ns"), Uid: p.Name}, Annotations: map[string]string{"kubernetes.io/config.source": cmp.Or(p.Source, "api")}})
 	}
 	return out, nil
 }
 
-// ListContainers lists one running container of each pod.
+// ListContainers lists one container of each pod.
 func (r *Runtime) ListContainers(context.Context, *runtime.ListContainersRequest) (*runtime.ListContainersResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := &runtime.ListContainersResponse{}
 	for _, p := range r.pods {
+		state := runtime.ContainerState_CONTAINER_RUNNING
+		if p.Stopped {
+			state = runtime.ContainerState_CONTAINER_EXITED
+		}
 		out.Containers = append(out.Containers, &runtime.Container{
-			Id: "c-" + p.Name, PodSandboxId: p.Name, Metadata: &runtime.ContainerMetadata{Name: "app"},
-			State:  runtime.ContainerState_CONTAINER_RUNNING,
-			Labels: map[string]string{"io.kubernetes.pod.name": p.Name, "io.kubernetes.pod.namespace": "ns"},
+			Id: "c-" + p.Name, PodSandboxId: p.Name, Metadata: &runtime.ContainerMetadata{Name: cmp.Or(p.Container, "app")},
+			State: state, CreatedAt: p.Created.UnixNano(),
+			Labels: map[string]string{"io.kubernetes.pod.name": p.Name, "io.kubernetes.pod.namespace": cmp.Or(p.Namespace, "ns")},
 		})
 	}
 	return out, nil
@@ -126,8 +139,18 @@ func (r *Runtime) PodSandboxStatus(_ context.Context, q *runtime.PodSandboxStatu
 	return nil, status.Error(codes.NotFound, "no such pod")
 }
 
-// StopContainer does nothing.
-func (r *Runtime) StopContainer(context.Context, *runtime.StopContainerRequest) (*runtime.StopContainerResponse, error) {
+// Ended returns the ids of the containers that were stopped, in order.
+func (r *Runtime) Ended() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.ended)
+}
+
+// StopContainer notes which one.
+func (r *Runtime) StopContainer(_ context.Context, q *runtime.StopContainerRequest) (*runtime.StopContainerResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = append(r.ended, q.ContainerId)
 	return &runtime.StopContainerResponse{}, nil
 }
 
