@@ -63,6 +63,20 @@ func lockAlone() (unlock func(), err error) {
 	return unlock, err
 }
 
+// lockForUnit is lockAlone for a unit that leaves nothing behind: the lock goes with it, and
+// so does its directory unless there is something else in it.
+func lockForUnit() (unlock func(), err error) {
+	unlock, err = lockAlone()
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		_ = removeIf(in(lockName)) // a program that waits for it makes its own
+		_ = os.Remove(stateDir)
+		unlock()
+	}, nil
+}
+
 // departing reports whether the run on this host does nothing any more but leave.
 func departing() bool {
 	_, err := os.Stat(in(lastWord))

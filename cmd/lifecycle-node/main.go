@@ -75,7 +75,7 @@ func command(ctx context.Context, args []string) int {
 	case "enter":
 		return enter(ctx, os.Stdin, os.Stdout, operations())
 	case certrenew.Verb:
-		return ended(certrenew.Run(ctx, os.Stdin, os.Stdout))
+		return ended(certrenew.Run(ctx, os.Stdin, os.Stdout, lockForUnit))
 	case "work":
 		return ended(work(ctx, operations()))
 	}

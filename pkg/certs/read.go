@@ -24,6 +24,12 @@ type Look struct {
 	// EtcdTrouble is why it could not be asked.
 	Etcd        json.RawMessage `json:"etcd,omitempty"`
 	EtcdTrouble string          `json:"etcdTrouble,omitempty"`
+	// APITrouble is why the API server of this host is not ready; empty if it is.
+	APITrouble string `json:"apiTrouble,omitempty"`
+	// Unfinished says that a renewal was begun here and is not proved; Renewing, that one
+	// is at work.
+	Unfinished bool `json:"unfinished,omitempty"`
+	Renewing   bool `json:"renewing,omitempty"`
 }
 
 // reader reads one host.
@@ -63,6 +69,8 @@ func Read(fsys fs.FS, want Layout) Look {
 	r.others()
 	look := Look{}
 	look.ServiceAccountKey = r.serviceAccounts()
+	_, err := fs.Stat(fsys, strings.TrimPrefix(r.l.in(RenewalJournal), "/"))
+	look.Unfinished = !errors.Is(err, fs.ErrNotExist)
 	look.Rows = r.rows
 	return look
 }
@@ -186,10 +194,13 @@ func (r *Row) prove(why string, proved bool) {
 	}
 }
 
+// readable ends the fault of a file's mode.
+const readable = "every user of the host can read the key"
+
 // mode adds a fault where others than root and its group may read a key.
 func (r *Row) mode(file string, mode fs.FileMode) {
 	if mode.Perm()&0o007 != 0 {
-		r.Faults = append(r.Faults, fmt.Sprintf("%s has mode %04o: every user of the host can read the key", file, mode.Perm()))
+		r.Faults = append(r.Faults, fmt.Sprintf("%s has mode %04o: %s", file, mode.Perm(), readable))
 	}
 }
 

@@ -4,6 +4,7 @@ package certs
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -18,12 +19,12 @@ func Renewable() []string {
 // Wish is what a person wants to be renewed.
 type Wish struct {
 	// Names are kubeadm's; none means all.
-	Names []string
+	Names []string `json:"names,omitempty"`
 	// Force renews also what was renewed within the last day.
-	Force bool
+	Force bool `json:"force,omitempty"`
 	// Period is how long a new certificate is valid.
-	Period time.Duration
-	Now    time.Time
+	Period time.Duration `json:"period"`
+	Now    time.Time     `json:"now"`
 }
 
 // fresh is how long after its renewal a certificate is not renewed again, so that the same
@@ -58,13 +59,16 @@ func (w Wish) leave(r Row) string {
 		return "it is not there"
 	case r.CannotRead != "":
 		return "it cannot be read: " + r.CannotRead
-	case slices.ContainsFunc(r.Faults, func(f string) bool { return strings.Contains(f, "authority") }):
-		return "" // that is what a renewal mends
+	case slices.ContainsFunc(r.Faults, mended):
+		return ""
 	case !w.Force && r.Expires != nil && r.Expires.Sub(w.Now) > w.Period-fresh:
 		return "it was renewed within the last day"
 	}
 	return ""
 }
+
+// mended reports whether a fault is of the kind that a renewal mends; modes of files stay.
+func mended(fault string) bool { return !strings.HasSuffix(fault, readable) }
 
 // Restarts are the programs that have to be restarted for what lies on the disk to be used:
 // by the names of their rows.
@@ -87,7 +91,7 @@ func Renewed(before, after Look, names []string) (wrong []string) {
 		case now == nil || now.Certificate == nil:
 			wrong = append(wrong, name+" cannot be read any more")
 			continue
-		case len(now.Faults) > 0:
+		case slices.ContainsFunc(now.Faults, mended):
 			wrong = append(wrong, name+": "+strings.Join(now.Faults, "; "))
 			continue
 		case old == nil || old.Certificate == nil:
@@ -116,6 +120,52 @@ func Untouched(before, after Look, names []string) bool {
 	})
 }
 
+// Changed are those of some certificates that are others now, or are not whole: what a
+// renewal that was interrupted has begun.
+func Changed(before, after Look, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		now := rowOf(after, name)
+		return Untouched(before, after, []string{name}) && !slices.ContainsFunc(now.Faults, mended)
+	})
+}
+
+// Kept is the row of a certificate as a file has it, enough for Renewed to compare with; is
+// is false of a file without a certificate.
+func Kept(name, file string, content []byte) (row Row, is bool) {
+	if path.Ext(file) == ".conf" {
+		k, err := ParseKubeconfig(content)
+		if err != nil {
+			return Row{}, false
+		}
+		content = k.Certificate
+	}
+	row = Row{Name: name, Where: file}
+	return row, len(row.take(content)) > 0
+}
+
+// RenewedFiles are those that kubeadm writes when it renews a certificate (kubeadm,
+// app/phases/certs/renewal), with the directory of certificates that it is told.
+func RenewedFiles(dir, name string) []string {
+	if path.Ext(name) == ".conf" {
+		return []string{path.Join(configDir, name)}
+	}
+	file := name
+	if rest, is := strings.CutPrefix(name, "etcd-"); is {
+		file = "etcd/" + rest
+	}
+	return []string{path.Join(dir, file+".crt"), path.Join(dir, file+".key")}
+}
+
+const (
+	// RenewalMark begins the names of what a renewal works with beside the certificates.
+	RenewalMark = ".kubectl-lifecycle-"
+	// RenewalJournal is the file, in the directory of certificates, that is there while a
+	// renewal has begun and is not proved.
+	RenewalJournal = ".kubectl-lifecycle-renewal.json"
+	// RenewalUnit is the unit of the host in which a renewal works.
+	RenewalUnit = "kubectl-lifecycle-certs.service"
+)
+
 func rowOf(look Look, name string) *Row {
 	i := slices.IndexFunc(look.Rows, func(r Row) bool { return r.Name == name })
 	if i < 0 {
@@ -130,6 +180,11 @@ type Renewal struct {
 	// Names are the certificates that are renewed. Programs that use an earlier one are
 	// restarted in any case.
 	Names []string `json:"names,omitempty"`
+	// Wish is from what they were chosen: where a renewal that was interrupted had to be
+	// finished first, the host chooses by itself what is left.
+	Wish Wish `json:"wish"`
+	// Members is how many members etcd has to have; zero where etcd has hosts of its own.
+	Members int `json:"members,omitempty"`
 }
 
 // Outcome is what a host has done.

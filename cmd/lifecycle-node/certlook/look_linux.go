@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -31,8 +32,18 @@ func Answer(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
 	look.Node = spec.Node
 	if want.ControlPlane {
 		addEtcd(ctx, &look)
+		if err := Ready(ctx, Files{}, want); err != nil {
+			look.APITrouble = err.Error()
+		}
+		look.Renewing = Renewing(ctx)
 	}
 	return json.Marshal(look)
+}
+
+// Renewing reports whether a renewal is at work on this host: its unit runs.
+func Renewing(ctx context.Context) bool {
+	unit, err := host.Local{}.Unit(ctx, certs.RenewalUnit)
+	return err == nil && unit.Running()
 }
 
 // addEtcd says how the members of etcd are, where this host runs one.

@@ -3,155 +3,203 @@
 package certrenew
 
 import (
-	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 const (
-	configDir = "/etc/kubernetes"
-	// mostFiles and mostOfFile bound what is backed up.
-	mostFiles  = 500
-	mostOfFile = 4 << 20
+	// mostOfFile bounds a file that is backed up, mostOfJournal the journal.
+	mostOfFile    = 1 << 20
+	mostOfJournal = 256 << 10
 )
 
-// backup is two copies of the certificates: far is kept for a person, near is on the same
-// file system and becomes the files again by being renamed, which takes no room on a disk
-// that is full by then.
+// backup is two copies of the files that a renewal changes, and of no others: the keys of
+// authorities are not among them. far is kept for a person; near lies beside each file,
+// and becomes it again by being renamed, which takes no room on a disk that is full.
+//
+// The journal is written when both are on the disk, and deleted when the renewal is proved:
+// as long as it is there, a renewal is not finished.
 type backup struct {
-	h         host.Local
-	far, near string
-	files     []saved
+	h host.Local
+	journal
 }
 
-// saved is one file.
+// journal is what a renewal that was killed leaves for the next one.
+type journal struct {
+	Stamp string   `json:"stamp"`
+	Far   string   `json:"far"`
+	Names []string `json:"names"`
+	Files []saved  `json:"files"`
+	// at is where the journal is.
+	at string
+}
+
+// saved is one file. Path is as kubeadm names it, Real where that leads. A file that was
+// not there has no Sum.
 type saved struct {
-	path     string
-	mode     fs.FileMode
-	uid, gid int
+	Name string      `json:"name"`
+	Path string      `json:"path"`
+	Real string      `json:"real"`
+	Near string      `json:"near"`
+	Sum  string      `json:"sum,omitempty"`
+	Mode fs.FileMode `json:"mode,omitempty"`
+	UID  int         `json:"uid,omitempty"`
+	GID  int         `json:"gid,omitempty"`
 }
 
-// save copies the directory of certificates and the kubeconfigs beside it, for root alone,
-// and reads each copy again.
-func save(h host.Local, dir string, now time.Time) (*backup, error) {
-	stamp := now.UTC().Format("20060102T150405Z")
-	b := &backup{h: h, far: inventory.BackupDir + "/certs-" + stamp, near: dir + "/.kubectl-lifecycle-" + stamp}
-	if err := b.collect(dir); err != nil {
+// save copies what kubeadm changes when it renews some certificates. Symbolic links are
+// followed to the file that kubeadm writes; anything else that is no file is refused.
+func save(h host.Local, dir string, names []string, now time.Time) (*backup, error) {
+	real, err := h.Real(dir)
+	if err != nil {
 		return nil, err
 	}
-	for _, into := range []string{b.near, b.far} {
-		if err := b.copyTo(into); err != nil {
-			return nil, errors.Join(err, os.RemoveAll(h.Path(into)), b.drop())
+	stamp := unused(h, now.UTC().Format("20060102T150405Z"))
+	b := &backup{h, journal{Stamp: stamp, Far: inventory.RenewalBackups + stamp, Names: names, at: filepath.Join(real, certs.RenewalJournal)}}
+	for _, name := range names {
+		for _, path := range certs.RenewedFiles(dir, name) {
+			if err := b.add(name, path); err != nil {
+				return nil, err
+			}
 		}
+	}
+	if err := b.copies(); err != nil {
+		return nil, errors.Join(err, sweep(h, dir))
+	}
+	if err := b.begin(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(h.Path(b.Far)), sweep(h, dir))
 	}
 	return b, nil
 }
 
-// collect finds what is copied: regular files; a link stays what it is.
-func (b *backup) collect(dir string) error {
-	confs, err := filepath.Glob(b.h.Path(configDir) + "/*.conf")
+// unused is a name for a backup that no other one has.
+func unused(h host.Local, stamp string) string {
+	name := stamp
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(h.Path(inventory.RenewalBackups + name)); err != nil {
+			return name // whatever else is wrong is seen when it is made
+		}
+		name = fmt.Sprintf("%s-%d", stamp, n)
+	}
+}
+
+// add notes a file as it is.
+func (b *backup) add(name, path string) error {
+	dir, err := b.h.Real(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	for _, conf := range confs {
-		if err := b.add(conf); err != nil {
+	s := saved{Name: name, Path: path, Real: filepath.Join(dir, filepath.Base(path))}
+	info, err := os.Lstat(b.h.Path(s.Real))
+	if err == nil {
+		if s.Real, err = b.h.Real(path); err != nil {
 			return err
 		}
+		info, err = os.Lstat(b.h.Path(s.Real))
 	}
-	return filepath.WalkDir(b.h.Path(dir), func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".kubectl-lifecycle-"):
-			return fs.SkipDir // what a killed renewal has left
-		case entry.IsDir():
-			return nil
-		}
-		return b.add(path)
-	})
-}
-
-func (b *backup) add(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() {
+	s.Near = filepath.Join(filepath.Dir(s.Real), certs.RenewalMark+b.Stamp+"-"+filepath.Base(s.Real))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		b.Files = append(b.Files, s)
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s leads to %s, which is not a regular file", path, s.Real)
+	}
+	s.Mode = info.Mode().Perm()
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.UID, s.GID = int(stat.Uid), int(stat.Gid)
+	}
+	if s.Sum, err = sum(b.h.Path(s.Real)); err != nil {
 		return err
 	}
-	if len(b.files) == mostFiles {
-		return fmt.Errorf("there are more than %d files", mostFiles)
-	}
-	s := saved{path: path, mode: info.Mode().Perm()}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.uid, s.gid = int(stat.Uid), int(stat.Gid)
-	}
-	b.files = append(b.files, s)
+	b.Files = append(b.Files, s)
 	return nil
 }
 
-// copyTo makes one copy of all files, each with its mode and owner.
-func (b *backup) copyTo(dir string) error {
-	for _, f := range b.files {
-		raw, err := host.ReadPlain(f.path, mostOfFile)
+// copies makes both copies, each on the disk and read again before anything is changed.
+func (b *backup) copies() error {
+	far := b.h.Path(inventory.UnfinishedRenewalBackups + b.Stamp)
+	if err := os.MkdirAll(far, 0o700); err != nil {
+		return err
+	}
+	for _, f := range b.Files {
+		if f.Sum == "" {
+			continue
+		}
+		raw, err := host.ReadPlain(b.h.Path(f.Real), mostOfFile)
 		if err != nil {
 			return err
 		}
-		to := b.in(dir, f)
-		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		kept := filepath.Join(far, f.Path)
+		if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(to, raw, 0o600); err != nil {
-			return err
-		}
-		if err := errors.Join(os.Chown(to, f.uid, f.gid), os.Chmod(to, f.mode)); err != nil {
-			return err
-		}
-		if again, err := host.ReadPlain(to, mostOfFile); err != nil || !bytes.Equal(raw, again) {
-			return errors.Join(fmt.Errorf("the copy of %s is not what was written", f.path), err)
+		for _, to := range []string{b.h.Path(f.Near), kept} {
+			if err := f.write(to, raw, os.O_EXCL); err != nil {
+				return err
+			}
 		}
 	}
-	return host.SyncDir(b.h.Path(dir))
-}
-
-// in is where the copy of a file is.
-func (b *backup) in(dir string, f saved) string {
-	return filepath.Join(b.h.Path(dir), strings.TrimPrefix(f.path, b.h.Path("/")))
-}
-
-// restore makes the near copies the files again where these are others now. What was not
-// changed keeps its time, so that no program is restarted for it; what was changed gets
-// a new one, since a program may have read it.
-func (b *backup) restore() error {
-	var errs []error
-	for _, f := range b.files {
-		kept := b.in(b.near, f)
-		if same(kept, f.path) {
-			continue
-		}
-		now := time.Now()
-		if err := errors.Join(os.Chtimes(kept, now, now), os.Rename(kept, f.path)); err != nil {
-			errs = append(errs, fmt.Errorf("put %s back: %w", f.path, err))
-		}
+	if err := os.Rename(far, b.h.Path(b.Far)); err != nil {
+		return err
 	}
-	return errors.Join(errs...)
+	return host.SyncDir(filepath.Dir(far))
 }
 
-// same reports whether a file is what its copy is.
-func same(kept, path string) bool {
-	was, err := host.ReadPlain(kept, mostOfFile)
+// write writes a copy of a file, with its mode and owner, onto the disk, and reads it again.
+func (f saved) write(to string, raw []byte, flag int) error {
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW|flag, 0o600)
 	if err != nil {
-		return false
+		return err
 	}
-	is, err := host.ReadPlain(path, mostOfFile)
-	return err == nil && bytes.Equal(was, is)
+	_, err = out.Write(raw)
+	if err := errors.Join(err, out.Chown(f.UID, f.GID), out.Chmod(f.Mode), out.Sync(), out.Close(), host.SyncDir(filepath.Dir(to))); err != nil {
+		return err
+	}
+	if got, err := sum(to); err != nil || got != f.Sum {
+		return errors.Join(fmt.Errorf("the copy %s of %s is not what was written", to, f.Path), err)
+	}
+	return nil
 }
 
-// drop deletes the near copy.
-func (b *backup) drop() error { return os.RemoveAll(b.h.Path(b.near)) }
+// begin writes the journal: from then on the renewal has to be finished, or taken back.
+func (b *backup) begin() error {
+	raw, err := json.Marshal(b.journal)
+	if err != nil {
+		return err
+	}
+	at := b.h.Path(b.at)
+	f, err := os.CreateTemp(filepath.Dir(at), certs.RenewalMark+"*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(f.Name(), at), host.SyncDir(filepath.Dir(at)))
+}
+
+func sum(path string) (string, error) {
+	raw, err := host.ReadPlain(path, mostOfFile)
+	return sumOf(raw), err
+}
+
+func sumOf(raw []byte) string {
+	digest := sha256.Sum256(raw)
+	return hex.EncodeToString(digest[:])
+}

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -25,8 +26,8 @@ import (
 const (
 	// Verb is the command by which this program starts itself in the unit.
 	Verb = "renew"
-	unit = "kubectl-lifecycle-certs.service"
-	// limit bounds all of it: the restarts of four programs, and those back.
+	unit = certs.RenewalUnit
+	// limit bounds a renewal, without the way back: the restarts of four programs.
 	limit = 9 * time.Minute
 	// mostOfOrder bounds an order.
 	mostOfOrder = 64 << 10
@@ -36,17 +37,21 @@ const (
 
 // Answer renews what a delivery says, and returns the outcome.
 func Answer(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
+	if certlook.Renewing(ctx) {
+		return nil, plan.Refuse(errors.New("certificates are being renewed on this host already"),
+			"wait until that has ended; see on the host: systemctl status %s", unit)
+	}
 	copied, err := install()
 	if err != nil {
 		return nil, fmt.Errorf("copy the program: %w", err)
 	}
 	defer func() { _ = os.Remove(copied) }() // where the unit has not begun
 	// Nothing that ends the connection may end the unit.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit+time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit+back+time.Minute)
 	defer cancel()
 	out, err := host.Local{}.Run(ctx, host.Command{Name: "systemd-run", Args: []string{"--quiet", "--collect", "--pipe", "--wait",
 		"--unit=" + unit, "--description=kubectl lifecycle renews certificates", "--setenv=PATH=" + os.Getenv("PATH"), copied, Verb},
-		Stdin: string(spec.Task), Timeout: limit + time.Minute, Most: 4 << 20})
+		Stdin: string(spec.Task), Timeout: limit + back + time.Minute, Most: 4 << 20})
 	if err != nil {
 		return nil, plan.Hint(fmt.Errorf("renew as a unit of the host: %w", err),
 			"on the host: journalctl -u %s; then run the command again", unit)
@@ -84,8 +89,9 @@ func install() (copied string, err error) {
 	return f.Name(), nil
 }
 
-// Run is what the unit does: it reads an order, and writes the outcome.
-func Run(ctx context.Context, in io.Reader, out io.Writer) error {
+// Run is what the unit does: it reads an order, and writes the outcome. lock lets it alone
+// change the host.
+func Run(ctx context.Context, in io.Reader, out io.Writer, lock func() (unlock func(), err error)) error {
 	// It runs on without its file, which is left behind if what brought it is killed.
 	if self, err := os.Executable(); err == nil && strings.HasPrefix(filepath.Base(self), copyPrefix) {
 		_ = os.Remove(self)
@@ -100,5 +106,5 @@ func Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return json.NewEncoder(out).Encode(newRenewal(order).do(ctx))
+	return json.NewEncoder(out).Encode(newRenewal(order, lock).do(ctx))
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -28,11 +29,16 @@ const (
 	room = 32 << 20
 )
 
+// back bounds the way back, which has time of its own.
+const back = 5 * time.Minute
+
 // renewal is one renewal on this host.
 type renewal struct {
 	order certs.Renewal
 	dir   string
 	host  host.Local
+	// lock lets this program alone change the host, until unlock.
+	lock func() (unlock func(), err error)
 	// look reads the host, health asks whether what runs here is well.
 	look   func(ctx context.Context) certs.Look
 	health func(ctx context.Context) error
@@ -44,8 +50,8 @@ type renewal struct {
 	saved   *backup
 }
 
-func newRenewal(order certs.Renewal) *renewal {
-	r := &renewal{order: order, dir: usualDir, now: time.Now}
+func newRenewal(order certs.Renewal, lock func() (unlock func(), err error)) *renewal {
+	r := &renewal{order: order, dir: usualDir, lock: lock, now: time.Now}
 	if order.Dir != "" {
 		r.dir = path.Clean("/" + order.Dir)
 	}
@@ -58,46 +64,98 @@ func newRenewal(order certs.Renewal) *renewal {
 
 // do renews, proves, and takes back what does not hold. It returns what has come of it.
 func (r *renewal) do(ctx context.Context) certs.Outcome {
-	err := r.renew(ctx)
-	if err != nil {
+	if err := r.alone(ctx); err != nil {
 		r.out.Error, r.out.Hint = err.Error(), plan.HintOf(err)
-		if r.saved != nil {
-			r.takeBack(ctx)
-		}
-	}
-	if r.saved != nil {
-		if err := r.saved.drop(); err != nil && r.out.Error == "" {
-			r.out.Hint = "delete it: " + r.saved.near
-		}
 	}
 	r.out.Look = r.look(ctx)
 	return r.out
 }
 
-func (r *renewal) renew(ctx context.Context) error {
+// alone does it while no other program changes this host.
+func (r *renewal) alone(ctx context.Context) error {
 	if err := r.known(); err != nil {
 		return err
 	}
-	before := r.look(ctx)
-	if len(r.order.Names) > 0 {
-		if err := r.gates(ctx); err != nil {
-			return err
-		}
-		saved, err := save(r.host, r.dir, r.now())
-		if err != nil {
-			return fmt.Errorf("back the certificates up: %w", err)
-		}
-		r.saved, r.out.Backup, r.out.Changed = saved, saved.far, true
-		for _, name := range r.order.Names {
-			if err := r.kubeadm(ctx, name); err != nil {
-				return err
-			}
-		}
-		if wrong := certs.Renewed(before, r.look(ctx), r.order.Names); len(wrong) > 0 {
-			return fmt.Errorf("the new certificates are not good: %s", strings.Join(wrong, "; "))
-		}
-		r.out.Renewed = r.order.Names
+	unlock, err := r.lock()
+	if err != nil {
+		return err
 	}
+	defer unlock()
+	names, err := r.resume(ctx)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return r.used(ctx)
+	}
+	return r.renew(ctx, names)
+}
+
+// resume finishes a renewal that was killed, or takes it back if it does not hold, and says
+// what is left to be renewed.
+func (r *renewal) resume(ctx context.Context) ([]string, error) {
+	killed, err := unfinished(r.host, r.dir)
+	if err != nil {
+		return nil, plan.Hint(err, "compare the certificates with their copies in %s, and delete it", inventory.BackupDir)
+	}
+	if killed == nil {
+		return r.order.Names, sweep(r.host, r.dir)
+	}
+	r.saved, r.out.Backup, r.out.Changed = killed, killed.Far, true
+	before := killed.before()
+	if err := r.prove(ctx, before, certs.Changed(before, r.look(ctx), killed.Names)); err != nil {
+		return nil, fmt.Errorf("the renewal that was interrupted on %s is taken back: %w", killed.Stamp, r.takeBack(ctx, err))
+	}
+	wish := r.order.Wish
+	wish.Now = r.now()
+	names, _ := wish.Choose(r.look(ctx))
+	return names, nil
+}
+
+// renew has kubeadm renew certificates, after a backup, and takes it back if it does not hold.
+func (r *renewal) renew(ctx context.Context, names []string) error {
+	if err := r.gates(ctx); err != nil {
+		return err
+	}
+	before := r.look(ctx)
+	saved, err := save(r.host, r.dir, names, r.now())
+	if err != nil {
+		return fmt.Errorf("back the certificates up: %w", err)
+	}
+	r.saved, r.out.Backup, r.out.Changed = saved, saved.Far, true
+	for _, name := range names {
+		if err := r.kubeadm(ctx, name); err != nil {
+			return r.takeBack(ctx, err)
+		}
+	}
+	if err := r.prove(ctx, before, names); err != nil {
+		return r.takeBack(ctx, err)
+	}
+	r.out.Renewed = append(r.out.Renewed, names...)
+	return nil
+}
+
+// prove says that new certificates are good, on the disk and in use; then nothing is left to
+// be taken back.
+func (r *renewal) prove(ctx context.Context, before certs.Look, names []string) error {
+	if wrong := certs.Renewed(before, r.look(ctx), names); len(wrong) > 0 {
+		return fmt.Errorf("the new certificates are not good: %s", strings.Join(wrong, "; "))
+	}
+	if err := r.saved.keep(); err != nil {
+		return fmt.Errorf("put the new certificates onto the disk: %w", err)
+	}
+	if err := r.used(ctx); err != nil {
+		return err
+	}
+	if err := r.saved.drop(); err != nil {
+		return fmt.Errorf("delete the copies beside the certificates: %w", err)
+	}
+	r.saved = nil
+	return nil
+}
+
+// used has what is on the disk used, and sees that all is well.
+func (r *renewal) used(ctx context.Context) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
@@ -165,20 +223,23 @@ func told(err error) error {
 	return &short
 }
 
-// takeBack puts the earlier files in place, has them used, and says whether that was proved.
-func (r *renewal) takeBack(ctx context.Context) {
+// takeBack puts the earlier files in place and has them used. It returns the cause, with
+// what has come of it. It has time of its own: that of the renewal may be over.
+func (r *renewal) takeBack(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), back)
+	defer cancel()
 	err := r.saved.restore()
 	if err == nil {
-		err = r.settle(ctx)
+		err = r.used(ctx)
 	}
-	if err == nil {
-		err = r.health(ctx)
-	}
-	r.out.Renewed = nil
-	if err != nil {
-		r.out.Error += "; and the way back failed, too: " + err.Error()
-		r.out.Hint = "on the host, the earlier files are in " + r.saved.far
-		return
+	if err != nil { // the journal stays: the next call goes on from here
+		return plan.Hint(fmt.Errorf("%w; and the way back failed, too: %w", cause, err),
+			"on the host, the earlier files are in %s; when they can be put back, run the command again", r.saved.Far)
 	}
 	r.out.Restored = true
+	if err := r.saved.drop(); err != nil {
+		return fmt.Errorf("%w; and the copies beside the certificates stay: %w", cause, err)
+	}
+	r.saved = nil
+	return cause
 }

@@ -4,19 +4,13 @@ package certrenew
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/staticpod"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -68,12 +62,14 @@ func (r *renewal) settle(ctx context.Context) error {
 			if !restarted {
 				at = began
 			}
-			once := strings.HasSuffix(u.row, ".conf")
 			switch {
 			case (restarted || u.down) && time.Since(at) > returns:
 				return plan.Hint(fmt.Errorf("%s does not use the certificate %s that is on the disk after %s", u.program, u.row, returns),
 					"see why on the host: journalctl -u kubelet, and the logs of the container")
-			case restarted, u.down, !once && time.Since(began) < reloads:
+			case restarted, u.down, !readsOnce(u) && time.Since(began) < reloads:
+				continue
+			}
+			if r.waitsForAnother(u, waits, asked) {
 				continue
 			}
 			if err := r.restart(ctx, u.program); err != nil {
@@ -89,6 +85,17 @@ func (r *renewal) settle(ctx context.Context) error {
 		}
 	}
 }
+
+// waitsForAnother reports whether a server is not restarted yet because the other one is
+// not back: the API server needs etcd, and a person needs one of them to answer.
+func (r *renewal) waitsForAnother(u use, waits []use, asked map[string]time.Time) bool {
+	return slices.ContainsFunc(waits, func(other use) bool {
+		_, restarted := asked[other.program]
+		return restarted && other.program != u.program && !readsOnce(u) && !readsOnce(other)
+	})
+}
+
+func readsOnce(u use) bool { return strings.HasSuffix(u.row, ".conf") }
 
 // unused are the certificates that are not in use.
 func (r *renewal) unused(ctx context.Context) (all []use) {
@@ -118,74 +125,4 @@ func (r *renewal) end(ctx context.Context, name string) error {
 		return fmt.Errorf("restart %s: %w", name, err)
 	}
 	return nil
-}
-
-// healthy asks the API server of this host whether it is ready, and the members of etcd.
-func (r *renewal) healthy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, returns)
-	defer cancel()
-	var last error
-	for {
-		if last = r.once(ctx); last == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return last
-		case <-time.After(every):
-		}
-	}
-}
-
-func (r *renewal) once(ctx context.Context) error {
-	files := certlook.Files{Root: r.host.Root}
-	address := certs.Servers(files, r.order.Layout)["apiserver"]
-	if err := ready(ctx, address, r.host.Path(r.dir+"/ca.crt")); err != nil {
-		return fmt.Errorf("the API server at %s is not ready: %w", address, err)
-	}
-	view, err := clean.Target{}.Etcd(ctx)
-	if err != nil {
-		return err
-	}
-	if view == nil {
-		return nil // etcd has hosts of its own
-	}
-	for _, m := range view.Members {
-		if m.Trouble != "" {
-			return fmt.Errorf("member %s of etcd %s", m.Name, m.Trouble)
-		}
-		if m.Learner {
-			return fmt.Errorf("member %s of etcd is still learning", m.Name)
-		}
-	}
-	return nil
-}
-
-// ready asks for /readyz, which everyone may read where anonymous requests are allowed; that
-// it answers at all is enough where they are not.
-func ready(ctx context.Context, address, caFile string) error {
-	raw, err := os.ReadFile(caFile)
-	if err != nil {
-		return err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(raw) {
-		return errors.New("no certificate of the authority found")
-	}
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/readyz", nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }() // its status says all
-	switch response.StatusCode {
-	case http.StatusOK, http.StatusUnauthorized, http.StatusForbidden:
-		return nil
-	}
-	return fmt.Errorf("it answers %s", response.Status)
 }

@@ -28,6 +28,14 @@ type Choices struct {
 // removal touches it.
 const BackupDir = "/var/backups/kubectl-lifecycle"
 
+// RenewalBackups begins the path of what a renewal of certificates has kept: a directory with
+// the earlier files, which open the cluster as long as they are valid. One that is not
+// finished begins with UnfinishedRenewalBackups.
+const (
+	RenewalBackups           = BackupDir + "/certs-"
+	UnfinishedRenewalBackups = BackupDir + "/.unfinished-certs-"
+)
+
 // Firewall says which packet-filter rules a removal deletes.
 type Firewall string
 
