@@ -105,6 +105,9 @@ func (c Cluster) hold(ctx context.Context, h planeHolder) error {
 func (c Cluster) freeControlPlanes(ctx context.Context, h planeHolder, lock *corev1.Secret) (free bool, err error) {
 	secrets := c.Client.CoreV1().Secrets(h.namespace)
 	drop := text.Command("kubectl", "-n", h.namespace, "delete", "secret", lock.Name)
+	if lock.Annotations[lockedFor] != "" {
+		return false, heldBy(lock)
+	}
 	if len(lock.OwnerReferences) != 1 {
 		return false, notALock(h.namespace, lock.Name, drop)
 	}
