@@ -121,11 +121,7 @@ func (c commands) decideRenewal(ctx context.Context, names []string, f renewFlag
 	if err != nil {
 		return nil, err
 	}
-	hosts, err := facts.Decide(certs.Wish{Names: names, Force: f.force, Now: time.Now()})
-	if err != nil {
-		return nil, err
-	}
-	return certrenew.New(cluster, facts, hosts, env.Who()), nil
+	return certrenew.New(cluster, facts, certs.Wish{Names: names, Force: f.force, Now: time.Now()}, env.Who())
 }
 
 // toldRenewal says on stdout what has become of each host.

@@ -38,13 +38,15 @@ type Host struct {
 	Left  []certs.Left
 	// Restarts are the rows whose programs use an earlier certificate already.
 	Restarts []string
+	// Unfinished says that a renewal was begun there and is not proved.
+	Unfinished bool
 	// Leader says that etcd's leader is there.
 	Leader bool
 	before certs.Look
 }
 
 // Idle reports whether nothing is to be done there.
-func (h Host) Idle() bool { return len(h.Names) == 0 && len(h.Restarts) == 0 }
+func (h Host) Idle() bool { return len(h.Names) == 0 && len(h.Restarts) == 0 && !h.Unfinished }
 
 // Decide says what is renewed on which host, the leader of etcd last. It refuses while a
 // control plane is not Ready, a member of etcd is not well, what must be the same differs,
@@ -63,7 +65,10 @@ func (f Facts) Decide(wish certs.Wish) ([]Host, error) {
 	}
 	var hosts []Host
 	for i, n := range f.Nodes {
-		h := Host{Node: n, before: f.Looks[i], Restarts: certs.Restarts(f.Looks[i])}
+		if err := settled(f.Looks[i], n.Name); err != nil {
+			return nil, err
+		}
+		h := Host{Node: n, before: f.Looks[i], Restarts: certs.Restarts(f.Looks[i]), Unfinished: f.Looks[i].Unfinished}
 		h.Names, h.Left = wish.Choose(f.Looks[i])
 		leader, err := f.etcd(i)
 		if err != nil {
@@ -82,6 +87,19 @@ func (f Facts) Decide(wish certs.Wish) ([]Host, error) {
 		return strings.Compare(a.Node.Name, b.Node.Name)
 	})
 	return hosts, nil
+}
+
+// settled refuses a host that is being changed, or whose API server is not ready, unless that
+// may be what the renewal mends: a certificate that is in use and ends, or was not finished.
+func settled(look certs.Look, node string) error {
+	if look.Renewing {
+		return plan.Refuse(fmt.Errorf("certificates are being renewed on the host of %s already", node),
+			"wait until that has ended; see on the host: systemctl status %s", certs.RenewalUnit)
+	}
+	if look.APITrouble != "" && !look.Unfinished && len(certs.Restarts(look)) == 0 {
+		return plan.Refuse(fmt.Errorf("%s: %s", node, text.Brief(look.APITrouble)), "mend that first: certificates are renewed while all are ready")
+	}
+	return nil
 }
 
 // etcd refuses an etcd that is not whole, as one host sees it, and says whether its leader
@@ -117,10 +135,18 @@ func (f Facts) etcd(i int) (leader bool, err error) {
 	return leader, nil
 }
 
-// outlived refuses a renewal by an authority that ends before the new certificate would.
+// outlived refuses a renewal by an authority whose key is not its own, or that ends before
+// the new certificate would.
 func (f Facts) outlived(h Host, now time.Time) error {
 	for _, r := range h.before.Rows {
-		if !r.Authority || r.Expires == nil || r.ExternallyManaged || !f.signs(h, r.Name) {
+		if !r.Authority || r.ExternallyManaged || !f.signs(h, r.Name) {
+			continue
+		}
+		if len(r.Faults) > 0 {
+			return plan.Refuse(fmt.Errorf("authority %s on %s: %s", r.Name, h.Node.Name, text.Brief(r.Faults[0])),
+				"mend that first: what it signs would not be accepted")
+		}
+		if r.Expires == nil {
 			continue
 		}
 		if r.Expires.Before(now.Add(f.Period)) {

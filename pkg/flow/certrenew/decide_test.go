@@ -4,6 +4,7 @@ package certrenew
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -147,6 +148,83 @@ func TestNamesThatKubeadmKnows(t *testing.T) {
 	for _, args := range []string{"all apiserver", "ca", "--help", "../x"} {
 		if _, err := Names(strings.Fields(args)); plan.ClassOf(err) != plan.Misused {
 			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+func TestAHostThatIsNotSettledIsRefused(t *testing.T) {
+	now := time.Now()
+	stale := &certs.Served{Before: true}
+	for name, c := range map[string]struct {
+		change  func(look *certs.Look)
+		refused string
+	}{
+		"a renewal is at work there":  {func(l *certs.Look) { l.Renewing, l.Unfinished = true, true }, "are being renewed on the host of cp2 already"},
+		"its API server is not ready": {func(l *certs.Look) { l.APITrouble = "it answers 500" }, "cp2: it answers 500"},
+		"its API server is not ready, and uses an earlier certificate": {func(l *certs.Look) {
+			l.APITrouble, l.Rows[1].Served = "its certificate has expired", stale
+		}, ""},
+		"a renewal was interrupted there": {func(l *certs.Look) { l.APITrouble, l.Unfinished = "no answer", true }, ""},
+		"the key of its authority is another one": {func(l *certs.Look) { l.Rows[0].Faults = []string{"its key does not match it"} },
+			"authority ca on cp2: its key does not match it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := planes(t, now, "cp1", "cp2")
+			c.change(&f.Looks[1])
+			hosts, err := f.Decide(certs.Wish{Now: now})
+			if (err != nil) != (c.refused != "") || err != nil && (plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" ||
+				!strings.Contains(err.Error(), c.refused)) {
+				t.Errorf("%v, hint %q", err, plan.HintOf(err))
+			}
+			if err == nil && f.Looks[1].Unfinished && (!hosts[0].Unfinished || hosts[0].Idle()) {
+				t.Errorf("%+v", hosts[0])
+			}
+		})
+	}
+}
+
+func TestControlPlanesThatHaveChangedSinceAreRefused(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		change  func(f *Facts)
+		refused string
+	}{
+		"they are the same":    {func(*Facts) {}, ""},
+		"one has joined":       {func(f *Facts) { f.Nodes = append(f.Nodes, f.Nodes[0]) }, "3 control planes by now, not 2"},
+		"one was made again":   {func(f *Facts) { f.Nodes[1].UID = "other" }, "cp2 is not the one"},
+		"one is not Ready now": {func(f *Facts) { f.Nodes[0].Status.Conditions[0].Status = corev1.ConditionFalse }, "cp1 is not Ready any more"},
+	} {
+		decided, there := planes(t, now, "cp1", "cp2"), planes(t, now, "cp1", "cp2")
+		c.change(&there)
+		err := same(decided.Nodes, there.Nodes)
+		if (err != nil) != (c.refused != "") || err != nil && (plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), c.refused)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A host that gave no answer is judged by what it is like when it has ended its work.
+func TestWhatAHostWithoutAnAnswerHasDone(t *testing.T) {
+	row := func(fingerprint string, served *certs.Served) certs.Look {
+		return certs.Look{Rows: []certs.Row{{Name: "apiserver", Certificate: &certs.Certificate{Fingerprint: fingerprint}, Served: served}}}
+	}
+	h := Host{Names: []string{"apiserver"}, before: row("old", nil)}
+	unfinished, sick := row("new", nil), row("new", nil)
+	unfinished.Unfinished, sick.APITrouble = true, "it answers 500"
+	for name, c := range map[string]struct {
+		look  certs.Look
+		fails string
+	}{
+		"all of it":              {row("new", nil), ""},
+		"nothing, or taken back": {row("old", nil), "are as they were"},
+		"it is not finished":     {unfinished, "neither finished nor taken back"},
+		"it is not used":         {row("new", &certs.Served{Before: true}), "an earlier certificate is in use: apiserver"},
+		"it is not ready":        {sick, "it answers 500"},
+	} {
+		err := judged(h, c.look, errors.New("the stream broke off"))
+		if (err != nil) != (c.fails != "") || err != nil && (plan.ClassOf(err) != plan.Broken || !strings.Contains(err.Error(), c.fails) ||
+			!strings.Contains(plan.HintOf(err), "run the same command again")) {
+			t.Errorf("%s: %v, hint %q", name, err, plan.HintOf(err))
 		}
 	}
 }

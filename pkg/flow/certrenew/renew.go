@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -26,9 +28,6 @@ import (
 // usualPeriod is how long kubeadm's certificates are valid unless it is told otherwise.
 const usualPeriod = 365 * 24 * time.Hour
 
-// comesBack bounds the wait for an API server that was restarted.
-const comesBack = 5 * time.Minute
-
 // Renewal is one that has been decided, and can be shown and run.
 type Renewal struct {
 	Hosts []Host
@@ -36,9 +35,10 @@ type Renewal struct {
 	Outcomes map[string]certs.Outcome
 
 	cluster runner.Cluster
-	dir     string
+	facts   Facts
+	wish    certs.Wish
 	who     string
-	release func(context.Context) error
+	lock    *runner.PlaneLock
 }
 
 // Read reads the control planes and asks their hosts. Each has to answer.
@@ -80,9 +80,14 @@ func Read(ctx context.Context, cluster runner.Cluster, report plan.Report) (Fact
 	return f, nil
 }
 
-// New is the renewal on some hosts.
-func New(cluster runner.Cluster, facts Facts, hosts []Host, who string) *Renewal {
-	return &Renewal{Hosts: hosts, Outcomes: map[string]certs.Outcome{}, cluster: cluster, dir: facts.Dir, who: who}
+// New decides a renewal.
+func New(cluster runner.Cluster, facts Facts, wish certs.Wish, who string) (*Renewal, error) {
+	wish.Period = facts.Period
+	hosts, err := facts.Decide(wish)
+	if err != nil {
+		return nil, err
+	}
+	return &Renewal{Hosts: hosts, Outcomes: map[string]certs.Outcome{}, cluster: cluster, facts: facts, wish: wish, who: who}, nil
 }
 
 // Idle reports whether nothing is to be done anywhere.
@@ -109,7 +114,9 @@ func (r *Renewal) Plan() plan.Plan {
 			continue
 		}
 		p.Steps = append(p.Steps, plan.Step{ID: "renew/" + h.Node.Name, Title: title(*h),
-			Do: func(ctx context.Context, report plan.Report) error { return r.renew(ctx, *h, report) }})
+			Do: func(ctx context.Context, report plan.Report) error {
+				return r.lock.Keep(ctx, func(ctx context.Context) error { return r.renew(ctx, *h, report) })
+			}})
 	}
 	if r.Idle() {
 		p.Steps = nil // nothing is held for nothing
@@ -123,44 +130,88 @@ func (r *Renewal) Plan() plan.Plan {
 }
 
 func title(h Host) string {
-	if len(h.Names) == 0 {
+	switch {
+	case h.Unfinished:
+		return fmt.Sprintf("On %s, finish a renewal that was interrupted or take it back, and renew what is left then", h.Node.Name)
+	case len(h.Names) == 0:
 		return fmt.Sprintf("On %s, restart what uses an earlier certificate: %s", h.Node.Name, strings.Join(h.Restarts, ", "))
 	}
 	return fmt.Sprintf("On %s, renew %s", h.Node.Name, strings.Join(h.Names, ", "))
 }
 
-func (r *Renewal) hold(ctx context.Context, _ plan.Report) (err error) {
-	r.release, err = r.cluster.HoldControlPlanes(ctx, r.Hosts[0].Node, r.who)
+func (r *Renewal) hold(ctx context.Context, report plan.Report) (err error) {
+	r.lock, err = r.cluster.LockControlPlanes(ctx, runner.Renewing, r.who, report)
 	return err
 }
 
 // Release gives the lock on the control planes back; it may be called again.
-func (r *Renewal) Release(ctx context.Context) error {
-	if r.release == nil {
-		return nil
+func (r *Renewal) Release(ctx context.Context) error { return r.lock.Release(ctx) }
+
+// stillWell refuses to begin with another host where the control planes are not what they
+// were when it was decided, or one is not well by now.
+func (r *Renewal) stillWell(ctx context.Context) error {
+	nodes, err := kube.ListNodes(ctx, r.cluster.Client, metav1.ListOptions{})
+	if err != nil {
+		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
-	defer cancel()
-	return r.release(ctx)
+	there, err := certcheck.Choose(nodes, false)
+	if err != nil {
+		return err
+	}
+	if err := same(r.facts.Nodes, there); err != nil {
+		return err
+	}
+	status := 0
+	err = r.cluster.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).StatusCode(&status).Error()
+	if err != nil || status != http.StatusOK {
+		return plan.Refuse(errors.Join(fmt.Errorf("the API server that this kubeconfig reaches is not ready (HTTP status %d)", status), err),
+			"mend that first; see: %s", text.Command("kubectl", "get", "--raw", "/readyz?verbose"))
+	}
+	return nil
+}
+
+// same refuses control planes that are others than those it was decided for, or not Ready.
+func same(decided, there []*corev1.Node) error {
+	if len(there) != len(decided) {
+		return plan.Refuse(fmt.Errorf("the cluster has %d control planes by now, not %d", len(there), len(decided)), "run the command again")
+	}
+	for i, n := range there {
+		if n.UID != decided[i].UID {
+			return plan.Refuse(fmt.Errorf("control plane %s is not the one that it was when this began", n.Name), "run the command again")
+		}
+		if !kube.NodeReady(n) {
+			return plan.Refuse(fmt.Errorf("control plane %s is not Ready any more", n.Name),
+				"bring it back and run the command again; see: %s", text.Command("kubectl", "describe", "node", n.Name))
+		}
+	}
+	return nil
 }
 
 // renew has one host do it. Where the connection ends on the way, the host goes on by
 // itself: it is asked again what has become of it.
 func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
-	input, err := json.Marshal(certs.Renewal{Layout: certs.Layout{Dir: r.dir, ControlPlane: true}, Names: h.Names})
+	if err := r.stillWell(ctx); err != nil {
+		return err
+	}
+	members := 0
+	if len(h.before.Etcd) > 0 {
+		members = len(r.facts.Nodes)
+	}
+	input, err := json.Marshal(certs.Renewal{Layout: certs.Layout{Dir: r.facts.Dir, ControlPlane: true}, Names: h.Names, Wish: r.wish,
+		Members: members})
 	if err != nil {
 		return fmt.Errorf("encode the order: %w", err)
 	}
 	raw, err := runner.RunOnce(ctx, r.cluster, h.Node, runner.Question{Operation: wire.RenewCertificates, Input: input}, report)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, plan.ClassOf(err) == plan.Refused:
 		return err
-	case len(h.Names) == 0:
+	case len(h.Names) == 0 && !h.Unfinished:
 		return plan.Begun(err)
 	default: // where a stream ends tells nothing of what the host has begun
 		report("no answer (%s); asking the host what has become of it", text.Brief(err.Error()))
-		return r.ask(ctx, h, err)
+		return r.ask(ctx, h, err, report)
 	}
 	var out certs.Outcome
 	if err := json.Unmarshal(raw, &out); err != nil {
@@ -193,32 +244,4 @@ func failure(out certs.Outcome, node string) error {
 		return plan.As(plan.Broken, plan.Hint(fmt.Errorf("%w; the earlier certificates are in place there, and in use again", err), "%s", hint))
 	}
 	return plan.As(plan.Broken, plan.Hint(err, "%s", hint))
-}
-
-// ask waits until the API server answers again, and has the host say how it is.
-func (r *Renewal) ask(ctx context.Context, h Host, cause error) error {
-	ctx, cancel := context.WithTimeout(ctx, comesBack)
-	defer cancel()
-	last := cause
-	for {
-		look, err := certcheck.Ask(ctx, r.cluster, h.Node, r.dir)
-		if err == nil {
-			if certs.Untouched(h.before, look, h.Names) {
-				return plan.Begun(fmt.Errorf("%w; the certificates there are as they were", cause))
-			}
-			wrong := certs.Renewed(h.before, look, h.Names)
-			if stale := certs.Restarts(look); len(stale) > 0 {
-				wrong = append(wrong, "an earlier certificate is in use: "+strings.Join(stale, ", "))
-			}
-			if len(wrong) == 0 {
-				return nil
-			}
-			last = errors.New(strings.Join(wrong, "; "))
-		}
-		select {
-		case <-ctx.Done():
-			return plan.As(plan.Broken, plan.Hint(errors.Join(cause, last), "run the same command again: it finds what is left to do"))
-		case <-time.After(2 * time.Second):
-		}
-	}
 }
