@@ -157,8 +157,6 @@ func RenewedFiles(dir, name string) []string {
 }
 
 const (
-	// RenewalMark begins the names of what a renewal works with beside the certificates.
-	RenewalMark = ".kubectl-lifecycle-"
 	// RenewalJournal is the file, in the directory of certificates, that is there while a
 	// renewal has begun and is not proved.
 	RenewalJournal = ".kubectl-lifecycle-renewal.json"

@@ -109,7 +109,7 @@ func (b *backup) add(name, path string) error {
 		}
 		info, err = os.Lstat(b.h.Path(s.Real))
 	}
-	s.Near = filepath.Join(filepath.Dir(s.Real), certs.RenewalMark+b.Stamp+"-"+filepath.Base(s.Real))
+	s.Near = filepath.Join(filepath.Dir(s.Real), inventory.RenewalMark+b.Stamp+"-"+filepath.Base(s.Real))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		b.Files = append(b.Files, s)
@@ -183,7 +183,7 @@ func (b *backup) begin() error {
 		return err
 	}
 	at := b.h.Path(b.at)
-	f, err := os.CreateTemp(filepath.Dir(at), certs.RenewalMark+"*")
+	f, err := os.CreateTemp(filepath.Dir(at), inventory.RenewalMark+"*")
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
@@ -152,8 +153,8 @@ func TestAfterARenewalThatWasKilledTheRestIsRenewed(t *testing.T) {
 func TestABackupThatWasKilledIsSwept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t)
-		b.write("/etc/kubernetes/pki/"+certs.RenewalMark+"x-apiserver.crt", "old")
-		b.write("/etc/kubernetes/"+certs.RenewalMark+"x-admin.conf", "old")
+		b.write("/etc/kubernetes/pki/"+inventory.RenewalMark+"x-apiserver.crt", "old")
+		b.write("/etc/kubernetes/"+inventory.RenewalMark+"x-admin.conf", "old")
 		b.write("/var/backups/kubectl-lifecycle/.unfinished-certs-x/etc/kubernetes/admin.conf", "old")
 		b.write("/etc/kubernetes/pki/.mine", "mine")
 		out := b.renewal(good).do(t.Context())

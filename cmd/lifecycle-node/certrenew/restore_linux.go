@@ -139,7 +139,7 @@ func unfinished(h host.Local, dir string) (*backup, error) {
 	}
 	for _, f := range b.Files {
 		if err == nil && (!slices.Contains(certs.RenewedFiles(dir, f.Name), f.Path) || filepath.Dir(f.Near) != filepath.Dir(f.Real) ||
-			!strings.HasPrefix(filepath.Base(f.Near), certs.RenewalMark)) {
+			!strings.HasPrefix(filepath.Base(f.Near), inventory.RenewalMark)) {
 			err = fmt.Errorf("it speaks of %q", f.Path)
 		}
 	}
@@ -156,10 +156,10 @@ func sweep(h host.Local, dir string) error {
 	for _, name := range certs.Renewable() {
 		for _, path := range certs.RenewedFiles(dir, name) {
 			if real, err := h.Real(filepath.Dir(path)); err == nil {
-				patterns[filepath.Join(real, certs.RenewalMark+"*")] = true
+				patterns[filepath.Join(real, inventory.RenewalMark+"*")] = true
 			}
 			if real, err := h.Real(path); err == nil { // it may be a link into another directory
-				patterns[filepath.Join(filepath.Dir(real), certs.RenewalMark+"*")] = true
+				patterns[filepath.Join(filepath.Dir(real), inventory.RenewalMark+"*")] = true
 			}
 		}
 	}

@@ -57,7 +57,9 @@ func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 			t.addSecret(&s, name)
 		}
 	}
-	t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm,
+	t.addRenewals(&s)
+	t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.BackupDir}, inventory.OwnPath{Owner: inventory.Kubeadm,
+		Path: inventory.PKIDir}, inventory.OwnPath{Owner: inventory.Kubeadm,
 		Path: inventory.ManifestsDir}, inventory.OwnPath{Owner: inventory.Kubeadm, Path: inventory.KubernetesDir})
 	for _, root := range t.Roots() {
 		t.AddHollow(&s, inventory.OwnPath{Owner: inventory.Kubelet, Path: root})

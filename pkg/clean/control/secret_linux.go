@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -17,7 +18,8 @@ import (
 // then, and what is older than the join and not called as kubeadm calls its own stays.
 func (t Control) addSecret(s *part.Findings, name string) {
 	path := filepath.Join(inventory.PKIDir, name)
-	if t.Resolve(inventory.PKIDir) == inventory.PKIDir && !t.Mounted(inventory.PKIDir) || ofKubeadm(name) || t.Younger(path) {
+	if t.Resolve(inventory.PKIDir) == inventory.PKIDir && !t.Mounted(inventory.PKIDir) || ofKubeadm(name) || t.Younger(path) ||
+		strings.HasPrefix(name, inventory.RenewalMark) {
 		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		return
 	}

@@ -89,6 +89,9 @@ func (t Disk) toBackUp(ctx context.Context) ([]string, error) {
 // keepsConfiguration reports whether a path that goes is configuration or
 // credentials, and not state of pods, plugins or the kubelet.
 func (t Disk) keepsConfiguration(path string) bool {
+	if strings.HasPrefix(filepath.Base(path), inventory.RenewalMark) {
+		return false // a copy of what a renewal of certificates was changing
+	}
 	for _, dir := range []string{inventory.KubernetesDir, inventory.CNIConfDir} {
 		if path == dir || strings.HasPrefix(path, dir+"/") {
 			return true

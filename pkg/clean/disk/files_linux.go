@@ -119,7 +119,7 @@ func (t Disk) lookKubernetes(s *part.Findings) error {
 			s.NotLookedAt(inventory.KindDir, path, "another machine's file system is mounted there")
 			continue
 		}
-		if !known[path] {
+		if !known[path] && !strings.HasPrefix(name, inventory.RenewalMark) {
 			raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
 			refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
 			s.Add(inventory.Item{

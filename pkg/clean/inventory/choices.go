@@ -24,8 +24,8 @@ type Choices struct {
 	DeleteHostData bool `json:"deleteHostData,omitempty"`
 }
 
-// BackupDir is where backups are kept on a host: /var/backups is root's, and no
-// removal touches it.
+// BackupDir is where backups are kept on a host: /var/backups is root's. A removal takes
+// what renewals have kept there, and leaves the backups of removals.
 const BackupDir = "/var/backups/kubectl-lifecycle"
 
 // RenewalBackups begins the path of what a renewal of certificates has kept: a directory with
@@ -34,6 +34,8 @@ const BackupDir = "/var/backups/kubectl-lifecycle"
 const (
 	RenewalBackups           = BackupDir + "/certs-"
 	UnfinishedRenewalBackups = BackupDir + "/.unfinished-certs-"
+	// RenewalMark begins the names of what a renewal works with beside the certificates.
+	RenewalMark = ".kubectl-lifecycle-"
 )
 
 // Firewall says which packet-filter rules a removal deletes.
