@@ -40,6 +40,8 @@ type numbered struct {
 // stageCertificates: the table is kubeadm's and more, a renewal is seen to be in use, and
 // the API server is there all along.
 func (b *bed) stageCertificates(t *testing.T) {
+	b.withNetwork(t) // without one, the control plane is not Ready, and is not touched
+	eventually(t, 2*time.Minute, "the control plane is Ready", func() (bool, string) { return isReady(b.node(t, b.controlPlane)), "" })
 	b.likeKubeadm(t)
 	b.host(t, b.controlPlane, "kubeadm certs renew scheduler.conf")
 	b.run(t, 3, "certs", "check", "--deep").printed(t, "on disk until")
@@ -60,6 +62,44 @@ func (b *bed) stageCertificates(t *testing.T) {
 	}
 	b.must(t, "certs", "check", "--deep")
 	b.must(t, "certs", "renew", "all", "--yes").says(t, "nothing is to be renewed")
+	b.nothingOfRenewals(t)
+	b.unfinishedRenewal(t)
+}
+
+// nothingOfRenewals: beside the backup, which holds no key of an authority, nothing is left.
+func (b *bed) nothingOfRenewals(t *testing.T) {
+	t.Helper()
+	if left := b.host(t, b.controlPlane, `find /etc/kubernetes -name '.kubectl-lifecycle*'
+		find /var/backups/kubectl-lifecycle -name 'ca.key' -o -name 'sa.key' -o -name '.unfinished*' -o -name 'front-proxy-ca.key'
+		ls -d /var/lib/kubectl-lifecycle 2>/dev/null; true`); strings.TrimSpace(left) != "" {
+		t.Errorf("left:\n%s", left)
+	}
+	if lock, err := b.tryKubectl(t, "", "-n", "kube-system", "get", "secret", "lifecycle.control-planes", "--ignore-not-found", "-o",
+		"name"); err != nil || lock != "" {
+		t.Errorf("the lock: %q, %v", lock, err)
+	}
+}
+
+// unfinishedRenewal: a renewal whose program is killed when it has begun is found by the next
+// call, and finished or taken back; what is left then is renewed.
+func (b *bed) unfinishedRenewal(t *testing.T) {
+	t.Helper()
+	const journal = "test -e /etc/kubernetes/pki/.kubectl-lifecycle-renewal.json"
+	r := b.start(t, "certs", "renew", "all", "--force", "--yes")
+	eventually(t, time.Minute, "the renewal has begun", func() (bool, string) {
+		_, err := b.tryHost(t, b.controlPlane, journal)
+		return err == nil, r.err.String()
+	})
+	b.host(t, b.controlPlane, "systemctl kill --signal=KILL kubectl-lifecycle-certs.service")
+	if o := r.wait(t); o.code != 1 {
+		t.Errorf("exit code %d of a renewal whose program was killed:\n%s", o.code, o.stderr)
+	}
+	if o := b.start(t, "certs", "renew", "all", "--yes").wait(t); o.code != 0 { // it was taken back
+		o.says(t, "the renewal that was interrupted on")
+	}
+	b.must(t, "certs", "renew", "all", "--yes")
+	b.must(t, "certs", "check", "--deep")
+	b.nothingOfRenewals(t)
 }
 
 // printed fails the test unless a text occurs in what was written to stdout.

@@ -65,8 +65,8 @@ func lockAlone() (unlock func(), err error) {
 
 // lockForUnit is lockAlone for a unit that leaves nothing behind: the lock goes with it, and
 // so does its directory unless there is something else in it.
-func lockForUnit() (unlock func(), err error) {
-	unlock, err = lockAlone()
+func lockForUnit() (func(), error) {
+	unlock, err := lockAlone()
 	if err != nil {
 		return nil, err
 	}

@@ -197,6 +197,8 @@ type Outcome struct {
 	Hint     string `json:"hint,omitempty"`
 	Restored bool   `json:"restored,omitempty"`
 	Changed  bool   `json:"changed,omitempty"`
+	// Lost says that the program ended without an outcome: how the host is has to be asked.
+	Lost bool `json:"lost,omitempty"`
 	// Look is the host afterwards.
 	Look Look `json:"look"`
 }

@@ -110,7 +110,8 @@ func (l *PlaneLock) takeOver(ctx context.Context, there *corev1.Secret, report p
 			return nil
 		case err != nil:
 			return fmt.Errorf("get secret %s/%s: %w", there.Namespace, there.Name, err)
-		case now.UID != there.UID || now.ResourceVersion != there.ResourceVersion || now.Annotations[lockedAlive] != there.Annotations[lockedAlive]:
+		case now.UID != there.UID, now.ResourceVersion != there.ResourceVersion,
+			now.Annotations[lockedAlive] != there.Annotations[lockedAlive]:
 			return heldBy(now)
 		}
 	}
@@ -184,7 +185,8 @@ func (l *PlaneLock) refresh(ctx context.Context) error {
 	}
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsInvalid(err):
-		return plan.Hint(fmt.Errorf("%w: it was deleted, or taken over", errLockLost), "see who works on the control planes, and run the command again")
+		return plan.Hint(fmt.Errorf("%w: it was deleted, or taken over", errLockLost),
+			"see who works on the control planes, and run the command again")
 	case err != nil:
 		return fmt.Errorf("refresh secret %s/%s: %w", l.named.Namespace, controlPlanesLock, err)
 	}
@@ -219,7 +221,8 @@ func heldBy(lock *corev1.Secret) error {
 	if again != "" {
 		again = "; if it was interrupted, this goes on where it was: " + again
 	}
-	return plan.Refuse(fmt.Errorf("%w: %s", ErrBusy, heldFor(lock)), "wait until that has ended%s\nor, if no such command runs any more: %s", again, drop)
+	return plan.Refuse(fmt.Errorf("%w: %s", ErrBusy, heldFor(lock)),
+		"wait until that has ended%s\nor, if no such command runs any more: %s", again, drop)
 }
 
 func heldFor(lock *corev1.Secret) string {

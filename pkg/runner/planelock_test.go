@@ -79,7 +79,8 @@ func TestNoCertificateIsRenewedWhileAControlPlaneLeaves(t *testing.T) {
 		if err := l.Release(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := client.CoreV1().Secrets(DefaultNamespace).Get(t.Context(), controlPlanesLock, metav1.GetOptions{}); (err == nil) != (c.refused != "") {
+		_, err = client.CoreV1().Secrets(DefaultNamespace).Get(t.Context(), controlPlanesLock, metav1.GetOptions{})
+		if (err == nil) != (c.refused != "") {
 			t.Errorf("%s: the lock afterwards: %v", name, err)
 		}
 	}

@@ -167,7 +167,8 @@ func (f saved) write(to string, raw []byte, flag int) error {
 		return err
 	}
 	_, err = out.Write(raw)
-	if err := errors.Join(err, out.Chown(f.UID, f.GID), out.Chmod(f.Mode), out.Sync(), out.Close(), host.SyncDir(filepath.Dir(to))); err != nil {
+	err = errors.Join(err, out.Chown(f.UID, f.GID), out.Chmod(f.Mode), out.Sync(), out.Close(), host.SyncDir(filepath.Dir(to)))
+	if err != nil {
 		return err
 	}
 	if got, err := sum(to); err != nil || got != f.Sum {

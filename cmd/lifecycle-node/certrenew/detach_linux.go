@@ -52,13 +52,12 @@ func Answer(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
 	out, err := host.Local{}.Run(ctx, host.Command{Name: "systemd-run", Args: []string{"--quiet", "--collect", "--pipe", "--wait",
 		"--unit=" + unit, "--description=kubectl lifecycle renews certificates", "--setenv=PATH=" + os.Getenv("PATH"), copied, Verb},
 		Stdin: string(spec.Task), Timeout: limit + back + time.Minute, Most: 4 << 20})
-	if err != nil {
-		return nil, plan.Hint(fmt.Errorf("renew as a unit of the host: %w", err),
-			"on the host: journalctl -u %s; then run the command again", unit)
-	}
 	raw := json.RawMessage(bytes.TrimSpace([]byte(out)))
-	if !json.Valid(raw) {
-		return nil, errors.New("the unit answered no outcome")
+	if err == nil && !json.Valid(raw) {
+		err = errors.New("it answered no outcome")
+	}
+	if err != nil { // it may have begun, so this is no refusal
+		return json.Marshal(certs.Outcome{Lost: true, Error: fmt.Sprintf("the unit %s of the host: %v", unit, err)})
 	}
 	return raw, nil
 }

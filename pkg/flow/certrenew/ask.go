@@ -19,6 +19,8 @@ const (
 	// comesBack bounds the wait for a host that has lost its connection: its unit ends within
 	// that time, whatever happens.
 	comesBack = 16 * time.Minute
+	// refusedFor bounds it where the host, or the cluster, has refused.
+	refusedFor = 2 * time.Minute
 	// askAgain is the time between two questions, each of which takes a pod.
 	askAgain = 5 * time.Second
 )
@@ -26,9 +28,13 @@ const (
 // ask waits until the API server answers again and the host has ended its work, and says
 // what has become of it.
 func (r *Renewal) ask(ctx context.Context, h Host, cause error, report plan.Report) error {
-	ctx, cancel := context.WithTimeout(ctx, comesBack)
+	most := comesBack
+	if plan.ClassOf(cause) == plan.Refused {
+		most = refusedFor // most probably it has not begun
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	report("waiting until the host has ended its work, for up to %s", comesBack)
+	report("waiting until the host has ended its work, for up to %s", most)
 	last := cause
 	for {
 		look, err := certcheck.Ask(ctx, r.cluster, h.Node, r.facts.Dir)
@@ -55,6 +61,8 @@ func judged(h Host, look certs.Look, cause error) error {
 	switch {
 	case look.Unfinished:
 		return plan.As(plan.Broken, plan.Hint(fmt.Errorf("%w; the renewal there was begun, and neither finished nor taken back", cause), again))
+	case certs.Untouched(h.before, look, h.Names) && plan.ClassOf(cause) == plan.Refused:
+		return cause
 	case certs.Untouched(h.before, look, h.Names):
 		return plan.Hint(plan.Begun(fmt.Errorf("%w; the certificates there are as they were", cause)), again)
 	}

@@ -94,10 +94,11 @@ func (f Facts) Decide(wish certs.Wish) ([]Host, error) {
 func settled(look certs.Look, node string) error {
 	if look.Renewing {
 		return plan.Refuse(fmt.Errorf("certificates are being renewed on the host of %s already", node),
-			"wait until that has ended; see on the host: systemctl status %s", certs.RenewalUnit)
+			"wait until that has ended; see on the host: %s", text.Command("systemctl", "status", certs.RenewalUnit))
 	}
 	if look.APITrouble != "" && !look.Unfinished && len(certs.Restarts(look)) == 0 {
-		return plan.Refuse(fmt.Errorf("%s: %s", node, text.Brief(look.APITrouble)), "mend that first: certificates are renewed while all are ready")
+		return plan.Refuse(fmt.Errorf("%s: %s", node, text.Brief(look.APITrouble)),
+			"mend that first: certificates are renewed while all are ready")
 	}
 	return nil
 }

@@ -205,7 +205,7 @@ func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
 	raw, err := runner.RunOnce(ctx, r.cluster, h.Node, runner.Question{Operation: wire.RenewCertificates, Input: input}, report)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil, plan.ClassOf(err) == plan.Refused:
+	case ctx.Err() != nil:
 		return err
 	case len(h.Names) == 0 && !h.Unfinished:
 		return plan.Begun(err)
@@ -216,6 +216,10 @@ func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
 	var out certs.Outcome
 	if err := json.Unmarshal(raw, &out); err != nil {
 		return fmt.Errorf("decode what the host of %s has done: %w", h.Node.Name, err)
+	}
+	if out.Lost {
+		report("no outcome (%s); asking the host what has become of it", text.Brief(out.Error))
+		return r.ask(ctx, h, errors.New(text.Brief(out.Error)), report)
 	}
 	r.Outcomes[h.Node.Name] = out
 	if err := failure(out, h.Node.Name); err != nil {

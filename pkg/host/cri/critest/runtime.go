@@ -93,7 +93,8 @@ func (r *Runtime) ListPodSandbox(context.Context, *runtime.ListPodSandboxRequest
 	out := &runtime.ListPodSandboxResponse{}
 	for _, p := range r.pods {
 		out.Items = append(out.Items, &runtime.PodSandbox{Id: p.Name, Metadata: &runtime.PodSandboxMetadata{Name: p.Name,
-			Namespace: cmp.Or(p.Namespace, "ns"), Uid: p.Name}, Annotations: map[string]string{"kubernetes.io/config.source": cmp.Or(p.Source, "api")}})
+			Namespace: cmp.Or(p.Namespace, "ns"), Uid: p.Name},
+			Annotations: map[string]string{"kubernetes.io/config.source": cmp.Or(p.Source, "api")}})
 	}
 	return out, nil
 }
