@@ -20,7 +20,8 @@ func TestWhatRenewalsOfCertificatesHaveKeptGoes(t *testing.T) {
 				w.join()
 				w.script(`mkdir -p var/backups/kubectl-lifecycle/certs-1/etc/kubernetes/pki
 					mkdir var/backups/kubectl-lifecycle/.unfinished-certs-2
-					chmod 700 var/backups/kubectl-lifecycle; cd var/backups/kubectl-lifecycle; echo key > certs-1/etc/kubernetes/pki/apiserver.key; echo older > w1-earlier.tar.gz
+					chmod 700 var/backups/kubectl-lifecycle; cd var/backups/kubectl-lifecycle
+					echo key > certs-1/etc/kubernetes/pki/apiserver.key; echo older > w1-earlier.tar.gz
 					cd ../../../etc/kubernetes; echo key > .kubectl-lifecycle-1-admin.conf; echo key > pki/.kubectl-lifecycle-1-apiserver.key`)
 				verdict := w.remove()
 				if verdict.State != inventory.Clean {

@@ -159,7 +159,7 @@ func TestAHostThatIsNotSettledIsRefused(t *testing.T) {
 		change  func(look *certs.Look)
 		refused string
 	}{
-		"a renewal is at work there":  {func(l *certs.Look) { l.Renewing, l.Unfinished = true, true },
+		"a renewal is at work there": {func(l *certs.Look) { l.Renewing, l.Unfinished = true, true },
 			"are being renewed on the host of cp2 already"},
 		"its API server is not ready": {func(l *certs.Look) { l.APITrouble = "it answers 500" }, "cp2: it answers 500"},
 		"its API server is not ready, and uses an earlier certificate": {func(l *certs.Look) {

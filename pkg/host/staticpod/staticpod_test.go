@@ -22,9 +22,9 @@ func TestOnlyThePodOfAManifestIsTheProgram(t *testing.T) {
 		pods  []critest.Pod
 		fails string
 	}{
-		"the manifest's":                           {[]critest.Pod{real}, ""},
-		"a tenant's that was started before":       {[]critest.Pod{tenants, real}, ""},
-		"a tenant's alone":                         {[]critest.Pod{tenants}, "no container kube-apiserver of a static pod runs"},
+		"the manifest's":                     {[]critest.Pod{real}, ""},
+		"a tenant's that was started before": {[]critest.Pod{tenants, real}, ""},
+		"a tenant's alone":                   {[]critest.Pod{tenants}, "no container kube-apiserver of a static pod runs"},
 		"one of kube-system that the API has told": {[]critest.Pod{{Name: "api", Namespace: "kube-system", Container: "kube-apiserver"}},
 			"no container"},
 		"a static pod in another namespace": {[]critest.Pod{{Name: "other", Source: "file", Namespace: "shop", Container: "kube-apiserver"}},
