@@ -14,7 +14,7 @@ import (
 // healthy asks the API server of this host whether it is ready, and the members of etcd how
 // they are, until they are well.
 func (r *renewal) healthy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, returns)
+	ctx, cancel := context.WithTimeout(ctx, wellWithin)
 	defer cancel()
 	var last error
 	for {

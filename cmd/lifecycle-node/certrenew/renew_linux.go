@@ -30,7 +30,7 @@ const (
 )
 
 // back bounds the way back, which has time of its own.
-const back = 5 * time.Minute
+const back = 6 * time.Minute
 
 // renewal is one renewal on this host.
 type renewal struct {

@@ -19,9 +19,12 @@ const (
 	// reloads is how long a server may take to read its files again by itself: the API server
 	// and etcd do so within a minute at most (client-go polls every minute).
 	reloads = 75 * time.Second
-	// returns is how long a program may take to be there again.
-	returns = 2 * time.Minute
-	every   = 500 * time.Millisecond
+	// returns is how long a program may take to be there again: the kubelet waits longer
+	// with each restart within ten minutes (10, 20, 40, 80 s).
+	returns = 3 * time.Minute
+	// wellWithin is how long it may take until all is well.
+	wellWithin = 2 * time.Minute
+	every      = 500 * time.Millisecond
 )
 
 // program is the static pod that uses a certificate.

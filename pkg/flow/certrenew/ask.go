@@ -18,7 +18,7 @@ import (
 const (
 	// comesBack bounds the wait for a host that has lost its connection: its unit ends within
 	// that time, whatever happens.
-	comesBack = 16 * time.Minute
+	comesBack = 17 * time.Minute
 	// refusedFor bounds it where the host, or the cluster, has refused.
 	refusedFor = 2 * time.Minute
 	// askAgain is the time between two questions, each of which takes a pod.
