@@ -77,19 +77,23 @@ const (
 // proxy), 2005 (from proxy); kube-router 77 to 79. A number is not proof: every program may use it.
 // None of them asks for users, ports and the like, as a person does.
 func ruleOwner(r netlink.Rule) inventory.Owner {
-	if picky(r) {
-		return inventory.Foreign
-	}
-	cilium := r.Table == unix.RT_TABLE_LOCAL && r.Priority == prioMoved && plain(r) ||
-		r.Table == tableIPsec && r.Mask != nil && encrypts(r.Mark, *r.Mask) ||
-		r.Table == tableGateways && r.Priority == prioGateways && !everything(r.Dst)
 	switch {
-	case cilium, slices.Contains(ciliumTables(), r.Table):
+	case picky(r):
+		return inventory.Foreign
+	case isCiliums(r):
 		return inventory.Cilium
 	case r.Table >= 77 && r.Table <= 79 && (r.Mark != 0 || r.Src != nil || r.Dst != nil):
 		return inventory.KubeRouter
 	}
 	return inventory.Foreign
+}
+
+// isCiliums knows Cilium's rules by their tables.
+func isCiliums(r netlink.Rule) bool {
+	return slices.Contains(ciliumTables(), r.Table) ||
+		r.Table == unix.RT_TABLE_LOCAL && r.Priority == prioMoved && plain(r) ||
+		r.Table == tableIPsec && r.Mask != nil && encrypts(r.Mark, *r.Mask) ||
+		r.Table == tableGateways && r.Priority == prioGateways && !everything(r.Dst)
 }
 
 // picky reports whether a rule asks for more than addresses, links and marks, or does
