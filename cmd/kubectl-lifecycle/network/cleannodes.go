@@ -158,7 +158,8 @@ func (c commands) saySettings(results []netclean.Result) {
 		}
 	}
 	for _, line := range slices.Sorted(maps.Keys(on)) {
-		c.Warn("%s stays on %s as the network has set it; it takes its configured value with the next boot", line, text.Some(on[line]))
+		c.Warn("%s stays on %s: the network sets it so, or an administrator; it takes its configured value with the next boot",
+			line, text.Some(on[line]))
 	}
 }
 
