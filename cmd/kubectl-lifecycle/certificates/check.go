@@ -157,7 +157,7 @@ func toDo(result certs.Result) error {
 func wayOut(r certs.Row) string {
 	switch {
 	case r.Request == certs.Pending:
-		return "look at it, and approve it if it is the node's own: " + text.Command("kubectl", "describe", r.Where)
+		return "approve what is the node's own: kubectl lifecycle certs approve --dry-run"
 	case r.Request == certs.Denied:
 		return "see why: " + text.Command("kubectl", "describe", r.Where)
 	case r.ManagedBy == certs.ByKubeadm:

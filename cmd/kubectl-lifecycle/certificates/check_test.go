@@ -11,7 +11,9 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env/envtest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/servingcerts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -34,6 +36,10 @@ func TestNoCertificateWritesALineOfOurs(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.TellError(toDo(result))
+		all := []servingcerts.Request{{Name: envtest.Forged, Node: envtest.Forged, Names: []string{envtest.Forged}, Why: envtest.Forged}}
+		if err := e.Print("", all, func(s *view.Sheet) error { return view.Requests(s, all) }); err != nil {
+			t.Fatal(err)
+		}
 		envtest.Harmless(t, "certificates in "+strings.ToUpper(output), out.String()+errOut.String())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/servingcerts"
 )
 
 // fewKubelets is how many certificates of kubelets, with which all is well, have a line each
@@ -130,6 +131,19 @@ func residual(r certs.Row) string {
 		return fmt.Sprintf("%s%dh", sign, int(d.Abs().Hours()))
 	}
 	return d.Round(time.Second).String()
+}
+
+// Requests writes what was decided about the requests of kubelets.
+func Requests(s *Sheet, all []servingcerts.Request) error {
+	if len(all) == 0 {
+		return s.Line("no kubelet waits for a serving certificate")
+	}
+	rows := [][]string{{"REQUEST", "NODE", "FOR", "DECISION", "REASON"}}
+	for _, r := range all {
+		decision := choose(r.Approved, "approved", choose(r.Why == "", "may be approved", "not approved"))
+		rows = append(rows, []string{Name(r.Name), dash(r.Node), strings.Join(r.Names, ","), decision, dash(r.Why)})
+	}
+	return s.Table(rows)
 }
 
 func dash(s string) string { return choose(s == "", "-", s) }

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package certificates
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/servingcerts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+)
+
+const approveLong = `Approve what kubelets ask for to serve with, where it is the node's own.
+
+Kubernetes approves no serving certificate of a kubelet. This does, if the kubelet of
+the node itself asks, in its own name, for a server's certificate, and if each address
+and name in it is one of its Node's and of no other Node's. A kubelet writes the
+addresses of its Node itself; so localhost, Services and names of the cluster are never
+approved. All other requests are listed with the reason, and left as they are.
+
+The exit code is 0 if all that wait were approved, and 3 if some were not.`
+
+// lookEvery is how often --watch looks for requests.
+const lookEvery = 5 * time.Second
+
+// approveFlags are the flags of certs approve.
+type approveFlags struct {
+	output string
+	dryRun string
+	watch  bool
+}
+
+func newApproveCommand(c commands) *cobra.Command {
+	var f approveFlags
+	cmd := &cobra.Command{
+		Use:     "approve",
+		Short:   "Approve the requests of kubelets for serving certificates, where they are the node's own",
+		Long:    approveLong,
+		Example: "  kubectl lifecycle certs approve --dry-run\n  kubectl lifecycle certs approve\n  kubectl lifecycle certs approve --watch",
+		Args:    env.UsageArgs(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.approve(cmd.Context(), f) },
+	}
+	env.AddOutput(cmd.Flags(), &f.output, "")
+	env.AddDryRun(cmd.Flags(), &f.dryRun, "client or server: decide and show it, and approve nothing")
+	cmd.Flags().BoolVarP(&f.watch, "watch", "w", false, "Go on with requests that come, until Ctrl-C")
+	return cmd
+}
+
+func (c commands) approve(ctx context.Context, f approveFlags) error {
+	dry, err := env.ParseDryRun(f.dryRun)
+	if err != nil {
+		return err
+	}
+	if err := view.CheckFormat(f.output); err != nil {
+		return err
+	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	if f.watch {
+		if dry != env.DryRunNone || f.output != "" {
+			return env.Misused("--watch goes with neither --dry-run nor --output")
+		}
+		return c.watchRequests(ctx, client)
+	}
+	all, err := decideRequests(ctx, client, dry == env.DryRunNone)
+	if len(all) == 0 && err != nil {
+		return env.NothingChanged(err)
+	}
+	if told := c.Print(f.output, all, func(s *view.Sheet) error { return view.Requests(s, all) }); told != nil {
+		return told
+	}
+	if err != nil {
+		return err
+	}
+	return unapproved(all)
+}
+
+// decideRequests reads what waits, and approves what may be.
+func decideRequests(ctx context.Context, client kubernetes.Interface, approve bool) ([]servingcerts.Request, error) {
+	all, err := servingcerts.Survey(ctx, client)
+	if err != nil || !approve {
+		return all, err
+	}
+	for i := range all {
+		if all[i].Why != "" {
+			continue
+		}
+		if err := servingcerts.Approve(ctx, client, all[i], env.Who()); err != nil {
+			return all, err
+		}
+		all[i].Approved = true
+	}
+	return all, nil
+}
+
+// unapproved is the error, of class Found, of requests that are left; nil if there are none.
+func unapproved(all []servingcerts.Request) error {
+	var left []string
+	for _, r := range all {
+		if r.Why != "" {
+			left = append(left, r.Name)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return plan.As(plan.Found, plan.Hint(fmt.Errorf("%d requests are not approved", len(left)),
+		"look at each, and decide: kubectl describe csr; kubectl certificate approve, or deny"))
+}
+
+// watchRequests approves what comes, and says each decision once. An API server that does
+// not answer is asked again.
+func (c commands) watchRequests(ctx context.Context, client kubernetes.Interface) error {
+	c.Say("waiting for requests of kubelets; Ctrl-C ends it")
+	said := map[string]string{}
+	trouble := ""
+	for {
+		all, err := decideRequests(ctx, client, true)
+		if plan.ClassOf(err) == plan.Refused {
+			return err
+		}
+		if err != nil && ctx.Err() == nil && err.Error() != trouble {
+			trouble = err.Error()
+			c.Warn("%s", trouble)
+		}
+		for _, r := range all {
+			decision := "approved"
+			if !r.Approved {
+				decision = "not approved: " + r.Why
+			}
+			if said[r.Name] != decision && (r.Approved || r.Why != "") {
+				said[r.Name] = decision
+				c.Say("%s of node %s, for %s: %s", r.Name, r.Node, strings.Join(r.Names, ", "), decision)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(lookEvery):
+		}
+	}
+}
