@@ -9,21 +9,23 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/servingcerts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
 
 const approveLong = `Approve what kubelets ask for to serve with, where it is the node's own.
 
 Kubernetes approves no serving certificate of a kubelet. This does, if the kubelet of
-the node itself asks, in its own name, for a server's certificate, and if each address
-and name in it is one of its Node's and of no other Node's. A kubelet writes the
-addresses of its Node itself; so localhost, Services and names of the cluster are never
-approved. All other requests are listed with the reason, and left as they are.
+the node itself asks, in its own name, for a server's certificate, and if each name and
+address in it is a host name or an internal address of its Node, and no other Node's. A
+kubelet writes the addresses of its Node itself; so what means the cluster is never
+approved: the endpoint and the names of the API servers, addresses of Services, of load
+balancers and of pods, localhost. Where that cannot be read, nothing is approved. All
+other requests are listed with the reason, and left as they are.
 
 The exit code is 0 if all that wait were approved, and 3 if some were not.`
 
@@ -61,7 +63,7 @@ func (c commands) approve(ctx context.Context, f approveFlags) error {
 	if err := view.CheckFormat(f.output); err != nil {
 		return err
 	}
-	client, err := c.Client()
+	cluster, err := c.Cluster(env.RunnerFlags{})
 	if err != nil {
 		return err
 	}
@@ -69,9 +71,9 @@ func (c commands) approve(ctx context.Context, f approveFlags) error {
 		if dry != env.DryRunNone || f.output != "" {
 			return env.Misused("--watch goes with neither --dry-run nor --output")
 		}
-		return c.watchRequests(ctx, client)
+		return c.watchRequests(ctx, cluster)
 	}
-	all, err := decideRequests(ctx, client, dry == env.DryRunNone)
+	all, err := decideRequests(ctx, cluster, dry == env.DryRunNone)
 	if len(all) == 0 && err != nil {
 		return env.NothingChanged(err)
 	}
@@ -85,8 +87,8 @@ func (c commands) approve(ctx context.Context, f approveFlags) error {
 }
 
 // decideRequests reads what waits, and approves what may be.
-func decideRequests(ctx context.Context, client kubernetes.Interface, approve bool) ([]servingcerts.Request, error) {
-	all, err := servingcerts.Survey(ctx, client)
+func decideRequests(ctx context.Context, cluster runner.Cluster, approve bool) ([]servingcerts.Request, error) {
+	all, err := servingcerts.Survey(ctx, cluster)
 	if err != nil || !approve {
 		return all, err
 	}
@@ -94,7 +96,7 @@ func decideRequests(ctx context.Context, client kubernetes.Interface, approve bo
 		if all[i].Why != "" {
 			continue
 		}
-		if err := servingcerts.Approve(ctx, client, all[i], env.Who()); err != nil {
+		if err := servingcerts.Approve(ctx, cluster.Client, all[i], env.Who()); err != nil {
 			return all, err
 		}
 		all[i].Approved = true
@@ -119,12 +121,12 @@ func unapproved(all []servingcerts.Request) error {
 
 // watchRequests approves what comes, and says each decision once. An API server that does
 // not answer is asked again.
-func (c commands) watchRequests(ctx context.Context, client kubernetes.Interface) error {
+func (c commands) watchRequests(ctx context.Context, cluster runner.Cluster) error {
 	c.Say("waiting for requests of kubelets; Ctrl-C ends it")
 	said := map[string]string{}
 	trouble := ""
 	for {
-		all, err := decideRequests(ctx, client, true)
+		all, err := decideRequests(ctx, cluster, true)
 		if plan.ClassOf(err) == plan.Refused {
 			return err
 		}

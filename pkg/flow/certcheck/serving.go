@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
@@ -101,6 +103,26 @@ func (got presented) row(row certs.Row) certs.Row {
 		row.Faults = append(row.Faults, got.fault)
 	}
 	return row.Of(certs.Describe(got.certificate))
+}
+
+// Presented are the names and addresses in the certificates that the API servers present, as
+// far as they are reached from here. The one that your kubeconfig reaches has to be seen.
+func Presented(ctx context.Context, cluster runner.Cluster, nodes []corev1.Node) (names []string, err error) {
+	s := survey{cluster: cluster, nodes: nodes, now: time.Now()}
+	got, err := s.ask(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read what the API server at %s presents: %w", cluster.Config.Host, err)
+	}
+	names = slices.Clone(got.certificate.DNSNames)
+	for _, ip := range got.certificate.IPAddresses {
+		names = append(names, ip.String())
+	}
+	for _, row := range s.servers(ctx).rows {
+		if row.Certificate != nil {
+			names = append(names, row.Certificate.Names...)
+		}
+	}
+	return names, nil
 }
 
 // servers reads what each API server presents at its own address.

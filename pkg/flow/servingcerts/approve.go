@@ -16,26 +16,36 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
 
 // signer selects the requests for serving certificates.
 const signer = "spec.signerName=" + certificatesv1.KubeletServingSignerName
 
 // Survey reads the requests that wait, and decides about each; sorted by node.
-func Survey(ctx context.Context, client kubernetes.Interface) ([]Request, error) {
+func Survey(ctx context.Context, cluster runner.Cluster) ([]Request, error) {
+	client := cluster.Client
 	list, err := client.CertificatesV1().CertificateSigningRequests().List(ctx, metav1.ListOptions{FieldSelector: signer})
 	if err != nil {
 		return nil, kube.UnreadList(err, "certificatesigningrequests")
+	}
+	waiting := slices.DeleteFunc(list.Items, func(csr certificatesv1.CertificateSigningRequest) bool {
+		return csr.Spec.SignerName != certificatesv1.KubeletServingSignerName || !waits(&csr)
+	})
+	if len(waiting) == 0 {
+		return nil, nil // no more is read for nothing
 	}
 	nodes, err := kube.ListNodes(ctx, client, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
 	}
+	reserved, err := readReserved(ctx, cluster, nodes)
+	if err != nil {
+		return nil, err
+	}
 	var all []Request
-	for i := range list.Items {
-		if csr := &list.Items[i]; csr.Spec.SignerName == certificatesv1.KubeletServingSignerName && waits(csr) {
-			all = append(all, Decide(csr, nodes))
-		}
+	for i := range waiting {
+		all = append(all, Decide(&waiting[i], nodes, reserved))
 	}
 	slices.SortFunc(all, func(a, b Request) int {
 		if c := strings.Compare(a.Node, b.Node); c != 0 {

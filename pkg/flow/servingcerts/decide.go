@@ -37,10 +37,10 @@ const (
 )
 
 // Decide says whether a request is for what its node is: it was made by the node's own
-// kubelet, for its name, and for addresses and names that the Node has and no other node
-// has. A kubelet writes the addresses of its Node itself, so names that mean the cluster,
-// or this machine, are never approved.
-func Decide(csr *certificatesv1.CertificateSigningRequest, nodes []corev1.Node) Request {
+// kubelet, for its name, and for host names and internal addresses that the Node has and no
+// other node has. A kubelet writes the addresses of its Node itself, so what means the
+// cluster, or any machine, is never approved.
+func Decide(csr *certificatesv1.CertificateSigningRequest, nodes []corev1.Node, reserved Reserved) Request {
 	r := Request{Name: csr.Name, csr: csr}
 	asked, err := parse(csr.Spec.Request)
 	if err != nil {
@@ -49,7 +49,7 @@ func Decide(csr *certificatesv1.CertificateSigningRequest, nodes []corev1.Node) 
 	}
 	r.Names = named(asked)
 	if r.Node, err = requester(csr, asked); err == nil {
-		err = r.within(asked, nodes)
+		err = r.within(asked, nodes, reserved)
 	}
 	if err != nil {
 		r.Why = err.Error()
@@ -118,26 +118,31 @@ func usages(all []certificatesv1.KeyUsage) error {
 }
 
 // within refuses what the Node does not have, and what others have, too.
-func (r Request) within(asked *x509.CertificateRequest, nodes []corev1.Node) error {
+func (r Request) within(asked *x509.CertificateRequest, nodes []corev1.Node, reserved Reserved) error {
 	at := slices.IndexFunc(nodes, func(n corev1.Node) bool { return n.Name == r.Node })
 	if at < 0 {
 		return fmt.Errorf("there is no Node %s", text.Brief(r.Node))
 	}
-	own := addresses(nodes[at])
+	own := addresses(nodes[at], corev1.NodeHostName, corev1.NodeInternalIP)
 	foreign := map[string]string{}
 	for i, n := range nodes {
-		for _, a := range addresses(n) {
+		if i != at {
+			foreign[canonical(n.Name)] = n.Name
+		}
+		for _, a := range addresses(n, corev1.NodeHostName, corev1.NodeInternalIP, corev1.NodeExternalIP, corev1.NodeInternalDNS,
+			corev1.NodeExternalDNS) {
 			if i != at {
 				foreign[a] = n.Name
 			}
 		}
 	}
 	for _, name := range named(asked) {
+		what := reserved.why(name, nodes[at])
 		switch {
-		case reserved(name):
-			return fmt.Errorf("%s means the cluster, or any machine", text.Brief(name))
+		case what != "":
+			return fmt.Errorf("%s is %s", text.Brief(name), text.Brief(what))
 		case !slices.Contains(own, canonical(name)):
-			return fmt.Errorf("%s is no address of Node %s", text.Brief(name), r.Node)
+			return fmt.Errorf("%s is no host name and no internal address of Node %s", text.Brief(name), r.Node)
 		case foreign[canonical(name)] != "":
 			return fmt.Errorf("%s is an address of Node %s, too", text.Brief(name), foreign[canonical(name)])
 		}
@@ -145,11 +150,12 @@ func (r Request) within(asked *x509.CertificateRequest, nodes []corev1.Node) err
 	return nil
 }
 
-// addresses are those of a Node, names and its own name included.
-func addresses(n corev1.Node) []string {
-	all := []string{canonical(n.Name)}
+// addresses are those of a Node of some kinds.
+func addresses(n corev1.Node, kinds ...corev1.NodeAddressType) (all []string) {
 	for _, a := range n.Status.Addresses {
-		all = append(all, canonical(a.Address))
+		if slices.Contains(kinds, a.Type) {
+			all = append(all, canonical(a.Address))
+		}
 	}
 	return all
 }
@@ -160,14 +166,4 @@ func canonical(s string) string {
 		return ip.String()
 	}
 	return strings.ToLower(strings.TrimSuffix(s, "."))
-}
-
-// reserved reports whether a name or address is never one node's own.
-func reserved(s string) bool {
-	if ip := net.ParseIP(s); ip != nil {
-		return ip.IsLoopback() || ip.IsUnspecified() || ip.IsMulticast()
-	}
-	name := canonical(s)
-	return name == "localhost" || name == "kubernetes" || strings.HasPrefix(name, "kubernetes.default") || strings.HasSuffix(name, ".svc") ||
-		strings.HasSuffix(name, ".cluster.local") || strings.Contains(name, "*")
 }
