@@ -20,7 +20,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
 
-// Reserved are the names and addresses that mean the cluster, and never one node: whoever
+// Reserved are the names and addresses that mean the cluster, and never one node: a host that
 // has a certificate for one may pass as the API server, or as what a Service leads to.
 type Reserved struct {
 	// exact are names and addresses, with what each is.
