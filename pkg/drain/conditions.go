@@ -185,6 +185,19 @@ func ReadLocks(ctx context.Context, client kubernetes.Interface, nodes []string)
 	return slices.DeleteFunc(s.Locks, func(l Lock) bool { return !slices.Contains(nodes, l.Node) }), err
 }
 
+// machineOf is the Machine of Cluster API that a node belongs to, by the annotations that
+// its controllers write (cluster-api, api/core/v1beta2/common_types.go); empty for none.
+func machineOf(node *corev1.Node) string {
+	name := node.Annotations["cluster.x-k8s.io/machine"]
+	if name == "" {
+		return ""
+	}
+	if namespace := node.Annotations["cluster.x-k8s.io/cluster-namespace"]; namespace != "" {
+		name = namespace + "/" + name
+	}
+	return text.Short(name, 200)
+}
+
 // foreignTo names the conditions of a node by which another tool says that it is
 // at work on it: "MaintenanceInProgress (Upgrading: new kernel)". Those that were
 // written here are not among them.

@@ -143,3 +143,24 @@ func TestUncordonRemovesTheConditionsOfADrain(t *testing.T) {
 		t.Errorf("left: %v", got)
 	}
 }
+
+func TestANodeOfAMachineIsNamedBeforeItIsDrained(t *testing.T) {
+	for name, tc := range map[string]struct {
+		annotations map[string]string
+		want        string
+	}{
+		"no machine's": {nil, ""},
+		"of a machine": {
+			map[string]string{"cluster.x-k8s.io/machine": "m-1", "cluster.x-k8s.io/cluster-namespace": "metal"}, "n0 (machine metal/m-1)",
+		},
+		"of a machine of an older Cluster API": {map[string]string{"cluster.x-k8s.io/machine": "m-1"}, "n0 (machine m-1)"},
+		"another annotation of Cluster API":    {map[string]string{"cluster.x-k8s.io/cluster-name": "prod"}, ""},
+	} {
+		node := kubetest.Node("n0")
+		node.Annotations = tc.annotations
+		got := strings.Join(Decide(Snapshot{Nodes: []corev1.Node{*node}}, DefaultOptions()).Warnings(), "\n")
+		if strings.Contains(got, "Cluster API") != (tc.want != "") || !strings.HasSuffix(got, tc.want) {
+			t.Errorf("%s: it says %q", name, got)
+		}
+	}
+}

@@ -80,7 +80,7 @@ func stageOf(pod *corev1.Pod, stages []labels.Selector) int {
 func stateOf(node *corev1.Node) NodeState {
 	n := NodeState{
 		Name: node.Name, UID: node.UID, Ready: kube.NodeReady(node), Silent: kube.NodeSilent(node), Cordoned: node.Spec.Unschedulable,
-		Zone: node.Labels[corev1.LabelTopologyZone], Foreign: foreignTo(node),
+		Zone: node.Labels[corev1.LabelTopologyZone], Foreign: foreignTo(node), Machine: machineOf(node),
 	}
 	if note, ok := NoteOf(node); ok {
 		n.Note = &note

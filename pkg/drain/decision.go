@@ -30,6 +30,8 @@ type NodeState struct {
 	Zone     string `json:"zone,omitempty"`
 	// Note is what an earlier cordon left; nil if there is none.
 	Note *Note `json:"note,omitempty"`
+	// Machine is the Machine of Cluster API that the node belongs to, "namespace/name".
+	Machine string `json:"machine,omitempty"`
 	// Foreign are signs by which another tool says that it works on the node.
 	Foreign []string `json:"foreign,omitempty"`
 }
@@ -170,6 +172,15 @@ func (d Decision) Warnings() []string {
 	}
 	add("not Ready; if a kubelet is gone, its pods stay Terminating, and --skip-wait-for-delete-timeout=SECONDS does not wait for "+
 		"those", silent)
+	var machines []string
+	for _, n := range d.Nodes {
+		if n.Machine != "" {
+			machines = append(machines, fmt.Sprintf("%s (machine %s)", n.Name, n.Machine))
+		}
+	}
+	add("Cluster API manages the node, and replaces a machine whose Node is deleted or stays NotReady, where a MachineHealthCheck "+
+		"covers it; to take the node away for good, delete its Machine in the management cluster instead; to work on it, annotate the "+
+		"Machine with cluster.x-k8s.io/skip-remediation first", machines)
 	return append(out, d.Foreign()...)
 }
 

@@ -5,6 +5,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -140,21 +141,26 @@ func (r *Removal) decide(ctx context.Context) error {
 	return r.exclude(ctx)
 }
 
-// exclude finds the pods that the pod selector leaves out. A storage engine that has
+// exclude finds the pods that the pod selector leaves out, and warns of hooks of those
+// that stay. A storage engine that has
 // to serve the others' volumes until they are detached is named like that.
 func (r *Removal) exclude(ctx context.Context) error {
-	if r.request.Drain.PodSelector == "" {
-		return nil
-	}
 	pods, err := kubenode.PodsOn(ctx, r.cluster.Client, r.Node.Name)
 	if err != nil {
 		return err
 	}
-	r.excluded, err = excludedBy(r.request.Drain.PodSelector, runner.Others(pods, r.cluster.Namespace))
+	pods = runner.Others(pods, r.cluster.Namespace)
+	if r.request.Drain.PodSelector != "" {
+		if r.excluded, err = excludedBy(r.request.Drain.PodSelector, pods); err != nil {
+			return err
+		}
+	}
 	for _, pod := range r.excluded {
 		r.Excluded = append(r.Excluded, pod.Namespace+"/"+pod.Name)
 	}
-	return err
+	staying := slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return !kubenode.OnEveryNode(&pod) })
+	r.Warnings = append(r.Warnings, departure.HookWarnings(append(staying, r.excluded...))...)
+	return nil
 }
 
 // excludedBy are the pods that a selector leaves out of a drain and that would have

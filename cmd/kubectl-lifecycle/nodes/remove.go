@@ -104,8 +104,8 @@ func (f *removeFlags) add(flags *pflag.FlagSet) {
 		"The host is dead: give up its pods, have its volumes detached and delete the Node, without cleaning the host. Refused if the node "+
 			"shows any sign of life")
 	flags.BoolVar(&f.hostOff, "confirm-host-off", false,
-		"With --node-lost: you have seen that the host is switched off. Needed where the cluster cannot tell (you may not ask the kubelet, or "+
-			"a machine answers at its address)")
+		"With --node-lost: you have seen that the host is switched off, or that it runs no pod of this cluster any more (it was reset by hand). "+
+			"Needed where the cluster cannot tell (you may not ask the kubelet, or a machine answers at its address)")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Nodes with these labels")
 	flags.StringVar(&f.drain.MaxParallel, "max-parallel", f.drain.MaxParallel,
 		"How many workers are removed at the same time: a number, or a percentage of them; control planes go one at a time")

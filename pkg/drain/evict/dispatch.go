@@ -18,6 +18,7 @@ import (
 // dispatch sends what may be sent now, in the order of the decision.
 func (r *run) dispatch(ctx context.Context, now time.Time) {
 	r.turns.advance(now)
+	r.charge(now)
 	r.pass++
 	for _, it := range r.items {
 		if r.inFlight >= maxInFlight {
@@ -40,6 +41,18 @@ func (r *run) dispatch(ctx context.Context, now time.Time) {
 	}
 }
 
+// charge adds the time since the last look for budgets that held pods then: they did so
+// until now, whether they still do or not.
+func (r *run) charge(now time.Time) {
+	for name, held := range r.held {
+		if held.pass == r.pass {
+			held.total += now.Sub(held.last)
+			held.last = now
+			r.held[name] = held
+		}
+	}
+}
+
 // clock keeps the time for which each budget held pods whose turn had come.
 func (r *run) clock(it *item, open bool, now time.Time) {
 	if open || len(it.budgets) == 0 {
@@ -47,10 +60,6 @@ func (r *run) clock(it *item, open bool, now time.Time) {
 	}
 	name := it.budgets[0].String()
 	held := r.held[name]
-	if held.last.IsZero() || held.pass != r.pass-1 && held.pass != r.pass {
-		held.last = now
-	}
-	held.total += now.Sub(held.last)
 	held.last, held.pass = now, r.pass
 	r.held[name] = held
 }

@@ -126,6 +126,7 @@ func Evict(ctx context.Context, client kubernetes.Interface, d drain.Decision, o
 	cancel()
 	r.flight.Wait()
 	r.gather()
+	r.charge(time.Now())
 	r.observe(time.Now())
 	r.locate(ctx, client)
 	out := r.outcome()

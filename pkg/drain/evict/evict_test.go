@@ -309,3 +309,34 @@ func TestABudgetIsAskedByAFewPodsAtOnce(t *testing.T) {
 		t.Errorf("charges %v", page.charges)
 	}
 }
+
+// A pod may leave by itself while its budget is closed, and a drain may run out of time: it
+// was waited for until then.
+func TestABudgetIsSaidToBeWaitedForUntilItsPodLeft(t *testing.T) {
+	for name, tc := range map[string]struct {
+		leaves, timeout, want time.Duration
+	}{
+		"the pod leaves by itself": {leaves: 8 * time.Second, want: 8 * time.Second},
+		"the time is up":           {timeout: 7 * time.Second, want: 7 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t, kubetest.Pod("a"), kubetest.Budget("web", 1, 1, 0))
+				if tc.leaves > 0 {
+					s.underWay.Go(func() {
+						time.Sleep(tc.leaves)
+						if err := s.Tracker().Delete(podResource, "shop", "a"); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				o := drain.DefaultOptions()
+				o.Timeout = tc.timeout
+				r := evict(t, t.Context(), s, o)
+				if len(r.Waits) != 1 || time.Duration(r.Waits[0].Seconds*float64(time.Second)).Round(time.Millisecond) != tc.want {
+					t.Errorf("waited for %+v, want %s; %v", r.Waits, tc.want, r.err)
+				}
+			})
+		})
+	}
+}

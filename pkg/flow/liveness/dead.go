@@ -53,7 +53,7 @@ func RequireDead(ctx context.Context, cluster runner.Cluster, node *corev1.Node,
 		return s, plan.Refuse(fmt.Errorf("cannot determine whether the host of node %s is dead: %s", node.Name, found.said), "%s",
 			doubtHint(found.said))
 	case found.heard == doubt:
-		warning = "--confirm-host-off says that the host is switched off: " + found.said
+		warning = "--confirm-host-off says that the host is switched off, or runs no pod of this cluster any more: " + found.said
 	}
 	before, err := readTraces(ctx, client, node.Name)
 	if err != nil {
@@ -114,8 +114,20 @@ func (s Silence) Still(ctx context.Context) error {
 // kubelet and got no answer needs no right.
 func doubtHint(said string) string {
 	hint := "go and see that it is switched off, then add --confirm-host-off"
+	if withoutKubelet(said) {
+		hint = "if the host was reset by hand (kubeadm reset) or installed again: " + cleanedByHand + "\notherwise " + hint
+	}
 	if strings.Contains(said, "nodes/proxy") {
 		hint += "\nwhat a kubelet is asked through is 'get' on 'nodes/proxy': docs/rbac.yaml says how to allow it, and what that costs"
 	}
 	return hint
 }
+
+// cleanedByHand is the way out of a host that lives and has no kubelet of this cluster any
+// more: kubeadm reset leaves links, rules and files, and no credentials to come back with.
+const cleanedByHand = "clean it with the program itself (kubectl lifecycle node-program; there: lifecycle-node clean), then add " +
+	"--confirm-host-off, which says then that it runs no pod of this cluster"
+
+// withoutKubelet reports whether a machine was met that is up, and on which no kubelet
+// listens.
+func withoutKubelet(said string) bool { return strings.Contains(said, "connection refused") }

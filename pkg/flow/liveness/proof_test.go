@@ -293,3 +293,18 @@ func TestWritingsOfTheKubeletAloneAreItsTraces(t *testing.T) {
 		}
 	}
 }
+
+// A host that was reset by hand is neither off nor can its kubelet come back.
+func TestTheWayOutOfAHostWithoutAKubeletIsToCleanIt(t *testing.T) {
+	for cause, want := range map[string]bool{
+		"dial tcp 192.0.2.7:10250: connect: connection refused": true,
+		"net/http: TLS handshake timeout":                       false,
+		"dial tcp 192.0.2.7:10250: connect: no route to host":   false,
+		"proxy error: agent is gone":                            false,
+	} {
+		_, said := weighDial(cause)
+		if got := strings.Contains(doubtHint(said), cleanedByHand); got != want {
+			t.Errorf("%s: %v, %q", cause, got, doubtHint(said))
+		}
+	}
+}

@@ -243,8 +243,12 @@ func Unreachable(ctx context.Context, cluster runner.Cluster, node *corev1.Node)
 			"once its controller takes the finalizer off, the Node is gone: kubectl get node %s --show-managed-fields -o yaml",
 			text.Quote(p.node.Name))
 	}
+	hint := "bring its kubelet back first; if the host is dead for good, give it up: " + text.Command("kubectl", "lifecycle", "remove",
+		p.node.Name, "--node-lost")
+	if withoutKubelet(seen.said) {
+		hint += "\nif the host was reset by hand (kubeadm reset) or installed again, its kubelet cannot come back: with --node-lost, " +
+			cleanedByHand
+	}
 	return plan.Refuse(fmt.Errorf("the kubelet of node %s does not answer (%s), so its host cannot be reached through it", p.node.Name,
-		kubenode.ReadyMessage(p.node)),
-		"bring its kubelet back first; if the host is dead for good, give it up: kubectl lifecycle remove %s --node-lost",
-		text.Quote(p.node.Name))
+		kubenode.ReadyMessage(p.node)), "%s", hint)
 }
