@@ -223,15 +223,12 @@ func (d division) owns(targets []string) bool {
 // foreign is the part of a table that is not ours, as one item with a digest
 // of it.
 func (d division) foreign() inventory.Item {
-	mine := map[string]bool{}
-	for _, j := range d.jumps {
-		mine[ruleKey(j.chain, j.rule)] = true
-	}
+	mine := d.mine()
 	keep := func(c *netfilter.Chain, r *netfilter.Rule) bool {
 		if _, ours := d.chains[c.Name]; ours || (c.Base && c.Policy == "accept" && d.bare[c.Name]) {
 			return false
 		}
-		return r == nil || !mine[ruleKey(c.Name, *r)]
+		return r == nil || !mine[keyOf(c.Name, r)]
 	}
 	chains, rules := 0, 0
 	for i := range d.table.Chains {
@@ -259,6 +256,19 @@ func (d division) foreign() inventory.Item {
 	return it
 }
 
-func ruleKey(chain string, r netfilter.Rule) string {
-	return fmt.Sprint(chain, " ", r.Handle, " ", r.Text)
+// ruleKey tells a rule from the others of its table.
+type ruleKey struct {
+	chain, text string
+	handle      uint64
+}
+
+func keyOf(chain string, r *netfilter.Rule) ruleKey { return ruleKey{chain, r.Text, r.Handle} }
+
+// mine are the jumps, to be asked rule by rule.
+func (d division) mine() map[ruleKey]bool {
+	out := make(map[ruleKey]bool, len(d.jumps))
+	for i := range d.jumps {
+		out[keyOf(d.jumps[i].chain, &d.jumps[i].rule)] = true
+	}
+	return out
 }

@@ -42,28 +42,26 @@ func (d division) referring(networks []clusterNetwork) []inventory.Item {
 	if len(networks) == 0 || d.all || d.whole != inventory.Foreign {
 		return nil
 	}
-	mine := map[string]bool{}
-	for _, j := range d.jumps {
-		mine[ruleKey(j.chain, j.rule)] = true
-	}
+	mine := d.mine()
 	var out []inventory.Item
 	more := 0
 	for _, c := range d.table.Chains {
 		if _, ours := d.chains[c.Name]; ours {
 			continue
 		}
-		for _, r := range c.Rules {
+		for i := range c.Rules {
+			r := &c.Rules[i]
 			spans, cut := r.Spans(d.table.Family)
 			refers := namesNetwork(spans, networks)
 			if refers == "" && cut {
 				refers = "not looked at: it names more addresses than are read of a rule"
 			}
 			switch {
-			case refers == "" || mine[ruleKey(c.Name, r)]:
+			case refers == "" || mine[keyOf(c.Name, r)]:
 			case len(out) == mostReferring:
 				more++
 			default:
-				out = append(out, d.foreignRule(c, r, refers))
+				out = append(out, d.foreignRule(c, *r, refers))
 			}
 		}
 	}

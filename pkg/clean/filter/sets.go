@@ -23,19 +23,17 @@ type setUse struct {
 
 // usesOf notes which ip sets the rules of a table use.
 func (d division) usesOf(u setUse) {
-	mine := map[string]bool{}
-	for _, j := range d.jumps {
-		mine[ruleKey(j.chain, j.rule)] = true
-	}
+	mine := d.mine()
 	for _, c := range d.table.Chains {
 		_, ours := d.chains[c.Name]
 		ours = ours || d.all || d.whole != inventory.Foreign
-		for _, r := range c.Rules {
-			sets := setsOf(r, u.numbers)
+		for i := range c.Rules {
+			r := &c.Rules[i]
+			sets := setsOf(*r, u.numbers)
 			if len(sets) == 0 {
 				continue
 			}
-			stays := !ours && !mine[ruleKey(c.Name, r)]
+			stays := !ours && !mine[keyOf(c.Name, r)]
 			for _, set := range sets {
 				if u.count[set]++; stays && u.by[set] == "" {
 					u.by[set] = "a rule that is not ours uses it: table " + d.table.String() + ", " + cmp.Or(r.Text, "chain "+c.Name+" "+r.HandleText())

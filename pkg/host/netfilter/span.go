@@ -48,7 +48,7 @@ const mostSpans = 64
 func (r Rule) Spans(family string) (spans []Span, more bool) {
 	out := spansOfText(r.Text)
 	if len(r.Raw) > 0 {
-		d := decoder{family: family, holds: map[uint32]loading{}}
+		d := decoder{family: family}
 		_ = eachExpression(r.Raw, d.expression) // it was understood when it was read
 		out = append(out, d.spans...)
 	}

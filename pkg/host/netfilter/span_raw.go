@@ -3,6 +3,7 @@
 package netfilter
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 )
@@ -13,14 +14,16 @@ const (
 	less, lessOrEqual    = 2, 3
 	more, moreOrEqual    = 4, 5
 	firstShortRegister   = 8 // NFT_REG32_00, the beginning of register 1
+	lastShortRegister    = 23
 	shortRegistersInLong = 4
 )
 
 // decoder follows addresses through the registers of a rule.
 type decoder struct {
 	family string
-	holds  map[uint32]loading
-	spans  []Span
+	// holds is by the number of a short register; the long ones begin at the first.
+	holds [lastShortRegister + 1]loading
+	spans []Span
 }
 
 // loading is what a register has.
@@ -35,18 +38,26 @@ type loading struct {
 	value []byte
 }
 
-// numbers are the attributes of an expression that are numbers, and data those that hold
-// a constant.
-func numbers(raw []byte) (number map[uint16]uint32, data map[uint16][]byte, err error) {
-	number, data = map[uint16]uint32{}, map[uint16][]byte{}
+// attributes are those of an expression that are read here, by kind: a host has tens
+// of thousands of expressions, so that a map for each would be most of the work.
+type attributes [5][]byte
+
+func attributesOf(raw []byte) (a attributes, err error) {
 	err = attrs(raw, func(kind uint16, v []byte) error {
-		if len(v) == 4 {
-			number[kind] = binary.BigEndian.Uint32(v)
+		if int(kind) < len(a) {
+			a[kind] = v
 		}
-		data[kind] = v
 		return nil
 	})
-	return number, data, err
+	return a, err
+}
+
+// number is an attribute that is one; zero for one that is missing or of another size.
+func (a *attributes) number(kind uint16) uint32 {
+	if v := a[kind]; len(v) == 4 {
+		return binary.BigEndian.Uint32(v)
+	}
+	return 0
 }
 
 // constant is what a nested attribute holds (NFTA_DATA_VALUE).
@@ -60,44 +71,47 @@ func constant(raw []byte) (value []byte) {
 	return value
 }
 
-// register is a register's number among those of four bytes.
-func register(n uint32) uint32 {
-	if n >= 1 && n <= 4 {
-		return firstShortRegister + shortRegistersInLong*(n-1)
+// at is the register of a number; an empty one for a number that is none.
+func (d *decoder) at(n uint32) *loading {
+	switch {
+	case n >= 1 && n <= 4:
+		n = firstShortRegister + shortRegistersInLong*(n-1)
+	case n < firstShortRegister || n > lastShortRegister:
+		return new(loading)
 	}
-	return n
+	return &d.holds[n]
 }
 
 func (d *decoder) expression(name, raw []byte) error {
-	number, data, err := numbers(raw)
+	a, err := attributesOf(raw)
 	if err != nil {
 		return err
 	}
 	switch string(name) {
 	case "payload": // DREG, BASE, OFFSET, LEN
-		d.holds[register(number[1])] = loading{size: loaded(number[2], number[3], number[4])}
+		*d.at(a.number(1)) = loading{size: loaded(a.number(2), a.number(3), a.number(4))}
 	case "bitwise": // SREG, DREG, LEN, MASK
-		from := d.holds[register(number[1])]
-		from.mask = constant(data[4])
-		d.holds[register(number[2])] = from
+		from := *d.at(a.number(1))
+		from.mask = constant(a[4])
+		*d.at(a.number(2)) = from
 	case "immediate": // DREG, DATA
-		d.holds[register(number[1])] = loading{value: constant(data[2])}
+		*d.at(a.number(1)) = loading{value: constant(a[2])}
 	case "cmp": // SREG, OP, DATA
-		d.compare(register(number[1]), number[2], constant(data[3]))
+		d.compare(d.at(a.number(1)), a.number(2), constant(a[3]))
 	case "range": // SREG, OP, FROM, TO
-		if at := d.holds[register(number[1])]; at.size > 0 {
-			d.add(constant(data[3]), constant(data[4]))
+		if d.at(a.number(1)).size > 0 {
+			d.add(constant(a[3]), constant(a[4]))
 		}
 	case "nat": // TYPE, FAMILY, ADDR_MIN, ADDR_MAX
-		from, to := d.holds[register(number[3])].value, d.holds[register(number[4])].value
+		from, to := d.at(a.number(3)).value, d.at(a.number(4)).value
 		if to == nil {
 			to = from
 		}
 		d.add(from, to)
 	case "target", "match": // NAME, REV, INFO
-		d.extension(text(data[1]), data[3])
+		d.extension(bare(a[1]), a[3])
 	default: // what else there is may write to its register
-		delete(d.holds, register(number[1]))
+		*d.at(a.number(1)) = loading{}
 	}
 	return nil
 }
@@ -119,17 +133,16 @@ func loaded(base, offset, length uint32) int {
 }
 
 // compare notes a comparison of an address.
-func (d *decoder) compare(register, how uint32, value []byte) {
-	at := d.holds[register]
+func (d *decoder) compare(at *loading, how uint32, value []byte) {
 	if at.size == 0 || len(value) == 0 || len(value) > at.size {
 		return
 	}
-	whole := append(append([]byte{}, value...), make([]byte, at.size-len(value))...)
-	ip, _ := netip.AddrFromSlice(whole)
+	var whole [16]byte
+	copy(whole[:], value)
+	ip, _ := netip.AddrFromSlice(whole[:at.size])
 	switch how {
 	case more, moreOrEqual:
 		at.from = ip
-		d.holds[register] = at
 	case less, lessOrEqual:
 		if at.from.IsValid() {
 			d.spans = append(d.spans, Span{at.from, ip})
@@ -137,9 +150,7 @@ func (d *decoder) compare(register, how uint32, value []byte) {
 	default:
 		mask := at.mask
 		if mask == nil {
-			for range value {
-				mask = append(mask, 0xff)
-			}
+			mask = bytes.Repeat([]byte{0xff}, len(value))
 		}
 		if s, is := masked(ip, mask); is {
 			d.spans = append(d.spans, s)
@@ -158,7 +169,7 @@ func (d *decoder) add(from, to []byte) {
 
 // extension reads those of xtables that name addresses: struct nf_nat_range and
 // nf_nat_ipv4_multi_range_compat of the translations, and xt_iprange_mtinfo.
-func (d *decoder) extension(name string, info []byte) {
+func (d *decoder) extension(name, info []byte) {
 	size := 4
 	if d.family == "ip6" {
 		size = 16
@@ -170,7 +181,7 @@ func (d *decoder) extension(name string, info []byte) {
 		}
 	}
 	const compat, word = 20, 4 // rangesize, flags, min, max, ports
-	switch name {
+	switch string(name) {
 	case "DNAT", "SNAT", "NETMAP":
 		if size == 4 && len(info) <= compat+word {
 			pair(2*word, word)
