@@ -116,6 +116,7 @@ func (t Target) Bury(ctx context.Context, b inventory.Burial) (inventory.Buried,
 
 // ready is the target with what this host itself says about the facts and places.
 func (t Target) ready() Target {
+	t.Host = t.Host.Remembering()
 	t.Facts = t.network().Believed()
 	t = t.located()
 	t.Facts.Joined = t.base().Joined()

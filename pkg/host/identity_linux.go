@@ -46,7 +46,7 @@ func (l Local) Identity() (Identity, error) {
 }
 
 func (l Local) line(path string) (string, error) {
-	raw, err := ReadLinked(l.Path(path), mostOfProc)
+	raw, err := l.ReadLinked(path, mostOfProc)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -57,7 +57,10 @@ func (l Local) line(path string) (string, error) {
 // the file does not exist or its file system does not say.
 func (l Local) Born(path string) (time.Time, error) {
 	var s unix.Statx_t
-	err := unix.Statx(unix.AT_FDCWD, l.Path(path), unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC, unix.STATX_BTIME, &s)
+	at, err := l.Reach(path)
+	if err == nil {
+		err = unix.Statx(unix.AT_FDCWD, at, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC, unix.STATX_BTIME, &s)
+	}
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		return time.Time{}, nil
@@ -78,7 +81,10 @@ func (l Local) Born(path string) (time.Time, error) {
 func (l Local) Copied(dir string) (bool, error) {
 	var fs unix.Statfs_t
 	var s unix.Stat_t
-	err := unix.Statfs(l.Path(dir), &fs)
+	at, err := l.Follow(dir)
+	if err == nil {
+		err = unix.Statfs(at, &fs)
+	}
 	if err == nil {
 		err = unix.Lstat(l.Path(dir), &s)
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/reach"
 )
 
 // Mount is one mount as PID 1 sees it.
@@ -46,9 +48,10 @@ const (
 
 // Class tells the class of a mount by its file system.
 func (m Mount) Class() Class {
-	switch kind, _, _ := strings.Cut(m.FSType, "."); kind {
-	case "nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse", "glusterfs", "lustre", "afs", "beegfs", "gpfs", "virtiofs":
+	if reach.Remote(m.FSType) {
 		return Remote
+	}
+	switch kind, _, _ := strings.Cut(m.FSType, "."); kind {
 	case "overlay":
 		if m.Root == "/" {
 			return Pseudo

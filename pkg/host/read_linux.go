@@ -43,6 +43,34 @@ func ReadLinked(path string, most int64) ([]byte, error) {
 	return ReadPlain(real, most)
 }
 
+// ReadPlain is the function of that name for a path of the host's that leads to no other
+// machine's file system.
+func (l Local) ReadPlain(path string, most int64) ([]byte, error) {
+	at, err := l.Reach(path)
+	if err != nil {
+		return nil, err
+	}
+	return ReadPlain(at, most)
+}
+
+// ReadLinked is the function of that name, as ReadPlain is.
+func (l Local) ReadLinked(path string, most int64) ([]byte, error) {
+	at, err := l.Follow(path)
+	if err != nil {
+		return nil, err
+	}
+	return ReadLinked(at, most)
+}
+
+// ReadHead is the function of that name, as ReadPlain is.
+func (l Local) ReadHead(path string, most int64) ([]byte, error) {
+	at, err := l.Reach(path)
+	if err != nil {
+		return nil, err
+	}
+	return ReadHead(at, most)
+}
+
 // ReadHead is ReadPlain for a file of which the beginning is enough: what is
 // longer is cut.
 func ReadHead(path string, most int64) ([]byte, error) {

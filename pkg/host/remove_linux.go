@@ -35,7 +35,10 @@ func (l Local) Empty(dir string, keep ...string) error {
 // RemoveEmpty deletes a directory if nothing is in it; what is not empty, or a
 // mount, stays, and that is no error.
 func (l Local) RemoveEmpty(dir string) error {
-	err := unix.Rmdir(l.Path(dir))
+	at, err := l.Reach(dir)
+	if err == nil {
+		err = unix.Rmdir(at)
+	}
 	for _, stays := range []error{nil, unix.ENOENT, unix.ENOTEMPTY, unix.EEXIST, unix.EBUSY, unix.ENOTDIR} {
 		if errors.Is(err, stays) {
 			return nil
@@ -78,12 +81,9 @@ func (l Local) remove(path string, keep []string, contents bool) error {
 // openDir opens a directory of the host; mounts and the host's symbolic links
 // on the way are all right, as long as they lead to a place below Root.
 func (l Local) openDir(path string) (int, error) {
-	real, err := filepath.EvalSymlinks(l.Path(path))
+	real, err := l.Real(path)
 	if err != nil {
 		return -1, err
 	}
-	if root := l.Path("/"); root != "/" && real != root && !Below(real, root) {
-		return -1, fmt.Errorf("%s leads out of %s: %w", path, root, fs.ErrInvalid)
-	}
-	return unix.Open(real, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	return unix.Open(l.Path(real), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 }

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -45,7 +44,7 @@ func Read(h part.Host, node string, question wire.NetworkQuestion) (wire.HostNet
 // configs reads the configurations in the order in which the runtime takes them: by
 // name (containerd's go-cni, CRI-O's ocicni).
 func configs(h part.Host, out *wire.HostNetwork) error {
-	if _, err := os.Stat(h.Followed(out.ConfDir)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := h.Stat(out.ConfDir); errors.Is(err, fs.ErrNotExist) {
 		out.NoConfDir = true
 		return nil
 	}
@@ -58,7 +57,7 @@ func configs(h part.Host, out *wire.HostNetwork) error {
 		if !slices.Contains([]string{".conf", ".conflist", ".json"}, path.Ext(name)) || len(out.Configs) == mostConfigs {
 			continue
 		}
-		raw, err := host.ReadPlain(h.Followed(path.Join(out.ConfDir, name)), mostOfConfig)
+		raw, err := h.ReadLinked(path.Join(out.ConfDir, name), mostOfConfig)
 		c := wire.NetConfig{File: name}
 		if err != nil {
 			c.Bad = cmp.Or(part.Unread(err), "no plain file")
@@ -77,8 +76,8 @@ func plugins(h part.Host, out *wire.HostNetwork) {
 	for _, dir := range out.BinDirs {
 		var stat unix.Stat_t
 		var mounted unix.Statfs_t
-		at := h.Followed(dir)
-		if unix.Stat(at, &stat) != nil {
+		at, err := h.Follow(dir)
+		if err != nil || unix.Stat(at, &stat) != nil {
 			continue
 		}
 		if first && unix.Statfs(at, &mounted) == nil {
@@ -114,7 +113,7 @@ func module(h part.Host, name string) bool {
 	}
 	dir := "/lib/modules/" + path.Base(strings.TrimSpace(string(release)))
 	for _, list := range []string{"modules.dep", "modules.builtin"} {
-		raw, err := host.ReadPlain(h.Followed(dir+"/"+list), mostOfList)
+		raw, err := h.ReadLinked(dir+"/"+list, mostOfList)
 		if err == nil && bytes.Contains(raw, []byte("/"+name+".ko")) {
 			return true
 		}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // agentLimit is how long an agent of a pod network may take to accept a connection
@@ -27,7 +26,8 @@ const agentLimit = 3 * time.Second
 // pod that crashes or hangs).
 func (t Networks) DeadAgent(ctx context.Context) string {
 	for _, socket := range t.networkAgents() {
-		if !answers(ctx, t.Path(socket)) && ctx.Err() == nil {
+		at, err := t.Follow(socket)
+		if (err != nil || !answers(ctx, at)) && ctx.Err() == nil {
 			return socket
 		}
 	}
@@ -98,7 +98,7 @@ func (t Networks) agentsOf(dir string) ([]string, bool) {
 }
 
 func (t Networks) readConf(path string) (Conf, bool) {
-	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
+	raw, err := t.ReadPlain(path, part.MostOfFile)
 	if err != nil {
 		return Conf{}, false
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // Networks are the CNI networks of a host, by their configurations.
@@ -81,7 +80,7 @@ func away(path string) confFile {
 
 // confFile reads one of them.
 func (t Networks) confFile(path string, id cluster.Identity) confFile {
-	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
+	raw, err := t.ReadPlain(path, part.MostOfFile)
 	return confFile{path: path, raw: raw, unread: part.Unread(err), refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined),
 		younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path)}
 }

@@ -105,7 +105,7 @@ func (t Control) addManifest(s *part.Findings, name string) {
 		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		return
 	}
-	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
+	raw, err := t.ReadPlain(path, part.MostOfFile)
 	refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
 	why := map[bool]string{
 		true: "a static pod, and nothing shows that this host was a node", false: "a static pod that is older than the join",

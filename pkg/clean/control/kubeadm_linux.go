@@ -72,8 +72,11 @@ func (t Control) firstIn(dir string, mounts []host.Mount) string {
 		}
 	}
 	n, kept := 0, ""
-	top := t.Followed(dir)
-	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+	top, err := t.Follow(dir)
+	if err != nil {
+		return dir
+	}
+	err = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		n++
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -45,7 +44,7 @@ func (t Control) Kubelet() part.Part {
 // Held reports whether the hold is there and whole: one that was cut short, by a
 // full disk or a power cut, holds nothing.
 func (t Control) Held() bool {
-	raw, err := host.ReadPlain(t.Path(inventory.HoldFile), part.MostOfFile)
+	raw, err := t.ReadPlain(inventory.HoldFile, part.MostOfFile)
 	return err == nil && string(raw) == hold
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -26,7 +25,7 @@ func (t Control) lookFlags(s *part.Findings) {
 	}
 	slices.Sort(paths)
 	for _, path := range paths {
-		raw, err := host.ReadLinked(t.Path(path), part.MostOfFile)
+		raw, err := t.ReadLinked(path, part.MostOfFile)
 		if why := part.Unread(err); why != "" {
 			s.NotLookedAt(inventory.KindFlags, path, why)
 		}

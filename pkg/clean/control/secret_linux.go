@@ -10,7 +10,6 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // addSecret adds something in kubeadm's directory of certificates. It goes, unless an
@@ -23,7 +22,7 @@ func (t Control) addSecret(s *part.Findings, name string) {
 		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		return
 	}
-	raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
+	raw, err := t.ReadPlain(path, part.MostOfFile)
 	it := inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays,
 		Why: "no name of kubeadm's; older than the join", Digest: t.Digest(path)}
 	if it.Refers = cmp.Or(t.Cluster().Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err)); t.IsDir(path) {

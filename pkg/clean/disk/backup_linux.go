@@ -108,7 +108,10 @@ func (t Disk) takeBackup(ctx context.Context, report plan.Report) error {
 	if err != nil || len(files) == 0 {
 		return err
 	}
-	dir := t.Path(inventory.BackupDir)
+	dir, err := t.Follow(inventory.BackupDir)
+	if err != nil {
+		return fmt.Errorf("write a backup: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

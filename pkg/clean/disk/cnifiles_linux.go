@@ -16,7 +16,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // putBack gives a file that a network has put aside its own name back, unless
@@ -57,7 +56,7 @@ func (t Disk) lookOverrides(s *part.Findings) {
 		if o.Owner == inventory.Kubelet && t.Scope.Limited() {
 			continue
 		}
-		raw, err := host.ReadPlain(t.Path(o.Path), part.MostOfFile)
+		raw, err := t.ReadPlain(o.Path, part.MostOfFile)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case o.Since && !t.Younger(o.Path):

@@ -120,7 +120,7 @@ func (t Disk) lookKubernetes(s *part.Findings) error {
 			continue
 		}
 		if !known[path] && !strings.HasPrefix(name, inventory.RenewalMark) {
-			raw, err := host.ReadPlain(t.Path(path), part.MostOfFile)
+			raw, err := t.ReadPlain(path, part.MostOfFile)
 			refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
 			s.Add(inventory.Item{
 				Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a file of kubeadm's",

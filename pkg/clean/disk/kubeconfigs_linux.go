@@ -63,7 +63,7 @@ func (t Disk) LookKubeconfigs(s *part.Findings) error {
 func (t Disk) ownKubeconfigs() [][]byte {
 	var own [][]byte
 	for _, name := range []string{"admin.conf", "super-admin.conf"} {
-		if raw, err := host.ReadPlain(t.Path(filepath.Join(inventory.KubernetesDir, name)), part.MostOfFile); err == nil {
+		if raw, err := t.ReadPlain(filepath.Join(inventory.KubernetesDir, name), part.MostOfFile); err == nil {
 			own = append(own, raw)
 		}
 	}
@@ -158,7 +158,10 @@ func (t Disk) Homes() ([]Home, error) {
 				continue
 			}
 			var stat unix.Stat_t
-			err := unix.Lstat(t.Path(path), &stat)
+			at, err := t.Reach(path)
+			if err == nil {
+				err = unix.Lstat(at, &stat)
+			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, fmt.Errorf("look at %s: %w", path, err)
 			}

@@ -5,9 +5,9 @@ package disk
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +48,7 @@ func (t Disk) domains(mounts []host.Mount) []domain {
 		for _, name := range inventory.KubeletNames() {
 			d := domain{name: name, path: filepath.Join(root, name)}
 			if d.shared = mountedAt(d.path, mounts); !d.shared {
-				info, err := os.Lstat(t.Path(d.path))
+				info, err := t.Lstat(d.path)
 				if err != nil {
 					continue
 				}
@@ -107,7 +107,7 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 		})
 		return nil
 	}
-	entries, err := os.ReadDir(t.Path(d.path))
+	entries, err := t.ReadDir(d.path)
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
 		if madeBy(d.name, e.Name(), e.Type()) {
@@ -149,13 +149,26 @@ func (t Disk) Objections(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := t.mountsInTheWay(); err != nil {
+	if err := errors.Join(t.mountsInTheWay(), t.noPlaceForBackups()); err != nil {
 		return err
 	}
 	if err := t.mountsBeside(ctx); err != nil {
 		return err
 	}
 	return t.dataInTheWay(ctx)
+}
+
+// noPlaceForBackups returns an error if backups would go to another machine, which may not
+// answer.
+func (t Disk) noPlaceForBackups() error {
+	if t.Choices.NoBackup || t.Scope.Limited() {
+		return nil
+	}
+	if _, err := t.Follow(inventory.BackupDir); errors.Is(err, host.ErrRemote) {
+		return plan.Refuse(fmt.Errorf("keep a backup of the configuration: %w", err),
+			"unmount it, or let %s lead to a directory of this host; or remove without a backup: --no-backup", inventory.BackupDir)
+	}
+	return nil
 }
 
 // usually is the usual name of a kubeconfig that leads to the same file.

@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -29,7 +26,7 @@ const (
 // administrator's, and so is the link. What is behind it is not told from what was
 // there, unless it is the kubelet's logs, which have names of their own.
 func (t Disk) addLink(s *part.Findings, p inventory.OwnPath, mounts []host.Mount) bool {
-	to, err := os.Readlink(t.Path(p.Path))
+	to, err := t.Readlink(p.Path)
 	if err != nil {
 		return false
 	}
@@ -90,7 +87,7 @@ func (t Disk) lookLogs(s *part.Findings, mounts []host.Mount) {
 // lookLogsIn lists one directory of logs.
 func (t Disk) lookLogsIn(s *part.Findings, kind, dir string) error {
 	// What is there instead may be a FIFO, which would be waited for.
-	f, err := os.OpenFile(t.Path(dir), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	f, err := t.Open(dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -50,7 +50,7 @@ func (t Disk) peoples(path string) bool {
 	}
 	bundle := filepath.Join(strings.TrimSuffix(path, "/"+below), "config.json")
 	own, _ := part.Once(t.Host, "bundle "+id, func() (bool, error) {
-		raw, err := host.ReadPlain(t.Path(bundle), mostOfBundle)
+		raw, err := t.ReadPlain(bundle, mostOfBundle)
 		gone := errors.Is(err, fs.ErrNotExist)
 		return !gone && !bytes.Contains(raw, []byte(`"io.kubernetes.cri.container-type"`)), nil
 	})

@@ -17,7 +17,6 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/etcd"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -36,7 +35,7 @@ func (t Member) etcdFlags() (flags map[string]string, found bool, err error) {
 
 // etcdPod is that static pod.
 func (t Member) etcdPod() (pod staticPod, found bool, err error) {
-	raw, err := host.ReadPlain(t.Followed(etcdManifest), part.MostOfFile)
+	raw, err := t.ReadLinked(etcdManifest, part.MostOfFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return staticPod{}, false, nil
 	}
@@ -57,14 +56,14 @@ func (t Member) etcdClient() (*etcd.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	ca, err := os.ReadFile(t.Path(cmp.Or(flags["trusted-ca-file"], etcdCerts+"/ca.crt")))
+	ca, err := t.ReadLinked(cmp.Or(flags["trusted-ca-file"], etcdCerts+"/ca.crt"), part.MostOfFile)
 	if err != nil {
 		return nil, fmt.Errorf("read etcd's CA: %w", err)
 	}
 	var errs []error
 	for _, name := range []string{"healthcheck-client", "server", "peer"} {
-		cert, err := os.ReadFile(t.Path(filepath.Join(etcdCerts, name+".crt")))
-		key, err2 := os.ReadFile(t.Path(filepath.Join(etcdCerts, name+".key")))
+		cert, err := t.ReadLinked(filepath.Join(etcdCerts, name+".crt"), part.MostOfFile)
+		key, err2 := t.ReadLinked(filepath.Join(etcdCerts, name+".key"), part.MostOfFile)
 		if err := errors.Join(err, err2); err != nil {
 			errs = append(errs, err)
 			continue

@@ -6,20 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
-// AddPath adds a path that goes, if it exists.
+// AddPath adds a path that goes, if it exists; on another machine's file system nothing
+// goes, other hosts may share it.
 func (t Host) AddPath(s *Findings, p inventory.OwnPath) {
-	info, err := os.Lstat(t.Path(p.Path))
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			s.Missed(inventory.KindFile, p.Path, err)
-		}
+	info, err := t.Lstat(p.Path)
+	switch {
+	case errors.Is(err, host.ErrRemote):
+		s.NotLookedAt(inventory.KindFile, p.Path, "another machine's file system is mounted there")
+		return
+	case errors.Is(err, fs.ErrNotExist):
+		return
+	case err != nil:
+		s.Missed(inventory.KindFile, p.Path, err)
 		return
 	}
 	it := inventory.Item{Kind: inventory.KindFile, Name: p.Path, Owner: p.Owner, Fate: inventory.Goes}
@@ -34,7 +39,7 @@ func (t Host) AddPath(s *Findings, p inventory.OwnPath) {
 // millions.
 func (t Host) entries(dir string) string {
 	const most = 10_000
-	f, err := os.Open(t.Path(dir))
+	f, err := t.Open(dir, true)
 	if err != nil {
 		return ""
 	}
@@ -79,7 +84,7 @@ func (t Host) AddForeign(s *Findings, path, why string) {
 	it := inventory.Item{
 		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Digest: t.Digest(path),
 	}
-	if info, err := os.Lstat(t.Path(path)); err == nil && info.IsDir() {
+	if info, err := t.Lstat(path); err == nil && info.IsDir() {
 		it.Kind = inventory.KindDir
 	}
 	younger, err := t.age(path)

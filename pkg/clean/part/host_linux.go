@@ -45,7 +45,13 @@ type Host struct {
 
 // Exists reports whether there is something at a path; a link is not followed. A disk
 // that does not answer says neither yes nor no: an error is not "no".
-func (t Host) Exists(path string) (bool, error) { return present(t.Path(path)) }
+func (t Host) Exists(path string) (bool, error) {
+	at, err := t.Reach(path)
+	if err != nil {
+		return false, err
+	}
+	return present(at)
+}
 
 func present(path string) (bool, error) {
 	_, err := os.Lstat(path)
@@ -67,20 +73,23 @@ func (t Host) AnyExists(paths ...string) (any bool, err error) {
 
 // IsDir reports whether a path is a directory, and no link to one.
 func (t Host) IsDir(path string) bool {
-	info, err := os.Lstat(t.Path(path))
+	info, err := t.Lstat(path)
 	return err == nil && info.IsDir()
 }
 
 // Changed reports whether a file was renamed or written since the join.
 func (t Host) Changed(path string) bool {
 	var stat unix.Stat_t
-	err := unix.Lstat(t.Path(path), &stat)
+	at, err := t.Reach(path)
+	if err == nil {
+		err = unix.Lstat(at, &stat)
+	}
 	return err == nil && !t.Facts.Joined.IsZero() && time.Unix(stat.Ctim.Unix()).After(t.Facts.Joined)
 }
 
 // Names lists a directory; one that does not exist is empty.
 func (t Host) Names(dir string) ([]string, error) {
-	entries, err := os.ReadDir(t.Path(dir))
+	entries, err := t.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -109,10 +118,6 @@ func (t Host) Listed(dir, suffix string) ([]string, error) {
 	return out, err
 }
 
-// Followed is where a path of the host's leads, as this program sees it: a configuration
-// may be a link.
-func (t Host) Followed(path string) string { return t.Path(t.Resolve(path)) }
-
 // Resolve is a path of the host without symbolic links, as far as it exists.
 func (t Host) Resolve(path string) string {
 	real, err := t.Real(path)
@@ -136,14 +141,14 @@ func rootOwns(path string) bool {
 // written. Empty for what is no file, and "unread" for one that cannot be read.
 func (t Host) Digest(path string) string {
 	const most = 1 << 20
-	info, err := os.Lstat(t.Path(path))
+	info, err := t.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && !info.Mode().IsRegular():
 		return ""
 	case err == nil && info.Size() > most:
 		return sum([]byte(fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Sys().(*syscall.Stat_t).Ino)))
 	}
-	raw, err := host.ReadPlain(t.Path(path), most)
+	raw, err := t.ReadPlain(path, most)
 	if err != nil {
 		return "unread"
 	}

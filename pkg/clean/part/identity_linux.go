@@ -39,7 +39,7 @@ func (t Host) cluster() (cluster.Identity, error) {
 	}
 	errs := []error{damaged}
 	read := func(path string) []byte {
-		raw, err := host.ReadPlain(t.Followed(path), MostOfFile)
+		raw, err := t.ReadLinked(path, MostOfFile)
 		if Unread(err) != "" {
 			errs = append(errs, err)
 		}

@@ -90,7 +90,7 @@ func (t Host) readImports(p *Places, config string) error {
 	if len(raw) > 0 {
 		p.RuntimeFiles = also(p.RuntimeFiles, config)
 	}
-	errs, seen := []error{err}, map[string]bool{t.Path(config): true}
+	errs, seen := []error{err}, map[string]bool{config: true}
 	for pending := imported(t, config, p.readContainerd(raw)); len(pending) > 0; {
 		file := pending[0]
 		pending = pending[1:]
@@ -100,24 +100,22 @@ func (t Host) readImports(p *Places, config string) error {
 		if seen[file] = true; len(seen) > mostImports {
 			return errors.Join(append(errs, fmt.Errorf("%s leads to more than %d files", config, mostImports))...)
 		}
-		raw, err := host.ReadPlain(file, MostOfFile)
+		raw, err := t.ReadPlain(file, MostOfFile)
 		errs = append(errs, err)
-		at := filepath.Join("/", strings.TrimPrefix(file, t.Path("/")))
-		p.RuntimeFiles = also(p.RuntimeFiles, at)
-		pending = append(pending, imported(t, at, p.readContainerd(raw))...)
+		p.RuntimeFiles = also(p.RuntimeFiles, file)
+		pending = append(pending, imported(t, file, p.readContainerd(raw))...)
 	}
 	return errors.Join(errs...)
 }
 
-// imported are the files that patterns in a configuration fit, as this program sees them.
-// Relative ones are beside the file that names them (resolveImports).
+// imported are the files that patterns in a configuration fit. Relative ones are beside the file that names them (resolveImports).
 func imported(t Host, config string, patterns []string) []string {
 	var out []string
 	for _, pattern := range patterns {
 		if !filepath.IsAbs(pattern) {
 			pattern = filepath.Join(filepath.Dir(config), pattern)
 		}
-		found, _ := filepath.Glob(t.Path(pattern)) // none for what is no pattern
+		found, _ := t.Glob(pattern) // none for what is no pattern
 		out = append(out, found...)
 	}
 	return out
@@ -199,12 +197,12 @@ func untold(program string, err error) error {
 // Readable is Text for what must not be overlooked: a file that is there and cannot be
 // read is an error. What is no plain file is empty, as a unit that leads to /dev/null is.
 func (t Host) Readable(path string) ([]byte, error) {
-	to, _ := os.Readlink(t.Path(path)) // no link leads nowhere
-	_, gone := os.Stat(t.Path(path))
+	to, _ := t.Readlink(path) // no link leads nowhere
+	_, gone := t.Stat(path)
 	if to == "/dev/null" || errors.Is(gone, fs.ErrNotExist) {
 		return nil, nil
 	}
-	raw, err := host.ReadPlain(t.Followed(path), MostOfFile)
+	raw, err := t.ReadLinked(path, MostOfFile)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, host.ErrNotRegular) {
 		return nil, nil // nothing that a program could have read its settings from
 	}
@@ -215,14 +213,11 @@ func (t Host) Readable(path string) ([]byte, error) {
 func (t Host) environment(pattern string) (string, error) {
 	paths := []string{pattern}
 	if strings.ContainsAny(pattern, "*?[") {
-		found, err := filepath.Glob(t.Path(pattern))
+		found, err := t.Glob(pattern)
 		if err != nil {
 			return "", err
 		}
-		paths = nil
-		for _, path := range found {
-			paths = append(paths, filepath.Join("/", strings.TrimPrefix(path, t.Path("/"))))
-		}
+		paths = found
 	}
 	var all strings.Builder
 	for _, path := range paths {

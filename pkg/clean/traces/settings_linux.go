@@ -4,10 +4,10 @@ package traces
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,21 +43,21 @@ func (t Traces) lookAsking(s *part.Findings, links []held) error {
 		if !part.AtHome(filepath.Dir(before), mounts) { // not even listed
 			continue
 		}
-		found, err := filepath.Glob(t.Path(pattern))
-		if err != nil {
-			return err
+		found, err := t.Glob(pattern)
+		if errors.Is(err, host.ErrRemote) {
+			continue
 		}
+		s.Missed(inventory.KindFile, pattern, err)
 		if more := len(found) - mostAsking; more > 0 {
 			s.NotLookedAt(inventory.KindFile, pattern, fmt.Sprintf("there are %d more files than are read", more))
 		}
-		for _, path := range found[:min(len(found), mostAsking)] {
-			at := filepath.Join("/", strings.TrimPrefix(path, t.Path("/")))
+		for _, at := range found[:min(len(found), mostAsking)] {
 			real, there := t.led(at, mounts)
 			if !there || seen[real] {
 				continue
 			}
 			seen[real] = true
-			raw, err := host.ReadPlain(t.Path(real), part.MostOfFile)
+			raw, err := t.ReadPlain(real, part.MostOfFile)
 			s.Missed(inventory.KindFile, at, notRead(err))
 			if what := r.asks(string(raw)); what != "" {
 				s.Add(inventory.Item{
@@ -78,7 +78,7 @@ func (t Traces) led(at string, mounts []host.Mount) (real string, there bool) {
 		if !part.AtHome(at, mounts) {
 			return "", false
 		}
-		to, err := os.Readlink(t.Path(at))
+		to, err := t.Readlink(at)
 		if err != nil {
 			return at, true
 		}
@@ -152,7 +152,7 @@ func (t Traces) lookGiven(s *part.Findings) error {
 			s.Missed(inventory.KindFile, path, err)
 			continue
 		}
-		raw, err := host.ReadPlain(t.Followed(path), part.MostOfFile)
+		raw, err := t.ReadLinked(path, part.MostOfFile)
 		t.AddForeign(s, path, "an administrator gave it to the kubelet, which only reads it")
 		given := &s.Items[len(s.Items)-1]
 		given.Refers = cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err), given.Refers)

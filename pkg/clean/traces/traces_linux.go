@@ -235,11 +235,11 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 
 // refers says how a file of some size refers to the cluster, or may; empty if it does not.
 func (f *search) refers(at string, size int64) string {
-	raw, err := host.ReadHead(f.t.Path(at), mostOfSearched)
+	raw, err := f.t.ReadHead(at, mostOfSearched)
 	leads := size > mostOfSearched && leadsSomewhere(raw)
 	if leads && err == nil {
 		f.read += min(size, mostOfLeading) - mostOfSearched
-		raw, err = host.ReadHead(f.t.Path(at), mostOfLeading)
+		raw, err = f.t.ReadHead(at, mostOfLeading)
 	}
 	how := cmp.Or(f.id.Refer(raw, f.t.Facts.Node, f.joined).String(), part.Unread(err))
 	if how == "" && size > mostOfLeading && leads {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -33,7 +32,7 @@ const atOnceListed = 1000
 
 // dir searches one directory of a root, and then those in it.
 func (f *search) dir(ctx context.Context, root searchRoot, below string) error {
-	d, err := os.OpenFile(f.t.Path(filepath.Join(root.dir, below)), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	d, err := f.t.Open(filepath.Join(root.dir, below), true)
 	if errors.Is(err, unix.ELOOP) {
 		return nil
 	}

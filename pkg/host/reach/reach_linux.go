@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reach
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrRemote says that a path leads to another machine's file system.
+var ErrRemote = errors.New("another machine's file system is mounted there")
+
+// mostLinks is how many symbolic links the kernel follows on a path (MAXSYMLINKS).
+const mostLinks = 40
+
+// Remote reports whether a file system, by its type as the kernel tells it, is another
+// machine's, or a program's: either may not answer.
+func Remote(fsType string) bool {
+	switch kind, _, _ := strings.Cut(fsType, "."); kind {
+	case "nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse", "glusterfs", "lustre", "afs", "beegfs", "gpfs", "virtiofs":
+		return true
+	}
+	return false
+}
+
+// On is the last of some mounts that a path is on, by their mountpoints, in the kernel's
+// order; -1 for none.
+func On(path string, mountpoints []string) int {
+	on, longest := -1, -1
+	for i, at := range mountpoints {
+		if len(at) >= longest && (path == at || at == "/" || strings.HasPrefix(path, at) && path[len(at)] == '/') {
+			on, longest = i, len(at)
+		}
+	}
+	return on
+}
+
+// Path is where an absolute path of this program's leads once the symbolic links in it are
+// followed, the last part's only if that is asked for. What is missing on the way is left
+// as it is. It is ErrRemote if anything on the way is on another machine's file system; the
+// root directory may be. A host that has none mounted costs nothing: the path is returned.
+func (r *Remotes) Path(path string, last bool) (string, error) {
+	mounts, err := r.now()
+	if err != nil {
+		return "", &fs.PathError{Op: "look at", Path: path, Err: err}
+	}
+	if len(mounts.at) == 0 || underKernel(path) {
+		return path, nil
+	}
+	at, rest, links := "/", parts(path), 0
+	for len(rest) > 0 {
+		next := filepath.Join(at, rest[0])
+		rest = rest[1:]
+		if on := On(next, mounts.at); on >= 0 && mounts.at[on] != "/" && mounts.remote[on] {
+			return "", &fs.PathError{Op: "look at", Path: path, Err: fmt.Errorf("%w: %s", ErrRemote, mounts.at[on])}
+		}
+		if len(rest) == 0 && !last {
+			return next, nil
+		}
+		to, err := os.Readlink(next)
+		switch {
+		case errors.Is(err, unix.EINVAL): // no link
+			at = next
+			continue
+		case err != nil: // whoever opens it is told why
+			return filepath.Join(append([]string{next}, rest...)...), nil
+		}
+		if links++; links > mostLinks {
+			return "", &fs.PathError{Op: "look at", Path: path, Err: unix.ELOOP}
+		}
+		if filepath.IsAbs(to) {
+			at = "/"
+		}
+		rest = append(parts(to), rest...)
+	}
+	return at, nil
+}
+
+// underKernel reports whether a path is the kernel's own, whose links lead elsewhere than
+// they say.
+func underKernel(path string) bool {
+	return path == "/proc" || strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/sys/")
+}
+
+func parts(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}
