@@ -107,11 +107,11 @@ func TestEveryFileThatRefersToTheClusterIsNamed(t *testing.T) {
 		w.put("/root/.kube/other", leading(clusterCA))
 		w.put("/etc/innocent", "192.0.2.200:64430 x192.0.2.200:6443 "+leading(otherCA)[:200])
 		w.put("/etc/other-token", accountToken("another-node", time.Unix(1, 0)))
-		w.script("mkfifo etc/fifo; ln -s /etc/haproxy etc/link; mkdir -p etc/remote; mount -t tmpfs x etc/remote; cp etc/haproxy/haproxy.cfg " +
-			"etc/remote/")
+		w.script("mkfifo etc/fifo; ln -s /etc/haproxy etc/link; mkdir -p etc/disk; mount -t tmpfs x etc/disk; cp etc/haproxy/haproxy.cfg " +
+			"etc/disk/")
 		verdict := w.remove()
 		want := []string{
-			"file /etc/haproxy/haproxy.cfg", "file /etc/kubernetes/agent.conf", "file /etc/kubernetes/more/agent.conf", "file " +
+			"file /etc/disk/haproxy.cfg", "file /etc/haproxy/haproxy.cfg", "file /etc/kubernetes/agent.conf", "file /etc/kubernetes/more/agent.conf", "file " +
 				"/etc/pki/ca-trust/kube.pem",
 			"file /root/.kube/other", "file /run/agent/token", "file /var/lib/agent/secret.yaml",
 		}

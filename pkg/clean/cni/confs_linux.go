@@ -37,16 +37,12 @@ func (t Networks) confs() ([]Decision, error) {
 	var files []confFile
 	var errs []error
 	id := t.Cluster()
-	mounts, err := t.Mounts()
-	if err != nil {
-		return nil, err
-	}
 	for _, dir := range t.Places().ConfDirs {
 		names, err := t.Names(dir)
 		errs = append(errs, err)
 		for _, name := range names {
 			path := filepath.Join(dir, name)
-			if !part.AtHome(path, mounts) {
+			if !t.AtHome(path) {
 				files = append(files, away(path))
 				continue
 			}
@@ -57,7 +53,7 @@ func (t Networks) confs() ([]Decision, error) {
 			inside, err := t.Names(path)
 			errs = append(errs, err)
 			for _, name := range inside {
-				if inner := filepath.Join(path, name); !part.AtHome(inner, mounts) {
+				if inner := filepath.Join(path, name); !t.AtHome(inner) {
 					files = append(files, away(inner))
 					continue
 				}

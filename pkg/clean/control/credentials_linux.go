@@ -33,27 +33,23 @@ func (t Control) Credentials() part.Part {
 // LookCredentials finds them; it only reads.
 func (t Control) LookCredentials(context.Context) (part.Findings, error) {
 	var s part.Findings
-	mounts, err := t.Mounts()
-	if err != nil {
-		return s, err
-	}
 	for _, p := range inventory.CredentialPaths(t.KubeadmDir()) {
 		if p.Path != inventory.PKIDir && filepath.Base(p.Path) != "pki" {
 			t.AddPath(&s, p)
 		}
 	}
-	s.Missed(inventory.KindDir, t.Places().CertDir, t.lookCertificates(&s, mounts))
+	s.Missed(inventory.KindDir, t.Places().CertDir, t.lookCertificates(&s))
 	names, err := t.Names(inventory.ManifestsDir)
 	s.Missed(inventory.KindDir, inventory.ManifestsDir, err)
 	for _, name := range names {
-		if !s.Away(inventory.KindFile, filepath.Join(inventory.ManifestsDir, name), mounts) {
+		if !t.Away(&s, inventory.KindFile, filepath.Join(inventory.ManifestsDir, name)) {
 			t.addManifest(&s, name)
 		}
 	}
 	names, err = t.Names(inventory.PKIDir)
 	s.Missed(inventory.KindDir, inventory.PKIDir, err)
 	for _, name := range names {
-		if !s.Away(inventory.KindFile, filepath.Join(inventory.PKIDir, name), mounts) {
+		if !t.Away(&s, inventory.KindFile, filepath.Join(inventory.PKIDir, name)) {
 			t.addSecret(&s, name)
 		}
 	}
@@ -168,13 +164,13 @@ func (t Control) removeCredentials(ctx context.Context, report plan.Report) erro
 
 // lookCertificates lists what the kubelet keeps in its --cert-dir: all of the usual one,
 // unless something there is older than the join, and its own names of another.
-func (t Control) lookCertificates(s *part.Findings, mounts []host.Mount) error {
+func (t Control) lookCertificates(s *part.Findings) error {
 	usual := filepath.Join(t.KubeadmDir(), "pki")
 	var errs []error
 	for _, dir := range slices.Compact([]string{usual, t.Resolve(t.Places().CertDir)}) {
 		names, err := t.Names(dir)
 		errs = append(errs, err)
-		away := func(name string) bool { return s.Away(inventory.KindFile, filepath.Join(dir, name), mounts) }
+		away := func(name string) bool { return t.Away(s, inventory.KindFile, filepath.Join(dir, name)) }
 		whole := len(names)
 		names = slices.DeleteFunc(names, away)
 		var stay []string

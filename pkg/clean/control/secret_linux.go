@@ -12,13 +12,14 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
-// addSecret adds something in kubeadm's directory of certificates. It goes, unless an
-// administrator has made that directory a link or a disk: others may keep things there
-// then, and what is older than the join and not called as kubeadm calls its own stays.
+// addSecret adds something in kubeadm's directory of certificates. What is called as kubeadm
+// calls its own goes; of the rest what is not older than the join, or, if an administrator
+// has made that directory a link or a disk where others may keep things, what is provably
+// younger.
 func (t Control) addSecret(s *part.Findings, name string) {
 	path := filepath.Join(inventory.PKIDir, name)
-	if t.Resolve(inventory.PKIDir) == inventory.PKIDir && !t.Mounted(inventory.PKIDir) || ofKubeadm(name) || t.Younger(path) ||
-		strings.HasPrefix(name, inventory.RenewalMark) {
+	alone := t.Resolve(inventory.PKIDir) == inventory.PKIDir && !t.Mounted(inventory.PKIDir)
+	if ofKubeadm(name) || t.Younger(path) || alone && !t.Older(path) || strings.HasPrefix(name, inventory.RenewalMark) {
 		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		return
 	}

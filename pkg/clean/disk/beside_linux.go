@@ -46,7 +46,7 @@ func (t Disk) mountsBeside(ctx context.Context) error {
 	// Before anything is looked at there: that may hang.
 	whole := slices.Concat(secret, []string{inventory.CNIStateDir}, t.Places().ConfDirs)
 	remote := slices.IndexFunc(given, func(m host.Mount) bool {
-		return !part.AtHome(m.Path, mounts) &&
+		return !t.AtHome(m.Path) &&
 			(inOneOf(m.Path, []string{inventory.PKIDir, inventory.ManifestsDir}) || slices.Contains(whole, m.Path))
 	})
 	switch {

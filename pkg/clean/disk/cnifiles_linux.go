@@ -78,10 +78,6 @@ func (t Disk) lookOverrides(s *part.Findings) {
 
 // lookConf lists the configurations of networks.
 func (t Disk) lookConf(s *part.Findings) error {
-	mounts, err := t.Mounts()
-	if err != nil {
-		return err
-	}
 	all, err := cni.Networks{Host: t.Host}.Confs()
 	for _, d := range all {
 		s.Add(d.Item)
@@ -90,7 +86,7 @@ func (t Disk) lookConf(s *part.Findings) error {
 		names, err2 := t.Names(conf)
 		err = errors.Join(err, err2)
 		for _, name := range names {
-			if dir := filepath.Join(conf, name); part.AtHome(dir, mounts) && t.IsDir(dir) {
+			if dir := filepath.Join(conf, name); t.AtHome(dir) && t.IsDir(dir) {
 				t.AddHollow(s, inventory.OwnPath{Owner: inventory.PodNetwork, Path: dir})
 			}
 		}

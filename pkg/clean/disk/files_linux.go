@@ -34,9 +34,9 @@ func (t Disk) lookFiles(ctx context.Context) (part.Findings, error) {
 	if err != nil {
 		return s, err
 	}
-	t.lookWhole(&s, mounts)
+	t.lookWhole(&s)
 	t.lookLogs(&s, mounts)
-	t.lookVolumePlugins(&s, mounts)
+	t.lookVolumePlugins(&s)
 	for _, root := range t.Roots() {
 		s.Missed(inventory.KindFile, root, t.lookRoot(&s, root))
 	}
@@ -115,7 +115,7 @@ func (t Disk) lookKubernetes(s *part.Findings) error {
 	}
 	for _, name := range names {
 		path := filepath.Join(inventory.KubernetesDir, name)
-		if !known[path] && mountedAt(path, mounts) && !part.AtHome(path, mounts) { // that may hang
+		if !known[path] && mountedAt(path, mounts) && !t.AtHome(path) { // that may hang
 			s.NotLookedAt(inventory.KindDir, path, "another machine's file system is mounted there")
 			continue
 		}

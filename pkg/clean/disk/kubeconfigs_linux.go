@@ -138,23 +138,19 @@ func (t Disk) discardKubeconfig(path string) error {
 // systems of other machines, or that appear when one looks, are left out: to
 // look at them may hang, and they are not this host's.
 func (t Disk) Homes() ([]Home, error) {
-	mounts, err := t.Mounts()
-	if err != nil {
-		return nil, err
-	}
 	users, err := t.Readable("/etc/passwd")
 	if err != nil {
 		return nil, err
 	}
 	all := homesIn(string(users))
-	if part.AtHome("/home", mounts) {
+	if t.AtHome("/home") {
 		names, err := t.Names("/home")
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
 			path := filepath.Join("/home", name)
-			if !part.AtHome(path, mounts) || slices.ContainsFunc(all, func(h Home) bool { return h.Path == path }) {
+			if !t.AtHome(path) || slices.ContainsFunc(all, func(h Home) bool { return h.Path == path }) {
 				continue
 			}
 			var stat unix.Stat_t
@@ -170,5 +166,5 @@ func (t Disk) Homes() ([]Home, error) {
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(h Home) bool { return !part.AtHome(h.Path, mounts) }), nil
+	return slices.DeleteFunc(all, func(h Home) bool { return !t.AtHome(h.Path) }), nil
 }

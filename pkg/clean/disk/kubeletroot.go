@@ -55,6 +55,14 @@ func isLog(dir string, mode fs.FileMode, fits func(expression string) bool) bool
 	return false
 }
 
+// isLogOf reports whether an entry of a directory of logs is called as a kubelet calls a
+// pod's or a container's: an earlier cluster's, which has no other owner.
+func isLogOf(dir string, e fs.DirEntry) bool {
+	return isLog(dir, e.Type(), func(expression string) bool {
+		return regexp.MustCompile(`^(?:` + expression + `)$`).MatchString(e.Name())
+	})
+}
+
 // refusal is why a host with these places is not cleaned; nil if it may be. What a
 // kubelet was given in an unusual place may be foreign: it is neither deleted nor
 // left behind as a credential of a cluster that the host has left.

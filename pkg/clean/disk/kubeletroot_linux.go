@@ -54,11 +54,11 @@ func (t Disk) domains(mounts []host.Mount) []domain {
 				}
 				if d.shared = info.Mode()&fs.ModeSymlink != 0; d.shared {
 					d.path, d.link = t.Resolve(d.path), d.path
-				} else if root != inventory.DefaultKubeletRoot && info.IsDir() {
-					d.shared = !t.Younger(d.path)
+				} else if info.IsDir() {
+					d.shared = t.Older(d.path) || root != inventory.DefaultKubeletRoot && !t.Younger(d.path)
 				}
 			}
-			d.remote = d.shared && !part.AtHome(d.path, mounts)
+			d.remote = d.shared && !t.AtHome(d.path)
 			out = append(out, d)
 		}
 	}
@@ -110,11 +110,11 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 	entries, err := t.ReadDir(d.path)
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
-		if madeBy(d.name, e.Name(), e.Type()) {
+		if madeBy(d.name, e.Name(), e.Type()) && !t.Before(path) {
 			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 			continue
 		}
-		t.AddForeign(s, path, "nothing that a kubelet makes")
+		t.AddForeign(s, path, "nothing that a kubelet has made here")
 	}
 	return err
 }
@@ -214,6 +214,12 @@ func (t Disk) mountsInTheWay() error {
 				"let the link lead to a directory of this host, or delete it; then run the command again")
 		}
 	}
+	for _, dir := range append([]string{inventory.PKIDir, inventory.ManifestsDir}, t.Places().ConfDirs...) {
+		if !t.AtHome(dir) {
+			return plan.Refuse(fmt.Errorf("%s is on another machine's file system, and a removal changes what is in it", dir),
+				"unmount it, or let the link lead to a directory of this host; then run the command again")
+		}
+	}
 	return nil
 }
 
@@ -232,12 +238,8 @@ func (t Disk) dataInTheWay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mounts, err := t.Mounts()
-	if err != nil {
-		return err
-	}
 	for _, path := range t.Facts.Keep {
-		if !part.AtHome(filepath.Clean(path), mounts) {
+		if !t.AtHome(path) {
 			continue // on another machine, and to look at it may hang
 		}
 		real := t.Resolve(path)

@@ -25,15 +25,11 @@ const (
 // addLink adds a path that goes whole, if it is a link to a directory instead: that is an
 // administrator's, and so is the link. What is behind it is not told from what was
 // there, unless it is the kubelet's logs, which have names of their own.
-func (t Disk) addLink(s *part.Findings, p inventory.OwnPath, mounts []host.Mount) bool {
-	to, err := t.Readlink(p.Path)
-	if err != nil {
+func (t Disk) addLink(s *part.Findings, p inventory.OwnPath) bool {
+	if _, err := t.Readlink(p.Path); err != nil {
 		return false
 	}
-	if !filepath.IsAbs(to) {
-		to = filepath.Join(filepath.Dir(p.Path), to)
-	}
-	if !part.AtHome(filepath.Clean(to), mounts) { // not looked at: that may hang
+	if !t.AtHome(p.Path) { // not looked at: that may hang
 		s.NotLookedAt(inventory.KindDir, p.Path, "it leads to another machine's file system")
 		return true
 	}
@@ -58,7 +54,7 @@ func (t Disk) lookLogs(s *part.Findings, mounts []host.Mount) {
 		{inventory.PodLogsDir, inventory.PodLogsDir}, {inventory.ContainerLogsDir, inventory.ContainerLogsDir},
 		{inventory.PodLogsDir, t.Places().PodLogs},
 	} {
-		if !part.AtHome(d.path, mounts) {
+		if !t.AtHome(d.path) {
 			s.NotLookedAt(inventory.KindDir, d.path, "another machine's file system is mounted there")
 			continue
 		}
@@ -70,7 +66,7 @@ func (t Disk) lookLogs(s *part.Findings, mounts []host.Mount) {
 		seen = append(seen, real)
 		shows := func(m host.Mount) bool { return m.Path == real && m.Class() != host.Disk && m.Class() != host.Memory }
 		switch at := slices.IndexFunc(mounts, shows); {
-		case !part.AtHome(real, mounts):
+		case !t.AtHome(real):
 			s.NotLookedAt(inventory.KindDir, real, "another machine's file system is mounted there")
 		case at >= 0:
 			s.Add(inventory.Item{
@@ -128,10 +124,10 @@ func (t Disk) lookLogsIn(s *part.Findings, kind, dir string) error {
 // lookVolumePlugins lists the plugins of volumes that the kubelet was given: Calico's
 // driver of its agent's socket, which comes with its agent, goes if it is younger than the
 // join; the others stay.
-func (t Disk) lookVolumePlugins(s *part.Findings, mounts []host.Mount) {
+func (t Disk) lookVolumePlugins(s *part.Findings) {
 	dirs := []string{inventory.VolumePluginDir, t.Places().VolumePlugins}
 	for _, dir := range slices.Compact(dirs) {
-		if !part.AtHome(dir, mounts) {
+		if !t.AtHome(dir) {
 			continue // not looked at: that may hang, and an administrator has put it there
 		}
 		names, err := t.Names(dir)

@@ -4,6 +4,7 @@ package disk
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -31,11 +32,7 @@ func (t Disk) Configurations() part.Part {
 func (t Disk) NetworkFiles() part.Part {
 	look := func(ctx context.Context) (part.Findings, error) {
 		var s part.Findings
-		mounts, err := t.Mounts()
-		if err != nil {
-			return s, err
-		}
-		t.lookWhole(&s, mounts)
+		t.lookWhole(&s)
 		t.lookNetworks(ctx, &s)
 		s.Items = t.Scope.Spare(slices.DeleteFunc(s.Items, func(it inventory.Item) bool { return !t.ofNetworks(it.Owner) }))
 		return s, nil
@@ -55,13 +52,36 @@ func (t Disk) ofNetworks(owner inventory.Owner) bool {
 	return !slices.Contains([]inventory.Owner{inventory.Kubelet, inventory.Kubeadm}, owner)
 }
 
-// lookWhole looks for the paths that go with everything in them.
-func (t Disk) lookWhole(s *part.Findings, mounts []host.Mount) {
+// lookWhole looks for the paths that go with everything in them. In a directory that is
+// older than the join only what has changed since goes: another program's, or an earlier
+// cluster's, is not known to be of this one.
+func (t Disk) lookWhole(s *part.Findings) {
 	for _, p := range inventory.WholePaths() {
-		if !t.addLink(s, p, mounts) {
+		switch {
+		case t.addLink(s, p):
+		case t.Older(p.Path) && t.IsDir(p.Path):
+			s.Missed(inventory.KindDir, p.Path, t.lookOlder(s, p))
+		default:
 			t.AddPath(s, p)
 		}
 	}
+}
+
+// lookOlder lists what is in a directory that goes whole and is older than the join.
+func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath) error {
+	entries, err := t.ReadDir(p.Path)
+	for i, e := range entries {
+		if i == mostLogs {
+			return fmt.Errorf("it has more than %d entries", mostLogs)
+		}
+		path := filepath.Join(p.Path, e.Name())
+		if !t.Before(path) || isLogOf(p.Path, e) {
+			t.AddPath(s, inventory.OwnPath{Owner: p.Owner, Path: path})
+			continue
+		}
+		t.AddForeign(s, path, "in a directory of "+string(p.Owner)+"'s, which has not changed since this host joined")
+	}
+	return err
 }
 
 // lookNetworks looks at what networks write into directories of the host's.

@@ -3,25 +3,22 @@
 package part
 
 import (
+	"errors"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
-// AtHome reports whether a directory is on a file system of this host's.
-func AtHome(dir string, mounts []host.Mount) bool {
-	on := host.Mount{Path: "/"}
-	for _, m := range mounts {
-		if (dir == m.Path || host.Below(dir, m.Path)) && len(m.Path) >= len(on.Path) {
-			on = m
-		}
-	}
-	return on.Path == "/" || on.Class() != host.Remote && on.FSType != "autofs"
+// AtHome reports whether a path leads to a file system of this host's, over links, too.
+func (t Host) AtHome(path string) bool {
+	_, err := t.Follow(path)
+	return !errors.Is(err, host.ErrRemote)
 }
 
 // Away reports whether something is on a file system of another machine's, which may never
 // answer, and says then that it is not looked at.
-func (s *Findings) Away(kind inventory.Kind, path string, mounts []host.Mount) bool {
-	if AtHome(path, mounts) {
+func (t Host) Away(s *Findings, kind inventory.Kind, path string) bool {
+	if t.AtHome(path) {
 		return false
 	}
 	s.NotLookedAt(kind, path, "another machine's file system is mounted there")

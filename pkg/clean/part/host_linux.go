@@ -176,6 +176,19 @@ func (t Host) age(path string) (younger bool, err error) {
 	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-JoinMoment)), err
 }
 
+// Older reports whether something was made before the join; false if that cannot be told.
+func (t Host) Older(path string) bool {
+	if copied, err := t.Copied(path); err != nil || copied || t.Facts.Joined.IsZero() {
+		return false
+	}
+	born, err := t.Born(path)
+	return err == nil && !born.IsZero() && born.Before(t.Facts.Joined.Add(-JoinMoment))
+}
+
+// Before reports whether something is older than the join and has not changed since, so
+// that it is none of the cluster's whatever it is called.
+func (t Host) Before(path string) bool { return t.Older(path) && !t.Changed(path) }
+
 // JoinMoment is how long before the file that dates the join things are made by it.
 const JoinMoment = 500 * time.Millisecond
 

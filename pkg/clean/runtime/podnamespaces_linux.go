@@ -42,6 +42,9 @@ func (t Runtime) podNamespaces(ctx context.Context, named []string) ([]string, e
 		t.recallNamespaces, t.resultNamespaces, t.bundleNamespaces, t.runtimeNamespaces,
 	} {
 		found, err := find(ctx)
+		if errors.Is(err, host.ErrRemote) { // no sign that can be read: what has no other stays, and is named
+			continue
+		}
 		if err != nil {
 			unread = append(unread, fmt.Errorf("find out which network namespaces are pods': %w", err))
 		}
@@ -113,7 +116,7 @@ func (t Runtime) bundleNamespaces(context.Context) ([]string, error) {
 	ids, err := t.Names(bundlesDir)
 	var out []string
 	for _, id := range ids {
-		raw, _ := host.ReadPlain(t.Path(filepath.Join(bundlesDir, id, "config.json")), mostOfBundle)
+		raw, _ := t.ReadPlain(filepath.Join(bundlesDir, id, "config.json"), mostOfBundle)
 		var bundle struct {
 			Linux struct {
 				Namespaces []struct{ Type, Path string }

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
@@ -126,11 +125,7 @@ func (t Runtime) listens(socket string) (is bool, why string) {
 	if !filepath.IsAbs(socket) {
 		return false, "it is no path of a socket"
 	}
-	mounts, err := t.Mounts()
-	if err != nil {
-		return false, err.Error()
-	}
-	if !part.AtHome(socket, mounts) {
+	if !t.AtHome(socket) {
 		return false, "another machine's file system is mounted there"
 	}
 	stat, err := statPlain(t.Path("/"), socket)
@@ -147,8 +142,9 @@ func (t Runtime) listens(socket string) (is bool, why string) {
 
 // same reports whether two paths, of which the first is there, lead to the same socket.
 func (t Runtime) same(one, other string) bool {
-	var a, b unix.Stat_t
-	return unix.Stat(t.Path(one), &a) == nil && unix.Stat(t.Path(other), &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+	a, err := t.Stat(one)
+	b, err2 := t.Stat(other)
+	return err == nil && err2 == nil && os.SameFile(a, b)
 }
 
 // statPlain looks at what is at a path below a root, through no link.

@@ -30,17 +30,13 @@ const (
 // lookAsking finds settings of the host's own that name an address of the cluster: with
 // the cluster gone from the host, nothing answers there.
 func (t Traces) lookAsking(s *part.Findings, links []held) error {
-	mounts, err := t.Mounts()
-	if err != nil {
-		return err
-	}
 	r, files, seen := reaching(t.Facts, t.Places().DNS, own(links)), askingFiles(t.Places()), map[string]bool{}
 	if t.Places().MoreDNS {
 		s.NotLookedAt(inventory.KindFile, t.Places().Config, "it names more DNS servers than are read, so settings may name others of them")
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(files)) {
 		before, _, _ := strings.Cut(pattern, "*")
-		if !part.AtHome(filepath.Dir(before), mounts) { // not even listed
+		if !t.AtHome(filepath.Dir(before)) { // not even listed
 			continue
 		}
 		found, err := t.Glob(pattern)
@@ -52,8 +48,8 @@ func (t Traces) lookAsking(s *part.Findings, links []held) error {
 			s.NotLookedAt(inventory.KindFile, pattern, fmt.Sprintf("there are %d more files than are read", more))
 		}
 		for _, at := range found[:min(len(found), mostAsking)] {
-			real, there := t.led(at, mounts)
-			if !there || seen[real] {
+			real := t.Resolve(at)
+			if !t.AtHome(at) || seen[real] {
 				continue
 			}
 			seen[real] = true
@@ -69,25 +65,6 @@ func (t Traces) lookAsking(s *part.Findings, links []held) error {
 		}
 	}
 	return nil
-}
-
-// led is where a file is that may be behind links, unless that is on another machine,
-// which is not asked.
-func (t Traces) led(at string, mounts []host.Mount) (real string, there bool) {
-	for range mostLinks {
-		if !part.AtHome(at, mounts) {
-			return "", false
-		}
-		to, err := t.Readlink(at)
-		if err != nil {
-			return at, true
-		}
-		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(at), to)
-		}
-		at = filepath.Clean(to)
-	}
-	return "", false
 }
 
 // held is a link, and the addresses that it has.
@@ -135,16 +112,12 @@ func own(links []held) []netip.Prefix {
 // lookGiven names what the kubelet was given and only reads, and says whether it refers to
 // the cluster: it may be anywhere. What is beside kubeadm's files is named there.
 func (t Traces) lookGiven(s *part.Findings) error {
-	mounts, err := t.Mounts()
-	if err != nil {
-		return err
-	}
 	id, named := t.Cluster(), append(t.Roots(), inventory.KubernetesDir)
 	for _, path := range t.Places().Given {
 		if slices.ContainsFunc(named, func(dir string) bool { return host.Below(path, dir) }) {
 			continue
 		}
-		if !part.AtHome(path, mounts) {
+		if !t.AtHome(path) {
 			s.NotLookedAt(inventory.KindFile, path, "another machine's file system is mounted there")
 			continue
 		}

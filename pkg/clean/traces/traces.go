@@ -29,6 +29,11 @@ type searchRoot struct {
 	whole bool
 }
 
+// left is how many directories below one of a root's are looked into.
+func (r searchRoot) left(dir string) int {
+	return r.depth - 1 - strings.Count(strings.TrimPrefix(dir, r.dir+"/"), "/")
+}
+
 // searchRoots are where agents, installers and people keep what leads to a
 // cluster.
 func searchRoots(homes []string) []searchRoot {

@@ -135,8 +135,10 @@ func (e searchError) Error() string { return string(e) }
 // lookReferring searches the files of this host, within bounds: what is beyond them
 // is named, since it cannot be said then that nothing is left.
 func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
-	f := search{t: t, id: t.Cluster(), skip: t.unsearched(), kubernetes: t.Resolve(inventory.KubernetesDir), joined: t.Facts.Joined,
-		seen: map[string]bool{}}
+	f := search{t: t, id: t.Cluster(), kubernetes: t.Resolve(inventory.KubernetesDir), joined: t.Facts.Joined, seen: map[string]bool{}}
+	for _, dir := range t.unsearched() {
+		f.skip = append(f.skip, dir, t.Resolve(dir))
+	}
 	if err := t.ClusterUnread(); err != nil {
 		s.NotLookedAt(inventory.KindFile, "what refers to the cluster", "nothing tells for certain which it was: "+err.Error())
 	}
@@ -159,15 +161,11 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 		return err
 	}
 	for _, it := range looked.Items {
-		f.seen[it.Name] = true
+		f.seen[it.Name], f.seen[t.Resolve(it.Name)] = true, true
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchLimit)
 	defer cancel()
-	var dirs []string
-	for _, h := range homes {
-		dirs = append(dirs, h.Path)
-	}
-	roots := searchRoots(dirs)
+	roots := f.roots(homes)
 	for i, root := range roots {
 		err := f.below(ctx, root)
 		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
@@ -200,6 +198,35 @@ func unsearchedOf(s *part.Findings, roots []searchRoot) {
 			s.NotLookedAt(inventory.KindDir, root.dir, "in part; "+tooMuch.Error())
 		}
 	}
+}
+
+// roots are the directories that are searched, wherever the host's own links lead, and
+// then the disks of this host's that are mounted below them, each with what is left of the
+// bounds: a large one must not keep the others from being searched. What is in a home is
+// its user's, whose links are not followed.
+func (f *search) roots(homes []disk.Home) []searchRoot {
+	var dirs []string
+	for _, h := range homes {
+		dirs = append(dirs, f.t.Resolve(h.Path))
+	}
+	out := searchRoots(dirs)
+	for i := range out {
+		if !slices.ContainsFunc(dirs, func(home string) bool { return out[i].dir == home || host.Below(out[i].dir, home) }) {
+			out[i].dir = f.t.Resolve(out[i].dir)
+		}
+	}
+	standing, ours := len(out), f.t.Disk.Ours(f.mounts)
+	for _, m := range f.mounts {
+		if m.Class() != host.Disk && m.Class() != host.Bind && m.Class() != host.Memory || ours(m) {
+			continue
+		}
+		at := slices.IndexFunc(out[:standing], func(r searchRoot) bool { return host.Below(m.Path, r.dir) && r.left(m.Path) > 0 })
+		skipped := slices.ContainsFunc(f.skip, func(dir string) bool { return m.Path == dir || host.Below(m.Path, dir) })
+		if at >= 0 && !skipped && !ownTool(m.Path) && !host.Below(m.Path, "/run/user") {
+			out = append(out, searchRoot{m.Path, out[at].all, out[at].left(m.Path), out[at].whole})
+		}
+	}
+	return out
 }
 
 // leaveOut reports whether a directory is a mount, or one that is not searched.

@@ -14,13 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 )
 
 // below searches one root. It never crosses into another mount, follows no links,
 // and leaves out file systems of other machines.
 func (f *search) below(ctx context.Context, root searchRoot) error {
-	if !part.AtHome(root.dir, f.mounts) {
+	if !f.t.AtHome(root.dir) {
 		return nil
 	}
 	return f.dir(ctx, root, "")

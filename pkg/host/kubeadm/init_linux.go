@@ -84,7 +84,7 @@ func (i Init) Look() (Founding, Settings, bool, error) {
 // noted is the note about the cluster whose authority is on the machine; nil if there is
 // none.
 func (i Init) noted() (*note, error) {
-	raw, err := host.ReadLinked(i.Host.Path(noteFile), mostOfConfig)
+	raw, err := i.Host.ReadLinked(noteFile, mostOfConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -105,7 +105,7 @@ func (i Init) noted() (*note, error) {
 
 // authority is the fingerprint of the cluster's authority; empty if there is none.
 func (i Init) authority() (string, error) {
-	raw, err := host.ReadLinked(i.Host.Path(CertificatesDir+"/ca.crt"), mostOfConfig)
+	raw, err := i.Host.ReadLinked(CertificatesDir+"/ca.crt", mostOfConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // Past is what the one who has a host join has written down about it.
@@ -23,7 +21,7 @@ const mostOfConfig = 1 << 20
 // Look reads how far the machine has come; see Trace.
 func (j Join) Look(past Past) (Trace, error) {
 	t := Trace{Noted: past.Joined, Cleaned: past.Cleaned}
-	raw, err := host.ReadLinked(j.Host.Path("/etc/kubernetes/kubelet.conf"), mostOfConfig)
+	raw, err := j.Host.ReadLinked("/etc/kubernetes/kubelet.conf", mostOfConfig)
 	if errors.Is(err, os.ErrNotExist) {
 		return t, nil
 	}
@@ -58,7 +56,7 @@ func (j Join) Look(past Past) (Trace, error) {
 
 // readIf reads a file of root's that need not exist.
 func (j Join) readIf(path string) ([]byte, error) {
-	raw, err := host.ReadLinked(j.Host.Path(path), mostOfConfig)
+	raw, err := j.Host.ReadLinked(path, mostOfConfig)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

@@ -79,7 +79,7 @@ func (s Shared) Encrypt(key []byte) (encrypted map[string][]byte, missing []stri
 			return nil, nil, plan.Refuse(fmt.Errorf("%q is no path of a certificate", f.path),
 				"correct it: kubectl -n kube-system edit configmap kubeadm-config")
 		}
-		plain, err := host.ReadLinked(s.Host.Path(f.path), mostOfConfig)
+		plain, err := s.Host.ReadLinked(f.path, mostOfConfig)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 			missing = append(missing, f.path)

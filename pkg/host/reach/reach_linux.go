@@ -68,7 +68,7 @@ func (r *Remotes) Path(path string, last bool) (string, error) {
 		case errors.Is(err, unix.EINVAL): // no link
 			at = next
 			continue
-		case err != nil: // whoever opens it is told why
+		case err != nil: // opening it tells why
 			return filepath.Join(append([]string{next}, rest...)...), nil
 		}
 		if links++; links > mostLinks {
