@@ -13,6 +13,7 @@ func (c *ciliumBed) switching() []stage {
 	programs := map[string]string{}
 	return []stage{
 		{"flannel is the network", onBoth, func(t *testing.T) {
+			t.Helper()
 			c.must(t, c.cniInstall()...)
 			for _, node := range c.hosts() {
 				if err := c.receives(t, node, "cat >/usr/local/bin/list-bpf && chmod 755 /usr/local/bin/list-bpf", c.program); err != nil {
@@ -22,12 +23,14 @@ func (c *ciliumBed) switching() []stage {
 			}
 		}},
 		{"flannel gives way to Cilium and pods keep their budgets", onBoth, func(t *testing.T) {
+			t.Helper()
 			c.switches(t, journeyOfNetworks{from: "flannel", other: "calico", to: append([]string{"cni", "switch"}, c.install()[2:]...)})
 			c.stageInstall(t)
 			c.none(t, `ip -o link | grep -E 'flannel|cni0'; nft list ruleset 2>/dev/null | grep -i flannel
 				ls -d /run/flannel /etc/cni/net.d/*flannel* /opt/cni/bin/flannel 2>/dev/null`)
 		}},
 		{"Cilium gives way to flannel and leaves nothing", onBoth, func(t *testing.T) {
+			t.Helper()
 			o := c.switches(t, journeyOfNetworks{from: "cilium", other: "calico", to: append([]string{"cni", "switch"}, c.cniInstall()[2:]...)})
 			o.says(t, "net.ipv4.conf.all.rp_filter=0 stays on")
 			c.networkWorks(t)

@@ -111,7 +111,8 @@ func TestEveryFileThatRefersToTheClusterIsNamed(t *testing.T) {
 			"etc/disk/")
 		verdict := w.remove()
 		want := []string{
-			"file /etc/disk/haproxy.cfg", "file /etc/haproxy/haproxy.cfg", "file /etc/kubernetes/agent.conf", "file /etc/kubernetes/more/agent.conf", "file " +
+			"file /etc/disk/haproxy.cfg", "file /etc/haproxy/haproxy.cfg", "file /etc/kubernetes/agent.conf", "file /etc/kubernetes/more/agent.conf",
+			"file " +
 				"/etc/pki/ca-trust/kube.pem",
 			"file /root/.kube/other", "file /run/agent/token", "file /var/lib/agent/secret.yaml",
 		}

@@ -73,13 +73,8 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 			return skip(d)
 		}
 		if slices.Contains([]string{"tc", "tc/globals"}, name) {
-			if inside, err := os.ReadDir(path); err == nil && len(inside) == 0 && t.Second(inventory.Cilium, inventory.KindPin) {
-				s.Add(inventory.Item{
-					Kind: inventory.KindPin, Name: it.Name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty",
-					Why: "made by the first program that uses tc; goes with the next boot",
-				})
-			}
-			return nil // shared by everybody who uses tc
+			t.addShared(&s, path, it.Name)
+			return nil
 		}
 		it.Fate, it.Why = inventory.Stays, "not named as a pod network names its pins"
 		if perhaps != inventory.Foreign && t.Scope.Takes(perhaps) {
@@ -93,6 +88,16 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 		return nil
 	})
 	return s, err
+}
+
+// addShared adds a directory that all share who use tc, if a network has left it empty.
+func (t Network) addShared(s *part.Findings, at, name string) {
+	if inside, err := os.ReadDir(at); err == nil && len(inside) == 0 && t.Second(inventory.Cilium, inventory.KindPin) {
+		s.Add(inventory.Item{
+			Kind: inventory.KindPin, Name: name, Owner: inventory.Cilium, Fate: inventory.Harmless, Detail: "empty",
+			Why: "made by the first program that uses tc; goes with the next boot",
+		})
+	}
 }
 
 func skip(d fs.DirEntry) error {

@@ -29,7 +29,7 @@ const (
 
 // lookAsking finds settings of the host's own that name an address of the cluster: with
 // the cluster gone from the host, nothing answers there.
-func (t Traces) lookAsking(s *part.Findings, links []held) error {
+func (t Traces) lookAsking(s *part.Findings, links []held) {
 	r, files, seen := reaching(t.Facts, t.Places().DNS, own(links)), askingFiles(t.Places()), map[string]bool{}
 	if t.Places().MoreDNS {
 		s.NotLookedAt(inventory.KindFile, t.Places().Config, "it names more DNS servers than are read, so settings may name others of them")
@@ -64,7 +64,6 @@ func (t Traces) lookAsking(s *part.Findings, links []held) error {
 			}
 		}
 	}
-	return nil
 }
 
 // held is a link, and the addresses that it has.
@@ -111,7 +110,7 @@ func own(links []held) []netip.Prefix {
 
 // lookGiven names what the kubelet was given and only reads, and says whether it refers to
 // the cluster: it may be anywhere. What is beside kubeadm's files is named there.
-func (t Traces) lookGiven(s *part.Findings) error {
+func (t Traces) lookGiven(s *part.Findings) {
 	id, named := t.Cluster(), append(t.Roots(), inventory.KubernetesDir)
 	for _, path := range t.Places().Given {
 		if slices.ContainsFunc(named, func(dir string) bool { return host.Below(path, dir) }) {
@@ -130,7 +129,6 @@ func (t Traces) lookGiven(s *part.Findings) error {
 		given := &s.Items[len(s.Items)-1]
 		given.Refers = cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err), given.Refers)
 	}
-	return nil
 }
 
 // notRead is an error that leaves open what a file says.

@@ -34,8 +34,8 @@ func (t Traces) Part() part.Part {
 			links, err := t.links()
 			s.Missed(inventory.KindAddress, "addresses that the cluster announced", err)
 			t.lookAnnounced(&s, links)
-			s.Missed(inventory.KindFile, "settings that name the cluster's addresses", t.lookAsking(&s, links))
-			s.Missed(inventory.KindFile, "files that the kubelet was given", t.lookGiven(&s))
+			t.lookAsking(&s, links)
+			t.lookGiven(&s)
 			s.Missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
 			return s, nil
 		}}
@@ -198,35 +198,6 @@ func unsearchedOf(s *part.Findings, roots []searchRoot) {
 			s.NotLookedAt(inventory.KindDir, root.dir, "in part; "+tooMuch.Error())
 		}
 	}
-}
-
-// roots are the directories that are searched, wherever the host's own links lead, and
-// then the disks of this host's that are mounted below them, each with what is left of the
-// bounds: a large one must not keep the others from being searched. What is in a home is
-// its user's, whose links are not followed.
-func (f *search) roots(homes []disk.Home) []searchRoot {
-	var dirs []string
-	for _, h := range homes {
-		dirs = append(dirs, f.t.Resolve(h.Path))
-	}
-	out := searchRoots(dirs)
-	for i := range out {
-		if !slices.ContainsFunc(dirs, func(home string) bool { return out[i].dir == home || host.Below(out[i].dir, home) }) {
-			out[i].dir = f.t.Resolve(out[i].dir)
-		}
-	}
-	standing, ours := len(out), f.t.Disk.Ours(f.mounts)
-	for _, m := range f.mounts {
-		if m.Class() != host.Disk && m.Class() != host.Bind && m.Class() != host.Memory || ours(m) {
-			continue
-		}
-		at := slices.IndexFunc(out[:standing], func(r searchRoot) bool { return host.Below(m.Path, r.dir) && r.left(m.Path) > 0 })
-		skipped := slices.ContainsFunc(f.skip, func(dir string) bool { return m.Path == dir || host.Below(m.Path, dir) })
-		if at >= 0 && !skipped && !ownTool(m.Path) && !host.Below(m.Path, "/run/user") {
-			out = append(out, searchRoot{m.Path, out[at].all, out[at].left(m.Path), out[at].whole})
-		}
-	}
-	return out
 }
 
 // leaveOut reports whether a directory is a mount, or one that is not searched.

@@ -9,12 +9,48 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
+
+// roots are the directories that are searched, wherever the host's own links lead, and
+// then the disks of this host's that are mounted below them, each with what is left of the
+// bounds: a large one must not keep the others from being searched. What is in a home is
+// its user's, whose links are not followed.
+func (f *search) roots(homes []disk.Home) []searchRoot {
+	var dirs []string
+	for _, h := range homes {
+		dirs = append(dirs, f.t.Resolve(h.Path))
+	}
+	out := searchRoots(dirs)
+	for i := range out {
+		if !slices.ContainsFunc(dirs, func(home string) bool { return out[i].dir == home || host.Below(out[i].dir, home) }) {
+			out[i].dir = f.t.Resolve(out[i].dir)
+		}
+	}
+	standing, ours := len(out), f.t.Disk.Ours(f.mounts)
+	for _, m := range f.mounts {
+		at := slices.IndexFunc(out[:standing], func(r searchRoot) bool { return host.Below(m.Path, r.dir) && r.left(m.Path) > 0 })
+		if at >= 0 && !ours(m) && f.isSearched(m) {
+			out = append(out, searchRoot{m.Path, out[at].all, out[at].left(m.Path), out[at].whole})
+		}
+	}
+	return out
+}
+
+// isSearched reports whether a mount is a disk of this host's on which its own programs keep
+// files.
+func (f *search) isSearched(m host.Mount) bool {
+	skipped := slices.ContainsFunc(f.skip, func(dir string) bool { return m.Path == dir || host.Below(m.Path, dir) })
+	return slices.Contains([]host.Class{host.Disk, host.Bind, host.Memory}, m.Class()) && !skipped && !ownTool(m.Path) &&
+		!host.Below(m.Path, "/run/user")
+}
 
 // below searches one root. It never crosses into another mount, follows no links,
 // and leaves out file systems of other machines.

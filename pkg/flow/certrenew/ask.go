@@ -35,7 +35,7 @@ func (r *Renewal) ask(ctx context.Context, h Host, cause error, report plan.Repo
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	report("waiting until the host has ended its work, for up to %s", most)
-	last := cause
+	var last error
 	for {
 		look, err := certcheck.Ask(ctx, r.cluster, h.Node, r.facts.Dir)
 		switch {

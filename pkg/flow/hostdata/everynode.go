@@ -20,30 +20,33 @@ import (
 func everyNodesData(pod *corev1.Pod, v *corev1.Volume) (Data, bool) {
 	at := path.Clean("/" + v.HostPath.Path)
 	d := Data{Kind: HostPath, Name: v.Name, Path: v.HostPath.Path, Pods: []string{pod.Namespace + "/" + pod.Name}}
-	if isNode(v.HostPath.Type) || onlyReads(pod, v.Name) {
-		return d, false
-	}
 	with, within := inventory.TakenWith(at)
 	rest, plugins := belowPlugins(at, with)
-	switch {
-	case plugins && stagesMounts(rest):
+	if isNode(v.HostPath.Type) || onlyReads(pod, v.Name) || plugins && stagesMounts(rest) {
 		return d, false
+	}
+	deep := strings.Contains(rest, "/")
+	switch {
 	case with == "":
 		// A kubelet's root may be elsewhere: whether this one is, the host knows.
-		return d, plugins && strings.Contains(rest, "/") && !serves(pod, v)
+		return d, plugins && deep && !serves(pod, v)
 	case !within:
 		return d, false
 	case plugins:
-		if d.Lost = with; strings.Contains(rest, "/") && !serves(pod, v) {
+		if d.Lost = with; deep && !serves(pod, v) {
 			return d, true
 		}
 		d.Own = true // a driver's own directory
-		return d, strings.Contains(rest, "/") || !serves(pod, v)
-	case holdsData(with):
-		d.Lost = with
-		return d, true
-	case strings.HasPrefix(with, "/var/lib/") && path.Dir(with) != inventory.DefaultKubeletRoot:
-		d.Lost, d.Own = with, true // a network's own
+		return d, deep || !serves(pod, v)
+	}
+	return d.takenWith(with)
+}
+
+// takenWith is data in a directory that goes, if any is in such a one.
+func (d Data) takenWith(with string) (Data, bool) {
+	own := strings.HasPrefix(with, "/var/lib/") && path.Dir(with) != inventory.DefaultKubeletRoot // a network's
+	if holdsData(with) || own {
+		d.Lost, d.Own = with, own && !holdsData(with)
 		return d, true
 	}
 	return d, false

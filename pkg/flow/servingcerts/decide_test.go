@@ -82,12 +82,12 @@ func nodes() []corev1.Node {
 }
 
 // ofCluster is what is reserved in a cluster whose API servers are at 192.0.2.10.
-func ofCluster(t testing.TB) Reserved {
-	t.Helper()
+func ofCluster(tb testing.TB) Reserved {
+	tb.Helper()
 	r := Reserved{exact: map[string]string{}, networks: map[netip.Prefix]string{}, presented: map[string]bool{"cp1": true,
 		"192.0.2.10": true}}
 	if err := r.configured(configuration); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r.services([]corev1.Service{{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
 		Spec: corev1.ServiceSpec{ClusterIPs: []string{"None", "203.0.113.9"}, ExternalIPs: []string{"203.0.113.8"}},
