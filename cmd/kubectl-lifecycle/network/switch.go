@@ -39,8 +39,8 @@ reach those of the other, so that every Service would fail in part for as long a
      host is looked at. One that could not be cleaned is refused.
   2. The old network goes out of the API (as 'cni uninstall --with-pods').
   3. The hosts of all nodes are cleaned of it (as --clean-nodes), --max-parallel at a time.
-     A node that does not answer is named, and holds nothing up; a host that answers and is
-     not clean does.
+     A node that does not answer holds nothing up, and is named at the end (exit code 3);
+     a host that answers and is not clean does.
   4. The new network is installed, waited for and tested (as 'cni install').
   5. Pods from before, which have no network, are restarted: those that are Ready by
      evictions within their budgets, the others by deletion. Pods without a controller
@@ -130,7 +130,10 @@ func (c commands) switchCNI(ctx context.Context, to string, f switchFlags) error
 	if err := s.run(ctx); err != nil {
 		return plan.Hint(err, "%s", strings.TrimSpace(plan.HintOf(err)+"\nthen run the same command again: it goes on from there"))
 	}
-	return nil
+	if err := s.tell("gave way to", ""); err != nil {
+		return err
+	}
+	return s.state.Finding(s.silent)
 }
 
 // show writes what will be done to stderr.

@@ -84,3 +84,25 @@ func TestAHostThatCannotBeCleanedIsToldFromOneThatIsSilent(t *testing.T) {
 		t.Errorf("silent %v\n%s", s.silent, said)
 	}
 }
+
+func TestAnInstallationThatWasInterruptedAtItsBeginningGetsItsTime(t *testing.T) {
+	b := newCNIBed()
+	if err := b.run(t, cni.Request{}, cniFlags{}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := switchingTo(t, b, "", "flannel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.state.Phase, s.flags.mode = netswitch.Install, env.DryRunNone
+	if s.state, err = s.states.Begin(t.Context(), s.state); err != nil || !s.state.Installed.IsZero() {
+		t.Fatalf("%+v, %v", s.state, err)
+	}
+	if err := s.install(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kept, _, err := s.states.Load(t.Context())
+	if err != nil || kept.Phase != netswitch.Restart || kept.Installed.IsZero() {
+		t.Errorf("%+v, %v", kept, err)
+	}
+}

@@ -39,7 +39,8 @@ type switching struct {
 	// old is what goes, new what comes; zero for what is over.
 	old uninstall.Uninstallation
 	new cni.Installation
-	// nodes are those whose hosts are cleaned, silent the names of those that do not answer.
+	// nodes are those whose hosts are cleaned, silent the names of those that are not: they
+	// do not answer, or did not in time.
 	nodes  []*corev1.Node
 	silent []string
 	// hosts are what became of hosts, or would become.
@@ -77,11 +78,9 @@ func (s *switching) prepare(ctx context.Context) error {
 	if err := s.prepareOld(ctx, survey); err != nil {
 		return err
 	}
-	nodes, err := kube.ListNodes(ctx, s.client, metav1.ListOptions{})
-	if err != nil {
+	if err := s.listNodes(ctx); err != nil {
 		return err
 	}
-	s.nodes = linux(kube.Pointers(nodes))
 	for _, n := range s.nodes {
 		if !kubenode.KubeletAnswers(n) {
 			s.silent = append(s.silent, n.Name)
@@ -94,6 +93,16 @@ func (s *switching) prepare(ctx context.Context) error {
 		return err
 	}
 	return s.look(ctx)
+}
+
+// listNodes lists the nodes whose hosts are concerned.
+func (s *switching) listNodes(ctx context.Context) error {
+	nodes, err := kube.ListNodes(ctx, s.client, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	s.nodes = linux(kube.Pointers(nodes))
+	return nil
 }
 
 // look looks at each host before the old network goes: without it and with a host that
@@ -201,14 +210,11 @@ func (s *switching) run(ctx context.Context) (err error) {
 	if err := s.restart(ctx); err != nil {
 		return err
 	}
-	if err := s.states.End(ctx); err != nil {
+	if err := s.listNodes(ctx); err != nil {
 		return err
 	}
-	if len(s.silent) > 0 {
-		s.Warn("not cleaned of %s, since they did not answer: %s", s.state.From, text.Some(s.silent))
-		s.Say("         once they are back: kubectl lifecycle cni uninstall %s --clean-nodes; or remove them", text.Quote(s.state.From))
-	}
-	return s.tell("gave way to", "")
+	s.silent = s.state.Uncleaned(s.nodes)
+	return s.states.End(ctx)
 }
 
 // enter notes that the next phase begins.
@@ -231,6 +237,9 @@ func (s *switching) uninstall(ctx context.Context) error {
 }
 
 func (s *switching) clean(ctx context.Context) error {
+	if err := s.listNodes(ctx); err != nil { // some may have joined since
+		return err
+	}
 	var noted error
 	results, err := s.cleanHosts(ctx, netclean.Cleaning{Network: s.state.From, Agents: s.state.Agents, AtOnce: s.flags.atOnce, WithPods: true,
 		Nodes: append([]*corev1.Node{}, s.unclean()...), Cleaned: func(node string) {
@@ -250,7 +259,12 @@ func (s *switching) clean(ctx context.Context) error {
 	return s.enter(ctx, netswitch.Install)
 }
 
-func (s *switching) install(ctx context.Context) error {
+func (s *switching) install(ctx context.Context) (err error) {
+	if s.state.Installed.IsZero() { // interrupted between the two writes of its beginning
+		if s.state, err = s.states.Save(ctx, s.state); err != nil {
+			return err
+		}
+	}
 	if err := netswitch.RestartDNS(ctx, s.client, s.state.Installed); err != nil {
 		return err
 	}

@@ -191,10 +191,11 @@ func TestTheStateOfASwitchIsKept(t *testing.T) {
 
 func TestADamagedStateIsNoState(t *testing.T) {
 	for name, data := range map[string]map[string]string{
-		"nothing":              {},
-		"a phase that is none": {"from": "a", "to": "b", "phase": "sleep"},
-		"no list":              {"from": "a", "to": "b", "phase": "clean", "cleaned": "{"},
-		"no time":              {"from": "a", "to": "b", "phase": "install", "installed": "soon"},
+		"nothing":                            {},
+		"a phase that is none":               {"from": "a", "to": "b", "phase": "sleep"},
+		"no list":                            {"from": "a", "to": "b", "phase": "clean", "cleaned": "{"},
+		"no time":                            {"from": "a", "to": "b", "phase": "install", "installed": "soon"},
+		"pods from a time that is not known": {"from": "a", "to": "b", "phase": "restart"},
 	} {
 		store := Store{Namespace: "kube-system", Client: fake.NewClientset(&corev1.ConfigMap{
 			ObjectMeta: metav1.ObjectMeta{Name: Name, Namespace: "kube-system"}, Data: data})}

@@ -97,6 +97,9 @@ func decode(config *corev1.ConfigMap) (State, error) {
 		at, err := time.Parse(time.RFC3339, raw)
 		state.Installed, errs = at, append(errs, err)
 	}
+	if state.Phase == Restart && state.Installed.IsZero() { // no pod would be from before
+		errs = append(errs, errors.New("it does not say when the installation began"))
+	}
 	return state, errors.Join(errs...)
 }
 
