@@ -23,8 +23,8 @@ type Remotes struct {
 	known     mountpoints
 }
 
-// mountpoints are all mounts in the kernel's order; none if no file system of another
-// machine's is among them.
+// mountpoints are the mounts of other machines' file systems, and those that lie on them,
+// in the kernel's order.
 type mountpoints struct {
 	at     []string
 	remote []bool
@@ -62,15 +62,21 @@ func parse(raw []byte) (mountpoints, error) {
 	if err != nil {
 		return mountpoints{}, fmt.Errorf("read mounts: %w", err)
 	}
-	var out mountpoints
-	any := false
-	for _, m := range infos {
-		// An automounter's trigger mounts when it is touched, and waits for that.
-		remote := Remote(m.FSType) || m.FSType == "autofs"
-		out.at, out.remote, any = append(out.at, m.Mountpoint), append(out.remote, remote), any || remote
+	// An automounter's trigger mounts when it is touched, and waits for that.
+	away := func(m *mountinfo.Info) bool {
+		return (Remote(m.FSType) || m.FSType == "autofs") && !underKernel(m.Mountpoint)
 	}
-	if !any {
-		return mountpoints{}, nil
+	var remote []string
+	for _, m := range infos {
+		if away(m) {
+			remote = append(remote, m.Mountpoint)
+		}
+	}
+	var out mountpoints
+	for _, m := range infos {
+		if away(m) || On(m.Mountpoint, remote) >= 0 {
+			out.at, out.remote = append(out.at, m.Mountpoint), append(out.remote, away(m))
+		}
 	}
 	return out, nil
 }

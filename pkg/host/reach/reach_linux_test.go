@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reach
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// mounted is a host whose mounts are some, "PATH TYPE" each.
+func mounted(t *testing.T, mounts ...string) *Remotes {
+	t.Helper()
+	var info strings.Builder
+	for _, m := range mounts {
+		at, kind, _ := strings.Cut(m, " ")
+		info.WriteString("36 35 98:0 / " + at + " rw - " + kind + " source rw\n")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mountinfo"), []byte(info.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Of(dir)
+}
+
+// A host with links of every kind: net is another machine's, net/local a disk on it.
+func TestAPathIsFollowedNoFurtherThanAnotherMachinesFileSystem(t *testing.T) {
+	top, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{
+		"near": "plain", "far": filepath.Join(top, "net/x"), "relative": "dir/../net", "twice": "far", "loop": "loop", "gone": "nowhere",
+		"back": "net/../plain", "dir/up": "../../" + filepath.Base(top) + "/plain", "onto": "net/local/file", "named": "network",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(top, filepath.Dir(link)), 0o700), os.Symlink(to, filepath.Join(top, link))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := mounted(t, "/ ext4", "/proc/sys/fs/binfmt_misc autofs", top+"/net nfs4", top+"/net/local ext4", top+"/auto autofs")
+	for path, want := range map[string]struct {
+		at  string
+		err error
+	}{
+		"plain/file": {"plain/file", nil}, "near/file": {"plain/file", nil}, "gone/file": {"nowhere/file", nil},
+		"dir/up/file": {"plain/file", nil}, "net": {"", ErrRemote}, "net/x": {"", ErrRemote}, "far": {"", ErrRemote},
+		"relative/x": {"", ErrRemote}, "twice": {"", ErrRemote}, "back": {"", ErrRemote}, "onto": {"", ErrRemote},
+		"network": {"network", nil}, "named": {"network", nil}, "loop": {"", unix.ELOOP}, "auto/x": {"", ErrRemote},
+		"net/local/file": {"", ErrRemote}, // the way to it is on the other machine
+	} {
+		got, err := r.Path(filepath.Join(top, path), true)
+		if !errors.Is(err, want.err) || err == nil && got != filepath.Join(top, want.at) {
+			t.Errorf("%s: got %s, %v", path, got, err)
+		}
+	}
+	for _, path := range []string{"far", "twice", "loop", "gone", "plain/x"} {
+		if got, err := r.Path(filepath.Join(top, path), false); err != nil || got != filepath.Join(top, path) {
+			t.Errorf("%s itself: got %s, %v", path, got, err)
+		}
+	}
+}
+
+func TestAHostOfOneMachineIsAskedNothing(t *testing.T) {
+	const path = "/no/such/./path"
+	r := mounted(t, "/ ext4", "/run tmpfs", "/proc/sys/fs/binfmt_misc autofs", "/sys/fs/fuse/connections fusectl")
+	if got, err := r.Path(path, true); err != nil || got != path || len(r.known.at) > 0 {
+		t.Errorf("got %s, %v, %v", got, err, r.known)
+	}
+	if _, err := Of("/no/such/process").Path(path, true); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("mounts that cannot be read: %v", err)
+	}
+}
+
+func TestTheRootDirectoryMayBeAnotherMachines(t *testing.T) {
+	r := mounted(t, "/ nfs4", "/home nfs4")
+	if got, err := r.Path("/etc/hostname", true); err != nil || got != "/etc/hostname" {
+		t.Errorf("got %s, %v", got, err)
+	}
+	if _, err := r.Path("/home/ann", true); !errors.Is(err, ErrRemote) {
+		t.Errorf("got %v", err)
+	}
+}
