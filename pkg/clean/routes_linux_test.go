@@ -17,6 +17,7 @@ import (
 // stays and is named.
 func TestARouteGoesIfAllOfItsWaysAreTheClusters(t *testing.T) {
 	const first, second, other = "192.0.2.11", "192.0.2.12", "192.0.2.99"
+	const calico = `mkdir -p var/lib/calico; echo '{"name":"k8s-pod-network"}' > etc/cni/net.d/10-calico.conflist; echo > opt/cni/bin/calico`
 	for name, tc := range map[string]struct {
 		plant string
 		// named is what the verdict says of the route that stays; empty if it goes.
@@ -37,6 +38,15 @@ func TestARouteGoesIfAllOfItsWaysAreTheClusters(t *testing.T) {
 		"through a group with another gateway in it": {"ip nexthop add id 7 via " + first + " dev eth0; ip nexthop add id 8 via " + other +
 			" dev eth0; ip nexthop add id 9 group 7/8; ip route add 10.244.5.0/24 nhid 9",
 			"1 of its 2 ways into the cluster's pod network leads through the node " + first},
+		"a blackhole of BIRD's, of Calico":     {"ip route add blackhole 10.244.5.0/24 proto bird; " + calico, ""},
+		"BIRD's through a switch, of Calico":   {"ip route add 10.244.5.0/24 via " + other + " proto bird; " + calico, ""},
+		"a blackhole of a daemon's, no Calico": {"ip route add blackhole 10.244.5.0/24 proto bird", "it leads into the cluster's pod network"},
+		"a blackhole of the Service network": {"ip route add blackhole 10.111.0.0/16 proto bird",
+			"it leads into the cluster's Service network"},
+		"in a table, to a balancer's address": {"ip route add 203.0.113.5 dev lo table 198 proto 248",
+			"it leads to 203.0.113.5, an address of a load balancer of the cluster's"},
+		"into the host's own network": {"ip route add 198.51.100.0/24 via " + other + "; ip route add 10.244.5.0/24 via " + first,
+			""},
 		"with metrics of its own": {"ip route add 10.244.5.0/24 via " + first + " mtu 1400 proto bird metric 9", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,6 +56,7 @@ func TestARouteGoesIfAllOfItsWaysAreTheClusters(t *testing.T) {
 				objects := w.script("ip nexthop")
 				target := w.target()
 				target.Facts.NodeIPs = append(target.Facts.NodeIPs, second)
+				target.Facts.Announced, target.Facts.ServiceCIDRs = []string{"203.0.113.5"}, []string{"10.111.0.0/16"}
 				verdict := w.removed(target)
 				var named []string
 				for _, it := range verdict.But {
@@ -59,7 +70,8 @@ func TestARouteGoesIfAllOfItsWaysAreTheClusters(t *testing.T) {
 				if diff := cmp.Diff(want, named); diff != "" || verdict.State != state {
 					w.Errorf("%s (-want +got):\n%s", verdict.State, diff)
 				}
-				if left := w.script("ip route show 10.244.5.0/24"); (left != "") != stays {
+				left := w.script("ip route show 10.244.5.0/24; ip route show 10.111.0.0/16; ip route show table 198 2>/dev/null || true")
+				if (left != "") != stays {
 					w.Errorf("left: %q", left)
 				}
 				if now := w.script("ip nexthop"); now != objects && strings.Contains(tc.plant, "nexthop add") {

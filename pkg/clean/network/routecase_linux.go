@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
@@ -21,8 +22,8 @@ const protoCalico = 80
 // routeCase is what else there is to decide whose a route is.
 type routeCase struct {
 	facts inventory.Facts
-	// cilium reports whether Cilium has a sign on this host besides routes and rules.
-	cilium func() bool
+	// has reports whether a network has a sign on this host besides routes and rules.
+	has func(inventory.Owner) bool
 	// ours are the links that go.
 	ours map[int]bool
 }
@@ -37,16 +38,20 @@ func (c routeCase) over(r netlinks.Route) bool {
 //
 // Ours is a route into a pod network through other nodes of this cluster
 // (what flannel's host-gw makes), a blackhole of Calico's for one, and what is in
-// a table that Cilium uses, where Cilium is. That a route leads into a pod network is not
-// enough: Docker's own network may lie in the same range. Of several ways each has to be
-// the cluster's, through a node or over a link that goes; a route with another among them
-// stays, and is named.
+// a table that Cilium or kube-router uses, where it is. BIRD's into a pod network are
+// Calico's where Calico is, whatever they lead through. That a route leads into a pod
+// network is not enough: Docker's own network may lie in the same range. Of several ways
+// each has to be the cluster's, through a node or over a link that goes; a route with
+// another among them stays. What stays and leads into the cluster is named.
 func decideRoute(r netlinks.Route, c routeCase) (owner inventory.Owner, refers string) {
-	if slices.Contains(ciliumTables(), r.Table) && c.cilium() {
+	if slices.Contains(ciliumTables(), r.Table) && c.has(inventory.Cilium) {
 		return inventory.Cilium, ""
 	}
+	if ofKubeRouter(r.Table) && c.has(inventory.KubeRouter) {
+		return inventory.KubeRouter, ""
+	}
 	if !contained(r.Dst, c.facts.PodCIDRs) {
-		return inventory.Foreign, ""
+		return inventory.Foreign, c.leads(r)
 	}
 	var theirs []string
 	for _, h := range r.Hops {
@@ -58,17 +63,40 @@ func decideRoute(r netlinks.Route, c routeCase) (owner inventory.Owner, refers s
 		}
 	}
 	switch {
-	case r.Table == tableIPsec && r.Protocol == unix.RTPROT_KERNEL && c.cilium():
+	case r.Table == tableIPsec && r.Protocol == unix.RTPROT_KERNEL && c.has(inventory.Cilium):
 		return inventory.Cilium, ""
-	case r.Type == unix.RTN_BLACKHOLE && r.Protocol == protoCalico:
+	case r.Type == unix.RTN_BLACKHOLE && r.Protocol == protoCalico, r.Protocol == unix.RTPROT_BIRD && c.has(inventory.Calico):
 		return inventory.Calico, ""
 	case len(theirs) == 0:
-		return inventory.Foreign, ""
+		return inventory.Foreign, c.leads(r)
 	case len(theirs) == len(r.Hops):
 		return inventory.Flannel, ""
 	}
 	return inventory.Foreign, fmt.Sprintf("%d of its %d ways into the cluster's pod network leads %s", len(theirs), len(r.Hops), theirs[0])
 }
+
+// leads says how a route of a routing daemon's that stays leads into the cluster; empty if
+// it does not. What a person or the boot has made is the host's own, and the kernel's come
+// with the addresses of a link, which are looked at by themselves.
+func (c routeCase) leads(r netlinks.Route) string {
+	announced := func(address string) bool { return r.Dst.IP.Equal(net.ParseIP(address)) }
+	ones, bits := r.Dst.Mask.Size()
+	switch {
+	case slices.Contains([]netlink.RouteProtocol{unix.RTPROT_KERNEL, unix.RTPROT_BOOT, unix.RTPROT_STATIC, unix.RTPROT_UNSPEC,
+		unix.RTPROT_REDIRECT, unix.RTPROT_RA, unix.RTPROT_DHCP}, r.Protocol):
+	case contained(r.Dst, c.facts.PodCIDRs):
+		return "it leads into the cluster's pod network"
+	case contained(r.Dst, c.facts.ServiceCIDRs):
+		return "it leads into the cluster's Service network"
+	case ones == bits && slices.ContainsFunc(c.facts.Announced, announced):
+		return "it leads to " + r.Dst.IP.String() + ", an address of a load balancer of the cluster's"
+	}
+	return ""
+}
+
+// ofKubeRouter reports whether a table is one that kube-router uses, for its policies,
+// external addresses and direct server return (pkg/controllers, 2.x).
+func ofKubeRouter(table int) bool { return table >= 77 && table <= 79 }
 
 // contained reports whether a network lies in one of some others, none of
 // which may be everything.

@@ -30,7 +30,7 @@ type route struct {
 // routeCase is what there is to decide whose routes are, beside some links.
 func (t Network) routeCase(links []link) routeCase {
 	c := routeCase{facts: t.Facts, ours: map[int]bool{}}
-	c.cilium = func() bool { return t.Second(inventory.Cilium, inventory.KindRule, inventory.KindRoute) }
+	c.has = func(owner inventory.Owner) bool { return t.Second(owner, inventory.KindRule, inventory.KindRoute) }
 	for _, l := range links {
 		c.ours[l.Attrs().Index] = l.Owner != inventory.Foreign && l.keep == ""
 	}

@@ -82,7 +82,7 @@ func ruleOwner(r netlink.Rule) inventory.Owner {
 		return inventory.Foreign
 	case isCiliums(r):
 		return inventory.Cilium
-	case r.Table >= 77 && r.Table <= 79 && (r.Mark != 0 || r.Src != nil || r.Dst != nil):
+	case ofKubeRouter(r.Table) && (r.Mark != 0 || r.Src != nil || r.Dst != nil):
 		return inventory.KubeRouter
 	}
 	return inventory.Foreign
