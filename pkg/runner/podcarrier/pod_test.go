@@ -169,7 +169,8 @@ func TestAFullNodeIsRefusedByName(t *testing.T) {
 		t.Errorf("there is room: %v", err)
 	}
 	err := fits(n, []corev1.Pod{{}, {}})
-	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "worker-1 is full: it runs 2 of at most 2") {
+	if plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "worker-1 is full: it runs 2 of at most 2") ||
+		!strings.Contains(plan.HintOf(err), "kubectl cordon worker-1") {
 		t.Errorf("error %v", err)
 	}
 }

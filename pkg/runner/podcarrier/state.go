@@ -103,7 +103,9 @@ func fits(node *corev1.Node, pods []corev1.Pod) error {
 	limit := node.Status.Allocatable.Pods().Value()
 	if limit > 0 && active >= limit {
 		return plan.Refuse(fmt.Errorf("node %s is full: it runs %d of at most %d pods, and the runner needs one", node.Name, active, limit),
-			"move one pod away first: kubectl get pods -A --field-selector spec.nodeName=%s", text.Quote(node.Name))
+			"cordon it, so that no pending pod takes the place, and delete a pod on it: kubectl cordon %s; "+
+				"kubectl get pods -A --field-selector spec.nodeName=%s; or drain it first, which needs no pod there: kubectl lifecycle drain %s",
+			text.Quote(node.Name), text.Quote(node.Name), text.Quote(node.Name))
 	}
 	return nil
 }
