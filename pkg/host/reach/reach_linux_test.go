@@ -76,6 +76,14 @@ func TestAHostOfOneMachineIsAskedNothing(t *testing.T) {
 	}
 }
 
+func TestAMountIsKnownByAPathOfAnyKind(t *testing.T) {
+	deep := strings.Repeat("/long", 40_000)
+	r := mounted(t, "/ ext4", deep+" tmpfs", `/with\040a\134space nfs`)
+	if _, err := r.Path(`/with a\space/file`, true); !errors.Is(err, ErrRemote) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestTheRootDirectoryMayBeAnotherMachines(t *testing.T) {
 	r := mounted(t, "/ nfs4", "/home nfs4")
 	if got, err := r.Path("/etc/hostname", true); err != nil || got != "/etc/hostname" {

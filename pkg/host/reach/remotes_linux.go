@@ -3,13 +3,13 @@
 package reach
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -47,36 +47,65 @@ func (r *Remotes) now() (mountpoints, error) {
 	} else if n, err := unix.Poll([]unix.PollFd{{Fd: int32(r.file.Fd()), Events: unix.POLLPRI}}, 0); err == nil && n == 0 {
 		return r.known, nil
 	}
-	raw, err := io.ReadAll(io.NewSectionReader(r.file, 0, 1<<30))
+	raw, err := io.ReadAll(io.NewSectionReader(r.file, 0, mostOfMounts))
 	if err != nil {
+		r.file = nil // read again next time: the kernel tells of a change but once
 		return mountpoints{}, fmt.Errorf("read mounts: %w", err)
 	}
-	if r.known, err = parse(raw); err != nil {
-		r.file = nil // read again next time
-	}
-	return r.known, err
+	r.known = parse(string(raw))
+	return r.known, nil
 }
 
-func parse(raw []byte) (mountpoints, error) {
-	infos, err := mountinfo.GetMountsFromReader(bytes.NewReader(raw), nil)
-	if err != nil {
-		return mountpoints{}, fmt.Errorf("read mounts: %w", err)
+// mostOfMounts bounds what is read: a host has thousands of mounts at most, whose paths
+// may be long.
+const mostOfMounts = 1 << 30
+
+// parse reads lines of mountinfo (proc(5)), which may be of any length: a path may be.
+func parse(raw string) mountpoints {
+	type mount struct {
+		at   string
+		away bool
 	}
-	// An automounter's trigger mounts when it is touched, and waits for that.
-	away := func(m *mountinfo.Info) bool {
-		return (Remote(m.FSType) || m.FSType == "autofs") && !underKernel(m.Mountpoint)
-	}
+	var all []mount
 	var remote []string
-	for _, m := range infos {
-		if away(m) {
-			remote = append(remote, m.Mountpoint)
+	for line := range strings.Lines(raw) {
+		before, after, _ := strings.Cut(line, " - ")
+		fields := strings.Fields(before)
+		if len(fields) < 5 {
+			continue
 		}
+		kind, _, _ := strings.Cut(after, " ")
+		m := mount{at: unescaped(fields[4])}
+		// An automounter's trigger mounts when it is touched, and waits for that.
+		if m.away = (Remote(kind) || kind == "autofs") && !underKernel(m.at); m.away {
+			remote = append(remote, m.at)
+		}
+		all = append(all, m)
 	}
 	var out mountpoints
-	for _, m := range infos {
-		if away(m) || On(m.Mountpoint, remote) >= 0 {
-			out.at, out.remote = append(out.at, m.Mountpoint), append(out.remote, away(m))
+	for _, m := range all {
+		if m.away || len(remote) > 0 && On(m.at, remote) >= 0 {
+			out.at, out.remote = append(out.at, m.at), append(out.remote, m.away)
 		}
 	}
-	return out, nil
+	return out
+}
+
+// unescaped is a path of which the kernel has written some bytes as their octal numbers.
+func unescaped(path string) string {
+	if !strings.Contains(path, `\`) {
+		return path
+	}
+	var out strings.Builder
+	for i := 0; i < len(path); i++ {
+		if path[i] == '\\' && i+3 < len(path) {
+			if n, err := strconv.ParseUint(path[i+1:i+4], 8, 8); err == nil {
+				out.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		out.WriteByte(path[i])
+	}
+	return out.String()
 }
