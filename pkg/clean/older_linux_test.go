@@ -117,3 +117,17 @@ func TestWhatRefersToTheClusterIsFoundOnEveryDisk(t *testing.T) {
 		})
 	}
 }
+
+// A directory tells only of what is directly in it that it has changed.
+func TestWhatHasChangedDeepInSomethingOlderIsNamed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script("mkdir -p var/log/calico/cni/deep\nborn; echo old > var/log/calico/cni/deep/cni.log; old")
+		w.join()
+		w.script("echo new >> var/log/calico/cni/deep/cni.log")
+		v := w.remove()
+		if !w.exists("/var/log/calico/cni/deep/cni.log") || v.State != inventory.CleanBut ||
+			!slices.ContainsFunc(v.But, func(it inventory.Item) bool { return it.Name == "/var/log/calico/cni" }) {
+			w.Errorf("verdict %s, but %v", v.State, v.But)
+		}
+	})
+}

@@ -24,7 +24,7 @@ the node itself asks, in its own name, for a server's certificate, and if each n
 address in it is a host name or an internal address of its Node, and no other Node's. A
 kubelet writes the addresses of its Node itself; so what means the cluster is never
 approved: the endpoint and the names of the API servers, addresses of Services, of load
-balancers and of pods, localhost. Where that cannot be read, nothing is approved. All
+balancers and of pods, localhost. Of names, only the Node's own is approved. Where that cannot be read, nothing is approved. All
 other requests are listed with the reason, and left as they are.
 
 The exit code is 0 if all that wait were approved, and 3 if some were not.`

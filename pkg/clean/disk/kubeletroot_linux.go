@@ -110,7 +110,11 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 	entries, err := t.ReadDir(d.path)
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
-		if madeBy(d.name, e.Name(), e.Type()) && !t.Before(path) {
+		if madeBy(d.name, e.Name(), e.Type()) {
+			if t.Before(path) {
+				t.addOlder(s, path, "older than the join")
+				continue
+			}
 			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 			continue
 		}

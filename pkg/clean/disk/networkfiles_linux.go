@@ -79,9 +79,18 @@ func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath) error {
 			t.AddPath(s, inventory.OwnPath{Owner: p.Owner, Path: path})
 			continue
 		}
-		t.AddForeign(s, path, "in a directory of "+string(p.Owner)+"'s, which has not changed since this host joined")
+		t.addOlder(s, path, "in a directory of "+string(p.Owner)+"'s, and older than the join")
 	}
 	return err
+}
+
+// addOlder adds what is older than the join and stays. Where something in it has changed
+// since, that may be the cluster's: the verdict is not clean.
+func (t Disk) addOlder(s *part.Findings, path, why string) {
+	t.AddForeign(s, path, why)
+	if last := &s.Items[len(s.Items)-1]; last.Refers == "" && t.Touched(path) {
+		last.Refers = "something in it has changed since this host joined"
+	}
 }
 
 // lookNetworks looks at what networks write into directories of the host's.

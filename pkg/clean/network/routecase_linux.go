@@ -44,24 +44,13 @@ func (c routeCase) over(r netlinks.Route) bool {
 // each has to be the cluster's, through a node or over a link that goes; a route with
 // another among them stays. What stays and leads into the cluster is named.
 func decideRoute(r netlinks.Route, c routeCase) (owner inventory.Owner, refers string) {
-	if slices.Contains(ciliumTables(), r.Table) && c.has(inventory.Cilium) {
-		return inventory.Cilium, ""
-	}
-	if ofKubeRouter(r.Table) && c.has(inventory.KubeRouter) {
-		return inventory.KubeRouter, ""
+	if owner := ofTable(r.Table); owner != inventory.Foreign && c.has(owner) {
+		return owner, ""
 	}
 	if !contained(r.Dst, c.facts.PodCIDRs) {
 		return inventory.Foreign, c.leads(r)
 	}
-	var theirs []string
-	for _, h := range r.Hops {
-		switch {
-		case h.Via != nil && slices.ContainsFunc(c.facts.NodeIPs, func(ip string) bool { return h.Via.Equal(net.ParseIP(ip)) }):
-			theirs = append(theirs, "through the node "+h.Via.String())
-		case c.ours[h.Link]:
-			theirs = append(theirs, "over a link of the pod network's")
-		}
-	}
+	theirs := c.theirs(r)
 	switch {
 	case r.Table == tableIPsec && r.Protocol == unix.RTPROT_KERNEL && c.has(inventory.Cilium):
 		return inventory.Cilium, ""
@@ -73,6 +62,30 @@ func decideRoute(r netlinks.Route, c routeCase) (owner inventory.Owner, refers s
 		return inventory.Flannel, ""
 	}
 	return inventory.Foreign, fmt.Sprintf("%d of its %d ways into the cluster's pod network leads %s", len(theirs), len(r.Hops), theirs[0])
+}
+
+// ofTable is the network that alone uses a table.
+func ofTable(table int) inventory.Owner {
+	switch {
+	case slices.Contains(ciliumTables(), table):
+		return inventory.Cilium
+	case ofKubeRouter(table):
+		return inventory.KubeRouter
+	}
+	return inventory.Foreign
+}
+
+// theirs are the ways of a route that are the cluster's.
+func (c routeCase) theirs(r netlinks.Route) (out []string) {
+	for _, h := range r.Hops {
+		switch {
+		case h.Via != nil && slices.ContainsFunc(c.facts.NodeIPs, func(ip string) bool { return h.Via.Equal(net.ParseIP(ip)) }):
+			out = append(out, "through the node "+h.Via.String())
+		case c.ours[h.Link]:
+			out = append(out, "over a link of the pod network's")
+		}
+	}
+	return out
 }
 
 // leads says how a route of a routing daemon's that stays leads into the cluster; empty if

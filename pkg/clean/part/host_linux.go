@@ -189,6 +189,28 @@ func (t Host) Older(path string) bool {
 // that it is none of the cluster's whatever it is called.
 func (t Host) Before(path string) bool { return t.Older(path) && !t.Changed(path) }
 
+// Touched reports whether anything in a directory has changed since the join, or it has
+// more in it than is looked at.
+func (t Host) Touched(dir string) bool {
+	const most = 4096
+	seen := 0
+	var within func(dir string) bool
+	within = func(dir string) bool {
+		entries, err := t.ReadDir(dir)
+		if err != nil {
+			return true
+		}
+		for _, e := range entries {
+			at := filepath.Join(dir, e.Name())
+			if seen++; seen > most || t.Changed(at) || e.IsDir() && !t.Mounted(at) && within(at) {
+				return true
+			}
+		}
+		return false
+	}
+	return t.IsDir(dir) && within(dir)
+}
+
 // JoinMoment is how long before the file that dates the join things are made by it.
 const JoinMoment = 500 * time.Millisecond
 

@@ -106,7 +106,8 @@ func (got presented) row(row certs.Row) certs.Row {
 }
 
 // Presented are the names and addresses in the certificates that the API servers present, as
-// far as they are reached from here. The one that your kubeconfig reaches has to be seen.
+// far as they are reached from here, and the addresses at which the cluster has them, whether
+// they are reached or not. The one that your kubeconfig reaches has to be seen.
 func Presented(ctx context.Context, cluster runner.Cluster, nodes []corev1.Node) (names []string, err error) {
 	s := survey{cluster: cluster, nodes: nodes, now: time.Now()}
 	got, err := s.ask(ctx)
@@ -116,6 +117,15 @@ func Presented(ctx context.Context, cluster runner.Cluster, nodes []corev1.Node)
 	names = slices.Clone(got.certificate.DNSNames)
 	for _, ip := range got.certificate.IPAddresses {
 		names = append(names, ip.String())
+	}
+	urls, err := runner.APIServers(ctx, cluster.Client)
+	if err != nil {
+		return nil, fmt.Errorf("read the addresses of the API servers: %w", err)
+	}
+	for _, at := range urls {
+		if u, err := url.Parse(at); err == nil {
+			names = append(names, u.Hostname())
+		}
 	}
 	for _, row := range s.servers(ctx).rows {
 		if row.Certificate != nil {

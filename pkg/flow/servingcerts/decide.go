@@ -143,6 +143,9 @@ func (r Request) within(asked *x509.CertificateRequest, nodes []corev1.Node, res
 			return fmt.Errorf("%s is %s", text.Brief(name), text.Brief(what))
 		case !slices.Contains(own, canonical(name)):
 			return fmt.Errorf("%s is no host name and no internal address of Node %s", text.Brief(name), r.Node)
+		case slices.Contains(asked.DNSNames, name) && canonical(name) != canonical(r.Node):
+			// Its host name is what the node itself says, and no one here asks the DNS.
+			return fmt.Errorf("the DNS name %s is not the name of Node %s", text.Brief(name), r.Node)
 		case foreign[canonical(name)] != "":
 			return fmt.Errorf("%s is an address of Node %s, too", text.Brief(name), foreign[canonical(name)])
 		}

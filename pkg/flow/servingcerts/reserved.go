@@ -118,6 +118,7 @@ func (r *Reserved) services(all []corev1.Service) {
 	for i := range all {
 		s := &all[i]
 		what := "an address of Service " + s.Namespace + "/" + s.Name
+		r.name(s.Name+"."+s.Namespace, what) // as pods may call it
 		for _, a := range append(append([]string{s.Spec.LoadBalancerIP, s.Spec.ExternalName}, s.Spec.ExternalIPs...), s.Spec.ClusterIPs...) {
 			r.name(a, what)
 		}
@@ -144,8 +145,10 @@ func (r *Reserved) network(cidr, what string) {
 // the one that asks.
 func (r Reserved) why(name string, node corev1.Node) string {
 	c := canonical(name)
-	if what := r.exact[c]; what != "" {
-		return what
+	for _, one := range []string{c, wildcard(c)} { // of the configuration's names, too
+		if what := r.exact[one]; what != "" {
+			return what
+		}
 	}
 	if addr, err := netip.ParseAddr(c); err == nil {
 		for p, what := range r.networks {
@@ -157,10 +160,16 @@ func (r Reserved) why(name string, node corev1.Node) string {
 	switch {
 	case anywhere(c), c == r.domain, strings.HasSuffix(c, "."+r.domain):
 		return "a name or address of the cluster, or of any machine"
-	case r.presented[c] && !kube.IsControlPlane(&node):
+	case (r.presented[c] || r.presented[wildcard(c)]) && !kube.IsControlPlane(&node):
 		return "in the certificate of an API server"
 	}
 	return ""
+}
+
+// wildcard is the name by which a certificate is good for another and its neighbours.
+func wildcard(name string) string {
+	_, domain, _ := strings.Cut(name, ".")
+	return "*." + domain
 }
 
 // anywhere reports whether a name or address means any machine, or a Service.

@@ -58,7 +58,7 @@ func told(text []byte, depth int) Level {
 		return Opens
 	}
 	is := Open
-	if says(text, `secret|auth|identitytoken|registrytoken|secretkey|secretaccesskey|secret_access_key|`+
+	if says(text, `[\w-]*(?:secret|passwd|password|passphrase|[_-]pass|[_-]pwd|_psk)|auth|identitytoken|registrytoken|secretkey|secretaccesskey|secret_access_key|`+
 		`aws_secret_access_key|accesskey|access_key|passphrase|privatekey|private_key|apikey|`+
 		`api_key|clientsecret|client[_-]secret|credentials?`) || inEnvironment(text) || inAddress(text) {
 		is = Guarded
@@ -145,7 +145,7 @@ func keyStore(path string, content []byte) bool {
 // keys; their case does not matter.
 func says(text []byte, keys string) bool {
 	return regexp.MustCompile(`(?im)(?:^|[\s{,\[?"'])(?:--)?["']?(?:` + keys +
-		`)["']?[ \t]*[:=][ \t\r\n]*(?:[|>][+-]?[ \t]*\r?\n[ \t]*)?["']?[^\s"'#{}\[\],]`).Match(text)
+		`)["']?[ \t]*[:=][ \t\r\n]*(?:[|>][+-]?[ \t]*\r?\n[ \t]*)?\[?[ \t]*["']?[^\s"'#{}\[\],]`).Match(text)
 }
 
 // bearer reports whether there is a token by its form: a signed one, one for a bootstrap, or
@@ -159,7 +159,7 @@ func bearer(text []byte) bool {
 // inEnvironment reports whether a variable of a container has a value and the name of a
 // secret.
 func inEnvironment(text []byte) bool {
-	return regexp.MustCompile(`(?i)["']?name["']?:\s*["']?\w*(?:password|passwd|secret|token|access_?key|api_?key)\w*["']?` +
+	return regexp.MustCompile(`(?i)["']?name["']?:\s*["']?\w*(?:pass|pwd|psk|secret|token|access_?key|api_?key)\w*["']?` +
 		`\s*[,\n]\s*["']?value["']?:\s*["']?[^\s"']`).Match(text)
 }
 
