@@ -16,7 +16,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/registry"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -112,8 +111,7 @@ func (f *cniFlags) add(flags *pflag.FlagSet) {
 	env.AddDryRun(flags, &f.dryRun, "none, client or server: show what would be done; both render the chart and check it against the API")
 	f.chartFlags.add(flags)
 	flags.BoolVar(&f.adopt, "adopt", false, "Take over a network that was applied without Helm: its objects become the release's")
-	flags.BoolVar(&f.check, "check-images", false,
-		"Ask the registries first whether each image is there for the architecture of every node")
+	f.addCheck(flags)
 	flags.BoolVar(&f.probe, "probe", true, "Send packets through the network at the end, as 'cni test' does")
 	flags.BoolVar(&f.look, "look", false,
 		"Ask hosts first what is in /etc/cni/net.d, and whether they have what the network needs")
@@ -174,11 +172,8 @@ func (c commands) runCNI(ctx context.Context, client kubernetes.Interface, relea
 	if err != nil {
 		return env.NothingChanged(err)
 	}
-	if f.check {
-		images := registry.Client{Credentials: registry.Docker(), Roots: request.Roots}
-		if _, err := cni.Prove(ctx, images, survey, inst); err != nil {
-			return env.NothingChanged(err)
-		}
+	if err := f.images(ctx, survey, inst, request); err != nil {
+		return env.NothingChanged(err)
 	}
 	recipe, proven := proved(cni.Recipe(client, releases, inst), f.prove)
 	if err := c.showCNI(survey, inst, recipe); err != nil {

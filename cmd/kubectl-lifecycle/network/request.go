@@ -3,6 +3,7 @@
 package network
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"os"
@@ -11,8 +12,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/helm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/mirror"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/registry"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -70,6 +73,21 @@ func (f chartFlags) request(name string) (cni.Request, error) {
 	request := cni.Request{CNI: name, Chart: f.chart, Version: f.version, Digest: f.digest, Definitions: f.definitions, Values: given,
 		Mirror: through, PullSecrets: f.secrets, Roots: roots}
 	return request, request.Validate()
+}
+
+// addCheck adds the flag that asks for images.
+func (f *cniFlags) addCheck(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.check, "check-images", false,
+		"Ask the registries first whether each image is there for the architecture of every node")
+}
+
+// images asks for the images, where they are to be checked.
+func (f cniFlags) images(ctx context.Context, survey facts.Facts, inst cni.Installation, request cni.Request) error {
+	if !f.check {
+		return nil
+	}
+	_, err := cni.Prove(ctx, registry.Client{Credentials: registry.Docker(), Roots: request.Roots}, survey, inst)
+	return err
 }
 
 // mostMirrors bounds a file of mirrors.

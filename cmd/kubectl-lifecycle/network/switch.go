@@ -35,8 +35,9 @@ a maintenance window. Two networks are never mixed, node by node: pods of the on
 reach those of the other, so that every Service would fail in part for as long as it took.
 
   1. Everything that can be checked is, while nothing has changed: the chart of the new
-     network is read and rendered, with the values that agree with the cluster, and each
-     host is looked at. One that could not be cleaned is refused.
+     network is read and rendered, with the values that agree with the cluster (and with
+     --check-images its images are asked for), and each host is looked at. A host that
+     cannot be read as a whole, so that it could not be called clean, is refused.
   2. The old network goes out of the API (as 'cni uninstall --with-pods').
   3. The hosts of all nodes are cleaned of it (as --clean-nodes), --max-parallel at a time.
      A node that does not answer holds nothing up, and is named at the end (exit code 3);
@@ -75,6 +76,7 @@ func newCNISwitchCommand(c commands) *cobra.Command {
 	env.AddOutput(flags, &f.output, "name")
 	env.AddDryRun(flags, &f.dryRun, "none, client or server: show what would be done; server looks at hosts, too, and names what goes there")
 	f.chartFlags.add(flags)
+	f.addCheck(flags)
 	f.addHow(flags)
 	flags.StringVar(&f.from, "from", "", "The network that is replaced (default: the one that the cluster has)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")

@@ -185,8 +185,10 @@ func (s *switching) prepareNew(ctx context.Context, survey facts.Facts) (err err
 	if s.new, err = cni.Decide(without, s.request); err != nil {
 		return err
 	}
-	s.new, err = cni.Prepare(ctx, s.client, rendered{s.store, survey.Kubernetes}, s.new)
-	return err
+	if s.new, err = cni.Prepare(ctx, s.client, rendered{s.store, survey.Kubernetes}, s.new); err != nil {
+		return err
+	}
+	return s.flags.images(ctx, survey, s.new, s.request)
 }
 
 // run does it, phase by phase.
@@ -274,7 +276,7 @@ func (s *switching) install(ctx context.Context) (err error) {
 	if f.probe {
 		f.prove = s.proving(s.flags.cleanFlags.runner)
 	}
-	f.quiet = true
+	f.quiet, f.check = true, false // images were asked for before the old network went
 	if err := s.runCNI(within, s.client, s.store, s.request, f); err != nil {
 		return err
 	}

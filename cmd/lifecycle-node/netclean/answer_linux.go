@@ -56,12 +56,7 @@ func Clean(ctx context.Context, t clean.Target, o inventory.NetworkOrder) (inven
 	if err != nil {
 		return out, err
 	}
-	out.Objects = inventory.Decide(before).Objects
-	switch {
-	case o.DryRun:
-		return out, nil
-	case len(out.Objects) == 0 && len(before.Unchecked) == 0: // whatever runs here does not need it
-		out.Verdict = verdict(o.Owner, before).Brief()
+	if looked(o, before, &out) {
 		return out, nil
 	}
 	if err := mayBegin(o, out); err != nil {
@@ -77,6 +72,22 @@ func Clean(ctx context.Context, t clean.Target, o inventory.NetworkOrder) (inven
 	after.Items = append(slices.DeleteFunc(after.Items, setting), settings(before)...)
 	out.Verdict = verdict(o.Owner, after).Brief()
 	return out, nil
+}
+
+// looked adds to an answer what the first look says, and reports whether nothing is left
+// to do. What could not be read is in the answer of a dry run, too: a host that is partly
+// unknown cannot be promised to become clean.
+func looked(o inventory.NetworkOrder, before inventory.Inventory, out *inventory.NetworkAnswer) (done bool) {
+	out.Objects = inventory.Decide(before).Objects
+	switch {
+	case o.DryRun:
+		out.Verdict = inventory.Verdict{Unchecked: before.Unchecked}.Brief()
+		return true
+	case len(out.Objects) == 0 && len(before.Unchecked) == 0: // whatever runs here does not need it
+		out.Verdict = verdict(o.Owner, before).Brief()
+		return true
+	}
+	return false
 }
 
 // settings are the kernel's parameters that stay as a network has set them: once it has

@@ -36,6 +36,30 @@ func TestANetworkThatIsInUseIsNotTakenAway(t *testing.T) {
 	}
 }
 
+func TestADryRunSaysWhatCouldNotBeRead(t *testing.T) {
+	goes := inventory.Item{Kind: inventory.KindLink, Name: "flannel.1", Owner: inventory.Flannel, Fate: inventory.Goes}
+	unread := []inventory.Unchecked{{Kind: inventory.KindLink, What: "rules", Why: "no permission"}}
+	for name, tc := range map[string]struct {
+		dry    bool
+		before inventory.Inventory
+		done   bool
+		want   inventory.State
+	}{
+		"a dry run ends with the look":                      {true, inventory.Inventory{Items: []inventory.Item{goes}}, true, ""},
+		"a dry run names what could not be read":            {true, inventory.Inventory{Unchecked: unread}, true, ""},
+		"nothing is there":                                  {false, inventory.Inventory{}, true, inventory.Clean},
+		"something is there":                                {false, inventory.Inventory{Items: []inventory.Item{goes}}, false, ""},
+		"nothing is seen, and not everything was looked at": {false, inventory.Inventory{Unchecked: unread}, false, ""},
+	} {
+		var got inventory.NetworkAnswer
+		done := looked(inventory.NetworkOrder{Scope: inventory.Scope{Owner: inventory.Flannel}, DryRun: tc.dry}, tc.before, &got)
+		if done != tc.done || got.Verdict.State != tc.want || len(got.Objects) != len(tc.before.Items) ||
+			tc.dry && len(got.Verdict.Unchecked) != len(tc.before.Unchecked) {
+			t.Errorf("%s: done %v, %+v", name, done, got)
+		}
+	}
+}
+
 func TestAnOrderNamesANetworkThatIsKnown(t *testing.T) {
 	for task, works := range map[string]bool{
 		`{"node":"w","owner":"flannel"}`: true, `{"owner":"kube-proxy"}`: true, `{"owner":"kubelet"}`: false, `{"owner":"foreign"}`: false,

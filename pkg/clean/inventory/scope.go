@@ -120,6 +120,6 @@ type NetworkAnswer struct {
 	// Pods run in the network, Agents are its own.
 	Pods   []string `json:"pods,omitempty"`
 	Agents []string `json:"agents,omitempty"`
-	// Verdict is that of the second look; zero where nothing was changed.
+	// Verdict is that of the second look; of a dry run it has only what could not be read.
 	Verdict Verdict `json:"verdict,omitzero"`
 }

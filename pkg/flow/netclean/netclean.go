@@ -54,7 +54,7 @@ type Result struct {
 	// Pods run in the network there, Agents are the network's own.
 	Pods   []string `json:"pods,omitempty"`
 	Agents []string `json:"agents,omitempty"`
-	// Verdict is that of the second look.
+	// Verdict is that of the second look; of a dry run it has only what could not be read.
 	Verdict inventory.Verdict `json:"verdict,omitzero"`
 	// Error says why it is not clean, Hint what to do about it.
 	Error   string  `json:"error,omitempty"`
@@ -214,6 +214,9 @@ func (c Cleaning) one(ctx context.Context, node *corev1.Node) (Result, error) {
 // judge says of an answer what became of the host.
 func (c Cleaning) judge(r *Result) error {
 	switch {
+	case c.DryRun && len(r.Verdict.Unchecked) > 0:
+		return plan.Hint(fmt.Errorf("the host could not be looked at as a whole: %s", left(r.Verdict)),
+			"mend what keeps these from being read, then run the same command again: what is not read is not called clean")
 	case c.DryRun && len(r.Objects) == 0:
 		r.State = Nothing
 	case c.DryRun:

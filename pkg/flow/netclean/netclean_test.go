@@ -85,6 +85,20 @@ func TestADryRunCleansNothing(t *testing.T) {
 	}
 }
 
+func TestADryRunFailsOnAHostThatCouldNotBeRead(t *testing.T) {
+	unread := inventory.Verdict{Unchecked: []inventory.Unchecked{{Kind: inventory.KindLink, What: "packet filter", Why: "no permission"}}}
+	for name, things := range map[string][]inventory.Item{"nothing is seen": nil,
+		"something is": {{Kind: inventory.KindLink, Name: "flannel.1"}}} {
+		c := Cleaning{Network: "flannel", DryRun: true, AtOnce: 1, ask: hosts{"a": {Objects: things, Verdict: unread}}.ask,
+			Nodes: []*corev1.Node{node("a", corev1.ConditionTrue)}}
+		got := c.each(t.Context(), func(string, ...any) {})
+		if got[0].State != Failed || !got[0].Left() || !strings.Contains(got[0].Error, "packet filter not checked: no permission") ||
+			got[0].Hint == "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 func TestAnInterruptionLeavesTheOtherHosts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := Cleaning{Network: "flannel", AtOnce: 1, Nodes: []*corev1.Node{node("a", corev1.ConditionTrue), node("b", corev1.ConditionTrue)},
