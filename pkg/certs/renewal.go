@@ -70,11 +70,11 @@ func (w Wish) leave(r Row) string {
 // mended reports whether a fault is of the kind that a renewal mends; modes of files stay.
 func mended(fault string) bool { return !strings.HasSuffix(fault, readable) }
 
-// Restarts are the programs that have to be restarted for what lies on the disk to be used:
-// by the names of their rows.
+// Restarts are the programs that have to be restarted for what lies on the disk to be used,
+// by the names of their rows: of what kubeadm renews, not of a kubelet.
 func Restarts(look Look) (names []string) {
 	for _, r := range look.Rows {
-		if r.stale() {
+		if r.stale() && slices.Contains(Renewable(), r.Name) {
 			names = append(names, r.Name)
 		}
 	}

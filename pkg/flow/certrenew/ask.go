@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/certcheck"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -19,36 +19,50 @@ const (
 	// comesBack bounds the wait for a host that has lost its connection: its unit ends within
 	// that time, whatever happens.
 	comesBack = 17 * time.Minute
-	// refusedFor bounds it where the host, or the cluster, has refused.
+	// refusedFor bounds it where the host, or the cluster, has refused, and no answer of the
+	// host's has shown it at work.
 	refusedFor = 2 * time.Minute
 	// askAgain is the time between two questions, each of which takes a pod.
 	askAgain = 5 * time.Second
 )
 
+// ownRefusal reports whether an error is a refusal of what was not begun. Where a stream has
+// ended, the host may be at work: a stream says how it ended, and not what came of it.
+func ownRefusal(cause error) bool {
+	return plan.ClassOf(cause) == plan.Refused && !errors.Is(cause, podcarrier.ErrNoStream) && !errors.Is(cause, podcarrier.ErrOutOfBounds)
+}
+
+// patience is how long a host is waited for.
+func patience(cause error, seenAtWork bool) time.Duration {
+	if ownRefusal(cause) && !seenAtWork {
+		return refusedFor // most probably it has not begun
+	}
+	return comesBack
+}
+
 // ask waits until the API server answers again and the host has ended its work, and says
 // what has become of it.
 func (r *Renewal) ask(ctx context.Context, h Host, cause error, report plan.Report) error {
-	most := comesBack
-	if plan.ClassOf(cause) == plan.Refused {
-		most = refusedFor // most probably it has not begun
-	}
-	ctx, cancel := context.WithTimeout(ctx, most)
+	begun, seenAtWork := time.Now(), false
+	within, cancel := context.WithTimeout(ctx, comesBack)
 	defer cancel()
-	report("waiting until the host has ended its work, for up to %s", most)
-	var last error
+	report("waiting until the host has ended its work, for up to %s", patience(cause, false))
 	for {
-		look, err := certcheck.Ask(ctx, r.cluster, h.Node, r.facts.Dir)
+		look, last := r.look(within, h.Node)
 		switch {
-		case err != nil:
-			last = err
+		case ctx.Err() != nil:
+			return r.interrupted(ctx, h.Node.Name)
+		case last != nil:
 		case look.Renewing:
-			last = errors.New("the host is still at work")
+			seenAtWork, last = true, errors.New("the host is still at work")
 		default:
 			return judged(h, look, cause)
 		}
-		select {
-		case <-ctx.Done():
+		if time.Since(begun) >= patience(cause, seenAtWork) {
 			return plan.As(plan.Broken, plan.Hint(errors.Join(cause, last), "run the same command again: it finds what is left to do"))
+		}
+		select {
+		case <-within.Done():
 		case <-time.After(askAgain):
 		}
 	}
@@ -61,9 +75,9 @@ func judged(h Host, look certs.Look, cause error) error {
 	switch {
 	case look.Unfinished:
 		return plan.As(plan.Broken, plan.Hint(fmt.Errorf("%w; the renewal there was begun, and neither finished nor taken back", cause), again))
-	case certs.Untouched(h.before, look, h.Names) && plan.ClassOf(cause) == plan.Refused:
+	case certs.Untouched(h.before, look, h.Names) && ownRefusal(cause):
 		return cause
-	case certs.Untouched(h.before, look, h.Names):
+	case len(h.Names) > 0 && certs.Untouched(h.before, look, h.Names):
 		return plan.Hint(plan.Begun(fmt.Errorf("%w; the certificates there are as they were", cause)), again)
 	}
 	wrong := certs.Renewed(h.before, look, h.Names)

@@ -3,6 +3,7 @@
 package certrenew
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,7 +49,8 @@ type Host struct {
 // Idle reports whether nothing is to be done there.
 func (h Host) Idle() bool { return len(h.Names) == 0 && len(h.Restarts) == 0 && !h.Unfinished }
 
-// Decide says what is renewed on which host, the leader of etcd last. It refuses while a
+// Decide says what is renewed on which host: the one that is not ready first, the leader of
+// etcd last. It refuses while a
 // control plane is not Ready, a member of etcd is not well, what must be the same differs,
 // or an authority would end before what it signs. It is pure.
 func (f Facts) Decide(wish certs.Wish) ([]Host, error) {
@@ -62,6 +64,9 @@ func (f Facts) Decide(wish certs.Wish) ([]Host, error) {
 	if differ := certs.Compare(f.Looks); len(differ) > 0 {
 		return nil, plan.Refuse(fmt.Errorf("%s: %s", differ[0].Name, differ[0].Faults[0]),
 			"make it the same first: a certificate that one authority signs is not accepted where another is trusted")
+	}
+	if err := f.oneTroubled(); err != nil {
+		return nil, err
 	}
 	var hosts []Host
 	for i, n := range f.Nodes {
@@ -81,12 +86,36 @@ func (f Facts) Decide(wish certs.Wish) ([]Host, error) {
 		hosts = append(hosts, h)
 	}
 	slices.SortStableFunc(hosts, func(a, b Host) int {
-		if a.Leader != b.Leader {
-			return map[bool]int{true: 1, false: -1}[a.Leader]
-		}
-		return strings.Compare(a.Node.Name, b.Node.Name)
+		// What is not ready is mended before anything else is touched.
+		return cmp.Or(yesFirst(troubled(a.before), troubled(b.before)), yesFirst(!a.Leader, !b.Leader),
+			strings.Compare(a.Node.Name, b.Node.Name))
 	})
 	return hosts, nil
+}
+
+func yesFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+// oneTroubled refuses more than one host that has to be mended: what mends one needs the rest.
+func (f Facts) oneTroubled() error {
+	var names []string
+	for i, n := range f.Nodes {
+		if troubled(f.Looks[i]) {
+			names = append(names, fmt.Sprintf("%s (%s)", n.Name, trouble(f.Looks[i])))
+		}
+	}
+	if len(names) < 2 {
+		return nil
+	}
+	return plan.Refuse(fmt.Errorf("%d control planes are not ready: %s", len(names), strings.Join(names, ", ")),
+		"bring all but one of them back first; what a renewal has replaced is in %s on its host", inventory.BackupDir)
 }
 
 // settled refuses a host that is being changed, or whose API server is not ready, unless that
@@ -104,11 +133,15 @@ func settled(look certs.Look, node string) error {
 }
 
 // etcd refuses an etcd that is not whole, as one host sees it, and says whether its leader
-// is there.
+// is there. The member of a host on which a renewal was not finished may be in trouble: to
+// finish it is what mends it.
 func (f Facts) etcd(i int) (leader bool, err error) {
 	look, name := f.Looks[i], f.Nodes[i].Name
 	if look.EtcdTrouble != "" {
-		return false, plan.Refuse(fmt.Errorf("etcd cannot be asked on %s: %s", name, look.EtcdTrouble), "mend that first")
+		if look.Unfinished {
+			return false, nil
+		}
+		return false, f.refuse(fmt.Errorf("etcd cannot be asked on %s: %s", name, text.Brief(look.EtcdTrouble)), "mend that first")
 	}
 	var view *inventory.Etcd
 	if len(look.Etcd) > 0 {
@@ -121,8 +154,8 @@ func (f Facts) etcd(i int) (leader bool, err error) {
 	}
 	for _, m := range view.Members {
 		switch {
-		case m.Trouble != "":
-			return false, plan.Refuse(fmt.Errorf("member %s of etcd %s", m.Name, m.Trouble),
+		case m.Trouble != "" && !f.mends(m.Name):
+			return false, f.refuse(fmt.Errorf("member %s of etcd %s", m.Name, m.Trouble),
 				"mend it first; on a control plane: etcdctl endpoint health --cluster")
 		case m.Learner:
 			return false, plan.Refuse(fmt.Errorf("member %s of etcd is still learning", m.Name), "wait until it votes")
@@ -134,6 +167,22 @@ func (f Facts) etcd(i int) (leader bool, err error) {
 			"a member without a host, or a host without one, has to be removed first")
 	}
 	return leader, nil
+}
+
+// mends reports whether a member of etcd is the one of a host on which a renewal was not
+// finished: kubeadm names a member as its Node.
+func (f Facts) mends(member string) bool {
+	return slices.ContainsFunc(f.Looks, func(l certs.Look) bool { return l.Unfinished && l.Node == member })
+}
+
+// refuse says, too, where the earlier certificates are if a renewal was not finished.
+func (f Facts) refuse(err error, hint string) error {
+	for _, l := range f.Looks {
+		if l.Unfinished {
+			hint += fmt.Sprintf("; a renewal was interrupted on %s: the earlier certificates are in %s on its host", l.Node, inventory.BackupDir)
+		}
+	}
+	return plan.Refuse(err, "%s", hint)
 }
 
 // outlived refuses a renewal by an authority whose key is not its own, or that ends before

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -39,6 +38,10 @@ type Renewal struct {
 	wish    certs.Wish
 	who     string
 	lock    *runner.PlaneLock
+	// look asks a host; atWork is the node of a host whose unit may be at work while this
+	// command ends.
+	look   func(ctx context.Context, node *corev1.Node) (certs.Look, error)
+	atWork string
 }
 
 // Read reads the control planes and asks their hosts. Each has to answer.
@@ -87,7 +90,11 @@ func New(cluster runner.Cluster, facts Facts, wish certs.Wish, who string) (*Ren
 	if err != nil {
 		return nil, err
 	}
-	return &Renewal{Hosts: hosts, Outcomes: map[string]certs.Outcome{}, cluster: cluster, facts: facts, wish: wish, who: who}, nil
+	r := &Renewal{Hosts: hosts, Outcomes: map[string]certs.Outcome{}, cluster: cluster, facts: facts, wish: wish, who: who}
+	r.look = func(ctx context.Context, node *corev1.Node) (certs.Look, error) {
+		return certcheck.Ask(ctx, cluster, node, facts.Dir)
+	}
+	return r, nil
 }
 
 // Idle reports whether nothing is to be done anywhere.
@@ -103,7 +110,7 @@ func (r *Renewal) Idle() bool {
 // Plan is the renewal, host by host.
 func (r *Renewal) Plan() plan.Plan {
 	p := plan.Plan{Title: "Renew certificates",
-		Steps: []plan.Step{{ID: "lock", Title: "Hold the control planes", Do: r.hold, Undo: r.Release}}}
+		Steps: []plan.Step{{ID: "lock", Title: "Hold the control planes", Do: r.hold, Undo: r.undo}}}
 	for i := range r.Hosts {
 		h := &r.Hosts[i]
 		for _, l := range h.Left {
@@ -144,53 +151,29 @@ func (r *Renewal) hold(ctx context.Context, report plan.Report) (err error) {
 	return err
 }
 
-// Release gives the lock on the control planes back; it may be called again.
-func (r *Renewal) Release(ctx context.Context) error { return r.lock.Release(ctx) }
-
-// stillWell refuses to begin with another host where the control planes are not what they
-// were when it was decided, or one is not well by now.
-func (r *Renewal) stillWell(ctx context.Context) error {
-	nodes, err := kube.ListNodes(ctx, r.cluster.Client, metav1.ListOptions{})
-	if err != nil {
-		return err
+// Release gives the lock on the control planes back; it may be called again. It keeps it while
+// the unit of a host may be at work: the next renewal takes it over.
+func (r *Renewal) Release(ctx context.Context) error {
+	if r.atWork != "" {
+		return nil
 	}
-	there, err := certcheck.Choose(nodes, false)
-	if err != nil {
-		return err
-	}
-	if err := same(r.facts.Nodes, there); err != nil {
-		return err
-	}
-	status := 0
-	err = r.cluster.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).StatusCode(&status).Error()
-	if err != nil || status != http.StatusOK {
-		return plan.Refuse(errors.Join(fmt.Errorf("the API server that this kubeconfig reaches is not ready (HTTP status %d)", status), err),
-			"mend that first; see: %s", text.Command("kubectl", "get", "--raw", "/readyz?verbose"))
-	}
-	return nil
+	return r.lock.Release(ctx)
 }
 
-// same refuses control planes that are others than those it was decided for, or not Ready.
-func same(decided, there []*corev1.Node) error {
-	if len(there) != len(decided) {
-		return plan.Refuse(fmt.Errorf("the cluster has %d control planes by now, not %d", len(there), len(decided)), "run the command again")
+func (r *Renewal) undo(ctx context.Context) error {
+	if r.atWork != "" {
+		return plan.ErrKept
 	}
-	for i, n := range there {
-		if n.UID != decided[i].UID {
-			return plan.Refuse(fmt.Errorf("control plane %s is not the one that it was when this began", n.Name), "run the command again")
-		}
-		if !kube.NodeReady(n) {
-			return plan.Refuse(fmt.Errorf("control plane %s is not Ready any more", n.Name),
-				"bring it back and run the command again; see: %s", text.Command("kubectl", "describe", "node", n.Name))
-		}
-	}
-	return nil
+	return r.Release(ctx)
 }
 
 // renew has one host do it. Where the connection ends on the way, the host goes on by
 // itself: it is asked again what has become of it.
 func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
 	if err := r.stillWell(ctx); err != nil {
+		return err
+	}
+	if err := r.allReady(ctx, h, report); err != nil {
 		return err
 	}
 	members := 0
@@ -206,9 +189,7 @@ func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		return err
-	case len(h.Names) == 0 && !h.Unfinished:
-		return plan.Begun(err)
+		return r.interrupted(ctx, h.Node.Name)
 	default: // where a stream ends tells nothing of what the host has begun
 		report("no answer (%s); asking the host what has become of it", text.Brief(err.Error()))
 		return r.ask(ctx, h, err, report)

@@ -44,8 +44,9 @@ const (
 	maxParts = 2 << 20
 )
 
-// errOutOfBounds is wrapped by the error of a stream that was ended here.
-var errOutOfBounds = errors.New("the stream was ended")
+// ErrOutOfBounds is wrapped by the error of a stream that was ended here: what has come of
+// what was delivered is not known.
+var ErrOutOfBounds = errors.New("the stream was ended")
 
 // stream sends the program and the delivery through the pod and returns the
 // program's answer.
@@ -75,7 +76,7 @@ func (c *Carrier) stream(ctx context.Context, d wire.Delivery) (wire.Answer, err
 		return answer, unplaced(pod.Spec.NodeName)
 	case err != nil && strings.Contains(err.Error(), noPlace): // where the stream breaks off
 		return answer, unplaced(pod.Spec.NodeName)
-	case errors.Is(err, errOutOfBounds):
+	case errors.Is(err, ErrOutOfBounds):
 		return answer, plan.Refuse(fmt.Errorf("node %s: %w%s", pod.Spec.NodeName, err, tail(words)),
 			"look at the host before you trust it; see: %s", describe(pod.Spec.NodeName))
 	case err != nil:
@@ -97,12 +98,12 @@ func unplaced(node string) error {
 }
 
 // converse streams in, and returns what came out on both ways. A stream that
-// brings too much, or nothing for too long, is ended with errOutOfBounds.
+// brings too much, or nothing for too long, is ended with ErrOutOfBounds.
 func (b bounds) converse(ctx context.Context, executor remotecommand.Executor, in io.Reader) (out []byte, words string, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	end := func(format string, args ...any) {
-		cancel(fmt.Errorf("%w: "+format, append([]any{errOutOfBounds}, args...)...))
+		cancel(fmt.Errorf("%w: "+format, append([]any{ErrOutOfBounds}, args...)...))
 	}
 	silent := time.AfterFunc(b.silence, func() { end("nothing was heard for %s", b.silence) })
 	defer silent.Stop()
@@ -112,7 +113,7 @@ func (b bounds) converse(ctx context.Context, executor remotecommand.Executor, i
 	stdout := &capped{left: b.answer, moved: moved, full: func() { end("the host sent more than %d bytes", b.answer) }}
 	stderr := &capped{left: b.words, moved: moved, full: func() { end("the host sent more than %d bytes of messages", b.words) }}
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: heard{in, moved}, Stdout: stdout, Stderr: stderr})
-	if cause := context.Cause(ctx); errors.Is(cause, errOutOfBounds) {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrOutOfBounds) {
 		err = cause
 	}
 	return stdout.take(), string(stderr.take()), err

@@ -91,7 +91,7 @@ func TestAHostCanNeitherFloodNorKeepTheOneWhoAsks(t *testing.T) {
 			executor, err := newExecutor(&rest.Config{Host: target.Host}, target)
 			must(t, err)
 			out, words, err := c.bounds.converse(t.Context(), executor, strings.NewReader("program"))
-			if !errors.Is(err, errOutOfBounds) || !strings.Contains(err.Error(), c.says) {
+			if !errors.Is(err, ErrOutOfBounds) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v, want %q", err, c.says)
 			}
 			if len(out) > c.bounds.answer || len(words) > c.bounds.words {
