@@ -259,7 +259,7 @@ func (s *switching) restart(ctx context.Context) error {
 			class = plan.ClassOf(ctx.Err())
 		}
 		return plan.As(class, plan.Hint(fmt.Errorf("%s from before were not let go", view.CountPods(len(held))),
-			"open their budgets, or delete these pods"))
+			"open their budgets, mend what else is said above, or delete these pods"))
 	}
 	return nil
 }

@@ -106,3 +106,18 @@ func TestAnInstallationThatWasInterruptedAtItsBeginningGetsItsTime(t *testing.T)
 		t.Errorf("%+v, %v", kept, err)
 	}
 }
+
+func TestASwitchAsksForTheImagesBeforeTheOldNetworkGoes(t *testing.T) {
+	b := newCNIBed()
+	if err := b.run(t, cni.Request{}, cniFlags{}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := switchingTo(t, b, "", "flannel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.images, s.flags.check = []release.Image{{Image: "127.0.0.1:1/flannel:v1"}}, true
+	if err := s.prepare(t.Context()); plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "cannot be pulled") {
+		t.Errorf("%v", err)
+	}
+}

@@ -52,17 +52,18 @@ func TestWhatIsDoneWithPodsFromBefore(t *testing.T) {
 		pod  *corev1.Pod
 		want fate
 	}{
-		"one that is Ready may serve":                      {pod("a"), evict},
-		"one that is not serves nothing":                   {pod("a", unready), remove},
-		"one without a controller":                         {pod("a", func(p *corev1.Pod) { p.OwnerReferences = nil }), bare},
-		"a static pod":                                     {pod("a", static), bare},
-		"one in its host's network":                        {pod("a", func(p *corev1.Pod) { p.Spec.HostNetwork = true }), leave},
-		"one that has ended":                               {pod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }), leave},
-		"one that waits for a network":                     {pod("a", func(p *corev1.Pod) { p.Status.PodIP = "" }), leave},
-		"one that is being deleted":                        {pod("a", leaving), leave},
-		"one that was made since":                          {pod("a", young), leave},
-		"one from before that got its network since":       {pod("a", sandbox(begun.Add(time.Second))), leave},
-		"one whose network is older, by its own condition": {pod("a", sandbox(begun.Add(-time.Minute))), evict},
+		"one that is Ready may serve":                              {pod("a"), evict},
+		"one that is not serves nothing":                           {pod("a", unready), remove},
+		"one without a controller":                                 {pod("a", func(p *corev1.Pod) { p.OwnerReferences = nil }), bare},
+		"a static pod":                                             {pod("a", static), bare},
+		"one in its host's network":                                {pod("a", func(p *corev1.Pod) { p.Spec.HostNetwork = true }), leave},
+		"one that has ended":                                       {pod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }), leave},
+		"one that waits for a network":                             {pod("a", func(p *corev1.Pod) { p.Status.PodIP = "" }), leave},
+		"one that is being deleted":                                {pod("a", leaving), leave},
+		"one that was made since":                                  {pod("a", young), leave},
+		"one from before that got its network since":               {pod("a", sandbox(begun.Add(time.Second))), leave},
+		"one that was made since, on a host whose clock is behind": {pod("a", young, sandbox(begun.Add(-time.Minute))), leave},
+		"one whose network is older, by its own condition":         {pod("a", sandbox(begun.Add(-time.Minute))), evict},
 	} {
 		if got := fateOf(tc.pod, begun); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)
@@ -140,13 +141,26 @@ func TestASwitchIsRefusedWithoutTheRights(t *testing.T) {
 	}
 }
 
-func TestAnEvictionThatFailsEndsIt(t *testing.T) {
-	client := fake.NewClientset(pod("a"))
-	client.PrependReactor("create", "pods", func(ktesting.Action) (bool, runtime.Object, error) {
-		return true, nil, apierrors.NewForbidden(corev1.Resource("pods"), "a", errors.New("no"))
-	})
-	if got, err := RestartPods(t.Context(), client, begun, func(string, ...any) {}); !apierrors.IsForbidden(err) {
-		t.Errorf("%+v, %v", got, err)
+func TestAPodThatCannotBeRestartedHoldsNoOther(t *testing.T) {
+	for name, how := range map[string]struct {
+		verb   string
+		change func(*corev1.Pod)
+	}{"an eviction": {"create", func(*corev1.Pod) {}}, "a deletion": {"delete", unready}} {
+		synctest.Test(t, func(t *testing.T) {
+			client := fake.NewClientset(pod("a-denied", how.change), pod("b", unready), pod("c", unready))
+			client.PrependReactor(how.verb, "pods", func(action ktesting.Action) (bool, runtime.Object, error) {
+				if deletion, is := action.(ktesting.DeleteAction); is && deletion.GetName() != "a-denied" {
+					return false, nil, nil
+				}
+				return true, nil, apierrors.NewForbidden(corev1.Resource("pods"), "a-denied", errors.New("a webhook says no"))
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			got, err := RestartPods(ctx, client, begun, func(string, ...any) {})
+			if err != nil || got.Pods != 2 || len(got.Held) != 1 || !strings.Contains(got.Held["shop/a-denied"], "a webhook says no") {
+				t.Errorf("%s: %+v, %v", name, got, err)
+			}
+		})
 	}
 }
 

@@ -55,14 +55,17 @@ func fateOf(p *corev1.Pod, installed time.Time) fate {
 	return remove
 }
 
-// since is when a pod got its network: when its sandbox was ready, or else when it was made.
+// since is when a pod got its network: when its sandbox was ready, by its host's clock, and
+// not before it was made, by the API server's. A clock that is behind would have pods
+// restarted again and again.
 func since(p *corev1.Pod) time.Time {
+	at := p.CreationTimestamp.Time
 	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReadyToStartContainers && c.Status == corev1.ConditionTrue {
-			return c.LastTransitionTime.Time
+		if c.Type == corev1.PodReadyToStartContainers && c.Status == corev1.ConditionTrue && c.LastTransitionTime.After(at) {
+			at = c.LastTransitionTime.Time
 		}
 	}
-	return p.CreationTimestamp.Time
+	return at
 }
 
 func is(p *corev1.Pod, condition corev1.PodConditionType) bool {
@@ -105,7 +108,7 @@ type Restarted struct {
 	Pods int `json:"pods"`
 	// Bare are those that no controller makes again: they have no network, and stay.
 	Bare []string `json:"withoutController,omitempty"`
-	// Held are those whose budgets have not let them go, and why.
+	// Held are those that were not let go, by their budgets or by what else, and why.
 	Held map[string]string `json:"held,omitempty"`
 }
 
@@ -125,14 +128,11 @@ func RestartPods(ctx context.Context, client kubernetes.Interface, installed tim
 				out.Bare = append(out.Bare, key)
 				continue
 			}
-			why, err := restart(ctx, client, p, installed)
-			switch {
+			switch err := restart(ctx, client, p, installed); {
 			case err != nil && ctx.Err() != nil:
 				out.Held[key] = "the time is over"
-			case err != nil:
-				return out, err
-			case why != "":
-				out.Held[key] = why
+			case err != nil: // a budget, or a webhook: the others have no network either
+				out.Held[key] = err.Error()
 			default:
 				out.Pods++
 			}
@@ -141,7 +141,7 @@ func RestartPods(ctx context.Context, client kubernetes.Interface, installed tim
 			return out, nil
 		}
 		names := slices.Sorted(maps.Keys(out.Held))
-		report("%d pods from before are held by their budgets: %s", len(names), text.Some(names))
+		report("%d pods from before are not let go: %s (%s)", len(names), text.Some(names), out.Held[names[0]])
 		select {
 		case <-ctx.Done():
 			return out, nil
@@ -180,22 +180,20 @@ func old(ctx context.Context, client kubernetes.Interface, installed time.Time) 
 	return out, err
 }
 
-// restart evicts a pod that may serve, and deletes one that cannot; why says what holds it.
-func restart(ctx context.Context, client kubernetes.Interface, p *corev1.Pod, installed time.Time) (why string, err error) {
+// restart evicts a pod that may serve, and deletes one that cannot; the error says what
+// holds it.
+func restart(ctx context.Context, client kubernetes.Interface, p *corev1.Pod, installed time.Time) error {
 	if fateOf(p, installed) == remove {
-		return "", discard(ctx, client, p)
+		return discard(ctx, client, p)
 	}
 	uid := p.UID
-	err = client.CoreV1().Pods(p.Namespace).EvictV1(ctx, &policyv1.Eviction{
+	err := client.CoreV1().Pods(p.Namespace).EvictV1(ctx, &policyv1.Eviction{
 		ObjectMeta:    metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name},
 		DeleteOptions: &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}})
-	switch {
-	case err == nil, apierrors.IsNotFound(err), apierrors.IsConflict(err):
-		return "", nil
-	case apierrors.IsTooManyRequests(err), apierrors.IsInternalError(err): // with two budgets none lets it go (500)
-		return err.Error(), nil
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
 	}
-	return "", fmt.Errorf("evict pod %s/%s: %w", p.Namespace, p.Name, err)
+	return fmt.Errorf("evict it: %w", err)
 }
 
 // discard deletes this very pod.
