@@ -107,8 +107,8 @@ func (c commands) switchCNI(ctx context.Context, to string, f switchFlags) error
 	}
 	store := helm.Client{Getter: c.Flags, Driver: os.Getenv("HELM_DRIVER")}
 	s := switching{commands: c, client: cluster.Client, store: store, request: request, flags: f,
-		states: netswitch.Store{Client: cluster.Client, Namespace: cluster.RunNamespace()}}
-	if err := netswitch.Allowed(ctx, s.client, s.states.Namespace); err != nil {
+		states: netswitch.Store{Client: cluster.Client}}
+	if err := netswitch.Allowed(ctx, s.client); err != nil {
 		return env.NothingChanged(err)
 	}
 	switch err := s.prepare(ctx); {
@@ -173,7 +173,19 @@ func (s *switching) show() error {
 	if !state.Past(netswitch.Install) {
 		c.Warn("all pods of the cluster that are not in their hosts' network lose it until %s works", state.To)
 	}
+	s.sayWebhooks()
 	return c.sayFindings(s.new.Findings)
+}
+
+// sayWebhooks names those that do not answer in the middle.
+func (s *switching) sayWebhooks() {
+	if len(s.webhooks) > 0 {
+		s.Warn("webhooks must answer before a pod is made or evicted, and cannot while their own pods have no network: %s", text.Some(s.webhooks))
+		s.Say("         set failurePolicy: Ignore on them for that time, unless their pods are in their hosts' network")
+	}
+	if s.unread != nil {
+		s.Warn("whether a webhook keeps pods from being made in the middle is not known: %v", s.unread)
+	}
 }
 
 // sayObjects names what goes on each host.

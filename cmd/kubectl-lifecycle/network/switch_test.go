@@ -4,9 +4,11 @@ package network
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
@@ -33,7 +35,7 @@ func switchingTo(t *testing.T, b *cniBed, from, to string) (*switching, error) {
 	streams, _, _, _ := genericiooptions.NewTestIOStreams()
 	s := &switching{commands: commands{env.New(streams, "dev")}, client: b.Clientset, store: removable{b},
 		request: cni.Request{CNI: to}, flags: switchFlags{cniFlags: cniFlags{mode: env.DryRunClient}, from: from, restart: true},
-		states: netswitch.Store{Client: b.Clientset, Namespace: metav1.NamespaceSystem}}
+		states: netswitch.Store{Client: b.Clientset}}
 	return s, s.prepare(t.Context())
 }
 
@@ -50,8 +52,15 @@ func TestASwitchIsPreparedAsIfTheOldNetworkWereGone(t *testing.T) {
 	if err := b.run(t, cni.Request{}, cniFlags{}); err != nil {
 		t.Fatal(err)
 	}
+	hook := admissionv1.MutatingWebhook{ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Name: "g"}},
+		Rules: []admissionv1.RuleWithOperations{{Rule: admissionv1.Rule{APIGroups: []string{""}, Resources: []string{"pods"}}}}}
+	if err := b.Tracker().Add(&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "guard"},
+		Webhooks: []admissionv1.MutatingWebhook{hook}}); err != nil {
+		t.Fatal(err)
+	}
 	s, err := switchingTo(t, b, "", "flannel")
-	if err != nil || s.resumes || s.state.From != "flannel" || s.state.Phase != netswitch.Uninstall || s.new.Action != release.Install ||
+	if err != nil || s.resumes || len(s.webhooks) != 1 ||
+		s.state.From != "flannel" || s.state.Phase != netswitch.Uninstall || s.new.Action != release.Install ||
 		len(s.old.Objects) != 1 || len(s.unclean()) != 1 {
 		t.Errorf("%v, state %+v, action %s", err, s.state, s.new.Action)
 	}
@@ -119,5 +128,20 @@ func TestASwitchAsksForTheImagesBeforeTheOldNetworkGoes(t *testing.T) {
 	b.images, s.flags.check = []release.Image{{Image: "127.0.0.1:1/flannel:v1"}}, true
 	if err := s.prepare(t.Context()); plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "cannot be pulled") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestWebhooksThatCannotAnswerInTheMiddleAreSaidBefore(t *testing.T) {
+	streams, _, _, said := genericiooptions.NewTestIOStreams()
+	s := &switching{commands: commands{env.New(streams, "dev")}}
+	if s.sayWebhooks(); said.Len() > 0 {
+		t.Errorf("without any: %s", said)
+	}
+	s.webhooks, s.unread = []string{"validatingwebhookconfiguration/guard"}, errors.New("you may not list them")
+	s.sayWebhooks()
+	for _, want := range []string{"validatingwebhookconfiguration/guard", "failurePolicy: Ignore", "you may not list them"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("%q is not said:\n%s", want, said)
+		}
 	}
 }

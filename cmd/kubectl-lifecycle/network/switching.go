@@ -43,6 +43,9 @@ type switching struct {
 	// do not answer, or did not in time.
 	nodes  []*corev1.Node
 	silent []string
+	// webhooks are those without whose answers no pod is made, unread why they are not known.
+	webhooks []string
+	unread   error
 	// hosts are what became of hosts, or would become.
 	hosts     []netclean.Result
 	restarted *netswitch.Restarted
@@ -86,6 +89,7 @@ func (s *switching) prepare(ctx context.Context) error {
 			s.silent = append(s.silent, n.Name)
 		}
 	}
+	s.webhooks, s.unread = netswitch.Webhooks(ctx, s.client)
 	if s.state.Past(netswitch.Clean) {
 		return nil // the installation itself looks
 	}

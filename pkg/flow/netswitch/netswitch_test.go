@@ -52,18 +52,18 @@ func TestWhatIsDoneWithPodsFromBefore(t *testing.T) {
 		pod  *corev1.Pod
 		want fate
 	}{
-		"one that is Ready may serve":                              {pod("a"), evict},
-		"one that is not serves nothing":                           {pod("a", unready), remove},
-		"one without a controller":                                 {pod("a", func(p *corev1.Pod) { p.OwnerReferences = nil }), bare},
-		"a static pod":                                             {pod("a", static), bare},
-		"one in its host's network":                                {pod("a", func(p *corev1.Pod) { p.Spec.HostNetwork = true }), leave},
-		"one that has ended":                                       {pod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }), leave},
-		"one that waits for a network":                             {pod("a", func(p *corev1.Pod) { p.Status.PodIP = "" }), leave},
-		"one that is being deleted":                                {pod("a", leaving), leave},
-		"one that was made since":                                  {pod("a", young), leave},
-		"one from before that got its network since":               {pod("a", sandbox(begun.Add(time.Second))), leave},
-		"one that was made since, on a host whose clock is behind": {pod("a", young, sandbox(begun.Add(-time.Minute))), leave},
-		"one whose network is older, by its own condition":         {pod("a", sandbox(begun.Add(-time.Minute))), evict},
+		"one that is Ready may serve":                      {pod("a"), evict},
+		"one that is not serves nothing":                   {pod("a", unready), remove},
+		"one without a controller":                         {pod("a", func(p *corev1.Pod) { p.OwnerReferences = nil }), bare},
+		"a static pod":                                     {pod("a", static), bare},
+		"one in its host's network":                        {pod("a", func(p *corev1.Pod) { p.Spec.HostNetwork = true }), leave},
+		"one that has ended":                               {pod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }), leave},
+		"one that waits for a network":                     {pod("a", func(p *corev1.Pod) { p.Status.PodIP = "" }), leave},
+		"one that is being deleted":                        {pod("a", leaving), leave},
+		"one that was made since":                          {pod("a", young), leave},
+		"one from before that got its network since":       {pod("a", sandbox(begun.Add(time.Second))), leave},
+		"one that was made since, where clocks are behind": {pod("a", young, sandbox(begun.Add(-time.Minute))), leave},
+		"one whose network is older, by its own condition": {pod("a", sandbox(begun.Add(-time.Minute))), evict},
 	} {
 		if got := fateOf(tc.pod, begun); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)
@@ -134,7 +134,7 @@ func TestASwitchIsRefusedWithoutTheRights(t *testing.T) {
 			review.Status.Allowed = missing == "" || asked.Resource != missing && asked.Subresource != missing
 			return true, review, nil
 		})
-		err := Allowed(t.Context(), client, "kube-system")
+		err := Allowed(t.Context(), client)
 		if (err != nil) != (missing != "") || err != nil && (plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), missing)) {
 			t.Errorf("without %q: %v", missing, err)
 		}
@@ -165,13 +165,16 @@ func TestAPodThatCannotBeRestartedHoldsNoOther(t *testing.T) {
 }
 
 func TestTheStateOfASwitchIsKept(t *testing.T) {
-	store := Store{Client: fake.NewClientset(), Namespace: "kube-system"}
+	store := Store{Client: fake.NewClientset()}
 	if _, found, err := store.Load(t.Context()); found || err != nil {
 		t.Fatalf("found %v, %v", found, err)
 	}
 	state, err := store.Begin(t.Context(), State{From: "flannel", To: "cilium", Agents: []string{"kube-flannel/x-"}, Phase: Uninstall})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := store.Client.CoreV1().ConfigMaps("kube-system").Get(t.Context(), Name, metav1.GetOptions{}); err != nil {
+		t.Errorf("it is not where every other command looks: %v", err)
 	}
 	if _, err := store.Begin(t.Context(), state); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
 		t.Errorf("a second command begins, too: %v", err)
@@ -211,7 +214,7 @@ func TestADamagedStateIsNoState(t *testing.T) {
 		"no time":                            {"from": "a", "to": "b", "phase": "install", "installed": "soon"},
 		"pods from a time that is not known": {"from": "a", "to": "b", "phase": "restart"},
 	} {
-		store := Store{Namespace: "kube-system", Client: fake.NewClientset(&corev1.ConfigMap{
+		store := Store{Client: fake.NewClientset(&corev1.ConfigMap{
 			ObjectMeta: metav1.ObjectMeta{Name: Name, Namespace: "kube-system"}, Data: data})}
 		if _, _, err := store.Load(t.Context()); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
 			t.Errorf("%s: %v", name, err)

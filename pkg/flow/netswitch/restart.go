@@ -93,7 +93,7 @@ func RestartDNS(ctx context.Context, client kubernetes.Interface, installed time
 
 // Allowed refuses, before anything is changed, what may not be done with pods and with the
 // state. What else a switch takes, its parts ask for.
-func Allowed(ctx context.Context, client kubernetes.Interface, namespace string) error {
+func Allowed(ctx context.Context, client kubernetes.Interface) error {
 	return access.Require(ctx, client, []access.Need{
 		{Verb: "list", Resource: "pods"},
 		{Verb: "delete", Resource: "pods"},

@@ -20,8 +20,13 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// Name is that of the ConfigMap, in the namespace of the runs.
-const Name = "lifecycle-network-switch"
+const (
+	// Name is that of the ConfigMap.
+	Name = "lifecycle-network-switch"
+	// namespace is where it is, whatever namespace runs take: there is one network, and
+	// two switches of it exclude each other.
+	namespace = metav1.NamespaceSystem
+)
 
 // Phase is how far a switch is.
 type Phase string
@@ -57,24 +62,21 @@ func (s State) Past(p Phase) bool {
 }
 
 // Store is where the state is kept.
-type Store struct {
-	Client    kubernetes.Interface
-	Namespace string
-}
+type Store struct{ Client kubernetes.Interface }
 
 // Load reads the state; false if no switch is under way.
 func (s Store) Load(ctx context.Context) (State, bool, error) {
-	config, err := s.Client.CoreV1().ConfigMaps(s.Namespace).Get(ctx, Name, metav1.GetOptions{})
+	config, err := s.Client.CoreV1().ConfigMaps(namespace).Get(ctx, Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return State{}, false, nil
 	}
 	if err != nil {
-		return State{}, false, fmt.Errorf("get configmap %s/%s: %w", s.Namespace, Name, err)
+		return State{}, false, fmt.Errorf("get configmap %s/%s: %w", namespace, Name, err)
 	}
 	state, err := decode(config)
 	if err != nil {
-		return State{}, false, plan.Refuse(fmt.Errorf("the state of a switch in configmap %s/%s is damaged: %w", s.Namespace, Name, err),
-			"look at it; without it, nothing is known of the switch: kubectl delete configmap -n %s %s", text.Quote(s.Namespace), Name)
+		return State{}, false, plan.Refuse(fmt.Errorf("the state of a switch in configmap %s/%s is damaged: %w", namespace, Name, err),
+			"look at it; without it, nothing is known of the switch: kubectl delete configmap -n %s %s", text.Quote(namespace), Name)
 	}
 	return state, true, nil
 }
@@ -120,18 +122,18 @@ func (s State) encode(config *corev1.ConfigMap) error {
 // Begin writes the state before the first change. One that is there already is another
 // command's.
 func (s Store) Begin(ctx context.Context, state State) (State, error) {
-	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: Name, Namespace: s.Namespace,
+	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: Name, Namespace: namespace,
 		Annotations: map[string]string{"lifecycle.kubectl.io/about": "how far 'kubectl lifecycle cni switch' is; run it again to go on"}}}
 	if err := state.encode(config); err != nil {
 		return state, err
 	}
-	made, err := s.Client.CoreV1().ConfigMaps(s.Namespace).Create(ctx, config, metav1.CreateOptions{})
+	made, err := s.Client.CoreV1().ConfigMaps(namespace).Create(ctx, config, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		return state, plan.Refuse(errors.New("another command has just begun a switch of the network"),
 			"wait for it, or run the same command again once it has ended")
 	}
 	if err != nil {
-		return state, fmt.Errorf("create configmap %s/%s: %w", s.Namespace, Name, err)
+		return state, fmt.Errorf("create configmap %s/%s: %w", namespace, Name, err)
 	}
 	state.config = made
 	return state, nil
@@ -145,12 +147,12 @@ func (s Store) Save(ctx context.Context, state State) (State, error) {
 		if err := state.encode(config); err != nil {
 			return state, err
 		}
-		saved, err := s.Client.CoreV1().ConfigMaps(s.Namespace).Update(ctx, config, metav1.UpdateOptions{})
+		saved, err := s.Client.CoreV1().ConfigMaps(namespace).Update(ctx, config, metav1.UpdateOptions{})
 		if apierrors.IsConflict(err) {
 			return state, plan.Refuse(errors.New("another command works on this switch of the network"), "let one of them end, then run it again")
 		}
 		if err != nil {
-			return state, fmt.Errorf("update configmap %s/%s: %w", s.Namespace, Name, err)
+			return state, fmt.Errorf("update configmap %s/%s: %w", namespace, Name, err)
 		}
 		state.config = saved
 		if state.Phase != Install || !state.Installed.IsZero() {
@@ -176,9 +178,9 @@ func written(config *corev1.ConfigMap) time.Time {
 
 // End deletes the state.
 func (s Store) End(ctx context.Context) error {
-	err := s.Client.CoreV1().ConfigMaps(s.Namespace).Delete(ctx, Name, metav1.DeleteOptions{})
+	err := s.Client.CoreV1().ConfigMaps(namespace).Delete(ctx, Name, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete configmap %s/%s: %w", s.Namespace, Name, err)
+		return fmt.Errorf("delete configmap %s/%s: %w", namespace, Name, err)
 	}
 	return nil
 }
