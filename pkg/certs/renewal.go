@@ -129,6 +129,39 @@ func Changed(before, after Look, names []string) []string {
 	})
 }
 
+// Outlived are those of some certificates of which the earlier one has expired by now, while
+// the new one is good: to put the earlier one back would help with nothing.
+func Outlived(before, after Look, names []string, now time.Time) (stay []string) {
+	for _, name := range names {
+		old := rowOf(before, name)
+		if old != nil && old.Certificate != nil && !now.Before(old.Certificate.NotAfter) && len(Renewed(before, after, []string{name})) == 0 {
+			stay = append(stay, name)
+		}
+	}
+	return stay
+}
+
+// Seen are the fingerprints of a host's certificates, by name.
+func Seen(look Look) map[string]string {
+	seen := map[string]string{}
+	for _, r := range look.Rows {
+		if r.Certificate != nil && slices.Contains(Renewable(), r.Name) {
+			seen[r.Name] = r.Certificate.Fingerprint
+		}
+	}
+	return seen
+}
+
+// Undone are those of some certificates that are the ones that were seen, or are not whole:
+// the others were renewed since. It asks no clock, of which each host has its own.
+func Undone(seen map[string]string, now Look, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		row := rowOf(now, name)
+		return seen[name] != "" && row != nil && row.Certificate != nil && row.Certificate.Fingerprint != seen[name] &&
+			!slices.ContainsFunc(row.Faults, mended)
+	})
+}
+
 // Kept is the row of a certificate as a file has it, enough for Renewed to compare with; is
 // is false of a file without a certificate.
 func Kept(name, file string, content []byte) (row Row, is bool) {
@@ -181,6 +214,9 @@ type Renewal struct {
 	// Wish is from what they were chosen: where a renewal that was interrupted had to be
 	// finished first, the host chooses by itself what is left.
 	Wish Wish `json:"wish"`
+	// Seen are the fingerprints from which they were chosen: what is another one by now was
+	// renewed since, and is not renewed again, also with Force.
+	Seen map[string]string `json:"seen,omitempty"`
 	// Members is how many members etcd has to have; zero where etcd has hosts of its own.
 	Members int `json:"members,omitempty"`
 }

@@ -100,3 +100,52 @@ func TestWhatHasToBeRestarted(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// What was renewed since it was chosen is not renewed again.
+func TestWhatIsLeftOfAnOrder(t *testing.T) {
+	row := func(fingerprint string, faults ...string) Row {
+		return Row{Name: "apiserver", Certificate: &Certificate{Fingerprint: fingerprint}, Faults: faults}
+	}
+	chosen := Look{Rows: []Row{row("old"), {Name: "kubelet-server", Certificate: &Certificate{Fingerprint: "k"}}}}
+	for name, c := range map[string]struct {
+		now  Row
+		left bool
+	}{
+		"it is the same":             {row("old"), true},
+		"it is another one":          {row("new"), false},
+		"it is another one, and bad": {row("new", "its key does not match it"), true},
+		"it cannot be read":          {Row{Name: "apiserver"}, true},
+	} {
+		if left := Undone(Seen(chosen), Look{Rows: []Row{c.now}}, []string{"apiserver"}); (len(left) == 1) != c.left {
+			t.Errorf("%s: %q", name, left)
+		}
+	}
+	if left := Undone(nil, Look{Rows: []Row{row("new")}}, []string{"apiserver"}); len(left) != 1 {
+		t.Errorf("an order that has seen nothing: %q", left)
+	}
+	if seen := Seen(chosen); len(seen) != 1 {
+		t.Errorf("%q", seen)
+	}
+}
+
+func TestWhatHasExpiredIsNotPutBack(t *testing.T) {
+	now := time.Now()
+	look := func(fingerprint string, end time.Time, faults ...string) Look {
+		return Look{Rows: []Row{{Name: "apiserver", Certificate: &Certificate{Fingerprint: fingerprint, NotAfter: end}, Faults: faults}}}
+	}
+	good, valid, expired := look("new", now.Add(year)), look("old", now.Add(time.Hour)), look("old", now.Add(-time.Hour))
+	for name, c := range map[string]struct {
+		before, after Look
+		stays         bool
+	}{
+		"the earlier one is valid":               {valid, good, false},
+		"the earlier one has expired":            {expired, good, true},
+		"the new one is bad, too":                {expired, look("new", now.Add(year), "its key does not match it"), false},
+		"nothing is known of the earlier one":    {Look{}, good, false},
+		"the earlier one has expired, and is in": {expired, expired, false},
+	} {
+		if stay := Outlived(c.before, c.after, []string{"apiserver"}, now); (len(stay) == 1) != c.stays {
+			t.Errorf("%s: %q", name, stay)
+		}
+	}
+}

@@ -34,6 +34,8 @@ const (
 type backup struct {
 	h host.Local
 	journal
+	// resumed says that the renewal was another program's, which was killed.
+	resumed bool
 }
 
 // journal is what a renewal that was killed leaves for the next one.
@@ -67,7 +69,8 @@ func save(h host.Local, dir string, names []string, now time.Time) (*backup, err
 		return nil, err
 	}
 	stamp := unused(h, now.UTC().Format("20060102T150405Z"))
-	b := &backup{h, journal{Stamp: stamp, Far: inventory.RenewalBackups + stamp, Names: names, at: filepath.Join(real, certs.RenewalJournal)}}
+	b := &backup{h: h, journal: journal{Stamp: stamp, Far: inventory.RenewalBackups + stamp, Names: names,
+		at: filepath.Join(real, certs.RenewalJournal)}}
 	for _, name := range names {
 		for _, path := range certs.RenewedFiles(dir, name) {
 			if err := b.add(name, path); err != nil {

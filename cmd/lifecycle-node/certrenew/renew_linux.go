@@ -16,7 +16,6 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -39,9 +38,10 @@ type renewal struct {
 	host  host.Local
 	// lock lets this program alone change the host, until unlock.
 	lock func() (unlock func(), err error)
-	// look reads the host, health asks whether what runs here is well.
+	// look reads the host, health asks whether what runs here is well; all asks for the other
+	// members of etcd, too.
 	look   func(ctx context.Context) certs.Look
-	health func(ctx context.Context) error
+	health func(ctx context.Context, all bool) error
 	// kubeadm renews one certificate, restart ends a program that the kubelet starts again.
 	kubeadm func(ctx context.Context, name string) error
 	restart func(ctx context.Context, name string) error
@@ -91,27 +91,6 @@ func (r *renewal) alone(ctx context.Context) error {
 	return r.renew(ctx, names)
 }
 
-// resume finishes a renewal that was killed, or takes it back if it does not hold, and says
-// what is left to be renewed.
-func (r *renewal) resume(ctx context.Context) ([]string, error) {
-	killed, err := unfinished(r.host, r.dir)
-	if err != nil {
-		return nil, plan.Hint(err, "compare the certificates with their copies in %s, and delete it", inventory.BackupDir)
-	}
-	if killed == nil {
-		return r.order.Names, sweep(r.host, r.dir)
-	}
-	r.saved, r.out.Backup, r.out.Changed = killed, killed.Far, true
-	before := killed.before()
-	if err := r.prove(ctx, before, certs.Changed(before, r.look(ctx), killed.Names)); err != nil {
-		return nil, fmt.Errorf("the renewal that was interrupted on %s is taken back: %w", killed.Stamp, r.takeBack(ctx, err))
-	}
-	wish := r.order.Wish
-	wish.Now = r.now()
-	names, _ := wish.Choose(r.look(ctx))
-	return names, nil
-}
-
 // renew has kubeadm renew certificates, after a backup, and takes it back if it does not hold.
 func (r *renewal) renew(ctx context.Context, names []string) error {
 	if err := r.gates(ctx); err != nil {
@@ -138,15 +117,34 @@ func (r *renewal) renew(ctx context.Context, names []string) error {
 // prove says that new certificates are good, on the disk and in use; then nothing is left to
 // be taken back.
 func (r *renewal) prove(ctx context.Context, before certs.Look, names []string) error {
-	if wrong := certs.Renewed(before, r.look(ctx), names); len(wrong) > 0 {
-		return fmt.Errorf("the new certificates are not good: %s", strings.Join(wrong, "; "))
+	if err := r.good(ctx, before, names); err != nil {
+		return err
 	}
-	if err := r.saved.keep(); err != nil {
-		return fmt.Errorf("put the new certificates onto the disk: %w", err)
+	if err := r.written(); err != nil {
+		return err
 	}
 	if err := r.used(ctx); err != nil {
 		return err
 	}
+	return r.finished()
+}
+
+// good says what is wrong with new certificates as files.
+func (r *renewal) good(ctx context.Context, before certs.Look, names []string) error {
+	if wrong := certs.Renewed(before, r.look(ctx), names); len(wrong) > 0 {
+		return fmt.Errorf("the new certificates are not good: %s", strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+func (r *renewal) written() error {
+	if err := r.saved.keep(); err != nil {
+		return fmt.Errorf("put the new certificates onto the disk: %w", err)
+	}
+	return nil
+}
+
+func (r *renewal) finished() error {
 	if err := r.saved.drop(); err != nil {
 		return fmt.Errorf("delete the copies beside the certificates: %w", err)
 	}
@@ -159,7 +157,7 @@ func (r *renewal) used(ctx context.Context) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	return r.health(ctx)
+	return r.health(ctx, false)
 }
 
 // known refuses a name that is not one of kubeadm's: it becomes an argument.
@@ -194,7 +192,7 @@ func (r *renewal) gates(ctx context.Context) error {
 				"mend that first; a change of the manifest that is a moment old needs time")
 		}
 	}
-	if err := r.health(ctx); err != nil {
+	if err := r.health(ctx, true); err != nil {
 		return plan.Hint(fmt.Errorf("the control plane is not well, and is not touched: %w", err), "mend that first")
 	}
 	return nil
@@ -221,25 +219,4 @@ func told(err error) error {
 		short.Output = short.Output[:cut]
 	}
 	return &short
-}
-
-// takeBack puts the earlier files in place and has them used. It returns the cause, with
-// what has come of it. It has time of its own: that of the renewal may be over.
-func (r *renewal) takeBack(ctx context.Context, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), back)
-	defer cancel()
-	err := r.saved.restore()
-	if err == nil {
-		err = r.used(ctx)
-	}
-	if err != nil { // the journal stays: the next call goes on from here
-		return plan.Hint(fmt.Errorf("%w; and the way back failed, too: %w", cause, err),
-			"on the host, the earlier files are in %s; when they can be put back, run the command again", r.saved.Far)
-	}
-	r.out.Restored = true
-	if err := r.saved.drop(); err != nil {
-		return fmt.Errorf("%w; and the copies beside the certificates stay: %w", cause, err)
-	}
-	r.saved = nil
-	return cause
 }

@@ -115,7 +115,7 @@ func (b *bed) restart(_ context.Context, name string) error {
 func (b *bed) renewal(kubeadm func(name string) (string, error), names ...string) *renewal {
 	r := newRenewal(certs.Renewal{Names: names, Wish: certs.Wish{Names: names}}, func() (func(), error) { return func() {}, b.busy })
 	r.host = host.Local{Root: b.root}
-	r.look, r.restart, r.health = b.look, b.restart, func(context.Context) error { return b.sick }
+	r.look, r.restart, r.health = b.look, b.restart, func(context.Context, bool) error { return b.sick }
 	r.kubeadm = func(_ context.Context, name string) error {
 		content, err := kubeadm(name)
 		if err == nil || content != "" {

@@ -75,6 +75,7 @@ func (r *renewal) settle(ctx context.Context) error {
 			if r.waitsForAnother(u, waits, asked) {
 				continue
 			}
+			r.out.Changed = true
 			if err := r.restart(ctx, u.program); err != nil {
 				return err
 			}

@@ -21,10 +21,14 @@ import (
 
 // restore makes the files what they were, where they are others now, and proves that they
 // are. What was not changed keeps its time, so that no program is restarted for it; what
-// was changed gets a new one, since a program may have read it.
-func (b *backup) restore() error {
+// was changed gets a new one, since a program may have read it. The certificates that are
+// named stay as they are.
+func (b *backup) restore(stay ...string) error {
 	var errs []error
 	for _, f := range b.Files {
+		if slices.Contains(stay, f.Name) {
+			continue
+		}
 		err := b.putBack(f)
 		if err == nil {
 			err = b.isBack(f)
@@ -42,7 +46,12 @@ func (b *backup) putBack(f saved) error {
 	switch {
 	case f.Sum == "" && errors.Is(err, fs.ErrNotExist), err == nil && is == f.Sum:
 		return nil
-	case f.Sum == "":
+	case b.resumed:
+		if err := b.spare(f); err != nil {
+			return fmt.Errorf("keep what is there: %w", err)
+		}
+	}
+	if f.Sum == "" {
 		return errors.Join(os.Remove(real), host.SyncDir(filepath.Dir(real)))
 	}
 	now := time.Now()
@@ -58,6 +67,40 @@ func (b *backup) putBack(f saved) error {
 		}
 	}
 	return errors.New("no copy of it is whole")
+}
+
+// replaced is the directory in a backup of what was in the place of a file that was put back.
+const replaced = "replaced"
+
+// spare keeps what is in the place of a file that is put back. After an interruption that may
+// be a person's; in the renewal itself it is kubeadm's, and a full disk must not be in the way.
+func (b *backup) spare(f saved) error {
+	raw, err := host.ReadPlain(b.h.Path(f.Real), mostOfFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.Sum, f.Mode, f.UID, f.GID = sumOf(raw), 0o600, os.Getuid(), os.Getgid()
+	kept := b.h.Path(filepath.Join(b.Far, replaced, f.Path))
+	if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
+		return err
+	}
+	name := kept
+	for n := 2; ; n++ {
+		is, err := sum(name)
+		switch {
+		case err == nil && is == f.Sum:
+			return nil
+		case errors.Is(err, fs.ErrNotExist):
+			if err := f.write(name, raw, os.O_EXCL); err != nil {
+				return errors.Join(err, os.Remove(name))
+			}
+			return nil
+		}
+		name = fmt.Sprintf("%s.%d", kept, n)
+	}
 }
 
 // isBack proves that a path leads to what it led to.
@@ -128,7 +171,7 @@ func unfinished(h host.Local, dir string) (*backup, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &backup{h: h}
+	b := &backup{h: h, resumed: true}
 	at := filepath.Join(real, certs.RenewalJournal)
 	raw, err := host.ReadPlain(h.Path(at), mostOfJournal)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -181,7 +181,7 @@ func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
 		members = len(r.facts.Nodes)
 	}
 	input, err := json.Marshal(certs.Renewal{Layout: certs.Layout{Dir: r.facts.Dir, ControlPlane: true}, Names: h.Names, Wish: r.wish,
-		Members: members})
+		Seen: certs.Seen(h.before), Members: members})
 	if err != nil {
 		return fmt.Errorf("encode the order: %w", err)
 	}
