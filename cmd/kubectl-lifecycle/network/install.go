@@ -111,10 +111,8 @@ func (f *cniFlags) add(flags *pflag.FlagSet) {
 	env.AddDryRun(flags, &f.dryRun, "none, client or server: show what would be done; both render the chart and check it against the API")
 	f.chartFlags.add(flags)
 	flags.BoolVar(&f.adopt, "adopt", false, "Take over a network that was applied without Helm: its objects become the release's")
-	f.addCheck(flags)
+	f.addChecks(flags)
 	flags.BoolVar(&f.probe, "probe", true, "Send packets through the network at the end, as 'cni test' does")
-	flags.BoolVar(&f.look, "look", false,
-		"Ask hosts first what is in /etc/cni/net.d, and whether they have what the network needs")
 	f.runner.Add(flags)
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
 }

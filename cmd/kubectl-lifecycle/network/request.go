@@ -75,10 +75,12 @@ func (f chartFlags) request(name string) (cni.Request, error) {
 	return request, request.Validate()
 }
 
-// addCheck adds the flag that asks for images.
-func (f *cniFlags) addCheck(flags *pflag.FlagSet) {
+// addChecks adds the flags that ask registries and hosts first.
+func (f *cniFlags) addChecks(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.check, "check-images", false,
 		"Ask the registries first whether each image is there for the architecture of every node")
+	flags.BoolVar(&f.look, "look", false,
+		"Ask hosts first what is in /etc/cni/net.d, and whether they have what the network needs")
 }
 
 // images asks for the images, where they are to be checked.

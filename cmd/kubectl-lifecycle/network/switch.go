@@ -36,7 +36,8 @@ reach those of the other, so that every Service would fail in part for as long a
 
   1. Everything that can be checked is, while nothing has changed: the chart of the new
      network is read and rendered, with the values that agree with the cluster (and with
-     --check-images its images are asked for), and each host is looked at. A host that
+     --check-images its images are asked for; with --look 50 hosts, at most, are asked for
+     what it needs, as 'cni install' does), and each host is looked at. A host that
      cannot be read as a whole, so that it could not be called clean, is refused.
   2. The old network goes out of the API (as 'cni uninstall --with-pods').
   3. The hosts of all nodes are cleaned of it (as --clean-nodes), --max-parallel at a time.
@@ -76,7 +77,7 @@ func newCNISwitchCommand(c commands) *cobra.Command {
 	env.AddOutput(flags, &f.output, "name")
 	env.AddDryRun(flags, &f.dryRun, "none, client or server: show what would be done; server looks at hosts, too, and names what goes there")
 	f.chartFlags.add(flags)
-	f.addCheck(flags)
+	f.addChecks(flags)
 	f.addHow(flags)
 	flags.StringVar(&f.from, "from", "", "The network that is replaced (default: the one that the cluster has)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
@@ -108,6 +109,9 @@ func (c commands) switchCNI(ctx context.Context, to string, f switchFlags) error
 	store := helm.Client{Getter: c.Flags, Driver: os.Getenv("HELM_DRIVER")}
 	s := switching{commands: c, client: cluster.Client, store: store, request: request, flags: f,
 		states: netswitch.Store{Client: cluster.Client}}
+	if f.look {
+		s.flags.ask = c.looking(s.client, f.cleanFlags.runner)
+	}
 	if err := netswitch.Allowed(ctx, s.client); err != nil {
 		return env.NothingChanged(err)
 	}

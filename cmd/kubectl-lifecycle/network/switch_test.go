@@ -18,6 +18,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/netclean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/netswitch"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
 // removable are the releases of a bed that can be taken away.
@@ -142,6 +143,33 @@ func TestWebhooksThatCannotAnswerInTheMiddleAreSaidBefore(t *testing.T) {
 	for _, want := range []string{"validatingwebhookconfiguration/guard", "failurePolicy: Ignore", "you may not list them"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("%q is not said:\n%s", want, said)
+		}
+	}
+}
+
+func TestASwitchAsksHostsForWhatTheNextNetworkNeeds(t *testing.T) {
+	b := newCNIBed()
+	if err := b.run(t, cni.Request{}, cniFlags{}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := switchingTo(t, b, "", "flannel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := wire.NetConfig{File: "10-flannel.conflist"}
+	for name, tc := range map[string]struct {
+		host    wire.HostNetwork
+		refused bool
+	}{
+		"what the old network has goes":        {wire.HostNetwork{Configs: []wire.NetConfig{old}}, false},
+		"another's file stays":                 {wire.HostNetwork{Configs: []wire.NetConfig{{File: "00-other.conf"}, old}}, true},
+		"plugins cannot be put in their place": {wire.HostNetwork{BinNoExec: true}, true},
+	} {
+		tc.host.Node, tc.host.Netfilter = "w1", true
+		tc.host.Plugins = []string{"bridge", "host-local", "loopback", "portmap"}
+		s.flags.ask = func(context.Context) ([]wire.HostNetwork, error) { return []wire.HostNetwork{tc.host}, nil }
+		if err := s.prepare(t.Context()); (plan.ClassOf(err) == plan.Refused) != tc.refused || !tc.refused && err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/uninstall"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
@@ -186,6 +187,11 @@ func (s *switching) prepareNew(ctx context.Context, survey facts.Facts) (err err
 		namespace, name = old.ReleaseNamespace, old.Release
 	}
 	without := survey.Without(s.state.From, namespace, name)
+	hosts, err := s.flags.hosts(ctx)
+	if err != nil {
+		return err
+	}
+	s.request.Hosts = finding.Without(hosts, s.state.From)
 	if s.new, err = cni.Decide(without, s.request); err != nil {
 		return err
 	}

@@ -218,3 +218,18 @@ func FuzzKnownWords(f *testing.F) {
 		older(kernel, "5.10")
 	})
 }
+
+func TestWhatAnotherNetworkHasOnHostsIsNotInTheWayOfTheNext(t *testing.T) {
+	port := needsOf("cilium").Ports[0]
+	proto := strings.ToLower(port.Protocol)
+	hosts := []wire.HostNetwork{{Node: "a", Configs: []wire.NetConfig{{File: "00-x.conf"}, {File: needsOf("cilium").Conflist}},
+		Listeners: []wire.Listener{{Proto: proto, Port: port.Number, Program: "cilium-agent"}, {Proto: proto, Port: 1, Program: "x"}}}}
+	got := Without(hosts, "cilium")
+	if len(got) != 1 || len(got[0].Configs) != 1 || got[0].Configs[0].File != "00-x.conf" || len(got[0].Listeners) != 1 ||
+		got[0].Listeners[0].Port != 1 {
+		t.Errorf("%+v", got)
+	}
+	if len(hosts[0].Configs) != 2 || hosts[0].Configs[1].File == "" || len(hosts[0].Listeners) != 2 {
+		t.Errorf("what was seen has changed: %+v", hosts)
+	}
+}

@@ -4,9 +4,11 @@ package finding
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
 // needsOf says what a network needs of its hosts: as the catalogue says, or, for one
@@ -48,4 +50,20 @@ func Ports() []int {
 func TakesNodeCIDRs(name, ipam string) bool {
 	n, _ := networks.Find(name)
 	return n.NodeCIDRs || name == "cilium" && ipam == "kubernetes"
+}
+
+// Without is what hosts will have for their network once another is cleaned off them:
+// neither its file nor its ports stand in the way of the next.
+func Without(hosts []wire.HostNetwork, gone string) []wire.HostNetwork {
+	its := needsOf(gone)
+	out := slices.Clone(hosts)
+	for i, h := range out {
+		out[i].Configs = slices.DeleteFunc(slices.Clone(h.Configs), func(c wire.NetConfig) bool { return c.File == its.Conflist })
+		out[i].Listeners = slices.DeleteFunc(slices.Clone(h.Listeners), func(l wire.Listener) bool {
+			return slices.ContainsFunc(its.Ports, func(p networks.Port) bool {
+				return p.Number == l.Port && strings.EqualFold(p.Protocol, l.Proto)
+			})
+		})
+	}
+	return out
 }
