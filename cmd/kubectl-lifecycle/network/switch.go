@@ -136,6 +136,11 @@ func (c commands) switchCNI(ctx context.Context, to string, f switchFlags) error
 	if err := s.run(ctx); err != nil {
 		return plan.Hint(err, "%s", strings.TrimSpace(plan.HintOf(err)+"\nthen run the same command again: it goes on from there"))
 	}
+	return s.tellDone()
+}
+
+// tellDone prints the result; the error names the hosts that were not cleaned.
+func (s *switching) tellDone() error {
 	if err := s.tell("gave way to", ""); err != nil {
 		return err
 	}
