@@ -114,7 +114,7 @@ func TestTheLimitsOfPodsBandwidthGo(t *testing.T) {
 func TestALargeBundleOfAuthoritiesIsRead(t *testing.T) {
 	const large = `for i in $(seq 3000); do cat ca.other; done > bundle; `
 	for name, tc := range map[string]struct{ plant, but string }{
-		"of others":                     {plant: large + "mv bundle etc/ssl.pem"},
+		"foreign authorities":           {plant: large + "mv bundle etc/ssl.pem"},
 		"with the cluster's at the end": {plant: large + "cat bundle ca.own > etc/ssl.pem", but: "/etc/ssl.pem"},
 		"beyond all bounds":             {plant: large + "for i in $(seq 20); do cat bundle; done > etc/ssl.pem", but: "/etc/ssl.pem"},
 		"what Debian's is made of": {

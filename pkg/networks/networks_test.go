@@ -27,7 +27,7 @@ func TestEachNetworkIsTold(t *testing.T) {
 		if n.Title == "" || !strings.HasSuffix(n.Conflist, ".conflist") || strings.Contains(n.Conflist, "/") {
 			t.Errorf("%s: title %q, file %q", n.Name, n.Title, n.Conflist)
 		}
-		// Everyone's namespaces are nobody's own.
+		// A namespace that all may use belongs to no network.
 		if slices.ContainsFunc(n.Namespaces, func(space string) bool {
 			return space == "" || space == "default" || strings.HasPrefix(space, "kube-s")
 		}) {

@@ -28,7 +28,7 @@ func ofRenewal(t *testing.T, c Cluster) *PlaneLock {
 }
 
 // A removal of any control plane, the first one of a renewal included, and giving up a dead
-// one, are refused while certificates are renewed, whoever asks.
+// one, are refused while certificates are renewed, by the same person, too.
 func TestNoControlPlaneLeavesWhileCertificatesAreRenewed(t *testing.T) {
 	mine, rec := recordOf("cp1", "1")
 	dead := node("amd64")

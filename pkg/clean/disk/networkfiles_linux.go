@@ -69,11 +69,11 @@ func (t Disk) lookWhole(s *part.Findings) {
 
 // lookOlder lists what is in a directory that goes whole and is older than the join.
 func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath) error {
-	entries, err := t.ReadDir(p.Path)
-	for i, e := range entries {
-		if i == mostLogs {
-			return fmt.Errorf("it has more than %d entries", mostLogs)
-		}
+	entries, more, err := t.Some(p.Path, mostLogs)
+	if more {
+		err = fmt.Errorf("it has more than %d entries", mostLogs)
+	}
+	for _, e := range entries {
 		path := filepath.Join(p.Path, e.Name())
 		if !t.Before(path) || isLogOf(p.Path, e) {
 			t.AddPath(s, inventory.OwnPath{Owner: p.Owner, Path: path})

@@ -39,9 +39,9 @@ func TestASetStaysForWhatHoldsIt(t *testing.T) {
 			map[string]string{list: strings.ReplaceAll(rule, set, list), set: "the list of sets KUBE-LISTS, which stays, has it in it"}},
 		"what is not seen":                   {ours, []netfilter.IPSet{{Name: set, References: 2}}, false, map[string]string{set: unseen}},
 		"what is not seen, of an old kernel": {ours, []netfilter.IPSet{{Name: set, References: 2}}, true, map[string]string{}},
-		"what is not seen of a set of others'": {"", []netfilter.IPSet{{Name: "admins", References: 2}, {Name: set}}, false,
+		"what is not seen of a foreign set": {"", []netfilter.IPSet{{Name: "admins", References: 2}, {Name: set}}, false,
 			map[string]string{}},
-		"a set of others' in a list of others'": {"", []netfilter.IPSet{{Name: "admins", Members: []string{"mine"}}, {Name: "mine",
+		"a foreign set in a foreign list": {"", []netfilter.IPSet{{Name: "admins", Members: []string{"mine"}}, {Name: "mine",
 			References: 1}, {Name: set}}, false, map[string]string{}},
 	} {
 		use := setUse{by: map[string]string{}, count: map[string]uint32{}, numbers: map[uint16]string{}}

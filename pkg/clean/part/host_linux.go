@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -189,6 +190,24 @@ func (t Host) Older(path string) bool {
 // that it is none of the cluster's whatever it is called.
 func (t Host) Before(path string) bool { return t.Older(path) && !t.Changed(path) }
 
+// Some lists a directory, and no link to one, up to a bound: a pod may have made millions of
+// names. It reports whether there are more.
+func (t Host) Some(dir string, most int) (entries []fs.DirEntry, more bool, err error) {
+	f, err := t.Open(dir, true)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = f.Close() }() // it was read
+	entries, err = f.ReadDir(max(most, 0) + 1)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if more = len(entries) > most; more {
+		entries = entries[:max(most, 0)]
+	}
+	return entries, more, err
+}
+
 // Touched reports whether anything in a directory has changed since the join, or it has
 // more in it than is looked at.
 func (t Host) Touched(dir string) bool {
@@ -196,8 +215,8 @@ func (t Host) Touched(dir string) bool {
 	seen := 0
 	var within func(dir string) bool
 	within = func(dir string) bool {
-		entries, err := t.ReadDir(dir)
-		if err != nil {
+		entries, more, err := t.Some(dir, most-seen)
+		if err != nil || more {
 			return true
 		}
 		for _, e := range entries {

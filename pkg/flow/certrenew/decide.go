@@ -220,6 +220,9 @@ func Names(args []string) ([]string, error) {
 		switch {
 		case arg == "all" && len(args) == 1:
 			return nil, nil
+		case arg == "all":
+			return nil, plan.As(plan.Misused, plan.Hint(errors.New("all is every certificate, and goes with no other name"),
+				"name all alone, or only what is to be renewed"))
 		case !slices.Contains(certs.Renewable(), arg):
 			return nil, plan.As(plan.Misused, plan.Hint(errors.New(text.Quote(arg)+" is no certificate that kubeadm renews"), "all, or of these: %s",
 				strings.Join(certs.Renewable(), ", ")))

@@ -145,8 +145,9 @@ func TestNamesThatKubeadmKnows(t *testing.T) {
 			t.Errorf("%s: %q, %v", args, got, err)
 		}
 	}
-	for _, args := range []string{"all apiserver", "ca", "--help", "../x"} {
-		if _, err := Names(strings.Fields(args)); plan.ClassOf(err) != plan.Misused {
+	for args, want := range map[string]string{"all apiserver": "goes with no other name", "apiserver all": "goes with no other name",
+		"ca": "ca is no certificate", "--help": "is no certificate", "../x": "is no certificate"} {
+		if _, err := Names(strings.Fields(args)); plan.ClassOf(err) != plan.Misused || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", args, err)
 		}
 	}
