@@ -7,6 +7,10 @@ GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PAYLOAD     := pkg/runner/payload
 STATIC      := CGO_ENABLED=0 $(GO) build -trimpath
+# In the node program, libraries that are not in the way of a look or a removal are built
+# without inlining: half a megabyte less to stream to each host.
+SMALL       := $(foreach lib,net/... crypto/... debug/... regexp/... vendor/... github.com/cilium/ebpf/... \
+               github.com/BurntSushi/toml go.yaml.in/yaml/v2,-gcflags=$(lib)=-l)
 TESTBED     := cd hack/testbed && $(GO) run .
 .DEFAULT_GOAL := help
 
@@ -21,7 +25,7 @@ build: node-program ## Build the plugin with the node program inside: bin/kubect
 .PHONY: node-program
 node-program: ## Build the node program for both architectures, to be embedded
 	@for arch in amd64 arm64; do \
-	  GOOS=linux GOARCH=$$arch $(STATIC) -ldflags "-s -w -buildid=" -o bin/lifecycle-node-linux-$$arch ./cmd/lifecycle-node; \
+	  GOOS=linux GOARCH=$$arch $(STATIC) $(SMALL) -ldflags "-s -w -buildid=" -o bin/lifecycle-node-linux-$$arch ./cmd/lifecycle-node; \
 	  gzip -9nc bin/lifecycle-node-linux-$$arch > $(PAYLOAD)/lifecycle-node-linux-$$arch.gz.new; \
 	  mv $(PAYLOAD)/lifecycle-node-linux-$$arch.gz.new $(PAYLOAD)/lifecycle-node-linux-$$arch.gz; \
 	  size=$$(stat -c %s bin/lifecycle-node-linux-$$arch); \

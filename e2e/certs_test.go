@@ -50,7 +50,7 @@ func (b *bed) stageCertificates(t *testing.T) {
 	o := b.must(t, "certs", "renew", "all", "--force", "--yes")
 	b.took("certs renew all of one control plane", o.took)
 	longest := gap()
-	t.Logf("the API server was not ready for at most %s", longest)
+	t.Logf("| the API server was not ready for at most %s", longest)
 	if longest > 2*time.Second {
 		t.Errorf("the API server was away for %s", longest)
 	}

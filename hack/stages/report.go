@@ -96,8 +96,10 @@ const (
 	toldPattern    = `_test\.go:\d+: [$|] `
 )
 
-// firstFailure takes from an output the name of the test that was the first to
-// complain, and the first lines of its complaint; nothing where no test has.
+// firstFailure takes from an output the name of the failed test that was the first to
+// complain, and the first lines of its complaint; nothing where no test has. What a test
+// that passes tells looks the same. Where the output was cut before any verdict, it is
+// the first message of all.
 func firstFailure(path string) string {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -110,13 +112,16 @@ func firstFailure(path string) string {
 		message = regexp.MustCompile(messagePattern)
 		told    = regexp.MustCompile(toldPattern)
 		text    strings.Builder
+		bad     = failedTests(lines)
+		blamed  = len(bad) == 0
 	)
 	for i, line := range lines {
 		if match := begun.FindStringSubmatch(line); match != nil {
 			text.Reset()
 			fmt.Fprintln(&text, match[2])
+			blamed = len(bad) == 0 || bad[match[2]]
 		}
-		if !message.MatchString(line) || told.MatchString(line) {
+		if !blamed || !message.MatchString(line) || told.MatchString(line) {
 			continue
 		}
 		for n, said := range lines[i:min(i+firstLines, len(lines))] {
@@ -128,6 +133,17 @@ func firstFailure(path string) string {
 		return text.String()
 	}
 	return ""
+}
+
+// failedTests are the names in the lines that "go test -v" prints of tests that failed.
+func failedTests(lines []string) map[string]bool {
+	verdict, bad := regexp.MustCompile(`^\s*--- FAIL: (.*) \([0-9.]+s\)$`), map[string]bool{}
+	for _, line := range lines {
+		if match := verdict.FindStringSubmatch(line); match != nil {
+			bad[match[1]] = true
+		}
+	}
+	return bad
 }
 
 // whatFailed takes from an output what says why a test failed: the FAIL lines, and

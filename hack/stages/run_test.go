@@ -103,9 +103,10 @@ func TestAHungStageIsNamedAndNothingOfItIsLeft(t *testing.T) {
 
 // A reader of the last lines sees what came first: the rest may be its consequence.
 func TestTheFirstFailureIsTheLastThatIsSaid(t *testing.T) {
-	story := quick("story", `echo '=== RUN   TestStory/calm'; echo '    a_test.go:3: | what it tells'; echo '=== RUN   TestStory/storm'
+	story := quick("story", `echo '=== RUN   TestStory/calm'; echo '    a_test.go:3: | what it tells'; echo '    a_test.go:3: it is well'; echo '=== RUN   TestStory/storm'
 echo '    a_test.go:4: $ a command'; echo '    a_test.go:5: the cause'; echo '    of two lines'; echo '=== RUN   TestStory/after'
-echo '    a_test.go:6: a consequence'; echo '--- FAIL: TestStory'; exit 1`)
+echo '    a_test.go:6: a consequence'; echo '--- FAIL: TestStory (3.00s)'; echo '    --- PASS: TestStory/calm (1.00s)'
+echo '    --- FAIL: TestStory/storm (1.00s)'; echo '    --- FAIL: TestStory/after (1.00s)'; exit 1`)
 	_, printed, _ := play(t, t.Context(), story)
 	want := "############ story: the first failure\nTestStory/storm\n    a_test.go:5: the cause\n    of two lines\n"
 	if !strings.Contains(printed, want) {

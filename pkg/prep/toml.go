@@ -21,13 +21,12 @@ type form struct {
 // formOf knows versions 2, 3 and 4 (containerd 1.2, 2.0 and 2.3). Version 1 has other
 // names for everything, and containerd migrates it.
 func formOf(config string) (form, error) {
-	var head struct {
-		Version int `toml:"version"`
+	doc, err := decoded(config)
+	if err != nil {
+		return form{}, err
 	}
-	if _, err := toml.Decode(config, &head); err != nil {
-		return form{}, fmt.Errorf("it does not parse: %w", err)
-	}
-	switch head.Version {
+	version, _ := doc["version"].(int64)
+	switch version {
 	case 2:
 		cri := []string{"plugins", "io.containerd.grpc.v1.cri"}
 		return form{options: path(cri, "containerd", "runtimes", "runc", "options"), sandbox: cri, registry: path(cri, "registry"),
@@ -37,7 +36,37 @@ func formOf(config string) (form, error) {
 		return form{options: []string{"plugins", "io.containerd.cri.v1.runtime", "containerd", "runtimes", "runc", "options"},
 			sandbox: path(images, "pinned_images"), registry: path(images, "registry"), sandboxKey: "sandbox"}, nil
 	}
-	return form{}, fmt.Errorf("its version is %d, and 2, 3 and 4 are known (see: containerd config migrate)", head.Version)
+	return form{}, fmt.Errorf("its version is %d, and 2, 3 and 4 are known (see: containerd config migrate)", version)
+}
+
+// decoded parses a configuration. A key in letters of another case is an error: what
+// reads TOML into structures, as containerd does, takes "Plugins" for "plugins", and of
+// two that differ in nothing else any one.
+func decoded(config string) (map[string]any, error) {
+	var doc map[string]any
+	if _, err := toml.Decode(config, &doc); err != nil {
+		return nil, fmt.Errorf("it does not parse: %w", err)
+	}
+	return doc, inKnownLetters(doc)
+}
+
+// inKnownLetters is an error if a key of a table, or of one in it, is a known one but for
+// the case of its letters.
+func inKnownLetters(table map[string]any) error {
+	for key, value := range table {
+		for _, known := range []string{"version", "disabled_plugins", "plugins", "containerd", "runtimes", "options", "SystemdCgroup",
+			"sandbox_image", "pinned_images", "registry", "config_path", "mirrors", "configs"} {
+			if key != known && strings.EqualFold(key, known) {
+				return fmt.Errorf("its key %q is written %s", key, known)
+			}
+		}
+		if inner, isTable := value.(map[string]any); isTable {
+			if err := inKnownLetters(inner); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func path(table []string, more ...string) []string { return append(slices.Clone(table), more...) }
@@ -135,25 +164,29 @@ func withoutDisabled(text string, goes func(name string) bool) (string, error) {
 
 // ReadEffective reads what "containerd config dump" prints.
 func ReadEffective(dump string) (*Effective, error) {
-	var doc struct {
-		Version  int64          `toml:"version"`
-		Disabled []string       `toml:"disabled_plugins"`
-		Plugins  map[string]any `toml:"plugins"`
-	}
-	if _, err := toml.Decode(dump, &doc); err != nil {
+	doc, err := decoded(dump)
+	if err != nil {
 		return nil, fmt.Errorf("read containerd's configuration: %w", err)
 	}
-	e := &Effective{Format: doc.Version, Disabled: doc.Disabled}
+	plugins, _ := doc["plugins"].(map[string]any)
+	e := &Effective{}
+	e.Format, _ = doc["version"].(int64)
+	disabled, _ := doc["disabled_plugins"].([]any)
+	for _, plugin := range disabled {
+		if name, isText := plugin.(string); isText {
+			e.Disabled = append(e.Disabled, name)
+		}
+	}
 	old, runtime, images := "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"
 	for _, plugin := range []string{old, runtime} {
-		if on, known := at(doc.Plugins, plugin, "containerd", "runtimes", "runc", "options", "SystemdCgroup").(bool); known {
+		if on, known := at(plugins, plugin, "containerd", "runtimes", "runc", "options", "SystemdCgroup").(bool); known {
 			e.CgroupDriver = map[bool]string{true: "systemd", false: "cgroupfs"}[on]
 		}
 	}
-	e.SandboxImage = word(at(doc.Plugins, old, "sandbox_image"), at(doc.Plugins, images, "pinned_images", "sandbox"))
-	e.Registries = word(at(doc.Plugins, old, "registry", "config_path"), at(doc.Plugins, images, "registry", "config_path"))
+	e.SandboxImage = word(at(plugins, old, "sandbox_image"), at(plugins, images, "pinned_images", "sandbox"))
+	e.Registries = word(at(plugins, old, "registry", "config_path"), at(plugins, images, "registry", "config_path"))
 	for _, plugin := range []string{old, images} {
-		e.Inline = e.Inline || inline(at(doc.Plugins, plugin, "registry"))
+		e.Inline = e.Inline || inline(at(plugins, plugin, "registry"))
 	}
 	return e, nil
 }

@@ -61,6 +61,10 @@ func TestContainerdsSettingsAreChangedInEveryForm(t *testing.T) {
 func TestAConfigurationThatIsNotUnderstoodIsLeftToAPerson(t *testing.T) {
 	for name, config := range map[string]string{
 		"version 1": "[plugins.cri]\n", "does not parse": "version = = 2\n", "a version to come": "version = 9\n",
+		"keys that differ in their letters' case": "version = 2\n[pluginS.a]\n[plugins.b]\n",
+		"a key in another case":                   "Version = 2\n", "a list in another case": "version = 2\nDisabled_Plugins = ['cri']\n",
+		"a setting in another case": "version = 2\n" +
+			"[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.runc.options]\nsystemdCgroup = false\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := prepared()
@@ -75,6 +79,7 @@ func TestAConfigurationThatIsNotUnderstoodIsLeftToAPerson(t *testing.T) {
 
 func FuzzAConfigurationThatIsEditedParses(f *testing.F) {
 	f.Add("version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\nsandbox_image = \"a\"\n")
+	f.Add("version = 2\n[pluginS.\"io.containerd.grpc.v1.cri\"]\nsandbo_ximage = \"a\"\n")
 	f.Add("version = 3\ndisabled_plugins = ['cri']\n[plugins]\n[plugins.'a'.b]\nx = '''\n[c]\n'''\n")
 	f.Fuzz(func(t *testing.T, config string) {
 		r := Runtime{Program: containerd, Config: File{Content: config, There: true}, Effective: &Effective{}}
