@@ -34,7 +34,6 @@ func (b *bed) controlPlaneLeaves(t *testing.T) {
 	if got := b.etcdMembers(t); len(got) != 2 {
 		t.Fatalf("members of etcd: %v", got)
 	}
-	b.etcd(t, "/v3/maintenance/transfer-leadership", `{"targetID": "`+b.memberID(t, b.blank)+`"}`)
 	b.unchanged(t, b.blank, func() {
 		o := b.must(t, "remove", b.blank, "--dry-run=server")
 		if !strings.Contains(o.stdout, "etcd-member") || !strings.Contains(o.stdout, "/var/lib/etcd") {
@@ -42,6 +41,12 @@ func (b *bed) controlPlaneLeaves(t *testing.T) {
 		}
 	})
 	before := b.names(t, b.blank)
+	// At the last moment: on a slow machine an election may follow at any time.
+	eventually(t, time.Minute, "the member that leaves leads", func() (bool, string) {
+		b.etcd(t, "/v3/maintenance/transfer-leadership", `{"targetID": "`+b.memberID(t, b.blank)+`"}`)
+		status := b.etcd(t, "/v3/maintenance/status", "{}")
+		return strings.Contains(status, `"leader":"`+b.memberID(t, b.blank)+`"`), status
+	})
 	o := b.must(t, "remove", b.blank, "--yes", "--delete-emptydir-data")
 	b.took("remove of a control plane", o.took)
 	o.says(t, "handing the leadership over to "+b.controlPlane, "has left the etcd cluster", "only one control-plane node is left")

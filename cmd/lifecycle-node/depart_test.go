@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -16,8 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostlock"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report/reporttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -71,7 +74,7 @@ mount -t tmpfs tmpfs /etc/systemd/system`)
 // A run that begins while another is about to be gone waits for that.
 func TestARunWaitsForOneThatLeaves(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
-		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`; echo '{}' > `+in("spec.json")+`; touch `+in(lastWord))
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; mkdir -m 700 `+stateDir+`; echo '{}' > `+in("spec.json")+`; touch `+in(lastWord))
 		old, err := lock(in(lockName))
 		hosttest.Must(t, err)
 		got := make(chan error, 1)
@@ -98,7 +101,7 @@ func TestAProgramThatWasTidiedUpMeanwhileIsInstalled(t *testing.T) {
 		hosttest.Must(t, err)
 		program, err := os.ReadFile(self)
 		hosttest.Must(t, err)
-		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`; mkdir -p /etc/systemd/system
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; mkdir -m 700 `+stateDir+`; mkdir -p /etc/systemd/system
 mount -t tmpfs tmpfs /etc/systemd/system
 mount -t tmpfs tmpfs "`+filepath.Dir(self)+`"`)
 		if _, err := os.Stat(self); err == nil {
@@ -112,10 +115,38 @@ mount -t tmpfs tmpfs "`+filepath.Dir(self)+`"`)
 	})
 }
 
+// A preparation, a join, an init and a run that removes the host hold one lock, whoever
+// comes first; it is gone with its holder.
+func TestARunAndAPreparationDoNotChangeAHostTogether(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; mkdir -m 700 `+stateDir)
+		free, err := hostlock.Take()
+		hosttest.Must(t, err)
+		for name, take := range map[string]func() (func(), error){
+			"a run": func() (func(), error) { return lock(in(lockName)) }, "one that answers at once": lockAlone,
+			"a renewal": lockForUnit,
+		} {
+			if _, err := take(); !errors.Is(err, hostlock.ErrHeld) || plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
+				t.Errorf("%s beside a preparation: %v", name, err)
+			}
+		}
+		free()
+		unlock, err := lock(in(lockName))
+		hosttest.Must(t, err)
+		if _, err := hostlock.Take(); !errors.Is(err, hostlock.ErrHeld) {
+			t.Errorf("a preparation beside a run: %v", err)
+		}
+		unlock()
+		if _, err := os.Lstat(hostlock.Path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the lock is left: %v", err)
+		}
+	})
+}
+
 // One that works is not waited for.
 func TestARunThatWorksIsNotWaitedFor(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
-		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mkdir -m 700 `+stateDir+`
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; mkdir -m 700 `+stateDir+`
 echo '{"node": "w", "operation": "remove"}' > `+in("spec.json"))
 		old, err := lock(in(lockName))
 		hosttest.Must(t, err)

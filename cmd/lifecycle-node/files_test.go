@@ -53,20 +53,19 @@ func TestTheStateDirectoryMustBeRootsOwn(t *testing.T) {
 }
 
 func TestTheLockIsHeldByOne(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lock(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock(path); err == nil {
-		t.Error("a second one got it")
-	}
-	unlock()
-	again, err := lock(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again()
+	hosttest.Isolate(t, func(t *testing.T, dir string) {
+		hosttest.Script(t, `mount -t tmpfs tmpfs /run`)
+		path := filepath.Join(dir, "lock")
+		unlock, err := lock(path)
+		hosttest.Must(t, err)
+		if _, err := lock(path); err == nil {
+			t.Error("a second one got it")
+		}
+		unlock()
+		again, err := lock(path)
+		hosttest.Must(t, err)
+		again()
+	})
 }
 
 func TestTheKubeletsNameIsReadFromItsCertificate(t *testing.T) {

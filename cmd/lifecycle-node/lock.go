@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostlock"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -33,7 +34,8 @@ func lockSoon(ctx context.Context) (unlock func(), err error) {
 		}
 		leaves := departing() // first: its last word goes after its spec
 		_, missing := peekSpec()
-		if !errors.Is(err, unix.EWOULDBLOCK) || missing == nil && !leaves || time.Now().After(deadline) {
+		held := errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, hostlock.ErrHeld)
+		if !held || missing == nil && !leaves || time.Now().After(deadline) {
 			return unlock, err
 		}
 		select {
@@ -83,22 +85,19 @@ func departing() bool {
 	return err == nil
 }
 
-// lock takes the lock of last resort: one program works on a host.
+// lock takes a run's own lock, which goes with the run, and then the host's, which all
+// programs take that change it.
 func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if errors.Is(err, unix.EROFS) {
-		f, err = os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0) // which locks as well
-	}
+	f, err := hostlock.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	free, err := hostlock.Take()
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	held, err := f.Stat()
-	named, gone := os.Stat(path)
-	if err != nil || gone != nil || !os.SameFile(held, named) { // who held it took it along
-		return nil, errors.Join(unix.EWOULDBLOCK, f.Close())
-	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		free() // first: who gets the run's lock finds the host's free
+		_ = f.Close()
+	}, nil
 }

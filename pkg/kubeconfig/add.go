@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 
 	"k8s.io/client-go/kubernetes"
@@ -121,13 +122,30 @@ func OtherServer(all *api.Config, name string, admin *Admin) string {
 	return ""
 }
 
-// Client speaks with the API server as the administrator.
+// mostOfAnswer bounds an answer of the new cluster's API server, in bytes: the host that
+// named it may be in wrong hands. A Node has some ten thousand.
+const mostOfAnswer = 4 << 20
+
+// Client speaks with the API server as the administrator. It takes answers up to
+// mostOfAnswer.
 func (a *Admin) Client() (kubernetes.Interface, error) {
 	client, err := kubernetes.NewForConfig(&rest.Config{Host: a.cluster.Server, QPS: -1, TLSClientConfig: rest.TLSClientConfig{
 		CAData: a.cluster.CertificateAuthorityData, CertData: a.user.ClientCertificateData, KeyData: a.user.ClientKeyData,
-	}})
+	}, WrapTransport: func(next http.RoundTripper) http.RoundTripper { return bounded{next} }})
 	if err != nil {
 		return nil, errors.New("the administrator's certificate cannot be used") // the error could quote it
 	}
 	return client, nil
+}
+
+// bounded cuts every answer at mostOfAnswer.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip is http.RoundTripper's.
+func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := b.next.RoundTrip(request)
+	if err == nil && response.Body != nil {
+		response.Body = http.MaxBytesReader(nil, response.Body, mostOfAnswer)
+	}
+	return response, err
 }

@@ -3,11 +3,13 @@
 package kubeconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -25,8 +27,10 @@ type File struct {
 	Path string
 	// Config is what it says; an empty one where there is no file.
 	Config *api.Config
-	raw    []byte
-	there  bool
+	// named is what a person, and kubectl, call it.
+	named string
+	raw   []byte
+	there bool
 }
 
 // Path is the file that kubectl would add a cluster to: the one that is named, else of
@@ -52,7 +56,7 @@ func Merged(named string) (*api.Config, error) {
 
 // Read reads a kubeconfig; one that is not there is empty.
 func Read(path string) (File, error) {
-	f := File{Path: path, Config: api.NewConfig()}
+	f := File{Path: path, Config: api.NewConfig(), named: path}
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if target, linkErr := os.Readlink(path); linkErr == nil {
@@ -113,6 +117,10 @@ func (f File) Write(config *api.Config, now time.Time) (backup string, err error
 	if err := create(temp, content); err != nil {
 		return backup, fmt.Errorf("write the kubeconfig: %w", err)
 	}
+	// With sudo, a file of a person's stays that person's.
+	if err := errors.Join(likeOwner(temp, f.Path), likeOwner(backup, f.Path)); err != nil {
+		return backup, errors.Join(fmt.Errorf("write the kubeconfig: %w", err), os.Remove(temp))
+	}
 	if err := os.Rename(temp, f.Path); err != nil {
 		return backup, errors.Join(fmt.Errorf("write the kubeconfig: %w", err), os.Remove(temp))
 	}
@@ -120,21 +128,31 @@ func (f File) Write(config *api.Config, now time.Time) (backup string, err error
 }
 
 // lock is kubectl's own (clientcmd.lockFile, client-go 0.36): a file beside the
-// kubeconfig that must not be there.
+// kubeconfig that must not be there. kubectl puts it beside the name that it was given, and
+// another program may have given it the file's own: where that is a link, both are locked.
 func (f File) lock() (unlock func(), err error) {
-	path := f.Path + ".lock"
-	held, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, plan.Hint(fmt.Errorf("another program changes the kubeconfig: %s is there", path),
-			"run the command again; if no kubectl runs, delete that file first")
+	held := []string{}
+	unlock = func() {
+		for _, path := range held {
+			_ = os.Remove(path) // it is this one's
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("lock the kubeconfig: %w", err)
+	for _, path := range slices.Compact([]string{f.Path + ".lock", cmp.Or(f.named, f.Path) + ".lock"}) {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0)
+		if err != nil {
+			unlock()
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return nil, plan.Hint(fmt.Errorf("another program changes the kubeconfig: %s is there", path),
+				"run the command again; if no kubectl runs, delete that file first")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lock the kubeconfig: %w", err)
+		}
+		_ = file.Close()
+		held = append(held, path)
 	}
-	return func() {
-		_ = held.Close()
-		_ = os.Remove(path) // it is this one's
-	}, nil
+	return unlock, nil
 }
 
 // unchanged is an error if the file is another one than was read.

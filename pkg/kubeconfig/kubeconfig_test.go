@@ -3,6 +3,11 @@
 package kubeconfig
 
 import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -272,7 +277,29 @@ func TestAFileThatIsInUseIsNotWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path+".lock", nil, 0o600); err != nil {
+	link := filepath.Join(filepath.Dir(path), "link")
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Symlink(path, link)); err != nil {
+		t.Fatal(err)
+	}
+	linked, err := Read(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lock := range []string{path + ".lock", link + ".lock"} { // kubectl locks the name that it was given
+		if err := os.WriteFile(lock, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := linked.Write(api.NewConfig(), time.Unix(0, 0)); err == nil || plan.HintOf(err) == "" {
+			t.Errorf("%s: %v", lock, err)
+		}
+		if err := os.Remove(lock); err != nil {
+			t.Errorf("the lock of another program is gone: %v", err)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.lock")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if err := errors.Join(os.Remove(link), os.Remove(path), os.WriteFile(path+".lock", nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Write(api.NewConfig(), time.Unix(0, 0)); err == nil || plan.HintOf(err) == "" {
@@ -283,5 +310,27 @@ func TestAFileThatIsInUseIsNotWritten(t *testing.T) {
 	}
 	if _, err := Read(path); plan.ClassOf(err) != plan.Refused || strings.Contains(err.Error(), "hush") {
 		t.Errorf("one that cannot be read: %v", err)
+	}
+}
+
+// TestAnAnswerOfANewClusterIsBounded: the host that names the server may be in wrong hands.
+func TestAnAnswerOfANewClusterIsBounded(t *testing.T) {
+	for name, size := range map[string]int{"a Node's": 10_000, "one without an end": mostOfAnswer + 1} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"kind":"Node","apiVersion":"v1","metadata":{"name":"`))
+			_, _ = w.Write(bytes.Repeat([]byte("a"), size))
+			_, _ = w.Write([]byte(`"}}`))
+		}))
+		response, err := (bounded{http.DefaultTransport}).RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if tooLarge := size > mostOfAnswer; (err != nil) != tooLarge || len(raw) > mostOfAnswer {
+			t.Errorf("%s: %d bytes, %v", name, len(raw), err)
+		}
+		server.Close()
 	}
 }

@@ -21,7 +21,6 @@ const (
 	mostDocuments = 32
 	mostNodes     = 50_000 // with aliases followed: a file of ten lines may mean a billion
 	mostDepth     = 64
-	mostIndents   = 1000
 )
 
 // value is a value of a document with its path; the zero value is one that is not there.
@@ -119,9 +118,6 @@ func (l *linter) read(raw []byte) {
 	case !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0:
 		refuse(0, "the file is not text in UTF-8", "save it as UTF-8")
 		return
-	case tooDeep(raw):
-		refuse(0, "the file is nested more deeply than any configuration", "is it the right file?")
-		return
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(raw))
 	for {
@@ -153,22 +149,6 @@ func (l *linter) read(raw []byte) {
 	if len(l.documents) == 0 {
 		refuse(0, "the file holds no document", "is it the right file?")
 	}
-}
-
-// tooDeep counts what nests, before a parser does.
-func tooDeep(raw []byte) bool {
-	depth := 0
-	for _, c := range raw {
-		switch c {
-		case '[', '{':
-			if depth++; depth > mostIndents {
-				return true
-			}
-		case '\n':
-			depth = 0
-		}
-	}
-	return false
 }
 
 // bounded reports whether a document is small, with its aliases followed.

@@ -237,6 +237,15 @@ func TestAHostileFileIsOneFinding(t *testing.T) {
 	}
 }
 
+// TestBracketsInATextAreNoDepth: a policy in one line has thousands.
+func TestBracketsInATextAreNoDepth(t *testing.T) {
+	for _, f := range Check([]byte(clusterDocument+"clusterName: '"+strings.Repeat("{[", 2000)+"'\n"), Options{}) {
+		if f.ID == NoYAML {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(clusterDocument+"apiServer: {extraArgs: {a: b}}\nnetworking: {podSubnet: '::/0,0.0.0.0/0'}\n---\n"+joinDocument), "v1.36.3")
 	f.Add([]byte("a: &a [*a]\n<<: *a\n? [x]\n: y\n"), "")

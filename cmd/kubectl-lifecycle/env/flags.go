@@ -72,11 +72,27 @@ func AddOutput(flags *pflag.FlagSet, into *string, more string) {
 // UsageArgs makes an argument error one of usage, with the way to the help.
 func UsageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return plan.As(plan.Misused, plan.Hint(err, "see '%s --help'", cmd.CommandPath()))
+		err := check(cmd, args)
+		if err == nil {
+			return nil
 		}
-		return nil
+		if takes := strings.TrimSpace(strings.TrimPrefix(cmd.Use, cmd.Name())); takes != "" && !strings.HasPrefix(takes, "-") && len(args) != 1 {
+			err = fmt.Errorf("'%s' takes %s, and %s", cmd.CommandPath(), takes, given(len(args)))
+		}
+		hint := fmt.Sprintf("see '%s --help'", cmd.CommandPath())
+		if len(cmd.ValidArgs) > 0 {
+			hint = "it is one of " + strings.Join(cmd.ValidArgs, ", ") + "; " + hint
+		}
+		return plan.As(plan.Misused, plan.Hint(err, "%s", hint))
 	}
+}
+
+// given says how many arguments there are.
+func given(n int) string {
+	if n == 0 {
+		return "there is none"
+	}
+	return fmt.Sprintf("there are %d", n)
 }
 
 // NodeName takes NAME or node/NAME, as kubectl does.

@@ -17,6 +17,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostlock"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -127,7 +128,7 @@ func TestOneAtATimeChangesAHost(t *testing.T) {
 			t.Errorf("one that only looks: %v", err)
 		}
 		unlock()
-		if _, err := os.Lstat(lockFile); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(hostlock.Path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("something is left: %v", err)
 		}
 		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); err != nil {

@@ -33,12 +33,12 @@ func Init(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 	if err := json.Unmarshal(d.Spec.Task, &order); err != nil {
 		return nil, fmt.Errorf("decode the order: %w", err)
 	}
-	unlock, err := aloneSoon(ctx, lastsAtMost)
+	unlock, waited, err := aloneSoon(ctx, lastsAtMost)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	f := founding{order: order, init: kubeadm.Init{Host: host.Local{}, Documents: order.Documents}}
+	f := founding{order: order, waited: waited, init: kubeadm.Init{Host: host.Local{}, Documents: order.Documents}}
 	if f.out.Node, err = f.name(); err != nil {
 		return nil, err
 	}
@@ -51,8 +51,11 @@ func Init(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 // founding is one host on its way.
 type founding struct {
 	order prep.InitOrder
-	init  kubeadm.Init
-	out   prep.Founded
+	// waited says that another program changed the host before this one could: minutes may
+	// have gone, and who asked may have left.
+	waited bool
+	init   kubeadm.Init
+	out    prep.Founded
 }
 
 // name is the name that the node will have.
@@ -84,6 +87,9 @@ func (f *founding) found(ctx context.Context) error {
 	case standing == kubeadm.Made:
 		f.out.Already, f.out.Differs = true, differs
 		return f.admin()
+	case f.waited:
+		return plan.Refuse(errors.New("what another command did on this host has ended, and there is no cluster of it"),
+			"run the command again, so that it begins while you listen")
 	case f.order.OnlyMade:
 		f.out.NotMade = true
 		return nil

@@ -10,6 +10,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin:$PATH
 endpoint=@ENDPOINT@
 authorities=@AUTHORITIES@
 cluster_minor=@MINOR@
+socket_wanted=@SOCKET@
 modules=@MODULES@
 swap_allowed=@SWAP@
 modules_file=@MODULES_FILE@
@@ -86,10 +87,14 @@ fi
 
 # PREP040-runtime
 runtime=
-for socket in /run/containerd/containerd.sock /run/crio/crio.sock; do
-  [ ! -S "$socket" ] || runtime=$socket
-done
-[ -n "$runtime" ] || stop "PREP040-runtime: neither containerd nor CRI-O runs" "install one, and start it: systemctl enable --now containerd" 4
+if [ -n "$socket_wanted" ]; then
+  [ -S "$socket_wanted" ] || stop "PREP040-runtime: no container runtime listens on $socket_wanted" "start it, or name another --cri-socket" 4
+else
+  for socket in /run/containerd/containerd.sock /run/crio/crio.sock; do
+    [ ! -S "$socket" ] || runtime=$socket
+  done
+  [ -n "$runtime" ] || stop "PREP040-runtime: neither containerd nor CRI-O runs" "install one, and start it: systemctl enable --now containerd" 4
+fi
 
 # PREP010-swap
 if [ -z "$swap_allowed" ] && [ "$(wc -l </proc/swaps)" -gt 1 ]; then
@@ -133,7 +138,7 @@ chmod 0755 /opt/cni /opt/cni/bin
 
 api=v1beta4
 [ "$minor" -ge 31 ] || api=v1beta3
-dir=$(mktemp -d /run/kubectl-lifecycle-join.XXXXXX)
+dir=$(mktemp -d /run/kubectl-lifecycle-script.XXXXXX)
 trap 'rm -f "$dir/join.json"; rmdir "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 {

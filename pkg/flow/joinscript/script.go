@@ -56,6 +56,7 @@ func Shell(in Input) (string, error) {
 		"@ENDPOINT@", word(in.Cluster.Endpoint),
 		"@AUTHORITIES@", word(strings.Join(authorities(in.Cluster.CA), " ")),
 		"@MINOR@", word(minor),
+		"@SOCKET@", word(strings.TrimPrefix(in.Options.CRISocket, "unix://")),
 		"@MODULES@", word(strings.Join(prep.ModulesWanted(in.Wanted), " ")),
 		"@SWAP@", word(text.Choose(in.Wanted.SwapAllowed, "yes", "")),
 		"@MODULES_FILE@", word(prep.ModulesFile),

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -139,6 +140,33 @@ func TestAScriptTellsWhoseNodeAHostIs(t *testing.T) {
 				t.Errorf("%s, %v", out, err)
 			}
 		})
+	}
+}
+
+// TestAScriptAsksForTheRuntimeThatItIsToldOf: two may be installed.
+func TestAScriptAsksForTheRuntimeThatItIsToldOf(t *testing.T) {
+	dir := t.TempDir()
+	listener, err := net.Listen("unix", filepath.Join(dir, "there.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	for socket, want := range map[string]string{
+		"unix://" + dir + "/there.sock": "goes on", dir + "/there.sock": "goes on",
+		"unix://" + dir + "/none.sock": "listens on " + dir + "/none.sock",
+	} {
+		in := input()
+		in.Options.CRISocket = socket
+		_, part, is := strings.Cut(shell(t, in), "# PREP040-runtime")
+		part, _, ends := strings.Cut(part, "# PREP010")
+		if !is || !ends {
+			t.Fatal("the part was not found")
+		}
+		head, _, _ := strings.Cut(shell(t, in), "# Only a file")
+		out, _ := exec.CommandContext(t.Context(), "sh", "-c", head+part+"say goes on\n").CombinedOutput()
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%s: %s", socket, out)
+		}
 	}
 }
 

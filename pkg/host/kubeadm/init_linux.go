@@ -5,15 +5,10 @@ package kubeadm
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -26,9 +21,6 @@ const (
 	// four for the control plane; imagesLimit its checks, which pull the images.
 	initLimit   = 12 * time.Minute
 	imagesLimit = 10 * time.Minute
-	// noteFile is beside the authority of the cluster and goes with it, whatever removes
-	// that: a removal, "lifecycle-node clean", a bare "kubeadm reset".
-	noteFile = CertificatesDir + "/kubectl-lifecycle-init.json"
 	// AdminFile is the kubeconfig of the cluster's administrator.
 	AdminFile = "/etc/kubernetes/admin.conf"
 )
@@ -54,19 +46,6 @@ const (
 	Made
 )
 
-// note is what Init writes down. Without Authority, the authority of the cluster has not
-// been made yet, and nothing else of it.
-type note struct {
-	// Settings tells whether another order means the same cluster.
-	Settings string `json:"settings"`
-	// Authority is the SHA-256 of the certificate of the cluster's authority: where it
-	// is another one, the note is about a cluster that is gone.
-	Authority string `json:"authority"`
-	Endpoint  string `json:"endpoint"`
-	Assumed   bool   `json:"assumed"`
-	Done      bool   `json:"done"`
-}
-
 // Look says how far the machine is, and by the second value whether other settings were
 // given then.
 func (i Init) Look() (Founding, Settings, bool, error) {
@@ -79,38 +58,6 @@ func (i Init) Look() (Founding, Settings, bool, error) {
 		return Made, s, n.Settings != i.Documents.Hash(), nil
 	}
 	return HalfMade, s, n.Settings != i.Documents.Hash(), nil
-}
-
-// noted is the note about the cluster whose authority is on the machine; nil if there is
-// none.
-func (i Init) noted() (*note, error) {
-	raw, err := i.Host.ReadLinked(noteFile, mostOfConfig)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var n note
-	if err := json.Unmarshal(raw, &n); err != nil {
-		return nil, plan.Refuse(fmt.Errorf("read %s: %w", noteFile, err), "the note of an earlier init is damaged: lifecycle-node clean takes "+
-			"what there is off the host")
-	}
-	authority, err := i.authority()
-	if err != nil || authority == "" || authority != n.Authority {
-		return nil, err
-	}
-	return &n, nil
-}
-
-// authority is the fingerprint of the cluster's authority; empty if there is none.
-func (i Init) authority() (string, error) {
-	raw, err := i.Host.ReadLinked(CertificatesDir+"/ca.crt", mostOfConfig)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:]), err
 }
 
 // Plan completes the configuration with what the machine is, and refuses what cannot
@@ -182,9 +129,10 @@ func (i Init) Do(ctx context.Context, file []byte, s Settings) error {
 		if err := i.kubeadm(ctx, imagesLimit, "init", "phase", "preflight", "--config", i.File); err != nil {
 			return plan.Refuse(err, "%s", wayPast(checksOf(err)))
 		}
-		if n, err = i.begin(ctx, s); err != nil {
-			return err
-		}
+		n = &note{Settings: i.Documents.Hash(), Endpoint: s.Endpoint, Assumed: s.Assumed}
+	}
+	if err := i.begin(ctx, n); err != nil {
+		return err
 	}
 	skip := strings.Join(append([]string{"preflight"}, s.skip...), ",")
 	if err := i.kubeadm(ctx, initLimit, "init", "--config", i.File, "--skip-phases", skip, "--skip-token-print",
@@ -195,35 +143,29 @@ func (i Init) Do(ctx context.Context, file []byte, s Settings) error {
 	return i.write(*n)
 }
 
-// begin makes the authority, and writes down that it is this cluster's.
-func (i Init) begin(ctx context.Context, s Settings) (*note, error) {
-	if err := i.kubeadm(ctx, time.Minute, "init", "phase", "certs", "ca", "--config", i.File); err != nil {
-		return nil, err
+// begin makes the authority, unless it is there, and writes down that it is this
+// cluster's: before it is made that it will be, so that a machine that dies here is known.
+func (i Init) begin(ctx context.Context, n *note) error {
+	if n.Authority == "" {
+		if err := os.MkdirAll(i.Host.Path(CertificatesDir), 0o700); err != nil {
+			return err
+		}
+		if err := i.write(*n); err != nil {
+			return err
+		}
+		if err := i.kubeadm(ctx, time.Minute, "init", "phase", "certs", "ca", "--config", i.File); err != nil {
+			return err
+		}
 	}
 	authority, err := i.authority()
 	if err == nil && authority == "" {
 		err = errors.New("kubeadm has made no authority in " + CertificatesDir)
 	}
-	n := note{Settings: i.Documents.Hash(), Authority: authority, Endpoint: s.Endpoint, Assumed: s.Assumed}
-	return &n, errors.Join(err, i.write(n))
-}
-
-// write writes the note whole or not at all.
-func (i Init) write(n note) error {
-	raw, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
-	path := i.Host.Path(noteFile)
-	f, err := os.CreateTemp(filepath.Dir(path), ".kubectl-lifecycle-init.*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return errors.Join(os.Rename(f.Name(), path), host.SyncDir(filepath.Dir(path)))
+	n.Authority = authority
+	return i.write(*n)
 }
 
 // kubeadm runs it; its error holds the lines that say what is wrong, and no token.

@@ -98,6 +98,51 @@ func TestAnInitThatWasCutGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
+// TestAnInitThatDiedBeforeItsNoteWasCompleteGoesOn: between the note, the authority and its
+// fingerprint. What is more than an authority is not this one's.
+func TestAnInitThatDiedBeforeItsNoteWasCompleteGoesOn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		more string // is there besides
+		ca   []string
+		want Founding
+	}{
+		"before the authority":              {"", nil, Blank},
+		"with the authority's key alone":    {"", []string{"ca.key"}, HalfMade},
+		"after the authority":               {"", []string{"ca.crt", "ca.key"}, HalfMade},
+		"while a note was written":          {CertificatesDir + "/" + noteTemp + "123", []string{"ca.crt", "ca.key"}, HalfMade},
+		"and kubeadm by hand":               {"/etc/kubernetes/admin.conf", []string{"ca.crt", "ca.key"}, Blank},
+		"and certificates by hand":          {CertificatesDir + "/apiserver.crt", []string{"ca.crt", "ca.key"}, Blank},
+		"and a static pod is there":         {"/etc/kubernetes/manifests/proxy.yaml", []string{"ca.crt", "ca.key"}, Blank},
+		"and a node of another cluster now": {"/etc/kubernetes/kubelet.conf", []string{"ca.crt"}, Blank},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := foundry{fails: map[string]error{"init phase certs ca": errors.New("killed")}}
+			i := f.init(t)
+			if err := i.Do(t.Context(), []byte("x"), Settings{Endpoint: "a:6443"}); err == nil {
+				t.Fatal("no error")
+			}
+			for _, file := range tc.ca {
+				f.put(t, CertificatesDir+"/"+file, "authority 1")
+			}
+			if tc.more != "" {
+				f.put(t, tc.more, "x")
+			}
+			if got := standing(t, i); got != tc.want {
+				t.Fatalf("it is %v, want %v", got, tc.want)
+			}
+			if f.fails, f.calls = nil, nil; tc.want != HalfMade {
+				return
+			}
+			if err := i.Do(t.Context(), []byte("x"), Settings{Endpoint: "a:6443"}); err != nil || standing(t, i) != Made {
+				t.Errorf("%v", err)
+			}
+			if slices.ContainsFunc(f.calls, func(c string) bool { return strings.Contains(c, "phase preflight") }) {
+				t.Errorf("kubeadm's checks are for a blank host: %q", f.calls)
+			}
+		})
+	}
+}
+
 // TestANoteOfAClusterThatIsGoneCountsForNothing: the host has been cleaned, and is a
 // control plane of another cluster by now.
 func TestANoteOfAClusterThatIsGoneCountsForNothing(t *testing.T) {

@@ -61,12 +61,14 @@ umask 077
 if [ "$(id -u)" -ne 0 ]; then exec sudo -n -- sh -c "$1" receiver "$1"; fi
 printf '` + greeting + `%s\n' "$(uname -m)"
 IFS=' ' read -r size sum
-for base in /var/lib /run; do
+for base in /run /var/lib; do
+  find "$base" -maxdepth 1 -type d -user root -name 'kubectl-lifecycle-door.??????' -mmin +1440 \
+    -exec rm -f {}/probe {}/lifecycle-node \; -exec rmdir {} \; 2>/dev/null || :
   dir=$(mktemp -d "$base/kubectl-lifecycle-door.XXXXXX" 2>/dev/null) || continue
   printf '#!/bin/sh\n' >"$dir/probe" && chmod 700 "$dir/probe" && "$dir/probe" 2>/dev/null && break
   rm -f "$dir/probe"; rmdir "$dir"; dir=
 done
-[ -n "${dir:-}" ] || { echo "` + noPlace + ` (tried /var/lib and /run)" >&2; exit 71; }
+[ -n "${dir:-}" ] || { echo "` + noPlace + ` (tried /run and /var/lib)" >&2; exit 71; }
 trap 'rm -f "$dir/probe" "$dir/lifecycle-node"; rmdir "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$dir"

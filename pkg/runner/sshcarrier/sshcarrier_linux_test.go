@@ -110,7 +110,7 @@ echo "head: error writing 'standard output': No space left on device" >&2; exit 
 			"unable to resolve", "does ssh root@h1 work"},
 		"no host": {`echo "ssh: Could not resolve hostname h1" >&2; exit 255`, echo, "Could not resolve",
 			"does ssh root@h1 work"},
-		"nothing may be run there":           {`echo "` + noPlace + ` (tried /var/lib and /run)" >&2; exit 71`, echo, "executable", "remount"},
+		"nothing may be run there":           {`echo "` + noPlace + ` (tried /run and /var/lib)" >&2; exit 71`, echo, "executable", "remount"},
 		"another architecture":               {"printf '" + greeting + "riscv64\\n'; cat >/dev/null", echo, "riscv64", "amd64 and arm64"},
 		"it breaks off in the middle":        {"printf '" + greeting + "x86_64\\n'; head -c 10 >/dev/null; exit 255", echo, "h1", ""},
 		"the program ends without an answer": {here, "exit 3\n", "without an answer", "run the command again"},
