@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/etcd"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/filter"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/hostpaths"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/network"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -93,6 +94,15 @@ func (t Target) Objections(ctx context.Context) error {
 // Backup is where the removal has put its backup; empty if it made none.
 func (t Target) Backup() string { return t.disk().BackedUp() }
 
+func (t Target) hostPaths() hostpaths.HostPaths {
+	disk := t.disk()
+	return hostpaths.HostPaths{Host: t.base(), Shares: t.runtime().Shares, Ours: disk.Ours, WrittenDown: disk.WrittenDown,
+		Packaged: func(ctx context.Context, path string) bool {
+			from, err := disk.Packaged(ctx, path)
+			return err == nil && from != ""
+		}}
+}
+
 func (t Target) traces() traces.Traces {
 	return traces.Traces{Host: t.base(), Disk: t.disk(), Network: t.network()}
 }
@@ -149,7 +159,7 @@ func (t Target) parts() []part.Part {
 	if t.Scope.Limited() {
 		return out
 	}
-	return append(out, t.traces().Part())
+	return append(out, t.traces().Part(), t.hostPaths().Part())
 }
 
 // unordered are the parts that remove something, room by room; inventory.Stages says
@@ -180,6 +190,7 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 	all.Missed(inventory.KindFile, "when the host joined", t.base().JoinUnread())
 	all.Missed(inventory.KindFile, "what was there before the removal", t.witness().unread)
 	inv.Hostname, inv.MachineID, inv.BootID = id.Hostname, id.MachineID, id.BootID
+	named := names{}
 	for _, p := range t.parts() {
 		if err := context.Cause(ctx); err != nil {
 			return inv, err
@@ -189,7 +200,7 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 		}
 		s, err := p.Look(ctx)
 		s.Missed(p.Kind, p.Title, err)
-		all.Add(s.Items...)
+		all.Add(named.unnamed(s.Items)...)
 		all.Unchecked = append(all.Unchecked, s.Unchecked...)
 	}
 	inv.Items, inv.Unchecked = append(inv.Items, all.Items...), all.Unchecked
@@ -201,6 +212,22 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 	}
 	inv.Sort()
 	return inv, nil
+}
+
+// names are the things that go, or refer to the cluster, and that a look has found.
+type names map[string]bool
+
+// unnamed leaves out what another part has named already: one thing may refer to the
+// cluster in several ways.
+func (n names) unnamed(items []inventory.Item) (out []inventory.Item) {
+	for _, it := range items {
+		if it.Fate == inventory.Stays && it.Refers != "" && n[it.Key()] {
+			continue
+		}
+		n[it.Key()] = n[it.Key()] || it.Fate == inventory.Goes || it.Refers != ""
+		out = append(out, it)
+	}
+	return out
 }
 
 // Recipe is the removal, in its binding order. Each step looks at its part of

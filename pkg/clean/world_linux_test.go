@@ -22,6 +22,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri/critest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 func TestMain(m *testing.M) { hosttest.Main(m) }
@@ -36,6 +37,8 @@ type world struct {
 	// active is the kubelet's state; ran are the commands that change units.
 	active string
 	ran    []string
+	// since is when the mounts of some paths, and basic.target, appeared, in microseconds after the boot.
+	since map[string]int64
 	// missing are programs that this host does not have.
 	missing []string
 	choices inventory.Choices
@@ -217,6 +220,13 @@ func (w *world) systemctl(args []string) (string, error) {
 	}
 	switch verb := args[0]; verb {
 	case "show":
+		if slices.Contains(args, "basic.target") {
+			var out strings.Builder
+			for name, at := range w.since {
+				fmt.Fprintf(&out, "%s=%s\nActiveEnterTimestampMonotonic=%d\n\n", text.Choose(name == "basic.target", "Id", "Where"), name, at)
+			}
+			return out.String(), nil
+		}
 		return "LoadState=loaded\nActiveState=" + w.active + "\nUnitFileState=enabled\n", nil
 	case "stop":
 		if !held() {

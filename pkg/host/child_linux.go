@@ -25,6 +25,7 @@ const (
 	verbUnmount = "unmount"
 	verbForce   = "force"   // MNT_FORCE: requests to a dead server fail
 	verbPrivate = "private" // a copy's events stay with the copy
+	verbServed  = "served"  // whether a file system answers at all
 )
 
 // patience is how long the child keeps answers back, apart from what it is doing.
@@ -61,7 +62,7 @@ func Child(args []string) (handled bool, code int) {
 	}
 }
 
-// childDo makes one system call, and nothing that looks at the file system:
+// childDo makes one system call, and nothing else that looks at the file system:
 // looking at a dead mount hangs as unmounting it does.
 func childDo(verb, path string) unix.Errno {
 	var err error
@@ -72,6 +73,9 @@ func childDo(verb, path string) unix.Errno {
 		err = unix.Unmount(path, unix.UMOUNT_NOFOLLOW|unix.MNT_FORCE)
 	case verbPrivate:
 		err = unix.Mount("", path, "", unix.MS_REC|unix.MS_PRIVATE, "")
+	case verbServed:
+		var st unix.Statfs_t
+		err = unix.Statfs(path, &st)
 	default:
 		err = unix.ENOSYS
 	}

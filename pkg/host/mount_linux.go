@@ -27,6 +27,9 @@ type Mount struct {
 	Device string // major:minor
 	FSType string
 	Source string
+	// Options are those of an overlay: which directories are its layers. Of another file
+	// system they are not kept, since they may hold a password.
+	Options string
 	// Peers is the number of the group of mounts that share what is mounted
 	// and unmounted below them; zero for a mount that shares with none. Slave
 	// is true if what happens elsewhere happens here.
@@ -94,8 +97,13 @@ func (l Local) Mounts() ([]Mount, error) {
 			}
 			slave = slave || strings.HasPrefix(o, "master:")
 		}
+		options := ""
+		if i.FSType == "overlay" {
+			options = i.VFSOptions
+		}
 		out = append(out, Mount{
-			ID: i.ID, Parent: i.Parent, Path: filepath.Join("/", path), Root: i.Root, FSType: i.FSType, Source: i.Source,
+			Options: options,
+			ID:      i.ID, Parent: i.Parent, Path: filepath.Join("/", path), Root: i.Root, FSType: i.FSType, Source: i.Source,
 			Device: fmt.Sprintf("%d:%d", i.Major, i.Minor), Peers: peers, Slave: slave,
 		})
 	}

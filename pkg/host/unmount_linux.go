@@ -127,6 +127,10 @@ func (u *unmounter) close() {
 // ask has a child do something, starting one if there is none, and abandons
 // the child that does not answer.
 func (u *unmounter) ask(ctx context.Context, verb, path string) error {
+	return u.askWithin(ctx, verb, path, unmountLimit)
+}
+
+func (u *unmounter) askWithin(ctx context.Context, verb, path string, limit time.Duration) error {
 	if u.child == nil {
 		c, err := startChild()
 		if err != nil {
@@ -134,7 +138,7 @@ func (u *unmounter) ask(ctx context.Context, verb, path string) error {
 		}
 		u.child = c
 	}
-	err := u.child.ask(ctx, verb, u.local.Path(path), unmountLimit)
+	err := u.child.ask(ctx, verb, u.local.Path(path), limit)
 	var errno unix.Errno
 	if err != nil && !errors.As(err, &errno) {
 		u.close()
@@ -196,4 +200,30 @@ func (u *unmounter) separate(ctx context.Context, m Mount, all []Mount, ours fun
 		}
 	}
 	return nil
+}
+
+// servedLimit is how long a file system gets to say that it is served, and mostSilent how
+// many may be silent before no more are asked.
+const (
+	servedLimit = time.Second
+	mostSilent  = 4
+)
+
+// Serves asks file systems at some paths whether they answer, each in a child with a limit:
+// nil for one that does, ENOTCONN for one whose program is gone. Those that were not asked
+// have no answer.
+func (l Local) Serves(ctx context.Context, paths []string) map[string]error {
+	u := &unmounter{local: l}
+	defer u.close()
+	out, silent := map[string]error{}, 0
+	for _, path := range paths {
+		if silent == mostSilent || ctx.Err() != nil {
+			break
+		}
+		err := u.askWithin(ctx, verbServed, path, servedLimit)
+		if out[path] = err; errors.Is(err, errNoAnswer) {
+			silent++
+		}
+	}
+	return out
 }

@@ -77,8 +77,9 @@ func unpackaged(err error) bool {
 	return errors.As(err, &ended) && ended.ExitCode() == 1 && !unreadable
 }
 
-// before says why a file was there before Kubernetes was; empty if it was not.
-func (t Disk) before(ctx context.Context, path string) string {
+// Packaged says from which package a file is; empty if it is from none. What a package
+// manager does not tell is an error.
+func (t Disk) Packaged(ctx context.Context, path string) (string, error) {
 	for _, asks := range [][]string{{"dpkg-query", "-S", path}, {"rpm", "-qf", path}} {
 		if !t.Has(ctx, asks[0]) {
 			continue
@@ -87,10 +88,21 @@ func (t Disk) before(ctx context.Context, path string) string {
 		out, err := t.Run(ctx, cmd)
 		switch {
 		case err == nil:
-			return "from a package: " + strings.TrimSpace(out)
+			return strings.TrimSpace(out), nil
 		case !unpackaged(err):
-			return "nothing tells whether it is from a package: " + err.Error()
+			return "", err
 		}
+	}
+	return "", nil
+}
+
+// before says why a file was there before Kubernetes was; empty if it was not.
+func (t Disk) before(ctx context.Context, path string) string {
+	switch from, err := t.Packaged(ctx, path); {
+	case err != nil:
+		return "nothing tells whether it is from a package: " + err.Error()
+	case from != "":
+		return "from a package: " + from
 	}
 	if t.Facts.Joined.IsZero() {
 		return "nothing tells whether it is older than the join"

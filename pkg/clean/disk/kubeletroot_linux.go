@@ -194,7 +194,7 @@ func (t Disk) mountsInTheWay() error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.writtenDown(); err != nil {
+	if _, err := t.WrittenDown(); err != nil {
 		return plan.Refuse(fmt.Errorf("find out which mounts are an administrator's: %w", err),
 			"look at that file on the host, then run the command again")
 	}

@@ -62,7 +62,7 @@ func (t Disk) peoples(path string) bool {
 // directory have the kernel's path, too. None of them is looked at: that may hang. What
 // cannot be read is a reason not to begin (mountsInTheWay).
 func (t Disk) fixedMounts(domains []domain) []string {
-	out, _ := t.writtenDown()
+	out, _ := t.WrittenDown()
 	links := map[string]string{t.Places().Root: t.KubeletRoot(), inventory.DefaultKubeletRoot: t.KubeadmDir()}
 	for _, d := range domains {
 		links[d.link] = d.path
@@ -79,8 +79,8 @@ func (t Disk) fixedMounts(domains []domain) []string {
 	return out
 }
 
-// writtenDown are the mountpoints as /etc/fstab and the units have them.
-func (t Disk) writtenDown() ([]string, error) {
+// WrittenDown are the mountpoints as /etc/fstab and the units have them.
+func (t Disk) WrittenDown() ([]string, error) {
 	fstab, err := t.Readable("/etc/fstab")
 	out := part.Mountpoints(string(fstab))
 	for _, dir := range part.UnitDirs() {

@@ -50,6 +50,21 @@ func (f *fake) ListContainers(context.Context, *runtime.ListContainersRequest) (
 	}}}, nil
 }
 
+func (f *fake) ContainerStatus(_ context.Context, r *runtime.ContainerStatusRequest) (*runtime.ContainerStatusResponse, error) {
+	out := &runtime.ContainerStatus{Id: r.ContainerId, Image: &runtime.ImageSpec{Image: "x"}, Labels: map[string]string{"a": "b"}}
+	out.Mounts = []*runtime.Mount{
+		{ContainerPath: "/a", HostPath: "/srv/a", Readonly: true, Propagation: runtime.MountPropagation_PROPAGATION_HOST_TO_CONTAINER},
+		{ContainerPath: "/b", HostPath: "/srv/b", Propagation: runtime.MountPropagation_PROPAGATION_BIDIRECTIONAL,
+			UidMappings: []*runtime.IDMapping{{HostId: 7, Length: 1}}}}
+	if r.ContainerId == "many" {
+		out.Mounts = make([]*runtime.Mount, 5000)
+		for i := range out.Mounts {
+			out.Mounts[i] = &runtime.Mount{HostPath: "/m"}
+		}
+	}
+	return &runtime.ContainerStatusResponse{Status: out, Info: map[string]string{"info": "{}"}}, nil
+}
+
 func (f *fake) StopContainer(_ context.Context, r *runtime.StopContainerRequest) (*runtime.StopContainerResponse, error) {
 	f.said = append(f.said, "stop "+r.ContainerId+" "+(time.Duration(r.Timeout)*time.Second).String())
 	return &runtime.StopContainerResponse{}, nil
@@ -137,5 +152,20 @@ func TestARuntimeThatDoesNotListenIsNamed(t *testing.T) {
 	err := cri.New("/nowhere/cri.sock").StopSandbox(t.Context(), "s1")
 	if err == nil || !strings.Contains(err.Error(), "/nowhere/cri.sock") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheMountsOfAContainerAreReadAndBounded(t *testing.T) {
+	client, _ := serve(t)
+	got, err := client.Mounts(t.Context(), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]cri.Mount{{HostPath: "/srv/a", ReadOnly: true}, {HostPath: "/srv/b", Bidirectional: true}}, got); diff != "" {
+		t.Errorf("mounts (-want +got):\n%s", diff)
+	}
+	got, err = client.Mounts(t.Context(), "many")
+	if err == nil || !strings.Contains(err.Error(), "more than 1024 mounts") || len(got) != 1024 {
+		t.Errorf("%d mounts, %v", len(got), err)
 	}
 }

@@ -45,6 +45,13 @@ func FuzzReplies(f *testing.F) {
 				t.Errorf("a grace of %s", c.Grace)
 			}
 		}
+		given, _ := mounts(msg)
+		for _, m := range given {
+			size -= len(m.HostPath)
+		}
+		if size < -len(msg) || len(given) > mostMounts {
+			t.Errorf("%d mounts of %d bytes", len(given), len(msg))
+		}
 		if path, err := netNS(msg); err == nil && len(path) > 6*len(msg) {
 			t.Errorf("a path of %d bytes in %d", len(path), len(msg))
 		}

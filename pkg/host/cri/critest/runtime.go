@@ -33,6 +33,8 @@ type Pod struct {
 	// Stopped says that its container does not run; it was made at Created.
 	Stopped bool
 	Created time.Time
+	// Mounts are what its container was given.
+	Mounts []*runtime.Mount
 }
 
 // Runtime is a running runtime. Set its fields before it is used.
@@ -116,6 +118,18 @@ func (r *Runtime) ListContainers(context.Context, *runtime.ListContainersRequest
 		})
 	}
 	return out, nil
+}
+
+// ContainerStatus tells what a container was given.
+func (r *Runtime) ContainerStatus(_ context.Context, q *runtime.ContainerStatusRequest) (*runtime.ContainerStatusResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.pods {
+		if "c-"+p.Name == q.ContainerId {
+			return &runtime.ContainerStatusResponse{Status: &runtime.ContainerStatus{Id: q.ContainerId, Mounts: p.Mounts}}, nil
+		}
+	}
+	return nil, status.Error(codes.NotFound, "no such container")
 }
 
 // PodSandboxStatus tells whether a pod is in the host's network.
