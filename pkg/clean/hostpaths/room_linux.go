@@ -35,5 +35,6 @@ func (t HostPaths) look(ctx context.Context) (part.Findings, error) {
 		s.NotLookedAt(inventory.KindDir, "what pods were given of this host", shares.Unknown)
 	}
 	s.Missed(inventory.KindMount, "mounts that pods made", t.lookMounts(ctx, &s, shares))
+	t.lookFiles(ctx, &s, shares)
 	return s, nil
 }

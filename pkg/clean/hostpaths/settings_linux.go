@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hostpaths
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+)
+
+// The bounds of the search for files: a pod that has a directory may make millions in it.
+const (
+	mostEntries = 20_000
+	mostFiles   = 64
+	deepest     = 5
+	filesLimit  = 3 * time.Second
+)
+
+// settings are where a host keeps what it does by itself: units, the runtime's handlers and
+// devices, rules for devices, modules and the kernel, what runs at times, who may log in. What
+// a container runtime's installer, a driver or an operator of the cluster writes there acts
+// on after the host has left.
+func settings() []string {
+	return []string{
+		"/etc/systemd", "/run/systemd/system", "/usr/local/lib/systemd", "/usr/lib/systemd/system", "/etc/init.d", "/etc/rc.local",
+		"/etc/containerd", "/etc/crio", "/etc/docker", "/etc/containers", "/etc/cdi", "/run/cdi", "/etc/nvidia-container-runtime",
+		"/etc/kata-containers", "/usr/libexec/oci", "/usr/share/containers/oci",
+		"/etc/udev", "/etc/modprobe.d", "/etc/modules-load.d", "/etc/modules", "/etc/sysctl.d", "/etc/sysctl.conf", "/etc/tmpfiles.d",
+		"/etc/binfmt.d", "/etc/security", "/etc/apparmor.d", "/etc/default", "/etc/sysconfig", "/etc/dbus-1",
+		"/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly", "/var/spool/cron",
+		"/etc/NetworkManager", "/etc/netplan", "/etc/network", "/etc/iscsi", "/etc/multipath", "/etc/multipath.conf", "/etc/lvm",
+		"/etc/profile.d", "/etc/ld.so.preload", "/etc/ld.so.conf.d", "/etc/pam.d", "/etc/sudoers.d", "/etc/ssh", "/root/.ssh",
+		"/etc/rsyslog.d", "/etc/logrotate.d", "/etc/audit",
+	}
+}
+
+// programs are where programs are put that no package brings; of what is there only programs
+// are named.
+func programs() []string { return []string{"/opt", "/usr/local"} }
+
+// apart reports whether another part looks at a path, or this program has made it.
+func (t HostPaths) apart(path string) bool {
+	dirs := slices.Concat(t.Places().ConfDirs, t.Places().BinDirs, []string{inventory.KubernetesDir, inventory.HoldFile,
+		filepath.Dir(inventory.CNIBinDir), filepath.Dir(inventory.CNIConfDir)})
+	return slices.ContainsFunc(dirs, func(dir string) bool { return part.Within(path, dir) }) ||
+		strings.HasPrefix(filepath.Base(path), "kubectl-lifecycle")
+}
+
+// place is a directory or file that is looked into, for what the pod could write there.
+type place struct {
+	path, pod string
+	programs  bool
+}
+
+// places are where pods could write and the host keeps settings or programs: of a directory
+// in another the inner one, which of several pods' is the same for all but the first.
+func places(shares part.Shares) (out []place) {
+	add := func(p place) {
+		if !slices.ContainsFunc(out, func(o place) bool { return o.path == p.path }) {
+			out = append(out, p)
+		}
+	}
+	for _, s := range shares.List {
+		if !s.Writes {
+			continue
+		}
+		for i, dirs := range [][]string{settings(), programs()} {
+			for _, dir := range dirs {
+				switch {
+				case part.Within(dir, s.Path):
+					add(place{dir, s.Pod, i == 1})
+				case host.Below(s.Path, dir):
+					add(place{s.Path, s.Pod, i == 1})
+				}
+			}
+		}
+		if host.Below(s.Path, "/etc") { // a directory of settings that is not known
+			add(place{s.Path, s.Pod, false})
+		}
+	}
+	return out
+}
+
+// files is a search for what pods wrote.
+type files struct {
+	t       HostPaths
+	entries int
+	named   map[string]bool
+	found   []inventory.Item
+}
+
+// errEnough ends a search that has become too long.
+var errEnough = errors.New("there is too much to look at all of it")
+
+// lookFiles names settings and programs of the host's that were made or changed since the
+// join where a pod could write. An administrator's in a directory that no pod had are none.
+func (t HostPaths) lookFiles(ctx context.Context, s *part.Findings, shares part.Shares) {
+	if t.Facts.Joined.IsZero() {
+		return // nothing tells what was made since
+	}
+	ctx, cancel := context.WithTimeout(ctx, filesLimit)
+	defer cancel()
+	f := files{t: t, named: map[string]bool{}}
+	for _, p := range places(shares) {
+		if !t.AtHome(p.path) || t.apart(p.path) {
+			continue
+		}
+		err := f.look(ctx, p, p.path, 0)
+		if errors.Is(err, errEnough) || ctx.Err() != nil {
+			s.NotLookedAt(inventory.KindDir, p.path, "in part, for what pod "+p.pod+" wrote; "+errEnough.Error())
+			break
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+			s.NotLookedAt(inventory.KindDir, p.path, err.Error())
+		}
+	}
+	s.Add(f.found...)
+}
+
+// look looks at what is at a path, and then in it.
+func (f *files) look(ctx context.Context, p place, path string, depth int) error {
+	if f.entries++; f.entries > mostEntries || len(f.found) == mostFiles || ctx.Err() != nil {
+		return errEnough
+	}
+	info, err := f.t.Lstat(path)
+	if err != nil || f.t.apart(path) {
+		return err
+	}
+	if info.IsDir() {
+		return f.within(ctx, p, path, depth)
+	}
+	how := f.t.written(ctx, path, info)
+	program := info.Mode().IsRegular() && info.Mode()&0o111 != 0
+	if how == "" || f.named[path] || p.programs && !program {
+		return nil
+	}
+	f.named[path] = true
+	f.found = append(f.found, inventory.Item{
+		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Digest: f.t.Digest(path),
+		Why:    "nothing proves that a pod wrote it; delete it if nothing on this host needs it",
+		Refers: how + ", and pod " + p.pod + " could write there",
+	})
+	return nil
+}
+
+func (f *files) within(ctx context.Context, p place, dir string, depth int) error {
+	if depth > 0 && f.t.Mounted(dir) {
+		return nil
+	}
+	entries, more, err := f.t.Some(dir, mostEntries-f.entries)
+	if err != nil {
+		return err
+	}
+	if depth == deepest && len(entries) > 0 {
+		return fmt.Errorf("it is deeper than %d directories", deepest)
+	}
+	for _, e := range entries {
+		if err := f.look(ctx, p, filepath.Join(dir, e.Name()), depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if more {
+		return errEnough
+	}
+	return nil
+}
+
+// written says that a file was made or changed since the join; empty if it was not, or came
+// from a package since: a package's files keep the times at which they were built.
+func (t HostPaths) written(ctx context.Context, path string, info fs.FileInfo) string {
+	switch {
+	case info.Mode()&(fs.ModeDevice|fs.ModeSocket|fs.ModeNamedPipe) != 0:
+		return ""
+	case info.ModTime().After(t.Facts.Joined) && !t.Younger(path):
+		return "changed since the join"
+	case !t.Younger(path) || info.ModTime().Before(t.Facts.Joined) && t.Packaged(ctx, path):
+		return ""
+	}
+	return "made since the join"
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clean_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/cri/critest"
+)
+
+// writable is what a container is given to write in.
+func writable(paths ...string) (out []*runtime.Mount) {
+	for _, path := range paths {
+		out = append(out, &runtime.Mount{HostPath: path, ContainerPath: "/x"})
+	}
+	return out
+}
+
+func TestSettingsAndProgramsThatAPodMayHaveWrittenAreNamed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script(`mkdir -p etc/containerd/conf.d etc/udev/rules.d etc/cron.d etc/modprobe.d etc/sysctl.d etc/agent etc/ssh
+mkdir -p opt/old usr/local/bin run srv/pg
+echo v=1 > etc/containerd/config.toml; echo old > etc/containerd/conf.d/10-old.toml; echo old > etc/udev/rules.d/10-old.rules
+echo old > etc/cron.d/old; echo old > etc/sysctl.d/10-old.conf; born; old`)
+		before := w.dump()
+		w.join()
+		w.runtime.Start(
+			critest.Pod{Name: "kata", Stopped: true, Mounts: writable("/etc/containerd", "/opt/kata", "/etc/systemd/system")},
+			critest.Pod{Name: "udev", Mounts: append(writable("/etc/udev", "/etc/agent", "/usr/local", "/root/.ssh"),
+				&runtime.Mount{HostPath: "/etc/sysctl.d", Readonly: true})},
+			critest.Pod{Name: "sub", Mounts: writable("/var/lib/kubelet/pods/"+uid+"/volume-subpaths/v/app/0", "/etc/cron.d/pods",
+				"/etc/cni/net.d", "/opt/cni/bin", "/etc/kubernetes/pki", "/srv/pg")},
+		)
+		w.script(`echo 'imports = []' >> etc/containerd/config.toml; echo kata > etc/containerd/conf.d/kata.toml
+mkdir -p opt/kata/bin opt/kata/share
+echo shim > opt/kata/bin/containerd-shim-kata-v2; chmod 755 opt/kata/bin/*
+echo data > opt/kata/share/image; chmod 644 etc/containerd/conf.d/10-old.toml
+mkdir -p etc/systemd/system/multi-user.target.wants etc/systemd/system/containerd.service.d root/.ssh etc/cron.d
+echo unit > etc/systemd/system/sriov.service; ln -s ../sriov.service etc/systemd/system/multi-user.target.wants/sriov.service
+echo dropin > etc/systemd/system/containerd.service.d/gpu.conf; touch -d 2001-01-01 etc/systemd/system/copied.service
+echo rule > etc/udev/rules.d/90-pod.rules; echo word > etc/agent/agent.conf; echo key > root/.ssh/authorized_keys
+echo tool > usr/local/bin/tool; chmod 755 usr/local/bin/tool; echo notes > usr/local/bin/README; echo job > etc/cron.d/pods
+sub=var/lib/kubelet/pods/` + uid + `/volume-subpaths/v/app/0; mkdir -p $sub; mount --bind etc/modprobe.d $sub; echo mod > etc/modprobe.d/gpu.conf
+echo mine > etc/sysctl.d/90-mine.conf; echo mine > etc/cron.d/mine; echo mine > etc/ssh/mine; echo data > srv/pg/data; chmod 755 srv/pg/data
+mkfifo etc/udev/rules.d/pipe; echo x > etc/kubectl-lifecycle`)
+		verdict := w.remove()
+		want := map[string]string{}
+		add := func(pod, how string, paths ...string) {
+			for _, path := range paths {
+				want["file "+path] = fmt.Sprintf("%s since the join, and pod ns/%s could write there", how, pod)
+			}
+		}
+		const units = "/etc/systemd/system/"
+		add("kata", "changed", "/etc/containerd/config.toml")
+		add("kata", "made", "/etc/containerd/conf.d/kata.toml", "/opt/kata/bin/containerd-shim-kata-v2", units+"sriov.service",
+			units+"multi-user.target.wants/sriov.service", units+"containerd.service.d/gpu.conf", units+"copied.service")
+		add("udev", "made", "/etc/udev/rules.d/90-pod.rules", "/etc/agent/agent.conf", "/root/.ssh/authorized_keys", "/usr/local/bin/tool")
+		add("sub", "made", "/etc/cron.d/pods", "/etc/modprobe.d/gpu.conf")
+		if diff := cmp.Diff(want, refersOf(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
+			w.Errorf("verdict %s, named (-want +got):\n%s", verdict.State, diff)
+		}
+		for name := range want {
+			if path := strings.TrimPrefix(name, "file "); path != "/etc/containerd/config.toml" { // that was there before
+				w.script("rm ." + path)
+			}
+		}
+		w.script(`rm -r opt/kata root etc/systemd/system/multi-user.target.wants etc/systemd/system/containerd.service.d usr/local/bin/README \
+etc/sysctl.d/90-mine.conf etc/cron.d/mine etc/ssh/mine srv/pg/data etc/udev/rules.d/pipe etc/kubectl-lifecycle
+echo v=1 > etc/containerd/config.toml; touch -d 2001-01-01 etc/containerd/config.toml`)
+		inv := w.survey()
+		if again := inventory.Verify(inv, inv); again.State != inventory.Clean {
+			w.Errorf("once they are gone: %s, %v", again.State, again.But)
+		}
+		w.same(before)
+	})
+}
+
+func TestAPodThatMakesFilesWithoutEndIsNamedAndEndsNoLook(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.runtime.Start(critest.Pod{Name: "flood", Mounts: writable("/")})
+		w.script(`mkdir -p etc/udev/rules.d etc/cron.d; cd etc/udev/rules.d; seq 100 | xargs touch
+cd ../../cron.d; mkdir -p 1/2/3/4/5/6/7; touch 1/2/3/4/5/6/7/8`)
+		got := names(w.remove().But)
+		if len(got) < 60 || len(got) > 70 {
+			w.Errorf("%d things are named: %v", len(got), got)
+		}
+	})
+}
