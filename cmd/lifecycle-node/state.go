@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -92,8 +93,8 @@ func settle(ctx context.Context, d wire.Delivery) error {
 	}
 	if old, err := peekSpec(); err != nil || old.Record.UID != d.Spec.Record.UID {
 		// Its unit is not running (we hold the lock): a leftover, of which
-		// nothing may be taken for this run's.
-		if err := forget(lockName); err != nil {
+		// nothing may be taken for this run's. What it made for a while is this run's to take away.
+		if err := forget(lockName, part.DropInsFile); err != nil {
 			return err
 		}
 	}

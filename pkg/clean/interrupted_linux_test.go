@@ -19,20 +19,24 @@ import (
 
 const (
 	noNetwork = "/etc/cni/net.d/00-kubectl-lifecycle.conflist"
-	hold      = "/etc/systemd/system/kubelet.service.d/99-kubectl-lifecycle-hold.conf"
+	// made is what a removal writes down when it makes the directory for the hold.
+	made = "mkdir -p state; touch state/drop-ins-made"
+	hold = "/etc/systemd/system/kubelet.service.d/99-kubectl-lifecycle-hold.conf"
 )
 
 // Wherever a removal is killed, the way back leaves nothing of it: pods get their
 // own network, and the kubelet starts with the next boot, too.
 func TestTheWayBackLeavesNothingWhereverTheRemovalWasKilled(t *testing.T) {
 	for name, plant := range map[string]string{
-		"while the kubelet is being held":               "mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold + ".new",
-		"when the kubelet is held":                      "mkdir -p etc/systemd/system/kubelet.service.d; echo x > ." + hold,
-		"a power cut has emptied the hold":              "mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold,
+		"before there is anything to hold it":           made,
+		"before it is held":                             made + "; mkdir -p etc/systemd/system/kubelet.service.d",
+		"while the kubelet is being held":               made + "; mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold + ".new",
+		"when the kubelet is held":                      made + "; mkdir -p etc/systemd/system/kubelet.service.d; echo x > ." + hold,
+		"a power cut has emptied the hold":              made + "; mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold,
 		"while the network that does nothing is put in": "touch ." + noNetwork + ".new",
 		"when it is in place":                           "echo '{}' > ." + noNetwork,
 		"when it is in place, and pods are cut off":     "echo '{}' > ." + noNetwork + "; rm -f run/netns/cni-*",
-		"with everything at once": "mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold + " ." + hold +
+		"with everything at once": made + "; mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold + " ." + hold +
 			".new ." + noNetwork + " ." + noNetwork + ".new",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,8 +35,10 @@ func (t Target) able() (bool, error) {
 // Interrupted reports whether a removal that was killed has left something in
 // place that keeps the kubelet or new pods from working; Restore takes it away.
 func (t Target) Interrupted() (bool, error) {
-	return t.base().AnyExists(inventory.HoldFile, inventory.NoNetworkFile, part.Unfinished(inventory.NoNetworkFile),
+	is, err := t.base().AnyExists(inventory.HoldFile, inventory.NoNetworkFile, part.Unfinished(inventory.NoNetworkFile),
 		part.Unfinished(inventory.HoldFile))
+	made, err2 := t.base().Saved(part.DropInsFile)
+	return is || made, errors.Join(err, err2)
 }
 
 // Restore is the way back after a step that failed, or that was killed: it takes

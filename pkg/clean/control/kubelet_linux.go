@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -59,6 +58,7 @@ func (t Control) lookKubelet(ctx context.Context) (part.Findings, error) {
 			Detail: "holds the kubelet while a removal is under way",
 		})
 	}
+	t.lookDropIns(&s)
 	t.lookFlags(&s)
 	u, err := t.Unit(ctx, Unit)
 	if err != nil || u.Load == "not-found" || u.Load == "" {
@@ -88,8 +88,8 @@ func (t Control) stopKubelet(ctx context.Context, report plan.Report) error {
 	if err := t.Remember(ctx); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(t.Path(inventory.DropIns), 0o755); err != nil {
-		return err
+	if err := t.makeDropIns(); err != nil {
+		return fmt.Errorf("hold the kubelet: %w", err)
 	}
 	if err := t.Put(inventory.HoldFile, hold, 0o644); err != nil {
 		return fmt.Errorf("hold the kubelet: %w", err)
@@ -112,7 +112,11 @@ func (t Control) stopKubelet(ctx context.Context, report plan.Report) error {
 func (t Control) Release() part.Part {
 	return part.Part{
 		ID: "release", Kind: inventory.KindUnit,
-		Needed: func(context.Context) (bool, error) { return t.Exists(inventory.HoldFile) },
+		Needed: func(context.Context) (bool, error) {
+			held, err := t.Exists(inventory.HoldFile)
+			made, err2 := t.Saved(part.DropInsFile)
+			return held || made, errors.Join(err, err2)
+		},
 		Take: func(ctx context.Context, _ plan.Report) error {
 			return errors.Join(t.Unhold(ctx), t.ForgetFailure(ctx, Unit))
 		},
@@ -123,14 +127,18 @@ func (t Control) Release() part.Part {
 func (t Control) Unhold(ctx context.Context) error {
 	held, err := t.Exists(inventory.HoldFile)
 	begun, err2 := t.Exists(part.Unfinished(inventory.HoldFile))
-	if err := errors.Join(err, err2); err != nil || !held && !begun {
+	made, err3 := t.Saved(part.DropInsFile)
+	if err := errors.Join(err, err2, err3); err != nil || !held && !begun && !made {
 		return err
 	}
 	if err := errors.Join(t.RemoveIf(part.Unfinished(inventory.HoldFile)), t.RemoveIf(inventory.HoldFile)); err != nil {
 		return err
 	}
-	// Made by us, if nothing else is in it.
-	_ = os.Remove(t.Path(inventory.DropIns))
+	if made {
+		if err := errors.Join(t.RemoveEmpty(inventory.DropIns), t.Unsave(part.DropInsFile)); err != nil {
+			return err
+		}
+	}
 	if !held {
 		return nil
 	}

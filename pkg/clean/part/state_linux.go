@@ -18,6 +18,10 @@ import (
 // files that tell are gone when a removal is resumed.
 const JoinedFile = "joined"
 
+// DropInsFile says that a removal has made the directory of the kubelet's drop-ins, since
+// there was none.
+const DropInsFile = "drop-ins-made"
+
 // Save writes a file into the state directory, whole or not at all, and only
 // root can read it. It is below Host.Root, like everything.
 func (t Host) Save(name string, content []byte) error {
