@@ -2,7 +2,7 @@
 
 // Command kubectl-lifecycle takes a kubeadm node through its whole life with
 // nothing but a kubeconfig. Installed on the PATH it answers to
-// "kubectl lifecycle".
+// "kubectl lifecycle", and as kubectl-node_lifecycle to "kubectl node-lifecycle".
 package main
 
 import (
@@ -18,5 +18,6 @@ func main() {
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	os.Exit(run(ctx, streams, completion.Asked(os.Args[0], os.Args[1:])))
+	tool, args := completion.Asked(os.Args[0], os.Args[1:])
+	os.Exit(runAs(ctx, tool, streams, args))
 }

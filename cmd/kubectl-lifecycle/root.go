@@ -31,10 +31,16 @@ Exit codes: 0 done or nothing to do, 1 failed after changes began (safe to run
 again), 2 wrong usage, 3 a check found something, 4 refused and nothing changed,
 5 timed out waiting, 130 interrupted.`
 
-// run is the whole program but for the process around it: it returns the exit
-// code.
+// run is the whole program under its first name.
 func run(ctx context.Context, streams genericiooptions.IOStreams, args []string) int {
+	return runAs(ctx, env.Lifecycle, streams, args)
+}
+
+// runAs is the whole program but for the process around it: it returns the exit
+// code.
+func runAs(ctx context.Context, tool env.Tool, streams genericiooptions.IOStreams, args []string) int {
 	e := env.New(streams, version)
+	e.Tool = tool
 	root := newRootCommand(e) //nolint:contextcheck // a command has it from ExecuteContext
 	root.SetArgs(args)
 	// Asked before the command runs: with --help, cobra would show the root's. What a
@@ -91,6 +97,7 @@ func newRootCommand(e *env.Env) *cobra.Command {
 	root.InitDefaultHelpCmd()
 	root.SetHelpFunc(helpOf(e))
 	completion.Attach(root, e)
+	e.Tool.Name(root)
 	return root
 }
 

@@ -137,38 +137,39 @@ func TestTheCompleterIsInstalledOnceAndNothingIsReplaced(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there it is a script")
 	}
+	ours := linkOf(env.Lifecycle)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, plugin), []byte("#!/bin/sh\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, ours.plugin), []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir)
 	for i, want := range []bool{true, false} {
-		path, made, err := install("")
-		if err != nil || made != want || filepath.Base(path) != completer {
+		path, made, err := ours.install("")
+		if err != nil || made != want || filepath.Base(path) != ours.completer {
 			t.Errorf("time %d: %s, made %t, %v", i+1, path, made, err)
 		}
 	}
-	if target, err := os.Readlink(filepath.Join(dir, completer)); err != nil || target != plugin {
+	if target, err := os.Readlink(filepath.Join(dir, ours.completer)); err != nil || target != ours.plugin {
 		t.Errorf("it points to %q, %v", target, err)
 	}
 	for i, want := range []bool{true, false} {
-		if _, gone, err := uninstall(""); err != nil || gone != want {
+		if _, gone, err := ours.uninstall(""); err != nil || gone != want {
 			t.Errorf("time %d: gone %t, %v", i+1, gone, err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, completer), []byte("another's"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, ours.completer), []byte("another's"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, do := range map[string]func(string) (string, bool, error){"install": install, "uninstall": uninstall} {
+	for name, do := range map[string]func(string) (string, bool, error){"install": ours.install, "uninstall": ours.uninstall} {
 		if _, _, err := do(dir); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
 			t.Errorf("%s over a file of another: %v", name, err)
 		}
 	}
-	if raw, err := os.ReadFile(filepath.Join(dir, completer)); err != nil || string(raw) != "another's" {
+	if raw, err := os.ReadFile(filepath.Join(dir, ours.completer)); err != nil || string(raw) != "another's" {
 		t.Errorf("the file of another is %q, %v", raw, err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, _, err := install(""); plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--dir") {
+	if _, _, err := ours.install(""); plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), "--dir") {
 		t.Errorf("not on the PATH: %v", err)
 	}
 }
@@ -176,10 +177,10 @@ func TestTheCompleterIsInstalledOnceAndNothingIsReplaced(t *testing.T) {
 func TestTheCompletersNameIsARequest(t *testing.T) {
 	for name, want := range map[string][]string{
 		"/usr/bin/kubectl_complete-lifecycle": {"__complete", "drain", ""}, "kubectl_complete-lifecycle.exe": {"__complete", "drain", ""},
-		"kubectl-lifecycle": {"drain", ""},
+		"kubectl-lifecycle": {"drain", ""}, "/x/kubectl_complete-node_lifecycle": {"__complete", "drain", ""}, "kubectl-node_lifecycle": {"drain", ""},
 	} {
-		if got := Asked(name, []string{"drain", ""}); !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", name, got, want)
+		if tool, got := Asked(name, []string{"drain", ""}); !slices.Equal(got, want) || (tool == env.NodeLifecycle) != strings.Contains(name, "node") {
+			t.Errorf("%s: %q of %s, want %q", name, got, tool, want)
 		}
 	}
 }

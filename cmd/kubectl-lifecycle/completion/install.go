@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,21 +17,20 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const (
-	// plugin is the name by which kubectl finds this program, and completer the one by
-	// which it asks what can be completed (kubectl 1.26, cmd/util/kubectl_complete).
-	plugin    = "kubectl-lifecycle"
-	completer = "kubectl_complete-lifecycle"
-)
-
-// Asked are the arguments of a call: where kubectl has called the program by its
-// completer's name, they are a request for completion.
-func Asked(name string, args []string) []string {
-	if strings.TrimSuffix(filepath.Base(name), ".exe") != completer {
-		return args
+// Asked are the plugin's name and the arguments of a call: where kubectl has called the
+// program by its completer's name, they are a request for completion.
+func Asked(name string, args []string) (env.Tool, []string) {
+	tool, completes := env.ToolOf(name)
+	if completes {
+		args = append([]string{cobra.ShellCompRequestCmd}, args...)
 	}
-	return append([]string{cobra.ShellCompRequestCmd}, args...)
+	return tool, args
 }
+
+// link is the completer's, for a plugin of some name.
+type link struct{ plugin, completer string }
+
+func linkOf(tool env.Tool) link { return link{tool.Plugin(), tool.Completer()} }
 
 // Command is "completion".
 func Command(e *env.Env) *cobra.Command {
@@ -48,16 +46,17 @@ func Command(e *env.Env) *cobra.Command {
 
 func newInstall(e *env.Env) *cobra.Command {
 	var dir string
+	name := e.Tool.Completer()
 	cmd := &cobra.Command{
 		Use:   "install",
-		Short: "Put " + completer + " beside the plugin",
-		Long: `Put ` + completer + ` beside the plugin: a link to it, by which kubectl asks
+		Short: "Put " + name + " beside the plugin",
+		Long: `Put ` + name + ` beside the plugin: a link to it, by which kubectl asks
 what can be completed. Shells complete the plugin as soon as they complete kubectl
 (kubectl completion --help). Needs kubectl 1.26.`,
 		Example: "  kubectl lifecycle completion install\n  kubectl lifecycle completion install --dir ~/.local/bin",
 		Args:    env.UsageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			path, made, err := install(dir)
+			path, made, err := linkOf(e.Tool).install(dir)
 			if err != nil {
 				return err
 			}
@@ -77,13 +76,14 @@ what can be completed. Shells complete the plugin as soon as they complete kubec
 
 func newUninstall(e *env.Env) *cobra.Command {
 	var dir string
+	name := e.Tool.Completer()
 	cmd := &cobra.Command{
 		Use:     "uninstall",
-		Short:   "Delete " + completer + " again",
+		Short:   "Delete " + name + " again",
 		Example: "  kubectl lifecycle completion uninstall",
 		Args:    env.UsageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			path, gone, err := uninstall(dir)
+			path, gone, err := linkOf(e.Tool).uninstall(dir)
 			if err != nil {
 				return err
 			}
@@ -96,36 +96,36 @@ func newUninstall(e *env.Env) *cobra.Command {
 
 // home is the directory for the link: the one that was asked for, or where the PATH has
 // the plugin.
-func home(dir string) (string, error) {
+func (l link) home(dir string) (string, error) {
 	if dir != "" {
 		return filepath.Abs(dir)
 	}
-	path, err := exec.LookPath(plugin)
+	path, err := exec.LookPath(l.plugin)
 	if err != nil {
-		return "", plan.Refuse(fmt.Errorf("%s is not found on the PATH", plugin), "put it there, or name the directory: --dir DIRECTORY")
+		return "", plan.Refuse(fmt.Errorf("%s is not found on the PATH", l.plugin), "put it there, or name the directory: --dir DIRECTORY")
 	}
 	return filepath.Abs(filepath.Dir(path))
 }
 
 // what is the link's target, or on Windows, where links take rights, the script's text.
-func what(dir string) (name, content string, err error) {
+func (l link) what(dir string) (name, content string, err error) {
 	if runtime.GOOS == "windows" {
-		return completer + ".cmd", "@" + plugin + " " + cobra.ShellCompRequestCmd + " %*\r\n", nil
+		return l.completer + ".cmd", "@" + l.plugin + " " + cobra.ShellCompRequestCmd + " %*\r\n", nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, plugin)); err == nil {
-		return completer, plugin, nil // it stays right when the plugin is replaced
+	if _, err := os.Stat(filepath.Join(dir, l.plugin)); err == nil {
+		return l.completer, l.plugin, nil // it stays right when the plugin is replaced
 	}
 	self, err := os.Executable()
-	return completer, self, err
+	return l.completer, self, err
 }
 
 // placeIn is where the link is, or is to be, what it holds, and whether it is there. A file
 // of that name that is something else is refused.
-func placeIn(dir string) (path, content string, there bool, err error) {
-	if dir, err = home(dir); err != nil {
+func (l link) placeIn(dir string) (path, content string, there bool, err error) {
+	if dir, err = l.home(dir); err != nil {
 		return "", "", false, err
 	}
-	name, content, err := what(dir)
+	name, content, err := l.what(dir)
 	if err != nil {
 		return "", "", false, err
 	}
@@ -135,8 +135,8 @@ func placeIn(dir string) (path, content string, there bool, err error) {
 }
 
 // install makes the link, and reports whether it was not there yet.
-func install(dir string) (path string, made bool, err error) {
-	path, content, there, err := placeIn(dir)
+func (l link) install(dir string) (path string, made bool, err error) {
+	path, content, there, err := l.placeIn(dir)
 	if err != nil || there {
 		return path, false, err
 	}
@@ -152,8 +152,8 @@ func install(dir string) (path string, made bool, err error) {
 }
 
 // uninstall deletes what install has made, and reports whether it was there.
-func uninstall(dir string) (path string, gone bool, err error) {
-	path, _, there, err := placeIn(dir)
+func (l link) uninstall(dir string) (path string, gone bool, err error) {
+	path, _, there, err := l.placeIn(dir)
 	if err != nil || !there {
 		return path, false, err
 	}

@@ -24,6 +24,8 @@ import (
 // Env is what every command is given, and the single seam that tests replace.
 type Env struct {
 	streams genericiooptions.IOStreams
+	// Tool is the plugin's name.
+	Tool Tool
 	// Flags are those that every command has of kubectl's.
 	Flags *genericclioptions.ConfigFlags
 	// Color is auto, always or never.
@@ -42,7 +44,7 @@ type Env struct {
 
 // New is the environment of a program of some version on some streams.
 func New(streams genericiooptions.IOStreams, version string) *Env {
-	e := &Env{streams: streams, Flags: genericclioptions.NewConfigFlags(true), version: version, Terminal: isTerminal}
+	e := &Env{streams: streams, Tool: Lifecycle, Flags: genericclioptions.NewConfigFlags(true), version: version, Terminal: isTerminal}
 	e.Config = func() (*rest.Config, error) {
 		if err := e.requireKubeconfig(); err != nil {
 			return nil, err

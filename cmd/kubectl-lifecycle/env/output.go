@@ -75,23 +75,23 @@ func (e *Env) Columns() int {
 }
 
 // Sheet is where a result for people is written.
-func (e *Env) Sheet() *view.Sheet { return view.NewSheet(e.streams.Out) }
+func (e *Env) Sheet() *view.Sheet { return view.NewSheet(e.Tool.on(e.streams.Out)) }
 
 // ErrSheet is where is written for people what is no result.
-func (e *Env) ErrSheet() *view.Sheet { return view.NewSheet(e.streams.ErrOut) }
+func (e *Env) ErrSheet() *view.Sheet { return view.NewSheet(e.Tool.on(e.streams.ErrOut)) }
 
 // Progress makes the observer of a command: one line that changes in place on a
 // terminal, plain lines elsewhere.
 func (e *Env) Progress() *view.Progress {
 	tty := e.Terminal(e.streams.ErrOut)
 	_, noColor := os.LookupEnv("NO_COLOR")
-	return view.NewProgress(e.streams.ErrOut, tty && os.Getenv("TERM") != "dumb", e.Color == "always" ||
+	return view.NewProgress(e.Tool.on(e.streams.ErrOut), tty && os.Getenv("TERM") != "dumb", e.Color == "always" ||
 		(e.Color == "auto" && tty && !noColor))
 }
 
 // Say writes a line for people to stderr. Its arguments pass the filter.
 func (e *Env) Say(format string, args ...any) {
-	_ = text.Fprintf(e.streams.ErrOut, format+"\n", args...) // a stream that is closed has no other to be told on
+	_ = text.Fprintf(e.Tool.on(e.streams.ErrOut), format+"\n", args...) // a stream that is closed has no other to be told on
 }
 
 // SayCommand writes a command to be copied to stderr, as view.Sheet does.
@@ -99,7 +99,7 @@ func (e *Env) SayCommand(command string) { e.Say("  %s", text.Safe(view.OneLine(
 
 // SayTable writes a table to stderr.
 func (e *Env) SayTable(rows [][]string) error {
-	return view.NewSheet(e.streams.ErrOut).Table(rows)
+	return e.ErrSheet().Table(rows)
 }
 
 // Warn writes a warning to stderr.
