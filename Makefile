@@ -84,6 +84,14 @@ lint: ## Check the style and known vulnerabilities (golangci-lint, govulncheck, 
 fuzz: ## Fuzz every parser of hostile input for FUZZTIME each (10m); 'make unit' tries a thousand inputs of each
 	hack/fuzz.sh
 
+.PHONY: release
+release: node-program ## Build all that a release consists of into dist/: archives, packages, bills of materials, checksums, krew's files
+	cd hack/release && $(GO) run . -source ../.. -out ../../dist $(if $(RELEASE_VERSION),-version $(RELEASE_VERSION))
+
+.PHONY: release-test
+release-test: ## Build for every platform, and install each with the real krew (takes minutes; 'make unit' does one platform)
+	cd hack/release && RELEASE_PLATFORMS=all $(GO) test -count=1 -timeout 60m ./...
+
 .PHONY: clean
 clean: ## Remove what was built here (the test bed's cache stays)
-	rm -rf bin $(PAYLOAD)/lifecycle-node-linux-*
+	rm -rf bin dist $(PAYLOAD)/lifecycle-node-linux-*

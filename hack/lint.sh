@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks the style of all Go code, that of the test bed's module too, and asks about
+# Checks the style of all Go code, that of the modules in hack/ too, and asks about
 # known vulnerabilities. The linter is built once for each version of it, which takes
 # minutes, and kept in the cache.
 set -o errexit -o nounset -o pipefail
@@ -24,7 +24,9 @@ tool() {
 linter="$(tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint)"
 # Two runs at a time would be refused: another checkout may be at it.
 "$linter" run --allow-parallel-runners ./...
-(cd hack/testbed && "$linter" run --allow-parallel-runners --config ../../.golangci.yml ./...)
+for module in testbed release; do
+  (cd "hack/$module" && "$linter" run --allow-parallel-runners --config ../../.golangci.yml ./...)
+done
 
 # Where the database cannot be reached (no internet) it says so and goes on.
 checker="$(tool govulncheck golang.org/x/vuln/cmd/govulncheck)"

@@ -24,3 +24,5 @@ fi
 go test -timeout 30m -parallel "$((2 * $(nproc)))" ./...
 hack/fuzz.sh quick
 (cd hack/testbed && go test ./...)
+# One platform; 'make release-test' does the same for all.
+(cd hack/release && go test ./...)
