@@ -51,7 +51,7 @@ func TestEveryErrorHasItsExitCodeAndItsWayOut(t *testing.T) {
 			"kubectl lifecycle remove --help"},
 		"a missing argument": {[]string{"remove"}, 2, "no node given", "kubectl lifecycle remove --help"},
 		"an unknown output format": {[]string{"inspect", "w", "-o", "xml"}, 2, `unknown output format "xml"`,
-			"--output takes table, wide, json, yaml or jsonpath=TEMPLATE"},
+			"--output takes table, wide, json, yaml, kyaml, jsonpath=TEMPLATE, go-template=TEMPLATE or custom-columns=SPEC"},
 		"a broken template": {[]string{"inspect", "w", "-o", "jsonpath={"}, 2, "--output: unclosed action",
 			"https://kubernetes.io/docs/reference/kubectl/jsonpath"},
 		"an unknown kind of dry run": {[]string{"remove", "w", "--dry-run=maybe"}, 2, "--dry-run must be none, client or server",
@@ -82,6 +82,7 @@ func TestEveryErrorHasItsExitCodeAndItsWayOut(t *testing.T) {
 func TestVersionPrintsItselfInEveryFormat(t *testing.T) {
 	for format, want := range map[string]string{
 		"": "kubectl lifecycle dev\n", "json": `"version": "dev"`, "yaml": "version: dev\n", "jsonpath={.version}": "dev\n",
+		"kyaml": `version: "dev",`, "go-template={{.kind}} {{.version}}": "Version dev", "custom-columns=V:.version,K:.kind": "V     K\ndev   Version\n",
 	} {
 		code, out, errOut := command(t, "version", "-o", format)
 		if code != 0 || !strings.Contains(out, want) || errOut != "" {

@@ -29,7 +29,7 @@ func newVersionCommand(e *env.Env) *cobra.Command {
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			info := versionInfo{Version: version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-			return e.Print(output, info, func(s *view.Sheet) error { return s.Line("kubectl lifecycle %s", info.Version) })
+			return e.Print(output, view.Of("Version", info), func(s *view.Sheet) error { return s.Line("kubectl lifecycle %s", info.Version) })
 		},
 	}
 	env.AddOutput(cmd.Flags(), &output, "")

@@ -39,10 +39,13 @@ func TestAPackageBringsCompletion(t *testing.T) {
 			t.Errorf("another %s comes out the second time", format)
 		}
 	}
-	reads(t, []string{"dpkg-deb", "--info", filepath.Join(r.out, nameOf(p, ".deb"))}, "Version: 0.1.0~rc.1", "Architecture: arm64", "Suggests: kubectl")
+	reads(t, []string{"dpkg-deb", "--info", filepath.Join(r.out, nameOf(p, ".deb"))},
+		"Version: 0.1.0~rc.1", "Architecture: arm64", "Suggests: kubectl")
 	reads(t, []string{"dpkg-deb", "--contents", filepath.Join(r.out, nameOf(p, ".deb"))},
-		"-rwxr-xr-x root/root", "/usr/bin/kubectl-lifecycle\n", "/usr/bin/kubectl_complete-lifecycle -> kubectl-lifecycle\n", "/usr/share/doc/kubectl-lifecycle/copyright\n")
-	reads(t, []string{"rpm", "-qp", "--queryformat", "%{VERSION} %{ARCH} %{BUILDHOST} [%{FILENAMES} ]", filepath.Join(r.out, nameOf(p, ".rpm"))},
+		"-rwxr-xr-x root/root", "/usr/bin/kubectl-lifecycle\n",
+		"/usr/bin/kubectl_complete-lifecycle -> kubectl-lifecycle\n", "/usr/share/doc/kubectl-lifecycle/copyright\n")
+	reads(t, []string{"rpm", "-qp", "--queryformat", "%{VERSION} %{ARCH} %{BUILDHOST} [%{FILENAMES} ]",
+		filepath.Join(r.out, nameOf(p, ".rpm"))},
 		"0.1.0~rc.1 aarch64 localhost", "/usr/bin/kubectl_complete-lifecycle")
 }
 

@@ -167,7 +167,8 @@ func TestTheManifestIsWhatReviewersAskFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(short) > 50 || strings.Contains(strings.ToLower(short), "kubernetes") || strings.Contains(short, "plugin") || strings.HasSuffix(short, ".") {
+	if len(short) > 50 || strings.Contains(strings.ToLower(short), "kubernetes") || strings.Contains(short, "plugin") ||
+		strings.HasSuffix(short, ".") {
 		t.Errorf("short description %q", short)
 	}
 	for line := range strings.Lines(m) {
@@ -180,7 +181,8 @@ func TestTheManifestIsWhatReviewersAskFor(t *testing.T) {
 			t.Errorf("%s is missing", p)
 		}
 	}
-	if strings.Count(m, "bin: kubectl-lifecycle.exe\n") != 2 || !strings.Contains(m, "uri: https://example.com/v1.2.3/kubectl-lifecycle_darwin_arm64.tar.gz\n") {
+	if strings.Count(m, "bin: kubectl-lifecycle.exe\n") != 2 ||
+		!strings.Contains(m, "uri: https://example.com/v1.2.3/kubectl-lifecycle_darwin_arm64.tar.gz\n") {
 		t.Error(m)
 	}
 }
@@ -289,7 +291,8 @@ func TestTheBillNamesEveryModule(t *testing.T) {
 }
 
 func TestAVersionIsOneThatKrewCanCompare(t *testing.T) {
-	for version, good := range map[string]bool{"v1.2.3": true, "v0.1.0-rc.1": true, "": true, "1.2.3": false, "v1.2": false, "v01.2.3": false, "v1.2.3\n": false} {
+	for version, good := range map[string]bool{"v1.2.3": true, "v0.1.0-rc.1": true, "": true, "1.2.3": false, "v1.2": false, "v01.2.3": false,
+		"v1.2.3\n": false} {
 		r := release{source: "../..", version: version}
 		if err := r.identify(t.Context()); (err == nil) != good {
 			t.Errorf("%q: %v", version, err)

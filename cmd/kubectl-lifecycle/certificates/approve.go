@@ -77,7 +77,7 @@ func (c commands) approve(ctx context.Context, f approveFlags) error {
 	if len(all) == 0 && err != nil {
 		return env.NothingChanged(err)
 	}
-	if told := c.Print(f.output, all, func(s *view.Sheet) error { return view.Requests(s, all) }); told != nil {
+	if told := c.Print(f.output, view.Of("CertificateRequest", all), func(s *view.Sheet) error { return view.Requests(s, all) }); told != nil {
 		return told
 	}
 	if err != nil {

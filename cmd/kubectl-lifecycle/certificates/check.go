@@ -131,7 +131,7 @@ func (c commands) tell(output string, result certs.Result) error {
 	if wide {
 		output = ""
 	}
-	return c.Print(output, result, func(s *view.Sheet) error { return view.Certificates(s, result, wide) })
+	return c.Print(output, view.Of("CertificateCheck", result), func(s *view.Sheet) error { return view.Certificates(s, result, wide) })
 }
 
 // toDo is the error, of class Found, of certificates about which something is to be done;

@@ -17,6 +17,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -100,7 +101,7 @@ func TestArgumentsAndFlags(t *testing.T) {
 	cni, install := &cobra.Command{Use: "cni"}, &cobra.Command{Use: "install NAME", Run: func(*cobra.Command, []string) {}}
 	other := &cobra.Command{Use: "version", Run: func(*cobra.Command, []string) {}}
 	root.PersistentFlags().String("context", "", "")
-	install.Flags().StringP("output", "o", "", "Output format: table, json, yaml or jsonpath=TEMPLATE")
+	install.Flags().StringP("output", "o", "", "Output format: table, "+view.Machine)
 	cni.AddCommand(install)
 	root.AddCommand(cni, other)
 	Attach(root, e)
@@ -114,7 +115,8 @@ func TestArgumentsAndFlags(t *testing.T) {
 	if _, directive := other.ValidArgsFunction(other, nil, ""); directive != cobra.ShellCompDirectiveNoFileComp {
 		t.Errorf("a command without arguments completes files: %d", directive)
 	}
-	for flag, want := range map[string][]string{"output": {"table", "json", "yaml", "jsonpath="}, "context": {"a", "b"}} {
+	for flag, want := range map[string][]string{
+		"output": {"table", "json", "yaml", "kyaml", "jsonpath=", "go-template=", "custom-columns="}, "context": {"a", "b"}} {
 		complete, known := install.GetFlagCompletionFunc(flag)
 		if !known {
 			t.Errorf("--%s completes nothing", flag)
@@ -177,9 +179,11 @@ func TestTheCompleterIsInstalledOnceAndNothingIsReplaced(t *testing.T) {
 func TestTheCompletersNameIsARequest(t *testing.T) {
 	for name, want := range map[string][]string{
 		"/usr/bin/kubectl_complete-lifecycle": {"__complete", "drain", ""}, "kubectl_complete-lifecycle.exe": {"__complete", "drain", ""},
-		"kubectl-lifecycle": {"drain", ""}, "/x/kubectl_complete-node_lifecycle": {"__complete", "drain", ""}, "kubectl-node_lifecycle": {"drain", ""},
+		"kubectl-lifecycle":                  {"drain", ""},
+		"/x/kubectl_complete-node_lifecycle": {"__complete", "drain", ""}, "kubectl-node_lifecycle": {"drain", ""},
 	} {
-		if tool, got := Asked(name, []string{"drain", ""}); !slices.Equal(got, want) || (tool == env.NodeLifecycle) != strings.Contains(name, "node") {
+		if tool, got := Asked(name, []string{"drain", ""}); !slices.Equal(got, want) ||
+			(tool == env.NodeLifecycle) != strings.Contains(name, "node") {
 			t.Errorf("%s: %q of %s, want %q", name, got, tool, want)
 		}
 	}

@@ -103,13 +103,15 @@ func Attach(root *cobra.Command, e *env.Env) {
 // formats are those that the help of --output lists.
 func formats(usage string) []string {
 	var out []string
-	for _, format := range []string{"table", "wide", "name", "json", "jsonl", "yaml"} {
+	for _, format := range []string{"table", "wide", "name", "json", "jsonl", "yaml", "kyaml"} {
 		if slices.Contains(strings.FieldsFunc(usage, func(r rune) bool { return r == ' ' || r == ',' }), format) {
 			out = append(out, format)
 		}
 	}
-	if strings.Contains(usage, "jsonpath=") {
-		out = append(out, "jsonpath=")
+	for _, template := range []string{"jsonpath=", "go-template=", "custom-columns="} {
+		if strings.Contains(usage, template) {
+			out = append(out, template)
+		}
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -59,10 +60,10 @@ func (f *RunnerFlags) Add(flags *pflag.FlagSet) {
 		"Image of the runner pod; it must be on the node and runs privileged (default: kube-proxy's, a static pod's or the network's)")
 }
 
-// AddOutput adds -o. more names formats beyond json, yaml and jsonpath, for
+// AddOutput adds -o. more names formats beyond those that every result has, for
 // the help ("name", "wide").
 func AddOutput(flags *pflag.FlagSet, into *string, more string) {
-	formats := "json, yaml or jsonpath=TEMPLATE"
+	formats := view.Machine
 	if more != "" {
 		formats = more + ", " + formats
 	}

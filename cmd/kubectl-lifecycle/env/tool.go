@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Tool is the name by which kubectl calls the plugin: "lifecycle", unless it was installed
@@ -46,7 +48,7 @@ func (t Tool) Plugin() string { return "kubectl-" + t.file() }
 func (t Tool) Completer() string { return "kubectl_complete-" + t.file() }
 
 // commandLine is how a person calls the plugin.
-func (t Tool) commandLine() string { return "kubectl " + string(t) }
+func (t Tool) commandLine() string { return text.Command("kubectl", string(t)) }
 
 // Named puts the plugin's name into a text that is written with its first one.
 func (t Tool) Named(s string) string {

@@ -140,7 +140,7 @@ func (i *initRun) settle(ctx context.Context, report plan.Report) error {
 
 // tell writes the result.
 func (i *initRun) tell(format string) error {
-	return i.Print(format, i.result, func(s *view.Sheet) error {
+	return i.Print(format, view.Of("NewCluster", i.result), func(s *view.Sheet) error {
 		r := i.result
 		return s.Table([][]string{{"HOST", "NODE", "ENDPOINT", "RESULT", "CHANGES"},
 			{r.Host, r.Node, r.Endpoint, r.Result, fmt.Sprint(len(r.Outcome.Made))}})

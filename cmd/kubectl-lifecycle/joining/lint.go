@@ -66,7 +66,7 @@ func (c commands) lint(path string, f lintFlags) error {
 	if found == nil {
 		found = []lint.Finding{}
 	}
-	err = c.Print(f.output, found, func(s *view.Sheet) error {
+	err = c.Print(f.output, view.Of("LintFinding", found), func(s *view.Sheet) error {
 		if len(found) == 0 {
 			return s.Line("nothing was found")
 		}

@@ -53,7 +53,7 @@ func (c commands) list(ctx context.Context, output string) error {
 		c.Say("No bootstrap tokens found.")
 		return nil
 	}
-	return c.Print(output, tokens, func(s *view.Sheet) error { return s.Table(tokenRows(tokens, time.Now())) })
+	return c.Print(output, view.Of("BootstrapToken", tokens), func(s *view.Sheet) error { return s.Table(tokenRows(tokens, time.Now())) })
 }
 
 // tokenRows is the table of tokens.

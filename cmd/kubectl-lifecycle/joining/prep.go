@@ -216,7 +216,7 @@ func (c commands) tellPrepared(f prepFlags, order prep.Order, results map[string
 			blocked++
 		}
 	}
-	err := c.Print(f.output, all, func(s *view.Sheet) error {
+	err := c.Print(f.output, view.Of("HostPreparation", all), func(s *view.Sheet) error {
 		for _, p := range all {
 			if p.Error != "" {
 				continue // it was said

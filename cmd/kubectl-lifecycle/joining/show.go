@@ -49,7 +49,7 @@ func (c commands) printJoin(cluster join.Cluster, token bootstrap.Token, f joinF
 		format = ""
 	}
 	result := joined{Command: join.Command(cluster, token, f.command), Cluster: cluster, Token: token}
-	return c.Print(format, result, func(s *view.Sheet) error { return s.Command("", result.Command) })
+	return c.Print(format, view.Of("JoinCommand", result), func(s *view.Sheet) error { return s.Command("", result.Command) })
 }
 
 // rehearseJoin shows the command without a token that works.

@@ -238,7 +238,7 @@ func (c commands) tellSSHJoined(f joinFlags, results map[string]*sshJoined) erro
 	for _, name := range f.prep.ssh {
 		all = append(all, *results[name])
 	}
-	return c.Print(f.output, all, func(s *view.Sheet) error {
+	return c.Print(f.output, view.Of("HostJoin", all), func(s *view.Sheet) error {
 		rows := [][]string{{"HOST", "NODE", "RESULT", "CHANGES"}}
 		for _, r := range all {
 			rows = append(rows, []string{r.Host, r.Node, r.Result, fmt.Sprint(len(r.Outcome.Made))})

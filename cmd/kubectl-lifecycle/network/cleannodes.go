@@ -58,7 +58,7 @@ func (f *cleanFlags) validate() error {
 // one table of what became of them.
 func (c commands) cleanNodes(ctx context.Context, u uninstall.Uninstallation, f uninstallFlags) error {
 	if f.mode == env.DryRunClient {
-		return c.Print(f.output, u, func(s *view.Sheet) error {
+		return c.Print(f.output, view.Of("NetworkRemoval", u), func(s *view.Sheet) error {
 			return s.Line("the hosts of all nodes would be cleaned of it (--dry-run=server names what goes on each)")
 		})
 	}
@@ -119,7 +119,7 @@ func (c commands) tellHosts(output string, results []netclean.Result) error {
 		}
 		return c.Names("node", names...)
 	}
-	return c.Print(output, results, func(s *view.Sheet) error {
+	return c.Print(output, view.Of("HostCleaning", results), func(s *view.Sheet) error {
 		rows := [][]string{{"NODE", "HOST", "THINGS", "TIME", "WHY"}}
 		for _, r := range results {
 			why, _, _ := strings.Cut(r.Error, "\n")

@@ -73,11 +73,11 @@ func (c commands) tellValues(inst cni.Installation, output string) error {
 	for _, s := range settings {
 		rows = append(rows, []string{fmt.Sprintf("%s=%v", s.Path, s.Value), s.Reason})
 	}
-	return c.Print(output, struct {
+	return c.Print(output, view.Of("NetworkValues", struct {
 		CNI    string           `json:"cni"`
 		Chart  string           `json:"chart"`
 		Values []values.Setting `json:"values"`
-	}{inst.CNI, inst.Chart.Name + " " + inst.Chart.Version, settings}, func(s *view.Sheet) error { return s.Table(rows) })
+	}{inst.CNI, inst.Chart.Name + " " + inst.Chart.Version, settings}), func(s *view.Sheet) error { return s.Table(rows) })
 }
 
 func newCNIImagesCommand(c commands) *cobra.Command {
@@ -143,13 +143,13 @@ func (c commands) tellImages(inst cni.Installation, proofs []cni.Proof, output s
 	for _, image := range inst.Outside {
 		c.Warn("%s does not come through a mirror", image)
 	}
-	return c.Print(output, struct {
+	return c.Print(output, view.Of("NetworkImages", struct {
 		CNI     string          `json:"cni"`
 		Chart   string          `json:"chart"`
 		Images  []release.Image `json:"images"`
 		Outside []string        `json:"outsideOfMirror,omitempty"`
 		Checked []cni.Proof     `json:"checked,omitempty"`
-	}{inst.CNI, inst.Chart.Name + " " + inst.Chart.Version, inst.Images, inst.Outside, proofs},
+	}{inst.CNI, inst.Chart.Name + " " + inst.Chart.Version, inst.Images, inst.Outside, proofs}),
 		func(s *view.Sheet) error { return s.Table(rows) })
 }
 

@@ -25,7 +25,7 @@ It reads no cluster.`,
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return c.explainCNI(args, output) },
 	}
-	env.AddOutput(cmd.Flags(), &output, "")
+	env.AddOutput(cmd.Flags(), &output, "name")
 	return cmd
 }
 
@@ -39,18 +39,28 @@ func findingIDs() []string {
 }
 
 func (c commands) explainCNI(args []string, output string) error {
-	if err := view.CheckFormat(output); err != nil {
+	if err := view.CheckFormat(output, "name"); err != nil {
 		return err
 	}
 	if len(args) == 0 {
 		all := finding.Explanations()
-		return c.Print(output, all, func(s *view.Sheet) error { return view.Explanations(s, all) })
+		if output == "name" {
+			var ids []string
+			for _, known := range all {
+				ids = append(ids, known.ID)
+			}
+			return c.Names("finding", ids...)
+		}
+		return c.Print(output, view.Of("Explanation", all), func(s *view.Sheet) error { return view.Explanations(s, all) })
 	}
 	one, err := finding.Explain(args[0])
 	if err != nil {
 		return err
 	}
-	return c.Print(output, one, func(s *view.Sheet) error { return view.Explanation(s, one) })
+	if output == "name" {
+		return c.Names("finding", one.ID)
+	}
+	return c.Print(output, view.Of("Explanation", one), func(s *view.Sheet) error { return view.Explanation(s, one) })
 }
 
 // sayFindings writes to stderr what may go wrong.

@@ -284,6 +284,6 @@ func (c commands) tellCNI(output string, inst cni.Installation, result string) e
 	if output == "name" {
 		return c.Names("cni", inst.CNI)
 	}
-	return c.Print(output, cniResult{Installation: inst, Result: result},
+	return c.Print(output, view.Of("NetworkInstallation", cniResult{Installation: inst, Result: result}),
 		func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(inst.CNI), result) })
 }

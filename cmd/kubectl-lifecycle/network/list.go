@@ -55,7 +55,7 @@ func newCNIListCommand(c commands) *cobra.Command {
 				all = append(all, l)
 				rows = append(rows, []string{l.Name, l.Chart, l.Version, kubernetesOf(lineOf(l)), l.KubeProxy, orDash(l.Kernel)})
 			}
-			return c.Print(output, all, func(s *view.Sheet) error { return s.Table(rows) })
+			return c.Print(output, view.Of("Network", all), func(s *view.Sheet) error { return s.Table(rows) })
 		},
 	}
 	env.AddOutput(cmd.Flags(), &output, "name")
@@ -91,7 +91,7 @@ of "cni install" takes any version that is there.`,
 			if output == "name" {
 				return c.plain(lines)
 			}
-			return c.Print(output, l, func(s *view.Sheet) error { return s.Table(rows) })
+			return c.Print(output, view.Of("Network", l), func(s *view.Sheet) error { return s.Table(rows) })
 		},
 	}
 	env.AddOutput(cmd.Flags(), &output, "name")

@@ -88,7 +88,7 @@ func (c commands) tellStatus(output string, s status.Status) error {
 	if wide {
 		output = ""
 	}
-	if err := c.Print(output, s, func(sheet *view.Sheet) error { return view.Status(sheet, s, wide) }); err != nil {
+	if err := c.Print(output, view.Of("NetworkStatus", s), func(sheet *view.Sheet) error { return view.Status(sheet, s, wide) }); err != nil {
 		return err
 	}
 	return doubtful(s)

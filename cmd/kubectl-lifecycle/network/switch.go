@@ -224,7 +224,7 @@ func (s *switching) tell(result, note string) error {
 	if s.flags.mode != env.DryRunNone {
 		out.Old, out.New = &s.old, &s.new
 	}
-	return s.Print(s.flags.output, out, func(sheet *view.Sheet) error {
+	return s.Print(s.flags.output, view.Of("NetworkSwitch", out), func(sheet *view.Sheet) error {
 		if note == "" {
 			return sheet.Line("cni/%s %s cni/%s", view.Name(s.state.From), result, view.Name(s.state.To))
 		}

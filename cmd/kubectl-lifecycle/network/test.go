@@ -83,7 +83,7 @@ func (c commands) testCNI(ctx context.Context, args []string, f testFlags) error
 	if wide {
 		f.output = ""
 	}
-	if err := c.Print(f.output, result, func(s *view.Sheet) error { return view.Probe(s, result, wide) }); err != nil {
+	if err := c.Print(f.output, view.Of("NetworkTest", result), func(s *view.Sheet) error { return view.Probe(s, result, wide) }); err != nil {
 		return err
 	}
 	return unreached(result)

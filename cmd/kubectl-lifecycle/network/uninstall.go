@@ -181,8 +181,8 @@ func (c commands) tellUninstall(f uninstallFlags, u uninstall.Uninstallation, re
 	case f.output == "name":
 		return c.Names("cni", u.CNI)
 	}
-	return c.Print(f.output, struct {
+	return c.Print(f.output, view.Of("NetworkRemoval", struct {
 		uninstall.Uninstallation
 		Result string `json:"result"`
-	}{u, result}, func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(u.CNI), result) })
+	}{u, result}), func(s *view.Sheet) error { return s.Line("cni/%s %s", view.Name(u.CNI), result) })
 }

@@ -165,9 +165,9 @@ func (c commands) tellScheduling(results []scheduling, f schedulingFlags, mode e
 		return c.Names("node", nodes...)
 	}
 	if len(results) == 1 {
-		return c.Print(f.output, results[0], lines)
+		return c.Print(f.output, view.Of("NodeCordon", results[0]), lines)
 	}
-	return c.Print(f.output, map[string]any{"nodes": results}, lines)
+	return c.Print(f.output, view.Of("NodeCordon", results), lines)
 }
 
 // targetOf takes NAME or node/NAME, any number of times, or a selector.

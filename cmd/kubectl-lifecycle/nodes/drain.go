@@ -177,7 +177,7 @@ func (c commands) rehearseDrain(ctx context.Context, client kubernetes.Interface
 		}
 		err = c.Names("pod", pods...)
 	} else {
-		err = c.Print(f.output, result, func(s *view.Sheet) error { return c.showDecision(s, result) })
+		err = c.Print(f.output, view.Of("DrainDecision", result), func(s *view.Sheet) error { return c.showDecision(s, result) })
 	}
 	return errors.Join(err, d.Refusal(), evict.RefusedNow(result.Answers))
 }
@@ -255,7 +255,7 @@ func (c commands) planDrain(cmd *cobra.Command, args []string, f drainFlags) err
 		}
 		err = c.Names("pod", pods...)
 	} else {
-		err = c.Print(f.output, foreseen, func(s *view.Sheet) error { return view.Forecast(s, foreseen) })
+		err = c.Print(f.output, view.Of("DrainForecast", foreseen), func(s *view.Sheet) error { return view.Forecast(s, foreseen) })
 	}
 	return errors.Join(err, foreseen.Err())
 }

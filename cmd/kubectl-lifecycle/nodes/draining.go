@@ -149,7 +149,7 @@ func (c commands) tellDrained(result drained, output, remark string) error {
 	case "jsonl":
 		return c.Event(map[string]any{"kind": "result", "result": result})
 	}
-	return c.Print(output, result, func(s *view.Sheet) error {
+	return c.Print(output, view.Of("DrainResult", result), func(s *view.Sheet) error {
 		for _, line := range result.summary() {
 			c.Say("  %s", line)
 		}

@@ -58,5 +58,5 @@ func (c commands) inspect(ctx context.Context, arg, output string, opts env.Runn
 	if wide {
 		output = ""
 	}
-	return c.Print(output, inventory, func(s *view.Sheet) error { return view.Inventory(s, inventory, wide) })
+	return c.Print(output, view.Of("HostInventory", inventory), func(s *view.Sheet) error { return view.Inventory(s, inventory, wide) })
 }

@@ -137,7 +137,8 @@ func (c commands) tellMoved(moving *flow.Move, to, output string) error {
 	if output == "name" {
 		return errors.Join(c.Names("node", name), stillRefers(name, moving.Verdict))
 	}
-	err := c.Print(output, moved{Node: name, To: to, Verdict: moving.Verdict, Lingering: moving.Lingering}, func(s *view.Sheet) error {
+	result := moved{Node: name, To: to, Verdict: moving.Verdict, Lingering: moving.Lingering}
+	err := c.Print(output, view.Of("NodeMove", result), func(s *view.Sheet) error {
 		c.tellVerdict(moving.Verdict)
 		return s.Line("node/%s moved to %s", view.Name(name), to)
 	})

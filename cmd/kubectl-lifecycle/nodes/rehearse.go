@@ -64,7 +64,7 @@ func (c commands) rehearse(ctx context.Context, output string, several bool, all
 	if !several {
 		value = results[0]
 	}
-	return c.Print(output, value, func(s *view.Sheet) error {
+	return c.Print(output, view.Of("RemovalRehearsal", value), func(s *view.Sheet) error {
 		var errs []error
 		for i, result := range results {
 			errs = append(errs, c.showRehearsal(s, all[i], result))

@@ -50,7 +50,7 @@ func (c commands) removeLost(ctx context.Context, cluster runner.Cluster, name s
 	result := givenUp{Node: name, Pods: l.Drain, Facts: l.Facts}
 	c.ShowPlan(l.Plan(), l.Warnings)
 	if mode != env.DryRunNone {
-		return c.Print(f.output, result, func(s *view.Sheet) error {
+		return c.Print(f.output, view.Of("LostNode", result), func(s *view.Sheet) error {
 			return s.Line("node/%s would be given up with %s (dry run: nothing was changed)", view.Name(name), view.CountPods(len(l.Drain.Verdicts)))
 		})
 	}
@@ -74,7 +74,8 @@ func (c commands) removeLost(ctx context.Context, cluster runner.Cluster, name s
 		return errors.Join(c.Names("node", name), departure.StillThere(l.Lingering))
 	}
 	result.Lingering = l.Lingering
-	return errors.Join(c.Print(f.output, result, func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }),
+	return errors.Join(
+		c.Print(f.output, view.Of("LostNode", result), func(s *view.Sheet) error { return s.Line("node/%s given up", view.Name(name)) }),
 		departure.StillThere(l.Lingering))
 }
 

@@ -144,7 +144,7 @@ func (c commands) tellMany(outcomes []flow.NodeResult, output string) error {
 		}
 		return c.Names("node", names...)
 	}
-	return c.Print(output, outcomes, func(s *view.Sheet) error {
+	return c.Print(output, view.Of("NodeOutcome", outcomes), func(s *view.Sheet) error {
 		rows := [][]string{{"NODE", "OUTCOME", "HOST", "TIME", "WHY"}}
 		for _, o := range outcomes {
 			row := []string{view.Name(o.Node), "removed", string(o.Verdict.State), view.Seconds(o.Seconds), ""}

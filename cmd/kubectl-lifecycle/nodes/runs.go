@@ -29,7 +29,7 @@ func newRunsCommand(c commands) *cobra.Command {
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return c.listRuns(cmd.Context(), output) },
 	}
-	env.AddOutput(cmd.Flags(), &output, "")
+	env.AddOutput(cmd.Flags(), &output, "name")
 	cmd.AddCommand(&cobra.Command{
 		Use: "follow NODE", Short: "Show what the run on a node does, until it ends or waits",
 		Args: env.UsageArgs(cobra.ExactArgs(1)),
@@ -59,7 +59,7 @@ type runRow struct {
 }
 
 func (c commands) listRuns(ctx context.Context, output string) error {
-	if err := view.CheckFormat(output); err != nil {
+	if err := view.CheckFormat(output, "name"); err != nil {
 		return err
 	}
 	cluster, err := c.Cluster(env.RunnerFlags{})
@@ -80,7 +80,14 @@ func (c commands) listRuns(ctx context.Context, output string) error {
 		}
 		runs = append(runs, runRow{Node: s.Node, Operation: s.Operation, Phase: s.Phase, Who: s.Who, Since: s.Since, Error: s.Error})
 	}
-	return c.Print(output, runs, func(s *view.Sheet) error {
+	if output == "name" {
+		var names []string
+		for _, r := range runs {
+			names = append(names, r.Node)
+		}
+		return c.Names("run", names...)
+	}
+	return c.Print(output, view.Of("Run", runs), func(s *view.Sheet) error {
 		if len(runs) == 0 {
 			c.Say("no node is being worked on")
 			return nil

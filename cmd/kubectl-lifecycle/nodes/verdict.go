@@ -27,7 +27,8 @@ func (c commands) tellRemoved(removal *flow.Removal, output string) error {
 	if output == "name" {
 		return errors.Join(c.Names("node", name), stillRefers(name, removal.Verdict))
 	}
-	err := c.Print(output, removed{Node: name, Verdict: removal.Verdict, Lingering: removal.Lingering}, func(s *view.Sheet) error {
+	result := removed{Node: name, Verdict: removal.Verdict, Lingering: removal.Lingering}
+	err := c.Print(output, view.Of("NodeRemoval", result), func(s *view.Sheet) error {
 		c.tellVerdict(removal.Verdict)
 		return s.Line("node/%s removed, its host is %s", view.Name(name), removal.Verdict.Summary())
 	})
