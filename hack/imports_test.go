@@ -179,7 +179,7 @@ func pluginRules() []rule {
 // cleanRooms are the packages of the parts of a removal.
 func cleanRooms() []string {
 	return []string{"pkg/clean/control", "pkg/clean/etcd", "pkg/clean/runtime", "pkg/clean/network", "pkg/clean/filter", "pkg/clean/disk",
-		"pkg/clean/traces", "pkg/clean/hostpaths"}
+		"pkg/clean/traces", "pkg/clean/hostpaths", "pkg/clean/devices"}
 }
 
 // cleanRules are those of pkg/clean and its rooms.

@@ -23,7 +23,7 @@ func (t Target) remember(ctx context.Context) error {
 		}))
 	}
 	if !t.Scope.Limited() { // on a host that stays a node none is removed
-		errs = append(errs, t.runtime().RememberNamespaces(ctx), t.runtime().RememberShares(ctx))
+		errs = append(errs, t.runtime().RememberNamespaces(ctx), t.runtime().RememberShares(ctx), t.devices().Remember())
 	}
 	return errors.Join(append(errs, t.base().RememberIdentity(), t.rememberSigns())...)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/control"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/devices"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/disk"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/etcd"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/filter"
@@ -103,6 +104,10 @@ func (t Target) hostPaths() hostpaths.HostPaths {
 		}}
 }
 
+func (t Target) devices() devices.Devices {
+	return devices.Devices{Host: t.base(), Ours: t.disk().Ours, Images: t.disk().Images}
+}
+
 func (t Target) traces() traces.Traces {
 	return traces.Traces{Host: t.base(), Disk: t.disk(), Network: t.network()}
 }
@@ -159,7 +164,7 @@ func (t Target) parts() []part.Part {
 	if t.Scope.Limited() {
 		return out
 	}
-	return append(out, t.traces().Part(), t.hostPaths().Part())
+	return append(out, t.traces().Part(), t.hostPaths().Part(), t.devices().Part())
 }
 
 // unordered are the parts that remove something, room by room; inventory.Stages says

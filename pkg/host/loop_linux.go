@@ -22,6 +22,26 @@ type Loop struct {
 	// of another mount namespace: Dev and Inode tell which file it is.
 	Backing    string
 	Dev, Inode uint64
+	// Number is the device's own, major:minor, as a mount has it. Clearing says that the file
+	// is released once nothing uses the device any more.
+	Number   string
+	Clearing bool
+}
+
+// mostOfHolders is how many devices on it are looked for: one is enough.
+const mostOfHolders = 1
+
+// Holder is a device that is on this one (of LVM, say); empty if none is.
+func (l Loop) Holder() string {
+	dir, err := os.Open("/sys/block/" + filepath.Base(l.Device) + "/holders")
+	if err != nil {
+		return "" // it has gone since
+	}
+	names, _ := dir.Readdirnames(mostOfHolders) // none
+	if _ = dir.Close(); len(names) == 0 {       // it was read
+		return ""
+	}
+	return "/dev/" + names[0]
 }
 
 // mostLoops bounds how many loop devices are looked at.
@@ -42,10 +62,13 @@ func Loops() ([]Loop, error) {
 			continue // it has gone since
 		}
 		l := Loop{Device: "/dev/" + filepath.Base(filepath.Dir(filepath.Dir(path))), Backing: strings.TrimSuffix(string(raw), "\n")}
+		if number, err := ReadHead(filepath.Join(filepath.Dir(path), "../dev"), mostOfProc); err == nil {
+			l.Number = strings.TrimSpace(string(number))
+		}
 		if err := l.ask(func(fd int) error {
 			info, err := unix.IoctlLoopGetStatus64(fd)
 			if err == nil {
-				l.Dev, l.Inode = info.Device, info.Inode
+				l.Dev, l.Inode, l.Clearing = info.Device, info.Inode, info.Flags&unix.LO_FLAGS_AUTOCLEAR != 0
 			}
 			return err
 		}); err == nil {

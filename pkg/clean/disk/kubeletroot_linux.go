@@ -159,7 +159,7 @@ func (t Disk) Objections(ctx context.Context) error {
 	if err := t.mountsBeside(ctx); err != nil {
 		return err
 	}
-	return t.dataInTheWay(ctx)
+	return errors.Join(t.imagesInTheWay(), t.dataInTheWay(ctx))
 }
 
 // noPlaceForBackups returns an error if backups would go to another machine, which may not

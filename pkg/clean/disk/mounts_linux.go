@@ -154,6 +154,13 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 				"block volume open",
 		})
 	}
+	images, err := t.imageLoops(mounts, ours)
+	if err != nil {
+		s.NotLookedAt(inventory.KindBlock, "loop devices on files that go", err.Error())
+	}
+	for _, image := range images {
+		s.Add(image.item())
+	}
 	return s, nil
 }
 
@@ -181,6 +188,7 @@ func (t Disk) unmount(ctx context.Context, report plan.Report) error {
 		}
 		report("detached %s from %s", loop.Device, loop.mount)
 	}
+	images, _ := t.imageLoops(mounts, ours) // what is not seen, the look names
 	err = t.UnmountAll(ctx, func(m host.Mount) bool { return ours(m) && !host.Below(m.Path, inventory.NetnsDir) },
 		func(m host.Mount) { report("unmounted %s (%s)", m.Path, m.Class()) })
 	if busy := (*host.BusyError)(nil); errors.As(err, &busy) {
@@ -188,6 +196,15 @@ func (t Disk) unmount(ctx context.Context, report plan.Report) error {
 	}
 	if err != nil {
 		return err
+	}
+	for _, image := range images {
+		if image.item().Fate != inventory.Goes {
+			continue
+		}
+		if err := image.Detach(); err != nil {
+			return err
+		}
+		report("detached %s from %s", image.Device, image.file)
 	}
 	return part.Left(ctx, t.lookMounts)
 }

@@ -18,6 +18,7 @@ const (
 	KindContainer Kind = "container"     // Name: namespace/pod/container; ID: the container's
 	KindProcess   Kind = "process"       // Name: command; ID: pid; In: its cgroup
 	KindLoop      Kind = "loop-device"   // Name: /dev/loop7; In: the block volume that it is on
+	KindBlock     Kind = "block-device"  // Name: /dev/rbd0; In: the file behind it, if one is; Detail: how it is attached
 	KindMount     Kind = "mount"         // Name: where; Detail: class and source
 	KindNetNS     Kind = "netns"         // Name: /run/netns/…
 	KindProgram   Kind = "bpf-program"   // Name: cil_from_netdev; In: "tc ingress of eth0"

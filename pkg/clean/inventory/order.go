@@ -36,7 +36,7 @@ func Stages() []Stage {
 		{ID: "kubelet", Title: "Stop and hold the kubelet", Kinds: [][]Kind{{KindUnit}}},
 		{ID: "containers", Title: "Stop and remove the pods' containers", Kinds: [][]Kind{{KindSandbox, KindContainer}}},
 		{ID: "processes", Title: "End what is left of the pods' processes", Kinds: [][]Kind{{KindProcess}}},
-		{ID: "mounts", Title: "Unmount what is mounted for pods", Kinds: [][]Kind{{KindLoop}, {KindMount}}},
+		{ID: "mounts", Title: "Unmount what is mounted for pods", Kinds: [][]Kind{{KindLoop}, {KindMount}, {KindBlock}}},
 		{ID: "netns", Title: "Remove the pods' network namespaces", Kinds: [][]Kind{{KindNetNS}}},
 		{ID: "programs", Title: "Detach the pod network's BPF programs from what stays", Kinds: [][]Kind{{KindProgram}}},
 		{ID: "virtual-services", Title: "Delete Kubernetes' virtual services", Kinds: [][]Kind{{KindVirtual}}},

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package devices
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+)
+
+// device is a block device that a volume was on.
+type device struct {
+	// Number is major:minor, Name its path, Kind for people; Backing is the file behind a loop
+	// device, or empty.
+	Number  string `json:"number"`
+	Name    string `json:"name"`
+	Kind    string `json:"kind"`
+	Backing string `json:"backing,omitempty"`
+	// Sequence tells it from another that has its number since (diskseq, Linux 5.15).
+	Sequence string `json:"sequence,omitempty"`
+	// Path is where the volume was mounted.
+	Path string `json:"path"`
+}
+
+const mostOfSys = 4096
+
+// attached are the devices of the mounts that go, as far as something attached them: not a
+// disk that is in the machine, and none that this host has mounted for itself, too (its root
+// may be encrypted, or come over iSCSI).
+func (t Devices) attached(mounts []host.Mount, images map[string]string) []device {
+	ours, out := t.Ours(mounts), []device{}
+	add := func(number, path string) {
+		known := slices.ContainsFunc(out, func(d device) bool { return d.Number == number })
+		at, err := t.Readlink("/sys/dev/block/" + number)
+		if err != nil || known || len(out) == mostDevices { // no block device, or one that is gone
+			return
+		}
+		d := device{Number: number, Name: "/dev/" + filepath.Base(at), Path: path, Sequence: t.said(number, "diskseq")}
+		if d.Kind = t.kind(number, at); d.Kind != "" {
+			d.Backing = cmp.Or(images[number], t.said(number, "loop/backing_file"))
+			out = append(out, d)
+		}
+	}
+	for number, file := range images {
+		add(number, file)
+	}
+	for _, m := range mounts {
+		number := t.number(m)
+		elsewhere := func(o host.Mount) bool { return !ours(o) && o.Device == number }
+		if number != "" && ours(m) && !slices.ContainsFunc(mounts, elsewhere) {
+			add(number, m.Path)
+		}
+	}
+	return out
+}
+
+// number is that of the device that a mount is of: a raw block volume is bound as the
+// device's own file.
+func (t Devices) number(m host.Mount) string {
+	if m.Class() == host.Remote {
+		return ""
+	}
+	if m.FSType == "devtmpfs" || m.FSType == "tmpfs" && m.Root != "/" {
+		at, err := t.Reach(m.Path)
+		var st unix.Stat_t
+		if err != nil || unix.Lstat(at, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
+			return ""
+		}
+		return fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	}
+	if strings.HasPrefix(m.Device, "0:") { // the kernel's number for what is on no device
+		return ""
+	}
+	return m.Device
+}
+
+// said is what the kernel says of a block device; empty if nothing.
+func (t Devices) said(number, what string) string {
+	raw, err := t.ReadLinked("/sys/dev/block/"+number+"/"+what, mostOfSys)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(raw))
+}
+
+// kind is how a device was attached, by where the kernel has it; empty for a disk of the
+// machine's own.
+func (t Devices) kind(number, at string) string {
+	name := filepath.Base(at)
+	for _, c := range []struct{ fits, kind string }{
+		{`^loop[0-9]+`, "loop device"}, {`^rbd[0-9]+`, "image of Ceph (rbd)"}, {`^nbd[0-9]+`, "network block device"},
+		{`^drbd[0-9]+`, "DRBD device"}, {`^zd[0-9]+`, "volume of ZFS"}, {`^ublkb[0-9]+`, "device of a program (ublk)"},
+		{`^md[0-9_]+`, "array of disks"},
+	} {
+		if regexp.MustCompile(c.fits).MatchString(name) {
+			return c.kind
+		}
+	}
+	switch {
+	case strings.HasPrefix(name, "dm-"):
+		return mapped(t.said(number, "dm/uuid"))
+	case strings.Contains(at, "/session"):
+		return "disk of an iSCSI session"
+	case strings.Contains(at, "/rport-"):
+		return "disk of Fibre Channel"
+	case strings.Contains(at, "/nvme-fabrics/"), strings.Contains(at, "/nvme-subsystem/") && t.overFabrics(at):
+		return "NVMe over fabrics"
+	}
+	return ""
+}
+
+// mapped is what a device of the device mapper is, by the prefix that its maker gave its id.
+func mapped(uuid string) string {
+	for prefix, kind := range map[string]string{"CRYPT-": "encrypted device", "mpath-": "multipath device", "LVM-": "logical volume"} {
+		if strings.HasPrefix(uuid, prefix) || strings.Contains(uuid, "-"+prefix) { // part1-mpath-…
+			return kind
+		}
+	}
+	return "device of the device mapper"
+}
+
+// overFabrics reports whether a disk of NVMe with several ways has one that leads over a
+// network: the kernel has the local ones in the same place.
+func (t Devices) overFabrics(at string) bool {
+	_, rest, _ := strings.Cut(at, "/nvme-subsystem/")
+	subsystem, _, _ := strings.Cut(rest, "/")
+	ways, _ := t.Glob("/sys/class/nvme-subsystem/" + subsystem + "/nvme*")
+	for _, way := range ways {
+		raw, err := t.ReadLinked(way+"/transport", mostOfSys)
+		if transport := strings.TrimSpace(string(raw)); err == nil && slices.Contains([]string{"tcp", "rdma", "fc"}, transport) {
+			return true
+		}
+	}
+	return false
+}
+
+// same reports whether a device is there that is the noted one.
+func (t Devices) same(d device) bool {
+	at, err := t.Readlink("/sys/dev/block/" + d.Number)
+	if err != nil || "/dev/"+filepath.Base(at) != d.Name || t.said(d.Number, "diskseq") != d.Sequence {
+		return false
+	}
+	return d.Backing == "" || t.said(d.Number, "loop/backing_file") != "" // of a loop device without a file nothing is kept
+}
