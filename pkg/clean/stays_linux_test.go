@@ -4,8 +4,12 @@ package clean_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os/exec"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +32,42 @@ func TestABridgeOfOursWithAForeignPortStays(t *testing.T) {
 			w.Errorf("links:\n%s", links)
 		}
 	})
+}
+
+// A person may put a container of their own, or a virtual machine, on the pod network's bridge.
+func TestAPairOfAPersonsOnABridgeOfOursStays(t *testing.T) {
+	for name, plant := range map[string]func(w *world) string{
+		"both ends here": func(*world) string { return "" },
+		"in a container, called as a pod's": func(w *world) string {
+			container := exec.CommandContext(w.Context(), "sleep", "1000")
+			container.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+			hosttest.Must(w.T, container.Start())
+			return fmt.Sprintf("ip link set theirp netns %d", container.Process.Pid)
+		},
+		"in a named network namespace, called as a pod's": func(w *world) string {
+			return "touch run/netns/lab; unshare -n mount --bind /proc/self/ns/net run/netns/lab; nsenter --net=run/netns/lab true; " +
+				"ip link set theirp netns $PWD/run/netns/lab"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.join()
+				port := map[bool]string{true: "lan0", false: "vethdeadbeef"}[name == "both ends here"]
+				w.script("ip link add " + port + " type veth peer name theirp; ip link set " + port + " master cni0\n" + plant(w))
+				if slices.ContainsFunc(w.survey().Ours(), func(it inventory.Item) bool { return it.Name == port || it.Name == "cni0" }) {
+					w.Error("it would go")
+				}
+				verdict := w.remove()
+				named := slices.ContainsFunc(verdict.But, func(it inventory.Item) bool { return strings.Contains(it.Refers, port) })
+				if links := w.script("ip -o link"); !strings.Contains(links, " "+port) || strings.Contains(links, "veth0a") {
+					w.Errorf("links:\n%s", links)
+				}
+				if verdict.State != inventory.CleanBut || !named || len(verdict.Lost) > 0 {
+					w.Errorf("verdict: %+v", verdict)
+				}
+			})
+		})
+	}
 }
 
 func TestAPortInUseBlocksTheNextJoin(t *testing.T) {

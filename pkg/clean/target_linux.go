@@ -70,7 +70,9 @@ func (t Target) rules() filter.Filter {
 	return filter.Filter{Host: t.base(), Reach: t.Reach, Grace: t.Grace}
 }
 
-func (t Target) network() network.Network { return network.Network{Host: t.base()} }
+func (t Target) network() network.Network {
+	return network.Network{Host: t.base(), PodNetworks: t.runtime().NetworkIDs}
+}
 
 func (t Target) runtime() runtime.Runtime {
 	return runtime.Runtime{Host: t.base(), Door: t.Door}

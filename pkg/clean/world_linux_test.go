@@ -124,8 +124,8 @@ link add flannel.1 type vxlan id 1 dstport 8472 dev eth0
 addr add 10.244.1.0/32 dev flannel.1
 link set flannel.1 up
 route add 10.244.3.0/24 dev flannel.1
-link add veth0a type veth peer name veth0b
-link set veth0a master cni0
+link add veth0a1b2c3d type veth peer name veth0b
+link set veth0a1b2c3d master cni0
 route add 10.244.2.0/24 via 192.0.2.11
 E
 rules '*mangle
@@ -153,6 +153,9 @@ COMMIT'
 nft 'add table ip kube-proxy; add chain ip kube-proxy services'
 `
 
+// podNetwork is the network namespace of the pod.
+const podNetwork = "run/netns/cni-9870e78d-4462-81d6-4164-b6aff4998624"
+
 // words are what scripts may say: rules has them in all packet filters that a host may
 // have; old waits until what was born is older than what a join makes (part.JoinMoment).
 const words = `
@@ -177,11 +180,14 @@ func (w *world) join() {
 	pod := exec.CommandContext(w.Context(), "sleep", "1000")
 	pod.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	hosttest.Must(w.T, pod.Start())
-	w.script(kubernetes + fmt.Sprintf("ip link set veth0b netns %d", pod.Process.Pid))
+	w.script(kubernetes + fmt.Sprintf("ip link set veth0b netns %d; mount --bind /proc/%[1]d/ns/net %s", pod.Process.Pid, podNetwork))
 	if w.runtime == nil {
 		w.runtime = critest.Serve(w.T, w.dir+"/run/containerd/containerd.sock")
 	}
-	w.runtime.Start(critest.Pod{Name: "proxy", HostNetwork: true}, critest.Pod{Name: "web"})
+	w.runtime.Start(critest.Pod{Name: "proxy", HostNetwork: true}, critest.Pod{Name: "web", Gone: func() {
+		_ = pod.Process.Kill()
+		_ = pod.Wait()
+	}})
 	w.active = "active"
 }
 

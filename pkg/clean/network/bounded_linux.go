@@ -15,7 +15,12 @@ import (
 )
 
 // Network is what a host's kernel has of networks: links, routes, programs.
-type Network struct{ part.Host }
+type Network struct {
+	part.Host
+	// PodNetworks are the numbers that this network namespace has for the pods'; nil if
+	// they are not known.
+	PodNetworks func() map[int]bool
+}
 
 // Believed are the facts of the cluster as far as this host can believe them: nothing of
 // them where it cannot tell which addresses and gateways are its own.

@@ -63,3 +63,21 @@ func decideLink(l linkView, c linkCase) (owner, perhaps inventory.Owner) {
 	}
 	return inventory.Foreign, candidate
 }
+
+// portView is what the host's end of a pair shows of itself, which is a port of a bridge.
+type portView struct {
+	name string
+	// peer is the number that this network namespace has for the one with the other end;
+	// negative where that is here, too.
+	peer int
+}
+
+// ofPod reports whether a port of a pod network's bridge is a pod's: its other end is in a
+// pod's network namespace; or in one that nothing holds any more, and it is called as the
+// plugin calls a pod's (plugins/pkg/ip, RandomVethName). A person may put a container of
+// their own on that bridge.
+func ofPod(p portView, pods map[int]bool, held func() map[int]bool) bool {
+	random, named := strings.CutPrefix(p.name, "veth")
+	named = named && len(random) == 8 && strings.Trim(random, "0123456789abcdef") == ""
+	return p.peer >= 0 && (pods[p.peer] || named && !held()[p.peer])
+}

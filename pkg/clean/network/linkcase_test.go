@@ -92,3 +92,25 @@ func TestABridgeOfAConfigurationThatStaysIsSparedOnANode(t *testing.T) {
 		}
 	}
 }
+
+func TestAPortOfABridgeIsAPodsByWhereItsOtherEndIs(t *testing.T) {
+	pods, held := map[int]bool{1: true, 3: true}, map[int]bool{2: true, 3: true}
+	for name, tc := range map[string]struct {
+		port portView
+		want bool
+	}{
+		"in a pod":                     {portView{"veth01234567", 1}, true},
+		"in a pod, under another name": {portView{"lan7", 1}, true},
+		"in a pod that a program of the host's is in":   {portView{"veth01234567", 3}, true},
+		"in a container of a person's":                  {portView{"veth01234567", 2}, false},
+		"in a pod that has just ended":                  {portView{"veth01234567", 4}, true},
+		"in a container that has just ended, of Docker": {portView{"veth0123456", 4}, false},
+		"where nobody knows, under a person's name":     {portView{"veth-backups", 4}, false},
+		"here, too": {portView{"veth01234567", -1}, false},
+		"here, too, and called as a virtual machine's": {portView{"vnet0", -1}, false},
+	} {
+		if got := ofPod(tc.port, pods, func() map[int]bool { return held }); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -39,7 +39,7 @@ type link struct {
 func (l link) Name() string { return l.Attrs().Name }
 
 // All lists all links, in the kernel's order, with their owners: by name
-// and kind and a second sign; ports of our bridges by their bridge. A bridge of
+// and kind and a second sign; pods' ports of our bridges by their bridge. A bridge of
 // ours with a port that is not ours stays, since someone uses it, and so does a link of
 // ours that one which is not ours is on: the kernel would delete that with it.
 func (t Network) All() ([]link, error) {
@@ -54,7 +54,7 @@ func (t Network) All() ([]link, error) {
 		owner, perhaps := t.decideOwner(shown[l.Attrs().Index])
 		out = append(out, link{Link: l, Owner: owner, perhaps: perhaps})
 	}
-	holdByLinks(out, index)
+	holdByLinks(out, index, t.ofPod())
 	if err := t.holdByRoutes(out, index); err != nil {
 		return nil, err
 	}
@@ -67,9 +67,9 @@ func (t Network) All() ([]link, error) {
 	return out, nil
 }
 
-// holdByLinks gives the ports of our bridges to their owner, and keeps the links that
+// holdByLinks gives the pods' ports of our bridges to their owner, and keeps the links that
 // foreign ones need: a bridge with a foreign port, and what a foreign link is on.
-func holdByLinks(all []link, index map[int]int) {
+func holdByLinks(all []link, index map[int]int, ofPod func(link) bool) {
 	for i := range all {
 		at, enslaved := index[all[i].Attrs().MasterIndex]
 		if !enslaved || all[i].Attrs().MasterIndex == 0 {
@@ -78,7 +78,7 @@ func holdByLinks(all []link, index map[int]int) {
 		all[i].master = all[at].Name()
 		switch {
 		case all[at].Owner == inventory.Foreign || all[at].Type() != "bridge":
-		case all[i].Owner == inventory.Foreign && all[i].Type() == "veth":
+		case all[i].Owner == inventory.Foreign && all[i].Type() == "veth" && ofPod(all[i]):
 			all[i].Owner = all[at].Owner
 		case all[i].Owner == inventory.Foreign:
 			all[at].keep, all[at].held = "its port "+all[i].Name()+" is not ours", true

@@ -5,7 +5,11 @@ package network
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -13,6 +17,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
 )
 
@@ -70,4 +75,44 @@ func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 		})
 	}
 	return decideLink(v, c)
+}
+
+// ofPod says which ports of our bridges are pods'. What that takes is read once, and only
+// where there is a port.
+func (t Network) ofPod() func(link) bool {
+	pods := sync.OnceValue(func() map[int]bool {
+		if t.PodNetworks == nil {
+			return nil
+		}
+		return t.PodNetworks()
+	})
+	held := sync.OnceValue(t.heldNetworks)
+	return func(l link) bool {
+		p := portView{name: l.Name(), peer: l.Attrs().NetNsID}
+		return p.peer >= 0 && ofPod(p, pods(), held)
+	}
+}
+
+// heldNetworks are the numbers of the network namespaces that a process is in, or that have
+// a name.
+func (t Network) heldNetworks() map[int]bool {
+	out, seen := map[int]bool{}, map[string]bool{}
+	_ = host.Processes(func(pid int) bool { // one that is not seen holds nothing that is known
+		inode, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/net")
+		if err != nil || seen[inode] {
+			return true
+		}
+		seen[inode] = true
+		if id, err := netlink.GetNetNsIdByPid(pid); err == nil {
+			out[id] = true
+		}
+		return true
+	})
+	names, _ := t.Names(inventory.NetnsDir) // the part that looks at them says what is not known
+	for _, name := range names {
+		if id, err := t.NetworkID(filepath.Join(inventory.NetnsDir, name)); err == nil {
+			out[id] = true
+		}
+	}
+	return out
 }

@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -108,4 +112,19 @@ func (t Host) Discard(it inventory.Item) error {
 		return t.RemoveEmpty(it.Name)
 	}
 	return t.Remove(it.Name)
+}
+
+// NetworkID is the number that this network namespace has for another, by its path;
+// negative if it has none.
+func (t Host) NetworkID(path string) (int, error) {
+	at, err := t.Reach(path)
+	if err != nil {
+		return -1, err
+	}
+	f, err := os.OpenFile(at, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = f.Close() }() // it was read
+	return netlink.GetNetNsIdByFd(int(f.Fd()))
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
@@ -156,4 +158,24 @@ func (t Runtime) runtimeNamespaces(ctx context.Context) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// NetworkIDs are the numbers that the host's network namespace has for those of pods: of
+// the processes in their cgroups, and those that something here says are pods'.
+func (t Runtime) NetworkIDs() map[int]bool {
+	out := map[int]bool{}
+	pids, _ := t.podProcesses() // what is not known is no sign; other parts say so
+	for pid := range pids {
+		if id, err := netlink.GetNetNsIdByPid(pid); err == nil && id >= 0 {
+			out[id] = true
+		}
+	}
+	names, _ := t.Names(inventory.NetnsDir)
+	pods, _ := t.podNamespaces(context.Background(), podLike(names))
+	for _, path := range pods {
+		if id, err := t.NetworkID(path); err == nil && id >= 0 {
+			out[id] = true
+		}
+	}
+	return out
 }

@@ -35,6 +35,8 @@ type Pod struct {
 	Created time.Time
 	// Mounts are what its container was given.
 	Mounts []*runtime.Mount
+	// Gone is called when it is removed; it ends the pod's processes.
+	Gone func()
 }
 
 // Runtime is a running runtime. Set its fields before it is used.
@@ -185,6 +187,11 @@ func (r *Runtime) RemovePodSandbox(_ context.Context, q *runtime.RemovePodSandbo
 	r.say("remove " + q.PodSandboxId)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pods = slices.DeleteFunc(r.pods, func(p Pod) bool { return p.Name == q.PodSandboxId })
+	r.pods = slices.DeleteFunc(r.pods, func(p Pod) bool {
+		if p.Name == q.PodSandboxId && p.Gone != nil {
+			p.Gone()
+		}
+		return p.Name == q.PodSandboxId
+	})
 	return &runtime.RemovePodSandboxResponse{}, nil
 }
