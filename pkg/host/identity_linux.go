@@ -97,6 +97,30 @@ func (l Local) Copied(dir string) (bool, error) {
 	return int64(fs.Type) == unix.OVERLAYFS_SUPER_MAGIC && s.Mode&unix.S_IFMT == unix.S_IFDIR && s.Nlink < 2, nil
 }
 
+// Written is when a file or link on an overlay file system was last written, and zero for
+// everything else: an overlay copies one of a lower layer, with a new birth, when it is
+// changed in any way, and leaves it this time unless its content is (ovl_copy_up_one).
+func (l Local) Written(path string) (time.Time, error) {
+	var fs unix.Statfs_t
+	var s unix.Stat_t
+	at, err := l.Reach(path)
+	if err == nil {
+		err = unix.Statfs(filepath.Dir(at), &fs) // of a link, not of what it leads to
+	}
+	if err == nil {
+		err = unix.Lstat(at, &s)
+	}
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, fmt.Errorf("when %s was written: %w", path, err)
+	case int64(fs.Type) != unix.OVERLAYFS_SUPER_MAGIC || s.Mode&unix.S_IFMT == unix.S_IFDIR:
+		return time.Time{}, nil
+	}
+	return time.Unix(s.Mtim.Unix()), nil
+}
+
 // Signs tell a machine from another one that has a copy of its disk, and with it
 // its machine-id, its name and its credentials.
 type Signs struct {

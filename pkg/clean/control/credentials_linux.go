@@ -89,7 +89,7 @@ func (t Control) addEmpty(s *part.Findings) {
 // On a host that never joined, as far as anything tells, there is only what it had before.
 func (t Control) addManifest(s *part.Findings, name string) {
 	path := filepath.Join(inventory.ManifestsDir, name)
-	born, err := t.Born(path)
+	born, err := t.Birth(path)
 	if err != nil { // nothing tells whether it is the administrator's
 		s.Missed(inventory.KindFile, path, err)
 		return

@@ -107,7 +107,7 @@ func (t Disk) before(ctx context.Context, path string) string {
 	if t.Facts.Joined.IsZero() {
 		return "nothing tells whether it is older than the join"
 	}
-	if born, err := t.Born(path); err != nil || born.IsZero() || born.Before(t.Facts.Joined) {
+	if born, err := t.Birth(path); err != nil || born.IsZero() || born.Before(t.Facts.Joined) {
 		return "older than the join"
 	}
 	return ""

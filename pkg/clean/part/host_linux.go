@@ -161,6 +161,20 @@ func sum(raw []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// Birth is when something was made. What was born since the join on an overlay, and last
+// written before it, is a copy of what was there already: it is as old as its content.
+func (t Host) Birth(path string) (time.Time, error) {
+	born, err := t.Born(path)
+	if err != nil || born.IsZero() || t.Facts.Joined.IsZero() || born.Before(t.Facts.Joined.Add(-JoinMoment)) {
+		return born, err
+	}
+	written, err := t.Written(path)
+	if err == nil && !written.IsZero() && written.Before(t.Facts.Joined.Add(-JoinMoment)) {
+		return written, nil
+	}
+	return born, err
+}
+
 // Younger reports whether a directory was made by the join or after it. kubeadm
 // makes one just before the first file in it, which dates the join.
 func (t Host) Younger(path string) bool {
@@ -173,7 +187,7 @@ func (t Host) age(path string) (younger bool, err error) {
 	if copied, err := t.Copied(path); err != nil || copied {
 		return false, err // it may have been there before
 	}
-	born, err := t.Born(path)
+	born, err := t.Birth(path)
 	return err == nil && !born.IsZero() && !t.Facts.Joined.IsZero() && !born.Before(t.Facts.Joined.Add(-JoinMoment)), err
 }
 
@@ -182,7 +196,7 @@ func (t Host) Older(path string) bool {
 	if copied, err := t.Copied(path); err != nil || copied || t.Facts.Joined.IsZero() {
 		return false
 	}
-	born, err := t.Born(path)
+	born, err := t.Birth(path)
 	return err == nil && !born.IsZero() && born.Before(t.Facts.Joined.Add(-JoinMoment))
 }
 
