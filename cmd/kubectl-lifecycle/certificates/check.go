@@ -51,14 +51,16 @@ type checkFlags struct {
 func newCheckCommand(c commands) *cobra.Command {
 	f := checkFlags{warn: lifetime(30 * day), critical: lifetime(7 * day)}
 	cmd := &cobra.Command{
-		Use:     "check",
-		Short:   "Show when certificates end, and what is wrong with them",
-		Long:    checkLong,
-		Example: "  kubectl lifecycle certs check\n  kubectl lifecycle certs check --deep\n  kubectl lifecycle certs check --warn 60d -o json",
-		Args:    env.UsageArgs(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), f) },
+		Use:   "check",
+		Short: "Show when certificates end, and what is wrong with them",
+		Long:  checkLong,
+		Example: "  kubectl lifecycle certs check\n  kubectl lifecycle certs check --deep\n  kubectl lifecycle certs check --warn 60d -o json\n" +
+			"  kubectl lifecycle certs check -o prom > /var/lib/node_exporter/certs.prom",
+
+		Args: env.UsageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), f) },
 	}
-	env.AddOutput(cmd.Flags(), &f.output, "wide")
+	env.AddOutput(cmd.Flags(), &f.output, "wide, prom (Prometheus' text format)")
 	addLimits(cmd.Flags(), &f)
 	cmd.Flags().BoolVar(&f.deep, "deep", false, "Ask the hosts of the control planes, too")
 	cmd.Flags().BoolVar(&f.allNodes, "all-nodes", false, "With --deep: ask the hosts of the workers, too")
@@ -72,7 +74,7 @@ func addLimits(flags *pflag.FlagSet, f *checkFlags) {
 }
 
 func (c commands) check(ctx context.Context, f checkFlags) error {
-	if err := view.CheckFormat(f.output, "wide"); err != nil {
+	if err := view.CheckFormat(f.output, "wide", "prom"); err != nil {
 		return err
 	}
 	if f.critical > f.warn {
@@ -127,6 +129,9 @@ func (c commands) survey(ctx context.Context, f checkFlags) (found certcheck.Fou
 
 // tell writes the result.
 func (c commands) tell(output string, result certs.Result) error {
+	if output == "prom" {
+		return c.Binary(view.CertificateMetrics(result))
+	}
 	wide := output == "wide"
 	if wide {
 		output = ""

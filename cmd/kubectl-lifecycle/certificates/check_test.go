@@ -28,7 +28,7 @@ func TestNoCertificateWritesALineOfOurs(t *testing.T) {
 		Unseen: []certs.Unseen{{What: envtest.Forged, Why: envtest.Forged}},
 	}
 	certs.Judge(result.Rows, time.Now(), certs.Limits{})
-	for _, output := range []string{"", "wide", "json", "yaml"} {
+	for _, output := range []string{"", "wide", "json", "yaml", "prom"} {
 		streams, _, out, errOut := genericiooptions.NewTestIOStreams()
 		e := env.New(streams, "dev")
 		e.Terminal = func(any) bool { return true }
