@@ -46,14 +46,17 @@ func (b *bed) stageCertificates(t *testing.T) {
 	b.host(t, b.controlPlane, "kubeadm certs renew scheduler.conf")
 	b.run(t, 3, "certs", "check", "--deep").printed(t, "on disk until")
 	before := b.serials(t)
+	b.kubectl(t, "", "-n", "default", "create", "configmap", "e2e-snapshot")
 	gap := b.longestGap(t)
 	o := b.must(t, "certs", "renew", "all", "--force", "--yes")
+	b.kubectl(t, "", "-n", "default", "delete", "configmap", "e2e-snapshot")
 	b.took("certs renew all of one control plane", o.took)
 	longest := gap()
 	t.Logf("| the API server was not ready for at most %s", longest)
 	if longest > 2*time.Second {
 		t.Errorf("the API server was away for %s", longest)
 	}
+	b.snapshotIsWhole(t)
 	after := b.serials(t)
 	for name, serial := range before {
 		if renewed := after[name] != serial; renewed == (name == "ca" || strings.HasSuffix(name, "-ca") || strings.HasPrefix(name, "kubelet")) {
@@ -64,6 +67,19 @@ func (b *bed) stageCertificates(t *testing.T) {
 	b.must(t, "certs", "renew", "all", "--yes").says(t, "nothing is to be renewed")
 	b.nothingOfRenewals(t)
 	b.unfinishedRenewal(t)
+}
+
+// snapshotIsWhole compares the snapshot that was taken first with the checksum that etcd has put
+// behind it, and finds what was written a moment before.
+func (b *bed) snapshotIsWhole(t *testing.T) {
+	t.Helper()
+	if _, err := b.tryHost(t, b.controlPlane, `set -e
+cd "$(ls -td /var/backups/kubectl-lifecycle/certs-* | head -1)"
+test "$(stat -c %a etcd.db)" = 600
+test "$(head -c -32 etcd.db | sha256sum | cut -c1-64)" = "$(tail -c 32 etcd.db | od -An -v -tx1 | tr -d ' \n')"
+grep -q /registry/configmaps/default/e2e-snapshot etcd.db`); err != nil {
+		t.Errorf("the snapshot of etcd is not whole, or old: %v", err)
+	}
 }
 
 // nothingOfRenewals: beside the backup, which holds no key of an authority, nothing is left.
@@ -169,20 +185,9 @@ func yes(b bool) string {
 // serials are those of the control plane's certificates; what is served is the same.
 func (b *bed) serials(t *testing.T) map[string]string {
 	t.Helper()
-	out, _ := command(t, commandLimit, "", b.plugin, "--kubeconfig="+b.kubeconfig, "certs", "check", "--deep", "-o", "json")
-	var all certificates
-	if err := json.Unmarshal([]byte(out), &all); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	serials := map[string]string{}
-	for _, c := range all.Certificates {
-		if c.Node != b.controlPlane {
-			continue
-		}
-		serials[c.Name] = c.Certificate.Serial
-		if served := c.Served.Certificate.Serial; served != "" && served != c.Certificate.Serial {
-			t.Errorf("%s: %s on the disk, %s served", c.Name, c.Certificate.Serial, served)
-		}
+	for name, serial := range b.serialsOf(t, b.controlPlane) {
+		serials[strings.TrimPrefix(name, b.controlPlane+" ")] = serial
 	}
 	return serials
 }

@@ -69,6 +69,8 @@ func (b *bed) stages() []stage {
 		{"a removal that is interrupted goes on by itself", 1, b.stageInterrupted},
 		{"a removal whose program was killed finishes", 1, b.stageProgramKilled},
 		{"certificates are told as kubeadm tells them, and renewed", 2, b.stageCertificates},
+		{"a renewal of certificates that fails is taken back", 2, b.stageCertificateFaults},
+		{"three control planes are renewed one after another", 2, b.stageThreeControlPlanes},
 		{"a removal survives whatever happens to its host and its cluster", 2, b.stageFaults},
 		{"a busy mount makes it wait and abort brings the node back", 1, b.stageBusy},
 		{"a drained node is removed in seconds", 1, b.stageFast},

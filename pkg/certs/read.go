@@ -30,6 +30,8 @@ type Look struct {
 	// is at work.
 	Unfinished bool `json:"unfinished,omitempty"`
 	Renewing   bool `json:"renewing,omitempty"`
+	// Why says what has kept it from being proved or taken back; empty if it was killed.
+	Why string `json:"why,omitempty"`
 }
 
 // reader reads one host.
@@ -69,10 +71,25 @@ func Read(fsys fs.FS, want Layout) Look {
 	r.others()
 	look := Look{}
 	look.ServiceAccountKey = r.serviceAccounts()
-	_, err := fs.Stat(fsys, strings.TrimPrefix(r.l.in(RenewalJournal), "/"))
-	look.Unfinished = !errors.Is(err, fs.ErrNotExist)
+	look.Unfinished, look.Why = r.unfinished()
 	look.Rows = r.rows
 	return look
+}
+
+// unfinished reads the journal of a renewal that is not proved.
+func (r *reader) unfinished() (is bool, why string) {
+	var journal struct {
+		Why string `json:"why"`
+	}
+	at := r.l.in(RenewalJournal)
+	if _, err := fs.Stat(r.fsys, strings.TrimPrefix(at, "/")); errors.Is(err, fs.ErrNotExist) {
+		return false, ""
+	}
+	raw, err := r.file(at)
+	if err != nil || json.Unmarshal(raw, &journal) != nil {
+		return true, "" // what finishes it says that it cannot be read
+	}
+	return true, journal.Why
 }
 
 // place finds where the static pods have their certificates.

@@ -195,6 +195,8 @@ const (
 	RenewalJournal = ".kubectl-lifecycle-renewal.json"
 	// RenewalUnit is the unit of the host in which a renewal works.
 	RenewalUnit = "kubectl-lifecycle-certs.service"
+	// RenewalSnapshot is the file of a backup that has what was in etcd.
+	RenewalSnapshot = "etcd.db"
 )
 
 func rowOf(look Look, name string) *Row {
@@ -219,12 +221,16 @@ type Renewal struct {
 	Seen map[string]string `json:"seen,omitempty"`
 	// Members is how many members etcd has to have; zero where etcd has hosts of its own.
 	Members int `json:"members,omitempty"`
+	// NoSnapshot leaves out the snapshot of etcd.
+	NoSnapshot bool `json:"noSnapshot,omitempty"`
 }
 
 // Outcome is what a host has done.
 type Outcome struct {
 	// Backup is where the earlier files are kept on the host.
-	Backup    string   `json:"backup,omitempty"`
+	Backup string `json:"backup,omitempty"`
+	// Snapshot is the size of etcd's snapshot in the backup; zero if there is none.
+	Snapshot  int64    `json:"snapshot,omitempty"`
 	Renewed   []string `json:"renewed,omitempty"`
 	Restarted []string `json:"restarted,omitempty"`
 	// Error is why it failed, Hint the way out. Restored says that the earlier certificates

@@ -4,6 +4,7 @@ package clean
 
 import (
 	"context"
+	"io"
 	"slices"
 	"time"
 
@@ -124,6 +125,11 @@ func (t Target) RuntimeSocket() (string, error) { return t.located().runtime().S
 // Etcd looks at the etcd cluster of which this host runs a member; nil where it
 // runs none.
 func (t Target) Etcd(ctx context.Context) (*inventory.Etcd, error) { return t.member().View(ctx) }
+
+// Snapshot writes what is in etcd, as this host's member has it, to what begin returns.
+func (t Target) Snapshot(ctx context.Context, begin func(size int64) (io.Writer, error)) (found bool, err error) {
+	return t.member().Snapshot(ctx, begin)
+}
 
 // Bury takes the member of a dead host out of the etcd cluster of which this host
 // has one.

@@ -130,7 +130,7 @@ func (c commands) survey(ctx context.Context, f checkFlags) (found certcheck.Fou
 // tell writes the result.
 func (c commands) tell(output string, result certs.Result) error {
 	if output == "prom" {
-		return c.Binary(view.CertificateMetrics(result))
+		return c.Binary(metrics(result))
 	}
 	wide := output == "wide"
 	if wide {

@@ -20,7 +20,8 @@ import (
 const renewLong = `Renew kubeadm's certificates on all control planes, one host after another, the one
 with etcd's leader last; all of them, or those that are named as kubeadm names them.
 
-On each host: the certificates are backed up for root alone, kubeadm renews them, each
+On each host: the certificates and a snapshot of etcd are kept for root alone in
+/var/backups/kubectl-lifecycle (--no-snapshot leaves etcd's out), kubeadm renews them, each
 is checked (signed by its authority, key, names), and what does not use the new one by
 itself is restarted. A host is done when its API server, etcd, controller manager and
 scheduler are seen to use the new certificates, and are well. If not, the earlier
@@ -39,6 +40,7 @@ changes, and the earlier file is kept beside it.`
 type renewFlags struct {
 	dryRun     string
 	force, yes bool
+	noSnapshot bool
 	runner     env.RunnerFlags
 }
 
@@ -56,6 +58,7 @@ func newRenewCommand(c commands) *cobra.Command {
 	}
 	env.AddDryRun(cmd.Flags(), &f.dryRun, "client or server: ask the hosts, show what would be done, and change nothing")
 	cmd.Flags().BoolVar(&f.force, "force", false, "Renew also what was renewed within the last day")
+	cmd.Flags().BoolVar(&f.noSnapshot, "no-snapshot", false, "Take no snapshot of etcd")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "Do not ask before it begins")
 	f.runner.Add(cmd.Flags())
 	return cmd
@@ -77,6 +80,7 @@ func (c commands) renew(ctx context.Context, args []string, f renewFlags) error 
 	if err != nil {
 		return env.NothingChanged(err)
 	}
+	r.NoSnapshot = f.noSnapshot
 	p := r.Plan()
 	c.ShowPlan(p, nil)
 	switch {

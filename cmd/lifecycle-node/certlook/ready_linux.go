@@ -38,6 +38,16 @@ func Ready(ctx context.Context, files Files, want certs.Layout) error {
 	return nil
 }
 
+// Kubelet says why the kubelet of this host does not answer; nil if it presents a certificate,
+// which one that is stopped in the middle does not.
+func Kubelet(ctx context.Context, files Files, want certs.Layout) error {
+	address := certs.Servers(files, want)["kubelet-server"]
+	if served := Dial(ctx, address); served.Why != "" {
+		return fmt.Errorf("the kubelet at %s does not answer: %s", address, served.Why)
+	}
+	return nil
+}
+
 func ready(ctx context.Context, server, dir string) error {
 	raw, err := host.ReadPlain(path.Join(dir, "ca.crt"), mostOfPEM)
 	if err != nil {

@@ -44,6 +44,8 @@ type journal struct {
 	Far   string   `json:"far"`
 	Names []string `json:"names"`
 	Files []saved  `json:"files"`
+	// Why says why it was neither finished nor taken back, where it has not just been killed.
+	Why string `json:"why,omitempty"`
 	// at is where the journal is.
 	at string
 }
@@ -59,16 +61,19 @@ type saved struct {
 	Mode fs.FileMode `json:"mode,omitempty"`
 	UID  int         `json:"uid,omitempty"`
 	GID  int         `json:"gid,omitempty"`
+	// Time is when it was written: a program that was started later has read it.
+	Time time.Time `json:"time,omitzero"`
 }
 
 // save copies what kubeadm changes when it renews some certificates. Symbolic links are
-// followed to the file that kubeadm writes; anything else that is no file is refused.
-func save(h host.Local, dir string, names []string, now time.Time) (*backup, error) {
+// followed to the file that kubeadm writes; anything else that is no file is refused. What is
+// kept with them is put beside the copies for a person.
+func save(h host.Local, dir string, names []string, with ...func(dir string) error) (*backup, error) {
 	real, err := h.Real(dir)
 	if err != nil {
 		return nil, err
 	}
-	stamp := unused(h, now.UTC().Format("20060102T150405Z"))
+	stamp := unused(h, time.Now().UTC().Format("20060102T150405Z"))
 	b := &backup{h: h, journal: journal{Stamp: stamp, Far: inventory.RenewalBackups + stamp, Names: names,
 		at: filepath.Join(real, certs.RenewalJournal)}}
 	for _, name := range names {
@@ -78,7 +83,7 @@ func save(h host.Local, dir string, names []string, now time.Time) (*backup, err
 			}
 		}
 	}
-	if err := b.copies(); err != nil {
+	if err := b.copies(with); err != nil {
 		return nil, errors.Join(err, sweep(h, dir))
 	}
 	if err := b.begin(); err != nil {
@@ -122,7 +127,7 @@ func (b *backup) add(name, path string) error {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s leads to %s, which is not a regular file", path, s.Real)
 	}
-	s.Mode = info.Mode().Perm()
+	s.Mode, s.Time = info.Mode().Perm(), info.ModTime()
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.UID, s.GID = int(stat.Uid), int(stat.Gid)
 	}
@@ -134,7 +139,7 @@ func (b *backup) add(name, path string) error {
 }
 
 // copies makes both copies, each on the disk and read again before anything is changed.
-func (b *backup) copies() error {
+func (b *backup) copies(with []func(dir string) error) error {
 	far := b.h.Path(inventory.UnfinishedRenewalBackups + b.Stamp)
 	if err := os.MkdirAll(far, 0o700); err != nil {
 		return err
@@ -157,13 +162,18 @@ func (b *backup) copies() error {
 			}
 		}
 	}
+	for _, add := range with {
+		if err := add(far); err != nil {
+			return err
+		}
+	}
 	if err := os.Rename(far, b.h.Path(b.Far)); err != nil {
 		return err
 	}
 	return host.SyncDir(filepath.Dir(far))
 }
 
-// write writes a copy of a file, with its mode and owner, onto the disk, and reads it again.
+// write writes a copy of a file, with its mode, owner and time, onto the disk, and reads it again.
 func (f saved) write(to string, raw []byte, flag int) error {
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW|flag, 0o600)
 	if err != nil {
@@ -173,6 +183,11 @@ func (f saved) write(to string, raw []byte, flag int) error {
 	err = errors.Join(err, out.Chown(f.UID, f.GID), out.Chmod(f.Mode), out.Sync(), out.Close(), host.SyncDir(filepath.Dir(to)))
 	if err != nil {
 		return err
+	}
+	if !f.Time.IsZero() {
+		if err := os.Chtimes(to, f.Time, f.Time); err != nil {
+			return err
+		}
 	}
 	if got, err := sum(to); err != nil || got != f.Sum {
 		return errors.Join(fmt.Errorf("the copy %s of %s is not what was written", to, f.Path), err)

@@ -36,7 +36,7 @@ func (b *bed) script(steps ...error) {
 
 func TestWhatWasNotChangedIsNotPutBack(t *testing.T) {
 	b := newBed(t)
-	saved, err := save(host.Local{Root: b.root}, usualDir, all(), time.Now())
+	saved, err := save(host.Local{Root: b.root}, usualDir, all())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestWhatWasNotChangedIsNotPutBack(t *testing.T) {
 		}
 	}
 	b.write(files()["apiserver"], "new")
-	if err := saved.restore(); err != nil {
+	if err := saved.restore(nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, path := range files() {
@@ -96,7 +96,7 @@ func TestWhatIsBehindLinksIsPutBackThere(t *testing.T) {
 // begun is a host on which a renewal was killed when these files had been written.
 func begun(t *testing.T, b *bed, content, key string) {
 	t.Helper()
-	if _, err := save(host.Local{Root: b.root}, usualDir, all(), time.Now()); err != nil {
+	if _, err := save(host.Local{Root: b.root}, usualDir, all()); err != nil {
 		t.Fatal(err)
 	}
 	b.write(files()["apiserver"], content)
@@ -172,7 +172,7 @@ func TestTheOtherCopyIsTakenWhereOneIsDamaged(t *testing.T) {
 	for name, damage := range map[string]bool{"one": false, "both": true} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t)
-			saved, err := save(host.Local{Root: b.root}, usualDir, all(), time.Now())
+			saved, err := save(host.Local{Root: b.root}, usualDir, all())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +183,7 @@ func TestTheOtherCopyIsTakenWhereOneIsDamaged(t *testing.T) {
 				}
 			}
 			b.write(files()["apiserver"], "new")
-			err = saved.restore()
+			err = saved.restore(nil)
 			if got := b.read(files()["apiserver"]); (got == "old") == damage || (err == nil) == damage {
 				t.Errorf("%q, %v", got, err)
 			}

@@ -3,9 +3,11 @@
 package certrenew
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -16,6 +18,8 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -45,6 +49,10 @@ type renewal struct {
 	// kubeadm renews one certificate, restart ends a program that the kubelet starts again.
 	kubeadm func(ctx context.Context, name string) error
 	restart func(ctx context.Context, name string) error
+	// etcd writes what is in etcd to what begin returns, where this host has a member.
+	etcd func(ctx context.Context, begin func(size int64) (io.Writer, error)) (found bool, err error)
+	// kubelet says why the kubelet does not answer: it is what starts the programs again.
+	kubelet func(ctx context.Context) error
 	now     func() time.Time
 	out     certs.Outcome
 	saved   *backup
@@ -58,7 +66,8 @@ func newRenewal(order certs.Renewal, lock func() (unlock func(), err error)) *re
 	r.look = func(ctx context.Context) certs.Look {
 		return certlook.Read(ctx, certlook.Files{Root: r.host.Root}, order.Layout)
 	}
-	r.health, r.kubeadm, r.restart = r.healthy, r.byKubeadm, r.end
+	r.health, r.kubeadm, r.restart, r.kubelet = r.healthy, r.byKubeadm, r.end, r.kubeletAnswers
+	r.etcd = clean.Target{Host: r.host}.Snapshot
 	return r
 }
 
@@ -97,9 +106,10 @@ func (r *renewal) renew(ctx context.Context, names []string) error {
 		return err
 	}
 	before := r.look(ctx)
-	saved, err := save(r.host, r.dir, names, r.now())
+	saved, err := save(r.host, r.dir, names, r.snapshot(ctx))
 	if err != nil {
-		return fmt.Errorf("back the certificates up: %w", err)
+		return plan.Hint(fmt.Errorf("back the certificates up: %w", err), "%s",
+			cmp.Or(plan.HintOf(err), "mend that, and run the command again"))
 	}
 	r.saved, r.out.Backup, r.out.Changed = saved, saved.Far, true
 	for _, name := range names {
@@ -176,7 +186,7 @@ func (r *renewal) gates(ctx context.Context) error {
 		return plan.Hint(fmt.Errorf("kubeadm reads the cluster's configuration with %s: %w", adminConf, err),
 			"make it again there: kubeadm init phase kubeconfig admin")
 	}
-	for _, dir := range []string{r.dir, "/var"} {
+	for _, dir := range []string{r.dir, r.kept()} {
 		var free unix.Statfs_t
 		if err := unix.Statfs(r.host.Path(dir), &free); err != nil {
 			return fmt.Errorf("ask how much room there is at %s: %w", dir, err)
@@ -195,7 +205,22 @@ func (r *renewal) gates(ctx context.Context) error {
 	if err := r.health(ctx, true); err != nil {
 		return plan.Hint(fmt.Errorf("the control plane is not well, and is not touched: %w", err), "mend that first")
 	}
+	if err := r.kubelet(ctx); err != nil {
+		return plan.Hint(fmt.Errorf("no program could be restarted: %w", err), kubeletBack)
+	}
 	return nil
+}
+
+// kept is where backups are, or the directory in which it will be made: it may be a disk of its own.
+func (r *renewal) kept() string {
+	dir := inventory.BackupDir
+	for dir != "/" {
+		if _, err := os.Stat(r.host.Path(dir)); err == nil {
+			return dir
+		}
+		dir = path.Dir(dir)
+	}
+	return dir
 }
 
 // byKubeadm has kubeadm renew one certificate.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
@@ -28,6 +30,7 @@ type bed struct {
 	// with a new one.
 	reloads, breaks bool
 	sick, busy      error
+	mute            error // of the kubelet
 	restarted       []string
 }
 
@@ -116,6 +119,8 @@ func (b *bed) renewal(kubeadm func(name string) (string, error), names ...string
 	r := newRenewal(certs.Renewal{Names: names, Wish: certs.Wish{Names: names}}, func() (func(), error) { return func() {}, b.busy })
 	r.host = host.Local{Root: b.root}
 	r.look, r.restart, r.health = b.look, b.restart, func(context.Context, bool) error { return b.sick }
+	r.kubelet = func(context.Context) error { return b.mute }
+	r.etcd = func(context.Context, func(int64) (io.Writer, error)) (bool, error) { return false, nil }
 	r.kubeadm = func(_ context.Context, name string) error {
 		content, err := kubeadm(name)
 		if err == nil || content != "" {
@@ -160,6 +165,8 @@ func TestARenewal(t *testing.T) {
 			[]string{"kube-scheduler", "kube-apiserver", "kube-scheduler"}, "kube-apiserver does not use the certificate", true, false},
 		"it is not well before": {all, good, func(b *bed) { b.sick = errors.New("etcd has no leader") }, "old", nil,
 			"is not touched: etcd has no leader", false, true},
+		"the kubelet does not answer": {all, good, func(b *bed) { b.mute = errors.New("the kubelet does not answer") }, "old", nil,
+			"no program could be restarted: the kubelet does not answer", false, true},
 		"there is no place for a backup": {all, good, func(b *bed) { b.write("/var/backups", "a file") }, "old", nil,
 			"back the certificates up", false, true},
 		"another program changes the host": {all, good, func(b *bed) { b.busy = errors.New("a run works on this host") }, "old", nil,
@@ -247,6 +254,10 @@ func TestAWayBackThatFailsIsSaidAndGoneOnWith(t *testing.T) {
 		out := r.do(t.Context())
 		if out.Restored || !strings.Contains(out.Error, "the way back failed, too") || !strings.Contains(out.Hint, out.Backup) {
 			t.Errorf("%+v", out)
+		}
+		if look := certs.Read(certlook.Files{Root: b.root}, certs.Layout{ControlPlane: true}); !look.Unfinished ||
+			!strings.Contains(look.Why, "no leader; and the way back failed, too") {
+			t.Errorf("the host says %q", look.Why)
 		}
 		if got := b.read(files()["apiserver"]); got != "old" {
 			t.Errorf("%q", got)

@@ -25,6 +25,9 @@ const (
 	// wellWithin is how long it may take until all is well.
 	wellWithin = 2 * time.Minute
 	every      = 500 * time.Millisecond
+	// kubeletWithin is how long the kubelet may take to answer: it may be starting.
+	kubeletWithin = 30 * time.Second
+	kubeletBack   = "start it on the host, and run the command again; see: systemctl status kubelet"
 )
 
 // program is the static pod that uses a certificate.
@@ -75,12 +78,10 @@ func (r *renewal) settle(ctx context.Context) error {
 			if r.waitsForAnother(u, waits, asked) {
 				continue
 			}
-			r.out.Changed = true
-			if err := r.restart(ctx, u.program); err != nil {
+			if err := r.restartOne(ctx, u.program); err != nil {
 				return err
 			}
 			asked[u.program] = time.Now()
-			r.out.Restarted = append(r.out.Restarted, u.program)
 		}
 		select {
 		case <-ctx.Done():
@@ -116,6 +117,36 @@ func (r *renewal) unused(ctx context.Context) (all []use) {
 		}
 	}
 	return all
+}
+
+// restartOne restarts a program, unless nothing would start it again.
+func (r *renewal) restartOne(ctx context.Context, name string) error {
+	if err := r.kubelet(ctx); err != nil {
+		return plan.Hint(fmt.Errorf("%s is not restarted: %w", name, err), kubeletBack)
+	}
+	r.out.Changed = true
+	if err := r.restart(ctx, name); err != nil {
+		return err
+	}
+	r.out.Restarted = append(r.out.Restarted, name)
+	return nil
+}
+
+// kubeletAnswers waits until the kubelet of this host answers.
+func (r *renewal) kubeletAnswers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, kubeletWithin)
+	defer cancel()
+	for {
+		err := certlook.Kubelet(ctx, certlook.Files{Root: r.host.Root}, r.order.Layout)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(every):
+		}
+	}
 }
 
 // end ends the container of a static pod: the kubelet starts another one.

@@ -21,13 +21,17 @@ import (
 
 // restore makes the files what they were, where they are others now, and proves that they
 // are. What was not changed keeps its time, so that no program is restarted for it; what
-// was changed gets a new one, since a program may have read it. The certificates that are
-// named stay as they are.
-func (b *backup) restore(stay ...string) error {
+// was changed gets a new one, since a program may have read it, unless it is one of those that
+// are unread: their programs run with the earlier file. The certificates that are named last
+// stay as they are.
+func (b *backup) restore(unread []string, stay ...string) error {
 	var errs []error
 	for _, f := range b.Files {
 		if slices.Contains(stay, f.Name) {
 			continue
+		}
+		if !slices.Contains(unread, f.Name) {
+			f.Time = time.Now()
 		}
 		err := b.putBack(f)
 		if err == nil {
@@ -54,9 +58,8 @@ func (b *backup) putBack(f saved) error {
 	if f.Sum == "" {
 		return errors.Join(os.Remove(real), host.SyncDir(filepath.Dir(real)))
 	}
-	now := time.Now()
 	kept, err := sum(near)
-	if err == nil && kept == f.Sum && os.Chtimes(near, now, now) == nil && os.Rename(near, real) == nil {
+	if err == nil && kept == f.Sum && os.Chtimes(near, f.Time, f.Time) == nil && os.Rename(near, real) == nil {
 		return host.SyncDir(filepath.Dir(real))
 	}
 	// A file that something is mounted on is not replaced, and a copy may be damaged.
@@ -82,7 +85,7 @@ func (b *backup) spare(f saved) error {
 	if err != nil {
 		return err
 	}
-	f.Sum, f.Mode, f.UID, f.GID = sumOf(raw), 0o600, os.Getuid(), os.Getgid()
+	f.Sum, f.Mode, f.UID, f.GID, f.Time = sumOf(raw), 0o600, os.Getuid(), os.Getgid(), time.Time{}
 	kept := b.h.Path(filepath.Join(b.Far, replaced, f.Path))
 	if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
 		return err

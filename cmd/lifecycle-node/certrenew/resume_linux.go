@@ -10,7 +10,11 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
+
+// mostOfWhy bounds what a journal says of a failure.
+const mostOfWhy = 2000
 
 // resume finishes a renewal that was killed, and says what is left to be renewed. It takes it
 // back only where its certificates are not good, or cannot be used: that another host is away
@@ -71,11 +75,17 @@ func (r *renewal) takeBack(ctx context.Context, cause error) error {
 	if len(stay) > 0 {
 		cause = fmt.Errorf("%w; what has expired is not put back, and the new one stays: %s", cause, strings.Join(stay, ", "))
 	}
-	err := r.saved.restore(stay...)
+	// What runs with the earlier file does not have to be restarted for it.
+	err := r.saved.restore(certs.Restarts(r.look(ctx)), stay...)
 	if err == nil {
 		err = r.used(ctx)
 	}
 	if err != nil { // the journal stays: the next call goes on from here
+		// What comes of a renewal may reach no one where the API server is away.
+		r.saved.Why = text.Short(fmt.Sprintf("%v; and the way back failed, too: %v", cause, err), mostOfWhy)
+		if said := r.saved.begin(); said != nil {
+			cause = fmt.Errorf("%w; %w", cause, said)
+		}
 		return plan.Hint(fmt.Errorf("%w; and the way back failed, too: %w", cause, err),
 			"on the host, the earlier files are in %s; when they can be put back, run the command again", r.saved.Far)
 	}

@@ -4,10 +4,12 @@ package certrenew
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
@@ -150,8 +152,36 @@ func TestWhatStaysIsNotPutBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.script(saved.restore("apiserver"))
+	b.script(saved.restore(nil, "apiserver"))
 	if b.read(files()["apiserver"]) != "new" || b.read(apiserverKey) != "key of new" || b.read(files()["scheduler.conf"]) != "old" {
 		t.Errorf("%q, %q, %q", b.read(files()["apiserver"]), b.read(apiserverKey), b.read(files()["scheduler.conf"]))
 	}
+}
+
+// A program that could not be restarted runs with the earlier file: once that is back, nothing
+// has to be restarted, with a kubelet that does not answer least of all.
+func TestAKubeletThatStopsInTheMiddleLeavesNothingHalfDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		written := time.Now().Add(-time.Hour)
+		for _, name := range []string{"scheduler.conf", "apiserver"} {
+			b.script(os.Chtimes(filepath.Join(b.root, files()[name]), written, written))
+		}
+		out := b.renewal(func(string) (string, error) {
+			b.mute = errors.New("the kubelet does not answer")
+			return "new", nil
+		}, all()...).do(t.Context())
+		if !out.Restored || !strings.Contains(out.Error, "kube-scheduler is not restarted: the kubelet does not answer") ||
+			len(out.Restarted) > 0 || !strings.Contains(out.Hint, "start it on the host") {
+			t.Errorf("%+v", out)
+		}
+		info, err := os.Stat(filepath.Join(b.root, files()["scheduler.conf"]))
+		if err != nil || !info.ModTime().Equal(written) || b.read(files()["scheduler.conf"]) != "old" {
+			t.Errorf("%v, %v", info, err)
+		}
+		if info, err = os.Stat(filepath.Join(b.root, files()["apiserver"])); err != nil || info.ModTime().Equal(written) {
+			t.Errorf("a file that its program has read keeps its time: %v, %v", info, err)
+		}
+		b.leftovers(out, false)
+	})
 }

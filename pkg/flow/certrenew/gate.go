@@ -100,9 +100,20 @@ func troubled(look certs.Look) bool { return look.Unfinished || look.APITrouble 
 
 func trouble(look certs.Look) string {
 	if look.Unfinished {
-		return "a renewal was begun there, and neither finished nor taken back"
+		return "a renewal was begun there, and neither finished nor taken back" + because(look)
 	}
 	return text.Brief(look.APITrouble)
+}
+
+// mostOfWhy bounds what is shown of it.
+const mostOfWhy = 600
+
+// because is what a host has written down of why its renewal failed; empty if nothing.
+func because(look certs.Look) string {
+	if look.Why == "" {
+		return ""
+	}
+	return "; the host says: " + text.Short(look.Why, mostOfWhy)
 }
 
 // interrupted is the error of a person, or a time limit, that has ended the command while the

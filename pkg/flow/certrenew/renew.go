@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/certcheck"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
@@ -32,6 +34,8 @@ type Renewal struct {
 	Hosts []Host
 	// Outcomes are what the hosts have done, by node.
 	Outcomes map[string]certs.Outcome
+	// NoSnapshot leaves out the snapshot of etcd.
+	NoSnapshot bool
 
 	cluster runner.Cluster
 	facts   Facts
@@ -131,9 +135,20 @@ func (r *Renewal) Plan() plan.Plan {
 	}
 	p.Steps = append(p.Steps, plan.Step{ID: "release", Title: "Release the control planes",
 		Do: func(ctx context.Context, _ plan.Report) error { return r.Release(ctx) }})
+	if slices.ContainsFunc(r.Hosts, func(h Host) bool { return len(h.Names) > 0 && len(h.before.Etcd) > 0 }) {
+		p.Notes = append(p.Notes, r.ofSnapshots())
+	}
 	p.Notes = append(p.Notes, "the API server and etcd read their own certificates again by themselves, and are restarted only if they do "+
 		"not; the controller manager and the scheduler are restarted")
 	return p
+}
+
+// ofSnapshots says what is kept of etcd.
+func (r *Renewal) ofSnapshots() string {
+	if r.NoSnapshot {
+		return "no snapshot of etcd is taken"
+	}
+	return "on each host, a snapshot of etcd is taken first; it holds every Secret, and is kept for root in " + inventory.BackupDir
 }
 
 func title(h Host) string {
@@ -181,7 +196,7 @@ func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
 		members = len(r.facts.Nodes)
 	}
 	input, err := json.Marshal(certs.Renewal{Layout: certs.Layout{Dir: r.facts.Dir, ControlPlane: true}, Names: h.Names, Wish: r.wish,
-		Seen: certs.Seen(h.before), Members: members})
+		Seen: certs.Seen(h.before), Members: members, NoSnapshot: r.NoSnapshot})
 	if err != nil {
 		return fmt.Errorf("encode the order: %w", err)
 	}
@@ -208,6 +223,9 @@ func (r *Renewal) renew(ctx context.Context, h Host, report plan.Report) error {
 	}
 	if out.Backup != "" {
 		report("the earlier certificates are in %s there", text.Line(out.Backup))
+	}
+	if out.Snapshot > 0 {
+		report("with a snapshot of etcd: %s, %d MiB", certs.RenewalSnapshot, (out.Snapshot+1<<20-1)>>20)
 	}
 	if len(out.Restarted) > 0 {
 		report("restarted: %s", text.Line(strings.Join(out.Restarted, ", ")))

@@ -55,6 +55,8 @@ type Status struct {
 	Version                 string
 	// RaftIndex is how much it has of what the cluster has agreed upon.
 	RaftIndex uint64
+	// Size is that of its database in bytes.
+	Size int64
 	// Errors are alarms: a full disk, a corrupt database.
 	Errors []string
 }
@@ -102,6 +104,7 @@ func (c *Client) Status(ctx context.Context, endpoint string) (Status, error) {
 		Version   string   `json:"version"`
 		Leader    ID       `json:"leader"`
 		RaftIndex uint64   `json:"raftIndex,string"`
+		Size      int64    `json:"dbSize,string"`
 		Errors    []string `json:"errors"`
 	}
 	if err := c.call(ctx, endpoint, "/v3/maintenance/status", struct{}{}, &answer); err != nil {
@@ -109,7 +112,7 @@ func (c *Client) Status(ctx context.Context, endpoint string) (Status, error) {
 	}
 	return Status{
 		Cluster: answer.Header.Cluster, Member: answer.Header.Member, Leader: answer.Leader,
-		Version: answer.Version, RaftIndex: answer.RaftIndex, Errors: answer.Errors,
+		Version: answer.Version, RaftIndex: answer.RaftIndex, Size: answer.Size, Errors: answer.Errors,
 	}, nil
 }
 

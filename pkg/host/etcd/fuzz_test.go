@@ -3,6 +3,7 @@
 package etcd
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -44,5 +45,22 @@ func FuzzID(f *testing.F) {
 		if err := id.UnmarshalJSON([]byte(raw)); err != nil && len(err.Error()) > 500 {
 			t.Errorf("an error of %d bytes", len(err.Error()))
 		}
+	})
+}
+
+func FuzzSnapshotStream(f *testing.F) {
+	f.Add([]byte(`{"result":{"blob":"AAAA","remaining_bytes":"0"}}` + "\n"))
+	f.Add([]byte(`{"error":{"message":"stopped"}}`))
+	f.Add([]byte("\n\n{"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var out bytes.Buffer
+		err := pieces(bytes.NewReader(raw), &out)
+		if out.Len() > len(raw) {
+			t.Errorf("%d bytes of %d", out.Len(), len(raw))
+		}
+		if err != nil && strings.ContainsAny(err.Error(), "\x1b\n") {
+			t.Errorf("it says %q", err)
+		}
+		_ = VerifySnapshot(bytes.NewReader(out.Bytes()), int64(out.Len())) // it may be none, and may not panic
 	})
 }

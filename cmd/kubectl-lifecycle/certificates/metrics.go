@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package view
+package certificates
 
 import (
 	"fmt"
@@ -10,10 +10,10 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// CertificateMetrics are certificates in Prometheus' text format, as the textfile collector of
+// metrics are certificates in Prometheus' text format, as the textfile collector of
 // node_exporter and a Pushgateway take it. Two rows with the same labels would have all of it
 // refused, so the later one is numbered.
-func CertificateMetrics(result certs.Result) []byte {
+func metrics(result certs.Result) []byte {
 	const ends, status, notSeen = "kubectl_lifecycle_certificate_expires_timestamp_seconds", "kubectl_lifecycle_certificate_status",
 		"kubectl_lifecycle_certificates_not_seen"
 	labels := labelsOf(result.Rows)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package view
+package certificates
 
 import (
 	"regexp"
@@ -26,7 +26,7 @@ func TestCertificatesAreMetricsThatPrometheusReads(t *testing.T) {
 		},
 		Unseen: []certs.Unseen{{What: "a", Why: "b"}},
 	}
-	out := string(CertificateMetrics(result))
+	out := string(metrics(result))
 	sample := regexp.MustCompile(`^[a-z_]+(\{[a-z_]+="(?:\\[\\"n]|[^"\\])*"(?:,[a-z_]+="(?:\\[\\"n]|[^"\\])*")*\})? [0-9]+$`)
 	seen := map[string]bool{}
 	for line := range strings.Lines(out) {
