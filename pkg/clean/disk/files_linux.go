@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,8 +45,9 @@ func (t Disk) lookFiles(ctx context.Context) (part.Findings, error) {
 	s.Missed(inventory.KindFile, inventory.KubernetesDir, t.lookKubernetes(&s))
 	s.Missed(inventory.KindFile, "kubeconfigs", t.LookKubeconfigs(&s))
 	t.AddData(&s)
+	t.spareUsed(&s)
 	t.lookEmpty(&s)
-	return s, nil
+	return s, t.nameRemade(&s)
 }
 
 // lookPlugins takes a plugin for ours if it came with the network: by its
@@ -205,14 +207,43 @@ func (t Disk) tellLogind(ctx context.Context, report plan.Report) {
 }
 
 // removeFiles removes what goes of a look, mount-safe, and tells of each path of the
-// list. A file that cannot be removed does not keep the others.
+// list. A file that cannot be removed does not keep the others. A directory that is there
+// again after it was removed twice is another program's that still runs: it is noted, and
+// named from then on, since it would be there again for ever.
 func (t Disk) removeFiles(ctx context.Context, look func(context.Context) (part.Findings, error), report plan.Report) error {
-	var errs []error
-	s, err := look(ctx)
-	if err != nil {
+	if err := t.Unsave(remadeFile); err != nil {
 		return err
 	}
-	for _, it := range inventory.Decide(inventory.Inventory{Items: s.Items}).Objects {
+	var remade []string
+	for _, again := range []bool{false, true} {
+		s, err := look(ctx)
+		if err != nil {
+			return err
+		}
+		goes := inventory.Decide(inventory.Inventory{Items: s.Items}).Objects
+		if again {
+			goes = slices.DeleteFunc(goes, func(it inventory.Item) bool { return it.Kind != inventory.KindDir || it.Manner != "" })
+		}
+		if err := t.discardAll(ctx, goes, report); err != nil {
+			return err
+		}
+		remade = nil
+		for _, it := range goes {
+			remade = append(remade, it.Name)
+		}
+	}
+	if len(remade) > 0 {
+		if err := t.Save(remadeFile, []byte(strings.Join(remade, "\x00"))); err != nil {
+			return err
+		}
+	}
+	return part.Left(ctx, look)
+}
+
+// discardAll removes what goes; what cannot be removed does not keep the others.
+func (t Disk) discardAll(ctx context.Context, goes []inventory.Item, report plan.Report) error {
+	var errs []error
+	for _, it := range goes {
 		err := t.MayDiscard(ctx, it)
 		if err == nil {
 			err = t.discard(it)
@@ -226,8 +257,5 @@ func (t Disk) removeFiles(ctx context.Context, look func(context.Context) (part.
 			t.tellLogind(ctx, report)
 		}
 	}
-	if len(errs) > 0 {
-		return part.Summary(errs)
-	}
-	return part.Left(ctx, look)
+	return part.Summary(errs)
 }

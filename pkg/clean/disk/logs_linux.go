@@ -9,6 +9,10 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -142,4 +146,130 @@ func (t Disk) lookVolumePlugins(s *part.Findings) {
 		}
 		t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir}) // the kubelet makes it
 	}
+}
+
+// remadeFile is where a removal notes the directories that were there again after it had
+// removed them.
+const remadeFile = "remade"
+
+// nameRemade names the directories that another program makes again: one that is empty does
+// nothing.
+func (t Disk) nameRemade(s *part.Findings) error {
+	is, err := t.Saved(remadeFile)
+	if err != nil || !is {
+		return err
+	}
+	raw, err := host.ReadPlain(filepath.Join(t.Path(t.StateDir), remadeFile), part.MostOfFile)
+	if err != nil {
+		return fmt.Errorf("read what another program made again: %w", err)
+	}
+	remade := strings.Split(string(raw), "\x00")
+	for i := range s.Items {
+		it := &s.Items[i]
+		if it.Kind != inventory.KindDir || it.Fate != inventory.Goes || !slices.Contains(remade, it.Name) {
+			continue
+		}
+		it.Fate, it.Why = inventory.Harmless, "empty; a program that still runs on this host made it again"
+		if names, err := t.Names(it.Name); err != nil || len(names) > 0 {
+			it.Owner, it.Fate, it.Why = inventory.Foreign, inventory.Stays, "it was removed twice"
+			it.Refers = "a program that still runs on this host makes it again"
+		}
+	}
+	return nil
+}
+
+// spareUsed keeps what another kubelet on this host uses in the two directories that no flag
+// moves elsewhere: sockets in which a program of its listens (k8s.io/kubelet,
+// pkg/apis/deviceplugin/v1beta1), and links to logs that are not of this kubelet's pods
+// (pkg/kubelet/kuberuntime/legacy.go). All else there goes.
+func (t Disk) spareUsed(s *part.Findings) {
+	for _, in := range []struct {
+		dir  string
+		used func(path string, e fs.DirEntry) string
+	}{
+		{filepath.Join(t.KubeadmDir(), "device-plugins"), t.heard}, {t.Resolve(inventory.ContainerLogsDir), t.loggedElsewhere},
+	} {
+		goes := func(it inventory.Item) bool {
+			return it.Fate == inventory.Goes && (it.Name == in.dir || filepath.Dir(it.Name) == in.dir)
+		}
+		if !slices.ContainsFunc(s.Items, goes) {
+			continue
+		}
+		entries, _, err := t.Some(in.dir, mostLogs)
+		s.Missed(inventory.KindDir, in.dir, err)
+		kept := map[string]string{}
+		for _, e := range entries {
+			if why := in.used(filepath.Join(in.dir, e.Name()), e); why != "" {
+				kept[filepath.Join(in.dir, e.Name())] = why
+			}
+		}
+		if len(kept) == 0 {
+			continue
+		}
+		whole := slices.ContainsFunc(s.Items, func(it inventory.Item) bool { return it.Fate == inventory.Goes && it.Name == in.dir })
+		s.Items = slices.DeleteFunc(s.Items, func(it inventory.Item) bool { return goes(it) && (it.Name == in.dir || kept[it.Name] != "") })
+		for _, e := range entries {
+			switch path := filepath.Join(in.dir, e.Name()); {
+			case kept[path] != "":
+				t.AddForeign(s, path, kept[path])
+			case whole:
+				t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+			}
+		}
+	}
+}
+
+// loggedElsewhere says that a link leads to a log of another kubelet's pods; empty for one of
+// this kubelet's, and for one that leads to nothing.
+func (t Disk) loggedElsewhere(path string, e fs.DirEntry) string {
+	to, err := t.Readlink(path)
+	if err != nil || e.Type()&fs.ModeSymlink == 0 {
+		return ""
+	}
+	if !filepath.IsAbs(to) {
+		to = filepath.Join(filepath.Dir(path), to)
+	}
+	for _, logs := range []string{inventory.PodLogsDir, t.Places().PodLogs} {
+		if host.Below(to, logs) || host.Below(to, t.Resolve(logs)) {
+			return ""
+		}
+	}
+	if is, err := t.Exists(to); err == nil && !is {
+		return ""
+	}
+	return "it leads to " + to + ", which is no log of this kubelet's pods"
+}
+
+// heard says which program of this host's listens in a socket: none of a pod's, and not the
+// kubelet that goes. Empty if there is none.
+func (t Disk) heard(path string, e fs.DirEntry) string {
+	if e.Type()&fs.ModeSocket == 0 {
+		return ""
+	}
+	dir, err := t.Open(filepath.Dir(path), true) // its own path may be too long for a socket's address
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = dir.Close() }() // nothing was written
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = unix.Close(fd) }()
+	err = unix.Connect(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), e.Name())})
+	if errors.Is(err, unix.EAGAIN) { // more wait there than it takes: it is alive
+		return "a program listens there"
+	}
+	peer, unknown := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil || unknown != nil {
+		return "" // nothing listens there any more
+	}
+	at := "/proc/" + strconv.Itoa(int(peer.Pid))
+	cgroup, _ := host.ReadPlain(at+"/cgroup", 1<<16)
+	if strings.Contains(string(cgroup), "/kubelet.service") || strings.Contains(string(cgroup), "kubepods") {
+		return ""
+	}
+	name, _ := host.ReadPlain(at+"/comm", 1<<16)
+	return fmt.Sprintf("a program listens there that is neither this kubelet nor a pod's: %s (pid %d)", strings.TrimSpace(string(name)),
+		peer.Pid)
 }

@@ -58,6 +58,9 @@ func TestVerify(t *testing.T) {
 	changed := theirs
 	changed.Digest = "2"
 	empty := Item{Kind: KindDir, Name: "/etc/cni/net.d", Fate: Harmless}
+	again := Item{Kind: KindDir, Name: "/usr/libexec/kubernetes", Fate: Goes, Manner: IfEmpty}
+	made := again
+	made.Fate, made.Why = Harmless, "empty; another program on this host made it again, or keeps it"
 	reboot := Item{Kind: KindMount, Name: "/k/dead", Fate: Reboot}
 	of := func(items ...Item) Inventory { return Inventory{Items: items} }
 	for _, tc := range []struct {
@@ -74,6 +77,7 @@ func TestVerify(t *testing.T) {
 		{"what would refuse a join is not clean", of(), Inventory{Blocking: []string{"port 10250 is in use"}},
 			Verdict{State: Dirty, Blocking: []string{"port 10250 is in use"}}},
 		{"empty directories are clean", of(), of(empty), Verdict{State: Clean, Harmless: []Item{empty}}},
+		{"an empty directory that is there again is clean", of(again), of(again), Verdict{State: Clean, Harmless: []Item{made}}},
 		{"a foreign thing that is gone is named", of(theirs), of(), Verdict{State: Clean, Lost: []Item{theirs}}},
 		{"a foreign thing that is different is named", of(theirs), of(changed), Verdict{State: Clean, Changed: []Item{changed}}},
 	} {

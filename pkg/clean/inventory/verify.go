@@ -65,11 +65,20 @@ type Verdict struct {
 
 // Verify compares the inventory after a removal with the one before it, and is
 // pure. A host is Clean only if nothing of ours is left, nothing blocks a
-// join, every part could be read, and nothing foreign refers to the cluster.
+// join, every part could be read, and nothing foreign refers to the cluster. An empty
+// directory that is there again is another program's doing, and harmless.
 func Verify(before, after Inventory) Verdict {
 	v := Verdict{
-		State: Clean, Remaining: after.With(Goes), AfterReboot: after.With(Reboot),
-		Unchecked: after.Unchecked, Blocking: after.Blocking, Harmless: after.With(Harmless),
+		State: Clean, AfterReboot: after.With(Reboot), Unchecked: after.Unchecked, Blocking: after.Blocking,
+		Harmless: after.With(Harmless),
+	}
+	for _, it := range after.With(Goes) {
+		if it.Manner == IfEmpty {
+			it.Fate, it.Why = Harmless, "empty; another program on this host made it again, or keeps it"
+			v.Harmless = append(v.Harmless, it)
+			continue
+		}
+		v.Remaining = append(v.Remaining, it)
 	}
 	for _, it := range after.With(Stays) {
 		if it.Refers != "" {
