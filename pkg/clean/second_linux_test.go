@@ -143,6 +143,31 @@ mv etc/cni/net.d/10-flannel.conflist etc/cni/net.d/10-flannel.conflist.cilium_ba
 	})
 }
 
+// What is called as what Cilium puts aside, where Cilium never was.
+func TestWhatCiliumDidNotPutAsideKeepsItsName(t *testing.T) {
+	const file = "/etc/cni/net.d/50-mine.conflist.cilium_bak"
+	write := "echo '{\"name\":\"x\",\"plugins\":[{\"type\":\"bridge\"}]}' > ." + file
+	for name, tc := range map[string]struct {
+		before, after string
+		state         inventory.State
+	}{
+		"older than the join":                  {write + "\nborn; old", "", inventory.Clean},
+		"made since":                           {"", write, inventory.CleanBut},
+		"older, and Cilium came with the join": {write + "\nborn; old", "mkdir -p run/cilium", inventory.Clean},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script(tc.before)
+				w.join()
+				w.script(tc.after)
+				if v := w.remove(); v.State != tc.state || !w.exists(file) || w.exists(strings.TrimSuffix(file, ".cilium_bak")) {
+					w.Errorf("verdict %s, but %v; left: %s", v.State, names(v.But), w.script("ls etc/cni/net.d"))
+				}
+			})
+		})
+	}
+}
+
 func TestAFileOfCiliumsNameWithMoreInItStaysAndIsNamed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()

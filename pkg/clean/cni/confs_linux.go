@@ -22,13 +22,13 @@ type Networks struct{ part.Host }
 // directly in them, and says what becomes of each file.
 func (t Networks) Confs() ([]Decision, error) {
 	all, err := t.All()
-	if !t.Scope.Limited() {
-		return all, err
+	if t.Scope.Limited() {
+		return scoped(all, t.Scope), err
 	}
-	return scoped(all, t.Scope), err
+	return unproven(all, func() bool { return t.Second != nil && t.Second(inventory.Cilium) }), err
 }
 
-// All is Confs without the limits of a scope: whose each file is.
+// All is Confs without the limits of a scope, and by the files alone: whose each is.
 func (t Networks) All() ([]Decision, error) {
 	return part.Once(t.Host, "configurations of networks", t.confs)
 }

@@ -42,12 +42,16 @@ type Decision struct {
 	// speak against that.
 	named bool
 	Conf  Conf
+	// digest shows that the file is unchanged.
+	digest string
 }
 
 // asides are the endings of names that networks give to other networks'
 // configurations, so that the runtime reads their own: Cilium (plugins/cilium-cni,
 // cni.exclusive) and Multus (cmd/thin_entrypoint, --rename-conf-file).
-func asides() []string { return []string{".cilium_bak", ".old"} }
+func asides() []string { return []string{ciliumAside, ".old"} }
+
+const ciliumAside = ".cilium_bak"
 
 // judgeConfs says of every file in /etc/cni/net.d whose it is, by its content
 // first: a network's configuration that calls plugins of a pod network, that
@@ -58,7 +62,7 @@ func asides() []string { return []string{".cilium_bak", ".old"} }
 func judgeConfs(files []confFile) []Decision {
 	out := make([]Decision, len(files))
 	for i, f := range files {
-		out[i] = Decision{Item: inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign}}
+		out[i] = Decision{Item: inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: inventory.Foreign}, digest: f.digest}
 		out[i].Conf, _ = parseConf(f.raw)
 		out[i].own(f)
 	}
@@ -135,10 +139,11 @@ func (d *Decision) aside(f confFile, all []Decision) {
 		}
 		taken := slices.ContainsFunc(all, func(o Decision) bool { return o.Name == original && o.Fate != inventory.Goes })
 		switch {
+		case !f.younger && !f.changed: // renamed before the join, and so by no network of this cluster
 		case ownership.CNIConf(path.Base(original)) != inventory.Foreign && (f.younger || !d.Conf.strange()):
 			d.Item = inventory.Item{Kind: inventory.KindFile, Name: f.path, Owner: ownership.CNIConf(path.Base(original)), Fate: inventory.Goes}
 		case d.Fate == inventory.Goes:
-		case ending == ".old" && (!f.changed || !multusRan(all)): // a person's own
+		case ending == ".old" && !multusRan(all): // a person's own
 		case taken:
 			d.Why = "put aside by a pod network, and " + original + " is there"
 			d.Refers = d.Why
@@ -154,6 +159,21 @@ func (d *Decision) aside(f confFile, all []Decision) {
 // multusRan reports whether anything there is Multus'.
 func multusRan(all []Decision) bool {
 	return slices.ContainsFunc(all, func(d Decision) bool { return d.Owner == inventory.Multus })
+}
+
+// unproven lets those files stay as they are that Cilium may have put aside, where Cilium has
+// no other sign: with its name back, one would be a network of this host that it was not.
+func unproven(all []Decision, ciliumRan func() bool) []Decision {
+	const why = "called as what Cilium puts aside, and nothing else here shows that Cilium was on this host"
+	out := slices.Clone(all)
+	for i := range out {
+		if d := &out[i]; d.Manner == inventory.PutBack && d.Name == d.Original+ciliumAside && !ciliumRan() {
+			d.Item = inventory.Item{
+				Kind: inventory.KindFile, Name: d.Name, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Refers: why, Digest: d.digest,
+			}
+		}
+	}
+	return out
 }
 
 // scoped lets the files stay that are not a scope's. A file that a network has put aside

@@ -69,6 +69,10 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 		{"no JSON", []confFile{at("x.conf", `{`)}, "stays foreign"},
 		{"what Cilium put aside, of others", []confFile{at("87-podman.conflist.cilium_bak", `{"plugins":[{"type":"bridge"}]}`)}, "back"},
 		{"what Cilium put aside, of the network before it", []confFile{at("10-flannel.conflist.cilium_bak", "")}, "goes flannel"},
+		{"a person's own that is called so, and was before the join", []confFile{untouched(at("50-mine.conflist.cilium_bak", "{}"))},
+			"stays foreign"},
+		{"a copy of a network's own of before the join", []confFile{untouched(at("10-flannel.conflist.cilium_bak", "")),
+			untouched(at("10-flannel.conflist.old", ""))}, "stays foreign, stays foreign"},
 		{"what was put aside and has a successor", []confFile{at("87-podman.conflist.cilium_bak", "{}"), at("87-podman.conflist", "{}")},
 			"stays foreign!, stays foreign"},
 		{"what Multus put aside", []confFile{at("10-mine.conf.old", "{}"), at("00-multus.conf", multusConf)}, "back, goes multus"},
@@ -95,6 +99,24 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// One sign may be a person's: only what Cilium has put aside gets its name back.
+func TestAFileGetsItsNameBackFromCiliumOnlyWhereCiliumRan(t *testing.T) {
+	files := []confFile{
+		{path: inventory.CNIConfDir + "/50-mine.conflist.cilium_bak", raw: []byte("{}"), changed: true, digest: "d"},
+		{path: inventory.CNIConfDir + "/50-its.conf.old", raw: []byte("{}"), changed: true},
+		{path: inventory.CNIConfDir + "/00-multus.conf", raw: []byte(multusConf), younger: true},
+	}
+	for ran, want := range map[bool]string{true: "put-back put-back ", false: " put-back "} {
+		got := unproven(judgeConfs(files), func() bool { return ran })
+		if s := string(got[0].Manner + " " + got[1].Manner + " " + got[2].Manner); s != want {
+			t.Errorf("Cilium ran: %v; got %q", ran, s)
+		}
+		if !ran && (got[0].Fate != inventory.Stays || got[0].Refers == "" || got[0].Digest != "d" || got[0].Original != "") {
+			t.Errorf("it is not named: %+v", got[0])
+		}
 	}
 }
 
