@@ -16,7 +16,7 @@ import (
 // A route that is the cluster's goes however it is written, and one with another way in it
 // stays and is named.
 func TestARouteGoesIfAllOfItsWaysAreTheClusters(t *testing.T) {
-	const first, second, other = "192.0.2.11", "192.0.2.12", "192.0.2.99"
+	const first, second, other, claimed = "192.0.2.11", "192.0.2.12", "192.0.2.99", "192.0.2.98"
 	const calico = `mkdir -p var/lib/calico; echo '{"name":"k8s-pod-network"}' > etc/cni/net.d/10-calico.conflist; echo > opt/cni/bin/calico`
 	for name, tc := range map[string]struct {
 		plant string
@@ -47,7 +47,14 @@ func TestARouteGoesIfAllOfItsWaysAreTheClusters(t *testing.T) {
 			"it leads to 203.0.113.5, an address of a load balancer of the cluster's"},
 		"into the host's own network": {"ip route add 198.51.100.0/24 via " + other + "; ip route add 10.244.5.0/24 via " + first,
 			""},
-		"with metrics of its own": {"ip route add 10.244.5.0/24 via " + first + " mtu 1400 proto bird metric 9", ""},
+		"through a router that a node claims": {"ip route add 10.244.5.0/24 via " + claimed,
+			"it leads into the cluster's pod network through the node " + claimed + ", and is not that node's"},
+		"through a router that a node claims, and a node": {"ip route add 10.244.5.0/24 nexthop via " + claimed + " nexthop via " + first,
+			"it leads into the cluster's pod network through the node " + claimed + ", and is not that node's"},
+		"through a node, and called as BIRD's without Calico": {"ip route add 10.244.5.0/24 via " + claimed + " proto bird",
+			"it leads into the cluster's pod network through the node " + claimed + ", and is not that node's"},
+		"Felix's through a node, of Calico": {"ip route add 10.244.5.0/24 via " + claimed + " proto 80; " + calico, ""},
+		"with metrics of its own":           {"ip route add 10.244.5.0/24 via " + first + " mtu 1400 proto bird metric 9", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -55,7 +62,8 @@ func TestARouteGoesIfAllOfItsWaysAreTheClusters(t *testing.T) {
 				w.script(tc.plant)
 				objects := w.script("ip nexthop")
 				target := w.target()
-				target.Facts.NodeIPs = append(target.Facts.NodeIPs, second)
+				target.Facts.NodeIPs = append(target.Facts.NodeIPs, second, claimed)
+				target.Facts.NodePods = append(target.Facts.NodePods, second+" 10.244.5.0/24", claimed+" 10.244.7.0/24")
 				target.Facts.Announced, target.Facts.ServiceCIDRs = []string{"203.0.113.5"}, []string{"10.111.0.0/16"}
 				verdict := w.removed(target)
 				var named []string

@@ -202,6 +202,9 @@ func TestWhatANodeClaimsOfThisHostsOwnNetworkProvesNothing(t *testing.T) {
 				if !strings.Contains(routes, "192.168.7.0/24 via 192.0.2.1") || !strings.Contains(routes, "10.77.0.0/16 via 192.0.2.1") {
 					w.Errorf("routes of this host's are gone:\n%s\nbefore:\n%s", routes, before)
 				}
+				if !strings.Contains(routes, "10.244.9.0/24 via 192.0.2.99") {
+					w.Errorf("a route of an administrator's through a router that a node claims is gone:\n%s", routes)
+				}
 				if _, err := netlink.LinkByName("cni0"); err == nil {
 					w.Error("cni0 is still there")
 				}

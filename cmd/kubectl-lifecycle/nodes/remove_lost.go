@@ -151,6 +151,10 @@ func checked(f inventory.Facts) (inventory.Facts, []string) {
 	f.ServiceCIDRs = keep("network", f.ServiceCIDRs, network)
 	f.IPVSExclude = keep("network", f.IPVSExclude, network)
 	f.NodeIPs = keep("address", f.NodeIPs, address)
+	f.NodePods = keep("address with a network", f.NodePods, func(s string) bool {
+		at, pods, _ := strings.Cut(s, " ")
+		return address(at) && network(pods)
+	})
 	f.ControlPlanes = keep("address", f.ControlPlanes, address)
 	return f, left
 }

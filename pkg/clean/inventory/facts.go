@@ -23,6 +23,10 @@ type Facts struct {
 	// NodeIPs are the internal addresses of all nodes: the gateways that a pod
 	// network without tunnels routes through.
 	NodeIPs []string `json:"nodeIPs,omitempty"`
+	// NodePods are the pod networks that the cluster has given to nodes, each after an
+	// address of that node: "192.0.2.11 10.244.2.0/24". A node chooses the address, and not
+	// the network: a route is a pod network's if both fit.
+	NodePods []string `json:"nodePods,omitempty"`
 	// Announced are the addresses of the cluster's load balancers that are not a Node's:
 	// kube-vip, say, gives them to a card of one host after the other.
 	Announced []string `json:"announced,omitempty"`

@@ -46,7 +46,7 @@ func (t Network) Believed() inventory.Facts {
 	}
 	if err != nil {
 		f := t.Facts
-		f.PodCIDRs, f.ServiceCIDRs, f.NodeIPs = nil, nil, nil
+		f.PodCIDRs, f.ServiceCIDRs, f.NodeIPs, f.NodePods = nil, nil, nil, nil
 		return f
 	}
 	return cluster.Believable(t.Facts, main, gateways)

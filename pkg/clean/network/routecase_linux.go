@@ -36,8 +36,9 @@ func (c routeCase) over(r netlinks.Route) bool {
 
 // decideRoute says whose a route is, and how one that stays leads to the cluster.
 //
-// Ours is a route into a pod network through other nodes of this cluster
-// (what flannel's host-gw makes), a blackhole of Calico's for one, and what is in
+// Ours is a route into the pod network of another node of this cluster through that node
+// (what flannel's host-gw makes; a node may claim a router's address, and then each route
+// through it would be one), or a network's own by its protocol, where it is; a blackhole of Calico's for one, and what is in
 // a table that Cilium or kube-router uses, where it is. BIRD's into a pod network are
 // Calico's where Calico is, whatever they lead through. That a route leads into a pod
 // network is not enough: Docker's own network may lie in the same range. Of several ways
@@ -58,8 +59,10 @@ func decideRoute(r netlinks.Route, c routeCase) (owner inventory.Owner, refers s
 		return inventory.Calico, ""
 	case len(theirs) == 0:
 		return inventory.Foreign, c.leads(r)
-	case len(theirs) == len(r.Hops):
+	case len(theirs) == len(r.Hops) && (c.given(r) || c.has(throughNode(r.Protocol)) && throughNode(r.Protocol) != inventory.Flannel):
 		return inventory.Flannel, ""
+	case len(theirs) == len(r.Hops):
+		return inventory.Foreign, "it leads into the cluster's pod network " + theirs[0] + ", and is not that node's"
 	}
 	return inventory.Foreign, fmt.Sprintf("%d of its %d ways into the cluster's pod network leads %s", len(theirs), len(r.Hops), theirs[0])
 }
@@ -86,6 +89,14 @@ func (c routeCase) theirs(r netlinks.Route) (out []string) {
 		}
 	}
 	return out
+}
+
+// given reports whether a route leads into a pod network that the cluster has given to each
+// of the nodes that it leads through.
+func (c routeCase) given(r netlinks.Route) bool {
+	return !slices.ContainsFunc(r.Hops, func(h netlinks.Hop) bool {
+		return h.Via != nil && !slices.Contains(c.facts.NodePods, h.Via.String()+" "+r.Dst.String())
+	})
 }
 
 // leads says how a route of a routing daemon's that stays leads into the cluster; empty if

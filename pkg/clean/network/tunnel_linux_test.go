@@ -28,7 +28,7 @@ func TestOnlyTheKernelsTunnelIsOne(t *testing.T) {
 func TestATunnelGivesThePodsAddressesBack(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
 		target := Network{Host: part.Host{Facts: inventory.Facts{PodCIDRs: []string{"10.244.0.0/16", "fd00:10:244::/56"},
-			NodeIPs: []string{"198.51.100.2"}}}}
+			NodeIPs: []string{"198.51.100.2"}, NodePods: []string{"198.51.100.2 10.244.2.0/24"}}}}
 		for _, tc := range []struct{ name, addrs, routes, left string }{
 			{"Calico's only", "10.244.1.1/32 fd00:10:244::1/128", "10.244.2.0/24 via 198.51.100.2", ""},
 			{"one of somebody's, too", "10.244.1.1/32 192.0.2.1/24", "", "192.0.2.1/24 UP"},

@@ -90,6 +90,7 @@ func (s Shared) Of(node *corev1.Node) inventory.Facts {
 	pods := podNetworks(node, s.configured.Pods, s.allocated)
 	facts.PodCIDRs, facts.ServiceCIDRs = texts(pods), texts(s.configured.Services)
 	facts.NodeIPs = nodeAddresses(s.nodes, slices.Concat(pods, s.configured.Services))
+	facts.NodePods = nodePods(s.nodes, facts.NodeIPs)
 	return facts
 }
 

@@ -136,6 +136,28 @@ func nodeAddresses(nodes []corev1.Node, never []netip.Prefix) []string {
 	return sortedUnique(out)
 }
 
+// nodePods are the pod networks of nodes, each after an address of that node which is one of
+// some. It is pure; sorted.
+func nodePods(nodes []corev1.Node, addresses []string) []string {
+	var out []string
+	for i := range nodes {
+		own := nodeAddresses(nodes[i:i+1], nil)
+		networks := prefixes(nodes[i].Spec.PodCIDRs)
+		for _, network := range networks[:min(len(networks), maxFamilies)] {
+			for _, address := range own {
+				_, listed := slices.BinarySearch(addresses, address)
+				if listed && netip.MustParseAddr(address).Is4() == network.Addr().Is4() {
+					out = append(out, address+" "+network.Masked().String())
+				}
+			}
+		}
+	}
+	return sortedUnique(out)
+}
+
+// maxFamilies is how many pod networks a node has at most: one of each family.
+const maxFamilies = 2
+
 // maxAnnounced is how many addresses of load balancers travel to a host.
 const maxAnnounced = inventory.MostAnnounced
 

@@ -133,6 +133,10 @@ func TestFactsAreBounded(t *testing.T) {
 			fmt.Sprintf("172.16.%d.%d", i/256, i%256)))
 	}
 	addresses := nodeAddresses(nodes, nil)
+	pods := nodePods(nodes, addresses)
+	if raw, err := json.Marshal(inventory.Facts{NodePods: pods}); err != nil || len(pods) > 5000+2*maxAddresses || len(raw) > 250<<10 {
+		t.Errorf("%d networks of nodes, %d bytes, %v", len(pods), len(raw), err)
+	}
 	raw, err := json.Marshal(inventory.Facts{NodeIPs: addresses,
 		PodCIDRs: texts(podNetworks(&nodes[1], prefixes([]string{"10.0.0.0/8"}), nil))})
 	if err != nil || len(addresses) != 5000+maxAddresses || len(raw) > 200<<10 {
@@ -243,7 +247,8 @@ func TestTheFactsOfAHostComeFromTheCluster(t *testing.T) {
 	if got := strings.Join(facts.IPVSExclude, " "); got != "198.51.100.0/24 fd00:1::/64" {
 		t.Errorf("networks that kube-proxy leaves alone: %q", got)
 	}
-	if strings.Join(facts.ServiceCIDRs, " ") != "10.96.0.0/12" || strings.Join(facts.NodeIPs, " ") != "192.0.2.1" {
+	if strings.Join(facts.ServiceCIDRs, " ") != "10.96.0.0/12" || strings.Join(facts.NodeIPs, " ") != "192.0.2.1" ||
+		strings.Join(facts.NodePods, ", ") != "192.0.2.1 10.244.1.0/24" {
 		t.Errorf("facts %+v", facts)
 	}
 	proxy.Data["config.conf"] = "ipvs: [what is this"

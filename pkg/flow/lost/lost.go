@@ -128,7 +128,7 @@ func drainOptions(namespace string, timeout time.Duration) drain.Options {
 func brief(facts inventory.Facts) inventory.Facts {
 	const many = 16
 	if len(facts.NodeIPs) > many {
-		facts.NodeIPs = nil
+		facts.NodeIPs, facts.NodePods = nil, nil
 	}
 	if len(facts.Announced) > many {
 		facts.Announced = nil
