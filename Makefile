@@ -21,6 +21,8 @@ help: ## Say what can be made
 .PHONY: build
 build: node-program ## Build the plugin with the node program inside: bin/kubectl-lifecycle
 	$(STATIC) -ldflags "-s -w -X main.version=$(VERSION)" -o bin/kubectl-lifecycle ./cmd/kubectl-lifecycle
+	@size=$$(stat -c %s bin/kubectl-lifecycle); \
+	  [ $$size -le 90000000 ] || { echo "plugin: $$size bytes, more than 90 MB" >&2; exit 1; }
 
 .PHONY: node-program
 node-program: ## Build the node program for both architectures, to be embedded

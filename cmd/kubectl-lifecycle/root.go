@@ -14,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/certificates"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/checkup"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/completion"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/joining"
@@ -109,7 +110,8 @@ type family struct {
 
 // families are in the order of a cluster's life.
 func families() []family {
-	return []family{{"Network Commands", network.Commands}, {"Host Commands", joining.Commands}, {"Node Commands", nodes.Commands},
+	return []family{{"Cluster Commands", checkup.Commands},
+		{"Network Commands", network.Commands}, {"Host Commands", joining.Commands}, {"Node Commands", nodes.Commands},
 		{"Certificate Commands", certificates.Commands}}
 }
 

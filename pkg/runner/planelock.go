@@ -214,6 +214,21 @@ func (l *PlaneLock) Release(ctx context.Context) error {
 	return deleteVery(ctx, secrets, lock)
 }
 
+// ControlPlanesHeld says for what the lock on all control planes is held, and by whom;
+// nothing if it is free.
+func (c Cluster) ControlPlanesHeld(ctx context.Context) (string, error) {
+	lock, err := c.Client.CoreV1().Secrets(c.RunNamespace()).Get(ctx, controlPlanesLock, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("get secret %s/%s: %w", c.RunNamespace(), controlPlanesLock, err)
+	case lock.Annotations[lockedFor] == "":
+		return "a run by " + text.Short(lock.Annotations[lockedBy], 200), nil
+	}
+	return heldFor(lock), nil
+}
+
 // heldBy is the refusal of a lock that a command holds by itself.
 func heldBy(lock *corev1.Secret) error {
 	drop := text.Command("kubectl", "-n", lock.Namespace, "delete", "secret", lock.Name)

@@ -49,7 +49,7 @@ func (c commands) explainCNI(args []string, output string) error {
 			for _, known := range all {
 				ids = append(ids, known.ID)
 			}
-			return c.Names("finding", ids...)
+			return c.IDs(ids...)
 		}
 		return c.Print(output, view.Of("Explanation", all), func(s *view.Sheet) error { return view.Explanations(s, all) })
 	}
@@ -58,7 +58,7 @@ func (c commands) explainCNI(args []string, output string) error {
 		return err
 	}
 	if output == "name" {
-		return c.Names("finding", one.ID)
+		return c.IDs(one.ID)
 	}
 	return c.Print(output, view.Of("Explanation", one), func(s *view.Sheet) error { return view.Explanation(s, one) })
 }

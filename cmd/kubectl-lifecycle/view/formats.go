@@ -36,7 +36,7 @@ func Encode(format string, result any, terminal bool) ([]byte, error) {
 		if format == "kyaml" {
 			write = kyaml
 		}
-		out, err := toYAML(result, write)
+		out, err := toYAML(result, write, terminal)
 		if err != nil {
 			return nil, fmt.Errorf("print %s: %w", format, err)
 		}
@@ -66,7 +66,10 @@ func JSON(object any, indent string) ([]byte, error) {
 // toYAML makes YAML of JSON, whose reader refuses some control characters unless
 // they are escaped, and all escapes of two halves (go.yaml.in/yaml/v2 2.4,
 // readerc.go and scannerc.go): a host could keep its inventory from being printed.
-func toYAML(object any, write func([]byte) ([]byte, error)) ([]byte, error) {
+//
+// On a terminal no value begins a line: one of several lines would be written as such, and
+// a line of its own could pass for one of the program's.
+func toYAML(object any, write func([]byte) ([]byte, error), terminal bool) ([]byte, error) {
 	raw, err := json.Marshal(object)
 	if err != nil {
 		return nil, err
@@ -79,7 +82,28 @@ func toYAML(object any, write func([]byte) ([]byte, error)) ([]byte, error) {
 			escaped.Write(text.JSON(one))
 		}
 	}
+	if terminal {
+		return write(unbroken(escaped.Bytes()))
+	}
 	return write(escaped.Bytes())
+}
+
+// unbroken puts a space in the place of every line break in the texts of JSON.
+func unbroken(raw []byte) []byte {
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		if raw[i] == '\\' && i+1 < len(raw) { // an escape is of two bytes at least
+			if raw[i+1] == 'n' || raw[i+1] == 'r' {
+				out = append(out, ' ')
+			} else {
+				out = append(out, raw[i], raw[i+1])
+			}
+			i++
+			continue
+		}
+		out = append(out, raw[i])
+	}
+	return out
 }
 
 // kyaml makes of JSON the YAML that cannot be misread (KEP-5295).

@@ -78,6 +78,17 @@ func TestEveryFormatHoldsTheSame(t *testing.T) {
 	}
 }
 
+// On a terminal a text of several lines is one line; a backslash before an n is no break.
+func TestOnATerminalNoValueBeginsALine(t *testing.T) {
+	for _, format := range []string{"yaml", "kyaml"} {
+		out, err := Encode(format, Of("Thing", map[string]string{"name": "a\n✓ FORGED\nb", "path": `c:\new`}), true)
+		if err != nil || !strings.Contains(string(out), "a ✓ FORGED b") || !strings.Contains(string(out), "new") ||
+			strings.Contains(string(out), " ew") {
+			t.Errorf("%s: %s, %v", format, out, err)
+		}
+	}
+}
+
 // A template that fails has no result: the library's printer writes the whole object to
 // its output, for a person who looks for the mistake.
 func TestATemplateThatFailsWritesNothing(t *testing.T) {
