@@ -71,6 +71,7 @@ func (b *bed) stages() []stage {
 		{"certificates are told as kubeadm tells them, and renewed", 2, b.stageCertificates},
 		{"a renewal of certificates that fails is taken back", 2, b.stageCertificateFaults},
 		{"three control planes are renewed one after another", 2, b.stageThreeControlPlanes},
+		{"a node whose kubelet has an expired certificate comes back", 2, b.stageRecoverKubelet},
 		{"a removal survives whatever happens to its host and its cluster", 2, b.stageFaults},
 		{"a busy mount makes it wait and abort brings the node back", 1, b.stageBusy},
 		{"a drained node is removed in seconds", 1, b.stageFast},

@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certrenew"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/kubeletcert"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netclean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
@@ -53,7 +54,7 @@ type run struct {
 // own and a line here.
 func operations() []operation {
 	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), certificateLook(), certificateRenewal(),
-		networkCleaning(), removal(), relocation(), preparation(), joining(), founding()}
+		networkCleaning(), kubeletRecovery(), removal(), relocation(), preparation(), joining(), founding()}
 }
 
 // networkLook reads what the host has for its pod network.
@@ -105,6 +106,14 @@ func answered(value any, err error) (json.RawMessage, error) {
 func certificateRenewal() operation {
 	return operation{name: wire.RenewCertificates, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		return certrenew.Answer(ctx, d.Spec)
+	}}
+}
+
+// kubeletRecovery has a kubelet ask for another client certificate. Its Node may have an older
+// boot id than the host, so the machine is compared there.
+func kubeletRecovery() operation {
+	return operation{name: wire.RecoverKubelet, bare: true, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+		return kubeletcert.Answer(ctx, d, lockForUnit)
 	}}
 }
 

@@ -12,6 +12,8 @@ import (
 
 // Kubeconfig is what counts of a kubeconfig.
 type Kubeconfig struct {
+	// Server is the URL of the API server.
+	Server string
 	// CA are the authorities, CAFile the file that has them.
 	CA     []byte
 	CAFile string
@@ -38,7 +40,8 @@ func ParseKubeconfig(raw []byte) (Kubeconfig, error) {
 		return Kubeconfig{}, errors.New("it is no kubeconfig")
 	}
 	cluster, user := c.current()
-	k := Kubeconfig{CAFile: cluster.CAFile, CertificateFile: user.CertificateFile, KeyFile: user.KeyFile, Users: len(c.Users)}
+	k := Kubeconfig{Server: cluster.Server, CAFile: cluster.CAFile, CertificateFile: user.CertificateFile, KeyFile: user.KeyFile,
+		Users: len(c.Users)}
 	for _, field := range []struct {
 		name, from string
 		into       *[]byte
@@ -76,6 +79,7 @@ type kubeconfig struct {
 }
 
 type clusterPart struct {
+	Server string `json:"server"`
 	CA     string `json:"certificate-authority-data"`
 	CAFile string `json:"certificate-authority"`
 }

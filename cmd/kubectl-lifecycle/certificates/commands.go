@@ -16,10 +16,10 @@ func Commands(e *env.Env) []*cobra.Command {
 	c := commands{e}
 	cmd := &cobra.Command{
 		Use:   "certs",
-		Short: "Show when the cluster's certificates end, renew them, and approve the kubelets' own",
+		Short: "Show when the cluster's certificates end, renew them, and see to the kubelets' own",
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCheckCommand(c), newRenewCommand(c), newApproveCommand(c))
+	cmd.AddCommand(newCheckCommand(c), newRenewCommand(c), newApproveCommand(c), newRecoverCommand(c))
 	return []*cobra.Command{cmd}
 }

@@ -29,7 +29,8 @@ func arguments() map[string]place {
 	return map[string]place{
 		"drain": {words: nodes}, "cordon": {words: nodes}, "uncordon": {words: nodes}, "remove": {words: nodes},
 		"inspect": {nodes, 1}, "move": {workers, 1}, "cni test": {words: nodes},
-		"runs follow": {runs, 1}, "runs abort": {runs, 1}, "join revoke": {words: tokens},
+		"certs recover-kubelet": {nodes, 1},
+		"runs follow":           {runs, 1}, "runs abort": {runs, 1}, "join revoke": {words: tokens},
 		"cni install": {networks, 1}, "cni uninstall": {networks, 1}, "cni values": {networks, 1}, "cni images": {networks, 1},
 		"cni versions": {networks, 1},
 	}
