@@ -16,7 +16,7 @@ import (
 // images are what a driver keeps below the kubelet's directory, and what an administrator
 // has: pvc-1 is mounted for a pod, pvc-2 for nothing, pvc-3 was attached by a driver in a
 // container, which has the directory elsewhere, and pvc-4 an administrator has mounted, too.
-const images = `mkdir -p sys/dev data inside; ln -s /sys/dev/block sys/dev/block
+const images = `touch var/lib/kubelet/cpu_manager_state; mkdir -p sys/dev data inside; ln -s /sys/dev/block sys/dev/block
 p=var/lib/kubelet/plugins/csi.example.com/pool; mkdir -p $p srv/looked var/lib/kubelet/plugins/kubernetes.io/csi/x/globalmount
 for n in 1 2 3 4; do truncate -s 8M $p/pvc-$n.img; mkfs.ext4 -q $p/pvc-$n.img; done; truncate -s 8M srv/pvc-1.img
 mount $(losetup -f --show $p/pvc-1.img) var/lib/kubelet/plugins/kubernetes.io/csi/x/globalmount
@@ -53,6 +53,9 @@ func TestAVolumesImageThatGoesIsDetachedOnceThatWasChosen(t *testing.T) {
 		}
 		if diff := cmp.Diff(map[string]bool{"pvc-1.img": true, "pvc-2.img": true, "pvc-3.img": true}, goes); diff != "" {
 			w.Errorf("what goes (-want +got):\n%s", diff)
+		}
+		if got := strings.Join(names(w.survey().With(inventory.Stays)), "\n"); strings.Contains(got, "loop devices on files") {
+			w.Errorf("something was not looked at: %s", got)
 		}
 		verdict := w.remove()
 		if len(verdict.But) != 1 || !strings.Contains(verdict.But[0].String(), "pool/pvc-4.img") || verdict.State != inventory.CleanBut {

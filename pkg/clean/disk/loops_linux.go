@@ -188,7 +188,10 @@ const (
 // of a volume.
 func (w *imageWalk) dir(d domain, dir string, depth int) error {
 	entries, more, err := w.t.Some(dir, mostImageEntries-w.entries)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) { // a kubelet's state is a file
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	for _, e := range entries {
