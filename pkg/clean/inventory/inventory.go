@@ -66,6 +66,7 @@ const (
 	Istio       Owner = "istio"
 	Linkerd     Owner = "linkerd"
 	Whereabouts Owner = "whereabouts"
+	Submariner  Owner = "submariner"
 	PodNetwork  Owner = "pod-network"
 	Lifecycle   Owner = "kubectl-lifecycle" // our own hold on the kubelet
 )

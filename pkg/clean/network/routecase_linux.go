@@ -74,9 +74,15 @@ func ofTable(table int) inventory.Owner {
 		return inventory.Cilium
 	case ofKubeRouter(table):
 		return inventory.KubeRouter
+	case ofSubmariner(table):
+		return inventory.Submariner
 	}
 	return inventory.Foreign
 }
+
+// ofSubmariner reports whether a table is one that Submariner uses, for what the host itself
+// sends to another cluster and for what comes from there (pkg/routeagent_driver/constants).
+func ofSubmariner(table int) bool { return table == 149 || table == 150 }
 
 // theirs are the ways of a route that are the cluster's.
 func (c routeCase) theirs(r netlinks.Route) (out []string) {

@@ -74,7 +74,7 @@ const (
 )
 
 // ruleOwner knows rules by the tables that their owners use: Cilium 2004 (to
-// proxy), 2005 (from proxy); kube-router 77 to 79. A number is not proof: every program may use it.
+// proxy), 2005 (from proxy); kube-router 77 to 79; Submariner 149 and 150. A number is not proof: every program may use it.
 // None of them asks for users, ports and the like, as a person does.
 func ruleOwner(r netlink.Rule) inventory.Owner {
 	switch {
@@ -84,6 +84,8 @@ func ruleOwner(r netlink.Rule) inventory.Owner {
 		return inventory.Cilium
 	case ofKubeRouter(r.Table) && (r.Mark != 0 || r.Src != nil || r.Dst != nil):
 		return inventory.KubeRouter
+	case ofSubmariner(r.Table):
+		return inventory.Submariner
 	}
 	return inventory.Foreign
 }

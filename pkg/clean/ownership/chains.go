@@ -14,6 +14,11 @@ func Chains() Names {
 	return Names{
 		kind:  inventory.KindChain,
 		known: compile(append(kubernetesChains(), networkChains()...)...),
+		paired: compile(
+			// Submariner's, which joins this cluster's networks to another's (pkg/routeagent_driver/constants,
+			// pkg/packetfilter/iptables, pkg/globalnet/constants, 0.1 to 0.20).
+			pattern{inventory.Submariner, `SUBMARINER-(INPUT|POSTROUTING|FORWARD|GN-(INGRESS|EGRESS|MARK))|SM-GN-EGRESS-(PODS|NS)`},
+		),
 		claimed: compile(
 			// Felix deletes what begins so (felix/iptables/table.go, ourChainsRegexp, with
 			// AllHistoricChainNamePrefixes, 3.31), policies with names that are short enough among it.
@@ -33,6 +38,7 @@ func Chains() Names {
 			pattern{inventory.Flannel, `FLANNEL-.+`},
 			pattern{inventory.Istio, `ISTIO_.+|ztunnel-.+`},
 			pattern{inventory.Runtime, `CRIO-.+`},
+			pattern{inventory.Submariner, `SUBMARINER-.+|SM-GN-.+`},
 			pattern{inventory.Kubelet, `KUBE-.+`},
 		),
 	}

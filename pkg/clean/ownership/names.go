@@ -15,6 +15,9 @@ type Names struct {
 	kind inventory.Kind
 	// known are the names, and the forms of names, that are in the networks' sources.
 	known patterns
+	// paired are such names of a network that is none of this cluster's alone: they are a sign, and what has one goes
+	// with a second sign.
+	paired patterns
 	// claimed are names that a network takes for its own, also where another program made them: Felix deletes
 	// every chain that begins with "cali-". Where it has another sign, what is so named is its own.
 	claimed patterns
@@ -22,15 +25,23 @@ type Names struct {
 	alike patterns
 }
 
-// Owner is whose a name is by itself: it has the form of one that a network's source gives.
-func (n Names) Owner(name string) inventory.Owner { return n.known.Owner(name) }
+// Owner is of whose things a name is a sign: it has the form of one that a network's source gives.
+func (n Names) Owner(name string) inventory.Owner {
+	if owner := n.known.Owner(name); owner != inventory.Foreign {
+		return owner
+	}
+	return n.paired.Owner(name)
+}
 
 // Decide says whose a name is, or after whose things it is named where it is foreign.
 func (n Names) Decide(name string, second Second) (owner, perhaps inventory.Owner) {
 	if owner := n.known.Owner(name); owner != inventory.Foreign {
 		return owner, inventory.Foreign
 	}
-	claimed := n.claimed.Owner(name)
+	claimed := n.paired.Owner(name)
+	if claimed == inventory.Foreign {
+		claimed = n.claimed.Owner(name)
+	}
 	switch {
 	case claimed == inventory.Foreign:
 		return inventory.Foreign, n.alike.Owner(name)
@@ -42,6 +53,7 @@ func (n Names) Decide(name string, second Second) (owner, perhaps inventory.Owne
 
 // within limits names to a scope: what is not in it is taken for foreign.
 func (n Names) within(scope inventory.Scope) Names {
-	n.known, n.claimed, n.alike = n.known.within(scope), n.claimed.within(scope), n.alike.within(scope)
+	n.known, n.paired = n.known.within(scope), n.paired.within(scope)
+	n.claimed, n.alike = n.claimed.within(scope), n.alike.within(scope)
 	return n
 }

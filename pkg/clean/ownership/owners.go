@@ -119,6 +119,9 @@ func linkPatterns() []linkPattern {
 		{inventory.Weave, []string{"bridge"}, `weave`},
 		{inventory.Weave, []string{"veth"}, `vethwe-(bridge|datapath|pcap)|vethwepl[0-9a-f]{7}`},
 		{inventory.Weave, []string{"vxlan"}, `vxlan-6784`},
+		// pkg/routeagent_driver/handlers/kubeproxy, and the cable driver with WireGuard (0.1 to 0.20).
+		{inventory.Submariner, []string{"vxlan"}, `vx-submariner(-v6)?`},
+		{inventory.Submariner, []string{"wireguard"}, `submariner`},
 	}
 }
 

@@ -33,6 +33,7 @@ func Sets() Names {
 			pattern{inventory.Weave, `weave-(local-pods|test-comment[0-9a-f]{8}|[A-Za-z0-9(){}\[\]+=_$%^!*|/?.;:@#~]{23,25})`},
 			pattern{inventory.Istio, `istio-inpod-probes-v[46]`},
 		),
+		paired: compile(pattern{inventory.Submariner, `SUBMARINER-(LOCAL|REMOTE)CIDRS`}), // pkg/packetfilter/iptables
 		claimed: compile(
 			// Felix deletes what begins so (ourNamePrefixesRegexp), and Kube-OVN, which has its code.
 			pattern{inventory.Calico, `(cali|felix-)[46].+`},
@@ -42,6 +43,7 @@ func Sets() Names {
 			pattern{inventory.Weave, `weave-.+`},
 		),
 		alike: compile(
+			pattern{inventory.Submariner, `SUBMARINER-.+|SM-GN-.+`},
 			pattern{inventory.KubeRouter, `(inet6:)?kube-router-.+`},
 			pattern{inventory.Calico, `felix-.+`},
 			pattern{inventory.Cilium, `cilium_.+`},
