@@ -104,6 +104,34 @@ func TestTheCallersDeadlineIsATimeout(t *testing.T) {
 	})
 }
 
+// A command's --timeout may be over before that of its drain: a longer one helps nobody if
+// it is not said what keeps the pods (kubernetes/kubernetes#75957).
+func TestHoweverADrainEndsItSaysWhatKeepsThePods(t *testing.T) {
+	for name, tc := range map[string]struct {
+		own, callers, interrupted time.Duration
+		class                     plan.Class
+	}{
+		"its own timeout": {own: time.Minute, callers: time.Hour, interrupted: time.Hour, class: plan.TimedOut},
+		"the command's":   {own: time.Hour, callers: time.Minute, interrupted: time.Hour, class: plan.TimedOut},
+		"without its own": {callers: time.Minute, interrupted: time.Hour, class: plan.TimedOut},
+		"an interruption": {own: time.Hour, callers: time.Hour, interrupted: time.Minute, class: plan.Interrupted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), tc.callers)
+				defer cancel()
+				context.AfterFunc(t.Context(), cancel)
+				time.AfterFunc(tc.interrupted, cancel)
+				o := drain.DefaultOptions()
+				o.Timeout = tc.own
+				r := evict(t, ctx, newServer(t, kubetest.Pod("a"), kubetest.Pod("b"), kubetest.Budget("web", 2, 2, 0)), o)
+				r.err = plan.Stopped(ctx, r.err)
+				r.fails(t, tc.class, "2 of 2 pods are left", "PodDisruptionBudget shop/web", "kubectl -n shop")
+			})
+		})
+	}
+}
+
 func TestWithoutEvictionsBudgetsDoNotMatter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t, kubetest.Pod("a"), kubetest.Pod("b"), kubetest.Budget("web", 2, 2, 0))

@@ -86,7 +86,7 @@ type Left struct {
 	Why    string       `json:"why"`
 	// Budgets are those that keep it.
 	Budgets []pdb.Budget `json:"budgets,omitempty"`
-	// WayOut is what a person can do, where the server denied it.
+	// WayOut is what a person can do, where the server denied it, or it does not end.
 	WayOut string `json:"wayOut,omitempty"`
 	denial drain.Denial
 }
@@ -197,6 +197,9 @@ func (r *run) verdict(err error, out Outcome) error {
 		return plan.As(plan.TimedOut, plan.Hint(fmt.Errorf("timed out after %s, %s", r.opts.Timeout, what), "%s", hint))
 	case plan.HintOf(err) != "":
 		return fmt.Errorf("drain %s: %w", r.decision.Title(), err)
+	}
+	if errors.Is(err, context.DeadlineExceeded) { // the caller's: what keeps the pods is the same
+		return plan.As(plan.TimedOut, plan.Hint(fmt.Errorf("timed out, %s", what), "%s", hint))
 	}
 	if errors.Is(err, context.Canceled) {
 		return plan.As(plan.Interrupted, plan.Hint(fmt.Errorf("interrupted (%w), %s", err, what), "%s", hint))
