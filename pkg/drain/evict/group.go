@@ -121,6 +121,9 @@ func (o obstacle) hint() string {
 		if o.Why == "stopping" {
 			return "they need more time: a longer --timeout, or a shorter --grace-period"
 		}
+		if o.WayOut != "" {
+			return o.WayOut
+		}
 		return fmt.Sprintf("see what holds it: kubectl -n %s describe pod %s; if the node is dead, --skip-wait-for-delete-timeout=SECONDS does "+
 			"not wait", text.Quote(o.Namespace), text.Quote(o.Name))
 	case drain.CauseNamespace:
@@ -191,4 +194,5 @@ func (r *run) locate(ctx context.Context, client kubernetes.Interface) {
 		}
 		it.said.denial.By, it.said.denial.WayOut = one.By, one.WayOut
 	}
+	r.explain(ctx, client)
 }

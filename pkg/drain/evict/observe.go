@@ -3,6 +3,7 @@
 package evict
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,10 +11,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/pdb"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // observe brings the items up to date with the mirrors.
@@ -96,7 +99,9 @@ func (r *run) age(it *item, pod *corev1.Pod, now time.Time) {
 	case pod.DeletionTimestamp != nil:
 		it.finishAt = pod.DeletionTimestamp.Time
 		r.date(pod)
-		it.said.text = lingering(pod, r.kubeletSilent(it.Node), now)
+		var wayOut string
+		it.said.text, wayOut = lingering(pod, r.kubeletSilent(it.Node), now)
+		it.said.denial = drain.Denial{WayOut: wayOut}
 	case it.Action != drain.ActionWait && now.Sub(it.since) >= reconsider:
 		it.phase = waiting
 	}
@@ -139,26 +144,75 @@ func (r *run) expectsBack(now time.Time) bool {
 	return len(out.Returned) == 0
 }
 
-// lingering says why a pod that should be gone is still there; empty while its
-// grace period lasts. The order is that of the proofs: a silent kubelet
-// confirms nothing, a finalizer is kept whatever the kubelet says, containers
-// that have ended leave volumes to be unmounted.
-func lingering(pod *corev1.Pod, silent bool, now time.Time) string {
+// neverStarted is why a pod of which nothing ever ran is still there.
+const neverStarted = "it never started, and its kubelet has not confirmed that nothing of it runs"
+
+// lingering says why a pod that should be gone is still there, and the way out where
+// describing the pod shows none; empty while its grace period lasts. The order is that of
+// the proofs: a silent kubelet confirms nothing, a finalizer is kept whatever the kubelet
+// says, containers that have ended leave volumes to be unmounted, of which only the
+// kubelet's journal tells (kubernetes/kubernetes#51835), and a pod whose resources were never
+// prepared is not ended by its kubelet (kubernetes/kubernetes#139772).
+func lingering(pod *corev1.Pod, silent bool, now time.Time) (why, wayOut string) {
 	const tolerance = 5 * time.Second
 	switch late := now.Sub(pod.DeletionTimestamp.Time); {
 	case late < tolerance:
-		return ""
+		return "", ""
 	case silent:
-		return "past its grace period, and its node's kubelet does not answer, so nothing confirms that it stopped"
+		return "past its grace period, and its node's kubelet does not answer, so nothing confirms that it stopped", ""
 	case len(pod.Finalizers) > 0 && kube.Finished(pod):
-		return fmt.Sprintf("it has stopped and is held by the finalizer %s", pod.Finalizers[0])
+		return fmt.Sprintf("it has stopped and is held by the finalizer %s", pod.Finalizers[0]), ""
 	case stopped(pod):
-		return "its containers have stopped and its kubelet has not cleaned up yet" + claimed(pod)
+		return "its containers have stopped and its kubelet has not cleaned up yet" + claimed(pod),
+			"see what the kubelet waits for, on the host: journalctl -u kubelet | grep " + text.Quote(string(pod.UID)) +
+				" (a busy volume: end the process that uses it)"
 	case len(pod.Finalizers) > 0:
-		return fmt.Sprintf("past its grace period, held by the finalizer %s", pod.Finalizers[0])
+		return fmt.Sprintf("past its grace period, held by the finalizer %s", pod.Finalizers[0]), ""
+	case unstarted(pod):
+		return neverStarted, "nothing of it has run, so it may go by force: " +
+			text.Command("kubectl", "-n", pod.Namespace, "delete", "pod", pod.Name, "--force", "--grace-period=0")
 	}
-	return "past its grace period, its kubelet has not confirmed that it stopped"
+	return "past its grace period, its kubelet has not confirmed that it stopped", ""
 }
+
+// unstarted reports whether no container of the pod has ever run.
+func unstarted(pod *corev1.Pod) bool {
+	ran := func(c corev1.ContainerStatus) bool {
+		return c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState.Terminated != nil || c.RestartCount > 0 ||
+			c.ContainerID != ""
+	}
+	return pod.Status.Phase == corev1.PodPending && !slices.ContainsFunc(slices.Concat(pod.Status.InitContainerStatuses,
+		pod.Status.ContainerStatuses, pod.Status.EphemeralContainerStatuses), ran)
+}
+
+// explain adds the last warning of the API server's events about pods that never started,
+// of a few; who may not list events is told without.
+func (r *run) explain(ctx context.Context, client kubernetes.Interface) {
+	asked := 0
+	for _, it := range r.items {
+		if it.phase == left || it.said.text != neverStarted || asked == mostExplained {
+			continue
+		}
+		asked++
+		events, err := client.CoreV1().Events(it.Namespace).List(ctx, metav1.ListOptions{Limit: 100,
+			FieldSelector: "type=Warning,involvedObject.uid=" + string(it.UID)})
+		if err != nil {
+			return
+		}
+		last := corev1.Event{}
+		for _, e := range events.Items {
+			if e.InvolvedObject.UID == it.UID && e.Type == corev1.EventTypeWarning && !e.LastTimestamp.Before(&last.LastTimestamp) {
+				last = e
+			}
+		}
+		if last.Reason != "" {
+			it.said.text += " (" + text.Short(last.Reason+": "+last.Message, 300) + ")"
+		}
+	}
+}
+
+// mostExplained is of how many pods events are read.
+const mostExplained = 5
 
 // stopped reports whether every container of the pod is known to have ended.
 func stopped(pod *corev1.Pod) bool {
