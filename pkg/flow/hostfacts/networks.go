@@ -161,9 +161,11 @@ const maxFamilies = 2
 // maxAnnounced is how many addresses of load balancers travel to a host.
 const maxAnnounced = inventory.MostAnnounced
 
-// balancerAddresses are the addresses of Services of type LoadBalancer, but those that a
-// Node has itself, which a balancer without addresses of its own announces (ServiceLB).
-// It is pure; sorted.
+// balancerAddresses are the addresses at which Services are reached from outside: what
+// their load balancers have, what is asked of one, and their external IPs, which others
+// put on a link, too, and leave there (kube-vip/kube-vip#996). Those that a Node has itself
+// are not among them, which a balancer without addresses of its own announces (ServiceLB).
+// Nothing goes for them: they are named. It is pure; sorted.
 func balancerAddresses(services []corev1.Service, nodes []corev1.Node) []string {
 	own := map[string]bool{}
 	for i := range nodes {
@@ -173,15 +175,28 @@ func balancerAddresses(services []corev1.Service, nodes []corev1.Node) []string 
 	}
 	var out []string
 	for i := range services {
-		for _, ingress := range services[i].Status.LoadBalancer.Ingress {
-			ip, err := netip.ParseAddr(ingress.IP)
-			if err == nil && usable(ip) && services[i].Spec.Type == corev1.ServiceTypeLoadBalancer && !own[ip.Unmap().String()] {
+		for _, address := range serviceAddresses(&services[i]) {
+			ip, err := netip.ParseAddr(address)
+			if err == nil && usable(ip) && !own[ip.Unmap().String()] {
 				out = append(out, ip.Unmap().String())
 			}
 		}
 	}
 	out = sortedUnique(out)
 	return out[:min(len(out), maxAnnounced)]
+}
+
+// serviceAddresses are a Service's of the outside, as they are written.
+func serviceAddresses(s *corev1.Service) []string {
+	out := slices.Clone(s.Spec.ExternalIPs)
+	if s.Spec.Type != corev1.ServiceTypeLoadBalancer {
+		return out
+	}
+	for _, ingress := range s.Status.LoadBalancer.Ingress {
+		out = append(out, ingress.IP)
+	}
+	out = append(out, s.Spec.LoadBalancerIP)
+	return append(out, splitList(s.Annotations["kube-vip.io/loadbalancerIPs"])...)
 }
 
 // allocatedNetworks are those from which the controller manager allocates the nodes'

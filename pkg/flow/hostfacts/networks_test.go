@@ -184,6 +184,11 @@ func TestTheAddressesOfLoadBalancers(t *testing.T) {
 		{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}, {Type: corev1.NodeExternalIP,
 			Address: "198.51.100.1"}, {Type: corev1.NodeHostName, Address: "w1"},
 	}}}}
+	asked := service(corev1.ServiceTypeLoadBalancer)
+	asked.Spec.LoadBalancerIP = "192.0.2.201"
+	asked.Annotations = map[string]string{"kube-vip.io/loadbalancerIPs": "192.0.2.202, 2001:db8::3,0.0.0.0"}
+	external := service(corev1.ServiceTypeClusterIP)
+	external.Spec.ExternalIPs, external.Spec.LoadBalancerIP = []string{"192.0.2.240", "192.0.2.1"}, "192.0.2.203"
 	many := make([]corev1.Service, maxAnnounced+9)
 	for i := range many {
 		many[i] = service(corev1.ServiceTypeLoadBalancer, fmt.Sprintf("192.0.%d.%d", 3+i/250, 1+i%250))
@@ -197,6 +202,8 @@ func TestTheAddressesOfLoadBalancers(t *testing.T) {
 			service(corev1.ServiceTypeLoadBalancer, "192.0.2.200")}, "192.0.2.200 2001:db8::2"},
 		{"a node's own, as ServiceLB announces them, are the host's",
 			[]corev1.Service{service(corev1.ServiceTypeLoadBalancer, "192.0.2.1", "198.51.100.1")}, ""},
+		{"what is asked of a balancer, also by an annotation of kube-vip's", []corev1.Service{asked}, "192.0.2.201 192.0.2.202 2001:db8::3"},
+		{"external IPs, of any Service, but a node's own", []corev1.Service{external}, "192.0.2.240"},
 		{"what was left in a Service that is none any more", []corev1.Service{service(corev1.ServiceTypeClusterIP, "192.0.2.200")}, ""},
 		{"what no card has: a name, the loopback, nothing", []corev1.Service{service(corev1.ServiceTypeLoadBalancer, "lb.example", "127.0.0.1",
 			"", "::1")}, ""},
