@@ -23,17 +23,56 @@ import (
 // readyTimeout bounds the wait for a kubelet that was started again.
 const readyTimeout = 5 * time.Minute
 
+// firstWord is how long a kubelet that runs has to post its status: it looks every ten
+// seconds, posts what has changed at once, and all of it when it was started
+// (pkg/kubelet/kubelet_node_status.go, 1.36). A Ready that still is what it was is true then.
+const firstWord = 30 * time.Second
+
 // AwaitReturn waits until a node's kubelet has renewed its lease once more (for
-// up to 40 s after a kubelet has stopped, its Node still looks Ready), and the
-// Node is Ready.
+// up to 40 s after a kubelet has stopped, its Node still looks Ready) and has posted its
+// status since, which comes after the lease, and the Node is Ready.
 func AwaitReturn(ctx context.Context, client kubernetes.Interface, name string, report plan.Report) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	report("waiting for a sign of life of its kubelet")
+	node, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("get node %s: %w", name, err)
+	}
 	if err := AwaitLease(ctx, client, name); err != nil {
 		return fmt.Errorf("wait for the lease of node %s: %w", name, err)
 	}
+	if err := awaitWord(ctx, client, name, heartbeat(node)); err != nil {
+		return fmt.Errorf("wait for the status of node %s: %w", name, err)
+	}
 	return AwaitReady(ctx, client, name, report)
+}
+
+// heartbeat is when a kubelet posted last whether its node is Ready, by its own clock.
+func heartbeat(node *corev1.Node) metav1.Time {
+	if c := kube.ReadyCondition(node); c != nil {
+		return c.LastHeartbeatTime
+	}
+	return metav1.Time{}
+}
+
+// awaitWord waits until the kubelet has posted its status since, or would have.
+func awaitWord(ctx context.Context, client kubernetes.Interface, name string, since metav1.Time) error {
+	within, cancel := context.WithTimeout(ctx, firstWord)
+	defer cancel()
+	_, err := watchtools.UntilWithSync(within, kube.Only(client, client.CoreV1().Nodes(), name), &corev1.Node{}, nil,
+		func(e watch.Event) (bool, error) {
+			node, ok := e.Object.(*corev1.Node)
+			if !ok || e.Type == watch.Deleted {
+				return false, nil
+			}
+			at := heartbeat(node)
+			return !at.Equal(&since), nil
+		})
+	if within.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // AwaitReady waits until a node is there and Ready.
