@@ -246,6 +246,9 @@ func (w *world) systemctl(args []string) (string, error) {
 		}
 	case "list-units":
 		return "", nil
+	case "kill":
+		w.ran = append(w.ran, strings.Join(args, " "))
+		return "", nil
 	}
 	w.ran = append(w.ran, args[0])
 	return "", nil

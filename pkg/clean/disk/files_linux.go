@@ -198,9 +198,10 @@ func outcomeOf(it inventory.Item) string {
 }
 
 // tellLogind has systemd-logind read its configuration without what a kubelet wrote there,
-// in the way in which the kubelet had it read that.
+// in the way in which the kubelet had it read that: by a signal, since older ones cannot be
+// reloaded (pkg/kubelet/nodeshutdown/systemd, ReloadLogindConf; systemd 252).
 func (t Disk) tellLogind(ctx context.Context, report plan.Report) {
-	cmd := host.Command{Name: "systemctl", Args: []string{"reload", "systemd-logind.service"}, Timeout: 20 * time.Second}
+	cmd := host.Command{Name: "systemctl", Args: []string{"kill", "-s", "HUP", "systemd-logind.service"}, Timeout: 20 * time.Second}
 	if _, err := t.Run(ctx, cmd); err != nil {
 		report("systemd-logind delays a shutdown as the kubelet wanted it until the next boot: %v", err)
 	}
