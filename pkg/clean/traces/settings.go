@@ -3,6 +3,7 @@
 package traces
 
 import (
+	"net"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -164,6 +165,66 @@ func (r reach) names(line string) string {
 	}
 	return ""
 }
+
+// resolves says that a setting resolves the name of one of the cluster's endpoints, as
+// "host:port": installers write it on every node (labring/sealos#723), and a join by that
+// name goes to the cluster that the host has left. A host's own name, or its own address, is
+// no way there.
+func (r reach) resolves(path, setting string, endpoints, hostnames []string) string {
+	names := map[string]bool{}
+	for _, at := range endpoints {
+		name, _, err := net.SplitHostPort(at)
+		if _, no := netip.ParseAddr(name); err == nil && no != nil && !slices.Contains(hostnames, name) {
+			names[strings.ToLower(name)] = true
+		}
+	}
+	hosts := filepath.Base(path) == "hosts"
+	if len(names) == 0 || !hosts && !strings.Contains(path, "dnsmasq") {
+		return ""
+	}
+	for line := range strings.Lines(setting) {
+		line, _, _ = strings.Cut(line, "#")
+		words := strings.Fields(line)
+		if !hosts { // address=/name/192.0.2.1, host-record=name,192.0.2.1
+			words = strings.FieldsFunc(line, func(c rune) bool { return strings.ContainsRune("/=, \t\r\n", c) })
+			slices.Reverse(words)
+		}
+		if len(words) < 2 {
+			continue
+		}
+		to, err := netip.ParseAddr(words[0])
+		if err != nil || to.IsLoopback() || slices.ContainsFunc(r.own, func(p netip.Prefix) bool { return p.Addr() == to.Unmap() }) {
+			continue
+		}
+		for _, word := range words[1:] {
+			if name := strings.ToLower(strings.TrimSuffix(word, ".")); names[name] {
+				return "this host resolves the cluster's endpoint " + text.Short(name, mostName) + " to " + to.String()
+			}
+		}
+	}
+	return ""
+}
+
+// handlers are the programs that a configuration of a container runtime's has it run, and the
+// sockets of its plugins: containerd's BinaryName, runtime_path and address, CRI-O's
+// runtime_path and monitor_path, docker's path.
+func handlers(config string) (programs, sockets []string) {
+	said := regexp.MustCompile(`(?m)^[ \t{,]*"?(BinaryName|runtime_path|monitor_path|path|address)"?[ \t]*[=:][ \t]*["'](/[^"'\n]+)["']`)
+	for line := range strings.Lines(config) {
+		found := said.FindStringSubmatch(line)
+		switch {
+		case found == nil || len(programs)+len(sockets) == mostHandlers:
+		case found[1] == "address":
+			sockets = append(sockets, filepath.Clean(found[2]))
+		case found[1] != "path" || strings.Contains(config, `"runtimes"`): // what docker.json calls so
+			programs = append(programs, filepath.Clean(found[2]))
+		}
+	}
+	return programs, sockets
+}
+
+// mostHandlers is how many programs and sockets of one configuration are looked at.
+const mostHandlers = 64
 
 // mostName bounds a name of DNS.
 const mostName = 253

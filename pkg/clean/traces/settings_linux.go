@@ -4,6 +4,7 @@ package traces
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,6 +19,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // The bounds of what is read of settings: files that fit a pattern, and links that lead
@@ -31,6 +33,8 @@ const (
 // the cluster gone from the host, nothing answers there.
 func (t Traces) lookAsking(s *part.Findings, links []held) {
 	r, files, seen := reaching(t.Facts, t.Places().DNS, own(links)), askingFiles(t.Places()), map[string]bool{}
+	id, _ := t.Identity() // a host without a name has none to spare
+	endpoints, hostnames := t.Cluster().Endpoints, []string{id.Hostname, t.Facts.Node}
 	if t.Places().MoreDNS {
 		s.NotLookedAt(inventory.KindFile, t.Places().Config, "it names more DNS servers than are read, so settings may name others of them")
 	}
@@ -55,13 +59,58 @@ func (t Traces) lookAsking(s *part.Findings, links []held) {
 			seen[real] = true
 			raw, err := t.ReadPlain(real, part.MostOfFile)
 			s.Missed(inventory.KindFile, at, notRead(err))
+			refers := r.resolves(at, string(raw), endpoints, hostnames)
 			if what := r.asks(string(raw)); what != "" {
+				refers = fmt.Sprintf(files[pattern], what)
+			}
+			if refers != "" {
 				s.Add(inventory.Item{
 					Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a setting of this host's own, which no " +
 						"pod network is known to write",
-					Refers: fmt.Sprintf(files[pattern], what), Digest: t.Digest(real),
+					Refers: refers, Digest: t.Digest(real),
 				})
 			}
+		}
+	}
+}
+
+// lookHandlers names the configurations of container runtimes that have it run a program
+// which came since the join and is from no package, or which is gone: each pod of the next
+// cluster is started by it, or fails (NVIDIA/gpu-operator#188, nvidia-container-toolkit#1328).
+func (t Traces) lookHandlers(ctx context.Context, s *part.Findings) {
+	files := append([]string{"/etc/docker/daemon.json"}, t.Places().RuntimeFiles...)
+	for _, path := range files[:min(len(files), mostAsking)] {
+		if !t.AtHome(path) {
+			continue // named by what looks for addresses
+		}
+		raw, err := t.ReadPlain(t.Resolve(path), part.MostOfFile)
+		if err != nil {
+			continue
+		}
+		var said []string
+		programs, sockets := handlers(string(raw))
+		for _, program := range programs {
+			switch is, err := t.Exists(t.Resolve(program)); {
+			case err != nil:
+			case !is:
+				said = append(said, program+", which is gone")
+			case t.Younger(t.Resolve(program)):
+				if from, err := t.Disk.Packaged(ctx, t.Resolve(program)); err != nil || from == "" {
+					said = append(said, program+", which came since the join")
+				}
+			}
+		}
+		for _, socket := range sockets {
+			if is, err := t.Exists(socket); err == nil && !is && strings.Contains(string(raw), "proxy_plugins") {
+				said = append(said, "the plugin at "+socket+", which is gone")
+			}
+		}
+		if len(said) > 0 {
+			s.Add(inventory.Item{
+				Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Digest: t.Digest(t.Resolve(path)),
+				Why:    "a setting of this host's own",
+				Refers: "the container runtime runs " + text.Some(slices.Compact(said)),
+			})
 		}
 	}
 }

@@ -87,3 +87,25 @@ func TestManyNetworksAreAskedForAtOnce(t *testing.T) {
 		t.Errorf("by %d lengths", len(a.pods.by))
 	}
 }
+
+// Installers write the endpoint's name on every node.
+func TestANameOfTheEndpointThatThisHostResolves(t *testing.T) {
+	endpoints, hostnames := []string{"apiserver.cluster.local:6443", "192.0.2.200:6443", "own:6443"}, []string{"own", "w1"}
+	r := reaching(inventory.Facts{}, nil, []netip.Prefix{netip.MustParsePrefix("192.0.2.10/24")})
+	const said = "this host resolves the cluster's endpoint apiserver.cluster.local to 192.0.2.5"
+	for name, tc := range map[string]struct{ path, setting, want string }{
+		"in hosts":                        {"/etc/hosts", "127.0.0.1 localhost\n192.0.2.5\tapiserver.cluster.local\n", said},
+		"among other names":               {"/etc/hosts", "192.0.2.5 cp1 APIServer.cluster.local. # by the installer", said},
+		"for dnsmasq":                     {"/etc/dnsmasq.d/k8s.conf", "address=/apiserver.cluster.local/192.0.2.5\n", said},
+		"as a record of dnsmasq's":        {"/etc/dnsmasq.conf", "host-record=apiserver.cluster.local,192.0.2.5", said},
+		"behind a comment":                {"/etc/hosts", "# 192.0.2.5 apiserver.cluster.local", ""},
+		"to an address of this host":      {"/etc/hosts", "192.0.2.10 apiserver.cluster.local\n127.0.0.1 apiserver.cluster.local", ""},
+		"this host's own name":            {"/etc/hosts", "192.0.2.5 own w1", ""},
+		"another name of another host":    {"/etc/hosts", "192.0.2.200 api\n192.0.2.5 apiserver.cluster.local.corp", ""},
+		"a setting that resolves nothing": {"/etc/fstab", "192.0.2.5 apiserver.cluster.local", ""},
+	} {
+		if got := r.resolves(tc.path, tc.setting, endpoints, hostnames); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}

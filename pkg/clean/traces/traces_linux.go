@@ -35,6 +35,7 @@ func (t Traces) Part() part.Part {
 			s.Missed(inventory.KindAddress, "addresses that the cluster announced", err)
 			t.lookAnnounced(&s, links)
 			t.lookAsking(&s, links)
+			t.lookHandlers(ctx, &s)
 			t.lookGiven(&s)
 			s.Missed(inventory.KindFile, "files that refer to the cluster", t.lookReferring(ctx, &s))
 			return s, nil
