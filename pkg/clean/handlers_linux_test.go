@@ -21,8 +21,10 @@ func TestAHandlerOfTheRuntimeThatCameWithTheClusterIsNamed(t *testing.T) {
 		"put on the host since": {
 			path: config, younger: "BinaryName = \"/usr/local/nvidia/toolkit/nvidia-container-runtime\"", but: []string{"file " + config},
 		},
-		"of another name": {path: config, younger: "runtime_path = '/usr/local/nvidia/toolkit/nvidia-container-runtime'", but: []string{"file " + config}},
-		"gone":            {path: config, younger: "  BinaryName = \"/opt/kata/bin/kata\"", but: []string{"file " + config}},
+		"of another name": {
+			path: config, younger: "runtime_path = '/usr/local/nvidia/toolkit/nvidia-container-runtime'", but: []string{"file " + config},
+		},
+		"gone": {path: config, younger: "  BinaryName = \"/opt/kata/bin/kata\"", but: []string{"file " + config}},
 		"a snapshotter's socket that is gone": {
 			path: config, younger: "[proxy_plugins.stargz]\naddress = \"/run/stargz/grpc.sock\"", but: []string{"file " + config},
 		},
@@ -30,9 +32,11 @@ func TestAHandlerOfTheRuntimeThatCameWithTheClusterIsNamed(t *testing.T) {
 			path: "/etc/docker/daemon.json", younger: `{"runtimes": {"x": {
 "path": "/usr/local/nvidia/toolkit/nvidia-container-runtime"}}}`, but: []string{"file /etc/docker/daemon.json"},
 		},
-		"an administrator's, older than the join": {older: "cp /bin/true usr/bin/runc-own", path: config, younger: "BinaryName = \"/usr/bin/runc-own\""},
-		"one that is looked for in PATH":          {path: config, younger: "BinaryName = \"runc\""},
-		"a socket that is no plugin's":            {path: config, younger: "[grpc]\naddress = \"/run/own.sock\""},
+		"an administrator's, older than the join": {
+			older: "cp /bin/true usr/bin/runc-own", path: config, younger: "BinaryName = \"/usr/bin/runc-own\"",
+		},
+		"one that is looked for in PATH": {path: config, younger: "BinaryName = \"runc\""},
+		"a socket that is no plugin's":   {path: config, younger: "[grpc]\naddress = \"/run/own.sock\""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {

@@ -81,12 +81,14 @@ func TestAPodThatNeverStartedIsToldWithItsLastWarning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pod := kubetest.Pod("claims", kubetest.InPhase(corev1.PodPending))
 		event := func(name, kind, reason string, at time.Time) *corev1.Event {
-			return &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: name}, Type: kind, Reason: reason, Message: "no claim",
-				LastTimestamp: metav1.NewTime(at), InvolvedObject: corev1.ObjectReference{UID: pod.UID, Name: pod.Name, Namespace: pod.Namespace}}
+			return &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: name}, Type: kind, Reason: reason,
+				Message: "no claim", LastTimestamp: metav1.NewTime(at),
+				InvolvedObject: corev1.ObjectReference{UID: pod.UID, Name: pod.Name, Namespace: pod.Namespace}}
 		}
 		now := time.Now()
 		s := newServer(t, pod, event("a", corev1.EventTypeWarning, "FailedMount", now.Add(-time.Hour)),
-			event("b", corev1.EventTypeWarning, "FailedPrepareDynamicResources", now), event("c", corev1.EventTypeNormal, "Killing", now.Add(time.Hour)))
+			event("b", corev1.EventTypeWarning, "FailedPrepareDynamicResources", now),
+			event("c", corev1.EventTypeNormal, "Killing", now.Add(time.Hour)))
 		s.stuck = true
 		o := drain.DefaultOptions()
 		o.Timeout = time.Minute
