@@ -172,7 +172,7 @@ func (t Target) parts() []part.Part {
 	if t.Scope.Limited() {
 		return out
 	}
-	return append(out, t.traces().Part(), t.hostPaths().Part(), t.devices().Part())
+	return append(out, t.control().Reserved(), t.traces().Part(), t.hostPaths().Part(), t.devices().Part())
 }
 
 // unordered are the parts that remove something, room by room; inventory.Stages says

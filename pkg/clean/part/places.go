@@ -36,6 +36,9 @@ type Places struct {
 	PodLogs       string `json:"podLogs"`
 	VolumePlugins string `json:"volumePlugins"`
 	CgroupRoot    string `json:"cgroupRoot,omitempty"`
+	// Reserved are the cgroups of the host's own services that it limits
+	// (systemReservedCgroup, kubeReservedCgroup).
+	Reserved []string `json:"reserved,omitempty"`
 	// Given are files and directories that it only reads, which an administrator has made:
 	// certificates and keys of its own, the authority that it asks, what tells it the
 	// credentials of registries.
@@ -112,6 +115,11 @@ func (p *Places) readKubelet(arguments []string) {
 		readFlags(arguments, map[string]*string{flag: &given})
 		p.Given = also(p.Given, given)
 	}
+	for _, flag := range []string{"--system-reserved-cgroup", "--kube-reserved-cgroup"} {
+		reserved := ""
+		readFlags(arguments, map[string]*string{flag: &reserved})
+		p.Reserved = also(p.Reserved, reserved)
+	}
 	var dns, endpoint string
 	readFlags(arguments, map[string]*string{"--cluster-dns": &dns, "--container-runtime-endpoint": &endpoint})
 	if endpoint != "" {
@@ -133,6 +141,9 @@ func (p *Places) readConfig(raw []byte) {
 	}
 	for _, key := range []string{"tlsCertFile", "tlsPrivateKeyFile", "clientCAFile"} {
 		p.Given = also(p.Given, pathIn(raw, key))
+	}
+	for _, key := range []string{"systemReservedCgroup", "kubeReservedCgroup"} {
+		p.Reserved = also(p.Reserved, pathIn(raw, key))
 	}
 	if dns, more := clusterDNS(raw); len(dns) > 0 {
 		p.DNS, p.MoreDNS = dns, more // a later file replaces the list (kubelet --config-dir)

@@ -39,6 +39,9 @@ func TestPlacesAreReadFromArgumentsAndConfigurations(t *testing.T) {
 			func(p *Places) {
 				p.VolumePlugins, p.CgroupRoot = "/q", "/d"
 			}},
+		{"what of the host's own it limits", "systemReservedCgroup: /system.slice\n\"kubeReservedCgroup\": '/kube.slice'\n", "",
+			[]string{"--system-reserved-cgroup=/own.slice", "--kube-reserved-cgroup", "/kube.slice"},
+			func(p *Places) { p.Reserved = []string{"/system.slice", "/kube.slice", "/own.slice"} }},
 		{"where its runtime listens", "containerRuntimeEndpoint: \"unix:///run/crio/crio.sock\"\n", "", nil,
 			func(p *Places) { p.Endpoint = "/run/crio/crio.sock" }},
 		{"and by a path alone, in JSON", `{"containerRuntimeEndpoint":"/run/c.sock"}`, "", nil, func(p *Places) { p.Endpoint = "/run/c.sock" }},
