@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,12 +23,14 @@ import (
 )
 
 const cleanUsage = `usage: lifecycle-node clean [--yes] [--firewall owned|none|flush] [--no-backup]
-           [--shred-keys | --backup-keys] [--delete-host-data] [FACTS]
+           [--shred-keys | --backup-keys] [--delete-host-data] [--joined TIME] [FACTS]
 
 Cleans the host that it runs on of Kubernetes and its network, without a cluster:
 for a host whose Node was given up. Without --yes it shows what would go, and
 changes nothing. FACTS are what the cluster knew, as JSON; the less there is, the
-less is provably Kubernetes' and goes.
+less is provably Kubernetes' and goes. --joined says when the host joined, as
+2026-11-28 or 2026-11-28T10:00:00Z, where nothing on it tells any more: of what lies
+where a network keeps its files, what was made since goes, and what is older stays.
 `
 
 // cleanAlone is "clean": the removal's own recipe, which reports to the
@@ -39,6 +42,9 @@ func cleanAlone(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if os.Geteuid() != 0 {
 		return plan.Refuse(errors.New("only root can clean a host"), "run it with sudo")
+	}
+	if t, err = t.Fresh(!yes); err != nil {
+		return err
 	}
 	before, err := t.Survey(ctx)
 	if err != nil {
@@ -74,6 +80,7 @@ func readCleanArgs(args []string) (t clean.Target, yes bool, err error) {
 	flags.BoolVar(&t.Choices.NoKeys, "shred-keys", false, "")
 	flags.BoolVar(&t.Choices.BackupKeys, "backup-keys", false, "")
 	flags.BoolVar(&t.Choices.DeleteHostData, "delete-host-data", false, "")
+	joined := flags.String("joined", "", "")
 	err = flags.Parse(args)
 	if err == nil && flags.NArg() > 1 {
 		err = errors.New("too many arguments")
@@ -83,10 +90,25 @@ func readCleanArgs(args []string) (t clean.Target, yes bool, err error) {
 			err = fmt.Errorf("FACTS are no JSON: %w", err)
 		}
 	}
+	if err == nil && *joined != "" {
+		t.Facts.Joined, err = when(*joined)
+	}
 	if err = errors.Join(err, t.Choices.Validate()); err != nil {
 		return t, yes, plan.As(plan.Misused, fmt.Errorf("%w\n\n%s", err, cleanUsage))
 	}
 	return t, yes, nil
+}
+
+// when is a time as a person types it; a day begins at midnight of this host's clock.
+func when(word string) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, word); err == nil {
+		return at, nil
+	}
+	at, err := time.ParseInLocation(time.DateOnly, word, time.Local)
+	if err != nil {
+		return at, fmt.Errorf("--joined %q is no time, such as 2026-11-28 or 2026-11-28T10:00:00Z", word)
+	}
+	return at, nil
 }
 
 // cleanNow cleans, and proves it.
@@ -110,6 +132,7 @@ func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, o
 	if err != nil {
 		return err
 	}
+	undated := t.Undated()
 	verdict := inventory.Verify(before, after)
 	if backup := t.Backup(); backup != "" {
 		say.Line("the configuration is backed up: %s", backup)
@@ -125,8 +148,11 @@ func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, o
 		say.Line("still there: %s: %s (%s)", it, it.Refers, it.Why)
 	}
 	if len(verdict.But) > 0 {
-		return plan.As(plan.Found, plan.Hint(errors.New("something that is not provably Kubernetes' still refers to the cluster"),
-			"look at each of these, and delete what is not needed"))
+		wayOut := "look at each of these, and delete what is not needed"
+		if undated {
+			wayOut += "; or say when this host joined, so that what was made since goes: lifecycle-node clean --yes --joined 2026-11-28"
+		}
+		return plan.As(plan.Found, plan.Hint(errors.New("something that is not provably Kubernetes' still refers to the cluster"), "%s", wayOut))
 	}
 	return nil
 }

@@ -80,6 +80,9 @@ func networkCleaning() operation {
 		}
 		t := clean.Target{StateDir: stateDir}
 		if order.DryRun {
+			if t, err = t.Fresh(true); err != nil {
+				return nil, err
+			}
 			return answered(netclean.Clean(ctx, t, order))
 		}
 		unlock, err := lockAlone()
@@ -87,6 +90,9 @@ func networkCleaning() operation {
 			return nil, err
 		}
 		defer unlock()
+		if t, err = t.Fresh(false); err != nil {
+			return nil, err
+		}
 		done, err := netclean.Clean(ctx, t, order)
 		if err == nil && done.Verdict.State != inventory.Dirty { // else the notes of what there was stay
 			err = leave()

@@ -27,7 +27,7 @@ ln -s ../../var/lib/calico/pv srv/links/pv; ln -s ../../var/lib/calico srv/links
 			{"through a link", "/srv/links/pv", "/var/lib/calico"},
 			{"through a link to all of it", "/srv/links/all", "/var/lib/calico"},
 			{"of a network", "/var/lib/cni/networks/cbr0/pv", "/var/lib/cni/networks/cbr0"},
-			{"among certificates", "/etc/kubernetes/pki/pv", "/etc/kubernetes/pki"},
+			{"among certificates", "/etc/kubernetes/pki/pv", ""},
 			{"in the kubelet's root, under a name of its own", "/var/lib/kubelet/local-volumes/pv1", ""},
 			{"above what goes", "/var/lib", ""},
 			{"the kubelet's own directory, which nobody fills", "/data/kubelet/pods", ""},

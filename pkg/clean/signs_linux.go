@@ -49,7 +49,7 @@ func (t Target) second(owner inventory.Owner, besides ...inventory.Kind) bool {
 	told := func() bool {
 		w.lock.Lock()
 		defer w.lock.Unlock()
-		return w.found.Besides(owner, besides...)
+		return w.found.Besides(owner, besides...) && w.found.Grounded(owner)
 	}
 	if owner == inventory.Foreign || told() {
 		return owner != inventory.Foreign
@@ -93,7 +93,8 @@ func (t Target) allSigns() ownership.Marks {
 func (t Target) cheapSigns() (ownership.Marks, error) {
 	m, unread := t.recallSigns()
 	for _, p := range inventory.WholePaths() {
-		if is, err := t.base().Exists(p.Path); err == nil && is {
+		// What stays as older than the join tells nothing of what has been there since.
+		if is, err := t.base().Exists(p.Path); err == nil && is && (t.base().Younger(p.Path) || inMemory(p.Path) && !t.base().Older(p.Path)) {
 			m.Add(p.Owner, inventory.KindFile)
 		}
 	}
@@ -122,6 +123,9 @@ func (t Target) cheapSigns() (ownership.Marks, error) {
 	m.Merge(t.pinSigns())
 	return m, unread
 }
+
+// inMemory reports whether a path is gone with the next boot.
+func inMemory(path string) bool { return host.Below(path, "/run") }
 
 // kernelSigns are links and ip sets.
 func kernelSigns() ownership.Marks {

@@ -95,6 +95,23 @@ func (t Target) Objections(ctx context.Context) error {
 	return t.disk().Objections(ctx)
 }
 
+// Fresh is the target without what was written down of an earlier join, which an
+// unfinished cleaning has left: this host has joined again since. The notes are deleted,
+// unless it is only looked at. A run has none but its own.
+func (t Target) Fresh(look bool) (Target, error) {
+	if !t.base().Outdated() {
+		return t, nil
+	}
+	if look {
+		t.StateDir = ""
+		return t, nil
+	}
+	return t, t.base().ForgetNotes()
+}
+
+// Undated reports whether nothing tells when this host joined.
+func (t Target) Undated() bool { return t.ready().base().Undated() }
+
 // Backup is where the removal has put its backup; empty if it made none.
 func (t Target) Backup() string { return t.disk().BackedUp() }
 
@@ -213,7 +230,8 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 		}
 		s, err := p.Look(ctx)
 		s.Missed(p.Kind, p.Title, err)
-		all.Add(named.unnamed(s.Items)...)
+		t.base().Found(s.Items)
+		named.add(&all, s.Items)
 		all.Unchecked = append(all.Unchecked, s.Unchecked...)
 	}
 	inv.Items, inv.Unchecked = append(inv.Items, all.Items...), all.Unchecked
@@ -225,22 +243,6 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 	}
 	inv.Sort()
 	return inv, nil
-}
-
-// names are the things that go, or refer to the cluster, and that a look has found.
-type names map[string]bool
-
-// unnamed leaves out what another part has named already: one thing may refer to the
-// cluster in several ways.
-func (n names) unnamed(items []inventory.Item) (out []inventory.Item) {
-	for _, it := range items {
-		if it.Fate == inventory.Stays && it.Refers != "" && n[it.Key()] {
-			continue
-		}
-		n[it.Key()] = n[it.Key()] || it.Fate == inventory.Goes || it.Refers != ""
-		out = append(out, it)
-	}
-	return out
 }
 
 // Recipe is the removal, in its binding order. Each step looks at its part of
@@ -256,7 +258,7 @@ func (t Target) Recipe() plan.Plan {
 	}}
 	parts := t.parts()
 	for _, part := range parts {
-		if part.Kind == inventory.KindMount {
+		if part.Kind == inventory.KindMount && part.Take != nil {
 			part.Take = during(part.Take, parts)
 		}
 		if part.Take != nil {

@@ -10,11 +10,13 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -103,13 +105,28 @@ func setting(it inventory.Item) bool { return it.Kind == inventory.KindSysctl }
 // all of it refers to the cluster.
 func verdict(owner inventory.Owner, after inventory.Inventory) inventory.Verdict {
 	for i, it := range after.Items {
-		if it.Owner != owner && it.Refers != ownership.PerhapsWhy(owner) {
+		if it.Owner != owner && it.Refers != ownership.PerhapsWhy(owner) && !where(owner, it) {
 			after.Items[i].Refers = ""
 		}
 	}
 	v := inventory.Verify(inventory.Inventory{}, after)
 	v.Flags, v.Harmless = nil, settings(after)
 	return v
+}
+
+// where reports whether something lies where a network keeps its files or, if it was not
+// looked at, where all networks do: a configuration that was not read may be its own.
+func where(owner inventory.Owner, it inventory.Item) bool {
+	if it.Kind != inventory.KindFile && it.Kind != inventory.KindDir {
+		return false
+	}
+	if slices.ContainsFunc(inventory.WholePaths(), func(p inventory.OwnPath) bool {
+		return p.Owner == owner && (it.Name == p.Path || host.Below(it.Name, p.Path) || host.Below(p.Path, it.Name))
+	}) {
+		return true
+	}
+	shared := it.Name == inventory.CNIConfDir || host.Below(it.Name, inventory.CNIConfDir) || host.Below(it.Name, inventory.CNIStateDir)
+	return shared && strings.HasPrefix(it.Refers, inventory.NotLookedAt)
 }
 
 // mayBegin refuses a network that is in use here.

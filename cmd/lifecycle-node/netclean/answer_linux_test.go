@@ -83,10 +83,19 @@ func TestTheVerdictIsOfTheNetworkAlone(t *testing.T) {
 	its := func(fate inventory.Fate) inventory.Item {
 		return inventory.Item{Kind: inventory.KindLink, Name: "x", Owner: inventory.Flannel, Fate: fate}
 	}
+	file := func(path, refers string) inventory.Item {
+		return inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Refers: refers}
+	}
 	for name, tc := range map[string]struct {
 		items []inventory.Item
 		want  inventory.State
 	}{
+		"its directory was not looked at":     {one(file("/run/flannel", inventory.NotLookedAt+"x")), inventory.CleanBut},
+		"a directory above it was not":        {one(file("/run", inventory.NotLookedAt+"x")), inventory.CleanBut},
+		"something older in it has changed":   {one(file("/run/flannel/old", "it has changed")), inventory.CleanBut},
+		"a configuration was not read":        {one(file("/etc/cni/net.d/10-x.conf", inventory.NotLookedAt+"x")), inventory.CleanBut},
+		"another's configuration leads to it": {one(file("/etc/cni/net.d/05-cilium.conflist", "the cluster's")), inventory.Clean},
+		"another network's was not looked at": {one(file("/var/lib/calico", inventory.NotLookedAt+"x")), inventory.Clean},
 		"nothing is left":                     {nil, inventory.Clean},
 		"something of another's is named":     {one(perhaps(inventory.Calico)), inventory.Clean},
 		"something may be the network's":      {one(perhaps(inventory.Flannel)), inventory.CleanBut},

@@ -52,15 +52,29 @@ func (t Disk) ofNetworks(owner inventory.Owner) bool {
 	return !slices.Contains([]inventory.Owner{inventory.Kubelet, inventory.Kubeadm}, owner)
 }
 
+// perhapsOlder reports whether something is older than the join, or may be since nothing
+// tells when that was. What is in memory is no older than the last boot, and nothing of
+// value to anyone.
+func (t Disk) perhapsOlder(path string) bool {
+	return t.Older(path) || t.Undated() && !host.Below(path, "/run")
+}
+
+func (t Disk) there(path string) bool {
+	is, err := t.Exists(path)
+	return is && err == nil
+}
+
 // lookWhole looks for the paths that go with everything in them. In a directory that is
-// older than the join only what has changed since goes: another program's, or an earlier
-// cluster's, is not known to be of this one.
+// older than the join only what was made since goes: another program's, or an earlier
+// cluster's, is not known to be of this one, also where it is written to.
 func (t Disk) lookWhole(s *part.Findings) {
 	for _, p := range inventory.WholePaths() {
 		switch {
 		case t.addLink(s, p):
-		case t.Older(p.Path) && t.IsDir(p.Path):
+		case t.IsDir(p.Path) && t.perhapsOlder(p.Path):
 			s.Missed(inventory.KindDir, p.Path, t.lookOlder(s, p))
+		case t.perhapsOlder(p.Path) && t.there(p.Path):
+			t.addOlder(s, p.Path, "called as "+string(p.Owner)+" calls its own")
 		default:
 			t.AddPath(s, p)
 		}
@@ -75,21 +89,28 @@ func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath) error {
 	}
 	for _, e := range entries {
 		path := filepath.Join(p.Path, e.Name())
-		if !t.Before(path) || isLogOf(p.Path, e) {
+		if isLogOf(p.Path, e) || !t.perhapsOlder(path) {
 			t.AddPath(s, inventory.OwnPath{Owner: p.Owner, Path: path})
 			continue
 		}
-		t.addOlder(s, path, "in a directory of "+string(p.Owner)+"'s, and older than the join")
+		t.addOlder(s, path, "in a directory of "+string(p.Owner)+"'s")
 	}
 	return err
 }
 
-// addOlder adds what is older than the join and stays. Where something in it has changed
-// since, that may be the cluster's: the verdict is not clean.
+// addOlder adds what is, or may be, older than the join and stays. Where it, or something
+// in it, has changed since, that may be the cluster's: the verdict is not clean.
 func (t Disk) addOlder(s *part.Findings, path, why string) {
 	t.AddForeign(s, path, why)
-	if last := &s.Items[len(s.Items)-1]; last.Refers == "" && t.Touched(path) {
+	last := &s.Items[len(s.Items)-1]
+	switch {
+	case last.Refers != "":
+	case t.Undated():
+		last.Why, last.Refers = last.Why+"; its age is unknown", "it may be the cluster's: nothing tells when this host joined"
+	case t.Touched(path):
 		last.Refers = "something in it has changed since this host joined"
+	case !t.IsDir(path) && t.Changed(path):
+		last.Refers = "it has changed since this host joined"
 	}
 }
 

@@ -19,6 +19,8 @@ type division struct {
 	table netfilter.Table
 	// whole is the owner of a native table that has but one; else Foreign.
 	whole inventory.Owner
+	// likeWhole is the network whose native table this is called; nothing shows that it is.
+	likeWhole inventory.Owner
 	// chains are our chains by name.
 	chains map[string]inventory.Owner
 	// alike are chains that begin as a network's, and the network; nothing shows that they
@@ -53,10 +55,10 @@ type jump struct {
 // those with our names, entirely; one that has a foreign owner is left alone
 // even if it has a chain called KUBE-SERVICES.
 func divide(t netfilter.Table, by ownership.Signs) division {
-	d := division{table: t, whole: inventory.Foreign, chains: map[string]inventory.Owner{}, pinned: map[string]string{},
-		shared: map[string]bool{}, alike: map[string]inventory.Owner{}}
+	d := division{table: t, whole: inventory.Foreign, likeWhole: inventory.Foreign, chains: map[string]inventory.Owner{},
+		pinned: map[string]string{}, shared: map[string]bool{}, alike: map[string]inventory.Owner{}}
 	if !t.Compatible() {
-		d.whole = by.Tables.Owner(t.Family + " " + t.Name)
+		d.whole, d.likeWhole = by.Table(t.Family + " " + t.Name)
 		if d.whole == inventory.CNIPlugins && by.Others {
 			d.whole = inventory.Foreign
 		}
@@ -197,6 +199,11 @@ func (d division) items() []inventory.Item {
 			it.Fate, it.Why = inventory.Harmless, "empty; "+by+", which is not ours, leads to it"
 		}
 		out = append(out, it)
+	}
+	if d.likeWhole != inventory.Foreign {
+		why := ownership.PerhapsWhy(d.likeWhole)
+		out = append(out, inventory.Item{Kind: inventory.KindTable, Name: t.String(), Owner: inventory.Foreign, Fate: inventory.Stays, Why: why,
+			Refers: why})
 	}
 	out = append(out, d.doubtful()...)
 	seen := map[string]int{}

@@ -115,6 +115,9 @@ type Item struct {
 	Digest string `json:"digest,omitempty"`
 }
 
+// NotLookedAt begins what Item.Refers says of something that a look has left out.
+const NotLookedAt = "not looked at: "
+
 // Key names an item across two inventories of one host.
 func (i Item) Key() string { return string(i.Kind) + " " + i.In + " " + i.Name }
 

@@ -36,7 +36,7 @@ func (n Names) Owner(name string) inventory.Owner {
 // Decide says whose a name is, or after whose things it is named where it is foreign.
 func (n Names) Decide(name string, second Second) (owner, perhaps inventory.Owner) {
 	if owner := n.known.Owner(name); owner != inventory.Foreign {
-		return owner, inventory.Foreign
+		return ours(owner, n.kind, second)
 	}
 	claimed := n.paired.Owner(name)
 	if claimed == inventory.Foreign {

@@ -102,3 +102,36 @@ func TestANameOutsideOfAScopeIsForeign(t *testing.T) {
 		}
 	}
 }
+
+// A name in the kernel is a network's only where a file shows that the cluster had it.
+func TestANetworkNeedsAGround(t *testing.T) {
+	for name, tc := range map[string]struct {
+		signs []inventory.Kind
+		owner inventory.Owner
+		want  bool
+	}{
+		"names alone":                 {[]inventory.Kind{inventory.KindChain, inventory.KindLink, inventory.KindIPSet}, inventory.Calico, false},
+		"a file":                      {[]inventory.Kind{inventory.KindFile}, inventory.Calico, true},
+		"nothing, and no pod network": {nil, inventory.KubeProxy, true},
+		"nothing, of the plugins":     {nil, inventory.CNIPlugins, true},
+		"nothing":                     {nil, inventory.Weave, false},
+	} {
+		m := Marks{}
+		for _, kind := range tc.signs {
+			m.Add(tc.owner, kind)
+		}
+		if got := m.Grounded(tc.owner); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	not := func(inventory.Owner, ...inventory.Kind) bool { return false }
+	if owner, perhaps := Chains().Decide("cali-INPUT", not); owner != inventory.Foreign || perhaps != inventory.Calico {
+		t.Errorf("a chain: %s, %s", owner, perhaps)
+	}
+	if owner, perhaps := FilterSigns(false, not).Table("ip calico"); owner != inventory.Foreign || perhaps != inventory.Calico {
+		t.Errorf("a table: %s, %s", owner, perhaps)
+	}
+	if owner, _ := Chains().Decide("KUBE-SERVICES", not); owner != inventory.KubeProxy {
+		t.Errorf("kube-proxy's: %s", owner)
+	}
+}

@@ -95,7 +95,7 @@ func (t Host) AddForeign(s *Findings, path, why string) {
 	switch {
 	case err != nil:
 		it.Why += "; its age cannot be read"
-		it.Refers = "not looked at: " + err.Error() // it may be of the cluster
+		it.Refers = inventory.NotLookedAt + err.Error() // it may be of the cluster
 	case t.Facts.Joined.IsZero():
 	case younger:
 		it.Why += "; made since the join"

@@ -192,13 +192,32 @@ func (t Host) age(path string) (younger bool, err error) {
 }
 
 // Older reports whether something was made before the join; false if that cannot be told.
+// Where the file system keeps no births, it is older if it was not written since.
 func (t Host) Older(path string) bool {
-	if copied, err := t.Copied(path); err != nil || copied || t.Facts.Joined.IsZero() {
+	if copied, err := t.Copied(path); err != nil || copied || t.Undated() {
 		return false
 	}
-	born, err := t.Birth(path)
+	born, err := t.bornOrWritten(path)
 	return err == nil && !born.IsZero() && born.Before(t.Facts.Joined.Add(-JoinMoment))
 }
+
+// bornOrWritten is when a file was made or, where the file system does not keep that (ext3,
+// XFS before version 5), when it was last written.
+func (t Host) bornOrWritten(path string) (time.Time, error) {
+	born, err := t.Birth(path)
+	if err != nil || !born.IsZero() {
+		return born, err
+	}
+	info, err := t.Lstat(path)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
+// Undated reports whether nothing tells when this host joined: it never did, or its traces
+// are gone. What only lies where Kubernetes keeps things may be anyone's then.
+func (t Host) Undated() bool { return t.Facts.Joined.IsZero() }
 
 // Before reports whether something is older than the join and has not changed since, so
 // that it is none of the cluster's whatever it is called.

@@ -3,8 +3,10 @@
 package part
 
 import (
+	"path/filepath"
 	"sync"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
@@ -14,6 +16,44 @@ import (
 type Memory struct {
 	lock sync.Mutex
 	held map[string]func() (any, error)
+	// going are the files and directories that the parts before have found to go, each with
+	// all that is in it.
+	going map[string]bool
+}
+
+// Found tells the parts that follow which files and directories go, by the paths that they
+// were found by and without the links in these.
+func (t Host) Found(items []inventory.Item) {
+	m := t.Memory
+	if m == nil {
+		return
+	}
+	var paths []string
+	for _, it := range items {
+		file := it.Kind == inventory.KindFile || it.Kind == inventory.KindDir
+		if file && it.Fate == inventory.Goes && it.Manner != inventory.IfEmpty {
+			paths = append(paths, it.Name, filepath.Join(t.Resolve(filepath.Dir(it.Name)), filepath.Base(it.Name)))
+		}
+	}
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	if m.going == nil {
+		m.going = map[string]bool{}
+	}
+	for _, path := range paths {
+		m.going[path] = true
+	}
+}
+
+// Going reports whether a part before has found that a file or directory goes, with all
+// that is in it. What is in one that goes is not asked.
+func (m *Memory) Going(path string) bool {
+	if m == nil {
+		return false
+	}
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return m.going[path]
 }
 
 // once reads something on a host's first request, and returns the same for the others;

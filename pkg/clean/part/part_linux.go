@@ -57,7 +57,7 @@ func (s *Findings) Missed(kind inventory.Kind, what string, err error) {
 // be told, and the verdict is not clean. It is the one way in which a bound is said.
 func (s *Findings) NotLookedAt(kind inventory.Kind, what, why string) {
 	it := inventory.Item{
-		Kind: kind, Name: what, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not looked at", Refers: "not looked at: " + why,
+		Kind: kind, Name: what, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not looked at", Refers: inventory.NotLookedAt + why,
 	}
 	if !slices.ContainsFunc(s.Items, func(o inventory.Item) bool { return o.Key() == it.Key() && o.Refers != "" }) {
 		s.Add(it)

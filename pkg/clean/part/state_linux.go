@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,14 +165,72 @@ func (t Host) Joined() time.Time {
 	if at, err := t.recalled(); err == nil && !at.IsZero() {
 		return at
 	}
-	var first time.Time
+	return joinedAt(t.joinFiles())
+}
+
+// joinFiles are the births of the files that a join makes, as far as they can be told.
+func (t Host) joinFiles() (births []time.Time) {
 	for _, path := range []string{
 		filepath.Join(t.KubeadmDir(), "config.yaml"), filepath.Join(t.KubeadmDir(), "kubeadm-flags.env"),
 		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
 	} {
-		if at, err := t.Born(path); err == nil && !at.IsZero() && (first.IsZero() || at.Before(first)) {
-			first = at
+		if at, err := t.bornOrWritten(path); err == nil && !at.IsZero() {
+			births = append(births, at)
 		}
 	}
-	return first
+	return births
+}
+
+// joinTakes is how far apart the files are that one join makes: kubeadm waits up to four
+// minutes for the kubelet between them.
+const joinTakes = 15 * time.Minute
+
+// joinedAt is when a host joined, by the births of the files that a join makes: the first
+// of which another one follows soon. One alone may be older, a ca.crt that was
+// distributed before (kubeadm's guide for several control planes), or younger, a
+// configuration that was edited. Zero if there are none. It is pure.
+func joinedAt(births []time.Time) time.Time {
+	births = slices.SortedFunc(slices.Values(births), time.Time.Compare)
+	for i := range births {
+		if i+1 < len(births) && births[i+1].Sub(births[i]) <= joinTakes {
+			return births[i]
+		}
+	}
+	if len(births) == 0 {
+		return time.Time{}
+	}
+	return births[0]
+}
+
+// notesFiles are what a removal writes down of the join that it ends, all parts' together.
+// What has yet to be put back (packet-filter-deleted.txt) is about the host, and no note.
+func notesFiles() []string {
+	return []string{JoinedFile, identityFile, placesFile, "network-namespaces.json", "shares.json", "etcd.json", "signs.json", "backup", "devices.json",
+		"drop-ins-made", "virtual-services.txt", "packet-filter.txt", "packet-filter-ahead.txt"}
+}
+
+// Outdated reports whether the host has joined since a removal wrote down what it found: the
+// notes are of another join then, and tell nothing of this one. A removal makes none
+// of the files that a join makes.
+func (t Host) Outdated() bool {
+	if t.StateDir == "" {
+		return false
+	}
+	var noted time.Time
+	for _, name := range notesFiles() {
+		info, err := os.Lstat(filepath.Join(t.Path(t.StateDir), name))
+		if err == nil && (noted.IsZero() || info.ModTime().Before(noted)) {
+			noted = info.ModTime()
+		}
+	}
+	return !noted.IsZero() && slices.ContainsFunc(t.joinFiles(), func(at time.Time) bool { return at.After(noted.Add(JoinMoment)) })
+}
+
+// ForgetNotes deletes the notes of another join.
+func (t Host) ForgetNotes() error {
+	var errs []error
+	for _, name := range notesFiles() {
+		errs = append(errs, t.Unsave(name))
+	}
+	return errors.Join(errs...)
 }

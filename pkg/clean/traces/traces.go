@@ -38,7 +38,8 @@ func (r searchRoot) left(dir string) int {
 // cluster.
 func searchRoots(homes []string) []searchRoot {
 	out := []searchRoot{{"/etc", true, deepest, true}, {"/var/lib", false, deepest, true}, {"/run", false, deepest, true},
-		{"/opt/cni", false, deepest, true}, {"/usr/local/etc", true, deepest, true}, {"/srv", false, 2, false}}
+		{"/opt/cni", false, deepest, true}, {"/usr/local/etc", true, deepest, true}, {"/srv", false, 2, false}, {"/opt", false, 2, false},
+		{"/usr/libexec/kubernetes", false, deepest, true}}
 	for _, anchors := range []string{"/usr/local/share/ca-certificates", "/usr/share/pki/ca-trust-source", "/usr/share/pki/trust"} {
 		out = append(out, searchRoot{anchors, true, deepest, true}) // what a bundle in /etc is made of, on Debian, Fedora and SUSE
 	}
@@ -73,7 +74,7 @@ func leadsSomewhere(beginning []byte) bool {
 // ownTool reports whether a directory is this program's own, which holds what it
 // needs to report.
 func ownTool(path string) bool {
-	return strings.HasPrefix(path, "/var/lib/kubectl-lifecycle") || strings.HasPrefix(path, "/run/kubectl-lifecycle")
+	return regexp.MustCompile(`^/(var/lib|run)/kubectl-lifecycle(-prep|-(door|join|script)\.[A-Za-z0-9]+)?$`).MatchString(path)
 }
 
 // podVolume fits the path of a volume of a pod, or of what a volume plugin keeps

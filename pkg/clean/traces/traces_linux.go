@@ -201,14 +201,14 @@ func unsearchedOf(s *part.Findings, roots []searchRoot) {
 	}
 }
 
-// leaveOut reports whether a directory is a mount, or one that is not searched.
+// leaveOut reports whether a directory is a mount, goes, or is one that is not searched.
 func (f *search) leaveOut(dir string) bool {
-	return f.mounted[dir] || slices.Contains(f.skip, dir) || ownTool(dir)
+	return f.mounted[dir] || slices.Contains(f.skip, dir) || ownTool(dir) || f.t.Memory.Going(dir)
 }
 
 // file looks into one file.
 func (f *search) file(at string, d fs.DirEntry, all bool) error {
-	if f.mounted[at] { // not even asked what it is: it may be another machine's
+	if f.mounted[at] || f.t.Memory.Going(at) { // of a mount it is not even asked what it is: it may be another machine's
 		return nil
 	}
 	info, err := d.Info()
@@ -247,21 +247,15 @@ func (f *search) refers(at string, size int64) string {
 	return how
 }
 
-// unsearched are directories that other parts look into, that hold what containers
-// and packages brought, or that are a cluster's own data.
+// unsearched are directories that hold what containers and packages brought, or the data of
+// databases, and the links and sockets of the system. They are said in docs/removal.md.
 func (t Traces) unsearched() []string {
 	out := []string{
-		inventory.CNIConfDir, inventory.CNIStateDir, inventory.ManifestsDir, inventory.PKIDir, "/var/lib/containerd", "/var/lib/docker",
-		"/var/lib/containers", "/var/lib/crio", "/var/lib/etcd",
+		"/var/lib/containerd", "/var/lib/docker", "/var/lib/containers", "/var/lib/crio",
 		"/var/lib/dpkg", "/var/lib/rpm", "/var/lib/apt", "/var/lib/dnf", "/var/lib/snapd", "/var/lib/flatpak", "/var/lib/mlocate",
 		"/var/lib/plocate",
-		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/longhorn", "/var/lib/rook", "/var/lib/mysql", "/var/lib/postgresql",
-		"/run/containerd", "/run/docker",
-		"/run/crio", "/run/netns", "/run/udev", "/run/systemd", "/run/credentials", "/etc/alternatives", "/etc/selinux",
-	}
-	out = append(append(out, t.Resolve(inventory.PKIDir), t.Resolve(inventory.ManifestsDir)), slices.Concat(t.Roots(), t.Places().ConfDirs)...)
-	for _, p := range inventory.WholePaths() {
-		out = append(out, p.Path)
+		"/var/lib/systemd", "/var/lib/libvirt", "/var/lib/mysql", "/var/lib/postgresql", "/run/containerd", "/run/docker",
+		"/run/crio", "/run/netns", "/run/udev", "/run/credentials", "/etc/alternatives", "/etc/selinux",
 	}
 	if t.StateDir != "" {
 		out = append(out, t.StateDir)

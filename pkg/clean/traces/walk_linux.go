@@ -47,7 +47,8 @@ func (f *search) roots(homes []disk.Home) []searchRoot {
 // isSearched reports whether a mount is a disk of this host's on which its own programs keep
 // files.
 func (f *search) isSearched(m host.Mount) bool {
-	skipped := slices.ContainsFunc(f.skip, func(dir string) bool { return m.Path == dir || host.Below(m.Path, dir) })
+	// What is mounted for pods other parts name.
+	skipped := slices.ContainsFunc(append(f.t.Roots(), f.skip...), func(dir string) bool { return m.Path == dir || host.Below(m.Path, dir) })
 	return slices.Contains([]host.Class{host.Disk, host.Bind, host.Memory}, m.Class()) && !skipped && !ownTool(m.Path) &&
 		!host.Below(m.Path, "/run/user")
 }
