@@ -152,6 +152,10 @@ func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, o
 		if undated {
 			wayOut += "; or say when this host joined, so that what was made since goes: lifecycle-node clean --yes --joined 2026-11-28"
 		}
+		if refer, _ := verdict.Referring(); len(refer) == 0 {
+			return plan.As(plan.Found, plan.Hint(errors.New("not all of this host could be looked at"),
+				"of that nothing is known: nothing there has to go, but a kubeconfig or token of the cluster may be there"))
+		}
 		return plan.As(plan.Found, plan.Hint(errors.New("something that is not provably Kubernetes' still refers to the cluster"), "%s", wayOut))
 	}
 	return nil

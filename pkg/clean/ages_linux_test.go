@@ -195,3 +195,15 @@ func TestNotesOfAnotherJoinAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// Much data of a program's is no reason to doubt a host: little is read of what is no text,
+// and the places where people keep kubeconfigs come first.
+func TestDataOfProgramsIsNoReasonToDoubtAHost(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.script("mkdir -p var/lib/elasticsearch; for i in $(seq 300); do head -c 300000 /dev/zero > var/lib/elasticsearch/$i; done")
+		if v := w.remove(); v.State != inventory.Clean {
+			w.Errorf("verdict %s, but %v", v.State, v.But)
+		}
+	})
+}

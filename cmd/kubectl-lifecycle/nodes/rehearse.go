@@ -99,7 +99,10 @@ func (c commands) showRehearsal(s *view.Sheet, r rehearsed, result rehearsal) er
 		}
 		c.warnOfFlags(result.Host.Stay)
 		for _, item := range result.Host.Stay {
-			if item.Refers != "" {
+			switch {
+			case item.Unseen():
+				c.Warn("it stays: %s: %s", item, item.Refers)
+			case item.Refers != "":
 				c.Warn("it stays, but refers to the cluster: %s: %s", item, item.Refers)
 			}
 		}

@@ -43,15 +43,28 @@ func stillRefers(name string, v inventory.Verdict) error {
 		return nil
 	}
 	const most = 20
-	var lines []string
-	for _, item := range v.But[:min(len(v.But), most)] {
+	refer, unseen := v.Referring()
+	var lines, hints []string
+	for _, item := range refer[:min(len(refer), most)] {
 		lines = append(lines, fmt.Sprintf("%s: %s (%s)", item, item.Refers, item.Why))
 	}
-	if more := len(v.But) - most; more > 0 {
+	if more := len(refer) - most; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	return plan.As(plan.Found, plan.Hint(fmt.Errorf("the host of node %s is clean, but:\n%s", name, strings.Join(lines, "\n")),
-		"these are not provably Kubernetes', so they stay: look at each on the host, and delete there what is not needed"))
+	if len(refer) > 0 {
+		hints = append(hints, "what is named is not provably Kubernetes', so it stays: look at each on the host, and delete there what is not needed")
+	}
+	for _, item := range unseen[:min(len(unseen), most)] {
+		lines = append(lines, fmt.Sprintf("%s: %s", item, item.Refers))
+	}
+	if more := len(unseen) - most; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more that were not looked at", more))
+	}
+	if len(unseen) > 0 {
+		hints = append(hints, "of what was not looked at nothing is known: nothing there has to go, but a kubeconfig or token may be there")
+	}
+	return plan.As(plan.Found, plan.Hint(fmt.Errorf("the host of node %s is clean, but:\n%s", name, strings.Join(lines, "\n")), "%s",
+		strings.Join(hints, "; ")))
 }
 
 // tellVerdict says what a person has to know about a host beside that it is clean.

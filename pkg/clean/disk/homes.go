@@ -27,11 +27,18 @@ func homesIn(passwd string) []Home {
 		}
 		user, err := strconv.ParseUint(fields[2], 10, 32)
 		h := Home{Path: filepath.Clean(fields[5]), user: uint32(user)}
-		if err != nil || h.Path == "/" {
+		if err != nil || h.Path == "/" || systems(h.Path) {
 			continue
 		}
 		out = append(out, h)
 	}
 	slices.SortStableFunc(out, func(a, b Home) int { return cmp.Compare(a.Path, b.Path) })
 	return slices.CompactFunc(out, func(a, b Home) bool { return a.Path == b.Path })
+}
+
+// systems reports whether a directory is the system's own, which /etc/passwd gives to users
+// who are none: what is there is no one's home.
+func systems(dir string) bool {
+	return slices.ContainsFunc([]string{"/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/nonexistent", "/proc", "/run", "/sbin", "/sys", "/usr"},
+		func(of string) bool { return dir == of || strings.HasPrefix(dir, of+"/") })
 }

@@ -5,6 +5,7 @@ package inventory
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // Kind is a kind of thing that is left on a host.
@@ -117,6 +118,9 @@ type Item struct {
 
 // NotLookedAt begins what Item.Refers says of something that a look has left out.
 const NotLookedAt = "not looked at: "
+
+// Unseen reports whether a thing was left out of a look, so that nothing is known of it.
+func (i Item) Unseen() bool { return strings.HasPrefix(i.Refers, NotLookedAt) }
 
 // Key names an item across two inventories of one host.
 func (i Item) Key() string { return string(i.Kind) + " " + i.In + " " + i.Name }

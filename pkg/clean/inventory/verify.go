@@ -2,7 +2,12 @@
 
 package inventory
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
 
 // State is the outcome of a removal.
 type State string
@@ -21,15 +26,34 @@ const (
 func (s State) Done() bool { return s == Clean || s == CleanAfterReboot || s == CleanBut }
 
 // Summary is the verdict in a few words: "clean", "clean, but 2 things still refer
-// to the cluster".
+// to the cluster", "clean, but 1 thing could not be looked at".
 func (v Verdict) Summary() string {
 	switch {
 	case v.State != CleanBut:
 		return string(v.State)
-	case len(v.But) == 1:
-		return "clean, but 1 thing still refers to the cluster"
 	}
-	return fmt.Sprintf("clean, but %d things still refer to the cluster", len(v.But))
+	refer, unseen := v.Referring()
+	var parts []string
+	if n := len(refer); n > 0 {
+		parts = append(parts, text.Choose(n == 1, "1 thing still refers to the cluster", fmt.Sprintf("%d things still refer to the cluster", n)))
+	}
+	if n := len(unseen); n > 0 {
+		parts = append(parts, text.Choose(n == 1, "1 thing could not be looked at", fmt.Sprintf("%d things could not be looked at", n)))
+	}
+	return "clean, but " + strings.Join(parts, ", and ")
+}
+
+// Referring divides But into what refers to the cluster, and what could not be looked at
+// and nothing is known of.
+func (v Verdict) Referring() (refer, unseen []Item) {
+	for _, it := range v.But {
+		if it.Unseen() {
+			unseen = append(unseen, it)
+		} else {
+			refer = append(refer, it)
+		}
+	}
+	return refer, unseen
 }
 
 // Verdict is whether a host is as it was before it joined, and if not, why.

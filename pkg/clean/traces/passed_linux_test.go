@@ -5,6 +5,7 @@ package traces
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 func TestWhatASearchLeavesOutIsSaid(t *testing.T) {
@@ -50,13 +52,17 @@ func TestHowMuchOfWhatASearchLeavesOutIsNamed(t *testing.T) {
 			t.Errorf("of %d there are %d, the last is %+v", n, len(s.Items), s.Items[len(s.Items)-1])
 		}
 	}
+	on := Traces{Host: part.Host{Local: host.Local{Root: t.TempDir()}}}
 	for n, want := range map[int]int{1: 1, mostUnread: mostUnread, mostUnread + 5: mostUnread + 1} {
 		var s part.Findings
 		var roots []searchRoot
 		for i := range n {
-			roots = append(roots, searchRoot{dir: fmt.Sprint("/", i)})
+			roots = append(roots, searchRoot{dir: fmt.Sprint("/", i)}, searchRoot{dir: fmt.Sprint("/none/", i)})
+			if err := os.MkdirAll(on.Path(fmt.Sprint("/", i)), 0o755); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if unsearchedOf(&s, roots); len(s.Items) != want || !strings.Contains(s.Items[0].Refers, "in part") {
+		if on.unsearchedOf(&s, roots); len(s.Items) != want || !strings.Contains(s.Items[0].Refers, "in part") {
 			t.Errorf("of %d directories %d are named: %+v", n, len(s.Items), s.Items)
 		}
 	}

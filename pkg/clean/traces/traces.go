@@ -37,7 +37,7 @@ func (r searchRoot) left(dir string) int {
 // searchRoots are where agents, installers and people keep what leads to a
 // cluster.
 func searchRoots(homes []string) []searchRoot {
-	out := []searchRoot{{"/etc", true, deepest, true}, {"/var/lib", false, deepest, true}, {"/run", false, deepest, true},
+	out := []searchRoot{{"/etc", true, deepest, true}, {"/run", false, deepest, true},
 		{"/opt/cni", false, deepest, true}, {"/usr/local/etc", true, deepest, true}, {"/srv", false, 2, false}, {"/opt", false, 2, false},
 		{"/usr/libexec/kubernetes", false, deepest, true}}
 	for _, anchors := range []string{"/usr/local/share/ca-certificates", "/usr/share/pki/ca-trust-source", "/usr/share/pki/trust"} {
@@ -47,7 +47,8 @@ func searchRoots(homes []string) []searchRoot {
 		out = append(out, searchRoot{filepath.Join(home, ".kube"), true, deepest, true},
 			searchRoot{filepath.Join(home, ".config"), false, 3, false}, searchRoot{home, false, 0, false})
 	}
-	return out
+	// Last: databases and pods' own data may be more than is read of a whole host.
+	return append(out, searchRoot{"/var/lib", false, deepest, true})
 }
 
 // The bounds of the search. Of a file that is larger than a kubeconfig with a chain of
@@ -58,6 +59,7 @@ const (
 	deepest        = 24     // directories below each other
 	mostRead       = 64 << 20
 	mostOfSearched = 256 << 10
+	mostOfBinary   = 16 << 10 // of what is no text: data of programs
 	mostOfLeading  = 4 << 20
 	mostNamed      = 64 // files
 	mostUnread     = 16 // directories

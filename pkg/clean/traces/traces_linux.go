@@ -3,6 +3,7 @@
 package traces
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -170,7 +171,7 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 	for i, root := range roots {
 		err := f.below(ctx, root)
 		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
-			unsearchedOf(s, roots[i:])
+			t.unsearchedOf(s, roots[i:])
 			break
 		}
 		if err != nil {
@@ -187,7 +188,12 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 }
 
 // unsearchedOf names the directories at whose first a search has ended.
-func unsearchedOf(s *part.Findings, roots []searchRoot) {
+func (t Traces) unsearchedOf(s *part.Findings, roots []searchRoot) {
+	// Most people have no .kube, and many users no home.
+	roots = slices.Concat(roots[:1], slices.DeleteFunc(slices.Clone(roots[1:]), func(r searchRoot) bool {
+		is, err := t.Exists(r.dir)
+		return !is && err == nil
+	}))
 	for i, root := range roots {
 		switch {
 		case i == mostUnread:
@@ -220,7 +226,7 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 	if is && !all && !f.joined.IsZero() && time.Unix(stat.Ctim.Unix()).Before(f.joined) {
 		return nil
 	}
-	if f.read += min(info.Size(), mostOfSearched); f.read > mostRead || len(f.found) >= mostNamed {
+	if f.read > mostRead || len(f.found) >= mostNamed {
 		return tooMuch
 	}
 	if how := f.refers(at, info.Size()); how != "" {
@@ -234,7 +240,12 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 
 // refers says how a file of some size refers to the cluster, or may; empty if it does not.
 func (f *search) refers(at string, size int64) string {
-	raw, err := f.t.ReadHead(at, mostOfSearched)
+	raw, err := f.t.ReadHead(at, mostOfBinary)
+	if err == nil && size > mostOfBinary && !bytes.Contains(raw, []byte{0}) {
+		f.read += int64(len(raw))
+		raw, err = f.t.ReadHead(at, mostOfSearched)
+	}
+	f.read += int64(len(raw))
 	leads := size > mostOfSearched && leadsSomewhere(raw)
 	if leads && err == nil {
 		f.read += min(size, mostOfLeading) - mostOfSearched
