@@ -52,7 +52,8 @@ func stillRefers(name string, v inventory.Verdict) error {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	if len(refer) > 0 {
-		hints = append(hints, "what is named is not provably Kubernetes', so it stays: look at each on the host, and delete there what is not needed")
+		hints = append(hints, "what refers to the cluster is not provably Kubernetes', so it stays: look at each on the host, "+
+			"and delete there what is not needed")
 	}
 	for _, item := range unseen[:min(len(unseen), most)] {
 		lines = append(lines, fmt.Sprintf("%s: %s", item, item.Refers))

@@ -39,6 +39,6 @@ func homesIn(passwd string) []Home {
 // systems reports whether a directory is the system's own, which /etc/passwd gives to users
 // who are none: what is there is no one's home.
 func systems(dir string) bool {
-	return slices.ContainsFunc([]string{"/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/nonexistent", "/proc", "/run", "/sbin", "/sys", "/usr"},
-		func(of string) bool { return dir == of || strings.HasPrefix(dir, of+"/") })
+	own := []string{"/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/nonexistent", "/proc", "/run", "/sbin", "/sys", "/usr"}
+	return slices.ContainsFunc(own, func(of string) bool { return dir == of || strings.HasPrefix(dir, of+"/") })
 }

@@ -90,7 +90,8 @@ func TestAVerdictThatNamesWhatStillRefers(t *testing.T) {
 		{"what is left outweighs it", Inventory{Items: []Item{but, {Kind: KindLink, Fate: Goes}}}, Dirty, "dirty"},
 		{"a reboot does not", Inventory{Items: []Item{but, but, {Kind: KindMount, Fate: Reboot}}}, CleanBut,
 			"clean, but 2 things still refer to the cluster"},
-		{"what was not looked at is no reference", Inventory{Items: []Item{but, {Kind: KindDir, Fate: Stays, Refers: NotLookedAt + "x"}}}, CleanBut,
+		{"what was not looked at is no reference", Inventory{Items: []Item{but,
+			{Kind: KindDir, Fate: Stays, Refers: NotLookedAt + "x"}}}, CleanBut,
 			"clean, but 1 thing still refers to the cluster, and 1 thing could not be looked at"},
 		{"a thing of others that does not refer is clean", Inventory{Items: []Item{{Kind: KindFile, Fate: Stays}}}, Clean, "clean"},
 	} {

@@ -3,12 +3,15 @@
 package part
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -103,6 +106,30 @@ func (t Host) AddForeign(s *Findings, path, why string) {
 		it.Why += "; older than the join"
 	}
 	s.Add(it)
+}
+
+// Digest is a hash of a foreign file, to show that it is unchanged: of what is in a small
+// one, of a large one by what the file system says, its size, inode and when it was
+// written. Empty for what is no file, and "unread" for one that cannot be read.
+func (t Host) Digest(path string) string {
+	const most = 1 << 20
+	info, err := t.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !info.Mode().IsRegular():
+		return ""
+	case err == nil && info.Size() > most:
+		return sum([]byte(fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Sys().(*syscall.Stat_t).Ino)))
+	}
+	raw, err := t.ReadPlain(path, most)
+	if err != nil {
+		return "unread"
+	}
+	return sum(raw)
+}
+
+func sum(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8])
 }
 
 // Discard removes a file or directory of a list; one that is to be empty by then only

@@ -3,17 +3,13 @@
 package part
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -135,30 +131,6 @@ func (t Host) Resolve(path string) string {
 func rootOwns(path string) bool {
 	var stat unix.Stat_t
 	return unix.Stat(path, &stat) == nil && stat.Uid == 0
-}
-
-// Digest is a hash of a foreign file, to show that it is unchanged: of what is in a small
-// one, of a large one by what the file system says, its size, inode and when it was
-// written. Empty for what is no file, and "unread" for one that cannot be read.
-func (t Host) Digest(path string) string {
-	const most = 1 << 20
-	info, err := t.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && !info.Mode().IsRegular():
-		return ""
-	case err == nil && info.Size() > most:
-		return sum([]byte(fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Sys().(*syscall.Stat_t).Ino)))
-	}
-	raw, err := t.ReadPlain(path, most)
-	if err != nil {
-		return "unread"
-	}
-	return sum(raw)
-}
-
-func sum(raw []byte) string {
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8])
 }
 
 // Birth is when something was made. What was born since the join on an overlay, and last

@@ -205,8 +205,8 @@ func joinedAt(births []time.Time) time.Time {
 // notesFiles are what a removal writes down of the join that it ends, all parts' together.
 // What has yet to be put back (packet-filter-deleted.txt) is about the host, and no note.
 func notesFiles() []string {
-	return []string{JoinedFile, identityFile, placesFile, "network-namespaces.json", "shares.json", "etcd.json", "signs.json", "backup", "devices.json",
-		"drop-ins-made", "virtual-services.txt", "packet-filter.txt", "packet-filter-ahead.txt"}
+	return []string{JoinedFile, identityFile, placesFile, "network-namespaces.json", "shares.json", "etcd.json", "signs.json", "backup",
+		"devices.json", "drop-ins-made", "virtual-services.txt", "packet-filter.txt", "packet-filter-ahead.txt"}
 }
 
 // Outdated reports whether the host has joined since a removal wrote down what it found: the
