@@ -14,8 +14,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
@@ -113,13 +111,7 @@ func when(word string) (time.Time, error) {
 
 // cleanNow cleans, and proves it.
 func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, out io.Writer) error {
-	if err := ownDirectory(stateDir); err != nil {
-		return err
-	}
-	unlock, err := lock(in(lockName))
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return plan.Refuse(errors.New("a run works on this host"), "wait until it has ended; see: systemctl status %s", unitName)
-	}
+	unlock, err := lockAlone()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostlock"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -31,6 +33,44 @@ func TestWhatIsPrintedOnAHostIsNotObeyedByItsTerminal(t *testing.T) {
 			t.Errorf("it prints %q", line)
 		}
 	}
+}
+
+// A run that is between two starts of its unit goes on over what was cleaned under it, and
+// its record over what was left: a person's clean does not begin beside one.
+func TestAHostIsNotCleanedBesideARun(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; mkdir -m 700 `+stateDir+`
+mkdir -p /var/lib/kubelet; touch /var/lib/kubelet/config.yaml`)
+		own := func() (func(), error) { return lock(in(lockName)) }
+		for name, tc := range map[string]struct {
+			plant string
+			hold  func() (func(), error)
+			wayOn string
+		}{
+			"between two starts":                   {`echo '{"node": "w"}' > ` + in(specFile), nil, "systemctl disable --now " + unitName},
+			"one whose order is damaged":           {`echo '{"no' > ` + in(specFile), nil, "rm " + in(specFile)},
+			"one that works":                       {"true", own, unitName},
+			"a preparation, a join or an init":     {"true", hostlock.Take, ""},
+			"one that works, with its order there": {`echo '{}' > ` + in(specFile), own, unitName},
+		} {
+			hosttest.Script(t, "rm -f "+in(specFile)+"; "+tc.plant)
+			free := func() {}
+			if tc.hold != nil {
+				var err error
+				free, err = tc.hold()
+				hosttest.Must(t, err)
+			}
+			var out bytes.Buffer
+			err := cleanNow(t.Context(), clean.Target{StateDir: stateDir}, inventory.Inventory{}, &out)
+			if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), tc.wayOn) || plan.HintOf(err) == "" {
+				t.Errorf("%s: error %v, hint %q", name, err, plan.HintOf(err))
+			}
+			free()
+			if _, err := os.Stat("/var/lib/kubelet/config.yaml"); err != nil {
+				t.Fatalf("%s: it was cleaned: %s", name, out.String())
+			}
+		}
+	})
 }
 
 // node-program is a person's to pipe into whatever it is: the work goes on when

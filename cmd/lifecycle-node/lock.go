@@ -54,9 +54,11 @@ func lockAlone() (unlock func(), err error) {
 	}
 	unlock, err = lock(in(lockName))
 	if err == nil {
-		if _, missing := peekSpec(); missing == nil {
+		if _, err := os.Lstat(in(specFile)); !errors.Is(err, os.ErrNotExist) {
 			unlock()
-			err = unix.EWOULDBLOCK
+			return nil, plan.Refuse(errors.New("a run is on this host, between two starts of its unit"),
+				"wait until it has ended; see: systemctl status %s. If nobody waits for it any more, end it: systemctl disable --now %[1]s; rm %s",
+				unitName, in(specFile))
 		}
 	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
