@@ -3,6 +3,7 @@
 package network
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
@@ -70,14 +72,32 @@ func (c commands) cleanNodes(ctx context.Context, u uninstall.Uninstallation, f 
 	if err := c.tellHosts(f.output, results); err != nil {
 		return err
 	}
-	if err := hostsLeft(ctx, u.CNI, results); err != nil || f.mode != env.DryRunNone {
-		return err
+	left := hostsLeft(ctx, u.CNI, results)
+	if f.mode != env.DryRunNone {
+		return left
 	}
 	client, err := c.Client()
 	if err != nil {
-		return err
+		return both(left, err)
 	}
-	return netclean.RestartDNS(ctx, client, results)
+	return restartDNS(ctx, client, results, left)
+}
+
+// restartDNS has CoreDNS made again where hosts were cleaned, also if others were left: it
+// does not answer there, whatever becomes of them.
+func restartDNS(ctx context.Context, client kubernetes.Interface, results []netclean.Result, left error) error {
+	if ctx.Err() != nil { // a person has ended it: the next call does
+		return left
+	}
+	return both(left, netclean.RestartDNS(ctx, client, results))
+}
+
+// both is the first of two errors, with what the second says.
+func both(first, second error) error {
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
+	}
+	return plan.Hint(fmt.Errorf("%w; %w", first, second), "%s", plan.HintOf(first))
 }
 
 // cleanHosts cleans hosts: those of all Linux nodes, unless the cleaning names some.

@@ -5,6 +5,7 @@ package netclean
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,9 +16,9 @@ import (
 // RestartDNS deletes CoreDNS' pods on hosts that were cleaned, which have no network any
 // more and never answer again: those that are made in their place wait for the next one.
 func RestartDNS(ctx context.Context, client kubernetes.Interface, results []Result) error {
-	cleaned := map[string]bool{}
+	state := map[string]State{}
 	for _, r := range results {
-		cleaned[r.Node] = r.State == Cleaned
+		state[r.Node] = r.State
 	}
 	pods, err := client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: dnsLabel})
 	if err != nil {
@@ -25,7 +26,9 @@ func RestartDNS(ctx context.Context, client kubernetes.Interface, results []Resu
 	}
 	for i := range pods.Items {
 		p := &pods.Items[i]
-		if !cleaned[p.Spec.NodeName] || !stranded(p) {
+		at := state[p.Spec.NodeName]
+		// An earlier call may have cleaned a host and been ended before it came to this.
+		if at != Cleaned && (at != Nothing || ready(p)) || !stranded(p) {
 			continue
 		}
 		uid := p.UID
@@ -35,6 +38,12 @@ func RestartDNS(ctx context.Context, client kubernetes.Interface, results []Resu
 		}
 	}
 	return nil
+}
+
+func ready(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // stranded reports whether a pod had a network, and a controller makes it again.

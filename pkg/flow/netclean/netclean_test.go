@@ -123,7 +123,11 @@ func TestDNSIsMadeAgainOnHostsThatWereCleaned(t *testing.T) {
 		return p
 	}
 	other := dns("other", "a", func(p *corev1.Pod) { p.Labels = nil })
+	works := func(p *corev1.Pod) {
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	}
 	client := fake.NewClientset(dns("gone", "a"), dns("elsewhere", "b"), other,
+		dns("says-ready", "a", works), dns("cleaned-before", "c"), dns("works", "c", works), dns("unknown", "d"),
 		dns("waits", "a", func(p *corev1.Pod) { p.Status.PodIP = "" }),
 		dns("bare", "a", func(p *corev1.Pod) { p.OwnerReferences = nil }),
 		dns("host", "a", func(p *corev1.Pod) { p.Spec.HostNetwork = true }))
@@ -131,7 +135,8 @@ func TestDNSIsMadeAgainOnHostsThatWereCleaned(t *testing.T) {
 		slices.Contains(names, "kube-system/other") {
 		t.Errorf("those that wait: %v, %v", names, err)
 	}
-	if err := RestartDNS(t.Context(), client, []Result{{Node: "a", State: Cleaned}, {Node: "b", State: Failed}}); err != nil {
+	if err := RestartDNS(t.Context(), client, []Result{{Node: "a", State: Cleaned}, {Node: "b", State: Failed},
+		{Node: "c", State: Nothing}, {Node: "d", State: Silent}}); err != nil {
 		t.Fatal(err)
 	}
 	left, err := client.CoreV1().Pods("kube-system").List(t.Context(), metav1.ListOptions{})
@@ -143,7 +148,7 @@ func TestDNSIsMadeAgainOnHostsThatWereCleaned(t *testing.T) {
 		names = append(names, p.Name)
 	}
 	slices.Sort(names)
-	if want := []string{"bare", "elsewhere", "host", "other", "waits"}; !slices.Equal(names, want) {
+	if want := []string{"bare", "elsewhere", "host", "other", "unknown", "waits", "works"}; !slices.Equal(names, want) {
 		t.Errorf("left %v, want %v", names, want)
 	}
 }
