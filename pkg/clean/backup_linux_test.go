@@ -3,11 +3,13 @@
 package clean_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -175,5 +177,46 @@ func TestChoicesThatAreNone(t *testing.T) {
 		if err := (inventory.Choices{Firewall: choice}).Validate(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A disk that is too full for the backup is met before anything is changed.
+func TestThereIsRoomForTheBackupBeforeAnythingIsChanged(t *testing.T) {
+	for name, tc := range map[string]struct {
+		plant   string
+		planned bool // it is known already when the plan is made
+		because error
+	}{
+		"no room":   {"mount -t tmpfs -o size=4k tmpfs var/backups", true, syscall.ENOSPC},
+		"no inodes": {"mount -t tmpfs -o nr_inodes=1 tmpfs var/backups", true, syscall.ENOSPC},
+		"read-only": {"mount -t tmpfs -o ro tmpfs var/backups", true, syscall.EROFS},
+		"too little room": {"mount -t tmpfs -o size=24k tmpfs var/backups; head -c 300000 /dev/urandom > " +
+			"etc/kubernetes/pki/ca.crt", false, syscall.ENOSPC},
+		"one inode, of two": {"mount -t tmpfs -o nr_inodes=2 tmpfs var/backups", false, syscall.ENOSPC},
+		"behind a link, and full": {"mkdir srv/b; mount -t tmpfs -o size=4k tmpfs srv/b; rmdir var/backups; " +
+			"ln -s ../srv/b var/backups", true, syscall.ENOSPC},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.join()
+				w.script(tc.plant)
+				before := w.dump()
+				if err := w.target().Objections(w.Context()); errors.Is(err, tc.because) != tc.planned {
+					w.Errorf("when the plan is made: %v", err)
+				}
+				res, err := w.target().Recipe().Run(w.Context(), nil)
+				if !errors.Is(err, tc.because) || !strings.Contains(plan.HintOf(err), "--no-backup") || plan.ClassOf(err) != plan.Refused {
+					w.Errorf("error %v, hint %q", err, plan.HintOf(err))
+				}
+				if len(res.Done) > 0 || w.active != "active" {
+					w.Errorf("done: %v; the kubelet is %s", res.Done, w.active)
+				}
+				w.same(before)
+				w.choices.NoBackup = true
+				if verdict := w.remove(); verdict.State != inventory.Clean {
+					w.Errorf("without a backup: %+v", verdict)
+				}
+			})
+		})
 	}
 }

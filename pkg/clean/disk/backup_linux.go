@@ -11,11 +11,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -100,6 +103,77 @@ func (t Disk) keepsConfiguration(path string) bool {
 	in := func(dir string) bool { return path == dir || host.Below(path, dir) }
 	return in(t.Resolve(t.Places().CertDir)) || slices.ContainsFunc(t.Places().ConfDirs, in) ||
 		slices.ContainsFunc(inventory.CredentialPaths(t.KubeadmDir()), func(p inventory.OwnPath) bool { return in(p.Path) })
+}
+
+// leastRoom is less than the smallest backup takes, with its directory.
+const leastRoom = 16 << 10
+
+// noRoom is the refusal of a removal whose backup could not be written once all else is done.
+func noRoom(err error) error {
+	return plan.Refuse(fmt.Errorf("keep a backup of the configuration: %w", err),
+		"make room in %s (df, df -i), or let it lead to a directory on another disk of this host; or remove without a backup: --no-backup",
+		filepath.Dir(inventory.BackupDir))
+}
+
+// fullForBackups returns an error if the disk for backups has no room at all. It only reads.
+func (t Disk) fullForBackups() error {
+	if saved, err := t.Saved(backupFile); err != nil || saved {
+		return err
+	}
+	dir, err := t.Follow(inventory.BackupDir)
+	var stat unix.Statfs_t
+	for err == nil {
+		if err = unix.Statfs(dir, &stat); !errors.Is(err, fs.ErrNotExist) || dir == "/" {
+			break
+		}
+		dir, err = filepath.Dir(dir), nil
+	}
+	switch {
+	case err != nil:
+		return noRoom(fmt.Errorf("look at the file system of %s: %w", inventory.BackupDir, err))
+	case stat.Flags&unix.ST_RDONLY != 0:
+		return noRoom(&fs.PathError{Op: "write in", Path: dir, Err: unix.EROFS})
+	case stat.Bavail*uint64(stat.Bsize) < leastRoom, stat.Files > 0 && stat.Ffree == 0:
+		return noRoom(&fs.PathError{Op: "write in", Path: dir, Err: unix.ENOSPC})
+	}
+	return nil
+}
+
+// tryBackup writes as much as the backup may take, and removes it again, before anything
+// is changed: quotas, reserved blocks and inodes are known only by that.
+func (t Disk) tryBackup(ctx context.Context, _ plan.Report) error {
+	files, err := t.toBackUp(ctx)
+	if err != nil {
+		return err
+	}
+	size := int64(leastRoom)
+	for _, path := range files {
+		info, err := t.Lstat(path)
+		if err == nil && info.Size() <= part.MostOfFile { // a larger one is left out
+			size += info.Size() + 1<<10
+		}
+	}
+	dir, err := t.Follow(inventory.BackupDir)
+	if err == nil {
+		err = tryRoom(dir, min(size, mostOfAll))
+	}
+	if err != nil {
+		return noRoom(errors.Join(err, t.RemoveEmpty(inventory.BackupDir)))
+	}
+	return nil
+}
+
+// tryRoom writes a file of some size that no file system can compress, and removes it.
+func tryRoom(dir string, size int64) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".unfinished-")
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(f, rand.NewChaCha8([32]byte{}), size)
+	return errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
 }
 
 // takeBackup writes the archive, whole or not at all.

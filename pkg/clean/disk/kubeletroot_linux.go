@@ -132,8 +132,13 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 func (t Disk) Check() part.Part {
 	return part.Part{
 		ID: "objections", Kind: inventory.KindMount,
-		Needed: func(ctx context.Context) (bool, error) { return false, t.Objections(ctx) },
-		Take:   func(context.Context, plan.Report) error { return nil },
+		Needed: func(ctx context.Context) (bool, error) {
+			if err := t.Objections(ctx); err != nil {
+				return false, err
+			}
+			return t.BackUp().Needed(ctx)
+		},
+		Take: t.tryBackup,
 	}
 }
 
@@ -176,7 +181,7 @@ func (t Disk) noPlaceForBackups() error {
 		return plan.Refuse(fmt.Errorf("keep a backup of the configuration: %w", err),
 			"unmount it, or let %s lead to a directory of this host; or remove without a backup: --no-backup", inventory.BackupDir)
 	}
-	return nil
+	return t.fullForBackups()
 }
 
 // usually is the usual name of a kubeconfig that leads to the same file.
