@@ -73,6 +73,8 @@ func wayOut(err error) string {
 		return "something is mounted below " + stateDir + ": look at what it is, unmount it, and run the command again"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
 		return "root cannot write there: look at the file system (mount, lsattr, SELinux) on the host, and run the command again"
+	case errors.Is(err, host.ErrRemote):
+		return "what says which machine this is may never answer there: keep it on a disk of this host, and run the command again"
 	case errors.Is(err, unix.ENOSPC):
 		return "make room on the host, and run the command again"
 	}
@@ -166,8 +168,12 @@ func sameMachine(spec wire.Spec) error {
 	return nil
 }
 
+// here is this machine with the mounts that this program sees: what it reads before it
+// begins may lie behind links, on a server that does not answer.
+func here() host.Local { return host.Local{Proc: "/proc/self"} }
+
 func trimmed(path string) (string, error) {
-	raw, err := host.ReadLinked(path, mostOfName)
+	raw, err := here().ReadLinked(path, mostOfName)
 	if err != nil {
 		return "", err
 	}
@@ -177,7 +183,7 @@ func trimmed(path string) (string, error) {
 // kubeletName reads the node name from the kubelet's client certificate
 // (subject system:node:NAME); empty where there is no such file.
 func kubeletName(path string) (string, error) {
-	raw, err := host.ReadLinked(path, mostOfName)
+	raw, err := here().ReadLinked(path, mostOfName)
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}

@@ -96,7 +96,7 @@ func (t Runtime) shimOf(pid int, sockets []string) string {
 	if id == "" {
 		return ""
 	}
-	bundle, err := host.ReadPlain(filepath.Join(dir, "cwd/config.json"), mostOfBundle)
+	bundle, err := host.Local{Proc: t.Proc}.ReadPlain(filepath.Join(dir, "cwd/config.json"), mostOfBundle)
 	switch {
 	case err == nil && bytes.Contains(bundle, []byte(`"io.kubernetes.cri.container-type"`)):
 		return id

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -50,7 +51,7 @@ func (r *Remotes) Path(path string, last bool) (string, error) {
 	if err != nil {
 		return "", &fs.PathError{Op: "look at", Path: path, Err: err}
 	}
-	if len(mounts.at) == 0 || underKernel(path) {
+	if len(mounts.at) == 0 || underKernel(path) && !leavesKernel(path) {
 		return path, nil
 	}
 	at, rest, links := "/", parts(path), 0
@@ -68,6 +69,8 @@ func (r *Remotes) Path(path string, last bool) (string, error) {
 		case errors.Is(err, unix.EINVAL): // no link
 			at = next
 			continue
+		case leavesKernel(next) && !r.sameMounts(next): // what it says is a path of others
+			return "", &fs.PathError{Op: "look at", Path: path, Err: fmt.Errorf("%w, or may be, where %s leads", ErrRemote, next)}
 		case err != nil: // opening it tells why
 			return filepath.Join(append([]string{next}, rest...)...), nil
 		}
@@ -86,6 +89,24 @@ func (r *Remotes) Path(path string, last bool) (string, error) {
 // they say.
 func underKernel(path string) bool {
 	return path == "/proc" || strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/sys/")
+}
+
+// leavesKernel reports whether a path goes through a link of a process's in /proc that
+// leads to what the process has: its root, its directory, what it has opened or mapped.
+func leavesKernel(path string) bool {
+	rest, is := strings.CutPrefix(path, "/proc/")
+	return is && slices.ContainsFunc(parts(rest), func(part string) bool {
+		return slices.Contains([]string{"root", "cwd", "exe", "fd", "map_files"}, part)
+	})
+}
+
+// sameMounts reports whether a process, by a path of its in /proc, sees the mounts that
+// these are: what the kernel says of where its links lead is a path of those then.
+func (r *Remotes) sameMounts(path string) bool {
+	process := strings.Join(strings.SplitN(path, "/", 4)[:3], "/")
+	its, err := os.Readlink(process + "/ns/mnt")
+	ours, err2 := os.Readlink(filepath.Dir(r.mountinfo) + "/ns/mnt")
+	return err == nil && err2 == nil && its == ours
 }
 
 func parts(path string) []string {

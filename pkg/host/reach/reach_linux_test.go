@@ -93,3 +93,46 @@ func TestTheRootDirectoryMayBeAnotherMachines(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What a process has is reached over links in /proc, whose text is a path of that process'.
+func TestAPathThroughAProcessIsFollowedAsItsMountsAre(t *testing.T) {
+	top, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(top, "net")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(top)
+	r := mounted(t, "/ ext4", dir+" nfs4")
+	ours := filepath.Join(filepath.Dir(r.mountinfo), "ns")
+	link := func(namespace string) {
+		_ = os.RemoveAll(ours)
+		if err := errors.Join(os.Mkdir(ours, 0o700), os.Symlink(namespace, ours+"/mnt")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	self, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for namespace, want := range map[string]map[string]error{
+		self: {
+			"/proc/self/root" + dir + "/x": ErrRemote, "/proc/self/cwd/net/x": ErrRemote, "/proc/thread-self/root" + dir: ErrRemote,
+			"/proc/self/root" + top + "/y": nil, "/proc/self/cwd/y": nil, "/proc/self/status": nil, "/proc/sys/kernel/hostname": nil,
+			top + "/through/net": ErrRemote,
+		},
+		"mnt:[1]": {
+			"/proc/self/root" + top + "/y": ErrRemote, "/proc/self/cwd/y": ErrRemote, "/proc/self/fd/0": ErrRemote, "/proc/self/status": nil,
+		},
+	} {
+		link(namespace)
+		_ = os.Symlink("/proc/self/cwd", top+"/through")
+		for path, err := range want {
+			if _, got := r.Path(path, true); !errors.Is(got, err) {
+				t.Errorf("%s in %s: %v", path, namespace, got)
+			}
+		}
+	}
+}
