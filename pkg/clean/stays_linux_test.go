@@ -3,9 +3,9 @@
 package clean_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"os/exec"
 	"slices"
 	"strings"
@@ -72,13 +72,51 @@ func TestAPairOfAPersonsOnABridgeOfOursStays(t *testing.T) {
 
 func TestAPortInUseBlocksTheNextJoin(t *testing.T) {
 	inWorld(t, func(w *world) {
-		listen, err := net.Listen("tcp", ":10250")
-		hosttest.Must(t, err)
-		defer func() { _ = listen.Close() }()
+		w.listens("kubelet", 0)
 		if diff := cmp.Diff([]string{"port 10250 is in use"}, w.survey().Blocking); diff != "" {
 			w.Error(diff)
 		}
 	})
+}
+
+// Every user may listen at a kubelet's port: that keeps no host from being clean.
+func TestAPortThatAnotherProgramHasIsNamed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		program string
+		uid     uint32
+	}{"a user's": {"mine", 1000}, "a user's that is called a kubelet": {"kubelet", 1000}, "another service's of root": {"agent", 0}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.join()
+				w.listens(tc.program, tc.uid)
+				v := w.remove()
+				named := slices.ContainsFunc(v.But, func(it inventory.Item) bool {
+					return strings.Contains(it.Refers, fmt.Sprintf("user %d listens at port 10250", tc.uid))
+				})
+				if v.State != inventory.CleanBut || len(v.Blocking) > 0 || !named {
+					w.Errorf("verdict %s, blocking %v, but %v", v.State, v.Blocking, v.But)
+				}
+			})
+		})
+	}
+}
+
+// listens starts a program of some name and user that listens at the kubelet's port.
+func (w *world) listens(name string, uid uint32) {
+	w.Helper()
+	dir := w.TempDir()
+	hosttest.Script(w.T, "chmod 755 "+dir+" $(dirname "+dir+"); cp $(readlink -f $(command -v perl)) "+dir+"/"+name)
+	cmd := exec.CommandContext(w.Context(), dir+"/"+name, "-MSocket", "-e", `socket(S, PF_INET, SOCK_STREAM, 0) and
+bind(S, sockaddr_in(10250, INADDR_ANY)) and listen(S, 1) or die $!; $| = 1; print "ready\n"; sleep 1000`)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	cmd.Dir = dir
+	out, err := cmd.StdoutPipe()
+	hosttest.Must(w.T, err)
+	hosttest.Must(w.T, cmd.Start())
+	w.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		w.Fatalf("it does not listen: %q, %v", line, err)
+	}
 }
 
 func TestWhatWasThereBeforeTheJoinStays(t *testing.T) {

@@ -239,7 +239,9 @@ func (t Target) Survey(ctx context.Context) (inventory.Inventory, error) {
 		inv.Etcd, _ = t.Etcd(ctx) // its part has just seen it; nil if it is gone by now
 	}
 	if !t.Scope.Limited() {
-		inv.Blocking = t.control().Blocking(inv)
+		ports, foreign := t.control().Ports()
+		inv.Items = append(inv.Items, foreign...)
+		inv.Blocking = append(t.control().Blocking(inv), ports...)
 	}
 	inv.Sort()
 	return inv, nil

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"time"
@@ -220,11 +219,6 @@ func (t Control) Blocking(inv inventory.Inventory) []string {
 			out = append(out, path+" exists")
 		}
 	}
-	for _, port := range t.ports() {
-		if taken(port) {
-			out = append(out, "port "+port+" is in use")
-		}
-	}
 	for _, it := range inv.Ours() {
 		if it.Kind == inventory.KindLink && it.Name == "cni0" {
 			out = append(out, "bridge cni0 still has the old pod network's address")
@@ -237,23 +231,4 @@ func (t Control) Blocking(inv inventory.Inventory) []string {
 // a static pod that was there before, and can again: kubeadm was told to ignore it.
 func stayed(inv inventory.Inventory, path string) bool {
 	return slices.ContainsFunc(inv.With(inventory.Stays), func(it inventory.Item) bool { return it.Name == path })
-}
-
-// ports are those that kubeadm wants free before a join.
-func (t Control) ports() []string {
-	if t.Facts.ControlPlane {
-		return []string{"10250", "6443", "10257", "10259", "2379", "2380"}
-	}
-	return []string{"10250"}
-}
-
-// taken reports whether something listens on a TCP port, as kubeadm finds out:
-// by listening there.
-func taken(port string) bool {
-	l, err := net.Listen("tcp", ":"+port) //nolint:noctx // it returns at once
-	if err != nil {
-		return true
-	}
-	_ = l.Close()
-	return false
 }
