@@ -26,7 +26,7 @@ import (
 func pod(name string, change ...func(*corev1.Pod)) *corev1.Pod {
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", CreationTimestamp: metav1.NewTime(begun.Add(-time.Hour)),
 		OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "web", Controller: new(true)}}},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.244.1.2",
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.244.1.2", StartTime: &metav1.Time{Time: begun.Add(-time.Hour)},
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}}
 	for _, c := range change {
 		c(p)
@@ -45,6 +45,15 @@ func TestWhatIsDoneWithPodsFromBefore(t *testing.T) {
 				Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(at)})
 		}
 	}
+	// ahead is a host whose clock is not the API server's, by which both times are.
+	ahead := func(by, ready time.Duration) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			start := p.CreationTimestamp.Add(by)
+			p.Status.StartTime = &metav1.Time{Time: start}
+			sandbox(start.Add(ready))(p)
+		}
+	}
+	unknown := func(p *corev1.Pod) { p.Status.StartTime = nil }
 	static := func(p *corev1.Pod) { p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }
 	leaving := func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: begun} }
 	young := func(p *corev1.Pod) { p.CreationTimestamp = metav1.NewTime(begun) }
@@ -52,18 +61,24 @@ func TestWhatIsDoneWithPodsFromBefore(t *testing.T) {
 		pod  *corev1.Pod
 		want fate
 	}{
-		"one that is Ready may serve":                      {pod("a"), evict},
-		"one that is not serves nothing":                   {pod("a", unready), remove},
-		"one without a controller":                         {pod("a", func(p *corev1.Pod) { p.OwnerReferences = nil }), bare},
-		"a static pod":                                     {pod("a", static), bare},
-		"one in its host's network":                        {pod("a", func(p *corev1.Pod) { p.Spec.HostNetwork = true }), leave},
-		"one that has ended":                               {pod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }), leave},
-		"one that waits for a network":                     {pod("a", func(p *corev1.Pod) { p.Status.PodIP = "" }), leave},
-		"one that is being deleted":                        {pod("a", leaving), leave},
-		"one that was made since":                          {pod("a", young), leave},
-		"one from before that got its network since":       {pod("a", sandbox(begun.Add(time.Second))), leave},
-		"one that was made since, where clocks are behind": {pod("a", young, sandbox(begun.Add(-time.Minute))), leave},
-		"one whose network is older, by its own condition": {pod("a", sandbox(begun.Add(-time.Minute))), evict},
+		"one that is Ready may serve":                       {pod("a"), evict},
+		"one that is not serves nothing":                    {pod("a", unready), remove},
+		"one without a controller":                          {pod("a", func(p *corev1.Pod) { p.OwnerReferences = nil }), bare},
+		"a static pod":                                      {pod("a", static), bare},
+		"one in its host's network":                         {pod("a", func(p *corev1.Pod) { p.Spec.HostNetwork = true }), leave},
+		"one that has ended":                                {pod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }), leave},
+		"one that waits for a network":                      {pod("a", func(p *corev1.Pod) { p.Status.PodIP = "" }), leave},
+		"one that is being deleted":                         {pod("a", leaving), leave},
+		"one that was made since":                           {pod("a", young), leave},
+		"one from before that got its network since":        {pod("a", sandbox(begun.Add(time.Second))), leave},
+		"one that was made since, where clocks are behind":  {pod("a", young, sandbox(begun.Add(-time.Minute))), leave},
+		"one from before, and a clock that is ahead":        {pod("a", ahead(2*time.Hour, time.Second)), evict},
+		"one from before, and a clock that is days ahead":   {pod("a", ahead(50*time.Hour, time.Minute)), evict},
+		"one that got it since, and a clock that is behind": {pod("a", ahead(-3*time.Hour, time.Hour+time.Second)), leave},
+		"one that got it since, and a clock that is ahead":  {pod("a", ahead(3*time.Hour, time.Hour+time.Second)), leave},
+		"a static pod, and a clock that is ahead":           {pod("a", static, ahead(2*time.Hour, time.Second)), bare},
+		"one of which the host does not say when it began":  {pod("a", sandbox(begun.Add(time.Minute)), unknown), evict},
+		"one whose network is older, by its own condition":  {pod("a", sandbox(begun.Add(-time.Minute))), evict},
 	} {
 		if got := fateOf(tc.pod, begun); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)

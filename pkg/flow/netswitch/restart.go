@@ -55,14 +55,17 @@ func fateOf(p *corev1.Pod, installed time.Time) fate {
 	return remove
 }
 
-// since is when a pod got its network: when its sandbox was ready, by its host's clock, and
-// not before it was made, by the API server's. A clock that is behind would have pods
-// restarted again and again.
+// since is when a pod got its network, or earlier, by the API server's clock: when it was
+// made, and then as long as its host has taken until its sandbox was ready. Both times of
+// that are the host's own, whose clock may be ahead or behind.
 func since(p *corev1.Pod) time.Time {
 	at := p.CreationTimestamp.Time
+	if p.Status.StartTime == nil {
+		return at
+	}
 	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReadyToStartContainers && c.Status == corev1.ConditionTrue && c.LastTransitionTime.After(at) {
-			at = c.LastTransitionTime.Time
+		if c.Type == corev1.PodReadyToStartContainers && c.Status == corev1.ConditionTrue && c.LastTransitionTime.After(p.Status.StartTime.Time) {
+			return at.Add(c.LastTransitionTime.Sub(p.Status.StartTime.Time))
 		}
 	}
 	return at
