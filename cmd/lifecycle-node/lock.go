@@ -57,7 +57,7 @@ func lockAlone() (unlock func(), err error) {
 		if _, err := os.Lstat(in(specFile)); !errors.Is(err, os.ErrNotExist) {
 			unlock()
 			return nil, plan.Refuse(errors.New("a run is on this host, between two starts of its unit"),
-				"wait until it has ended; see: systemctl status %s. If nobody waits for it any more, end it: systemctl disable --now %[1]s; rm %s",
+				"wait until it has ended; see: systemctl status %s. If it is no longer wanted, end it: systemctl disable --now %[1]s; rm %s",
 				unitName, in(specFile))
 		}
 	}

@@ -69,7 +69,7 @@ func (r *Remotes) Path(path string, last bool) (string, error) {
 		case errors.Is(err, unix.EINVAL): // no link
 			at = next
 			continue
-		case leavesKernel(next) && !r.sameMounts(next): // what it says is a path of others
+		case leavesKernel(next) && !r.sameMounts(next): // its text is a path of another process
 			return "", &fs.PathError{Op: "look at", Path: path, Err: fmt.Errorf("%w, or may be, where %s leads", ErrRemote, next)}
 		case err != nil: // opening it tells why
 			return filepath.Join(append([]string{next}, rest...)...), nil
