@@ -188,6 +188,25 @@ func TestNoHostWritesALineOfOurs(t *testing.T) {
 	}
 }
 
+// A host that was reset by hand is neither off nor can its kubelet come back by itself.
+func TestTheLastWordsOfAHostWithoutAKubeletSayWhatIsLeftOnIt(t *testing.T) {
+	for without, want := range map[bool]string{
+		false: "If the host comes back, its kubelet registers with this cluster again.",
+		true:  "Its host is up, and no kubelet listens there. If it was reset by hand (kubeadm reset), it cannot register again",
+	} {
+		streams, _, _, errOut := genericiooptions.NewTestIOStreams()
+		c := commands{env.New(streams, "dev")}
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w1"}}
+		node.Status.NodeInfo.Architecture = "amd64"
+		c.sayIfItComesBack(&lost.NodeLoss{Node: node, WithoutKubelet: without})
+		got := errOut.String()
+		if !strings.HasPrefix(got, want) || !strings.Contains(got, "lifecycle-node clean --yes") ||
+			strings.Contains(got, "if the node has registered again:\n  kubectl delete node w1") != without && without {
+			t.Errorf("without a kubelet %v:\n%s", without, got)
+		}
+	}
+}
+
 func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 	streams, _, _, errOut := genericiooptions.NewTestIOStreams()
 	c := commands{env.New(streams, "dev")}

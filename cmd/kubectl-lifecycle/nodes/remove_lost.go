@@ -55,8 +55,8 @@ func (c commands) removeLost(ctx context.Context, cluster runner.Cluster, name s
 		})
 	}
 	if !f.yes {
-		if err := c.Confirm(fmt.Sprintf("This gives up node %s and %s. Its host must be switched off.", name,
-			view.CountPods(len(l.Drain.Verdicts))), name); err != nil {
+		if err := c.Confirm(fmt.Sprintf("This gives up node %s and %s. Its host must %s.", name, view.CountPods(len(l.Drain.Verdicts)),
+			text.Choose(l.WithoutKubelet, "run no pod of this cluster any more", "be switched off")), name); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,13 @@ func (c commands) removeLost(ctx context.Context, cluster runner.Cluster, name s
 
 // sayIfItComesBack tells what to do with a host that is not dead after all.
 func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
-	c.Say("If the host comes back, its kubelet registers with this cluster again. To clean the host, copy this program to it")
+	if l.WithoutKubelet {
+		c.Say("Its host is up, and no kubelet listens there. If it was reset by hand (kubeadm reset), it cannot register again, and the network's " +
+			"links, routes, packet-filter rules, configurations and plugins are still there: kubeadm leaves them. If only its kubelet was " +
+			"stopped, the node registers again when that starts, and its pods may still run. To clean the host, copy this program to it")
+	} else {
+		c.Say("If the host comes back, its kubelet registers with this cluster again. To clean the host, copy this program to it")
+	}
 	arch := l.Node.Status.NodeInfo.Architecture
 	if !slices.Contains([]string{"amd64", "arm64"}, arch) {
 		c.Say("(the Node says that its architecture is %q: choose amd64 or arm64 yourself)", arch)
@@ -100,6 +106,9 @@ func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
 	}
 	c.Say("and run it there, as root (without --yes it only shows what would go):")
 	c.SayCommand("chmod +x lifecycle-node && " + text.Command(words...))
+	if l.WithoutKubelet {
+		c.Say("and, if the node has registered again:")
+	}
 	c.SayCommand(text.Command("kubectl", "delete", "node", l.Node.Name))
 }
 

@@ -68,6 +68,9 @@ func TestAnotherNodesWordIsADoubtThatAPersonCanSettle(t *testing.T) {
 						strings.Contains(plan.HintOf(err), "--confirm-host-off") == tc.alive) {
 						t.Fatalf("%v, hint %q", err, plan.HintOf(err))
 					}
+					if (err == nil) && seen.WithoutKubelet != (tc.body == refused) {
+						t.Errorf("without a kubelet: %v", seen.WithoutKubelet)
+					}
 					if (seen.Warning != "") != (tc.doubtful && confirmed) {
 						t.Errorf("warning %q", seen.Warning)
 					}

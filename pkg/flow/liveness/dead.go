@@ -24,6 +24,9 @@ const leaseWatch = 25 * time.Second
 type Silence struct {
 	// Warning says what was taken on a person's word; empty where nothing was.
 	Warning string
+	// WithoutKubelet says that a machine is up at the node's address, and that no kubelet
+	// listens there: it was reset by hand, or installed again, or its kubelet is stopped.
+	WithoutKubelet bool
 
 	cluster runner.Cluster
 	node    *corev1.Node
@@ -74,7 +77,7 @@ func RequireDead(ctx context.Context, cluster runner.Cluster, node *corev1.Node,
 	if s, err = Observe(ctx, cluster, node); err != nil {
 		return s, err
 	}
-	s.Warning = warning
+	s.Warning, s.WithoutKubelet = warning, found.heard == doubt && withoutKubelet(found.said)
 	if what := s.seen.stirred(before); what != "" {
 		return s, plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just written %s", node.Name, what), notLost)
 	}

@@ -37,6 +37,9 @@ type NodeLoss struct {
 	Facts inventory.Facts
 	// Warnings are what needs care once the node is gone.
 	Warnings []string
+	// WithoutKubelet says that a machine is up at the node's address, and that no kubelet
+	// listens there: it was reset by hand, say, and does not come back by itself.
+	WithoutKubelet bool
 	// Lingering are pods that the API still has after the Node is gone.
 	Lingering []departure.Lingering
 	// Held are the locks that a tool of the cluster's holds for the node that is gone.
@@ -93,6 +96,7 @@ func Prepare(ctx context.Context, cluster runner.Cluster, name string, opts Opti
 	if l.silence, err = liveness.RequireDead(ctx, cluster, node, opts.HostOff, report); err != nil {
 		return nil, err
 	}
+	l.WithoutKubelet = l.silence.WithoutKubelet
 	if l.silence.Warning != "" {
 		l.Warnings = append(l.Warnings, l.silence.Warning)
 	}
@@ -172,9 +176,12 @@ func lostNeeds(namespace string) []access.Need {
 
 // Plan is giving the node up, step by step.
 func (l *NodeLoss) Plan() plan.Plan {
-	name := l.Node.Name
+	name, why := l.Node.Name, ", whose host is dead"
+	if l.WithoutKubelet {
+		why = ", on whose host no kubelet runs any more"
+	}
 	return plan.Plan{
-		Title: "Give up node " + name + ", whose host is dead",
+		Title: "Give up node " + name + why,
 		Steps: slices.Concat(l.silenceSteps(), l.lockSteps(), l.deadMemberSteps(), l.drainSteps(), l.finishSteps()),
 		Notes: []string{
 			"no budget is asked: the pods do not run any more",
