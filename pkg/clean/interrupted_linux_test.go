@@ -35,7 +35,7 @@ func TestTheWayBackLeavesNothingWhereverTheRemovalWasKilled(t *testing.T) {
 		"a power cut has emptied the hold":              made + "; mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold,
 		"while the network that does nothing is put in": "touch ." + noNetwork + ".new",
 		"when it is in place":                           "echo '{}' > ." + noNetwork,
-		"when it is in place, and pods are cut off":     "echo '{}' > ." + noNetwork + "; rm -f run/netns/cni-*",
+		"when it is in place, and pods are cut off":     "echo '{}' > ." + noNetwork + "; umount run/netns/cni-*; rm -f run/netns/cni-*",
 		"with everything at once": made + "; mkdir -p etc/systemd/system/kubelet.service.d; touch ." + hold + " ." + hold +
 			".new ." + noNetwork + " ." + noNetwork + ".new",
 	} {

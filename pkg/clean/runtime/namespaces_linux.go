@@ -26,8 +26,11 @@ func (t Runtime) Namespaces() part.Part {
 			if err != nil {
 				return err
 			}
+			dir := t.Resolve(inventory.NetnsDir) // a link may lead there, and mounts have their real paths
 			mine := func(m host.Mount) bool {
-				return slices.ContainsFunc(s.Goes(), func(it inventory.Item) bool { return it.Name == m.Path })
+				return slices.ContainsFunc(s.Goes(), func(it inventory.Item) bool {
+					return it.Name == m.Path || filepath.Join(dir, filepath.Base(it.Name)) == m.Path
+				})
 			}
 			if err := t.UnmountAll(ctx, mine, func(host.Mount) {}); err != nil {
 				return err

@@ -59,20 +59,20 @@ func (s Seen) isSilent(node string) bool {
 
 // lastWords are why a container of a pod does not run, or how it ended last.
 func lastWords(pod *corev1.Pod) string {
-	for _, c := range pod.Status.ContainerStatuses {
-		words := ""
-		if w := c.State.Waiting; w != nil {
-			words = strings.TrimSpace(w.Reason + " " + w.Message)
-		}
-		if t := c.LastTerminationState.Terminated; t != nil {
-			words += fmt.Sprintf(", ended last with %d (%s)", t.ExitCode, t.Reason)
-		}
-		if words == "" {
-			words = "it runs, and its probe fails"
-		}
-		return text.Brief(strings.TrimPrefix(words, ", ") + fmt.Sprintf("; restarts: %d", c.RestartCount))
+	if len(pod.Status.ContainerStatuses) == 0 {
+		return "it has not been started"
 	}
-	return "it has not been started"
+	c, words := pod.Status.ContainerStatuses[0], ""
+	if w := c.State.Waiting; w != nil {
+		words = strings.TrimSpace(w.Reason + " " + w.Message)
+	}
+	if t := c.LastTerminationState.Terminated; t != nil {
+		words += fmt.Sprintf(", ended last with %d (%s)", t.ExitCode, t.Reason)
+	}
+	if words == "" {
+		words = "it runs, and its probe fails"
+	}
+	return text.Brief(strings.TrimPrefix(words, ", ") + fmt.Sprintf("; restarts: %d", c.RestartCount))
 }
 
 // absent is API002: a control plane without a component that it should have: its manifest
