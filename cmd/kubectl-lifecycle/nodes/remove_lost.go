@@ -82,9 +82,10 @@ func (c commands) removeLost(ctx context.Context, cluster runner.Cluster, name s
 // sayIfItComesBack tells what to do with a host that is not dead after all.
 func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
 	if l.WithoutKubelet {
-		c.Say("Its host is up, and no kubelet listens there. If it was reset by hand (kubeadm reset), it cannot register again, and the "+
-			"network's links, routes, packet-filter rules, configurations and plugins are still there: kubeadm leaves them. If only its kubelet was " +
-			"stopped, the node registers again when that starts, and its pods may still run. To clean the host, copy this program to it")
+		c.Say("Its host is up, and no kubelet listens there. If it was reset by hand (kubeadm reset), it cannot register again, and " +
+			"the network's links, routes, packet-filter rules, configurations and plugins are still there: kubeadm leaves them. If " +
+			"only its kubelet was stopped, the node registers again when that starts, and its pods may still run. To clean the " +
+			"host, copy this program to it")
 	} else {
 		c.Say("If the host comes back, its kubelet registers with this cluster again. To clean the host, copy this program to it")
 	}
