@@ -92,12 +92,7 @@ func (t Target) allSigns() ownership.Marks {
 // belongs to says so.
 func (t Target) cheapSigns() (ownership.Marks, error) {
 	m, unread := t.recallSigns()
-	for _, p := range inventory.WholePaths() {
-		// What stays as older than the join tells nothing of what has been there since.
-		if is, err := t.base().Exists(p.Path); err == nil && is && (t.base().Younger(p.Path) || inMemory(p.Path) && !t.base().Older(p.Path)) {
-			m.Add(p.Owner, inventory.KindFile)
-		}
-	}
+	t.addPaths(m)
 	joined, err := t.base().Saved(part.JoinedFile)
 	unread = errors.Join(unread, err)
 	if credentials, err := t.base().Credentialed(); joined || err == nil && credentials {
@@ -122,6 +117,16 @@ func (t Target) cheapSigns() (ownership.Marks, error) {
 	m.Merge(kernelSigns())
 	m.Merge(t.pinSigns())
 	return m, unread
+}
+
+// addPaths adds the directories of each network.
+func (t Target) addPaths(m ownership.Marks) {
+	for _, p := range inventory.WholePaths() {
+		// What stays as older than the join tells nothing of what has been there since.
+		if is, err := t.base().Exists(p.Path); err == nil && is && (t.base().Younger(p.Path) || inMemory(p.Path) && !t.base().Older(p.Path)) {
+			m.Add(p.Owner, inventory.KindFile)
+		}
+	}
 }
 
 // inMemory reports whether a path is gone with the next boot.

@@ -133,8 +133,8 @@ func (d *Decision) decide(f confFile) {
 // that of another gets its name back if the name is free by then.
 func (d *Decision) aside(f confFile, all []Decision) {
 	for _, ending := range asides() {
-		original, is := strings.CutSuffix(f.path, ending)
-		if !is || f.inner || !slices.Contains([]string{".conf", ".conflist", ".json"}, path.Ext(original)) {
+		original, is := f.before(ending)
+		if !is {
 			continue
 		}
 		taken := slices.ContainsFunc(all, func(o Decision) bool { return o.Name == original && o.Fate != inventory.Goes })
@@ -154,6 +154,13 @@ func (d *Decision) aside(f confFile, all []Decision) {
 			}
 		}
 	}
+}
+
+// before is the name that a file had before it was put aside, by an ending; false if it has
+// another one, or was no configuration.
+func (f confFile) before(ending string) (original string, is bool) {
+	original, is = strings.CutSuffix(f.path, ending)
+	return original, is && !f.inner && slices.Contains([]string{".conf", ".conflist", ".json"}, path.Ext(original))
 }
 
 // multusRan reports whether anything there is Multus'.

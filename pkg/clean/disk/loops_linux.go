@@ -184,6 +184,18 @@ const (
 	deepestImage     = 12
 )
 
+// file tells of a file on which a loop device is.
+func (w *imageWalk) file(d domain, path string) {
+	var st unix.Stat_t
+	at, err := w.t.Reach(path)
+	if err != nil || unix.Lstat(at, &st) != nil {
+		return
+	}
+	if loop, is := w.wanted[fileID{st.Dev, st.Ino}]; is {
+		w.found(path, loop, filepath.Dir(d.path)+"/"+d.name)
+	}
+}
+
 // dir looks in a directory of this host's own, and what is in it; never in a mount, which is
 // of a volume.
 func (w *imageWalk) dir(d domain, dir string, depth int) error {
@@ -205,14 +217,7 @@ func (w *imageWalk) dir(d domain, dir string, depth int) error {
 				return err
 			}
 		case e.Type().IsRegular():
-			var st unix.Stat_t
-			at, err := w.t.Reach(path)
-			if err != nil || unix.Lstat(at, &st) != nil {
-				continue
-			}
-			if loop, is := w.wanted[fileID{st.Dev, st.Ino}]; is {
-				w.found(path, loop, filepath.Dir(d.path)+"/"+d.name)
-			}
+			w.file(d, path)
 		}
 	}
 	if more {

@@ -59,12 +59,19 @@ func decideRoute(r netlinks.Route, c routeCase) (owner inventory.Owner, refers s
 		return inventory.Calico, ""
 	case len(theirs) == 0:
 		return inventory.Foreign, c.leads(r)
-	case len(theirs) == len(r.Hops) && (c.given(r) || c.has(throughNode(r.Protocol)) && throughNode(r.Protocol) != inventory.Flannel):
+	case len(theirs) == len(r.Hops) && (c.given(r) || c.made(r)):
 		return inventory.Flannel, ""
 	case len(theirs) == len(r.Hops):
 		return inventory.Foreign, "it leads into the cluster's pod network " + theirs[0] + ", and is not that node's"
 	}
 	return inventory.Foreign, fmt.Sprintf("%d of its %d ways into the cluster's pod network leads %s", len(theirs), len(r.Hops), theirs[0])
+}
+
+// made reports whether a route through nodes has the protocol of a network other than
+// flannel, which has none of its own, and that is here.
+func (c routeCase) made(r netlinks.Route) bool {
+	owner := throughNode(r.Protocol)
+	return owner != inventory.Flannel && c.has(owner)
 }
 
 // ofTable is the network that alone uses a table.

@@ -183,12 +183,7 @@ func (r reach) resolves(path, setting string, endpoints, hostnames []string) str
 		return ""
 	}
 	for line := range strings.Lines(setting) {
-		line, _, _ = strings.Cut(line, "#")
-		words := strings.Fields(line)
-		if !hosts { // address=/name/192.0.2.1, host-record=name,192.0.2.1
-			words = strings.FieldsFunc(line, func(c rune) bool { return strings.ContainsRune("/=, \t\r\n", c) })
-			slices.Reverse(words)
-		}
+		words := resolved(line, hosts)
 		if len(words) < 2 {
 			continue
 		}
@@ -203,6 +198,18 @@ func (r reach) resolves(path, setting string, endpoints, hostnames []string) str
 		}
 	}
 	return ""
+}
+
+// resolved are the address and the names of a line of /etc/hosts, or of dnsmasq's, which
+// has the address last: address=/name/192.0.2.1, host-record=name,192.0.2.1.
+func resolved(line string, hosts bool) []string {
+	line, _, _ = strings.Cut(line, "#")
+	if hosts {
+		return strings.Fields(line)
+	}
+	words := strings.FieldsFunc(line, func(c rune) bool { return strings.ContainsRune("/=, \t\r\n", c) })
+	slices.Reverse(words)
+	return words
 }
 
 // handlers are the programs that a configuration of a container runtime's has it run, and the

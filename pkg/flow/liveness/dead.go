@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -63,16 +64,8 @@ func RequireDead(ctx context.Context, cluster runner.Cluster, node *corev1.Node,
 		return s, err
 	}
 	report("watching what the kubelet of node %s writes for %s", node.Name, leaseWatch)
-	watched, cancel := context.WithTimeout(ctx, leaseWatch)
-	defer cancel()
-	err = kubenode.AwaitLease(watched, client, node.Name)
-	switch {
-	case err == nil:
-		return s, plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just renewed its lease", node.Name), notLost)
-	case ctx.Err() != nil:
-		return s, context.Cause(ctx)
-	case watched.Err() == nil:
-		return s, fmt.Errorf("watch the lease of node %s: %w", node.Name, err)
+	if err := keepsSilent(ctx, client, node.Name); err != nil {
+		return s, err
 	}
 	if s, err = Observe(ctx, cluster, node); err != nil {
 		return s, err
@@ -82,6 +75,22 @@ func RequireDead(ctx context.Context, cluster runner.Cluster, node *corev1.Node,
 		return s, plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just written %s", node.Name, what), notLost)
 	}
 	return s, nil
+}
+
+// keepsSilent refuses a node whose kubelet renews its lease while that is watched.
+func keepsSilent(ctx context.Context, client kubernetes.Interface, name string) error {
+	watched, cancel := context.WithTimeout(ctx, leaseWatch)
+	defer cancel()
+	err := kubenode.AwaitLease(watched, client, name)
+	switch {
+	case err == nil:
+		return plan.Refuse(fmt.Errorf("node %s is not lost: its kubelet has just renewed its lease", name), notLost)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case watched.Err() == nil:
+		return fmt.Errorf("watch the lease of node %s: %w", name, err)
+	}
+	return nil
 }
 
 // Observe notes what the kubelet of a node has written so far.

@@ -54,6 +54,11 @@ func (r *Remotes) Path(path string, last bool) (string, error) {
 	if len(mounts.at) == 0 || underKernel(path) && !leavesKernel(path) {
 		return path, nil
 	}
+	return r.follow(path, last, mounts)
+}
+
+// follow is Path on a host that has file systems of other machines.
+func (r *Remotes) follow(path string, last bool, mounts mountpoints) (string, error) {
 	at, rest, links := "/", parts(path), 0
 	for len(rest) > 0 {
 		next := filepath.Join(at, rest[0])
