@@ -28,7 +28,7 @@ func TestEveryResultHasAKindThatIsDocumented(t *testing.T) {
 				}
 			case f.Sel.Name == "Print" && len(call.Args) == 3:
 				format, plain := call.Args[0].(*ast.BasicLit)
-				if of, is := call.Args[1].(*ast.CallExpr); (!is || !isOf(of)) && !(plain && format.Value == `""`) {
+				if of, is := call.Args[1].(*ast.CallExpr); (!is || !isOf(of)) && (!plain || format.Value != `""`) {
 					t.Errorf("%s: the result has no kind: view.Of", set.Position(call.Pos()))
 				}
 			}

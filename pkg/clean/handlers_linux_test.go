@@ -35,6 +35,10 @@ func TestAHandlerOfTheRuntimeThatCameWithTheClusterIsNamed(t *testing.T) {
 		"an administrator's, older than the join": {
 			older: "cp /bin/true usr/bin/runc-own", path: config, younger: "BinaryName = \"/usr/bin/runc-own\"",
 		},
+		"a plugin that never ran": {
+			older: "mkdir -p etc/containerd; " +
+				"printf '[proxy_plugins.x]\\naddress = \"/run/x.sock\"\\nBinaryName = \"/opt/none\"\\n' > etc/containerd/config.toml",
+		},
 		"one that is looked for in PATH": {path: config, younger: "BinaryName = \"runc\""},
 		"a socket that is no plugin's":   {path: config, younger: "[grpc]\naddress = \"/run/own.sock\""},
 	} {
@@ -43,7 +47,9 @@ func TestAHandlerOfTheRuntimeThatCameWithTheClusterIsNamed(t *testing.T) {
 				w.script("mkdir -p usr/bin usr/local; " + tc.older + "\nborn; old")
 				w.join()
 				w.script("mkdir -p usr/local/nvidia/toolkit; cp /bin/true usr/local/nvidia/toolkit/nvidia-container-runtime")
-				w.put(tc.path, tc.younger)
+				if tc.path != "" {
+					w.put(tc.path, tc.younger)
+				}
 				verdict := w.remove()
 				if diff := cmp.Diff(tc.but, names(verdict.But)); diff != "" || verdict.State == inventory.Dirty {
 					w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)

@@ -77,6 +77,8 @@ func (t Traces) lookAsking(s *part.Findings, links []held) {
 // lookHandlers names the configurations of container runtimes that have it run a program
 // which came since the join and is from no package, or which is gone: each pod of the next
 // cluster is started by it, or fails (NVIDIA/gpu-operator#188, nvidia-container-toolkit#1328).
+// What a configuration of before the join names and is not there may never have been: kind's
+// own names a plugin that few hosts run.
 func (t Traces) lookHandlers(ctx context.Context, s *part.Findings) {
 	files := append([]string{"/etc/docker/daemon.json"}, t.Places().RuntimeFiles...)
 	for _, path := range files[:min(len(files), mostAsking)] {
@@ -87,24 +89,7 @@ func (t Traces) lookHandlers(ctx context.Context, s *part.Findings) {
 		if err != nil {
 			continue
 		}
-		var said []string
-		programs, sockets := handlers(string(raw))
-		for _, program := range programs {
-			switch is, err := t.Exists(t.Resolve(program)); {
-			case err != nil:
-			case !is:
-				said = append(said, program+", which is gone")
-			case t.Younger(t.Resolve(program)):
-				if from, err := t.Disk.Packaged(ctx, t.Resolve(program)); err != nil || from == "" {
-					said = append(said, program+", which came since the join")
-				}
-			}
-		}
-		for _, socket := range sockets {
-			if is, err := t.Exists(socket); err == nil && !is && strings.Contains(string(raw), "proxy_plugins") {
-				said = append(said, "the plugin at "+socket+", which is gone")
-			}
-		}
+		said := t.foreignPrograms(ctx, string(raw), t.Before(t.Resolve(path)))
 		if len(said) > 0 {
 			s.Add(inventory.Item{
 				Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Digest: t.Digest(t.Resolve(path)),
@@ -113,6 +98,29 @@ func (t Traces) lookHandlers(ctx context.Context, s *part.Findings) {
 			})
 		}
 	}
+}
+
+// foreignPrograms are what a configuration of a container runtime's names that came since
+// the join or, unless the configuration is as it was before, is not there.
+func (t Traces) foreignPrograms(ctx context.Context, config string, untouched bool) (said []string) {
+	programs, sockets := handlers(config)
+	for _, program := range programs {
+		switch is, err := t.Exists(t.Resolve(program)); {
+		case err != nil, !is && untouched:
+		case !is:
+			said = append(said, program+", which is gone")
+		case t.Younger(t.Resolve(program)):
+			if from, err := t.Disk.Packaged(ctx, t.Resolve(program)); err != nil || from == "" {
+				said = append(said, program+", which came since the join")
+			}
+		}
+	}
+	for _, socket := range sockets {
+		if is, err := t.Exists(socket); err == nil && !is && !untouched && strings.Contains(config, "proxy_plugins") {
+			said = append(said, "the plugin at "+socket+", which is gone")
+		}
+	}
+	return said
 }
 
 // held is a link, and the addresses that it has.
