@@ -206,7 +206,7 @@ func joinedAt(births []time.Time) time.Time {
 // What has yet to be put back (packet-filter-deleted.txt) is about the host, and no note.
 func notesFiles() []string {
 	return []string{JoinedFile, identityFile, placesFile, "network-namespaces.json", "shares.json", "etcd.json", "signs.json", "backup",
-		"devices.json", "drop-ins-made", "virtual-services.txt", "packet-filter.txt", "packet-filter-ahead.txt"}
+		"devices.json", "drop-ins-made", "remade", "virtual-services.txt", "packet-filter.txt", "packet-filter-ahead.txt"}
 }
 
 // Outdated reports whether the host has joined since a removal wrote down what it found: the
