@@ -219,7 +219,7 @@ func namesIn(t *testing.T, path string, r release) (names []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer archive.Close()
+		defer func() { _ = archive.Close() }() // it was read
 		for _, f := range archive.File {
 			names = append(names, f.Name)
 			if !f.Mode().IsRegular() || !f.Modified.Equal(r.at) {
