@@ -115,8 +115,8 @@ mount -t tmpfs tmpfs "`+filepath.Dir(self)+`"`)
 	})
 }
 
-// A preparation, a join, an init and a run that removes the host hold one lock, whoever
-// comes first; it is gone with its holder.
+// A preparation, a join, an init and a run that removes the host hold one lock, in
+// whichever order they come; it is gone with its holder.
 func TestARunAndAPreparationDoNotChangeAHostTogether(t *testing.T) {
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
 		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; mkdir -m 700 `+stateDir)

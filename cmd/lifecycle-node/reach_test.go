@@ -24,7 +24,7 @@ func TestWhatSaysWhichMachineThisIsIsReadFromItsOwnDisksOnly(t *testing.T) {
 		hosttest.Script(t, `mount -t tmpfs none /var/lib; mkdir -p /var/lib/kubelet `+dir+`/net; ln -s `+dir+`/net/pki /var/lib/kubelet/pki`)
 		dead, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 		hosttest.Must(t, err)
-		defer func() { _ = dead.Close() }() // which ends whoever hangs there
+		defer func() { _ = dead.Close() }() // which ends a process that hangs there
 		hosttest.Must(t, unix.Mount("dead", dir+"/net", "fuse.dead", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", dead.Fd())))
 		for name, read := range map[string]func() (string, error){
 			"the kubelet's certificate": func() (string, error) { return kubeletName("/var/lib/kubelet/pki/kubelet-client-current.pem") },

@@ -101,11 +101,11 @@ func TestAPortOfABridgeIsAPodsByWhereItsOtherEndIs(t *testing.T) {
 	}{
 		"in a pod":                     {portView{"veth01234567", 1}, true},
 		"in a pod, under another name": {portView{"lan7", 1}, true},
-		"in a pod that a program of the host's is in":   {portView{"veth01234567", 3}, true},
-		"in a container of a person's":                  {portView{"veth01234567", 2}, false},
-		"in a pod that has just ended":                  {portView{"veth01234567", 4}, true},
-		"in a container that has just ended, of Docker": {portView{"veth0123456", 4}, false},
-		"where nobody knows, under a person's name":     {portView{"veth-backups", 4}, false},
+		"in a pod that a program of the host's is in":    {portView{"veth01234567", 3}, true},
+		"in a container of a person's":                   {portView{"veth01234567", 2}, false},
+		"in a pod that has just ended":                   {portView{"veth01234567", 4}, true},
+		"in a container that has just ended, of Docker":  {portView{"veth0123456", 4}, false},
+		"where it cannot be told, under a person's name": {portView{"veth-backups", 4}, false},
 		"here, too": {portView{"veth01234567", -1}, false},
 		"here, too, and called as a virtual machine's": {portView{"vnet0", -1}, false},
 	} {

@@ -104,7 +104,7 @@ func TestTheCallersDeadlineIsATimeout(t *testing.T) {
 	})
 }
 
-// A command's --timeout may be over before that of its drain: a longer one helps nobody if
+// A command's --timeout may be over before that of its drain: a longer one is of no use if
 // it is not said what keeps the pods (kubernetes/kubernetes#75957).
 func TestHoweverADrainEndsItSaysWhatKeepsThePods(t *testing.T) {
 	for name, tc := range map[string]struct {
