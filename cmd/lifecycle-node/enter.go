@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strings"
 
@@ -37,7 +38,7 @@ const (
 // either answers at once or starts the unit. The answer is one line
 // on out.
 func enter(ctx context.Context, in io.Reader, out io.Writer, all []operation) int {
-	answer, err := accept(ctx, in, all)
+	answer, err := accept(ctx, in, out, all)
 	if err != nil {
 		answer.Error, answer.Hint = report.Cut(err.Error(), report.MaxText), report.Cut(wayOn(err, answer.Changed), report.MaxText)
 	}
@@ -81,8 +82,11 @@ func wayOut(err error) string {
 	return untouched
 }
 
-func accept(ctx context.Context, in io.Reader, all []operation) (wire.Answer, error) {
-	line, err := bufio.NewReader(io.LimitReader(in, maxDelivery)).ReadBytes('\n')
+func accept(ctx context.Context, in io.Reader, out io.Writer, all []operation) (wire.Answer, error) {
+	limit := &io.LimitedReader{R: in, N: maxDelivery}
+	stream := bufio.NewReader(limit)
+	line, err := stream.ReadBytes('\n')
+	limit.N = math.MaxInt64 // what is asked for comes after it
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("read the delivery: %w", err)
 	}
@@ -99,8 +103,8 @@ func accept(ctx context.Context, in io.Reader, all []operation) (wire.Answer, er
 	switch {
 	case !known:
 		return wire.Answer{}, fmt.Errorf("unknown operation %q", d.Spec.Operation)
-	case op.answer != nil:
-		result, err := op.answer(ctx, d)
+	case op.answer != nil || op.converse != nil:
+		result, err := op.answered(ctx, d, report.Talk{In: stream, Out: out})
 		answer, err := handed(ctx, d, wire.Answer{Result: result}, err)
 		answer.Changed = op.bare && err != nil && plan.ClassOf(err) != plan.Refused
 		return answer, err

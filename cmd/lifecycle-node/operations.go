@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/kubeletcert"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netclean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netlook"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -30,6 +31,8 @@ type operation struct {
 	// answer does what is asked while the plugin waits, and returns the result: it
 	// leaves no record and no unit. Nil for a run.
 	answer func(ctx context.Context, d wire.Delivery) (json.RawMessage, error)
+	// converse is answer for what says meanwhile what it does, and asks for files.
+	converse func(ctx context.Context, d wire.Delivery, talk report.Talk) (json.RawMessage, error)
 	// run goes on as a unit of this host; nil for what is answered.
 	run *run
 }
@@ -55,6 +58,14 @@ type run struct {
 func operations() []operation {
 	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), certificateLook(), certificateRenewal(),
 		networkCleaning(), kubeletRecovery(), removal(), relocation(), preparation(), joining(), founding()}
+}
+
+// answered is the answer to what is asked.
+func (o operation) answered(ctx context.Context, d wire.Delivery, talk report.Talk) (json.RawMessage, error) {
+	if o.converse != nil {
+		return o.converse(ctx, d, talk)
+	}
+	return o.answer(ctx, d)
 }
 
 // networkLook reads what the host has for its pod network.
@@ -125,16 +136,17 @@ func kubeletRecovery() operation {
 
 // preparation says what the host lacks, and mends it.
 func preparation() operation {
-	return operation{name: wire.Prep, bare: true, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
-		return hostprep.Answer(ctx, d.Spec.Task)
-	}}
+	return operation{name: wire.Prep, bare: true,
+		converse: func(ctx context.Context, d wire.Delivery, talk report.Talk) (json.RawMessage, error) {
+			return hostprep.Answer(ctx, d.Spec.Task, talk)
+		}}
 }
 
 // joining prepares the host and has kubeadm join it.
-func joining() operation { return operation{name: wire.Join, bare: true, answer: hostprep.Join} }
+func joining() operation { return operation{name: wire.Join, bare: true, converse: hostprep.Join} }
 
 // founding has kubeadm make a new cluster on the host.
-func founding() operation { return operation{name: wire.Init, bare: true, answer: hostprep.Init} }
+func founding() operation { return operation{name: wire.Init, bare: true, converse: hostprep.Init} }
 
 // find returns an operation by its name.
 func find(all []operation, name wire.Operation) (operation, bool) {

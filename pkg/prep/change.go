@@ -17,6 +17,10 @@ const (
 	WriteFile Kind = "file"
 	// Own gives Path to root, with Mode.
 	Own Kind = "owner"
+	// InstallPackages has the package manager Name install Content: "kubelet=1.36.3-1.1 …".
+	InstallPackages Kind = "packages"
+	// HoldPackages has it keep the packages of Content from upgrades.
+	HoldPackages Kind = "hold"
 	// LoadModule loads the kernel module Name.
 	LoadModule Kind = "module"
 	// SetSysctl sets Name to Content.
@@ -42,7 +46,7 @@ const (
 // kinds are all of them, in the order in which changes are made: files before what
 // reads them.
 func kinds() []Kind {
-	return []Kind{SetHostname, SetTimeZone, WriteFile, Own, LoadModule, SetSysctl, MaskUnit, DisableUnit, SwapOff, OpenPort,
+	return []Kind{SetHostname, SetTimeZone, WriteFile, InstallPackages, HoldPackages, Own, LoadModule, SetSysctl, MaskUnit, DisableUnit, SwapOff, OpenPort,
 		EnableUnit, RestartUnit}
 }
 
@@ -51,10 +55,11 @@ func (k Kind) order() int { return slices.Index(kinds(), k) }
 // Change is one thing that is changed on a host, and exactly that.
 type Change struct {
 	Kind Kind `json:"kind"`
-	// Name is the module, sysctl, device, unit, firewall or host name.
+	// Name is the module, sysctl, device, unit, firewall, package manager or host name; of a
+	// file, what is in it, where its content says nothing to a person.
 	Name string `json:"name,omitempty"`
 	Path string `json:"path,omitempty"`
-	// Content is a file's, a sysctl's value or a port.
+	// Content is a file's, a sysctl's value, a port or packages.
 	Content string `json:"content,omitempty"`
 	// Mode is a file's, as chmod takes it; zero means 0644.
 	Mode uint32 `json:"mode,omitempty"`
@@ -71,12 +76,19 @@ func (c Change) same(o Change) bool { return c == o }
 func (c Change) String() string {
 	switch c.Kind {
 	case WriteFile:
+		if c.Name != "" {
+			return fmt.Sprintf("write %s (%s)", c.Path, c.Name)
+		}
 		if c.Absent {
 			return fmt.Sprintf("write %s (%s)", c.Path, summary(c.Content))
 		}
 		return fmt.Sprintf("change %s (%s)", c.Path, difference(c.Before, c.Content))
 	case Own:
 		return fmt.Sprintf("give %s to root, mode %04o", c.Path, c.Mode)
+	case InstallPackages:
+		return fmt.Sprintf("install with %s: %s", c.Name, strings.ReplaceAll(c.Content, "=", " "))
+	case HoldPackages:
+		return "hold " + c.Content
 	case LoadModule:
 		return "load the kernel module " + c.Name
 	case SetSysctl:
@@ -141,7 +153,11 @@ func only(text, other string) (all []string) {
 // Shown is a change as it leaves the host: of a file only the lines that go and come. The
 // rest is the host's own, and may hold a password (of a share in fstab, of a registry).
 func (c Change) Shown() Change {
-	if c.Kind != WriteFile || c.Absent {
+	switch {
+	case c.Kind == WriteFile && c.Name != "": // the name says what it is
+		c.Before, c.Content = "", ""
+		return c
+	case c.Kind != WriteFile || c.Absent:
 		return c
 	}
 	gone, come := only(c.Before, c.Content), only(c.Content, c.Before)

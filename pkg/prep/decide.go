@@ -51,6 +51,7 @@ func checks() []check {
 		{"PREP100-programs", []string{"programs"}, programs},
 		{"PREP101-skew", []string{"programs"}, skew},
 		{"PREP102-holds", []string{"packages"}, holds},
+		{Packages, nil, packagesToCome},
 	}
 }
 

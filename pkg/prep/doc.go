@@ -4,6 +4,7 @@
 //
 //	survey  reads the host into Facts (package survey, on the host)
 //	Decide  compares them with what the cluster wants: Findings, each with its Changes (pure)
+//	install brings packages to the host, as package packages decides, where that is asked for
 //	apply   makes the changes, remembers what was there before, and takes them back (package apply)
 //
 // A check is one short function from facts to findings. Its identifier

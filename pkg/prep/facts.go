@@ -2,6 +2,12 @@
 
 package prep
 
+import (
+	"slices"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
+)
+
 // Facts is a host as it was read. What could not be read is named in Unread by the
 // name of its part, and no check speaks of it.
 type Facts struct {
@@ -44,6 +50,8 @@ type Facts struct {
 	// more, and LeftLinks the network links among them.
 	Leftovers []string `json:"leftovers,omitempty"`
 	LeftLinks []string `json:"leftLinks,omitempty"`
+	// Install is what would be installed, where that is asked for and something is lacking.
+	Install *packages.Plan `json:"-"`
 	// Unread is what could not be read: part → reason.
 	Unread map[string]string `json:"unread,omitempty"`
 }
@@ -51,6 +59,11 @@ type Facts struct {
 // MayBeNode reports whether the host is a node, or was one, or may be: what changes under a
 // kubelet that runs (the cgroup driver, forwarding, swap) takes its pods with it.
 func (f Facts) MayBeNode() bool { return len(f.Traces) > 0 || f.Unread["traces"] != "" }
+
+// comes reports whether a program comes with what would be installed.
+func (f Facts) comes(program string) bool {
+	return f.Install != nil && slices.Contains(f.Install.Brings, program)
+}
 
 // File is a file as it was read.
 type File struct {

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
 )
 
 // The room that a kubelet and its images need. The kubelet evicts pods below a tenth
@@ -118,7 +120,7 @@ func must() []string { return []string{"losetup", "mount"} }
 func programs(f Facts, w Wanted) (all []Finding) {
 	var lacking []string
 	for _, name := range []string{"kubeadm", "kubelet"} {
-		if _, there := f.Programs[name]; !there {
+		if _, there := f.Programs[name]; !there && !f.comes(name) {
 			lacking = append(lacking, name)
 		}
 	}
@@ -126,11 +128,13 @@ func programs(f Facts, w Wanted) (all []Finding) {
 		all = append(all, Finding{Severity: Blocks, Text: "not installed: " + strings.Join(lacking, ", "),
 			WayOut: "install the packages of " + orWord(w.Kubernetes, "the cluster's version") +
 				" from pkgs.k8s.io or your mirror of it; each minor version " +
-				"has a repository of its own"})
+				"has a repository of its own; or let this program do it: --install"})
 	}
 	var tools []string
 	for _, name := range ToolsWanted() {
-		if _, there := f.Programs[name]; !there && !slices.Contains(must(), name) {
+		if _, there := f.Programs[name]; f.comes(name) {
+			continue
+		} else if !there && !slices.Contains(must(), name) {
 			tools = append(tools, name)
 		} else if !there {
 			all = append(all, Finding{Severity: Blocks, Text: "not installed: " + name, WayOut: "install the package that has it (util-linux)"})
@@ -188,4 +192,30 @@ func holds(f Facts, _ Wanted) []Finding {
 	return []Finding{{Severity: Notes, Text: "not held: " + strings.Join(free, ", ") +
 		"; an upgrade of the host's packages would upgrade the node",
 		WayOut: way + strings.Join(free, " ")}}
+}
+
+// packagesToCome brings what is lacking, where that is asked for.
+func packagesToCome(f Facts, _ Wanted) []Finding {
+	if f.Install == nil || f.Install.None() {
+		return nil
+	}
+	return []Finding{{Severity: Blocks, Text: "lacking: " + strings.Join(f.Install.Brings, ", "), Changes: Installation(*f.Install)}}
+}
+
+// Installation are the changes of an installation, in the order in which they are made.
+func Installation(p packages.Plan) (all []Change) {
+	file := func(path, content, name string) Change {
+		was, there := p.Was[path]
+		c := edit(File{Path: path, Content: was, There: there, Mode: 0o644}, content)
+		c.Name = name
+		return c
+	}
+	if p.Key != "" {
+		all = append(all, file(p.Source.KeyFile, p.Key, p.Trust), file(p.Source.ListFile, p.Source.List(p.Tool, p.Source.KeyFile), ""))
+	}
+	all = append(all, Change{Kind: InstallPackages, Name: string(p.Tool), Content: packages.Format(p.Packages)})
+	if len(p.Held) > 0 {
+		all = append(all, Change{Kind: HoldPackages, Name: string(p.Tool), Content: strings.Join(p.Held, " ")})
+	}
+	return all
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
@@ -18,6 +19,8 @@ type Order struct {
 	// Apply makes the changes, or takes them back with Undo.
 	Apply bool `json:"apply,omitempty"`
 	Undo  bool `json:"undo,omitempty"`
+	// Install has packages brought that the host lacks; nil brings none.
+	Install *packages.Order `json:"install,omitempty"`
 	// Now is the time of the one who asks, in seconds since 1970; 0 if it is not to be
 	// compared.
 	Now int64 `json:"now,omitempty"`

@@ -83,6 +83,9 @@ type Identity struct {
 // EarlierCluster is the check that finds a host that is, or was, a node.
 const EarlierCluster = "PREP092-earlier-cluster"
 
+// Packages is the check whose changes bring packages, where that is asked for.
+const Packages = "PREP103-packages"
+
 // Finding is one thing that a check has to say.
 type Finding struct {
 	// ID is stable: "PREP010-swap".

@@ -13,9 +13,11 @@ import (
 
 func runtimeThere(f Facts, _ Wanted) []Finding {
 	switch {
+	case f.Runtime.Program == "" && f.comes(containerd):
+		return nil
 	case f.Runtime.Program == "":
 		return []Finding{{Severity: Blocks, Text: "no container runtime is installed",
-			WayOut: "install containerd (the distribution's package, or containerd.io), or CRI-O"}}
+			WayOut: "install containerd (the distribution's package, or containerd.io), or CRI-O; or let this program do it: --install"}}
 	case f.Runtime.Answers || f.Runtime.Active == "active":
 		return nil
 	}

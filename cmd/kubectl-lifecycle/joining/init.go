@@ -26,9 +26,9 @@ import (
 
 const initLong = `Make a new cluster: prepare a host over your own ssh (see 'prep'), have kubeadm
 make it the first control plane, and add the cluster to your kubeconfig under the
-name of --context. The host needs a container runtime, kubeadm and kubelet. The
-cluster has no network then, and its node is not Ready before it has one:
-'cni install' is next.
+name of --context. The host needs a container runtime, kubeadm and kubelet; --install
+installs them, of --kubernetes-version (see 'prep'). The cluster has no network then,
+and its node is not Ready before it has one: 'cni install' is next.
 
 kubeadm's configuration is made from the flags. A file (--config, kubeadm's API
 v1beta4) may hold it instead, or the part of it for which there is no flag, such as
@@ -89,6 +89,7 @@ func (f *initFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&s.Untaint, "untaint", false, "Let all pods run on this control plane, as a cluster of one node needs it")
 	flags.StringSliceVar(&s.IgnorePreflightErrors, "ignore-preflight-errors", nil,
 		"Checks of kubeadm whose failure is only a warning on the host")
+	f.prep.packages.add(flags)
 	flags.StringVar(&f.prep.hostname, "hostname", "", "Name the host so")
 	flags.StringVar(&f.prep.timeZone, "time-zone", "", "Set this time zone, for example Asia/Shanghai (default: it stays)")
 	flags.DurationVar(&f.prep.timeout, "timeout", 30*time.Minute, "How long all of it may take; 0 means no limit")

@@ -44,7 +44,9 @@ workers.
 
 --ssh does all of it: it prepares each host over your own ssh (see 'prep'), has
 kubeadm join it, waits until its node is Ready, and revokes its token. A host that
-is a node of the cluster already is left as it is.
+is a node of the cluster already is left as it is. With --install, containerd, kubeadm,
+kubelet and kubectl of the cluster's version are installed first, where they are not
+there: from pkgs.k8s.io, from a mirror (--repo), or from files (--from).
 
 --control-plane makes the host another control plane. The host of one that there is
 encrypts the cluster's certificates, with a key that is made here, and they stay in

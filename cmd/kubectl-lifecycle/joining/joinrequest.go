@@ -65,6 +65,8 @@ func (f *joinFlags) contradictionOfSSH(mode env.DryRun) error {
 		return errors.New("--ssh makes a token for each host; it cannot be combined with --bootstrap-token or --dry-run (see: prep --ssh)")
 	case bySSH && scripted(f.output):
 		return fmt.Errorf("--ssh joins the host itself, and -o %s is for one that nothing reaches: leave one of them out", f.output)
+	case !bySSH && f.prep.packages.install:
+		return errors.New("--install is for --ssh")
 	case !bySSH && (f.prep.hostname != "" || f.prep.timeZone != ""):
 		return errors.New("--hostname and --time-zone are for --ssh")
 	}

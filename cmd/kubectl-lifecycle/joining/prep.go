@@ -30,7 +30,16 @@ before is kept on the host, and --undo takes the changes back.
 
 ssh is your own: its configuration, agent, jump hosts and known hosts count, and
 none of it is turned off. A user who is not root must be able to run sudo
-without a password. Nothing is installed, and nothing is left running.
+without a password. Nothing is left running.
+
+With --install, what is not there is installed by apt, and held: kubeadm, kubelet and
+kubectl of the cluster's very version (else the newest of its minor version), what
+they depend on, and the distribution's containerd where there is no runtime. The
+repository's key must have the fingerprint that you name, or be the known one of
+pkgs.k8s.io; a key that nothing vouches for is taken from https only, and shown. All of
+it is rehearsed first, and refused if something of yours would be replaced or removed.
+--from DIR sends .deb files to a host that reaches no repository; a file SHA256SUMS in
+DIR is heeded. Without --install nothing is installed.
 
 What the cluster of your kubeconfig wants (version, cgroup driver, registry,
 kube-proxy's mode, network) is read from it; without a cluster (--no-cluster) only
@@ -47,6 +56,7 @@ type prepFlags struct {
 	maxParallel             int
 	timeout                 time.Duration
 	output                  string
+	packages                installFlags
 }
 
 func newPrepCommand(c commands) *cobra.Command {
@@ -67,7 +77,9 @@ func newPrepCommand(c commands) *cobra.Command {
 	flags.BoolVar(&f.undo, "undo", false, "Take back what earlier runs have changed; without --yes that is shown")
 	flags.BoolVar(&f.controlPlane, "control-plane", false, "Check the host as a control-plane node")
 	flags.BoolVar(&f.noCluster, "no-cluster", false, "Do not read what a cluster wants")
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long all of it may take; 0 means no limit")
+	flags.StringVar(&f.packages.version, "kubernetes-version", "",
+		"Version for --install, for example v1.36.3, or v1.36 for its newest (default: the cluster's)")
+	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "How long all of it may take; 0 means no limit")
 	env.AddOutput(flags, &f.output, "")
 	return cmd
 }
@@ -78,6 +90,7 @@ func (f *prepFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.hostname, "hostname", "", "Name the host so (one host only)")
 	flags.StringVar(&f.timeZone, "time-zone", "", "Set this time zone, for example Asia/Shanghai (default: it stays)")
 	flags.IntVar(&f.maxParallel, "max-parallel", 8, "How many hosts are worked on at the same time")
+	f.packages.add(flags)
 }
 
 // hosts are those of the flags; every error is one of usage.
@@ -91,6 +104,12 @@ func (f *prepFlags) hosts() (map[string]sshcarrier.Host, error) {
 	if f.maxParallel < 1 {
 		return nil, env.Misused(fmt.Sprintf("--max-parallel must be 1 or more, got %d", f.maxParallel))
 	}
+	if f.undo && f.packages.install {
+		return nil, env.Misused("--undo takes back what --install has installed, too: leave out --install")
+	}
+	if err := f.packages.read(); err != nil {
+		return nil, err
+	}
 	hosts := map[string]sshcarrier.Host{}
 	for _, destination := range f.ssh {
 		h := sshcarrier.Host{Destination: destination}
@@ -100,6 +119,7 @@ func (f *prepFlags) hosts() (map[string]sshcarrier.Host, error) {
 		if _, twice := hosts[destination]; twice {
 			return nil, env.Misused(fmt.Sprintf("host %s is named twice", text.Quote(destination)))
 		}
+		f.packages.serve(&h)
 		hosts[destination] = h
 	}
 	return hosts, nil
@@ -114,7 +134,8 @@ func (f *prepFlags) order(wanted prep.Wanted) (prep.Order, error) {
 	if err := wanted.Validate(); err != nil {
 		return prep.Order{}, plan.As(plan.Misused, err)
 	}
-	return prep.Order{Wanted: wanted, Apply: f.yes, Undo: f.undo}, nil
+	install, err := f.packages.order(wanted)
+	return prep.Order{Wanted: wanted, Apply: f.yes, Undo: f.undo, Install: install}, err
 }
 
 // prepared is what has become of one host.

@@ -159,7 +159,7 @@ func (j *sshJoin) makeToken(ctx context.Context, report plan.Report) (err error)
 // host that lies. Without the key it can become a worker at most, which is named.
 func (j *sshJoin) look(ctx context.Context, report plan.Report) error {
 	order := j.order
-	order.Apply = false
+	order.Apply, order.Install = false, nil
 	outcome, err := newhost.Prepare(ctx, j.host, order, report)
 	if err != nil {
 		return err

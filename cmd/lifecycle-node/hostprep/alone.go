@@ -34,7 +34,7 @@ func Alone(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return plan.As(plan.Misused, fmt.Errorf("%w\n\n%s", err, Usage))
 	}
-	outcome, err := Do(ctx, order, report.Printer{Out: out})
+	outcome, err := Do(ctx, order, report.Printer{Out: out}, report.Talk{})
 	if err != nil {
 		return err
 	}

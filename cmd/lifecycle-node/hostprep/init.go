@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -28,7 +29,7 @@ const lastsAtMost = 25 * time.Minute
 
 // Init prepares the host and has kubeadm make a cluster on it. A cluster that this has
 // begun is finished, one that it has made is left as it is, any other is refused.
-func Init(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+func Init(ctx context.Context, d wire.Delivery, talk report.Talk) (json.RawMessage, error) {
 	var order prep.InitOrder
 	if err := json.Unmarshal(d.Spec.Task, &order); err != nil {
 		return nil, fmt.Errorf("decode the order: %w", err)
@@ -38,7 +39,7 @@ func Init(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		return nil, err
 	}
 	defer unlock()
-	f := founding{order: order, waited: waited, init: kubeadm.Init{Host: host.Local{}, Documents: order.Documents}}
+	f := founding{order: order, talk: talk, waited: waited, init: kubeadm.Init{Host: host.Local{}, Documents: order.Documents}}
 	if f.out.Node, err = f.name(); err != nil {
 		return nil, err
 	}
@@ -51,6 +52,7 @@ func Init(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 // founding is one host on its way.
 type founding struct {
 	order prep.InitOrder
+	talk  report.Talk
 	// waited says that another program changed the host before this one could: minutes may
 	// have gone, and who asked may have left.
 	waited bool
@@ -109,7 +111,7 @@ func (f *founding) found(ctx context.Context) error {
 
 // prepare mends what the host lacks.
 func (f *founding) prepare(ctx context.Context) (err error) {
-	if f.out.Outcome, err = do(ctx, f.order.Prep, plan.Discard); err != nil {
+	if f.out.Outcome, err = do(ctx, f.order.Prep, saying(f.talk), f.talk); err != nil {
 		return err
 	}
 	f.out.Outcome = f.out.Outcome.Shown()

@@ -24,7 +24,7 @@ import (
 
 // Join prepares the host and has kubeadm join it to the cluster of the delivery. A host
 // that is a node there already is left as it is, one of another cluster is refused.
-func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+func Join(ctx context.Context, d wire.Delivery, talk report.Talk) (json.RawMessage, error) {
 	var order prep.JoinOrder
 	if err := json.Unmarshal(d.Spec.Task, &order); err != nil {
 		return nil, fmt.Errorf("decode the order: %w", err)
@@ -55,7 +55,7 @@ func Join(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		out.Already = true
 		return json.Marshal(out)
 	}
-	if out.Outcome, err = do(ctx, order.Prep, plan.Discard); err != nil {
+	if out.Outcome, err = do(ctx, order.Prep, saying(talk), talk); err != nil {
 		return nil, err
 	}
 	out.Outcome = out.Outcome.Shown()

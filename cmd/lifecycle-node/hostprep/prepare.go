@@ -15,6 +15,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -26,7 +27,7 @@ import (
 
 // Do does what an order says, and returns what a person is to know. What changes the
 // host is done by one at a time.
-func Do(ctx context.Context, order prep.Order, watch plan.Observer) (prep.Outcome, error) {
+func Do(ctx context.Context, order prep.Order, watch plan.Observer, talk report.Talk) (prep.Outcome, error) {
 	if order.Apply && os.Geteuid() == 0 {
 		unlock, err := alone(ctx)
 		if err != nil {
@@ -34,39 +35,72 @@ func Do(ctx context.Context, order prep.Order, watch plan.Observer) (prep.Outcom
 		}
 		defer unlock()
 	}
-	return do(ctx, order, watch)
+	return do(ctx, order, watch, talk)
 }
 
-func do(ctx context.Context, order prep.Order, watch plan.Observer) (prep.Outcome, error) {
+func do(ctx context.Context, order prep.Order, watch plan.Observer, talk report.Talk) (prep.Outcome, error) {
 	machine := apply.Host{}
 	if order.Undo {
 		return undo(ctx, machine, order, watch)
 	}
-	facts := look(ctx, order.Wanted)
-	if order.Now != 0 {
-		skew := order.Skew()
-		facts.Clock.SkewSeconds = &skew
+	facts := lookNow(ctx, order)
+	out := prep.Outcome{}
+	mayChange := order.Wanted.Joined || !facts.MayBeNode()
+	if order.Install != nil && mayChange {
+		p, stage, err := rehearse(ctx, *order.Install, facts, talk)
+		if err != nil {
+			return out, err
+		}
+		defer func() { _ = stage.Close() }() // of a cache
+		facts.Install, machine.Packages = &p, stage
 	}
-	out := prep.Outcome{Report: prep.Decide(facts, order.Wanted)}
+	out.Report = prep.Decide(facts, order.Wanted)
 	changes := out.Report.Changes()
-	if !order.Apply || len(changes) == 0 || !order.Wanted.Joined && facts.MayBeNode() {
+	if !order.Apply || len(changes) == 0 || !mayChange {
 		return out, nil
 	}
 	if os.Geteuid() != 0 {
 		return out, plan.Refuse(errors.New("only root can prepare a host"), "run it with sudo")
 	}
+	if facts.Install != nil && !facts.Install.None() { // what comes is looked at before anything else is changed
+		if err := makeAll(ctx, machine, prep.Installation(*facts.Install), watch, &out); err != nil {
+			return out, err
+		}
+		out.Report = prep.Decide(lookNow(ctx, order), order.Wanted)
+		changes = out.Report.Changes()
+	}
+	if len(changes) == 0 {
+		return out, nil
+	}
+	if err := makeAll(ctx, machine, changes, watch, &out); err != nil {
+		return out, err
+	}
+	out.Report = prep.Decide(lookNow(ctx, order), order.Wanted)
+	return out, nil
+}
+
+// makeAll makes changes, and notes them.
+func makeAll(ctx context.Context, machine apply.Host, changes []prep.Change, watch plan.Observer, out *prep.Outcome) error {
 	if made, err := machine.Recipe(changes).Run(ctx, watch); err != nil {
-		if len(made.Done) > 0 {
+		if len(made.Done)+len(out.Made) > 0 {
 			err = plan.Begun(err)
 		}
-		return out, err
+		return err
 	}
 	for _, c := range changes {
 		out.Made = append(out.Made, c.String())
 	}
-	facts = look(ctx, order.Wanted)
-	out.Report = prep.Decide(facts, order.Wanted)
-	return out, nil
+	return nil
+}
+
+// lookNow is look, and how far the clocks are apart.
+func lookNow(ctx context.Context, order prep.Order) prep.Facts {
+	facts := look(ctx, order.Wanted)
+	if order.Now != 0 {
+		skew := order.Skew()
+		facts.Clock.SkewSeconds = &skew
+	}
+	return facts
 }
 
 // look reads the host, and what an earlier cluster has left on it: a removal finds all of
@@ -148,12 +182,12 @@ func undo(ctx context.Context, machine apply.Host, order prep.Order, watch plan.
 }
 
 // Answer does what the plugin asks, and returns the outcome as it travels.
-func Answer(ctx context.Context, task json.RawMessage) (json.RawMessage, error) {
+func Answer(ctx context.Context, task json.RawMessage, talk report.Talk) (json.RawMessage, error) {
 	var order prep.Order
 	if err := json.Unmarshal(task, &order); err != nil {
 		return nil, fmt.Errorf("decode the order: %w", err)
 	}
-	out, err := Do(ctx, order, plan.Discard)
+	out, err := Do(ctx, order, saying(talk), talk)
 	if err != nil {
 		return nil, err
 	}

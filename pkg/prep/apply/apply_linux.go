@@ -16,6 +16,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/install"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
 )
 
 // ErrChanged says that a file is not what it was when the change was decided.
@@ -26,6 +28,8 @@ type Host struct {
 	Local host.Local
 	// Dir is where the ledger is; empty means DefaultDir.
 	Dir string
+	// Packages brings packages.
+	Packages install.Stage
 }
 
 // Recipe is the plan of changes, a step each, and nothing else: what a dry run shows.
@@ -49,8 +53,15 @@ func (h Host) make(ctx context.Context, c prep.Change) error {
 	if c.Kind == prep.WriteFile && (before.There == c.Absent || !c.Absent && before.Content != c.Before) {
 		return plan.Hint(fmt.Errorf("write %s: %w", c.Path, ErrChanged), "run the command again: it reads the file again")
 	}
+	resumed, err := h.begun(c.Kind)
+	if err != nil {
+		return err
+	}
 	if err := h.remember(entry{Change: c, Before: before}); err != nil {
 		return err
+	}
+	if c.Kind == prep.InstallPackages {
+		return h.packages().Install(ctx, packages.Parse(c.Content), resumed)
 	}
 	return h.do(ctx, c, before)
 }
@@ -103,6 +114,8 @@ func (h Host) look(ctx context.Context, c prep.Change) (s state, made bool, err 
 	case prep.OpenPort:
 		s, err = h.lookAtPort(ctx, c)
 		return s, false, err
+	case prep.InstallPackages, prep.HoldPackages:
+		return h.lookAtPackages(ctx, c)
 	}
 	return s, false, fmt.Errorf("unknown kind of change %q", c.Kind)
 }

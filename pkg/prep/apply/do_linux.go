@@ -47,6 +47,8 @@ func (h Host) do(ctx context.Context, c prep.Change, before state) error {
 		return h.run(ctx, "timedatectl", "set-timezone", c.Name)
 	case prep.OpenPort:
 		return h.openPort(ctx, c)
+	case prep.HoldPackages:
+		return h.packages().Hold(ctx, strings.Fields(c.Content))
 	}
 	return fmt.Errorf("unknown kind of change %q", c.Kind)
 }
@@ -84,6 +86,9 @@ func (h Host) back(ctx context.Context, e entry) error { //nolint:cyclop // a ca
 	case prep.EnableUnit:
 		return h.disable(ctx, c.Name, s)
 	case prep.RestartUnit: // so that it reads what was restored
+		if unit, err := h.Local.Unit(ctx, c.Name); err == nil && unit.Load == "not-found" {
+			return nil // it has gone with its package
+		}
 		return h.run(ctx, "systemctl", "restart", c.Name)
 	case prep.SetHostname:
 		return h.run(ctx, "hostnamectl", "set-hostname", s.Content)
@@ -94,6 +99,8 @@ func (h Host) back(ctx context.Context, e entry) error { //nolint:cyclop // a ca
 		return h.run(ctx, "timedatectl", "set-timezone", s.Content)
 	case prep.OpenPort:
 		return h.closePort(ctx, c, s)
+	case prep.InstallPackages, prep.HoldPackages:
+		return h.unpack(ctx, e)
 	}
 	return fmt.Errorf("unknown kind of change %q", c.Kind)
 }

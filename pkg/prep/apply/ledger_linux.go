@@ -101,7 +101,13 @@ func (h Host) remember(e entry) error {
 // about reports whether an entry is of the same thing as a change.
 func (e entry) about(c prep.Change) bool {
 	return e.Change.Kind == c.Kind && e.Change.Name == c.Name && e.Change.Path == c.Path &&
-		(c.Kind != prep.OpenPort || e.Change.Content == c.Content)
+		(!named(c.Kind) || e.Change.Content == c.Content)
+}
+
+// named reports whether the content of a change is what it is about: of two installations,
+// which packages.
+func named(kind prep.Kind) bool {
+	return kind == prep.OpenPort || kind == prep.InstallPackages || kind == prep.HoldPackages
 }
 
 // left reports whether a state is what an entry has left behind: its change made, or
@@ -209,7 +215,7 @@ func (h Host) undo(ctx context.Context, e entry) (kept string, err error) {
 		return "", err
 	}
 	switch e.Change.Kind {
-	case prep.RestartUnit, prep.OpenPort:
+	case prep.RestartUnit, prep.OpenPort, prep.InstallPackages, prep.HoldPackages: // each of its parts is looked at
 	default:
 		if !made {
 			if now == e.Before {

@@ -41,6 +41,9 @@ type Host struct {
 	// Program returns the node program for an architecture; nil means the one that
 	// this plugin carries.
 	Program func(arch string) (payload.Payload, error)
+	// Files opens a file that the program on the host may ask for; nil if it may ask for
+	// none.
+	Files func(name string) (content io.ReadCloser, size int64, err error)
 	// parting is how long a host may stay that has answered; zero means partWithin.
 	parting time.Duration
 }
@@ -121,7 +124,7 @@ func (h Host) Deliver(ctx context.Context, delivery wire.Delivery, report plan.R
 		return wire.Answer{}, plan.Refuse(fmt.Errorf("start %s: %w", client, err), "install the OpenSSH client on this machine")
 	}
 	report("connecting to %s by ssh", h.Destination)
-	answer, talkErr := h.talk(ctx, cancel, stream{in, out}, append(line, '\n'))
+	answer, talkErr := h.talk(ctx, cancel, stream{in, out, report}, append(line, '\n'))
 	if talkErr != nil {
 		cancel(talkErr) // so that ssh ends
 	}
@@ -143,10 +146,11 @@ func (h Host) Deliver(ctx context.Context, delivery wire.Delivery, report plan.R
 	return answer, h.failure(talkErr, waitErr, words.String())
 }
 
-// stream is both ends of a connection.
+// stream is both ends of a connection, and where it is said what is done.
 type stream struct {
-	in  io.WriteCloser
-	out io.Reader
+	in     io.WriteCloser
+	out    io.Reader
+	report plan.Report
 }
 
 // talk speaks with the receiver: its greeting, the program, and the answer.
@@ -173,10 +177,14 @@ func (h Host) talk(ctx context.Context, cancel context.CancelCauseFunc, s stream
 	if _, err := io.Copy(s.in, io.MultiReader(strings.NewReader(head), bytes.NewReader(load.Program), bytes.NewReader(delivery))); err != nil {
 		return answer, fmt.Errorf("send the program: %w", err)
 	}
+	if h.Files != nil {
+		defer func() { _ = s.in.Close() }() // the answer is there, or the error is
+		return answered(lines, h.spoken(s))
+	}
 	if err := s.in.Close(); err != nil {
 		return answer, fmt.Errorf("send the program: %w", err)
 	}
-	return answered(lines)
+	return answered(lines, h.spoken(s))
 }
 
 var (
@@ -203,8 +211,8 @@ func greeted(lines *bufio.Reader) (string, error) {
 	return "", errNoAnswer
 }
 
-// answered reads lines until the program's answer.
-func answered(lines *bufio.Reader) (answer wire.Answer, err error) {
+// answered reads lines until the program's answer; others are handed on.
+func answered(lines *bufio.Reader, other func(line []byte) error) (answer wire.Answer, err error) {
 	for {
 		line, err := lines.ReadBytes('\n')
 		if raw, is := bytes.CutPrefix(line, []byte(wire.AnswerPrefix)); is {
@@ -215,6 +223,9 @@ func answered(lines *bufio.Reader) (answer wire.Answer, err error) {
 		}
 		if err != nil {
 			return answer, errNoAnswer
+		}
+		if err := other(line); err != nil {
+			return answer, err
 		}
 	}
 }

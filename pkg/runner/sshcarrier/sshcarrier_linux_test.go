@@ -8,8 +8,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,5 +209,42 @@ func TestAHostCannotFlood(t *testing.T) {
 				t.Error("no error")
 			}
 		})
+	}
+}
+
+// asks asks for files, and answers with what it got of them.
+const asks = `IFS= read -r line
+printf '` + wire.SayPrefix + `"reading"\n` + wire.SendPrefix + `"a.deb"\n'
+IFS= read -r size
+got=$(head -c "$size")
+printf '` + wire.AnswerPrefix + `{"result":{"size":%s,"got":"%s"}}\n' "$size" "$got"
+`
+
+func TestAHostGetsTheFilesThatItAsksForAndNoOthers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may write below /var/lib")
+	}
+	var asked, said []string
+	files := func(name string) (io.ReadCloser, int64, error) {
+		if asked = append(asked, name); name != "a.deb" {
+			return nil, 0, errors.New("no such file")
+		}
+		return io.NopCloser(strings.NewReader("content")), 7, nil
+	}
+	run := func(script string) (wire.Answer, error) {
+		h := Host{Destination: "root@h1", Client: client(t, here), Program: program(script), Files: files}
+		return h.Deliver(t.Context(), wire.Delivery{Spec: wire.Spec{Operation: wire.Prep}}, func(format string, args ...any) {
+			said = append(said, fmt.Sprintf(format, args...))
+		})
+	}
+	answer, err := run(asks)
+	if err != nil || string(answer.Result) != `{"size":7,"got":"content"}` || !slices.Contains(said, "root@h1: reading") {
+		t.Errorf("%s, %v, %v", answer.Result, err, said)
+	}
+	if _, err := run(strings.ReplaceAll(asks, "a.deb", "/etc/passwd")); err == nil || asked[1] != "/etc/passwd" {
+		t.Errorf("a file that is not for it: %v", err)
+	}
+	if _, err := run("IFS= read -r line\nwhile :; do printf '" + wire.SendPrefix + "\"a.deb\"\\n'; head -c 9 >/dev/null; done\n"); err == nil {
+		t.Error("it may ask for ever")
 	}
 }

@@ -204,6 +204,14 @@ func Advice(node, said string) string {
 // container's shell is not taken for one.
 const AnswerPrefix = "kubectl-lifecycle-answer:"
 
+// Before its answer, a program on a host may write lines of JSON strings: SayPrefix begins
+// what it is doing, SendPrefix the name of a file that it asks for. The file comes back in
+// its standard input, after a line with its length.
+const (
+	SayPrefix  = "kubectl-lifecycle-says:"
+	SendPrefix = "kubectl-lifecycle-send:"
+)
+
 // EncodeEvents joins the last MaxEvents events, one JSON object a line.
 func EncodeEvents(events []Numbered) ([]byte, error) {
 	if len(events) > MaxEvents {

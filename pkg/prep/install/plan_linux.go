@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
+)
+
+// Plan says what has to be installed for what a host lacks, brings it into the stage, and
+// rehearses it. Nothing is changed but the stage; what cannot be done is refused.
+func (s Stage) Plan(ctx context.Context, o packages.Order, n packages.Needs) (packages.Plan, error) {
+	if err := o.Validate(); err != nil {
+		return packages.Plan{}, err
+	}
+	tool, err := s.tool(ctx)
+	if err != nil {
+		return packages.Plan{}, err
+	}
+	if tool != packages.Apt {
+		if n.None() {
+			return packages.Plan{}, nil
+		}
+		return packages.Plan{}, plan.Refuse(fmt.Errorf("packages of %s cannot be installed yet", tool),
+			"install %s there by hand, and leave out --install", lines(n.Programs()))
+	}
+	r := rehearsal{Stage: s, order: o, needs: n, staged: packages.Staged{Dir: s.Local.Path(s.Dir), Files: len(o.Files) > 0}}
+	if err := r.look(ctx); err != nil || r.needs.None() {
+		return packages.Plan{}, err
+	}
+	r.plan.Tool, r.plan.Brings = tool, r.needs.Programs()
+	if err := r.rehearse(ctx); err != nil {
+		return packages.Plan{}, err
+	}
+	return r.plan, nil
+}
+
+// rehearsal is a plan on its way.
+type rehearsal struct {
+	Stage
+	order  packages.Order
+	needs  packages.Needs
+	staged packages.Staged
+	plan   packages.Plan
+	// whole and held are packages on the host.
+	whole, held []string
+	// refreshed says that all repositories were read again.
+	refreshed bool
+}
+
+// look reads which packages are there. One that an interrupted installation has left in
+// the middle is lacking, although its programs are there.
+func (r *rehearsal) look(ctx context.Context) error {
+	names := append(packages.Names(), "containerd", "containerd.io", "runc")
+	whole, broken, err := r.installed(ctx, append(names, r.needs.Tools...))
+	if err != nil {
+		return err
+	}
+	for _, p := range whole {
+		r.whole = append(r.whole, p.Name)
+	}
+	for _, p := range broken {
+		switch {
+		case p.Name == "containerd" || p.Name == "containerd.io":
+			r.needs.Runtime = true
+		case slices.Contains([]string{"kubeadm", "kubectl", "kubelet"}, p.Name) && !slices.Contains(r.needs.Kubernetes, p.Name):
+			r.needs.Kubernetes = append(r.needs.Kubernetes, p.Name)
+		}
+	}
+	said, err := r.run(ctx, "ask which packages are held", packages.Held())
+	r.held = packages.ReadNames(said)
+	return err
+}
+
+// installed asks for packages. One that is not known makes dpkg-query end badly.
+func (s Stage) installed(ctx context.Context, names []string) (whole, broken []packages.Package, err error) {
+	c := packages.Installed(names...)
+	said, err := s.Local.Run(ctx, host.Command{Name: c.Args[0], Args: c.Args[1:], Timeout: c.Limit, Most: mostSaid})
+	var bad *host.CommandError
+	if err != nil && (!errors.As(err, &bad) || !strings.Contains(said, "no packages found matching")) {
+		return nil, nil, fmt.Errorf("ask which packages are installed: %w", err)
+	}
+	whole, broken = packages.ReadInstalled(said)
+	return whole, broken, nil
+}
+
+// rehearse chooses the packages, brings them, and has apt say what it would do.
+func (r *rehearsal) rehearse(ctx context.Context) error {
+	choose := r.fromRepo
+	if r.staged.Files {
+		choose = r.fromFiles
+	}
+	targets, err := choose(ctx)
+	if err != nil {
+		return err
+	}
+	said, err := r.run(ctx, "make a dry run of the installation", r.staged.Simulate(targets...))
+	if errors.Is(err, packages.ErrLacking) && !r.staged.Files && !r.refreshed {
+		if err := r.refresh(ctx); err != nil {
+			return err
+		}
+		said, err = r.run(ctx, "make a dry run of the installation", r.staged.Simulate(targets...))
+	}
+	if err != nil {
+		return err
+	}
+	r.plan.Packages, r.plan.Held, err = packages.Judge(packages.ReadTransaction(said))
+	if err == nil {
+		err = packages.NotHeld(r.plan.Packages, r.held)
+	}
+	if err != nil || r.staged.Files {
+		return err
+	}
+	r.Say("downloading %d packages", len(r.plan.Packages))
+	_, err = r.run(ctx, "download the packages", r.staged.Download(targets...))
+	return err
+}
+
+// fromRepo adds the repository to the stage, and chooses out of it.
+func (r *rehearsal) fromRepo(ctx context.Context) (targets []string, err error) {
+	if len(r.needs.Kubernetes) > 0 {
+		if err := r.addRepo(ctx); err != nil {
+			return nil, err
+		}
+		said, err := r.run(ctx, "ask for versions", r.staged.Offers(true, packages.Names()...))
+		if err != nil {
+			return nil, err
+		}
+		chosen, err := packages.Choose(r.order, r.needs, packages.ReadOffers(said))
+		if err != nil {
+			return nil, err
+		}
+		if err := packages.NotHeld(chosen, r.held); err != nil {
+			return nil, err
+		}
+		for _, p := range chosen {
+			targets = append(targets, p.String())
+		}
+	} else if err := r.others(); err != nil {
+		return nil, err
+	}
+	distribution, err := r.fromDistribution(ctx)
+	return append(targets, distribution...), err
+}
+
+// fromDistribution are packages of the host's own repositories.
+func (r *rehearsal) fromDistribution(ctx context.Context) (targets []string, err error) {
+	wanted := slices.Clone(r.needs.Tools)
+	if r.needs.Runtime {
+		wanted = append(wanted, "containerd")
+	}
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	for {
+		said, err := r.run(ctx, "ask for versions", r.staged.Offers(false, wanted...))
+		if err != nil {
+			return nil, err
+		}
+		var known []string
+		for _, p := range packages.ReadOffers(said) {
+			if !slices.Contains(known, p.Name) {
+				known = append(known, p.Name)
+			}
+		}
+		switch {
+		case !r.needs.Runtime || slices.Contains(known, "containerd"):
+			return known, nil
+		case r.refreshed:
+			return nil, plan.Refuse(errors.New("no repository of this host has the package containerd"),
+				"add the distribution's repository, or install containerd.io of Docker's; it is used as it is")
+		}
+		if err := r.refresh(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// refresh reads all repositories of the host again, into the stage.
+func (r *rehearsal) refresh(ctx context.Context) error {
+	r.Say("reading what the host's own repositories have")
+	r.refreshed = true
+	_, err := r.run(ctx, "read what the host's own repositories have", r.staged.Update(false))
+	return err
+}
+
+// addRepo brings the repository's key and index into the stage.
+func (r *rehearsal) addRepo(ctx context.Context) error {
+	source := packages.SourceOf(packages.Apt, r.order)
+	if err := r.unknown(source); err != nil {
+		return err
+	}
+	if err := os.WriteFile(r.staged.ListFile(), []byte(source.List(packages.Apt, r.staged.KeyFile())), 0o644); err != nil {
+		return err
+	}
+	if err := r.others(); err != nil {
+		return err
+	}
+	r.Say("reading %s", source.URL)
+	fetched := r.staged.Dir + "/fetched"
+	if _, err := r.run(ctx, "fetch "+source.KeyURL, r.staged.Fetch(source.KeyURL, fetched)); err != nil {
+		return err
+	}
+	raw, err := host.ReadPlain(fetched, packages.MostOfKey)
+	if err != nil {
+		return err
+	}
+	keys, err := packages.ReadKeys(raw)
+	if err != nil {
+		return plan.Refuse(fmt.Errorf("what is at %s is no key: %w", source.KeyURL, err), "does something stand between (a proxy, a portal)? "+
+			"Else name the repository: --repo URL")
+	}
+	trust, err := packages.Trust(r.order, keys, time.Now())
+	if err != nil {
+		return err
+	}
+	r.plan.Source, r.plan.Key, r.plan.Trust = source, keys.Armored, trust
+	if err := os.WriteFile(r.staged.KeyFile(), []byte(keys.Armored), 0o644); err != nil {
+		return err
+	}
+	said, err := r.run(ctx, "read "+source.URL, r.staged.Update(true))
+	if err == nil && packages.Failed(said) {
+		err = packages.Explain("read "+source.URL, said, nil)
+	}
+	if err != nil {
+		return err
+	}
+	return r.remember(source)
+}
+
+// unknown refuses a repository that the host has already in a file of a person's: apt takes
+// no second key for it.
+func (r *rehearsal) unknown(source packages.Source) error {
+	parts, err := filepath.Glob(r.Local.Path("/etc/apt/sources.list.d/*"))
+	if err != nil {
+		return err
+	}
+	for _, file := range append(parts, r.Local.Path("/etc/apt/sources.list")) {
+		if filepath.Base(file) == filepath.Base(source.ListFile) {
+			continue
+		}
+		raw, err := host.ReadPlain(file, 1<<20)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(raw)) {
+			if !strings.HasPrefix(strings.TrimSpace(line), "#") && strings.Contains(line, strings.TrimSuffix(source.URL, "/")) {
+				return plan.Refuse(fmt.Errorf("this host has %s already, in %s", source.URL, file),
+					"install with it by hand (apt-get install kubeadm kubelet), or take that file away first")
+			}
+		}
+	}
+	return nil
+}
+
+// others has the host's own repositories, and what it knows of them, count in the stage.
+func (r *rehearsal) others() error {
+	for from, to := range map[string]string{"/etc/apt/sources.list.d": r.staged.Parts(), "/var/lib/apt/lists": r.staged.Lists()} {
+		entries, err := os.ReadDir(r.Local.Path(from))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, e := range entries {
+			at := filepath.Join(to, e.Name())
+			if !e.Type().IsRegular() && e.Type()&fs.ModeSymlink == 0 || e.Name() == "lock" || at == r.staged.ListFile() {
+				continue
+			}
+			if err := os.Symlink(r.Local.Path(filepath.Join(from, e.Name())), at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// remember reads what files of the repository the host has of an earlier run.
+func (r *rehearsal) remember(source packages.Source) error {
+	r.plan.Was = map[string]string{}
+	for _, path := range []string{source.KeyFile, source.ListFile} {
+		raw, err := host.ReadPlain(r.Local.Path(path), packages.MostOfKey)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		r.plan.Was[path] = string(raw)
+	}
+	return nil
+}
+
+// fromFiles has the files sent that the host lacks.
+func (r *rehearsal) fromFiles(ctx context.Context) (targets []string, err error) {
+	arch, err := r.run(ctx, "ask for the architecture", packages.Arch())
+	if err != nil {
+		return nil, err
+	}
+	files, err := packages.ChooseFiles(r.order, r.needs, r.whole, strings.TrimSpace(arch), packages.Apt)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.receive(files); err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		path := r.staged.File(f.Name)
+		said, err := r.run(ctx, "read "+f.Name, packages.Fields(path))
+		if err != nil {
+			return nil, err
+		}
+		if _, _, is := packages.ReadFields(said); !is {
+			return nil, plan.Refuse(fmt.Errorf("%s is no package of Debian's", f.Name), "take it out of the directory")
+		}
+		targets = append(targets, path)
+	}
+	return targets, nil
+}
