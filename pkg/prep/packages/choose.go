@@ -53,22 +53,9 @@ func Choose(o Order, n Needs, offered []Package) (all []Package, err error) {
 	if len(n.Kubernetes) == 0 {
 		return nil, nil
 	}
-	want, exact := o.patch()
 	for _, name := range n.Kubernetes {
-		best, found := Package{}, false
-		for _, p := range offered {
-			if p.Name != name || !within(p.Version, strings.TrimPrefix(o.minor(), "v")) {
-				continue
-			}
-			switch {
-			case exact && release(p.Version) == want && (!found || release(best.Version) != want || newer(p.Version, best.Version)):
-				best, found = p, true
-			case found && exact && release(best.Version) == want:
-			case !found || newer(p.Version, best.Version):
-				best, found = p, true
-			}
-		}
-		if !found {
+		best := o.best(name, offered)
+		if best.Version == "" {
 			return nil, plan.Refuse(fmt.Errorf("there is no package %s of %s in %s", name, o.minor(), o.from()),
 				"see what is there: each minor version has a repository of its own; choose another with --repo URL")
 		}
@@ -79,6 +66,21 @@ func Choose(o Order, n Needs, offered []Package) (all []Package, err error) {
 			"the copy of the repository is not complete: use another with --repo URL, or complete it")
 	}
 	return all, nil
+}
+
+// best is the package of a name that an order wants most; none if none will do.
+func (o Order) best(name string, offered []Package) (best Package) {
+	want := o.patch()
+	for _, p := range offered {
+		if p.Name != name || !within(p.Version, strings.TrimPrefix(o.minor(), "v")) {
+			continue
+		}
+		fits, had := release(p.Version) == want, release(best.Version) == want
+		if best.Version == "" || fits && !had || fits == had && newer(p.Version, best.Version) {
+			best = p
+		}
+	}
+	return best
 }
 
 // from is where an order's packages come from, in words.
@@ -148,16 +150,9 @@ func ChooseFiles(o Order, n Needs, installed []string, arch string, tool Tool) (
 	}
 	var brought []string
 	for _, p := range offered {
-		switch {
-		case slices.Contains([]string{"kubeadm", "kubectl", "kubelet"}, p.Name) && !slices.Contains(chosen, p):
-			continue
-		case slices.Contains(installed, p.Name), slices.Contains(append(runtimes(), "runc"), p.Name) && !n.Runtime:
-			continue // what the host has stays; Docker's containerd beside the distribution's is a conflict
-		case slices.ContainsFunc(offered, func(q Package) bool { return q.Name == p.Name && newer(q.Version, p.Version) }) &&
-			!slices.Contains(chosen, p):
-			continue
+		if slices.Contains(chosen, p) || n.beside(p, offered, installed) {
+			all, brought = append(all, files[p]), append(brought, p.Name)
 		}
-		all, brought = append(all, files[p]), append(brought, p.Name)
 	}
 	of := slices.DeleteFunc(runtimes(), func(name string) bool { return !slices.Contains(brought, name) })
 	switch {
@@ -168,6 +163,18 @@ func ChooseFiles(o Order, n Needs, installed []string, arch string, tool Tool) (
 		return nil, plan.Refuse(fmt.Errorf("the files hold %s, which exclude each other", text.Join(of, " and ")), "keep one of them")
 	}
 	return all, nil
+}
+
+// beside reports whether a package that is not Kubernetes' own program is brought: the newest
+// of its name that the host lacks. A runtime that the host has stays; Docker's containerd
+// beside the distribution's would be a conflict.
+func (n Needs) beside(p Package, offered []Package, installed []string) bool {
+	program := slices.Contains([]string{"kubeadm", "kubectl", "kubelet"}, p.Name)
+	runtime := slices.Contains(append(runtimes(), "runc"), p.Name)
+	if program || slices.Contains(installed, p.Name) || runtime && !n.Runtime {
+		return false
+	}
+	return !slices.ContainsFunc(offered, func(q Package) bool { return q.Name == p.Name && newer(q.Version, p.Version) })
 }
 
 // parseName takes the name of a package's file apart. A colon in a version is written %3a.

@@ -42,6 +42,15 @@ func ReadKeys(raw []byte) (keys Keys, err error) {
 	if err != nil {
 		return keys, err
 	}
+	if keys.All, err = readAll(packets); err != nil {
+		return Keys{}, err
+	}
+	keys.Armored = armored(plain)
+	return keys, nil
+}
+
+// readAll reads keys, and what each says of itself.
+func readAll(packets []packet) (all []Key, err error) {
 	var newest uint32
 	sub := false
 	for _, p := range packets {
@@ -49,25 +58,24 @@ func ReadKeys(raw []byte) (keys Keys, err error) {
 		case p.tag == tagKey:
 			key, err := readKey(p.body)
 			if err != nil {
-				return Keys{}, err
+				return nil, err
 			}
-			keys.All, newest, sub = append(keys.All, key), 0, false
-		case len(keys.All) == 0 || p.tag == tagSecret || p.tag == tagSecretSub:
-			return Keys{}, errors.New("it is no public key")
+			all, newest, sub = append(all, key), 0, false
+		case len(all) == 0 || p.tag == tagSecret || p.tag == tagSecretSub:
+			return nil, errors.New("it is no public key")
 		case p.tag == tagSub:
 			sub = true
 		case p.tag == tagSignature && !sub:
-			last := &keys.All[len(keys.All)-1]
+			last := &all[len(all)-1]
 			if s, is := selfSignature(p.body, last.Fingerprint); is && s.made >= newest {
 				newest, last.Ends = s.made, last.ends(s)
 			}
 		}
 	}
-	if len(keys.All) == 0 {
-		return Keys{}, errors.New("it holds no key")
+	if len(all) == 0 {
+		return nil, errors.New("it holds no key")
 	}
-	keys.Armored = armored(plain)
-	return keys, nil
+	return all, nil
 }
 
 // The kinds of packets (RFC 9580, 5).

@@ -112,10 +112,8 @@ func (o Order) minor() string {
 	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
-// patch is the version without "v", and whether it names a patch.
-func (o Order) patch() (version string, exact bool) {
-	return strings.TrimPrefix(o.Version, "v"), strings.Count(o.Version, ".") == 2
-}
+// patch is the version without "v".
+func (o Order) patch() string { return strings.TrimPrefix(o.Version, "v") }
 
 // base is the repository's address, with a slash at its end.
 func (o Order) base() string {
