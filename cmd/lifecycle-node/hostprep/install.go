@@ -61,6 +61,7 @@ func saying(talk report.Talk) plan.Observer {
 			talk.Say("%s", e.Title)
 		case plan.Progress:
 			talk.Say("%s", e.Message)
+		default: // the answer tells the rest
 		}
 	})
 }
