@@ -46,8 +46,8 @@ const (
 // kinds are all of them, in the order in which changes are made: files before what
 // reads them.
 func kinds() []Kind {
-	return []Kind{SetHostname, SetTimeZone, WriteFile, InstallPackages, HoldPackages, Own, LoadModule, SetSysctl, MaskUnit, DisableUnit, SwapOff, OpenPort,
-		EnableUnit, RestartUnit}
+	return []Kind{SetHostname, SetTimeZone, WriteFile, InstallPackages, HoldPackages, Own, LoadModule, SetSysctl, MaskUnit, DisableUnit,
+		SwapOff, OpenPort, EnableUnit, RestartUnit}
 }
 
 func (k Kind) order() int { return slices.Index(kinds(), k) }

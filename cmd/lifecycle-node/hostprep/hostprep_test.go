@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostlock"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/kubeadm"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -50,7 +51,7 @@ func TestAHostThatMayBeANodeIsNotChanged(t *testing.T) {
 		hosttest.Must(t, os.MkdirAll("/var/lib/kubectl-lifecycle-prep", 0o700))
 		put(t, "/etc/kubernetes/kubelet.conf", "x")
 		put(t, "/etc/fstab", "UUID=1 none swap sw 0 0\n")
-		out, err := Do(t.Context(), prep.Order{Apply: true}, plan.Discard)
+		out, err := Do(t.Context(), prep.Order{Apply: true}, plan.Discard, report.Talk{})
 		if err != nil || len(out.Made) != 0 || !out.Report.Blocked() || len(out.Report.Changes()) == 0 {
 			t.Errorf("made %v, %v", out.Made, err)
 		}
@@ -60,7 +61,7 @@ func TestAHostThatMayBeANodeIsNotChanged(t *testing.T) {
 		put(t, "/etc/x", "ours")
 		put(t, "/var/lib/kubectl-lifecycle-prep/changes.json",
 			`[{"change":{"kind":"file","path":"/etc/x","content":"ours"},"before":{"there":true,"content":"before","mode":384}}]`)
-		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); plan.ClassOf(err) != plan.Refused ||
+		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard, report.Talk{}); plan.ClassOf(err) != plan.Refused ||
 			plan.HintOf(err) == "" {
 			t.Errorf("an undo under a node: %v", err)
 		}
@@ -68,7 +69,7 @@ func TestAHostThatMayBeANodeIsNotChanged(t *testing.T) {
 			t.Errorf("%q, %v", raw, err)
 		}
 		hosttest.Must(t, os.Remove("/etc/kubernetes/kubelet.conf"))
-		if out, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); err != nil || len(out.Undone) != 1 {
+		if out, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard, report.Talk{}); err != nil || len(out.Undone) != 1 {
 			t.Errorf("%+v, %v", out, err)
 		}
 		if raw, err := os.ReadFile("/etc/x"); err != nil || string(raw) != "before" {
@@ -120,18 +121,18 @@ func TestOneAtATimeChangesAHost(t *testing.T) {
 		empty(t)
 		unlock, err := alone(t.Context())
 		hosttest.Must(t, err)
-		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); plan.ClassOf(err) != plan.Refused ||
+		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard, report.Talk{}); plan.ClassOf(err) != plan.Refused ||
 			plan.HintOf(err) == "" {
 			t.Errorf("a second one: %v", err)
 		}
-		if _, err := Do(t.Context(), prep.Order{}, plan.Discard); err != nil {
+		if _, err := Do(t.Context(), prep.Order{}, plan.Discard, report.Talk{}); err != nil {
 			t.Errorf("one that only looks: %v", err)
 		}
 		unlock()
 		if _, err := os.Lstat(hostlock.Path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("something is left: %v", err)
 		}
-		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard); err != nil {
+		if _, err := Do(t.Context(), prep.Order{Undo: true, Apply: true}, plan.Discard, report.Talk{}); err != nil {
 			t.Errorf("after the first: %v", err)
 		}
 	})

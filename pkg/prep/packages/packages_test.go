@@ -96,10 +96,12 @@ func TestOfFilesThoseAreTakenThatTheHostLacks(t *testing.T) {
 		}
 		return all
 	}
-	all := files("kubeadm_1.36.3-1.1_amd64.deb", "kubelet_1.36.3-1.1_amd64.deb", "kubelet_1.36.3-1.1_arm64.deb", "kubelet_1.35.0-1.1_amd64.deb",
-		"kubernetes-cni_1.9.1-1.1_amd64.deb", "kubernetes-cni_1.8.0-1.1_amd64.deb", "conntrack_1%3a1.4.7-1_amd64.deb", "iptables_1.8.9-2_all.deb",
+	all := files("kubeadm_1.36.3-1.1_amd64.deb", "kubelet_1.36.3-1.1_amd64.deb", "kubelet_1.36.3-1.1_arm64.deb",
+		"kubelet_1.35.0-1.1_amd64.deb", "kubernetes-cni_1.9.1-1.1_amd64.deb", "kubernetes-cni_1.8.0-1.1_amd64.deb", "conntrack_1%3a1.4.7-1_amd64.deb",
+		"iptables_1.8.9-2_all.deb",
 		"containerd_1.6.20_amd64.deb", "runc_1.1.5_amd64.deb")
-	const kubernetes = "kubeadm_1.36.3-1.1_amd64.deb kubelet_1.36.3-1.1_amd64.deb kubernetes-cni_1.9.1-1.1_amd64.deb conntrack_1%3a1.4.7-1_amd64.deb"
+	const kubernetes = "kubeadm_1.36.3-1.1_amd64.deb kubelet_1.36.3-1.1_amd64.deb kubernetes-cni_1.9.1-1.1_amd64.deb " +
+		"conntrack_1%3a1.4.7-1_amd64.deb"
 	both := []string{"kubeadm", "kubelet"}
 	for _, c := range []struct {
 		name      string
@@ -127,7 +129,8 @@ func TestOfFilesThoseAreTakenThatTheHostLacks(t *testing.T) {
 		}
 	}
 	rpms := files("kubelet-1.36.3-150500.1.1.x86_64.rpm", "kubelet-1.36.3-150500.1.1.aarch64.rpm")
-	if got, err := ChooseFiles(Order{Version: "v1.36.3", Files: rpms}, Needs{Kubernetes: []string{"kubelet"}}, nil, "amd64", Dnf); err != nil ||
+	got, err := ChooseFiles(Order{Version: "v1.36.3", Files: rpms}, Needs{Kubernetes: []string{"kubelet"}}, nil, "amd64", Dnf)
+	if err != nil ||
 		len(got) != 1 || got[0] != rpms[0] {
 		t.Errorf("rpm files: %v, %v", got, err)
 	}
@@ -141,7 +144,8 @@ Conf cri-tools (1.36.0-1.1 localhost [amd64])
 Conf socat (1.7.4.4-2 Debian:12/stable [amd64])
 `
 	got, held, err := Judge(ReadTransaction(brings))
-	if err != nil || Format(got) != "cri-tools=1.36.0-1.1 kubelet=1.36.3-1.1 socat=1.7.4.4-2" || strings.Join(held, " ") != "cri-tools kubelet" {
+	if err != nil || Format(got) != "cri-tools=1.36.0-1.1 kubelet=1.36.3-1.1 socat=1.7.4.4-2" ||
+		strings.Join(held, " ") != "cri-tools kubelet" {
 		t.Errorf("%v, %v, %v", got, held, err)
 	}
 	if back := Parse(Format(got)); !slices.Equal(back, got) {
@@ -162,8 +166,8 @@ Conf socat (1.7.4.4-2 Debian:12/stable [amd64])
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if err := NotHeld([]Package{{"kubelet", "1"}}, []string{"kubelet"}); plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err),
-		"apt-mark unhold kubelet") {
+	if err := NotHeld([]Package{{"kubelet", "1"}}, []string{"kubelet"}); plan.ClassOf(err) != plan.Refused ||
+		!strings.Contains(plan.HintOf(err), "apt-mark unhold kubelet") {
 		t.Errorf("a hold of a person's: %v", err)
 	}
 }
@@ -191,7 +195,8 @@ func TestWhatAPackageManagerSaysHasACauseAndAWayOut(t *testing.T) {
 		{"a lock", "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)", "process 812", ErrLocked},
 		{"an interrupted installation", "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.",
 			"interrupted", ErrUnfinished},
-		{"a dependency", "The following packages have unmet dependencies:\n kubelet : Depends: kubernetes-cni (>= 1.2.0) but it is not installable\n",
+		{"a dependency", "The following packages have unmet dependencies:\n" +
+			" kubelet : Depends: kubernetes-cni (>= 1.2.0) but it is not installable\n",
 			"kubernetes-cni", ErrLacking},
 	} {
 		err := Explain("install", c.said, errors.New("exit status 100"))
@@ -225,7 +230,8 @@ func TestAKeyIsTrustedByItsFingerprint(t *testing.T) {
 	if note, err := Trust(pinned, keys, ends.Add(-time.Hour)); err != nil || note != "key "+testPrint {
 		t.Errorf("%q, %v", note, err)
 	}
-	if note, err := Trust(Order{Repo: "https://m.example"}, keys, ends.Add(-time.Hour)); err != nil || !strings.Contains(note, "--repo-key-fingerprint") {
+	if note, err := Trust(Order{Repo: "https://m.example"}, keys, ends.Add(-time.Hour)); err != nil ||
+		!strings.Contains(note, "--repo-key-fingerprint") {
 		t.Errorf("the first key that is seen: %q, %v", note, err)
 	}
 	for name, c := range map[string]struct {
@@ -246,7 +252,8 @@ func TestWhatIsNoKeyIsNotTakenForOne(t *testing.T) {
 	for name, raw := range map[string]string{
 		"nothing": "", "a page of a portal": "<html>log in</html>", "half of one": testKey[:len(testKey)/2],
 		"a header alone": armorBegin + "\n", "letters that are no base64": armorBegin + "\n\n????\n" + armorEnd,
-		"a secret key": "\xc5\x01x", "a length beyond its end": "\xc6\xff\xff\xff\xff\xff", "an old length of no end": "\x9b", "too much": strings.Repeat("x", MostOfKey+1),
+		"a secret key": "\xc5\x01x", "a length beyond its end": "\xc6\xff\xff\xff\xff\xff", "an old length of no end": "\x9b",
+		"too much": strings.Repeat("x", MostOfKey+1),
 	} {
 		if keys, err := ReadKeys([]byte(raw)); err == nil {
 			t.Errorf("%s: %+v", name, keys.All)

@@ -3,6 +3,7 @@
 package sshcarrier
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,25 @@ const (
 	mostAsked = 256
 	mostTold  = 10_000
 )
+
+// answered reads lines until the program's answer; others are handed on.
+func answered(lines *bufio.Reader, other func(line []byte) error) (answer wire.Answer, err error) {
+	for {
+		line, err := lines.ReadBytes('\n')
+		if raw, is := bytes.CutPrefix(line, []byte(wire.AnswerPrefix)); is {
+			if err := json.Unmarshal(raw, &answer); err != nil {
+				return answer, fmt.Errorf("decode the answer: %w", err)
+			}
+			return answer, nil
+		}
+		if err != nil {
+			return answer, errNoAnswer
+		}
+		if err := other(line); err != nil {
+			return answer, err
+		}
+	}
+}
 
 // spoken is what is done with a line that is no answer: what the program does is told, and
 // a file that it asks for is sent. Only files of Files are.

@@ -211,25 +211,6 @@ func greeted(lines *bufio.Reader) (string, error) {
 	return "", errNoAnswer
 }
 
-// answered reads lines until the program's answer; others are handed on.
-func answered(lines *bufio.Reader, other func(line []byte) error) (answer wire.Answer, err error) {
-	for {
-		line, err := lines.ReadBytes('\n')
-		if raw, is := bytes.CutPrefix(line, []byte(wire.AnswerPrefix)); is {
-			if err := json.Unmarshal(raw, &answer); err != nil {
-				return answer, fmt.Errorf("decode the answer: %w", err)
-			}
-			return answer, nil
-		}
-		if err != nil {
-			return answer, errNoAnswer
-		}
-		if err := other(line); err != nil {
-			return answer, err
-		}
-	}
-}
-
 // failure says why a connection failed, and what a person can do about it.
 func (h Host) failure(err, ended error, words string) error {
 	if plan.HintOf(err) != "" {
