@@ -97,7 +97,8 @@ func TestOfFilesThoseAreTakenThatTheHostLacks(t *testing.T) {
 		return all
 	}
 	all := files("kubeadm_1.36.3-1.1_amd64.deb", "kubelet_1.36.3-1.1_amd64.deb", "kubelet_1.36.3-1.1_arm64.deb",
-		"kubelet_1.35.0-1.1_amd64.deb", "kubernetes-cni_1.9.1-1.1_amd64.deb", "kubernetes-cni_1.8.0-1.1_amd64.deb", "conntrack_1%3a1.4.7-1_amd64.deb",
+		"kubelet_1.35.0-1.1_amd64.deb", "kubernetes-cni_1.9.1-1.1_amd64.deb", "kubernetes-cni_1.8.0-1.1_amd64.deb",
+		"conntrack_1%3a1.4.7-1_amd64.deb",
 		"iptables_1.8.9-2_all.deb",
 		"containerd_1.6.20_amd64.deb", "runc_1.1.5_amd64.deb")
 	const kubernetes = "kubeadm_1.36.3-1.1_amd64.deb kubelet_1.36.3-1.1_amd64.deb kubernetes-cni_1.9.1-1.1_amd64.deb " +
