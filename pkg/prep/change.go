@@ -75,20 +75,10 @@ func (c Change) same(o Change) bool { return c == o }
 // String is the change in one line, for a person.
 func (c Change) String() string {
 	switch c.Kind {
-	case WriteFile:
-		if c.Name != "" {
-			return fmt.Sprintf("write %s (%s)", c.Path, c.Name)
-		}
-		if c.Absent {
-			return fmt.Sprintf("write %s (%s)", c.Path, summary(c.Content))
-		}
-		return fmt.Sprintf("change %s (%s)", c.Path, difference(c.Before, c.Content))
+	case WriteFile, InstallPackages, HoldPackages:
+		return c.brought()
 	case Own:
 		return fmt.Sprintf("give %s to root, mode %04o", c.Path, c.Mode)
-	case InstallPackages:
-		return fmt.Sprintf("install with %s: %s", c.Name, strings.ReplaceAll(c.Content, "=", " "))
-	case HoldPackages:
-		return "hold " + c.Content
 	case LoadModule:
 		return "load the kernel module " + c.Name
 	case SetSysctl:
@@ -111,6 +101,21 @@ func (c Change) String() string {
 		return fmt.Sprintf("open %s in %s", c.Content, c.Name)
 	}
 	return string(c.Kind) + " " + c.Name
+}
+
+// brought is a change that brings something to the host, for a person.
+func (c Change) brought() string {
+	switch {
+	case c.Kind == InstallPackages:
+		return fmt.Sprintf("install with %s: %s", c.Name, strings.ReplaceAll(c.Content, "=", " "))
+	case c.Kind == HoldPackages:
+		return "hold " + c.Content
+	case c.Name != "":
+		return fmt.Sprintf("write %s (%s)", c.Path, c.Name)
+	case c.Absent:
+		return fmt.Sprintf("write %s (%s)", c.Path, summary(c.Content))
+	}
+	return fmt.Sprintf("change %s (%s)", c.Path, difference(c.Before, c.Content))
 }
 
 // summary is the content of a file of ours in a few words: its settings.

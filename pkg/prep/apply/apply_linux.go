@@ -17,7 +17,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/install"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
 )
 
 // ErrChanged says that a file is not what it was when the change was decided.
@@ -53,22 +52,16 @@ func (h Host) make(ctx context.Context, c prep.Change) error {
 	if c.Kind == prep.WriteFile && (before.There == c.Absent || !c.Absent && before.Content != c.Before) {
 		return plan.Hint(fmt.Errorf("write %s: %w", c.Path, ErrChanged), "run the command again: it reads the file again")
 	}
-	resumed, err := h.begun(c.Kind)
-	if err != nil {
-		return err
-	}
 	if err := h.remember(entry{Change: c, Before: before}); err != nil {
 		return err
-	}
-	if c.Kind == prep.InstallPackages {
-		return h.packages().Install(ctx, packages.Parse(c.Content), resumed)
 	}
 	return h.do(ctx, c, before)
 }
 
 // state is what a change finds.
 type state struct {
-	// There is true of a file that exists, a module that is loaded, a unit that runs.
+	// There is true of a file that exists, a module that is loaded, a unit that runs, and
+	// an installation that was begun earlier.
 	There   bool   `json:"there,omitempty"`
 	Content string `json:"content,omitempty"`
 	Mode    uint32 `json:"mode,omitempty"`

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
 )
 
 // slow is how long swap may take to be read back into memory.
@@ -47,6 +48,8 @@ func (h Host) do(ctx context.Context, c prep.Change, before state) error {
 		return h.run(ctx, "timedatectl", "set-timezone", c.Name)
 	case prep.OpenPort:
 		return h.openPort(ctx, c)
+	case prep.InstallPackages:
+		return h.packages().Install(ctx, packages.Parse(c.Content), before.There)
 	case prep.HoldPackages:
 		return h.packages().Hold(ctx, strings.Fields(c.Content))
 	}

@@ -32,7 +32,11 @@ func (h Host) lookAtPackages(ctx context.Context, c prep.Change) (s state, made 
 	}
 	wanted := packages.Parse(c.Content)
 	there, err := h.packages().Present(ctx, wanted)
+	if err != nil {
+		return s, false, err
+	}
 	s.Content = packages.Format(there)
+	s.There, err = h.begun(c.Kind)
 	return s, false, err // what is there may be there in part
 }
 
