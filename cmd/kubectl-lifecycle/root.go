@@ -21,6 +21,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/network"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/nodes"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/overview"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/upgrading"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -110,9 +111,14 @@ type family struct {
 
 // families are in the order of a cluster's life.
 func families() []family {
-	return []family{{"Cluster Commands", checkup.Commands},
+	return []family{{"Cluster Commands", cluster},
 		{"Network Commands", network.Commands}, {"Host Commands", joining.Commands}, {"Node Commands", nodes.Commands},
 		{"Certificate Commands", certificates.Commands}}
+}
+
+// cluster lists the commands that are about the cluster as a whole.
+func cluster(e *env.Env) []*cobra.Command {
+	return append(checkup.Commands(e), upgrading.Commands(e)...)
 }
 
 // maxVerbosity is the last level on which client-go logs no body. From 8 on

@@ -16,9 +16,9 @@ func newExplainCommand(c commands) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain [ID]",
 		Short: "Explain a finding: its cause, how to see it, the way out",
-		Long: `Explain a finding of 'doctor' or 'cni status' by its id: why it happens, what shows it,
-the way out, and where others have had it. Without an id, list them all. It reads no
-cluster.`,
+		Long: `Explain a finding of 'doctor', 'upgrade plan' or 'cni status' by its id: why it
+happens, what shows it, the way out, and where others have had it. Without an id, list
+them all. It reads no cluster.`,
 		Example: "  kubectl lifecycle explain\n  kubectl lifecycle explain NODE001",
 		Args:    env.UsageArgs(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

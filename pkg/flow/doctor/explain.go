@@ -8,12 +8,14 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/upgradeplan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// Explanations are all that can be explained, by id: those of doctor, and the network's.
+// Explanations are all that can be explained, by id: those of doctor, of an upgrade, and the
+// network's.
 func Explanations() []finding.Explanation {
-	all := slices.Concat(aboutNodes(), aboutPlane(), aboutOthers(), aboutRuns(), finding.Explanations())
+	all := slices.Concat(aboutNodes(), aboutPlane(), aboutOthers(), aboutRuns(), upgradeplan.Explanations(), finding.Explanations())
 	slices.SortFunc(all, func(a, b finding.Explanation) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }
