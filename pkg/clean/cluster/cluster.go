@@ -4,11 +4,8 @@ package cluster
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net"
 	"net/netip"
@@ -30,6 +27,10 @@ type Identity struct {
 	// Endpoints are the API servers' as "host:port"; never one of the loopback
 	// device, which every cluster may have.
 	Endpoints []string `json:"endpoints,omitempty"`
+	// Keys are the hashes of the public keys with which the cluster vouches for anything:
+	// its authorities', and that of its ServiceAccounts' tokens. Whoever has the private half
+	// of one has the cluster.
+	Keys []string `json:"keys,omitempty"`
 }
 
 // Identify reads the identity from the cluster's CA file and the kubeconfigs of
@@ -38,11 +39,13 @@ func Identify(ca []byte, kubeconfigs ...[]byte) Identity {
 	var id Identity
 	id.Authorities, _ = certificates(ca)
 	id.Authorities = id.Authorities[:min(len(id.Authorities), mostFound)]
+	id = id.Signing(ca)
 	for _, raw := range kubeconfigs {
 		data := regexp.MustCompile(`(?m)^\s*"?certificate-authority-data"?:\s*"?([A-Za-z0-9+/=]+)`)
 		for _, found := range data.FindAllSubmatch(raw, mostFound) {
 			inner := make([]byte, base64.StdEncoding.DecodedLen(len(found[1])))
 			n, _ := base64.StdEncoding.Decode(inner, found[1]) // what is no base64 holds no CA
+			id = id.Signing(inner[:n])
 			sums, _ := certificates(inner[:n])
 			for _, sum := range sums {
 				if len(id.Authorities) < mostFound && !slices.Contains(id.Authorities, sum) {
@@ -88,39 +91,15 @@ func endpoint(server string) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// certificates are the hashes of the certificates in a PEM text, and whether there are
-// more than are looked at.
-func certificates(raw []byte) (out []string, more bool) {
-	for len(raw) > 0 {
-		block, rest := pem.Decode(raw)
-		if block == nil {
-			break
-		}
-		if len(out) == mostCertificates {
-			return out, true
-		}
-		if block.Type == "CERTIFICATE" {
-			sum := sha256.Sum256(block.Bytes)
-			out = append(out, hex.EncodeToString(sum[:]))
-		}
-		raw = rest
-	}
-	return out, false
-}
-
-// The bounds of what is looked at in one text. A distribution's bundle of authorities has
-// 150 certificates, and their hashes are cheap.
-const (
-	mostFound        = 64
-	mostCertificates = 4096
-)
-
 // Reference is how a text refers to a cluster.
 type Reference struct {
 	// authority: it has the cluster's CA certificate.
 	Authority bool
 	// endpoint is the one that it names; empty if none.
 	endpoint string
+	// key: it has a private key of the cluster's, and pinned: the hash of a public one, as who
+	// joins is given it.
+	key, pinned bool
 	// account is whose token it holds, "namespace/name"; empty if none.
 	account string
 	// cut says that not all of its certificates and tokens were looked at.
@@ -137,6 +116,12 @@ func (r Reference) String() string {
 	if r.Authority {
 		words = append(words, "the cluster's certificate authority")
 	}
+	if r.key {
+		words = append(words, "a private key with which the cluster vouches for anyone")
+	}
+	if r.pinned {
+		words = append(words, "the hash of the cluster's certificate authority, as one joins with it")
+	}
 	if r.endpoint != "" {
 		words = append(words, "its endpoint "+r.endpoint)
 	}
@@ -144,7 +129,7 @@ func (r Reference) String() string {
 		words = append(words, "a token of ServiceAccount "+r.account)
 	}
 	if len(words) == 0 && r.cut {
-		return "not looked at: it has more certificates or tokens than are read of a file"
+		return "not looked at: it has more certificates, keys or tokens than are read of a file"
 	}
 	return strings.Join(words, ", ")
 }
@@ -158,8 +143,7 @@ const mostNested = 3
 // during that time the host was in no other cluster. Nothing is written to find
 // out, and the text may be anything.
 func (id Identity) Refer(raw []byte, node string, joined time.Time) Reference {
-	r := Reference{}
-	r.Authority, r.cut = id.holdsAuthority(raw, 0)
+	r := id.holds(raw, 0)
 	for _, at := range id.Endpoints {
 		if r.endpoint == "" && names(raw, at) {
 			r.endpoint = at
@@ -181,41 +165,6 @@ func (id Identity) Refer(raw []byte, node string, joined time.Time) Reference {
 		}
 	}
 	return r
-}
-
-// holdsAuthority reports whether one of the cluster's CA certificates is in a
-// text: as PEM, as PEM in a JSON string, or in base64; and whether there was more than is
-// looked at.
-func (id Identity) holdsAuthority(raw []byte, depth int) (holds, cut bool) {
-	if len(id.Authorities) == 0 {
-		return false, false
-	}
-	if bytes.Contains(raw, []byte("-----BEGIN CERTIFICATE")) {
-		if depth > mostNested {
-			return false, true
-		}
-		sums, more := certificates(plainPEM(raw))
-		if slices.ContainsFunc(sums, func(sum string) bool { return slices.Contains(id.Authorities, sum) }) {
-			return true, false
-		}
-		cut = more
-	}
-	if depth > mostNested {
-		return false, cut
-	}
-	for run := range base64Runs(raw) {
-		inner := make([]byte, base64.StdEncoding.DecodedLen(len(run)))
-		n, err := base64.StdEncoding.Decode(inner, run)
-		if err != nil {
-			continue
-		}
-		holds, more := id.holdsAuthority(inner[:n], depth+1)
-		if holds {
-			return true, false
-		}
-		cut = cut || more
-	}
-	return false, cut
 }
 
 // names reports whether a text has a "host:port" as a whole word.

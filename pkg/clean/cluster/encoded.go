@@ -37,7 +37,8 @@ func inBase64(b byte) bool {
 // plainPEM puts PEM on lines of its own: in a YAML file it is indented, and in a
 // string of JSON its line breaks are written as \n.
 func plainPEM(raw []byte) []byte {
-	for _, change := range [][2]string{{`\n`, "\n"}, {"-----BEGIN", "\n-----BEGIN"}, {"CERTIFICATE-----", "CERTIFICATE-----\n"}} {
+	for _, change := range [][2]string{{`\n`, "\n"}, {"-----BEGIN", "\n-----BEGIN"}, {"CERTIFICATE-----", "CERTIFICATE-----\n"},
+		{"KEY-----", "KEY-----\n"}} {
 		raw = bytes.ReplaceAll(raw, []byte(change[0]), []byte(change[1]))
 	}
 	if !bytes.Contains(raw, []byte("\n ")) && !bytes.Contains(raw, []byte("\n\t")) {

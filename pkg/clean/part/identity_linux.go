@@ -49,7 +49,8 @@ func (t Host) cluster() (cluster.Identity, error) {
 	for _, name := range []string{"kubelet.conf", "bootstrap-kubelet.conf", "admin.conf"} {
 		kubeconfigs = append(kubeconfigs, read(filepath.Join(inventory.KubernetesDir, name)))
 	}
-	id = cluster.Identify(read(inventory.PKIDir+"/ca.crt"), kubeconfigs...).Reached(t.Facts.APIServers)
+	id = cluster.Identify(read(inventory.PKIDir+"/ca.crt"), kubeconfigs...).Reached(t.Facts.APIServers).Signing(
+		read(inventory.PKIDir+"/sa.pub"), read(inventory.PKIDir+"/front-proxy-ca.crt"), read(inventory.PKIDir+"/etcd/ca.crt"))
 	return id, errors.Join(errs...)
 }
 
