@@ -55,3 +55,14 @@ func TestAVolumeOfAPod(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyThisProgramsOwnDirectoriesAreNotSearched(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/var/lib/kubectl-lifecycle": true, "/var/lib/kubectl-lifecycle-prep": true, "/var/lib/kubectl-lifecycle-x": false,
+		"/run/kubectl-lifecycle-door.AbCdEf": false, "/run/kubectl-lifecycle-join.AbCdEf": false, "/opt/kubectl-lifecycle": false,
+	} {
+		if got := ownTool(path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}

@@ -22,56 +22,93 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-// The bounds of what is read of settings: files that fit a pattern, and links that lead
-// to one.
+// The bounds of what is read of settings: files that fit a pattern, of one of them (a list of
+// blocked names in /etc/hosts has some MB) and of all.
 const (
-	mostAsking = 512
-	mostLinks  = 8
+	mostAsking     = 512
+	mostOfSetting  = 8 << 20
+	mostOfSettings = 64 << 20
 )
 
+// asking is a search of settings of the host's own.
+type asking struct {
+	t    Traces
+	seen map[string]bool
+	read int64
+}
+
 // lookAsking finds settings of the host's own that name an address of the cluster: with
-// the cluster gone from the host, nothing answers there.
+// the cluster gone from the host, nothing answers there. A packet filter that was saved while
+// the host was a node comes back with the next boot.
 func (t Traces) lookAsking(s *part.Findings, links []held) {
-	r, files, seen := reaching(t.Facts, t.Places().DNS, own(links)), askingFiles(t.Places()), map[string]bool{}
+	r, files := reaching(t.Facts, t.Places().DNS, own(links)), askingFiles(t.Places())
 	id, _ := t.Identity() // a host without a name has none to spare
 	endpoints, hostnames := t.Cluster().Endpoints, []string{id.Hostname, t.Facts.Node}
 	if t.Places().MoreDNS {
 		s.NotLookedAt(inventory.KindFile, t.Places().Config, "it names more DNS servers than are read, so settings may name others of them")
 	}
+	a := asking{t: t, seen: map[string]bool{}}
 	for _, pattern := range slices.Sorted(maps.Keys(files)) {
-		before, _, _ := strings.Cut(pattern, "*")
-		if !t.AtHome(filepath.Dir(before)) { // not even listed
+		a.look(s, pattern, func(at, setting string) string {
+			if what := r.asks(setting); what != "" {
+				return fmt.Sprintf(files[pattern], what)
+			}
+			return r.resolves(at, setting, endpoints, hostnames)
+		})
+	}
+	for _, pattern := range savedFilters() {
+		a.look(s, pattern, func(_, setting string) string { return r.saved(setting) })
+	}
+	for _, list := range []string{projectsFile, projidFile} {
+		a.look(s, list, func(at, setting string) string { return quotas(at, setting, t.Roots()) })
+	}
+}
+
+// look names the files that fit a pattern of which refers says something.
+func (a *asking) look(s *part.Findings, pattern string, refers func(at, setting string) string) {
+	t := a.t
+	before, _, _ := strings.Cut(pattern, "*")
+	if !t.AtHome(filepath.Dir(before)) { // not even listed
+		return
+	}
+	found, err := t.Glob(pattern)
+	if errors.Is(err, host.ErrRemote) {
+		return
+	}
+	s.Missed(inventory.KindFile, pattern, err)
+	if more := len(found) - mostAsking; more > 0 {
+		s.NotLookedAt(inventory.KindFile, pattern, fmt.Sprintf("there are %d more files than are read", more))
+	}
+	for _, at := range found[:min(len(found), mostAsking)] {
+		real := t.Resolve(at)
+		if !t.AtHome(at) || a.seen[real] {
 			continue
 		}
-		found, err := t.Glob(pattern)
-		if errors.Is(err, host.ErrRemote) {
-			continue
-		}
-		s.Missed(inventory.KindFile, pattern, err)
-		if more := len(found) - mostAsking; more > 0 {
-			s.NotLookedAt(inventory.KindFile, pattern, fmt.Sprintf("there are %d more files than are read", more))
-		}
-		for _, at := range found[:min(len(found), mostAsking)] {
-			real := t.Resolve(at)
-			if !t.AtHome(at) || seen[real] {
-				continue
-			}
-			seen[real] = true
-			raw, err := t.ReadPlain(real, part.MostOfFile)
-			s.Missed(inventory.KindFile, at, notRead(err))
-			refers := r.resolves(at, string(raw), endpoints, hostnames)
-			if what := r.asks(string(raw)); what != "" {
-				refers = fmt.Sprintf(files[pattern], what)
-			}
-			if refers != "" {
-				s.Add(inventory.Item{
-					Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a setting of this host's own, which no " +
-						"pod network is known to write",
-					Refers: refers, Digest: t.Digest(real),
-				})
-			}
+		a.seen[real] = true
+		setting, cut, err := a.setting(real)
+		s.Missed(inventory.KindFile, at, notRead(err))
+		switch how := refers(at, setting); {
+		case how != "":
+			s.Add(inventory.Item{
+				Kind: inventory.KindFile, Name: at, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "a setting of this host's own, which no " +
+					"pod network is known to write",
+				Refers: how, Digest: t.Digest(real),
+			})
+		case cut:
+			s.NotLookedAt(inventory.KindFile, at, "in part; it is larger than is read of settings")
 		}
 	}
+}
+
+// setting is what a file says, and whether there is more of it than is read.
+func (a *asking) setting(real string) (setting string, cut bool, err error) {
+	most := min(mostOfSetting, mostOfSettings-a.read)
+	raw, err := a.t.ReadHead(real, most+1)
+	a.read += min(int64(len(raw)), most)
+	if cut = int64(len(raw)) > most; cut {
+		raw = raw[:most]
+	}
+	return string(raw), cut, err
 }
 
 // lookHandlers names the configurations of container runtimes that have it run a program
@@ -89,7 +126,10 @@ func (t Traces) lookHandlers(ctx context.Context, s *part.Findings) {
 		if err != nil {
 			continue
 		}
-		said := t.foreignPrograms(ctx, string(raw), t.Before(t.Resolve(path)))
+		said, undated := t.foreignPrograms(ctx, string(raw), t.Before(t.Resolve(path)))
+		if undated && t.known() {
+			s.NotLookedAt(inventory.KindFile, path, "nothing tells when this host joined, so the programs that it names may be older or not")
+		}
 		if len(said) > 0 {
 			s.Add(inventory.Item{
 				Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Digest: t.Digest(t.Resolve(path)),
@@ -101,16 +141,22 @@ func (t Traces) lookHandlers(ctx context.Context, s *part.Findings) {
 }
 
 // foreignPrograms are what a configuration of a container runtime's names that came since
-// the join or, unless the configuration is as it was before, is not there.
-func (t Traces) foreignPrograms(ctx context.Context, config string, untouched bool) (said []string) {
+// the join or, unless the configuration is as it was before, is not there; undated says that
+// there are some of which nothing tells when they came.
+func (t Traces) foreignPrograms(ctx context.Context, config string, untouched bool) (said []string, undated bool) {
 	programs, sockets := handlers(config)
 	for _, program := range programs {
 		switch is, err := t.Exists(t.Resolve(program)); {
 		case err != nil, !is && untouched:
 		case !is:
 			said = append(said, program+", which is gone")
-		case t.Younger(t.Resolve(program)):
-			if from, err := t.Disk.Packaged(ctx, t.Resolve(program)); err != nil || from == "" {
+		case t.Undated(), t.Younger(t.Resolve(program)):
+			from, err := t.Disk.Packaged(ctx, t.Resolve(program))
+			switch {
+			case err == nil && from != "":
+			case t.Undated():
+				undated = true
+			default:
 				said = append(said, program+", which came since the join")
 			}
 		}
@@ -120,7 +166,13 @@ func (t Traces) foreignPrograms(ctx context.Context, config string, untouched bo
 			said = append(said, "the plugin at "+socket+", which is gone")
 		}
 	}
-	return said
+	return said, undated
+}
+
+// known reports whether anything tells in which cluster this host was.
+func (t Traces) known() bool {
+	id := t.Cluster()
+	return len(id.Authorities)+len(id.Endpoints) > 0
 }
 
 // held is a link, and the addresses that it has.

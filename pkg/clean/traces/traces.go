@@ -19,8 +19,10 @@ import (
 // searchRoot is a directory below which is asked what refers to the cluster.
 type searchRoot struct {
 	dir string
-	// all: also what is older than the join. Elsewhere only what has changed since:
-	// a directory of programs has no word of a cluster that it never knew.
+	// all: also what is older than the join: settings, and where people and installers keep
+	// what was written for the join, with the endpoint and a token in it. Elsewhere only what
+	// has changed since, or shortly before: a directory of programs has no word of a cluster
+	// that it never knew.
 	all bool
 	// depth is how many directories below it are looked into. Of a root that is searched
 	// as a whole, what is deeper is named; of people's own directories only the upper ones
@@ -37,16 +39,17 @@ func (r searchRoot) left(dir string) int {
 // searchRoots are where agents, installers and people keep what leads to a
 // cluster.
 func searchRoots(homes []string) []searchRoot {
-	out := []searchRoot{{"/etc", true, deepest, true}, {"/run", false, deepest, true},
-		{"/opt/cni", false, deepest, true}, {"/usr/local/etc", true, deepest, true}, {"/srv", false, 2, false}, {"/opt", false, 2, false},
-		{"/usr/libexec/kubernetes", false, deepest, true}}
+	out := []searchRoot{{"/etc", true, deepest, true}, {"/run", true, deepest, true},
+		{"/opt/cni", false, deepest, true}, {"/usr/local/etc", true, deepest, true}, {"/srv", true, 2, false}, {"/opt", true, 2, false},
+		{"/usr/libexec/kubernetes", false, deepest, true}, {"/var/lib/cloud", true, deepest, true}}
 	for _, anchors := range []string{"/usr/local/share/ca-certificates", "/usr/share/pki/ca-trust-source", "/usr/share/pki/trust"} {
 		out = append(out, searchRoot{anchors, true, deepest, true}) // what a bundle in /etc is made of, on Debian, Fedora and SUSE
 	}
 	for _, home := range append([]string{"/root"}, homes...) {
 		out = append(out, searchRoot{filepath.Join(home, ".kube"), true, deepest, true},
-			searchRoot{filepath.Join(home, ".config"), false, 3, false}, searchRoot{home, false, 0, false})
+			searchRoot{filepath.Join(home, ".config"), false, 3, false}, searchRoot{home, true, 0, false})
 	}
+	out = append(out, searchRoot{"/tmp", true, 1, false}, searchRoot{"/var/tmp", true, 1, false})
 	// Last: databases and pods' own data may be more than is read of a whole host.
 	return append(out, searchRoot{"/var/lib", false, deepest, true})
 }
@@ -64,19 +67,21 @@ const (
 	mostNamed      = 64 // files
 	mostUnread     = 16 // directories
 	searchLimit    = 3 * time.Second
+	// beforehand is how long before a join what it needs may have been written.
+	beforehand = 24 * time.Hour
 )
 
 // leadsSomewhere reports whether the beginning of a text is that of something that leads
 // to a cluster, whichever that is: the rest of it may name this one.
 func leadsSomewhere(beginning []byte) bool {
 	return !bytes.Contains(beginning, []byte{0}) && regexp.MustCompile(
-		`(?m)-----BEGIN CERTIFICATE-----|certificate-authority|^\s*"?(server|clusters|kubeconfig|apiVersion)"?\s*:`).Match(beginning)
+		`(?m)-----BEGIN CERTIFICATE-----|PRIVATE KEY-----|certificate-authority|^\s*"?(server|clusters|kubeconfig|apiVersion)"?\s*:`).Match(beginning)
 }
 
-// ownTool reports whether a directory is this program's own, which holds what it
-// needs to report.
+// ownTool reports whether a directory is called as this program's own, which hold what it
+// needs to report. What is only called alike is anyone's.
 func ownTool(path string) bool {
-	return regexp.MustCompile(`^/(var/lib|run)/kubectl-lifecycle(-prep|-(door|join|script)\.[A-Za-z0-9]+)?$`).MatchString(path)
+	return slices.Contains([]string{"/var/lib/kubectl-lifecycle", "/var/lib/kubectl-lifecycle-prep"}, path)
 }
 
 // podVolume fits the path of a volume of a pod, or of what a volume plugin keeps

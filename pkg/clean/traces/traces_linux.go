@@ -209,7 +209,17 @@ func (t Traces) unsearchedOf(s *part.Findings, roots []searchRoot) {
 
 // leaveOut reports whether a directory is a mount, goes, or is one that is not searched.
 func (f *search) leaveOut(dir string) bool {
-	return f.mounted[dir] || slices.Contains(f.skip, dir) || ownTool(dir) || f.t.Memory.Going(dir)
+	return f.mounted[dir] || slices.Contains(f.skip, dir) || ownTool(dir) && f.rootOwned(dir) || f.t.Memory.Going(dir)
+}
+
+// rootOwned reports whether something is root's.
+func (f *search) rootOwned(path string) bool {
+	info, err := f.t.Lstat(path)
+	if err != nil {
+		return false
+	}
+	stat, is := info.Sys().(*syscall.Stat_t)
+	return is && stat.Uid == 0
 }
 
 // file looks into one file.
@@ -223,12 +233,13 @@ func (f *search) file(at string, d fs.DirEntry, all bool) error {
 		return nil
 	}
 	stat, is := info.Sys().(*syscall.Stat_t)
-	if is && !all && !f.joined.IsZero() && time.Unix(stat.Ctim.Unix()).Before(f.joined) {
+	if is && !all && !f.joined.IsZero() && time.Unix(stat.Ctim.Unix()).Before(f.joined.Add(-beforehand)) {
 		return nil
 	}
 	if f.read > mostRead || len(f.found) >= mostNamed {
 		return tooMuch
 	}
+	f.seen[at] = true // two roots may lead there
 	if how := f.refers(at, info.Size()); how != "" {
 		why := "a file of this host's, which no pod network is known to write"
 		f.found = append(f.found, inventory.Item{
