@@ -118,10 +118,7 @@ func (t Target) Backup() string { return t.disk().BackedUp() }
 func (t Target) hostPaths() hostpaths.HostPaths {
 	disk := t.disk()
 	return hostpaths.HostPaths{Host: t.base(), Shares: t.runtime().Shares, Ours: disk.Ours, WrittenDown: disk.WrittenDown,
-		Packaged: func(ctx context.Context, path string) bool {
-			from, err := disk.Packaged(ctx, path)
-			return err == nil && from != ""
-		}}
+		Packaged: disk.Packaged}
 }
 
 func (t Target) devices() devices.Devices {

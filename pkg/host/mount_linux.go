@@ -27,8 +27,9 @@ type Mount struct {
 	Device string // major:minor
 	FSType string
 	Source string
-	// Options are those of an overlay: which directories are its layers. Of another file
-	// system they are not kept, since they may hold a password.
+	// Options are those of an overlay, which directories are its layers, and of an automount,
+	// whether its program is there. Of another file system they are not kept, since they may
+	// hold a password.
 	Options string
 	// Peers is the number of the group of mounts that share what is mounted
 	// and unmounted below them; zero for a mount that shares with none. Slave
@@ -98,7 +99,7 @@ func (l Local) Mounts() ([]Mount, error) {
 			slave = slave || strings.HasPrefix(o, "master:")
 		}
 		options := ""
-		if i.FSType == "overlay" {
+		if i.FSType == "overlay" || i.FSType == "autofs" {
 			options = i.VFSOptions
 		}
 		out = append(out, Mount{

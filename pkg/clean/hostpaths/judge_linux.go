@@ -66,8 +66,21 @@ func candidate(m host.Mount) bool {
 	runtimes := []string{"/run/containerd", "/run/docker", "/run/crio", "/run/containers", "/run/k3s", "/var/lib/docker",
 		"/var/lib/containers", "/var/lib/buildkit", "/var/lib/nerdctl", "/var/lib/containerd", "/run/snapd", "/var/lib/snapd", "/snap"}
 	in := func(dir string) bool { return part.Within(m.Path, dir) }
-	return m.Path != "/" && m.FSType != "autofs" && !slices.ContainsFunc(slices.Concat(kernels, runtimes), in) &&
+	return m.Path != "/" && (m.FSType != "autofs" || deserted(m)) && !slices.ContainsFunc(slices.Concat(kernels, runtimes), in) &&
 		!volume().MatchString(m.Path+"/") && !volume().MatchString(m.Root+"/")
+}
+
+// deserted reports whether the program that mounts what is asked for at a path is gone: the
+// kernel has closed its pipe. Whoever looks there ends by a signal, or waits. The others are
+// systemd's and those of this host's own automounter.
+func deserted(m host.Mount) bool {
+	fd := ""
+	for option := range strings.SplitSeq(m.Options, ",") {
+		if value, is := strings.CutPrefix(option, "fd="); is {
+			fd = value
+		}
+	}
+	return m.FSType == "autofs" && fd == "-1"
 }
 
 // volume fits where a kubelet mounts a pod's volumes, which are looked at by themselves.

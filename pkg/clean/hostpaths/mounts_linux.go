@@ -70,8 +70,8 @@ func (t HostPaths) candidates(all []host.Mount, shares part.Shares) ([]mounted, 
 		if covered || own || !candidate(m) || slices.Contains(written, m.Path) || ours(m) {
 			continue
 		}
-		one := mounted{Mount: m, pod: shares.Mounter(m.Path), layered: layered(m, t.Places().RuntimeRoot)}
-		if one.pod != "" || one.layered || isFUSE(m) {
+		one := mounted{Mount: m, pod: shares.Mounter(m.Path), layered: layered(m, t.Places().RuntimeRoot), dead: deserted(m)}
+		if one.pod != "" || one.layered || one.dead || isFUSE(m) {
 			out = append(out, one)
 		}
 	}
@@ -153,6 +153,6 @@ func (t HostPaths) findDead(ctx context.Context, found []mounted) {
 	}
 	answers := t.Serves(ctx, paths)
 	for i, m := range found {
-		found[i].dead = errors.Is(answers[m.Path], unix.ENOTCONN)
+		found[i].dead = m.dead || errors.Is(answers[m.Path], unix.ENOTCONN)
 	}
 }

@@ -19,8 +19,8 @@ type HostPaths struct {
 	// that an administrator has written down.
 	Ours        func(mounts []host.Mount) func(host.Mount) bool
 	WrittenDown func() ([]string, error)
-	// Packaged reports whether a file is from a package.
-	Packaged func(ctx context.Context, path string) bool
+	// Packaged says from which package a file is; empty if it is from none.
+	Packaged func(ctx context.Context, path string) (string, error)
 }
 
 // Part asks what the pods left.

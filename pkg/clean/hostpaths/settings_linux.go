@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +32,7 @@ const (
 // on after the host has left.
 func settings() []string {
 	return []string{
-		"/etc/systemd", "/run/systemd/system", "/usr/local/lib/systemd", "/usr/lib/systemd/system", "/etc/init.d", "/etc/rc.local",
+		"/etc/systemd", "/run/systemd/system", "/run/systemd/transient", "/usr/local/lib/systemd", "/usr/lib/systemd/system", "/etc/init.d", "/etc/rc.local",
 		"/etc/containerd", "/etc/crio", "/etc/docker", "/etc/containers", "/etc/cdi", "/run/cdi", "/etc/nvidia-container-runtime",
 		"/etc/kata-containers", "/usr/libexec/oci", "/usr/share/containers/oci",
 		"/etc/udev", "/etc/modprobe.d", "/etc/modules-load.d", "/etc/modules", "/etc/sysctl.d", "/etc/sysctl.conf", "/etc/tmpfiles.d",
@@ -42,6 +41,8 @@ func settings() []string {
 		"/etc/NetworkManager", "/etc/netplan", "/etc/network", "/etc/iscsi", "/etc/multipath", "/etc/multipath.conf", "/etc/lvm",
 		"/etc/profile.d", "/etc/ld.so.preload", "/etc/ld.so.conf.d", "/etc/pam.d", "/etc/sudoers.d", "/etc/ssh", "/root/.ssh",
 		"/etc/rsyslog.d", "/etc/logrotate.d", "/etc/audit",
+		// Whom the host trusts, of Debian's kind, Fedora's and SUSE's.
+		"/usr/local/share/ca-certificates", "/usr/share/pki/ca-trust-source", "/usr/share/pki/trust", "/usr/local/etc",
 	}
 }
 
@@ -49,18 +50,27 @@ func settings() []string {
 // are named.
 func programs() []string { return []string{"/opt", "/usr/local"} }
 
-// apart reports whether another part looks at a path, or this program has made it.
+// apart reports whether another part looks at a path, or this program has made it. A name
+// that only begins as this program's is anyone's.
 func (t HostPaths) apart(path string) bool {
 	dirs := slices.Concat(t.Places().ConfDirs, t.Places().BinDirs, []string{inventory.KubernetesDir, inventory.HoldFile,
 		filepath.Dir(inventory.CNIBinDir), filepath.Dir(inventory.CNIConfDir)})
 	return slices.ContainsFunc(dirs, func(dir string) bool { return part.Within(path, dir) }) ||
-		strings.HasPrefix(filepath.Base(path), "kubectl-lifecycle")
+		slices.Contains(ownUnits(), path) && t.rootOwned(path)
+}
+
+// ownUnits are the units that systemd has of this program's own runs.
+func ownUnits() []string {
+	return []string{"/etc/systemd/system/kubectl-lifecycle.service", "/etc/systemd/system/multi-user.target.wants/kubectl-lifecycle.service",
+		"/run/systemd/transient/kubectl-lifecycle-certs.service"}
 }
 
 // place is a directory or file that is looked into, for what the pod could write there.
 type place struct {
 	path, pod string
 	programs  bool
+	// bus says that the pod could have the host's own services write there.
+	bus bool
 }
 
 // places are where pods could write and the host keeps settings or programs: of a directory
@@ -72,6 +82,12 @@ func places(shares part.Shares) (out []place) {
 		}
 	}
 	for _, s := range shares.List {
+		if hasBus(s.Path) { // also a share that is only read: one connects all the same
+			for _, dir := range []string{"/run/systemd/transient", "/run/systemd/system", "/etc/systemd/system",
+				"/etc/NetworkManager/system-connections"} {
+				add(place{dir, s.Pod, false, true})
+			}
+		}
 		if !s.Writes {
 			continue
 		}
@@ -79,17 +95,25 @@ func places(shares part.Shares) (out []place) {
 			for _, dir := range dirs {
 				switch {
 				case part.Within(dir, s.Path):
-					add(place{dir, s.Pod, i == 1})
+					add(place{dir, s.Pod, i == 1, false})
 				case host.Below(s.Path, dir):
-					add(place{s.Path, s.Pod, i == 1})
+					add(place{s.Path, s.Pod, i == 1, false})
 				}
 			}
 		}
 		if host.Below(s.Path, "/etc") { // a directory of settings that is not known
-			add(place{s.Path, s.Pod, false})
+			add(place{s.Path, s.Pod, false, false})
 		}
 	}
 	return out
+}
+
+// hasBus reports whether a share has the socket of the system's bus, or systemd's own, in it
+// or is one: over it a pod has systemd make units, and NetworkManager connections.
+func hasBus(share string) bool {
+	return slices.ContainsFunc([]string{"/run/dbus/system_bus_socket", "/run/systemd/private"}, func(socket string) bool {
+		return part.Within(socket, share)
+	})
 }
 
 // files is a search for what pods wrote.
@@ -106,8 +130,11 @@ var errEnough = errors.New("there is too much to look at all of it")
 // lookFiles names settings and programs of the host's that were made or changed since the
 // join where a pod could write. An administrator's in a directory that no pod had are none.
 func (t HostPaths) lookFiles(ctx context.Context, s *part.Findings, shares part.Shares) {
-	if t.Facts.Joined.IsZero() {
-		return // nothing tells what was made since
+	if t.Facts.Joined.IsZero() { // nothing tells what was made since
+		if len(places(shares)) > 0 {
+			s.NotLookedAt(inventory.KindFile, "what pods wrote on this host", "nothing tells when this host joined")
+		}
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, filesLimit)
 	defer cancel()
@@ -140,16 +167,23 @@ func (f *files) look(ctx context.Context, p place, path string, depth int) error
 	if info.IsDir() {
 		return f.within(ctx, p, path, depth)
 	}
-	how := f.t.written(ctx, path, info)
 	program := info.Mode().IsRegular() && info.Mode()&0o111 != 0
-	if how == "" || f.named[path] || p.programs && !program {
+	if f.named[path] || p.programs && !program || ofSystemd(path) {
+		return nil
+	}
+	how := f.t.written(ctx, path, info)
+	if how == "" {
 		return nil
 	}
 	f.named[path] = true
+	could := " could write there"
+	if p.bus {
+		could = " could have it made over the host's bus"
+	}
 	f.found = append(f.found, inventory.Item{
 		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Digest: f.t.Digest(path),
 		Why:    "nothing proves that a pod wrote it; delete it if nothing on this host needs it",
-		Refers: how + ", and pod " + p.pod + " could write there",
+		Refers: how + ", and pod " + p.pod + could,
 	})
 	return nil
 }
@@ -174,18 +208,4 @@ func (f *files) within(ctx context.Context, p place, dir string, depth int) erro
 		return errEnough
 	}
 	return nil
-}
-
-// written says that a file was made or changed since the join; empty if it was not, or came
-// from a package since: a package's files keep the times at which they were built.
-func (t HostPaths) written(ctx context.Context, path string, info fs.FileInfo) string {
-	switch {
-	case info.Mode()&(fs.ModeDevice|fs.ModeSocket|fs.ModeNamedPipe) != 0:
-		return ""
-	case info.ModTime().After(t.Facts.Joined) && !t.Younger(path):
-		return "changed since the join"
-	case !t.Younger(path) || info.ModTime().Before(t.Facts.Joined) && t.Packaged(ctx, path):
-		return ""
-	}
-	return "made since the join"
 }
