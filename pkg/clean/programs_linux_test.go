@@ -144,8 +144,10 @@ func TestProgramsOfAPodNetworkAreDetachedAndThoseOfOthersRunOn(t *testing.T) {
 		if seen != 8 {
 			w.Errorf("the inventory has %d programs, want 8:\n%v", seen, w.survey().Ours())
 		}
-		if verdict := w.remove(); verdict.State != inventory.Clean {
-			w.Errorf("verdict: %+v", verdict)
+		verdict := w.remove() // what nobody is known to have loaded since the join is named on cards
+		named := []string{"program their_filter (tc ingress of eth0)", "program their_tcx (tcx egress of eth0)"}
+		if diff := cmp.Diff(named, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
+			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
 		if diff := cmp.Diff([]string{"their_connect", "their_filter", "their_tcx"}, w.attached(top)); diff != "" {
 			w.Errorf("what is attached (-want +got):\n%s", diff)
@@ -155,6 +157,31 @@ func TestProgramsOfAPodNetworkAreDetachedAndThoseOfOthersRunOn(t *testing.T) {
 		}
 		if queues := w.script("tc qdisc show dev eth0; tc qdisc show dev eth0p"); strings.Count(queues, "clsact") != 1 {
 			w.Errorf("the queue of eth0 is another's, that of eth0p was the network's:\n%s", queues)
+		}
+	})
+}
+
+// Programs that an agent of the cluster's has pinned work on after it: they are named by their age.
+func TestPinsThatCameSinceTheJoinAreNamed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script("mkdir -p sys/fs/bpf; mount -t bpf bpf sys/fs/bpf; mkdir -p sys/fs/bpf/mine sys/fs/bpf/empty sys/fs/bpf/systemd")
+		pin := func(path string) {
+			hosttest.Must(w.T, w.program("any", ebpf.SchedCLS, ebpf.AttachNone).Pin(w.dir+"/sys/fs/bpf/"+path))
+		}
+		pin("mine/old")
+		w.script("born; old")
+		w.join()
+		w.script("mkdir -p sys/fs/bpf/tetragon/policy")
+		pin("tetragon/policy/prog")
+		pin("alone")
+		pin("systemd/own")
+		verdict := w.remove()
+		want := []string{"pin /sys/fs/bpf/alone", "pin /sys/fs/bpf/tetragon"}
+		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
+			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
+		}
+		if !w.exists("/sys/fs/bpf/tetragon/policy/prog") || !w.exists("/sys/fs/bpf/mine/old") {
+			w.Error("a pin is gone")
 		}
 	})
 }

@@ -28,7 +28,7 @@ func sides() []side {
 
 // onFilters finds classic filters of tc. The last one that goes takes the queue
 // along that was made for it.
-func onFilters(l link) ([]attachment, error) {
+func (t Network) onFilters(l link) ([]attachment, error) {
 	queue, err := clsact(l)
 	if err != nil || queue == nil {
 		return nil, err
@@ -44,9 +44,11 @@ func onFilters(l link) ([]attachment, error) {
 			if !is {
 				continue
 			}
+			in := "tc " + side.name + " of " + l.Name()
 			if owner := ownership.Programs().Owner(bpf.Name); owner != inventory.Foreign {
-				out = append(out, attachment{owner, bpf.Name, "tc " + side.name + " of " + l.Name(), func() error { return dropFilter(l, f, queue) },
-					inventory.Foreign})
+				out = append(out, attachment{owner, bpf.Name, in, func() error { return dropFilter(l, f, queue) }, inventory.Foreign, ""})
+			} else if t.loadedSince(ebpf.ProgramID(bpf.Id)) {
+				out = append(out, stranger(bpf.Name, in))
 			}
 		}
 	}
@@ -81,13 +83,16 @@ func dropFilter(l link, f netlink.Filter, queue netlink.Qdisc) error {
 }
 
 // onXDP finds the program that a card runs before everything else.
-func onXDP(l link) ([]attachment, error) {
+func (t Network) onXDP(l link) ([]attachment, error) {
 	xdp := l.Attrs().Xdp
 	if xdp == nil || !xdp.Attached {
 		return nil, nil
 	}
 	id := ebpf.ProgramID(xdp.ProgId)
 	name, owner, err := programOwner(id)
+	if err == nil && owner == inventory.Foreign && t.loadedSince(id) {
+		return []attachment{stranger(name, "XDP of "+l.Name())}, nil
+	}
 	if err != nil || owner == inventory.Foreign {
 		return nil, err
 	}
@@ -100,15 +105,15 @@ func onXDP(l link) ([]attachment, error) {
 		}
 		const mode = unix.XDP_FLAGS_SKB_MODE | unix.XDP_FLAGS_DRV_MODE | unix.XDP_FLAGS_HW_MODE
 		return netlink.LinkSetXdpFdWithFlags(l.Link, -1, int(xdp.Flags&mode))
-	}, inventory.Foreign}}, nil
+	}, inventory.Foreign, ""}}, nil
 }
 
 // onTCX finds what has taken the place of filters since Linux 6.6.
-func onTCX(l link) ([]attachment, error) {
+func (t Network) onTCX(l link) ([]attachment, error) {
 	var out []attachment
 	index := l.Attrs().Index
 	for _, side := range sides() {
-		found, err := attached(index, side.attach, "tcx "+side.name+" of "+l.Name(), func(p *ebpf.Program) error {
+		found, err := t.attached(index, side.attach, "tcx "+side.name+" of "+l.Name(), func(p *ebpf.Program) error {
 			return bpflink.RawDetachProgram(bpflink.RawDetachProgramOptions{Target: index, Program: p, Attach: side.attach})
 		})
 		if err != nil {

@@ -89,7 +89,7 @@ func (t Network) onCgroups() ([]attachment, error) {
 			}
 			seen = append(seen, number)
 			for _, at := range socketHooks() {
-				found, err := attached(int(dir.Fd()), at, top.name, func(p *ebpf.Program) error { return top.detach(p, at) })
+				found, err := t.attached(int(dir.Fd()), at, top.name, func(p *ebpf.Program) error { return top.detach(p, at) })
 				if err != nil {
 					return err
 				}

@@ -77,6 +77,7 @@ func (t Network) lookPins(context.Context) (part.Findings, error) {
 			return nil
 		}
 		it.Fate, it.Why = inventory.Stays, "not named as a pod network names its pins"
+		it.Refers = t.pinnedSince(it.Name)
 		if perhaps != inventory.Foreign && t.Scope.Takes(perhaps) {
 			it.Why = ownership.PerhapsWhy(perhaps)
 			it.Refers = it.Why

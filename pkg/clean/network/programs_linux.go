@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	bpflink "github.com/cilium/ebpf/link"
@@ -28,6 +29,8 @@ type attachment struct {
 	// perhaps is the network that it is named after, where nothing else shows that
 	// it is that network's.
 	perhaps inventory.Owner
+	// how says why one that is named after no network's is named.
+	how string
 }
 
 // Programs are detached before the maps that they use lose their pins: a program
@@ -62,6 +65,9 @@ func (t Network) lookPrograms(context.Context) (part.Findings, error) {
 		it := inventory.Item{Kind: inventory.KindProgram, Name: a.name, In: a.in, Owner: a.owner, Fate: inventory.Goes}
 		if a.owner == inventory.Foreign {
 			it.Fate, it.Why, it.Refers = inventory.Stays, ownership.PerhapsWhy(a.perhaps), ownership.PerhapsWhy(a.perhaps)
+			if a.how != "" {
+				it.Why, it.Refers = "nothing shows who loaded it; detach it if nothing on this host needs it", a.how
+			}
 		}
 		s.Add(it)
 	}
@@ -80,7 +86,7 @@ func (t Network) attachments() ([]attachment, error) {
 		if l.Owner != inventory.Foreign && t.Scope.TakesLink(l.Owner) {
 			continue // they go with it
 		}
-		for _, find := range []func(link) ([]attachment, error){onFilters, onXDP, onTCX} {
+		for _, find := range []func(link) ([]attachment, error){t.onFilters, t.onXDP, t.onTCX} {
 			found, err := find(l)
 			if err != nil {
 				return nil, fmt.Errorf("list the BPF programs on link %s: %w", l.Name(), err)
@@ -91,7 +97,7 @@ func (t Network) attachments() ([]attachment, error) {
 	found, err := t.onCgroups()
 	out = slices.DeleteFunc(append(out, found...), func(a attachment) bool { return !t.Scope.Takes(a.owner) })
 	for i, a := range out {
-		if !t.Second(a.owner, inventory.KindProgram) {
+		if a.how == "" && !t.Second(a.owner, inventory.KindProgram) {
 			out[i].owner, out[i].perhaps = inventory.Foreign, a.owner
 		}
 	}
@@ -101,7 +107,7 @@ func (t Network) attachments() ([]attachment, error) {
 // attached finds the programs of a pod network on a target: the index of a link,
 // the descriptor of a cgroup. Kernels that do not know this type of attachment
 // have none. Those that no link holds are detached by drop.
-func attached(target int, at ebpf.AttachType, in string, drop func(*ebpf.Program) error) ([]attachment, error) {
+func (t Network) attached(target int, at ebpf.AttachType, in string, drop func(*ebpf.Program) error) ([]attachment, error) {
 	found, err := bpflink.QueryPrograms(bpflink.QueryOptions{Target: target, Attach: at})
 	if errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENODEV) {
 		return nil, nil
@@ -116,7 +122,9 @@ func attached(target int, at ebpf.AttachType, in string, drop func(*ebpf.Program
 			return nil, err
 		}
 		if owner != inventory.Foreign {
-			out = append(out, attachment{owner, name, in, func() error { return detach(p, drop) }, inventory.Foreign})
+			out = append(out, attachment{owner, name, in, func() error { return detach(p, drop) }, inventory.Foreign, ""})
+		} else if strings.HasPrefix(in, "tcx ") && t.loadedSince(p.ID) {
+			out = append(out, stranger(name, in))
 		}
 	}
 	return out, nil
