@@ -4,7 +4,9 @@ package drain
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -195,6 +197,17 @@ func (v Verdict) Overdue(o Options) Verdict {
 	return v
 }
 
+// mostKind bounds the name of a kind in a sentence.
+const mostKind = 63
+
+// recreates reports whether a controller is one that Kubernetes itself has, and that makes
+// another pod for each that goes. Others need not: a TaskRun of Tekton's or a step of a
+// workflow ends with its pod. What becomes of a Job is said by its own policy.
+func recreates(controller *metav1.OwnerReference) bool {
+	group, _, _ := strings.Cut(controller.APIVersion, "/")
+	return slices.Contains([]string{"apps", "batch", "v1"}, group)
+}
+
 // text is one reason for a person, with the flag that overrides it.
 func (r Reason) text(action Action, pod *corev1.Pod, o Options) string {
 	blocked := action == ActionBlock
@@ -220,6 +233,9 @@ func (r Reason) text(action Action, pod *corev1.Pod, o Options) string {
 	case ReasonFinished:
 		return "has finished"
 	case ReasonManaged:
+		if ref := metav1.GetControllerOf(pod); ref != nil && !recreates(ref) {
+			return fmt.Sprintf("its %s decides whether there is another one", text.Short(ref.Kind, mostKind))
+		}
 		return "its controller creates another one"
 	}
 	return string(r)

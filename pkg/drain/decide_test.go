@@ -237,3 +237,22 @@ func TestOptionsValidate(t *testing.T) {
 		})
 	}
 }
+
+// Only a controller that Kubernetes itself has is known to make another pod for each that goes.
+func TestWhetherAControllerCreatesAnotherPodIsSaidOnlyOfThoseThatAreKnown(t *testing.T) {
+	for of, want := range map[[2]string]string{
+		{"apps/v1", "ReplicaSet"}:                                   "its controller creates another one",
+		{"apps/v1", "StatefulSet"}:                                  "its controller creates another one",
+		{"v1", "ReplicationController"}:                             "its controller creates another one",
+		{"batch/v1", "Job"}:                                         "its controller creates another one",
+		{"tekton.dev/v1", "TaskRun"}:                                "its TaskRun decides whether there is another one",
+		{"argoproj.io/v1alpha1", "Workflow"}:                        "its Workflow decides whether there is another one",
+		{"apps.kruise.io/v1alpha1", "CloneSet"}:                     "its CloneSet decides whether there is another one",
+		{"example.com/v1", "Bad\x1b[2J" + strings.Repeat("x", 200)}: "",
+	} {
+		v := Decide(snapshotOf(kubetest.Pod("a", kubetest.ControlledBy(of[0], of[1], "x"))), DefaultOptions()).Verdicts[0]
+		if v.Reason != ReasonManaged || want != "" && v.Message != want || len(v.Message) > 140 || strings.Contains(v.Message, "\x1b") {
+			t.Errorf("%s %s: %s %q", of[0], of[1], v.Reason, v.Message)
+		}
+	}
+}

@@ -106,6 +106,8 @@ func lossLine(l forecast.Loss) string {
 		return "data on the node's disk stays behind" + detail + ": " + pods
 	case forecast.LossLocalVolume:
 		return "the volume is on this node" + detail + ", and the successor waits for it: " + pods
+	case forecast.LossEphemeralVolume:
+		return "an ephemeral volume ends with the pod" + detail + ", and the successor gets a new one: " + pods
 	case forecast.LossUnmanaged:
 		return "nothing recreates it: " + pods
 	case forecast.LossSingleReplica:

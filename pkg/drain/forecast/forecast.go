@@ -170,6 +170,8 @@ const (
 	LossHostPath LossKind = "HostPath"
 	// LossLocalVolume: its volume is on this node; the successor waits for it.
 	LossLocalVolume LossKind = "LocalVolume"
+	// LossEphemeralVolume: a volume of its own ends with the pod; the successor gets a new one.
+	LossEphemeralVolume LossKind = "EphemeralVolume"
 	// LossUnmanaged: nothing recreates it.
 	LossUnmanaged LossKind = "Unmanaged"
 	// LossSingleReplica: the only pod of its workload, down until the successor

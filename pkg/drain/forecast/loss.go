@@ -54,13 +54,19 @@ func (v *view) losses(c course) []Loss {
 
 // local names the data that a pod has on its node.
 func (v *view) local(i int, add func(LossKind, int, string)) {
-	var paths, volumes []string
+	var paths, volumes, ephemeral, own []string
 	for _, volume := range v.pods[i].Spec.Volumes {
-		if volume.HostPath != nil {
+		switch {
+		case volume.HostPath != nil:
 			paths = append(paths, volume.HostPath.Path)
+		case volume.Ephemeral != nil: // its claim is the pod's, and goes with it (k8s.io/component-helpers, storage/ephemeral)
+			ephemeral, own = append(ephemeral, volume.Name), append(own, v.pods[i].Name+"-"+volume.Name)
 		}
 	}
 	for _, c := range drain.ClaimsOf(v.pods[i]) {
+		if slices.Contains(own, c.Name) {
+			continue
+		}
 		if pv := v.Local[types.NamespacedName{Namespace: c.Namespace, Name: c.Name}]; pv != "" {
 			volumes = append(volumes, fmt.Sprintf("%s (claim %s)", pv, c.Name))
 		}
@@ -70,6 +76,9 @@ func (v *view) local(i int, add func(LossKind, int, string)) {
 	}
 	if len(paths) > 0 {
 		add(LossHostPath, i, text.Some(paths))
+	}
+	if len(ephemeral) > 0 {
+		add(LossEphemeralVolume, i, text.Some(ephemeral))
 	}
 	if len(volumes) > 0 {
 		add(LossLocalVolume, i, text.Some(volumes))

@@ -51,6 +51,9 @@ const (
 	HostPath DataKind = "host-path"
 	// EmptyDir ends with its pod.
 	EmptyDir DataKind = "empty-dir"
+	// EphemeralVolume is a PersistentVolume that was made for one pod: its claim ends with the
+	// pod, and another pod never gets what is in it.
+	EphemeralVolume DataKind = "ephemeral-volume"
 	// Attached is waited for until it is detached.
 	Attached DataKind = "attached"
 )
@@ -81,6 +84,8 @@ func (d Data) String() string {
 		return fmt.Sprintf("%s of the host%s: the data stays there, and the pod's successor will not find it", d.Path, of)
 	case EmptyDir:
 		return fmt.Sprintf("emptyDir %s%s: what is in it is lost", d.Name, of)
+	case EphemeralVolume:
+		return fmt.Sprintf("volume %s%s was made for that pod alone and ends with it: what is in it is lost to the cluster", d.Name, of)
 	case Attached:
 		return fmt.Sprintf("volume %s%s is attached: it is detached before the host is cleaned", d.Name, of)
 	}
@@ -93,7 +98,7 @@ func (d Data) String() string {
 // data that goes: they exist once on every node. It is pure; sorted by kind, name and path.
 func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVolume, attachments []storagev1.VolumeAttachment) []Data {
 	out := podData(pods)
-	users, holders := claims(pods)
+	users, holders, ephemeral := claims(pods)
 	attached := map[string]bool{}
 	for _, a := range attachments {
 		if a.Spec.NodeName == node.Name && a.Spec.Source.PersistentVolumeName != nil {
@@ -106,7 +111,17 @@ func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVol
 			d.Claim = v.Spec.ClaimRef.Namespace + "/" + v.Spec.ClaimRef.Name
 			d.Pods = users[d.Claim]
 		}
+		if ephemeral[d.Claim] && len(d.Pods) > 0 {
+			own := d
+			own.Kind, own.Path = EphemeralVolume, hostsPath(&v)
+			own.Lost, _ = inventory.TakenWith(own.Path)
+			out = append(out, own)
+		}
 		switch {
+		case ephemeral[d.Claim] && len(d.Pods) > 0 && !attached[v.Name]:
+			continue
+		case ephemeral[d.Claim] && len(d.Pods) > 0:
+			d.Kind = Attached
 		case onlyHere(node, &v):
 			d.Kind, d.Path = LocalVolume, localPath(&v)
 			d.Lost, _ = inventory.TakenWith(d.Path)
@@ -133,9 +148,10 @@ func over(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// claims say who uses which claim, and which claims pods have used here.
-func claims(pods []corev1.Pod) (users map[string][]string, holders map[string]bool) {
-	users, holders = map[string][]string{}, map[string]bool{}
+// claims say who uses which claim, which claims pods have used here, and which of them were
+// made for one pod, and end with it.
+func claims(pods []corev1.Pod) (users map[string][]string, holders, ephemeral map[string]bool) {
+	users, holders, ephemeral = map[string][]string{}, map[string]bool{}, map[string]bool{}
 	for _, pod := range pods {
 		for _, v := range pod.Spec.Volumes {
 			claim := pod.Namespace + "/"
@@ -144,6 +160,7 @@ func claims(pods []corev1.Pod) (users map[string][]string, holders map[string]bo
 				claim += v.PersistentVolumeClaim.ClaimName
 			case v.Ephemeral != nil: // the controller makes a claim of that name (k8s.io/component-helpers, storage/ephemeral)
 				claim += pod.Name + "-" + v.Name
+				ephemeral[claim] = true
 			default:
 				continue
 			}
@@ -152,7 +169,7 @@ func claims(pods []corev1.Pod) (users map[string][]string, holders map[string]bo
 			}
 		}
 	}
-	return users, holders
+	return users, holders, ephemeral
 }
 
 // podData lists what of value pods have of the host's own. Of one that has ended it is what
@@ -180,7 +197,9 @@ func podData(pods []corev1.Pod) (out []Data) {
 	return out
 }
 
-func dataKinds() []DataKind { return []DataKind{LocalVolume, HostPath, EmptyDir, Attached} }
+func dataKinds() []DataKind {
+	return []DataKind{LocalVolume, HostPath, EmptyDir, EphemeralVolume, Attached}
+}
 
 // onlyHere reports whether a volume's node affinity names this node by its name,
 // as that of a local volume does, and not a zone.

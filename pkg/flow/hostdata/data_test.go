@@ -122,3 +122,28 @@ func TestWhatIsOfValueOnANodeIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// A generic ephemeral volume is a claim that ends with its pod, wherever its data lies.
+func TestAVolumeThatWasMadeForOnePodEndsWithIt(t *testing.T) {
+	node := flowtest.Worker()
+	node.Labels = map[string]string{corev1.LabelHostname: "w1"}
+	local := pv("pv-eph", "web-scratch", corev1.LabelHostname, "w1")
+	local.Spec.Local = &corev1.LocalVolumeSource{Path: "/mnt/disk1"}
+	remote := "remote"
+	ephemeral := volume("scratch", corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{}})
+	far := volume("far", corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{}})
+	got := dataOn(node, []corev1.Pod{flowtest.Pod("web", "ReplicaSet", ephemeral, far)},
+		[]corev1.PersistentVolume{local, pv(remote, "web-far", "")}, []storagev1.VolumeAttachment{{Spec: storagev1.VolumeAttachmentSpec{
+			NodeName: "w1", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: &remote}}}})
+	want := []Data{
+		{Kind: EphemeralVolume, Name: "pv-eph", Path: "/mnt/disk1", Claim: "shop/web-scratch", Pods: []string{"shop/web"}},
+		{Kind: EphemeralVolume, Name: "remote", Claim: "shop/web-far", Pods: []string{"shop/web"}},
+		{Kind: Attached, Name: "remote", Claim: "shop/web-far", Pods: []string{"shop/web"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if said := got[0].String(); !strings.Contains(said, "is lost") || strings.Contains(said, "stays there") || len(Kept(got)) > 0 {
+		t.Errorf("it says %q, and keeps %v", said, Kept(got))
+	}
+}
