@@ -31,7 +31,7 @@ type operation struct {
 	// answer does what is asked while the plugin waits, and returns the result: it
 	// leaves no record and no unit. Nil for a run.
 	answer func(ctx context.Context, d wire.Delivery) (json.RawMessage, error)
-	// converse is answer for what says meanwhile what it does, and asks for files.
+	// converse is answer for what says what it is doing, and asks for files.
 	converse func(ctx context.Context, d wire.Delivery, talk report.Talk) (json.RawMessage, error)
 	// run goes on as a unit of this host; nil for what is answered.
 	run *run

@@ -39,7 +39,7 @@ repository's key must have the fingerprint that you name, or be the known one of
 pkgs.k8s.io; a key that nothing vouches for is taken from https only, and shown. All of
 it is rehearsed first, and refused if something of yours would be replaced or removed.
 --from DIR sends .deb files to a host that reaches no repository; a file SHA256SUMS in
-DIR is heeded. Without --install nothing is installed.
+DIR must name each of them. Without --install nothing is installed.
 
 What the cluster of your kubeconfig wants (version, cgroup driver, registry,
 kube-proxy's mode, network) is read from it; without a cluster (--no-cluster) only

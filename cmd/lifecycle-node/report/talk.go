@@ -17,7 +17,7 @@ import (
 )
 
 // Talk is what goes to and fro while the one who asks waits for the answer. The zero value
-// says nothing, and nobody sends it anything.
+// says nothing and gets nothing.
 type Talk struct {
 	In  *bufio.Reader
 	Out io.Writer
@@ -44,7 +44,7 @@ func (t Talk) write(prefix, words string) error {
 // Fetch asks for a file and writes it to a writer.
 func (t Talk) Fetch(name string, to io.Writer) error {
 	if t.In == nil || t.Out == nil {
-		return errors.New("there is nobody who sends it")
+		return errors.New("no one is there to send it")
 	}
 	if err := t.write(wire.SendPrefix, name); err != nil {
 		return err

@@ -50,7 +50,7 @@ func Open(local host.Local, send Sender, say plan.Report) (Stage, error) {
 	if left, err := filepath.Glob(filepath.Join(at, stages+"*")); err == nil {
 		for _, dir := range left {
 			if info, err := os.Lstat(dir); err == nil && info.IsDir() && time.Since(info.ModTime()) > old {
-				_ = os.RemoveAll(dir) // what cannot be deleted is in nobody's way
+				_ = os.RemoveAll(dir) // what cannot be deleted does no harm
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func (s Stage) receive(files []packages.File) error {
 
 func (s Stage) receiveOne(f packages.File) error {
 	if s.Send == nil {
-		return errors.New("there is nobody who sends it")
+		return errors.New("no one is there to send it")
 	}
 	out, err := os.OpenFile(s.Local.Path(packages.Staged{Dir: s.Dir}.File(f.Name)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {

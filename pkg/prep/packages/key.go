@@ -24,7 +24,7 @@ type Key struct {
 // Keys are all that a file holds.
 type Keys struct {
 	All []Key
-	// Armored is the file written anew: these keys, and nothing else that was in it.
+	// Armored is the file written again: these keys, and nothing else that was in it.
 	Armored string
 }
 

@@ -83,7 +83,7 @@ func Trust(o Order, keys Keys, now time.Time) (note string, err error) {
 		case len(pins) > 0 && !slices.Contains(pins, k.Fingerprint):
 			return "", plan.Refuse(fmt.Errorf("the key of %s has the fingerprint %s, and %s was expected", repo, k.Fingerprint,
 				strings.Join(pins, " or ")),
-				"ask whoever runs the repository: only if the key is theirs, name it: --repo-key-fingerprint %s", k.Fingerprint)
+				"ask the owner of the repository: only if the key is theirs, name it: --repo-key-fingerprint %s", k.Fingerprint)
 		case !k.Ends.IsZero() && now.After(k.Ends):
 			return "", plan.Refuse(fmt.Errorf("the key %s of %s has expired on %s", k.Fingerprint, repo, k.Ends.Format(time.DateOnly)),
 				"is the host's clock right? Then the repository has an old copy of its key: its owner renews it, or use another (--repo URL)")
