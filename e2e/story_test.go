@@ -73,6 +73,7 @@ func (b *bed) stages() []stage {
 		{"three control planes are renewed one after another", 2, b.stageThreeControlPlanes},
 		{"a node whose kubelet has an expired certificate comes back", 2, b.stageRecoverKubelet},
 		{"a removal survives whatever happens to its host and its cluster", 2, b.stageFaults},
+		{"a command runs on drained hosts", 1, b.stageRun},
 		{"a busy mount makes it wait and abort brings the node back", 1, b.stageBusy},
 		{"a drained node is removed in seconds", 1, b.stageFast},
 		{"what plugins beside the network leave goes and what stays is named", 2, b.stageTraces},

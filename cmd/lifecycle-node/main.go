@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certrenew"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostcommand"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netprobe"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
@@ -76,6 +77,8 @@ func command(ctx context.Context, args []string) int {
 		return enter(ctx, os.Stdin, os.Stdout, operations())
 	case certrenew.Verb:
 		return ended(certrenew.Run(ctx, os.Stdin, os.Stdout, lockForUnit))
+	case hostcommand.Verb:
+		return ended(hostcommand.Work(ctx, lockForUnit))
 	case "work":
 		return ended(work(ctx, operations()))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certrenew"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostcommand"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostprep"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/kubeletcert"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/netclean"
@@ -57,7 +58,7 @@ type run struct {
 // own and a line here.
 func operations() []operation {
 	return []operation{inspection(), networkLook(), deadMember(), certificateSharing(), certificateLook(), certificateRenewal(),
-		networkCleaning(), kubeletRecovery(), removal(), relocation(), preparation(), joining(), founding()}
+		networkCleaning(), hostCommand(), kubeletRecovery(), removal(), relocation(), preparation(), joining(), founding()}
 }
 
 // answered is the answer to what is asked.
@@ -123,6 +124,13 @@ func answered(value any, err error) (json.RawMessage, error) {
 func certificateRenewal() operation {
 	return operation{name: wire.RenewCertificates, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
 		return certrenew.Answer(ctx, d.Spec)
+	}}
+}
+
+// hostCommand runs a command of a person's.
+func hostCommand() operation {
+	return operation{name: wire.RunCommand, answer: func(ctx context.Context, d wire.Delivery) (json.RawMessage, error) {
+		return hostcommand.Answer(ctx, d.Spec)
 	}}
 }
 

@@ -29,7 +29,7 @@ func TestEveryOperationIsEitherAnsweredOrARun(t *testing.T) {
 		}
 	}
 	want := []wire.Operation{wire.Inspect, wire.LookNetwork, wire.DeadMember, wire.ShareCertificates, wire.LookCertificates,
-		wire.RenewCertificates, wire.CleanNetwork, wire.RecoverKubelet, wire.Remove, wire.Move, wire.Prep, wire.Join, wire.Init}
+		wire.RenewCertificates, wire.CleanNetwork, wire.RunCommand, wire.RecoverKubelet, wire.Remove, wire.Move, wire.Prep, wire.Join, wire.Init}
 	if !slices.Equal(names, want) {
 		t.Errorf("operations %v, want %v", names, want)
 	}

@@ -39,6 +39,7 @@ func Operations() []Operation {
 		{Name: wire.LookCertificates},
 		{Name: wire.CleanNetwork},
 		{Name: wire.RenewCertificates},
+		{Name: wire.RunCommand},
 		{Name: wire.Remove, Recorded: true},
 		{Name: wire.Move, Recorded: true},
 	}

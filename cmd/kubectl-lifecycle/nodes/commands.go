@@ -21,6 +21,7 @@ func Commands(e *env.Env) []*cobra.Command {
 		newInspectCommand(c),
 		newRemoveCommand(c),
 		newMoveCommand(c),
+		newRunCommand(c),
 		newRunsCommand(c),
 		newNodeProgramCommand(c),
 	}

@@ -10,13 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/certlook"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/ownunit"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -41,7 +38,7 @@ func Answer(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
 		return nil, plan.Refuse(errors.New("certificates are being renewed on this host already"),
 			"wait until that has ended; see on the host: systemctl status %s", unit)
 	}
-	copied, err := install()
+	copied, err := ownunit.Copy(copyPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("copy the program: %w", err)
 	}
@@ -62,39 +59,10 @@ func Answer(ctx context.Context, spec wire.Spec) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// install copies this program beside itself, where programs may run (/run often forbids
-// that), with the label that systemd needs where SELinux is enforced (containerd#11814).
-func install() (copied string, err error) {
-	name, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	self, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = self.Close() }() // it was read
-	f, err := os.CreateTemp(filepath.Dir(name), copyPrefix+"*")
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(f, self)
-	if _, enforced := os.Stat("/sys/fs/selinux/enforce"); enforced == nil {
-		_ = unix.Setxattr(f.Name(), "security.selinux", []byte("system_u:object_r:bin_t:s0\x00"), 0)
-	}
-	if err := errors.Join(err, f.Chmod(0o700), f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
-	}
-	return f.Name(), nil
-}
-
 // Run is what the unit does: it reads an order, and writes the outcome. lock lets it alone
 // change the host.
 func Run(ctx context.Context, in io.Reader, out io.Writer, lock func() (unlock func(), err error)) error {
-	// It runs on without its file, which is left behind if what brought it is killed.
-	if self, err := os.Executable(); err == nil && strings.HasPrefix(filepath.Base(self), copyPrefix) {
-		_ = os.Remove(self)
-	}
+	ownunit.Discard(copyPrefix)
 	raw, err := io.ReadAll(io.LimitReader(in, mostOfOrder))
 	if err != nil {
 		return fmt.Errorf("read the order: %w", err)

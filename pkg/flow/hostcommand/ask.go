@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hostcommand
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
+)
+
+const (
+	// askAgain is the time between two questions where one had no answer.
+	askAgain = 5 * time.Second
+	// silentFor is how long a host may give none before that is an error: a command may
+	// restart the container runtime or the network under the pod that brings the question.
+	// neverFor bounds it for a host that has not given one at all.
+	silentFor, neverFor = 5 * time.Minute, 2 * time.Minute
+)
+
+// askHost has a host run the command, and asks until it has ended. Where a question has no
+// answer, the command goes on by itself.
+func (w *Work) askHost(ctx context.Context, node *corev1.Node, order wire.CommandOrder, report plan.Report) (wire.CommandOutcome, error) {
+	once := func(ctx context.Context, order wire.CommandOrder) (out wire.CommandOutcome, err error) {
+		input, err := json.Marshal(order)
+		if err != nil {
+			return out, fmt.Errorf("encode the order: %w", err)
+		}
+		// The command, and what it prints, may be secret.
+		raw, err := runner.RunOnce(ctx, w.cluster, node, runner.Question{Operation: wire.RunCommand, Input: input, StreamOnly: true}, report)
+		if err != nil {
+			return out, err
+		}
+		if err := json.Unmarshal(raw, &out); err != nil {
+			return out, fmt.Errorf("decode what the host of %s answers: %w", node.Name, err)
+		}
+		return out, nil
+	}
+	order.ID = newID()
+	return until(ctx, order, once, report)
+}
+
+func newID() string {
+	var raw [16]byte
+	_, _ = rand.Read(raw[:]) // it does not fail
+	return hex.EncodeToString(raw[:])
+}
+
+// until asks once to begin, and then for the outcome.
+func until(
+	ctx context.Context, order wire.CommandOrder,
+	once func(context.Context, wire.CommandOrder) (wire.CommandOutcome, error), report plan.Report,
+) (wire.CommandOutcome, error) {
+	deadline := time.Now().Add(neverFor)
+	begun := false
+	for {
+		out, err := once(ctx, order)
+		switch {
+		case ctx.Err() != nil:
+			return out, plan.As(plan.ClassOf(ctx.Err()), plan.Hint(
+				errors.New("stopped while the command may be running on the host, which ends it after its own limit at the latest"),
+				"see on the host: systemctl status kubectl-lifecycle-command; to end it there: systemctl stop kubectl-lifecycle-command"))
+		case err != nil && !begun && notBegun(err):
+			return out, err
+		case err != nil && time.Now().After(deadline):
+			return out, plan.As(plan.Broken, plan.Hint(fmt.Errorf("the host has given no answer for too long: %w", err),
+				"see on the host: journalctl -u kubectl-lifecycle-command"))
+		case err != nil:
+			report("no answer (%s); asking the host what has become of the command", text.Brief(err.Error()))
+		case out.ID != order.ID:
+			return out, plan.As(plan.Broken, errors.New("the host answers for another command"))
+		case !out.Running:
+			return out, nil
+		default:
+			report("the command is still running")
+			deadline = time.Now().Add(silentFor)
+		}
+		begun, order.Args = true, nil
+		if err == nil {
+			continue // it has waited
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(askAgain):
+		}
+	}
+}
+
+// notBegun reports whether the command was surely not begun: the host, or the cluster, has
+// refused. Where a stream has ended, it may have been.
+func notBegun(err error) bool {
+	return plan.ClassOf(err) == plan.Refused && !errors.Is(err, podcarrier.ErrOutOfBounds) && !errors.Is(err, podcarrier.ErrNoStream)
+}
