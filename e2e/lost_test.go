@@ -33,7 +33,7 @@ func (b *bed) stageLost(t *testing.T) {
 	if err != nil || len(pods.Items) > 0 {
 		t.Errorf("%d pods are still on it, %v", len(pods.Items), err)
 	}
-	o.says(t, "kubectl lifecycle node-program --arch", "./lifecycle-node clean --yes '{")
+	o.says(t, "kubectl lifecycle node-program --arch", "./lifecycle-node clean --yes --machine-id ", " '{")
 	b.thaw(t)
 	b.cleansItself(t, o.stdout)
 }

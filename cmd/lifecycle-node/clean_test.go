@@ -13,7 +13,6 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/hostlock"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -61,7 +60,7 @@ mkdir -p /var/lib/kubelet; touch /var/lib/kubelet/config.yaml`)
 				hosttest.Must(t, err)
 			}
 			var out bytes.Buffer
-			err := cleanNow(t.Context(), clean.Target{StateDir: stateDir}, inventory.Inventory{}, &out)
+			err := cleanAlone(t.Context(), []string{"--yes"}, &out)
 			if plan.ClassOf(err) != plan.Refused || !strings.Contains(plan.HintOf(err), tc.wayOn) || plan.HintOf(err) == "" {
 				t.Errorf("%s: error %v, hint %q", name, err, plan.HintOf(err))
 			}
@@ -69,6 +68,38 @@ mkdir -p /var/lib/kubelet; touch /var/lib/kubelet/config.yaml`)
 			if _, err := os.Stat("/var/lib/kubelet/config.yaml"); err != nil {
 				t.Fatalf("%s: it was cleaned: %s", name, out.String())
 			}
+		}
+	})
+}
+
+// A line to be pasted is pasted into the wrong window one day.
+func TestOnlyTheHostThatIsMeantIsCleaned(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		certificate := kubeletCertificate(t, "w2")
+		hosttest.Script(t, `mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /etc
+mkdir -p /var/lib/kubelet/pki; echo 0123456789abcdef0123456789abcdef > /etc/machine-id`)
+		hosttest.Must(t, os.WriteFile("/var/lib/kubelet/pki/kubelet-client-current.pem", certificate, 0o600))
+		const own, other = "0123456789abcdef0123456789abcdef", "ffffffffffffffffffffffffffffffff"
+		for name, tc := range map[string]struct {
+			args    []string
+			refused string
+		}{
+			"another node's facts":                       {[]string{`{"node":"w1"}`}, `the host of node "w2"`},
+			"another node's facts, at once":              {[]string{"--yes", `{"node":"w1"}`}, `the host of node "w2"`},
+			"another machine":                            {[]string{"--machine-id", other, `{"node":"w2"}`}, "another machine"},
+			"another machine, of which nothing is known": {[]string{"--yes", "--machine-id", other}, "another machine"},
+			"the right one":                              {[]string{"--machine-id", own, `{"node":"w2"}`}, ""},
+			"nothing is said of it":                      {nil, ""},
+		} {
+			var out bytes.Buffer
+			err := cleanAlone(t.Context(), tc.args, &out)
+			if (plan.ClassOf(err) == plan.Refused) != (tc.refused != "") ||
+				tc.refused != "" && (!strings.Contains(err.Error(), tc.refused) || plan.HintOf(err) == "" || out.Len() > 0) {
+				t.Errorf("%s: %v, hint %q\n%s", name, err, plan.HintOf(err), out.String())
+			}
+		}
+		if _, err := os.Stat("/var/lib/kubelet/pki/kubelet-client-current.pem"); err != nil {
+			t.Error(err)
 		}
 	})
 }

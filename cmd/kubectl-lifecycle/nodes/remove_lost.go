@@ -4,6 +4,7 @@ package nodes
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -100,6 +101,9 @@ func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
 		c.Warn("left out of what the program is told: %s", what)
 	}
 	words := []string{"./lifecycle-node", "clean", "--yes"}
+	if id := l.Node.Status.NodeInfo.MachineID; machineID(id) {
+		words = append(words, "--machine-id", id)
+	}
 	if argument, err := factsArgument(facts); err != nil {
 		c.Warn("the program is told nothing about the cluster, so that it removes less: %v", err)
 	} else {
@@ -111,6 +115,12 @@ func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
 		c.Say("and, if the node has registered again:")
 	}
 	c.SayCommand(text.Command("kubectl", "delete", "node", l.Node.Name))
+}
+
+// machineID reports whether a word is one (machine-id(5)): a Node may say anything.
+func machineID(id string) bool {
+	raw, err := hex.DecodeString(id)
+	return err == nil && len(raw) == 16
 }
 
 // factsArgument is what the program gets to know, as one word of a command that

@@ -12,9 +12,10 @@ import (
 
 // addRenewals adds what renewals of certificates have kept: earlier certificates and
 // kubeconfigs with their keys, which open the cluster as long as they are valid, and what
-// one that was killed has left beside the certificates.
+// one that was killed has left beside the certificates; and backups that were not finished,
+// a removal's too.
 func (t Control) addRenewals(s *part.Findings) {
-	for _, mark := range []string{inventory.RenewalBackups, inventory.UnfinishedRenewalBackups,
+	for _, mark := range []string{inventory.RenewalBackups, inventory.UnfinishedBackups,
 		filepath.Join(inventory.KubernetesDir, inventory.RenewalMark)} {
 		dir := filepath.Dir(mark)
 		names, err := t.Names(dir)

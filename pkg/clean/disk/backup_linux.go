@@ -168,7 +168,7 @@ func tryRoom(dir string, size int64) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".unfinished-")
+	f, err := os.CreateTemp(dir, filepath.Base(inventory.UnfinishedBackups))
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (t Disk) takeBackup(ctx context.Context, report plan.Report) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".unfinished-") // 0600
+	f, err := os.CreateTemp(dir, filepath.Base(inventory.UnfinishedBackups)) // 0600
 	if err != nil {
 		return err
 	}

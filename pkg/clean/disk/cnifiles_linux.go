@@ -101,8 +101,8 @@ func (t Disk) lookCNIState(s *part.Findings) error {
 	networks, err := t.Names(inventory.CNIStateDir + "/networks")
 	for _, name := range networks {
 		path := filepath.Join(inventory.CNIStateDir, "networks", name)
-		if slices.Contains(own, name) {
-			t.AddPath(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: path})
+		if slices.Contains(own, name) { // programs beside a cluster use such names, too (cbr0)
+			t.addWhole(s, inventory.OwnPath{Owner: inventory.CNIPlugins, Path: path})
 			continue
 		}
 		s.Add(inventory.Item{Kind: inventory.KindDir, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
@@ -115,6 +115,7 @@ func (t Disk) lookCNIState(s *part.Findings) error {
 			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
 		}
 	}
-	t.AddPath(s, inventory.OwnPath{Owner: inventory.Flannel, Path: inventory.CNIStateDir + "/flannel"})
+	// The plugin's own directory for whoever calls it: Nomad and nerdctl do, too.
+	t.addWhole(s, inventory.OwnPath{Owner: inventory.Flannel, Path: inventory.CNIStateDir + "/flannel"})
 	return errors.Join(err, err2)
 }

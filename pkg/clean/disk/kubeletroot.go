@@ -24,43 +24,50 @@ func ofKubelet(name string, younger bool) bool {
 // uids are those of pods; a static pod's is a hash.
 const uids = `[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`
 
-// madeBy reports whether an entry of a kubelet's directory is provably its own. That
-// matters where the directory is a disk of an administrator's, or a link to another
-// one: others may keep things beside it there.
-func madeBy(dir, entry string, mode fs.FileMode) bool {
-	fits := func(expression string) bool { return regexp.MustCompile(`^(?:` + expression + `)$`).MatchString(entry) }
+// maker reports whether an entry of a directory is provably the kubelet's own.
+type maker func(entry string, mode fs.FileMode) bool
+
+// madeBy is the maker of one of a kubelet's directories. That matters where the directory is a
+// disk of an administrator's, or a link to another one: others may keep things beside it
+// there. A host may have thousands of entries to ask about, so ask one maker for all.
+func madeBy(dir string) maker {
+	fits := func(expression string) func(string) bool {
+		return regexp.MustCompile(`^(?:` + expression + `)$`).MatchString
+	}
+	kind := func(of func(fs.FileMode) bool, expression string) maker {
+		named := fits(expression)
+		return func(entry string, mode fs.FileMode) bool { return of(mode) && named(entry) }
+	}
 	switch dir {
 	case inventory.PodsDir:
-		return mode.IsDir() && fits(uids)
+		return kind(fs.FileMode.IsDir, uids)
 	case "plugins": // its own volumes, and drivers by their names, which are domains
-		return mode.IsDir() && fits(`kubernetes\.io|[a-z0-9-]+(\.[a-z0-9-]+)+`)
+		return kind(fs.FileMode.IsDir, `kubernetes\.io|[a-z0-9-]+(\.[a-z0-9-]+)+`)
 	case "plugins_registry", "device-plugins", "pod-resources", "pods-api":
-		return mode&fs.ModeSocket != 0 || mode.IsRegular() && fits(`kubelet_internal_checkpoint|DEPRECATION`)
+		own := fits(`kubelet_internal_checkpoint|DEPRECATION`)
+		return func(entry string, mode fs.FileMode) bool {
+			return mode&fs.ModeSocket != 0 || mode.IsRegular() && own(entry)
+		}
 	case "checkpoints":
-		return mode.IsRegular() && fits(`checkpoint-.+\.tar`)
+		return kind(fs.FileMode.IsRegular, `checkpoint-.+\.tar`)
 	case "image_manager":
-		return mode.IsDir() && fits(`pulling|pulled`)
-	}
-	return isLog(dir, mode, fits)
-}
-
-// isLog is madeBy for the directories of logs.
-func isLog(dir string, mode fs.FileMode, fits func(expression string) bool) bool {
-	switch dir {
+		return kind(fs.FileMode.IsDir, `pulling|pulled`)
 	case inventory.PodLogsDir: // namespace, name and uid of a pod (pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory)
-		return mode.IsDir() && fits(`[a-z0-9-]+_[a-z0-9.-]+_(`+uids+`)`)
+		return kind(fs.FileMode.IsDir, `[a-z0-9-]+_[a-z0-9.-]+_(`+uids+`)`)
 	case inventory.ContainerLogsDir: // pod, namespace, container and its id (legacy.go there)
-		return mode&fs.ModeSymlink != 0 && fits(`[a-z0-9.-]+_[a-z0-9-]+_[a-z0-9-]+-[0-9a-f]{64}\.log`)
+		link := func(mode fs.FileMode) bool { return mode&fs.ModeSymlink != 0 }
+		return kind(link, `[a-z0-9.-]+_[a-z0-9-]+_[a-z0-9-]+-[0-9a-f]{64}\.log`)
 	}
-	return false
+	return func(string, fs.FileMode) bool { return false }
 }
 
-// isLogOf reports whether an entry of a directory of logs is called as a kubelet calls a
-// pod's or a container's: an earlier cluster's, which has no other owner.
-func isLogOf(dir string, e fs.DirEntry) bool {
-	return isLog(dir, e.Type(), func(expression string) bool {
-		return regexp.MustCompile(`^(?:` + expression + `)$`).MatchString(e.Name())
-	})
+// logOf is the maker of a directory of logs: what is called as a kubelet calls a pod's or a
+// container's, an earlier cluster's too, has no other owner. Of any other directory it says no.
+func logOf(dir string) maker {
+	if dir != inventory.PodLogsDir && dir != inventory.ContainerLogsDir {
+		return func(string, fs.FileMode) bool { return false }
+	}
+	return madeBy(dir)
 }
 
 // refusal is why a host with these places is not cleaned; nil if it may be. What a

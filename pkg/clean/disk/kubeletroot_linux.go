@@ -28,12 +28,17 @@ type domain struct {
 	// there ("plugins" and "checkpoints" are names that other programs choose, too), and only what
 	// is provably the kubelet's goes. What is remote is not even looked at: that may hang.
 	shared, remote bool
+	// made tells what is provably the kubelet's there.
+	made maker
 }
+
+// pluginsDir is the directory of drivers, each of which keeps there what it wants.
+const pluginsDir = "plugins"
 
 // holds reports whether something below a domain is the kubelet's.
 func (d domain) holds(path string) bool {
 	entry, _, _ := strings.Cut(strings.TrimPrefix(path, d.path+"/"), "/")
-	return host.Below(path, d.path) && (!d.shared || madeBy(d.name, entry, fs.ModeDir))
+	return host.Below(path, d.path) && (!d.shared || d.made(entry, fs.ModeDir))
 }
 
 // mountedAt reports whether something is mounted at a path.
@@ -46,7 +51,7 @@ func (t Disk) domains(mounts []host.Mount) []domain {
 	var out []domain
 	for _, root := range t.Roots() {
 		for _, name := range inventory.KubeletNames() {
-			d := domain{name: name, path: filepath.Join(root, name)}
+			d := domain{name: name, path: filepath.Join(root, name), made: madeBy(name)}
 			if d.shared = mountedAt(d.path, mounts); !d.shared {
 				info, err := t.Lstat(d.path)
 				if err != nil {
@@ -55,7 +60,8 @@ func (t Disk) domains(mounts []host.Mount) []domain {
 				if d.shared = info.Mode()&fs.ModeSymlink != 0; d.shared {
 					d.path, d.link = t.Resolve(d.path), d.path
 				} else if info.IsDir() {
-					d.shared = t.perhapsOlder(d.path) || root != inventory.DefaultKubeletRoot && !t.Younger(d.path)
+					d.shared = t.perhapsOlder(d.path) || root != inventory.DefaultKubeletRoot && !t.Younger(d.path) ||
+						name == pluginsDir && t.holdsOlder(d.path)
 				}
 			}
 			d.remote = d.shared && !t.AtHome(d.path)
@@ -110,13 +116,17 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 	entries, err := t.ReadDir(d.path)
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
-		if madeBy(d.name, e.Name(), e.Type()) {
+		if d.made(e.Name(), e.Type()) {
 			// The names of drivers are those of many programs: elsewhere a kubelet's own tell by themselves.
-			if t.Older(path) || t.Undated() && d.name == "plugins" && e.Name() != "kubernetes.io" {
+			if t.Older(path) || t.Undated() && d.name == pluginsDir && e.Name() != "kubernetes.io" {
 				t.addOlder(s, path, "called as a kubelet calls its own")
 				if last := &s.Items[len(s.Items)-1]; last.Refers == "" && d.name == inventory.PodsDir {
 					last.Refers = "it is called as a pod of this cluster may be: files that date the join may have been made again"
 				}
+				continue
+			}
+			if d.name == pluginsDir && t.holdsOlder(path) {
+				t.lookOlder(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path}, 0)
 				continue
 			}
 			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})

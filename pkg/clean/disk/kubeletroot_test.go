@@ -43,7 +43,7 @@ func TestWhatIsProvablyAKubelets(t *testing.T) {
 		{inventory.ContainerLogsDir, "web.x_ns_app-" + strings.Repeat("0a", 32) + ".log", file, false},
 		{inventory.ContainerLogsDir, "app.log", link, false},
 	} {
-		if got := madeBy(tc.in, tc.entry, tc.mode); got != tc.want {
+		if got := madeBy(tc.in)(tc.entry, tc.mode); got != tc.want {
 			t.Errorf("%s/%s (%s): %v", tc.in, tc.entry, tc.mode, got)
 		}
 	}

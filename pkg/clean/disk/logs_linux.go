@@ -106,11 +106,11 @@ func (t Disk) lookLogsIn(s *part.Findings, kind, dir string) error {
 	case mostLogs:
 		return fmt.Errorf("it has %d entries or more", mostLogs)
 	}
-	other := 0
+	other, made := 0, madeBy(kind)
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		switch {
-		case madeBy(kind, e.Name(), e.Type()):
+		case made(e.Name(), e.Type()):
 			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
 		case slices.ContainsFunc(s.Items, func(it inventory.Item) bool { return it.Name == path }):
 		case other == mostOther:

@@ -5,6 +5,7 @@ package disk
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -64,38 +66,102 @@ func (t Disk) there(path string) bool {
 	return is && err == nil
 }
 
-// lookWhole looks for the paths that go with everything in them. In a directory that is
-// older than the join only what was made since goes: another program's, or an earlier
-// cluster's, is not known to be of this one, also where it is written to.
+// lookWhole looks for the paths that go with everything in them.
 func (t Disk) lookWhole(s *part.Findings) {
 	for _, p := range inventory.WholePaths() {
-		switch {
-		case t.addLink(s, p):
-		case t.IsDir(p.Path) && t.perhapsOlder(p.Path):
-			s.Missed(inventory.KindDir, p.Path, t.lookOlder(s, p))
-		case t.perhapsOlder(p.Path) && t.there(p.Path):
-			t.addOlder(s, p.Path, "called as "+string(p.Owner)+" calls its own")
-		default:
-			t.AddPath(s, p)
+		if !t.addLink(s, p) {
+			t.addWhole(s, p)
 		}
 	}
 }
 
-// lookOlder lists what is in a directory that goes whole and is older than the join.
-func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath) error {
-	entries, more, err := t.Some(p.Path, mostLogs)
-	if more {
-		err = fmt.Errorf("it has more than %d entries", mostLogs)
+// addWhole adds a path that goes with everything in it. Of a directory that is older than the
+// join, or has something in it that is (moved there, or written to since on a file system
+// that keeps no births), only what was made since goes: another program's, or an earlier
+// cluster's, is not known to be of this one, also where it is written to.
+func (t Disk) addWhole(s *part.Findings, p inventory.OwnPath) {
+	switch {
+	case t.byItself(p) && t.there(p.Path):
+		t.AddForeign(s, p.Path, "nothing but names in memory shows that this cluster had "+string(p.Owner))
+		if t.Facts.CNI == "" { // nobody says which network it had
+			s.Items[len(s.Items)-1].Refers = "it may be the cluster's: nothing tells which network it had"
+		}
+	case t.IsDir(p.Path) && (t.perhapsOlder(p.Path) || t.holdsOlder(p.Path)):
+		t.lookOlder(s, p, 0)
+	case t.perhapsOlder(p.Path) && t.there(p.Path):
+		t.addOlder(s, p.Path, "called as "+string(p.Owner)+" calls its own")
+	default:
+		t.AddPath(s, p)
 	}
+}
+
+// byItself reports whether a directory in memory may be of a pod network that runs on this
+// host for itself: each start of it makes the directory again.
+func (t Disk) byItself(p inventory.OwnPath) bool {
+	_, network := networks.Find(string(p.Owner))
+	return network && host.Below(p.Path, "/run") && t.Second != nil && !t.Second(p.Owner)
+}
+
+// The bounds of the search for older things in a directory that goes whole: a network's own
+// has some hundred entries.
+const (
+	mostAged    = 4096
+	deepestAged = 8
+)
+
+// holdsOlder reports whether something in a directory is older than the join. What is beyond
+// the bounds is taken to be as old as the directory; a kubelet's logs are not asked, nor what
+// is mounted there.
+func (t Disk) holdsOlder(dir string) bool {
+	if dir == inventory.PodLogsDir || dir == inventory.ContainerLogsDir || t.Undated() {
+		return false
+	}
+	mounts, err := t.Mounts()
+	if err != nil {
+		return false // then nothing goes
+	}
+	mounted := map[string]bool{}
+	for _, m := range mounts {
+		mounted[m.Path] = true
+	}
+	seen := 0
+	var within func(dir string, depth int) bool
+	within = func(dir string, depth int) bool {
+		entries, _, err := t.Some(dir, mostAged-seen)
+		if err != nil || depth == deepestAged {
+			return false
+		}
+		seen += len(entries)
+		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+			path := filepath.Join(dir, e.Name())
+			return !mounted[path] && (t.Older(path) || e.IsDir() && within(path, depth+1))
+		})
+	}
+	return within(dir, 0)
+}
+
+// lookOlder lists what is in a directory that goes whole, and is older than the join or has
+// something in it that is.
+func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath, depth int) {
+	entries, more, err := t.Some(p.Path, mostLogs)
+	s.Missed(inventory.KindDir, p.Path, err)
+	if more {
+		s.NotLookedAt(inventory.KindDir, p.Path, fmt.Sprintf("it has more than %d entries", mostLogs))
+	}
+	log := logOf(p.Path)
 	for _, e := range entries {
 		path := filepath.Join(p.Path, e.Name())
-		if isLogOf(p.Path, e) || !t.perhapsOlder(path) {
+		switch {
+		case log(e.Name(), e.Type()):
 			t.AddPath(s, inventory.OwnPath{Owner: p.Owner, Path: path})
-			continue
+		case t.perhapsOlder(path):
+			t.addOlder(s, path, "in a directory of "+string(p.Owner)+"'s")
+		case e.IsDir() && depth < deepestAged && t.holdsOlder(path):
+			t.lookOlder(s, inventory.OwnPath{Owner: p.Owner, Path: path}, depth+1)
+		default:
+			t.AddPath(s, inventory.OwnPath{Owner: p.Owner, Path: path})
 		}
-		t.addOlder(s, path, "in a directory of "+string(p.Owner)+"'s")
 	}
-	return err
 }
 
 // addOlder adds what is, or may be, older than the join and stays. Where it, or something

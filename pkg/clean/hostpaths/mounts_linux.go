@@ -62,12 +62,14 @@ func (t HostPaths) candidates(all []host.Mount, shares part.Shares) ([]mounted, 
 	if err != nil {
 		return nil, err
 	}
-	ours := t.Ours(all)
+	ours, roots, top := t.Ours(all), t.Roots(), map[string]int{}
+	for i, m := range all {
+		top[m.Path] = i
+	}
 	var out []mounted
 	for i, m := range all {
-		covered := slices.ContainsFunc(all[i+1:], func(o host.Mount) bool { return o.Path == m.Path })
-		own := slices.ContainsFunc(t.Roots(), func(root string) bool { return part.Within(m.Path, root) })
-		if covered || own || !candidate(m) || slices.Contains(written, m.Path) || ours(m) {
+		own := slices.ContainsFunc(roots, func(root string) bool { return part.Within(m.Path, root) })
+		if top[m.Path] != i || own || !candidate(m) || slices.Contains(written, m.Path) || ours(m) {
 			continue
 		}
 		one := mounted{Mount: m, pod: shares.Mounter(m.Path), layered: layered(m, t.Places().RuntimeRoot), dead: deserted(m)}

@@ -30,10 +30,12 @@ const BackupDir = "/var/backups/kubectl-lifecycle"
 
 // RenewalBackups begins the path of what a renewal of certificates has kept: a directory with
 // the earlier files, which open the cluster as long as they are valid. One that is not
-// finished begins with UnfinishedRenewalBackups.
+// finished begins with UnfinishedRenewalBackups, and any backup that is not, a removal's too,
+// with UnfinishedBackups.
 const (
 	RenewalBackups           = BackupDir + "/certs-"
-	UnfinishedRenewalBackups = BackupDir + "/.unfinished-certs-"
+	UnfinishedBackups        = BackupDir + "/.unfinished-"
+	UnfinishedRenewalBackups = UnfinishedBackups + "certs-"
 	// RenewalMark begins the names of what a renewal works with beside the certificates.
 	RenewalMark = ".kubectl-lifecycle-"
 )

@@ -135,8 +135,9 @@ func (t Runtime) addShare(out *part.Shares, m cri.Mount, pod string, mounts []ho
 	if m.ReadOnly && !m.Bidirectional || len(m.HostPath) > mostOfPath || !filepath.IsAbs(m.HostPath) {
 		return
 	}
+	roots := t.Roots()
 	kubelets := func(path string) bool {
-		return slices.ContainsFunc(t.Roots(), func(root string) bool { return part.Within(path, root) })
+		return slices.ContainsFunc(roots, func(root string) bool { return part.Within(path, root) })
 	}
 	path := t.Resolve(filepath.Clean(m.HostPath))
 	if kubelets(path) {
