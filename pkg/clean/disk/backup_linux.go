@@ -261,7 +261,7 @@ func (t Disk) entry(path string) (header *tar.Header, content []byte, why string
 			return nil, nil, "", err
 		}
 	}
-	if why := leftOut(t.Choices, path, content); why != "" {
+	if why := t.LeftOut(path, content); why != "" {
 		return nil, nil, why, nil
 	}
 	header, err = tar.FileInfoHeader(info, target)

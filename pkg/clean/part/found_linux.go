@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/secrecy"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
@@ -130,6 +131,12 @@ func (t Host) Digest(path string) string {
 func sum(raw []byte) string {
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:8])
+}
+
+// LeftOut says why the backup would not have a file with this content; empty if it would, or none
+// is wanted.
+func (t Host) LeftOut(path string, content []byte) string {
+	return secrecy.LeftOut(t.Choices, path, content)
 }
 
 // Discard removes a file or directory of a list; one that is to be empty by then only

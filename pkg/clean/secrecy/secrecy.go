@@ -5,8 +5,6 @@ package secrecy
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/base64"
-	"iter"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -36,12 +34,13 @@ func Of(path string, content []byte) Level {
 	if decoded := utf16Text(content); decoded != nil {
 		text = decoded
 	}
-	switch is := told(text, 0); {
+	looked := judgement{left: mostOfWithin}
+	switch is := looked.told(text, 0); {
 	case is == Opens || keyStore(path, content):
 		return Opens
 	case len(bytes.TrimSpace(text)) == 0:
 		return Open
-	case !recognised(path, content, text):
+	case is == Unknown, !recognised(path, content, text):
 		return Unknown
 	case is == Guarded && kubeconfig(text):
 		return Opens
@@ -51,47 +50,60 @@ func Of(path string, content []byte) Level {
 	return Open
 }
 
-// told is what a text says itself that it holds, also in base64.
-func told(text []byte, depth int) Level {
-	switch {
-	case privateKey(text), says(text, `client-key-data|(?:[\w-]*[_-])?token|password|certificate-?key`), bearer(text), encryptionKey(text):
-		return Opens
+// The bounds of a look into what a text has in another writing: how deep, and how much in all,
+// of which a short one counts as much as a page.
+const (
+	deepest      = 6
+	mostOfWithin = 8 << 20
+	page         = 4 << 10
+)
+
+// judgement is one look into a file: how much of it may still be read.
+type judgement struct{ left int }
+
+// told is what a text says itself that it holds, in whatever writing. What is deeper in it, or
+// more, than is looked at is not known.
+func (j *judgement) told(text []byte, depth int) Level {
+	if j.left -= max(len(text), page); j.left < 0 {
+		return Unknown
 	}
 	is := Open
-	if says(text, `[\w-]*(?:secret|passwd|password|passphrase|[_-]pass|[_-]pwd|_psk)|auth|identitytoken|registrytoken|secretkey|secretaccesskey|secret_access_key|`+
-		`aws_secret_access_key|accesskey|access_key|passphrase|privatekey|private_key|apikey|`+
-		`api_key|clientsecret|client[_-]secret|credentials?`) || inEnvironment(text) || inAddress(text) {
-		is = Guarded
+	if sealed(text) {
+		is = Unknown
 	}
-	const deepest = 2
-	if depth == deepest {
-		return is
+	switch {
+	case privateKey(text):
+		return Opens
+	case readable(text):
+		is = max(is, said(text))
 	}
-	for inner := range encoded(text) {
-		is = max(is, told(inner, depth+1))
+	for inner := range within(text) {
+		if is == Opens {
+			return is
+		}
+		if depth == deepest {
+			return max(is, Unknown)
+		}
+		is = max(is, j.told(inner, depth+1))
 	}
 	return is
 }
 
-// encoded goes through what a text has in base64, of either alphabet. It may be folded into
-// lines, and what is before it may look like a part of it: so it is read from four places.
-func encoded(text []byte) iter.Seq[[]byte] {
-	folded := bytes.Join(bytes.Fields(text), nil)
-	plain := strings.NewReplacer("-", "+", "_", "/")
-	return func(yield func([]byte) bool) {
-		for _, found := range regexp.MustCompile(`[A-Za-z0-9+/_-]{24,}`).FindAll(folded, -1) {
-			for at := range 4 {
-				part := plain.Replace(string(found[at:]))
-				if len(part)%4 == 1 { // a character of what follows
-					part = part[:len(part)-1]
-				}
-				out, err := base64.RawStdEncoding.DecodeString(part)
-				if err == nil && !yield(out) {
-					return
-				}
-			}
-		}
+// said is what the words of a text say that it holds.
+func said(text []byte) Level {
+	const opens = `client-key-data|(?:[\w-]*[_-])?token|password|certificate-?key`
+	const guarded = `[\w-]*(?:secret|passwd|password|passphrase|[_-]pass|[_-]pwd|_psk)|auth|identitytoken|registrytoken|secretkey|` +
+		`secretaccesskey|secret_access_key|aws_secret_access_key|accesskey|access_key|passphrase|privatekey|private_key|apikey|` +
+		`api_key|clientsecret|client[_-]secret|credentials?`
+	word := regexp.MustCompile(`(?i)token|pass|key|secret|auth|psk|pwd|credential|eyJ|[a-z0-9]{6}\.[a-z0-9]{16}|://[^/\s]*@`)
+	switch {
+	case !word.Match(text):
+	case says(text, opens), follows(text, opens), bearer(text), encryptionKey(text):
+		return Opens
+	case says(text, guarded), follows(text, guarded), inEnvironment(text), inAddress(text):
+		return Guarded
 	}
+	return Open
 }
 
 // encryptionKey reports whether there is a key by which an API server encrypts what it keeps
@@ -103,8 +115,17 @@ func encryptionKey(text []byte) bool {
 // privateKey reports whether there is a private key: in PEM (of OpenSSL's kinds, of
 // OpenSSH, of PGP), of age, or in DER.
 func privateKey(content []byte) bool {
+	for rest := content; ; { // a string may be folded between the two
+		at := bytes.Index(rest, []byte("PRIVATE"))
+		if at < 0 {
+			break
+		}
+		if rest = rest[at+len("PRIVATE"):]; bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte("KEY")) {
+			return true
+		}
+	}
 	for _, mark := range []string{
-		"PRIVATE KEY", "AGE-SECRET-KEY-",
+		"AGE-SECRET-KEY-",
 		"\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x04", // PKCS#8: version 0, RSA, an octet string
 		"\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01",                     // PKCS#8: version 0, of an elliptic curve
 		"\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04",                                 // PKCS#8: version 0, Ed25519
@@ -145,7 +166,13 @@ func keyStore(path string, content []byte) bool {
 // keys; their case does not matter.
 func says(text []byte, keys string) bool {
 	return regexp.MustCompile(`(?im)(?:^|[\s{,\[?"'])(?:--)?["']?(?:` + keys +
-		`)["']?[ \t]*[:=][ \t\r\n]*(?:[|>][+-]?[ \t]*\r?\n[ \t]*)?\[?[ \t]*["']?[^\s"'#{}\[\],]`).Match(text)
+		`)["']?[ \t]*(?:\r?\n[ \t]*:|[:=])\s*(?:#.*\s+)*(?:[|>][+-]?[ \t]*\r?\n[ \t]*)?\[?[ \t]*["']?[^\s"'#{}\[\],]`).Match(text)
+}
+
+// follows reports whether an argument is the value of a flag of some names, which is the one
+// before it.
+func follows(text []byte, flags string) bool {
+	return regexp.MustCompile(`(?i)--(?:` + flags + `)["']?(?:[ \t]+|\s*,\s*|[ \t]*\r?\n[ \t]*-[ \t]+)["']?[^\s"'-]`).Match(text)
 }
 
 // bearer reports whether there is a token by its form: a signed one, one for a bootstrap, or

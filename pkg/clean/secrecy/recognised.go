@@ -98,7 +98,9 @@ func object(text []byte) bool {
 	}
 	text = regexp.MustCompile(`(?m)^[ \t]*#.*$`).ReplaceAll(text, nil)
 	objects := 0
-	for _, document := range regexp.MustCompile(`(?m)^---(?:[ \t].*)?\r?$`).Split(string(text), -1) {
+	// What follows the mark in its line is of the document; a comment was there alone.
+	text = regexp.MustCompile(`(?m)^(---|\.\.\.)[ \t]+#.*$`).ReplaceAll(text, []byte("$1"))
+	for _, document := range regexp.MustCompile(`(?m)^(?:---|\.\.\.)(?:[ \t]+|\r?$)`).Split(string(text), -1) {
 		if strings.TrimSpace(document) == "" {
 			continue
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package disk
+package secrecy
 
 import (
 	"testing"
@@ -17,11 +17,12 @@ func TestWhatIsLeftOutOfABackup(t *testing.T) {
 	}{
 		{"by default what opens the cluster", inventory.Choices{}, true, false, false},
 		{"everything secret, if keys are not to be kept", inventory.Choices{NoKeys: true}, true, true, false},
+		{"nothing, if there is no backup", inventory.Choices{NoBackup: true}, false, false, false},
 		{"nothing, if keys are to be backed up", inventory.Choices{BackupKeys: true}, false, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for content, want := range map[string]bool{key: tc.key, auth: tc.auth, plain: tc.nothing} {
-				if why := leftOut(tc.choices, "/f", []byte(content)); (why != "") != want {
+				if why := LeftOut(tc.choices, "/f", []byte(content)); (why != "") != want {
 					t.Errorf("%q: %q", content, why)
 				}
 			}
