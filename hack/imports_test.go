@@ -185,7 +185,8 @@ func cleanRooms() []string {
 // cleanRules are those of pkg/clean and its rooms.
 func cleanRules() []rule {
 	rooms := cleanRooms()
-	shared := []string{"pkg/clean/inventory", "pkg/clean/part", "pkg/clean/ownership", "pkg/clean/cluster", "pkg/clean/cni"}
+	shared := []string{"pkg/clean/inventory", "pkg/clean/part", "pkg/clean/ownership", "pkg/clean/cluster", "pkg/clean/cni",
+		"pkg/clean/joindate", "pkg/clean/secrecy"}
 	all := []rule{{
 		why:  "the plugin reads an inventory and touches no host",
 		from: []string{"pkg/flow", "cmd/kubectl-lifecycle", "e2e"}, tests: true, indirect: true,

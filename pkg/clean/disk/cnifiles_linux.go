@@ -61,6 +61,7 @@ func (t Disk) lookOverrides(s *part.Findings) {
 		case errors.Is(err, fs.ErrNotExist):
 		case o.Since && !t.Younger(o.Path):
 			t.AddForeign(s, o.Path, "nothing shows that a kubelet of this cluster's wrote it")
+			t.doubt(s)
 		case err == nil && o.Wrote(raw):
 			s.Add(inventory.Item{Kind: inventory.KindFile, Name: o.Path, Owner: o.Owner, Fate: inventory.Goes})
 			if o.Since { // the kubelet makes the directory, too

@@ -61,7 +61,11 @@ func (t Disk) lookPlugins(ctx context.Context, s *part.Findings, dir string) err
 		}
 		path := filepath.Join(dir, name)
 		if why := t.before(ctx, path); why != "" {
-			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: owner, Fate: inventory.Stays, Why: why})
+			it := inventory.Item{Kind: inventory.KindFile, Name: path, Owner: owner, Fate: inventory.Stays, Why: why}
+			if why == undated {
+				it.Refers, it.Digest = t.Doubt(), t.Digest(path)
+			}
+			s.Add(it)
 			continue
 		}
 		t.AddPath(s, inventory.OwnPath{Owner: owner, Path: path})
@@ -98,6 +102,9 @@ func (t Disk) Packaged(ctx context.Context, path string) (string, error) {
 	return "", nil
 }
 
+// undated is why a file stays of which nothing tells whether it came with the network.
+const undated = "nothing tells whether it is older than the join"
+
 // before says why a file was there before Kubernetes was; empty if it was not.
 func (t Disk) before(ctx context.Context, path string) string {
 	switch from, err := t.Packaged(ctx, path); {
@@ -107,7 +114,7 @@ func (t Disk) before(ctx context.Context, path string) string {
 		return "from a package: " + from
 	}
 	if t.Facts.Joined.IsZero() {
-		return "nothing tells whether it is older than the join"
+		return undated
 	}
 	if born, err := t.Birth(path); err != nil || born.IsZero() || born.Before(t.Facts.Joined) {
 		return "older than the join"

@@ -37,7 +37,7 @@ func (t Disk) NetworkFiles() part.Part {
 		t.lookWhole(&s)
 		t.lookNetworks(ctx, &s)
 		s.Items = t.Scope.Spare(slices.DeleteFunc(s.Items, func(it inventory.Item) bool { return !t.ofNetworks(it.Owner) }))
-		return s, nil
+		return s, t.nameRemade(&s)
 	}
 	return t.networkPart("files", "", look)
 }
@@ -172,11 +172,18 @@ func (t Disk) addOlder(s *part.Findings, path, why string) {
 	switch {
 	case last.Refers != "":
 	case t.Undated():
-		last.Why, last.Refers = last.Why+"; its age is unknown", "it may be the cluster's: nothing tells when this host joined"
+		last.Why, last.Refers = last.Why+"; its age is unknown", t.Doubt()
 	case t.Touched(path):
 		last.Refers = "something in it has changed since this host joined"
 	case !t.IsDir(path) && t.Changed(path):
 		last.Refers = "it has changed since this host joined"
+	}
+}
+
+// doubt names what was added last, if only its age could tell whose it is and nothing tells that.
+func (t Disk) doubt(s *part.Findings) {
+	if last := &s.Items[len(s.Items)-1]; last.Refers == "" {
+		last.Refers = t.Doubt()
 	}
 }
 

@@ -191,6 +191,19 @@ func (t Host) bornOrWritten(path string) (time.Time, error) {
 // are gone. What only lies where Kubernetes keeps things may be anyone's then.
 func (t Host) Undated() bool { return t.Facts.Joined.IsZero() }
 
+// Doubt says of something whose owner only its age could tell that this cannot be told; empty
+// where the host's join is dated.
+func (t Host) Doubt() string {
+	const doubt = "it may be the cluster's: "
+	switch why := t.joinDate().Void; {
+	case !t.Undated():
+		return ""
+	case why != "":
+		return doubt + "when this host joined cannot be told, since " + why
+	}
+	return doubt + "nothing tells when this host joined"
+}
+
 // Before reports whether something is older than the join and has not changed since, so
 // that it is none of the cluster's whatever it is called.
 func (t Host) Before(path string) bool { return t.Older(path) && !t.Changed(path) }

@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cluster"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/joindate"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
@@ -72,8 +75,11 @@ func (t Host) recallIdentity() (id cluster.Identity, known bool, err error) {
 	return id, err == nil, err
 }
 
-// RememberIdentity writes down which cluster it was, once.
+// RememberIdentity writes down which cluster it was, and when this host joined it, once.
 func (t Host) RememberIdentity() error {
+	if err := t.rememberJoined(); err != nil {
+		return err
+	}
 	return t.Keep(identityFile, func() ([]byte, error) {
 		id := t.Cluster()
 		if len(id.Authorities)+len(id.Endpoints) == 0 {
@@ -85,4 +91,70 @@ func (t Host) RememberIdentity() error {
 		}
 		return raw, nil
 	})
+}
+
+// joinTraces are what this host tells of its join. What cannot be read tells nothing.
+func (t Host) joinTraces() joindate.Traces {
+	out := joindate.Traces{Now: time.Now(), MachineID: t.machineSince()}
+	places := map[string]time.Time{}
+	for _, path := range t.joinPaths() {
+		info, err := t.Lstat(path)
+		born, unread := t.bornOrWritten(path)
+		if err != nil || unread != nil || born.IsZero() {
+			continue
+		}
+		out.Files = append(out.Files, joindate.File{Path: path, Born: born, Written: info.ModTime(),
+			Place: t.placeSince(t.Resolve(filepath.Dir(path)), places)})
+	}
+	const mostCertificates = 512
+	dir := filepath.Join(t.KubeadmDir(), "pki")
+	entries, _, _ := t.Some(dir, mostCertificates)
+	named := regexp.MustCompile(`^kubelet-(?:client|server)-([0-9-]{19})\.pem$`)
+	for _, e := range entries {
+		if found := named.FindStringSubmatch(e.Name()); found != nil {
+			at, _ := time.Parse("2006-01-02-15-04-05", found[1])
+			born, _ := t.bornOrWritten(filepath.Join(dir, e.Name()))
+			out.Certificates = append(out.Certificates, joindate.Certificate{Named: at, Born: born})
+		}
+	}
+	keys, _ := t.Listed("/etc/ssh", "_key")
+	for _, key := range keys[:min(len(keys), mostCertificates)] {
+		info, err := t.Lstat(key)
+		if err == nil && (out.HostKeys.IsZero() || info.ModTime().Before(out.HostKeys)) {
+			out.HostKeys = info.ModTime()
+		}
+	}
+	out.SSHD, _ = t.Born("/etc/ssh/sshd_config")
+	return out
+}
+
+// placeSince is the youngest birth of a directory and those that it is in. An overlay gives a
+// directory of a lower layer a new one.
+func (t Host) placeSince(dir string, known map[string]time.Time) time.Time {
+	at, is := known[dir]
+	if is {
+		return at
+	}
+	if copied, err := t.Copied(dir); err == nil && !copied {
+		at, _ = t.Born(dir)
+	}
+	if above := filepath.Dir(dir); above != dir {
+		if of := t.placeSince(above, known); of.After(at) {
+			at = of
+		}
+	}
+	known[dir] = at
+	return at
+}
+
+// machineSince is when this machine got its id; zero in a container, and where it is one that
+// each boot makes.
+func (t Host) machineSince() time.Time {
+	const id = "/etc/machine-id"
+	container, err := t.Exists("/run/systemd/container")
+	info, unread := t.Lstat(id)
+	if err != nil || container || unread != nil || !info.Mode().IsRegular() || t.Mounted(id) {
+		return time.Time{}
+	}
+	return info.ModTime()
 }

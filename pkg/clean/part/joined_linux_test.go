@@ -10,30 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
-
-func TestAJoinIsDatedByTwoFilesThatAgree(t *testing.T) {
-	day := func(n int, more time.Duration) time.Time {
-		return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC).Add(more)
-	}
-	for name, tc := range map[string]struct {
-		births []time.Time
-		want   time.Time
-	}{
-		"nothing tells":                     {nil, time.Time{}},
-		"one file alone":                    {[]time.Time{day(3, 0)}, day(3, 0)},
-		"a join":                            {[]time.Time{day(3, time.Minute), day(3, 0), day(3, time.Second)}, day(3, 0)},
-		"a ca.crt of before":                {[]time.Time{day(1, 0), day(3, 0), day(3, time.Minute)}, day(3, 0)},
-		"a configuration that was edited":   {[]time.Time{day(9, 0), day(3, 0), day(3, time.Minute)}, day(3, 0)},
-		"an init that was finished later":   {[]time.Time{day(3, 0), day(3, 2*time.Hour), day(3, 2*time.Hour+time.Second)}, day(3, 2*time.Hour)},
-		"no two agree, as after many edits": {[]time.Time{day(9, 0), day(3, 0)}, day(3, 0)},
-	} {
-		if got := joinedAt(tc.births); !got.Equal(tc.want) {
-			t.Errorf("%s: %s, want %s", name, got, tc.want)
-		}
-	}
-}
 
 // Every note of a removal goes when it is of another join: a part that writes down one more
 // has to say so here.

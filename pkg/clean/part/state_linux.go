@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/joindate"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
@@ -129,23 +130,43 @@ func (t Host) Unsave(name string) error {
 	return err
 }
 
+// notTold begins what a removal writes down where the signs of the join contradict each
+// other; why follows.
+const notTold = "unknown: "
+
+// rememberJoined writes down when this host has joined, or why that cannot be told.
+func (t Host) rememberJoined() error {
+	date := t.joinDate()
+	switch noted, _ := t.recalled(); {
+	case date.Void != "":
+		return t.Keep(JoinedFile, func() ([]byte, error) { return []byte(notTold + date.Void + "\n"), nil })
+	case date.At.IsZero(), noted.Void == "" && !noted.At.IsZero():
+		return nil
+	}
+	return t.Save(JoinedFile, []byte(date.At.UTC().Format(time.RFC3339Nano)+"\n"))
+}
+
 // recalled reads what an earlier run wrote down; zero if there is nothing.
-func (t Host) recalled() (time.Time, error) {
+func (t Host) recalled() (joindate.Date, error) {
 	if t.StateDir == "" {
-		return time.Time{}, nil
+		return joindate.Date{}, nil
 	}
 	raw, err := host.ReadPlain(filepath.Join(t.Path(t.StateDir), JoinedFile), MostOfFile)
 	if errors.Is(err, os.ErrNotExist) {
-		return time.Time{}, nil
+		return joindate.Date{}, nil
 	}
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read when the host joined: %w", err)
+		return joindate.Date{}, fmt.Errorf("read when the host joined: %w", err)
 	}
-	at, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(raw)))
+	said := strings.TrimSpace(string(raw))
+	if why, is := strings.CutPrefix(said, notTold); is {
+		return joindate.Date{Void: why}, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, said)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read when the host joined: %w", err)
+		return joindate.Date{}, fmt.Errorf("read when the host joined: %w", err)
 	}
-	return at, nil
+	return joindate.Date{At: at}, nil
 }
 
 // JoinUnread is why what an earlier run wrote down of the join cannot be read: what is
@@ -155,51 +176,36 @@ func (t Host) JoinUnread() error {
 	return err
 }
 
-// Joined is when the host joined, as far as that can be told: from the facts,
-// from what an earlier run wrote down, from the birth of the files that a join
-// makes; zero if nothing tells.
-func (t Host) Joined() time.Time {
+// Joined is when the host joined, as far as that can be told: from the facts, from what an
+// earlier run wrote down, from the files that a join makes (package joindate); zero if
+// nothing tells, or what tells contradicts itself.
+func (t Host) Joined() time.Time { return t.joinDate().At }
+
+func (t Host) joinDate() joindate.Date {
 	if !t.Facts.Joined.IsZero() {
-		return t.Facts.Joined
+		return joindate.Date{At: t.Facts.Joined}
 	}
-	if at, err := t.recalled(); err == nil && !at.IsZero() {
-		return at
+	if noted, err := t.recalled(); err == nil && noted != (joindate.Date{}) {
+		return noted
 	}
-	return joinedAt(t.joinFiles())
+	date, _ := Once(t, "when the host joined", func() (joindate.Date, error) { return joindate.Of(t.joinTraces()), nil })
+	return date
+}
+
+// joinPaths are the files that a join makes.
+func (t Host) joinPaths() []string {
+	return []string{filepath.Join(t.KubeadmDir(), "config.yaml"), filepath.Join(t.KubeadmDir(), "kubeadm-flags.env"),
+		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf"}
 }
 
 // joinFiles are the births of the files that a join makes, as far as they can be told.
 func (t Host) joinFiles() (births []time.Time) {
-	for _, path := range []string{
-		filepath.Join(t.KubeadmDir(), "config.yaml"), filepath.Join(t.KubeadmDir(), "kubeadm-flags.env"),
-		"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf",
-	} {
+	for _, path := range t.joinPaths() {
 		if at, err := t.bornOrWritten(path); err == nil && !at.IsZero() {
 			births = append(births, at)
 		}
 	}
 	return births
-}
-
-// joinTakes is how far apart the files are that one join makes: kubeadm waits up to four
-// minutes for the kubelet between them.
-const joinTakes = 15 * time.Minute
-
-// joinedAt is when a host joined, by the births of the files that a join makes: the first
-// of which another one follows soon. One alone may be older, a ca.crt that was
-// distributed before (kubeadm's guide for several control planes), or younger, a
-// configuration that was edited. Zero if there are none. It is pure.
-func joinedAt(births []time.Time) time.Time {
-	births = slices.SortedFunc(slices.Values(births), time.Time.Compare)
-	for i := range births {
-		if i+1 < len(births) && births[i+1].Sub(births[i]) <= joinTakes {
-			return births[i]
-		}
-	}
-	if len(births) == 0 {
-		return time.Time{}
-	}
-	return births[0]
 }
 
 // notesFiles are what a removal writes down of the join that it ends, all parts' together.
