@@ -62,7 +62,9 @@ func cleanAlone(ctx context.Context, args []string, out io.Writer) error {
 	}
 	removal, say := inventory.Decide(before), report.Printer{Out: out}
 	for _, it := range removal.Objects {
-		say.Line("%s", it)
+		if say.Line("%s", it); it.Personal != "" {
+			say.Line("  it may be a person's: %s; a backup of it is made before, unless you give --no-backup", it.Personal)
+		}
 	}
 	for _, it := range removal.Stay {
 		if it.Kind == inventory.KindFlags {
@@ -169,6 +171,9 @@ func cleanNow(ctx context.Context, t clean.Target, before inventory.Inventory, o
 	verdict := inventory.Verify(before, after)
 	if backup := t.Backup(); backup != "" {
 		say.Line("the configuration is backed up: %s", backup)
+	}
+	for _, it := range verdict.Personal {
+		say.Line("gone, and perhaps a person's: %s: %s", it, it.Personal)
 	}
 	if err := dirty(verdict); err != nil {
 		return err

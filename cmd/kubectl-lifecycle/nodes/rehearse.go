@@ -97,6 +97,12 @@ func (c commands) showRehearsal(s *view.Sheet, r rehearsed, result rehearsal) er
 		if err := s.Table(rows); err != nil {
 			return err
 		}
+		for _, item := range result.Host.Objects {
+			if item.Personal != "" {
+				c.Warn("it goes, and may be a person's: %s: %s; a backup has it, in %s on the host, unless you give --no-backup", item, item.Personal,
+					inventory.BackupDir)
+			}
+		}
 		c.warnOfFlags(result.Host.Stay)
 		for _, item := range result.Host.Stay {
 			switch {

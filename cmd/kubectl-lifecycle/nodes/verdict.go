@@ -73,6 +73,13 @@ func (c commands) tellVerdict(v inventory.Verdict) {
 	if v.Backup != "" {
 		c.Say("the configuration is backed up on the host: %s", v.Backup)
 	}
+	for _, item := range v.Personal {
+		where := "no backup was wanted"
+		if v.Backup != "" {
+			where = "the backup has it"
+		}
+		c.Warn("gone, and perhaps a person's: %s: %s; %s", item, item.Personal, where)
+	}
 	for _, item := range v.AfterReboot {
 		c.Say("after the next boot: %s", item)
 	}

@@ -159,6 +159,25 @@ func (c Conf) network() inventory.Owner {
 	return inventory.Foreign
 }
 
+// standard are the plugins of containernetworking/plugins 1.9 and the one of containerd's and
+// CRI-O's loopback: networks and people have them called.
+func standard() []string {
+	return []string{"bridge", "ptp", "ipvlan", "macvlan", "vlan", "host-device", "tap", "dummy", "loopback", "host-local", "dhcp", "static",
+		"tuning", "portmap", "bandwidth", "sbr", "firewall", "vrf"}
+}
+
+// unknown is a plugin that a configuration runs, and that neither a pod network nor the standard
+// ones bring along; empty if there is none.
+func (c Conf) unknown() string {
+	known := networkTypes()
+	for _, kind := range c.types {
+		if _, is := known[kind]; !is && !slices.Contains(standard(), kind) {
+			return kind
+		}
+	}
+	return ""
+}
+
 // strange reports whether a configuration runs plugins, and none of a pod network's: a
 // person may call a file of a bridge's as a network calls its own. kube-router's runs the
 // standard plugin, with a bridge of its own (daemonset of cloudnativelabs/kube-router 2.9).

@@ -78,7 +78,7 @@ func away(path string) confFile {
 func (t Networks) confFile(path string, id cluster.Identity) confFile {
 	raw, err := t.ReadPlain(path, part.MostOfFile)
 	return confFile{path: path, raw: raw, unread: part.Unread(err), refers: id.Refer(raw, t.Facts.Node, t.Facts.Joined),
-		younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path)}
+		younger: t.Younger(path), changed: t.Changed(path), digest: t.Digest(path), leftOut: t.LeftOut(path, raw)}
 }
 
 // OwnNetworks are the names of the pods' CNI networks: those that networks give

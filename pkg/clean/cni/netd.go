@@ -5,6 +5,7 @@ package cni
 import (
 	"cmp"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,6 +32,8 @@ type confFile struct {
 	changed bool
 	// digest shows that it is unchanged.
 	digest string
+	// leftOut is why no backup would have it; empty if one has, or none is wanted.
+	leftOut string
 }
 
 // Decision is what becomes of such a file, and why it is the pod network's.
@@ -113,7 +116,14 @@ func (d *Decision) follow(all []Decision) {
 func (d *Decision) decide(f confFile) {
 	switch {
 	case d.named, d.Sign != "" && f.younger:
-		d.Fate = inventory.Goes
+		if d.Fate = inventory.Goes; d.personal() != "" {
+			d.Personal, d.Detail = d.personal(), "perhaps a person's"
+		}
+		if d.Personal != "" && f.leftOut != "" {
+			d.Owner, d.Fate, d.Digest, d.Detail = inventory.Foreign, inventory.Stays, f.digest, ""
+			d.Why, d.Refers = d.Personal+", and no backup has it: "+f.leftOut, d.Sign
+			d.Personal = ""
+		}
 	case d.Sign != "":
 		d.Owner, d.Fate, d.Digest = inventory.Foreign, inventory.Stays, f.digest
 		d.Why, d.Refers = "older than the join, or its age is unknown", d.Sign
@@ -127,6 +137,21 @@ func (d *Decision) decide(f confFile) {
 			d.Refers = "a mesh has added its plugin to it (" + strings.Join(d.Conf.types, ", ") + ")"
 		}
 	}
+}
+
+// personal says why a configuration that goes may be a person's, or be one to which a person has
+// added something; empty if nothing tells that. A kubeconfig is none: it opens the cluster.
+func (d *Decision) personal() string {
+	own := regexp.MustCompile(`^(00-multus|10-(ovn-kubernetes|terway|aws|galaxy)|[0-9]+-(istio|linkerd|kuma)-cni)\.conf(list)?$`)
+	switch base := path.Base(d.Name); {
+	case len(d.Conf.types) == 0:
+		return ""
+	case d.Conf.unknown() != "":
+		return "it runs a plugin that no pod network brings along (" + d.Conf.unknown() + ")"
+	case ownership.CNIConf(base) == inventory.Foreign && !own.MatchString(base):
+		return "it runs a pod network's plugin, and no pod network calls a file so"
+	}
+	return ""
 }
 
 // aside decides about a file that a network has put aside: the network's own goes,
@@ -193,6 +218,9 @@ func scoped(all []Decision, scope inventory.Scope) []Decision {
 			out[i].Fate, out[i].Manner, out[i].Turn, out[i].Detail = inventory.Stays, "", "", ""
 			out[i].Why = "put aside by a pod network; its name was " + out[i].Original
 			out[i].Original = ""
+		case out[i].Fate == inventory.Goes && out[i].Personal != "": // no backup is made here
+			out[i].Owner, out[i].Fate, out[i].Why, out[i].Refers = inventory.Foreign, inventory.Stays, out[i].Personal, out[i].Sign
+			out[i].Personal, out[i].Detail, out[i].Digest = "", "", out[i].digest
 		case out[i].Fate == inventory.Goes && out[i].Owner != scope.Owner:
 			out[i].Item = scope.Spare([]inventory.Item{out[i].Item})[0]
 			out[i].Fate, out[i].Why = inventory.Stays, scope.Why()

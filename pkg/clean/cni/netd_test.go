@@ -23,6 +23,7 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 	}
 	old := func(f confFile) confFile { f.younger = false; return f }
 	untouched := func(f confFile) confFile { f.younger, f.changed = false, false; return f }
+	kept := func(f confFile) confFile { f.leftOut = "a token"; return f }
 	leads := func(f confFile) confFile { f.refers = cluster.Reference{Authority: true}; return f }
 	for _, tc := range []struct {
 		name  string
@@ -42,6 +43,13 @@ func TestWhatBecomesOfAFileInNetD(t *testing.T) {
 		{"Multus that was there before the join", []confFile{old(at("00-multus.conf", multusConf))}, "stays foreign!"},
 		{"the thick plugin, under any name",
 			[]confFile{at("zz.conf", `{"type":"multus-shim","clusterNetwork":"/host/etc/cni/net.d/10-x.conflist"}`)}, "goes multus"},
+		{"a person's under a name of their own, which no backup would have",
+			[]confFile{kept(at("05-mine.conflist", `{"plugins":[{"type":"flannel"}]}`))}, "stays foreign!"},
+		{"a network's with a plugin of a person's, which no backup would have",
+			[]confFile{kept(at("10-flannel.conflist", `{"plugins":[{"type":"flannel"},{"type":"mine"}]}`))}, "stays foreign!"},
+		{"a network's own, which no backup would have",
+			[]confFile{kept(at("10-flannel.conflist", `{"plugins":[{"type":"flannel"},{"type":"portmap"}]}`))}, "goes flannel"},
+		{"a kubeconfig of the cluster, which no backup would have", []confFile{kept(leads(at("mine", "x")))}, "goes pod-network"},
 		{"a kubeconfig of the cluster", []confFile{leads(at("ZZZ-istio-cni-kubeconfig", "x"))}, "goes pod-network"},
 		{"a kubeconfig of the cluster in a directory", []confFile{leads(at("whereabouts.d/whereabouts.kubeconfig", "x"))}, "goes pod-network"},
 		{"a kubeconfig of the cluster that is older", []confFile{old(leads(at("mine", "x")))}, "stays foreign!"},

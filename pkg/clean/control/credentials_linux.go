@@ -83,9 +83,10 @@ func (t Control) addEmpty(s *part.Findings) {
 	}
 }
 
-// addManifest adds a static pod. It goes with the kubelet, unless it ran on
-// this host before the join (kubernetes/kubeadm#2564): kubeadm writes its own after that.
-// On a host that never joined, as far as anything tells, there is only what it had before.
+// addManifest adds a static pod. It goes with the kubelet that ran it, unless it is older than
+// the join (kubernetes/kubeadm#2564): kubeadm writes its own after that. On a host that never
+// joined, as far as anything tells, there is only what it had before. One that is not kubeadm's
+// is a person's: it goes if the backup has it, and is named.
 func (t Control) addManifest(s *part.Findings, name string) {
 	path := filepath.Join(inventory.ManifestsDir, name)
 	born, err := t.Birth(path)
@@ -93,22 +94,76 @@ func (t Control) addManifest(s *part.Findings, name string) {
 		s.Missed(inventory.KindFile, path, err)
 		return
 	}
-	ours := slices.Contains([]string{"etcd.yaml", "kube-apiserver.yaml", "kube-controller-manager.yaml", "kube-scheduler.yaml"}, name)
-	id := t.Cluster()
-	never := t.Facts.Joined.IsZero() && len(id.Authorities)+len(id.Endpoints) == 0
-	if ours || !never && (born.IsZero() || !born.Add(part.JoinMoment).Before(t.Facts.Joined)) {
+	m := manifest{path: path, name: name, born: born}
+	m.raw, m.unread = t.ReadPlain(path, part.MostOfFile)
+	m.own = component(name, m.raw)
+	switch why, refers := t.staticPodStays(m); {
+	case why != "":
+		s.Add(inventory.Item{
+			Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why, Digest: t.Digest(path),
+			Refers: cmp.Or(t.Cluster().Refer(m.raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(m.unread), refers),
+		})
+	case m.own:
 		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
-		return
+	default:
+		t.addPersonal(s, path, m.foreign())
 	}
-	raw, err := t.ReadPlain(path, part.MostOfFile)
-	refers := cmp.Or(id.Refer(raw, t.Facts.Node, t.Facts.Joined).String(), part.Unread(err))
-	why := map[bool]string{
-		true: "a static pod, and nothing shows that this host was a node", false: "a static pod that is older than the join",
+}
+
+// manifest is a file among the static pods; own says that one of kubeadm's is in it.
+type manifest struct {
+	path, name string
+	born       time.Time
+	raw        []byte
+	unread     error
+	own        bool
+}
+
+// foreign says why it may be a person's.
+func (m manifest) foreign() string {
+	if named(m.name) {
+		return "called as a static pod of kubeadm's, with another one in it"
 	}
-	s.Add(inventory.Item{
-		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: why[never], Refers: refers,
-		Digest: t.Digest(path),
-	})
+	return "no static pod of kubeadm's"
+}
+
+// staticPodStays says why a static pod stays, and how it refers to the cluster; empty if it goes.
+func (t Control) staticPodStays(m manifest) (why, refers string) {
+	id := t.Cluster()
+	switch {
+	case m.own && named(m.name):
+	case t.Undated() && len(id.Authorities)+len(id.Endpoints) == 0:
+		return "a static pod, and nothing shows that this host was a node", ""
+	case !t.Undated() && !m.born.IsZero() && m.born.Add(part.JoinMoment).Before(t.Facts.Joined):
+		return "a static pod that is older than the join", ""
+	case m.own:
+	case t.Undated():
+		return m.foreign() + "; its age is unknown", t.Doubt()
+	case t.IsDir(m.path) && !t.empty(m.path):
+		return "a directory among the static pods, where no kubelet looks", "it was made since the join, and may be the cluster's"
+	case part.Unread(m.unread) != "":
+		return m.foreign(), ""
+	case t.LeftOut(m.path, m.raw) != "":
+		return m.foreign() + ", and no backup has it: " + t.LeftOut(m.path, m.raw), "it was made since the join, and a kubelet would run it"
+	}
+	return "", ""
+}
+
+// empty reports whether a directory is known to have nothing in it.
+func (t Control) empty(dir string) bool {
+	names, err := t.Names(dir)
+	return err == nil && len(names) == 0
+}
+
+// addPersonal adds what goes and may be a person's own.
+func (t Control) addPersonal(s *part.Findings, path, why string) {
+	before := len(s.Items)
+	t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})
+	for i := before; i < len(s.Items); i++ {
+		if s.Items[i].Fate == inventory.Goes {
+			s.Items[i].Personal, s.Items[i].Detail = why, "not kubeadm's"
+		}
+	}
 }
 
 // removeCredentials has kubeadm do its part, and then removes what is left of

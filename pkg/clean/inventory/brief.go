@@ -63,7 +63,7 @@ func fewItems(items []Item, most, length int) []Item {
 			return append(out, Item{Kind: it.Kind, Name: fmt.Sprintf("%d more", len(items)-most), Owner: it.Owner, Fate: it.Fate,
 				Why: "too many to name"})
 		}
-		for _, field := range []*string{&it.Name, &it.In, &it.ID, &it.Detail, &it.Why, &it.Refers, &it.Original, &it.Digest} {
+		for _, field := range []*string{&it.Name, &it.In, &it.ID, &it.Detail, &it.Why, &it.Refers, &it.Personal, &it.Original, &it.Digest} {
 			*field = text.Short(*field, length)
 		}
 		out = append(out, it)

@@ -111,6 +111,9 @@ type Item struct {
 	// Refers says how a thing that stays still refers to the cluster, or may:
 	// a verdict names it. Empty for everything else.
 	Refers string `json:"refers,omitempty"`
+	// Personal says why a thing that goes may be a person's own; the backup has it. Empty for
+	// everything else.
+	Personal string `json:"personal,omitempty"`
 	// Digest is a hash of a foreign thing's content without its counters, so
 	// that two inventories show whether it is unchanged; empty if not taken.
 	Digest string `json:"digest,omitempty"`

@@ -79,6 +79,9 @@ type Verdict struct {
 	// Flags are the files with which an administrator gives the kubelet flags of
 	// the cluster that the host has left; the next one that it joins gets them, too.
 	Flags []Item `json:"flags,omitempty"`
+	// Personal are the things that went and may be a person's own (Item.Personal): Backup has
+	// them, unless none was wanted.
+	Personal []Item `json:"personal,omitempty"`
 	// Lost are foreign things that were there before and are not any more, and
 	// Changed those whose content differs (as they are now). Neither makes a
 	// host dirty, since others change a host too, but it is the first thing to
@@ -123,6 +126,11 @@ func Verify(before, after Inventory) Verdict {
 			v.Lost = append(v.Lost, was)
 		case is.Digest != was.Digest:
 			v.Changed = append(v.Changed, is)
+		}
+	}
+	for _, was := range before.With(Goes) {
+		if _, there := now[was.Key()]; !there && was.Personal != "" {
+			v.Personal = append(v.Personal, was)
 		}
 	}
 	switch {
