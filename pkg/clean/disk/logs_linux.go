@@ -139,13 +139,33 @@ func (t Disk) lookVolumePlugins(s *part.Findings) {
 		for _, name := range names[:min(len(names), mostLogs)] {
 			path := filepath.Join(dir, name)
 			if name == "nodeagent~uds" && t.IsDir(path) && t.Younger(path) {
-				t.AddPath(s, inventory.OwnPath{Owner: inventory.Calico, Path: path})
+				t.addNodeAgent(s, path)
 				continue
 			}
 			t.AddForeign(s, path, "a plugin of the kubelet's, which was given to it")
+			if name == "nodeagent~uds" {
+				t.doubt(s)
+			}
 		}
 		t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: dir}) // the kubelet makes it
 	}
+}
+
+// addNodeAgent adds what is in the directory of Calico's driver (projectcalico/calico,
+// pod2daemon/flexvol: one program, and one that is being written), which Istio's drivers have used,
+// too: what else is there stays.
+func (t Disk) addNodeAgent(s *part.Findings, dir string) {
+	names, err := t.Names(dir)
+	s.Missed(inventory.KindDir, dir, err)
+	for _, name := range names[:min(len(names), mostLogs)] {
+		if path := filepath.Join(dir, name); name == "uds" || name == ".uds" {
+			t.AddPath(s, inventory.OwnPath{Owner: inventory.Calico, Path: path})
+		} else {
+			t.AddForeign(s, path, "a driver beside Calico's")
+			t.doubt(s)
+		}
+	}
+	t.AddHollow(s, inventory.OwnPath{Owner: inventory.Calico, Path: dir})
 }
 
 // remadeFile is where a removal notes the directories that were there again after it had

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,11 +29,41 @@ func (t Disk) Ours(mounts []host.Mount) func(host.Mount) bool {
 	if t.Scope.Limited() {
 		return func(m host.Mount) bool { return t.networks(m) && !t.peoples(m.Path) }
 	}
-	fixed := t.fixedMounts(domains)
+	fixed, sandboxes := t.fixedMounts(domains), t.podSandboxes(mounts)
 	return func(m host.Mount) bool {
 		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
-			owners.Owner(places.Usual(m.Path)) != inventory.Foreign && !t.peoples(m.Path)
+			owners.Owner(places.Usual(m.Path)) != inventory.Foreign && !t.peoples(m.Path) || sandboxes[sandboxOf(m.Path)]
 	}
+}
+
+// sandboxOf is the sandbox of a runtime with virtual machines for which something is mounted: Kata
+// shares with one what is below these directories (kata-containers 3.20, virtcontainers/
+// kata_agent.go; "passthrough" and runtime-rs beside it). Empty for another mount.
+func sandboxOf(path string) string {
+	dirs := regexp.MustCompile(`^/run/(?:kata-containers/shared/sandboxes|kata|vc/sbs|vc/vm)/([0-9a-f]{64})(?:/.*)?$`)
+	found := dirs.FindStringSubmatch(path)
+	if found == nil {
+		return ""
+	}
+	return found[1]
+}
+
+// podSandboxes are those of pods: something of a pod's is mounted there, by the names that a kubelet
+// and containerd's CRI plugin give it, or the runtime has a pod's container of that name. People
+// run virtual machines with the same runtime (nerdctl, Docker).
+func (t Disk) podSandboxes(mounts []host.Mount) map[string]bool {
+	ofPod := regexp.MustCompile(`(?:^|/)pods/(?:` + uids + `)/(?:volumes|volume-subpaths|etc-hosts|containers)(?:/|$)|` +
+		`/io\.containerd\.grpc\.v1\.cri/(?:sandboxes|containers)/`)
+	out := map[string]bool{}
+	for _, m := range mounts {
+		id := sandboxOf(m.Path)
+		if id == "" || out[id] {
+			continue
+		}
+		bundle := "/run/containerd/io.containerd.runtime.v2.task/k8s.io/" + id
+		out[id] = ofPod.MatchString(m.Root) || t.there(bundle) && !t.peoples(bundle+"/rootfs")
+	}
+	return out
 }
 
 // mostOfBundle bounds what is read of a container's bundle: a pod's has some hundred KiB.
@@ -127,6 +158,12 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 				s.Add(inventory.Item{
 					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
 					Why: "of a container in the runtime's namespace k8s.io that is no pod's",
+				})
+			}
+			if id := sandboxOf(m.Path); id != "" && !t.Scope.Limited() {
+				s.Add(inventory.Item{
+					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
+					Why: "mounted for a sandbox of a runtime with virtual machines", Refers: "nothing shows whether that sandbox was a pod's",
 				})
 			}
 			if below(m) && !t.Scope.Limited() {

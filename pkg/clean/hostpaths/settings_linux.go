@@ -34,7 +34,8 @@ func settings() []string {
 	return []string{
 		"/etc/systemd", "/run/systemd/system", "/run/systemd/transient", "/usr/local/lib/systemd", "/usr/lib/systemd/system", "/etc/init.d", "/etc/rc.local",
 		"/etc/containerd", "/etc/crio", "/etc/docker", "/etc/containers", "/etc/cdi", "/run/cdi", "/etc/nvidia-container-runtime",
-		"/etc/kata-containers", "/usr/libexec/oci", "/usr/share/containers/oci",
+		"/etc/kata-containers", "/etc/linstor", "/var/lib/linstor.d", "/etc/drbd.d", "/etc/drbd.conf",
+		"/usr/libexec/oci", "/usr/share/containers/oci",
 		"/etc/udev", "/etc/modprobe.d", "/etc/modules-load.d", "/etc/modules", "/etc/sysctl.d", "/etc/sysctl.conf", "/etc/tmpfiles.d",
 		"/etc/binfmt.d", "/etc/security", "/etc/apparmor.d", "/etc/default", "/etc/sysconfig", "/etc/dbus-1",
 		"/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly", "/var/spool/cron",
