@@ -35,6 +35,15 @@ func AwaitReturn(ctx context.Context, client kubernetes.Interface, name string, 
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	report("waiting for a sign of life of its kubelet")
+	if err := reports(ctx, client, name); err != nil {
+		return err
+	}
+	return AwaitReady(ctx, client, name, report)
+}
+
+// reports waits until a node's kubelet has renewed its lease, and has posted its status since or
+// would have.
+func reports(ctx context.Context, client kubernetes.Interface, name string) error {
 	node, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("get node %s: %w", name, err)
@@ -45,7 +54,20 @@ func AwaitReturn(ctx context.Context, client kubernetes.Interface, name string, 
 	if err := awaitWord(ctx, client, name, heartbeat(node)); err != nil {
 		return fmt.Errorf("wait for the status of node %s: %w", name, err)
 	}
-	return AwaitReady(ctx, client, name, report)
+	return nil
+}
+
+// Alive reports whether a node's kubelet says something: it renews its lease, and what its Node
+// says of it is of now then. False if it does not within 90 s; a kubelet renews its lease every
+// 10 s.
+func Alive(ctx context.Context, client kubernetes.Interface, name string) (bool, error) {
+	within, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	err := reports(within, client, name)
+	if within.Err() != nil && ctx.Err() == nil {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // heartbeat is when a kubelet posted last whether its node is Ready, by its own clock.

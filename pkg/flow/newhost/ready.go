@@ -13,14 +13,16 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // AwaitReady waits until the Node of a host that has joined earlier is Ready, and says
-// what its kubelet says as long as it is not.
+// what its kubelet says as long as it is not. A Node may still have the Ready of an earlier life
+// of the host: it counts once its kubelet reports.
 func AwaitReady(ctx context.Context, client kubernetes.Interface, name string, report plan.Report) error {
-	said := ""
+	said, alive := "", false
 	say := func(why string) {
 		if why != said {
 			said = why
@@ -35,8 +37,13 @@ func AwaitReady(ctx context.Context, client kubernetes.Interface, name string, r
 			return false, nil
 		case err != nil:
 			return false, fmt.Errorf("get node %s: %w", name, err)
-		case kube.NodeReady(node):
+		case kube.NodeReady(node) && alive:
 			return true, nil
+		case kube.NodeReady(node):
+			if alive, err = kubenode.Alive(ctx, client, name); !alive && err == nil {
+				say("it is Ready by what its kubelet said earlier, and its kubelet does not report; does it run there?")
+			}
+			return false, err
 		}
 		say(notReady(node))
 		return false, nil
