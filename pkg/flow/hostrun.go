@@ -172,7 +172,7 @@ func (r *Removal) takeOutcome(raw json.RawMessage) error {
 func (r *Removal) deleteNode(ctx context.Context, report plan.Report) error {
 	err := departure.DeleteNode(ctx, r.cluster.Client, r.Node, departure.FinishesAtOnce, report)
 	if err == nil {
-		r.Held = departure.Held(ctx, r.cluster.Client, r.Node.Name)
+		r.Held = append(departure.Held(ctx, r.cluster.Client, r.Node.Name), departure.Remains(ctx, r.cluster.Client, r.Node)...)
 	}
 	return err
 }

@@ -260,7 +260,7 @@ func (l *NodeLoss) delete(ctx context.Context, report plan.Report) error {
 	err := departure.DeleteNode(ctx, l.cluster.Client, l.Node,
 		"then run the same command again with --ignore-not-found: it deletes what is left of its pods", report)
 	if err == nil {
-		l.Held = departure.Held(ctx, l.cluster.Client, l.Node.Name)
+		l.Held = append(departure.Held(ctx, l.cluster.Client, l.Node.Name), departure.Remains(ctx, l.cluster.Client, l.Node)...)
 	}
 	return err
 }
