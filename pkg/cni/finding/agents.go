@@ -259,7 +259,11 @@ func failedSandboxes(in Input) []Finding {
 	var g grouper
 	by, evidence := map[string]pattern{}, map[string]string{}
 	for _, s := range in.Sandboxes {
-		if p, is := known(s.Message); is && !slices.Contains(g.nodes[p.id+p.what], s.Node) {
+		p, is := known(s.Message)
+		if p.id == "CNI005" && in.notYet(s.Node, s.At) {
+			continue // the network's own agent was not there yet
+		}
+		if is && !slices.Contains(g.nodes[p.id+p.what], s.Node) {
 			g.add(p.id+p.what, s.Node)
 			by[p.id+p.what], evidence[p.id+p.what] = p, "pod "+s.Pod+": "+text.Brief(s.Message)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
@@ -87,8 +88,12 @@ type Wanted struct {
 	Labels map[string]string
 }
 
-// Sandbox is a pod for which a kubelet could make no network.
-type Sandbox struct{ Node, Pod, Message string }
+// Sandbox is a pod for which a kubelet could make no network, and when it has said so last; zero if
+// that is not known.
+type Sandbox struct {
+	Node, Pod, Message string
+	At                 time.Time
+}
 
 // check finds one kind of pitfall.
 type check func(Input) []Finding

@@ -361,5 +361,7 @@ func unscheduled(namespace, name string) *corev1.Pod {
 }
 
 func sandbox(message string) func(*Input) {
-	return func(in *Input) { in.Sandboxes = []Sandbox{{"b", "shop/web", message}, {"b", "shop/web-2", message}} }
+	return func(in *Input) {
+		in.Sandboxes = []Sandbox{{Node: "b", Pod: "shop/web", Message: message}, {Node: "b", Pod: "shop/web-2", Message: message}}
+	}
 }

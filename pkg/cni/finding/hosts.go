@@ -7,8 +7,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/health"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -26,6 +30,10 @@ func staleConfigs(in Input) []Finding {
 		if len(h.Configs) == 0 || slices.Contains(own, h.Configs[0].File) || in.Wanted.CNI != "" && h.Configs[0].File > own[0] {
 			continue
 		}
+		written := slices.ContainsFunc(h.Configs, func(c wire.NetConfig) bool { return slices.Contains(own, c.File) })
+		if in.Wanted.CNI == "" && !written && in.notYet(h.Node, time.Time{}) {
+			continue // the agent writes its file when it starts
+		}
 		first := h.Configs[0]
 		g.add(fmt.Sprintf("%s (%s)", path.Join(h.ConfDir, text.Short(first.File, 80)), text.Choose(first.Bad != "", "unreadable: "+first.Bad,
 			"plugins "+text.Some(first.Types))), h.Node)
@@ -39,6 +47,22 @@ func staleConfigs(in Input) []Finding {
 			Cure: "delete that file on the host if no network of this cluster writes it (never the directory itself): rm " +
 				text.Quote(path.Join(h.ConfDir, h.Configs[0].File)) + "; then restart the pods that were made by it"}
 	})
+}
+
+// notYet reports whether the network's agent of a node is not ready, or was not at some time: what
+// is missing there is no sign of another network then. What keeps an agent from starting has
+// findings of its own.
+func (in Input) notYet(node string, at time.Time) bool {
+	for _, agents := range in.Pods.Agents {
+		for _, pod := range agents {
+			if health.NodeOf(pod) != node {
+				continue
+			}
+			since := slices.IndexFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
+			return !health.AgentOf(pod).Ready || !at.IsZero() && since >= 0 && pod.Status.Conditions[since].LastTransitionTime.After(at)
+		}
+	}
+	return len(in.Pods.Agents) > 0
 }
 
 // configs are the names of the files that the networks of the input write.

@@ -5,6 +5,10 @@ package finding
 import (
 	"strings"
 	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/catalogue"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
@@ -43,6 +47,15 @@ func TestFindingsOfHosts(t *testing.T) {
 		"a host before a network": {before("flannel", func(*wire.HostNetwork) {}), "", false, ""},
 		"a stale file sorts first": {host(func(h *wire.HostNetwork) { h.Configs = stale; h.Plugins = append(h.Plugins, "antrea") }),
 			"CNI005 error", false, "the runtime takes /etc/cni/net.d/05-antrea.conflist (plugins antrea)"},
+		"a file of another's, and the agent has not written its own yet": {func(in *Input) {
+			host(func(h *wire.HostNetwork) {
+				h.Configs = []wire.NetConfig{{File: "87-podman.conflist", Types: []string{"bridge"}}}
+			})(in)
+			agents(func(p *corev1.Pod) { p.Status.Conditions = nil; p.Status.ContainerStatuses = nil })(in)
+		}, "", false, ""},
+		"a file of another's, and the agent is ready without its own": {host(func(h *wire.HostNetwork) {
+			h.Configs = []wire.NetConfig{{File: "87-podman.conflist", Types: []string{"bridge"}}}
+		}), "CNI005 error", false, "87-podman.conflist"},
 		"one will sort first": {before("flannel", func(h *wire.HostNetwork) { h.Configs = stale[:1]; h.Plugins = append(h.Plugins, "antrea") }),
 			"CNI005 error", true, ""},
 		"one that sorts later is in nobody's way": {before("flannel", func(h *wire.HostNetwork) {
@@ -133,6 +146,33 @@ func TestTheWayOutOfAConfigurationThatIsNotSeenIsTheOneForThatHost(t *testing.T)
 				t.Errorf("got %q", got)
 			}
 		})
+	}
+}
+
+// A pod that is started before the network's agent says so for a while: that is no sign of another
+// network (8 s after a join, say).
+func TestWhatAKubeletSaidBeforeTheAgentWasReadyIsNoSignOfAnotherNetwork(t *testing.T) {
+	ready := time.Now().Add(-time.Minute)
+	was := func(p *corev1.Pod) { p.Status.Conditions[0].LastTransitionTime = metav1.NewTime(ready) }
+	const words = "open /run/flannel/subnet.env: no such file or directory"
+	for name, tc := range map[string]struct {
+		agents [][]*corev1.Pod
+		at     time.Time
+		want   int
+	}{
+		"the agent is ready, and it is said still": {[][]*corev1.Pod{{cnitest.Agent("b", was)}}, ready.Add(time.Second), 1},
+		"it was said before":                       {[][]*corev1.Pod{{cnitest.Agent("b", was)}}, ready.Add(-time.Second), 0},
+		"when it was said is not known":            {[][]*corev1.Pod{{cnitest.Agent("b", was)}}, time.Time{}, 1},
+		"the agent is not ready": {[][]*corev1.Pod{{cnitest.Agent("b", func(p *corev1.Pod) { p.Status.Conditions = nil })}},
+			time.Now(), 0},
+		"no agent is there yet":   {[][]*corev1.Pod{{cnitest.Agent("a", was)}}, time.Now(), 0},
+		"no network has an agent": {nil, time.Now(), 1},
+	} {
+		in := Input{Sandboxes: []Sandbox{{Node: "b", Pod: "shop/web", Message: words, At: tc.at}}}
+		in.Pods.Agents = tc.agents
+		if got := failedSandboxes(in); len(got) != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

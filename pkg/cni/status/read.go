@@ -79,7 +79,7 @@ func sandboxes(events []corev1.Event, pods facts.Pods, now time.Time) []finding.
 		}
 		node, starting := pods.Starting[name]
 		if e.Reason == "FailedCreatePodSandBox" && starting && now.Sub(last) < recent {
-			out = append(out, finding.Sandbox{Node: node, Pod: name, Message: e.Message})
+			out = append(out, finding.Sandbox{Node: node, Pod: name, Message: e.Message, At: last})
 		}
 	}
 	return out
