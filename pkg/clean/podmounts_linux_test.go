@@ -143,3 +143,40 @@ func TestWhatPodsWereGivenThatIsNotKnownIsNamed(t *testing.T) {
 		}
 	})
 }
+
+// What is mounted for the virtual machine of a pod goes with the pod: it would keep its volumes. A
+// person's machine in the same runtime keeps what it has, and is named.
+func TestWhatIsMountedForTheVirtualMachinesOfPodsGoes(t *testing.T) {
+	id := strings.Repeat("0123456789abcdef", 4)
+	const volume = "var/lib/kubelet/pods/0f8fad5b-d9cb-469f-a165-70867728950e/volumes/kubernetes.io~empty-dir/v"
+	for name, tc := range map[string]struct {
+		dir, plant string
+		stays      bool
+	}{
+		"a volume of a pod's": {"run/kata-containers/shared/sandboxes/" + id,
+			"mkdir -p " + volume + "; mount --bind " + volume + " $s/mounts/v", false},
+		"another machine's":         {"run/kata-containers/shared/sandboxes/" + id, "mount --bind srv/data $s/mounts/v", true},
+		"of Kata's older directory": {"run/vc/sbs/" + id, "mkdir -p " + volume + "; mount --bind " + volume + " $s/mounts/v", false},
+		"a pod's bundle is there": {"run/kata/" + id,
+			"mount --bind srv/data $s/mounts/v; mkdir -p $bundle; echo " + criMark + " > $bundle/config.json", false},
+		"a person's bundle is there": {"run/kata/" + id,
+			"mount --bind srv/data $s/mounts/v; mkdir -p $bundle; echo {} > $bundle/config.json", true},
+		"no sandbox's name": {"run/kata/mine", "mount --bind srv/data $s/mounts/v", true},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.join()
+				w.script("s=" + tc.dir + "; bundle=run/containerd/io.containerd.runtime.v2.task/k8s.io/" + id + "; mkdir -p $s/mounts/v; " + tc.plant)
+				verdict := w.remove()
+				mounted := strings.Contains(w.script("cat /proc/self/mountinfo"), tc.dir)
+				named := slices.Contains(but(verdict), "/"+tc.dir+"/mounts/v")
+				if mounted != tc.stays || named != (tc.stays && name != "no sandbox's name") || !w.exists("/srv/data/file") {
+					w.Errorf("mounted %v, verdict %s, but %v", mounted, verdict.State, verdict.But)
+				}
+			})
+		})
+	}
+}
+
+// criMark is what the bundle of a pod's container has in it.
+const criMark = `'"io.kubernetes.cri.container-type":"sandbox"'`

@@ -34,12 +34,7 @@ func TestADirectoryThatIsMadeAgainEndsNoRemoval(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.join()
 				before := w.survey()
-				again := plan.ObserverFunc(func(e plan.Event) {
-					if strings.HasPrefix(e.Message, "removed ") && !w.exists(tc.dir) {
-						hosttest.Must(w.T, os.MkdirAll(w.dir+tc.dir+tc.put, 0o755))
-					}
-				})
-				_, err := w.target().Recipe().Run(w.Context(), again)
+				_, err := w.target().Recipe().Run(w.Context(), makesAgain(w, tc.dir+tc.put))
 				hosttest.Must(w.T, err)
 				verdict := inventory.Verify(before, w.survey())
 				if diff := cmp.Diff(tc.but, names(verdict.But)); diff != "" || !verdict.State.Done() || !w.exists(tc.dir) {
@@ -52,6 +47,15 @@ func TestADirectoryThatIsMadeAgainEndsNoRemoval(t *testing.T) {
 			})
 		})
 	}
+}
+
+// makesAgain is a program that makes a directory again whenever something was removed.
+func makesAgain(w *world, dir string) plan.Observer {
+	return plan.ObserverFunc(func(e plan.Event) {
+		if strings.HasPrefix(e.Message, "removed ") && !w.exists(dir) {
+			hosttest.Must(w.T, os.MkdirAll(w.dir+dir, 0o755))
+		}
+	})
 }
 
 // What another kubelet on this host uses in directories that no flag moves stays: by who

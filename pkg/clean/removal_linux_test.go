@@ -5,6 +5,7 @@ package clean_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -128,7 +129,13 @@ func TestABusyMountStopsTheWorkAndTheWayBackIsOpen(t *testing.T) {
 		hosttest.Must(t, holder.Start())
 		t.Cleanup(func() { _ = holder.Process.Kill() })
 
-		res, err := w.target().Recipe().Run(w.Context(), nil)
+		if _, err := w.target().Recipe().Run(w.Context(), nil); plan.ClassOf(err) != plan.Refused || w.active != "active" ||
+			!strings.Contains(fmt.Sprint(err), fmt.Sprintf("sleep (pid %d, working directory)", holder.Process.Pid)) {
+			w.Errorf("it began, with %v; the kubelet is %s", err, w.active)
+		}
+		recipe := w.target().Recipe() // it comes when the work has begun
+		recipe.Steps = recipe.Steps[1:]
+		res, err := recipe.Run(w.Context(), nil)
 		var busy *host.BusyError
 		if !errors.As(err, &busy) || len(busy.Holders) != 1 || busy.Holders[0].PID != holder.Process.Pid || plan.HintOf(err) == "" {
 			w.Errorf("got %v, hint %q", err, plan.HintOf(err))

@@ -121,6 +121,67 @@ func (l Local) holds(dir string, m Mount, s *search) string {
 	return ""
 }
 
+// Users finds processes of the host's own that use something at or below one of some paths, by
+// one look at all processes: twenty at most, and within ten seconds. Those of pods are left out,
+// and those that see other mounts, for which a path means something else; so are those in the
+// cgroups of some units, and our own. It reads /proc only, and reports whether there may be more.
+func (l Local) Users(paths []string, units ...string) (out []Holder, more bool) {
+	s := &search{deadline: time.Now().Add(searchLimit)}
+	in := func(target string) bool {
+		return slices.ContainsFunc(paths, func(path string) bool { at := l.Path(path); return target == at || Below(target, at) })
+	}
+	err := Processes(func(pid int) bool {
+		dir := filepath.Join("/proc", strconv.Itoa(pid))
+		if pid == os.Getpid() || !sameNamespace(dir, l.proc()) {
+			return s.goesOn()
+		}
+		if how := s.uses(dir, in); how != "" && !inUnits(dir, units) {
+			if len(out) == mostHolders {
+				s.cut = true
+				return false
+			}
+			out = append(out, Holder{PID: pid, Command: command(dir), How: text.Short(how, 300)})
+		}
+		return s.goesOn()
+	})
+	slices.SortFunc(out, func(a, b Holder) int { return a.PID - b.PID })
+	return out, s.cut || err != nil
+}
+
+// uses says how a process uses something at some paths; empty means not at all.
+func (s *search) uses(dir string, in func(target string) bool) string {
+	for _, use := range []struct{ link, how string }{{"cwd", "working directory"}, {"root", "root directory"}, {"exe", "program"}} {
+		if target, err := os.Readlink(filepath.Join(dir, use.link)); err == nil && in(target) {
+			return use.how
+		}
+	}
+	files, err := os.Open(filepath.Join(dir, "fd"))
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = files.Close() }() // it was read
+	how, n := "", 0
+	_ = eachName(files, func(name string) bool { // or it has ended
+		if target, err := os.Readlink(filepath.Join(dir, "fd", name)); err == nil && in(target) {
+			how = "open file " + target
+		}
+		if n++; n == mostOpen && how == "" {
+			s.cut = true
+			return false
+		}
+		return how == "" && (n%batch != 0 || s.goesOn())
+	})
+	return how
+}
+
+// inUnits reports whether a process is in the cgroup of a unit of some names, or of a pod.
+func inUnits(dir string, units []string) bool {
+	raw, err := ReadHead(filepath.Join(dir, "cgroup"), mostOfProc)
+	return err != nil || strings.Contains(string(raw), "kubepods") || slices.ContainsFunc(units, func(unit string) bool {
+		return strings.Contains(string(raw), "/"+unit+"\n") || strings.Contains(string(raw), "/"+unit+"/")
+	})
+}
+
 // opened finds a file that a process has open on a mount.
 func (s *search) opened(dir string, mount int) (target string, found bool) {
 	files, err := os.Open(filepath.Join(dir, "fd"))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -90,4 +91,49 @@ func (t Disk) filesThatGo(ctx context.Context) ([]inventory.Item, error) {
 		goes, errs = append(goes, s.Goes()...), append(errs, err)
 	}
 	return goes, errors.Join(errs...)
+}
+
+// usersInTheWay returns an error if a process of this host's own, which no removal ends, uses what
+// is mounted for pods: the work would stop at that mount, once the pods have gone.
+func (t Disk) usersInTheWay() error {
+	mounts, err := t.Mounts()
+	if err != nil || t.Scope.Limited() {
+		return err
+	}
+	ours := t.Ours(mounts)
+	var paths []string
+	for _, m := range mounts {
+		if ours(m) && !host.Below(m.Path, inventory.NetnsDir) {
+			paths = append(paths, m.Path)
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	users, more := t.Users(outermost(paths), "kubelet.service", "containerd.service", "crio.service", "docker.service", "cri-docker.service")
+	if len(users) == 0 {
+		return nil
+	}
+	const most = 5
+	var names []string
+	for _, u := range users[:min(len(users), most)] {
+		names = append(names, u.String())
+	}
+	if more || len(users) > most {
+		names = append(names, "and perhaps others")
+	}
+	return plan.Refuse(fmt.Errorf("what is mounted here for pods is in use by programs of this host: %s", strings.Join(names, ", ")),
+		"end them, or have them leave these directories; then run the command again")
+}
+
+// outermost are the paths of a list that are not below another one of it.
+func outermost(paths []string) []string {
+	slices.Sort(paths)
+	var out []string
+	for _, path := range paths {
+		if last := len(out) - 1; last < 0 || path != out[last] && !host.Below(path, out[last]) {
+			out = append(out, path)
+		}
+	}
+	return out
 }

@@ -178,7 +178,7 @@ func (t Disk) Objections(ctx context.Context) error {
 	if err := t.mountsBeside(ctx); err != nil {
 		return err
 	}
-	return errors.Join(t.imagesInTheWay(), t.dataInTheWay(ctx))
+	return errors.Join(t.imagesInTheWay(), t.usersInTheWay(), t.dataInTheWay(ctx))
 }
 
 // noPlaceForBackups returns an error if backups would go to another machine, which may not
