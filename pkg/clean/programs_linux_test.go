@@ -145,7 +145,7 @@ func TestProgramsOfAPodNetworkAreDetachedAndThoseOfOthersRunOn(t *testing.T) {
 			w.Errorf("the inventory has %d programs, want 8:\n%v", seen, w.survey().Ours())
 		}
 		verdict := w.remove() // what nobody is known to have loaded since the join is named on cards
-		named := []string{"program their_filter (tc ingress of eth0)", "program their_tcx (tcx egress of eth0)"}
+		named := []string{"bpf-program their_filter (tc ingress of eth0)", "bpf-program their_tcx (tcx egress of eth0)"}
 		if diff := cmp.Diff(named, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}
@@ -176,7 +176,7 @@ func TestPinsThatCameSinceTheJoinAreNamed(t *testing.T) {
 		pin("alone")
 		pin("systemd/own")
 		verdict := w.remove()
-		want := []string{"pin /sys/fs/bpf/alone", "pin /sys/fs/bpf/tetragon"}
+		want := []string{"bpf-pin /sys/fs/bpf/alone", "bpf-pin /sys/fs/bpf/tetragon"}
 		if diff := cmp.Diff(want, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)
 		}

@@ -244,7 +244,6 @@ func TestWhetherAControllerCreatesAnotherPodIsSaidOnlyOfThoseThatAreKnown(t *tes
 		{"apps/v1", "ReplicaSet"}:                                   "its controller creates another one",
 		{"apps/v1", "StatefulSet"}:                                  "its controller creates another one",
 		{"v1", "ReplicationController"}:                             "its controller creates another one",
-		{"batch/v1", "Job"}:                                         "its controller creates another one",
 		{"tekton.dev/v1", "TaskRun"}:                                "its TaskRun decides whether there is another one",
 		{"argoproj.io/v1alpha1", "Workflow"}:                        "its Workflow decides whether there is another one",
 		{"apps.kruise.io/v1alpha1", "CloneSet"}:                     "its CloneSet decides whether there is another one",
