@@ -43,19 +43,24 @@ func run(ctx context.Context, streams genericiooptions.IOStreams, args []string)
 func runAs(ctx context.Context, tool env.Tool, streams genericiooptions.IOStreams, args []string) int {
 	e := env.New(streams, version)
 	e.Tool = tool
+	err := execute(ctx, e, args)
+	if err == nil {
+		return 0
+	}
+	e.TellError(err)
+	return int(plan.ClassOf(err))
+}
+
+// execute runs the command that the arguments name.
+func execute(ctx context.Context, e *env.Env, args []string) error {
 	root := newRootCommand(e) //nolint:contextcheck // a command has it from ExecuteContext
 	root.SetArgs(args)
 	// Asked before the command runs: with --help, cobra would show the root's. What a
 	// shell asks is no command yet.
-	_, _, err := root.Find(args)
-	if err != nil && !asksForCompletion(args) {
-		err = plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle --help'"))
-	} else if err = root.ExecuteContext(ctx); err == nil {
-		return 0
+	if _, _, err := root.Find(args); err != nil && !asksForCompletion(args) {
+		return plan.As(plan.Misused, plan.Hint(err, "see 'kubectl lifecycle --help'"))
 	}
-	err = plan.Stopped(ctx, err) // Ctrl-C while the command only read
-	e.TellError(err)
-	return int(plan.ClassOf(err))
+	return plan.Stopped(ctx, root.ExecuteContext(ctx)) // Ctrl-C while the command only read
 }
 
 // asksForCompletion reports whether the arguments are what a shell asks.

@@ -121,9 +121,9 @@ func (e *Env) Cluster(f RunnerFlags) (runner.Cluster, error) {
 	if err != nil {
 		return runner.Cluster{}, err
 	}
-	client, err := kubernetes.NewForConfig(config)
+	client, err := e.Client()
 	if err != nil {
-		return runner.Cluster{}, plan.As(plan.Refused, err)
+		return runner.Cluster{}, err
 	}
 	return runner.Cluster{Client: client, Config: config, Image: f.image, Namespace: *e.Flags.Namespace}, nil
 }
