@@ -40,6 +40,7 @@ func TestTheReadmeIsTrue(t *testing.T) {
 			}
 		})
 	}
+	t.Run("every command and flag that is named exists", func(t *testing.T) { namedExists(t, plugin) })
 	known, _ := run(t, plugin, []string{"options"})
 	for _, words := range allCommands(t, plugin, nil) {
 		out, _ := run(t, plugin, append(words, "--help"))
