@@ -5,12 +5,14 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 	"text/template"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/env"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 )
 
 // usageText is what follows the description of a command: how it is called, examples,
@@ -41,7 +43,7 @@ Flags:
 {{.Flags}}
 {{- end}}
 {{if .Command.HasAvailableSubCommands}}
-Use "{{.Command.CommandPath}} [command] --help" for more information about a command.
+Use "{{.Command.CommandPath}} [command] --help" for more about a command.
 {{- end}}
 Use "{{.Command.Root.CommandPath}} options" for the flags that every command takes.
 `
@@ -59,7 +61,7 @@ func helpOf(e *env.Env) func(*cobra.Command, []string) {
 			own = cmd.LocalNonPersistentFlags()
 		}
 		var help strings.Builder
-		help.WriteString(strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short)) + "\n\n")
+		help.WriteString(filled(cmp.Or(cmd.Long, cmd.Short), textWidth(e)) + "\n\n")
 		err := page.Execute(&help, map[string]any{
 			"Command":  cmd,
 			"Families": familiesOf(cmd),
@@ -79,6 +81,40 @@ func wrapAt(e *env.Env) int {
 		return max(columns, narrowest)
 	}
 	return 0
+}
+
+// mostText is how many columns a text has at most: longer lines are hard to read.
+const mostText = 100
+
+// textWidth is the width that descriptions are wrapped to.
+func textWidth(e *env.Env) int {
+	if columns := e.Columns(); columns > 0 {
+		return min(max(columns, narrowest), mostText)
+	}
+	return 80
+}
+
+// filled is a description in lines of some columns: paragraphs, and the items of lists,
+// each of which begins with two spaces.
+func filled(description string, width int) string {
+	number := regexp.MustCompile(`^ {2}\d\. `)
+	var out []string
+	for _, paragraph := range strings.Split(strings.TrimSpace(description), "\n\n") {
+		var items []string
+		for line := range strings.Lines(paragraph) {
+			if len(items) == 0 || number.MatchString(line) {
+				items = append(items, "")
+			}
+			items[len(items)-1] += line
+		}
+		for i, item := range items {
+			lead := number.FindString(item)
+			indent := strings.Repeat(" ", len(lead))
+			items[i] = lead + strings.Join(view.Fill(strings.TrimPrefix(item, lead), width-len(lead)), "\n"+indent)
+		}
+		out = append(out, strings.Join(items, "\n"))
+	}
+	return strings.Join(out, "\n\n")
 }
 
 // familyOf is a title and the commands below it.

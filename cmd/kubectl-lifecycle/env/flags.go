@@ -78,7 +78,7 @@ func UsageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 			return nil
 		}
 		if takes := strings.TrimSpace(strings.TrimPrefix(cmd.Use, cmd.Name())); takes != "" && !strings.HasPrefix(takes, "-") && len(args) != 1 {
-			err = fmt.Errorf("'%s' takes %s, and %s", cmd.CommandPath(), takes, given(len(args)))
+			err = fmt.Errorf("'%s' takes %s, but %s", cmd.CommandPath(), takes, given(len(args)))
 		}
 		hint := fmt.Sprintf("see '%s --help'", cmd.CommandPath())
 		if len(cmd.ValidArgs) > 0 {
@@ -91,9 +91,9 @@ func UsageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 // given says how many arguments there are.
 func given(n int) string {
 	if n == 0 {
-		return "there is none"
+		return "none was given"
 	}
-	return fmt.Sprintf("there are %d", n)
+	return fmt.Sprintf("%d were given", n)
 }
 
 // NodeName takes NAME or node/NAME, as kubectl does.

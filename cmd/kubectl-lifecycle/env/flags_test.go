@@ -19,10 +19,10 @@ func TestAWrongNumberOfArgumentsSaysWhatTheCommandTakes(t *testing.T) {
 		args       []string
 		text, hint string
 	}{
-		"none of a list": {"switch NAME", []string{"cilium", "flannel"}, cobra.ExactArgs(1), nil, "takes NAME, and there is none",
+		"none of a list": {"switch NAME", []string{"cilium", "flannel"}, cobra.ExactArgs(1), nil, "takes NAME, but none was given",
 			"cilium, flannel"},
-		"too many":          {"lint FILE", nil, cobra.ExactArgs(1), []string{"a", "b"}, "takes FILE, and there are 2", "'lint --help'"},
-		"none of several":   {"revoke ID...", nil, cobra.MinimumNArgs(1), nil, "takes ID..., and there is none", "--help"},
+		"too many":          {"lint FILE", nil, cobra.ExactArgs(1), []string{"a", "b"}, "takes FILE, but 2 were given", "'lint --help'"},
+		"none of several":   {"revoke ID...", nil, cobra.MinimumNArgs(1), nil, "takes ID..., but none was given", "--help"},
 		"a command of none": {"init --ssh HOST", nil, cobra.NoArgs, []string{"a", "b"}, `unknown command "a"`, "--help"},
 		"enough":            {"lint FILE", nil, cobra.ExactArgs(1), []string{"a"}, "", ""},
 	} {

@@ -18,6 +18,9 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
+// narrowest is how few columns lines are divided at.
+const narrowest = 60
+
 // Print writes a result to stdout: as text by way of human when the format is
 // empty or "table", else in the machine format asked for.
 func (e *Env) Print(format string, result any, human func(*view.Sheet) error) error {
@@ -71,8 +74,10 @@ func (e *Env) IDs(ids ...string) error {
 
 // Columns is how wide the terminal is that the standard output goes to; 0 if it goes to
 // none.
-func (e *Env) Columns() int {
-	f, ok := e.streams.Out.(*os.File)
+func (e *Env) Columns() int { return columnsOf(e.streams.Out) }
+
+func columnsOf(stream any) int {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return 0
 	}
@@ -113,25 +118,38 @@ func (e *Env) SayTable(rows [][]string) error {
 
 // Warn writes a warning to stderr.
 func (e *Env) Warn(format string, args ...any) {
-	e.Say("Warning: "+format, args...)
+	e.Say("Warning: %s", e.filled([]string{text.Sprintf(format, args...)}, len("Warning: ")))
 }
 
 // TellError writes an error and its way out to stderr. Each line but the first
 // is indented: none of an error's own can pass for one of the program's.
 func (e *Env) TellError(err error) {
 	err = Explain(err)
-	e.Say("error: %s", indented(err.Error()))
+	e.Say("error: %s", e.indented(err.Error()))
 	if hint := plan.HintOf(err); hint != "" {
-		e.Say("hint:  %s", indented(hint))
+		e.Say("hint:  %s", e.indented(hint))
 	}
 }
 
-func indented(s string) text.Safe {
+func (e *Env) indented(s string) text.Safe {
 	lines := text.Lines(s)
 	for i := range lines {
 		lines[i] = view.Unmarked(lines[i])
 	}
-	return text.Safe(strings.Join(lines, "\n       "))
+	return e.filled(lines, len("error: "))
+}
+
+// filled are lines behind a mark of some columns. On a terminal, those that are too long are
+// divided between their words.
+func (e *Env) filled(lines []string, mark int) text.Safe {
+	if columns := columnsOf(e.streams.ErrOut); columns > 0 {
+		var out []string
+		for _, line := range lines {
+			out = append(out, view.Fill(line, max(columns, narrowest)-mark)...)
+		}
+		lines = out
+	}
+	return text.Safe(strings.Join(lines, "\n"+strings.Repeat(" ", mark)))
 }
 
 // Attach gives cobra the streams: what it writes is help, and that is our own.

@@ -3,6 +3,7 @@
 package view
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -21,17 +22,46 @@ func (p *page) section(title string) { _ = p.Line("%s", title) } // the sheet ke
 func (p *page) item(mark string, paragraphs ...string) {
 	indent, lead := strings.Repeat(" ", len(mark)), mark
 	for _, paragraph := range paragraphs {
-		line := ""
-		for _, word := range strings.Fields(text.Line(paragraph)) {
-			if line != "" && len(indent)+len([]rune(line))+1+len([]rune(word)) > pageWidth {
-				_ = p.Line("%s%s", text.Safe(lead), line)
-				line, lead = "", indent
-			}
-			line += strings.TrimPrefix(" "+word, choose(line == "", " ", ""))
+		for _, line := range Fill(text.Line(paragraph), pageWidth-len(indent)) {
+			_ = p.Line("%s%s", text.Safe(lead), line)
+			lead = indent
 		}
-		_ = p.Line("%s%s", text.Safe(lead), line)
-		lead = indent
 	}
+}
+
+// Fill divides a paragraph into lines of some columns, one at least. A command is not
+// divided, even where it is longer.
+func Fill(paragraph string, width int) []string {
+	lines := []string{""}
+	for _, piece := range pieces(paragraph) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = piece
+		case len([]rune(*last))+1+len([]rune(piece)) > width:
+			lines = append(lines, piece)
+		default:
+			*last += " " + piece
+		}
+	}
+	return lines
+}
+
+// pieces divides a paragraph at its spaces, but leaves a command whole, up to the next sign
+// of a sentence: one that is broken cannot be copied.
+func pieces(paragraph string) (all []string) {
+	command := regexp.MustCompile(`^[('"]?(kubectl|helm|systemctl|lifecycle-node|kubeadm (init|join|reset|upgrade|certs|config|token)) `)
+	inside := false
+	for words := strings.Fields(paragraph); len(words) > 0; words = words[1:] {
+		if inside {
+			all[len(all)-1] += " " + words[0]
+		} else {
+			all = append(all, words[0])
+			inside = command.MatchString(strings.Join(words[:min(3, len(words))], " ") + " ")
+		}
+		inside = inside && strings.TrimRight(words[0], ",;:.)'\"") == words[0]
+	}
+	return all
 }
 
 func choose(first bool, yes, no string) string {
