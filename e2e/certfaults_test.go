@@ -120,6 +120,6 @@ func (b *bed) brokenManifest(t *testing.T) {
 	if o.code != 1 {
 		t.Errorf("exit code %d", o.code)
 	}
-	o.says(t, "neither finished nor taken back", "the host says: kube-apiserver does not use the certificate")
+	o.says(t, "neither finished nor undone", "the host says: kube-apiserver does not use the certificate")
 	b.must(t, "certs", "renew", "all", "--yes")
 }

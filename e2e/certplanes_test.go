@@ -138,7 +138,7 @@ func (b *bed) killedBetweenHosts(t *testing.T, planes []string) {
 			}
 		}
 	}
-	b.must(t, "certs", "renew", "all", "--yes").says(t, "nothing is to be renewed")
+	b.must(t, "certs", "renew", "all", "--yes").says(t, "nothing to renew")
 }
 
 // longerLifetime has new certificates live a day longer than those that are there.

@@ -64,7 +64,7 @@ func (b *bed) stageCertificates(t *testing.T) {
 		}
 	}
 	b.must(t, "certs", "check", "--deep")
-	b.must(t, "certs", "renew", "all", "--yes").says(t, "nothing is to be renewed")
+	b.must(t, "certs", "renew", "all", "--yes").says(t, "nothing to renew")
 	b.nothingOfRenewals(t)
 	b.unfinishedRenewal(t)
 }

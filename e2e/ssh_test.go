@@ -62,7 +62,7 @@ func (b *bed) stageSSH(t *testing.T) {
 	b.noJoinToken(t, name)
 	b.must(t, "remove", name, "--yes")
 	b.controlPlaneBySSH(t, name)
-	b.must(t, "prep", "--ssh", "root@new", "--undo", "--yes").shows(t, "taken back")
+	b.must(t, "prep", "--ssh", "root@new", "--undo", "--yes").shows(t, "undone")
 	if now := b.host(t, name, filesOfEtc); now != spoiled {
 		t.Errorf("the host is not as it was before prep; before\n%s\nnow\n%s", spoiled, now)
 	}

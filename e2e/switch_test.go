@@ -88,7 +88,7 @@ func (b *bed) switches(t *testing.T, j journeyOfNetworks) outcome {
 	b.run(t, 4, "cni", "switch", j.other).says(t, "is under way")
 	o := b.must(t, append(j.to, "--yes")...)
 	b.took("the rest of "+strings.Join(j.to[:3], " "), o.took)
-	o.says(t, "it goes on", "pod "+shop+"/bare has no network")
+	o.says(t, "Continue the switch", "pod "+shop+"/bare has no network")
 	ready, changes := fewest()
 	b.budgetHeld(t, ready, changes)
 	for uid := range b.uids(t, "app=calm") {

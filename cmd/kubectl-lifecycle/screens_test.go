@@ -5,13 +5,10 @@ package main
 import (
 	"flag"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
@@ -23,14 +20,13 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files of screens")
 
-// TestScreensOfTheWholeProgram has the help of every command, the overview, and what is said
-// where there is no cluster, or the words of a command are wrong.
+// TestScreensOfTheWholeProgram has the overview, and what is said where there is no cluster, or the words of a command are wrong.
 func TestScreensOfTheWholeProgram(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
 	t.Setenv("HOME", "/root") // the default of a flag is below it
 	closed := nowhere(t)
-	screens := []screentest.Screen{{Name: "help", Show: everyHelp},
+	screens := []screentest.Screen{
 		screen("options", nil, "options"), screen("version", nil, "version"),
 		screen("wrong-command", nil, "drian"), screen("wrong-flag", nil, "drain", "w1", "--frobnicate"),
 		screen("wrong-arguments", nil, "inspect"), screen("wrong-format", nil, "runs", "-o", "xml"),
@@ -54,37 +50,6 @@ func screen(name string, client kubernetes.Interface, args ...string) screentest
 		}
 		return execute(t.Context(), e, append([]string{}, args...)) // none are not the test's own
 	}}
-}
-
-// everyHelp is the help of every command, one after another.
-func everyHelp(t *testing.T, e *env.Env) error {
-	t.Helper()
-	return eachCommand(newRootCommand(env.New(genericiooptions.NewTestIOStreamsDiscard(), "dev")), func(cmd *cobra.Command) error {
-		words := append(strings.Fields(cmd.CommandPath())[2:], "--help")
-		if err := e.Sheet().Line("$ kubectl lifecycle %s", strings.Join(words, " ")); err != nil {
-			return err
-		}
-		if err := execute(t.Context(), e, words); err != nil {
-			return err
-		}
-		return e.Sheet().Line("")
-	})
-}
-
-// eachCommand visits a command and those below it.
-func eachCommand(cmd *cobra.Command, visit func(*cobra.Command) error) error {
-	if err := visit(cmd); err != nil {
-		return err
-	}
-	for _, sub := range cmd.Commands() {
-		if sub.Name() == "help" || sub.Hidden {
-			continue
-		}
-		if err := eachCommand(sub, visit); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // overviewNode is a node that is Ready, unless a message says why not.

@@ -189,7 +189,7 @@ func (l *linter) least(v value, least time.Duration, name, why, wayOut string) {
 	d, err := time.ParseDuration(v.text())
 	switch {
 	case err != nil:
-		l.say(Type, Blocks, v, fmt.Sprintf("%s is %q, which is no duration", name, short(v.text())), "write it as 40s or 1m")
+		l.say(Type, Blocks, v, fmt.Sprintf("%s is %q, which is not a duration", name, short(v.text())), "write it as 40s or 1m")
 	case d < least:
 		l.say(Foolish, Warns, v, fmt.Sprintf("%s is %s: %s", name, d, why), wayOut)
 	}

@@ -73,7 +73,7 @@ func (l *linter) version(v value) {
 		l.say(Version, Warns, v, fmt.Sprintf("kubernetesVersion %s is asked of the internet each time", short(text)),
 			"write a version, such as v1.36.3")
 	case !ok || !regexp.MustCompile(`^v?1\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`).MatchString(text):
-		l.say(Version, Blocks, v, fmt.Sprintf("kubernetesVersion %q is no version", short(text)), "write it whole, such as v1.36.3")
+		l.say(Version, Blocks, v, fmt.Sprintf("kubernetesVersion %q is not a version", short(text)), "write it whole, such as v1.36.3")
 	case minor < oldestV1beta4:
 		l.say(Version, Blocks, v, fmt.Sprintf("no kubeadm that reads v1beta4 (1.31 and newer) can deploy %s: each deploys its own minor "+
 			"version and the "+
@@ -121,7 +121,7 @@ func (l *linter) prefixes(v value) (all []netip.Prefix) {
 		p, err := netip.ParsePrefix(strings.TrimSpace(cidr))
 		switch {
 		case err != nil:
-			l.say(Networks, Blocks, v, fmt.Sprintf("%q is no network", short(cidr)), "write it as 10.244.0.0/16")
+			l.say(Networks, Blocks, v, fmt.Sprintf("%q is not a network", short(cidr)), "write it as 10.244.0.0/16")
 			continue
 		case p != p.Masked():
 			l.say(Networks, Warns, v, fmt.Sprintf("%s is an address in %s", p, p.Masked()), "write "+p.Masked().String())
@@ -140,7 +140,7 @@ func (l *linter) endpoint(d value) {
 	text := v.text()
 	switch {
 	case text == "":
-		l.say(Endpoint, Warns, d, "there is no controlPlaneEndpoint: no second control plane can join, and to set one later takes hand work "+
+		l.say(Endpoint, Warns, d, "there is no controlPlaneEndpoint: no second control plane can join, and to set one later takes manual work "+
 			"on every node",
 			"name one, best a name that can lead elsewhere: controlPlaneEndpoint: api.example.com:6443 (init: --endpoint)")
 		return
@@ -153,7 +153,7 @@ func (l *linter) endpoint(d value) {
 		host = name
 	}
 	if strings.ToLower(host) != host || strings.Contains(host, "_") {
-		l.say(Endpoint, Blocks, v, fmt.Sprintf("controlPlaneEndpoint %s is no name of DNS in lower case", short(text)), "write it so")
+		l.say(Endpoint, Blocks, v, fmt.Sprintf("controlPlaneEndpoint %s is not a DNS name in lower case", short(text)), "write it so")
 	}
 	if a, err := netip.ParseAddr(host); err == nil && (a.IsLoopback() || a.IsUnspecified()) {
 		l.say(Endpoint, Blocks, v, fmt.Sprintf("controlPlaneEndpoint %s leads each host to itself", short(text)),

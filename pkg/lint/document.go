@@ -127,7 +127,7 @@ func (l *linter) read(raw []byte) {
 			break
 		}
 		if err != nil {
-			refuse(lineOf(err), "the file is no YAML: "+strings.TrimPrefix(err.Error(), "yaml: "),
+			refuse(lineOf(err), "the file is not YAML: "+strings.TrimPrefix(err.Error(), "yaml: "),
 				"see the line, and the indentation of the one before")
 			return
 		}

@@ -176,7 +176,7 @@ func (l *linter) kind(d value, kind string) bool {
 		l.say(Kind, Blocks, d.get("kind"), "the kind "+kind+" is gone since kubeadm 1.12; no kubeadm that is supported reads it",
 			"write it again as ClusterConfiguration and InitConfiguration (kubeadm config print init-defaults), or JoinConfiguration")
 	case !known:
-		l.say(Kind, Blocks, d.get("kind"), fmt.Sprintf("the kind %q is none that kubeadm reads", kind), "kubeadm reads "+strings.Join(kinds(),
+		l.say(Kind, Blocks, d.get("kind"), fmt.Sprintf("kubeadm does not read the kind %q", kind), "kubeadm reads "+strings.Join(kinds(),
 			", "))
 	case api.text() == wanted:
 		return true

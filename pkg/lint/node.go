@@ -45,7 +45,7 @@ func (l *linter) join(d value) {
 	}
 	for _, pin := range b.get("caCertHashes").items() {
 		if !regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(strings.ToLower(pin.text())) {
-			l.say(Type, Blocks, pin, fmt.Sprintf("%q is no pin: sha256: and 64 hexadecimal digits", short(pin.text())), "copy it whole")
+			l.say(Type, Blocks, pin, fmt.Sprintf("%q is not a pin: sha256: and 64 hexadecimal digits", short(pin.text())), "copy it whole")
 		}
 	}
 	if v := b.get("apiServerEndpoint"); strings.Contains(v.text(), "://") {
@@ -86,7 +86,7 @@ func (l *linter) advertised(v value) {
 		l.say(Placeholder, Blocks, v, "advertiseAddress is 1.2.3.4, as kubeadm config print init-defaults writes it",
 			"write the host's address, or leave it out")
 	case err != nil || a.IsLoopback():
-		l.say(Type, Blocks, v, fmt.Sprintf("advertiseAddress %q is no address that others reach", short(v.text())),
+		l.say(Type, Blocks, v, fmt.Sprintf("advertiseAddress %q is not an address that others reach", short(v.text())),
 			"write the host's address, or leave it out")
 	}
 }

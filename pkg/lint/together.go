@@ -105,7 +105,7 @@ func (l *linter) dns(cluster, kubelet value) {
 	for _, v := range kubelet.get("clusterDNS").items() {
 		a, err := netip.ParseAddr(v.text())
 		if err != nil {
-			l.say(Type, Blocks, v, fmt.Sprintf("clusterDNS %q is no address", short(v.text())), "leave clusterDNS out: kubeadm knows it")
+			l.say(Type, Blocks, v, fmt.Sprintf("clusterDNS %q is not an address", short(v.text())), "leave clusterDNS out: kubeadm knows it")
 		} else if cluster.there() && services.IsValid() && a.Is4() == services.Addr().Is4() && !services.Contains(a) && !local(a) {
 			l.say(Contradicted, Blocks, v, fmt.Sprintf("clusterDNS %s is not in the network of Services (%s): pods would have no DNS", a, services),
 				"leave clusterDNS out: kubeadm knows it")

@@ -67,7 +67,7 @@ func (w Wanted) Validate() error {
 		return errors.New("the cgroup driver is systemd or cgroupfs")
 	}
 	if path := w.ResolvConf; path != nil && *path != "" && !regexp.MustCompile(`^/[!-~]{0,1000}$`).MatchString(*path) {
-		return errors.New("the resolvConf of the cluster's kubelet-config is no path of a file")
+		return errors.New("the resolvConf of the cluster's kubelet-config is not the path of a file")
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (o Outcome) undoLines(order Order) (all []string) {
 	switch {
 	case order.Apply:
 		for _, u := range o.Undone {
-			line := "taken back: " + u.Change
+			line := "undone: " + u.Change
 			if u.Kept != "" {
 				line = "kept: " + u.Change + " (" + u.Kept + ")"
 			}
@@ -111,11 +111,11 @@ func (o Outcome) undoLines(order Order) (all []string) {
 		}
 	default:
 		for _, c := range o.Pending {
-			all = append(all, "would take back: "+c)
+			all = append(all, "would undo: "+c)
 		}
 	}
 	if len(all) == 0 {
-		return []string{"nothing was changed here by prep: there is nothing to take back"}
+		return []string{"prep has changed nothing here: nothing to undo"}
 	}
 	return all
 }
@@ -123,9 +123,9 @@ func (o Outcome) undoLines(order Order) (all []string) {
 // Next is what a person does after an outcome that blocks.
 func (o Order) Next(out Outcome) string {
 	if !o.Apply && len(out.Report.Changes()) > 0 {
-		return "let the changes above be made with --yes; do by hand what has none"
+		return "make the changes above with --yes; fix by hand what has no change listed"
 	}
-	return "do what stands below each finding that blocks, and run the command again"
+	return "follow the advice below each finding that blocks, and run the command again"
 }
 
 // Shown is the outcome as it leaves the host.

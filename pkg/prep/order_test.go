@@ -33,11 +33,11 @@ not checked: PREP061-firewall: no such program
 func TestAnUndoSaysWhatItKeeps(t *testing.T) {
 	o := Outcome{Undone: []Undone{{"set sysctl a = 1", ""}, {"write /etc/x", "something else has changed it since"}}}
 	if got := strings.Join(o.Lines(Order{Undo: true, Apply: true}), "\n"); got !=
-		"taken back: set sysctl a = 1\nkept: write /etc/x (something else has "+
+		"undone: set sysctl a = 1\nkept: write /etc/x (something else has "+
 			"changed it since)" {
 		t.Errorf("%s", got)
 	}
-	if got := (Outcome{}).Lines(Order{Undo: true}); len(got) != 1 || !strings.Contains(got[0], "nothing to take back") {
+	if got := (Outcome{}).Lines(Order{Undo: true}); len(got) != 1 || !strings.Contains(got[0], "nothing to undo") {
 		t.Errorf("%q", got)
 	}
 }

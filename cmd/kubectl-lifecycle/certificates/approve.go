@@ -17,17 +17,18 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 )
 
-const approveLong = `Approve what kubelets ask for to serve with, where it is the node's own.
+const approveLong = `Approve the requests of kubelets for serving certificates that are for their own node.
 
-Kubernetes approves no serving certificate of a kubelet. This does, if the kubelet of
-the node itself asks, in its own name, for a server's certificate, and if each name and
-address in it is a host name or an internal address of its Node, and no other Node's. A
-kubelet writes the addresses of its Node itself; so what means the cluster is never
-approved: the endpoint and the names of the API servers, addresses of Services, of load
-balancers and of pods, localhost. Of names, only the Node's own is approved. Where that cannot be read, nothing is approved. All
-other requests are listed with the reason, and left as they are.
+Kubernetes does not approve serving certificates of kubelets. This command approves a
+request if the kubelet of the node itself made it, in its own name and for a server
+certificate, and if each name and address in it is the host name or an internal address
+of its Node, and of no other Node. A kubelet writes the addresses of its Node itself, so
+nothing is approved that means the cluster: the endpoint and the names of the API
+servers, addresses of Services, of load balancers and of pods, localhost. The only DNS
+name that is approved is the Node's own. If any of this cannot be read, nothing is
+approved. All other requests are listed with the reason, and left as they are.
 
-The exit code is 0 if all that wait were approved, and 3 if some were not.`
+The exit code is 0 if all pending requests were approved, and 3 if some were not.`
 
 // lookEvery is how often --watch looks for requests.
 const lookEvery = 5 * time.Second
@@ -43,7 +44,7 @@ func newApproveCommand(c commands) *cobra.Command {
 	var f approveFlags
 	cmd := &cobra.Command{
 		Use:     "approve",
-		Short:   "Approve the requests of kubelets for serving certificates, where they are the node's own",
+		Short:   "Approve serving certificates of kubelets",
 		Long:    approveLong,
 		Example: "  kubectl lifecycle certs approve --dry-run\n  kubectl lifecycle certs approve\n  kubectl lifecycle certs approve --watch",
 		Args:    env.UsageArgs(cobra.NoArgs),
@@ -51,7 +52,7 @@ func newApproveCommand(c commands) *cobra.Command {
 	}
 	env.AddOutput(cmd.Flags(), &f.output, "")
 	env.AddDryRun(cmd.Flags(), &f.dryRun, "client or server: decide and show it, and approve nothing")
-	cmd.Flags().BoolVarP(&f.watch, "watch", "w", false, "Go on with requests that come, until Ctrl-C")
+	cmd.Flags().BoolVarP(&f.watch, "watch", "w", false, "Keep approving requests as they come, until Ctrl-C")
 	return cmd
 }
 

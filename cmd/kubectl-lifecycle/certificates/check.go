@@ -21,24 +21,25 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const checkLong = `Show when certificates of the cluster end, one in a line, and what is wrong with them.
+const checkLong = `Show when the certificates of the cluster expire, one in a line, and what is wrong with
+them.
 
-It reads the API and opens TLS connections, and changes nothing: your kubeconfig, the
-authorities that the cluster publishes, what each API server presents, what each
-kubelet says of its own certificates, the authorities of webhooks and APIServices, and
-the requests of kubelets that wait or were denied. What could not be seen is listed.
+It reads the API, opens TLS connections, and changes nothing. It looks at your kubeconfig,
+the authorities that the cluster publishes, what each API server presents, what each
+kubelet reports of its own certificates, the authorities of webhooks and APIServices, and
+pending or denied requests of kubelets. What could not be seen is listed.
 
---deep asks the hosts of the control planes, too, and --all-nodes those of the workers,
-each through a pod that is gone afterwards: all certificates below /etc/kubernetes/pki
-and in kubeconfigs, the kubelet's, etcd's; whether each key matches, who may read it,
-what is the same on all control planes, and whether each server uses what lies on its
-disk. Nothing is changed there, and no private key leaves a host.
+--deep also asks the hosts of the control planes, and --all-nodes those of the workers,
+each through a pod that is gone afterwards: all certificates below /etc/kubernetes/pki and
+in kubeconfigs, the kubelet's, etcd's; whether each key matches, who may read it, what is
+the same on all control planes, and whether each server uses what is on its disk. Nothing
+is changed there, and no private key leaves a host.
 
 Kubelets are asked through the API server with 'get nodes/proxy'; without it, with
 'get nodes/metrics' at their own addresses.
 
-The exit code is 0 if nothing is to be done, and 3 if a certificate ends within --warn,
-has ended, is wrong, or is waited for.`
+The exit code is 0 if there is nothing to do, and 3 if a certificate expires within --warn,
+has expired, is wrong, or waits for approval.`
 
 // checkFlags are the flags of certs check.
 type checkFlags struct {
@@ -52,7 +53,7 @@ func newCheckCommand(c commands) *cobra.Command {
 	f := checkFlags{warn: lifetime(30 * day), critical: lifetime(7 * day)}
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Show when certificates end, and what is wrong with them",
+		Short: "Show when certificates expire, and what is wrong with them",
 		Long:  checkLong,
 		Example: "  kubectl lifecycle certs check\n  kubectl lifecycle certs check --deep\n  kubectl lifecycle certs check --warn 60d -o json\n" +
 			"  kubectl lifecycle certs check -o prom > /var/lib/node_exporter/certs.prom",
@@ -69,8 +70,8 @@ func newCheckCommand(c commands) *cobra.Command {
 }
 
 func addLimits(flags *pflag.FlagSet, f *checkFlags) {
-	flags.Var(&f.warn, "warn", "Tell a certificate that ends within this time, as 30d or 12h")
-	flags.Var(&f.critical, "critical", "Call it critical if it ends within this time")
+	flags.Var(&f.warn, "warn", "Report certificates that expire within this time, such as 30d or 12h")
+	flags.Var(&f.critical, "critical", "Report them as critical if they expire within this time")
 }
 
 func (c commands) check(ctx context.Context, f checkFlags) error {
@@ -145,7 +146,7 @@ func toDo(result certs.Result) error {
 	bad := result.Bad()
 	for _, u := range result.Unseen {
 		if u.Asked && len(bad) == 0 {
-			return plan.As(plan.Found, plan.Hint(fmt.Errorf("%s was not seen: %s", u.What, u.Why), "mend that, and run the command again"))
+			return plan.As(plan.Found, plan.Hint(fmt.Errorf("%s was not seen: %s", u.What, u.Why), "fix that, and run the command again"))
 		}
 	}
 	if len(bad) == 0 {
@@ -192,14 +193,14 @@ func (l *lifetime) Set(value string) error {
 	if days, is := strings.CutSuffix(value, "d"); is {
 		n, err := strconv.ParseUint(days, 10, 16)
 		if err != nil {
-			return errors.New("it is no number of days")
+			return errors.New("it is not a number of days")
 		}
 		*l = lifetime(time.Duration(n) * day)
 		return nil
 	}
 	d, err := time.ParseDuration(value)
 	if err != nil || d < 0 {
-		return errors.New("it is no duration: write 30d, or 12h")
+		return errors.New("it is not a duration: write 30d or 12h")
 	}
 	*l = lifetime(d)
 	return nil

@@ -16,7 +16,7 @@ func Commands(e *env.Env) []*cobra.Command {
 	c := commands{e}
 	cmd := &cobra.Command{
 		Use:   "certs",
-		Short: "Show when the cluster's certificates end, renew them, and see to the kubelets' own",
+		Short: "Show when certificates expire, and renew them",
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

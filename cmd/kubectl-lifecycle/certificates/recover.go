@@ -25,11 +25,11 @@ With --ssh, the host is asked whether it is that node and its certificate has ex
 its kubelet asks for another one with a bootstrap token that is for it alone, as it did
 when the host joined. The token is revoked when the node is Ready.
 
-Without it, the commands that do the same are printed, for root on the host; the token in
-them lives for 15 minutes, and --wait revokes it when the node is Ready.
+Without it, the commands that do the same are printed, to be run as root on the host; the
+token in them lives for 15 minutes, and --wait revokes it when the node is Ready.
 
-What the kubelet had is kept on the host in /var/backups/kubectl-lifecycle. The pods there go
-on, those of a control plane, too, whose kubelet asks the API server that it asked before.`
+What the kubelet had is kept on the host in /var/backups/kubectl-lifecycle. The pods there
+keep running, on a control plane, too; its kubelet asks the same API server as before.`
 
 // recoverFlags are the flags of certs recover-kubelet.
 type recoverFlags struct {
@@ -42,7 +42,7 @@ func newRecoverCommand(c commands) *cobra.Command {
 	var f recoverFlags
 	cmd := &cobra.Command{
 		Use:   "recover-kubelet NODE",
-		Short: "Bring back a node whose kubelet's client certificate has expired",
+		Short: "Bring back a node whose kubelet's certificate has expired",
 		Long:  recoverLong,
 		Example: "  kubectl lifecycle certs recover-kubelet worker-3 --ssh root@worker-3\n" +
 			"  kubectl lifecycle certs recover-kubelet worker-3 | ssh root@worker-3 sh\n" +
@@ -52,7 +52,7 @@ func newRecoverCommand(c commands) *cobra.Command {
 	}
 	env.AddDryRun(cmd.Flags(), &f.dryRun, "client or server: show what would be done, or the commands with a placeholder, and change nothing")
 	cmd.Flags().StringVar(&f.ssh, "ssh", "", "Host of the node, as ssh takes it: [USER@]HOST or a Host of your ~/.ssh/config")
-	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "Do not ask before it begins; with --ssh")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "Do not ask for confirmation; with --ssh")
 	cmd.Flags().BoolVar(&f.wait, "wait", false, "Without --ssh: wait until the node is Ready, then revoke the token")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", kubeletrecovery.TTL, "How long all of it may take; 0 means no limit")
 	return cmd

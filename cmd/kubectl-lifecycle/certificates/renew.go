@@ -24,13 +24,14 @@ On each host: the certificates and a snapshot of etcd are kept for root alone in
 /var/backups/kubectl-lifecycle (--no-snapshot leaves etcd's out), kubeadm renews them, each
 is checked (signed by its authority, key, names), and what does not use the new one by
 itself is restarted. A host is done when its API server, etcd, controller manager and
-scheduler are seen to use the new certificates, and are well. If not, the earlier
+scheduler use the new certificates and are healthy. If not, the earlier
 files are put back and in use again, and the renewal stops.
 
-It refuses while a control plane is not Ready, a member of etcd is not well, or an
-authority would end before what it signs. Nothing is renewed whose authority's key is
-not on the host, nor what was renewed within the last day (--force does), so the same
-command goes on after an interruption. The kubelets renew theirs by themselves.
+It refuses while a control plane is not Ready, a member of etcd is not healthy, or an
+authority would expire before what it signs. A certificate is not renewed if the key of
+its authority is not on the host, or if it was renewed within the last day (--force renews
+it), so the same command continues after an interruption. The kubelets renew theirs by
+themselves.
 
 'renew kubeconfig' renews the certificate in your own kubeconfig: the cluster issues
 another one for the same subject, with a key that is made here. One entry of the file
@@ -48,7 +49,7 @@ func newRenewCommand(c commands) *cobra.Command {
 	var f renewFlags
 	cmd := &cobra.Command{
 		Use:   "renew all|NAME...|kubeconfig",
-		Short: "Renew kubeadm's certificates on all control planes, and see them used",
+		Short: "Renew kubeadm's certificates on all control planes",
 		Long:  renewLong,
 		Example: "  kubectl lifecycle certs renew all --dry-run\n  kubectl lifecycle certs renew all\n" +
 			"  kubectl lifecycle certs renew apiserver etcd-server --yes\n" +
@@ -59,7 +60,7 @@ func newRenewCommand(c commands) *cobra.Command {
 	env.AddDryRun(cmd.Flags(), &f.dryRun, "client or server: ask the hosts, show what would be done, and change nothing")
 	cmd.Flags().BoolVar(&f.force, "force", false, "Renew also what was renewed within the last day")
 	cmd.Flags().BoolVar(&f.noSnapshot, "no-snapshot", false, "Take no snapshot of etcd")
-	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "Do not ask before it begins")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "Do not ask for confirmation")
 	f.runner.Add(cmd.Flags())
 	return cmd
 }
@@ -85,7 +86,7 @@ func (c commands) renew(ctx context.Context, args []string, f renewFlags) error 
 	c.ShowPlan(p, nil)
 	switch {
 	case r.Idle():
-		c.Say("nothing is to be renewed")
+		c.Say("nothing to renew")
 		return nil
 	case dry != env.DryRunNone:
 		return nil

@@ -20,13 +20,14 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const doctorLong = `Say what is wrong with the cluster, each finding with its id, what it was seen by and
-the way out ('explain ID' says more).
+const doctorLong = `Check the cluster. Each finding has an id, its evidence, and how to fix it ('explain
+ID' says more).
 
 It reads the API only, and changes nothing; no pod is started on a host: nodes and why
 one is not Ready, versions, the control plane and etcd as far as the API tells, the pod
 network (as 'cni status'), certificates (as 'certs check'), bootstrap tokens, and what
-runs hold or have left. A part that could not be read is named, and is not called well.
+runs lock or have left behind. A part that could not be read is named, and not reported
+as ok.
 
 The exit code is 0 if nothing was found but notes, and 3 otherwise.`
 
@@ -34,7 +35,7 @@ func newDoctorCommand(c commands) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:     "doctor",
-		Short:   "Say what is wrong with the cluster, and the way out",
+		Short:   "Check the cluster, and say how to fix what is wrong",
 		Long:    doctorLong,
 		Example: "  kubectl lifecycle doctor\n  kubectl lifecycle doctor -o name\n  kubectl lifecycle doctor -o json",
 		Args:    env.UsageArgs(cobra.NoArgs),
@@ -98,7 +99,8 @@ func toDo(r doctor.Report) error {
 		}
 	}
 	if bad > 0 {
-		return plan.As(plan.Found, plan.Hint(fmt.Errorf("look at the cluster: %s", text.Count(bad, "finding")), "kubectl lifecycle explain %s",
+		return plan.As(plan.Found, plan.Hint(fmt.Errorf("the cluster has %s", text.Count(bad, "finding")),
+			"see why, and how to fix it: kubectl lifecycle explain %s",
 			text.Quote(r.Findings[0].ID)))
 	}
 	var unread []string
@@ -107,6 +109,6 @@ func toDo(r doctor.Report) error {
 			unread = append(unread, p.Name)
 		}
 	}
-	return plan.As(plan.Found, plan.Hint(fmt.Errorf("nothing was found, and not all was read: %s", strings.Join(unread, ", ")),
-		"the reason stands in the table; docs/rbac.yaml has the permissions"))
+	return plan.As(plan.Found, plan.Hint(fmt.Errorf("nothing was found, but these parts could not be read: %s", strings.Join(unread, ", ")),
+		"see the reason in the table; docs/rbac.yaml has the permissions"))
 }

@@ -26,14 +26,14 @@ func TestAReportIsToldWithItsExitCode(t *testing.T) {
 		class  plan.Class
 		says   []string
 	}{
-		"all is well": {doctor.Report{Healthy: true, Parts: []doctor.Part{{Name: "nodes", Read: true}}}, "", 0, []string{"nodes   well"}},
+		"all is well": {doctor.Report{Healthy: true, Parts: []doctor.Part{{Name: "nodes", Read: true}}}, "", 0, []string{"nodes   ok"}},
 		"a note is no reason to look": {
 			doctor.Report{Healthy: true, Findings: []finding.Finding{note}}, "", 0,
 			[]string{"NODE005 note: cordoned"}},
 		"a fault": {
 			doctor.Report{Parts: []doctor.Part{{Name: "nodes", Read: true, Findings: 1}},
 				Findings: []finding.Finding{silent, note}}, "",
-			plan.Found, []string{"nodes   1 finding", "NODE001 error: node w is silent", "seen by: Ready is Unknown", "way out: look"}},
+			plan.Found, []string{"nodes   1 finding", "NODE001 error: node w is silent", "evidence: Ready is Unknown", "fix: look"}},
 		"by name": {
 			doctor.Report{Findings: []finding.Finding{silent, note}}, "name", plan.Found, []string{"finding/NODE001\nfinding/NODE005\n"}},
 		"for a machine": {doctor.Report{Findings: []finding.Finding{silent}}, "json", plan.Found,
@@ -43,7 +43,7 @@ func TestAReportIsToldWithItsExitCode(t *testing.T) {
 			[]string{"runs   not read: forbidden"}},
 		"what is not seen, wide": {
 			doctor.Report{Healthy: true, Parts: []doctor.Part{{Name: "certificates", Read: true, NotSeen: []string{"x: y"}}}},
-			"wide", 0, []string{"well (1 not seen)", "NOT SEEN", "certificates: x: y"}},
+			"wide", 0, []string{"ok (1 not seen)", "NOT SEEN", "certificates: x: y"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			streams, _, out, _ := genericiooptions.NewTestIOStreams()
@@ -86,7 +86,7 @@ func TestExplainTellsOneOrAll(t *testing.T) {
 	}{
 		"all":           {nil, "", "API001"},
 		"all, by name":  {nil, "name", "finding/CNI001\n"},
-		"one":           {[]string{"node001"}, "", "The way out"},
+		"one":           {[]string{"node001"}, "", "How to fix it"},
 		"one, by name":  {[]string{"node001"}, "name", "finding/NODE001\n"},
 		"the network's": {[]string{"CNI006"}, "json", `"id": "CNI006"`},
 	} {

@@ -15,9 +15,9 @@ func newExplainCommand(c commands) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "explain [ID]",
-		Short: "Explain a finding: its cause, how to see it, the way out",
+		Short: "Explain a finding: its cause, how to see it, how to fix it",
 		Long: `Explain a finding of 'doctor', 'upgrade plan' or 'cni status' by its id: why it
-happens, what shows it, the way out, and where others have had it. Without an id, list
+happens, what shows it, how to fix it, and where others have seen it. Without an id, list
 them all. It reads no cluster.`,
 		Example: "  kubectl lifecycle explain\n  kubectl lifecycle explain NODE001",
 		Args:    env.UsageArgs(cobra.MaximumNArgs(1)),

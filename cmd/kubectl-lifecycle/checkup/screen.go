@@ -15,7 +15,7 @@ func screen(s *view.Sheet, r doctor.Report, wide bool) error {
 	rows := [][]string{{"PART", "STATE"}}
 	unseen := 0
 	for _, p := range r.Parts {
-		state := "well"
+		state := "ok"
 		switch {
 		case !p.Read:
 			state = "not read: " + text.Brief(p.Why)

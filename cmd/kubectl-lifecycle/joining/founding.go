@@ -31,7 +31,7 @@ type ownKubeconfig struct {
 // ownKubeconfig reads it.
 func (c commands) ownKubeconfig(name string) (own ownKubeconfig, err error) {
 	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,252}$`).MatchString(name) {
-		return own, env.Misused(fmt.Sprintf("--context %s is no name for a cluster", text.Quote(name)))
+		return own, env.Misused(fmt.Sprintf("--context %s is not a valid name for a cluster", text.Quote(name)))
 	}
 	own.name = name
 	if own.file, err = kubeconfig.Read(kubeconfig.Path(*c.Flags.KubeConfig)); err != nil {
@@ -83,7 +83,7 @@ func (i *initRun) create(ctx context.Context, report plan.Report) (err error) {
 			"choose another name for the new cluster: --context NAME")
 	case i.there.Blocked:
 		i.result.Result = "blocked"
-		return blockedBy(i.there.Outcome, "see what mends each: kubectl lifecycle prep --no-cluster --control-plane --ssh "+text.Quote(name))
+		return blockedBy(i.there.Outcome, "see what fixes each: kubectl lifecycle prep --no-cluster --control-plane --ssh "+text.Quote(name))
 	case i.there.Failed != "":
 		return plan.As(plan.Broken, plan.Hint(fmt.Errorf("%s: %s", name, text.Block(i.there.Failed)), "%s", wire.Advice(name, i.there.WayOut)))
 	}

@@ -90,8 +90,8 @@ func (f *initFlags) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&s.IgnorePreflightErrors, "ignore-preflight-errors", nil,
 		"Checks of kubeadm whose failure is only a warning on the host")
 	f.prep.packages.add(flags)
-	flags.StringVar(&f.prep.hostname, "hostname", "", "Name the host so")
-	flags.StringVar(&f.prep.timeZone, "time-zone", "", "Set this time zone, for example Asia/Shanghai (default: it stays)")
+	flags.StringVar(&f.prep.hostname, "hostname", "", "Host name to set")
+	flags.StringVar(&f.prep.timeZone, "time-zone", "", "Set this time zone, for example Asia/Shanghai (default: unchanged)")
 	flags.DurationVar(&f.prep.timeout, "timeout", 30*time.Minute, "How long all of it may take; 0 means no limit")
 	env.AddDryRun(flags, &f.dryRun, "none, client (show kubeadm's configuration) or server (also look at the host)")
 	env.AddOutput(flags, &f.prep.output, "")
@@ -174,7 +174,7 @@ func (c commands) init(ctx context.Context, f initFlags) error {
 	defer cancel()
 	if newcluster.AssumesEndpoint(order.Documents) {
 		c.Warn("no --endpoint: the host's own address becomes the cluster's, in every certificate and on every node")
-		c.Say("         a second control plane would be of no use then; to change it later takes hand work on every node (docs/controlplanes.md)")
+		c.Say("         a second control plane is of no use then; to change it later takes manual work on every node (docs/controlplanes.md)")
 	}
 	if mode != env.DryRunNone {
 		return c.rehearseInit(ctx, host, order, mode)
@@ -214,7 +214,7 @@ func (c commands) rehearseInit(ctx context.Context, host sshcarrier.Host, order 
 	if err != nil {
 		return err
 	}
-	c.Say("kubeadm on %s would be told, but for what only the host knows:", text.Quote(host.Destination))
+	c.Say("kubeadm on %s would get this configuration, completed with what only the host knows:", text.Quote(host.Destination))
 	sheet := c.Sheet()
 	for _, line := range strings.Split(strings.TrimRight(shown, "\n"), "\n") {
 		words := strings.TrimLeft(line, " ")

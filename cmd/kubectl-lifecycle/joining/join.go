@@ -39,7 +39,7 @@ swap; the ids of its messages are those of 'prep') and has kubeadm join it, with
 token in a file that only root can read. It needs nothing of this program on the
 host. Run again, it leaves a node of the cluster as it is, and refuses a host that has
 joined another cluster or where a join has failed halfway. -o cloud-init prints it as
-user data. Who reads it within the token's life (--ttl) may join a host. Both are for
+user data. Anyone who reads it while the token lives (--ttl) can join a host. Both are for
 workers.
 
 --ssh does all of it: it prepares each host over your own ssh (see 'prep'), has
@@ -51,7 +51,7 @@ there: from pkgs.k8s.io, from a mirror (--repo), or from files (--from).
 --control-plane makes the host another control plane. The host of one that there is
 encrypts the cluster's certificates, with a key that is made here, and they stay in
 secret kube-system/kubeadm-certs for as long as the token lives, two hours at most. The
-command then holds the key as well: who has it and the token has the cluster. Control
+command then holds the key as well: anyone who has it and the token has the cluster. Control
 planes join one at a time, and only to a healthy etcd.
 
 --wait follows the host, from its certificate request to a Ready node, says what
@@ -90,7 +90,7 @@ func newJoinCommand(c commands) *cobra.Command {
 	var f joinFlags
 	cmd := &cobra.Command{
 		Use:   "join",
-		Short: "Print the command with which a host joins, and follow it until it is Ready",
+		Short: "Print the command by which a host joins, and follow the host",
 		Long:  joinLong,
 		Example: "  kubectl lifecycle join\n" +
 			"  kubectl lifecycle join --control-plane --ssh root@10.0.0.2\n" +

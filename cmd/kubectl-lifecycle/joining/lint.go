@@ -23,7 +23,7 @@ fields alone; what it hands on shows later, as a component that does not start.
 Found are fields that are unknown or in a wrong place, arguments in the form of
 v1beta3, flags, admission plugins and feature gates that are gone, networks that
 overlap, a version that no such kubeadm can deploy, documents that contradict each
-other, and values that are legal and foolish. Each finding has a line and an id.
+other, and values that are valid but unwise. Each finding has a line and an id.
 
 Flags, plugins, gates and fields are compared with those of Kubernetes 1.36. It reads
 the file alone: no cluster, no host. - is stdin.
@@ -75,7 +75,7 @@ func (c commands) lint(path string, f lintFlags) error {
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	return plan.As(plan.Found, plan.Hint(errors.New(counted(found)), "each finding says above what mends it"))
+	return plan.As(plan.Found, plan.Hint(errors.New(counted(found)), "each finding says above what fixes it"))
 }
 
 // lintLines writes findings for a person.
@@ -118,5 +118,5 @@ func (c commands) lintConfig(f *initFlags) error {
 		return err
 	}
 	return plan.Refuse(errors.New("the configuration cannot work: "+counted(kept)),
-		"mend it as said above; see: kubectl lifecycle lint --help")
+		"fix it as said above; see: kubectl lifecycle lint --help")
 }

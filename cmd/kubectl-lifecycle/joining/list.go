@@ -22,7 +22,7 @@ func newListCommand(c commands) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the bootstrap tokens of the cluster, and which of them no host can join with",
+		Short: "List the bootstrap tokens, and which of them are unusable",
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return c.list(cmd.Context(), output) },
 	}

@@ -26,7 +26,7 @@ const prepLong = `Prepare hosts for kubeadm over ssh: look at what each lacks (s
 modules and settings, the container runtime and its cgroup driver, ports, name,
 clock, packages, leftovers), show the exact changes, and with --yes make them and
 look again. What counts is the value in effect, not the file. What was there
-before is kept on the host, and --undo takes the changes back.
+before is kept on the host, and --undo undoes the changes.
 
 ssh is your own: its configuration, agent, jump hosts and known hosts count, and
 none of it is turned off. A user who is not root must be able to run sudo
@@ -74,7 +74,7 @@ func newPrepCommand(c commands) *cobra.Command {
 	flags := cmd.Flags()
 	f.add(flags)
 	flags.BoolVar(&f.yes, "yes", false, "Make the changes; without it they are shown")
-	flags.BoolVar(&f.undo, "undo", false, "Take back what earlier runs have changed; without --yes that is shown")
+	flags.BoolVar(&f.undo, "undo", false, "Undo what earlier runs have changed; without --yes that is shown")
 	flags.BoolVar(&f.controlPlane, "control-plane", false, "Check the host as a control-plane node")
 	flags.BoolVar(&f.noCluster, "no-cluster", false, "Do not read what a cluster wants")
 	flags.StringVar(&f.packages.version, "kubernetes-version", "",
@@ -87,8 +87,8 @@ func newPrepCommand(c commands) *cobra.Command {
 // add adds what prep and join --ssh share.
 func (f *prepFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.ssh, "ssh", nil, "Host, as ssh takes it: [USER@]HOST or a Host of your ~/.ssh/config; may be given several times")
-	flags.StringVar(&f.hostname, "hostname", "", "Name the host so (one host only)")
-	flags.StringVar(&f.timeZone, "time-zone", "", "Set this time zone, for example Asia/Shanghai (default: it stays)")
+	flags.StringVar(&f.hostname, "hostname", "", "Host name to set (one host only)")
+	flags.StringVar(&f.timeZone, "time-zone", "", "Set this time zone, for example Asia/Shanghai (default: unchanged)")
 	flags.IntVar(&f.maxParallel, "max-parallel", 8, "How many hosts are worked on at the same time")
 	f.packages.add(flags)
 }
@@ -188,7 +188,7 @@ func (c commands) prepare(ctx context.Context, f prepFlags, hosts map[string]ssh
 func prepTitle(f prepFlags, name string) string {
 	switch {
 	case f.undo && f.yes:
-		return "Take back what was changed on " + name
+		return "Undo the changes on " + name
 	case f.yes:
 		return "Prepare " + name
 	}

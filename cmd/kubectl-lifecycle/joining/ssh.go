@@ -186,7 +186,7 @@ func (j *sshJoin) joinHost(ctx context.Context, report plan.Report) (err error) 
 	case err != nil:
 	case j.there.Blocked:
 		j.result.Result = "blocked"
-		err = blockedBy(j.there.Outcome, "see what mends each: kubectl lifecycle prep --ssh "+text.Quote(j.host.Destination))
+		err = blockedBy(j.there.Outcome, "see what fixes each: kubectl lifecycle prep --ssh "+text.Quote(j.host.Destination))
 	case j.there.Failed != "":
 		j.result.Result = "refused"
 		name := j.host.Destination

@@ -39,7 +39,7 @@ func newCNIValuesCommand(c commands) *cobra.Command {
 	var f askFlags
 	cmd := &cobra.Command{
 		Use:   "values NAME",
-		Short: "Show the values that a network would be installed with, where they differ from the chart's own, each with its reason",
+		Short: "Show the values that differ from the chart's own, with reasons",
 		Example: "  kubectl lifecycle cni values cilium\n" +
 			"  kubectl lifecycle cni values cilium --kubernetes-version 1.36 --chart ./cilium-1.19.1.tgz",
 		Args:      env.UsageArgs(cobra.ExactArgs(1)),
@@ -84,7 +84,7 @@ func newCNIImagesCommand(c commands) *cobra.Command {
 	var f askFlags
 	cmd := &cobra.Command{
 		Use:   "images NAME",
-		Short: "List every image of a network: of its pods, its hooks, and of what its operator makes",
+		Short: "List every image of a network, its operator's included",
 		Long: `List every image of a network: of its pods, its hooks, and of what its operator
 makes. With --mirror they are those of the mirror, and those that it does not serve
 are named. --check-images asks the registries whether each is there for the

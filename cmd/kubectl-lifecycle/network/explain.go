@@ -14,9 +14,9 @@ func newCNIExplainCommand(c commands) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "explain [ID]",
-		Short: "Explain a finding: its cause, how to see it, the way out",
+		Short: "Explain a finding: its cause, how to see it, how to fix it",
 		Long: `Explain a finding of 'cni install' or 'cni status' by its id: why it happens, what
-shows it, the way out, and where others have had it. Without an id, list them all.
+shows it, how to fix it, and where others have seen it. Without an id, list them all.
 It reads no cluster.`,
 		Example: "  kubectl lifecycle cni explain\n  kubectl lifecycle cni explain CNI006",
 		Args:    env.UsageArgs(cobra.MaximumNArgs(1)),

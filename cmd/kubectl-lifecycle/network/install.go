@@ -22,8 +22,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const cniInstallLong = `Give the cluster a pod network from its Helm chart, and wait until it works: an
-agent ready on every node, every node Ready, CoreDNS available.
+const cniInstallLong = `Install a pod network from its Helm chart, and wait until it works: an agent ready on every node, every node Ready, CoreDNS available.
 
 What must agree with the cluster, the pod CIDR above all, is read from the
 cluster; a value that contradicts it is refused, and so is a second network
@@ -53,11 +52,11 @@ nothing to change.
 
 --look asks hosts first, 50 at most, through a pod each that is gone afterwards: a
 file in /etc/cni/net.d that sorts before the network's own, a missing plugin or
-module, a port that another program has, are refused or said.
+module, or a port that another program has is refused or reported.
 
 At the end packets are sent through the network ('cni test'), and what does not
-arrive is named (exit code 1). --probe=false leaves that out; where no pod can be
-started for it, that is said, and nothing is claimed.`
+arrive is named (exit code 1). --probe=false leaves that out. If no pod can be started
+for it, the command says so.`
 
 // cniFlags are the flags of cni install.
 type cniFlags struct {
@@ -93,8 +92,8 @@ func newCNIInstallCommand(c commands) *cobra.Command {
 	var f cniFlags
 	cmd := &cobra.Command{
 		Use:   "install NAME",
-		Short: "Install a pod network and wait until it works (" + strings.Join(cni.Known(), ", ") + ")",
-		Long:  cniInstallLong,
+		Short: "Install a pod network, and wait until it works",
+		Long:  cniInstallLong + "\n\nNAME is one of " + strings.Join(cni.Known(), ", ") + ".",
 		Example: "  kubectl lifecycle cni install flannel\n" +
 			"  kubectl lifecycle cni install flannel --chart ./flannel.tgz --set flannel.backend=host-gw\n" +
 			"  kubectl lifecycle cni install flannel --dry-run=client",

@@ -202,7 +202,7 @@ func TestAnInstallationEndsWithPackets(t *testing.T) {
 		says   string
 	}{
 		"all arrive":                      {probe.Result{Lines: []probe.Line{{Name: probe.Across, Outcome: probe.Works}}}, nil, 0, false, ""},
-		"packets are lost":                {lost, nil, plan.Broken, true, "way out: Open the overlay's port"},
+		"packets are lost":                {lost, nil, plan.Broken, true, "fix: Open the overlay's port"},
 		"a port of a host is a warning":   {closed, nil, 0, false, "lead to no pod with this network"},
 		"no pod can be started, and said": {probe.Result{}, errors.New("attach is closed"), 0, false, "no packets were sent"},
 	} {

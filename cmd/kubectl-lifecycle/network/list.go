@@ -66,7 +66,7 @@ func newCNIVersionsCommand(c commands) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "versions NAME",
-		Short: "List the lines of a network's chart, and the versions of Kubernetes that its project tests each with",
+		Short: "List the lines of a network's chart, and their Kubernetes",
 		Long: `List the lines of a network's chart, and the versions of Kubernetes that its
 project tests each with. Nothing is asked of the network's repository: --version
 of "cni install" takes any version that is there.`,

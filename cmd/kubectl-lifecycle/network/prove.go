@@ -89,9 +89,9 @@ func (c commands) tellProof(p proof) error {
 		c.Warn("ports of hosts (hostPort) lead to no pod with this network as it is")
 		return nil
 	}
-	err := errors.New("the network is there, and not everything arrives through it")
+	err := errors.New("the network is installed, but not everything arrives through it")
 	if cures := view.CuresOf(p.result); len(cures) > 0 {
-		return plan.Hint(err, "kubectl lifecycle cni explain %s; then: kubectl lifecycle cni test", text.Quote(cures[0].ID))
+		return plan.Hint(err, "see why: kubectl lifecycle cni explain %s; then test again: kubectl lifecycle cni test", text.Quote(cures[0].ID))
 	}
-	return plan.Hint(err, "kubectl lifecycle cni status shows each node; then: kubectl lifecycle cni test")
+	return plan.Hint(err, "see each node: kubectl lifecycle cni status; then test again: kubectl lifecycle cni test")
 }

@@ -20,17 +20,17 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const cniStatusLong = `Show the pod network of the cluster on one screen, also one that was installed
-otherwise: its version, what manages it, whether all agree about the pods'
-addresses, how many pods have one of the network's, and of each node the agent and what is
-missing there. What is wrong is listed as findings with ids ('cni explain ID').
+const cniStatusLong = `Show the pod network of the cluster, however it was installed: its version, what manages
+it, whether all parts agree on the range of the pods, how many pods have an address of it,
+and, for each node, its agent and what is missing. What is wrong is listed as findings
+with ids ('cni explain ID').
 
-It reads the API only, by a constant number of requests. --look asks hosts, too, 50
-at most and troubled ones first, through a pod each that is gone afterwards: the
-files in /etc/cni/net.d and which of them the runtime takes, plugins, modules of the
-kernel, and who has the network's ports.
+It reads the API only, by a constant number of requests. --look also asks hosts, 50 at
+most and troubled ones first, through a pod each that is gone afterwards: the files in
+/etc/cni/net.d and which of them the runtime takes, plugins, modules of the kernel, and
+which programs have the network's ports.
 
-The exit code is 0 if the network works, and 3 if something is to be looked at.`
+The exit code is 0 if the network works, and 3 if something is wrong.`
 
 // statusFlags are the flags of cni status.
 type statusFlags struct {
@@ -43,7 +43,7 @@ func newCNIStatusCommand(c commands) *cobra.Command {
 	var f statusFlags
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show how the pod network is, node by node, and what is wrong with it",
+		Short: "Show the pod network, node by node, and what is wrong",
 		Long:  cniStatusLong,
 		Example: "  kubectl lifecycle cni status\n  kubectl lifecycle cni status -o wide\n  kubectl lifecycle cni status --look\n" +
 			"  kubectl lifecycle cni status -o json",
@@ -101,7 +101,7 @@ func doubtful(s status.Status) error {
 		return nil
 	}
 	if len(s.Networks) == 0 {
-		way := "kubectl lifecycle cni install NAME"
+		way := "install one: kubectl lifecycle cni install NAME (kubectl lifecycle cni list shows them)"
 		if len(s.Findings) > 0 && s.Findings[0].Severity == finding.Error {
 			way = s.Findings[0].Cure // something stands in the way of that
 		}
@@ -123,9 +123,10 @@ func doubtful(s status.Status) error {
 			}
 		}
 	}
-	err := fmt.Errorf("look at the network: of %s, %d not served; %s", text.Count(len(s.Nodes), "node"), unserved, text.Count(bad, "finding"))
+	err := fmt.Errorf("the network does not work everywhere: %d of %s not served, %s", unserved, text.Count(len(s.Nodes), "node"),
+		text.Count(bad, "finding"))
 	if first == "" {
 		return plan.As(plan.Found, plan.Hint(err, "see the column REASON, or -o json"))
 	}
-	return plan.As(plan.Found, plan.Hint(err, "kubectl lifecycle cni explain %s", text.Quote(first)))
+	return plan.As(plan.Found, plan.Hint(err, "see why, and how to fix it: kubectl lifecycle cni explain %s", text.Quote(first)))
 }

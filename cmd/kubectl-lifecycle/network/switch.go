@@ -26,8 +26,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const cniSwitchLong = `Put a pod network in the place of the one that the cluster has, or the same one with
-values that a running network does not change (a backend, a range).
+const cniSwitchLong = `Replace the pod network of the cluster by another one, or by the same one with values that
+a running network does not change (a backend, a range).
 
 It interrupts the whole cluster: from the cleaning of its host until the new network
 works, no pod that is not in its host's network can be reached, nor reach anything. Plan
@@ -39,17 +39,17 @@ reach those of the other, so that every Service would fail in part for as long a
      --check-images its images are asked for; with --look 50 hosts, at most, are asked for
      what it needs, as 'cni install' does), and each host is looked at. A host that
      cannot be read as a whole, so that it could not be called clean, is refused.
-  2. The old network goes out of the API (as 'cni uninstall --with-pods').
+  2. The old network is removed from the API (as 'cni uninstall --with-pods').
   3. The hosts of all nodes are cleaned of it (as --clean-nodes), --max-parallel at a time.
-     A node that does not answer holds nothing up, and is named at the end (exit code 3);
-     a host that answers and is not clean does.
+     A node that does not answer does not stop the switch, and is named at the end (exit
+     code 3); a host that answers and is not clean stops it.
   4. The new network is installed, waited for and tested (as 'cni install').
   5. Pods from before, which have no network, are restarted: those that are Ready by
      evictions within their budgets, the others by deletion. Pods without a controller
      are named and left.
 
-How far it is is kept in a ConfigMap until it is done. Interrupted anywhere, the same
-command goes on from there. The flags for chart and values are those of 'cni install';
+A ConfigMap records how far it is, until it is done. After any interruption, the same
+command continues from there. The flags for chart and values are those of 'cni install';
 give them again.`
 
 // switchFlags are the flags of cni switch.
@@ -65,7 +65,7 @@ func newCNISwitchCommand(c commands) *cobra.Command {
 	var f switchFlags
 	cmd := &cobra.Command{
 		Use:   "switch NAME",
-		Short: "Put a pod network in the place of another, with an interruption of the whole cluster",
+		Short: "Replace the pod network; this interrupts the whole cluster",
 		Long:  cniSwitchLong,
 		Example: "  kubectl lifecycle cni switch cilium --dry-run\n" +
 			"  kubectl lifecycle cni switch flannel --set flannel.backend=host-gw",
@@ -75,12 +75,13 @@ func newCNISwitchCommand(c commands) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	env.AddOutput(flags, &f.output, "name")
-	env.AddDryRun(flags, &f.dryRun, "none, client or server: show what would be done; server looks at hosts, too, and names what goes there")
+	env.AddDryRun(flags, &f.dryRun,
+		"none, client or server: show what would be done; server also looks at hosts, and names what would be removed there")
 	f.chartFlags.add(flags)
 	f.addChecks(flags)
 	f.addHow(flags)
 	flags.StringVar(&f.from, "from", "", "The network that is replaced (default: the one that the cluster has)")
-	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask for confirmation")
 	flags.BoolVar(&f.probe, "probe", true, "Send packets through the new network, as 'cni test' does")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute,
 		"How long the old network may take to go, and the new one to work, each; 0 means no limit")
@@ -125,7 +126,7 @@ func (c commands) switchCNI(ctx context.Context, to string, f switchFlags) error
 		return err
 	}
 	if f.mode != env.DryRunNone {
-		return s.tell("would give way to", "(dry run: nothing was changed)")
+		return s.tell("would be replaced by", "(dry run: nothing was changed)")
 	}
 	if !f.yes {
 		what := fmt.Sprintf("This interrupts all pods of the cluster until the network %s works.", to)
@@ -134,14 +135,14 @@ func (c commands) switchCNI(ctx context.Context, to string, f switchFlags) error
 		}
 	}
 	if err := s.run(ctx); err != nil {
-		return plan.Hint(err, "%s", strings.TrimSpace(plan.HintOf(err)+"\nthen run the same command again: it goes on from there"))
+		return plan.Hint(err, "%s", strings.TrimSpace(plan.HintOf(err)+"\nthen run the same command again; it continues from there"))
 	}
 	return s.tellDone()
 }
 
 // tellDone prints the result; the error names the hosts that were not cleaned.
 func (s *switching) tellDone() error {
-	if err := s.tell("gave way to", ""); err != nil {
+	if err := s.tell("replaced by", ""); err != nil {
 		return err
 	}
 	return s.state.Finding(s.silent)
@@ -151,11 +152,11 @@ func (s *switching) tellDone() error {
 func (s *switching) show() error {
 	c, state := s.commands, s.state
 	if s.resumes {
-		c.Say("A switch from %s to %s is under way; it goes on.", state.From, state.To)
+		c.Say("Continue the switch from %s to %s, which was begun before.", state.From, state.To)
 	}
 	c.Say("Switch the network from %s to %s:", state.From, state.To)
 	if !state.Past(netswitch.Uninstall) {
-		c.Say("  take %s out of the API: release %s with %d objects", state.From, s.old.Release.Name, len(s.old.Objects))
+		c.Say("  remove %s from the API: release %s with %d objects", state.From, s.old.Release.Name, len(s.old.Objects))
 	}
 	if !state.Past(netswitch.Clean) {
 		c.Say("  clean the hosts of %d nodes of it, %d at a time", len(s.unclean()), s.flags.atOnce)
@@ -247,7 +248,7 @@ func (s *switching) restart(ctx context.Context) error {
 	if !s.flags.restart {
 		names, err := netswitch.Before(ctx, s.client, s.state.Installed)
 		if len(names) > 0 {
-			s.Warn("%s from before %s no network until they are made again: %s", view.CountPods(len(names)),
+			s.Warn("%s from before %s no network until they are recreated: %s", view.CountPods(len(names)),
 				text.Choose(len(names) == 1, "has", "have"), text.Some(names))
 		}
 		return err
@@ -269,7 +270,7 @@ func (s *switching) restart(ctx context.Context) error {
 	}
 	s.restarted = &done
 	for _, bare := range s.restarted.Bare {
-		s.Warn("pod %s has no network, and no controller that would make it again", bare)
+		s.Warn("pod %s has no network, and no controller that would recreate it", bare)
 	}
 	for _, pod := range slices.Sorted(maps.Keys(s.restarted.Held)) {
 		s.Warn("pod %s: %s", pod, s.restarted.Held[pod])
@@ -279,8 +280,8 @@ func (s *switching) restart(ctx context.Context) error {
 		if ctx.Err() != nil {
 			class = plan.ClassOf(ctx.Err())
 		}
-		return plan.As(class, plan.Hint(fmt.Errorf("%s from before were not let go", view.CountPods(len(held))),
-			"open their budgets, mend what else is said above, or delete these pods"))
+		return plan.As(class, plan.Hint(fmt.Errorf("%s from before were not evicted", view.CountPods(len(held))),
+			"let their budgets allow it, fix what else is named above, or delete these pods"))
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func unreached(result probe.Result) error {
 	}
 	err := errors.New("not everything arrives through the pod network")
 	if cures := view.CuresOf(result); len(cures) > 0 {
-		return plan.As(plan.Found, plan.Hint(err, "kubectl lifecycle cni explain %s", text.Quote(cures[0].ID)))
+		return plan.As(plan.Found, plan.Hint(err, "see why, and how to fix it: kubectl lifecycle cni explain %s", text.Quote(cures[0].ID)))
 	}
-	return plan.As(plan.Found, plan.Hint(err, "kubectl lifecycle cni status shows each node"))
+	return plan.As(plan.Found, plan.Hint(err, "see each node: kubectl lifecycle cni status"))
 }

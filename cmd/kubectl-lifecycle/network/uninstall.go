@@ -21,24 +21,26 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-const cniUninstallLong = `Take a network out of the cluster: its Helm release with all that it holds, what its
+const cniUninstallLong = `Remove a pod network from the cluster: its Helm release with all its objects, what its
 agents have written into the API for themselves, and what they have written on Nodes.
-What people wrote (policies, pools) and its definitions stay, and are named.
+What people wrote (policies, pools) and the definitions of its custom resources stay, and
+are named.
 
 It is refused while pods run that have an address of the network, unless --with-pods
 says that they may lose it, and for a network that was applied as manifests or that
-Flux or Argo CD manages. It is refused, too, where a release holds definitions of custom
-resources, or a namespace with more than its own in it: all of that would go with them.
---dry-run shows exactly the objects that go.
+Flux or Argo CD manages. It is also refused if a release holds definitions of custom
+resources, or a namespace with more than its own in it: all of that would be deleted, too.
+--dry-run shows exactly the objects that would be deleted.
 
-No host is touched, and what stays there is named, unless --clean-nodes says so: then
-each node's host is cleaned of what this network has left there (links, routes, rules,
-programs, files), and of nothing else, through a pod that is gone afterwards. --dry-run=server
-names the exact objects on each host. A node that does not answer is named and keeps no
-other from being cleaned. 'remove' cleans a host that leaves the cluster.
+No host is changed, and what stays there is named, unless you add --clean-nodes: then each
+node's host is cleaned of what this network has left there (links, routes, rules,
+programs, files), and of nothing else, through a pod that is gone afterwards.
+--dry-run=server names the exact objects on each host. A node that does not answer is
+named, and does not keep others from being cleaned. 'remove' cleans a host that leaves
+the cluster.
 
 Run it again after any interruption; when there is nothing left, it says so. Once the
-network is out of the API, name it, to have hosts cleaned.`
+network is gone from the API, give its name to clean hosts.`
 
 // uninstallFlags are the flags of cni uninstall.
 type uninstallFlags struct {
@@ -53,7 +55,7 @@ func newCNIUninstallCommand(c commands) *cobra.Command {
 	var f uninstallFlags
 	cmd := &cobra.Command{
 		Use:   "uninstall [NAME]",
-		Short: "Take a pod network out of the cluster, and name what stays on hosts",
+		Short: "Remove a pod network, and name what stays on hosts",
 		Long:  cniUninstallLong,
 		Example: "  kubectl lifecycle cni uninstall --dry-run\n  kubectl lifecycle cni uninstall flannel --yes\n" +
 			"  kubectl lifecycle cni uninstall flannel --clean-nodes --dry-run=server",
@@ -70,9 +72,9 @@ func newCNIUninstallCommand(c commands) *cobra.Command {
 	flags := cmd.Flags()
 	env.AddOutput(flags, &f.output, "name")
 	env.AddDryRun(flags, &f.dryRun,
-		"none, client or server: show exactly the objects that would go; with --clean-nodes server looks at hosts, too")
-	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
-	flags.BoolVar(&f.withPods, "with-pods", false, "Go on although pods run in the network: they lose it")
+		"none, client or server: show exactly the objects that would be deleted; with --clean-nodes, server also looks at hosts")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask for confirmation")
+	flags.BoolVar(&f.withPods, "with-pods", false, "Continue although pods run in the network: they lose it")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "How long the part in the API may take; 0 means no limit")
 	f.add(flags)
 	return cmd
@@ -137,11 +139,11 @@ func (c commands) runUninstall(
 ) error {
 	if u.Nothing() {
 		if f.cleanNodes && f.mode == env.DryRunNone && !f.yes {
-			if err := c.Confirm(fmt.Sprintf("This takes what the network %s has left off all hosts.", u.CNI), u.CNI); err != nil {
+			if err := c.Confirm(fmt.Sprintf("This removes what the network %s has left on all hosts.", u.CNI), u.CNI); err != nil {
 				return err
 			}
 		}
-		return c.tellUninstall(f, u, "is not there (nothing to do)")
+		return c.tellUninstall(f, u, "not found (nothing to do)")
 	}
 	recipe := uninstall.Recipe(client, store, u)
 	if err := view.Uninstallation(c.ErrSheet(), u); err != nil {
@@ -152,7 +154,7 @@ func (c commands) runUninstall(
 		return c.tellUninstall(f, u, "would be uninstalled (dry run: nothing was changed)")
 	}
 	if !f.yes {
-		what := fmt.Sprintf("This takes the network %s out of the cluster%s.", u.CNI, text.Choose(f.cleanNodes, " and off all hosts", ""))
+		what := fmt.Sprintf("This removes the network %s from the cluster%s.", u.CNI, text.Choose(f.cleanNodes, " and from all hosts", ""))
 		if err := c.Confirm(what, u.CNI); err != nil {
 			return err
 		}
@@ -164,7 +166,7 @@ func (c commands) runUninstall(
 		return err
 	}
 	if !f.cleanNodes {
-		c.Say("What stays on each host, and the way out:")
+		c.Say("What stays on each host, and how to remove it:")
 		if err := view.OnHosts(c.ErrSheet(), u); err != nil {
 			return err
 		}

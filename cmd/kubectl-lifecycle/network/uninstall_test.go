@@ -50,7 +50,7 @@ func TestHostsAreNotCleanedUnasked(t *testing.T) {
 			if (err != nil) != (tc.says != "") || err != nil && !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("%v", err)
 			}
-			if asked := strings.Contains(errOut.String(), "off all hosts"); asked != (tc.answer != "") {
+			if asked := strings.Contains(errOut.String(), "on all hosts"); asked != (tc.answer != "") {
 				t.Errorf("asked: %v\n%s", asked, errOut)
 			}
 		})

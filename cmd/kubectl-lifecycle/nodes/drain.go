@@ -219,7 +219,7 @@ func (v *secondsValue) Set(text string) error {
 func (c commands) addPlan(cmd *cobra.Command, f *drainFlags) {
 	var only bool
 	cmd.Flags().BoolVar(&only, "plan", false,
-		"Only say how the drain would go: waves, what blocks and what unblocks it, room, losses, time. Exit code 3 if it would not end")
+		"Only forecast the drain: waves, what blocks and what unblocks it, room, losses, time. Exit code 3 if it would not end")
 	do := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if only {

@@ -13,7 +13,7 @@ func newNodeProgramCommand(c commands) *cobra.Command {
 	var arch string
 	cmd := &cobra.Command{
 		Use:   "node-program",
-		Short: "Write the program that cleans a host, for one that no cluster reaches",
+		Short: "Write the program that cleans a host outside of a cluster",
 		Long: `Write the program that works on hosts to standard output. The other commands
 bring it to a node by themselves; this is for a host whose Node was given up:
 run "lifecycle-node clean" there, as root.`,

@@ -117,7 +117,7 @@ func (f *leaveFlags) add(flags *pflag.FlagSet) {
 	env.AddOutput(flags, &f.output, "name")
 	env.AddDryRun(flags, &f.dryRun, "none, client (show the plan from what the API says) or server (also name the exact objects on the host, "+
 		"through one read-only pod)")
-	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "Do not ask for confirmation")
 	flags.DurationVar(&f.timeout, "timeout", 0, "How long all of it may take, the host's part included; 0 means no limit")
 	flags.DurationVar(&f.patience, "patience", time.Hour,
 		"How long the program on the host waits for an order before it aborts the run and starts the kubelet again")

@@ -25,7 +25,7 @@ func newRunsCommand(c commands) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "runs",
-		Short: "List the nodes that are being worked on; follow a run, or abort it",
+		Short: "List the nodes that are being worked on; follow or abort",
 		Args:  env.UsageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return c.listRuns(cmd.Context(), output) },
 	}
@@ -40,7 +40,7 @@ func newRunsCommand(c commands) *cobra.Command {
 
 func newAbortCommand(c commands) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "abort NODE", Short: "Abort the run on a node: its kubelet runs again, and the node is uncordoned",
+		Use: "abort NODE", Short: "Abort the run on a node: start its kubelet, and uncordon it",
 		Args: env.UsageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.abortRun(cmd.Context(), args[0]) },
 	}

@@ -22,9 +22,9 @@ func Explanation(s *Sheet, e finding.Explanation) error {
 	for _, see := range e.See {
 		p.item("  ", see)
 	}
-	p.section("The way out")
+	p.section("How to fix it")
 	p.item("  ", e.Cure)
-	p.section("Where others have had it")
+	p.section("Where others have seen it")
 	for _, source := range e.Sources {
 		p.item("  ", source)
 	}
@@ -37,10 +37,10 @@ func Findings(s *Sheet, all []finding.Finding) error {
 	for _, f := range all {
 		p.item("  ", f.ID+" "+string(f.Severity)+": "+f.What)
 		if f.Evidence != "" {
-			p.item("    ", "seen by: "+f.Evidence)
+			p.item("    ", "evidence: "+f.Evidence)
 		}
 		if f.Cure != "" {
-			p.item("    ", "way out: "+f.Cure)
+			p.item("    ", "fix: "+f.Cure)
 		}
 	}
 	return s.Err

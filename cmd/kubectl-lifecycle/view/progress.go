@@ -113,7 +113,7 @@ func (p *Progress) Observe(e plan.Event) {
 	case plan.Skipped:
 		p.line(indent + p.paint("2", "- "+e.Title+" (nothing to do)"))
 	case plan.Undone:
-		p.line(indent + p.paint("33", "↺ "+e.Title+" (taken back)"))
+		p.line(indent + p.paint("33", "↺ "+e.Title+" (undone)"))
 	case plan.Done:
 		p.ended(indent + "… " + e.Title)
 		p.line(indent + p.paint("32", "✓ ") + e.Title + p.took(key, e.Time))

@@ -81,7 +81,7 @@ func otherPool(in Input) []Finding {
 					What:     fmt.Sprintf("%s gives pods addresses of %s, and the cluster's pods are in %s", name, p, cidr.List(pods.CIDRs)),
 					Evidence: source + ", against " + pods.Source,
 					Cure: "install the network with the cluster's own range; pods outside of it are masqueraded, and policies see wrong sources. " +
-						"A running pool is not changed: the network has to be made again, node by node",
+						"A running pool is not changed: the network has to be reinstalled, node by node",
 				})
 			}
 		}

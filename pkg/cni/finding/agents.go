@@ -56,7 +56,7 @@ func oldPods(in Input) []Finding {
 		What: fmt.Sprintf("%d %s an address that the network does not give out: %s from before it", n, verb(n, "pod has", "pods have"),
 			verb(n, "it is", "they are")),
 		Evidence: fmt.Sprintf("of %s; %s is one of the addresses", text.Some(owners), in.Pods.Strays[0].Example),
-		Cure:     "restart them: kubectl -n NAMESPACE rollout restart deployment/NAME; a pod without a controller is made again by hand"}}
+		Cure:     "restart them: kubectl -n NAMESPACE rollout restart deployment/NAME; recreate a pod without a controller by hand"}}
 }
 
 // noConfig are the words of runtimes that have read no configuration of a network:

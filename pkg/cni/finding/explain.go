@@ -33,8 +33,8 @@ func Explain(id string) (Explanation, error) {
 	all := Explanations()
 	i := slices.IndexFunc(all, func(e Explanation) bool { return strings.EqualFold(e.ID, id) })
 	if i < 0 {
-		return Explanation{}, plan.As(plan.Misused, plan.Hint(errors.New("there is no finding with the id "+id), "ids are %s to %s: kubectl "+
-			"lifecycle cni explain lists them", all[0].ID, all[len(all)-1].ID))
+		return Explanation{}, plan.As(plan.Misused, plan.Hint(errors.New("there is no finding with the id "+id), "ids are %s to %s; list them: "+
+			"kubectl lifecycle cni explain", all[0].ID, all[len(all)-1].ID))
 	}
 	return all[i], nil
 }

@@ -26,7 +26,7 @@ func fromCNI001() []Explanation {
 			See: []string{"kubectl -n kube-system get configmap kubeadm-config kube-proxy -o yaml",
 				"kubectl lifecycle cni status"},
 			Cure: "Install the network with the range that kubeadm-config names. A running pool cannot be changed " +
-				"under its pods: make the network again, node by node. Where only kube-proxy is wrong, correct " +
+				"under its pods: reinstall the network, node by node. Where only kube-proxy is wrong, correct " +
 				"clusterCIDR in its configmap and restart it.",
 			Sources: []string{"projectcalico/calico#683", "projectcalico/calico#5711", "flannel-io/flannel#1607"},
 		},
@@ -156,12 +156,12 @@ func fromCNI010() []Explanation {
 			Sources: []string{"https://docs.cilium.io/en/stable/gettingstarted/k8s-install-default"},
 		},
 		{
-			ID: "CNI014", Title: "A release is left half-made, or there is none",
+			ID: "CNI014", Title: "A Helm release is unfinished, or there is none",
 			Cause: "Helm was interrupted and left the release pending: it refuses every other operation on it. Or the " +
 				"network was applied as manifests, and no release says with which values.",
 			See: []string{"helm list -A --all",
 				"kubectl get daemonsets -A -o yaml"},
-			Cure: "kubectl lifecycle cni install takes a half-made release up. What was applied as manifests stays " +
+			Cure: "kubectl lifecycle cni install resumes an unfinished release. What was applied as manifests stays " +
 				"as it is, unless the manifests are deleted first.",
 			Sources: []string{"helm/helm#8987", "helm/helm#10599"},
 		},

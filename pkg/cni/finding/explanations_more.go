@@ -33,7 +33,7 @@ func fromCNI015() []Explanation {
 				"rules fit neither. Cilium keeps the old range in each CiliumNode.",
 			See: []string{"kubectl -n kube-system get configmap cilium-config -o yaml",
 				"kubectl get ciliumnodes"},
-			Cure:    "Keep the pool of a running network. To change it, make the network again, node by node.",
+			Cure:    "Keep the pool of a running network. To change it, reinstall the network, node by node.",
 			Sources: []string{"cilium/cilium#13766"},
 		},
 		{
@@ -82,7 +82,7 @@ func fromCNI019() []Explanation {
 		},
 		{
 			ID: "CNI022", Title: "A node does not answer",
-			Cause: "Its kubelet has stopped to report, or it is being deleted, or was given up. Nothing can be " +
+			Cause: "Its kubelet has stopped reporting, or the node is being deleted, or was given up. Nothing can be " +
 				"expected of its agent now; the rest of the network does not wait for it.",
 			See: []string{"kubectl get nodes",
 				"kubectl describe node NODE"},

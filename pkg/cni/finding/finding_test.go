@@ -186,7 +186,7 @@ func TestFindingsOfNetworks(t *testing.T) {
 		"it was applied as manifests": {func(in *Input) { in.Networks[0].Managed = nil }, "CNI014 note", false, "no release says"},
 		"its release is stuck": {func(in *Input) {
 			in.Releases = []release.Release{{Name: "flannel", Namespace: "kube-flannel", Status: release.PendingUpgrade, Revision: 3}}
-		}, "CNI014 warning", false, "half-made (pending-upgrade)"},
+		}, "CNI014 warning", false, "unfinished (pending-upgrade)"},
 		"there is no kube-proxy": {func(in *Input) { in.Proxy = facts.Proxy{} }, "CNI009 error", false, "no kube-proxy"},
 		"flannel is to be installed without it": {func(in *Input) {
 			wanted("flannel")(in)

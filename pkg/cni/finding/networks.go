@@ -82,9 +82,9 @@ func halfMade(in Input) []Finding {
 	for _, r := range in.Releases {
 		if r.Status.Unfinished() {
 			out = append(out, Finding{ID: "CNI014", Severity: Warning,
-				What:     fmt.Sprintf("Helm release %s in namespace %s is left half-made (%s)", r.Name, r.Namespace, r.Status),
+				What:     fmt.Sprintf("Helm release %s in namespace %s is unfinished (%s)", r.Name, r.Namespace, r.Status),
 				Evidence: fmt.Sprintf("revision %d, of %s", r.Revision, r.Updated.UTC().Format("2006-01-02 15:04 MST")),
-				Cure:     "kubectl lifecycle cni install takes it up, once whatever else works on it has ended"})
+				Cure:     "kubectl lifecycle cni install resumes it, once whatever else works on it has ended"})
 		}
 	}
 	for _, n := range in.Networks {

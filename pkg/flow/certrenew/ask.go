@@ -74,7 +74,7 @@ func judged(h Host, look certs.Look, cause error) error {
 	stale := certs.Restarts(look)
 	switch {
 	case look.Unfinished:
-		return plan.As(plan.Broken, plan.Hint(fmt.Errorf("%w; the renewal there was begun, and neither finished nor taken back%s", cause,
+		return plan.As(plan.Broken, plan.Hint(fmt.Errorf("%w; the renewal there was begun, and neither finished nor undone%s", cause,
 			because(look)), again))
 	case certs.Untouched(h.before, look, h.Names) && ownRefusal(cause):
 		return cause

@@ -127,7 +127,7 @@ func settled(look certs.Look, node string) error {
 	}
 	if look.APITrouble != "" && !look.Unfinished && len(certs.Restarts(look)) == 0 {
 		return plan.Refuse(fmt.Errorf("%s: %s", node, text.Brief(look.APITrouble)),
-			"mend that first: certificates are renewed while all are ready")
+			"fix that first: certificates are renewed while all are ready")
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (f Facts) etcd(i int) (leader bool, err error) {
 		if look.Unfinished {
 			return false, nil
 		}
-		return false, f.refuse(fmt.Errorf("etcd cannot be asked on %s: %s", name, text.Brief(look.EtcdTrouble)), "mend that first")
+		return false, f.refuse(fmt.Errorf("etcd cannot be asked on %s: %s", name, text.Brief(look.EtcdTrouble)), "fix that first")
 	}
 	var view *inventory.Etcd
 	if len(look.Etcd) > 0 {
@@ -156,7 +156,7 @@ func (f Facts) etcd(i int) (leader bool, err error) {
 		switch {
 		case m.Trouble != "" && !f.mends(m.Name):
 			return false, f.refuse(fmt.Errorf("member %s of etcd %s", m.Name, m.Trouble),
-				"mend it first; on a control plane: etcdctl endpoint health --cluster")
+				"fix it first; on a control plane: etcdctl endpoint health --cluster")
 		case m.Learner:
 			return false, plan.Refuse(fmt.Errorf("member %s of etcd is still learning", m.Name), "wait until it votes")
 		}
@@ -194,7 +194,7 @@ func (f Facts) outlived(h Host, now time.Time) error {
 		}
 		if len(r.Faults) > 0 {
 			return plan.Refuse(fmt.Errorf("authority %s on %s: %s", r.Name, h.Node.Name, text.Brief(r.Faults[0])),
-				"mend that first: what it signs would not be accepted")
+				"fix that first: what it signs would not be accepted")
 		}
 		if r.Expires == nil {
 			continue
@@ -224,7 +224,8 @@ func Names(args []string) ([]string, error) {
 			return nil, plan.As(plan.Misused, plan.Hint(errors.New("all is every certificate, and goes with no other name"),
 				"name all alone, or only what is to be renewed"))
 		case !slices.Contains(certs.Renewable(), arg):
-			return nil, plan.As(plan.Misused, plan.Hint(errors.New(text.Quote(arg)+" is no certificate that kubeadm renews"), "all, or of these: %s",
+			return nil, plan.As(plan.Misused, plan.Hint(errors.New(text.Quote(arg)+" is not a certificate that kubeadm renews"),
+				"all, or of these: %s",
 				strings.Join(certs.Renewable(), ", ")))
 		}
 		names = append(names, arg)

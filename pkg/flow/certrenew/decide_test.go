@@ -146,7 +146,7 @@ func TestNamesThatKubeadmKnows(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{"all apiserver": "goes with no other name", "apiserver all": "goes with no other name",
-		"ca": "ca is no certificate", "--help": "is no certificate", "../x": "is no certificate"} {
+		"ca": "ca is not a certificate", "--help": "is not a certificate", "../x": "is not a certificate"} {
 		if _, err := Names(strings.Fields(args)); plan.ClassOf(err) != plan.Misused || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", args, err)
 		}
@@ -192,7 +192,7 @@ func TestControlPlanesThatHaveChangedSinceAreRefused(t *testing.T) {
 		refused string
 	}{
 		"they are the same":    {func(*Facts) {}, ""},
-		"one has joined":       {func(f *Facts) { f.Nodes = append(f.Nodes, f.Nodes[0]) }, "3 control planes by now, not 2"},
+		"one has joined":       {func(f *Facts) { f.Nodes = append(f.Nodes, f.Nodes[0]) }, "3 control planes, not 2"},
 		"one was made again":   {func(f *Facts) { f.Nodes[1].UID = "other" }, "cp2 is not the one"},
 		"one is not Ready now": {func(f *Facts) { f.Nodes[0].Status.Conditions[0].Status = corev1.ConditionFalse }, "cp1 is not Ready any more"},
 	} {
@@ -219,7 +219,7 @@ func TestWhatAHostWithoutAnAnswerHasDone(t *testing.T) {
 	}{
 		"all of it":              {row("new", nil), ""},
 		"nothing, or taken back": {row("old", nil), "are as they were"},
-		"it is not finished":     {unfinished, "neither finished nor taken back"},
+		"it is not finished":     {unfinished, "neither finished nor undone"},
 		"it is not used":         {row("new", &certs.Served{Before: true}), "an earlier certificate is in use: apiserver"},
 		"it is not ready":        {sick, "it answers 500"},
 	} {

@@ -36,7 +36,7 @@ func (r *Renewal) stillWell(ctx context.Context) error {
 	err = r.cluster.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).StatusCode(&status).Error()
 	if err != nil || status != http.StatusOK {
 		return plan.Refuse(errors.Join(fmt.Errorf("the API server that this kubeconfig reaches is not ready (HTTP status %d)", status), err),
-			"mend that first; see: %s", text.Command("kubectl", "get", "--raw", "/readyz?verbose"))
+			"fix that first; see: %s", text.Command("kubectl", "get", "--raw", "/readyz?verbose"))
 	}
 	return nil
 }
@@ -44,7 +44,7 @@ func (r *Renewal) stillWell(ctx context.Context) error {
 // same refuses control planes that are others than those it was decided for, or not Ready.
 func same(decided, there []*corev1.Node) error {
 	if len(there) != len(decided) {
-		return plan.Refuse(fmt.Errorf("the cluster has %d control planes by now, not %d", len(there), len(decided)), "run the command again")
+		return plan.Refuse(fmt.Errorf("the cluster now has %d control planes, not %d", len(there), len(decided)), "run the command again")
 	}
 	for i, n := range there {
 		if n.UID != decided[i].UID {
@@ -83,7 +83,7 @@ func (f Facts) ready(host string) error {
 			return err
 		}
 		if n.Name != host && troubled(look) {
-			return plan.Refuse(fmt.Errorf("control plane %s is not ready by now: %s", n.Name, trouble(look)),
+			return plan.Refuse(fmt.Errorf("control plane %s is no longer ready: %s", n.Name, trouble(look)),
 				"run the command again: it begins there")
 		}
 	}
@@ -100,7 +100,7 @@ func troubled(look certs.Look) bool { return look.Unfinished || look.APITrouble 
 
 func trouble(look certs.Look) string {
 	if look.Unfinished {
-		return "a renewal was begun there, and neither finished nor taken back" + because(look)
+		return "a renewal was begun there, and neither finished nor undone" + because(look)
 	}
 	return text.Brief(look.APITrouble)
 }

@@ -131,7 +131,7 @@ func TestNoHostBeginsWhileAnotherIsNotReady(t *testing.T) {
 		"its own renewal was not finished": {func(f *Facts) { f.Looks[0].Unfinished, f.Looks[0].EtcdTrouble = true, "no answer" }, ""},
 		"its own unit is at work":          {func(f *Facts) { f.Looks[0].Renewing = true }, "on the host of cp1 already"},
 		"another's unit is at work":        {func(f *Facts) { f.Looks[1].Renewing = true }, "on the host of cp2 already"},
-		"another's was not finished":       {func(f *Facts) { f.Looks[1].Unfinished = true }, "cp2 is not ready by now"},
+		"another's was not finished":       {func(f *Facts) { f.Looks[1].Unfinished = true }, "cp2 is no longer ready"},
 		"another's API server is away":     {func(f *Facts) { f.Looks[1].APITrouble = "it answers 500" }, "cp2: it answers 500"},
 		"another's etcd cannot be asked":   {func(f *Facts) { f.Looks[1].EtcdTrouble = "no answer" }, "etcd cannot be asked on cp2"},
 	} {

@@ -114,7 +114,7 @@ func (r *Renewal) Idle() bool {
 // Plan is the renewal, host by host.
 func (r *Renewal) Plan() plan.Plan {
 	p := plan.Plan{Title: "Renew certificates",
-		Steps: []plan.Step{{ID: "lock", Title: "Hold the control planes", Do: r.hold, Undo: r.undo}}}
+		Steps: []plan.Step{{ID: "lock", Title: "Lock the control planes", Do: r.hold, Undo: r.undo}}}
 	for i := range r.Hosts {
 		h := &r.Hosts[i]
 		for _, l := range h.Left {
@@ -133,7 +133,7 @@ func (r *Renewal) Plan() plan.Plan {
 		p.Steps = nil // nothing is held for nothing
 		return p
 	}
-	p.Steps = append(p.Steps, plan.Step{ID: "release", Title: "Release the control planes",
+	p.Steps = append(p.Steps, plan.Step{ID: "release", Title: "Unlock the control planes",
 		Do: func(ctx context.Context, _ plan.Report) error { return r.Release(ctx) }})
 	if slices.ContainsFunc(r.Hosts, func(h Host) bool { return len(h.Names) > 0 && len(h.before.Etcd) > 0 }) {
 		p.Notes = append(p.Notes, r.ofSnapshots())
@@ -154,7 +154,7 @@ func (r *Renewal) ofSnapshots() string {
 func title(h Host) string {
 	switch {
 	case h.Unfinished:
-		return fmt.Sprintf("On %s, finish a renewal that was interrupted or take it back, and renew what is left then", h.Node.Name)
+		return fmt.Sprintf("On %s, finish or undo an interrupted renewal, then renew what is left", h.Node.Name)
 	case len(h.Names) == 0:
 		return fmt.Sprintf("On %s, restart what uses an earlier certificate: %s", h.Node.Name, strings.Join(h.Restarts, ", "))
 	}

@@ -27,16 +27,16 @@ func Explain(id string) (finding.Explanation, error) {
 	i := slices.IndexFunc(all, func(e finding.Explanation) bool { return strings.EqualFold(e.ID, id) })
 	if i < 0 {
 		return finding.Explanation{}, plan.As(plan.Misused, plan.Hint(errors.New("there is no finding with the id "+id),
-			"kubectl lifecycle explain lists them"))
+			"list them: kubectl lifecycle explain"))
 	}
 	return all[i], nil
 }
 
 func aboutNodes() []finding.Explanation {
 	return []finding.Explanation{
-		{ID: "NODE001", Title: "A kubelet has stopped to report",
-			Cause: "Nothing was heard of the kubelet for 40 seconds, and the controller manager has set Ready to Unknown: the host is off, " +
-				"its network or the way to the API server is cut, the kubelet or its runtime has stopped, or its certificate has ended. " +
+		{ID: "NODE001", Title: "A kubelet has stopped reporting",
+			Cause: "The kubelet has not reported for 40 seconds, and the controller manager has set Ready to Unknown: the host is off, " +
+				"its network or the way to the API server is cut, the kubelet or its runtime has stopped, or its certificate has expired. " +
 				"Its pods may still run.",
 			See: []string{"kubectl describe node NODE", "kubectl -n kube-node-lease get lease NODE", "on the host: systemctl status " +
 				"kubelet containerd",
@@ -85,10 +85,10 @@ func aboutNodes() []finding.Explanation {
 func aboutPlane() []finding.Explanation {
 	return []finding.Explanation{
 		{ID: "API001", Title: "A component of the control plane is not ready",
-			Cause: "Its static pod crashes, or its probe fails: a flag that its version does not know, a certificate that has ended, a disk " +
+			Cause: "Its static pod crashes, or its probe fails: a flag that its version does not know, a certificate that has expired, a disk " +
 				"that is full or slow, or, for all others, etcd that does not answer.",
 			See:     []string{"kubectl -n kube-system get pods -l tier=control-plane -o wide", "on the host: crictl ps -a, crictl logs ID"},
-			Cure:    "Mend what its log says; the kubelet starts it again. A manifest that was edited: undo it in /etc/kubernetes/manifests.",
+			Cure:    "Fix what its log says; the kubelet starts it again. A manifest that was edited: undo it in /etc/kubernetes/manifests.",
 			Sources: []string{"kubernetes/kubeadm#2567"}},
 		{ID: "API002", Title: "A control plane lacks a component",
 			Cause: "The manifest was moved away or cannot be read, or its kubelet does not start it.",
@@ -96,7 +96,7 @@ func aboutPlane() []finding.Explanation {
 			Cure: "Put the manifest back, or write it again: kubeadm init phase control-plane COMPONENT (for etcd: kubeadm init " +
 				"phase etcd local).",
 			Sources: []string{"https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/"}},
-		{ID: "API003", Title: "No controller manager or no scheduler is at work",
+		{ID: "API003", Title: "No controller manager or no scheduler is active",
 			Cause: "The lease by which one of them leads is not renewed: all are down, or cannot reach an API server. Pods are not " +
 				"made, or not placed.",
 			See:     []string{"kubectl -n kube-system get leases", "kubectl -n kube-system get pods -l tier=control-plane"},
@@ -104,7 +104,7 @@ func aboutPlane() []finding.Explanation {
 			Sources: []string{"https://kubernetes.io/docs/concepts/architecture/leases/"}},
 		{ID: "API004", Title: "An API server is not ready",
 			Cause: "Its own checks fail, most often etcd's. Behind an endpoint others may still answer.",
-			See:   []string{"kubectl get --raw '/readyz?verbose'"}, Cure: "Mend what the failed check names.",
+			See:   []string{"kubectl get --raw '/readyz?verbose'"}, Cure: "Fix what the failed check names.",
 			Sources: []string{"https://kubernetes.io/docs/reference/using-api/health-checks/"}},
 		{ID: "ETCD001", Title: "A member of etcd is down",
 			Cause: "etcd needs more than half of its members. With one of three down, the cluster stops when the next one fails. The API " +
@@ -132,31 +132,31 @@ func aboutOthers() []finding.Explanation {
 		{ID: "DNS001", Title: "There is no CoreDNS", Cause: "Its Deployment was deleted, or kubeadm init ended before its addons.",
 			See: []string{"kubectl -n kube-system get deployments,services"}, Cure: "On a control plane: kubeadm init phase addon coredns.",
 			Sources: []string{"https://kubernetes.io/docs/tasks/administer-cluster/coredns/"}},
-		{ID: "CERT001", Title: "A certificate has ended",
-			Cause:   "kubeadm's certificates last a year, and are renewed by upgrades only. Who presents it is refused.",
+		{ID: "CERT001", Title: "A certificate has expired",
+			Cause:   "kubeadm's certificates last a year, and are renewed by upgrades only. A component that presents it is refused.",
 			See:     check,
 			Cure:    "kubectl lifecycle certs renew all. A kubelet's own: see docs/certs.md.",
 			Sources: []string{"kubernetes/kubeadm#2054", "kubernetes/website#28312"}},
-		{ID: "CERT002", Title: "A certificate ends soon", Cause: "It ends within 30 days, or a shorter time that is critical.", See: check,
+		{ID: "CERT002", Title: "A certificate expires soon", Cause: "It expires within 30 days; within 7 days it is critical.", See: check,
 			Cure: "kubectl lifecycle certs renew all, which restarts one component after another.", Sources: []string{"kubernetes/kubeadm#2306"}},
 		{ID: "CERT003", Title: "A certificate is wrong",
-			Cause: "It is not signed by its authority, cannot be read, is missing, or is another than lies on the disk: a component " +
-				"that was not " +
-				"restarted after a renewal goes on with the old one.",
-			See: check, Cure: "See the evidence; a stale one needs its component restarted: kubectl lifecycle certs renew does.",
+			Cause: "It is not signed by its authority, cannot be read, is missing, or a component still uses an earlier one: it was not " +
+				"restarted after a renewal.",
+			See: check, Cure: "See the evidence. A stale one needs its component restarted, which kubectl lifecycle certs renew does.",
 			Sources: []string{"kubernetes/website#28944", "kubernetes/kubeadm#1826"}},
 		{ID: "CERT004", Title: "A kubelet's request for a certificate waits, or was denied",
 			Cause:   "Kubelets with serverTLSBootstrap ask for a serving certificate, and no controller of Kubernetes approves that.",
 			See:     []string{"kubectl get certificatesigningrequests"},
 			Cure:    "kubectl lifecycle certs approve, which approves what is the node's own.",
 			Sources: []string{"kubernetes/kubernetes#73356"}},
-		{ID: "TOKEN001", Title: "A bootstrap token is of no use",
-			Cause: "It has expired, or lacks what kubeadm join needs. The controller manager deletes expired ones; one that stays says " +
-				"that it does not.",
+		{ID: "TOKEN001", Title: "A bootstrap token cannot be used",
+			Cause: "It has expired, or lacks what kubeadm join needs. The controller manager deletes expired tokens; if one " +
+				"stays, it does not do so.",
 			See: []string{"kubectl lifecycle join list"}, Cure: "kubectl lifecycle join revoke ID.",
 			Sources: []string{"https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/"}},
-		{ID: "TOKEN002", Title: "A bootstrap token never ends",
-			Cause:   "Made with --ttl 0. Who has it, as in an old script, can join a host, and a host is told the secrets of its pods.",
+		{ID: "TOKEN002", Title: "A bootstrap token never expires",
+			Cause: "It was made with --ttl 0. Anyone who has it, for example from an old script, can join a host, and a host gets the " +
+				"Secrets of its pods.",
 			See:     []string{"kubectl lifecycle join list"},
 			Cure:    "kubectl lifecycle join revoke ID --yes; a token is made for each join: kubectl lifecycle join.",
 			Sources: []string{"https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/"}},
@@ -167,7 +167,7 @@ func aboutRuns() []finding.Explanation {
 	runs, source := []string{"kubectl lifecycle runs"}, []string{"docs/runner.md"}
 	return []finding.Explanation{
 		{ID: "RUN001", Title: "A run waits for you",
-			Cause: "A step has failed on the host, and the program there waits for an order; without one it takes the way back.",
+			Cause: "A step has failed on the host, and the program there waits for an order; without one it aborts the run after --patience.",
 			See:   runs, Cure: "Remove the cause and run the same command again; or kubectl lifecycle runs abort NODE.", Sources: source},
 		{ID: "RUN002", Title: "A node is held by a run",
 			Cause: "A command works on the node, or was interrupted: its record is the lock.",
@@ -179,21 +179,21 @@ func aboutRuns() []finding.Explanation {
 		{ID: "RUN004", Title: "A pod of an interrupted command is still there",
 			Cause: "Pods that ask a host something are deleted after the answer. A command that was killed could not.",
 			See:   []string{"kubectl get pods -A -l lifecycle.kubectl.io/runner"}, Cure: "Delete it; nothing depends on it.", Sources: source},
-		{ID: "RUN005", Title: "A cordon of this tool is left",
+		{ID: "RUN005", Title: "A node is still cordoned by this tool",
 			Cause:   "kubectl lifecycle cordon or drain made the node unschedulable, as it was told to.",
 			See:     []string{"kubectl get nodes"},
 			Cure:    "When the work there is done: kubectl lifecycle uncordon NODE.",
 			Sources: []string{"docs/drain.md"}},
-		{ID: "RUN006", Title: "The control planes are held",
+		{ID: "RUN006", Title: "The control planes are locked",
 			Cause: "A command works on them one after another, and only one may. One that was killed leaves the lock; the next one " +
 				"takes it over.",
 			See:     []string{"kubectl -n kube-system get secret lifecycle.control-planes -o yaml"},
 			Cure:    "Wait for its end, or run it again.",
 			Sources: []string{"docs/controlplanes.md"}},
 		{ID: "RUN007", Title: "A switch of networks has not ended",
-			Cause:   "kubectl lifecycle cni switch was interrupted. How far it is stands in a ConfigMap.",
+			Cause:   "kubectl lifecycle cni switch was interrupted. A ConfigMap records how far it is.",
 			See:     []string{"kubectl -n kube-system get configmap lifecycle-network-switch -o yaml"},
-			Cure:    "Run the same command again, it goes on.",
+			Cure:    "Run the same command again; it continues.",
 			Sources: []string{"docs/adr/0012-a-network-is-switched-at-once.md"}},
 	}
 }

@@ -50,7 +50,7 @@ func certificates(s Seen) (all []finding.Finding) {
 			f.Nodes = []string{row.Node}
 		}
 		if row.Expires != nil {
-			f.Evidence += ", ends " + row.Expires.UTC().Format("2006-01-02 15:04")
+			f.Evidence += ", expires " + row.Expires.UTC().Format("2006-01-02 15:04")
 		}
 		if why := slices.Concat(row.Faults, []string{row.CannotRead}); strings.Join(why, "") != "" {
 			f.Evidence += ": " + text.Brief(strings.Join(why, "; "))
@@ -81,12 +81,13 @@ func tokens(s Seen) (all []finding.Finding) {
 		revoke := text.Command("kubectl", "lifecycle", "join", "revoke", t.ID) + text.Choose(t.Foreign, " --yes", "")
 		switch {
 		case t.Unfit != "":
-			all = append(all, finding.Finding{ID: "TOKEN001", Severity: finding.Note, What: "bootstrap token " + t.ID + " is of no use",
+			all = append(all, finding.Finding{ID: "TOKEN001", Severity: finding.Note, What: "bootstrap token " + t.ID + " cannot be used",
 				Evidence: t.Unfit, Cure: revoke})
 		case t.Expires.IsZero():
 			all = append(all, finding.Finding{ID: "TOKEN002", Severity: finding.Warning,
-				What: "bootstrap token " + t.ID + " never ends: who has it can join a host", Evidence: "secret kube-system/bootstrap-token-" + t.ID,
-				Cure: revoke})
+				What:     "bootstrap token " + t.ID + " never expires: anyone who has it can join a host",
+				Evidence: "secret kube-system/bootstrap-token-" + t.ID,
+				Cure:     revoke})
 		}
 	}
 	return all
@@ -157,9 +158,9 @@ func held(s Seen) []finding.Finding {
 	if s.Held == "" {
 		return nil
 	}
-	return []finding.Finding{{ID: "RUN006", Severity: finding.Note, What: "the control planes are held: " + s.Held,
+	return []finding.Finding{{ID: "RUN006", Severity: finding.Note, What: "the control planes are locked: " + s.Held,
 		Evidence: "the lock on all control planes is a Secret",
-		Cure:     "wait until that has ended; run it again if it was interrupted, it goes on where it was"}}
+		Cure:     "wait until that has ended; if it was interrupted, run it again; it continues where it was"}}
 }
 
 // switching is RUN007: a switch of networks that has not ended.

@@ -112,7 +112,7 @@ func leaders(s Seen) (all []finding.Finding) {
 			continue
 		}
 		if behind := now.Sub(l.Spec.RenewTime.Time); behind > stale {
-			all = append(all, finding.Finding{ID: "API003", Severity: finding.Error, What: "no " + l.Name + " is at work",
+			all = append(all, finding.Finding{ID: "API003", Severity: finding.Error, What: "no " + l.Name + " is active",
 				Evidence: fmt.Sprintf("lease kube-system/%s was renewed last %s before the API servers'", l.Name, behind.Round(time.Second)),
 				Cure:     "see its pods: " + text.Command("kubectl", "-n", "kube-system", "get", "pods", "-l", "component="+l.Name)})
 		}
