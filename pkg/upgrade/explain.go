@@ -31,15 +31,16 @@ func aboutVersions() []Explanation {
 			See:   see, Cure: "Upgrade to the next minor, then to the one after it.", Sources: []string{skewPolicy}},
 		{ID: "UPG002", Title: "The target is older than what runs",
 			Cause: "A newer API server may have stored objects that an older one does not read, and a newer etcd has changed its files.",
-			See:   see, Cure: "Name a version that is not older. While an upgrade is under way, a node is taken back with upgrade rollback NODE.",
+			See:   see, Cure: "Name a version that is not older.",
 			Sources: []string{"kubernetes/kubeadm#420", skewPolicy}},
 		{ID: "UPG003", Title: "A kubelet does not fit the target",
 			Cause: "A kubelet may be three minors behind the API server, and never ahead of it.",
-			See:   see, Cure: "Upgrade the kubelets that are behind first: kubectl lifecycle upgrade node NODE.", Sources: []string{skewPolicy}},
+			See:   see, Cure: "Upgrade the kubelets that are behind first, drained: kubeadm upgrade node, then the kubelet.",
+			Sources: []string{skewPolicy}},
 		{ID: "UPG004", Title: "The control planes are not of one version",
 			Cause: "An upgrade was interrupted between two of them, or one was upgraded by hand.",
 			See:   []string{"kubectl -n kube-system get pods -l component=kube-apiserver -o wide"},
-			Cure:  "Run the same command again, it goes on.", Sources: []string{skewPolicy}},
+			Cure:  "End that upgrade first: kubeadm upgrade node on each of the older ones.", Sources: []string{skewPolicy}},
 	}
 }
 
@@ -47,7 +48,7 @@ func aboutNodes() []Explanation {
 	return []Explanation{
 		{ID: "UPG005", Title: "A worker is not Ready, and is left out",
 			Cause: "Nothing can be done on a host that does not answer, and one host that is down is no reason to stop the others.",
-			See:   []string{"kubectl describe node NODE"}, Cure: "When it is back: kubectl lifecycle upgrade node NODE --binaries DIR.",
+			See:   []string{"kubectl describe node NODE"}, Cure: "Bring it back, or upgrade it when it is back.",
 			Sources: []string{"kubernetes/kubeadm#539"}},
 		{ID: "UPG006", Title: "A control plane is not Ready",
 			Cause: "kubeadm refuses to begin, and with one member of etcd down another restart may cost the quorum.",

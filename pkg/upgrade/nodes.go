@@ -18,7 +18,7 @@ func leftOut(f Facts, _ Version) (all []Finding) {
 		}
 		all = append(all, Finding{ID: "UPG005", Severity: Warning, Nodes: []string{n.Name}, Evidence: n.Why,
 			What: "node " + n.Name + " is not Ready, and is left out",
-			Cure: "when it is back: " + text.Command("kubectl", "lifecycle", "upgrade", "node", n.Name, "--binaries", "DIR")})
+			Cure: "bring it back, or upgrade it when it is back: " + text.Command("kubectl", "describe", "node", n.Name)})
 	}
 	return all
 }
@@ -45,8 +45,8 @@ func lone(f Facts, _ Version) []Finding {
 	}
 	return []Finding{{ID: "UPG007", Severity: Note, Nodes: planes, Evidence: "one node has the role of a control plane",
 		What: "there is one control plane: while its API server is replaced, the API does not answer",
-		Cure: "choose a time when that is no harm; pods go on running. kubeadm works there before the node is drained, since its own check " +
-			"runs a pod"}}
+		Cure: "choose a time when that is no harm; pods go on running. Drain the node after kubeadm upgrade apply and not before: its own " +
+			"check runs a pod"}}
 }
 
 // usualSockets are those that kubeadm takes without being told.

@@ -32,8 +32,7 @@ func back(f Facts, target Version) []Finding {
 	return []Finding{{ID: "UPG002", Severity: Error, Blocks: true,
 		What:     fmt.Sprintf("%s is older than what runs, %s", target, f.Served),
 		Evidence: "the API server serves " + f.Served.String(),
-		Cure: "name a version that is not older; what an upgrade has changed on one node is taken back with: kubectl lifecycle upgrade " +
-			"rollback NODE"}}
+		Cure:     "name a version that is not older than what runs"}}
 }
 
 // kubelets is UPG003: kubelets that the target's API server does not support, or that are
@@ -52,8 +51,7 @@ func kubelets(f Facts, target Version) []Finding {
 	all := each(old, func(version string, names []string) Finding {
 		return Finding{ID: "UPG003", Severity: Error, Blocks: true, Nodes: names, Evidence: "kubelet " + version,
 			What: fmt.Sprintf("the kubelet of %s would be more than %d minors behind the API server", nodes(names), oldestKubelet),
-			Cure: "bring it to the version that the cluster has first: " + text.Command("kubectl", "lifecycle", "upgrade", "node", names[0],
-				"--binaries", "DIR")}
+			Cure: "bring it to the version that the cluster has first, on the host, drained: kubeadm upgrade node, then the kubelet"}
 	})
 	return append(all, each(fresh, func(version string, names []string) Finding {
 		return Finding{ID: "UPG003", Severity: Error, Blocks: true, Nodes: names, Evidence: "kubelet " + version,
@@ -86,7 +84,7 @@ func mixed(f Facts, _ Version) []Finding {
 	found := Finding{ID: "UPG004", Severity: Warning, Evidence: "images of the pods kube-apiserver-NODE",
 		What: fmt.Sprintf("the control planes are not of one version: %s on %s, %s on %s", oldest, text.Some(versions[oldest.String()]), newest,
 			text.Some(versions[newest.String()])),
-		Cure: "an upgrade that was interrupted goes on with the same command: kubectl lifecycle upgrade apply " + newest.String()}
+		Cure: "end that upgrade first, on each of the older ones: kubeadm upgrade node"}
 	if oldest.MinorsTo(newest) > 1 {
 		found.Severity, found.Blocks = Error, true
 		found.Cure = "bring the oldest of them within one minor first, by hand: kubeadm upgrade node"
