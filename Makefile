@@ -10,8 +10,10 @@ STATIC      := CGO_ENABLED=0 $(GO) build -trimpath
 # In the node program, what is not in the way of a look or a removal is built without
 # inlining: almost a megabyte less to stream to each host.
 SMALL       := $(foreach lib,net/... crypto/... debug/... regexp/... vendor/... github.com/cilium/ebpf/... \
-               github.com/BurntSushi/toml go.yaml.in/yaml/v2 encoding/... flag fmt ./cmd/lifecycle-node/... \
-               ./pkg/prep/... ./pkg/certs/...,-gcflags=$(lib)=-l)
+               github.com/BurntSushi/toml go.yaml.in/yaml/v2 sigs.k8s.io/yaml encoding/... math/... text/... mime/... \
+               archive/... compress/... log/... hash/... flag fmt os/... ./cmd/lifecycle-node/... ./pkg/prep/... ./pkg/certs/... \
+               ./pkg/runner/... ./pkg/plan/... ./pkg/host/kubeadm/... ./pkg/host/etcd/... ./pkg/clean/secrecy/... \
+               ./pkg/clean/control/... ./pkg/clean/etcd/... ./pkg/clean/joindate/...,-gcflags=$(lib)=-l)
 TESTBED     := cd hack/testbed && $(GO) run .
 .DEFAULT_GOAL := help
 
