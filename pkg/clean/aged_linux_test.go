@@ -5,8 +5,6 @@ package clean_test
 import (
 	"strings"
 	"testing"
-
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
 
 // What is older than the join stays in every directory, also where the directory does not show
@@ -45,46 +43,6 @@ func TestWhatIsOlderStaysInADirectoryThatIsNot(t *testing.T) {
 				}
 				if w.exists("/" + tc.goes) {
 					w.Errorf("%s is left", tc.goes)
-				}
-			})
-		})
-	}
-}
-
-// A network that runs on a host for itself makes its directory in memory at each start: that
-// is no sign of the cluster's.
-func TestADirectoryInMemoryIsNoGroundToTakeANetworksRules(t *testing.T) {
-	const felix = `rules '*filter
-:cali-INPUT - [0:0]
-:cali-from-host-endpoint - [0:0]
--A INPUT -j cali-INPUT
--A cali-INPUT -j cali-from-host-endpoint
--A cali-from-host-endpoint -p udp -j DROP
-COMMIT'
-`
-	for name, tc := range map[string]struct {
-		cni   string
-		plant string
-		goes  bool
-	}{
-		"nobody says which network it had": {"", "true", false},
-		"the cluster had another one":      {"flannel", "true", false},
-		"the cluster had this one":         {"calico", "true", true},
-		"the network has files on a disk":  {"", "mkdir -p var/lib/calico; echo w1 > var/lib/calico/nodename", true},
-	} {
-		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				w.script("mkdir -p run/calico\n" + felix + "\nborn; old")
-				w.join()
-				w.script("rm -r run/calico; mkdir run/calico; " + tc.plant) // it was started again since
-				w.cni = tc.cni
-				verdict := w.remove()
-				left := strings.Contains(w.script("iptables-nft -S"), "-A cali-from-host-endpoint -p udp -j DROP")
-				if left == tc.goes || w.exists("/run/calico") == tc.goes {
-					w.Errorf("its rules are left: %v, its directory: %v", left, w.exists("/run/calico"))
-				}
-				if !tc.goes && verdict.State == inventory.Clean {
-					w.Error("the verdict names none of it")
 				}
 			})
 		})

@@ -119,24 +119,12 @@ func (t Target) cheapSigns() (ownership.Marks, error) {
 	return m, unread
 }
 
-// addPaths adds the directories of each network. One in memory is made again by each start of
-// the network's, also of one that runs on this host for itself: alone it is a sign only of
-// the network that the cluster is known to have had.
+// addPaths adds the directories of each network.
 func (t Target) addPaths(m ownership.Marks) {
 	for _, p := range inventory.WholePaths() {
-		is, err := t.base().Exists(p.Path)
-		switch {
-		case err != nil || !is:
-		case !inMemory(p.Path):
-			// What stays as older than the join tells nothing of what has been there since.
-			if t.base().Younger(p.Path) {
-				m.Add(p.Owner, inventory.KindFile)
-			}
-		case t.base().Older(p.Path):
-		case string(p.Owner) == t.Facts.CNI || t.Scope.Limited() && p.Owner == t.Scope.Network():
+		// What stays as older than the join tells nothing of what has been there since.
+		if is, err := t.base().Exists(p.Path); err == nil && is && (t.base().Younger(p.Path) || inMemory(p.Path) && !t.base().Older(p.Path)) {
 			m.Add(p.Owner, inventory.KindFile)
-		default:
-			m.Add(p.Owner, inventory.KindDir)
 		}
 	}
 }

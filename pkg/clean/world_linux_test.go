@@ -41,8 +41,6 @@ type world struct {
 	since map[string]int64
 	// missing are programs that this host does not have.
 	missing []string
-	// cni is the network that the cluster is known to have; empty if it is not.
-	cni     string
 	choices inventory.Choices
 	// reach is how the API server is asked; nil if it is not.
 	reach func(context.Context) error
@@ -203,7 +201,7 @@ func (w *world) target() clean.Target {
 	return clean.Target{
 		Host: host.Local{Root: w.dir, Proc: "/proc/self", Exec: w.exec}, StateDir: "/state", Choices: w.choices,
 		Reach: w.reach, Grace: 400 * time.Millisecond,
-		Facts: inventory.Facts{Node: "w1", CNI: w.cni, PodCIDRs: []string{"10.244.0.0/16"}, NodeIPs: []string{"192.0.2.11", "192.0.2.10"},
+		Facts: inventory.Facts{Node: "w1", PodCIDRs: []string{"10.244.0.0/16"}, NodeIPs: []string{"192.0.2.11", "192.0.2.10"},
 			NodePods: []string{"192.0.2.11 10.244.2.0/24", "192.0.2.11 10.244.5.0/24"}},
 	}
 }

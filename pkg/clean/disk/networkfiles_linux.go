@@ -13,7 +13,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -81,11 +80,6 @@ func (t Disk) lookWhole(s *part.Findings) {
 // cluster's, is not known to be of this one, also where it is written to.
 func (t Disk) addWhole(s *part.Findings, p inventory.OwnPath) {
 	switch {
-	case t.byItself(p) && t.there(p.Path):
-		t.AddForeign(s, p.Path, "nothing but names in memory shows that this cluster had "+string(p.Owner))
-		if t.Facts.CNI == "" { // nobody says which network it had
-			s.Items[len(s.Items)-1].Refers = "it may be the cluster's: nothing tells which network it had"
-		}
 	case t.IsDir(p.Path) && (t.perhapsOlder(p.Path) || t.holdsOlder(p.Path)):
 		t.lookOlder(s, p, 0)
 	case t.perhapsOlder(p.Path) && t.there(p.Path):
@@ -93,13 +87,6 @@ func (t Disk) addWhole(s *part.Findings, p inventory.OwnPath) {
 	default:
 		t.AddPath(s, p)
 	}
-}
-
-// byItself reports whether a directory in memory may be of a pod network that runs on this
-// host for itself: each start of it makes the directory again.
-func (t Disk) byItself(p inventory.OwnPath) bool {
-	_, network := networks.Find(string(p.Owner))
-	return network && host.Below(p.Path, "/run") && t.Second != nil && !t.Second(p.Owner)
 }
 
 // The bounds of the search for older things in a directory that goes whole: a network's own

@@ -10,10 +10,10 @@ import (
 )
 
 // Grounded reports whether anything but names in the kernel shows that this cluster had a
-// network: a file or directory of it on a disk that was made since the join, or what the
-// cluster says. Names in the kernel and directories in memory prove each other nothing: Felix,
-// Weave and flanneld run on hosts without Kubernetes, too, and make them at each start. Owners
-// that are no pod network have no need of one.
+// network: a file or directory of it that was made since the join, or since the boot. Names in
+// the kernel prove each other nothing: Felix, Weave and flanneld run on hosts without
+// Kubernetes, too, and have chains, sets and links there. What lies below /run is gone
+// with the same boot as these. Owners that are no pod network have no need of one.
 func (m Marks) Grounded(owner inventory.Owner) bool {
 	if !ofNetwork(owner) {
 		return true
