@@ -29,7 +29,12 @@ func foreignFlags() []string {
 		du: --inodes
 		ld.so: --inhibit-cache --library-path
 		sha256sum: --status
-		helm: --all`)
+		helm: --all
+		kubectl: --previous
+		etcdctl: --cacert --cert --key
+		dpkg: --configure
+		apt-get: --simulate
+		kube-proxy: --cleanup`)
 }
 
 // proseAfterName are words that follow the plugin's name in a sentence, and are no commands.
@@ -74,6 +79,9 @@ func (tree commandTree) wrong(text string) (faults []string) {
 		rest = regexp.MustCompile("[\n;`'\"()|>#⏎]").Split(rest, 2)[0]
 		name := ""
 		for i, word := range strings.Fields(rest) {
+			if word == "--" {
+				break // another program's command follows
+			}
 			bare := strings.TrimRight(word, ".,:")
 			flag, _, _ := strings.Cut(bare, "=")
 			deeper := strings.TrimSpace(name + " " + bare)

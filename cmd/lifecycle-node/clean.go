@@ -97,7 +97,7 @@ func meant(node, machineID string) error {
 		}
 		if here != machineID {
 			return plan.Refuse(fmt.Errorf("this is another machine: its machine-id is %q, not %q", here, machineID),
-				"run it on the host that is meant; was that one installed anew since, leave --machine-id out")
+				"run it on the host that is meant; was that one installed again since, leave --machine-id out")
 		}
 	}
 	if node == "" {

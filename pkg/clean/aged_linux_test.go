@@ -16,7 +16,8 @@ func TestWhatIsOlderStaysInADirectoryThatIsNot(t *testing.T) {
 	for name, tc := range map[string]struct{ older, since, file, goes string }{
 		"no births, and written to since": {unborn + "mkdir -p var/lib/weave; echo db > FILE; touch -d '2 hours ago' FILE var/lib/weave",
 			"echo x > GOES", "var/lib/weave/db", "var/lib/weave/new"},
-		"no births, deeper": {unborn + "mkdir -p var/lib/calico/mine; echo db > FILE; touch -d '2 hours ago' FILE var/lib/calico/mine var/lib/calico",
+		"no births, deeper": {unborn + "mkdir -p var/lib/calico/mine; echo db > FILE; " +
+			"touch -d '2 hours ago' FILE var/lib/calico/mine var/lib/calico",
 			"echo x > GOES; echo x > var/lib/calico/mine/new", "var/lib/calico/mine/db", "var/lib/calico/nodename"},
 		"no births, of a driver's": {unborn + "mkdir -p var/lib/kubelet/plugins/a.b; echo d > FILE; " +
 			"touch -d '2 hours ago' FILE var/lib/kubelet/plugins/a.b var/lib/kubelet/plugins", "echo x > GOES",
@@ -24,7 +25,8 @@ func TestWhatIsOlderStaysInADirectoryThatIsNot(t *testing.T) {
 		"no births, beside a driver's": {unborn + "mkdir -p var/lib/kubelet/plugins/a.b; echo d > FILE; " +
 			"touch -d '2 hours ago' FILE var/lib/kubelet/plugins/a.b var/lib/kubelet/plugins", "mkdir GOES",
 			"var/lib/kubelet/plugins/a.b/data", "var/lib/kubelet/plugins/c.d"},
-		"moved into a younger one": {"mkdir -p srv/old; echo d > srv/old/db", "mkdir -p var/lib/calico; mv srv/old var/lib/calico/old; echo x > GOES",
+		"moved into a younger one": {"mkdir -p srv/old; echo d > srv/old/db",
+			"mkdir -p var/lib/calico; mv srv/old var/lib/calico/old; echo x > GOES",
 			"var/lib/calico/old/db", "var/lib/calico/nodename"},
 		"the flannel plugin's, for Nomad": {"mkdir -p var/lib/cni/flannel; echo n > FILE", "echo n > GOES", "var/lib/cni/flannel/nomad",
 			"var/lib/cni/flannel/pod"},

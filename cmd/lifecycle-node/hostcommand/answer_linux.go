@@ -114,14 +114,14 @@ func (s site) answer(ctx context.Context, order wire.CommandOrder) (wire.Command
 }
 
 // start writes the order down and begins the unit. What an earlier command has left, which
-// nobody has fetched, goes.
+// was not fetched, goes.
 func (s site) start(ctx context.Context, order wire.CommandOrder) error {
 	running, err := s.running(ctx)
 	if err != nil {
 		return err
 	}
 	if out, err := s.read(resultFile); err == nil && running && out.ID != "" {
-		running = false // it only waits for somebody to fetch it
+		running = false // it only waits to be fetched
 		if err := s.fetched(ctx); err != nil {
 			return err
 		}

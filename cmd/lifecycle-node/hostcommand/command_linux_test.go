@@ -61,12 +61,13 @@ func TestWhatBecomesOfACommand(t *testing.T) {
 		want   wire.CommandOutcome
 		prints string
 	}{
-		"it succeeds":             {[]string{"echo", "a b", "c"}, time.Minute, wire.CommandOutcome{}, "a b c\n"},
-		"it prints on both":       {[]string{"sh", "-c", "echo out; echo err >&2"}, time.Minute, wire.CommandOutcome{}, "out\nerr\n"},
-		"it fails":                {[]string{"sh", "-c", "exit 3"}, time.Minute, wire.CommandOutcome{Code: 3}, ""},
-		"it is killed":            {[]string{"sh", "-c", "kill -9 $$"}, time.Minute, wire.CommandOutcome{Code: 137, Signal: "SIGKILL"}, ""},
-		"there is no such one":    {[]string{"/no/such"}, time.Minute, wire.CommandOutcome{Error: "no such file"}, ""},
-		"it takes too long":       {[]string{"sleep", "60"}, 50 * time.Millisecond, wire.CommandOutcome{Code: 143, Signal: "SIGTERM", TimedOut: true}, ""},
+		"it succeeds":          {[]string{"echo", "a b", "c"}, time.Minute, wire.CommandOutcome{}, "a b c\n"},
+		"it prints on both":    {[]string{"sh", "-c", "echo out; echo err >&2"}, time.Minute, wire.CommandOutcome{}, "out\nerr\n"},
+		"it fails":             {[]string{"sh", "-c", "exit 3"}, time.Minute, wire.CommandOutcome{Code: 3}, ""},
+		"it is killed":         {[]string{"sh", "-c", "kill -9 $$"}, time.Minute, wire.CommandOutcome{Code: 137, Signal: "SIGKILL"}, ""},
+		"there is no such one": {[]string{"/no/such"}, time.Minute, wire.CommandOutcome{Error: "no such file"}, ""},
+		"it takes too long": {[]string{"sleep", "60"}, 50 * time.Millisecond,
+			wire.CommandOutcome{Code: 143, Signal: "SIGTERM", TimedOut: true}, ""},
 		"no shell reads it":       {[]string{"echo", "$HOME;x"}, time.Minute, wire.CommandOutcome{}, "$HOME;x\n"},
 		"bytes that are no text":  {[]string{"printf", `\377\n`}, time.Minute, wire.CommandOutcome{}, "\uFFFD\n"},
 		"nothing is on its input": {[]string{"cat"}, time.Minute, wire.CommandOutcome{}, ""},
@@ -119,7 +120,8 @@ func TestASecondCommandIsRefusedWhileOneRuns(t *testing.T) {
 	s := bed(t, free)
 	file := filepath.Join(t.TempDir(), "go")
 	s.within = 0
-	if out, err := s.answer(t.Context(), order(time.Minute, "sh", "-c", "until [ -e "+file+" ]; do sleep 0.01; done")); err != nil || !out.Running {
+	first := order(time.Minute, "sh", "-c", "until [ -e "+file+" ]; do sleep 0.01; done")
+	if out, err := s.answer(t.Context(), first); err != nil || !out.Running {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	other := wire.CommandOrder{ID: "fedcba9876543210", Args: []string{"true"}, Limit: time.Minute}

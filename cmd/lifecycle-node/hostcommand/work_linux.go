@@ -26,7 +26,7 @@ const (
 	mostOfOutput = 256 << 10
 	// graceful is how long a command gets to end by itself at its limit.
 	graceful = 10 * time.Second
-	// keptFor is how long an outcome waits for somebody to fetch it.
+	// keptFor is how long an outcome waits to be fetched.
 	keptFor = 10 * time.Minute
 )
 

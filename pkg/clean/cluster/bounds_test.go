@@ -37,7 +37,8 @@ func TestATextWithMoreThanIsLookedAtSaysSo(t *testing.T) {
 		}
 		return text
 	}
-	const authority, more = "the cluster's certificate authority", "not looked at: it has more certificates, keys or tokens than are read of a file"
+	const authority = "the cluster's certificate authority"
+	const more = "not looked at: it has more certificates, keys or tokens than are read of a file"
 	for name, tc := range map[string]struct{ text, want string }{
 		"a distribution's bundle":               {bundle.String(), ""},
 		"as many certificates as are looked at": {most.String(), ""},

@@ -28,7 +28,7 @@ type Identity struct {
 	// device, which every cluster may have.
 	Endpoints []string `json:"endpoints,omitempty"`
 	// Keys are the hashes of the public keys with which the cluster vouches for anything:
-	// its authorities', and that of its ServiceAccounts' tokens. Whoever has the private half
+	// its authorities', and that of its ServiceAccounts' tokens. Who has the private half
 	// of one has the cluster.
 	Keys []string `json:"keys,omitempty"`
 }

@@ -123,7 +123,7 @@ func (t Disk) usersInTheWay() error {
 		names = append(names, "and perhaps others")
 	}
 	return plan.Refuse(fmt.Errorf("what is mounted here for pods is in use by programs of this host: %s", strings.Join(names, ", ")),
-		"end them, or have them leave these directories; then run the command again")
+		"end them, or take them out of these directories; then run the command again")
 }
 
 // outermost are the paths of a list that are not below another one of it.

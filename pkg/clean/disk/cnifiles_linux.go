@@ -116,7 +116,7 @@ func (t Disk) lookCNIState(s *part.Findings) error {
 			s.Add(inventory.Item{Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Why: "not a pod network's"})
 		}
 	}
-	// The plugin's own directory for whoever calls it: Nomad and nerdctl do, too.
+	// The plugin's own directory for all who call it: Nomad and nerdctl do, too.
 	t.addWhole(s, inventory.OwnPath{Owner: inventory.Flannel, Path: inventory.CNIStateDir + "/flannel"})
 	return errors.Join(err, err2)
 }

@@ -154,24 +154,7 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 			continue
 		}
 		if !ours(m) {
-			if t.peoples(m.Path) {
-				s.Add(inventory.Item{
-					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
-					Why: "of a container in the runtime's namespace k8s.io that is no pod's",
-				})
-			}
-			if id := sandboxOf(m.Path); id != "" && !t.Scope.Limited() {
-				s.Add(inventory.Item{
-					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
-					Why: "mounted for a sandbox of a runtime with virtual machines", Refers: "nothing shows whether that sandbox was a pod's",
-				})
-			}
-			if below(m) && !t.Scope.Limited() {
-				s.Add(inventory.Item{
-					Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: string(m.Class()),
-					Why: "an administrator's, and not a pod's",
-				})
-			}
+			t.addStaying(&s, m, below(m))
 			continue
 		}
 		owner := owners.Owner(places.Usual(m.Path))
@@ -183,6 +166,29 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 			Detail: fmt.Sprintf("%s, %s from %s%s", m.Class(), m.FSType, m.Source, BoundAt(m)),
 		})
 	}
+	t.addLoops(&s, mounts, ours)
+	return s, nil
+}
+
+// addStaying names a mount that is not ours, where it could be taken for one.
+func (t Disk) addStaying(s *part.Findings, m host.Mount, below bool) {
+	add := func(why, refers string) {
+		s.Add(inventory.Item{Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays,
+			Detail: string(m.Class()), Why: why, Refers: refers})
+	}
+	if t.peoples(m.Path) {
+		add("of a container in the runtime's namespace k8s.io that is no pod's", "")
+	}
+	if sandboxOf(m.Path) != "" && !t.Scope.Limited() {
+		add("mounted for a sandbox of a runtime with virtual machines", "nothing shows whether that sandbox was a pod's")
+	}
+	if below && !t.Scope.Limited() {
+		add("an administrator's, and not a pod's", "")
+	}
+}
+
+// addLoops adds the loop devices of pods' volumes.
+func (t Disk) addLoops(s *part.Findings, mounts []host.Mount, ours func(host.Mount) bool) {
 	loops, err := t.volumeLoops(mounts, ours)
 	s.Missed(inventory.KindLoop, "loop devices of pods' volumes", err)
 	for _, loop := range loops {
@@ -198,7 +204,6 @@ func (t Disk) lookMounts(ctx context.Context) (part.Findings, error) {
 	for _, image := range images {
 		s.Add(image.item())
 	}
-	return s, nil
 }
 
 // BoundAt says which directory of its file system a bind mount shows.

@@ -71,7 +71,7 @@ func candidate(m host.Mount) bool {
 }
 
 // deserted reports whether the program that mounts what is asked for at a path is gone: the
-// kernel has closed its pipe. Whoever looks there ends by a signal, or waits. The others are
+// kernel has closed its pipe. Who looks there ends by a signal, or waits. The others are
 // systemd's and those of this host's own automounter.
 func deserted(m host.Mount) bool {
 	fd := ""

@@ -32,7 +32,8 @@ const (
 // on after the host has left.
 func settings() []string {
 	return []string{
-		"/etc/systemd", "/run/systemd/system", "/run/systemd/transient", "/usr/local/lib/systemd", "/usr/lib/systemd/system", "/etc/init.d", "/etc/rc.local",
+		"/etc/systemd", "/run/systemd/system", "/run/systemd/transient", "/usr/local/lib/systemd", "/usr/lib/systemd/system",
+		"/etc/init.d", "/etc/rc.local",
 		"/etc/containerd", "/etc/crio", "/etc/docker", "/etc/containers", "/etc/cdi", "/run/cdi", "/etc/nvidia-container-runtime",
 		"/etc/kata-containers", "/etc/linstor", "/var/lib/linstor.d", "/etc/drbd.d", "/etc/drbd.conf",
 		"/usr/libexec/oci", "/usr/share/containers/oci",

@@ -39,20 +39,22 @@ func TestAFileOfAPackageIsSparedOnlyIfItIsAsThePackageBroughtIt(t *testing.T) {
 		packaged, err         error
 		want                  bool
 	}{
-		"from no package":                       {path: "/unit"},
-		"nothing tells":                         {path: "/unit", from: "x: /unit", packaged: errors.New("locked")},
-		"Debian's, as it was":                   {path: "/unit", from: "x:amd64: /unit", ask: "dpkg --verify x:amd64", want: true},
-		"Debian's, and another file differs":    {path: "/unit", from: "x: /unit", ask: "dpkg --verify x", said: "??5?????? c /other\n", want: true},
+		"from no package":     {path: "/unit"},
+		"nothing tells":       {path: "/unit", from: "x: /unit", packaged: errors.New("locked")},
+		"Debian's, as it was": {path: "/unit", from: "x:amd64: /unit", ask: "dpkg --verify x:amd64", want: true},
+		"Debian's, and another file differs": {path: "/unit", from: "x: /unit", ask: "dpkg --verify x",
+			said: "??5?????? c /other\n", want: true},
 		"Debian's, overwritten":                 {path: "/unit", from: "x: /unit", ask: "dpkg --verify x", said: "??5??????   /unit\n"},
 		"Debian's, overwritten, said by a code": {path: "/unit", from: "x: /unit", ask: "dpkg --verify x", err: failing("??5??????   /unit\n")},
 		"Debian's, of several packages":         {path: "/unit", from: "x, y: /unit", ask: "rpm -Vf /unit", err: errors.New("no rpm")},
 		"Debian's link to a file of a package":  {path: "/link", from: "x: ", ask: "dpkg --verify x", want: true},
 		"Fedora's, as it was":                   {path: "/unit", from: "x-1.fc42", ask: "rpm -Vf /unit", want: true},
-		"Fedora's, with another time":           {path: "/unit", from: "x-1.fc42", ask: "rpm -Vf /unit", err: failing(".......T.    /unit\n"), want: true},
-		"Fedora's, overwritten":                 {path: "/unit", from: "x-1.fc42", ask: "rpm -Vf /unit", err: failing("S.5....T.  c /unit\n")},
-		"Fedora's, unreadable":                  {path: "/unit", from: "x-1.fc42", ask: "rpm -Vf /unit", err: failing("..?......    /unit\n")},
-		"Fedora's link, which leads elsewhere":  {path: "/link", from: "x-1.fc42", ask: "rpm -Vf /link", err: failing("....L....    /link\n")},
-		"the manager fails":                     {path: "/unit", from: "x: /unit", ask: "dpkg --verify x", err: errors.New("it hangs")},
+		"Fedora's, with another time": {path: "/unit", from: "x-1.fc42", ask: "rpm -Vf /unit",
+			err: failing(".......T.    /unit\n"), want: true},
+		"Fedora's, overwritten":                {path: "/unit", from: "x-1.fc42", ask: "rpm -Vf /unit", err: failing("S.5....T.  c /unit\n")},
+		"Fedora's, unreadable":                 {path: "/unit", from: "x-1.fc42", ask: "rpm -Vf /unit", err: failing("..?......    /unit\n")},
+		"Fedora's link, which leads elsewhere": {path: "/link", from: "x-1.fc42", ask: "rpm -Vf /link", err: failing("....L....    /link\n")},
+		"the manager fails":                    {path: "/unit", from: "x: /unit", ask: "dpkg --verify x", err: errors.New("it hangs")},
 	} {
 		asked := ""
 		on := HostPaths{

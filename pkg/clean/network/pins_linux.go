@@ -107,3 +107,30 @@ func skip(d fs.DirEntry) error {
 	}
 	return nil
 }
+
+// mostPins is how many names of one directory of pins are looked at.
+const mostPins = 1024
+
+// pinnedSince says that at a path of the BPF file system, or in it, there is a pin that was
+// made since the join; empty if there is none. What systemd and snapd pin is theirs.
+func (t Network) pinnedSince(path string) string {
+	name := strings.TrimPrefix(path, BPFDir+"/")
+	top, _, _ := strings.Cut(name, "/")
+	if t.Scope.Limited() || slices.Contains([]string{"systemd", "snap"}, top) {
+		return ""
+	}
+	seen := 0
+	var within func(path string, d fs.FileMode) bool
+	within = func(path string, d fs.FileMode) bool {
+		if seen++; seen > mostPins || !d.IsDir() {
+			return seen <= mostPins && t.Changed(path)
+		}
+		entries, _, err := t.Some(path, mostPins-seen)
+		return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return within(filepath.Join(path, e.Name()), e.Type()) })
+	}
+	info, err := t.Lstat(path)
+	if err != nil || !within(path, info.Mode()) {
+		return ""
+	}
+	return "it was pinned since the join, and what is pinned works on"
+}

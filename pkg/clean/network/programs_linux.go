@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
 	bpflink "github.com/cilium/ebpf/link"
@@ -182,4 +183,34 @@ func detachLinkOf(id ebpf.ProgramID, meant func(*bpflink.Info) bool) (done bool,
 		return true, all.Link.Detach()
 	}
 	return false, nil
+}
+
+// stranger is a program whose owner is not known, which an agent of the cluster's may have
+// left: it is ended without its hooks.
+func stranger(name, in string) attachment {
+	return attachment{inventory.Foreign, name, in, func() error { return nil }, inventory.Foreign,
+		"it was loaded since the join, and works on"}
+}
+
+// loadedSince reports whether a program was loaded since the join; false where that cannot be
+// told. Where one network leaves a node, only what is that network's is of interest.
+func (t Network) loadedSince(id ebpf.ProgramID) bool {
+	if t.Facts.Joined.IsZero() || t.Scope.Limited() {
+		return false
+	}
+	p, err := ebpf.NewProgramFromID(id)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = p.Close() }() // it was read
+	info, err := p.Info()
+	if err != nil {
+		return false
+	}
+	at, known := info.LoadTime()
+	var now unix.Timespec
+	if !known || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
+		return false
+	}
+	return time.Now().Add(at - time.Duration(now.Nano())).After(t.Facts.Joined)
 }

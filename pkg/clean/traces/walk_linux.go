@@ -49,7 +49,8 @@ func (f *search) roots(homes []disk.Home) []searchRoot {
 func (f *search) isSearched(m host.Mount) bool {
 	// What is mounted for pods other parts name.
 	skipped := slices.ContainsFunc(append(f.t.Roots(), f.skip...), func(dir string) bool { return m.Path == dir || host.Below(m.Path, dir) })
-	return slices.Contains([]host.Class{host.Disk, host.Bind, host.Memory}, m.Class()) && !skipped && !(ownTool(m.Path) && f.rootOwned(m.Path)) &&
+	return slices.Contains([]host.Class{host.Disk, host.Bind, host.Memory}, m.Class()) && !skipped &&
+		(!ownTool(m.Path) || !f.rootOwned(m.Path)) &&
 		!host.Below(m.Path, "/run/user")
 }
 

@@ -190,13 +190,14 @@ func (w *Work) drain(ctx context.Context, nodes []string) map[string]error {
 func (w *Work) command(ctx context.Context, name string) error {
 	node := w.Nodes[slices.IndexFunc(w.Nodes, func(n *corev1.Node) bool { return n.Name == name })]
 	var out wire.CommandOutcome
-	step := plan.Step{ID: "command/" + name, Title: "Run the command on " + name, Do: func(ctx context.Context, report plan.Report) (err error) {
+	step := plan.Step{ID: "command/" + name, Title: "Run the command on " + name}
+	step.Do = func(ctx context.Context, report plan.Report) (err error) {
 		out, err = w.ask(ctx, node, wire.CommandOrder{Args: w.Args, Limit: w.Limit}, report)
 		if err == nil {
 			err = failure(name, out, w.Limit)
 		}
 		return err
-	}}
+	}
 	_, err := plan.Plan{Title: "Run a command", Steps: []plan.Step{step}}.Run(ctx, w.watch)
 	r := Result{Node: name, Signal: out.Signal, TimedOut: out.TimedOut,
 		Output: out.Output, Cut: out.Cut}
@@ -241,9 +242,11 @@ func (w *Work) giveBack(ctx context.Context, name string) error {
 	w.mu.Lock()
 	cordoned := w.cordoned[name]
 	w.mu.Unlock()
-	steps := []plan.Step{{ID: "ready/" + name, Title: "Wait until node " + name + " is Ready", Do: func(ctx context.Context, report plan.Report) error {
+	ready := func(ctx context.Context, report plan.Report) error {
 		return kubenode.AwaitReturn(ctx, w.cluster.Client, name, report)
-	}}, {ID: "uncordon/" + name, Title: "Uncordon " + name,
+	}
+	steps := []plan.Step{{ID: "ready/" + name, Title: "Wait until node " + name + " is Ready", Do: ready}, {
+		ID: "uncordon/" + name, Title: "Uncordon " + name,
 		Needed: func(context.Context) (bool, error) { return cordoned, nil },
 		Do: func(ctx context.Context, _ plan.Report) error {
 			_, err := drain.Scheduling{}.Apply(ctx, w.cluster.Client, name)

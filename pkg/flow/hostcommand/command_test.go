@@ -97,8 +97,9 @@ func TestACommandIsBegunOnceHoweverOftenItIsAskedFor(t *testing.T) {
 		asked   int
 		fails   string
 	}{
-		"at once":            {[]func(wire.CommandOrder) (wire.CommandOutcome, error){says(wire.CommandOutcome{Code: 1})}, 1, ""},
-		"it runs for long":   {[]func(wire.CommandOrder) (wire.CommandOutcome, error){says(wire.CommandOutcome{Running: true}), says(wire.CommandOutcome{})}, 2, ""},
+		"at once": {[]func(wire.CommandOrder) (wire.CommandOutcome, error){says(wire.CommandOutcome{Code: 1})}, 1, ""},
+		"it runs for long": {[]func(wire.CommandOrder) (wire.CommandOutcome, error){says(wire.CommandOutcome{Running: true}),
+			says(wire.CommandOutcome{})}, 2, ""},
 		"the stream broke":   {[]func(wire.CommandOrder) (wire.CommandOutcome, error){fails(broken), says(wire.CommandOutcome{})}, 2, ""},
 		"it was not allowed": {[]func(wire.CommandOrder) (wire.CommandOutcome, error){fails(refused)}, 1, "may not create pods"},
 		"the runtime is restarted in the middle": {[]func(wire.CommandOrder) (wire.CommandOutcome, error){
