@@ -79,7 +79,7 @@ func newRunCommand(c commands) *cobra.Command {
 	flags.BoolVar(&f.DeleteEmptyDirData, "delete-emptydir-data", f.DeleteEmptyDirData,
 		"Also evict pods that have data in an emptyDir, which is lost")
 	flags.DurationVar(&f.Timeout, "timeout", f.Timeout, "How long the drain of a wave may take; 0 means no limit")
-	f.RunnerFlags.Add(flags)
+	f.Add(flags)
 	return cmd
 }
 

@@ -96,7 +96,7 @@ type Verdict struct {
 // directory that is there again is another program's doing, and harmless.
 func Verify(before, after Inventory) Verdict {
 	v := Verdict{
-		State: Clean, AfterReboot: after.With(Reboot), Unchecked: after.Unchecked, Blocking: after.Blocking,
+		AfterReboot: after.With(Reboot), Unchecked: after.Unchecked, Blocking: after.Blocking,
 		Harmless: after.With(Harmless),
 	}
 	for _, it := range after.With(Goes) {
@@ -133,13 +133,19 @@ func Verify(before, after Inventory) Verdict {
 			v.Personal = append(v.Personal, was)
 		}
 	}
+	v.State = v.state()
+	return v
+}
+
+// state follows from what is listed.
+func (v Verdict) state() State {
 	switch {
 	case len(v.Remaining)+len(v.Unchecked)+len(v.Blocking) > 0:
-		v.State = Dirty
+		return Dirty
 	case len(v.But) > 0:
-		v.State = CleanBut
+		return CleanBut
 	case len(v.AfterReboot) > 0:
-		v.State = CleanAfterReboot
+		return CleanAfterReboot
 	}
-	return v
+	return Clean
 }

@@ -112,16 +112,10 @@ func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVol
 			d.Pods = users[d.Claim]
 		}
 		if ephemeral[d.Claim] && len(d.Pods) > 0 {
-			own := d
-			own.Kind, own.Path = EphemeralVolume, hostsPath(&v)
-			own.Lost, _ = inventory.TakenWith(own.Path)
-			out = append(out, own)
+			out = append(out, ofPod(d, &v, attached[v.Name])...)
+			continue
 		}
 		switch {
-		case ephemeral[d.Claim] && len(d.Pods) > 0 && !attached[v.Name]:
-			continue
-		case ephemeral[d.Claim] && len(d.Pods) > 0:
-			d.Kind = Attached
 		case onlyHere(node, &v):
 			d.Kind, d.Path = LocalVolume, localPath(&v)
 			d.Lost, _ = inventory.TakenWith(d.Path)
@@ -140,6 +134,18 @@ func dataOn(node *corev1.Node, pods []corev1.Pod, volumes []corev1.PersistentVol
 			strings.Compare(a.Path, b.Path), slices.Compare(a.Pods, b.Pods))
 	})
 	return out
+}
+
+// ofPod are what a volume is that goes with its pod: lost, and attached until then.
+func ofPod(d Data, v *corev1.PersistentVolume, attached bool) []Data {
+	own := d
+	own.Kind, own.Path = EphemeralVolume, hostsPath(v)
+	own.Lost, _ = inventory.TakenWith(own.Path)
+	if !attached {
+		return []Data{own}
+	}
+	d.Kind = Attached
+	return []Data{own, d}
 }
 
 // over reports whether a pod has ended: it needs nothing any more, and what it has written

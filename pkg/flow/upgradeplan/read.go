@@ -63,7 +63,7 @@ func Read(ctx context.Context, cluster runner.Cluster, releases release.Store, r
 	for i := range list {
 		r.seen.Nodes = append(r.seen.Nodes, nodeOf(&list[i]))
 	}
-	if err := r.readServed(ctx, list); err != nil {
+	if err := r.readServed(list); err != nil {
 		return r.seen, err
 	}
 	report("asking the API server about %d nodes", len(list))
@@ -111,7 +111,7 @@ func nodeOf(n *corev1.Node) upgrade.Node {
 }
 
 // readServed reads what is served, and refuses what is not kubeadm's.
-func (r *reading) readServed(ctx context.Context, nodes []corev1.Node) error {
+func (r *reading) readServed(nodes []corev1.Node) error {
 	served, err := r.cluster.Client.Discovery().ServerVersion()
 	if err != nil {
 		return fmt.Errorf("ask for the server's version: %w", err)
