@@ -30,8 +30,10 @@ for m in bin:opt/cni/bin man:etc/kubernetes/manifests net:etc/cni/net.d exec:$x 
 		w.script(`cd o/m; chmod 640 bin/antrea man/mine.yaml net/10-weave.conflist units/mine.service; chown 1 exec/nodeagent~uds/uds
 mv bin/calico bin/x; mv bin/x bin/calico; chown -h 1 bin/cilium-cni; ln bin/weave-net bin/other; rm bin/other; echo new > bin/flannel`)
 		verdict := w.remove()
-		// The configuration is called as a network's, and was touched since: it stays, and is named.
-		if diff := cmp.Diff([]string{"file /etc/cni/net.d/10-weave.conflist"}, names(verdict.But)); diff != "" ||
+		// The configuration is called as a network's and was touched since, as the unit was where a
+		// pod could write: they stay, and are named.
+		if diff := cmp.Diff([]string{"file /etc/cni/net.d/10-weave.conflist", "file /etc/systemd/system/mine.service"},
+			names(verdict.But)); diff != "" ||
 			verdict.State != inventory.CleanBut || len(verdict.Lost) > 0 {
 			w.Errorf("verdict %s: %v, but %v, lost %v", verdict.State, verdict.Remaining, verdict.But, verdict.Lost)
 		}
