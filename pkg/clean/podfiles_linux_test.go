@@ -73,7 +73,7 @@ mkfifo etc/udev/rules.d/pipe; echo x > etc/kubectl-lifecycle`)
 		w.script(`rm -r opt/kata root etc/systemd/system/multi-user.target.wants etc/systemd/system/containerd.service.d usr/local/bin/README \
 etc/sysctl.d/90-mine.conf etc/cron.d/mine etc/ssh/mine srv/pg/data etc/udev/rules.d/pipe etc/kubectl-lifecycle
 echo v=1 > etc/containerd/config.toml; touch -d 2001-01-01 etc/containerd/config.toml`)
-		inv := w.survey() // nobody sets the kernel's time of a change back
+		inv := w.survey() // the kernel's time of a change cannot be set back
 		left := []string{"file /etc/containerd/conf.d/10-old.toml", "file /etc/containerd/config.toml"}
 		if diff := cmp.Diff(left, names(inventory.Verify(inv, inv).But)); diff != "" {
 			w.Errorf("once they are gone (-want +got):\n%s", diff)

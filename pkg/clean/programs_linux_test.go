@@ -144,7 +144,7 @@ func TestProgramsOfAPodNetworkAreDetachedAndThoseOfOthersRunOn(t *testing.T) {
 		if seen != 8 {
 			w.Errorf("the inventory has %d programs, want 8:\n%v", seen, w.survey().Ours())
 		}
-		verdict := w.remove() // what nobody is known to have loaded since the join is named on cards
+		verdict := w.remove() // a program of an unknown owner, loaded since the join, is named on cards
 		named := []string{"bpf-program their_filter (tc ingress of eth0)", "bpf-program their_tcx (tcx egress of eth0)"}
 		if diff := cmp.Diff(named, names(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s (-want +got):\n%s", verdict.State, diff)

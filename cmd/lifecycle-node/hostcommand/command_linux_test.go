@@ -137,8 +137,8 @@ func TestASecondCommandIsRefusedWhileOneRuns(t *testing.T) {
 	}
 }
 
-// What nobody has fetched does not keep the next command from running.
-func TestAnOutcomeThatNobodyFetchedGoes(t *testing.T) {
+// An outcome that was not fetched does not keep the next command from running.
+func TestAnOutcomeThatWasNotFetchedGoes(t *testing.T) {
 	s := bed(t, free)
 	s.within = 0
 	for {

@@ -167,7 +167,7 @@ func (w *Work) drain(ctx context.Context, nodes []string) map[string]error {
 	options := w.Drain
 	options.MaxParallel = "100%" // of a wave
 	d := &flow.Drain{Client: w.cluster.Client, Nodes: slices.Sorted(slices.Values(nodes)), Options: options, By: w.By,
-		Reason: "a command on the host", Back: "kubectl lifecycle uncordon"}
+		Reason: cordonReason, Back: "kubectl lifecycle uncordon"}
 	decide := plan.Step{ID: "pods", Title: "Look at the pods of " + d.Title(), Do: func(ctx context.Context, _ plan.Report) error {
 		return d.Decide(ctx)
 	}}
@@ -177,6 +177,11 @@ func (w *Work) drain(ctx context.Context, nodes []string) map[string]error {
 	for _, node := range d.Changed {
 		w.cordoned[node] = true
 	}
+	for _, node := range w.Nodes {
+		if slices.Contains(nodes, node.Name) && leftCordoned(node) {
+			w.cordoned[node.Name] = true
+		}
+	}
 	errs := map[string]error{}
 	for _, node := range nodes {
 		if err != nil && !d.Emptied(node) {
@@ -184,6 +189,16 @@ func (w *Work) drain(ctx context.Context, nodes []string) map[string]error {
 		}
 	}
 	return errs
+}
+
+// cordonReason is in the note of a node that is cordoned for a command.
+const cordonReason = "a command on the host"
+
+// leftCordoned reports whether a node was cordoned for a command before, which failed or was
+// interrupted: the next one that succeeds gives it back. It is pure.
+func leftCordoned(node *corev1.Node) bool {
+	note, is := drain.NoteOf(node)
+	return is && node.Spec.Unschedulable && note.Drain && note.Reason == cordonReason
 }
 
 // command runs the command on one host.

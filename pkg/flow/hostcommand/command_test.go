@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -49,7 +50,7 @@ func TestWhatAHostAnswersIsToldAsWhatItIs(t *testing.T) {
 		"it was killed":    {wire.CommandOutcome{Code: 137, Signal: "SIGKILL"}, plan.Broken, "ended by SIGKILL"},
 		"its time was up":  {wire.CommandOutcome{Code: 143, Signal: "SIGTERM", TimedOut: true}, plan.TimedOut, "within 1m0s"},
 		"it is not there":  {wire.CommandOutcome{Error: "no such file"}, plan.Broken, "could not be run: no such file"},
-		"nobody knows":     {wire.CommandOutcome{Unknown: true}, plan.Broken, "is not known"},
+		"it is unknown":    {wire.CommandOutcome{Unknown: true}, plan.Broken, "is not known"},
 		"escapes are seen": {wire.CommandOutcome{Error: "\x1b[2J"}, plan.Broken, "could not be run"},
 	} {
 		err := failure("w1", c.out, time.Minute)
@@ -127,6 +128,31 @@ func TestACommandIsBegunOnceHoweverOftenItIsAskedFor(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A command that failed, or was interrupted, leaves its node cordoned: the next one gives it back.
+func TestOnlyANodeThatWasCordonedForACommandIsGivenBackByTheNext(t *testing.T) {
+	for name, c := range map[string]struct {
+		note string
+		open bool
+		ours bool
+	}{
+		"cordoned for a command":             {`{"drain":true,"reason":"a command on the host"}`, false, true},
+		"uncordoned since":                   {`{"drain":true,"reason":"a command on the host"}`, true, false},
+		"cordoned by a person":               {`{"reason":"a command on the host"}`, false, false},
+		"cordoned for a drain of a person's": {`{"drain":true,"reason":"new disks"}`, false, false},
+		"cordoned by kubectl":                {"", false, false},
+		"a note that is none":                {"{", false, false},
+	} {
+		n := node("w1", "linux", corev1.ConditionTrue)
+		n.Spec.Unschedulable = !c.open
+		if c.note != "" {
+			n.Annotations = map[string]string{drain.NoteAnnotation: c.note}
+		}
+		if got := leftCordoned(n); got != c.ours {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

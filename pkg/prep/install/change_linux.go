@@ -73,6 +73,9 @@ func (s Stage) Remove(ctx context.Context, all []packages.Package) (kept string,
 		}
 	}
 	if len(gone) > 0 {
+		if at, err := s.mountInTheWay(); err != nil || at != "" {
+			return "something is mounted at " + at + ", which would be deleted with what they have kept: unmount it first", err
+		}
 		if others, err := s.needing(ctx, gone); err != nil || len(others) > 0 {
 			return "they are needed by " + lines(others), err
 		}
@@ -81,6 +84,19 @@ func (s Stage) Remove(ctx context.Context, all []packages.Package) (kept string,
 		}
 	}
 	return strings.Join(changed, ", "), nil
+}
+
+// mountInTheWay is packages.Endangered of this host's mounts.
+func (s Stage) mountInTheWay() (string, error) {
+	mounts, err := s.Local.Mounts()
+	if err != nil {
+		return "", err
+	}
+	var paths []string
+	for _, m := range mounts {
+		paths = append(paths, m.Path)
+	}
+	return packages.Endangered(paths), nil
 }
 
 // needing are other packages that would go along.

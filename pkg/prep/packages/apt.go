@@ -160,6 +160,21 @@ func Purge(simulate bool, names ...string) Command {
 	return quiet(changes, append(args, names...)...)
 }
 
+// Endangered says which mount keeps packages from being purged; empty for none. The script of a
+// package that is purged may delete all that its programs have kept, as one of an
+// administrator would with rm -rf, and does not look whether something is mounted there.
+func Endangered(mounts []string) string {
+	for _, dir := range []string{"/var/lib/containerd", "/run/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/etc/cni",
+		"/etc/kubernetes", "/opt/cni", "/opt/containerd"} {
+		for _, at := range mounts {
+			if at == dir || strings.HasPrefix(at, dir+"/") {
+				return at
+			}
+		}
+	}
+	return ""
+}
+
 // version and name are what is believed of an answer.
 const (
 	namePattern    = `[a-z0-9][a-z0-9+.-]{1,100}`

@@ -276,3 +276,18 @@ func FuzzReadKeys(f *testing.F) {
 		}
 	})
 }
+
+// A package's own script deletes what its programs have kept, through a mount as well.
+func TestAMountWherePackagesKeepDataKeepsThemFromBeingPurged(t *testing.T) {
+	for mounts, want := range map[string]string{
+		"/ /proc /var/lib":                    "",
+		"/ /var/lib/containerd":               "/var/lib/containerd",
+		"/ /var/lib/kubelet/pods/x/volumes/y": "/var/lib/kubelet/pods/x/volumes/y",
+		"/ /run/containerd/io.containerd.runtime.v2.task/default/web/rootfs": "/run/containerd/io.containerd.runtime.v2.task/default/web/rootfs",
+		"/ /var/lib/containerd-data /etc/kubernetes.bak":                     "",
+	} {
+		if got := Endangered(strings.Fields(mounts)); got != want {
+			t.Errorf("%s: %q", mounts, got)
+		}
+	}
+}
