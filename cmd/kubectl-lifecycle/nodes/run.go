@@ -85,8 +85,11 @@ func newRunCommand(c commands) *cobra.Command {
 
 func (f runFlags) validate() error {
 	_, err := env.ParseDryRun(f.dryRun)
-	if f.limit <= 0 || f.maxFailures < 0 {
-		err = errors.Join(err, env.Misused("--command-timeout must be more than 0, and --max-failures not less"))
+	if f.limit <= 0 {
+		err = errors.Join(err, env.Misused(fmt.Sprintf("--command-timeout must be positive, not %s", f.limit)))
+	}
+	if f.maxFailures < 0 {
+		err = errors.Join(err, env.Misused(fmt.Sprintf("--max-failures must not be negative, not %d", f.maxFailures)))
 	}
 	return errors.Join(err, view.CheckFormat(f.output, "name"), f.Validate())
 }
