@@ -42,7 +42,7 @@ story-[12])
   trap remove EXIT
   testbed up
   eval "$(testbed env)"
-  go test -tags e2e -count=1 -v -timeout 40m -run "${E2E_RUN:-.}" ./e2e/
+  go test -tags e2e -count=1 -v -timeout 65m -run "${E2E_RUN:-.}" ./e2e/
   ;;
 control)
   export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e}"
@@ -50,7 +50,7 @@ control)
   trap 'remove control' EXIT
   testbed control up
   eval "$(testbed control env)"
-  go test -tags e2e -count=1 -v -parallel 6 -timeout 35m -run "${E2E_RUN:-.}" ./e2e/control/
+  go test -tags e2e -count=1 -v -parallel 6 -timeout 45m -run "${E2E_RUN:-.}" ./e2e/control/
   ;;
 cilium)
   export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e-cilium}"

@@ -21,7 +21,7 @@ else
 fi
 # 'go test' runs the part of vet that finds faults; 'make lint' runs all of it.
 # Tests of the host's side mostly wait, so more of them than there are processors run.
-go test -timeout 30m -parallel "$((2 * $(nproc)))" ./...
+go test -timeout 50m -parallel "$((2 * $(nproc)))" ./...
 hack/fuzz.sh quick
 (cd hack/testbed && go test ./...)
 # One platform; 'make release-test' does the same for all.
