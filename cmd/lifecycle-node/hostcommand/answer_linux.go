@@ -84,33 +84,51 @@ func (s site) answer(ctx context.Context, order wire.CommandOrder) (wire.Command
 	if err := check(order); err != nil {
 		return wire.CommandOutcome{}, err
 	}
+	if order.Forget {
+		return wire.CommandOutcome{ID: order.ID}, s.forget(ctx, order.ID)
+	}
 	if len(order.Args) > 0 {
 		if err := s.start(ctx, order); err != nil {
 			return wire.CommandOutcome{}, err
 		}
 	}
+	return s.outcome(ctx, order.ID), nil
+}
+
+// outcome waits for the outcome of a command. From here on nothing is an error: it would be
+// told as one of a command that was not begun. Whether the unit runs cannot always be asked
+// (systemd restarts itself in an upgrade): then it is asked again.
+func (s site) outcome(ctx context.Context, id string) wire.CommandOutcome {
 	for deadline := time.Now().Add(s.within); ; {
-		running, err := s.running(ctx) // first: it ends after the outcome is there
-		if err != nil {
-			return wire.CommandOutcome{}, err
-		}
-		out, err := s.fetch(order.ID)
+		running, unasked := s.running(ctx) // first: it ends after the outcome is there
+		out, err := s.fetch(id)
 		switch {
 		case err == nil:
-			return out, nil
+			return out
 		case !errors.Is(err, fs.ErrNotExist):
-			return wire.CommandOutcome{}, err
-		case !running:
-			return wire.CommandOutcome{ID: order.ID, Unknown: true}, nil
+			return wire.CommandOutcome{ID: id, Unknown: true, Error: err.Error()}
+		case unasked == nil && !running:
+			return wire.CommandOutcome{ID: id, Unknown: true}
 		case time.Now().After(deadline):
-			return wire.CommandOutcome{ID: order.ID, Running: true}, nil
+			return wire.CommandOutcome{ID: id, Running: true}
 		}
 		select {
 		case <-ctx.Done():
-			return wire.CommandOutcome{}, context.Cause(ctx)
+			return wire.CommandOutcome{ID: id, Running: true}
 		case <-time.After(lookAgain):
 		}
 	}
+}
+
+// forget takes away what is kept of a command whose outcome has arrived.
+func (s site) forget(ctx context.Context, id string) error {
+	if _, err := s.fetch(id); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it is gone, or another command's
+		}
+		return err
+	}
+	return s.fetched(ctx)
 }
 
 // start writes the order down and begins the unit. What an earlier command has left, which
@@ -132,7 +150,12 @@ func (s site) start(ctx context.Context, order wire.CommandOrder) error {
 	if err := s.make(order); err != nil {
 		return fmt.Errorf("write the order: %w", err)
 	}
-	if err := s.begin(ctx); err != nil {
+	err = s.begin(ctx)
+	if err == nil {
+		return nil
+	}
+	// What has failed is perhaps only the wait for systemd: then the outcome tells.
+	if running, unasked := s.running(ctx); unasked == nil && !running {
 		return errors.Join(fmt.Errorf("begin the unit %s: %w", Unit, err), s.remove())
 	}
 	return nil
@@ -156,19 +179,37 @@ func (s site) fetched(ctx context.Context) error {
 	}
 }
 
-// make makes the directory, which is root's alone, with the order in it.
+// make makes the directory, which is root's alone, with the order in it. Of two that begin at
+// once one makes it.
 func (s site) make(order wire.CommandOrder) error {
-	if err := s.remove(); err != nil {
-		return err
-	}
 	raw, err := json.Marshal(order)
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(s.dir, 0o700); err != nil {
+	err = os.Mkdir(s.dir, 0o700)
+	if errors.Is(err, fs.ErrExist) && s.stale() {
+		if err := s.remove(); err != nil {
+			return err
+		}
+		err = os.Mkdir(s.dir, 0o700)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return plan.Refuse(errors.New("another command is being started on this host"), "run it again in a minute")
+	}
+	if err != nil {
 		return err
 	}
 	return os.WriteFile(s.in(orderFile), raw, 0o600)
+}
+
+// stale reports whether what is in the directory was left by a command whose unit was ended: it
+// has an outcome, or is older than a start takes.
+func (s site) stale() bool {
+	if _, err := os.Lstat(s.in(resultFile)); err == nil {
+		return true
+	}
+	info, err := os.Lstat(s.dir)
+	return err == nil && time.Since(info.ModTime()) > time.Minute
 }
 
 // remove takes away the files and the directory, and nothing else that may be in it.
@@ -185,7 +226,8 @@ func (s site) remove() error {
 	return errors.Join(errs...)
 }
 
-// fetch reads the outcome of a command and takes it away; fs.ErrNotExist where there is none.
+// fetch reads the outcome of a command; fs.ErrNotExist where there is none. It stays until the
+// asker says that it has arrived: a stream may break under it.
 func (s site) fetch(id string) (wire.CommandOutcome, error) {
 	out, err := s.read(resultFile)
 	switch {
@@ -194,7 +236,7 @@ func (s site) fetch(id string) (wire.CommandOutcome, error) {
 	case out.ID != id:
 		return wire.CommandOutcome{}, fs.ErrNotExist
 	}
-	return out, s.remove()
+	return out, nil
 }
 
 func (s site) read(name string) (out wire.CommandOutcome, err error) {

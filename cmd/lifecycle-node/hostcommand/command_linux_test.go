@@ -40,9 +40,16 @@ func bed(t *testing.T, lock func() (func(), error)) site {
 		return nil
 	}
 	t.Cleanup(func() {
-		for range begun {
-			if err := <-done; err != nil {
-				t.Error(err)
+		for ended := 0; ended < begun; {
+			select {
+			case err := <-done:
+				if ended++; err != nil {
+					t.Error(err)
+				}
+			case <-time.After(time.Millisecond):
+				if out, err := s.read(resultFile); err == nil { // as the asker does
+					_ = s.forget(context.WithoutCancel(t.Context()), out.ID)
+				}
 			}
 		}
 		if _, err := os.Lstat(s.dir); !errors.Is(err, os.ErrNotExist) {
@@ -92,8 +99,9 @@ func TestAFloodOfOutputKeepsItsEnds(t *testing.T) {
 	}
 }
 
-// A connection that ends does not end the command: the next question has its outcome, once.
-func TestAnOutcomeIsFetchedOnce(t *testing.T) {
+// A connection that ends does not end the command, and none that breaks under the outcome loses
+// it: it is there until the asker says that it has arrived.
+func TestAnOutcomeStaysUntilItHasArrived(t *testing.T) {
 	s := bed(t, free)
 	file := filepath.Join(t.TempDir(), "go")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -107,10 +115,22 @@ func TestAnOutcomeIsFetchedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.within = time.Minute
-	if out, err = s.answer(t.Context(), wire.CommandOrder{ID: id}); err != nil || out.Output != "done\n" {
-		t.Errorf("%+v, %v", out, err)
+	for range 2 {
+		if out, err = s.answer(t.Context(), wire.CommandOrder{ID: id}); err != nil || out.Output != "done\n" {
+			t.Errorf("%+v, %v", out, err)
+		}
 	}
-	s.running = func(context.Context) (bool, error) { return false, nil }
+	if _, err := s.answer(t.Context(), wire.CommandOrder{ID: "fedcba9876543210", Forget: true}); err != nil {
+		t.Errorf("another's: %v", err)
+	}
+	if out, err = s.answer(t.Context(), wire.CommandOrder{ID: id}); err != nil || out.Output != "done\n" {
+		t.Errorf("after another was forgotten: %+v, %v", out, err)
+	}
+	for range 2 {
+		if _, err = s.answer(t.Context(), wire.CommandOrder{ID: id, Forget: true}); err != nil {
+			t.Error(err)
+		}
+	}
 	if out, err = s.answer(t.Context(), wire.CommandOrder{ID: id}); err != nil || !out.Unknown {
 		t.Errorf("%+v, %v", out, err)
 	}
@@ -181,5 +201,52 @@ func TestAnOrderThatIsNoneIsNotObeyed(t *testing.T) {
 		if _, err := bed(t, free).answer(t.Context(), o); err == nil {
 			t.Errorf("%s: obeyed", name)
 		}
+	}
+}
+
+// systemd cannot be asked while it starts itself again: that is no word of the command's.
+func TestAUnitThatCannotBeAskedAboutIsAskedAgain(t *testing.T) {
+	s := bed(t, free)
+	asked, running := 0, s.running
+	s.running = func(ctx context.Context) (bool, error) {
+		if asked++; asked > 1 && asked < 5 {
+			return false, errors.New("Failed to connect to bus")
+		}
+		return running(ctx)
+	}
+	if out, err := s.answer(t.Context(), order(time.Minute, "sh", "-c", "sleep 0.5; echo done")); err != nil || out.Output != "done\n" {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+// A start that fails says so only where nothing runs.
+func TestAStartThatPerhapsSucceededIsAskedAbout(t *testing.T) {
+	s := bed(t, free)
+	begin := s.begin
+	s.begin = func(ctx context.Context) error { return errors.Join(begin(ctx), errors.New("timed out")) }
+	if out, err := s.answer(t.Context(), order(time.Minute, "sh", "-c", "sleep 0.2; echo done")); err != nil || out.Output != "done\n" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	s.begin = func(context.Context) error { return errors.New("no such program") }
+	if out, err := s.answer(t.Context(), order(time.Minute, "true")); err == nil {
+		t.Errorf("%+v", out)
+	}
+}
+
+// Of two commands that begin at once one runs, and the other is refused.
+func TestOfTwoThatBeginAtOnceOneIsRefused(t *testing.T) {
+	s := bed(t, free)
+	if err := s.make(order(time.Minute, "true")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.make(order(time.Minute, "false")); plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" {
+		t.Errorf("%v", err)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(s.dir, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.make(order(time.Minute, "true")), s.remove()); err != nil {
+		t.Errorf("what a unit has left that was ended: %v", err)
 	}
 }

@@ -7,6 +7,6 @@
 //	Work    is what the unit does: it runs the command, and leaves the outcome for Answer
 //
 // Order and outcome are files in a directory of /run that only root can read, since both may
-// hold secrets of the person's. The directory is gone when the outcome was fetched, and ten
-// minutes after the end of the command at the latest.
+// hold secrets of the person's. The directory is gone when the outcome has arrived (the asker says so), and
+// ten minutes after the end of the command at the latest.
 package hostcommand

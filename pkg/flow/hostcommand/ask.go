@@ -62,10 +62,14 @@ func until(
 	ctx context.Context, order wire.CommandOrder,
 	once func(context.Context, wire.CommandOrder) (wire.CommandOutcome, error), report plan.Report,
 ) (wire.CommandOutcome, error) {
-	deadline := time.Now().Add(neverFor)
-	begun := false
+	begun, heard, silent := false, false, time.Time{}
 	for {
 		out, err := once(ctx, order)
+		if err == nil {
+			silent = time.Time{}
+		} else if silent.IsZero() {
+			silent = time.Now() // a stream may have lasted for minutes before it broke
+		}
 		switch {
 		case ctx.Err() != nil:
 			return out, plan.As(plan.ClassOf(ctx.Err()), plan.Hint(
@@ -73,7 +77,7 @@ func until(
 				"see on the host: systemctl status kubectl-lifecycle-command; to end it there: systemctl stop kubectl-lifecycle-command"))
 		case err != nil && !begun && notBegun(err):
 			return out, err
-		case err != nil && time.Now().After(deadline):
+		case err != nil && time.Since(silent) > limitOf(heard):
 			return out, plan.As(plan.Broken, plan.Hint(fmt.Errorf("the host has given no answer for too long: %w", err),
 				"see on the host: journalctl -u kubectl-lifecycle-command"))
 		case err != nil:
@@ -81,10 +85,11 @@ func until(
 		case out.ID != order.ID:
 			return out, plan.As(plan.Broken, errors.New("the host answers for another command"))
 		case !out.Running:
+			arrived(ctx, order.ID, once)
 			return out, nil
 		default:
 			report("the command is still running")
-			deadline = time.Now().Add(silentFor)
+			heard = true
 		}
 		begun, order.Args = true, nil
 		if err == nil {
@@ -95,6 +100,25 @@ func until(
 		case <-time.After(askAgain):
 		}
 	}
+}
+
+// limitOf is for how long a host may give no answer.
+func limitOf(heard bool) time.Duration {
+	if heard {
+		return silentFor
+	}
+	return neverFor
+}
+
+// forgetWithin bounds the last word to a host. Where it does not arrive, the host forgets the
+// outcome by itself.
+const forgetWithin = 30 * time.Second
+
+// arrived tells the host that the outcome has arrived.
+func arrived(ctx context.Context, id string, once func(context.Context, wire.CommandOrder) (wire.CommandOutcome, error)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetWithin)
+	defer cancel()
+	_, _ = once(ctx, wire.CommandOrder{ID: id, Forget: true})
 }
 
 // notBegun reports whether the command was surely not begun: the host, or the cluster, has

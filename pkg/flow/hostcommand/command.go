@@ -14,10 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/access"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
@@ -50,7 +48,9 @@ type Work struct {
 	ask      func(ctx context.Context, node *corev1.Node, order wire.CommandOrder, report plan.Report) (wire.CommandOutcome, error)
 	mu       sync.Mutex
 	cordoned map[string]bool
-	results  map[string]Result
+	// notes are those of the cordons as they were when the nodes were drained.
+	notes   map[string]string
+	results map[string]Result
 }
 
 // State is what has become of a node.
@@ -130,7 +130,7 @@ func (w *Work) Run(ctx context.Context, cluster runner.Cluster, watch plan.Obser
 }
 
 func (w *Work) run(ctx context.Context) []Result {
-	w.cordoned, w.results = map[string]bool{}, map[string]Result{}
+	w.cordoned, w.notes, w.results = map[string]bool{}, map[string]string{}, map[string]Result{}
 	stages := []wave.Stage{{All: w.drain}, {Each: w.command}, {Each: w.giveBack}}
 	if w.NoDrain {
 		stages = stages[1:2]
@@ -162,51 +162,21 @@ func (w *Work) result(row wave.Outcome) Result {
 	return r
 }
 
-// drain drains the nodes of a wave. One that could not be emptied is left cordoned.
-func (w *Work) drain(ctx context.Context, nodes []string) map[string]error {
-	options := w.Drain
-	options.MaxParallel = "100%" // of a wave
-	d := &flow.Drain{Client: w.cluster.Client, Nodes: slices.Sorted(slices.Values(nodes)), Options: options, By: w.By,
-		Reason: cordonReason, Back: "kubectl lifecycle uncordon"}
-	decide := plan.Step{ID: "pods", Title: "Look at the pods of " + d.Title(), Do: func(ctx context.Context, _ plan.Report) error {
-		return d.Decide(ctx)
-	}}
-	_, err := plan.Plan{Title: "Drain " + d.Title(), Steps: slices.Concat([]plan.Step{decide}, d.Steps())}.Run(ctx, w.watch)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, node := range d.Changed {
-		w.cordoned[node] = true
-	}
-	for _, node := range w.Nodes {
-		if slices.Contains(nodes, node.Name) && leftCordoned(node) {
-			w.cordoned[node.Name] = true
-		}
-	}
-	errs := map[string]error{}
-	for _, node := range nodes {
-		if err != nil && !d.Emptied(node) {
-			errs[node] = err
-		}
-	}
-	return errs
-}
-
-// cordonReason is in the note of a node that is cordoned for a command.
-const cordonReason = "a command on the host"
-
-// leftCordoned reports whether a node was cordoned for a command before, which failed or was
-// interrupted: the next one that succeeds gives it back. It is pure.
-func leftCordoned(node *corev1.Node) bool {
-	note, is := drain.NoteOf(node)
-	return is && node.Spec.Unschedulable && note.Drain && note.Reason == cordonReason
-}
-
 // command runs the command on one host.
 func (w *Work) command(ctx context.Context, name string) error {
 	node := w.Nodes[slices.IndexFunc(w.Nodes, func(n *corev1.Node) bool { return n.Name == name })]
 	var out wire.CommandOutcome
 	step := plan.Step{ID: "command/" + name, Title: "Run the command on " + name}
 	step.Do = func(ctx context.Context, report plan.Report) (err error) {
+		if !w.NoDrain {
+			now, err := kubenode.Get(ctx, w.cluster.Client, name)
+			if err == nil {
+				err = mayRun(now)
+			}
+			if err != nil {
+				return err
+			}
+		}
 		out, err = w.ask(ctx, node, wire.CommandOrder{Args: w.Args, Limit: w.Limit}, report)
 		if err == nil {
 			err = failure(name, out, w.Limit)
@@ -250,35 +220,4 @@ func failure(node string, out wire.CommandOutcome, limit time.Duration) error {
 		return plan.Hint(fmt.Errorf("node %s: the command ended with exit code %d", node, out.Code), "%s", onHost)
 	}
 	return nil
-}
-
-// giveBack waits until the node is Ready, and uncordons it if it was cordoned here.
-func (w *Work) giveBack(ctx context.Context, name string) error {
-	w.mu.Lock()
-	cordoned := w.cordoned[name]
-	w.mu.Unlock()
-	ready := func(ctx context.Context, report plan.Report) error {
-		return kubenode.AwaitReturn(ctx, w.cluster.Client, name, report)
-	}
-	steps := []plan.Step{{ID: "ready/" + name, Title: "Wait until node " + name + " is Ready", Do: ready}, {
-		ID: "uncordon/" + name, Title: "Uncordon " + name,
-		Needed: func(context.Context) (bool, error) { return cordoned, nil },
-		Do: func(ctx context.Context, _ plan.Report) error {
-			_, err := drain.Scheduling{}.Apply(ctx, w.cluster.Client, name)
-			if err == nil {
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				delete(w.cordoned, name)
-			}
-			return err
-		}}}
-	if !w.wasReady(name) { // it was not before either: a network may be missing
-		steps = steps[1:]
-	}
-	_, err := plan.Plan{Title: "Give back " + name, Steps: steps}.Run(ctx, w.watch)
-	return err
-}
-
-func (w *Work) wasReady(name string) bool {
-	return slices.ContainsFunc(w.Nodes, func(n *corev1.Node) bool { return n.Name == name && kube.NodeReady(n) })
 }

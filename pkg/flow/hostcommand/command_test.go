@@ -66,11 +66,17 @@ type host struct {
 	mu      sync.Mutex
 	answers []func(o wire.CommandOrder) (wire.CommandOutcome, error)
 	orders  []wire.CommandOrder
+	// forgot is how often it was told that the outcome has arrived.
+	forgot int
 }
 
 func (h *host) once(_ context.Context, o wire.CommandOrder) (wire.CommandOutcome, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if o.Forget {
+		h.forgot++
+		return wire.CommandOutcome{ID: o.ID}, nil
+	}
 	h.orders = append(h.orders, o)
 	next := h.answers[0]
 	if len(h.answers) > 1 {
@@ -105,6 +111,12 @@ func TestACommandIsBegunOnceHoweverOftenItIsAskedFor(t *testing.T) {
 		"it was not allowed": {[]func(wire.CommandOrder) (wire.CommandOutcome, error){fails(refused)}, 1, "may not create pods"},
 		"the runtime is restarted in the middle": {[]func(wire.CommandOrder) (wire.CommandOutcome, error){
 			says(wire.CommandOutcome{Running: true}), fails(refused), fails(broken), says(wire.CommandOutcome{})}, 4, ""},
+		"a stream breaks after nine minutes": {[]func(wire.CommandOrder) (wire.CommandOutcome, error){
+			func(wire.CommandOrder) (wire.CommandOutcome, error) {
+				time.Sleep(9 * time.Minute)
+				return wire.CommandOutcome{}, broken
+			},
+			says(wire.CommandOutcome{})}, 2, ""},
 		"it never answers": {[]func(wire.CommandOrder) (wire.CommandOutcome, error){fails(broken)}, 0, "no answer for too long"},
 		"another's answer": {[]func(wire.CommandOrder) (wire.CommandOutcome, error){func(wire.CommandOrder) (wire.CommandOutcome, error) {
 			return wire.CommandOutcome{ID: "other"}, nil
@@ -120,6 +132,9 @@ func TestACommandIsBegunOnceHoweverOftenItIsAskedFor(t *testing.T) {
 				}
 				if c.asked > 0 && len(h.orders) != c.asked {
 					t.Errorf("asked %d times", len(h.orders))
+				}
+				if told := h.forgot == 1; told != (err == nil) {
+					t.Errorf("told %d times that the outcome has arrived", h.forgot)
 				}
 				for i, o := range h.orders {
 					if (len(o.Args) > 0) != (i == 0) || o.ID != h.orders[0].ID {
@@ -152,6 +167,29 @@ func TestOnlyANodeThatWasCordonedForACommandIsGivenBackByTheNext(t *testing.T) {
 		}
 		if got := leftCordoned(n); got != c.ours {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// A command runs on a node that is still empty, and only a cordon that is as it was is taken back.
+func TestWhetherANodeIsStillCordonedForTheCommand(t *testing.T) {
+	for name, c := range map[string]struct {
+		cordoned  bool
+		note      string
+		run, back bool
+	}{
+		"as it was":                          {true, "a", true, true},
+		"uncordoned by another client":       {false, "a", false, false},
+		"cordoned again, for another reason": {true, "b", true, false},
+		"cordoned again by kubectl":          {true, "", true, false},
+	} {
+		n := node("w1", "linux", corev1.ConditionTrue)
+		n.Spec.Unschedulable, n.Annotations = c.cordoned, map[string]string{drain.NoteAnnotation: c.note}
+		if err := mayRun(n); (err == nil) != c.run || err != nil && (plan.ClassOf(err) != plan.Broken || plan.HintOf(err) == "") {
+			t.Errorf("%s: run: %v", name, err)
+		}
+		if got := givesBack(n, "a"); got != c.back {
+			t.Errorf("%s: given back: %t", name, got)
 		}
 	}
 }

@@ -17,13 +17,15 @@ type CommandOrder struct {
 	Args []string `json:"args,omitempty"`
 	// Limit ends the command.
 	Limit time.Duration `json:"limit"`
+	// Forget says that the outcome has arrived: what the host keeps of the command goes.
+	Forget bool `json:"forget,omitempty"`
 }
 
 // CommandOutcome is what has become of the command.
 type CommandOutcome struct {
 	ID string `json:"id"`
 	// Running says that it has not ended: ask again. Unknown, that nothing of it is there:
-	// it was not begun, its outcome was fetched, or the host was started again since.
+	// it was not begun, it was forgotten, or the host was started again since.
 	Running bool `json:"running,omitempty"`
 	Unknown bool `json:"unknown,omitempty"`
 	// Code is its exit code, and Signal the name of what ended it instead; empty for none.
