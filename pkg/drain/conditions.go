@@ -78,7 +78,7 @@ func Mark(ctx context.Context, client kubernetes.Interface, nodes []string, stag
 	for i, name := range nodes {
 		group.Go(func() error {
 			if err := applyConditions(ctx, client, name, conditions, manager); !apierrors.IsNotFound(err) {
-				errs[i] = denied(fmt.Sprintf("set the conditions of node %q", name), err, Right{"patch", "nodes/status"})
+				errs[i] = Denied(fmt.Sprintf("set the conditions of node %q", name), err, Right{"patch", "nodes/status"})
 			}
 			return nil
 		})

@@ -85,6 +85,17 @@ func (d Denial) String() string {
 	}
 }
 
+// Forbids reports whether someone else than the server's own state stands in the way: a right
+// that is missing, a policy, a webhook or an admission plugin. It does not go away by itself.
+func (d Denial) Forbids() bool {
+	switch d.Cause {
+	case CauseForbidden, CausePolicy, CauseWebhook, CauseWebhookDown, CauseAdmission, CauseQuota:
+		return true
+	default:
+		return false
+	}
+}
+
 // forGood reports whether the server refused, as opposed to failed.
 func (d Denial) forGood() bool {
 	return d.Cause != CauseServer && d.Cause != CauseBusy && d.Cause != CauseReadOnly
@@ -103,10 +114,10 @@ func (e *deniedError) Error() string { return e.what + ": " + e.String() }
 // Unwrap is the server's own error.
 func (e *deniedError) Unwrap() error { return e.err }
 
-// denied is the error of a write ("cordon node \"w1\"") that needs a right and
+// Denied is the error of a write ("cordon node \"w1\"") that needs a right and
 // that the server did not do: of class plan.Refused if something denies it, and
 // with the way out in every case; nil if err is.
-func denied(what string, err error, needs Right) error {
+func Denied(what string, err error, needs Right) error {
 	if err == nil {
 		return nil
 	}

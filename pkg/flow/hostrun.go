@@ -52,6 +52,9 @@ const aliveEvery = 30 * time.Second
 var errWaiting = errors.New("the program on the host waits")
 
 func (r *Removal) begin(ctx context.Context, report plan.Report) error {
+	if err := departure.MayDelete(ctx, r.cluster.Client, r.Node); err != nil {
+		return err
+	}
 	cordoned, err := r.beginAgain(ctx, report)
 	if err != nil {
 		return err
@@ -209,6 +212,9 @@ func (r *Removal) Rehearse(ctx context.Context, watch plan.Observer) (inventory.
 		if _, err := try.Apply(ctx, r.cluster.Client, node.Name); err != nil {
 			return inventory.Removal{}, err
 		}
+	}
+	if err := departure.MayDelete(ctx, r.cluster.Client, r.Node); err != nil {
+		return inventory.Removal{}, err
 	}
 	i := inspection{name: r.Node.Name, choices: r.request.Choices, keep: hostdata.Kept(r.Data)}
 	if r.operation.task != nil {

@@ -11,6 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/join"
@@ -30,6 +32,8 @@ type Facts struct {
 	// server is where the plugin itself reaches an API server; endpoint is
 	// where the cluster's own kubelets do ("HOST:PORT").
 	server, endpoint string
+	// proxy is where kube-proxy does, as its ConfigMap has it; empty if that cannot be read.
+	proxy string
 	// runs are what is under way in the cluster.
 	runs []runner.Record
 }
@@ -57,6 +61,7 @@ func Read(ctx context.Context, cluster runner.Cluster, node *corev1.Node) (Facts
 	}
 	about, err := join.Survey(ctx, cluster.Client)
 	f.endpoint = about.Endpoint
+	f.proxy = proxyServer(ctx, cluster.Client)
 	return f, err
 }
 
@@ -98,11 +103,35 @@ func (f Facts) Decide() (warnings []string, err error) {
 		warnings = append(warnings, fmt.Sprintf("the cluster's endpoint %s is named like this node: see that the name leads to another "+
 			"control plane before the kubelets need it", f.endpoint))
 	}
+	if host := hostOf(f.proxy); f.proxy != f.endpoint && f.is(host) {
+		return nil, plan.Refuse(fmt.Errorf("kube-proxy on every node reaches the API server through node %s (%s in ConfigMap "+
+			"kube-system/kube-proxy): Services would change no more", name, f.proxy),
+			"give it the cluster's endpoint first: kubectl --namespace kube-system edit configmap kube-proxy, then: "+
+				"kubectl --namespace kube-system rollout restart daemonset kube-proxy")
+	}
 	if len(f.Others) == 1 {
 		warnings = append(warnings, fmt.Sprintf("only one control-plane node is left afterwards (%s): the cluster then survives no failure of it",
 			f.Others[0].Name))
 	}
 	return warnings, nil
+}
+
+// proxyServer is the API server that kube-proxy's kubeconfig names, as kubeadm writes it
+// (kubernetes/kubeadm#609, #905); empty where there is none.
+func proxyServer(ctx context.Context, client kubernetes.Interface) string {
+	cm, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "kube-proxy", metav1.GetOptions{})
+	if err != nil {
+		return ""
+	}
+	config, err := clientcmd.Load([]byte(cm.Data["kubeconfig.conf"]))
+	if err != nil || config.Contexts[config.CurrentContext] == nil {
+		return ""
+	}
+	cluster := config.Clusters[config.Contexts[config.CurrentContext].Cluster]
+	if cluster == nil {
+		return ""
+	}
+	return cluster.Server
 }
 
 // is reports whether a name or address is this node's.

@@ -37,6 +37,11 @@ func TestAControlPlaneLeavesOnlyWhereTheClusterGoesOn(t *testing.T) {
 			refusal: "all kubelets reach the API server through node cp1", hint: "another endpoint"},
 		"the endpoint has its name": {Facts: Facts{Others: others, server: "https://lb:6443", endpoint: "cp1:6443"},
 			warnings: []string{"is named like this node"}},
+		"kube-proxy uses its address": {Facts: Facts{Others: others, server: "https://lb:6443", endpoint: "lb:6443",
+			proxy: "https://192.0.2.1:6443"}, refusal: "kube-proxy on every node", hint: "edit configmap kube-proxy"},
+		"kube-proxy uses the endpoint": {Facts: Facts{Others: others, server: "https://lb:6443", endpoint: "lb:6443", proxy: "https://lb:6443"}},
+		"kube-proxy uses another": {Facts: Facts{Others: others, server: "https://lb:6443", endpoint: "lb:6443",
+			proxy: "https://192.0.2.2:6443"}},
 		"another is being removed": {Facts: Facts{Others: others,
 			runs: []runner.Record{{State: wire.State{Node: "cp2", Phase: wire.Working,
 				Operation: wire.Remove}}}}, refusal: "another control-plane node is being worked on", hint: "runs follow cp2"},
@@ -73,5 +78,27 @@ func TestARecordThatCannotBeReadIsNamedAndStopsNoControlPlane(t *testing.T) {
 	if err != nil || len(warnings) != 1 ||
 		!strings.Contains(warnings[0], "lifecycle-cp2 is not a run record: it is not counted; delete it") {
 		t.Errorf("warnings %q, error %v", warnings, err)
+	}
+}
+
+func TestTheServerOfKubeProxyIsReadFromItsConfigMap(t *testing.T) {
+	config := func(server, current string) string {
+		return "apiVersion: v1\nkind: Config\nclusters:\n- {name: default, cluster: {server: '" + server + "'}}\n" +
+			"contexts:\n- {name: default, context: {cluster: default}}\ncurrent-context: " + current + "\n"
+	}
+	for name, c := range map[string]struct{ data, want string }{
+		"as kubeadm writes it": {config("https://192.0.2.1:6443", "default"), "https://192.0.2.1:6443"},
+		"no such context":      {config("https://192.0.2.1:6443", "other"), ""},
+		"no YAML":              {"{", ""},
+		"none":                 {"", ""},
+	} {
+		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy"},
+			Data: map[string]string{"kubeconfig.conf": c.data}}
+		if got := proxyServer(t.Context(), flowtest.Permissive(t, nil, cm)); got != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := proxyServer(t.Context(), flowtest.Permissive(t, nil)); got != "" {
+		t.Errorf("no kube-proxy: %q", got)
 	}
 }

@@ -47,13 +47,30 @@ func DeleteNode(ctx context.Context, client kubernetes.Interface, node *corev1.N
 		return nil
 	case apierrors.IsConflict(err): // of another UID by now: the wait tells
 	case err != nil:
-		return fmt.Errorf("delete node %s: %w", node.Name, err)
+		err = drain.Denied("delete node "+node.Name, err, toDelete())
+		return plan.Begun(plan.Hint(err, "%s\n%s", plan.HintOf(err), again))
 	}
 	last, err := awaitDeparture(ctx, client, node, report)
 	if err != nil && last != nil {
 		return stays(last, err, again)
 	}
 	return err
+}
+
+func toDelete() drain.Right { return drain.Right{Verb: "delete", Resource: "nodes"} }
+
+// MayDelete asks the API server, by a dry run, whether it would delete a Node: policies and
+// webhooks may deny what a role allows, and a removal must not find that out when the host is
+// clean. Only a denial is an error, of class plan.Refused; a server in trouble, or a webhook
+// that takes no dry runs, says nothing.
+func MayDelete(ctx context.Context, client kubernetes.Interface, node *corev1.Node) error {
+	err := client.CoreV1().Nodes().Delete(ctx, node.Name, metav1.DeleteOptions{
+		DryRun: []string{metav1.DryRunAll}, Preconditions: &metav1.Preconditions{UID: &node.UID},
+	})
+	if err == nil || apierrors.IsBadRequest(err) || !drain.ReadDenial(err, toDelete()).Forbids() {
+		return nil
+	}
+	return drain.Denied("delete node "+node.Name+" (tried by a dry run, since a removal ends with it)", err, toDelete())
 }
 
 // awaitDeparture waits until there is no Node of this UID. When the time is up, it

@@ -12,11 +12,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/flowtest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/kubetest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -192,5 +194,48 @@ func TestPodsThatLingerEndACommandWithACodeOfTheirOwn(t *testing.T) {
 	if plan.ClassOf(err) != plan.Found || !strings.Contains(err.Error(), "and 3 more") || !strings.Contains(plan.HintOf(err),
 		"kubectl -n shop edit pod p0") {
 		t.Errorf("class %d, error %v, hint %q", plan.ClassOf(err), err, plan.HintOf(err))
+	}
+}
+
+// A policy that keeps Nodes from being deleted is found before anything is changed.
+func TestADeletionThatIsDeniedIsFoundByADryRun(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		says string
+	}{
+		"nothing denies it": {},
+		"a policy": {kubetest.ByVAP(403, metav1.StatusReasonForbidden, "no deletions in a freeze"),
+			"no deletions in a freeze"},
+		"a right that is missing":            {apierrors.NewForbidden(corev1.Resource("nodes"), "w1", errors.New("no")), "delete node w1"},
+		"a server in trouble says nothing":   {apierrors.NewInternalError(errors.New("etcd")), ""},
+		"nor one that is busy":               {apierrors.NewTooManyRequests("later", 1), ""},
+		"nor a webhook that takes none":      {apierrors.NewBadRequest(`admission webhook "x.y" does not support dry run`), ""},
+		"a Node that is gone is for a later": {apierrors.NewNotFound(corev1.Resource("nodes"), "w1"), ""},
+	} {
+		client := flowtest.Permissive(t, nil, flowtest.Worker())
+		client.PrependReactor("delete", "nodes", func(a clienttesting.Action) (bool, runtime.Object, error) {
+			if dry := a.(clienttesting.DeleteActionImpl).DeleteOptions.DryRun; len(dry) != 1 || dry[0] != metav1.DryRunAll {
+				t.Errorf("%s: dryRun=%v", name, dry)
+			}
+			return true, nil, c.err
+		})
+		err := MayDelete(t.Context(), client, flowtest.Worker())
+		if (err != nil) != (c.says != "") || err != nil && (plan.ClassOf(err) != plan.Refused || plan.HintOf(err) == "" ||
+			!strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, hint %q", name, err, plan.HintOf(err))
+		}
+	}
+}
+
+// One that is denied at the end has its way out, and is no refusal: the host is clean by then.
+func TestADeletionThatIsDeniedAtTheEndSaysHowToFinish(t *testing.T) {
+	client := flowtest.Permissive(t, nil, flowtest.Worker())
+	client.PrependReactor("delete", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, kubetest.ByVAP(403, metav1.StatusReasonForbidden, "no deletions in a freeze")
+	})
+	err := DeleteNode(t.Context(), client, flowtest.Worker(), FinishesAtOnce, func(string, ...any) {})
+	if plan.ClassOf(err) != plan.Broken || !strings.Contains(err.Error(), "no deletions in a freeze") ||
+		!strings.Contains(plan.HintOf(err), FinishesAtOnce) {
+		t.Errorf("class %d, %v, hint %q", plan.ClassOf(err), err, plan.HintOf(err))
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
+	storagehelpers "k8s.io/component-helpers/storage/volume"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
@@ -30,7 +31,7 @@ const (
 // it. None of them is deleted: what is owned by the Node goes with it, and of the rest its own
 // controller knows what has to be done before. Who may not read them is told nothing.
 func Remains(ctx context.Context, client kubernetes.Interface, node *corev1.Node) []string {
-	out := slices.Concat(volumesOf(ctx, client, node), storageOf(ctx, client, node), customOf(ctx, client, node))
+	out := slices.Concat(volumesOf(ctx, client, node), claimsOf(ctx, client, node), storageOf(ctx, client, node), customOf(ctx, client, node))
 	for i := range out {
 		out[i] = "node " + node.Name + " is gone, and " + text.Line(out[i])
 	}
@@ -63,6 +64,23 @@ func volumesOf(ctx context.Context, client kubernetes.Interface, node *corev1.No
 		out = append(out, fmt.Sprintf("persistentvolume/%s can be reached from no other node (reclaim policy %s%s): once its data is not "+
 			"needed, delete its claim, and then the volume, which nothing on that host deletes any more: %s", v.Name, policy, claim,
 			text.Command("kubectl", "delete", "pv", v.Name)))
+	}
+	return out
+}
+
+// claimsOf are the claims for which a volume was to be made on this node, and was not: the scheduler
+// has chosen it, and takes no other as long as the claim says so (kubernetes/kubernetes#100485).
+func claimsOf(ctx context.Context, client kubernetes.Interface, node *corev1.Node) (out []string) {
+	claims, err := client.CoreV1().PersistentVolumeClaims(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: mostListed})
+	if err != nil {
+		return nil
+	}
+	for _, c := range claims.Items {
+		if c.Spec.VolumeName == "" && c.Annotations[storagehelpers.AnnSelectedNode] == node.Name {
+			out = append(out, fmt.Sprintf("persistentvolumeclaim/%s (namespace %s) waits for a volume on it: let the scheduler choose again: %s",
+				c.Name, c.Namespace,
+				text.Command("kubectl", "annotate", "pvc", "--namespace", c.Namespace, c.Name, storagehelpers.AnnSelectedNode+"-")))
+		}
 	}
 	return out
 }

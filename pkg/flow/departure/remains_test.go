@@ -43,6 +43,10 @@ func TestWhatRefersToANodeThatIsGoneIsNamed(t *testing.T) {
 		l.Namespace = corev1.NamespaceNodeLease
 		return l
 	}
+	claim := func(node, volume string) *corev1.PersistentVolumeClaim {
+		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "data",
+			Annotations: map[string]string{"volume.kubernetes.io/selected-node": node}}, Spec: corev1.PersistentVolumeClaimSpec{VolumeName: volume}}
+	}
 	attachment := func(node string) *storagev1.VolumeAttachment {
 		return &storagev1.VolumeAttachment{ObjectMeta: meta("a"), Spec: storagev1.VolumeAttachmentSpec{NodeName: node, Attacher: "driver\nx"}}
 	}
@@ -55,14 +59,18 @@ func TestWhatRefersToANodeThatIsGoneIsNamed(t *testing.T) {
 		"a volume of another node's":             {volume(corev1.LabelHostname, "w2"), ""},
 		"a volume of a zone in which others are": {volume(corev1.LabelTopologyZone, "a"), ""},
 		"a volume that every node reaches":       {&corev1.PersistentVolume{ObjectMeta: meta("pv")}, ""},
-		"an attachment":                          {attachment(gone.Name), "volumeattachment/a names it (driver x)"},
-		"another node's attachment":              {attachment("w2"), ""},
-		"a CSINode of its own":                   {&storagev1.CSINode{ObjectMeta: meta(gone.Name, own)}, ""},
-		"a CSINode that nothing owns":            {&storagev1.CSINode{ObjectMeta: meta(gone.Name)}, "kubectl delete csinode " + gone.Name},
-		"its lease":                              {lease(own), ""},
-		"a lease that nothing owns":              {lease(), "its lease is not owned by it"},
-		"its capacity":                           {capacity("topology.topolvm.io/node", gone.Name), "csistoragecapacity/c"},
-		"a zone's capacity":                      {capacity(corev1.LabelTopologyZone, "a"), ""},
+		"a claim whose volume was to be here": {claim(gone.Name, ""),
+			"kubectl annotate pvc --namespace shop data volume.kubernetes.io/selected-node-"},
+		"a claim that has its volume": {claim(gone.Name, "pv"), ""},
+		"a claim of another node's":   {claim("w2", ""), ""},
+		"an attachment":               {attachment(gone.Name), "volumeattachment/a names it (driver x)"},
+		"another node's attachment":   {attachment("w2"), ""},
+		"a CSINode of its own":        {&storagev1.CSINode{ObjectMeta: meta(gone.Name, own)}, ""},
+		"a CSINode that nothing owns": {&storagev1.CSINode{ObjectMeta: meta(gone.Name)}, "kubectl delete csinode " + gone.Name},
+		"its lease":                   {lease(own), ""},
+		"a lease that nothing owns":   {lease(), "its lease is not owned by it"},
+		"its capacity":                {capacity("topology.topolvm.io/node", gone.Name), "csistoragecapacity/c"},
+		"a zone's capacity":           {capacity(corev1.LabelTopologyZone, "a"), ""},
 	} {
 		got := strings.Join(Remains(t.Context(), fake.NewClientset(other, tc.object), gone), "\n")
 		if (got != "") != (tc.says != "") || !strings.Contains(got, tc.says) || strings.Contains(got, "\n") {

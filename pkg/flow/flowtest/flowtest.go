@@ -111,6 +111,10 @@ func Permissive(t *testing.T, denied []string, objects ...runtime.Object) *fake.
 		review.Status.Allowed = !slices.Contains(denied, attributes.Verb+" "+attributes.Resource)
 		return true, review, nil
 	})
+	client.PrependReactor("delete", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		// The tracker takes a dry run for a deletion.
+		return len(a.(clienttesting.DeleteActionImpl).DeleteOptions.DryRun) > 0, nil, nil
+	})
 	return client
 }
 
@@ -119,7 +123,10 @@ func Finalizing(t *testing.T, objects ...runtime.Object) *fake.Clientset {
 	t.Helper()
 	client := Permissive(t, nil, objects...)
 	client.PrependReactor("delete", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
-		d := a.(clienttesting.DeleteAction)
+		d := a.(clienttesting.DeleteActionImpl)
+		if len(d.DeleteOptions.DryRun) > 0 {
+			return true, nil, nil
+		}
 		found, err := client.Tracker().Get(d.GetResource(), d.GetNamespace(), d.GetName())
 		if err != nil {
 			return true, nil, err
