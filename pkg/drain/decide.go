@@ -123,6 +123,9 @@ func (s *Snapshot) judge(pod *corev1.Pod, o Options) Verdict {
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && len(blocking) == 0 {
 		return Verdict{Action: ActionSkip, Reason: ReasonMirror}
 	}
+	if o.Self.Name != "" && o.Self.Name == pod.Name && o.Self.Namespace == pod.Namespace {
+		weigh(ReasonSelf, false)
+	}
 	if !kube.Finished(pod) {
 		if kube.HasEmptyDir(pod) {
 			weigh(ReasonLocalStorage, o.DeleteEmptyDirData)
@@ -224,6 +227,8 @@ func (r Reason) text(action Action, pod *corev1.Pod, o Options) string {
 			fmt.Sprintf("its DaemonSet %q does not exist; nothing recreates it", name))
 	case ReasonMirror:
 		return "static pod, run by the kubelet from a file"
+	case ReasonSelf:
+		return "runs this command, which would end with it: run the command in a pod on another node, or outside of the cluster"
 	case ReasonLocalStorage:
 		return text.Choose(blocked, "has local data in an emptyDir (--delete-emptydir-data overrides)", "its emptyDir data is lost")
 	case ReasonUnmanaged:

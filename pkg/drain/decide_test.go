@@ -44,6 +44,9 @@ func TestDecideFollowsTheFilters(t *testing.T) {
 	deletes := flags(func(o *Options) { o.DisableEviction = true })
 	skip := flags(func(o *Options) { o.SkipWaitForDeleteTimeoutSeconds = 60 })
 	quick := flags(func(o *Options) { o.GracePeriodSeconds = 0 })
+	self := types.NamespacedName{Namespace: kubetest.Pod("a").Namespace, Name: "a"}
+	inside := flags(func(o *Options) { o.Self, o.Force = self, true })
+	elsewhere := flags(func(o *Options) { o.Self = types.NamespacedName{Namespace: "elsewhere", Name: "a"} })
 	for _, tc := range []struct {
 		name   string
 		pod    *corev1.Pod
@@ -53,6 +56,11 @@ func TestDecideFollowsTheFilters(t *testing.T) {
 		also   []Reason
 	}{
 		{"a pod of a ReplicaSet is evicted", kubetest.Pod("a"), none, ActionEvict, ReasonManaged, nil},
+		{"the pod that runs the command blocks with every flag", kubetest.Pod("a"), inside, ActionBlock, ReasonSelf, nil},
+		{"another pod beside it is evicted", kubetest.Pod("b"), inside, ActionEvict, ReasonManaged, nil},
+		{"one of its name elsewhere is evicted", kubetest.Pod("a"), elsewhere, ActionEvict, ReasonManaged, nil},
+		{"if it is a DaemonSet's it stays with the others", kubetest.Pod("a", kubetest.OfDaemonSet),
+			flags(func(o *Options) { o.Self, o.IgnoreDaemonSets = self, true }), ActionSkip, ReasonDaemonSet, nil},
 		{"a pod of any controller is evicted", kubetest.Pod("a", kubetest.ControlledBy("example.com/v1", "Widget", "w")), none, ActionEvict,
 			ReasonManaged, nil},
 		{"without evictions it is deleted", kubetest.Pod("a"), deletes, ActionDelete, ReasonManaged, nil},

@@ -117,18 +117,25 @@ func (d Decision) Refusal() error {
 		return nil
 	}
 	var lines, flags []string
-	for _, r := range []Reason{ReasonDaemonSet, ReasonDaemonSetMissing, ReasonLocalStorage, ReasonUnmanaged} {
+	for _, r := range []Reason{ReasonSelf, ReasonDaemonSet, ReasonDaemonSetMissing, ReasonLocalStorage, ReasonUnmanaged} {
 		pods := having(blocked, r)
 		if len(pods) == 0 {
 			continue
 		}
 		lines = append(lines, r.of(len(pods))+": "+text.Some(pods))
-		if flag := r.Flag(); !slices.Contains(flags, flag) {
+		if flag := r.Flag(); flag != "" && !slices.Contains(flags, flag) {
 			flags = append(flags, flag)
 		}
 	}
 	err := fmt.Errorf("%s cannot be drained:\n%s", d.Title(), strings.Join(text.Capped(lines), "\n"))
-	return plan.Refuse(err, "if that is meant, add %s", strings.Join(flags, " "))
+	var hints []string
+	if len(having(blocked, ReasonSelf)) > 0 {
+		hints = append(hints, "run this command in a pod on another node, or outside of the cluster")
+	}
+	if len(flags) > 0 {
+		hints = append(hints, "if that is meant, add "+strings.Join(flags, " "))
+	}
+	return plan.Refuse(err, "%s", strings.Join(hints, "\n"))
 }
 
 // Warnings are what a person should know before the pods go, one line each.
@@ -211,6 +218,8 @@ func costs(leaving []Verdict) []string {
 func (r Reason) of(n int) string {
 	noun := text.Choose(n == 1, "1 pod", fmt.Sprintf("%d pods", n))
 	switch r {
+	case ReasonSelf:
+		return noun + " in which this command runs"
 	case ReasonDaemonSet:
 		return noun + " of a DaemonSet, which ignores cordons (--ignore-daemonsets leaves them)"
 	case ReasonDaemonSetMissing:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
@@ -52,6 +53,9 @@ type Options struct {
 	OneZone bool
 	// RunnerNamespace is where the pods of runs are; empty means kube-system.
 	RunnerNamespace string
+	// Self is the pod in which this program runs; empty outside of a cluster. It is not
+	// evicted: the drain would end with it, half done (Mellanox/network-operator#381).
+	Self types.NamespacedName
 	// WaitForReplacement keeps the next pod of a ReplicaSet or StatefulSet until
 	// it has all its Ready pods again, and the drain's end as well.
 	WaitForReplacement bool
@@ -110,7 +114,7 @@ func (o Options) stages() ([]labels.Selector, error) {
 	for _, text := range o.Order {
 		selector, err := labels.Parse(text)
 		if err != nil || selector.Empty() {
-			return nil, fmt.Errorf("--order must list label selectors, and %q is none", text)
+			return nil, fmt.Errorf("--order must list label selectors; %q is not one", text)
 		}
 		out = append(out, selector)
 	}

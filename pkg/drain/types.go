@@ -93,6 +93,8 @@ const (
 	ReasonDaemonSetMissing Reason = "DaemonSetMissing"
 	// ReasonMirror: the kubelet runs it from a file; the API cannot stop it.
 	ReasonMirror Reason = "Mirror"
+	// ReasonSelf: this program runs in it.
+	ReasonSelf Reason = "Self"
 	// ReasonLocalStorage: its emptyDir volumes are lost with it.
 	ReasonLocalStorage Reason = "LocalStorage"
 	// ReasonUnmanaged: nothing recreates it.
@@ -117,7 +119,7 @@ func (r Reason) Flag() string {
 		return "--force"
 	case ReasonOverdue:
 		return "--skip-wait-for-delete-timeout"
-	case ReasonRunner, ReasonMirror, ReasonTerminating, ReasonFinished, ReasonManaged:
+	case ReasonSelf, ReasonRunner, ReasonMirror, ReasonTerminating, ReasonFinished, ReasonManaged:
 	}
 	return ""
 }

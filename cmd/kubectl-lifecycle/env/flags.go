@@ -5,11 +5,13 @@ package env
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/kubectl-lifecycle/view"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -106,4 +108,19 @@ func NodeName(arg string) (string, error) {
 		return "", plan.As(plan.Misused, fmt.Errorf("%q is not the name of a node", arg))
 	}
 	return name, nil
+}
+
+// OwnPod is the pod in which this program runs, by what the kubelet puts into each pod that
+// has a token: its namespace, and its name as the host's name. It is empty elsewhere.
+func OwnPod() types.NamespacedName {
+	return ownPod("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+}
+
+func ownPod(namespaceFile string) types.NamespacedName {
+	namespace, err := os.ReadFile(namespaceFile)
+	name, nameErr := os.Hostname()
+	if err != nil || nameErr != nil {
+		return types.NamespacedName{}
+	}
+	return types.NamespacedName{Namespace: strings.TrimSpace(string(namespace)), Name: name}
 }

@@ -3,6 +3,8 @@
 package env
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -39,5 +41,19 @@ func TestAWrongNumberOfArgumentsSaysWhatTheCommandTakes(t *testing.T) {
 				t.Errorf("%v, %q", err, plan.HintOf(err))
 			}
 		})
+	}
+}
+
+func TestThePodThatACommandRunsInIsKnown(t *testing.T) {
+	if got := ownPod(filepath.Join(t.TempDir(), "namespace")); got.Name != "" {
+		t.Errorf("outside of a cluster: %v", got)
+	}
+	file := filepath.Join(t.TempDir(), "namespace")
+	if err := os.WriteFile(file, []byte("shop\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if got := ownPod(file); err != nil || got.Namespace != "shop" || got.Name != host {
+		t.Errorf("in a pod: %v, %v", got, err)
 	}
 }

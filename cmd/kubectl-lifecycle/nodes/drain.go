@@ -97,7 +97,7 @@ func (f *drainFlags) add(flags *pflag.FlagSet) {
 }
 
 func (c commands) drain(ctx context.Context, args []string, f drainFlags) error {
-	f.RunnerNamespace = *c.Flags.Namespace
+	f.RunnerNamespace, f.Self = *c.Flags.Namespace, env.OwnPod()
 	mode, err := env.ParseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name", "jsonl"), f.Validate(),
@@ -231,7 +231,7 @@ func (c commands) addPlan(cmd *cobra.Command, f *drainFlags) {
 
 // planDrain reads, and says how the drain would go.
 func (c commands) planDrain(cmd *cobra.Command, args []string, f drainFlags) error {
-	f.RunnerNamespace = *c.Flags.Namespace
+	f.RunnerNamespace, f.Self = *c.Flags.Namespace, env.OwnPod()
 	_, err := env.ParseDryRun(f.dryRun)
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(err, targetErr, view.CheckFormat(f.output, "name"), f.Validate(), surge.Mode(f.surge).Validate()); err != nil {

@@ -121,7 +121,7 @@ func (r *draining) listener(progress *view.Progress, report plan.Report) evict.L
 // remark warns of what a person would not expect.
 func (r *draining) remark() {
 	for _, back := range r.Outcome.Returned {
-		r.Env.Warn("%s of %s came back to the cordoned node %s: %s", back.Pod, back.Owners, back.Node, back.Why)
+		r.Env.Warn("%s of %s was recreated on the cordoned node %s: %s", back.Pod, back.Owners, back.Node, back.Why)
 	}
 	for _, pod := range r.Outcome.Arrived {
 		r.Env.Warn("%s was scheduled to the node during the drain and not evicted; rerun the command to evict it", pod)

@@ -234,7 +234,7 @@ func TestWhatComesBackIsCleanedByOneCommandWithTrueFacts(t *testing.T) {
 		facts.PodCIDRs = append(facts.PodCIDRs, "10.244.0.0/24")
 	}
 	c.sayIfItComesBack(&lost.NodeLoss{Node: node, Facts: facts})
-	if got := errOut.String(); !strings.Contains(got, "told nothing about the cluster") ||
+	if got := errOut.String(); !strings.Contains(got, "does not know the cluster") ||
 		!strings.Contains(got, "./lifecycle-node clean --yes\n") {
 		t.Errorf("facts that are too long to paste: %s", got)
 	}

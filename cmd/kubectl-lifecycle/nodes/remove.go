@@ -190,6 +190,7 @@ func (f *leaveFlags) validate() (env.DryRun, error) {
 }
 
 func (f *leaveFlags) options() flow.Request {
+	f.drain.Self = env.OwnPod()
 	return flow.Request{Drain: f.drain, Surge: surge.Mode(f.surge), Choices: f.choices, Who: env.Who(), Patience: f.patience}
 }
 
@@ -200,7 +201,7 @@ func (c commands) runRemoval(ctx context.Context, removal *flow.Removal, p plan.
 	_, err := p.Run(ctx, progress)
 	progress.Close()
 	for _, back := range removal.Returned {
-		c.Warn("%s of %s came back to the cordoned node (%s) and ended with it", back.Pod, back.Owners, back.Why)
+		c.Warn("%s of %s was recreated on the cordoned node (%s) and ended with the host", back.Pod, back.Owners, back.Why)
 	}
 	for _, line := range removal.Held {
 		c.Warn("%s", line)

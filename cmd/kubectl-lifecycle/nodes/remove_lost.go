@@ -105,7 +105,7 @@ func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
 		words = append(words, "--machine-id", id)
 	}
 	if argument, err := factsArgument(facts); err != nil {
-		c.Warn("the program is told nothing about the cluster, so that it removes less: %v", err)
+		c.Warn("the program does not know the cluster, so it removes less: %v", err)
 	} else {
 		words = append(words, argument)
 	}

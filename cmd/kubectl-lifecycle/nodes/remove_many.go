@@ -82,7 +82,7 @@ func (c commands) runMany(ctx context.Context, batch *flow.Batch, f removeFlags)
 	outcomes := batch.Run(ctx)
 	progress.Close()
 	for _, back := range batch.Returned {
-		c.Warn("%s of %s came back to the cordoned node %s (%s) and ended with it", back.Pod, back.Owners, back.Node, back.Why)
+		c.Warn("%s of %s was recreated on the cordoned node %s (%s) and ended with the host", back.Pod, back.Owners, back.Node, back.Why)
 	}
 	for _, r := range batch.All() {
 		for _, line := range r.Held {

@@ -95,7 +95,7 @@ func (f runFlags) validate() error {
 }
 
 func (c commands) run(ctx context.Context, args, command []string, f runFlags) error {
-	f.RunnerNamespace = *c.Flags.Namespace
+	f.RunnerNamespace, f.Self = *c.Flags.Namespace, env.OwnPod()
 	target, targetErr := targetOf(args, f.selector)
 	if err := errors.Join(f.validate(), targetErr); err != nil {
 		return err
