@@ -104,7 +104,7 @@ func meant(node, machineID string) error {
 		return nil
 	}
 	name, err := kubeletName("/var/lib/kubelet/pki/kubelet-client-current.pem")
-	if err != nil && !errors.Is(err, errDamaged) { // a dead host's certificate may be half written
+	if err != nil {
 		return err
 	}
 	if name != "" && name != node {

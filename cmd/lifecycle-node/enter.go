@@ -6,7 +6,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -44,7 +43,7 @@ func enter(ctx context.Context, in io.Reader, out io.Writer, all []operation) in
 	}
 	line, encodeErr := json.Marshal(answer)
 	if encodeErr != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: encode the answer:", encodeErr)
+		report.Complain("encode the answer: %v", encodeErr)
 		return 1
 	}
 	if _, writeErr := fmt.Fprintf(out, "%s%s\n", wire.AnswerPrefix, line); err != nil || writeErr != nil {
@@ -185,7 +184,8 @@ func trimmed(path string) (string, error) {
 }
 
 // kubeletName reads the node name from the kubelet's client certificate
-// (subject system:node:NAME); empty where there is no such file.
+// (subject system:node:NAME); empty where there is no such file, or none that names a node: a
+// power cut in a rotation leaves an empty one (kubernetes/kubernetes#34956).
 func kubeletName(path string) (string, error) {
 	raw, err := here().ReadLinked(path, mostOfName)
 	if errors.Is(err, os.ErrNotExist) {
@@ -194,27 +194,20 @@ func kubeletName(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name, err := nameIn(raw)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w: %w", path, errDamaged, err)
-	}
-	return name, nil
+	return nameIn(raw), nil
 }
 
-// nameIn reads the node's name out of PEM; empty where there is nothing at all.
-func nameIn(raw []byte) (string, error) {
+// nameIn reads the node's name out of PEM; empty where no certificate in it can be read.
+func nameIn(raw []byte) string {
 	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return "", fmt.Errorf("parse the certificate: %w", err)
+			return ""
 		}
-		return strings.TrimPrefix(cert.Subject.CommonName, "system:node:"), nil
+		return strings.TrimPrefix(cert.Subject.CommonName, "system:node:")
 	}
-	if len(bytes.TrimSpace(raw)) == 0 {
-		return "", nil
-	}
-	return "", errors.New("it holds no certificate")
+	return ""
 }

@@ -203,7 +203,7 @@ func ownMachine(spec wire.Spec) error {
 			stateDir, unitFile, in(signsFile), unitName)
 	}
 	name, err := kubeletName("/var/lib/kubelet/pki/kubelet-client-current.pem")
-	damaged := errors.Is(err, errDamaged) || errors.Is(err, host.ErrNotRegular) || errors.Is(err, host.ErrTooLarge) // it names no node
+	damaged := errors.Is(err, host.ErrNotRegular) || errors.Is(err, host.ErrTooLarge) // it names no node
 	if err != nil && !damaged {
 		return plan.Refuse(fmt.Errorf("cannot determine whose machine this is: read the kubelet's certificate: %w", err),
 			"see why it cannot be read: on the host, journalctl -k; once it can: systemctl restart %s", unitName)

@@ -67,7 +67,8 @@ func Answer(ctx context.Context, d wire.Delivery, lock func() (unlock func(), er
 
 // before is what the kubelet has.
 type before struct {
-	server      string
+	server string
+	// certificate is nil where there is none that can be read.
 	certificate *x509.Certificate
 }
 
@@ -103,7 +104,9 @@ func (r recovery) begin(d wire.Delivery, out *wire.KubeletRecovered) (had before
 	if had, err = r.look(d.Spec.Node, to.CA); err != nil {
 		return had, err
 	}
-	out.Expired = had.certificate.NotAfter
+	if had.certificate != nil {
+		out.Expired = had.certificate.NotAfter
+	}
 	if r.now().Before(out.Expired) {
 		return had, plan.Refuse(fmt.Errorf("the kubelet's client certificate is valid until %s", out.Expired.UTC().Format(time.DateTime)),
 			"it is not what keeps the node away, if the clock of the host is right; see there: journalctl -u kubelet")
@@ -159,12 +162,15 @@ func (r recovery) look(node, ca string) (had before, err error) {
 	}
 	had.server = k.Server
 	if len(k.Certificate) == 0 {
-		if k.Certificate, err = r.host.ReadLinked(cmp.Or(k.CertificateFile, current), mostOfFile); err != nil {
+		k.Certificate, err = r.host.ReadLinked(cmp.Or(k.CertificateFile, current), mostOfFile)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return had, fmt.Errorf("read the kubelet's certificate: %w", err)
 		}
 	}
 	if had.certificate, err = leaf(k.Certificate); err != nil {
-		return had, fmt.Errorf("read the kubelet's certificate: %w", err)
+		// It is lost: a power cut or a full disk leaves an empty file. The machine and the
+		// cluster were compared.
+		return had, nil
 	}
 	if name := had.certificate.Subject.CommonName; name != "system:node:"+node {
 		return had, plan.Refuse(fmt.Errorf("the kubelet's certificate is that of %q, not of node %s", name, node), "name the host of that node")

@@ -139,14 +139,13 @@ func TestNothingChangesOnAHostThatIsNotTheOne(t *testing.T) {
 		change func(b *bed)
 		fails  string
 	}{
-		"another machine":      {func(b *bed) { b.write("/etc/machine-id", "fedcba9876543210\n") }, "another machine than node n1"},
-		"no machine-id":        {func(b *bed) { b.write("/etc/machine-id", "") }, "another machine than node n1"},
-		"another node":         {func(b *bed) { b.write(current, made(b.t, "system:node:n2", time.Now().Add(-time.Hour))) }, "system:node:n2"},
-		"another cluster":      {func(b *bed) { b.conf(made(b.t, "kubernetes", time.Now().Add(time.Hour))) }, "of another cluster"},
-		"it has not expired":   {func(b *bed) { b.write(current, made(b.t, "system:node:n1", time.Now().Add(time.Hour))) }, "is valid until"},
-		"it is no certificate": {func(b *bed) { b.write(current, "x") }, "there is no certificate in it"},
-		"no node at all":       {func(b *bed) { _ = os.Remove(b.root + kubeletConf) }, "read what the kubelet has"},
-		"junk":                 {func(b *bed) { b.write(kubeletConf, "{") }, "it is no kubeconfig"},
+		"another machine":    {func(b *bed) { b.write("/etc/machine-id", "fedcba9876543210\n") }, "another machine than node n1"},
+		"no machine-id":      {func(b *bed) { b.write("/etc/machine-id", "") }, "another machine than node n1"},
+		"another node":       {func(b *bed) { b.write(current, made(b.t, "system:node:n2", time.Now().Add(-time.Hour))) }, "system:node:n2"},
+		"another cluster":    {func(b *bed) { b.conf(made(b.t, "kubernetes", time.Now().Add(time.Hour))) }, "of another cluster"},
+		"it has not expired": {func(b *bed) { b.write(current, made(b.t, "system:node:n1", time.Now().Add(time.Hour))) }, "is valid until"},
+		"no node at all":     {func(b *bed) { _ = os.Remove(b.root + kubeletConf) }, "read what the kubelet has"},
+		"junk":               {func(b *bed) { b.write(kubeletConf, "{") }, "it is no kubeconfig"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t)
@@ -157,6 +156,26 @@ func TestNothingChangesOnAHostThatIsNotTheOne(t *testing.T) {
 			}
 			if left, _ := filepath.Glob(b.root + "/var/backups/*"); b.bootstrap != "" || b.read(bootstrapConf) != "" || len(left) > 0 {
 				t.Errorf("it was changed: %q, %q", b.bootstrap, left)
+			}
+		})
+	}
+}
+
+// A power cut in a rotation leaves an empty file, or none.
+func TestAKubeletWhoseCertificateIsLostGetsOne(t *testing.T) {
+	for name, lose := range map[string]func(b *bed){
+		"empty":    func(b *bed) { b.write(current, "") },
+		"half":     func(b *bed) { b.write(current, "-----BEGIN CERTIFICATE-----\nMIIB") },
+		"no PEM":   func(b *bed) { b.write(current, "x") },
+		"no file":  func(b *bed) { _ = os.Remove(b.root + current) },
+		"only key": func(b *bed) { b.write(current, "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			lose(b)
+			out, err := b.recovery("system:node:n1").do(t.Context(), b.delivery(false))
+			if err != nil || out.Serial != "7" || !out.Expired.IsZero() {
+				t.Errorf("%+v, %v", out, err)
 			}
 		})
 	}

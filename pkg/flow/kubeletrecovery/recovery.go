@@ -125,8 +125,11 @@ func (r *Recovery) recover(ctx context.Context, host newhost.Carrier, report pla
 	if err := json.Unmarshal(answer.Result, &r.Done); err != nil {
 		return fmt.Errorf("decode the answer: %w", err)
 	}
-	report("its certificate had expired on %s; the new one is valid until %s", r.Done.Expired.UTC().Format(time.DateTime),
-		r.Done.Ends.UTC().Format(time.DateTime))
+	had := "its certificate could not be read"
+	if !r.Done.Expired.IsZero() {
+		had = "its certificate had expired on " + r.Done.Expired.UTC().Format(time.DateTime)
+	}
+	report("%s; the new one is valid until %s", had, r.Done.Ends.UTC().Format(time.DateTime))
 	report("what it had is in %s there", text.Line(r.Done.Backup))
 	return nil
 }

@@ -23,7 +23,7 @@ type KubeletRecovered struct {
 	// Serial and Ends are those of the kubelet's new certificate.
 	Serial string    `json:"serial"`
 	Ends   time.Time `json:"ends"`
-	// Expired is when the earlier one did.
+	// Expired is when the earlier one did; zero where there was none that could be read.
 	Expired time.Time `json:"expired"`
 	// Backup is where the earlier files are kept.
 	Backup string `json:"backup"`
