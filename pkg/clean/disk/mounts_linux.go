@@ -20,19 +20,29 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// Ours says of a mount whether it is Kubernetes': what is mounted below the directories
-// that a kubelet makes in its root, and the runtime's and network's own by their paths.
-// What is mounted at one of those directories, or is in /etc/fstab or a mount unit of
-// systemd's, an administrator has given to it, and it stays mounted.
+// Ours says of a mount whether it goes: it is Kubernetes', or its network's. What is asked
+// about it is decided by mountView.
 func (t Disk) Ours(mounts []host.Mount) func(host.Mount) bool {
+	view := t.mountViews(mounts)
+	return func(m host.Mount) bool { return view(m).goes() }
+}
+
+// mountViews looks at mounts.
+func (t Disk) mountViews(mounts []host.Mount) func(host.Mount) mountView {
 	domains, owners, places := t.domains(mounts), ownership.Mounts(), t.Places()
-	if t.Scope.Limited() {
-		return func(m host.Mount) bool { return t.networks(m) && !t.peoples(m.Path) }
+	fixed, sandboxes := t.fixedMounts(domains), map[string]bool{}
+	if !t.Scope.Limited() {
+		sandboxes = t.podSandboxes(mounts)
 	}
-	fixed, sandboxes := t.fixedMounts(domains), t.podSandboxes(mounts)
-	return func(m host.Mount) bool {
-		return !slices.Contains(fixed, m.Path) && slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }) ||
-			owners.Owner(places.Usual(m.Path)) != inventory.Foreign && !t.peoples(m.Path) || sandboxes[sandboxOf(m.Path)]
+	return func(m host.Mount) mountView {
+		v := mountView{
+			limited: t.Scope.Limited(), owner: owners.Owner(places.Usual(m.Path)), sandbox: sandboxes[sandboxOf(m.Path)],
+			writtenDown: slices.Contains(fixed, m.Path),
+			inKubelets:  slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) }),
+		}
+		v.network = v.limited && t.networks(m)
+		v.peoples = (v.network || v.owner != inventory.Foreign) && t.peoples(m.Path)
+		return v
 	}
 }
 

@@ -126,6 +126,11 @@ func TestMountsOutsideTheKubeletsRoot(t *testing.T) {
 		"/run/containerd/io.containerd.grpc.v1.cri/sandboxes/07df/shm":         inventory.Runtime,
 		"/var/lib/docker/overlay2/x/merged":                                    inventory.Foreign,
 		"/sys/fs/bpf":                                                          inventory.Foreign,
+		"/run/calico/cgroup":                                                   inventory.Calico,
+		"/run/calico/cgroup2":                                                  inventory.Foreign,
+		"/run/cilium/cgroupv2":                                                 inventory.Cilium,
+		"/run/cilium/cgroupv2/x":                                               inventory.Foreign,
+		"/mnt/run/cilium/cgroupv2":                                             inventory.Foreign,
 		"/":                                                                    inventory.Foreign,
 	} {
 		t.Run(path, func(t *testing.T) {
