@@ -39,7 +39,7 @@ func (b *bed) stageParcel(t *testing.T) {
 	b.asksInSecrets(t)
 	o := b.must(t, "remove", b.blank, "--yes")
 	b.took("remove, the program sent in Secrets", o.took)
-	o.says(t, "nothing can be streamed to this node", "nobody attaches here", "in Secrets")
+	o.says(t, "cannot stream to this node", "nobody attaches here", "in Secrets")
 	if left := b.kubectl(t, "", "-n", "kube-system", "get", "secrets", "-o", "name"); strings.Contains(left, "lifecycle.") {
 		t.Errorf("secrets are left: %s", left)
 	}

@@ -94,25 +94,38 @@ func (b *bed) stageProgramKilled(t *testing.T) {
 	b.isPristine(t, b.blank, b.pristine)
 }
 
-// holdMount mounts a tmpfs below the kubelet's directory and has a process work
-// in it, whose process ID it returns.
-func (b *bed) holdMount(t *testing.T) (pid string) {
+// podMount mounts a tmpfs below the kubelet's directory, as a pod's.
+func (b *bed) podMount(t *testing.T) {
 	t.Helper()
 	b.host(t, b.blank, `set -e
 dir=/var/lib/kubelet/pods/e2e-busy/volumes/held
 mkdir -p $dir
 mount -t tmpfs e2e-held $dir
 echo kept >$dir/file`)
-	script := "cd /var/lib/kubelet/pods/e2e-busy/volumes/held && echo $$ >/srv/holder/pid && exec sleep 1234"
+}
+
+// holdLate has a process go into that mount as soon as the kubelet has been stopped, which is
+// after the host has asked who is in it; it returns its process ID.
+func (b *bed) holdLate(t *testing.T) (pid string) {
+	t.Helper()
+	script := "echo $$ >/srv/holder/pid; while systemctl -q is-active kubelet; do sleep 0.02; done; " +
+		"cd /var/lib/kubelet/pods/e2e-busy/volumes/held && exec sleep 1234"
+	b.host(t, b.blank, "rm -rf /srv/holder; mkdir /srv/holder")
 	if _, err := command(t, hostLimit, "", "docker", "exec", "-d", b.blank, "sh", "-c", script); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, 10*time.Second, "the holder has started", func() (bool, string) {
-		out, err := b.tryHost(t, b.blank, "pid=$(cat /srv/holder/pid) && grep -q sleep /proc/$pid/comm && echo $pid")
+		out, err := b.tryHost(t, b.blank, "pid=$(cat /srv/holder/pid) && test -d /proc/$pid && echo $pid")
 		pid = strings.TrimSpace(out)
-		return err == nil, out
+		return err == nil && pid != "", out
 	})
 	return pid
+}
+
+// release ends the holder.
+func (b *bed) release(t *testing.T, pid string) {
+	t.Helper()
+	b.host(t, b.blank, fmt.Sprintf("kill %s; rm -r /srv/holder; mkdir /srv/holder", pid))
 }
 
 // waits runs a removal that has to stop at the held mount.
@@ -129,13 +142,15 @@ func (b *bed) waits(t *testing.T, pid string) {
 	}
 }
 
-// stageBusy: a mount that stays busy makes the program wait; abort brings the
-// node back; and when the holder is gone the same command finishes.
+// stageBusy: a mount that becomes busy makes the program wait; abort brings the node back;
+// one that is busy is a reason not to begin; and when the holder is gone the same command
+// finishes.
 func (b *bed) stageBusy(t *testing.T) {
 	b.joined(t)
-	pid := b.holdMount(t)
+	b.podMount(t)
 	before := b.names(t, b.blank)
 	t.Run("a program that nobody comes back to takes the way back by itself", b.nobodyComes)
+	pid := b.holdLate(t)
 	b.waits(t, pid)
 	token := b.recordToken(t)
 	t.Run("a run that waits holds the node", func(t *testing.T) {
@@ -151,9 +166,14 @@ func (b *bed) stageBusy(t *testing.T) {
 		t.Errorf("the held mount has lost its file: %q", kept)
 	}
 	b.drained(t)
+	b.unchanged(t, b.blank, func() {
+		b.run(t, 4, "remove", b.blank, "--yes").says(t, "in use by programs of this host", "e2e-busy/volumes/held", "sleep", pid)
+	})
+	b.release(t, pid)
 	before = b.names(t, b.blank)
+	pid = b.holdLate(t)
 	b.waits(t, pid)
-	b.host(t, b.blank, fmt.Sprintf("kill %s; rm -r /srv/holder; mkdir /srv/holder", pid))
+	b.release(t, pid)
 	b.must(t, "remove", b.blank, "--yes")
 	b.isGone(t, before)
 	b.isPristine(t, b.blank, b.pristine)
@@ -162,6 +182,7 @@ func (b *bed) stageBusy(t *testing.T) {
 // nobodyComes: the program waits for as long as it was told, and then starts the
 // kubelet again and leaves; the node stays cordoned for whoever looks at it.
 func (b *bed) nobodyComes(t *testing.T) {
+	defer b.release(t, b.holdLate(t))
 	o := b.run(t, 1, "remove", b.blank, "--yes", "--patience", "5s")
 	o.says(t, "e2e-busy/volumes/held")
 	eventually(t, time.Minute, "the node is Ready again by itself", func() (bool, string) {

@@ -171,7 +171,7 @@ func TestATolerationWithoutAnOperatorIsSeen(t *testing.T) {
 	web := app{name: "web", replicas: 1, extra: "tolerations: [{key: node.kubernetes.io/unschedulable, effect: NoSchedule}]"}
 	p.run(t, web)
 	p.ours(t, "drain", p.nodes[0], "--dry-run").says(t, 0, "tolerate the cordon")
-	p.ours(t, "drain", p.nodes[0]).says(t, 0, "came back to the cordoned node", "it tolerates the taint of a cordon")
+	p.ours(t, "drain", p.nodes[0]).says(t, 0, "was recreated on the cordoned node", "it tolerates the taint of a cordon")
 	other := withNode(t, p)
 	other.run(t, app{name: "other", replicas: 1, extra: "tolerations: [{operator: Exists, effect: NoExecute}]"})
 	if o := other.ours(t, "drain", other.nodes[0], "--dry-run"); strings.Contains(o.all(), "tolerate the cordon") {

@@ -118,7 +118,7 @@ func TestEdge4PodsThatComeBackAreNamed(t *testing.T) { // projectcalico/calico#6
 		t.Errorf("kubectl calls a node drained whose pods are back: %s", o.all())
 	}
 	o = p.ours(t, "drain", p.nodes[0])
-	if !strings.Contains(o.stderr, "came back to the cordoned node") || !strings.Contains(o.stderr, "tolerates every taint") {
+	if !strings.Contains(o.stderr, "was recreated on the cordoned node") || !strings.Contains(o.stderr, "tolerates every taint") {
 		t.Errorf("exit code %d: %s", o.code, o.all())
 	}
 }
@@ -151,7 +151,7 @@ func TestEdge6WhatIsLeftIsNamedWithItsNamespace(t *testing.T) {
 		t.Errorf("kubectl names the pods that are left without their namespace: %s", o.all())
 	}
 	o := p.ours(t, "drain", p.nodes[0], "--timeout", "2s")
-	if o.code != 5 || !strings.Contains(o.stderr, p.space+"/"+pod) || !strings.Contains(o.stderr, "needs 1 healthy pods, has 1, 0 may go") {
+	if o.code != 5 || !strings.Contains(o.stderr, p.space+"/"+pod) || !strings.Contains(o.stderr, "needs 1 healthy pod, has 1, 0 may go") {
 		t.Errorf("exit code %d: %s", o.code, o.all())
 	}
 }

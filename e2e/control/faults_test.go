@@ -75,7 +75,7 @@ func TestADrainThatIsInterruptedSaysWhatIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := c.end(t)
-	for _, want := range []string{"interrupted", "pods are left on node " + p.nodes[0], "PodDisruptionBudget " + p.space + "/db",
+	for _, want := range []string{"interrupted", "left on node " + p.nodes[0], "PodDisruptionBudget " + p.space + "/db",
 		"the same command again", "uncordon " + p.nodes[0]} {
 		if o.code != 130 || !strings.Contains(o.stderr, want) {
 			t.Errorf("exit code %d, %q is not said:\n%s", o.code, want, o.stderr)

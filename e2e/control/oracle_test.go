@@ -162,11 +162,11 @@ func isCounted(pdb *policyv1.PodDisruptionBudget, pods []corev1.Pod) bool {
 func (o *oracle) foresee(t *testing.T) forecast.Forecast {
 	t.Helper()
 	options := drain.DefaultOptions()
-	outlook, err := forecast.Read(t.Context(), o.client, drain.Target{Names: []string{o.nodes[0]}}, options)
+	input, err := forecast.Read(t.Context(), o.client, drain.Target{Names: []string{o.nodes[0]}}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return forecast.Predict(outlook, options, "kubectl lifecycle drain")
+	return forecast.Predict(input, options, "kubectl lifecycle drain")
 }
 
 // evictOnce asks for every pod that is left, once, and removes from left those

@@ -78,11 +78,11 @@ func (d *pool) compare(t *testing.T) bool {
 	}
 	d.adopt(t, template)
 	options := drain.DefaultOptions()
-	outlook, err := forecast.Read(t.Context(), d.client, drain.Target{Names: d.members[:1]}, options)
+	input, err := forecast.Read(t.Context(), d.client, drain.Target{Names: d.members[:1]}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := forecast.Predict(outlook, options, "kubectl lifecycle drain")
+	f := forecast.Predict(input, options, "kubectl lifecycle drain")
 	var reasons []string
 	for _, h := range f.Unschedulable {
 		if h.UID == moving.UID {

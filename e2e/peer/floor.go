@@ -26,7 +26,7 @@ import (
 func Floor(ctx context.Context, client kubernetes.Interface, namespace string, nodes ...string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &floor{client: client, namespace: namespace, left: map[types.UID]*leaver{}, allowed: map[string]int32{}}
+	f := &floor{client: client, namespace: namespace, left: map[types.UID]*leavingPod{}, allowed: map[string]int32{}}
 	budgets, err := client.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func Floor(ctx context.Context, client kubernetes.Interface, namespace string, n
 type floor struct {
 	client    kubernetes.Interface
 	namespace string
-	left      map[types.UID]*leaver
+	left      map[types.UID]*leavingPod
 	allowed   map[string]int32
 	inFlight  int
 }
@@ -93,14 +93,14 @@ type floor struct {
 // minutes (kubernetes' disruption.DeletionTimeout).
 const atOnce = 32
 
-// leaver is a pod that has to leave; budget is empty if none matches.
-type leaver struct {
+// leavingPod is a pod that has to leave; budget is empty if none matches.
+type leavingPod struct {
 	name, budget string
 	asked        bool
 }
 
 type answer struct {
-	pod *leaver
+	pod *leavingPod
 	err error
 }
 
@@ -115,7 +115,7 @@ func (f *floor) read(budgets []policyv1.PodDisruptionBudget, pods []corev1.Pod, 
 		if !drained[pod.Spec.NodeName] || ref != nil && ref.Kind == "DaemonSet" {
 			continue
 		}
-		one := &leaver{name: pod.Name}
+		one := &leavingPod{name: pod.Name}
 		for j := range budgets {
 			f.allowed[budgets[j].Name] = budgets[j].Status.DisruptionsAllowed
 			selector, err := metav1.LabelSelectorAsSelector(budgets[j].Spec.Selector)

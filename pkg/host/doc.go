@@ -16,5 +16,14 @@
 //		os.Exit(code)
 //	}
 //
-// All of it is for Linux; elsewhere the package is empty.
+// All of it is for Linux; elsewhere the package is empty. Below it, each by itself:
+//
+//	cri        pods and containers, from the container runtime
+//	etcd       the members of an etcd cluster, and its snapshots
+//	kubeadm    this machine's kubeadm
+//	netfilter  the packet filter; ipvs the kernel's load balancer
+//	netlinks   links, addresses and routes
+//	reach      whether a path leads to another machine's file system
+//	staticpod  a control plane's program, by its manifest
+//	tree       removes a directory, and nothing through a mount
 package host

@@ -152,7 +152,7 @@ func (l Local) Users(paths []string, units ...string) (out []Holder, more bool) 
 func (s *search) uses(dir string, in func(target string) bool) string {
 	for _, use := range []struct{ link, how string }{{"cwd", "working directory"}, {"root", "root directory"}, {"exe", "program"}} {
 		if target, err := os.Readlink(filepath.Join(dir, use.link)); err == nil && in(target) {
-			return use.how
+			return use.how + " " + target
 		}
 	}
 	files, err := os.Open(filepath.Join(dir, "fd"))

@@ -73,8 +73,8 @@ func legacyBinary(ctx context.Context, l host.Local, tool, verb string) (string,
 	return "", fmt.Errorf("%w (looked for %s-legacy-%s)", ErrNoTool, tool, verb)
 }
 
-// DeleteLegacy makes one transaction of a legacy table's deletions.
-func DeleteLegacy(ctx context.Context, l host.Local, d Deletion) error {
+// deleteLegacy makes one transaction of a legacy table's deletions.
+func deleteLegacy(ctx context.Context, l host.Local, d Deletion) error {
 	if d.Empty() {
 		return nil
 	}
@@ -99,7 +99,7 @@ func changeLegacy(ctx context.Context, l host.Local, family, input string) error
 // Delete makes one transaction of a table's deletions, in its backend.
 func Delete(ctx context.Context, l host.Local, d Deletion) error {
 	if d.Table.Backend == Legacy {
-		return DeleteLegacy(ctx, l, d)
+		return deleteLegacy(ctx, l, d)
 	}
 	return DeleteNft(d)
 }
