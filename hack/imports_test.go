@@ -82,7 +82,6 @@ func rules() []rule {
 		forbid: []string{"github.com/spf13", "k8s.io/cli-runtime"}, tests: true,
 	}}
 	all = append(all, cleanRules()...)
-	all = append(all, pluginRules()...)
 	for _, one := range domains {
 		others := slices.DeleteFunc(slices.Clone(domains), func(d string) bool { return d == one })
 		all = append(all, downwards(one)...)
@@ -91,7 +90,8 @@ func rules() []rule {
 			tests: true, indirect: true,
 		})
 	}
-	return slices.Concat(all, roomRules(), flowRules())
+	return slices.Concat(all, roomRules(), downwards("pkg/flow"), downwards("cmd/lifecycle-node"),
+		downwards("cmd/kubectl-lifecycle"), fixtureRules())
 }
 
 // roomRules are those within pkg/drain and pkg/kube.
@@ -119,32 +119,10 @@ func roomRules() []rule {
 	return append(all, sideways(actors, kubeRooms)...)
 }
 
-// flowRules are those within pkg/flow and pkg/runner.
-func flowRules() []rule {
-	parts := []string{"pkg/flow/access", "pkg/flow/controlplane", "pkg/flow/departure", "pkg/flow/hostdata", "pkg/flow/hostfacts",
-		"pkg/flow/liveness"}
-	all := []rule{{
-		why: "a recipe's parts know no recipe", from: append([]string{"pkg/flow/kubenode", "pkg/flow/flowtest"}, parts...),
-		exactly: []string{"pkg/flow", "pkg/flow/lost"}, tests: true, indirect: true,
-	}, {
-		why: "one node is known by what is below all " +
-			"parts", from: []string{"pkg/flow/kubenode"}, forbid: inModule(parts...), tests: true, indirect: true,
-	}, {
-		why: "a carrier is used by the runner, and by nothing below", from: []string{"pkg/runner/podcarrier", "pkg/runner/payload",
-			"pkg/runner/wire"},
-		exactly: []string{"pkg/runner"}, tests: true, indirect: true,
-	}, {
-		why: "a probe uses what runs are made of, and no run knows it", from: []string{"pkg/runner"}, except: []string{"pkg/runner/probe"},
-		forbid: inModule("pkg/runner/probe"), tests: true, indirect: true,
-	}, {
-		why: "what is said of a network does not know how it is taken out", from: []string{"pkg/cni"}, except: []string{"pkg/cni/uninstall"},
-		forbid: inModule("pkg/cni/uninstall"), tests: true, indirect: true,
-	}, {
-		why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: []string{"pkg/flow/flowtest",
-			"cmd/lifecycle-node/report/reporttest"},
-		forbid: inModule("pkg/flow/flowtest", "cmd/lifecycle-node/report/reporttest"),
-	}}
-	return append(all, sideways(parts)...)
+// fixtureRules are those of packages that only tests use.
+func fixtureRules() []rule {
+	fixtures := []string{"pkg/flow/flowtest", "cmd/lifecycle-node/report/reporttest", "cmd/kubectl-lifecycle/env/envtest"}
+	return []rule{{why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: fixtures, forbid: inModule(fixtures...)}}
 }
 
 // sideways forbids that the rooms of one floor import each other.
@@ -156,24 +134,6 @@ func sideways(floors ...[]string) (all []rule) {
 		}
 	}
 	return all
-}
-
-// pluginRules are those within the plugin: what is shown knows no command, what
-// every command is given knows none of them, and they do not know each other.
-func pluginRules() []rule {
-	const plugin = "cmd/kubectl-lifecycle"
-	families := []string{plugin + "/network", plugin + "/joining", plugin + "/nodes", plugin + "/certificates"}
-	all := []rule{{
-		why: "what every command is given knows no command", from: []string{plugin + "/env"}, forbid: inModule(families...),
-		tests: true, indirect: true,
-	}, {
-		why: "what is shown is given, and asks for nothing", from: []string{plugin + "/view"},
-		exactly: append(families, plugin+"/env"), tests: true, indirect: true,
-	}, {
-		why: "fixtures are for tests", from: []string{"cmd", "pkg"}, except: []string{plugin + "/env/envtest"},
-		forbid: inModule(plugin + "/env/envtest"),
-	}}
-	return append(all, sideways(families)...)
 }
 
 // cleanRooms are the packages of the parts of a removal.
@@ -205,13 +165,37 @@ func cleanRules() []rule {
 	return all
 }
 
-// rooms are the floors of the domains that have several packages, from the top
-// down; those of one floor are beside each other.
+// rooms are the floors of what has several packages, from the top down; those of one
+// floor are beside each other, and "" is the package itself.
 func rooms() map[string][][]string {
 	return map[string][][]string{
-		"pkg/join": {{""}, {"arrival"}, {"check"}, {"bootstrap"}, {"watch"}},
-		"pkg/cni": {{""}, {"status"}, {"finding"}, {"health"}, {"catalogue", "helm", "registry"}, {"facts"}, {"release"},
+		"pkg/join": {{""}, {"arrival"}, {"check", "certificates"}, {"bootstrap"}, {"watch", "marks"}},
+		"pkg/cni": {{"uninstall"}, {""}, {"status"}, {"finding"}, {"health"}, {"catalogue", "helm", "registry"}, {"facts"}, {"release"},
 			{"chart", "values", "cidr", "mirror"}},
+		"pkg/runner": {{"probe"}, {""}, {"podcarrier", "sshcarrier"}, {"payload", "wire"}},
+		"pkg/flow": {
+			{"doctor", "lost", "hostcommand"},
+			{"", "certrenew", "servingcerts", "upgradeplan", "kubeletrecovery", "newcluster", "newcontrolplane", "netclean", "netswitch",
+				"joinscript", "ownconfig"},
+			{"certcheck", "newhost", "hostlook"},
+			{"controlplane", "departure", "hostdata", "hostfacts", "liveness"},
+			{"kubenode", "access"},
+		},
+		"cmd/kubectl-lifecycle": {{"certificates", "checkup", "completion", "joining", "network", "nodes", "overview", "upgrading"},
+			{"env"}, {"view"}},
+		"cmd/lifecycle-node": {{"certrenew", "hostcommand", "hostprep", "kubeletcert", "netclean", "netlook", "netprobe"},
+			{"certlook", "hostlock", "ownunit", "report"}},
+	}
+}
+
+// TestEveryPackageHasItsFloor: a package without a floor could import any other.
+func TestEveryPackageHasItsFloor(t *testing.T) {
+	for domain, floors := range rooms() {
+		for _, name := range below(t, "../"+domain) {
+			if !slices.Contains(slices.Concat(floors...), name) {
+				t.Errorf("rooms() does not say on which floor of %s %s is", domain, name)
+			}
+		}
 	}
 }
 
@@ -226,9 +210,17 @@ func downwards(domain string) []rule {
 		}
 		for _, room := range here {
 			beside := slices.DeleteFunc(slices.Clone(here), func(other string) bool { return other == room })
-			if forbid := append(beside, above...); len(forbid) > 0 {
-				all = append(all, rule{why: "imports point downwards only, within a domain too", from: []string{room}, exactly: forbid,
-					tests: true, indirect: true})
+			one := rule{why: "imports point downwards only, within a domain too", from: []string{room}, exactly: append(beside, above...),
+				tests: true, indirect: true}
+			if room == domain { // a rule holds for all below a folder
+				for _, name := range slices.Concat(rooms()[domain]...) {
+					if name != "" {
+						one.except = append(one.except, domain+"/"+name)
+					}
+				}
+			}
+			if len(one.exactly) > 0 {
+				all = append(all, one)
 			}
 		}
 		above = append(above, here...)

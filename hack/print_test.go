@@ -37,6 +37,68 @@ func TestNothingIsPrintedAroundTheFilter(t *testing.T) {
 	}
 }
 
+// TestTheNodeProgramSaysNothingAroundTheFilter: what it tells a person on the host is in the
+// journal and on terminals there. Its answers to the plugin are JSON, which the plugin filters.
+func TestTheNodeProgramSaysNothingAroundTheFilter(t *testing.T) {
+	seen := 0
+	eachSource(t, []string{"../cmd/lifecycle-node"}, func(_ string, set *token.FileSet, file *ast.File) {
+		seen++
+		for _, v := range saidAround(set, file) {
+			t.Error(v)
+		}
+	})
+	if seen < 10 {
+		t.Errorf("only %d files were looked at", seen)
+	}
+}
+
+// saidAround finds what writes to the process's streams with words that pass no filter.
+func saidAround(set *token.FileSet, file *ast.File) []string {
+	var found []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		call, is := n.(*ast.CallExpr)
+		if !is {
+			return true
+		}
+		called := written(call.Fun)
+		pkg, name, _ := strings.Cut(called, ".")
+		stream := len(call.Args) > 0 && strings.HasPrefix(written(call.Args[0]), "os.Std")
+		plain := func(arg ast.Expr) bool { return !literal(arg) && !filters(arg) }
+		switch {
+		case called == "print", called == "println", pkg == "log", pkg == "fmt" && strings.HasPrefix(name, "Print"),
+			pkg == "fmt" && strings.HasPrefix(name, "Fprint") && stream && slices.ContainsFunc(call.Args[1:], plain),
+			called == "io.WriteString" && stream:
+			found = append(found, fmt.Sprintf("%s: %s: use report.Complain or a report.Printer", set.Position(n.Pos()), called))
+		}
+		return true
+	})
+	return found
+}
+
+func TestWordsAroundTheNodeProgramsFilterAreFound(t *testing.T) {
+	for body, want := range map[string]int{
+		`fmt.Fprintln(os.Stderr, "lifecycle-node:", err)`:     1,
+		`fmt.Fprintf(os.Stdout, "%s", name)`:                  1,
+		`fmt.Println(name)`:                                   1,
+		`println(name)`:                                       1,
+		`log.Printf("%s", name)`:                              1,
+		`io.WriteString(os.Stderr, name)`:                     1,
+		`fmt.Fprintln(os.Stderr, "it works on Linux only")`:   0,
+		`fmt.Fprintln(os.Stderr, text.Line(name))`:            0,
+		`report.Complain("journal: %v", err)`:                 0,
+		`fmt.Fprintf(out, "%s%s\n", wire.AnswerPrefix, line)`: 0,
+	} {
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, "a.go", "package main\nfunc f() {\n"+body+"\n}", parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := saidAround(set, file); len(got) != want {
+			t.Errorf("%s: %d findings, want %d: %v", body, len(got), want, got)
+		}
+	}
+}
+
 // eachSource parses the source files below some directories, without tests.
 func eachSource(t *testing.T, roots []string, visit func(path string, set *token.FileSet, file *ast.File)) {
 	t.Helper()

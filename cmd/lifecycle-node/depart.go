@@ -24,7 +24,7 @@ import (
 // the way, the unit starts it again and it goes on with that: no one has to be told
 // that it is gone.
 func (w *worker) depart(ctx context.Context, phase wire.Phase, refusal string) error {
-	word, err := json.Marshal(farewell{phase, refusal})
+	word, err := json.Marshal(ending{phase, refusal})
 	if err == nil {
 		err = place(in(lastWord), 0o600, bytes.NewReader(word))
 	}
@@ -32,23 +32,23 @@ func (w *worker) depart(ctx context.Context, phase wire.Phase, refusal string) e
 		// Then nothing may start it again that would take this for work to go on
 		// with. Where not even that can be removed, the next start finds a host in
 		// service, and asks.
-		fmt.Fprintln(os.Stderr, "lifecycle-node: write down that the run is over:", errors.Join(err, removeUnit(), removeIf(in(begunFile))))
+		report.Complain("write down that the run is over: %v", errors.Join(err, removeUnit(), removeIf(in(begunFile))))
 	}
 	w.reporter.Set(map[string]string{wire.KeyPhase: string(phase), wire.KeyOrder: "", wire.KeyError: refusal})
 	if err := w.reporter.Deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, report.ErrGone) {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: report the end:", err)
+		report.Complain("report the end: %v", err)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err() // the next start says it
 	}
 	if err := errors.Join(leave(), askToReload()); err != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: take the run off the host:", err)
+		report.Complain("take the run off the host: %v", err)
 	}
 	return nil
 }
 
-// farewell is a run's last word.
-type farewell struct {
+// ending is a run's last word.
+type ending struct {
 	Phase   wire.Phase `json:"phase"`
 	Refusal string     `json:"refusal,omitempty"`
 }
@@ -98,7 +98,7 @@ func (w *worker) strand(ctx context.Context, cause error) error {
 // journal, and where logins read it.
 func notice(err error) {
 	said := text.Sprintf("%s\n", report.WithHint(err))
-	fmt.Fprint(os.Stderr, said)
+	_, _ = os.Stderr.WriteString(said)
 	if err := os.MkdirAll(filepath.Dir(motd), 0o755); err == nil {
 		_ = os.WriteFile(motd, []byte(said), 0o644)
 	}

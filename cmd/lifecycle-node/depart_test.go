@@ -151,7 +151,7 @@ echo '{"node": "w", "operation": "remove"}' > `+in("spec.json"))
 		old, err := lock(in(lockName))
 		hosttest.Must(t, err)
 		defer old()
-		limited, cancel := context.WithTimeout(t.Context(), goodbye/2)
+		limited, cancel := context.WithTimeout(t.Context(), departTime/2)
 		defer cancel()
 		if _, err := lockSoon(limited); err == nil || limited.Err() != nil {
 			t.Errorf("got %v after %v", err, limited.Err())

@@ -122,15 +122,15 @@ func loadOutcome() (json.RawMessage, error) {
 }
 
 // loadLastWord reads in which phase the run has ended.
-func loadLastWord() (farewell, error) {
+func loadLastWord() (ending, error) {
 	raw, err := host.ReadPlain(in(lastWord), mostOfState)
 	if err != nil {
-		return farewell{}, err
+		return ending{}, err
 	}
 	return decodeLastWord(raw)
 }
 
-func decodeLastWord(raw []byte) (word farewell, err error) {
+func decodeLastWord(raw []byte) (word ending, err error) {
 	err = json.Unmarshal(raw, &word)
 	if err == nil && word.Phase != wire.Finished && word.Phase != wire.Aborted {
 		err = fmt.Errorf("%q is no last word", word.Phase)

@@ -17,14 +17,14 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
-// goodbye is how long a run that has come to its last word may take to be gone: if
+// departTime is how long a run that has come to its last word may take to be gone: if
 // the answer to it was lost, it hears first that its record is no more.
-const goodbye = report.GoneGrace + 10*time.Second
+const departTime = report.GoneGrace + 10*time.Second
 
 // lockSoon locks this host for a run, and waits for one that is about to leave:
 // its spec is gone, or its last word is there.
 func lockSoon(ctx context.Context) (unlock func(), err error) {
-	for deadline := time.Now().Add(goodbye); ; {
+	for deadline := time.Now().Add(departTime); ; {
 		if err := ownDirectory(stateDir); err != nil {
 			return nil, err
 		}

@@ -11,7 +11,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -69,7 +68,7 @@ func command(ctx context.Context, args []string) int {
 	case verb == "probe":
 		return ended(netprobe.Run(ctx, os.Stdin, os.Stdout, args[1:]))
 	case len(args) != 1:
-		fmt.Fprintf(os.Stderr, "%s\n%s", cleanUsage, hostprep.Usage)
+		_ = text.Fprintf(os.Stderr, "%s\n%s", text.Safe(cleanUsage), text.Safe(hostprep.Usage))
 		return 2
 	}
 	switch verb {
@@ -82,7 +81,7 @@ func command(ctx context.Context, args []string) int {
 	case "work":
 		return ended(work(ctx, operations()))
 	}
-	fmt.Fprintf(os.Stderr, "lifecycle-node: unknown command %q\n\n%s\n%s", verb, cleanUsage, hostprep.Usage)
+	report.Complain("unknown command %s\n\n%s\n%s", text.Quote(verb), text.Safe(cleanUsage), text.Safe(hostprep.Usage))
 	return 2
 }
 
@@ -91,6 +90,6 @@ func ended(err error) int {
 	if err == nil {
 		return 0
 	}
-	_ = text.Fprintf(os.Stderr, "lifecycle-node: %s\n", report.WithHint(err))
+	report.Complain("%s", report.WithHint(err))
 	return int(plan.ClassOf(err))
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/cmd/lifecycle-node/report/reporttest"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
 )
 
@@ -248,6 +250,18 @@ func TestWhatIsDamagedIsNoOrderToClean(t *testing.T) {
 			}
 			_ = os.Remove(motd)
 		}
+	})
+}
+
+// A login shows what is in the notice: no word of an API server or of a command moves a cursor there.
+func TestTheNoticeAtALoginIsFiltered(t *testing.T) {
+	hosttest.Isolate(t, func(t *testing.T, _ string) {
+		notice(plan.Hint(errors.New("unmount /x: \x1b[2J\x1b]0;owned\x07 \u202egnp.exe\rroot@host:~# "), "see \x1b[31mhere\x9b2K"))
+		said, err := os.ReadFile(motd)
+		if err != nil || !strings.Contains(string(said), "unmount /x") || strings.ContainsAny(string(said), "\x1b\x07\r\u202e\u009b") {
+			t.Errorf("said %q, %v", said, err)
+		}
+		_ = os.Remove(motd)
 	})
 }
 

@@ -135,11 +135,11 @@ func (w *worker) work(ctx context.Context) error {
 // done the host may have another owner, and is not worked on again.
 func (w *worker) end(ctx context.Context, outcome json.RawMessage) error {
 	if err := place(in(outcomeFile), 0o600, bytes.NewReader(outcome)); err != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: write down the outcome:", err)
+		report.Complain("write down the outcome: %v", err)
 	}
 	w.reporter.Set(map[string]string{wire.KeyPhase: string(wire.Leaving), wire.KeyOutcome: string(outcome)})
 	if err := w.reporter.Deliver(ctx, w.spec.Patience); err != nil && !errors.Is(err, report.ErrGone) {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: the work is done, but the outcome could not be reported:", err)
+		report.Complain("the work is done, but the outcome could not be reported: %v", err)
 	}
 	return w.depart(ctx, wire.Finished, "")
 }

@@ -10,13 +10,17 @@
 //	Survey ──▶ inventory.Inventory ──▶ Verify(before, after) ──▶ Verdict
 //
 // The rooms are control (kubelet, credentials), etcd, runtime (pods), network (links,
-// routes, programs), filter (rules, sets, virtual services), disk (mounts, files) and
-// traces (the second look). They know inventory, and what all of them share:
+// routes, programs), filter (rules, sets, virtual services) and disk (mounts, files). The
+// second look asks the other way round, what still refers to the cluster: traces (files,
+// mounts, processes), hostpaths (what pods wrote) and devices (volumes still attached). They
+// know inventory, and what all of them share:
 //
 //	part       what a part is, and the host as a part sees it
 //	ownership  whose a thing is, by its name
 //	cluster    which cluster this is, and what refers to it
 //	cni        the CNI networks of the host
+//	joindate   when the host joined
+//	secrecy    what may go into a backup
 //
 // A room never imports another, but for traces, which knows what disk and network
 // have named. What one needs of another it gets as a function, here.

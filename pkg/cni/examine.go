@@ -23,19 +23,19 @@ func examine(f facts.Facts, network catalogue.Network, given map[string]any, hos
 	all := finding.All(finding.Input{Facts: f, Hosts: hosts, Wanted: finding.Wanted{
 		CNI: network.Name, Pool: c.Pool, IPAM: c.IPAM, ReplacesProxy: c.ReplacesProxy, OperatorReplicas: c.OperatorReplicas, Labels: c.Labels,
 	}})
-	return all, RefuseFor(all)
+	return all, refuseFor(all)
 }
 
 // taken refuses a network that another tool manages, or beside which there is another:
 // nothing else of it matters then.
 func taken(f facts.Facts, network catalogue.Network) error {
 	all := finding.All(finding.Input{Facts: f, Wanted: finding.Wanted{CNI: network.Name}})
-	return RefuseFor(slices.DeleteFunc(all, func(one finding.Finding) bool { return one.ID != "CNI004" && one.ID != "CNI020" }))
+	return refuseFor(slices.DeleteFunc(all, func(one finding.Finding) bool { return one.ID != "CNI004" && one.ID != "CNI020" }))
 }
 
-// RefuseFor is the refusal for findings that stand in an installation's way; nil if
+// refuseFor is the refusal for findings that stand in an installation's way; nil if
 // none does.
-func RefuseFor(all []finding.Finding) error {
+func refuseFor(all []finding.Finding) error {
 	blocking := finding.Blocking(all)
 	if len(blocking) == 0 {
 		return nil

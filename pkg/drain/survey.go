@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 // Snapshot is what a decision needs to know of the cluster.
@@ -85,18 +84,6 @@ func Survey(ctx context.Context, client kubernetes.Interface, target Target, o O
 		return Snapshot{}, err
 	}
 	return s, nil
-}
-
-// Again surveys and decides a second time, which is due once a cordon has taken effect:
-// pods may have come until then. A decision that blocks now is an error of
-// class plan.Broken, since something has changed by then.
-func Again(ctx context.Context, client kubernetes.Interface, target Target, o Options) (Decision, error) {
-	snapshot, err := Survey(ctx, client, target, o)
-	if err != nil {
-		return Decision{}, plan.Begun(err)
-	}
-	d := Decide(snapshot, o)
-	return d, plan.Begun(d.Refusal())
 }
 
 // readPods reads the pods of the nodes, in one list or one per node.

@@ -22,18 +22,6 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
-func TestAgainIsBrokenWhenItBlocksAfterTheCordon(t *testing.T) {
-	_, err := Again(t.Context(), kubetest.NewClient(kubetest.Pod("late", kubetest.Uncontrolled)), Target{Names: []string{kubetest.TheNode}},
-		DefaultOptions())
-	if plan.ClassOf(err) != plan.Broken || !strings.Contains(plan.HintOf(err), "--force") {
-		t.Errorf("got %v of class %d", err, plan.ClassOf(err))
-	}
-	if d, err := Again(t.Context(), kubetest.NewClient(kubetest.Pod("a")), Target{Names: []string{kubetest.TheNode}},
-		DefaultOptions()); err != nil || len(d.ToEvict()) != 1 {
-		t.Errorf("got %+v, %v", d, err)
-	}
-}
-
 // decideOn surveys and decides, failing the test on an error.
 func decideOn(t *testing.T, client *fake.Clientset, o Options) Decision {
 	t.Helper()

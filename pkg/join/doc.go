@@ -10,6 +10,8 @@
 //
 //	arrival    watches a host arrive
 //	check      what would keep hosts out, or pods away from their nodes
+//	marks      the role, labels and taints that a node gets once it has joined
+//	certificates  those that a new control plane fetches, and for how long they are there
 //	bootstrap  bootstrap tokens
 //	watch      copies of API objects, and the ends of waits
 package join

@@ -9,4 +9,7 @@
 // old one; it begins at the version of a list that was made before, so that nothing
 // is missed between a decision and its watch; and it says what is wrong while a watch
 // does not work, since a person waits for it.
+//
+// Below it are bulklist (a list of one kind, object by object), managedby (which tool keeps
+// an object as it is) and scheduling (where pods would find a place).
 package kube

@@ -3,6 +3,7 @@
 // Package lint finds what is wrong with configurations of kubeadm, the kubelet and
 // kube-proxy, before anything is made of them.
 //
+//	lint.go       findings, and the documents that they are about
 //	document.go   reads YAML that may be hostile: bounded, with line numbers
 //	schema.go     fields and their types, of data/schema.txt
 //	arguments.go  flags, admission plugins and feature gates, of data/

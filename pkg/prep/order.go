@@ -159,7 +159,7 @@ func (o Outcome) Bounded(lines, length int) error {
 		all = append(all, u.Change, u.Kept)
 	}
 	if count > lines || slices.ContainsFunc(all, func(text string) bool { return len(text) > length }) {
-		return errors.New("the host has answered more than a host has to say")
+		return errors.New("the answer of the host is malformed: it has text in it that is not expected")
 	}
 	return nil
 }

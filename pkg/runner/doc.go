@@ -2,7 +2,8 @@
 
 // Package runner begins, follows and ends the work of the node program on a host.
 //
-// A Carrier brings the program there (package podcarrier: a pod). The program goes
+// A Carrier brings the program (package payload) there: podcarrier through a pod, sshcarrier
+// through the person's ssh. Package probe sends packets between pods. The program goes
 // on as a systemd unit of the host, and from then on it speaks through the run record
 // (package wire) with a token that is bound to that record: the kubelet may stop and
 // the Node may go, and it can still report; when the record goes, the token dies.

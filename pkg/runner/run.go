@@ -75,7 +75,7 @@ func Begin(ctx context.Context, c Cluster, t Task, report plan.Report) (Record, 
 			return Record{}, err
 		}
 		if rec.State.NodeUID != string(t.Node.UID) {
-			return Record{}, refuseRecord(rec, fmt.Errorf("it does not say that it is of the Node %s that is there now", t.Node.Name))
+			return Record{}, refuseRecord(rec, fmt.Errorf("it does not name the UID of the current Node %s", t.Node.Name))
 		}
 		report("taking up the %s", rec.State.Describe())
 		if rec.State.Phase != wire.Preparing {

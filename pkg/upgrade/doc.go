@@ -4,8 +4,7 @@
 // order nodes go there.
 //
 // It is pure: what was read of a cluster comes in as Facts, plain data, and findings with
-// their ids, the order of the nodes, and what is done on one of them come out. Both sides
-// read it, the plugin and the node program, so it imports the standard library, pkg/plan and
+// their ids, and the order of the nodes come out. It imports the standard library and
 // pkg/text only.
 //
 //	Facts, target ─▶ Check ─▶ findings        nodes ─▶ Order ─▶ control planes, etcd's

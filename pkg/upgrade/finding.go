@@ -57,11 +57,6 @@ func Check(f Facts, target Version) []Finding {
 	return all
 }
 
-// Blocking are the findings for which an upgrade is refused.
-func Blocking(all []Finding) []Finding {
-	return slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return !f.Blocks })
-}
-
 // names are the nodes that fit, in their order.
 func (f Facts) names(fits func(Node) bool) (names []string) {
 	for _, n := range f.Nodes {

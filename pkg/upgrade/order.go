@@ -45,20 +45,3 @@ func last(name, leader string) int {
 	}
 	return 0
 }
-
-// Refuge reports whether another node takes the pods of one that is drained: one that is
-// Ready, schedulable, and no control plane that takes none. It is pure.
-func Refuge(all []Node, name string) bool {
-	return slices.ContainsFunc(all, func(n Node) bool { return n.Name != name && n.Ready && !n.Cordoned && !n.Tainted })
-}
-
-// MayReturn refuses to take a control plane back to a version while a kubelet is of a newer
-// minor: a kubelet must not be newer than any API server. Its own goes back first. It is pure.
-func MayReturn(all []Node, name string, from Version) (newer []string) {
-	for _, n := range all {
-		if n.Name != name && from.MinorsTo(n.Kubelet) > 0 {
-			newer = append(newer, n.Name)
-		}
-	}
-	return newer
-}

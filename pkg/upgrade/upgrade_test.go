@@ -237,36 +237,3 @@ func TestTheOrderOfTheNodes(t *testing.T) {
 		}
 	}
 }
-
-func TestWhoTakesThePodsOfANodeThatIsDrained(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(f *Facts)
-		want   bool
-	}{
-		"another worker":                 {func(*Facts) {}, true},
-		"one that is down":               {func(f *Facts) { f.Nodes[3].Ready = false }, false},
-		"one that is cordoned":           {func(f *Facts) { f.Nodes[3].Cordoned = true }, false},
-		"a control plane that takes any": {func(f *Facts) { f.Nodes[3].Ready = false; f.Nodes[0].Tainted = false }, true},
-	} {
-		f := cluster(t)
-		for i := range 3 {
-			f.Nodes[i].Tainted = true
-		}
-		if c.change(&f); Refuge(f.Nodes, "w2") != c.want {
-			t.Errorf("%s: not %t", name, c.want)
-		}
-	}
-}
-
-func TestNoControlPlaneReturnsBehindAKubelet(t *testing.T) {
-	f := cluster(t)
-	kubelet(&f, "cp1", version(t, "v1.37.2"))
-	kubelet(&f, "w1", version(t, "v1.37.2"))
-	if got := MayReturn(f.Nodes, "cp1", version(t, "v1.36.3")); !slices.Equal(got, []string{"w1"}) {
-		t.Errorf("%q", got)
-	}
-	kubelet(&f, "w1", version(t, "v1.36.9"))
-	if got := MayReturn(f.Nodes, "cp1", version(t, "v1.36.3")); len(got) > 0 {
-		t.Errorf("a patch apart: %q", got)
-	}
-}

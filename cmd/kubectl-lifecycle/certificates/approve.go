@@ -70,7 +70,7 @@ func (c commands) approve(ctx context.Context, f approveFlags) error {
 	}
 	if f.watch {
 		if dry != env.DryRunNone || f.output != "" {
-			return env.Misused("--watch goes with neither --dry-run nor --output")
+			return env.Misused("--watch cannot be combined with --dry-run or --output")
 		}
 		return c.watchRequests(ctx, cluster)
 	}

@@ -9,7 +9,8 @@
 //	look.go       asking hosts, for status and install
 //	prove.go      how an installation ends: with packets
 //	status.go     cni status
-//	uninstall.go  cni uninstall
+//	uninstall.go  cni uninstall; cleannodes.go takes what the network left off the hosts
+//	switch.go     cni switch; switching.go is its steps
 //	test.go       cni test
 //	explain.go    cni explain
 //

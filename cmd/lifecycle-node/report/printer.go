@@ -6,6 +6,7 @@ package report
 
 import (
 	"io"
+	"os"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
@@ -17,6 +18,11 @@ type Printer struct{ Out io.Writer }
 // Line prints one; a person who closes the pipe is told nothing more, and the work
 // goes on. What is named was named by others.
 func (p Printer) Line(format string, args ...any) { _ = text.Fprintf(p.Out, format+"\n", args...) }
+
+// Complain says on stderr, which is the journal of a unit, what went wrong.
+func Complain(format string, args ...any) {
+	_ = text.Fprintf(os.Stderr, "lifecycle-node: "+format+"\n", args...)
+}
 
 // Observe prints one event.
 func (p Printer) Observe(e plan.Event) {

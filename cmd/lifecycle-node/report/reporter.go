@@ -7,7 +7,6 @@ package report
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -52,7 +51,7 @@ func Open(a *API, journal string) (*Reporter, error) {
 	}
 	r.journal, err = openJournal(journal)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: open the journal:", err)
+		Complain("open the journal: %v", err)
 	}
 	return r, nil
 }
@@ -70,7 +69,7 @@ func (r *Reporter) Observe(e plan.Event) {
 		r.events = slices.Clone(r.events[len(r.events)-wire.MaxEvents:])
 	}
 	if err := r.write(r.events[len(r.events)-1]); err != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle-node: journal:", err)
+		Complain("journal: %v", err)
 	}
 	if text, err := wire.EncodeEvents(fitEvents(r.events)); err == nil {
 		r.setLocked(map[string]string{wire.KeyEvents: string(text)})

@@ -51,7 +51,7 @@ func (t Talk) Fetch(name string, to io.Writer) error {
 	}
 	line, err := t.In.ReadSlice('\n')
 	if err != nil {
-		return fmt.Errorf("the one who asks has not sent it: %w", err)
+		return fmt.Errorf("the plugin has not sent it: %w", err)
 	}
 	size, err := strconv.ParseInt(strings.TrimSpace(string(line)), 10, 64)
 	if err != nil || size < 0 || size > mostSent {

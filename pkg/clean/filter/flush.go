@@ -69,7 +69,7 @@ func (d division) flushItems() []inventory.Item {
 			it.Owner, it.Why = inventory.Foreign, flushed
 		}
 		if len(c.Rules) == 0 && mapped[c.Name] > 0 {
-			it.Fate, it.Why = inventory.Harmless, "empty; a map of verdicts, which is not ours, leads to it"
+			it.Fate, it.Why = inventory.Harmless, "empty, but a verdict map that is not ours jumps to it"
 		}
 		if c.Policy == "drop" {
 			it.Detail += ", policy drop"

@@ -58,7 +58,7 @@ const (
 // Validate returns an error for a choice that is none.
 func (c Choices) Validate() error {
 	if c.BackupKeys && (c.NoKeys || c.NoBackup) {
-		return errors.New("--backup-keys goes with neither --shred-keys nor --no-backup")
+		return errors.New("--backup-keys cannot be combined with --shred-keys or --no-backup")
 	}
 	switch c.Firewall {
 	case "", FirewallOwned, FirewallNone, FirewallFlush:

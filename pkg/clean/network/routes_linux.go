@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netlinks"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
@@ -107,9 +108,10 @@ func (t Network) another() bool {
 	if err != nil || slices.ContainsFunc(confs, stays) {
 		return true
 	}
-	others := []inventory.Owner{inventory.Flannel, inventory.Calico, inventory.Cilium, inventory.Antrea, inventory.KubeOVN,
-		inventory.KubeRouter, inventory.Weave}
-	return slices.ContainsFunc(others, func(o inventory.Owner) bool { return o != t.Scope.Owner && t.Second(o) })
+	return slices.ContainsFunc(networks.Known(), func(n networks.Network) bool {
+		owner := inventory.Owner(n.Name)
+		return owner != t.Scope.Owner && t.Second(owner)
+	})
 }
 
 // Routes are the pod network's routes and routing rules, and what encrypts on the way.

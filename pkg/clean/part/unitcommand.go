@@ -109,7 +109,7 @@ func (u *unitFile) sound(arguments []string) error {
 		}
 		switch {
 		case strings.ContainsAny(value, "%$\\`\"'*? \t"):
-			return fmt.Errorf("it is given %s=%s, and systemd alone knows what that is", name, value)
+			return fmt.Errorf("it is given %s=%s, which only systemd can expand", name, value)
 		case u.elsewhere != "" && (!filepath.IsAbs(value) || strings.HasPrefix(u.elsewhere, "Root")):
 			return fmt.Errorf("it is given %s=%s, which its unit's %s leads elsewhere", name, value, u.elsewhere)
 		}

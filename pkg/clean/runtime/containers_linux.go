@@ -28,12 +28,12 @@ const (
 	graceMost = 10 * time.Second
 	// atOnce is how many pods are stopped at the same time.
 	atOnce = 8
-	// rounds is how often what could not be removed is tried again, and breather the
+	// rounds is how often what could not be removed is tried again, and roundPause the
 	// time before the second try, twice as long before each further one: containerd
 	// does not remove a container that it was starting when the kubelet was stopped
 	// ("is in starting state") until it has given up on that.
-	rounds   = 5
-	breather = 500 * time.Millisecond
+	rounds     = 5
+	roundPause = 500 * time.Millisecond
 )
 
 // Containers are the pods, and their containers, that the runtime lists.
@@ -129,7 +129,7 @@ func (t Runtime) emptyRuntime(ctx context.Context, socket string, report plan.Re
 	defer client.Close()
 	errs := []error(nil)
 	for round := range rounds {
-		if !breathe(ctx, round, errs) {
+		if !pause(ctx, round, errs) {
 			return context.Cause(ctx)
 		}
 		pods, err := t.podsOf(ctx, client)
@@ -176,16 +176,16 @@ func (t Runtime) removeGroup(ctx context.Context, client *cri.Client, group []po
 	return failed
 }
 
-// breathe pauses before a round if the last one has failed, and reports whether the
+// pause pauses before a round if the last one has failed, and reports whether the
 // context lives.
-func breathe(ctx context.Context, round int, failed []error) bool {
+func pause(ctx context.Context, round int, failed []error) bool {
 	if len(failed) == 0 {
 		return ctx.Err() == nil
 	}
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(breather << (round - 1)):
+	case <-time.After(roundPause << (round - 1)):
 		return true
 	}
 }

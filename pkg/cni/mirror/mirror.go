@@ -68,7 +68,8 @@ func parse(one string) (rule, error) {
 	case from != all && !hostPattern().MatchString(from):
 		return rule{}, fmt.Errorf("mirror %s: %s is not a registry", text.Quote(one), text.Quote(from))
 	case !hostPattern().MatchString(host) || !isHost(host):
-		return rule{}, fmt.Errorf("mirror %s: %s is no HOST (with a dot, a port, or localhost)", text.Quote(one), text.Quote(host))
+		return rule{}, fmt.Errorf("mirror %s: %s is not a registry host (it needs a dot or a port, or must be localhost)",
+			text.Quote(one), text.Quote(host))
 	}
 	for _, p := range strings.Split(path, "/") {
 		if path != "" && !part.MatchString(p) {

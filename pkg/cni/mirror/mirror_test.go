@@ -64,7 +64,7 @@ func TestAMirrorThatMakesNoSenseIsMisused(t *testing.T) {
 	for name, c := range map[string]struct{ rules, says string }{
 		"no host":         {"quay.io", "has no ="},
 		"a URL":           {"quay.io=https://m.io", "leave https:// out"},
-		"a word":          {"quay.io=mirror", "is no HOST"},
+		"a word":          {"quay.io=mirror", "is not a registry host"},
 		"no registry":     {"qu ay=m.io", "is not a registry"},
 		"a path upwards":  {"quay.io=m.io/../x", "is not a path of a registry"},
 		"twice":           {"quay.io=a.io,quay.io=b.io", "two mirrors for quay.io"},

@@ -200,7 +200,7 @@ func hopeless(it *item, now time.Time) bool {
 	case drain.CauseSeveralBudgets:
 		return len(it.budgets) < 2 && it.tries >= 3
 	default:
-		return runsOut(it.said.cause) && now.Sub(it.since) >= forbearance
+		return runsOut(it.said.cause) && now.Sub(it.since) >= errorLimit
 	}
 }
 
@@ -268,7 +268,7 @@ func (r *run) next(now time.Time) time.Time {
 	for _, account := range r.ledger {
 		sooner(account.probe)
 	}
-	sooner(r.turns.last().Add(comeback))
+	sooner(r.turns.last().Add(returnTime))
 	sooner(r.tell.nextDraw())
 	return next
 }

@@ -38,7 +38,7 @@ func TestATimeoutNamesBudgetsPodsOwnersAndTheWayOut(t *testing.T) {
 			t.Errorf("got %+v after %s", r.Outcome, r.took)
 		}
 		r.fails(t, plan.TimedOut,
-			`timed out after 5m0s, 3 of 4 pods are left on node w1`,
+			`timed out after 5m0s, 3 of 4 pods left on node w1`,
 			"PodDisruptionBudget shop/web (minAvailable 2: needs 2 healthy pods, has 2, 0 may go) keeps shop/a, shop/b of ReplicaSet/web-7c → "+
 				"Deployment/web",
 			"PodDisruptionBudget shop/db (maxUnavailable 0: needs 3 healthy pods, has 3, 0 may go) keeps shop/db-0 of StatefulSet/db",
@@ -90,7 +90,7 @@ func TestAnInterruptSaysWhatIsLeft(t *testing.T) {
 		if podNames(r.Evicted) != "free" || len(r.Left) != 1 || r.Left[0].Cause != drain.CauseBudget || r.took != 8*time.Second {
 			t.Errorf("got %+v after %s", r.Outcome, r.took)
 		}
-		r.fails(t, plan.Interrupted, "interrupted (context canceled), 1 of 2 pods are left", "PodDisruptionBudget shop/web")
+		r.fails(t, plan.Interrupted, "interrupted (context canceled), 1 of 2 pods left", "PodDisruptionBudget shop/web")
 	})
 }
 
@@ -100,7 +100,7 @@ func TestTheCallersDeadlineIsATimeout(t *testing.T) {
 		defer cancel()
 		s := newServer(t, kubetest.Pod("a"), kubetest.Budget("web", 2, 2, 0))
 		r := evict(t, ctx, s, drain.DefaultOptions())
-		r.fails(t, plan.TimedOut, "1 of 1 pods are left")
+		r.fails(t, plan.TimedOut, "1 of 1 pod left")
 	})
 }
 
@@ -126,7 +126,7 @@ func TestHoweverADrainEndsItSaysWhatKeepsThePods(t *testing.T) {
 				o.Timeout = tc.own
 				r := evict(t, ctx, newServer(t, kubetest.Pod("a"), kubetest.Pod("b"), kubetest.Budget("web", 2, 2, 0)), o)
 				r.err = plan.Stopped(ctx, r.err)
-				r.fails(t, tc.class, "2 of 2 pods are left", "PodDisruptionBudget shop/web", "kubectl -n shop")
+				r.fails(t, tc.class, "2 of 2 pods left", "PodDisruptionBudget shop/web", "kubectl -n shop")
 			})
 		})
 	}

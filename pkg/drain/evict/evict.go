@@ -22,8 +22,8 @@ const (
 	// reconsider is when an accepted eviction that shows no effect is sent
 	// again.
 	reconsider = 30 * time.Second
-	// forbearance is how long a pod may meet nothing but server errors.
-	forbearance = 5 * time.Minute
+	// errorLimit is how long a pod may meet nothing but server errors.
+	errorLimit = 5 * time.Minute
 )
 
 // phase is how far a pod has come.
@@ -77,7 +77,7 @@ type run struct {
 	workloads *workloads
 	matching  *pdb.Matching
 	ledger    ledger
-	tell      teller
+	tell      reporter
 	// held is the time that budgets took, and pass the number of the look that
 	// it was last added to.
 	held map[string]holding
@@ -140,7 +140,7 @@ func newRun(client kubernetes.Interface, d drain.Decision, o drain.Options, hear
 		asker:   asker{client: client, opts: o},
 		changed: make(chan struct{}, 1),
 		fatal:   make(chan error, 8+len(d.Nodes)),
-		tell:    teller{Listener: hear, began: now},
+		tell:    reporter{Listener: hear, began: now},
 		pods:    map[string]*kube.Mirror[*corev1.Pod]{},
 	}
 	r.nodes, r.budgets = kube.NewMirror[*corev1.Node](r.wake), kube.NewMirror[*policyv1.PodDisruptionBudget](r.wake)

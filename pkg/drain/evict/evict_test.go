@@ -209,7 +209,7 @@ func TestPodsWithSeveralBudgetsAreNamedAndTheOthersLeave(t *testing.T) {
 		if podNames(r.Evicted) != "b" || s.asked("a") != 0 || len(r.Left) != 1 || r.Left[0].Cause != drain.CauseSeveralBudgets {
 			t.Errorf("got %+v", r.Outcome)
 		}
-		r.fails(t, plan.Broken, "1 of 2 pods are left", "more than one PodDisruptionBudget matches it (all, web): shop/a of ReplicaSet/web-7c",
+		r.fails(t, plan.Broken, "1 of 2 pods left", "more than one PodDisruptionBudget matches it (all, web): shop/a of ReplicaSet/web-7c",
 			"kubectl -n shop delete pdb web")
 	})
 }
@@ -268,7 +268,7 @@ func TestServerErrorsAreNotEndured(t *testing.T) {
 			return nil
 		}
 		r := evict(t, t.Context(), s, drain.DefaultOptions())
-		if podNames(r.Evicted) != "b" || r.took < forbearance || r.took > forbearance+time.Minute || r.Requests > 40 {
+		if podNames(r.Evicted) != "b" || r.took < errorLimit || r.took > errorLimit+time.Minute || r.Requests > 40 {
 			t.Errorf("after %s with %d requests: %+v", r.took, r.Requests, r.Outcome)
 		}
 		r.fails(t, plan.Broken, "the API server has trouble", "no endpoints available", "readyz")

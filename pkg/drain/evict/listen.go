@@ -65,7 +65,7 @@ type Event struct {
 	Message string      `json:"message,omitempty"`
 }
 
-func (t *teller) event(now time.Time, kind EventKind, it *item, message string) {
+func (t *reporter) event(now time.Time, kind EventKind, it *item, message string) {
 	if t.Event == nil {
 		return
 	}
@@ -81,7 +81,7 @@ func (t *teller) event(now time.Time, kind EventKind, it *item, message string) 
 }
 
 // draw shows the picture, not more often than can be looked at.
-func (t *teller) draw(r *run, now time.Time) {
+func (t *reporter) draw(r *run, now time.Time) {
 	if t.Lines == nil || now.Sub(t.drawn) < redraw {
 		return
 	}
@@ -90,7 +90,7 @@ func (t *teller) draw(r *run, now time.Time) {
 }
 
 // nextDraw is when the picture is due again; zero if it is not shown.
-func (t *teller) nextDraw() time.Time {
+func (t *reporter) nextDraw() time.Time {
 	if t.Lines == nil {
 		return time.Time{}
 	}

@@ -62,7 +62,7 @@ const fewNamespaces = 5
 // Moves finds out where the pods that left have their successors now. It reads
 // one list of pods for each namespace concerned, or a single one for many.
 func Moves(ctx context.Context, client kubernetes.Interface, d drain.Decision, out Outcome) ([]Move, error) {
-	moves := leavers(d, out)
+	moves := leftByController(d, out)
 	namespaces := map[string]bool{}
 	for _, m := range moves {
 		namespaces[m.Namespace] = true
@@ -126,8 +126,8 @@ func (m *Move) arrive(pod *corev1.Pod) {
 	}
 }
 
-// leavers counts the pods that left by their controller.
-func leavers(d drain.Decision, out Outcome) map[types.UID]*Move {
+// leftByController counts the pods that left by their controller.
+func leftByController(d drain.Decision, out Outcome) map[types.UID]*Move {
 	owners := map[types.UID]drain.Owners{}
 	for _, v := range d.Verdicts {
 		owners[v.UID] = v.Owners

@@ -48,12 +48,12 @@ func (r *run) observe(now time.Time) {
 		if why, stop := taken[it.Node]; stop && it.phase == waiting {
 			it.phase, it.said, it.budgets = givenUp, answer{kind: never, cause: drain.CauseUncordoned, text: why}, nil
 		}
-		r.despair(it, pod)
+		r.giveUp(it, pod)
 	}
 }
 
-// despair gives a pod up whose budget never opens, now that what was to open it is gone.
-func (r *run) despair(it *item, pod *corev1.Pod) {
+// giveUp gives a pod up whose budget never opens, now that what was to open it is gone.
+func (r *run) giveUp(it *item, pod *corev1.Pod) {
 	h, hopeless := r.hopeless[it.UID]
 	if !hopeless || it.phase != waiting {
 		return
@@ -128,15 +128,15 @@ func (r *run) date(pod *corev1.Pod) {
 	}
 }
 
-// comeback is how long a drain waits, when all have left, for the successors of
+// returnTime is how long a drain waits, when all have left, for the successors of
 // pods that tolerate the cordon.
-const comeback = 2 * time.Second
+const returnTime = 2 * time.Second
 
 // expectsBack reports whether such a successor may come yet: none has, and the
 // last pod has left a moment ago.
 func (r *run) expectsBack(now time.Time) bool {
 	tolerates := slices.ContainsFunc(r.items, func(it *item) bool { return it.Tolerates && it.phase == left })
-	if !tolerates || now.Sub(r.turns.last()) >= comeback {
+	if !tolerates || now.Sub(r.turns.last()) >= returnTime {
 		return false
 	}
 	var out Outcome

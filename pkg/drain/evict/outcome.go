@@ -185,7 +185,7 @@ func (r *run) verdict(err error, out Outcome) error {
 		lines = append(lines, "not replaced yet: "+missing)
 		hints = append(hints, "a longer --timeout waits on; see what keeps the new pods: kubectl get events -A --field-selector type=Warning")
 	}
-	what := fmt.Sprintf("%d of %d pods are left on %s:\n%s", len(out.Left), len(r.items), r.decision.Title(),
+	what := fmt.Sprintf("%d of %s left on %s:\n%s", len(out.Left), text.Count(len(r.items), "pod"), r.decision.Title(),
 		strings.Join(text.Capped(lines), "\n"))
 	hint := strings.Join(append(text.Capped(hints), "run the same command again to continue"), "\n")
 	switch {

@@ -14,9 +14,9 @@ import (
 // heartbeat is how often a wait is spoken of when nothing changes.
 const heartbeat = 15 * time.Second
 
-// teller reports what the run does and waits for, and repeats itself only at
+// reporter reports what the run does and waits for, and repeats itself only at
 // the heartbeat.
-type teller struct {
+type reporter struct {
 	Listener
 	began time.Time
 	// drawn is when Lines was last called.
@@ -28,7 +28,7 @@ type teller struct {
 	gone int
 }
 
-func (t *teller) say(now time.Time, format string, args ...any) {
+func (t *reporter) say(now time.Time, format string, args ...any) {
 	t.last = now
 	if t.Report != nil {
 		t.Report(format, args...)
@@ -36,7 +36,7 @@ func (t *teller) say(now time.Time, format string, args ...any) {
 }
 
 // nextBeat is when to speak again if nothing happens.
-func (t *teller) nextBeat(now time.Time) time.Time {
+func (t *reporter) nextBeat(now time.Time) time.Time {
 	if next := t.last.Add(heartbeat); next.After(now) {
 		return next
 	}
@@ -44,7 +44,7 @@ func (t *teller) nextBeat(now time.Time) time.Time {
 }
 
 // left tells that a pod is gone.
-func (t *teller) left(r *run, it *item, now time.Time) {
+func (t *reporter) left(r *run, it *item, now time.Time) {
 	t.gone++
 	word := "is gone"
 	switch {
@@ -60,7 +60,7 @@ func (t *teller) left(r *run, it *item, now time.Time) {
 
 // waiting tells what keeps the pods that are left, when that has changed or
 // after a while.
-func (t *teller) waiting(r *run, now time.Time) {
+func (t *reporter) waiting(r *run, now time.Time) {
 	t.draw(r, now)
 	var lines, ordinary, keys []string
 	for _, err := range r.troubles() {

@@ -75,7 +75,7 @@ func TestAServerThatIsAwayIsSpokenOf(t *testing.T) {
 		out, err := Evict(t.Context(), s.Clientset, d, o, Listener{Report: heard.Report})
 		r := result{Outcome: out, err: err, said: heard.All()}
 		r.heard(t, "cannot watch the pods of node w1: connection refused")
-		r.fails(t, plan.TimedOut, "1 of 1 pods are left", "shop/a")
+		r.fails(t, plan.TimedOut, "1 of 1 pod left", "shop/a")
 	})
 }
 

@@ -39,9 +39,9 @@ type span struct {
 	held       time.Duration
 }
 
-// breath is for how long a budget has to keep pods waiting after those of the
+// waveGap is for how long a budget has to keep pods waiting after those of the
 // first wave: an answer of the server's takes a moment, too.
-const breath = 500 * time.Millisecond
+const waveGap = 500 * time.Millisecond
 
 // waves divides the pods under a budget into those that left together: the first
 // wave are those that were told to go before the budget was waited for, and each
@@ -50,7 +50,7 @@ const breath = 500 * time.Millisecond
 func waves(spans []span) []float64 {
 	slices.SortFunc(spans, func(a, b span) int { return a.told.Compare(b.told) })
 	size := 0
-	for size < len(spans) && spans[size].held-spans[0].held < breath {
+	for size < len(spans) && spans[size].held-spans[0].held < waveGap {
 		size++
 	}
 	var out []float64

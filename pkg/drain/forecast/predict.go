@@ -62,14 +62,14 @@ type view struct {
 	answers []pdb.Gate
 	// freed are the pods that a surge lets go.
 	freed []bool
-	// purse is the number of a budget.
-	purse map[types.UID]int
+	// account is the number of a budget.
+	account map[types.UID]int
 	// unschedulable are the pods whose successors find no node, and why.
 	unschedulable map[types.UID][]string
 }
 
 func newView(s Input, o drain.Options, command string) *view {
-	v := &view{Input: s, opts: o, command: command, decision: drain.Decide(s.Snapshot, o), purse: map[types.UID]int{}}
+	v := &view{Input: s, opts: o, command: command, decision: drain.Decide(s.Snapshot, o), account: map[types.UID]int{}}
 	byUID := make(map[types.UID]*corev1.Pod, len(s.Pods))
 	for i := range s.Pods {
 		byUID[s.Pods[i].UID] = &s.Pods[i]
@@ -85,8 +85,8 @@ func newView(s Input, o drain.Options, command string) *view {
 			answer = pdb.GateOf(pod, match)
 		}
 		for _, budget := range match {
-			if _, known := v.purse[budget.UID]; !known {
-				v.purse[budget.UID] = len(v.purse)
+			if _, known := v.account[budget.UID]; !known {
+				v.account[budget.UID] = len(v.account)
 			}
 		}
 		v.pods, v.match, v.gates = append(v.pods, pod), append(v.match, match), append(v.gates, answer)
@@ -119,15 +119,15 @@ func (v *view) lockstep(int) (gone, back time.Duration) { return 1, 1 }
 
 // walk puts the pods on paper.
 func (v *view) walk(times timing) walk {
-	w := walk{nodes: v.decision.Nodes, byZone: v.opts.OneZone, purses: make([]int, len(v.purse)), oneByOne: v.opts.WaitForReplacement}
+	w := walk{nodes: v.decision.Nodes, byZone: v.opts.OneZone, allowed: make([]int, len(v.account)), oneByOne: v.opts.WaitForReplacement}
 	w.limit, _ = v.opts.Parallel(len(w.nodes)) // Read has validated it
 	nodes, controllers := map[string]int{}, map[types.UID]int{}
 	for i, n := range w.nodes {
 		nodes[n.Name] = i
 	}
 	for i, verdict := range v.going {
-		p := leaver{
-			node: nodes[verdict.Node], stage: verdict.Stage, gate: v.gates[i], purse: -1, controller: -1,
+		p := walkPod{
+			node: nodes[verdict.Node], stage: verdict.Stage, gate: v.gates[i], account: -1, controller: -1,
 			leaving: verdict.Action == drain.ActionWait, ready: kube.PodReady(v.pods[i]),
 			// A pod that is not Ready is not missed when it is gone.
 			returns: replaced(verdict, v.pods[i]) && len(v.unschedulable[verdict.UID]) == 0 || !kube.PodReady(v.pods[i]),
@@ -135,8 +135,8 @@ func (v *view) walk(times timing) walk {
 		p.gone, p.back = times(i)
 		if len(v.match[i]) == 1 {
 			budget := v.match[i][0]
-			p.purse = v.purse[budget.UID]
-			w.purses[p.purse] = max(int(budget.Status.DisruptionsAllowed), 0)
+			p.account = v.account[budget.UID]
+			w.allowed[p.account] = max(int(budget.Status.DisruptionsAllowed), 0)
 		}
 		if w.oneByOne && len(verdict.Owners) > 0 && slices.Contains([]string{"ReplicaSet", "StatefulSet"}, verdict.Owners[0].Kind) {
 			uid := verdict.Owners[0].UID

@@ -105,7 +105,7 @@ func Read(ctx context.Context, client kubernetes.Interface, target drain.Target,
 	return s.Input, nil
 }
 
-// scout is a reading under way.
+// reader is a reading under way.
 type reader struct {
 	Input
 	client  kubernetes.Interface

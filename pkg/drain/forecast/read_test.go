@@ -31,9 +31,9 @@ func deploymentList() *appsv1.DeploymentList { return &appsv1.DeploymentList{} }
 
 func statefulSetList() *appsv1.StatefulSetList { return &appsv1.StatefulSetList{} }
 
-func TestScoutReadsOneListOfEachKindAndNothingElse(t *testing.T) {
+func TestReadingTakesOneListOfEachKindAndNothingElse(t *testing.T) {
 	client, asked := kubetest.ServeLists(t, kubetest.Encoders()["protobuf as a stream"], clusterLists())
-	outlook, err := Read(context.Background(), client, drain.Target{Names: []string{"w1"}}, drain.DefaultOptions())
+	input, err := Read(context.Background(), client, drain.Target{Names: []string{"w1"}}, drain.DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,12 +45,12 @@ func TestScoutReadsOneListOfEachKindAndNothingElse(t *testing.T) {
 		}
 		seen[path] = true
 	}
-	if len(outlook.Pods) != 3 || len(outlook.Nodes) != 1 || outlook.Paces["uid-ReplicaSet-web-7c"].Pods == 0 {
-		t.Errorf("%d pods, %d nodes, paces %v", len(outlook.Pods), len(outlook.Nodes), outlook.Paces)
+	if len(input.Pods) != 3 || len(input.Nodes) != 1 || input.Paces["uid-ReplicaSet-web-7c"].Pods == 0 {
+		t.Errorf("%d pods, %d nodes, paces %v", len(input.Pods), len(input.Nodes), input.Paces)
 	}
 }
 
-// scoutLists is a cluster of two nodes with three pods on each.
+// twoNodeLists is a cluster of two nodes with three pods on each.
 func clusterLists() map[string]runtime.Object {
 	pods := &corev1.PodList{}
 	for i := range 6 {
@@ -66,15 +66,15 @@ func clusterLists() map[string]runtime.Object {
 	}
 }
 
-func TestScoutNotesWhatIsOnlyGoodForAdvice(t *testing.T) {
+func TestReadingNotesWhatIsOnlyGoodForAdvice(t *testing.T) {
 	objects := clusterLists()
 	for _, resource := range []string{"persistentvolumes", "deployments", "replicasets"} {
 		delete(objects, resource)
 	}
 	client, _ := kubetest.ServeLists(t, kubetest.Encoders()["protobuf in one piece"], objects)
-	outlook, err := Read(context.Background(), client, drain.Target{Names: []string{"w1"}}, drain.DefaultOptions())
-	if err != nil || len(outlook.Notes) != 3 {
-		t.Errorf("%v, notes %q", err, outlook.Notes)
+	input, err := Read(context.Background(), client, drain.Target{Names: []string{"w1"}}, drain.DefaultOptions())
+	if err != nil || len(input.Notes) != 3 {
+		t.Errorf("%v, notes %q", err, input.Notes)
 	}
 	delete(objects, "pods")
 	client, _ = kubetest.ServeLists(t, kubetest.Encoders()["protobuf in one piece"], objects)

@@ -139,8 +139,8 @@ func (v *view) release(i int, open map[types.UID]*policyv1.PodDisruptionBudget) 
 		return
 	}
 	v.freed[i], v.gates[i], v.match[i] = true, gate, []*policyv1.PodDisruptionBudget{budget}
-	if _, known := v.purse[key]; !known {
-		v.purse[key] = len(v.purse)
+	if _, known := v.account[key]; !known {
+		v.account[key] = len(v.account)
 	}
 }
 
@@ -148,7 +148,7 @@ func (v *view) release(i int, open map[types.UID]*policyv1.PodDisruptionBudget) 
 // Ready. The pods of a restart that are not on the nodes may be replaced first.
 func (v *view) late(times timing, worst bool) walk {
 	w := v.walk(times)
-	w.opens = make([]time.Duration, len(w.purses))
+	w.opens = make([]time.Duration, len(w.allowed))
 	here := map[types.UID]int{}
 	for i := range v.going {
 		if s, surges := v.begun(i); surges {
@@ -164,8 +164,8 @@ func (v *view) late(times timing, worst bool) walk {
 		if worst && s.restarts() {
 			back *= time.Duration(1 + max(s.Replicas-here[s.UID], 0)/max(s.AtOnce, 1))
 		}
-		purse := w.pods[i].purse
-		w.opens[purse] = max(w.opens[purse], back)
+		account := w.pods[i].account
+		w.opens[account] = max(w.opens[account], back)
 	}
 	return w
 }

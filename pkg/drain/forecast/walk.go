@@ -12,13 +12,13 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/pdb"
 )
 
-// leaver is one pod on the walk.
-type leaver struct {
+// walkPod is one pod on the walk.
+type walkPod struct {
 	node, stage int
 	gate        pdb.Gate
-	// purse is the budget that it is charged to, and controller the workload that
+	// account is the budget that it is charged to, and controller the workload that
 	// is to be whole before the next pod of it leaves; -1 for none.
-	purse, controller int
+	account, controller int
 	// leaving: it is under way already, whatever has the turn.
 	leaving bool
 	// ready: its controller has one Ready pod less when it goes.
@@ -35,8 +35,8 @@ type leaver struct {
 // of nodes and stages are those of a drain (see turns), and so is the order in
 // which pods take from a budget: that of the decision.
 type walk struct {
-	pods   []leaver
-	purses []int // what each budget allows
+	pods    []walkPod
+	allowed []int // what each budget allows
 	// opens says from when on it does, if there is any that does not at once.
 	opens  []time.Duration
 	nodes  []drain.NodeState
@@ -64,10 +64,10 @@ type course struct {
 type walker struct {
 	walk
 	course
-	now    time.Duration
-	moves  moments
-	purses []int
-	busy   map[int]bool // controllers that are not whole
+	now     time.Duration
+	moves   moments
+	allowed []int
+	busy    map[int]bool // controllers that are not whole
 	// atBudget and atController are the pods whose turn has come and that wait
 	// for one of those.
 	atBudget, atController map[int][]int
@@ -83,8 +83,8 @@ type walker struct {
 
 // moment is something that is going to happen.
 type moment struct {
-	at               time.Duration
-	gone, purse, ctl int // a pod, a budget, a controller; -1 for none
+	at                 time.Duration
+	gone, account, ctl int // a pod, a budget, a controller; -1 for none
 }
 
 // moments are sorted by their time.
@@ -129,18 +129,18 @@ func (w walk) run() course {
 
 func newWalker(w walk) *walker {
 	r := &walker{
-		walk: w, purses: slices.Clone(w.purses), busy: map[int]bool{},
+		walk: w, allowed: slices.Clone(w.allowed), busy: map[int]bool{},
 		atBudget: map[int][]int{}, atController: map[int][]int{},
 		byNode: make([][]int, len(w.nodes)), active: make([]bool, len(w.nodes)), live: make([]int, len(w.nodes)),
 		seen: make([]bool, len(w.pods)), course: course{steps: make([]step, len(w.pods))},
 	}
-	for purse, at := range w.opens {
+	for account, at := range w.opens {
 		if at <= 0 {
 			continue
 		}
-		r.purses[purse] = 0
-		for range w.purses[purse] {
-			heap.Push(&r.moves, moment{at: at, gone: -1, purse: purse, ctl: -1})
+		r.allowed[account] = 0
+		for range w.allowed[account] {
+			heap.Push(&r.moves, moment{at: at, gone: -1, account: account, ctl: -1})
 		}
 	}
 	for i := range w.nodes {
@@ -171,10 +171,10 @@ func (r *walker) happen() (woken []int, dirty bool) {
 			r.live[p.node]--
 			r.staged[p.stage]--
 			dirty = dirty || r.live[p.node] == 0 || r.staged[p.stage] == 0
-		case m.purse >= 0:
-			r.purses[m.purse]++
-			woken = append(woken, r.atBudget[m.purse]...)
-			delete(r.atBudget, m.purse)
+		case m.account >= 0:
+			r.allowed[m.account]++
+			woken = append(woken, r.atBudget[m.account]...)
+			delete(r.atBudget, m.account)
 		default:
 			delete(r.busy, m.ctl)
 			woken = append(woken, r.atController[m.ctl]...)
@@ -247,10 +247,10 @@ func (r *walker) admit(woken []int) (dirty bool) {
 		case p.gate == pdb.Several:
 			r.live[p.node]--
 			dirty = dirty || r.live[p.node] == 0
-		case p.gate == pdb.Free, p.gate == pdb.Spend && r.purses[p.purse] > 0:
+		case p.gate == pdb.Free, p.gate == pdb.Spend && r.allowed[p.account] > 0:
 			r.leave(i)
 		default:
-			r.atBudget[p.purse] = append(r.atBudget[p.purse], i)
+			r.atBudget[p.account] = append(r.atBudget[p.account], i)
 		}
 	}
 	return dirty
@@ -261,20 +261,20 @@ func (r *walker) leave(i int) {
 	p := r.pods[i]
 	r.steps[i] = step{left: true, at: r.now}
 	r.end = max(r.end, r.now+p.gone)
-	heap.Push(&r.moves, moment{at: r.now + p.gone, gone: i, purse: -1, ctl: -1})
+	heap.Push(&r.moves, moment{at: r.now + p.gone, gone: i, account: -1, ctl: -1})
 	if p.leaving {
 		return
 	}
 	if p.gate == pdb.Spend {
-		r.purses[p.purse]--
+		r.allowed[p.account]--
 		if p.returns {
-			heap.Push(&r.moves, moment{at: r.now + p.back, gone: -1, purse: p.purse, ctl: -1})
+			heap.Push(&r.moves, moment{at: r.now + p.back, gone: -1, account: p.account, ctl: -1})
 		}
 	}
 	if p.controller >= 0 && p.ready {
 		r.busy[p.controller] = true
 		if p.returns {
-			heap.Push(&r.moves, moment{at: r.now + p.back, gone: -1, purse: -1, ctl: p.controller})
+			heap.Push(&r.moves, moment{at: r.now + p.back, gone: -1, account: -1, ctl: p.controller})
 			r.end = max(r.end, r.now+p.back)
 		}
 	}

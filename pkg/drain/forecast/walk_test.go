@@ -13,15 +13,15 @@ import (
 
 func TestBudgetsReturnWithTheReplacement(t *testing.T) {
 	// Ten pods, one may go at a time; ten seconds to be replaced, one to stop.
-	w := walk{nodes: []drain.NodeState{{Name: "w1"}}, limit: 1, purses: []int{1}}
+	w := walk{nodes: []drain.NodeState{{Name: "w1"}}, limit: 1, allowed: []int{1}}
 	for range 10 {
-		w.pods = append(w.pods, leaver{gate: pdb.Spend, purse: 0, controller: -1, returns: true, ready: true, gone: time.Second,
+		w.pods = append(w.pods, walkPod{gate: pdb.Spend, account: 0, controller: -1, returns: true, ready: true, gone: time.Second,
 			back: 10 * time.Second})
 	}
 	if got := w.run().end; got != 91*time.Second {
 		t.Errorf("the end is after %s", got)
 	}
-	w.purses[0] = 3
+	w.allowed[0] = 3
 	if got := w.run().end; got != 31*time.Second {
 		t.Errorf("with three at a time, the end is after %s", got)
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // maxDisruptedPods is the number of unconfirmed evictions from which on the API
@@ -51,7 +52,8 @@ func (b Budget) Numbers() string {
 	if b.Trouble != "" {
 		return b.Rule + ": " + b.Trouble
 	}
-	return fmt.Sprintf("%s: needs %d healthy pods, has %d, %d may go", b.Rule, b.Needed, b.CurrentHealthy, b.DisruptionsAllowed)
+	return fmt.Sprintf("%s: needs %s, has %d, %d may go", b.Rule, text.Count(int(b.Needed), "healthy pod"), b.CurrentHealthy,
+		b.DisruptionsAllowed)
 }
 
 // Describe turns a PodDisruptionBudget into numbers.

@@ -141,7 +141,7 @@ func Ask(ctx context.Context, cluster runner.Cluster, node *corev1.Node, dir str
 		return look, fmt.Errorf("decode the certificates of host %s: %w", node.Name, err)
 	}
 	if len(look.Rows) > mostRows {
-		return look, fmt.Errorf("host %s tells of %d certificates; %d are read", node.Name, len(look.Rows), mostRows)
+		return look, fmt.Errorf("host %s reported %d certificates; at most %d are accepted", node.Name, len(look.Rows), mostRows)
 	}
 	look.Node = node.Name // what a host says of itself counts for itself alone
 	for i := range look.Rows {

@@ -57,7 +57,7 @@ func (f Facts) Decide(wish certs.Wish) ([]Host, error) {
 	wish.Period = f.Period
 	for _, n := range f.Nodes {
 		if !kube.NodeReady(n) {
-			return nil, plan.Refuse(fmt.Errorf("control plane %s is not Ready: certificates are renewed while all are", n.Name),
+			return nil, plan.Refuse(fmt.Errorf("control plane %s is not Ready, and all must be before certificates are renewed", n.Name),
 				"bring it back; see: %s", text.Command("kubectl", "describe", "node", n.Name))
 		}
 	}
@@ -127,7 +127,7 @@ func settled(look certs.Look, node string) error {
 	}
 	if look.APITrouble != "" && !look.Unfinished && len(certs.Restarts(look)) == 0 {
 		return plan.Refuse(fmt.Errorf("%s: %s", node, text.Brief(look.APITrouble)),
-			"fix that first: certificates are renewed while all are ready")
+			"fix that first: all control planes must be ready before certificates are renewed")
 	}
 	return nil
 }
@@ -221,7 +221,7 @@ func Names(args []string) ([]string, error) {
 		case arg == "all" && len(args) == 1:
 			return nil, nil
 		case arg == "all":
-			return nil, plan.As(plan.Misused, plan.Hint(errors.New("all is every certificate, and goes with no other name"),
+			return nil, plan.As(plan.Misused, plan.Hint(errors.New("\"all\" cannot be combined with other names"),
 				"name all alone, or only what is to be renewed"))
 		case !slices.Contains(certs.Renewable(), arg):
 			return nil, plan.As(plan.Misused, plan.Hint(errors.New(text.Quote(arg)+" is not a certificate that kubeadm renews"),

@@ -145,8 +145,9 @@ func TestNamesThatKubeadmKnows(t *testing.T) {
 			t.Errorf("%s: %q, %v", args, got, err)
 		}
 	}
-	for args, want := range map[string]string{"all apiserver": "goes with no other name", "apiserver all": "goes with no other name",
-		"ca": "ca is not a certificate", "--help": "is not a certificate", "../x": "is not a certificate"} {
+	for args, want := range map[string]string{"all apiserver": "cannot be combined with other names",
+		"apiserver all": "cannot be combined with other names",
+		"ca":            "ca is not a certificate", "--help": "is not a certificate", "../x": "is not a certificate"} {
 		if _, err := Names(strings.Fields(args)); plan.ClassOf(err) != plan.Misused || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", args, err)
 		}
@@ -193,7 +194,7 @@ func TestControlPlanesThatHaveChangedSinceAreRefused(t *testing.T) {
 	}{
 		"they are the same":    {func(*Facts) {}, ""},
 		"one has joined":       {func(f *Facts) { f.Nodes = append(f.Nodes, f.Nodes[0]) }, "3 control planes, not 2"},
-		"one was made again":   {func(f *Facts) { f.Nodes[1].UID = "other" }, "cp2 is not the one"},
+		"one was made again":   {func(f *Facts) { f.Nodes[1].UID = "other" }, "cp2 was replaced by another"},
 		"one is not Ready now": {func(f *Facts) { f.Nodes[0].Status.Conditions[0].Status = corev1.ConditionFalse }, "cp1 is not Ready any more"},
 	} {
 		decided, there := planes(t, now, "cp1", "cp2"), planes(t, now, "cp1", "cp2")

@@ -48,7 +48,8 @@ func same(decided, there []*corev1.Node) error {
 	}
 	for i, n := range there {
 		if n.UID != decided[i].UID {
-			return plan.Refuse(fmt.Errorf("control plane %s is not the one that it was when this began", n.Name), "run the command again")
+			return plan.Refuse(fmt.Errorf("control plane %s was replaced by another Node of that name while this was running", n.Name),
+				"run the command again")
 		}
 		if !kube.NodeReady(n) {
 			return plan.Refuse(fmt.Errorf("control plane %s is not Ready any more", n.Name),

@@ -50,7 +50,7 @@ func Shell(in Input) (string, error) {
 		minor = found[1]
 	}
 	if !regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]{1,300}$`).MatchString(in.Cluster.Endpoint) {
-		return "", errors.New("the cluster's endpoint is none that a script may hold")
+		return "", errors.New("the endpoint of the cluster cannot be put into a script: it is no host and port")
 	}
 	return strings.NewReplacer(
 		"@ENDPOINT@", word(in.Cluster.Endpoint),

@@ -39,7 +39,7 @@ func Create(ctx context.Context, host newhost.Carrier, order prep.InitOrder, rep
 		return out, errors.New("decode the answer: it is damaged") // the error could quote the kubeconfig
 	}
 	if len(out.Failed)+len(out.WayOut)+len(out.Endpoint)+len(out.Version)+len(out.Node) > mostOfLine || len(out.Kubeconfig) > mostOfFile {
-		return out, errors.New("the host has answered more than a host has to say")
+		return out, errors.New("the answer of the host is malformed: it has text in it that is not expected")
 	}
 	return out, out.Outcome.Bounded(mostLines, mostOfLine)
 }

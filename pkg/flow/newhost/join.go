@@ -58,7 +58,7 @@ func Join(ctx context.Context, host Carrier, order prep.Order, to Target, report
 		return out, fmt.Errorf("the host says that it is node %q, and was told to be %q", out.Node, to.NodeName)
 	}
 	if len(out.Failed)+len(out.WayOut) > mostOfLine {
-		return out, errors.New("the host has answered more than a host has to say")
+		return out, errors.New("the answer of the host is malformed: it has text in it that is not expected")
 	}
 	return out, out.Outcome.Bounded(mostLines, mostOfLine)
 }

@@ -90,7 +90,7 @@ func requester(csr *certificatesv1.CertificateSigningRequest, asked *x509.Certif
 	node, is := strings.CutPrefix(csr.Spec.Username, nodePrefix)
 	switch {
 	case !is || node == "" || !slices.Contains(csr.Spec.Groups, nodeGroup):
-		return "", fmt.Errorf("%s asks for it, which is no kubelet", text.Brief(csr.Spec.Username))
+		return "", fmt.Errorf("the request was made by %s, which is not a kubelet", text.Brief(csr.Spec.Username))
 	case asked.Subject.CommonName != csr.Spec.Username:
 		return node, fmt.Errorf("it is for %s, and %s asks for it", text.Brief(asked.Subject.CommonName), text.Brief(csr.Spec.Username))
 	case !slices.Equal(asked.Subject.Organization, []string{nodeGroup}):

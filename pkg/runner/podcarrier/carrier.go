@@ -134,7 +134,7 @@ func (c *Carrier) Deliver(ctx context.Context, delivery wire.Delivery, report pl
 	if delivery.Spec.Record.Name == "" {
 		return wire.Answer{}, c.noStream
 	}
-	report("nothing can be streamed to this node (%v): the program goes in Secrets", c.noStream)
+	report("cannot stream to this node (%v): sending the program in Secrets", c.noStream)
 	if err := c.Close(ctx); err != nil {
 		return wire.Answer{}, err
 	}

@@ -110,7 +110,7 @@ func (c images) pick(ctx context.Context, node *corev1.Node, pods []corev1.Pod) 
 		case apierrors.IsNotFound(err), err == nil && !c.administers(ctx, w.namespace):
 			continue
 		case apierrors.IsForbidden(err):
-			return choice{}, plan.Refuse(fmt.Errorf("whose the images on node %s are cannot be read: %w", node.Name, err),
+			return choice{}, plan.Refuse(fmt.Errorf("cannot read which workloads the images on node %s belong to: %w", node.Name, err),
 				"ask for the right to get daemonsets in %s, or name an image that is on the node and that you trust: --runner-image IMAGE", w.namespace)
 		case err != nil:
 			return choice{}, fmt.Errorf("get daemonset %s: %w", w, err)

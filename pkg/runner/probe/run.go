@@ -159,7 +159,7 @@ func (r *run) start(ctx context.Context, nodes []*corev1.Node) error {
 			r.probes = append(r.probes, p)
 		}
 	}
-	r.report("starting %d pods on %d nodes, of images that are there", len(r.probes), len(nodes))
+	r.report("starting %d pods on %d nodes, from images that are already on them", len(r.probes), len(nodes))
 	r.openAll(ctx)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
