@@ -120,13 +120,20 @@ func (s Scheduling) Would(ctx context.Context, client kubernetes.Interface, node
 	if err != nil {
 		return false, kube.UnreadNode(err, node)
 	}
-	return found.Spec.Unschedulable != s.Unschedulable, nil
+	return !s.done(stateOf(found)), nil
+}
+
+// done reports whether nothing is to be changed. A person's cordon of a node that is cordoned for
+// the time of a drain changes its note: what would take the drain's cordon back must leave this one.
+func (s Scheduling) done(node NodeState) bool {
+	meant := s.Unschedulable && !s.Note.Drain && node.Note != nil && node.Note.Drain
+	return node.Cordoned == s.Unschedulable && !meant
 }
 
 // apply does it with what is known of the node, in one request.
 func (s Scheduling) apply(ctx context.Context, client kubernetes.Interface, node NodeState) (bool, error) {
 	verb := text.Choose(s.Unschedulable, "cordon", "uncordon")
-	if node.Cordoned == s.Unschedulable {
+	if s.done(node) {
 		return false, nil
 	}
 	options := metav1.PatchOptions{}

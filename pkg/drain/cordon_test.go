@@ -114,3 +114,33 @@ func TestTargetsAndOptionsThatAreWrong(t *testing.T) {
 		}
 	}
 }
+
+// A cordon that a person means outlasts the drain for whose time the node is cordoned.
+func TestACordonThatIsMeantReplacesTheNoteOfADrain(t *testing.T) {
+	for name, c := range map[string]struct {
+		note    string
+		by      Note
+		changed bool
+		want    string
+	}{
+		"a person's over a drain's":  {`{"by":"ann","drain":true}`, Note{By: "bob", Reason: "disk"}, true, "bob"},
+		"a person's over a person's": {`{"by":"ann"}`, Note{By: "bob"}, false, "ann"},
+		"a drain's over a drain's":   {`{"by":"ann","drain":true}`, Note{By: "bob", Drain: true}, false, "ann"},
+		"a drain's over a person's":  {`{"by":"ann"}`, Note{By: "bob", Drain: true}, false, "ann"},
+	} {
+		node := kubetest.Node("n0")
+		node.Spec.Unschedulable, node.Annotations = true, map[string]string{NoteAnnotation: c.note}
+		client := fake.NewClientset(node)
+		changed, err := Scheduling{Unschedulable: true, Note: c.by}.Apply(t.Context(), client, node.Name)
+		if err != nil || changed != c.changed {
+			t.Errorf("%s: changed %t, %v", name, changed, err)
+		}
+		now, err := client.CoreV1().Nodes().Get(t.Context(), node.Name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if note, _ := NoteOf(now); note.By != c.want || !now.Spec.Unschedulable {
+			t.Errorf("%s: the note is %+v", name, note)
+		}
+	}
+}

@@ -3,6 +3,8 @@
 package kube
 
 import (
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,4 +58,18 @@ func Wanted(replicas *int32) int32 {
 		return 1
 	}
 	return *replicas
+}
+
+// StaticPods are those of the pods of kube-system that are a control plane's static pods: named
+// as the kubelet names a mirror pod, and on a control plane. A worker's kubelet makes mirror
+// pods of any name and label on its own Node, and says nothing of the cluster by them.
+func StaticPods(pods []corev1.Pod, nodes []corev1.Node) []corev1.Pod {
+	planes := map[string]bool{}
+	for i := range nodes {
+		planes[nodes[i].Name] = IsControlPlane(&nodes[i])
+	}
+	return slices.DeleteFunc(slices.Clone(pods), func(p corev1.Pod) bool {
+		_, mirror := p.Annotations[corev1.MirrorPodAnnotationKey]
+		return !mirror || !planes[p.Spec.NodeName] || p.Name != p.Labels["component"]+"-"+p.Spec.NodeName || len(p.Spec.Containers) == 0
+	})
 }

@@ -127,7 +127,7 @@ func (s *Seen) readPlane(ctx context.Context, cluster runner.Cluster) error {
 	if err != nil {
 		return fmt.Errorf("list the control plane's pods: %w", err)
 	}
-	s.System = pods.Items
+	s.System = kube.StaticPods(pods.Items, s.Nodes)
 	if leases, err := cluster.Client.CoordinationV1().Leases(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{}); err == nil {
 		s.Leases = leases.Items // who may not read them is not told who leads
 	}

@@ -133,15 +133,9 @@ func (r *reading) readComponents(ctx context.Context) error {
 		return kube.UnreadList(err, "pods")
 	}
 	var all []upgrade.Component
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		name := pod.Labels["component"]
-		// A pod of any name may carry the label; a mirror pod is named for its node.
-		if pod.Name != name+"-"+pod.Spec.NodeName || len(pod.Spec.Containers) == 0 {
-			continue
-		}
-		all = append(all, upgrade.Component{Node: pod.Spec.NodeName, Name: name, Image: text.Short(pod.Spec.Containers[0].Image, 300),
-			Ready: kube.PodReady(pod)})
+	for _, pod := range kube.StaticPods(pods.Items, r.seen.Objects) {
+		all = append(all, upgrade.Component{Node: pod.Spec.NodeName, Name: pod.Labels["component"],
+			Image: text.Short(pod.Spec.Containers[0].Image, 300), Ready: kube.PodReady(&pod)})
 	}
 	if len(all) == 0 {
 		return errors.New("no static pod of a control plane is found in kube-system")
