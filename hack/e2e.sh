@@ -35,6 +35,8 @@ trap 'exit 143' TERM
 case "$part" in
 build)
   testbed build
+  # Compiled here, and not by both parts of the story at once.
+  go list -test -export -tags e2e ./e2e/... >/dev/null
   ;;
 story-[12])
   export TESTBED_NAME="${TESTBED_NAME:-lifecycle-e2e}-${part#story-}" E2E_PART="${part#story-}"
