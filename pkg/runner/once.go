@@ -76,7 +76,7 @@ func (q Question) mayTravel(streamed error) error {
 	if !q.StreamOnly {
 		return nil
 	}
-	return plan.Refuse(fmt.Errorf("%w; and a key is not sent in any other way", streamed),
+	return plan.Refuse(fmt.Errorf("%w; and what was to be sent may be secret: it goes in no other way", streamed),
 		"allow it: 'create pods/attach', and port 10250 of the node open to the API server")
 }
 

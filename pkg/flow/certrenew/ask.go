@@ -26,15 +26,9 @@ const (
 	askAgain = 5 * time.Second
 )
 
-// ownRefusal reports whether an error is a refusal of what was not begun. Where a stream has
-// ended, the host may be at work: a stream says how it ended, and not what came of it.
-func ownRefusal(cause error) bool {
-	return plan.ClassOf(cause) == plan.Refused && !errors.Is(cause, podcarrier.ErrNoStream) && !errors.Is(cause, podcarrier.ErrOutOfBounds)
-}
-
 // patience is how long a host is waited for.
 func patience(cause error, seenAtWork bool) time.Duration {
-	if ownRefusal(cause) && !seenAtWork {
+	if podcarrier.NotBegun(cause) && !seenAtWork {
 		return refusedFor // most probably it has not begun
 	}
 	return comesBack
@@ -76,7 +70,7 @@ func judged(h Host, look certs.Look, cause error) error {
 	case look.Unfinished:
 		return plan.As(plan.Broken, plan.Hint(fmt.Errorf("%w; the renewal there was begun, and neither finished nor undone%s", cause,
 			because(look)), again))
-	case certs.Untouched(h.before, look, h.Names) && ownRefusal(cause):
+	case certs.Untouched(h.before, look, h.Names) && podcarrier.NotBegun(cause):
 		return cause
 	case len(h.Names) > 0 && certs.Untouched(h.before, look, h.Names):
 		return plan.Hint(plan.Begun(fmt.Errorf("%w; the certificates there are as they were", cause)), again)

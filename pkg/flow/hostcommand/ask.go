@@ -75,7 +75,7 @@ func until(
 			return out, plan.As(plan.ClassOf(ctx.Err()), plan.Hint(
 				errors.New("stopped while the command may be running on the host, which ends it after its own limit at the latest"),
 				"see on the host: systemctl status kubectl-lifecycle-command; to end it there: systemctl stop kubectl-lifecycle-command"))
-		case err != nil && !begun && notBegun(err):
+		case err != nil && !begun && podcarrier.NotBegun(err):
 			return out, err
 		case err != nil && time.Since(silent) > limitOf(heard):
 			return out, plan.As(plan.Broken, plan.Hint(fmt.Errorf("the host has given no answer for too long: %w", err),
@@ -119,10 +119,4 @@ func arrived(ctx context.Context, id string, once func(context.Context, wire.Com
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetWithin)
 	defer cancel()
 	_, _ = once(ctx, wire.CommandOrder{ID: id, Forget: true})
-}
-
-// notBegun reports whether the command was surely not begun: the host, or the cluster, has
-// refused. Where a stream has ended, it may have been.
-func notBegun(err error) bool {
-	return plan.ClassOf(err) == plan.Refused && !errors.Is(err, podcarrier.ErrOutOfBounds) && !errors.Is(err, podcarrier.ErrNoStream)
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -112,11 +113,30 @@ func (b bounds) converse(ctx context.Context, executor remotecommand.Executor, i
 	moved := func() { silent.Reset(b.silence) }
 	stdout := &capped{left: b.answer, moved: moved, full: func() { end("the host sent more than %d bytes", b.answer) }}
 	stderr := &capped{left: b.words, moved: moved, full: func() { end("the host sent more than %d bytes of messages", b.words) }}
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: heard{in, moved}, Stdout: stdout, Stderr: stderr})
+	var sent atomic.Bool
+	read := func() { sent.Store(true); moved() }
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: heard{in, read}, Stdout: stdout, Stderr: stderr})
 	if cause := context.Cause(ctx); errors.Is(cause, ErrOutOfBounds) {
 		err = cause
 	}
+	if err != nil && !sent.Load() {
+		err = unopened{err}
+	}
 	return stdout.take(), string(stderr.take()), err
+}
+
+// unopened is the error of a stream in which nothing was sent.
+type unopened struct{ error }
+
+// Unwrap is what kept it from being opened.
+func (u unopened) Unwrap() error { return u.error }
+
+// NotBegun reports whether an error of a delivery shows that nothing was begun on the host: the
+// cluster or the host has refused, or the stream was never opened. Where one has broken, the host
+// may have begun.
+func NotBegun(err error) bool {
+	var never unopened
+	return plan.ClassOf(err) == plan.Refused && (errors.As(err, &never) || !errors.Is(err, ErrOutOfBounds) && !errors.Is(err, ErrNoStream))
 }
 
 // capped keeps what is written up to a bound. Copying may go on for a moment after

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -207,5 +208,41 @@ func TestAHostsAdviceIsToldAsItsOwn(t *testing.T) {
 	_, err = (&Carrier{client: client, config: config, pod: pod}).stream(t.Context(), wire.Delivery{})
 	if hint := plan.HintOf(err); !strings.HasPrefix(hint, "the host of w1 advises: kubectl create") {
 		t.Errorf("error %v, hint %q", err, hint)
+	}
+}
+
+// A stream that was never opened has begun nothing; of one that broke, nothing tells.
+func TestOnlyWhatWasSentMayHaveBegunSomething(t *testing.T) {
+	closed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "Debug endpoints are disabled.", http.StatusMethodNotAllowed)
+	}))
+	defer closed.Close()
+	away := httptest.NewServer(http.NotFoundHandler())
+	away.Close()
+	usual := bounds{1 << 20, 1 << 10, time.Minute, time.Minute}
+	refusal := func(err error) error {
+		return plan.Refuse(fmt.Errorf("%w to pod x: %w", ErrNoStream, err), "port 10250")
+	}
+	for name, base := range map[string]string{"it is refused": closed.URL, "nothing is there": away.URL} {
+		target, err := url.Parse(base)
+		must(t, err)
+		executor, err := newExecutor(&rest.Config{Host: target.Host}, target)
+		must(t, err)
+		_, _, err = usual.converse(t.Context(), executor, strings.NewReader("program"))
+		if err == nil || !NotBegun(refusal(err)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	target := kubelet(t, func(in io.Reader, _, _, _ io.Writer) {
+		_, _ = io.ReadFull(in, make([]byte, 3))
+		panic(http.ErrAbortHandler)
+	})
+	executor, err := newExecutor(&rest.Config{Host: target.Host}, target)
+	must(t, err)
+	if _, _, err = usual.converse(t.Context(), executor, strings.NewReader("program")); err == nil || NotBegun(refusal(err)) {
+		t.Errorf("one that broke: %v", err)
+	}
+	if !NotBegun(plan.Refuse(errors.New("may not create pods"), "ask")) || NotBegun(errors.New("EOF")) || NotBegun(nil) {
+		t.Error("refusals")
 	}
 }
