@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
@@ -19,12 +20,17 @@ func TestWhereTheJoinsSignsContradictEachOtherNothingGoesByItsAge(t *testing.T) 
 		"restored, and upgraded since":           "touch -d '2 days ago' etc/kubernetes/kubelet.conf",
 		"restored without its times":             "touch var/lib/kubelet/pki/kubelet-client-2020-01-01-00-00-00.pem",
 		"its serving certificate alone tells so": "touch var/lib/kubelet/pki/kubelet-server-2020-01-01-00-00-00.pem",
+		"the Node is older":                      "",
 		"a clone with an id of its own":          "echo 0123 > etc/machine-id; touch -d 'now + 1 hour' etc/machine-id",
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.join()
-				w.script(contradiction + `; mkdir -p var/lib/weave; echo db > var/lib/weave/mine.db; echo > opt/cni/bin/antrea
+				if contradiction == "" {
+					w.registered = time.Now().Add(-time.Hour)
+				}
+				w.script(contradiction + `
+mkdir -p var/lib/weave; echo db > var/lib/weave/mine.db; echo > opt/cni/bin/antrea
 echo 'kind: Pod' > etc/kubernetes/manifests/mine.yaml; echo key > etc/kubernetes/pki/corp.key; mkdir -p etc/systemd/logind.conf.d
 printf '# Kubelet logind override\n[Login]\nInhibitDelayMaxSec=60\n' > etc/systemd/logind.conf.d/99-kubelet.conf
 mkdir -p usr/libexec/kubernetes/kubelet-plugins/volume/exec/nodeagent~uds`)

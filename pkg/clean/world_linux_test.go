@@ -44,6 +44,8 @@ type world struct {
 	choices inventory.Choices
 	// reach is how the API server is asked; nil if it is not.
 	reach func(context.Context) error
+	// registered is when the Node was made; zero if that is not known.
+	registered time.Time
 }
 
 // foreign is what others have on the host: none of it may change. Its files are made
@@ -202,7 +204,7 @@ func (w *world) target() clean.Target {
 		Host: host.Local{Root: w.dir, Proc: "/proc/self", Exec: w.exec}, StateDir: "/state", Choices: w.choices,
 		Reach: w.reach, Grace: 400 * time.Millisecond,
 		Facts: inventory.Facts{Node: "w1", PodCIDRs: []string{"10.244.0.0/16"}, NodeIPs: []string{"192.0.2.11", "192.0.2.10"},
-			NodePods: []string{"192.0.2.11 10.244.2.0/24", "192.0.2.11 10.244.5.0/24"}},
+			NodePods: []string{"192.0.2.11 10.244.2.0/24", "192.0.2.11 10.244.5.0/24"}, Registered: w.registered},
 	}
 }
 

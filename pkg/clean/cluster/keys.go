@@ -11,6 +11,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 )
 
 // pin is how kubeadm writes the hash of a public key (cmd/kubeadm/app/util/pubkeypin, 1.36).
@@ -43,6 +44,16 @@ func (id Identity) Signing(files ...[]byte) Identity {
 		}
 	}
 	return id
+}
+
+// ValidFrom is the time from which the first certificate of a PEM text is valid; zero for none.
+func ValidFrom(raw []byte) time.Time {
+	for block := range blocks(raw) {
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
+			return cert.NotBefore
+		}
+	}
+	return time.Time{}
 }
 
 // privateKeys are the hashes of the public halves of the private keys in a PEM text, and

@@ -50,6 +50,9 @@ type Facts struct {
 	Keep []string `json:"keep,omitempty"`
 	// KubeletRoot is the kubelet's --root-dir; empty means what the host itself tells.
 	KubeletRoot string `json:"kubeletRoot,omitempty"`
+	// Registered is when the Node was made, by the API server's clock: a date of the join that
+	// the host tells and that is later is not believed.
+	Registered time.Time `json:"registered,omitzero"`
 	// Joined is when the host joined, by the host's own clock; zero means that
 	// Survey finds out from the birth of the kubelet's files. What is older
 	// than this was there before Kubernetes and stays.

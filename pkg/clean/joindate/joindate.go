@@ -24,7 +24,8 @@ type File struct {
 
 // Certificate is one of the kubelet's, which has the time at which it was written in its name
 // (k8s.io/client-go, util/certificate/certificate_store.go: in the host's own time zone).
-type Certificate struct{ Named, Born time.Time }
+// Valid is the time before which it is not valid, by the clock of the cluster that signed it.
+type Certificate struct{ Named, Born, Valid time.Time }
 
 // Traces are what a host tells of its join. What is not known is zero.
 type Traces struct {
@@ -33,6 +34,8 @@ type Traces struct {
 	// MachineID is when this machine got its id, HostKeys when it got the oldest of its ssh keys,
 	// and SSHD when the ssh server came, which makes such keys at first.
 	MachineID, HostKeys, SSHD time.Time
+	// Registered is when the API server made this host's Node, by its own clock.
+	Registered time.Time
 	// Now is by the host's clock.
 	Now time.Time
 }
@@ -52,6 +55,9 @@ const (
 	moment = 2 * time.Second
 	// zones is more than two time zones are apart.
 	zones = 27 * time.Hour
+	// skew is how far apart honest clocks are: a certificate is valid from five minutes before it
+	// was signed for that reason (kubernetes/kubernetes, pkg/controller/certificates/signer/signer.go).
+	skew = 5 * time.Minute
 )
 
 // authority is the file of a join that may have been distributed before, with its times.
@@ -94,7 +100,7 @@ func first(files []File) time.Time {
 
 // contradiction says what speaks against a date; empty if nothing does.
 func contradiction(t Traces, at time.Time) string {
-	return cmp.Or(wrongClock(t, at), restored(t, at), cloned(t, at))
+	return cmp.Or(wrongClock(t, at), restored(t, at), cloned(t, at), unlikeTheCluster(t, at))
 }
 
 // wrongClock says that a clock was wrong.
@@ -105,6 +111,27 @@ func wrongClock(t Traces, at time.Time) string {
 	}
 	if !t.Now.IsZero() && at.After(t.Now.Add(moment)) {
 		return "its files were made after now, by the clock of this host"
+	}
+	return ""
+}
+
+// unlikeTheCluster says that the cluster's clock knows of another time. A Node is younger than
+// the join where it was deleted and the kubelet has registered again. It is older where the host
+// left by "kubeadm reset" alone and joined again under it: a certificate that the cluster signed
+// at that time tells.
+func unlikeTheCluster(t Traces, at time.Time) string {
+	signed := false
+	for _, c := range t.Certificates {
+		if c.Valid.IsZero() || c.Born.IsZero() || c.Born.Sub(at).Abs() > joinTakes {
+			continue
+		}
+		if c.Valid.After(c.Born.Add(skew)) {
+			return "the clock was wrong when its files were made: the cluster has signed a certificate of the kubelet's later than that"
+		}
+		signed = signed || c.Born.Sub(c.Valid) <= 2*skew
+	}
+	if !signed && !t.Registered.IsZero() && at.After(t.Registered.Add(skew)) {
+		return "its files were made after the Node: the clock was wrong, or they were copied, from a backup or another disk"
 	}
 	return ""
 }

@@ -95,7 +95,7 @@ func (t Host) RememberIdentity() error {
 
 // joinTraces are what this host tells of its join. What cannot be read tells nothing.
 func (t Host) joinTraces() joindate.Traces {
-	out := joindate.Traces{Now: time.Now(), MachineID: t.machineSince()}
+	out := joindate.Traces{Now: time.Now(), MachineID: t.machineSince(), Registered: t.Facts.Registered}
 	places := map[string]time.Time{}
 	for _, path := range t.joinPaths() {
 		info, err := t.Lstat(path)
@@ -106,25 +106,37 @@ func (t Host) joinTraces() joindate.Traces {
 		out.Files = append(out.Files, joindate.File{Path: path, Born: born, Written: info.ModTime(),
 			Place: t.placeSince(t.Resolve(filepath.Dir(path)), places)})
 	}
-	const mostCertificates = 512
-	dir := filepath.Join(t.KubeadmDir(), "pki")
-	entries, _, _ := t.Some(dir, mostCertificates)
-	named := regexp.MustCompile(`^kubelet-(?:client|server)-([0-9-]{19})\.pem$`)
-	for _, e := range entries {
-		if found := named.FindStringSubmatch(e.Name()); found != nil {
-			at, _ := time.Parse("2006-01-02-15-04-05", found[1])
-			born, _ := t.bornOrWritten(filepath.Join(dir, e.Name()))
-			out.Certificates = append(out.Certificates, joindate.Certificate{Named: at, Born: born})
-		}
-	}
+	out.Certificates = t.kubeletCertificates()
 	keys, _ := t.Listed("/etc/ssh", "_key")
-	for _, key := range keys[:min(len(keys), mostCertificates)] {
+	for _, key := range keys[:min(len(keys), mostOfJoin)] {
 		info, err := t.Lstat(key)
 		if err == nil && (out.HostKeys.IsZero() || info.ModTime().Before(out.HostKeys)) {
 			out.HostKeys = info.ModTime()
 		}
 	}
 	out.SSHD, _ = t.Born("/etc/ssh/sshd_config")
+	return out
+}
+
+// mostOfJoin is how many certificates and keys are looked at for when they were made.
+const mostOfJoin = 512
+
+// kubeletCertificates are those that a kubelet has had, as far as they are kept.
+func (t Host) kubeletCertificates() (out []joindate.Certificate) {
+	dir := filepath.Join(t.KubeadmDir(), "pki")
+	entries, _, _ := t.Some(dir, mostOfJoin)
+	named := regexp.MustCompile(`^kubelet-(?:client|server)-([0-9-]{19})\.pem$`)
+	for _, e := range entries {
+		found := named.FindStringSubmatch(e.Name())
+		if found == nil {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		at, _ := time.Parse("2006-01-02-15-04-05", found[1])
+		born, _ := t.bornOrWritten(path)
+		raw, _ := t.ReadPlain(path, MostOfFile)
+		out = append(out, joindate.Certificate{Named: at, Born: born, Valid: cluster.ValidFrom(raw)})
+	}
 	return out
 }
 

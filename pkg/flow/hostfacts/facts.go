@@ -81,7 +81,8 @@ func ReadShared(ctx context.Context, client kubernetes.Interface) (Shared, error
 // Of are the facts about the host of one node. It is pure.
 func (s Shared) Of(node *corev1.Node) inventory.Facts {
 	facts := inventory.Facts{Node: node.Name, CRISocket: node.Annotations[criSocketAnnotation], ControlPlane: kubenode.IsControlPlane(node),
-		IPVSExclude: s.excludes, Announced: s.announced, AnnouncedUnread: s.announcedUnread, APIServers: s.apiServers}
+		IPVSExclude: s.excludes, Announced: s.announced, AnnouncedUnread: s.announcedUnread, APIServers: s.apiServers,
+		Registered: node.CreationTimestamp.UTC()}
 	for i := range s.nodes {
 		if n := &s.nodes[i]; facts.ControlPlane && n.Name != node.Name && kubenode.IsControlPlane(n) {
 			facts.ControlPlanes = append(facts.ControlPlanes, kubenode.InternalIP(n))

@@ -238,7 +238,7 @@ func TestALoadBalancerIsAskedForOnlyWhereThatIsAllowed(t *testing.T) {
 
 func TestTheFactsOfAHostComeFromTheCluster(t *testing.T) {
 	node := flowtest.Worker()
-	node.Spec.PodCIDRs = []string{"10.244.1.0/24"}
+	node.Spec.PodCIDRs, node.CreationTimestamp = []string{"10.244.1.0/24"}, metav1.Unix(1_700_000_000, 0)
 	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"},
 		{Type: corev1.NodeHostName, Address: "w1"}}
 	proxy := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy"}}
@@ -255,7 +255,7 @@ func TestTheFactsOfAHostComeFromTheCluster(t *testing.T) {
 		t.Errorf("networks that kube-proxy leaves alone: %q", got)
 	}
 	if strings.Join(facts.ServiceCIDRs, " ") != "10.96.0.0/12" || strings.Join(facts.NodeIPs, " ") != "192.0.2.1" ||
-		strings.Join(facts.NodePods, ", ") != "192.0.2.1 10.244.1.0/24" {
+		strings.Join(facts.NodePods, ", ") != "192.0.2.1 10.244.1.0/24" || facts.Registered.Unix() != 1_700_000_000 {
 		t.Errorf("facts %+v", facts)
 	}
 	proxy.Data["config.conf"] = "ipvs: [what is this"
