@@ -119,18 +119,24 @@ func (t Target) cheapSigns() (ownership.Marks, error) {
 	return m, unread
 }
 
-// addPaths adds the directories of each network.
+// addPaths adds the directories of each network. One in memory is made again by each start of
+// the network's agent: where such an agent runs on this host itself, it is not the pods'.
 func (t Target) addPaths(m ownership.Marks) {
+	onHost := sync.OnceValue(t.runtime().HostAgents)
 	for _, p := range inventory.WholePaths() {
-		// What stays as older than the join tells nothing of what has been there since.
-		if is, err := t.base().Exists(p.Path); err == nil && is && (t.base().Younger(p.Path) || inMemory(p.Path) && !t.base().Older(p.Path)) {
+		is, err := t.base().Exists(p.Path)
+		switch {
+		case err != nil || !is:
+		case !ownership.InMemory(p.Path):
+			// What stays as older than the join tells nothing of what has been there since.
+			if t.base().Younger(p.Path) {
+				m.Add(p.Owner, inventory.KindFile)
+			}
+		case !t.base().Older(p.Path) && !onHost()[p.Owner]:
 			m.Add(p.Owner, inventory.KindFile)
 		}
 	}
 }
-
-// inMemory reports whether a path is gone with the next boot.
-func inMemory(path string) bool { return host.Below(path, "/run") }
 
 // kernelSigns are links and ip sets.
 func kernelSigns() ownership.Marks {

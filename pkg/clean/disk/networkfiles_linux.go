@@ -57,7 +57,7 @@ func (t Disk) ofNetworks(owner inventory.Owner) bool {
 // tells when that was. What is in memory is no older than the last boot, and nothing of
 // value to anyone.
 func (t Disk) perhapsOlder(path string) bool {
-	return t.Older(path) || t.Undated() && !host.Below(path, "/run")
+	return t.Older(path) || t.Undated() && !ownership.InMemory(path)
 }
 
 func (t Disk) there(path string) bool {
@@ -80,6 +80,9 @@ func (t Disk) lookWhole(s *part.Findings) {
 // cluster's, is not known to be of this one, also where it is written to.
 func (t Disk) addWhole(s *part.Findings, p inventory.OwnPath) {
 	switch {
+	case t.hostsOwn(p):
+		t.AddForeign(s, p.Path, ofHostAgent)
+		s.Items[len(s.Items)-1].Refers = ofHostAgent
 	case t.IsDir(p.Path) && (t.perhapsOlder(p.Path) || t.holdsOlder(p.Path)):
 		t.lookOlder(s, p, 0)
 	case t.perhapsOlder(p.Path) && t.there(p.Path):
@@ -87,6 +90,15 @@ func (t Disk) addWhole(s *part.Findings, p inventory.OwnPath) {
 	default:
 		t.AddPath(s, p)
 	}
+}
+
+// ofHostAgent is why the directory of a network in memory stays.
+const ofHostAgent = "the network's agent runs on this host itself, and nothing else here shows that the pods had it, too"
+
+// hostsOwn reports whether a directory in memory is that of a network which is only known to
+// run on this host itself.
+func (t Disk) hostsOwn(p inventory.OwnPath) bool {
+	return ownership.InMemory(p.Path) && t.there(p.Path) && !t.Older(p.Path) && t.Scope.Takes(p.Owner) && t.Second != nil && !t.Second(p.Owner)
 }
 
 // The bounds of the search for older things in a directory that goes whole: a network's own

@@ -4,6 +4,7 @@ package ownership
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/networks"
@@ -13,7 +14,7 @@ import (
 // network: a file or directory of it that was made since the join, or since the boot. Names in
 // the kernel prove each other nothing: Felix, Weave and flanneld run on hosts without
 // Kubernetes, too, and have chains, sets and links there. What lies below /run is gone
-// with the same boot as these. Owners that are no pod network have no need of one.
+// with the same boot as these, and counts unless such an agent runs on the host itself. Owners that are no pod network have no need of one.
 func (m Marks) Grounded(owner inventory.Owner) bool {
 	if !ofNetwork(owner) {
 		return true
@@ -40,3 +41,6 @@ func ours(owner inventory.Owner, kind inventory.Kind, second Second) (is, perhap
 func (s Signs) Table(name string) (owner, perhaps inventory.Owner) {
 	return ours(s.Tables.Owner(name), inventory.KindChain, s.Second)
 }
+
+// InMemory reports whether a path is gone with the next boot.
+func InMemory(path string) bool { return strings.HasPrefix(path, "/run/") }

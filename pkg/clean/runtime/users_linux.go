@@ -6,10 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // Users are what runs on a host and needs its network: namespace/name, sorted.
@@ -74,4 +81,52 @@ func inNetwork(scope inventory.Scope, sandbox string, results []string) bool {
 		}
 	}
 	return !known
+}
+
+// HostAgents are the networks of which an agent runs on this host itself: a process of root's,
+// in the network namespace of the host, that is in no pod's cgroup. Where the pods' cannot all
+// be read, it counts as one.
+func (t Runtime) HostAgents() map[inventory.Owner]bool {
+	network := func(pid string) string {
+		at, _ := os.Readlink(filepath.Join("/proc", pid, "ns/net"))
+		return at
+	}
+	here, found := network("self"), map[int]inventory.Owner{}
+	_ = host.Processes(func(pid int) bool { // one that is not seen is none that is known
+		if owner := agentOf(pid); owner != "" && network(strconv.Itoa(pid)) == here {
+			found[pid] = owner
+		}
+		return len(found) < mostPids
+	})
+	if len(found) == 0 {
+		return nil
+	}
+	pods, _ := t.podProcesses()
+	out := map[inventory.Owner]bool{}
+	for pid, owner := range found {
+		if _, is := pods[pid]; !is {
+			out[owner] = true
+		}
+	}
+	return out
+}
+
+// agentOf is the network whose agent a process is, by the names of its program and of itself;
+// empty for none, and for another user's, who may call anything so.
+func agentOf(pid int) inventory.Owner {
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	program, err := os.Readlink(filepath.Join(dir, "exe"))
+	if err != nil { // the kernel's own
+		return ""
+	}
+	owner := ownership.Agent(filepath.Base(strings.TrimSuffix(program, " (deleted)")))
+	if owner == "" {
+		name, _ := host.ReadHead(filepath.Join(dir, "comm"), mostOfCmdline)
+		owner = ownership.Agent(strings.TrimSpace(string(name)))
+	}
+	var stat unix.Stat_t
+	if owner == "" || unix.Stat(dir, &stat) != nil || stat.Uid != 0 {
+		return ""
+	}
+	return owner
 }
