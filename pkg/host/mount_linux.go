@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/reach"
 )
@@ -27,9 +28,9 @@ type Mount struct {
 	Device string // major:minor
 	FSType string
 	Source string
-	// Options are those of an overlay, which directories are its layers, and of an automount,
-	// whether its program is there. Of another file system they are not kept, since they may
-	// hold a password.
+	// Options are those of an overlay, which directories are its layers, of an automount, whether
+	// its program is there, and of btrfs, which subvolume it is. Of another file system they are
+	// not kept, since they may hold a password.
 	Options string
 	// Peers is the number of the group of mounts that share what is mounted
 	// and unmounted below them; zero for a mount that shares with none. Slave
@@ -68,10 +69,79 @@ func (m Mount) Class() Class {
 			return Memory
 		}
 	}
-	if m.Root != "/" {
+	if m.Root != "/" && !m.subvolume() {
 		return Bind
 	}
 	return Disk
+}
+
+// subvolume reports whether a mount is of a whole subvolume of btrfs: its root is not "/" then,
+// and it is no directory that was bound.
+func (m Mount) subvolume() bool {
+	return m.FSType == "btrfs" && strings.Contains(","+m.Options+",", ",subvol="+m.Root+",")
+}
+
+// Alone reports whether a mount is a disk, a subvolume or memory that this host shows nowhere
+// else, so that what is in it was given to this directory: the root of a file system that is
+// mounted elsewhere can be bound, too. File systems are compared by the number that the list of
+// mounts has for them, which each has alone, of one device or of many; what stat(2) says of a
+// file is another one on btrfs and overlays.
+func (m Mount) Alone(all []Mount) bool {
+	if class := m.Class(); class != Disk && class != Memory {
+		return false
+	}
+	within := func(path, dir string) bool { return path == dir || Below(path, dir) }
+	return !slices.ContainsFunc(all, func(o Mount) bool {
+		return o.Device == m.Device && o.Path != m.Path && !Below(o.Path, m.Path) && (within(o.Root, m.Root) || within(m.Root, o.Root))
+	})
+}
+
+// Blocks are the numbers of the block devices that a mount's file system is on, as far as the
+// kernel tells. One that may have several (btrfs, bcachefs) has a number that is no device's.
+func (l Local) Blocks(m Mount) []string {
+	switch {
+	case m.Class() == Remote:
+		return nil
+	case !strings.HasPrefix(m.Device, "0:"):
+		return []string{m.Device}
+	case !filepath.IsAbs(m.Source):
+		return nil
+	}
+	var out []string
+	for _, source := range append([]string{m.Source}, strings.Split(m.Source, ":")...) { // bcachefs: one:another
+		at, err := l.Follow(source)
+		var st unix.Stat_t
+		if err != nil || unix.Stat(at, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
+			continue
+		}
+		if number := fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev)); !slices.Contains(out, number) {
+			out = append(out, number)
+		}
+	}
+	if m.FSType == "btrfs" {
+		out = l.together(out)
+	}
+	return out
+}
+
+// together are the devices of those file systems of btrfs of which some devices are.
+func (l Local) together(some []string) []string {
+	out := slices.Clone(some)
+	sets, _ := l.Glob("/sys/fs/btrfs/*/devices") // none
+	for _, set := range sets {
+		var all []string
+		devices, _ := l.Glob(set + "/*/dev")
+		for _, device := range devices {
+			if number, err := ReadHead(l.Path(device), mostOfProc); err == nil {
+				all = append(all, strings.TrimSpace(string(number)))
+			}
+		}
+		if slices.ContainsFunc(all, func(number string) bool { return slices.Contains(some, number) }) {
+			out = append(out, all...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Mounts returns the mounts of the host (below Local.Root), in the kernel's
@@ -99,7 +169,7 @@ func (l Local) Mounts() ([]Mount, error) {
 			slave = slave || strings.HasPrefix(o, "master:")
 		}
 		options := ""
-		if i.FSType == "overlay" || i.FSType == "autofs" {
+		if i.FSType == "overlay" || i.FSType == "autofs" || i.FSType == "btrfs" {
 			options = i.VFSOptions
 		}
 		out = append(out, Mount{

@@ -17,7 +17,7 @@ import (
 
 // device is a block device that a volume was on.
 type device struct {
-	// Number is major:minor, Name its path, Kind for people; Backing is the file behind a loop
+	// Number is major:minor, or empty where that is not known, Name its path, Kind for people; Backing is the file behind a loop
 	// device, or empty.
 	Number  string `json:"number"`
 	Name    string `json:"name"`
@@ -31,54 +31,123 @@ type device struct {
 
 const mostOfSys = 4096
 
-// attached are the devices of the mounts that go, as far as something attached them: not a
-// disk that is in the machine, and none that this host has mounted for itself, too (its root
-// may be encrypted, or come over iSCSI).
+// attached are the devices of the mounts that go, and those that these are on, as far as
+// something attached them: not a disk that is in the machine, and none that this host has
+// mounted for itself, too (its root may be encrypted, or come over iSCSI), itself or by what
+// is on it.
 func (t Devices) attached(mounts []host.Mount, images map[string]string) []device {
-	ours, out := t.Ours(mounts), []device{}
+	ours, out, known := t.Ours(mounts), []device{}, map[string]bool{}
 	add := func(number, path string) {
-		known := slices.ContainsFunc(out, func(d device) bool { return d.Number == number })
 		at, err := t.Readlink("/sys/dev/block/" + number)
-		if err != nil || known || len(out) == mostDevices { // no block device, or one that is gone
+		if err != nil || known[number] || len(out) == mostDevices { // no block device, or one that is gone
 			return
 		}
 		d := device{Number: number, Name: "/dev/" + filepath.Base(at), Path: path, Sequence: t.said(number, "diskseq")}
 		if d.Kind = t.kind(number, at); d.Kind != "" {
 			d.Backing = cmp.Or(images[number], t.said(number, "loop/backing_file"))
-			out = append(out, d)
+			out, known[number] = append(out, d), true
 		}
 	}
 	for number, file := range images {
 		add(number, file)
 	}
+	hosts := t.hosts(mounts, ours)
 	for _, m := range mounts {
-		number := t.number(m)
-		elsewhere := func(o host.Mount) bool { return !ours(o) && o.Device == number }
-		if number != "" && ours(m) && !slices.ContainsFunc(mounts, elsewhere) {
-			add(number, m.Path)
+		if !ours(m) {
+			continue
+		}
+		numbers := t.numbers(m)
+		for _, number := range t.beneath(numbers) {
+			if !hosts[number] && !hosts[t.whole(number)] {
+				add(number, m.Path)
+			}
+		}
+		d := without(m)
+		if len(numbers) == 0 && d.Kind != "" && !hosts[d.Name] && !hosts[m.Device] && !known[d.Name] && len(out) < mostDevices {
+			out, known[d.Name] = append(out, d), true
 		}
 	}
 	return out
 }
 
-// number is that of the device that a mount is of: a raw block volume is bound as the
+// hosts are what this host has mounted for itself: the numbers of file systems and devices, of
+// those that these are on, and pools of ZFS.
+func (t Devices) hosts(mounts []host.Mount, ours func(host.Mount) bool) map[string]bool {
+	out := map[string]bool{}
+	for _, m := range mounts {
+		if ours(m) {
+			continue
+		}
+		out[m.Device], out[without(m).Name] = true, true
+		for _, number := range t.beneath(t.numbers(m)) {
+			out[number], out[t.whole(number)] = true, true
+		}
+	}
+	delete(out, "")
+	return out
+}
+
+// without is how a volume is noted of whose file system the kernel names no device: a pool of
+// ZFS, or one of several devices none of which is found. Its kind is empty for what is on none.
+func without(m host.Mount) device {
+	pool, _, _ := strings.Cut(m.Source, "/")
+	switch m.FSType {
+	case "zfs":
+		return device{Name: pool, Kind: poolOfZFS, Path: m.Path}
+	case "btrfs", "bcachefs":
+		return device{Name: m.Source, Kind: "device of " + m.FSType, Path: m.Path}
+	}
+	return device{}
+}
+
+const poolOfZFS = "pool of ZFS"
+
+// numbers are those of the devices that a mount is of: a raw block volume is bound as the
 // device's own file.
-func (t Devices) number(m host.Mount) string {
+func (t Devices) numbers(m host.Mount) []string {
 	if m.Class() == host.Remote {
-		return ""
+		return nil
 	}
 	if m.FSType == "devtmpfs" || m.FSType == "tmpfs" && m.Root != "/" {
 		at, err := t.Reach(m.Path)
 		var st unix.Stat_t
 		if err != nil || unix.Lstat(at, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
-			return ""
+			return nil
 		}
-		return fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+		return []string{fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))}
 	}
-	if strings.HasPrefix(m.Device, "0:") { // the kernel's number for what is on no device
+	return t.Blocks(m)
+}
+
+// mostBeneath bounds how many devices one is on: an array of disks has some dozens.
+const mostBeneath = 256
+
+// beneath are some devices, and those that they are on (of the device mapper, LVM, arrays).
+func (t Devices) beneath(numbers []string) []string {
+	out := slices.Clone(numbers)
+	for i := 0; i < len(out) && len(out) < mostBeneath; i++ {
+		on, _ := t.Glob("/sys/dev/block/" + out[i] + "/slaves/*") // none
+		for _, at := range on {
+			raw, err := t.ReadLinked(at+"/dev", mostOfSys)
+			if number := strings.TrimSpace(string(raw)); err == nil && !slices.Contains(out, number) {
+				out = append(out, number)
+			}
+		}
+	}
+	return out
+}
+
+// whole is the number of the disk of which a device is a partition; empty for no partition.
+func (t Devices) whole(number string) string {
+	at, err := t.Readlink("/sys/dev/block/" + number)
+	if err != nil || t.said(number, "partition") == "" {
 		return ""
 	}
-	return m.Device
+	raw, err := t.ReadLinked(filepath.Join("/sys/dev/block", filepath.Dir(at), "dev"), mostOfSys)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(raw))
 }
 
 // said is what the kernel says of a block device; empty if nothing.
@@ -143,6 +212,10 @@ func (t Devices) overFabrics(at string) bool {
 
 // same reports whether a device is there that is the noted one.
 func (t Devices) same(d device) bool {
+	if d.Number == "" { // of a pool the module of ZFS tells; of another nothing does
+		is, err := t.Exists("/proc/spl/kstat/zfs/" + d.Name)
+		return d.Kind != poolOfZFS || is || err != nil
+	}
 	at, err := t.Readlink("/sys/dev/block/" + d.Number)
 	if err != nil || "/dev/"+filepath.Base(at) != d.Name || t.said(d.Number, "diskseq") != d.Sequence {
 		return false

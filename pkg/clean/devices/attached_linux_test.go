@@ -3,11 +3,15 @@
 package devices
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
@@ -96,5 +100,77 @@ func TestADeviceThatTheHostHasMountedForItselfIsNotAPodsAlone(t *testing.T) {
 		if on.same(other) {
 			t.Errorf("%s is taken for it", name)
 		}
+	}
+}
+
+// A file system may be on several devices, and a device on others: LVM, arrays, encryption.
+func TestEachDeviceBelowAVolumeIsTold(t *testing.T) {
+	block := func(name string) string { return "virtual/block/" + name }
+	devices := map[string]string{
+		"251:0": block("rbd0"), "251:16": block("rbd1"), "253:1": block("dm-1"), "253:2": block("dm-2"), "253:3": block("dm-3"),
+		"9:0": block("md0"), "8:0": "pci/ata1/block/sda", "8:1": "pci/ata1/block/sda/sda1", "8:16": "platform/host3/session1/block/sdb",
+		"8:17": "platform/host3/session1/block/sdb/sdb1", "8:18": "platform/host3/session1/block/sdb/sdb2",
+	}
+	files := map[string]string{}
+	for number, at := range devices {
+		files["/sys/devices/"+at+"/dev"] = number
+		if disk := filepath.Base(filepath.Dir(at)); strings.HasPrefix(disk, "sd") {
+			files["/sys/devices/"+at+"/partition"] = "1"
+		}
+	}
+	on := func(name, lower, number string) { files["/sys/devices/"+block(name)+"/slaves/"+lower+"/dev"] = number }
+	on("dm-1", "rbd0", "251:0") // LUKS on an image
+	on("dm-2", "sdb1", "8:17")  // the host's own volume
+	on("dm-3", "md0", "9:0")
+	on("md0", "sda1", "8:1")
+	on("md0", "rbd1", "251:16")
+	for name, number := range map[string]string{"rbd0": "251:0", "rbd1": "251:16"} {
+		files["/sys/fs/btrfs/u/devices/"+name+"/dev"] = number
+	}
+	k := kernel(t, devices, files)
+	err := errors.Join(os.MkdirAll(k.Path("/dev"), 0o700), unix.Mknod(k.Path("/dev/rbd1"), unix.S_IFBLK|0o600, int(unix.Mkdev(251, 16))))
+	if err != nil {
+		t.Skip("it needs root: ", err)
+	}
+	volume := func(device, kind, source string) host.Mount {
+		return host.Mount{Path: "/var/lib/kubelet/pods/v", Device: device, FSType: kind, Root: "/", Source: source}
+	}
+	root := func(device, kind, source string) host.Mount {
+		return host.Mount{Path: "/", Device: device, FSType: kind, Root: "/", Source: source}
+	}
+	for name, tc := range map[string]struct {
+		mounts []host.Mount
+		want   string
+	}{
+		"encryption on an image":        {[]host.Mount{volume("253:1", "ext4", "/dev/dm-1")}, "/dev/dm-1 /dev/rbd0"},
+		"btrfs on two images":           {[]host.Mount{volume("0:45", "btrfs", "/dev/rbd1")}, "/dev/rbd0 /dev/rbd1"},
+		"btrfs, whose device is hidden": {[]host.Mount{volume("0:45", "btrfs", "/dev/root")}, "/dev/root"},
+		"a dataset of ZFS":              {[]host.Mount{volume("0:46", "zfs", "tank/pvc")}, "tank"},
+		"a dataset of the host's pool": {[]host.Mount{root("0:47", "zfs", "tank/root"), volume("0:46", "zfs", "tank/pvc")},
+			""},
+		"a subvolume of the host's file system": {[]host.Mount{root("0:45", "btrfs", "/dev/root"), volume("0:45", "btrfs", "/dev/root")},
+			""},
+		"an array with a disk of the machine's": {[]host.Mount{volume("253:3", "xfs", "/dev/dm-3")},
+			"/dev/dm-3 /dev/md0 /dev/rbd1"},
+		"a partition of a disk of the host's own": {[]host.Mount{root("253:2", "xfs", "/dev/dm-2"), volume("8:18", "xfs", "/dev/sdb2")},
+			""},
+		"a partition": {[]host.Mount{volume("8:18", "xfs", "/dev/sdb2")}, "/dev/sdb2"},
+		"memory":      {[]host.Mount{volume("0:50", "tmpfs", "tmpfs")}, ""},
+	} {
+		var got []string
+		for _, d := range k.attached(tc.mounts, nil) {
+			got = append(got, d.Name)
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != tc.want {
+			t.Errorf("%s: %v, want %s", name, got, tc.want)
+		}
+	}
+	pool := device{Name: "tank", Kind: poolOfZFS}
+	if k.same(pool) {
+		t.Error("a pool that is not imported is said to be there")
+	}
+	if err := os.MkdirAll(k.Path("/proc/spl/kstat/zfs/tank"), 0o700); err != nil || !k.same(pool) {
+		t.Errorf("a pool that is imported is not told: %v", err)
 	}
 }

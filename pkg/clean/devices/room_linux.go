@@ -68,15 +68,26 @@ func (t Devices) look(context.Context) (part.Findings, error) {
 	}
 	ours := t.Ours(mounts)
 	for _, d := range noted {
-		still := slices.ContainsFunc(mounts, func(m host.Mount) bool { return m.Device == d.Number && ours(m) })
+		still := slices.ContainsFunc(mounts, func(m host.Mount) bool { return ours(m) && t.of(m, d) })
 		if still || !t.same(d) {
 			continue // a volume is on it yet, which is said there; or it is gone
 		}
+		refers := "the volume at " + d.Path + " was on it"
+		if d.Number == "" && d.Kind != poolOfZFS {
+			refers += ", and nothing tells whether it is attached still"
+		}
 		s.Add(inventory.Item{
 			Kind: inventory.KindBlock, Name: d.Name, In: d.Backing, Owner: inventory.Foreign, Fate: inventory.Stays, Detail: d.Kind,
-			Why:    "who detaches it may lose what is in it; detach it with the tool that attached it",
-			Refers: "the volume at " + d.Path + " was on it",
+			Why: "who detaches it may lose what is in it; detach it with the tool that attached it", Refers: refers,
 		})
 	}
 	return s, nil
+}
+
+// of reports whether a mount is on a noted device.
+func (t Devices) of(m host.Mount, d device) bool {
+	if d.Number == "" {
+		return without(m).Name == d.Name
+	}
+	return slices.Contains(t.beneath(t.numbers(m)), d.Number)
 }

@@ -63,7 +63,7 @@ func (t Disk) mountsBeside(ctx context.Context) error {
 	for _, it := range goes {
 		path := filepath.Join(t.Resolve(filepath.Dir(it.Name)), filepath.Base(it.Name))
 		at := slices.IndexFunc(given, func(m host.Mount) bool {
-			own := m.Class() == host.Disk || m.Class() == host.Memory
+			own := m.Alone(mounts)
 			return it.Manner != inventory.IfEmpty && inOneOf(m.Path, []string{path}) || !own && host.Below(path, m.Path) && inOneOf(m.Path, secret)
 		})
 		if at >= 0 {

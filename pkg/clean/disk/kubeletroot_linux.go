@@ -221,7 +221,7 @@ func (t Disk) mountsInTheWay() error {
 	fixed := t.fixedMounts(domains)
 	for _, m := range mounts {
 		at := slices.ContainsFunc(domains, func(d domain) bool { return m.Path == d.path })
-		own := m.Class() == host.Disk || m.Class() == host.Memory
+		own := m.Alone(mounts)
 		in := slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) })
 		what := fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(),
 			m.FSType, m.Source, BoundAt(m))

@@ -68,7 +68,7 @@ func (t Disk) lookLogs(s *part.Findings, mounts []host.Mount) {
 			continue // it goes whole
 		}
 		seen = append(seen, real)
-		shows := func(m host.Mount) bool { return m.Path == real && m.Class() != host.Disk && m.Class() != host.Memory }
+		shows := func(m host.Mount) bool { return m.Path == real && !m.Alone(mounts) }
 		switch at := slices.IndexFunc(mounts, shows); {
 		case !t.AtHome(real):
 			s.NotLookedAt(inventory.KindDir, real, "another machine's file system is mounted there")

@@ -71,7 +71,7 @@ func (t Disk) imageLoops(mounts []host.Mount, ours func(host.Mount) bool) ([]ima
 	w := imageWalk{t: t, wanted: wanted, mounts: map[string]bool{}, found: func(path string, loop host.Loop, with string) {
 		one := imageLoop{Loop: loop, file: path, with: with}
 		for _, m := range mounts {
-			if m.Device != loop.Number {
+			if !slices.Contains(t.Blocks(m), loop.Number) {
 				continue
 			}
 			one.mounted = one.mounted || ours(m)
@@ -87,12 +87,19 @@ func (t Disk) imageLoops(mounts []host.Mount, ours func(host.Mount) bool) ([]ima
 	for _, d := range domains {
 		var st unix.Stat_t
 		at, unreached := t.Follow(d.path)
-		near := unreached == nil && unix.Stat(at, &st) == nil
-		if near = near && slices.ContainsFunc(loops, func(l host.Loop) bool { return l.Dev == st.Dev }); near && !d.remote {
+		near := unreached == nil && unix.Stat(at, &st) == nil && !d.remote
+		if near && slices.ContainsFunc(loops, func(l host.Loop) bool { return mayHold(st.Dev, l.Dev) }) {
 			err = errors.Join(err, w.dir(d, d.path, 0))
 		}
 	}
 	return out, err
+}
+
+// mayHold reports whether a file of one number of a device, as stat(2) has it, may be below a
+// directory of another, within one mount. On a file system that is on no device of its own each
+// subvolume has a number (btrfs), or each layer (an overlay): major 0.
+func mayHold(dir, file uint64) bool {
+	return dir == file || unix.Major(dir) == 0 && unix.Major(file) == 0
 }
 
 // elsewhere reports whether the file of a loop device is where the kernel says, and that is

@@ -61,21 +61,40 @@ func (s Shares) Mounter(path string) string {
 	return best.Pod
 }
 
-// Origin is where on the host that lies which is bound to a path: a subPath of a volume and
-// a local volume are bound below the kubelet's directory before a container gets them. It is
-// the path itself where nothing is bound there, or nothing shows what it is.
-func Origin(path string, mounts []host.Mount, leaveOut func(at string) bool) string {
-	bound := slices.IndexFunc(mounts, func(m host.Mount) bool { return m.Path == path && m.Root != "/" })
-	if bound < 0 {
-		return path
+// Shown are the paths at which this host shows what is at a path, that path first: a directory
+// that is bound, the subvolume of a file system of which another part is mounted, too. A pod that
+// was given one of them could write in all. Mounts are compared by their file systems' numbers in
+// the list of mounts.
+func Shown(path string, mounts []host.Mount) []string {
+	out, on := []string{path}, topmost(path, mounts)
+	if on < 0 {
+		return out
 	}
-	origin, shortest := path, -1
-	for _, m := range mounts {
-		same := m.Device == mounts[bound].Device && Within(mounts[bound].Root, m.Root)
-		if !same || leaveOut(m.Path) || shortest >= 0 && len(m.Root) >= shortest {
+	inside := filepath.Join(mounts[on].Root, strings.TrimPrefix(path, mounts[on].Path))
+	for i, m := range mounts {
+		at := m.Path
+		switch {
+		case i == on, m.Device != mounts[on].Device:
+			continue
+		case Within(inside, m.Root):
+			at = filepath.Join(m.Path, strings.TrimPrefix(inside, m.Root))
+		case !Within(m.Root, inside):
 			continue
 		}
-		origin, shortest = filepath.Join(m.Path, strings.TrimPrefix(mounts[bound].Root, m.Root)), len(m.Root)
+		if !Within(at, path) && topmost(at, mounts) == i && !slices.Contains(out, at) {
+			out = append(out, at)
+		}
 	}
-	return origin
+	return out
+}
+
+// topmost is the last of the mounts that a path is on; -1 for none.
+func topmost(path string, mounts []host.Mount) int {
+	on := -1
+	for i, m := range mounts {
+		if Within(path, m.Path) && (on < 0 || len(m.Path) >= len(mounts[on].Path)) {
+			on = i
+		}
+	}
+	return on
 }

@@ -129,8 +129,9 @@ func (t Runtime) sharesAt(ctx context.Context, socket string, mounts []host.Moun
 	return nil
 }
 
-// addShare adds what a container was given of the host's own: not what the kubelet keeps for
-// the pod alone, which goes with it.
+// addShare adds what a container was given of the host's own, wherever the host shows it: a
+// subPath of a volume and a local volume are bound below the kubelet's directory before a
+// container gets them. Not what the kubelet keeps for the pod alone, which goes with it.
 func (t Runtime) addShare(out *part.Shares, m cri.Mount, pod string, mounts []host.Mount) {
 	if m.ReadOnly && !m.Bidirectional || len(m.HostPath) > mostOfPath || !filepath.IsAbs(m.HostPath) {
 		return
@@ -140,10 +141,13 @@ func (t Runtime) addShare(out *part.Shares, m cri.Mount, pod string, mounts []ho
 		return slices.ContainsFunc(roots, func(root string) bool { return part.Within(path, root) })
 	}
 	path := t.Resolve(filepath.Clean(m.HostPath))
-	if kubelets(path) {
-		path = part.Origin(path, mounts, kubelets)
+	bound := slices.ContainsFunc(mounts, func(on host.Mount) bool { return on.Path == path })
+	if kubelets(path) && !bound {
+		return
 	}
-	if !kubelets(path) {
-		out.Add(part.Share{Path: path, Pod: text.Short(pod, mostOfPod), Writes: !m.ReadOnly, Mounts: m.Bidirectional})
+	for _, at := range part.Shown(path, mounts) {
+		if !kubelets(at) {
+			out.Add(part.Share{Path: at, Pod: text.Short(pod, mostOfPod), Writes: !m.ReadOnly, Mounts: m.Bidirectional})
+		}
 	}
 }
