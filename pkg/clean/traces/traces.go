@@ -29,6 +29,12 @@ type searchRoot struct {
 	// are searched, which docs/removal.md says.
 	depth int
 	whole bool
+	// links: what root's own links in it lead to is searched, too.
+	links bool
+	// last is the one after which nothing else is searched. most bounds what is looked at in
+	// it alone, where it is not zero.
+	last bool
+	most int
 }
 
 // left is how many directories below one of a root's are looked into.
@@ -39,19 +45,35 @@ func (r searchRoot) left(dir string) int {
 // searchRoots are where agents, installers and people keep what leads to a
 // cluster.
 func searchRoots(homes []string) []searchRoot {
-	out := []searchRoot{{"/etc", true, deepest, true}, {"/run", true, deepest, true},
-		{"/opt/cni", false, deepest, true}, {"/usr/local/etc", true, deepest, true}, {"/srv", true, 2, false}, {"/opt", true, 2, false},
-		{"/usr/libexec/kubernetes", false, deepest, true}, {"/var/lib/cloud", true, deepest, true}}
+	var out []searchRoot
+	add := func(dir string, all bool, depth int, whole bool) {
+		out = append(out, searchRoot{dir: dir, all: all, depth: depth, whole: whole})
+	}
+	add("/etc", true, deepest, true)
+	add("/run", true, deepest, true)
+	add("/opt/cni", false, deepest, true)
+	add("/usr/local/etc", true, deepest, true)
+	add("/srv", true, 2, false)
+	add("/opt", true, 2, false)
+	add("/usr/libexec/kubernetes", false, deepest, true)
+	add("/var/lib/cloud", true, deepest, true)
 	for _, anchors := range []string{"/usr/local/share/ca-certificates", "/usr/share/pki/ca-trust-source", "/usr/share/pki/trust"} {
-		out = append(out, searchRoot{anchors, true, deepest, true}) // what a bundle in /etc is made of, on Debian, Fedora and SUSE
+		add(anchors, true, deepest, true) // what a bundle in /etc is made of, on Debian, Fedora and SUSE
+	}
+	for i := range out {
+		out[i].links = true
 	}
 	for _, home := range append([]string{"/root"}, homes...) {
-		out = append(out, searchRoot{filepath.Join(home, ".kube"), true, deepest, true},
-			searchRoot{filepath.Join(home, ".config"), false, 3, false}, searchRoot{home, true, 0, false})
+		add(filepath.Join(home, ".kube"), true, deepest, true)
+		add(filepath.Join(home, ".config"), false, 3, false)
+		add(home, true, 0, false)
 	}
-	out = append(out, searchRoot{"/tmp", true, 1, false}, searchRoot{"/var/tmp", true, 1, false})
+	add("/tmp", true, 1, false)
+	add("/var/tmp", true, 1, false)
 	// Last: databases and pods' own data may be more than is read of a whole host.
-	return append(out, searchRoot{"/var/lib", false, deepest, true})
+	add("/var/lib", false, deepest, true)
+	out[len(out)-1].last = true
+	return out
 }
 
 // The bounds of the search. Of a file that is larger than a kubeconfig with a chain of

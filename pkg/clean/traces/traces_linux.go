@@ -88,19 +88,27 @@ type search struct {
 	id      cluster.Identity
 	mounts  []host.Mount
 	mounted map[string]bool
+	// ours says of a mount whether a removal unmounts it.
+	ours func(host.Mount) bool
 	// seen are files that other parts have named.
 	seen map[string]bool
 	skip []string
 	// kubernetes is /etc/kubernetes without symbolic links.
 	kubernetes string
-	entries    int
-	read       int64
+	// entries is how many were looked at, and began how many before this root.
+	entries, began int
+	read           int64
 	// joined is when the host joined: nothing that has not changed since is read,
 	// where a root says so.
 	joined time.Time
 	found  []inventory.Item
 	// passed are those that were not looked at, and why.
 	passed []passed
+	// links are how many were looked at, over those directories to which some lead, linked
+	// those that were followed. searched are the roots, pending those that are to be.
+	links, over       int
+	linked            []link
+	searched, pending []searchRoot
 }
 
 // passed is a file or directory that a search has left out.
@@ -130,6 +138,9 @@ func (f *search) tellPassed(s *part.Findings) {
 // tooMuch ends a search that has become too long.
 const tooMuch = searchError("there is too much to look at all of it")
 
+// enough ends the search of one root.
+const enough = searchError("it has more in it than is looked at over a link")
+
 type searchError string
 
 func (e searchError) Error() string { return string(e) }
@@ -154,7 +165,7 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 	if f.mounts, err = t.Mounts(); err != nil {
 		return err
 	}
-	f.mounted = map[string]bool{}
+	f.mounted, f.ours = map[string]bool{}, t.Disk.Ours(f.mounts)
 	for _, m := range f.mounts {
 		f.mounted[m.Path] = true
 	}
@@ -167,17 +178,14 @@ func (t Traces) lookReferring(ctx context.Context, s *part.Findings) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchLimit)
 	defer cancel()
-	roots := f.roots(homes)
-	for i, root := range roots {
-		err := f.below(ctx, root)
-		if errors.Is(err, tooMuch) || errors.Is(err, context.DeadlineExceeded) {
-			t.unsearchedOf(s, roots[i:])
-			break
-		}
-		if err != nil {
-			return err
-		}
+	left, err := f.searchAll(f.roots(homes), func(root searchRoot) error { return f.below(ctx, root) })
+	switch {
+	case errors.Is(err, tooMuch), errors.Is(err, context.DeadlineExceeded):
+		t.unsearchedOf(s, left)
+	case err != nil:
+		return err
 	}
+	f.nameLinks()
 	f.tellPassed(s)
 	for _, it := range f.found {
 		if !slices.ContainsFunc(s.Items, func(o inventory.Item) bool { return o.Key() == it.Key() }) {

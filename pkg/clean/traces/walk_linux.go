@@ -34,11 +34,12 @@ func (f *search) roots(homes []disk.Home) []searchRoot {
 			out[i].dir = f.t.Resolve(out[i].dir)
 		}
 	}
-	standing, ours := len(out), f.t.Disk.Ours(f.mounts)
+	standing := len(out)
 	for _, m := range f.mounts {
 		at := slices.IndexFunc(out[:standing], func(r searchRoot) bool { return host.Below(m.Path, r.dir) && r.left(m.Path) > 0 })
-		if at >= 0 && !ours(m) && f.isSearched(m) {
-			out = append(out, searchRoot{m.Path, out[at].all, out[at].left(m.Path), out[at].whole})
+		if at >= 0 && !f.ours(m) && f.isSearched(m) {
+			on := out[at]
+			out = append(out, searchRoot{dir: m.Path, all: on.all, depth: on.left(m.Path), whole: on.whole, links: on.links})
 		}
 	}
 	return out
@@ -54,13 +55,19 @@ func (f *search) isSearched(m host.Mount) bool {
 		!host.Below(m.Path, "/run/user")
 }
 
-// below searches one root. It never crosses into another mount, follows no links,
-// and leaves out file systems of other machines.
+// below searches one root. It never crosses into another mount, and leaves out file systems
+// of other machines.
 func (f *search) below(ctx context.Context, root searchRoot) error {
 	if !f.t.AtHome(root.dir) {
 		return nil
 	}
-	return f.dir(ctx, root, "")
+	f.began = f.entries
+	err := f.dir(ctx, root, "")
+	if errors.Is(err, enough) {
+		f.passed = append(f.passed, passed{inventory.KindDir, root.dir, "in part; " + enough.Error()})
+		err = nil
+	}
+	return err
 }
 
 // atOnceListed is how many names of a directory are held at the same time: a user may
@@ -112,6 +119,9 @@ func (f *search) entry(ctx context.Context, root searchRoot, name string, e fs.D
 	if f.entries++; f.entries > mostSearched {
 		return nil, tooMuch
 	}
+	if root.most > 0 && f.entries-f.began > root.most {
+		return nil, enough
+	}
 	at := filepath.Join(root.dir, name)
 	switch {
 	case e.IsDir():
@@ -124,6 +134,8 @@ func (f *search) entry(ctx context.Context, root searchRoot, name string, e fs.D
 		}
 	case e.Type().IsRegular():
 		err = f.file(at, e, root.all)
+	case e.Type() == fs.ModeSymlink && root.links:
+		err = f.follow(root, at, e)
 	}
 	return dirs, err
 }
