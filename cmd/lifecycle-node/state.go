@@ -93,8 +93,9 @@ func settle(ctx context.Context, d wire.Delivery) error {
 	}
 	if old, err := peekSpec(); err != nil || old.Record.UID != d.Spec.Record.UID {
 		// Its unit is not running (we hold the lock): a leftover, of which
-		// nothing may be taken for this run's. What it made for a while is this run's to take away.
-		if err := forget(lockName, part.DropInsFile); err != nil {
+		// nothing may be taken for this run's. What it made for a while is this run's to take away,
+		// and what it deleted and has not judged is this run's to bring back.
+		if err := forget(append(part.Outlive(), lockName)...); err != nil {
 			return err
 		}
 	}

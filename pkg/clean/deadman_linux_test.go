@@ -5,6 +5,7 @@ package clean_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -99,12 +100,9 @@ func TestAProgramThatIsKilledBeforeItCouldTellSettlesItLater(t *testing.T) {
 	}
 }
 
-func (w *world) killedBeforeItCouldTell(rules string) {
+// killed deletes rules, and is killed before it is known what that did.
+func (w *world) killed() {
 	w.Helper()
-	w.join()
-	reach := w.listen()
-	w.script(rules)
-	before := w.rules()
 	ctx, kill := context.WithCancel(w.Context())
 	defer kill()
 	asked := 0
@@ -112,12 +110,21 @@ func (w *world) killedBeforeItCouldTell(rules string) {
 		if asked++; asked == 1 {
 			return nil
 		}
-		kill() // after the deletion, before it is known what it did
+		kill()
 		return errors.New("no answer")
 	}
 	if _, err := w.filterStep().Run(ctx, nil); err == nil || strings.Contains(w.rules(), "KUBE-NODEPORTS") {
 		w.Fatalf("got %v, rules:\n%s", err, w.rules())
 	}
+}
+
+func (w *world) killedBeforeItCouldTell(rules string) {
+	w.Helper()
+	w.join()
+	reach := w.listen()
+	w.script(rules)
+	before := w.rules()
+	w.killed()
 	w.reach = reach
 	_, err := w.filterStep().Run(w.Context(), nil)
 	if err == nil || !strings.Contains(err.Error(), "so they are back") {
@@ -125,6 +132,38 @@ func (w *world) killedBeforeItCouldTell(rules string) {
 	}
 	if diff := cmp.Diff(before, w.rules()); diff != "" {
 		w.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
+// The way back brings them back, too, and so does a removal that leaves the packet filter alone.
+func TestWhatAKilledProgramDeletedIsAccountedForOnEveryWay(t *testing.T) {
+	for name, on := range map[string]func(w *world) error{
+		"the way back": func(w *world) error { return w.target().Restore(w.Context()) },
+		"--firewall=none": func(w *world) error {
+			w.choices.Firewall = inventory.FirewallNone
+			_, err := w.filterStep().Run(w.Context(), nil)
+			if err == nil || !strings.Contains(err.Error(), "so they are back") {
+				return fmt.Errorf("got %w", err)
+			}
+			return nil
+		},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.join()
+				reach := w.listen()
+				w.script(behindRules)
+				before := w.rules()
+				w.killed()
+				w.reach = reach
+				if err := on(w); err != nil {
+					w.Error(err)
+				}
+				if diff := cmp.Diff(before, w.rules()); diff != "" || w.exists("/state/packet-filter-deleted.txt") {
+					w.Errorf("(-before +after):\n%s", diff)
+				}
+			})
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ package clean_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,14 +84,65 @@ echo v=1 > etc/containerd/config.toml; touch -d 2001-01-01 etc/containerd/config
 }
 
 func TestAPodThatMakesFilesWithoutEndIsNamedAndEndsNoLook(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.join()
-		w.runtime.Start(critest.Pod{Name: "flood", Mounts: writable("/")})
-		w.script(`mkdir -p etc/udev/rules.d etc/cron.d; cd etc/udev/rules.d; seq 100 | xargs touch
+	for share, tc := range map[string]struct {
+		fewest, most int
+		named        string
+	}{
+		"/etc/udev": {60, 70, "directory /etc/udev"},
+		"/":         {17, 24, "file more files below /"}, // nearly all that is there is of others
+		"/etc":      {17, 24, "file more files below /etc"},
+	} {
+		t.Run(strings.ReplaceAll(share, "/", "_"), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.join()
+				w.runtime.Start(critest.Pod{Name: "flood", Mounts: writable(share)})
+				w.script(`mkdir -p etc/udev/rules.d etc/cron.d; cd etc/udev/rules.d; seq 100 | xargs touch
 cd ../../cron.d; mkdir -p 1/2/3/4/5/6/7; touch 1/2/3/4/5/6/7/8`)
-		got := names(w.remove().But)
-		if len(got) < 60 || len(got) > 70 {
-			w.Errorf("%d things are named: %v", len(got), got)
-		}
-	})
+				verdict := w.remove()
+				got := names(verdict.But)
+				if len(got) < tc.fewest || len(got) > tc.most || !slices.Contains(got, tc.named) {
+					w.Errorf("%d things are named: %v", len(got), got)
+				}
+				if refer, unseen := verdict.Referring(); share != "/etc/udev" && inventory.Things(refer) < 100 {
+					w.Errorf("%d things refer, %d were not looked at", inventory.Things(refer), inventory.Things(unseen))
+				}
+			})
+		})
+	}
+}
+
+// A pod that was given the directory of plugins writes more there than its network's own: what the
+// next network runs as root.
+func TestPluginsThatPodsWroteAreNamed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		shares []string
+		want   map[string]string
+	}{
+		"a pod has the directory": {[]string{"/opt/cni/bin"}, map[string]string{
+			"file /opt/cni/bin/bandwidth": "made since the join, and pod ns/calico could write there",
+			"file /opt/cni/bin/bridge":    "changed since the join, and pod ns/calico could write there",
+		}},
+		"a pod has all of /opt/cni": {[]string{"/opt/cni"}, map[string]string{
+			"file /opt/cni/bin/bandwidth": "made since the join, and pod ns/calico could write there",
+			"file /opt/cni/bin/bridge":    "changed since the join, and pod ns/calico could write there",
+			"file /opt/cni/lib/helper":    "made since the join, and pod ns/calico could write there",
+		}},
+		"no pod has it": {[]string{"/srv/data"}, map[string]string{}},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script("chmod 755 opt/cni/bin/*; born; old")
+				w.join()
+				w.runtime.Start(critest.Pod{Name: "calico", Mounts: writable(tc.shares...)})
+				w.script(`echo x > opt/cni/bin/bandwidth; echo x > opt/cni/bin/calico; echo other > opt/cni/bin/bridge
+chmod 755 opt/cni/bin/bandwidth opt/cni/bin/calico; echo words > opt/cni/bin/README; mkdir opt/cni/lib; echo x > opt/cni/lib/helper
+chmod 755 opt/cni/lib/helper`)
+				verdict := w.remove()
+				if diff := cmp.Diff(tc.want,
+					refersOf(verdict.But)); diff != "" || w.exists("/opt/cni/bin/calico") || w.exists("/opt/cni/bin/flannel") {
+					w.Errorf("verdict %s, named (-want +got):\n%s", verdict.State, diff)
+				}
+			})
+		})
+	}
 }

@@ -133,13 +133,33 @@ func TestWhatPodsWereGivenThatIsNotKnownIsNamed(t *testing.T) {
 		w.script("i=0; mkdir -p many/7; while [ $i -lt 80 ]; do mkdir many/7/$i; mount -t tmpfs x many/7/$i; i=$((i+1)); done")
 		verdict := w.remove()
 		got := names(verdict.But)
-		for _, want := range []string{"directory what pods were given of this host", "mount /many/7/0", "mount /hung/5", "mount 22 more mounts"} {
+		for _, want := range []string{"directory what pods were given of this host", "mount /many/7/0", "mount /hung/5", "mount more mounts"} {
 			if !slices.Contains(got, want) {
 				w.Errorf("%s is not named: %v", want, got)
 			}
 		}
 		if len(got) > 70 {
 			w.Errorf("%d things are named", len(got))
+		}
+	})
+}
+
+// A pod that was given the whole host could have made every mount: some are named, and how many more
+// there are.
+func TestMountsBelowAllOfTheHostAreNotAllNamed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.join()
+		w.runtime.Start(critest.Pod{Name: "root", Mounts: []*runtime.Mount{shared("/")}},
+			critest.Pod{Name: "own", Mounts: []*runtime.Mount{shared("/own")}})
+		w.script("mkdir -p own/x; mount -t tmpfs x own/x; for i in $(seq 30); do mkdir -p many/$i; mount -t tmpfs x many/$i; done")
+		verdict := w.remove()
+		got := refersOf(verdict.But)
+		if len(got) > 24 || got["mount /own/x"] == "" || !strings.Contains(got["mount more mounts below /"],
+			"pod ns/root, which was given all of /, could mount there") {
+			w.Errorf("%d things are named: %v", len(got), got)
+		}
+		if refer, _ := verdict.Referring(); inventory.Things(refer) < 31 {
+			w.Errorf("%d things refer", inventory.Things(refer))
 		}
 	})
 }

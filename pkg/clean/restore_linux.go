@@ -62,6 +62,9 @@ func (t Target) Restore(ctx context.Context) error {
 		return plan.Hint(errors.New("start the kubelet again: its credentials are deleted already"),
 			"run the removal again to finish it, or join this host again: kubectl lifecycle join")
 	}
+	if err := t.rules().PutBack(ctx); err != nil {
+		return err
+	}
 	u, err := t.Host.Unit(ctx, control.Unit)
 	if errors.Is(err, host.ErrNoSystemd) {
 		return plan.Hint(err, "start the kubelet by hand")

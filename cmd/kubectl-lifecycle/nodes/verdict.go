@@ -48,7 +48,7 @@ func stillRefers(name string, v inventory.Verdict) error {
 	for _, item := range refer[:min(len(refer), most)] {
 		lines = append(lines, fmt.Sprintf("%s: %s (%s)", item, item.Refers, item.Why))
 	}
-	if more := len(refer) - most; more > 0 {
+	if more := inventory.Things(refer[min(len(refer), most):]); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	if len(refer) > 0 {
@@ -58,7 +58,7 @@ func stillRefers(name string, v inventory.Verdict) error {
 	for _, item := range unseen[:min(len(unseen), most)] {
 		lines = append(lines, fmt.Sprintf("%s: %s", item, item.Refers))
 	}
-	if more := len(unseen) - most; more > 0 {
+	if more := inventory.Things(unseen[min(len(unseen), most):]); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more that were not looked at", more))
 	}
 	if len(unseen) > 0 {

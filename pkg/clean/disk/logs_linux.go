@@ -95,16 +95,17 @@ func (t Disk) lookLogsIn(s *part.Findings, kind, dir string) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // it was read
-	entries, err := f.ReadDir(mostLogs)
+	entries, err := f.ReadDir(mostLogs + 1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	switch len(entries) {
-	case 0:
+	switch n := len(entries); {
+	case n == 0:
 		s.Add(inventory.Item{Kind: inventory.KindDir, Name: dir, Owner: inventory.Kubelet, Fate: inventory.Harmless, Detail: "empty",
 			Why: "an administrator named it to the kubelet"})
-	case mostLogs:
-		return fmt.Errorf("it has %d entries or more", mostLogs)
+	case n > mostLogs: // nothing goes of what is not known whole
+		s.NotLookedAt(inventory.KindDir, dir, fmt.Sprintf("it has more than %d entries", mostLogs))
+		return nil
 	}
 	other, made := 0, madeBy(kind)
 	for _, e := range entries {
@@ -134,9 +135,7 @@ func (t Disk) lookVolumePlugins(s *part.Findings) {
 		if !t.AtHome(dir) {
 			continue // not looked at: that may hang, and an administrator has put it there
 		}
-		names, err := t.Names(dir)
-		s.Missed(inventory.KindDir, dir, err)
-		for _, name := range names[:min(len(names), mostLogs)] {
+		for _, name := range t.listed(s, dir, mostPlugins) {
 			path := filepath.Join(dir, name)
 			if name == "nodeagent~uds" && t.IsDir(path) && t.Younger(path) {
 				t.addNodeAgent(s, path)
@@ -151,13 +150,29 @@ func (t Disk) lookVolumePlugins(s *part.Findings) {
 	}
 }
 
+// mostPlugins is how many plugins of volumes are listed, and how many files of one.
+const mostPlugins = 512
+
+// listed are the names in a directory, up to a bound; where there are more, it says so.
+func (t Disk) listed(s *part.Findings, dir string, most int) (out []string) {
+	entries, more, err := t.Some(t.Resolve(dir), most)
+	if !errors.Is(err, fs.ErrNotExist) {
+		s.Missed(inventory.KindDir, dir, err)
+	}
+	if more {
+		s.NotLookedAt(inventory.KindDir, dir, fmt.Sprintf("in part; it has more than %d entries", most))
+	}
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
 // addNodeAgent adds what is in the directory of Calico's driver (projectcalico/calico,
 // pod2daemon/flexvol: one program, and one that is being written), which Istio's drivers have used,
 // too: what else is there stays.
 func (t Disk) addNodeAgent(s *part.Findings, dir string) {
-	names, err := t.Names(dir)
-	s.Missed(inventory.KindDir, dir, err)
-	for _, name := range names[:min(len(names), mostLogs)] {
+	for _, name := range t.listed(s, dir, mostPlugins) {
 		if path := filepath.Join(dir, name); name == "uds" || name == ".uds" {
 			t.AddPath(s, inventory.OwnPath{Owner: inventory.Calico, Path: path})
 		} else {
@@ -215,8 +230,11 @@ func (t Disk) spareUsed(s *part.Findings) {
 		if !slices.ContainsFunc(s.Items, goes) {
 			continue
 		}
-		entries, _, err := t.Some(in.dir, mostLogs)
+		entries, more, err := t.Some(in.dir, mostLogs)
 		s.Missed(inventory.KindDir, in.dir, err)
+		if more {
+			s.NotLookedAt(inventory.KindDir, in.dir, fmt.Sprintf("in part, for what another kubelet uses; it has more than %d entries", mostLogs))
+		}
 		kept := map[string]string{}
 		for _, e := range entries {
 			if why := in.used(filepath.Join(in.dir, e.Name()), e); why != "" {

@@ -13,14 +13,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/netfilter"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 )
 
 const (
-	// deletedFile is what was deleted from the packet filter and is not known yet
-	// to be without harm.
-	deletedFile = "packet-filter-deleted.txt"
 	// defaultGrace is how long an API server may be out of reach after that.
 	defaultGrace = 90 * time.Second
 	// reachEvery is how often it is asked.
@@ -42,7 +40,7 @@ type deadman struct {
 }
 
 // pending reports whether a deletion of an earlier start is unsettled.
-func (t Filter) pending() (bool, error) { return t.Saved(deletedFile) }
+func (t Filter) pending() (bool, error) { return t.Saved(part.DeletedFile) }
 
 // arm begins watching; it is nil if the API server could not be reached before,
 // which proves nothing.
@@ -86,7 +84,7 @@ func (d *deadman) write() error {
 	if err != nil {
 		return err
 	}
-	return d.SaveBy(deletedFile, func(to *bufio.Writer) {
+	return d.SaveBy(part.DeletedFile, func(to *bufio.Writer) {
 		_, _ = to.Write(append(what, '\n'))
 		for _, deletion := range d.gone {
 			deletion.Table.Print(to)
@@ -138,7 +136,7 @@ func (d *deadman) settle(ctx context.Context, report plan.Report) error {
 	if len(errs) > 0 {
 		return plan.Hint(fmt.Errorf("without the rules that were deleted no API server is reached (%w), and they could not be brought back: %w",
 			err, errors.Join(errs...)),
-			"they are in %s on the host", filepath.Join(d.StateDir, deletedFile))
+			"they are in %s on the host", filepath.Join(d.StateDir, part.DeletedFile))
 	}
 	return errors.Join(plan.Hint(fmt.Errorf("without the rules that were deleted no API server is reached (%w), so they are back", err),
 		"find out which of them let the host's own connections pass, and give the host a rule for that; or take this back and leave all rules "+
@@ -181,7 +179,20 @@ func (d *deadman) forget(settled bool) error {
 	if !settled {
 		return nil
 	}
-	return d.Unsave(deletedFile)
+	return d.Unsave(part.DeletedFile)
+}
+
+// PutBack is the way back for what an earlier start deleted and did not live to judge: it stays
+// deleted only if an API server is reached.
+func (t Filter) PutBack(ctx context.Context) error {
+	d, err := t.unsettled()
+	if err == nil {
+		err = d.settle(ctx, func(string, ...any) {})
+	}
+	if left, unread := t.pending(); !left && unread == nil {
+		return nil // it was reached, or they are back
+	}
+	return err
 }
 
 // unsettled is what an earlier start deleted and did not live to settle; nil if
@@ -191,7 +202,7 @@ func (t Filter) unsettled() (*deadman, error) {
 		return nil, nil
 	}
 	d := &deadman{Filter: t}
-	f, err := os.Open(filepath.Join(t.Path(t.StateDir), deletedFile))
+	f, err := os.Open(filepath.Join(t.Path(t.StateDir), part.DeletedFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

@@ -57,6 +57,7 @@ func (d division) doubtful() []inventory.Item {
 	if more > 0 {
 		last := out[len(out)-1]
 		last.Name, last.Detail = fmt.Sprintf("%d more chains", more), ""
+		last.Count = more
 		out = append(out, last)
 	}
 	return out

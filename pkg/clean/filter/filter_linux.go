@@ -167,14 +167,11 @@ func (t Filter) lookFilter(ctx context.Context, f *reader) (part.Findings, error
 // Who changes the rules at the same moment (Docker does) can make a
 // transaction fail; then it is decided again from what is there now.
 func (t Filter) removeRules(ctx context.Context, f *reader, report plan.Report) error {
-	if t.Choices.Firewall == inventory.FirewallNone {
-		return nil
-	}
 	before, err := t.unsettled()
 	if err == nil {
 		err = before.settle(ctx, report)
 	}
-	if err != nil {
+	if err != nil || t.Choices.Firewall == inventory.FirewallNone {
 		return err
 	}
 	guard := t.arm(ctx, report)

@@ -68,6 +68,7 @@ func (d division) referring(networks []clusterNetwork) []inventory.Item {
 	if more > 0 {
 		last := out[len(out)-1]
 		last.Name, last.Detail, last.Refers = fmt.Sprintf("%d more rules", more), "", "they name the cluster's networks, too"
+		last.Count = more
 		out = append(out, last)
 	}
 	return out

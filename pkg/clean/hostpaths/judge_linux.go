@@ -27,9 +27,10 @@ const (
 // mounted is a mount, and what decides whether it is named.
 type mounted struct {
 	host.Mount
-	// pod could mount there; empty if none could.
-	pod string
-	age age
+	// pod could mount there; empty if none could. all is the directory that it was given, if
+	// that is much more than its own.
+	pod, all string
+	age      age
 	// layered says that it is a file system of the container runtime's layers, and dead that
 	// the program that serves it is gone.
 	layered, dead bool
@@ -45,7 +46,7 @@ func (m mounted) refers() string {
 	}
 	how := "made since the join"
 	if m.pod != "" {
-		how = "pod " + m.pod + " could mount there"
+		how = who(m.pod, m.all) + " could mount there"
 		if m.age == unknown {
 			how += ", and nothing tells since when it is there"
 		}
@@ -57,6 +58,14 @@ func (m mounted) refers() string {
 		how += "; the program that serves it is gone, and whatever looks at it fails"
 	}
 	return strings.TrimPrefix(how, "made since the join; ")
+}
+
+// who is a pod, and that it was given all of a directory.
+func who(pod, all string) string {
+	if all == "" {
+		return "pod " + pod
+	}
+	return "pod " + pod + ", which was given all of " + all + ","
 }
 
 // candidate reports whether a mount may be a pod's at all, wherever it is: not the kernel's

@@ -20,6 +20,8 @@ func TestAMountIsNamedIfAPodMayHaveMadeIt(t *testing.T) {
 		"where a pod could mount, before the join": {mounted{pod: "ns/a", age: older, dead: true}, ""},
 		"where a pod could mount, nothing tells when": {mounted{pod: "ns/a"},
 			"pod ns/a could mount there, and nothing tells since when it is there"},
+		"where a pod was given much more than its own": {mounted{pod: "ns/a", all: "/", age: younger},
+			"pod ns/a, which was given all of /, could mount there"},
 		"an administrator's":              {mounted{age: younger}, ""},
 		"of layers of the runtime's":      {mounted{layered: true}, "it is a container's file system, and keeps its layers in use"},
 		"of layers, from before the join": {mounted{layered: true, age: older}, ""},

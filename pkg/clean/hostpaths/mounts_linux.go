@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ import (
 const (
 	mostNamed = 64
 	mostAsked = 64
+	// mostOfAll is how much is named that a pod could have made which was given all of the host,
+	// or of a directory of the system's: nearly all of it is of others.
+	mostOfAll = 16
 	askLimit  = 20 * time.Second
 )
 
@@ -37,22 +41,52 @@ func (t HostPaths) lookMounts(ctx context.Context, s *part.Findings, shares part
 	if err != nil {
 		return err
 	}
-	if len(found) > mostNamed {
-		s.NotLookedAt(inventory.KindMount, fmt.Sprintf("%d more mounts", len(found)-mostNamed), "of the same kind as those that are named")
-		found = found[:mostNamed]
-	}
+	s.MoreNotLookedAt(inventory.KindMount, "more mounts", len(found)-mostNamed)
+	found = found[:min(len(found), mostNamed)]
 	t.date(ctx, found)
 	t.findDead(ctx, found)
+	some := someOfAll{}
 	for _, m := range found {
-		if how := m.refers(); how != "" {
-			s.Add(inventory.Item{
-				Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Refers: how,
-				Detail: fmt.Sprintf("%s, %s from %s", m.Class(), m.FSType, m.Source),
-				Why:    "nothing proves that a pod made it; unmount it if nothing on this host needs it",
-			})
+		how := m.refers()
+		it := inventory.Item{
+			Kind: inventory.KindMount, Name: m.Path, Owner: inventory.Foreign, Fate: inventory.Stays, Refers: how,
+			Detail: fmt.Sprintf("%s, %s from %s", m.Class(), m.FSType, m.Source),
+			Why:    "nothing proves that a pod made it; unmount it if nothing on this host needs it",
+		}
+		if how != "" && some.name(m.all, it, "more mounts below "+m.all, who(m.pod, m.all)+" could mount there") {
+			s.Add(it)
 		}
 	}
+	some.tell(s)
 	return nil
+}
+
+// someOfAll counts what is named of each directory that a pod was given with all that is in it.
+type someOfAll map[string]*counted
+
+type counted struct {
+	n            int
+	last         inventory.Item
+	what, refers string
+}
+
+// name reports whether one more is named, by itself.
+func (a someOfAll) name(all string, it inventory.Item, what, refers string) bool {
+	if all == "" {
+		return true
+	}
+	if a[what] == nil {
+		a[what] = &counted{what: what, refers: refers}
+	}
+	a[what].n, a[what].last = a[what].n+1, it
+	return a[what].n <= mostOfAll
+}
+
+// tell says how many were not named.
+func (a someOfAll) tell(s *part.Findings) {
+	for _, what := range slices.Sorted(maps.Keys(a)) {
+		s.More(a[what].last, a[what].n-mostOfAll, what, a[what].refers)
+	}
 }
 
 // candidates are the mounts of which more has to be known, the topmost of several at a path.
@@ -72,7 +106,8 @@ func (t HostPaths) candidates(all []host.Mount, shares part.Shares) ([]mounted, 
 		if top[m.Path] != i || own || !candidate(m) || slices.Contains(written, m.Path) || ours(m) {
 			continue
 		}
-		one := mounted{Mount: m, pod: shares.Mounter(m.Path), layered: layered(m, t.Places().RuntimeRoot), dead: deserted(m)}
+		by := shares.Mounter(m.Path)
+		one := mounted{Mount: m, pod: by.Pod, all: by.All(), layered: layered(m, t.Places().RuntimeRoot), dead: deserted(m)}
 		if one.pod != "" || one.layered || one.dead || isFUSE(m) {
 			out = append(out, one)
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
@@ -48,16 +49,25 @@ func settings() []string {
 	}
 }
 
-// programs are where programs are put that no package brings; of what is there only programs
-// are named.
-func programs() []string { return []string{"/opt", "/usr/local"} }
+// programs are where programs are put that no package brings, and plugins of networks; of what is
+// there only programs are named. A network's pod may put the standard plugins there, or what is
+// called so: whichever comes next runs them.
+func programs(plugins []string) []string {
+	out := []string{"/opt", "/usr/local"}
+	for _, dir := range plugins {
+		if !slices.ContainsFunc(out, func(o string) bool { return part.Within(dir, o) }) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
 
 // apart reports whether another part looks at a path, or this program has made it. A name
 // that only begins as this program's is anyone's.
 func (t HostPaths) apart(path string) bool {
-	dirs := slices.Concat(t.Places().ConfDirs, t.Places().BinDirs, []string{inventory.KubernetesDir, inventory.HoldFile,
-		filepath.Dir(inventory.CNIBinDir), filepath.Dir(inventory.CNIConfDir)})
-	return slices.ContainsFunc(dirs, func(dir string) bool { return part.Within(path, dir) }) ||
+	dirs := slices.Concat(t.Places().ConfDirs, []string{inventory.KubernetesDir, inventory.HoldFile, filepath.Dir(inventory.CNIConfDir)})
+	plugin := slices.Contains(t.Places().BinDirs, filepath.Dir(path)) && ownership.CNIPlugin(filepath.Base(path)) != inventory.Foreign
+	return plugin || slices.ContainsFunc(dirs, func(dir string) bool { return part.Within(path, dir) }) ||
 		slices.Contains(ownUnits(), path) && t.rootOwned(path)
 }
 
@@ -73,38 +83,43 @@ type place struct {
 	programs  bool
 	// bus says that the pod could have the host's own services write there.
 	bus bool
+	// all is the directory that the pod was given, if that is much more than its own.
+	all string
 }
 
 // places are where pods could write and the host keeps settings or programs: of a directory
-// in another the inner one, which of several pods' is the same for all but the first.
-func places(shares part.Shares) (out []place) {
+// in another the inner one, which of several pods' is the same for all but the first: that which
+// was given least.
+func places(shares part.Shares, plugins []string) (out []place) {
 	add := func(p place) {
 		if !slices.ContainsFunc(out, func(o place) bool { return o.path == p.path }) {
 			out = append(out, p)
 		}
 	}
-	for _, s := range shares.List {
+	list := slices.Clone(shares.List)
+	slices.SortStableFunc(list, func(a, b part.Share) int { return len(b.Path) - len(a.Path) })
+	for _, s := range list {
 		if hasBus(s.Path) { // also a share that is only read: one connects all the same
 			for _, dir := range []string{"/run/systemd/transient", "/run/systemd/system", "/etc/systemd/system",
 				"/etc/NetworkManager/system-connections"} {
-				add(place{dir, s.Pod, false, true})
+				add(place{path: dir, pod: s.Pod, bus: true})
 			}
 		}
 		if !s.Writes {
 			continue
 		}
-		for i, dirs := range [][]string{settings(), programs()} {
+		for i, dirs := range [][]string{settings(), programs(plugins)} {
 			for _, dir := range dirs {
 				switch {
 				case part.Within(dir, s.Path):
-					add(place{dir, s.Pod, i == 1, false})
+					add(place{path: dir, pod: s.Pod, programs: i == 1, all: s.All()})
 				case host.Below(s.Path, dir):
-					add(place{s.Path, s.Pod, i == 1, false})
+					add(place{path: s.Path, pod: s.Pod, programs: i == 1})
 				}
 			}
 		}
 		if host.Below(s.Path, "/etc") { // a directory of settings that is not known
-			add(place{s.Path, s.Pod, false, false})
+			add(place{path: s.Path, pod: s.Pod})
 		}
 	}
 	return out
@@ -124,6 +139,7 @@ type files struct {
 	entries int
 	named   map[string]bool
 	found   []inventory.Item
+	some    someOfAll
 }
 
 // errEnough ends a search that has become too long.
@@ -133,15 +149,15 @@ var errEnough = errors.New("there is too much to look at all of it")
 // join where a pod could write. An administrator's in a directory that no pod had are none.
 func (t HostPaths) lookFiles(ctx context.Context, s *part.Findings, shares part.Shares) {
 	if t.Facts.Joined.IsZero() { // nothing tells what was made since
-		if len(places(shares)) > 0 {
+		if len(places(shares, nil)) > 0 {
 			s.NotLookedAt(inventory.KindFile, "what pods wrote on this host", "nothing tells when this host joined")
 		}
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, filesLimit)
 	defer cancel()
-	f := files{t: t, named: map[string]bool{}}
-	for _, p := range places(shares) {
+	f := files{t: t, named: map[string]bool{}, some: someOfAll{}}
+	for _, p := range places(shares, t.Places().BinDirs) {
 		if !t.AtHome(p.path) || t.apart(p.path) {
 			continue
 		}
@@ -155,6 +171,7 @@ func (t HostPaths) lookFiles(ctx context.Context, s *part.Findings, shares part.
 		}
 	}
 	s.Add(f.found...)
+	f.some.tell(s)
 }
 
 // look looks at what is at a path, and then in it.
@@ -182,11 +199,15 @@ func (f *files) look(ctx context.Context, p place, path string, depth int) error
 	if p.bus {
 		could = " could have it made over the host's bus"
 	}
-	f.found = append(f.found, inventory.Item{
-		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays, Digest: f.t.Digest(path),
+	it := inventory.Item{
+		Kind: inventory.KindFile, Name: path, Owner: inventory.Foreign, Fate: inventory.Stays,
 		Why:    "nothing proves that a pod wrote it; delete it if nothing on this host needs it",
-		Refers: how + ", and pod " + p.pod + could,
-	})
+		Refers: how + ", and " + who(p.pod, p.all) + could,
+	}
+	if f.some.name(p.all, it, "more files below "+p.all, "made or changed since the join, and "+who(p.pod, p.all)+could) {
+		it.Digest = f.t.Digest(path)
+		f.found = append(f.found, it)
+	}
 	return nil
 }
 

@@ -13,24 +13,31 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // written says that a file was made or changed since the join; empty if it was not, or is as
 // a package brought it. A change is dated by the kernel's own time: anyone sets another one
 // back (cp -p, touch -r). A package's files keep the times at which they were built, so only
-// of what has such a time it is asked whether it is a package's.
+// of what has such a time it is asked whether it is a package's, and of what lies where packages
+// have their own: one may have been built since the join.
 func (t HostPaths) written(ctx context.Context, path string, info fs.FileInfo) string {
 	younger := t.Younger(path)
 	switch {
 	case info.Mode()&(fs.ModeDevice|fs.ModeSocket|fs.ModeNamedPipe) != 0, !younger && !t.Changed(path):
 		return ""
-	case info.ModTime().Before(t.Facts.Joined) && t.unaltered(ctx, path, info):
+	case (info.ModTime().Before(t.Facts.Joined) || t.ofPackages(path)) && t.unaltered(ctx, path, info):
 		return ""
 	case !younger:
 		return "changed since the join"
 	}
 	return "made since the join"
+}
+
+// ofPackages reports whether a path is where packages, and hardly anyone else, put files.
+func (t HostPaths) ofPackages(path string) bool {
+	return host.Below(path, "/usr") && !host.Below(path, "/usr/local") || slices.Contains(t.Places().BinDirs, filepath.Dir(path))
 }
 
 // verifyLimit bounds how long a package manager may take for one package.
@@ -53,13 +60,23 @@ func (t HostPaths) unaltered(ctx context.Context, path string, info fs.FileInfo)
 			return to != path && err == nil && leads.Mode().IsRegular() && t.unaltered(ctx, to, leads)
 		}
 	}
+	whole := from // rpm's is the package
+	if cmd.Name == "dpkg" {
+		whole = cmd.Args[1]
+	}
+	said, err := part.Once(t.Host, "what is altered of package "+whole, func() (string, error) { return t.verified(ctx, cmd) })
+	return err == nil && !altered(said, path)
+}
+
+// verified is what a package manager says of a package that is not as it was brought.
+func (t HostPaths) verified(ctx context.Context, cmd host.Command) (string, error) {
 	said, err := t.Run(ctx, cmd)
 	var ended *exec.ExitError
 	var failed *host.CommandError
 	if errors.As(err, &failed) && errors.As(err, &ended) && ended.ExitCode() == 1 { // something of the package is altered
 		said, err = failed.Output, nil
 	}
-	return err == nil && !altered(said, path)
+	return said, err
 }
 
 // debianPackage is the package that dpkg-query -S names for a path; false for what is no such

@@ -129,11 +129,67 @@ func TestAShareThatHoldsTheBusWritesWhatTheHostDoesByItself(t *testing.T) {
 		"/run/dbusx": false, "/run/systemd/notify": false, "/etc/udev": false,
 	} {
 		var paths []string
-		for _, p := range places(part.Shares{List: []part.Share{{Path: share, Pod: "ns/a"}}}) {
+		for _, p := range places(part.Shares{List: []part.Share{{Path: share, Pod: "ns/a"}}}, nil) {
 			paths = append(paths, p.path)
 		}
 		if got := len(paths) > 0 && paths[0] == "/run/systemd/transient"; got != want {
 			t.Errorf("%s: %v", share, paths)
+		}
+	}
+}
+
+// Of the pods that could write somewhere that is named which was given least: one that has all of
+// /etc, to read from it, as a rule, is not what wrote there.
+func TestAPlaceIsOfThePodThatWasGivenLeast(t *testing.T) {
+	shares := part.Shares{}
+	for _, path := range []string{"/", "/etc", "/etc/udev", "/usr/lib/cni", "/etc/agent", "/opt"} {
+		shares.List = append(shares.List, part.Share{Path: path, Pod: path, Writes: true})
+	}
+	got := map[string]string{}
+	for _, p := range places(shares, []string{"/opt/cni/bin", "/usr/lib/cni"}) {
+		got[p.path] = p.pod + " " + p.all
+	}
+	for path, want := range map[string]string{
+		"/etc/udev": "/etc/udev ", "/etc/cron.d": "/etc /etc", "/etc/agent": "/etc/agent ", "/root/.ssh": "/ /", "/opt": "/opt /opt",
+		"/usr/local": "/ /", "/usr/lib/cni": "/usr/lib/cni ", "/opt/cni/bin": "",
+	} {
+		if got[path] != want {
+			t.Errorf("%s: %q, want %q", path, got[path], want)
+		}
+	}
+}
+
+// What a package has brought since the join was built since, too: where packages have their own it
+// is asked whether a file is a package's.
+func TestAPluginThatAPackageBroughtSinceTheJoinIsThePackages(t *testing.T) {
+	dir := t.TempDir()
+	for name, tc := range map[string]struct {
+		path, from, said string
+		want             string
+	}{
+		"a plugin of a package": {"/opt/cni/bin/bridge", "kubernetes-cni: /opt/cni/bin/bridge", "", ""},
+		"one that was changed": {"/opt/cni/bin/bridge", "kubernetes-cni: /opt/cni/bin/bridge",
+			"??5??????   /opt/cni/bin/bridge", "made"},
+		"beside one that was":                {"/opt/cni/bin/bridge", "kubernetes-cni: /opt/cni/bin/bridge", "??5??????   /opt/cni/bin/ptp", ""},
+		"a plugin of no package":             {"/opt/cni/bin/bridge", "", "", "made"},
+		"a unit of a package":                {"/usr/lib/systemd/system/x.service", "x: /usr/lib/systemd/system/x.service", "", ""},
+		"a program where no package has its": {"/usr/local/bin/x", "x: /usr/local/bin/x", "", "made"},
+	} {
+		err := errors.Join(os.MkdirAll(filepath.Dir(dir+tc.path), 0o755), os.WriteFile(dir+tc.path, nil, 0o755))
+		if err != nil {
+			t.Fatal(err)
+		}
+		on := HostPaths{
+			Host: part.Host{Facts: inventory.Facts{Joined: time.Now().Add(-time.Hour)}, Local: host.Local{Root: dir, Proc: "/proc/self",
+				Exec: func(context.Context, host.Command) (string, error) { return tc.said, nil }}},
+			Packaged: func(context.Context, string) (string, error) { return tc.from, nil },
+		}
+		info, err := on.Lstat(tc.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := on.written(t.Context(), tc.path, info); !strings.HasPrefix(got, tc.want) || tc.want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
 }

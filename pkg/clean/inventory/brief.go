@@ -55,18 +55,28 @@ func (v Verdict) shortened(most, length int) Verdict {
 	return v
 }
 
-// fewItems are the first of some items, each short, and how many more there are.
+// fewItems are the first of some items, each short, and how many more things there are: those of
+// which nothing is known by themselves, as a verdict counts them so.
 func fewItems(items []Item, most, length int) []Item {
 	var out []Item
-	for i, it := range items {
-		if i == most {
-			return append(out, Item{Kind: it.Kind, Name: fmt.Sprintf("%d more", len(items)-most), Owner: it.Owner, Fate: it.Fate,
-				Why: "too many to name"})
-		}
+	for _, it := range items[:min(len(items), most)] {
 		for _, field := range []*string{&it.Name, &it.In, &it.ID, &it.Detail, &it.Why, &it.Refers, &it.Personal, &it.Original, &it.Digest} {
 			*field = text.Short(*field, length)
 		}
 		out = append(out, it)
+	}
+	rest := items[len(out):]
+	for _, refers := range []string{"", NotLookedAt + "too many to name"} {
+		var these []Item
+		for _, it := range rest {
+			if it.Unseen() == (refers != "") {
+				these = append(these, it)
+			}
+		}
+		if n := Things(these); n > 0 {
+			out = append(out, Item{Kind: these[0].Kind, Name: fmt.Sprintf("%d more", n), Owner: these[0].Owner, Fate: these[0].Fate,
+				Why: "too many to name", Refers: refers, Count: n})
+		}
 	}
 	return out
 }

@@ -54,3 +54,32 @@ func TestAVerdictSaysTheSameInLittleRoom(t *testing.T) {
 		}
 	}
 }
+
+// However little room there is, and however often it is made smaller, a verdict says how many
+// things there are.
+func TestAVerdictCountsTheSameInLittleRoom(t *testing.T) {
+	for name, tc := range map[string]struct{ refer, unseen, more int }{
+		"few of each": {2, 3, 0}, "many of each": {1500, 1200, 0}, "many that refer": {5000, 0, 0}, "many that were not seen": {0, 5000, 0},
+		"some stand for more": {1500, 1500, 40},
+	} {
+		v := inventory.Verdict{State: inventory.CleanBut}
+		for i := range tc.refer {
+			v.But = append(v.But, inventory.Item{Kind: inventory.KindFile, Name: fmt.Sprint("/a/", i), Refers: "its endpoint", Why: strings.Repeat("x", 200)})
+		}
+		for i := range tc.unseen {
+			v.But = append(v.But, inventory.Item{Kind: inventory.KindDir, Name: fmt.Sprint("/b/", i), Refers: inventory.NotLookedAt + "too much"})
+		}
+		if tc.more > 0 {
+			v.But = append(v.But, inventory.Item{Kind: inventory.KindDir, Name: "more", Refers: inventory.NotLookedAt + "too much", Count: tc.more})
+		}
+		brief := v.Brief()
+		for what, made := range map[string]inventory.Verdict{"once": brief, "twice": brief.Brief()} {
+			if made.Summary() != v.Summary() {
+				t.Errorf("%s, made brief %s: %s, want %s", name, what, made.Summary(), v.Summary())
+			}
+		}
+		if refer, unseen := brief.Referring(); inventory.Things(refer) != tc.refer || inventory.Things(unseen) != tc.unseen+tc.more {
+			t.Errorf("%s: %d refer, %d were not seen", name, inventory.Things(refer), inventory.Things(unseen))
+		}
+	}
+}

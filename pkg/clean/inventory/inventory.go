@@ -114,9 +114,21 @@ type Item struct {
 	// Personal says why a thing that goes may be a person's own; the backup has it. Empty for
 	// everything else.
 	Personal string `json:"personal,omitempty"`
+	// Count is how many things it stands for, where that is not one: those that are too many to
+	// name.
+	Count int `json:"count,omitempty"`
 	// Digest is a hash of a foreign thing's content without its counters, so
 	// that two inventories show whether it is unchanged; empty if not taken.
 	Digest string `json:"digest,omitempty"`
+}
+
+// Things is how many things some items stand for.
+func Things(items []Item) int {
+	n := 0
+	for _, it := range items {
+		n += max(it.Count, 1)
+	}
+	return n
 }
 
 // NotLookedAt begins what Item.Refers says of something that a look has left out.

@@ -34,10 +34,10 @@ func (v Verdict) Summary() string {
 	}
 	refer, unseen := v.Referring()
 	var parts []string
-	if n := len(refer); n > 0 {
+	if n := Things(refer); n > 0 {
 		parts = append(parts, text.Choose(n == 1, "1 thing still refers to the cluster", fmt.Sprintf("%d things still refer to the cluster", n)))
 	}
-	if n := len(unseen); n > 0 {
+	if n := Things(unseen); n > 0 {
 		parts = append(parts, text.Choose(n == 1, "1 thing could not be looked at", fmt.Sprintf("%d things could not be looked at", n)))
 	}
 	return "clean, but " + strings.Join(parts, ", and ")

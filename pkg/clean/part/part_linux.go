@@ -64,6 +64,24 @@ func (s *Findings) NotLookedAt(kind inventory.Kind, what, why string) {
 	}
 }
 
+// MoreNotLookedAt names those that are too many to name ("more mounts"), and how many they are.
+// Their number is no part of the name: it may be another one at the next look.
+func (s *Findings) MoreNotLookedAt(kind inventory.Kind, what string, n int) {
+	if n > 0 {
+		s.NotLookedAt(kind, what, fmt.Sprintf("there are %d of them, of the same kind as those that are named", n))
+		s.Items[len(s.Items)-1].Count = n
+	}
+}
+
+// More says how many more things there are of which the same is to be said, without a name each.
+func (s *Findings) More(it inventory.Item, n int, what, refers string) {
+	if n > 0 {
+		it.Name, it.In, it.Detail, it.Digest, it.Count = what, "", "", "", n
+		it.Refers = fmt.Sprintf("%d of them: %s", n, refers)
+		s.Add(it)
+	}
+}
+
 // Goes are the things of a sight that a removal takes away.
 func (s Findings) Goes() []inventory.Item { return inventory.Inventory{Items: s.Items}.Ours() }
 

@@ -23,6 +23,17 @@ type Share struct {
 	Mounts bool `json:"mounts,omitempty"`
 }
 
+// All is the directory that a pod was given with all that is in it, where that is many programs':
+// the root directory, or one of the system's. Empty for any other share.
+func (s Share) All() string {
+	systems := []string{"/", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/root", "/run", "/sys", "/usr", "/usr/lib", "/usr/local",
+		"/var", "/var/lib"}
+	if slices.Contains(systems, s.Path) {
+		return s.Path
+	}
+	return ""
+}
+
 // Shares are those of all pods of a host.
 type Shares struct {
 	List []Share `json:"list"`
@@ -49,16 +60,16 @@ func (s *Shares) Add(one Share) {
 // Within reports whether a path is at or below a directory.
 func Within(path, dir string) bool { return path == dir || host.Below(path, dir) }
 
-// Mounter is the pod that could mount at a path; empty if none could. The deepest share
+// Mounter is the share over which a pod could mount at a path; none if no pod could. The deepest
 // tells most.
-func (s Shares) Mounter(path string) string {
+func (s Shares) Mounter(path string) Share {
 	best := Share{}
 	for _, one := range s.List {
 		if one.Mounts && Within(path, one.Path) && len(one.Path) > len(best.Path) {
 			best = one
 		}
 	}
-	return best.Pod
+	return best
 }
 
 // Shown are the paths at which this host shows what is at a path, that path first: a directory

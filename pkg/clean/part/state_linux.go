@@ -24,6 +24,14 @@ const JoinedFile = "joined"
 // there was none.
 const DropInsFile = "drop-ins-made"
 
+// DeletedFile is what was deleted from the packet filter and is not known yet to be without
+// harm.
+const DeletedFile = "packet-filter-deleted.txt"
+
+// Outlive are the notes that are about the host, and not about a run: what an earlier run, which
+// was killed, has made for a while, or has to bring back, is for the next one to account for.
+func Outlive() []string { return []string{DropInsFile, DeletedFile} }
+
 // Save writes a file into the state directory, whole or not at all, and only
 // root can read it. It is below Host.Root, like everything.
 func (t Host) Save(name string, content []byte) error {
@@ -209,7 +217,7 @@ func (t Host) joinFiles() (births []time.Time) {
 }
 
 // notesFiles are what a removal writes down of the join that it ends, all parts' together.
-// What has yet to be put back (packet-filter-deleted.txt) is about the host, and no note.
+// What has yet to be put back (DeletedFile) is about the host, and no note.
 func notesFiles() []string {
 	return []string{JoinedFile, identityFile, placesFile, "network-namespaces.json", "shares.json", "etcd.json", "signs.json", "backup",
 		"devices.json", "drop-ins-made", "remade", "virtual-services.txt", "packet-filter.txt", "packet-filter-ahead.txt"}

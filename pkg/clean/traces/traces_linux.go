@@ -128,7 +128,7 @@ func (f *search) pass(kind inventory.Kind, at string, err error) {
 func (f *search) tellPassed(s *part.Findings) {
 	for i, p := range f.passed {
 		if i == mostUnread {
-			s.NotLookedAt(p.kind, fmt.Sprintf("%d more files and directories", len(f.passed)-i), "of the same kind")
+			s.MoreNotLookedAt(p.kind, "more files and directories", len(f.passed)-i)
 			return
 		}
 		s.NotLookedAt(p.kind, p.at, p.why)

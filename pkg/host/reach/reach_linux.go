@@ -21,10 +21,19 @@ var ErrRemote = errors.New("another machine's file system is mounted there")
 const mostLinks = 40
 
 // Remote reports whether a file system, by its type as the kernel tells it, is another
-// machine's, or a program's: either may not answer.
+// machine's, a hypervisor's or a program's, any of which may not answer, or is on a disk that
+// machines share.
 func Remote(fsType string) bool {
 	switch kind, _, _ := strings.Cut(fsType, "."); kind {
-	case "nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse", "glusterfs", "lustre", "afs", "beegfs", "gpfs", "virtiofs":
+	case "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "ncp", "afs", "coda", "ceph", "orangefs", "pvfs2": // in the kernel, or once there
+		return true
+	case "glusterfs", "lustre", "beegfs", "gpfs", "panfs", "wekafs", "cvfs", "exafs", "auristorfs": // storage vendors' own
+		return true
+	case "ocfs2", "gfs2", "gfs", "acfs", "scoutfs": // on shared disks: they wait for each other
+		return true
+	case "9p", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "hgfs", "drvfs": // hypervisors'
+		return true
+	case "fuse", "fuseblk": // programs', of any kind: fuse.sshfs, fuse.glusterfs
 		return true
 	}
 	return false

@@ -136,3 +136,17 @@ func TestAPathThroughAProcessIsFollowedAsItsMountsAre(t *testing.T) {
 		}
 	}
 }
+
+func TestFileSystemsThatMayNotAnswerAreKnownByTheirTypes(t *testing.T) {
+	for kind, want := range map[string]bool{
+		"nfs": true, "nfs4": true, "cifs": true, "smb3": true, "ceph": true, "9p": true, "virtiofs": true, "glusterfs": true, "lustre": true,
+		"beegfs": true, "afs": true, "gpfs": true, "ocfs2": true, "gfs2": true, "orangefs": true, "vboxsf": true, "panfs": true,
+		"fuse": true, "fuseblk": true, "fuse.sshfs": true, "fuse.glusterfs": true, "fuse.s3fs": true, "fuse.ceph-fuse": true,
+		"ext4": false, "xfs": false, "btrfs": false, "bcachefs": false, "zfs": false, "overlay": false, "tmpfs": false, "nfsd": false,
+		"fusectl": false, "autofs": false, "rpc_pipefs": false, "f2fs": false, "cgroup2": false, "": false,
+	} {
+		if got := Remote(kind); got != want {
+			t.Errorf("%s: %v", kind, got)
+		}
+	}
+}
