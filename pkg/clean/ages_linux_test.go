@@ -109,6 +109,9 @@ COMMIT'
 		"a route and a rule of its own": {"mkdir -p var/lib/kube-router; echo x > var/lib/kube-router/x\n" +
 			"ip rule add from 198.51.100.0/24 table 77 prio 400; ip route add 198.51.100.0/24 via 192.0.2.98 table 77",
 			"ip rule | grep -q 'lookup 77' && ip route show table 77 | grep -q 198.51.100.0"},
+		"a mesh of Kilo's between sites": {"mkdir -p var/lib/kilo; echo k > var/lib/kilo/key; ip link add kube-bridge type bridge\n" +
+			"ip rule add to 198.51.100.9 table 1107 prio 400; ip route add 198.51.100.9 via 192.0.2.98 table 1107; iptables-nft -N KILO-NAT",
+			"ip rule | grep -q 'lookup 1107' && ip link show kube-bridge && iptables-nft -S | grep -q KILO-NAT"},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			inWorld(t, func(w *world) {

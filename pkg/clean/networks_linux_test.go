@@ -75,6 +75,20 @@ ip route add 10.244.4.64/26 via 192.0.2.11 dev eth0 proto bird
 mkdir -p run/calico var/lib/calico var/log/calico/cni; echo w1 > var/lib/calico/nodename
 echo '{"name":"k8s-pod-network"}' > etc/cni/net.d/10-calico.conflist; echo > etc/cni/net.d/calico-kubeconfig; echo > opt/cni/bin/calico
 `
+	// Kilo 0.7 with IP in IP (manifests/kilo-kubeadm.yaml). A kernel may have no WireGuard.
+	kiloLeft = `
+for i in iptables-nft iptables-legacy ip6tables-nft; do
+$i -t nat -N KILO-NAT; $i -t nat -I POSTROUTING -m comment --comment "Kilo: jump to KILO-NAT chain" -j KILO-NAT
+$i -t nat -A KILO-NAT -m comment --comment "Kilo: NAT remaining packets" -j MASQUERADE; $i -N KILO-IPIP
+$i -A INPUT -p 4 -m comment --comment "Kilo: jump to IPIP chain" -j KILO-IPIP
+$i -A INPUT -p 4 -m comment --comment "Kilo: reject other IPIP traffic" -j DROP
+$i -I FORWARD -m comment --comment "Kilo: forward packets to the node's pod subnet" -j ACCEPT
+done
+ip link add kilo0 type wireguard 2>/dev/null || true; ip link add kube-bridge type bridge
+ip route add 192.0.2.11/32 via 192.0.2.11 dev eth0 onlink table 1107 proto static; ip rule add from 10.244.1.0/24 to 192.0.2.11 lookup 1107
+mkdir -p var/lib/kilo; echo key > var/lib/kilo/key
+echo '{"name":"kilo","plugins":[{"type":"bridge","bridge":"kube-bridge"}]}' > etc/cni/net.d/10-kilo.conflist
+`
 	// Flannel 0.28 in both of its modes, with IPv6 (pkg/trafficmngr).
 	flannelLeft = `
 for i in iptables-nft iptables-legacy ip6tables-nft; do
@@ -90,7 +104,7 @@ ip link add flannel-v6.1 type vxlan id 1 dstport 8474 dev eth0; ip link set flan
 )
 
 func TestWhatNetworksLeaveGoesAndNothingElse(t *testing.T) {
-	for name, left := range map[string]string{"cilium": ciliumLeft, "calico": calicoLeft, "flannel": flannelLeft} {
+	for name, left := range map[string]string{"cilium": ciliumLeft, "calico": calicoLeft, "flannel": flannelLeft, "kilo": kiloLeft} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.script(firewalls + "ip route add 10.245.0.0/24 via 192.0.2.11; ip rule add fwmark 0x1/0x1 lookup 204 prio 600; ip route add " +
@@ -103,9 +117,9 @@ func TestWhatNetworksLeaveGoesAndNothingElse(t *testing.T) {
 					w.Errorf("verdict: %+v", verdict)
 				}
 				w.same(before)
-				left := w.script("for t in 200 202 2004 2005; do ip route show table $t 2>/dev/null || true; done; ip xfrm policy")
+				left := w.script("for t in 200 202 1107 2004 2005; do ip route show table $t 2>/dev/null || true; done; ip xfrm policy")
 				if left != "" {
-					w.Errorf("routes of tables of Cilium's, or policies of its encryption, are left: %s", left)
+					w.Errorf("routes of networks' tables, or policies of its encryption, are left: %s", left)
 				}
 			})
 		})

@@ -110,6 +110,8 @@ func others() []Network {
 			Ports: []Port{{8472, "UDP", "VXLAN", true}}},
 		{Name: "weave", Title: "Weave Net", DaemonSet: "weave-net", CNI: "weave", Conflist: "10-weave.conflist"},
 		{Name: "kube-router", Title: "kube-router", DaemonSet: "kube-router", Conflist: "10-kuberouter.conflist", NodeCIDRs: true},
+		{Name: "kilo", Title: "Kilo", DaemonSet: "kilo", CNI: "kilo", Conflist: "10-kilo.conflist", NodeCIDRs: true,
+			Ports: []Port{{51820, "UDP", "WireGuard", true}, {1107, "TCP", "the agent's metrics", false}}},
 		{Name: "kindnet", Title: "kindnet", DaemonSet: "kindnet", Conflist: "10-kindnet.conflist", NodeCIDRs: true},
 	}
 }

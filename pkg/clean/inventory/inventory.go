@@ -60,6 +60,7 @@ const (
 	Antrea     Owner = "antrea"
 	KubeOVN    Owner = "kube-ovn"
 	Weave      Owner = "weave"
+	Kilo       Owner = "kilo"
 	NodeDNS    Owner = "nodelocaldns"
 	// Plugins beside a pod network, and networks that are known by nothing but
 	// that they lead to the cluster.

@@ -58,6 +58,7 @@ func WholePaths() []OwnPath {
 		{KubeOVN, "/var/log/kube-ovn"},
 		{KubeRouter, "/var/lib/kube-router"},
 		{Weave, "/var/lib/weave"},
+		{Kilo, "/var/lib/kilo"}, // its private key (pkg/mesh, 0.1 to 0.7)
 		{Multus, "/run/multus"},
 		{Multus, "/var/lib/cni/multus"},
 		{Istio, "/run/istio-cni"},

@@ -59,6 +59,9 @@ func (t Network) decideOwner(v linkView) (owner, perhaps inventory.Owner) {
 		return inventory.Foreign, inventory.Foreign
 	}
 	c := linkCase{facts: t.Facts, second: t.Second(candidate, inventory.KindLink), limited: t.Scope.Limited()}
+	if candidate == inventory.KubeRouter && v.kind == "bridge" { // Kilo calls its bridge as kube-router does
+		c.second = c.second || t.Second(inventory.Kilo, inventory.KindLink)
+	}
 	if candidate == inventory.NodeDNS {
 		c.dns = t.Places().DNS
 	}

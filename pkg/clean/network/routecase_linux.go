@@ -83,6 +83,8 @@ func ofTable(table int) inventory.Owner {
 		return inventory.KubeRouter
 	case ofSubmariner(table):
 		return inventory.Submariner
+	case table == tableKilo:
+		return inventory.Kilo
 	}
 	return inventory.Foreign
 }
@@ -90,6 +92,17 @@ func ofTable(table int) inventory.Owner {
 // ofSubmariner reports whether a table is one that Submariner uses, for what the host itself
 // sends to another cluster and for what comes from there (pkg/routeagent_driver/constants).
 func ofSubmariner(table int) bool { return table == 149 || table == 150 }
+
+// tableKilo is the one in which Kilo has what it encapsulates (pkg/mesh/routes.go).
+const tableKilo = 1107
+
+// kilos reports whether a route that stays is such as Kilo makes to addresses of its own, and of
+// nodes, behind the node that leads there (the same file): a person may make one, too.
+func (c routeCase) kilos(r netlinks.Route) bool {
+	ones, bits := r.Dst.Mask.Size()
+	return r.Protocol == unix.RTPROT_STATIC && r.Flags&unix.RTNH_F_ONLINK != 0 && ones == bits && len(c.theirs(r)) == max(len(r.Hops), 1) &&
+		c.has(inventory.Kilo)
+}
 
 // theirs are the ways of a route that are the cluster's.
 func (c routeCase) theirs(r netlinks.Route) (out []string) {
@@ -119,6 +132,8 @@ func (c routeCase) leads(r netlinks.Route) string {
 	announced := func(address string) bool { return r.Dst.IP.Equal(net.ParseIP(address)) }
 	ones, bits := r.Dst.Mask.Size()
 	switch {
+	case c.kilos(r):
+		return "it leads " + c.theirs(r)[0] + ", as Kilo has them lead to other nodes"
 	case slices.Contains([]netlink.RouteProtocol{unix.RTPROT_KERNEL, unix.RTPROT_BOOT, unix.RTPROT_STATIC, unix.RTPROT_UNSPEC,
 		unix.RTPROT_REDIRECT, unix.RTPROT_RA, unix.RTPROT_DHCP}, r.Protocol):
 	case contained(r.Dst, c.facts.PodCIDRs):

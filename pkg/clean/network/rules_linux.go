@@ -74,7 +74,8 @@ const (
 )
 
 // ruleOwner knows rules by the tables that their owners use: Cilium 2004 (to
-// proxy), 2005 (from proxy); kube-router 77 to 79; Submariner 149 and 150. A number is not proof: every program may use it.
+// proxy), 2005 (from proxy); kube-router 77 to 79; Submariner 149 and 150; Kilo 1107. A number is not proof: every program
+// may use it.
 // None of them asks for users, ports and the like, as a person does.
 func ruleOwner(r netlink.Rule) inventory.Owner {
 	switch {
@@ -86,6 +87,8 @@ func ruleOwner(r netlink.Rule) inventory.Owner {
 		return inventory.KubeRouter
 	case ofSubmariner(r.Table):
 		return inventory.Submariner
+	case r.Table == tableKilo && !everything(r.Dst):
+		return inventory.Kilo
 	}
 	return inventory.Foreign
 }

@@ -18,5 +18,6 @@ func Agent(program string) inventory.Owner {
 		"kube-router":  inventory.KubeRouter,
 		"kube-ovn-cmd": inventory.KubeOVN, "kube-ovn-daemon": inventory.KubeOVN,
 		"weaver": inventory.Weave,
+		"kg":     inventory.Kilo,
 	}[program]
 }

@@ -35,6 +35,7 @@ func Chains() Names {
 			pattern{inventory.PodNetwork, `OVN-KUBE-.+`},
 			pattern{inventory.KubeOVN, `OVN-.+`},
 			pattern{inventory.Weave, `WEAVE-.+`},
+			pattern{inventory.Kilo, `KILO-.+`},
 			pattern{inventory.Flannel, `FLANNEL-.+`},
 			pattern{inventory.Istio, `ISTIO_.+|ztunnel-.+`},
 			pattern{inventory.Runtime, `CRIO-.+`},
@@ -75,6 +76,7 @@ func kubernetesChains() []pattern {
 //   - Kube-OVN pkg/util/const.go (1.2 to 1.15; the end of a subnet's UID: pkg/util/k8s.go)
 //   - OVN-Kubernetes go-controller/pkg/node (OVN-KUBE-…)
 //   - Weave common/chains/npc.go, net/bridge.go, net/ipsec/ipsec.go, prog/weaver/main.go (1.9 to 2.8)
+//   - Kilo pkg/mesh/routes.go, pkg/encapsulation (0.1 to 0.7; it has no ip sets of its own)
 func networkChains() []pattern {
 	return []pattern{
 		{inventory.KubeRouter, `KUBE-ROUTER-(INPUT|FORWARD|OUTPUT|SERVICES|HAIRPIN)`},
@@ -91,6 +93,7 @@ func networkChains() []pattern {
 		{inventory.PodNetwork, `OVN-KUBE-(NODEPORT|EXTERNALIP|ETP|ITP|EGRESS-SVC|EGRESS-IP-MULTI-NIC|SNAT-MGMTPORT)`},
 		{inventory.KubeOVN, `OVN-(PREROUTING|POSTROUTING|OUTPUT|MASQUERADE|NAT-POLICY|NAT-PSUBNET-[0-9a-f]{12})`},
 		{inventory.Weave, `WEAVE(-(NPC(-(DEFAULT|INGRESS|EGRESS(-(DEFAULT|CUSTOM|ACCEPT))?))?|EXPOSE|CANARY|IPSEC-(IN|OUT)(-MARK)?))?`},
+		{inventory.Kilo, `KILO-(NAT|IPIP|MARK)`},
 	}
 }
 

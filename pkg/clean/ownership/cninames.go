@@ -22,6 +22,7 @@ func CNIConf(name string) inventory.Owner {
 		pattern{inventory.Antrea, `10-antrea\.conflist`},
 		pattern{inventory.KubeOVN, `0[01]-kube-ovn\.conflist`},
 		pattern{inventory.Weave, `10-weave\.conflist`},
+		pattern{inventory.Kilo, `10-kilo\.conflist`},
 	).Owner(name)
 }
 

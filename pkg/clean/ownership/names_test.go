@@ -42,6 +42,7 @@ func TestWhoseANameIs(t *testing.T) {
 			"OVN-POSTROUTING-MINE": alike(inventory.KubeOVN), "OVN-KUBE-NODEPORT": own(inventory.PodNetwork),
 			"OVN-KUBE-MINE": alike(inventory.PodNetwork),
 			"WEAVE":         own(inventory.Weave), "WEAVE-NPC-EGRESS-CUSTOM": own(inventory.Weave), "WEAVE-IPSEC-OUT-MARK": own(inventory.Weave),
+			"KILO-NAT": own(inventory.Kilo), "KILO-IPIP": own(inventory.Kilo), "KILO-OFFICE": alike(inventory.Kilo), "KILOS": alike(none),
 			"WEAVE-OFFICE": alike(inventory.Weave), "WEAVER": alike(none), "FLANNEL-MINE": alike(inventory.Flannel),
 			"KUBE-SEP-2VLSJHRZPQXZJEHY": own(inventory.KubeProxy), "KUBE-SEP-A": alike(inventory.Kubelet),
 			"KUBE-HOSTPORTS": own(inventory.Runtime), "KUBE-HP-WLTFZLTJ4QV7FRX3": own(inventory.Runtime),

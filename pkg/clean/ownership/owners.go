@@ -63,6 +63,8 @@ func Comments() patterns {
 		pattern{inventory.Calico, `cali:[A-Za-z0-9_-]{16}`},
 		pattern{inventory.KubeRouter, `kube-router netpol.*`},
 		pattern{inventory.NodeDNS, `NodeLocal DNS Cache.*`},
+		pattern{inventory.Kilo, `Kilo: (jump to (KILO-NAT|NAT|IPIP) chain|(allow|reject other) IPIP traffic|forward packets (from|to) ` +
+			`(the pod subnet|allowed location IPs|private IPs|the node's pod subnet))`},
 	)
 }
 
@@ -119,6 +121,8 @@ func linkPatterns() []linkPattern {
 		{inventory.Weave, []string{"bridge"}, `weave`},
 		{inventory.Weave, []string{"veth"}, `vethwe-(bridge|datapath|pcap)|vethwepl[0-9a-f]{7}`},
 		{inventory.Weave, []string{"vxlan"}, `vxlan-6784`},
+		// It has the standard plugin make kube-bridge, too (manifests/kilo-kubeadm.yaml), which is kube-router's by name.
+		{inventory.Kilo, []string{"wireguard"}, `kilo0`},
 		// pkg/routeagent_driver/handlers/kubeproxy, and the cable driver with WireGuard (0.1 to 0.20).
 		{inventory.Submariner, []string{"vxlan"}, `vx-submariner(-v6)?`},
 		{inventory.Submariner, []string{"wireguard"}, `submariner`},

@@ -38,6 +38,8 @@ func TestOwners(t *testing.T) {
 			"flanneld masq": inventory.Flannel, "cali:6gwbT8clXdHdC1b1": inventory.Calico, "cilium-feeder: " +
 				"CILIUM_INPUT": inventory.Foreign, "cilium: allow the mail": inventory.Foreign,
 			"kubernetes service portals": inventory.Foreign, "flanneld": inventory.Foreign, "not cali:6gwbT8clXdHdC1b1": inventory.Foreign,
+			"Kilo: reject other IPIP traffic": inventory.Kilo, "Kilo: forward packets from private IPs": inventory.Kilo,
+			"Kilo: forward the office": inventory.Foreign, "Kilo: jump to KILO-NAT chain": inventory.Kilo,
 		}},
 		{"tables", Tables(), map[string]inventory.Owner{
 			"ip kube-proxy": inventory.KubeProxy, "ip6 kube-proxy": inventory.KubeProxy, "ip flannel-ipv4": inventory.Flannel, "ip6 " +
@@ -84,6 +86,10 @@ func TestALinkIsOursByNameAndKind(t *testing.T) {
 		{"flannel-v6.1", "vxlan", inventory.Flannel},
 		{"flannel.1", "bridge", inventory.Foreign},
 		{"flannel-wg", "wireguard", inventory.Flannel},
+		{"kilo0", "wireguard", inventory.Kilo},
+		{"kilo0", "dummy", inventory.Foreign},
+		{"kilo", "wireguard", inventory.Foreign},
+		{"kube-bridge", "bridge", inventory.KubeRouter},
 		{"kube-ipvs0", "dummy", inventory.KubeProxy},
 		{"cali0123456789a", "veth", inventory.Calico},
 		{"calibration", "veth", inventory.Foreign},

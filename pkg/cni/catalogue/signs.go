@@ -45,6 +45,7 @@ func others() []facts.Sign {
 	return []facts.Sign{
 		{CNI: "weave", DaemonSets: []string{"weave-net"}, Label: "name=weave-net", Images: []string{"weave-kube"}},
 		{CNI: "kube-router", DaemonSets: []string{"kube-router"}, Label: "k8s-app=kube-router", Images: []string{"kube-router"}},
+		{CNI: "kilo", DaemonSets: []string{"kilo"}, Label: "app.kubernetes.io/name=kilo", Images: []string{"squat/kilo"}},
 		{CNI: "kindnet", DaemonSets: []string{"kindnet"}, Label: "app=kindnet", Images: []string{"kindnetd"}},
 		{CNI: "aws-vpc-cni", DaemonSets: []string{"aws-node"}, Label: "k8s-app=aws-node", Images: []string{"amazon-k8s-cni"}},
 	}
