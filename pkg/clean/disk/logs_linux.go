@@ -153,21 +153,6 @@ func (t Disk) lookVolumePlugins(s *part.Findings) {
 // mostPlugins is how many plugins of volumes are listed, and how many files of one.
 const mostPlugins = 512
 
-// listed are the names in a directory, up to a bound; where there are more, it says so.
-func (t Disk) listed(s *part.Findings, dir string, most int) (out []string) {
-	entries, more, err := t.Some(t.Resolve(dir), most)
-	if !errors.Is(err, fs.ErrNotExist) {
-		s.Missed(inventory.KindDir, dir, err)
-	}
-	if more {
-		s.NotLookedAt(inventory.KindDir, dir, fmt.Sprintf("in part; it has more than %d entries", most))
-	}
-	for _, e := range entries {
-		out = append(out, e.Name())
-	}
-	return out
-}
-
 // addNodeAgent adds what is in the directory of Calico's driver (projectcalico/calico,
 // pod2daemon/flexvol: one program, and one that is being written), which Istio's drivers have used,
 // too: what else is there stays.

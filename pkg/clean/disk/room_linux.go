@@ -4,6 +4,9 @@ package disk
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -20,4 +23,19 @@ type Disk struct {
 	// delete that of one that has not left.
 	AddData    func(s *part.Findings)
 	MayDiscard func(ctx context.Context, it inventory.Item) error
+}
+
+// listed are the names in a directory, up to a bound; where there are more, it says so.
+func (t Disk) listed(s *part.Findings, dir string, most int) (out []string) {
+	entries, more, err := t.Some(t.Resolve(dir), most)
+	if !errors.Is(err, fs.ErrNotExist) {
+		s.Missed(inventory.KindDir, dir, err)
+	}
+	if more {
+		s.NotLookedAt(inventory.KindDir, dir, fmt.Sprintf("in part; it has more than %d entries", most))
+	}
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
 }
