@@ -45,8 +45,7 @@ func TestWhatLinksOfConfigurationsLeadToIsSearched(t *testing.T) {
 		"what goes":               {"mkdir -p etc/app; ln -s ../../var/lib/kubelet/pki etc/app/pki", none, none},
 		"too many files": {"mkdir -p data/big; (cd data/big; seq 2100 | xargs touch); ln -s ../data/big etc/big",
 			"/data/big", none},
-		"too deep":                          {"mkdir -p data/1/2/3/4/5/6; ln -s ../data etc/deep", "/data/1/2/3/4/5", none},
-		"what another machine's disk is on": {"ln -s ../net etc/net", none, none},
+		"too deep": {"mkdir -p data/1/2/3/4/5/6; ln -s ../data etc/deep", "/data/1/2/3/4/5", none},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			inWorld(t, func(w *world) {
