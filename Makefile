@@ -13,7 +13,9 @@ SMALL       := $(foreach lib,net/... crypto/... debug/... regexp/... vendor/... 
                github.com/BurntSushi/toml go.yaml.in/yaml/v2 sigs.k8s.io/yaml encoding/... math/... text/... mime/... \
                archive/... compress/... log/... hash/... flag fmt os/... ./cmd/lifecycle-node/... ./pkg/prep/... ./pkg/certs/... \
                ./pkg/runner/... ./pkg/plan/... ./pkg/host/kubeadm/... ./pkg/host/etcd/... ./pkg/clean/secrecy/... \
-               ./pkg/clean/control/... ./pkg/clean/etcd/... ./pkg/clean/joindate/...,-gcflags=$(lib)=-l)
+               ./pkg/clean/control/... ./pkg/clean/etcd/... ./pkg/clean/joindate/... ./pkg/clean/devices/... \
+               ./pkg/clean/hostpaths/... ./pkg/clean/disk/... ./pkg/clean/cni/... ./pkg/clean/runtime/... ./pkg/clean/inventory/... \
+               ./pkg/clean/traces/... ./pkg/clean ./pkg/networks,-gcflags=$(lib)=-l)
 TESTBED     := cd hack/testbed && $(GO) run .
 .DEFAULT_GOAL := help
 

@@ -37,14 +37,16 @@ func TestANetworkThatRunsOnTheHostItselfIsNotThePods(t *testing.T) {
 		how                     syscall.SysProcAttr
 		pod, goes               bool
 	}{
-		"no agent runs":                       {plant: calico, link: "cali0123456789a", dir: "/run/calico", goes: true},
-		"Felix on the host":                   {plant: calico, link: "cali0123456789a", dir: "/run/calico", agent: "calico-node"},
-		"Felix as a package has it":           {plant: calico, link: "cali0123456789a", dir: "/run/calico", agent: "calico-felix"},
-		"Felix in a pod":                      {plant: calico, link: "cali0123456789a", dir: "/run/calico", agent: "calico-node", pod: true, goes: true},
-		"flanneld on the host":                {plant: flannel, link: "flannel.7", dir: "/run/flannel", agent: "flanneld"},
-		"another network's agent":             {plant: flannel, link: "flannel.7", dir: "/run/flannel", agent: "cilium-agent", goes: true},
-		"Cilium's agent on the host":          {plant: cilium, link: "cilium_vxlan", dir: "/run/cilium", agent: "cilium-agent"},
-		"a program that begins as an agent's": {plant: flannel, link: "flannel.7", dir: "/run/flannel", agent: "flanneld-exporter", goes: true},
+		"no agent runs":             {plant: calico, link: "cali0123456789a", dir: "/run/calico", goes: true},
+		"Felix on the host":         {plant: calico, link: "cali0123456789a", dir: "/run/calico", agent: "calico-node"},
+		"Felix as a package has it": {plant: calico, link: "cali0123456789a", dir: "/run/calico", agent: "calico-felix"},
+		"Felix in a pod": {plant: calico, link: "cali0123456789a", dir: "/run/calico", agent: "calico-node",
+			pod: true, goes: true},
+		"flanneld on the host":       {plant: flannel, link: "flannel.7", dir: "/run/flannel", agent: "flanneld"},
+		"another network's agent":    {plant: flannel, link: "flannel.7", dir: "/run/flannel", agent: "cilium-agent", goes: true},
+		"Cilium's agent on the host": {plant: cilium, link: "cilium_vxlan", dir: "/run/cilium", agent: "cilium-agent"},
+		"a program that begins as an agent's": {plant: flannel, link: "flannel.7", dir: "/run/flannel", agent: "flanneld-exporter",
+			goes: true},
 		"in a network namespace of its own": {plant: flannel, link: "flannel.7", dir: "/run/flannel", agent: "flanneld",
 			how: syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}, goes: true},
 		"another user's program of the name": {plant: flannel, link: "flannel.7", dir: "/run/flannel", agent: "flanneld",
@@ -53,8 +55,8 @@ func TestANetworkThatRunsOnTheHostItselfIsNotThePods(t *testing.T) {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.join()
-				w.script(reset + "; rm -rf etc/kubernetes/pki etc/cni/net.d/10-flannel.conflist var/lib/cni/flannel run/flannel; ip link del flannel.1\n" +
-					"chmod 755 .\n" + tc.plant)
+				w.script(reset + "; rm -rf etc/kubernetes/pki etc/cni/net.d/10-flannel.conflist var/lib/cni/flannel run/flannel\n" +
+					"ip link del flannel.1; chmod 755 .\n" + tc.plant)
 				if tc.agent != "" {
 					pid := w.start(tc.agent, &tc.how)
 					if tc.pod {

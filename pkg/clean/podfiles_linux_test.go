@@ -61,7 +61,8 @@ mkfifo etc/udev/rules.d/pipe; echo x > etc/kubectl-lifecycle`)
 		add("kata", "changed", "/etc/containerd/config.toml", "/etc/containerd/conf.d/10-old.toml")
 		add("kata", "made", "/etc/containerd/conf.d/kata.toml", "/opt/kata/bin/containerd-shim-kata-v2", units+"sriov.service",
 			units+"multi-user.target.wants/sriov.service", units+"containerd.service.d/gpu.conf", units+"copied.service")
-		add("udev", "made", "/etc/udev/rules.d/90-pod.rules", "/etc/agent/agent.conf", "/root/.ssh/authorized_keys", "/usr/local/bin/tool")
+		add("udev", "made", "/etc/udev/rules.d/90-pod.rules", "/etc/agent/agent.conf", "/root/.ssh/authorized_keys")
+		add("udev, which was given all of /usr/local,", "made", "/usr/local/bin/tool")
 		add("sub", "made", "/etc/cron.d/pods", "/etc/modprobe.d/gpu.conf")
 		if diff := cmp.Diff(want, refersOf(verdict.But)); diff != "" || verdict.State != inventory.CleanBut {
 			w.Errorf("verdict %s, named (-want +got):\n%s", verdict.State, diff)
@@ -89,7 +90,7 @@ func TestAPodThatMakesFilesWithoutEndIsNamedAndEndsNoLook(t *testing.T) {
 		named        string
 	}{
 		"/etc/udev": {60, 70, "directory /etc/udev"},
-		"/":         {17, 24, "file more files below /"}, // nearly all that is there is of others
+		"/":         {17, 24, "file more files below /"}, // nearly nothing that is there is the pod's
 		"/etc":      {17, 24, "file more files below /etc"},
 	} {
 		t.Run(strings.ReplaceAll(share, "/", "_"), func(t *testing.T) {

@@ -25,7 +25,7 @@ const (
 	mostNamed = 64
 	mostAsked = 64
 	// mostOfAll is how much is named that a pod could have made which was given all of the host,
-	// or of a directory of the system's: nearly all of it is of others.
+	// or of a directory of the system's: nearly all of it is not theirs.
 	mostOfAll = 16
 	askLimit  = 20 * time.Second
 )

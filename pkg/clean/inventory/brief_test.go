@@ -64,7 +64,8 @@ func TestAVerdictCountsTheSameInLittleRoom(t *testing.T) {
 	} {
 		v := inventory.Verdict{State: inventory.CleanBut}
 		for i := range tc.refer {
-			v.But = append(v.But, inventory.Item{Kind: inventory.KindFile, Name: fmt.Sprint("/a/", i), Refers: "its endpoint", Why: strings.Repeat("x", 200)})
+			v.But = append(v.But, inventory.Item{Kind: inventory.KindFile, Name: fmt.Sprint("/a/", i), Refers: "its endpoint",
+				Why: strings.Repeat("x", 200)})
 		}
 		for i := range tc.unseen {
 			v.But = append(v.But, inventory.Item{Kind: inventory.KindDir, Name: fmt.Sprint("/b/", i), Refers: inventory.NotLookedAt + "too much"})
