@@ -158,10 +158,12 @@ func sameChoices(works, told wire.Spec) error {
 // ownDirectory makes a directory of mode 0700, or takes one that is really
 // ours: no link, owned by root, closed to others.
 func ownDirectory(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err == nil || !errors.Is(err, os.ErrExist) {
+	switch err := os.Mkdir(dir, 0o700); {
+	case err == nil:
+		return host.SyncDir(filepath.Dir(dir))
+	case !errors.Is(err, os.ErrExist):
 		return err
-	}
-	if !owned(dir) {
+	case !owned(dir):
 		return plan.Refuse(fmt.Errorf("%s exists and is not a directory of root's own with mode 0700", dir), "look at it, and move it away")
 	}
 	return nil

@@ -109,3 +109,24 @@ func SyncDir(dir string) error {
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
+
+// MakeDir makes a directory, and those that it is in, where they are not there, and makes
+// their names durable: those of the files in it are of no use without them.
+func MakeDir(dir string, mode os.FileMode) error {
+	var in []string
+	for at := filepath.Clean(dir); at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Lstat(at); err == nil {
+			break
+		}
+		in = append(in, filepath.Dir(at))
+	}
+	if err := os.MkdirAll(dir, mode); err != nil {
+		return err
+	}
+	for _, at := range in {
+		if err := SyncDir(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -46,3 +46,31 @@ func TestOnlyRegularFilesOfABoundedSizeAreRead(t *testing.T) {
 		})
 	}
 }
+
+func TestADirectoryIsMadeWithThoseThatItIsIn(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	if err := errors.Join(os.WriteFile(in("file"), nil, 0o600), os.Mkdir(in("there"), 0o755), os.Symlink("there", in("link"))); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		path string
+		want error
+	}{
+		"one, in one that is there":         {"there/a", nil},
+		"three":                             {"a/b/c", nil},
+		"one that is there":                 {"there", nil},
+		"one behind a link":                 {"link/d/e", nil},
+		"one where a file is":               {"file", unix.ENOTDIR},
+		"one below a file":                  {"file/a/b", unix.ENOTDIR},
+		"one that is called in another way": {"there/../there/f/", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := host.MakeDir(dir+"/"+c.path, 0o700)
+			info, unread := os.Stat(dir + "/" + c.path)
+			if !errors.Is(err, c.want) || err == nil && (unread != nil || !info.IsDir()) {
+				t.Errorf("got %v, want %v; it is there: %v", err, c.want, unread)
+			}
+		})
+	}
+}

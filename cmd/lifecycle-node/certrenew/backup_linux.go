@@ -141,7 +141,7 @@ func (b *backup) add(name, path string) error {
 // copies makes both copies, each on the disk and read again before anything is changed.
 func (b *backup) copies(with []func(dir string) error) error {
 	far := b.h.Path(inventory.UnfinishedRenewalBackups + b.Stamp)
-	if err := os.MkdirAll(far, 0o700); err != nil {
+	if err := host.MakeDir(far, 0o700); err != nil {
 		return err
 	}
 	for _, f := range b.Files {
@@ -153,7 +153,7 @@ func (b *backup) copies(with []func(dir string) error) error {
 			return err
 		}
 		kept := filepath.Join(far, f.Path)
-		if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
+		if err := host.MakeDir(filepath.Dir(kept), 0o700); err != nil {
 			return err
 		}
 		for _, to := range []string{b.h.Path(f.Near), kept} {

@@ -87,7 +87,7 @@ func (b *backup) spare(f saved) error {
 	}
 	f.Sum, f.Mode, f.UID, f.GID, f.Time = sumOf(raw), 0o600, os.Getuid(), os.Getgid(), time.Time{}
 	kept := b.h.Path(filepath.Join(b.Far, replaced, f.Path))
-	if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
+	if err := host.MakeDir(filepath.Dir(kept), 0o700); err != nil {
 		return err
 	}
 	name := kept

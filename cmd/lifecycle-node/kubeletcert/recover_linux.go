@@ -187,7 +187,7 @@ func (r recovery) keep() (dir string, err error) {
 			continue
 		}
 		if err == nil {
-			err = os.MkdirAll(r.host.Path(dir), 0o700)
+			err = host.MakeDir(r.host.Path(dir), 0o700)
 		}
 		if err == nil {
 			err = r.write(filepath.Join(dir, filepath.Base(path)), raw)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // makeDropIns makes the directory of the kubelet's drop-ins where there is none. That is
@@ -23,11 +24,12 @@ func (t Control) makeDropIns() error {
 	if err := t.Save(part.DropInsFile, nil); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(t.Path(filepath.Dir(inventory.DropIns)), 0o755); err != nil {
+	in := t.Path(filepath.Dir(inventory.DropIns))
+	if err := host.MakeDir(in, 0o755); err != nil {
 		return err
 	}
 	if err := os.Mkdir(t.Path(inventory.DropIns), 0o755); !errors.Is(err, fs.ErrExist) {
-		return err
+		return errors.Join(err, host.SyncDir(in))
 	}
 	return t.Unsave(part.DropInsFile) // another has made it just now
 }

@@ -165,7 +165,7 @@ func (t Disk) tryBackup(ctx context.Context, _ plan.Report) error {
 
 // tryRoom writes a file of some size that no file system can compress, and removes it.
 func tryRoom(dir string, size int64) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := host.MakeDir(dir, 0o700); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, filepath.Base(inventory.UnfinishedBackups))
@@ -186,7 +186,7 @@ func (t Disk) takeBackup(ctx context.Context, report plan.Report) error {
 	if err != nil {
 		return fmt.Errorf("write a backup: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := host.MakeDir(dir, 0o700); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, filepath.Base(inventory.UnfinishedBackups)) // 0600
@@ -199,8 +199,9 @@ func (t Disk) takeBackup(ctx context.Context, report plan.Report) error {
 		return fmt.Errorf("write a backup: %w", err)
 	}
 	name := fmt.Sprintf("%s-%s.tar.gz", cmp.Or(t.Facts.Node, "node"), time.Now().UTC().Format("20060102T150405Z"))
-	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
-		return err
+	// What is in it is deleted next: a power cut must not find the one gone, and the other not there.
+	if err := errors.Join(os.Rename(f.Name(), filepath.Join(dir, name)), host.SyncDir(dir), host.SyncDir(filepath.Dir(dir))); err != nil {
+		return fmt.Errorf("write a backup: %w", err)
 	}
 	report("backed up %d files on the host: %s", len(files)-len(left), filepath.Join(inventory.BackupDir, name))
 	for _, path := range left {

@@ -16,12 +16,17 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/ownership"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
 
 // putBack gives a file that a network has put aside its own name back, unless
 // something has that name by now.
 func (t Disk) putBack(from, to string) error {
-	if err := giveName(renameNew, t.Path(from), t.Path(to)); err != nil {
+	err := giveName(renameNew, t.Path(from), t.Path(to))
+	if err == nil {
+		err = host.SyncDir(filepath.Dir(t.Path(to)))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("give %s its name back: %w", to, err)
 	}
 	return nil

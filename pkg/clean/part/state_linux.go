@@ -44,7 +44,7 @@ func (t Host) SaveBy(name string, write func(to *bufio.Writer)) error {
 		return errors.New("no state directory given")
 	}
 	dir := t.Path(t.StateDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := host.MakeDir(dir, 0o700); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, "."+name+"-")

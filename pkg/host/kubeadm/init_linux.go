@@ -147,7 +147,7 @@ func (i Init) Do(ctx context.Context, file []byte, s Settings) error {
 // cluster's: before it is made that it will be, so that a machine that dies here is known.
 func (i Init) begin(ctx context.Context, n *note) error {
 	if n.Authority == "" {
-		if err := os.MkdirAll(i.Host.Path(CertificatesDir), 0o700); err != nil {
+		if err := host.MakeDir(i.Host.Path(CertificatesDir), 0o700); err != nil {
 			return err
 		}
 		if err := i.write(*n); err != nil {

@@ -182,7 +182,7 @@ func (h Host) write(path string, s state) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
+	if err := host.MakeDir(filepath.Dir(place), 0o755); err != nil {
 		return err
 	}
 	if s.Mode == 0 {
