@@ -46,7 +46,7 @@ func followed(t *testing.T, name string, source any) (out []string) {
 // mayFollow are the calls that may go around: of this program's own files, the kernel's but
 // for what a process has, and what was resolved just before.
 var mayFollow = regexp.MustCompile(`\.Path\( ?(t\.StateDir|BPFDir|filepath\.Join\(network\.BPFDir|inventory\.CgroupDir|real|dir|"/proc/|"/"|` +
-	`filepath\.Join\("/proc/sys")|^host\.\w+\((in\(|real,|table,|"/proc/self/cgroup"|fmt\.Sprintf\("/proc/%d/(comm|cgroup)"|` +
+	`filepath\.Join\("/proc/sys")|^host\.\w+\((in\(|real,|table,|"/proc/self/cgroup"|fmt\.Sprintf\("/proc/%d/(comm|cgroup|stat)"|` +
 	`(dir|at|process) ?\+ ?"/(cmdline|cgroup|comm)"|filepath\.Join\(dir, "(environ|cmdline|status)"\))`)
 
 // A path of a host's may lead, over links, to the file system of a dead server, and who

@@ -220,7 +220,7 @@ func (t Host) joinFiles() (births []time.Time) {
 // What has yet to be put back (DeletedFile) is about the host, and no note.
 func notesFiles() []string {
 	return []string{JoinedFile, identityFile, placesFile, "network-namespaces.json", "shares.json", "etcd.json", "signs.json", "backup",
-		"devices.json", "drop-ins-made", "remade", "virtual-services.txt", "packet-filter.txt", "packet-filter-ahead.txt"}
+		"devices.json", "drop-ins-made", "remade", "pod-namespaces.json", "virtual-services.txt", "packet-filter.txt", "packet-filter-ahead.txt"}
 }
 
 // Outdated reports whether the host has joined since a removal wrote down what it found: the

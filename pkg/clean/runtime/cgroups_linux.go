@@ -119,7 +119,8 @@ func (t Runtime) podProcesses() (map[int]string, error) {
 }
 
 // Processes are what is left of pods when the runtime knows of no container any
-// more: orphans in the pods' cgroups, and shims. Neither is found by its name.
+// more: orphans in the pods' cgroups, and shims. Neither is found by its name. What is in
+// a pod's namespaces alone is named, and stays.
 func (t Runtime) Processes() part.Part {
 	return part.Part{
 		ID: "processes", Kind: inventory.KindProcess,
@@ -154,6 +155,7 @@ func (t Runtime) Processes() part.Part {
 					Fate: inventory.Goes, Detail: "of sandbox " + p.sandbox,
 				})
 			}
+			t.addOutsiders(ctx, &s, pids)
 			return s, errors.Join(err, shimErr)
 		},
 		Take: func(ctx context.Context, report plan.Report) error {

@@ -8,11 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/cni"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
@@ -65,9 +68,10 @@ func (t Runtime) podNamespaces(ctx context.Context, named []string) ([]string, e
 // usual is a path below /run.
 func usual(path string) string { return strings.Replace(filepath.Clean(path), "/var/run/", "/run/", 1) }
 
-// RememberNamespaces writes down which network namespaces are pods', once.
+// RememberNamespaces writes down which network namespaces are pods', once, and which numbers
+// all the namespaces of pods have.
 func (t Runtime) RememberNamespaces(ctx context.Context) error {
-	return t.Keep(namespacesFile, func() ([]byte, error) {
+	err := t.Keep(namespacesFile, func() ([]byte, error) {
 		names, err := t.Names(inventory.NetnsDir)
 		if err != nil {
 			return nil, fmt.Errorf("list network namespaces: %w", err)
@@ -75,6 +79,61 @@ func (t Runtime) RememberNamespaces(ctx context.Context) error {
 		pods, _ := t.podNamespaces(ctx, podLike(names)) // the part that removes them says what is not known
 		return json.Marshal(pods)
 	})
+	if err != nil {
+		return err
+	}
+	paths, _ := t.recallNamespaces(ctx) // as above
+	return t.rememberSpaces(paths)
+}
+
+// rememberSpaces writes down the numbers of the pods' namespaces, once in a boot: those of
+// the processes in their cgroups, and of what /run/netns has for them.
+func (t Runtime) rememberSpaces(networks []string) error {
+	id, err := t.Identity()
+	if err != nil || t.StateDir == "" {
+		return err
+	}
+	if noted, err := t.recallSpaces(); err != nil || noted.At > 0 && noted.Boot == id.BootID {
+		return nil //nolint:nilerr // the look says that it cannot be read
+	}
+	pids, _ := t.podProcesses() // what is not known, the part that ends them says
+	var inPods []string
+	for pid := range pids {
+		inPods = append(inPods, spacesOf(pid)...)
+	}
+	for _, path := range networks {
+		at, err := t.Reach(path)
+		var kind unix.Statfs_t
+		var of unix.Stat_t
+		if err == nil && unix.Statfs(at, &kind) == nil && kind.Type == unix.NSFS_MAGIC && unix.Stat(at, &of) == nil {
+			inPods = append(inPods, fmt.Sprintf("net:[%d]", of.Ino))
+		}
+	}
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return fmt.Errorf("find out how long this machine runs: %w", err)
+	}
+	note := spaces{Boot: id.BootID, At: uint64(now.Nano()) / (1e9 / ticks)}
+	note.IDs, note.More = spacesOfPods(spacesOf(1), inPods)
+	raw, err := json.Marshal(note)
+	if err != nil {
+		return fmt.Errorf("encode which namespaces are pods': %w", err)
+	}
+	return t.Save(spacesFile, raw)
+}
+
+func (t Runtime) recallSpaces() (out spaces, err error) {
+	if t.StateDir == "" {
+		return out, nil
+	}
+	raw, err := host.ReadPlain(filepath.Join(t.Path(t.StateDir), spacesFile), part.MostOfFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &out)
+	}
+	return out, err
 }
 
 // podLike are the paths of network namespaces that are named as a runtime names a pod's.
@@ -161,11 +220,19 @@ func (t Runtime) runtimeNamespaces(ctx context.Context) ([]string, error) {
 }
 
 // NetworkIDs are the numbers that the host's network namespace has for those of pods: of
-// the processes in their cgroups, and those that something here says are pods'.
+// the processes in their cgroups, those that something here says are pods', and those that a
+// process from outside keeps.
 func (t Runtime) NetworkIDs() map[int]bool {
 	out := map[int]bool{}
 	pids, _ := t.podProcesses() // what is not known is no sign; other parts say so
-	for pid := range pids {
+	in := slices.Collect(maps.Keys(pids))
+	brought, _ := t.outsiders(context.Background(), pids) // as above
+	for pid, spaces := range brought {
+		if slices.ContainsFunc(spaces, func(id string) bool { return strings.HasPrefix(id, "net:") }) {
+			in = append(in, pid)
+		}
+	}
+	for _, pid := range in {
 		if id, err := netlink.GetNetNsIdByPid(pid); err == nil && id >= 0 {
 			out[id] = true
 		}
