@@ -3,7 +3,7 @@
 package host
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,10 +11,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/reach"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Mount is one mount as PID 1 sees it.
@@ -147,22 +148,19 @@ func (l Local) together(some []string) []string {
 // Mounts returns the mounts of the host (below Local.Root), in the kernel's
 // order: a mount comes after the one it is mounted on.
 func (l Local) Mounts() ([]Mount, error) {
-	raw, err := os.ReadFile(filepath.Join(l.proc(), "mountinfo"))
+	f, err := os.Open(filepath.Join(l.proc(), "mountinfo"))
 	if err != nil {
 		return nil, fmt.Errorf("read mounts: %w", err)
 	}
-	infos, err := mountinfo.GetMountsFromReader(bytes.NewReader(raw), nil)
-	if err != nil {
-		return nil, fmt.Errorf("read mounts: %w", err)
-	}
-	out := make([]Mount, 0, len(infos))
-	for _, i := range infos {
-		path, inside := strings.CutPrefix(i.Mountpoint, strings.TrimSuffix(filepath.Join("/", l.Root), "/"))
+	defer func() { _ = f.Close() }() // it was read
+	var out []Mount
+	err = reach.EachMount(f, func(i reach.Entry) {
+		path, inside := strings.CutPrefix(i.Path, strings.TrimSuffix(filepath.Join("/", l.Root), "/"))
 		if !inside || (path != "" && path[0] != '/') {
-			continue
+			return
 		}
 		peers, slave := 0, false
-		for _, o := range strings.Fields(i.Optional) {
+		for _, o := range i.Tags {
 			if n, yes := strings.CutPrefix(o, "shared:"); yes {
 				peers, _ = strconv.Atoi(n)
 			}
@@ -175,10 +173,27 @@ func (l Local) Mounts() ([]Mount, error) {
 		out = append(out, Mount{
 			Options: options,
 			ID:      i.ID, Parent: i.Parent, Path: filepath.Join("/", path), Root: i.Root, FSType: i.FSType, Source: i.Source,
-			Device: fmt.Sprintf("%d:%d", i.Major, i.Minor), Peers: peers, Slave: slave,
+			Device: i.Device, Peers: peers, Slave: slave,
 		})
+	})
+	if err != nil {
+		return nil, readMountsError(err)
 	}
 	return out, nil
+}
+
+// readMountsError says what to do where a mount is so odd that the list of mounts cannot be read.
+func readMountsError(err error) error {
+	var at *reach.MountsError
+	is := errors.As(err, &at)
+	err = fmt.Errorf("read mounts: %w", err)
+	switch {
+	case is && at.Path != "" && len(at.Path) < unix.PathMax:
+		return plan.Hint(err, "see what is mounted there, and what mounts it, then unmount it: %s", text.Command("umount", at.Path))
+	case is:
+		return plan.Hint(err, "see what is mounted on the host (cat /proc/1/mountinfo), and end what mounts it")
+	}
+	return err
 }
 
 // Below reports whether a path lies strictly below a directory.

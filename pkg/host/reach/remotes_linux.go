@@ -5,9 +5,8 @@ package reach
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -47,65 +46,36 @@ func (r *Remotes) now() (mountpoints, error) {
 	} else if n, err := unix.Poll([]unix.PollFd{{Fd: int32(r.file.Fd()), Events: unix.POLLPRI}}, 0); err == nil && n == 0 {
 		return r.known, nil
 	}
-	raw, err := io.ReadAll(io.NewSectionReader(r.file, 0, mostOfMounts))
+	known, err := parse(io.NewSectionReader(r.file, 0, math.MaxInt64))
 	if err != nil {
 		r.file = nil // read again next time: the kernel tells of a change but once
 		return mountpoints{}, fmt.Errorf("read mounts: %w", err)
 	}
-	r.known = parse(string(raw))
-	return r.known, nil
+	r.known = known
+	return known, nil
 }
 
-// mostOfMounts bounds what is read: a host has thousands of mounts at most, whose paths
-// may be long.
-const mostOfMounts = 1 << 30
-
-// parse reads lines of mountinfo (proc(5)), which may be of any length: a path may be.
-func parse(raw string) mountpoints {
+// parse reads a mountinfo.
+func parse(from io.Reader) (mountpoints, error) {
 	type mount struct {
 		at   string
 		away bool
 	}
 	var all []mount
 	var remote []string
-	for line := range strings.Lines(raw) {
-		before, after, _ := strings.Cut(line, " - ")
-		fields := strings.Fields(before)
-		if len(fields) < 5 {
-			continue
-		}
-		kind, _, _ := strings.Cut(after, " ")
-		m := mount{at: unescaped(fields[4])}
+	err := EachMount(from, func(e Entry) {
+		m := mount{at: e.Path}
 		// An automounter's trigger mounts when it is touched, and waits for that.
-		if m.away = (Remote(kind) || kind == "autofs") && !underKernel(m.at); m.away {
+		if m.away = (Remote(e.FSType) || e.FSType == "autofs") && !underKernel(m.at); m.away {
 			remote = append(remote, m.at)
 		}
 		all = append(all, m)
-	}
+	})
 	var out mountpoints
 	for _, m := range all {
 		if m.away || len(remote) > 0 && On(m.at, remote) >= 0 {
 			out.at, out.remote = append(out.at, m.at), append(out.remote, m.away)
 		}
 	}
-	return out
-}
-
-// unescaped is a path of which the kernel has written some bytes as their octal numbers.
-func unescaped(path string) string {
-	if !strings.Contains(path, `\`) {
-		return path
-	}
-	var out strings.Builder
-	for i := 0; i < len(path); i++ {
-		if path[i] == '\\' && i+3 < len(path) {
-			if n, err := strconv.ParseUint(path[i+1:i+4], 8, 8); err == nil {
-				out.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		out.WriteByte(path[i])
-	}
-	return out.String()
+	return out, err
 }
