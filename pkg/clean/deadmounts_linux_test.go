@@ -36,11 +36,14 @@ func TestADeadMountAnywhereBelowWhatIsLookedAtHoldsNothingUp(t *testing.T) {
 		"/etc/kubernetes/manifests/theirs": true, "/etc/cni/net.d/theirs": false, "/etc/cni/net.d/theirs/deep": false,
 		"/opt/cni/bin/theirs": false, "/var/lib/cni/networks/theirs": false, "/var/lib/cni/theirs": false, "/var/lib/kubelet/theirs": false,
 		"/var/lib/kubelet/pki/theirs": false, "/var/lib/kubelet/plugins/theirs/deep": false, "/var/log/pods/theirs": true,
-		"/run/flannel/theirs": true,
+		"/run/flannel/theirs": true, "/var/lib/kubelet": true, "/var/lib/kubelet/pods": true, "/var/lib/kubelet/plugins": true,
+		"/var/lib/kubelet/pods/" + uid + "/volumes/kubernetes.io~nfs/x": false,
 	} {
 		t.Run(strings.ReplaceAll(dir, "/", " "), func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.join()
+				w.script("mkdir -p ." + dir)
+				before := w.dump()
 				w.stuck(dir)
 				type outcome struct {
 					inv inventory.Inventory
@@ -76,6 +79,22 @@ func TestADeadMountAnywhereBelowWhatIsLookedAtHoldsNothingUp(t *testing.T) {
 					}
 				case <-time.After(time.Minute):
 					w.Fatal("the removal hangs")
+				}
+				ofPod := strings.Contains(dir, "/volumes/") || strings.Contains(dir, "/plugins/") // where drivers mount
+				if mounted := strings.Contains(w.script("cat /proc/self/mountinfo"), "/mnt"+dir+" "); mounted == ofPod {
+					w.Errorf("it is mounted: %v", mounted)
+				}
+				if !ofPod {
+					w.script("umount -l ." + dir)
+				}
+				if refused {
+					w.same(before)
+				}
+				if strings.Contains(dir, "/theirs") {
+					w.script("[ ! -d ." + dir + " ] || rmdir ." + dir)
+				}
+				if verdict := w.remove(); verdict.State != inventory.Clean {
+					w.Errorf("once it is gone: %+v", verdict)
 				}
 			})
 		})

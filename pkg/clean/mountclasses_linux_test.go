@@ -21,7 +21,8 @@ const uid = "0a1b2c3d-1111-2222-3333-444455556666"
 
 // mountClasses are ways to have something of somebody's at $m; each leaves "precious"
 // to be read by check, in which $m is not mounted any more. A file system in memory is
-// gone with its mount: as a pod's volume it has nothing that is to stay.
+// gone with its mount: as a pod's volume it has nothing that is to stay. A remote one is
+// a server's, which tells whether it was asked to change anything.
 var mountClasses = []struct{ name, mount, check string }{
 	{"disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 srv/$n.img; mount -o loop srv/$n.img $m
 echo precious > $m/file; sync -f $m`, `mkdir -p again; mount -o loop srv/$n.img again; cat again/file; umount again`},
@@ -34,7 +35,11 @@ mount --make-rshared $m`, `cat srv/$n/in/file`},
 	{"bind of a disk", `truncate -s 16M srv/$n.img; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 srv/$n.img; mkdir -p srv/$n
 mount -o loop srv/$n.img srv/$n; mkdir srv/$n/sub; echo precious > srv/$n/sub/file; sync -f srv/$n; mount --bind srv/$n/sub $m`,
 		`cat srv/$n/sub/file`},
+	{remote, ``, ``},
 }
+
+// remote is the class that no script mounts.
+const remote = "remote"
 
 // mountWays are how a mount may have been written down by whoever made it.
 var mountWays = []struct{ name, write string }{
@@ -58,10 +63,24 @@ echo precious > var/lib/kubelet/pods/theirs/file`},
 }
 
 // plant mounts one of each class below a directory.
-func (w *world) plant(below, write string) {
+func (w *world) plant(below, write string) (remotes []*server) {
 	w.Helper()
 	for i, class := range mountClasses {
+		if class.name == remote {
+			remotes = append(remotes, w.live(fmt.Sprintf("/%s/%s-%d", below, strings.ReplaceAll(below, "/", "_"), i)))
+		}
 		w.script(fmt.Sprintf("n=%s-%d; m=%s/$n; mkdir -p $m\n%s\n%s", strings.ReplaceAll(below, "/", "_"), i, below, class.mount, write))
+	}
+	return remotes
+}
+
+// untouched checks that no server was asked to change anything.
+func (w *world) untouched(remotes []*server) {
+	w.Helper()
+	for i, s := range remotes {
+		if n := s.changed(); n > 0 || s.asked[26].Load() == 0 {
+			w.Errorf("server %d was asked %d times to change something, and %d times to begin", i, n, s.asked[26].Load())
+		}
 	}
 }
 
@@ -89,11 +108,12 @@ func TestNoDataIsDeletedThroughAMount(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.script(layout.before + "\nborn; old")
 				w.join()
+				var remotes []*server
 				for i, way := range mountWays {
-					w.plant(fmt.Sprintf("%s/theirs-%d", root, i), way.write)
+					remotes = append(remotes, w.plant(fmt.Sprintf("%s/theirs-%d", root, i), way.write)...)
 				}
-				w.plant(pod+"/volumes/x", "")
-				w.plant(pod+"/volume-subpaths/x", "")
+				remotes = append(remotes, w.plant(pod+"/volumes/x", "")...)
+				remotes = append(remotes, w.plant(pod+"/volume-subpaths/x", "")...)
 				before := w.script(theirs)
 				verdict := w.remove()
 				if verdict.State != inventory.Clean || len(verdict.Lost)+len(verdict.Changed) > 0 {
@@ -110,10 +130,11 @@ func TestNoDataIsDeletedThroughAMount(t *testing.T) {
 				if strings.Contains(layout.before, "precious") && w.script("cat var/lib/kubelet/pods/theirs/file") != "precious\n" {
 					w.Error("what was beside the pods is gone")
 				}
-				if left := w.script("find var/lib/kubelet/ srv data -name " + uid + " 2>/dev/null || true; grep -c /pods/" + uid +
-					" /proc/self/mountinfo || true"); left != "0\n" {
+				if left := w.script("find var/lib/kubelet/ srv data -path '*/theirs-*' -prune -o -name " + uid + " -print 2>/dev/null || true; " +
+					"grep -c /pods/" + uid + " /proc/self/mountinfo || true"); left != "0\n" {
 					w.Errorf("left of the pods: %q", left)
 				}
+				w.untouched(remotes)
 			})
 		})
 	}
@@ -127,12 +148,16 @@ func TestAMountWhereAKubeletKeepsItsOwnIsRefusedBeforeAnythingChanges(t *testing
 		w.script("mkdir -p var/lib/kubelet/plugins/x.example.com var/lib/kubelet/checkpoints")
 		before := w.dump()
 		for i, c := range []struct{ at, write string }{
-			{"plugins", ""}, {"checkpoints", ""}, {"pods/" + uid, `echo "x /$m none bind 0 0" >> etc/fstab`},
+			{"plugins", ""}, {"checkpoints", ""}, {"pods", ""}, {"pods/" + uid, `echo "x /$m none bind 0 0" >> etc/fstab`},
 			{"plugins/x.example.com", `printf "[Mount]\nWhere=/$m\n" > etc/systemd/system/x.mount`},
 		} {
 			for _, class := range mountClasses {
 				if c.write == "" && (class.name == "disk" || class.name == "memory") {
 					continue // emptied
+				}
+				var servers []*server
+				if class.name == remote {
+					servers = append(servers, w.live("/var/lib/kubelet/"+c.at))
 				}
 				w.script(fmt.Sprintf("n=at%d; m=var/lib/kubelet/%s; mkdir -p $m\n%s\n%s", i, c.at, class.mount, c.write))
 				mounted := w.dump()
@@ -142,6 +167,7 @@ func TestAMountWhereAKubeletKeepsItsOwnIsRefusedBeforeAnythingChanges(t *testing
 					w.Errorf("%s at %s: got %v", class.name, c.at, err)
 				}
 				w.same(mounted)
+				w.untouched(servers)
 				w.script(fmt.Sprintf("n=at%d; umount -R -l var/lib/kubelet/%s; for m in srv/$n srv/$n/in; do umount -l $m 2>/dev/null || true; done; "+
 					"rm -rf srv/$n srv/$n.*; rm -f etc/fstab etc/systemd/system/x.mount", i, c.at))
 			}
@@ -150,6 +176,9 @@ func TestAMountWhereAKubeletKeepsItsOwnIsRefusedBeforeAnythingChanges(t *testing
 		w.same(before)
 		if len(w.ran) > 0 {
 			w.Errorf("ran %v", w.ran)
+		}
+		if verdict := w.remove(); verdict.State != inventory.Clean {
+			w.Errorf("once nothing is in the way: %+v", verdict)
 		}
 	})
 }

@@ -54,3 +54,14 @@ func TestMountsAreReadHoweverLongTheirLinesAre(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatAnotherMachineOrAProgramServesMayHang(t *testing.T) {
+	for _, kind := range []string{"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse", "fuse.sshfs", "fuse.glusterfs", "glusterfs",
+		"lustre", "afs", "beegfs", "gpfs", "virtiofs"} {
+		for _, root := range []string{"/", "/export"} {
+			if got := (host.Mount{FSType: kind, Root: root}).Class(); got != host.Remote {
+				t.Errorf("%s, mounted from %s: %s", kind, root, got)
+			}
+		}
+	}
+}
