@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/part"
@@ -44,23 +45,23 @@ func (t Member) AddData(s *part.Findings) {
 		s.Missed(inventory.KindDir, dir, t.addMember(s, dir))
 	}
 	if log != "" {
-		s.Missed(inventory.KindDir, log, t.addMade(s, log))
+		s.Missed(inventory.KindDir, log, t.addMade(s, log, walDir))
 		t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: log})
 	}
 }
 
-// addMember adds what is in a data directory.
+// addMember adds what is in a data directory, which may be a disk of its own.
 func (t Member) addMember(s *part.Findings, dir string) error {
 	names, err := t.Names(dir)
+	if errors.Is(err, host.ErrRemote) {
+		s.NotLookedAt(inventory.KindDir, dir, "another machine's file system is mounted there")
+		return nil
+	}
 	for _, name := range names {
-		path := filepath.Join(dir, name)
-		switch {
-		case name != memberDir:
+		if path := filepath.Join(dir, name); name == memberDir {
+			err = errors.Join(err, t.addOwn(s, path, name))
+		} else {
 			t.AddForeign(s, path, "beside etcd's data, and not made by etcd")
-		case t.Mounted(path):
-			err = errors.Join(err, t.addMade(s, path))
-		default:
-			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
 		}
 	}
 	t.AddHollow(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: dir})
@@ -76,16 +77,40 @@ func (t Member) addMember(s *part.Findings, dir string) error {
 }
 
 // addMade adds what etcd has made in a directory that may have more in it.
-func (t Member) addMade(s *part.Findings, dir string) error {
+func (t Member) addMade(s *part.Findings, dir, as string) error {
 	names, err := t.Names(dir)
+	if errors.Is(err, host.ErrRemote) {
+		s.NotLookedAt(inventory.KindDir, dir, "another machine's file system is mounted there")
+		return nil
+	}
 	for _, name := range names {
-		if path := filepath.Join(dir, name); madeByEtcd(name) {
-			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
+		if path := filepath.Join(dir, name); madeByEtcd(as, name) {
+			err = errors.Join(err, t.addOwn(s, path, name))
 		} else {
 			t.AddForeign(s, path, "beside etcd's data, and not made by etcd")
 		}
 	}
 	return err
+}
+
+// addOwn adds something that etcd has made. Where an administrator has mounted something at it
+// or below, it stays with that, and only what etcd has made there goes.
+func (t Member) addOwn(s *part.Findings, path, name string) error {
+	mounts, err := t.Mounts()
+	if err != nil {
+		return err
+	}
+	real := t.Resolve(path)
+	at := slices.IndexFunc(mounts, func(m host.Mount) bool { return m.Path == real || host.Below(m.Path, real) })
+	if at < 0 {
+		t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubeadm, Path: path})
+		return nil
+	}
+	t.AddForeign(s, path, "something is mounted at "+mounts[at].Path+"; what etcd has made there goes")
+	if !slices.Contains([]string{memberDir, snapDir, walDir}, name) {
+		return nil // a file
+	}
+	return t.addMade(s, path, name)
 }
 
 // MayDiscard refuses to delete the data of a member that has not left: neither

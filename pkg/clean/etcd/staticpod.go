@@ -83,11 +83,22 @@ func (p staticPod) walDir() string {
 	return p.onHost(p.flags["wal-dir"])
 }
 
-// memberDir is what etcd makes in its data directory
-// (server/storage/datadir/datadir.go, 3.6), and madeByEtcd what it makes in that, or in
-// a directory for its log.
-const memberDir = "member"
+// memberDir is what etcd makes in its data directory, and the others what it makes in that
+// (server/storage/datadir/datadir.go, 3.6).
+const (
+	memberDir = "member"
+	snapDir   = "snap"
+	walDir    = "wal"
+)
 
-func madeByEtcd(name string) bool {
-	return regexp.MustCompile(`^(snap|wal|[0-9a-f]{16}-[0-9a-f]{16}\.wal|[0-9]+\.tmp|0\.wal)$`).MatchString(name)
+// madeByEtcd reports whether etcd makes something of a name in one of these directories
+// (server/storage/wal, server/etcdserver/api/snap and bbolt's defragmentation, 3.6). In a
+// directory of its own for its log there may be another's, too.
+func madeByEtcd(in, name string) bool {
+	made := map[string]string{
+		memberDir: `snap|wal`,
+		walDir:    `[0-9a-f]{16}-[0-9a-f]{16}\.wal(\.broken)?|[0-9]+\.tmp|0\.wal`,
+		snapDir:   `db|db\.tmp.*|tmp[0-9]+|[0-9a-f]{16}-[0-9a-f]{16}\.snap(\.broken)?|[0-9a-f]{16}\.snap\.db`,
+	}
+	return regexp.MustCompile(`^(?:`+made[in]+`)$`).MatchString(name) && made[in] != ""
 }
