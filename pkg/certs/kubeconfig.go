@@ -68,14 +68,18 @@ type kubeconfig struct {
 			User    string `json:"user"`
 		} `json:"context"`
 	} `json:"contexts"`
-	Clusters []struct {
-		Name    string      `json:"name"`
-		Cluster clusterPart `json:"cluster"`
-	} `json:"clusters"`
-	Users []struct {
-		Name string   `json:"name"`
-		User userPart `json:"user"`
-	} `json:"users"`
+	Clusters []namedCluster `json:"clusters"`
+	Users    []namedUser    `json:"users"`
+}
+
+type namedCluster struct {
+	Name    string      `json:"name"`
+	Cluster clusterPart `json:"cluster"`
+}
+
+type namedUser struct {
+	Name string   `json:"name"`
+	User userPart `json:"user"`
 }
 
 type clusterPart struct {

@@ -3,9 +3,14 @@
 package certs
 
 import (
+	"encoding/base64"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"sigs.k8s.io/yaml"
 )
 
 func TestTheStatusOfARow(t *testing.T) {
@@ -102,7 +107,34 @@ func FuzzKey(f *testing.F) {
 
 func FuzzKubeconfig(f *testing.F) {
 	f.Add([]byte("users: [{user: {client-certificate-data: QQ==}}]\nclusters: [{cluster: {certificate-authority-data: QQ==}}]\n"))
-	f.Fuzz(func(_ *testing.T, raw []byte) { _, _ = ParseKubeconfig(raw) })
+	f.Add([]byte("current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {client-key: /k}}]\n"))
+	f.Add([]byte("users: [{user: {client-key-data: geheim}}]\n"))
+	f.Add([]byte("users:\n- user: {client-key-data: [geheim]}\n"))
+	said := regexp.MustCompile(`^(it is no kubeconfig|[a-z-]+-data is not in base64|it has more than [0-9]+ bytes)$`)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		k, err := ParseKubeconfig(raw)
+		if err != nil {
+			if !said.MatchString(err.Error()) {
+				t.Errorf("the error may quote a key: %q", err)
+			}
+			return
+		}
+		if size := len(k.CA) + len(k.Certificate) + len(k.key); size > len(raw) {
+			t.Errorf("%d bytes were read of %d", size, len(raw))
+		}
+		written, err := yaml.Marshal(kubeconfig{
+			Clusters: []namedCluster{{Cluster: clusterPart{k.Server, base64.StdEncoding.EncodeToString(k.CA), k.CAFile}}},
+			Users: []namedUser{{User: userPart{base64.StdEncoding.EncodeToString(k.Certificate), k.CertificateFile,
+				base64.StdEncoding.EncodeToString(k.key), k.KeyFile}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseKubeconfig(written)
+		if k.Users = 1; err != nil && len(written) <= MostOfFile || err == nil && !reflect.DeepEqual(k, again) {
+			t.Errorf("it comes back as another one (%v)", err)
+		}
+	})
 }
 
 func FuzzFlags(f *testing.F) {

@@ -209,35 +209,37 @@ func Below(path, dir string) bool {
 // free one is taken), and a mount at /a may hide an older one at /a/b. The
 // parent tells, and among mounts on one parent a shorter path hides a longer.
 func UnmountOrder(mounts []Mount, ours func(Mount) bool) []Mount {
-	children := map[int][]Mount{}
+	children := map[int][]int{}
 	known := map[int]bool{}
 	for _, m := range mounts {
 		known[m.ID] = true
 	}
-	var tops []Mount
-	for _, m := range mounts {
+	var tops, all []int
+	for i, m := range mounts {
+		all = append(all, i)
 		if known[m.Parent] && m.Parent != m.ID {
-			children[m.Parent] = append(children[m.Parent], m)
+			children[m.Parent] = append(children[m.Parent], i)
 			continue
 		}
-		tops = append(tops, m)
+		tops = append(tops, i)
 	}
-	byPath := func(a, b Mount) int { return strings.Compare(a.Path, b.Path) }
+	byPath := func(a, b int) int { return strings.Compare(mounts[a].Path, mounts[b].Path) }
 	var out []Mount
-	var visit func(m Mount)
-	visit = func(m Mount) {
-		on := children[m.ID]
-		slices.SortStableFunc(on, byPath)
-		for _, c := range on {
-			visit(c)
-		}
-		if ours(m) {
-			out = append(out, m)
+	seen := make([]bool, len(mounts))
+	var visit func(some []int)
+	visit = func(some []int) {
+		slices.SortStableFunc(some, byPath)
+		for _, i := range some {
+			if seen[i] {
+				continue
+			}
+			seen[i] = true
+			if visit(children[mounts[i].ID]); ours(mounts[i]) {
+				out = append(out, mounts[i])
+			}
 		}
 	}
-	slices.SortStableFunc(tops, byPath)
-	for _, m := range tops {
-		visit(m)
-	}
+	visit(tops)
+	visit(all) // ids that are given again while the list is read may make a circle
 	return out
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
 )
 
@@ -77,6 +79,7 @@ func FuzzParseSave(f *testing.F) {
 	f.Add("*nat\n-A x\n:\n-A\nCOMMIT")
 	f.Add("-A INPUT -j x")
 	f.Add("*\n\n:x\n")
+	f.Add("*filter\n:x -y [0:0]\n:a\\b DROP\n-A \"a\\\\b\" -j x\n")
 	f.Fuzz(func(t *testing.T, save string) {
 		for _, word := range Words(save) {
 			if len(word) > len(save) {
@@ -93,6 +96,16 @@ func FuzzParseSave(f *testing.F) {
 		}
 		if rules > strings.Count(save, "\n")+1 {
 			t.Errorf("%d rules in %d lines", rules, strings.Count(save, "\n")+1)
+		}
+		var out bytes.Buffer
+		to := bufio.NewWriter(&out)
+		for _, table := range tables {
+			table.Print(to)
+		}
+		_ = to.Flush()
+		again, err := ReadTables(bufio.NewReader(bytes.NewReader(out.Bytes())))
+		if diff := cmp.Diff(tables, again, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			t.Errorf("printed and read again: %v\n%s\n%s", err, diff, out.String())
 		}
 	})
 }

@@ -126,7 +126,12 @@ func readChain(text string) (Chain, error) {
 	if err != nil || len(words) < 3 {
 		return c, err
 	}
-	unsaid := func(word string) string { return strings.TrimPrefix(word, "-") }
+	unsaid := func(word string) string {
+		if word == "-" {
+			return ""
+		}
+		return word
+	}
 	c.Base, c.Policy, c.Type = true, unsaid(words[0]), unsaid(words[1])
 	if words[2] != "" {
 		c.Hook, err = hex.DecodeString(words[2])

@@ -5,11 +5,13 @@ package bulklist
 import (
 	"bufio"
 	"bytes"
+	"reflect"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube/kubetest"
 )
@@ -65,15 +67,44 @@ func TestAListThatEndsEarlyIsAnError(t *testing.T) {
 	}
 }
 
+// FuzzNoListPanics feeds what a server might send: what is left out of an object changes nothing of
+// the rest of it, and no more is read than there is.
 func FuzzNoListPanics(f *testing.F) {
 	f.Add([]byte("k8s\x00\x0a\x00\x12\x04\x12\x02\x0a\x00"))
+	if raw, err := (&corev1.PodList{Items: []corev1.Pod{kubetest.FullPod(1)}}).Marshal(); err == nil {
+		envelope, err := (&runtime.Unknown{Raw: raw}).Marshal()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(append([]byte("k8s\x00"), envelope...))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		_ = frames(bufio.NewReader(bytes.NewReader(raw)), func(one []byte) error {
+		total := 0
+		err := frames(bufio.NewReader(bytes.NewReader(raw)), func(one []byte) error {
+			if total += len(one); total > len(raw) {
+				t.Errorf("%d bytes of objects in a list of %d", total, len(raw))
+			}
 			trimmed, err := PodShape().trim(nil, one)
-			if err == nil {
-				_ = new(corev1.Pod).Unmarshal(trimmed)
+			if err != nil {
+				return err
+			}
+			var whole, pod corev1.Pod
+			if whole.Unmarshal(one) != nil { // what is left out may be what is broken
+				_ = pod.Unmarshal(trimmed)
+				return nil
+			}
+			if err := pod.Unmarshal(trimmed); err != nil {
+				t.Errorf("it is broken by what is left out: %v", err)
+			}
+			whole.ManagedFields, pod.ManagedFields = nil, nil
+			if !reflect.DeepEqual(whole.ObjectMeta, pod.ObjectMeta) || whole.Spec.NodeName != pod.Spec.NodeName ||
+				whole.Status.Phase != pod.Status.Phase || len(whole.Spec.Containers) != len(pod.Spec.Containers) {
+				t.Errorf("%+v\nbecomes\n%+v", whole, pod)
 			}
 			return nil
 		})
+		if whole := bytes.HasPrefix(raw, []byte("k8s\x00")); err == nil && !whole {
+			t.Error("it is no list, and is taken for one")
+		}
 	})
 }
