@@ -14,8 +14,8 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
-// start runs a program of a name, which does nothing.
-func (w *world) start(program string, how *syscall.SysProcAttr) int {
+// startNamed runs a program of a name, which does nothing.
+func (w *world) startNamed(program string, how *syscall.SysProcAttr) int {
 	w.Helper()
 	w.script("mkdir -p bin; cp $(readlink -f $(command -v sleep)) bin/" + program + "; chmod 755 bin bin/" + program)
 	cmd := exec.CommandContext(w.Context(), w.dir+"/bin/"+program, "1000")
@@ -58,7 +58,7 @@ func TestANetworkThatRunsOnTheHostItselfIsNotThePods(t *testing.T) {
 				w.script(reset + "; rm -rf etc/kubernetes/pki etc/cni/net.d/10-flannel.conflist var/lib/cni/flannel run/flannel\n" +
 					"ip link del flannel.1; chmod 755 .\n" + tc.plant)
 				if tc.agent != "" {
-					pid := w.start(tc.agent, &tc.how)
+					pid := w.startNamed(tc.agent, &tc.how)
 					if tc.pod {
 						w.script(fmt.Sprintf("mkdir -p sys/fs/cgroup/kubepods/pod1; echo %d > sys/fs/cgroup/kubepods/pod1/cgroup.procs", pid))
 					}
