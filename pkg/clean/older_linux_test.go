@@ -20,6 +20,7 @@ func TestWhatIsOlderThanTheJoinStays(t *testing.T) {
 		"a network's logs":           {"mkdir -p var/log/calico", "var/log/calico/felix.log"},
 		"beside a network's data":    {"mkdir -p var/lib/cilium", "var/lib/cilium/ext.db"},
 		"deep in a network's data":   {"mkdir -p var/lib/kube-router/deep", "var/lib/kube-router/deep/file"},
+		"deeper than is looked at":   {"mkdir -p var/lib/calico/1/2/3/4/5/6/7/8/9/10/11", "var/lib/calico/1/2/3/4/5/6/7/8/9/10/11/data"},
 		"beside pods' logs":          {"mkdir -p var/log/pods/mine", "var/log/pods/mine/x"},
 		"beside kubeadm's temporary": {"mkdir -p etc/kubernetes/tmp", "etc/kubernetes/tmp/mine"},
 		"a key among certificates":   {"mkdir -p etc/kubernetes/pki", "etc/kubernetes/pki/corp.key"},
@@ -130,4 +131,35 @@ func TestWhatHasChangedDeepInSomethingOlderIsNamed(t *testing.T) {
 			w.Errorf("verdict %s, but %v", v.State, v.But)
 		}
 	})
+}
+
+// What is beyond the bounds of the search for older things is not known to be younger: what was
+// there before the join stays behind however many files, and what came since goes all the same.
+func TestTheBoundsOfTheSearchForOlderThingsKeepThemAndNothingElse(t *testing.T) {
+	const many = "; (cd var/lib/calico/a && seq 9000 | xargs touch)"
+	for name, tc := range map[string]struct {
+		before, after string
+		want          inventory.State
+	}{
+		"older, behind many that are younger": {"mkdir -p var/lib/calico/z; echo precious > var/lib/calico/z/data",
+			"mkdir -p var/lib/calico/a" + many, inventory.Clean},
+		"many, all younger": {"true", "mkdir -p var/lib/calico/a" + many, inventory.Clean},
+		"deep, all younger": {"true", "mkdir -p var/lib/calico/1/2/3/4/5/6/7/8/9/10/11; touch var/lib/calico/1/2/3/4/5/6/7/8/9/10/11/x",
+			inventory.Clean},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.script(tc.before + "; born; old")
+				w.join()
+				w.script(tc.after)
+				v := w.remove()
+				if strings.Contains(tc.before, "precious") && w.script("cat var/lib/calico/z/data") != "precious\n" {
+					w.Errorf("it is gone: verdict %s", v.State)
+				}
+				if left := w.exists("/var/lib/calico/a/1"); left || v.State != tc.want {
+					w.Errorf("left: %t, verdict %+v", left, v)
+				}
+			})
+		})
+	}
 }

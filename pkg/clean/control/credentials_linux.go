@@ -134,7 +134,7 @@ func (t Control) staticPodStays(m manifest) (why, refers string) {
 	case m.own && named(m.name):
 	case t.Undated() && len(id.Authorities)+len(id.Endpoints) == 0:
 		return "a static pod, and nothing shows that this host was a node", ""
-	case !t.Undated() && !m.born.IsZero() && m.born.Add(part.JoinMoment).Before(t.Facts.Joined):
+	case t.Older(m.path):
 		return "a static pod that is older than the join", ""
 	case m.own:
 	case t.Undated():

@@ -126,7 +126,8 @@ func (t Disk) lookShared(s *part.Findings, d domain) error {
 				continue
 			}
 			if d.name == pluginsDir && t.holdsOlder(path) {
-				t.lookOlder(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path}, 0)
+				left := mostAgedInAll
+				t.lookOlder(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path}, 0, &left)
 				continue
 			}
 			t.AddPath(s, inventory.OwnPath{Owner: inventory.Kubelet, Path: path})

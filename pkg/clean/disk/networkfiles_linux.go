@@ -84,7 +84,8 @@ func (t Disk) addWhole(s *part.Findings, p inventory.OwnPath) {
 		t.AddForeign(s, p.Path, ofHostAgent)
 		s.Items[len(s.Items)-1].Refers = ofHostAgent
 	case t.IsDir(p.Path) && (t.perhapsOlder(p.Path) || t.holdsOlder(p.Path)):
-		t.lookOlder(s, p, 0)
+		left := mostAgedInAll
+		t.lookOlder(s, p, 0, &left)
 	case t.perhapsOlder(p.Path) && t.there(p.Path):
 		t.addOlder(s, p.Path, "called as "+string(p.Owner)+" calls its own")
 	default:
@@ -102,16 +103,23 @@ func (t Disk) hostsOwn(p inventory.OwnPath) bool {
 }
 
 // The bounds of the search for older things in a directory that goes whole: a network's own
-// has some hundred entries.
+// has some hundred entries. Of all that is listed there one by one, more is looked at.
 const (
-	mostAged    = 4096
-	deepestAged = 8
+	mostAged      = 4096
+	mostAgedInAll = 40 * mostAged
+	deepestAged   = 8
 )
 
-// holdsOlder reports whether something in a directory is older than the join. What is beyond
-// the bounds is taken to be as old as the directory; a kubelet's logs are not asked, nor what
-// is mounted there.
+// holdsOlder reports whether something in a directory is older than the join, or may be: what
+// is beyond the bounds is not known to be younger. A kubelet's logs are not asked, nor what is
+// mounted there.
 func (t Disk) holdsOlder(dir string) bool {
+	left := mostAged
+	return t.holdsOlderWithin(dir, &left)
+}
+
+// holdsOlderWithin is holdsOlder, with what may still be looked at.
+func (t Disk) holdsOlderWithin(dir string, left *int) bool {
 	if dir == inventory.PodLogsDir || dir == inventory.ContainerLogsDir || t.Undated() {
 		return false
 	}
@@ -123,14 +131,15 @@ func (t Disk) holdsOlder(dir string) bool {
 	for _, m := range mounts {
 		mounted[m.Path] = true
 	}
-	seen := 0
 	var within func(dir string, depth int) bool
 	within = func(dir string, depth int) bool {
-		entries, _, err := t.Some(dir, mostAged-seen)
-		if err != nil || depth == deepestAged {
+		entries, more, err := t.Some(dir, *left)
+		if err != nil {
 			return false
 		}
-		seen += len(entries)
+		if *left -= len(entries); more || depth == deepestAged && len(entries) > 0 {
+			return true
+		}
 		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
 			path := filepath.Join(dir, e.Name())
 			return !mounted[path] && (t.Older(path) || e.IsDir() && within(path, depth+1))
@@ -140,26 +149,40 @@ func (t Disk) holdsOlder(dir string) bool {
 }
 
 // lookOlder lists what is in a directory that goes whole, and is older than the join or has
-// something in it that is.
-func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath, depth int) {
+// something in it that is, or may be. What is deeper, or more, than is looked at stays.
+func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath, depth int, left *int) {
 	entries, more, err := t.Some(p.Path, mostLogs)
 	s.Missed(inventory.KindDir, p.Path, err)
 	if more {
 		s.NotLookedAt(inventory.KindDir, p.Path, fmt.Sprintf("it has more than %d entries", mostLogs))
 	}
-	log := logOf(p.Path)
+	log, before := logOf(p.Path), len(s.Items)
 	for _, e := range entries {
 		path := filepath.Join(p.Path, e.Name())
+		budget := min(mostAged, *left)
+		was := budget
 		switch {
 		case log(e.Name(), e.Type()):
 			t.AddPath(s, inventory.OwnPath{Owner: p.Owner, Path: path})
 		case t.perhapsOlder(path):
 			t.addOlder(s, path, "in a directory of "+string(p.Owner)+"'s")
-		case e.IsDir() && depth < deepestAged && t.holdsOlder(path):
-			t.lookOlder(s, inventory.OwnPath{Owner: p.Owner, Path: path}, depth+1)
+		case e.IsDir() && t.holdsOlderWithin(path, &budget):
+			if *left -= was - budget; depth == deepestAged || *left <= 0 {
+				s.NotLookedAt(inventory.KindDir, path, "there is too much in it to tell what is older than the join")
+				t.AddForeign(s, path, "in a directory of "+string(p.Owner)+"'s, and not known to be younger than the join")
+				continue
+			}
+			t.lookOlder(s, inventory.OwnPath{Owner: p.Owner, Path: path}, depth+1, left)
 		default:
+			*left -= was - budget
 			t.AddPath(s, inventory.OwnPath{Owner: p.Owner, Path: path})
 		}
+	}
+	// All was looked at now, and nothing of it is older: it goes whole.
+	stays := slices.ContainsFunc(s.Items[before:], func(it inventory.Item) bool { return it.Fate != inventory.Goes })
+	if len(entries) > 0 && !more && !stays && !t.perhapsOlder(p.Path) {
+		s.Items = s.Items[:before]
+		t.AddPath(s, p)
 	}
 }
 

@@ -99,7 +99,7 @@ func places(shares part.Shares, plugins []string) (out []place) {
 	list := slices.Clone(shares.List)
 	slices.SortStableFunc(list, func(a, b part.Share) int { return len(b.Path) - len(a.Path) })
 	for _, s := range list {
-		if hasBus(s.Path) { // also a share that is only read: one connects all the same
+		if s.Bus() { // also a share that is only read: one connects all the same
 			for _, dir := range []string{"/run/systemd/transient", "/run/systemd/system", "/etc/systemd/system",
 				"/etc/NetworkManager/system-connections"} {
 				add(place{path: dir, pod: s.Pod, bus: true})
@@ -123,14 +123,6 @@ func places(shares part.Shares, plugins []string) (out []place) {
 		}
 	}
 	return out
-}
-
-// hasBus reports whether a share has the socket of the system's bus, or systemd's own, in it
-// or is one: over it a pod has systemd make units, and NetworkManager connections.
-func hasBus(share string) bool {
-	return slices.ContainsFunc([]string{"/run/dbus/system_bus_socket", "/run/systemd/private"}, func(socket string) bool {
-		return part.Within(socket, share)
-	})
 }
 
 // files is a search for what pods wrote.

@@ -100,7 +100,32 @@ func first(files []File) time.Time {
 
 // contradiction says what speaks against a date; empty if nothing does.
 func contradiction(t Traces, at time.Time) string {
-	return cmp.Or(wrongClock(t, at), restored(t, at), cloned(t, at), unlikeTheCluster(t, at))
+	return cmp.Or(wrongClock(t, at), twice(t.Files), restored(t, at), cloned(t, at), unlikeTheCluster(t, at))
+}
+
+// twice says that the files are of two joins: what was made between them may be of before the
+// second, or of after the first.
+func twice(files []File) string {
+	var births []time.Time
+	for _, f := range files {
+		if !f.Born.IsZero() {
+			births = append(births, f.Born)
+		}
+	}
+	slices.SortFunc(births, time.Time.Compare)
+	groups, size := 0, 0
+	for i := range births {
+		if i > 0 && births[i].Sub(births[i-1]) > joinTakes {
+			size = 0
+		}
+		if size++; size == 2 {
+			groups++
+		}
+	}
+	if groups > 1 {
+		return "its files were made at two times, as by two joins"
+	}
+	return ""
 }
 
 // wrongClock says that a clock was wrong.

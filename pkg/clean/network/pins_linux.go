@@ -5,6 +5,7 @@ package network
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -122,15 +123,24 @@ func (t Network) pinnedSince(path string) string {
 	seen := 0
 	var within func(path string, d fs.FileMode) bool
 	within = func(path string, d fs.FileMode) bool {
-		if seen++; seen > mostPins || !d.IsDir() {
-			return seen <= mostPins && t.Changed(path)
+		if seen++; seen > mostPins {
+			return true
 		}
-		entries, _, err := t.Some(path, mostPins-seen)
-		return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return within(filepath.Join(path, e.Name()), e.Type()) })
+		if !d.IsDir() {
+			return t.Changed(path)
+		}
+		entries, more, err := t.Some(path, mostPins-seen)
+		if more {
+			seen = mostPins + 1
+		}
+		return err == nil && (more || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return within(filepath.Join(path, e.Name()), e.Type()) }))
 	}
 	info, err := t.Lstat(path)
 	if err != nil || !within(path, info.Mode()) {
 		return ""
+	}
+	if seen > mostPins {
+		return fmt.Sprintf("it has more than %d names, and what is pinned works on", mostPins)
 	}
 	return "it was pinned since the join, and what is pinned works on"
 }

@@ -23,6 +23,15 @@ type Share struct {
 	Mounts bool `json:"mounts,omitempty"`
 }
 
+// Bus reports whether a share has the socket of the system's bus, or systemd's own, in it or is
+// one: over it a pod has systemd make units, and NetworkManager connections. A mount that can
+// only be read does not keep a pod from that.
+func (s Share) Bus() bool {
+	return slices.ContainsFunc([]string{"/run/dbus/system_bus_socket", "/run/systemd/private"}, func(socket string) bool {
+		return Within(socket, s.Path)
+	})
+}
+
 // All is the directory that a pod was given with all that is in it, where that is many programs':
 // the root directory, or one of the system's. Empty for any other share.
 func (s Share) All() string {

@@ -133,7 +133,7 @@ func (t Runtime) sharesAt(ctx context.Context, socket string, mounts []host.Moun
 // subPath of a volume and a local volume are bound below the kubelet's directory before a
 // container gets them. Not what the kubelet keeps for the pod alone, which goes with it.
 func (t Runtime) addShare(out *part.Shares, m cri.Mount, pod string, mounts []host.Mount) {
-	if m.ReadOnly && !m.Bidirectional || len(m.HostPath) > mostOfPath || !filepath.IsAbs(m.HostPath) {
+	if len(m.HostPath) > mostOfPath || !filepath.IsAbs(m.HostPath) {
 		return
 	}
 	roots := t.Roots()
@@ -141,6 +141,9 @@ func (t Runtime) addShare(out *part.Shares, m cri.Mount, pod string, mounts []ho
 		return slices.ContainsFunc(roots, func(root string) bool { return part.Within(path, root) })
 	}
 	path := t.Resolve(filepath.Clean(m.HostPath))
+	if m.ReadOnly && !m.Bidirectional && !(part.Share{Path: path}).Bus() {
+		return
+	}
 	bound := slices.ContainsFunc(mounts, func(on host.Mount) bool { return on.Path == path })
 	if kubelets(path) && !bound {
 		return

@@ -21,7 +21,7 @@ import (
 
 // within goes through the texts that a text has in another writing: escaped as in a string of
 // YAML or JSON, or in an address; in base64, base32 or hexadecimal; compressed; in UTF-16. Each
-// may have others in it.
+// may have others in it. Nil stands for what is not read.
 func within(text []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for _, all := range []iter.Seq[[]byte]{rewritten(text), encoded(text), inflated(text)} {
@@ -162,7 +162,8 @@ const (
 	mostPacked   = 16
 )
 
-// inflated goes through what is compressed in a text, wherever it begins.
+// inflated goes through what is compressed in a text, wherever it begins. Nil says that there
+// is more of it than is read.
 func inflated(text []byte) iter.Seq[[]byte] {
 	open := map[string]func(io.Reader) (io.Reader, error){
 		"\x1f\x8b\x08": func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
@@ -184,10 +185,13 @@ func inflated(text []byte) iter.Seq[[]byte] {
 				if err != nil {
 					continue
 				}
-				out, _ := io.ReadAll(io.LimitReader(in, mostInflated)) // what comes after it may be anything
-				if len(out) > 0 && !yield(out) {
+				out, _ := io.ReadAll(io.LimitReader(in, mostInflated+1)) // what comes after it may be anything
+				if len(out) > mostInflated && !yield(nil) || len(out) > 0 && !yield(out) {
 					return
 				}
+			}
+			if bytes.Contains(rest, []byte(mark)) && !yield(nil) {
+				return
 			}
 		}
 	}

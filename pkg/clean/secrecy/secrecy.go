@@ -78,8 +78,12 @@ func (j *judgement) told(text []byte, depth int) Level {
 		is = max(is, said(text))
 	}
 	for inner := range within(text) {
-		if is == Opens {
+		switch {
+		case is == Opens:
 			return is
+		case inner == nil:
+			is = max(is, Unknown)
+			continue
 		}
 		if depth == deepest {
 			return max(is, Unknown)
