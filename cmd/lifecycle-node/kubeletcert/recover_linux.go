@@ -114,6 +114,11 @@ func (r recovery) begin(d wire.Delivery, out *wire.KubeletRecovered) (had before
 	if out.Backup, err = r.keep(); err != nil {
 		return had, fmt.Errorf("keep the kubelet's earlier files: %w", err)
 	}
+	if had.certificate == nil {
+		if err := r.discard(); err != nil {
+			return had, fmt.Errorf("remove the kubelet's file without a certificate: %w", err)
+		}
+	}
 	server := "https://" + to.Endpoint
 	if order.ControlPlane && had.server != "" {
 		server = had.server
@@ -197,6 +202,23 @@ func (r recovery) keep() (dir string, err error) {
 		}
 	}
 	return dir, nil
+}
+
+// discard removes the kubelet's file that has no certificate in it, and what it leads to: a kubelet
+// ends over such a file, also where it could ask for another certificate (Kubernetes 1.36,
+// k8s.io/client-go, util/certificate/certificate_store.go). What it held is kept.
+func (r recovery) discard() error {
+	paths := []string{current}
+	target, err := os.Readlink(r.host.Path(current))
+	if own, _ := filepath.Match("kubelet-client-*.pem", filepath.Base(target)); err == nil && own {
+		paths = append(paths, filepath.Join(filepath.Dir(current), filepath.Base(target)))
+	}
+	for _, path := range paths {
+		if err := os.Remove(r.host.Path(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // write puts a whole file in place, for root alone, and onto the disk.

@@ -89,6 +89,11 @@ func (b *bed) read(path string) string {
 func (b *bed) recovery(issues string) recovery {
 	return recovery{host: host.Local{Root: b.root}, now: time.Now, restart: func(context.Context) error {
 		b.bootstrap = b.read(bootstrapConf)
+		if _, err := os.Lstat(b.root + current); err == nil {
+			if _, err := leaf([]byte(b.read(current))); err != nil {
+				return nil // as a kubelet does that finds such a file: it ends
+			}
+		}
 		if issues != "" {
 			b.write(current, made(b.t, issues, time.Now().Add(time.Hour)))
 		}
@@ -164,10 +169,17 @@ func TestNothingChangesOnAHostThatIsNotTheOne(t *testing.T) {
 // A power cut in a rotation leaves an empty file, or none.
 func TestAKubeletWhoseCertificateIsLostGetsOne(t *testing.T) {
 	for name, lose := range map[string]func(b *bed){
-		"empty":    func(b *bed) { b.write(current, "") },
-		"half":     func(b *bed) { b.write(current, "-----BEGIN CERTIFICATE-----\nMIIB") },
-		"no PEM":   func(b *bed) { b.write(current, "x") },
-		"no file":  func(b *bed) { _ = os.Remove(b.root + current) },
+		"empty":   func(b *bed) { b.write(current, "") },
+		"half":    func(b *bed) { b.write(current, "-----BEGIN CERTIFICATE-----\nMIIB") },
+		"no PEM":  func(b *bed) { b.write(current, "x") },
+		"no file": func(b *bed) { _ = os.Remove(b.root + current) },
+		"a link to an empty file": func(b *bed) {
+			_ = os.Remove(b.root + current)
+			b.write("/var/lib/kubelet/pki/kubelet-client-2026-01-02-03-04-05.pem", "")
+			if err := os.Symlink("kubelet-client-2026-01-02-03-04-05.pem", b.root+current); err != nil {
+				b.t.Fatal(err)
+			}
+		},
 		"only key": func(b *bed) { b.write(current, "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n") },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,11 @@ set -eu; umask 077
 cd /etc/kubernetes
 keep=/var/backups/kubectl-lifecycle/certs-$(date -u +%%Y%%m%%dT%%H%%M%%SZ)-kubelet
 mkdir -p "$keep"
-cp -L kubelet.conf /var/lib/kubelet/pki/kubelet-client-current.pem "$keep"
+cp kubelet.conf "$keep"
+pem=/var/lib/kubelet/pki/kubelet-client-current.pem
+if grep -qs 'END CERTIFICATE' $pem; then cp -L $pem "$keep"; else
+  for f in "$(readlink -f $pem)" $pem; do [ ! -f "$f" ] && [ ! -L "$f" ] || mv "$f" "$keep"; done # the kubelet ends over it
+fi
 server=%[3]s
 cat > bootstrap-kubelet.conf <<END
 apiVersion: v1
