@@ -24,6 +24,8 @@ func TestWhatLinksOfConfigurationsLeadToIsSearched(t *testing.T) {
 		"a directory elsewhere": {"FILE=data/app/conf/agent.conf; put; ln -s ../data/app etc/app", "/data/app/conf/agent.conf", "/etc/app"},
 		"a certificate authority": {"mkdir data; printf %s \"$CA\" > data/ca.pem; ln -s ../data/ca.pem etc/ca.pem", "/data/ca.pem",
 			"/etc/ca.pem"},
+		"on another disk": {"mkdir -p mnt/disk; mount -t tmpfs x mnt/disk; FILE=mnt/disk/app/agent.conf; put; ln -s ../mnt/disk/app etc/app",
+			"/mnt/disk/app/agent.conf", "/etc/app"},
 		"a link that leads to a link": {"FILE=data/c/agent.conf; put; ln -s c data/b; ln -s ../data/b etc/a", "/data/c/agent.conf",
 			"/etc/a"},
 		"a link in a directory that one leads to": {"FILE=more/agent.conf; put; mkdir data; ln -s ../more data/in; ln -s ../data etc/a",

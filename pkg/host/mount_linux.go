@@ -82,8 +82,8 @@ func (m Mount) subvolume() bool {
 	return m.FSType == "btrfs" && strings.Contains(","+m.Options+",", ",subvol="+m.Root+",")
 }
 
-// Alone reports whether a mount is a disk, a subvolume or memory that this host shows nowhere
-// else, so that what is in it was given to this directory: the root of a file system that is
+// Alone reports whether a mount is a disk, a subvolume or memory that none of some others shows
+// elsewhere, so that what is in it was given to this directory: the root of a file system that is
 // mounted elsewhere can be bound, too. File systems are compared by the number that the list of
 // mounts has for them, which each has alone, of one device or of many; what stat(2) says of a
 // file is another one on btrfs and overlays.

@@ -43,7 +43,8 @@ func (t Disk) mountsBeside(ctx context.Context) error {
 	}
 	secret, ours := t.secretDirs(), t.Ours(mounts)
 	dirs := slices.Concat(secret, t.sharedDirs())
-	given := slices.DeleteFunc(slices.Clone(mounts), func(m host.Mount) bool { return ours(m) || !inOneOf(m.Path, dirs) })
+	staying := slices.DeleteFunc(slices.Clone(mounts), ours)
+	given := slices.DeleteFunc(slices.Clone(staying), func(m host.Mount) bool { return !inOneOf(m.Path, dirs) })
 	// Before anything is looked at there: that may hang.
 	whole := slices.Concat(secret, []string{inventory.CNIStateDir}, t.Places().ConfDirs)
 	remote := slices.IndexFunc(given, func(m host.Mount) bool {
@@ -63,7 +64,7 @@ func (t Disk) mountsBeside(ctx context.Context) error {
 	for _, it := range goes {
 		path := filepath.Join(t.Resolve(filepath.Dir(it.Name)), filepath.Base(it.Name))
 		at := slices.IndexFunc(given, func(m host.Mount) bool {
-			own := m.Alone(mounts)
+			own := m.Alone(staying)
 			return it.Manner != inventory.IfEmpty && inOneOf(m.Path, []string{path}) || !own && host.Below(path, m.Path) && inOneOf(m.Path, secret)
 		})
 		if at >= 0 {

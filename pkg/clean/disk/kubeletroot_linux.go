@@ -219,10 +219,10 @@ func (t Disk) mountsInTheWay() error {
 			"look at that file on the host, then run the command again")
 	}
 	domains, roots, ours := t.domains(mounts), t.Roots(), t.Ours(mounts)
-	fixed := t.fixedMounts(domains)
+	fixed, staying := t.fixedMounts(domains), slices.DeleteFunc(slices.Clone(mounts), ours)
 	for _, m := range mounts {
 		at := slices.ContainsFunc(domains, func(d domain) bool { return m.Path == d.path })
-		own := m.Alone(mounts)
+		own := m.Alone(staying)
 		in := slices.ContainsFunc(domains, func(d domain) bool { return d.holds(m.Path) })
 		what := fmt.Errorf("%s is a mount of an administrator's (%s, %s from %s%s), and nothing is deleted through one", m.Path, m.Class(),
 			m.FSType, m.Source, BoundAt(m))

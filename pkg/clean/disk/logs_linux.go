@@ -68,7 +68,9 @@ func (t Disk) lookLogs(s *part.Findings, mounts []host.Mount) {
 			continue // it goes whole
 		}
 		seen = append(seen, real)
-		shows := func(m host.Mount) bool { return m.Path == real && !m.Alone(mounts) }
+		shows := func(m host.Mount) bool {
+			return m.Path == real && !m.Alone(slices.DeleteFunc(slices.Clone(mounts), t.Ours(mounts)))
+		}
 		switch at := slices.IndexFunc(mounts, shows); {
 		case !t.AtHome(real):
 			s.NotLookedAt(inventory.KindDir, real, "another machine's file system is mounted there")

@@ -144,13 +144,15 @@ func (t Runtime) addShare(out *part.Shares, m cri.Mount, pod string, mounts []ho
 	if m.ReadOnly && !m.Bidirectional && !(part.Share{Path: path}).Bus() {
 		return
 	}
-	bound := slices.ContainsFunc(mounts, func(on host.Mount) bool { return on.Path == path })
-	if kubelets(path) && !bound {
+	mounted := func(at string) bool {
+		return slices.ContainsFunc(mounts, func(on host.Mount) bool { return on.Path == at })
+	}
+	if kubelets(path) && !mounted(path) {
 		return
 	}
 	for _, at := range part.Shown(path, mounts) {
-		if !kubelets(at) {
-			out.Add(part.Share{Path: at, Pod: text.Short(pod, mostOfPod), Writes: !m.ReadOnly, Mounts: m.Bidirectional})
+		if !kubelets(at) { // what is mounted elsewhere by itself, the pod did not mount there
+			out.Add(part.Share{Path: at, Pod: text.Short(pod, mostOfPod), Writes: !m.ReadOnly, Mounts: m.Bidirectional && (at == path || !mounted(at))})
 		}
 	}
 }

@@ -83,13 +83,14 @@ func (f *search) aside(path string) bool {
 			return true
 		}
 	}
-	on := -1
-	for i, m := range f.mounts {
-		if part.Within(path, m.Path) && (on < 0 || len(m.Path) >= len(f.mounts[on].Path)) {
-			on = i
-		}
+	at := path
+	for at != "/" && !f.mounted[at] {
+		at = filepath.Dir(at)
 	}
-	return on >= 0 && f.mounts[on].Path != "/" && (f.ours(f.mounts[on]) || !f.isSearched(f.mounts[on]))
+	if at == "/" {
+		return false
+	}
+	return slices.ContainsFunc(f.mounts, func(m host.Mount) bool { return m.Path == at && (f.ours(m) || !f.isSearched(m)) })
 }
 
 // isSearchedAnyway reports whether a directory has one in it that is searched, as the root
