@@ -21,8 +21,8 @@ do echo precious > srv/theirs/$f; done; born; old`
 	inWorld(t, func(w *world) {
 		w.script(old)
 		w.join()
-		w.script("echo '{apiVersion: v1, kind: Pod, metadata: {name: mine}, spec: {containers: [{name: a, image: b}]}}' " +
-			"> srv/theirs/younger.yaml")
+		w.script("printf 'apiVersion: v1\nkind: Pod\nmetadata:\n  name: mine\nspec:\n  containers:\n  - name: a\n    image: b\n' " +
+			"> srv/theirs/younger.yaml") // of a form that the backup has
 		for _, at := range []string{
 			"/etc/kubernetes/pki", "/etc/kubernetes/pki/etcd", "/etc/kubernetes/manifests",
 			"/var/lib/kubelet/pki", "/var/lib/cni/networks/cbr0", "/etc/cni/net.d/10-flannel.conflist",

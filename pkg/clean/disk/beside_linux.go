@@ -61,11 +61,12 @@ func (t Disk) mountsBeside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What plugins keep of networks goes by its age, one by one, where something older is beside it.
+	only := func(m host.Mount) bool { return inOneOf(m.Path, secret) || host.Below(m.Path, inventory.CNIStateDir) }
 	for _, it := range goes {
 		path := filepath.Join(t.Resolve(filepath.Dir(it.Name)), filepath.Base(it.Name))
 		at := slices.IndexFunc(given, func(m host.Mount) bool {
-			own := m.Alone(staying)
-			return it.Manner != inventory.IfEmpty && inOneOf(m.Path, []string{path}) || !own && host.Below(path, m.Path) && inOneOf(m.Path, secret)
+			return it.Manner != inventory.IfEmpty && inOneOf(m.Path, []string{path}) || host.Below(path, m.Path) && only(m) && !m.Alone(staying)
 		})
 		if at >= 0 {
 			return refuseMount(given[at])
