@@ -158,12 +158,13 @@ func TestWhatNetworksNameGoesFromBesideWhatIsOnlyAlike(t *testing.T) {
 }
 
 // namespace makes a network namespace with a name and a process in it.
-func (w *world) namespace(path string) {
+func (w *world) namespace(path string) *exec.Cmd {
 	w.Helper()
 	cmd := exec.CommandContext(w.Context(), "sleep", "1000")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	hosttest.Must(w.T, cmd.Start())
 	w.script(fmt.Sprintf("touch .%[1]s; mount --bind /proc/%[2]d/ns/net .%[1]s", path, cmd.Process.Pid))
+	return cmd
 }
 
 func TestANetworkNamespaceIsAPodsByASecondSign(t *testing.T) {
@@ -184,7 +185,8 @@ func TestANetworkNamespaceIsAPodsByASecondSign(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.join()
-				w.namespace(podmans)
+				process := w.namespace(podmans)
+				_, _ = process.Process.Kill(), process.Wait() // its name keeps it; a pod's process ends with the pod
 				if w.script(tc.plant); tc.plant == "" {
 					w.runtime.Start(critest.Pod{Name: "other", NetNS: "/var" + podmans})
 				}

@@ -18,9 +18,9 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
 )
 
-// start starts a program that becomes "sleep", once it is in the namespaces that it is told to
+// sleeper starts a program that becomes "sleep", once it is in the namespaces that it is told to
 // be in, and lasts as long as the test.
-func (w *world) start(args ...string) *exec.Cmd {
+func (w *world) sleeper(args ...string) *exec.Cmd {
 	w.Helper()
 	cmd := exec.CommandContext(w.Context(), args[0], args[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -47,7 +47,7 @@ func TestAProcessInTheNamespaceOfAPodOutsideOfItsCgroupIsNamed(t *testing.T) {
 				w.script("touch run/netns/own; unshare --net=run/netns/own true")
 				w.join()
 				procs := w.dir + "/sys/fs/cgroup/kubepods.slice/kubepods-pod1.slice/cgroup.procs"
-				pod := w.start("unshare", "-m", "-i", "sleep", "1000")
+				pod := w.sleeper("unshare", "-m", "-i", "sleep", "1000")
 				hosttest.Must(w.T, os.WriteFile(procs, []byte(strconv.Itoa(pod.Process.Pid)), 0o600))
 				w.runtime.Start(critest.Pod{Name: "db", Gone: func() {
 					_, _ = pod.Process.Kill(), pod.Wait()
@@ -56,7 +56,7 @@ func TestAProcessInTheNamespaceOfAPodOutsideOfItsCgroupIsNamed(t *testing.T) {
 				for i, arg := range tc.args {
 					tc.args[i] = strings.Replace(arg, "POD", strconv.Itoa(pod.Process.Pid), 1)
 				}
-				brought := w.start(tc.args...)
+				brought := w.sleeper(tc.args...)
 				before := w.survey()
 				verdict := w.remove()
 				var got []string
@@ -93,7 +93,7 @@ func TestAProcessInTheNamespaceOfAPodOutsideOfItsCgroupIsNamed(t *testing.T) {
 func TestAProcessThatMayEndWithItsPodIsNotNamedBefore(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		w.start("nsenter", "--net=/mnt/"+podNetwork, "sleep", "1000")
+		w.sleeper("nsenter", "--net=/mnt/"+podNetwork, "sleep", "1000")
 		hosttest.Must(w.T, w.target().Recipe().Steps[0].Do(w.Context(), func(string, ...any) {})) // it writes down what there is
 		if !w.exists("/state/pod-namespaces.json") {
 			w.Error("nothing is written down")

@@ -36,13 +36,18 @@ func (l Local) Identity() (Identity, error) {
 	if err != nil {
 		return id, err
 	}
-	// Of the kernel, hence not below Root.
+	id.BootID, err = BootID()
+	return id, err
+}
+
+// BootID is the kernel's name of this boot; empty if it has none. It is of the kernel, hence
+// not below Local.Root.
+func BootID() (string, error) {
 	boot, err := ReadPlain("/proc/sys/kernel/random/boot_id", mostOfProc)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return id, err
+		return "", err
 	}
-	id.BootID = strings.TrimSpace(string(boot))
-	return id, nil
+	return strings.TrimSpace(string(boot)), nil
 }
 
 func (l Local) line(path string) (string, error) {

@@ -5,6 +5,7 @@ package nodes
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,7 +54,8 @@ func FuzzWhatAHostLeaves(f *testing.F) {
 	})
 }
 
-// shows is what a command writes, of which a terminal obeys nothing.
+// shows is what a command writes, of which a terminal obeys nothing, without the lines that are
+// marked as another's.
 func shows(t *testing.T, write func(c commands) error) string {
 	t.Helper()
 	streams, _, out, errOut := genericiooptions.NewTestIOStreams()
@@ -67,7 +69,7 @@ func shows(t *testing.T, write func(c commands) error) string {
 			t.Fatalf("%U is printed: %q", r, written)
 		}
 	}
-	return written
+	return regexp.MustCompile(`(?m)^  \| .*\n`).ReplaceAllString(written, "")
 }
 
 func tellsVerdict(t *testing.T, raw []byte) {

@@ -221,7 +221,7 @@ func (t Runtime) outsiders(ctx context.Context, inPods map[int]string) (map[int]
 	if err != nil || len(noted.IDs) == 0 {
 		return nil, err
 	}
-	id, err := t.Identity()
+	boot, err := host.BootID()
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (t Runtime) outsiders(ctx context.Context, inPods map[int]string) (map[int]
 	if err == nil && (noted.More || len(all) == mostPids) {
 		err = errTooMany
 	}
-	return noted.outsiders(id.BootID, all), err
+	return noted.outsiders(boot, all), err
 }
 
 // dwellers are the processes that are in a namespace of some numbers, those in pods left out.

@@ -89,11 +89,11 @@ func (t Runtime) RememberNamespaces(ctx context.Context) error {
 // rememberSpaces writes down the numbers of the pods' namespaces, once in a boot: those of
 // the processes in their cgroups, and of what /run/netns has for them.
 func (t Runtime) rememberSpaces(networks []string) error {
-	id, err := t.Identity()
+	boot, err := host.BootID()
 	if err != nil || t.StateDir == "" {
 		return err
 	}
-	if noted, err := t.recallSpaces(); err != nil || noted.At > 0 && noted.Boot == id.BootID {
+	if noted, err := t.recallSpaces(); err != nil || noted.At > 0 && noted.Boot == boot {
 		return nil //nolint:nilerr // the look says that it cannot be read
 	}
 	pids, _ := t.podProcesses() // what is not known, the part that ends them says
@@ -113,7 +113,7 @@ func (t Runtime) rememberSpaces(networks []string) error {
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return fmt.Errorf("find out how long this machine runs: %w", err)
 	}
-	note := spaces{Boot: id.BootID, At: uint64(now.Nano()) / (1e9 / ticks)}
+	note := spaces{Boot: boot, At: uint64(now.Nano()) / (1e9 / ticks)}
 	note.IDs, note.More = spacesOfPods(spacesOf(1), inPods)
 	raw, err := json.Marshal(note)
 	if err != nil {
