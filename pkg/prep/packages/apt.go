@@ -4,6 +4,7 @@ package packages
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -90,24 +91,24 @@ func (s Staged) Offers(alone bool, names ...string) Command {
 	return quiet(looks, append(append(append([]string{"apt-cache"}, s.options(alone)...), "madison", "--"), names...)...)
 }
 
-// get is an installation, or a rehearsal of one. What a person has configured stays, and
+// get is an installation, with a word that says how, or none. What a person has configured stays, and
 // nothing is removed.
 func (s Staged) get(limit time.Duration, how string, targets []string) Command {
 	args := append([]string{"apt-get"}, s.options(false)...)
 	args = append(args, "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Use-Pty=0",
-		"-o", "APT::Get::AutomaticRemove=0", "--yes", "--no-install-recommends", "--no-remove", how, "install", "--")
-	return quiet(limit, append(args, targets...)...)
+		"-o", "APT::Get::AutomaticRemove=0", "--yes", "--no-install-recommends", "--no-remove")
+	if how != "" {
+		args = append(args, how)
+	}
+	return quiet(limit, append(append(args, "install", "--"), targets...)...)
 }
 
-// Simulate says what an installation would do.
+// Simulate says what Install would do: it is the same command but for one word, since apt
+// refuses some that go together (2.6.1: --no-download and a file).
 func (s Staged) Simulate(targets ...string) Command {
-	c := s.get(looks, "--simulate", targets)
-	for i, arg := range c.Args {
-		if arg == "--no-remove" { // that it would is what is asked
-			c.Args = append(c.Args[:i:i], c.Args[i+1:]...)
-			break
-		}
-	}
+	c := s.Install(targets...)
+	c.Limit = looks
+	c.Args[slices.Index(c.Args, "--no-remove")] = "--simulate" // that it would is what is asked
 	return c
 }
 
@@ -116,8 +117,14 @@ func (s Staged) Download(targets ...string) Command {
 	return s.get(changes, "--download-only", targets)
 }
 
-// Install installs what was brought, and asks no network for anything.
-func (s Staged) Install(targets ...string) Command { return s.get(changes, "--no-download", targets) }
+// Install installs what was brought, and asks no network for anything: where there are files
+// alone, apt knows no repository.
+func (s Staged) Install(targets ...string) Command {
+	if s.Files {
+		return s.get(changes, "", targets)
+	}
+	return s.get(changes, "--no-download", targets)
+}
 
 // Finish ends what an earlier installation was interrupted at.
 func Finish() Command {

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host/hosttest"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/install"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
+)
+
+func TestMain(m *testing.M) { hosttest.Main(m) }
+
+// debian is a host with the real apt and dpkg: what they write is in memory, and there is
+// no network.
+type debian struct {
+	t     *testing.T
+	files string
+	order packages.Order
+}
+
+const (
+	testVersion = "1.36.3-1.1"
+	kubeletConf = "/etc/default/kubelet"
+	adminConf   = "/etc/default/kubeadm"
+)
+
+// onDebian runs a test's body on such a host.
+func onDebian(t *testing.T, body func(t *testing.T, d debian)) {
+	t.Helper()
+	for _, program := range []string{"apt-get", "dpkg-deb"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("not tested: this machine has no %s", program)
+		}
+	}
+	hosttest.Isolate(t, func(t *testing.T, dir string) { body(t, newDebian(t, dir)) })
+}
+
+// newDebian makes it, and packages of kubeadm, kubectl and kubelet for it; the last has a
+// file of configuration.
+func newDebian(t *testing.T, dir string) debian {
+	t.Helper()
+	for _, at := range []string{"etc", "var/lib", "var/cache", "var/log", "usr", "run"} {
+		over := filepath.Join(dir, strings.ReplaceAll(at, "/", "-"))
+		hosttest.Must(t, os.MkdirAll(over+"/up", 0o755))
+		hosttest.Must(t, os.MkdirAll(over+"/work", 0o755))
+		hosttest.Run(t, "mount", "-t", "overlay", "o", "-o", fmt.Sprintf("lowerdir=/%s,upperdir=%s/up,workdir=%s/work", at, over, over), "/"+at)
+	}
+	for _, name := range []string{"kubeadm", "kubectl", "kubelet"} { // this machine's own
+		hosttest.Script(t, "dpkg --force-all --purge "+name+" >/dev/null 2>&1 || true")
+	}
+	d := debian{t, filepath.Join(dir, "files"), packages.Order{Version: "v1.36.3"}}
+	d.pack("kubeadm", adminConf)
+	d.pack("kubectl", "")
+	d.pack("kubelet", kubeletConf)
+	return d
+}
+
+// pack makes a package with a file of configuration, and has the order name it.
+func (d *debian) pack(name, config string) {
+	d.t.Helper()
+	tree := filepath.Join(d.t.TempDir(), name)
+	put := func(path, content string) {
+		hosttest.Must(d.t, os.MkdirAll(filepath.Dir(filepath.Join(tree, path)), 0o755))
+		hosttest.Must(d.t, os.WriteFile(filepath.Join(tree, path), []byte(content), 0o644))
+	}
+	put("DEBIAN/control", fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: T <t@example.com>\nDescription: x\n",
+		name, testVersion))
+	put("usr/share/"+name+"/x", "x\n")
+	if config != "" {
+		put("DEBIAN/conffiles", config+"\n")
+		put(config, "OF_THE_PACKAGE=\n")
+	}
+	hosttest.Must(d.t, os.MkdirAll(d.files, 0o755))
+	file := fmt.Sprintf("%s_%s_all.deb", name, testVersion)
+	hosttest.Run(d.t, "dpkg-deb", "--root-owner-group", "--build", tree, filepath.Join(d.files, file))
+	raw, err := os.ReadFile(filepath.Join(d.files, file))
+	hosttest.Must(d.t, err)
+	sum := sha256.Sum256(raw)
+	d.order.Files = append(d.order.Files, packages.File{Name: file, Size: int64(len(raw)), SHA256: hex.EncodeToString(sum[:])})
+}
+
+// install is prep --install --from of the packages.
+func (d *debian) install() {
+	d.t.Helper()
+	send := func(name string, to io.Writer) error {
+		raw, err := os.ReadFile(filepath.Join(d.files, name))
+		if err == nil {
+			_, err = to.Write(raw)
+		}
+		return err
+	}
+	stage, err := install.Open(host.Local{}, send, d.t.Logf)
+	hosttest.Must(d.t, err)
+	defer func() { hosttest.Must(d.t, stage.Close()) }()
+	p, err := stage.Plan(d.t.Context(), d.order, packages.Needs{Kubernetes: []string{"kubeadm", "kubectl", "kubelet"}})
+	hosttest.Must(d.t, err)
+	_, err = Host{Packages: stage}.Recipe(prep.Installation(p)).Run(d.t.Context(), nil)
+	hosttest.Must(d.t, err)
+}
+
+// status is what dpkg says of a package: "installed", "config-files", or that it is not known.
+func (d *debian) status(name string) string {
+	d.t.Helper()
+	return hosttest.Script(d.t, `dpkg-query --show --showformat '${db:Status-Status}' -- `+name+` 2>/dev/null || echo "not known"`)
+}
+
+// TestFilesAreInstalledByTheRealApt: a rehearsal that is another command than the one that
+// is run proves nothing of it.
+func TestFilesAreInstalledByTheRealApt(t *testing.T) {
+	onDebian(t, func(t *testing.T, d debian) {
+		d.install()
+		for _, name := range []string{"kubeadm", "kubectl", "kubelet"} {
+			if got := d.status(name); got != "installed" {
+				t.Errorf("%s is %s", name, got)
+			}
+		}
+		if held := strings.Fields(hosttest.Run(t, "apt-mark", "showhold")); len(held) != 3 {
+			t.Errorf("held: %q", held)
+		}
+	})
+}
