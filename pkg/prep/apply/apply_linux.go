@@ -64,9 +64,11 @@ type state struct {
 	// an installation that was begun earlier.
 	There   bool   `json:"there,omitempty"`
 	Content string `json:"content,omitempty"`
-	Mode    uint32 `json:"mode,omitempty"`
-	UID     int    `json:"uid,omitempty"`
-	GID     int    `json:"gid,omitempty"`
+	// Configured are packages of which the configuration was there, and they were not.
+	Configured string `json:"configured,omitempty"`
+	Mode       uint32 `json:"mode,omitempty"`
+	UID        int    `json:"uid,omitempty"`
+	GID        int    `json:"gid,omitempty"`
 	// Enabled is a unit's state at boot.
 	Enabled string `json:"enabled,omitempty"`
 	// Priority is a swap device's.

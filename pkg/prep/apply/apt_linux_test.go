@@ -57,9 +57,9 @@ func newDebian(t *testing.T, dir string) debian {
 		hosttest.Must(t, os.MkdirAll(over+"/work", 0o755))
 		hosttest.Run(t, "mount", "-t", "overlay", "o", "-o", fmt.Sprintf("lowerdir=/%s,upperdir=%s/up,workdir=%s/work", at, over, over), "/"+at)
 	}
-	for _, name := range []string{"kubeadm", "kubectl", "kubelet"} { // this machine's own
-		hosttest.Script(t, "dpkg --force-all --purge "+name+" >/dev/null 2>&1 || true")
-	}
+	// No package is installed: what this machine has makes no difference, and dpkg reads fast.
+	hosttest.Script(t, `mount -t tmpfs t /var/lib/dpkg; cd /var/lib/dpkg; mkdir info updates triggers; : >status; : >available
+		mkdir -p /etc/dpkg/dpkg.cfg.d; echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/unsafe`)
 	d := debian{t, filepath.Join(dir, "files"), packages.Order{Version: "v1.36.3"}}
 	d.pack("kubeadm", adminConf)
 	d.pack("kubectl", "")
@@ -110,10 +110,11 @@ func (d *debian) install() {
 	hosttest.Must(d.t, err)
 }
 
-// status is what dpkg says of a package: "installed", "config-files", or that it is not known.
+// status is what dpkg says of a package: "installed", "config-files", or "not-installed".
 func (d *debian) status(name string) string {
 	d.t.Helper()
-	return hosttest.Script(d.t, `dpkg-query --show --showformat '${db:Status-Status}' -- `+name+` 2>/dev/null || echo "not known"`)
+	said := hosttest.Script(d.t, `dpkg-query --show --showformat '${db:Status-Status}' -- `+name+` 2>/dev/null || echo not-installed`)
+	return strings.TrimSpace(said)
 }
 
 // TestFilesAreInstalledByTheRealApt: a rehearsal that is another command than the one that
@@ -129,5 +130,66 @@ func TestFilesAreInstalledByTheRealApt(t *testing.T) {
 		if held := strings.Fields(hosttest.Run(t, "apt-mark", "showhold")); len(held) != 3 {
 			t.Errorf("held: %q", held)
 		}
+	})
+}
+
+// undo is prep --undo; it returns why changes stayed.
+func (d *debian) undo() (kept string) {
+	d.t.Helper()
+	done, err := Host{}.Undo(d.t.Context(), func(string, ...any) {})
+	hosttest.Must(d.t, err)
+	for _, u := range done {
+		kept += u.Kept
+	}
+	return kept
+}
+
+// TestAnUndoLeavesWhatAPersonHasConfigured: a file that was there before the package, or was
+// changed since, is a person's.
+func TestAnUndoLeavesWhatAPersonHasConfigured(t *testing.T) {
+	onDebian(t, func(t *testing.T, d debian) {
+		const persons = "KUBELET_EXTRA_ARGS=--of-a-person\n"
+		put := func(path string) { hosttest.Must(t, os.WriteFile(path, []byte(persons), 0o644)) }
+		is := func(path, want string) {
+			t.Helper()
+			if raw, _ := os.ReadFile(path); string(raw) != want {
+				t.Errorf("%s holds %q", path, raw)
+			}
+		}
+		all := func(want string) {
+			t.Helper()
+			for _, name := range []string{"kubeadm", "kubectl"} {
+				if got := d.status(name); got != "not-installed" {
+					t.Errorf("%s is %s", name, got)
+				}
+			}
+			if got := d.status("kubelet"); got != want {
+				t.Errorf("kubelet is %s", got)
+			}
+		}
+
+		d.install()
+		if kept := d.undo(); kept != "" { // nothing of a person's is there
+			t.Error(kept)
+		}
+		all("not-installed")
+		is(kubeletConf, "")
+
+		d.install()
+		put(kubeletConf)
+		if kept := d.undo(); !strings.Contains(kept, kubeletConf) || !strings.Contains(kept, "changed since") || strings.Contains(kept, adminConf) {
+			t.Errorf("changed since: %q", kept)
+		}
+		all("config-files")
+		is(kubeletConf, persons)
+		is(adminConf, "")
+
+		d.install() // over the configuration that is left, which is older now
+		is(kubeletConf, persons)
+		if kept := d.undo(); !strings.Contains(kept, kubeletConf) || !strings.Contains(kept, "there before") {
+			t.Errorf("older: %q", kept)
+		}
+		all("config-files")
+		is(kubeletConf, persons)
 	})
 }

@@ -30,12 +30,15 @@ func (h Host) lookAtPackages(ctx context.Context, c prep.Change) (s state, made 
 		s.Content = strings.Join(held, " ")
 		return s, err == nil && len(held) == len(names), err
 	}
-	wanted := packages.Parse(c.Content)
-	there, err := h.packages().Present(ctx, wanted)
+	var names []string
+	for _, p := range packages.Parse(c.Content) {
+		names = append(names, p.Name)
+	}
+	states, err := h.packages().States(ctx, names...)
 	if err != nil {
 		return s, false, err
 	}
-	s.Content = packages.Format(there)
+	s.Content, s.Configured = packages.Format(states.There()), packages.Format(states.Configured)
 	s.There, err = h.begun(c.Kind)
 	return s, false, err // what is there may be there in part
 }
@@ -61,9 +64,31 @@ func (h Host) unpack(ctx context.Context, e entry) error {
 	ours := slices.DeleteFunc(packages.Parse(e.Change.Content), func(p packages.Package) bool {
 		return slices.ContainsFunc(before, func(q packages.Package) bool { return q.Name == p.Name })
 	})
-	kept, err := h.packages().Remove(ctx, ours)
+	held, err := h.held()
+	if err != nil {
+		return err
+	}
+	brought := install.Brought{Packages: ours, Held: held}
+	for _, p := range packages.Parse(e.Before.Configured) {
+		brought.Older = append(brought.Older, p.Name)
+	}
+	kept, err := h.packages().Remove(ctx, brought)
 	if err == nil && kept != "" {
 		return &leftAlone{kept}
 	}
 	return err
+}
+
+// held are the packages that the ledger says are held by this program.
+func (h Host) held() (names []string, err error) {
+	all, err := h.entries()
+	for _, e := range all {
+		if e.Change.Kind == prep.HoldPackages {
+			before := strings.Fields(e.Before.Content)
+			names = append(names, slices.DeleteFunc(strings.Fields(e.Change.Content), func(name string) bool {
+				return slices.Contains(before, name)
+			})...)
+		}
+	}
+	return names, err
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
 )
@@ -59,14 +58,14 @@ type rehearsal struct {
 // the middle is lacking, although its programs are there.
 func (r *rehearsal) look(ctx context.Context) error {
 	names := append(packages.Names(), "containerd", "containerd.io", "runc")
-	whole, broken, err := r.installed(ctx, append(names, r.needs.Tools...))
+	states, err := r.States(ctx, append(names, r.needs.Tools...)...)
 	if err != nil {
 		return err
 	}
-	for _, p := range whole {
+	for _, p := range states.Whole {
 		r.whole = append(r.whole, p.Name)
 	}
-	for _, p := range broken {
+	for _, p := range states.Broken {
 		switch {
 		case p.Name == "containerd" || p.Name == "containerd.io":
 			r.needs.Runtime = true
@@ -77,18 +76,6 @@ func (r *rehearsal) look(ctx context.Context) error {
 	said, err := r.run(ctx, "ask which packages are held", packages.Held())
 	r.held = packages.ReadNames(said)
 	return err
-}
-
-// installed asks for packages. One that is not known makes dpkg-query end badly.
-func (s Stage) installed(ctx context.Context, names []string) (whole, broken []packages.Package, err error) {
-	c := packages.Installed(names...)
-	said, err := s.Local.Run(ctx, host.Command{Name: c.Args[0], Args: c.Args[1:], Timeout: c.Limit, Most: mostSaid})
-	var bad *host.CommandError
-	if err != nil && (!errors.As(err, &bad) || !strings.Contains(said, "no packages found matching")) {
-		return nil, nil, fmt.Errorf("ask which packages are installed: %w", err)
-	}
-	whole, broken = packages.ReadInstalled(said)
-	return whole, broken, nil
 }
 
 // rehearse chooses the packages, brings them, and has apt say what it would do.

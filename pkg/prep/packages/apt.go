@@ -131,12 +131,6 @@ func Finish() Command {
 	return quiet(changes, "dpkg", "--force-confdef", "--force-confold", "--configure", "-a")
 }
 
-// Installed asks for the versions of packages that are on the host.
-func Installed(names ...string) Command {
-	args := []string{"dpkg-query", "--show", "--showformat", `${db:Status-Status} ${Package} ${Version}\n`, "--"}
-	return quiet(looks, append(args, names...)...)
-}
-
 // Fields asks files for what is in them.
 func Fields(path string) Command {
 	return quiet(looks, "dpkg-deb", "--show", "--showformat", `${Architecture} ${Package} ${Version}\n`, path)
@@ -156,30 +150,6 @@ func Hold(names ...string) Command {
 // Release is the contrary of Hold.
 func Release(names ...string) Command {
 	return quiet(looks, append([]string{"apt-mark", "unhold", "--"}, names...)...)
-}
-
-// Purge takes packages off the host with their configuration, or says what would go.
-func Purge(simulate bool, names ...string) Command {
-	args := []string{"apt-get", "-o", "APT::Get::AutomaticRemove=0", "-o", "Dpkg::Use-Pty=0", "--yes", "purge", "--"}
-	if simulate {
-		args = append([]string{"apt-get", "--simulate"}, args[1:]...)
-	}
-	return quiet(changes, append(args, names...)...)
-}
-
-// Endangered says which mount keeps packages from being purged; empty for none. The script of a
-// package that is purged may delete all that its programs have kept, as one of an
-// administrator would with rm -rf, and does not look whether something is mounted there.
-func Endangered(mounts []string) string {
-	for _, dir := range []string{"/var/lib/containerd", "/run/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/etc/cni",
-		"/etc/kubernetes", "/opt/cni", "/opt/containerd"} {
-		for _, at := range mounts {
-			if at == dir || strings.HasPrefix(at, dir+"/") {
-				return at
-			}
-		}
-	}
-	return ""
 }
 
 // version and name are what is believed of an answer.
@@ -211,21 +181,6 @@ func ReadOffers(said string) (all []Package) {
 		all = append(all, Package{found[1], found[2]})
 	}
 	return all
-}
-
-// ReadInstalled reads the answer to Installed: packages that are wholly there, and those
-// that were left in the middle.
-func ReadInstalled(said string) (whole, broken []Package) {
-	for _, found := range matches(said, `^([a-z-]+) (`+namePattern+`) (`+versionPattern+`)$`) {
-		p := Package{found[2], found[3]}
-		switch found[1] {
-		case "installed":
-			whole = append(whole, p)
-		case "unpacked", "half-configured", "half-installed", "triggers-awaited", "triggers-pending":
-			broken = append(broken, p)
-		}
-	}
-	return whole, broken
 }
 
 // ReadFields reads the answer to Fields.
