@@ -57,8 +57,9 @@ func newDebian(t *testing.T, dir string) debian {
 		hosttest.Must(t, os.MkdirAll(over+"/work", 0o755))
 		hosttest.Run(t, "mount", "-t", "overlay", "o", "-o", fmt.Sprintf("lowerdir=/%s,upperdir=%s/up,workdir=%s/work", at, over, over), "/"+at)
 	}
-	// No package is installed: what this machine has makes no difference, and dpkg reads fast.
+	// No package is installed nor known: what this machine has makes no difference, and both read fast.
 	hosttest.Script(t, `mount -t tmpfs t /var/lib/dpkg; cd /var/lib/dpkg; mkdir info updates triggers; : >status; : >available
+		mount -t tmpfs t /var/lib/apt; mkdir -p /var/lib/apt/lists/partial; rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
 		mkdir -p /etc/dpkg/dpkg.cfg.d; echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/unsafe`)
 	d := debian{t, filepath.Join(dir, "files"), packages.Order{Version: "v1.36.3"}}
 	d.pack("kubeadm", adminConf)

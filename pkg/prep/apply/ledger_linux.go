@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
 )
 
 // DefaultDir holds the ledger. It outlives a cluster: what was prepared may be taken
@@ -151,20 +152,19 @@ func (h Host) Pending() ([]prep.Change, error) {
 	return pending, err
 }
 
-// Undo takes back what the ledger holds, the last change first, and restarts units
-// after all else, so that they read what was restored. What something else has changed
-// since is left as it is. What cannot be taken back stays in the ledger and does not
-// keep the rest; the error names it. The ledger is deleted when it is empty.
+// Undo takes back what the ledger holds, the last change first, in turns: see turn. What
+// something else has changed since is left as it is. What cannot be taken back, or not yet,
+// stays in the ledger and does not keep the rest; the error names it. The ledger is deleted
+// when it is empty.
 func (h Host) Undo(ctx context.Context, report plan.Report) (done []prep.Undone, err error) {
 	all, err := h.entries()
 	if err != nil {
 		return nil, err
 	}
-	restart := func(e entry) bool { return e.Change.Kind == prep.RestartUnit }
 	var failed []error
-	for _, late := range []bool{false, true} {
+	for turn := range turns {
 		for i := len(all) - 1; i >= 0; i-- {
-			if restart(all[i]) != late {
+			if all[i].turn() != turn || all[i].waits(all) {
 				continue
 			}
 			one := all[i]
@@ -184,11 +184,37 @@ func (h Host) Undo(ctx context.Context, report plan.Report) (done []prep.Undone,
 			}
 		}
 	}
-	if len(failed) > 0 {
+	if len(all) > 0 {
 		return done, plan.Hint(errors.Join(failed...), "mend what each of them says, and run the command again: %s keeps what is left",
 			h.ledger())
 	}
 	return done, h.forget()
+}
+
+// turns is how many turns an undo has.
+const turns = 3
+
+// turn is when a change is taken back: units are restarted last, so that they read what was
+// restored; what guards packages goes after them.
+func (e entry) turn() int {
+	switch {
+	case e.Change.Kind == prep.RestartUnit:
+		return 2
+	case e.guards():
+		return 1
+	}
+	return 0
+}
+
+// guards reports whether a change is one that packages need as long as they are there: their
+// hold, and the repository that they are upgraded from.
+func (e entry) guards() bool {
+	return e.Change.Kind == prep.HoldPackages || e.Change.Kind == prep.WriteFile && packages.RepositoryFile(e.Change.Path)
+}
+
+// waits reports whether a change stays because packages do that could not be removed yet.
+func (e entry) waits(all []entry) bool {
+	return e.guards() && slices.ContainsFunc(all, func(o entry) bool { return o.Change.Kind == prep.InstallPackages })
 }
 
 // forget deletes the ledger, with what a power cut has left of a write.
