@@ -181,7 +181,7 @@ func holds(f Facts, _ Wanted) []Finding {
 	}
 	var free []string
 	for _, name := range []string{"kubeadm", "kubectl", "kubelet"} {
-		if _, there := f.Programs[name]; there && !slices.Contains(f.Held, name) {
+		if _, there := f.Programs[name]; there && !slices.Contains(f.Held, name) && !f.holdsSoon(name) {
 			free = append(free, name)
 		}
 	}
@@ -194,10 +194,19 @@ func holds(f Facts, _ Wanted) []Finding {
 		WayOut: way + strings.Join(free, " ")}}
 }
 
+// holdsSoon reports whether the installation holds a package.
+func (f Facts) holdsSoon(name string) bool {
+	return f.Install != nil && slices.Contains(f.Install.Held, name)
+}
+
 // packagesToCome brings what is lacking, where that is asked for.
 func packagesToCome(f Facts, _ Wanted) []Finding {
 	if f.Install == nil || f.Install.None() {
 		return nil
+	}
+	if len(f.Install.Packages) == 0 { // an earlier run has ended before it held them
+		return []Finding{{Severity: Notes, Text: "installed by an earlier run, and not held: " + strings.Join(f.Install.Held, ", "),
+			Changes: Installation(*f.Install)}}
 	}
 	return []Finding{{Severity: Blocks, Text: "lacking: " + strings.Join(f.Install.Brings, ", "), Changes: Installation(*f.Install)}}
 }
@@ -213,7 +222,9 @@ func Installation(p packages.Plan) (all []Change) {
 	if p.Key != "" {
 		all = append(all, file(p.Source.KeyFile, p.Key, p.Trust), file(p.Source.ListFile, p.Source.List(p.Tool, p.Source.KeyFile), ""))
 	}
-	all = append(all, Change{Kind: InstallPackages, Name: string(p.Tool), Content: packages.Format(p.Packages)})
+	if len(p.Packages) > 0 {
+		all = append(all, Change{Kind: InstallPackages, Name: string(p.Tool), Content: packages.Format(p.Packages)})
+	}
 	if len(p.Held) > 0 {
 		all = append(all, Change{Kind: HoldPackages, Name: string(p.Tool), Content: strings.Join(p.Held, " ")})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/apply"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/install"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
 )
@@ -23,11 +24,16 @@ func rehearse(ctx context.Context, order packages.Order, facts prep.Facts, talk 
 	if os.Geteuid() != 0 {
 		return packages.Plan{}, install.Stage{}, plan.Refuse(errors.New("only root can say what an installation would do"), "run it with sudo")
 	}
+	lacking := needs(facts)
+	var err error
+	if lacking.Brought, err = (apply.Host{}).Brought(); err != nil {
+		return packages.Plan{}, install.Stage{}, err
+	}
 	stage, err := install.Open(host.Local{}, talk.Fetch, talk.Say)
 	if err != nil {
 		return packages.Plan{}, stage, err
 	}
-	p, err := stage.Plan(ctx, order, needs(facts))
+	p, err := stage.Plan(ctx, order, lacking)
 	if err != nil {
 		_ = stage.Close() // of a cache
 		if ctx.Err() == nil {

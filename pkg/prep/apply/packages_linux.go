@@ -60,15 +60,11 @@ func (h Host) unpack(ctx context.Context, e entry) error {
 		}
 		return h.packages().Release(ctx, now)
 	}
-	before := packages.Parse(e.Before.Content)
-	ours := slices.DeleteFunc(packages.Parse(e.Change.Content), func(p packages.Package) bool {
-		return slices.ContainsFunc(before, func(q packages.Package) bool { return q.Name == p.Name })
-	})
 	held, err := h.held()
 	if err != nil {
 		return err
 	}
-	brought := install.Brought{Packages: ours, Held: held}
+	brought := install.Brought{Packages: e.brought(), Held: held}
 	for _, p := range packages.Parse(e.Before.Configured) {
 		brought.Older = append(brought.Older, p.Name)
 	}
@@ -77,6 +73,25 @@ func (h Host) unpack(ctx context.Context, e entry) error {
 		return &leftAlone{kept}
 	}
 	return err
+}
+
+// brought are the packages of an installation that were not there before.
+func (e entry) brought() []packages.Package {
+	before := packages.Parse(e.Before.Content)
+	return slices.DeleteFunc(packages.Parse(e.Change.Content), func(p packages.Package) bool {
+		return slices.ContainsFunc(before, func(q packages.Package) bool { return q.Name == p.Name })
+	})
+}
+
+// Brought are the packages that the ledger says were brought.
+func (h Host) Brought() (brought []packages.Package, err error) {
+	all, err := h.entries()
+	for _, e := range all {
+		if e.Change.Kind == prep.InstallPackages {
+			brought = append(brought, e.brought()...)
+		}
+	}
+	return brought, err
 }
 
 // held are the packages that the ledger says are held by this program.

@@ -31,10 +31,15 @@ func (s Stage) Plan(ctx context.Context, o packages.Order, n packages.Needs) (pa
 			"install %s there by hand, and leave out --install", lines(n.Programs()))
 	}
 	r := rehearsal{Stage: s, order: o, needs: n, staged: packages.Staged{Dir: s.Local.Path(s.Dir), Files: len(o.Files) > 0}}
-	if err := r.look(ctx); err != nil || r.needs.None() {
+	if err := r.look(ctx); err != nil {
 		return packages.Plan{}, err
 	}
-	r.plan.Tool, r.plan.Brings = tool, r.needs.Programs()
+	r.plan.Tool = tool
+	if r.needs.None() {
+		r.plan.Held = packages.ToHold(nil, r.whole, n.Brought, r.held)
+		return r.plan, nil
+	}
+	r.plan.Brings = r.needs.Programs()
 	if err := r.rehearse(ctx); err != nil {
 		return packages.Plan{}, err
 	}
@@ -49,7 +54,8 @@ type rehearsal struct {
 	staged packages.Staged
 	plan   packages.Plan
 	// whole and held are packages on the host.
-	whole, held []string
+	whole []packages.Package
+	held  []string
 	// refreshed says that all repositories were read again.
 	refreshed bool
 }
@@ -62,9 +68,7 @@ func (r *rehearsal) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range states.Whole {
-		r.whole = append(r.whole, p.Name)
-	}
+	r.whole = states.Whole
 	for _, p := range states.Broken {
 		switch {
 		case p.Name == "containerd" || p.Name == "containerd.io":
@@ -98,7 +102,8 @@ func (r *rehearsal) rehearse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.plan.Packages, r.plan.Held, err = packages.Judge(packages.ReadTransaction(said))
+	r.plan.Packages, err = packages.Judge(packages.ReadTransaction(said))
+	r.plan.Held = packages.ToHold(r.plan.Packages, r.whole, r.needs.Brought, r.held)
 	if err == nil {
 		err = packages.NotHeld(r.plan.Packages, r.held)
 	}
@@ -184,7 +189,7 @@ func (r *rehearsal) fromFiles(ctx context.Context) (targets []string, err error)
 	if err != nil {
 		return nil, err
 	}
-	files, err := packages.ChooseFiles(r.order, r.needs, r.whole, strings.TrimSpace(arch), packages.Apt)
+	files, err := packages.ChooseFiles(r.order, r.needs, names(r.whole), strings.TrimSpace(arch), packages.Apt)
 	if err != nil {
 		return nil, err
 	}

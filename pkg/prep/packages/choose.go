@@ -30,6 +30,9 @@ type Needs struct {
 	Runtime bool
 	// Tools are programs that the kubelet calls, by the names of their packages.
 	Tools []string
+	// Brought are the packages that earlier runs have brought: they are not lacking, but may
+	// not be held yet.
+	Brought []Package
 }
 
 // None reports whether nothing that a node cannot be without is lacking.

@@ -29,31 +29,39 @@ type Plan struct {
 }
 
 // None reports whether there is nothing to do.
-func (p Plan) None() bool { return len(p.Packages) == 0 }
+func (p Plan) None() bool { return len(p.Packages) == 0 && len(p.Held) == 0 }
 
 // mostNew bounds what a package manager may bring.
 const mostNew = 200
 
-// Judge refuses what cannot be taken back, and says which packages come and are held.
-func Judge(t Transaction) (all []Package, held []string, err error) {
+// Judge refuses what cannot be taken back, and says which packages come.
+func Judge(t Transaction) ([]Package, error) {
 	switch {
 	case len(t.Removed) > 0:
-		return nil, nil, plan.Refuse(fmt.Errorf("the package manager would remove %s, which the new packages exclude", text.Some(t.Removed)),
+		return nil, plan.Refuse(fmt.Errorf("the package manager would remove %s, which the new packages exclude", text.Some(t.Removed)),
 			"nothing of yours is removed: remove it yourself where it is not needed; a containerd or containerd.io that is there is used as it is")
 	case len(t.Replaced) > 0:
-		return nil, nil, plan.Refuse(fmt.Errorf("the package manager would replace %s", text.Some(words(t.Replaced))),
+		return nil, plan.Refuse(fmt.Errorf("the package manager would replace %s", text.Some(words(t.Replaced))),
 			"what is there is not replaced, since that could not be taken back: upgrade it yourself, and run the command again")
 	case len(t.New) > mostNew:
-		return nil, nil, plan.Refuse(fmt.Errorf("the package manager would bring %d packages", len(t.New)),
+		return nil, plan.Refuse(fmt.Errorf("the package manager would bring %d packages", len(t.New)),
 			"is this repository the right one? See what it would bring: apt-get --simulate install kubeadm kubelet")
 	}
-	for _, p := range t.New {
-		if slices.Contains(Names(), p.Name) {
-			held = append(held, p.Name)
+	return t.New, nil
+}
+
+// ToHold are the packages that are to be held and are not: of those that come, and of those
+// that earlier runs have brought and that are there as they brought them. It asks for what is
+// there and not for what is new, since a run may end between the two.
+func ToHold(come, there, brought []Package, held []string) (names []string) {
+	for _, name := range Names() {
+		is := func(p Package) bool { return p.Name == name }
+		ours := func(p Package) bool { return p.Name == name && slices.Contains(brought, p) }
+		if (contains(come, is) || contains(there, ours)) && !slices.Contains(held, name) {
+			names = append(names, name)
 		}
 	}
-	slices.Sort(held)
-	return t.New, held, nil
+	return names
 }
 
 // NotHeld refuses packages that a person holds in another state than wanted.
