@@ -67,7 +67,7 @@ func ReadPackageDir(path string) (PackageDir, error) {
 // readSums reads SHA256SUMS, as sha256sum writes it; none if it is not there.
 func (d *PackageDir) readSums() (map[string]string, error) {
 	path := filepath.Join(d.Path, "SHA256SUMS")
-	f, err := os.Open(path)
+	f, _, err := openPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -106,13 +106,26 @@ func (d *PackageDir) Open(name string) (io.ReadCloser, int64, error) {
 	if name != filepath.Base(name) || ext != ".deb" && ext != ".rpm" {
 		return nil, 0, fmt.Errorf("a host asks for %q, which is no package", name)
 	}
-	f, err := os.Open(filepath.Join(d.Path, name))
+	return openPlain(filepath.Join(d.Path, name))
+}
+
+// openPlain opens a regular file, and says how large it is. It is asked what it is before it is
+// opened: what a link leads to may be no package but a secret, and a FIFO has no end.
+func openPlain(path string) (*os.File, int64, error) {
+	known, err := os.Lstat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !known.Mode().IsRegular() {
+		return nil, 0, plan.Hint(fmt.Errorf("%s is not a regular file", path), "put the file itself there, or take that away")
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|plainly, 0)
 	if err != nil {
 		return nil, 0, err
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no file", name)
+	if err == nil && !os.SameFile(known, info) {
+		err = fmt.Errorf("%s is another file by now", path)
 	}
 	if err != nil {
 		return nil, 0, errors.Join(err, f.Close())

@@ -32,7 +32,7 @@ const (
 type Sender func(name string, to io.Writer) error
 
 // Stage brings packages to this host. Others than root may read it, since apt's own user
-// downloads into it.
+// downloads into it; files that were sent are root's alone.
 type Stage struct {
 	Local host.Local
 	// Dir is the directory on the host.
@@ -94,7 +94,7 @@ func (s Stage) receiveOne(f packages.File) error {
 	if s.Send == nil {
 		return errors.New("no one is there to send it")
 	}
-	out, err := os.OpenFile(s.Local.Path(packages.Staged{Dir: s.Dir}.File(f.Name)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	out, err := os.OpenFile(s.Local.Path(packages.Staged{Dir: s.Dir}.File(f.Name)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
