@@ -12,7 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
@@ -24,7 +27,7 @@ const (
 	base = "/var/cache"
 	// stages is what the directories are called.
 	stages = "kubectl-lifecycle-packages."
-	// old is when a directory counts as left behind: no installation takes that long.
+	// old is when a directory counts as left behind: one that is being made is not locked yet.
 	old = 24 * time.Hour
 )
 
@@ -41,19 +44,15 @@ type Stage struct {
 	Send Sender
 	// Say tells what is waited for.
 	Say plan.Report
+	// lock is the stage's mark, locked as long as it is in use.
+	lock *os.File
 }
 
 // Open makes the directory, and deletes what killed runs have left of theirs.
 func Open(local host.Local, send Sender, say plan.Report) (Stage, error) {
 	s := Stage{Local: local, Send: send, Say: say}
 	at := local.Path(base)
-	if left, err := filepath.Glob(filepath.Join(at, stages+"*")); err == nil {
-		for _, dir := range left {
-			if info, err := os.Lstat(dir); err == nil && info.IsDir() && time.Since(info.ModTime()) > old {
-				_ = os.RemoveAll(dir) // what cannot be deleted does no harm
-			}
-		}
-	}
+	sweep(local)
 	if err := os.MkdirAll(at, 0o755); err != nil {
 		return s, err
 	}
@@ -62,6 +61,10 @@ func Open(local host.Local, send Sender, say plan.Report) (Stage, error) {
 		return s, fmt.Errorf("make a directory for packages: %w", err)
 	}
 	s.Dir = filepath.Join(base, filepath.Base(dir))
+	s.lock, err = os.OpenFile(filepath.Join(dir, mark), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = unix.Flock(int(s.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
 	for _, inner := range []string{"lists/partial", "cache/archives/partial", "parts", "files"} {
 		err = errors.Join(err, os.MkdirAll(filepath.Join(dir, inner), 0o755))
 	}
@@ -71,12 +74,52 @@ func Open(local host.Local, send Sender, say plan.Report) (Stage, error) {
 	return s, nil
 }
 
-// Close deletes the directory.
+// mark is the file in a stage that says that it is one. It is locked while the stage is in use.
+const mark = ".kubectl-lifecycle-stage"
+
+// sweep deletes what killed runs have left: directories that only root can write, with a mark
+// of root's that no program holds. A name alone says nothing of whose a directory is. What
+// cannot be deleted does no harm.
+func sweep(local host.Local) {
+	left, _ := filepath.Glob(filepath.Join(local.Path(base), stages+"*"))
+	for _, dir := range left {
+		if abandoned(dir) {
+			_ = local.Remove(filepath.Join(base, filepath.Base(dir)))
+		}
+	}
+}
+
+// abandoned reports whether a directory is a stage that no program uses.
+func abandoned(dir string) bool {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 || !rootsOwn(info) || time.Since(info.ModTime()) < old {
+		return false
+	}
+	f, err := os.OpenFile(filepath.Join(dir, mark), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // with its lock
+	info, err = f.Stat()
+	return err == nil && info.Mode().IsRegular() && rootsOwn(info) && unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+}
+
+// rootsOwn reports whether a file is of the user that this program runs as, who is root.
+func rootsOwn(info os.FileInfo) bool {
+	stat, is := info.Sys().(*syscall.Stat_t)
+	return is && int(stat.Uid) == os.Geteuid()
+}
+
+// Close deletes the directory, and nothing that is mounted in it.
 func (s Stage) Close() error {
 	if s.Dir == "" {
 		return nil
 	}
-	return os.RemoveAll(s.Local.Path(s.Dir))
+	err := s.Local.Remove(s.Dir)
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return err
 }
 
 // receive has files of an order sent, and compares them with their checksums.
