@@ -33,6 +33,7 @@ func checks() []check {
 		{"PREP042-cgroup-driver", []string{"runtime"}, cgroupDriver},
 		{"PREP043-sandbox-image", []string{"runtime"}, sandboxImage},
 		{"PREP044-registries", []string{"runtime"}, registries},
+		{"PREP045-cri-sockets", []string{"runtime"}, criSockets},
 		{"PREP050-cni-bin", []string{"cni"}, cniBin},
 		{"PREP051-cni-configs", []string{"cni"}, cniConfigs},
 		{"PREP060-selinux", []string{"selinux"}, selinux},

@@ -145,6 +145,10 @@ type Runtime struct {
 	Program string `json:"program,omitempty"`
 	Version string `json:"version,omitempty"`
 	Socket  string `json:"socket,omitempty"`
+	// Sockets are all at which a program answers where kubeadm looks for one; Chosen is the
+	// one that is to be used, by a person or by the kubelet's own flags, or empty.
+	Sockets []string `json:"sockets,omitempty"`
+	Chosen  string   `json:"chosen,omitempty"`
 	// Active is the unit's state.
 	Active string `json:"active,omitempty"`
 	// Answers says that the CRI answers on the socket; Error is why not.

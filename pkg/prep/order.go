@@ -39,6 +39,8 @@ type Outcome struct {
 	// those that it has.
 	Pending []string `json:"pending,omitempty"`
 	Undone  []Undone `json:"undone,omitempty"`
+	// CRISocket is the runtime's that is to be used, where it was chosen. It stays on the host.
+	CRISocket string `json:"-"`
 }
 
 // Undone is what became of one change.
@@ -59,6 +61,9 @@ func (w Wanted) Validate() error {
 	}
 	if w.TimeZone != "" && !regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}$`).MatchString(w.TimeZone) {
 		return fmt.Errorf("%q is not a time zone; an example is Asia/Shanghai", w.TimeZone)
+	}
+	if w.CRISocket != "" && !regexp.MustCompile(`^(unix://)?/[A-Za-z0-9._/@:+-]{1,1000}$`).MatchString(w.CRISocket) {
+		return fmt.Errorf("%q is not a CRI socket; an example is unix:///run/containerd/containerd.sock", w.CRISocket)
 	}
 	if w.SandboxImage != "" && !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`).MatchString(w.SandboxImage) {
 		return fmt.Errorf("%q is not the name of an image", w.SandboxImage)

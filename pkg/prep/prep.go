@@ -37,6 +37,8 @@ type Wanted struct {
 	Kubernetes string `json:"kubernetes,omitempty"`
 	// CgroupDriver is the kubelet's: "systemd" (kubeadm's default) or "cgroupfs".
 	CgroupDriver string `json:"cgroupDriver,omitempty"`
+	// CRISocket is the runtime's, where one is named ("unix:///run/crio/crio.sock").
+	CRISocket string `json:"criSocket,omitempty"`
 	// SandboxImage is the pause image that the cluster's registry has.
 	SandboxImage string `json:"sandboxImage,omitempty"`
 	// ProxyMode is kube-proxy's: "iptables", "ipvs", "nftables"; empty where there is none.

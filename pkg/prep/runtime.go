@@ -54,6 +54,21 @@ func criAnswers(f Facts, w Wanted) []Finding {
 	return []Finding{finding}
 }
 
+// criSockets: kubeadm refuses a host on which several runtimes answer, unless it is told which
+// one to use (kubernetes/kubeadm#1495).
+func criSockets(f Facts, w Wanted) []Finding {
+	if w.Joined || len(f.Runtime.Sockets) < 2 {
+		return nil
+	}
+	text := "several container runtimes answer: " + strings.Join(f.Runtime.Sockets, ", ")
+	if f.Runtime.Chosen != "" {
+		return []Finding{{Severity: Notes, Text: text + "; " + f.Runtime.Chosen + " is used",
+			WayOut: "where that is not the one: --cri-socket, or --container-runtime-endpoint of the host's kubelet"}}
+	}
+	return []Finding{{Severity: Blocks, Text: text + "; kubeadm refuses that",
+		WayOut: "name the one to use: --cri-socket unix://" + f.Runtime.Sockets[0] + "; or stop the other"}}
+}
+
 // isCRI reports whether a plugin of containerd is a part of the CRI, by any of its
 // names.
 func isCRI(name string) bool {

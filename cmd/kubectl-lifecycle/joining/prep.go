@@ -3,6 +3,7 @@
 package joining
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,7 @@ The exit code is 3 if something is left that would keep a host from becoming a n
 type prepFlags struct {
 	ssh                     []string
 	hostname, timeZone      string
+	criSocket               string
 	controlPlane, noCluster bool
 	yes, undo               bool
 	maxParallel             int
@@ -77,6 +79,7 @@ func newPrepCommand(c commands) *cobra.Command {
 	flags.BoolVar(&f.undo, "undo", false, "Undo what earlier runs have changed; without --yes that is shown")
 	flags.BoolVar(&f.controlPlane, "control-plane", false, "Check the host as a control-plane node")
 	flags.BoolVar(&f.noCluster, "no-cluster", false, "Do not read what a cluster wants")
+	flags.StringVar(&f.criSocket, "cri-socket", "", "CRI socket on the host, where several runtimes answer (default: the only one)")
 	flags.StringVar(&f.packages.version, "kubernetes-version", "",
 		"Version for --install, for example v1.36.3, or v1.36 for its newest (default: the cluster's)")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "How long all of it may take; 0 means no limit")
@@ -131,6 +134,7 @@ func (f *prepFlags) order(wanted prep.Wanted) (prep.Order, error) {
 		wanted.Role = prep.ControlPlane
 	}
 	wanted.Hostname, wanted.TimeZone = f.hostname, f.timeZone
+	wanted.CRISocket = cmp.Or(f.criSocket, wanted.CRISocket)
 	if err := wanted.Validate(); err != nil {
 		return prep.Order{}, plan.As(plan.Misused, err)
 	}

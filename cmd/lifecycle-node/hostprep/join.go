@@ -55,9 +55,11 @@ func Join(ctx context.Context, d wire.Delivery, talk report.Talk) (json.RawMessa
 		out.Already = true
 		return json.Marshal(out)
 	}
+	order.Prep.Wanted.CRISocket = cmp.Or(order.CRISocket, order.Prep.Wanted.CRISocket)
 	if out.Outcome, err = do(ctx, order.Prep, saying(talk), talk); err != nil {
 		return nil, err
 	}
+	join.CRISocket = out.Outcome.CRISocket
 	out.Outcome = out.Outcome.Shown()
 	if out.Outcome.Report.Blocked() {
 		out.Blocked = true

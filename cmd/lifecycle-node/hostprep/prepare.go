@@ -54,7 +54,7 @@ func do(ctx context.Context, order prep.Order, watch plan.Observer, talk report.
 		defer func() { _ = stage.Close() }() // of a cache
 		facts.Install, machine.Packages = &p, stage
 	}
-	out.Report = prep.Decide(facts, order.Wanted)
+	out.Report, out.CRISocket = prep.Decide(facts, order.Wanted), facts.Runtime.Chosen
 	changes := out.Report.Changes()
 	if !order.Apply || len(changes) == 0 || !mayChange {
 		return out, nil

@@ -159,6 +159,7 @@ func Wanted(all []json.RawMessage) (prep.Wanted, error) {
 	}
 	var first struct {
 		NodeRegistration struct {
+			CRISocket             string   `json:"criSocket"`
 			IgnorePreflightErrors []string `json:"ignorePreflightErrors"`
 		} `json:"nodeRegistration"`
 	}
@@ -166,6 +167,6 @@ func Wanted(all []json.RawMessage) (prep.Wanted, error) {
 		return prep.Wanted{}, fmt.Errorf("read InitConfiguration: %w", err)
 	}
 	w, err := newhost.WantedBy(texts["ClusterConfiguration"], texts["KubeletConfiguration"], texts["KubeProxyConfiguration"])
-	w.Role, w.Ignored = prep.ControlPlane, first.NodeRegistration.IgnorePreflightErrors
+	w.Role, w.Ignored, w.CRISocket = prep.ControlPlane, first.NodeRegistration.IgnorePreflightErrors, first.NodeRegistration.CRISocket
 	return w, plan.As(plan.Misused, err)
 }

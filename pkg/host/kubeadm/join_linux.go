@@ -122,7 +122,9 @@ func (j Join) Do(ctx context.Context) error {
 	var failed *host.CommandError
 	if errors.As(err, &failed) {
 		said := fmt.Errorf("kubeadm join: %w: %s", failed.Err, telling(failed.Output))
-		if checks, refused := preflight(failed.Output); refused {
+		if checks, refused := preflight(failed.Output); refused && strings.Contains(failed.Output, severalRuntimes) {
+			return plan.Refuse(said, "kubeadm has changed nothing: name the one to use: --cri-socket unix://PATH; or stop the other")
+		} else if refused {
 			return plan.Refuse(said, "%s", wayPast(checks))
 		}
 		return said
@@ -137,6 +139,9 @@ func preflight(output string) (checks []string, refused bool) {
 	if strings.Contains(output, "[kubelet-start]") {
 		return nil, false
 	}
+	if strings.Contains(output, severalRuntimes) {
+		return nil, true
+	}
 	for _, found := range regexp.MustCompile(`\[ERROR ([A-Za-z0-9._-]{1,128})\]`).FindAllStringSubmatch(output, mostChecks) {
 		if !slices.Contains(checks, found[1]) {
 			checks = append(checks, found[1])
@@ -144,6 +149,10 @@ func preflight(output string) (checks []string, refused bool) {
 	}
 	return checks, len(checks) > 0 || strings.Contains(output, "error execution phase preflight")
 }
+
+// severalRuntimes begins what kubeadm says before any check, where it is to choose (1.36,
+// cmd/kubeadm/app/util/runtime).
+const severalRuntimes = "Found multiple CRI endpoints on the host"
 
 // mostChecks bounds how many of kubeadm's checks are named.
 const mostChecks = 16

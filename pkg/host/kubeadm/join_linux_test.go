@@ -144,6 +144,9 @@ func TestAJoinThatKubeadmRefusesHasNotBegun(t *testing.T) {
 			"--ignore-preflight-errors Port-10250,FileAvailable--etc-kubernetes-pki-ca.crt"},
 		"the token is not taken": {"error execution phase preflight: couldn't validate the identity of the API Server: x\n",
 			"mend that on the host"},
+		"two runtimes answer": {"Found multiple CRI endpoints on the host. Please define which one do you wish to use by setting the " +
+			"'criSocket' field in the kubeadm configuration file: unix:///var/run/containerd/containerd.sock, unix:///var/run/crio/crio.sock\n" +
+			"To see the stack trace of this error execute with --v=5 or higher\n", "--cri-socket"},
 		"a later phase":         {"[preflight] ok\n[kubelet-start] Writing\nerror execution phase kubelet-start: timed out\n", ""},
 		"a warning before that": {"\t[ERROR X]: ignored\n[kubelet-start] Writing\nerror execution phase kubelet-start: timed out\n", ""},
 		"nothing that is known": {"Killed\n", ""},

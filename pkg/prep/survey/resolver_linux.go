@@ -47,7 +47,16 @@ func (r reader) resolver(ctx context.Context) error {
 
 // toldResolver is what the kubelet's own flags on this host say; empty if nothing.
 func (r reader) toldResolver() (path string, err error) {
-	flag := regexp.MustCompile(`--resolv-conf[= ]["']?([^\s"']+)`)
+	told, err := r.told("resolv-conf")
+	if told != "" {
+		path = filepath.Join("/", told)
+	}
+	return path, err
+}
+
+// told is a flag of the kubelet's on this host; empty if there is none.
+func (r reader) told(flag string) (value string, err error) {
+	form := regexp.MustCompile("--" + flag + `[= ]["']?([^\s"']+)`)
 	const dropIns = "/etc/systemd/system/kubelet.service.d"
 	files := []string{"/etc/default/kubelet", "/etc/sysconfig/kubelet"}
 	names, err := r.names(dropIns)
@@ -58,10 +67,10 @@ func (r reader) toldResolver() (path string, err error) {
 		text, unread := r.text(file)
 		err = errors.Join(err, unread)
 		for line := range strings.Lines(text) {
-			if found := flag.FindStringSubmatch(line); found != nil && !strings.HasPrefix(strings.TrimSpace(line), "#") {
-				path = filepath.Join("/", found[1])
+			if found := form.FindStringSubmatch(line); found != nil && !strings.HasPrefix(strings.TrimSpace(line), "#") {
+				value = found[1]
 			}
 		}
 	}
-	return path, err
+	return value, err
 }

@@ -3,9 +3,12 @@
 package survey
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,18 +23,16 @@ import (
 // asked is how long a runtime gets to answer.
 const asked = 5 * time.Second
 
-// runtime asks the container runtime on its socket. Of several, containerd's is taken:
-// kubeadm looks there first.
+// runtime asks the container runtime on its socket.
 func (r reader) runtime(ctx context.Context) error {
 	rt := &r.facts.Runtime
-	for _, known := range []struct{ program, socket string }{
-		{"containerd", "/run/containerd/containerd.sock"}, {"crio", "/var/run/crio/crio.sock"},
-	} {
-		if r.local.Has(ctx, known.program) || r.there(known.socket) {
-			rt.Program, rt.Socket = known.program, known.socket
-			break
-		}
+	rt.Sockets = r.sockets(ctx)
+	own, err := r.told("container-runtime-endpoint")
+	if err != nil {
+		return err
 	}
+	rt.Chosen = strings.TrimPrefix(cmp.Or(r.wanted.CRISocket, own), "unix://")
+	rt.Program, rt.Socket = r.program(ctx)
 	if rt.Program == "" {
 		return nil
 	}
@@ -52,6 +53,46 @@ func (r reader) runtime(ctx context.Context) error {
 	}
 	r.ask(ctx)
 	return nil
+}
+
+// known are the sockets at which kubeadm looks for a runtime (constants_unix.go, 1.36), with
+// their programs.
+func known() []struct{ program, socket string } {
+	return []struct{ program, socket string }{
+		{"containerd", "/run/containerd/containerd.sock"}, {"crio", "/run/crio/crio.sock"}, {"cri-dockerd", "/run/cri-dockerd.sock"},
+	}
+}
+
+// sockets are those of known at which a program answers: kubeadm counts them as this does.
+func (r reader) sockets(ctx context.Context) (answer []string) {
+	for _, k := range known() {
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", r.local.Path(k.socket))
+		if err == nil {
+			_ = conn.Close() // nothing was sent
+			answer = append(answer, k.socket)
+		}
+	}
+	return answer
+}
+
+// program is the runtime that is looked at: the one that was chosen, the one that answers, or
+// the first that is installed.
+func (r reader) program(ctx context.Context) (name, socket string) {
+	rt := r.facts.Runtime
+	if rt.Chosen != "" {
+		for _, k := range known() {
+			if k.socket == strings.TrimPrefix(rt.Chosen, "/var") {
+				return k.program, rt.Chosen
+			}
+		}
+		return strings.TrimSuffix(filepath.Base(rt.Chosen), ".sock"), rt.Chosen
+	}
+	for _, k := range known()[:2] {
+		if r.local.Has(ctx, k.program) || r.there(k.socket) {
+			return k.program, k.socket
+		}
+	}
+	return "", ""
 }
 
 // effective are containerd's settings; nil where the program does not print them.

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package prep
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestWhatKubeadmOrTheKubeletWouldRefuseIsSaidBefore: each of these ends a join of a host that
+// lacks nothing else, some of them after minutes.
+func TestWhatKubeadmOrTheKubeletWouldRefuseIsSaidBefore(t *testing.T) {
+	const containerdSocket, crioSocket = "/run/containerd/containerd.sock", "/run/crio/crio.sock"
+	for name, c := range map[string]struct {
+		change   func(f *Facts, w *Wanted)
+		id       string
+		severity Severity // empty if nothing is found
+		says     string   // in the text, a change or the way out
+	}{
+		"one runtime answers": {func(f *Facts, _ *Wanted) { f.Runtime.Sockets = []string{crioSocket} }, "PREP045-cri-sockets", "", ""},
+		"two runtimes answer": {func(f *Facts, _ *Wanted) { f.Runtime.Sockets = []string{containerdSocket, crioSocket} },
+			"PREP045-cri-sockets", Blocks, "--cri-socket unix://" + containerdSocket},
+		"two answer, and one is named": {func(f *Facts, _ *Wanted) {
+			f.Runtime.Sockets, f.Runtime.Chosen = []string{containerdSocket, crioSocket}, crioSocket
+		}, "PREP045-cri-sockets", Notes, crioSocket + " is used"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, w := prepared(), Wanted{Kubernetes: "v1.36.3"}
+			c.change(&f, &w)
+			r := Decide(f, w)
+			var found []Finding
+			for _, one := range r.Findings {
+				if one.ID == c.id {
+					found = append(found, one)
+				}
+			}
+			if c.severity == "" {
+				if len(found) > 0 || !slices.Contains(r.Checked, c.id) {
+					t.Errorf("%+v", found)
+				}
+				return
+			}
+			said := ""
+			for _, one := range found {
+				said += one.Text + one.WayOut
+				for _, change := range one.Changes {
+					said += change.String()
+				}
+			}
+			if len(found) == 0 || found[0].Severity != c.severity || !strings.Contains(said, c.says) {
+				t.Errorf("%+v", r.Findings)
+			}
+		})
+	}
+}
