@@ -24,6 +24,18 @@ func TestWhatKubeadmOrTheKubeletWouldRefuseIsSaidBefore(t *testing.T) {
 		"two answer, and one is named": {func(f *Facts, _ *Wanted) {
 			f.Runtime.Sockets, f.Runtime.Chosen = []string{containerdSocket, crioSocket}, crioSocket
 		}, "PREP045-cri-sockets", Notes, crioSocket + " is used"},
+
+		"etcd's directory is a disk": {func(f *Facts, w *Wanted) { w.Role, f.EtcdData = ControlPlane, []string{"lost+found"} },
+			"PREP095-etcd-data", Blocks, "leave it there: join with --ignore-preflight-errors DirAvailable--var-lib-etcd"},
+		"a disk elsewhere": {func(f *Facts, w *Wanted) {
+			w.Role, w.EtcdDir, f.EtcdData = ControlPlane, "/data/etcd", []string{"lost+found"}
+		},
+			"PREP095-etcd-data", Blocks, "DirAvailable--data-etcd"},
+		"a disk that kubeadm is to ignore": {func(f *Facts, w *Wanted) {
+			w.Role, w.Ignored, f.EtcdData = ControlPlane, []string{"DirAvailable--var-lib-etcd"}, []string{"lost+found"}
+		}, "PREP095-etcd-data", Notes, "told to ignore it"},
+		"data of something else": {func(f *Facts, w *Wanted) { w.Role, f.EtcdData = ControlPlane, []string{"lost+found", "backup.db"} },
+			"PREP095-etcd-data", Blocks, "find out whose it is"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, w := prepared(), Wanted{Kubernetes: "v1.36.3"}

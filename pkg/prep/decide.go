@@ -49,6 +49,7 @@ func checks() []check {
 		{EarlierCluster, []string{"traces"}, earlierCluster},
 		{"PREP093-leftovers", []string{"leftovers"}, leftovers},
 		{"PREP094-manifests", []string{"traces"}, manifests},
+		{"PREP095-etcd-data", []string{"etcd"}, etcdData},
 		{"PREP100-programs", []string{"programs"}, programs},
 		{"PREP101-skew", []string{"programs"}, skew},
 		{"PREP102-holds", []string{"packages"}, holds},
@@ -103,7 +104,7 @@ func (c check) unread(f Facts) string {
 // (a tool that holds packages, a firewall that answers).
 func (c check) mayBlock() bool {
 	return slices.ContainsFunc(c.parts, func(part string) bool {
-		return slices.Contains([]string{"kernel", "swap", "modules", "sysctl", "runtime", "ports", "traces", "programs"}, part)
+		return slices.Contains([]string{"kernel", "swap", "modules", "sysctl", "runtime", "ports", "traces", "etcd", "programs"}, part)
 	})
 }
 

@@ -46,6 +46,8 @@ type Facts struct {
 	// Manifests are the files in the directory of static pods that are not kubeadm's: they
 	// show nothing of a cluster.
 	Manifests []string `json:"manifests,omitempty"`
+	// EtcdData is what is in the directory of etcd's data that a control plane would have.
+	EtcdData []string `json:"etcdData,omitempty"`
 	// Leftovers are what a cluster or its network has left that the host is a node of no
 	// more, and LeftLinks the network links among them.
 	Leftovers []string `json:"leftovers,omitempty"`

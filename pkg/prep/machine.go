@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // The room that a kubelet and its images need. The kubelet evicts pods below a tenth
@@ -78,6 +79,28 @@ func manifests(f Facts, w Wanted) []Finding {
 	}
 	return []Finding{{Severity: Blocks, Text: text + "; kubeadm refuses that",
 		WayOut: "move them away until the host has joined; where they are to run from the start, join with --ignore-preflight-errors " + check}}
+}
+
+// etcdData: kubeadm refuses a directory of etcd's data in which there is anything, also what
+// mkfs has made in it (kubernetes/kubeadm#2127). etcd itself does not mind it.
+func etcdData(f Facts, w Wanted) []Finding {
+	dir := w.EtcdData()
+	if w.Joined || len(f.Traces) > 0 || len(f.EtcdData) == 0 {
+		return nil
+	}
+	check := "DirAvailable-" + strings.ReplaceAll(dir, "/", "-")
+	ignore := text.Command("--ignore-preflight-errors", check)
+	said := dir + " is not empty: " + strings.Join(f.EtcdData[:min(len(f.EtcdData), mostLeft)], ", ")
+	fresh := len(f.EtcdData) == 1 && f.EtcdData[0] == "lost+found"
+	switch {
+	case w.ignores(check):
+		return []Finding{{Severity: Notes, Text: said + "; kubeadm is told to ignore it"}}
+	case fresh:
+		return []Finding{{Severity: Blocks, Text: said + "; kubeadm refuses that, although it is the file system's own",
+			WayOut: "leave it there: join with " + ignore}}
+	}
+	return []Finding{{Severity: Blocks, Text: said + "; kubeadm refuses that",
+		WayOut: "find out whose it is: move the data of an earlier etcd away; what etcd does not read may stay: " + ignore}}
 }
 
 // resolvConf: pods get the name servers of a file that the kubelet is told. Where it is

@@ -71,6 +71,9 @@ func (w Wanted) Validate() error {
 	if w.CgroupDriver != "" && !slices.Contains([]string{"systemd", "cgroupfs"}, w.CgroupDriver) {
 		return errors.New("the cgroup driver is systemd or cgroupfs")
 	}
+	if w.EtcdDir != "" && !regexp.MustCompile(`^/[ -~]{1,1000}$`).MatchString(w.EtcdDir) {
+		return errors.New("the directory of etcd's data in the cluster's configuration is not the path of a directory")
+	}
 	if path := w.ResolvConf; path != nil && *path != "" && !regexp.MustCompile(`^/[!-~]{0,1000}$`).MatchString(*path) {
 		return errors.New("the resolvConf of the cluster's kubelet-config is not the path of a file")
 	}

@@ -56,6 +56,10 @@ type Wanted struct {
 	// ResolvConf is the file of name servers that its kubelets are told (resolvConf); nil
 	// leaves it to kubeadm and the kubelet, an empty path means none.
 	ResolvConf *string `json:"resolvConf,omitempty"`
+	// EtcdDir is where a control plane keeps etcd's data; empty means kubeadm's default.
+	EtcdDir string `json:"etcdDir,omitempty"`
+	// ExternalEtcd says that control planes have no etcd of their own.
+	ExternalEtcd bool `json:"externalEtcd,omitempty"`
 	// Ignored are the names of kubeadm's checks whose failure is only a warning
 	// (--ignore-preflight-errors), or "all".
 	Ignored []string `json:"ignored,omitempty"`
@@ -67,6 +71,14 @@ type Wanted struct {
 	// Joined says that the host is a node of the cluster: what a node has is no trace
 	// of another.
 	Joined bool `json:"joined,omitempty"`
+}
+
+// EtcdData is the directory of etcd's data that a host would have; empty for none.
+func (w Wanted) EtcdData() string {
+	if w.Role != ControlPlane || w.ExternalEtcd {
+		return ""
+	}
+	return orWord(w.EtcdDir, "/var/lib/etcd")
 }
 
 // ignores reports whether kubeadm is told to ignore one of its checks.

@@ -73,6 +73,12 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 		Networking        struct {
 			PodSubnet string `json:"podSubnet"`
 		} `json:"networking"`
+		Etcd struct {
+			Local struct {
+				DataDir string `json:"dataDir"`
+			} `json:"local"`
+			External *struct{} `json:"external"`
+		} `json:"etcd"`
 	}
 	var kubelet struct {
 		CgroupDriver string  `json:"cgroupDriver"`
@@ -94,6 +100,7 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 	w = prep.Wanted{
 		Kubernetes: cluster.KubernetesVersion, CgroupDriver: cmp.Or(kubelet.CgroupDriver, "systemd"), ProxyMode: proxy.Mode,
 		IPv6: strings.Contains(cluster.Networking.PodSubnet, ":"), SwapAllowed: allowed(kubelet.FailSwapOn),
+		EtcdDir: cluster.Etcd.Local.DataDir, ExternalEtcd: cluster.Etcd.External != nil,
 		CgroupV1Allowed: allowed(kubelet.FailCgroupV1), ResolvConf: kubelet.ResolvConf,
 		SandboxImage: sandboxImage(cluster.ImageRepository, nodes), Network: network(agents),
 	}

@@ -194,3 +194,11 @@ func (r reader) traces(context.Context) error {
 	}
 	return err
 }
+
+// etcd reads what is in the directory of etcd's data, where the host is to have one.
+func (r reader) etcd(context.Context) (err error) {
+	if dir := r.wanted.EtcdData(); dir != "" {
+		r.facts.EtcdData, err = r.names(dir)
+	}
+	return err
+}

@@ -72,3 +72,24 @@ func TestTheRuntimeIsTheOneThatIsToBeUsed(t *testing.T) {
 		})
 	}
 }
+
+// TestEtcdsDirectoryIsReadWhereTheHostIsToHaveOne: it is the cluster's configuration that says where.
+func TestEtcdsDirectoryIsReadWhereTheHostIsToHaveOne(t *testing.T) {
+	files := bare()
+	files["/var/lib/etcd/lost+found/.x"], files["/data/etcd/y"] = "", ""
+	for name, c := range map[string]struct {
+		wanted prep.Wanted
+		want   string
+	}{
+		"a worker":                   {prep.Wanted{}, ""},
+		"a control plane":            {prep.Wanted{Role: prep.ControlPlane}, "lost+found"},
+		"with etcd's data elsewhere": {prep.Wanted{Role: prep.ControlPlane, EtcdDir: "/data/etcd"}, "y"},
+		"with an etcd elsewhere":     {prep.Wanted{Role: prep.ControlPlane, ExternalEtcd: true}, ""},
+		"a directory that is not":    {prep.Wanted{Role: prep.ControlPlane, EtcdDir: "/none"}, ""},
+	} {
+		facts := Read(t.Context(), hostOf(t, files, nil), c.wanted)
+		if got := strings.Join(facts.EtcdData, " "); got != c.want || facts.Unread["etcd"] != "" {
+			t.Errorf("%s: %q, %q", name, got, facts.Unread["etcd"])
+		}
+	}
+}

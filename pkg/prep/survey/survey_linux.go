@@ -46,6 +46,7 @@ func Read(ctx context.Context, local host.Local, wanted prep.Wanted) prep.Facts 
 		{"disk", r.disks},
 		{"resolver", r.resolver},
 		{"traces", r.traces},
+		{"etcd", r.etcd},
 		{"programs", r.programs},
 		{"packages", r.packages},
 	} {
