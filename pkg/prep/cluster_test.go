@@ -25,6 +25,30 @@ func TestWhatKubeadmOrTheKubeletWouldRefuseIsSaidBefore(t *testing.T) {
 			f.Runtime.Sockets, f.Runtime.Chosen = []string{containerdSocket, crioSocket}, crioSocket
 		}, "PREP045-cri-sockets", Notes, crioSocket + " is used"},
 
+		"kubelets that protect the kernel's settings": {func(f *Facts, w *Wanted) {
+			w.ProtectKernelDefaults = true
+			f.Sysctls.Now["vm.overcommit_memory"] = "0"
+		}, "PREP030-sysctl", Blocks, "set sysctl vm.overcommit_memory = 1"},
+		"kubelets that protect more than is wanted": {func(f *Facts, w *Wanted) {
+			w.ProtectKernelDefaults = true
+			for _, s := range SysctlsWanted(*w) {
+				f.Sysctls.Now[s.Key] = s.Value
+			}
+			f.Sysctls.Now["kernel.panic"] = "20" // it must be that very value
+		}, "PREP030-sysctl", Blocks, "kernel.panic is 20, not 10"},
+		"kubelets that protect what is as they want it": {func(f *Facts, w *Wanted) {
+			w.ProtectKernelDefaults = true
+			for _, s := range SysctlsWanted(*w) {
+				f.Sysctls.Now[s.Key] = s.Value
+			}
+		}, "PREP030-sysctl", "", ""},
+		"a cgroup that is not there": {func(f *Facts, _ *Wanted) { f.Kernel.NoCgroup = []string{"/kube.slice"} },
+			"PREP004-reserved-cgroups", Blocks, "systemctl start kube.slice"},
+		"a cgroup that is not there, without systemd": {func(f *Facts, w *Wanted) {
+			w.CgroupDriver, f.Kernel.NoCgroup = "cgroupfs", []string{"/kube"}
+			f.Runtime.Effective.CgroupDriver = "cgroupfs"
+		}, "PREP004-reserved-cgroups", Blocks, "mkdir in each"},
+
 		"etcd's directory is a disk": {func(f *Facts, w *Wanted) { w.Role, f.EtcdData = ControlPlane, []string{"lost+found"} },
 			"PREP095-etcd-data", Blocks, "leave it there: join with --ignore-preflight-errors DirAvailable--var-lib-etcd"},
 		"a disk elsewhere": {func(f *Facts, w *Wanted) {
@@ -64,5 +88,18 @@ func TestWhatKubeadmOrTheKubeletWouldRefuseIsSaidBefore(t *testing.T) {
 				t.Errorf("%+v", r.Findings)
 			}
 		})
+	}
+}
+
+func TestACgroupLiesWhereTheKubeletLooksForIt(t *testing.T) {
+	for name, c := range map[string]struct{ name, driver, want string }{
+		"a slice":                 {"/kube.slice", "systemd", "/kube.slice"},
+		"a slice in another":      {"/kube-reserved.slice", "systemd", "/kube.slice/kube-reserved.slice"},
+		"a slice without its end": {"kube", "", "/kube.slice"},
+		"a path":                  {"/a/kube-reserved", "cgroupfs", "/a/kube-reserved"},
+	} {
+		if got := CgroupPath(c.name, c.driver); got != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }

@@ -22,6 +22,7 @@ func checks() []check {
 		{"PREP001-kernel", []string{"kernel"}, kernelFloor},
 		{"PREP002-cgroup", []string{"kernel"}, cgroupVersion},
 		{"PREP003-systemd", nil, systemdRuns},
+		{"PREP004-reserved-cgroups", []string{"cgroups"}, reservedCgroups},
 		{"PREP010-swap", []string{"swap"}, swapNow},
 		{"PREP011-swap-at-boot", []string{"swap"}, swapAtBoot},
 		{"PREP020-modules", []string{"modules"}, modulesNow},
@@ -104,7 +105,7 @@ func (c check) unread(f Facts) string {
 // (a tool that holds packages, a firewall that answers).
 func (c check) mayBlock() bool {
 	return slices.ContainsFunc(c.parts, func(part string) bool {
-		return slices.Contains([]string{"kernel", "swap", "modules", "sysctl", "runtime", "ports", "traces", "etcd", "programs"}, part)
+		return slices.Contains([]string{"kernel", "swap", "modules", "sysctl", "runtime", "ports", "traces", "etcd", "cgroups", "programs"}, part)
 	})
 }
 

@@ -88,6 +88,8 @@ type Kernel struct {
 	Release string `json:"release"`
 	// Cgroup is 1 or 2; 0 where none is mounted.
 	Cgroup int `json:"cgroup"`
+	// NoCgroup are those of the wanted cgroups that are not there.
+	NoCgroup []string `json:"noCgroup,omitempty"`
 }
 
 // Swap is what is in use now, and what would be after a boot.

@@ -95,6 +95,13 @@ func SysctlsWanted(w Wanted) []SysctlWanted {
 		all = append(all, SysctlWanted{"net.ipv6.conf.all.forwarding", "1", false, Blocks,
 			"pods of other nodes are not reached over IPv6 without it"})
 	}
+	if w.ProtectKernelDefaults { // exactly these (setupKernelTunables, pkg/kubelet/cm/container_manager_linux.go, 1.36)
+		for _, s := range [][2]string{{"vm.overcommit_memory", "1"}, {"vm.panic_on_oom", "0"}, {"kernel.panic", "10"},
+			{"kernel.panic_on_oops", "1"}, {"kernel.keys.root_maxkeys", "1000000"}, {"kernel.keys.root_maxbytes", "25000000"}} {
+			all = append(all, SysctlWanted{s[0], s[1], false, Blocks,
+				"the cluster's kubelets do not start with another value (protectKernelDefaults)"})
+		}
+	}
 	return all
 }
 

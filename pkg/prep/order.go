@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/prep/packages"
@@ -73,6 +74,11 @@ func (w Wanted) Validate() error {
 	}
 	if w.EtcdDir != "" && !regexp.MustCompile(`^/[ -~]{1,1000}$`).MatchString(w.EtcdDir) {
 		return errors.New("the directory of etcd's data in the cluster's configuration is not the path of a directory")
+	}
+	for _, name := range w.ReservedCgroups {
+		if !regexp.MustCompile(`^/?[A-Za-z0-9._/@:\\-]{1,255}$`).MatchString(name) || strings.Contains(name, "..") {
+			return errors.New("a reserved cgroup of the cluster's kubelet-config is not the name of one")
+		}
 	}
 	if path := w.ResolvConf; path != nil && *path != "" && !regexp.MustCompile(`^/[!-~]{0,1000}$`).MatchString(*path) {
 		return errors.New("the resolvConf of the cluster's kubelet-config is not the path of a file")

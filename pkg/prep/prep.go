@@ -53,6 +53,12 @@ type Wanted struct {
 	// CgroupV1Allowed says that they are told to live with cgroup version 1
 	// (failCgroupV1: false).
 	CgroupV1Allowed bool `json:"cgroupV1Allowed,omitempty"`
+	// ProtectKernelDefaults says that its kubelets do not start on a host whose kernel is set
+	// otherwise than they would set it.
+	ProtectKernelDefaults bool `json:"protectKernelDefaults,omitempty"`
+	// ReservedCgroups are those that they limit (kubeReservedCgroup, systemReservedCgroup), and
+	// do not start without.
+	ReservedCgroups []string `json:"reservedCgroups,omitempty"`
 	// ResolvConf is the file of name servers that its kubelets are told (resolvConf); nil
 	// leaves it to kubeadm and the kubelet, an empty path means none.
 	ResolvConf *string `json:"resolvConf,omitempty"`

@@ -80,12 +80,7 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 			External *struct{} `json:"external"`
 		} `json:"etcd"`
 	}
-	var kubelet struct {
-		CgroupDriver string  `json:"cgroupDriver"`
-		FailSwapOn   *bool   `json:"failSwapOn"`
-		FailCgroupV1 *bool   `json:"failCgroupV1"`
-		ResolvConf   *string `json:"resolvConf"`
-	}
+	var kubelet kubeletConfig
 	var proxy struct {
 		Mode string `json:"mode"`
 	}
@@ -100,6 +95,7 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 	w = prep.Wanted{
 		Kubernetes: cluster.KubernetesVersion, CgroupDriver: cmp.Or(kubelet.CgroupDriver, "systemd"), ProxyMode: proxy.Mode,
 		IPv6: strings.Contains(cluster.Networking.PodSubnet, ":"), SwapAllowed: allowed(kubelet.FailSwapOn),
+		ProtectKernelDefaults: kubelet.ProtectKernelDefaults, ReservedCgroups: kubelet.reserved(),
 		EtcdDir: cluster.Etcd.Local.DataDir, ExternalEtcd: cluster.Etcd.External != nil,
 		CgroupV1Allowed: allowed(kubelet.FailCgroupV1), ResolvConf: kubelet.ResolvConf,
 		SandboxImage: sandboxImage(cluster.ImageRepository, nodes), Network: network(agents),
@@ -108,6 +104,29 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 		w.Nodes = append(w.Nodes, prep.Identity{Node: n.Name, MachineID: n.Status.NodeInfo.MachineID, SystemUUID: n.Status.NodeInfo.SystemUUID})
 	}
 	return w, w.Validate()
+}
+
+// kubeletConfig is what of the cluster's kubelet-config a host has to fit.
+type kubeletConfig struct {
+	CgroupDriver          string   `json:"cgroupDriver"`
+	FailSwapOn            *bool    `json:"failSwapOn"`
+	FailCgroupV1          *bool    `json:"failCgroupV1"`
+	ResolvConf            *string  `json:"resolvConf"`
+	ProtectKernelDefaults bool     `json:"protectKernelDefaults"`
+	Enforce               []string `json:"enforceNodeAllocatable"`
+	KubeReservedCgroup    string   `json:"kubeReservedCgroup"`
+	SystemReservedCgroup  string   `json:"systemReservedCgroup"`
+}
+
+// reserved are the cgroups that the kubelet limits, and therefore does not start without.
+func (k kubeletConfig) reserved() (all []string) {
+	for _, one := range []struct{ what, cgroup string }{{"kube-reserved", k.KubeReservedCgroup}, {"system-reserved", k.SystemReservedCgroup}} {
+		enforced := slices.Contains(k.Enforce, one.what) || slices.Contains(k.Enforce, one.what+"-compressible")
+		if enforced && one.cgroup != "" {
+			all = append(all, one.cgroup)
+		}
+	}
+	return all
 }
 
 // allowed reports whether what a kubelet fails on by default is allowed.

@@ -33,11 +33,14 @@ func TestWhatAClusterWantsIsReadFromItsOwnConfiguration(t *testing.T) {
 	}{
 		"all of it": {configs{cluster: "kubernetesVersion: v1.36.3\nimageRepository: m.example/k8s\nnetworking: {podSubnet: " +
 			"'10.244.0.0/16,fd00::/48'}\netcd: {local: {dataDir: /data/etcd}}\n",
-			kubelet: "cgroupDriver: cgroupfs\nfailSwapOn: false\nfailCgroupV1: false\nresolvConf: /run/r.conf\n",
-			proxy:   "mode: ipvs\n"}, []agent{{"kube-system",
+			kubelet: "cgroupDriver: cgroupfs\nfailSwapOn: false\nfailCgroupV1: false\nresolvConf: /run/r.conf\n" +
+				"protectKernelDefaults: true\nenforceNodeAllocatable: [pods, kube-reserved]\nkubeReservedCgroup: /kube.slice\n" +
+				"systemReservedCgroup: /system.slice\n",
+			proxy: "mode: ipvs\n"}, []agent{{"kube-system",
 			"x"}, {"kube-flannel", "kube-flannel-ds"}},
 			prep.Wanted{Kubernetes: "v1.36.3", CgroupDriver: "cgroupfs", SandboxImage: "m.example/k8s/pause:3.10", ProxyMode: "ipvs",
 				Network: "flannel", EtcdDir: "/data/etcd",
+				ProtectKernelDefaults: true, ReservedCgroups: []string{"/kube.slice"},
 				IPv6: true, SwapAllowed: true, CgroupV1Allowed: true, Nodes: ids, ResolvConf: new("/run/r.conf")}},
 		"nothing is there": {configs{}, nil, prep.Wanted{CgroupDriver: "systemd", SandboxImage: "registry.k8s.io/pause:3.8", Nodes: ids}},
 	} {

@@ -260,3 +260,22 @@ func assignments(file, content string) (all []prep.Setting) {
 	}
 	return all
 }
+
+// cgroups looks for those that the kubelet limits. Its own slice is there once it starts.
+func (r reader) cgroups(ctx context.Context) error {
+	for _, name := range r.wanted.ReservedCgroups {
+		at := prep.CgroupPath(name, r.wanted.CgroupDriver)
+		if !r.there("/sys/fs/cgroup"+at) && !r.there("/sys/fs/cgroup/memory"+at) && !r.begins(ctx, filepath.Base(at)) {
+			r.facts.Kernel.NoCgroup = append(r.facts.Kernel.NoCgroup, name)
+		}
+	}
+	return nil
+}
+
+// begins reports whether a slice begins with the kubelet: it runs in it, or wants it.
+func (r reader) begins(ctx context.Context, slice string) bool {
+	said, err := r.local.Run(ctx, host.Command{Name: "systemctl",
+		Args: []string{"show", "--property=Slice,Wants,Requires,BindsTo", "kubelet.service"}})
+	return err == nil && slices.ContainsFunc(strings.FieldsFunc(said, func(c rune) bool { return c == '=' || c == ' ' || c == '\n' }),
+		func(word string) bool { return word == slice })
+}

@@ -21,12 +21,13 @@ func TestTheRuntimeIsTheOneThatIsToBeUsed(t *testing.T) {
 		wanted          string
 		program, chosen string
 	}{
-		"containerd alone":                  {answer: []string{containerd}, program: "containerd"},
-		"a file that is no socket beside":   {answer: []string{crio}, program: "crio"},
-		"two, and none is named":            {answer: []string{containerd, crio}, program: "containerd"},
-		"two, and the kubelet has its own":  {answer: []string{containerd, crio}, flags: "unix://" + crio, program: "crio", chosen: crio},
-		"two, and a person names the other": {answer: []string{containerd, crio}, flags: crio, wanted: "unix:///var" + containerd, program: "containerd", chosen: "/var" + containerd},
-		"Docker's, beside its containerd":   {answer: []string{containerd, other}, wanted: other, program: "cri-dockerd", chosen: other},
+		"containerd alone":                 {answer: []string{containerd}, program: "containerd"},
+		"a file that is no socket beside":  {answer: []string{crio}, program: "crio"},
+		"two, and none is named":           {answer: []string{containerd, crio}, program: "containerd"},
+		"two, and the kubelet has its own": {answer: []string{containerd, crio}, flags: "unix://" + crio, program: "crio", chosen: crio},
+		"two, and a person names the other": {answer: []string{containerd, crio}, flags: crio, wanted: "unix:///var" + containerd,
+			program: "containerd", chosen: "/var" + containerd},
+		"Docker's, beside its containerd": {answer: []string{containerd, other}, wanted: other, program: "cri-dockerd", chosen: other},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := bare()
@@ -91,5 +92,17 @@ func TestEtcdsDirectoryIsReadWhereTheHostIsToHaveOne(t *testing.T) {
 		if got := strings.Join(facts.EtcdData, " "); got != c.want || facts.Unread["etcd"] != "" {
 			t.Errorf("%s: %q, %q", name, got, facts.Unread["etcd"])
 		}
+	}
+}
+
+// TestACgroupThatBeginsWithTheKubeletIsThere: its slice is made when it starts.
+func TestACgroupThatBeginsWithTheKubeletIsThere(t *testing.T) {
+	files := bare()
+	files["/sys/fs/cgroup/system.slice/.x"] = ""
+	facts := Read(t.Context(), hostOf(t, files, map[string]string{
+		"systemctl show --property=Slice,Wants,Requires,BindsTo kubelet.service": "Slice=runtime.slice\nWants=network-online.target\n",
+	}), prep.Wanted{CgroupDriver: "systemd", ReservedCgroups: []string{"/system.slice", "/runtime.slice", "/kube.slice"}})
+	if got := strings.Join(facts.Kernel.NoCgroup, " "); got != "/kube.slice" {
+		t.Errorf("not there: %q", got)
 	}
 }

@@ -33,6 +33,7 @@ func Read(ctx context.Context, local host.Local, wanted prep.Wanted) prep.Facts 
 	}{
 		{"system", r.system},
 		{"kernel", r.kernel},
+		{"cgroups", r.cgroups},
 		{"name", r.identity},
 		{"swap", r.swap},
 		{"modules", r.modules},
