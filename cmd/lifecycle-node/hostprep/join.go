@@ -167,7 +167,10 @@ const joinDirs = "kubectl-lifecycle-join.*"
 func run(ctx context.Context, join kubeadm.Join, runDir string) error {
 	return withFile(runDir, func(file string) error {
 		join.Host, join.File = host.Local{}, file
-		return join.Do(context.WithoutCancel(ctx))
+		if err := join.Do(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+		return join.Stays(ctx)
 	})
 }
 

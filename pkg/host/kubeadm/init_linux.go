@@ -175,7 +175,8 @@ func (i Init) kubeadm(ctx context.Context, limit time.Duration, args ...string) 
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return &kubeadmError{phase: strings.Join(args[:min(len(args), 3)], " "), output: failed.Output, err: failed.Err}
+	said := &kubeadmError{phase: strings.Join(args[:min(len(args), 3)], " "), output: failed.Output, err: failed.Err}
+	return withKubelet(ctx, i.Host, said, failed.Output)
 }
 
 // kubeadmError is kubeadm's end, with all that it has printed.

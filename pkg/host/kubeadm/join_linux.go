@@ -127,7 +127,7 @@ func (j Join) Do(ctx context.Context) error {
 		} else if refused {
 			return plan.Refuse(said, "%s", wayPast(checks))
 		}
-		return said
+		return withKubelet(ctx, j.Host, said, failed.Output)
 	}
 	return err
 }
