@@ -88,11 +88,23 @@ func columnsOf(stream any) int {
 	return columns
 }
 
+// within is how many columns lines have on a stream; 0 where it is no terminal.
+func within(stream any) int {
+	if columns := columnsOf(stream); columns > 0 {
+		return max(columns, narrowest)
+	}
+	return 0
+}
+
 // Sheet is where a result for people is written.
-func (e *Env) Sheet() *view.Sheet { return view.NewSheet(e.Tool.on(e.streams.Out)) }
+func (e *Env) Sheet() *view.Sheet {
+	return view.NewSheet(e.Tool.on(e.streams.Out)).Within(within(e.streams.Out))
+}
 
 // ErrSheet is where is written for people what is no result.
-func (e *Env) ErrSheet() *view.Sheet { return view.NewSheet(e.Tool.on(e.streams.ErrOut)) }
+func (e *Env) ErrSheet() *view.Sheet {
+	return view.NewSheet(e.Tool.on(e.streams.ErrOut)).Within(within(e.streams.ErrOut))
+}
 
 // Progress makes the observer of a command: one line that changes in place on a
 // terminal, plain lines elsewhere.
@@ -103,13 +115,16 @@ func (e *Env) Progress() *view.Progress {
 		(e.Color == "auto" && tty && !noColor))
 }
 
-// Say writes a line for people to stderr. Its arguments pass the filter.
+// Say writes a line for people to stderr, or as many as it takes on a terminal. Its
+// arguments pass the filter.
 func (e *Env) Say(format string, args ...any) {
-	_ = text.Fprintf(e.Tool.on(e.streams.ErrOut), format+"\n", args...) // a stream that is closed has no other to be told on
+	_ = e.ErrSheet().Line(format, args...) // a stream that is closed has no other to be told on
 }
 
 // SayCommand writes a command to be copied to stderr, as view.Sheet does.
-func (e *Env) SayCommand(command string) { e.Say("  %s", text.Safe(view.OneLine(command))) }
+func (e *Env) SayCommand(command string) {
+	_ = e.ErrSheet().Command("  ", command) // as Say
+}
 
 // SayTable writes a table to stderr.
 func (e *Env) SayTable(rows [][]string) error {
@@ -142,10 +157,10 @@ func (e *Env) indented(s string) text.Safe {
 // filled are lines behind a mark of some columns. On a terminal, those that are too long are
 // divided between their words.
 func (e *Env) filled(lines []string, mark int) text.Safe {
-	if columns := columnsOf(e.streams.ErrOut); columns > 0 {
+	if columns := within(e.streams.ErrOut); columns > 0 {
 		var out []string
 		for _, line := range lines {
-			out = append(out, view.Fill(line, max(columns, narrowest)-mark)...)
+			out = append(out, view.Fill(line, columns-mark)...)
 		}
 		lines = out
 	}
@@ -180,7 +195,8 @@ func (e *Env) Confirm(question, expect string) error {
 	if !e.Terminal(e.streams.In) {
 		return plan.As(plan.Misused, plan.Hint(errors.New("cannot ask for confirmation: stdin is not a terminal"), "add --yes if you are sure"))
 	}
-	_ = text.Fprintf(e.streams.ErrOut, "%s Type %q to go on: ", text.Line(question), expect)
+	asked := text.Sprintf("%s Type %q to go on: ", text.Line(question), expect)
+	_ = text.Fprintf(e.streams.ErrOut, "%s", text.Safe(view.Hung(asked, within(e.streams.ErrOut))))
 	line, err := bufio.NewReader(e.streams.In).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return NothingChanged(fmt.Errorf("read the answer: %w", err))

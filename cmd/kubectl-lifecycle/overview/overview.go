@@ -22,8 +22,8 @@ const (
 )
 
 const circle = `      cni install ──▶ join ──▶ drain ──▶ remove ──┐
-                       ▲                          │   the host is clean, and can join
-                       └──────────────────────────┘   again, here or elsewhere
+                       ▲                          │   the host is clean, and
+                       └──────────────────────────┘   can join again, anywhere
 `
 
 // Command is what the plugin's name alone does.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/certs"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/servingcerts"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // fewKubelets is how many certificates of kubelets, with which all is well, have a line each
@@ -32,7 +33,7 @@ func Certificates(s *Sheet, result certs.Result, wide bool) error {
 	}
 	_ = s.Table(rows) // the sheet keeps the error
 	if left > 0 {
-		_ = s.Line("and %d more certificates of kubelets, all ok (-o wide shows them)", left)
+		_ = s.Line("and %s of kubelets, ok (-o wide shows them)", text.Count(left, "more certificate"))
 	}
 	certificateDetails(s, result.Rows, wide)
 	if len(result.Unseen) > 0 {

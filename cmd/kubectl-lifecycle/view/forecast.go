@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/drain/forecast"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // How much of a forecast is shown; -o json has all.
@@ -109,7 +110,7 @@ func (p *page) waves(f forecast.Forecast) {
 			spent = append(spent, fmt.Sprintf("%d of %s", s.Pods, s.Budget))
 		}
 		if more := len(spent) - maxPods; more > 0 {
-			spent = append(spent[:maxPods], fmt.Sprintf("and %d more budgets", more))
+			spent = append(spent[:maxPods], "and "+text.Count(more, "more budget"))
 		}
 		paragraphs := []string{CountPods(len(w.Pods)) + ": " + podList(w.Pods)}
 		if len(spent) > 0 {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Kind is the first word of a row about a host: a host that names a kind that
@@ -43,5 +44,5 @@ func Inventory(s *Sheet, inv inventory.Inventory, wide bool) error {
 	if hidden == 0 {
 		return s.Err
 	}
-	return s.Line("%d more things are not Kubernetes' or stay (-o wide lists them)", hidden)
+	return s.Line("not shown: %s not Kubernetes' or that stays (-o wide shows all)", text.Count(hidden, "thing"))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/probe"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // fewPairs is how many pairs of nodes are shown unless all are asked for.
@@ -24,7 +25,7 @@ func Probe(s *Sheet, result probe.Result, wide bool) error {
 		_ = s.Line("")
 		_ = s.Table(rows)
 		if more > 0 {
-			_ = s.Line("and %d more pairs (-o wide shows them)", more)
+			_ = s.Line("and %s (-o wide shows them)", text.Count(more, "more pair"))
 		}
 	}
 	for _, n := range result.Skipped {

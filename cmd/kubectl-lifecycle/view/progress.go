@@ -202,7 +202,7 @@ func (p *Progress) Picture(lines []string) {
 		return
 	}
 	if more := len(lines) - maxBlock; more > 0 {
-		lines = append(lines[:maxBlock:maxBlock], fmt.Sprintf("… and %d lines more", more))
+		lines = append(lines[:maxBlock:maxBlock], "… and "+text.Count(more, "more line"))
 	}
 	p.clear()
 	for _, line := range lines {
@@ -215,6 +215,9 @@ func (p *Progress) Picture(lines []string) {
 func (p *Progress) line(s string) {
 	p.clear()
 	p.last, p.moved = "", time.Now()
+	if p.live {
+		s = Hung(s, p.width())
+	}
 	fmt.Fprintln(p.out, s)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/finding"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/status"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // fewNodes is how many nodes are shown one by one; of more, those with a reason.
@@ -29,7 +30,7 @@ func Status(s *Sheet, st status.Status, wide bool) error {
 			_ = s.Table(rows)
 		}
 		if more > 0 {
-			_ = s.Line("%d nodes are as they should be (-o wide shows them)", more)
+			_ = s.Line("and %s without a fault (-o wide shows them)", text.Count(more, "more node"))
 		}
 	}
 	if len(st.Findings) > 0 {

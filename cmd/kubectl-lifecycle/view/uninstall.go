@@ -4,6 +4,8 @@ package view
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/release"
@@ -37,8 +39,8 @@ func Uninstallation(s *Sheet, u uninstall.Uninstallation) error {
 	for _, stay := range u.Stays {
 		_ = s.Line("stays: %s", stay)
 	}
-	for owner, n := range u.Pods {
-		_ = s.Line("loses its network: %s (%s)", owner, CountPods(n))
+	for _, owner := range slices.Sorted(maps.Keys(u.Pods)) {
+		_ = s.Line("loses its network: %s (%s)", owner, CountPods(u.Pods[owner]))
 	}
 	return s.Err
 }
@@ -48,8 +50,8 @@ func OnHosts(s *Sheet, u uninstall.Uninstallation) error {
 	for _, line := range u.OnHosts {
 		_ = s.Line("  %s", line)
 	}
-	_ = s.Line("  a host that leaves the cluster: kubectl lifecycle remove NODE cleans it of all that")
-	_ = s.Line("  hosts that stay: kubectl lifecycle cni uninstall %s --clean-nodes cleans them of just that", text.Quote(u.CNI))
+	_ = s.Line("  to clean a host that leaves the cluster: kubectl lifecycle remove NODE")
+	_ = s.Line("  to clean the hosts that stay: kubectl lifecycle cni uninstall %s --clean-nodes", text.Quote(u.CNI))
 	return s.Err
 }
 
