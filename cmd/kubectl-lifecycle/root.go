@@ -103,6 +103,10 @@ func newRootCommand(e *env.Env) *cobra.Command {
 	root.AddCommand(newVersionCommand(e), newOptionsCommand(e), completion.Command(e))
 	root.InitDefaultHelpCmd()
 	root.SetHelpFunc(helpOf(e))
+	root.SetUsageFunc(func(cmd *cobra.Command) error { // of "help" with a word that is no command
+		e.Say("See '%s --help'.", cmd.CommandPath())
+		return nil
+	})
 	completion.Attach(root, e)
 	e.Tool.Name(root)
 	return root

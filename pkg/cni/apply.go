@@ -23,7 +23,7 @@ func apply(ctx context.Context, releases release.Store, inst Installation, repor
 			return err
 		}
 	}
-	report("applying %d objects", len(inst.Objects))
+	report("applying %s", text.Count(len(inst.Objects), "object"))
 	if err := releases.Apply(ctx, inst.desired()); err != nil {
 		err = fmt.Errorf("apply release %s in namespace %s: %w", inst.Release, inst.Namespace, err)
 		return plan.Hint(err, "the release may be installed in part and recorded as failed; run the same command again to resume it. To undo "+

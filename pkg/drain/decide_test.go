@@ -187,9 +187,9 @@ func TestRefusalNamesReasonsPodsAndFlags(t *testing.T) {
 		t.Errorf("got class %v", plan.ClassOf(err))
 	}
 	for _, want := range []string{
-		"1 pod of a DaemonSet, which ignores cordons (--ignore-daemonsets leaves them): shop/e",
-		"4 pods with local data in an emptyDir (--delete-emptydir-data loses it): shop/a, shop/b, shop/c and 1 more",
-		"1 pod without a controller (--force lets them go for good): shop/d",
+		"1 pod of a DaemonSet, which ignores cordons (left there with --ignore-daemonsets): shop/e",
+		"4 pods with local data in an emptyDir (lost with --delete-emptydir-data): shop/a, shop/b, shop/c and 1 more",
+		"1 pod without a controller (gone for good with --force): shop/d",
 		"1 pod of a DaemonSet that does not exist",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -221,13 +221,13 @@ func (r Reason) of(n int) string {
 	case ReasonSelf:
 		return noun + " in which this command runs"
 	case ReasonDaemonSet:
-		return noun + " of a DaemonSet, which ignores cordons (--ignore-daemonsets leaves them)"
+		return noun + " of a DaemonSet, which ignores cordons (left there with --ignore-daemonsets)"
 	case ReasonDaemonSetMissing:
-		return noun + " of a DaemonSet that does not exist (--force lets them go for good)"
+		return noun + " of a DaemonSet that does not exist (gone for good with --force)"
 	case ReasonLocalStorage:
-		return noun + " with local data in an emptyDir (--delete-emptydir-data loses it)"
+		return noun + " with local data in an emptyDir (lost with --delete-emptydir-data)"
 	case ReasonUnmanaged:
-		return noun + " without a controller (--force lets them go for good)"
+		return noun + " without a controller (gone for good with --force)"
 	case ReasonRunner, ReasonOverdue, ReasonMirror, ReasonTerminating, ReasonFinished, ReasonManaged:
 	}
 	return noun

@@ -195,7 +195,7 @@ func TestTheWayBackFromACordonIsNeverCut(t *testing.T) {
 		names = append(names, "node-with-a-rather-long-name-"+strings.Repeat("x", i%50))
 	}
 	for n, want := range map[int]string{1: "kubectl lifecycle uncordon " + names[0], 20: "uncordon " + strings.Join(names[:20], " "),
-		21: "21 nodes; rerun the command to continue, or abort it: the same command with --abort", 500: "--abort"} {
+		21: "21 nodes; run the command again to continue, or abort it: the same command with --abort", 500: "--abort"} {
 		d := Drain{Nodes: names[:n], Back: "the same command with --abort"}
 		if got := plan.HintOf(d.stillCordoned(errors.New("timed out"))); !strings.Contains(got, want) || strings.Contains(got, "…") {
 			t.Errorf("of %d nodes: %s", n, got)

@@ -118,9 +118,9 @@ func (d *Drain) stillCordoned(err error) error {
 	if back == "" {
 		back = "uncordon them"
 	}
-	back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or abort it: %s", text.Count(len(d.Nodes), "node"), back)
+	back = fmt.Sprintf("still cordoned: %s; run the command again to continue, or abort it: %s", text.Count(len(d.Nodes), "node"), back)
 	if len(d.Nodes) <= most {
-		back = fmt.Sprintf("still cordoned: %s; rerun the command to continue, or: kubectl lifecycle uncordon %s", strings.Join(d.Nodes, " "),
+		back = fmt.Sprintf("still cordoned: %s; to have it as it was: kubectl lifecycle uncordon %s", strings.Join(d.Nodes, " "),
 			text.Command(d.Nodes...))
 	}
 	if hint := plan.HintOf(err); hint != "" {

@@ -81,7 +81,7 @@ func (l *linter) list(s schema, kind string, v value) {
 		}
 	case kind == "Arg" && v.node.Kind == yaml.MappingNode:
 		l.say(Type, Blocks, v, v.path+" is a mapping, as in v1beta3; since v1beta4 it is a list of names and values",
-			"write each as:  - name: FLAG\n    value: \"VALUE\"")
+			"write each as an item of the list: {name: FLAG, value: \"VALUE\"}")
 	default:
 		l.say(Type, Blocks, v, fmt.Sprintf("%s must be a list, and is a %s", v.path, shape(v)), "begin each item with a dash")
 	}

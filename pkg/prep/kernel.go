@@ -125,7 +125,7 @@ func sysctlsNow(f Facts, w Wanted) (all []Finding) {
 		if !known { // its module is not loaded yet
 			now = "is not there yet"
 		}
-		all = append(all, Finding{Severity: s.Severity, Text: fmt.Sprintf("%s %s, not %s: %s", s.Key, now, s.asked(), s.Why),
+		all = append(all, Finding{Severity: s.Severity, Text: fmt.Sprintf("%s %s, and must be %s: %s", s.Key, now, s.asked(), s.Why),
 			Changes: []Change{{Kind: SetSysctl, Name: s.Key, Content: s.Value}}})
 	}
 	return all

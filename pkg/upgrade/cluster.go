@@ -59,7 +59,8 @@ func endings(f Facts, _ Version) (all []Finding) {
 		if left > soon {
 			continue
 		}
-		found := Finding{ID: "UPG014", Severity: Warning, What: fmt.Sprintf("certificate %s ends in %d days", c.Name, int(left.Hours()/24)),
+		found := Finding{ID: "UPG014", Severity: Warning,
+			What:     fmt.Sprintf("certificate %s ends in %s", c.Name, text.Count(int(left.Hours()/24), "day")),
 			Evidence: "it is valid until " + c.Ends.UTC().Format(time.DateTime),
 			Cure:     "kubeadm renews its own when it upgrades a control plane; earlier: kubectl lifecycle certs renew all"}
 		if left <= 0 {

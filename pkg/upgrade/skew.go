@@ -18,7 +18,7 @@ func tooFar(f Facts, target Version) []Finding {
 		return nil
 	}
 	return []Finding{{ID: "UPG001", Severity: Error, Blocks: true,
-		What:     fmt.Sprintf("from %s to %s is more than one minor, and only one is gone at a time", f.Served, target),
+		What:     fmt.Sprintf("from %s to %s is more than one minor version, and kubeadm upgrades by one at a time", f.Served, target),
 		Evidence: "the API server serves " + f.Served.String(),
 		Cure: "go to " + f.Served.Next().Line() + " first: " + text.Command("kubectl", "lifecycle", "upgrade", "plan",
 			f.Served.Next().String())}}

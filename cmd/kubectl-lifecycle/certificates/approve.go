@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/servingcerts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const approveLong = `Approve the requests of kubelets for serving certificates that are for their own node.
@@ -116,7 +117,7 @@ func unapproved(all []servingcerts.Request) error {
 	if len(left) == 0 {
 		return nil
 	}
-	return plan.As(plan.Found, plan.Hint(fmt.Errorf("%d requests are not approved", len(left)),
+	return plan.As(plan.Found, plan.Hint(fmt.Errorf("%s not approved", text.Count(len(left), "request")),
 		"look at each, and decide: kubectl describe csr; kubectl certificate approve, or deny"))
 }
 

@@ -62,8 +62,8 @@ func newInitCommand(c commands) *cobra.Command {
 		Use:   "init --ssh [USER@]HOST",
 		Short: "Make a new cluster: its first control plane, over ssh",
 		Long:  initLong,
-		Example: "  kubectl lifecycle init --ssh root@10.0.0.2 --endpoint api.example.com --context prod\n" +
-			"  kubectl lifecycle init --ssh root@10.0.0.2 --untaint    # a cluster of one node\n" +
+		Example: "  kubectl lifecycle init --ssh root@10.0.0.2 --endpoint api.example.com\n" +
+			"  kubectl lifecycle init --ssh root@10.0.0.2 --untaint    # the only node\n" +
 			"  kubectl lifecycle init --ssh root@10.0.0.2 --config kubeadm.yaml --dry-run",
 		Args: env.UsageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.init(cmd.Context(), f) },

@@ -325,6 +325,7 @@ func (b *joinBed) arrive(ready corev1.ConditionStatus) {
 		},
 		Status: certificatesv1.CertificateSigningRequestStatus{Certificate: []byte("certificate")},
 	}, metav1.CreateOptions{})
+	time.Sleep(2 * time.Second)
 	_, _ = b.client.CoreV1().Nodes().Create(ctx, &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: "w3", CreationTimestamp: metav1.NewTime(time.Now())},
 		Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready, Message: "slow"}}},

@@ -4,7 +4,6 @@ package network
 
 import (
 	"context"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +15,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // look asks hosts what they have for the network: those of troubled nodes first. One
@@ -30,7 +30,7 @@ func (c commands) look(ctx context.Context, nodes []*corev1.Node, troubled []str
 	defer progress.Close()
 	var answers hostlook.Answers
 	_, err = plan.Plan{Title: "Look at hosts", Steps: []plan.Step{{
-		ID: "hosts", Title: fmt.Sprintf("Ask %d hosts what they have for the network", len(chosen)),
+		ID: "hosts", Title: "Ask " + text.Count(len(chosen), "host") + " for what the network needs there",
 		Do: func(ctx context.Context, report plan.Report) (err error) {
 			answers, err = hostlook.Ask(ctx, cluster, chosen, finding.Ports(), report)
 			return err
@@ -43,7 +43,7 @@ func (c commands) look(ctx context.Context, nodes []*corev1.Node, troubled []str
 		c.Warn("host %s was not looked at: %s", u.Node, u.Why)
 	}
 	if left > 0 {
-		c.Warn("%d hosts were not looked at: %d are asked at a time", left, hostlook.Most)
+		c.Warn("not looked at: %s; %d are asked at a time", text.Count(left, "host"), hostlook.Most)
 	}
 	return answers.Hosts, nil
 }

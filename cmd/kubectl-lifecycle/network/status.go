@@ -101,7 +101,7 @@ func doubtful(s status.Status) error {
 		return nil
 	}
 	if len(s.Networks) == 0 {
-		way := "install one: kubectl lifecycle cni install NAME (kubectl lifecycle cni list shows them)"
+		way := "install one: kubectl lifecycle cni install NAME; see which there are: kubectl lifecycle cni list"
 		if len(s.Findings) > 0 && s.Findings[0].Severity == finding.Error {
 			way = s.Findings[0].Cure // something stands in the way of that
 		}

@@ -156,10 +156,11 @@ func (s *switching) show() error {
 	}
 	c.Say("Switch the network from %s to %s:", state.From, state.To)
 	if !state.Past(netswitch.Uninstall) {
-		c.Say("  remove %s from the API: release %s with %d objects", state.From, s.old.Release.Name, len(s.old.Objects))
+		c.Say("  remove %s from the API: release %s with %s", state.From, s.old.Release.Name,
+			text.Count(len(s.old.Objects), "object"))
 	}
 	if !state.Past(netswitch.Clean) {
-		c.Say("  clean the hosts of %d nodes of it, %d at a time", len(s.unclean()), s.flags.atOnce)
+		c.Say("  clean %s of it, %d at a time", text.Count(len(s.unclean()), "host"), s.flags.atOnce)
 		if s.flags.mode == env.DryRunServer {
 			s.sayObjects()
 		}

@@ -56,7 +56,7 @@ func newCNITestCommand(c commands) *cobra.Command {
 
 func (c commands) testCNI(ctx context.Context, args []string, f testFlags) error {
 	if f.most < 1 || f.most > probe.MostNodes || len(args) > probe.MostNodes {
-		return env.Misused(fmt.Sprintf("packets are sent between 1 to %d nodes at a time", probe.MostNodes))
+		return env.Misused(fmt.Sprintf("--nodes is a number from 1 to %d, and no more nodes than that are named", probe.MostNodes))
 	}
 	var nodes []string
 	for _, arg := range args {

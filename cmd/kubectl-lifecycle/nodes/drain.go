@@ -53,7 +53,7 @@ func newDrainCommand(c commands) *cobra.Command {
 		Example: "  kubectl lifecycle drain worker-3 --ignore-daemonsets\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --plan\n" +
 			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --dry-run\n" +
-			"  kubectl lifecycle drain worker-3 --ignore-daemonsets --delete-emptydir-data --timeout 10m",
+			"  kubectl lifecycle drain -l rack=7 --ignore-daemonsets --timeout 10m",
 		RunE: func(cmd *cobra.Command, args []string) error { return c.drain(cmd.Context(), args, f) },
 	}
 	f.add(cmd.Flags())

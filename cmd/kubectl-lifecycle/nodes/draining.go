@@ -166,9 +166,7 @@ func (d drained) summary() []string {
 	if gone == 0 {
 		return nil
 	}
-	out := []string{fmt.Sprintf("%s left in %s: %d evicted, %d deleted, %d left on their own; %d stay; %d API requests, %d of them refused "+
-		"by a budget",
-		view.CountPods(gone), view.Seconds(d.Seconds), len(d.Evicted), len(d.Deleted), len(d.Gone), len(d.Skipped), d.APIRequests, d.Refusals)}
+	out := []string{fmt.Sprintf("%s left in %s (%s)", view.CountPods(gone), view.Seconds(d.Seconds), strings.Join(d.counts(), ", "))}
 	for i, m := range d.Moved {
 		if i == maxSummary {
 			out = append(out, fmt.Sprintf("… and %d more; -o json has all", len(d.Moved)-maxSummary))
@@ -183,6 +181,25 @@ func (d drained) summary() []string {
 	}
 	for _, w := range d.Waits {
 		out = append(out, fmt.Sprintf("PodDisruptionBudget %s was waited for %s%s", w.Budget, view.Seconds(w.Seconds), wavesText(w.Waves)))
+	}
+	return out
+}
+
+// counts are the numbers of the summary, but for those that are zero.
+func (d drained) counts() (out []string) {
+	for _, c := range []struct {
+		n    int
+		what string
+	}{
+		{len(d.Evicted), "evicted"}, {len(d.Deleted), "deleted"}, {len(d.Gone), "left by themselves"},
+		{len(d.Skipped), text.Choose(len(d.Skipped) == 1, "stays", "stay")},
+	} {
+		if c.n > 0 {
+			out = append(out, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	if d.APIRequests > 0 {
+		out = append(out, fmt.Sprintf("%s, %d of them refused by a budget", text.Count(int(d.APIRequests), "API request"), d.Refusals))
 	}
 	return out
 }

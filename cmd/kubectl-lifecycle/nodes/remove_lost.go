@@ -86,9 +86,9 @@ func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
 		c.Say("Its host is up, and no kubelet listens there. If it was reset by hand (kubeadm reset), it cannot register again, and " +
 			"the network's links, routes, packet-filter rules, configurations and plugins are still there: kubeadm leaves them. If " +
 			"only its kubelet was stopped, the node registers again when that starts, and its pods may still run. To clean the " +
-			"host, copy this program to it")
+			"host, copy this program to it:")
 	} else {
-		c.Say("If the host comes back, its kubelet registers with this cluster again. To clean the host, copy this program to it")
+		c.Say("If the host comes back, its kubelet registers with this cluster again. To clean the host, copy this program to it:")
 	}
 	arch := l.Node.Status.NodeInfo.Architecture
 	if !slices.Contains([]string{"amd64", "arm64"}, arch) {
@@ -113,6 +113,8 @@ func (c commands) sayIfItComesBack(l *lost.NodeLoss) {
 	c.SayCommand("chmod +x lifecycle-node && " + text.Command(words...))
 	if l.WithoutKubelet {
 		c.Say("and, if the node has registered again:")
+	} else {
+		c.Say("and delete the Node that it has registered:")
 	}
 	c.SayCommand(text.Command("kubectl", "delete", "node", l.Node.Name))
 }

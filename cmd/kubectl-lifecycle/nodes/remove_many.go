@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/departure"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/kubenode"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // removeMany removes several nodes.
@@ -51,7 +52,7 @@ func (c commands) removeMany(ctx context.Context, args []string, f removeFlags) 
 		c.Warn("no such nodes (removed already?): %s", strings.Join(batch.Missing, ", "))
 	}
 	for _, u := range batch.Unfinished() {
-		c.Say("Finish the removal of node %s, whose Node is gone: %s of it are left", u.Node, view.CountPods(u.Pods))
+		c.Say("Finish the removal of node %s: its Node is gone; left in the API: %s", u.Node, view.CountPods(u.Pods))
 	}
 	for _, warning := range batch.Warnings {
 		c.Warn("%s", warning)
@@ -71,7 +72,8 @@ func (c commands) confirmMany(batch *flow.Batch, f removeFlags) error {
 	if f.yes || len(batch.All()) == 0 {
 		return nil
 	}
-	return c.Confirm(fmt.Sprintf("This takes %d nodes out of the cluster and cleans their hosts.", len(batch.All())),
+	return c.Confirm(fmt.Sprintf("This takes %s out of the cluster and cleans %s.", text.Count(len(batch.All()), "node"),
+		text.Choose(len(batch.All()) == 1, "its host", "their hosts")),
 		fmt.Sprint(len(batch.All())))
 }
 
@@ -110,18 +112,24 @@ func manyRefer(outcomes []flow.NodeResult) error {
 
 // showMany writes what will be done to stderr.
 func (c commands) showMany(batch *flow.Batch) {
-	c.Say("Remove %d nodes:", len(batch.All()))
+	c.Say("Remove %s:", text.Count(len(batch.All()), "node"))
 	for i, r := range batch.Workers {
-		c.Say("  %s: %s leave; wave %d", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())), i/max(batch.MaxParallel, 1)+1)
+		c.Say("  %s: %s; wave %d", r.Node.Name, leave(r), i/max(batch.MaxParallel, 1)+1)
 	}
 	for _, r := range batch.ControlPlanes {
-		c.Say("  %s: %s leave; a control plane, alone", r.Node.Name, view.CountPods(len(r.Drain.ToEvict())))
+		c.Say("  %s: %s; a control plane, by itself", r.Node.Name, leave(r))
 	}
 	for _, r := range batch.All() {
 		for _, warning := range care(r) {
 			c.Warn("%s: %s", r.Node.Name, warning)
 		}
 	}
+}
+
+// leave says how many pods leave a node.
+func leave(r *flow.Removal) string {
+	n := len(r.Drain.ToEvict())
+	return view.CountPods(n) + text.Choose(n == 1, " leaves", " leave")
 }
 
 // rehearsals are what a dry run shows of each node.
@@ -155,7 +163,7 @@ func (c commands) tellMany(outcomes []flow.NodeResult, output string) error {
 			case !o.Removed:
 				row[1], row[3] = "not begun", ""
 			case len(o.Lingering) > 0:
-				row[4] = view.CountPods(len(o.Lingering)) + " of it stay in the API"
+				row[4] = view.CountPods(len(o.Lingering)) + " of it still in the API"
 			}
 			rows = append(rows, row)
 			c.tellVerdict(o.Verdict)

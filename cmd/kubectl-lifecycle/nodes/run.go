@@ -57,7 +57,7 @@ func newRunCommand(c commands) *cobra.Command {
 		Short: "Run a command on the hosts of drained nodes, in waves",
 		Long:  runLong,
 		Example: "  kubectl lifecycle run worker-3 -- apt-get -y upgrade\n" +
-			"  kubectl lifecycle run -l rack=7 --max-parallel 25% -- sh -c 'modprobe -r mlx5_core && modprobe mlx5_core'\n" +
+			"  kubectl lifecycle run -l rack=7 --max-parallel 25% -- sh -c 'df -h / | tail -1'\n" +
 			"  kubectl lifecycle run worker-3 worker-4 --no-drain -- uptime",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dash := cmd.ArgsLenAtDash()

@@ -37,7 +37,7 @@ func newPlanCommand(c commands) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:     "plan [VERSION]",
-		Short:   "Say what stands in the way of another version, and in which order the nodes would go",
+		Short:   "Say what stands in the way, and in which order the nodes would go",
 		Long:    planLong,
 		Example: "  kubectl lifecycle upgrade plan\n  kubectl lifecycle upgrade plan v1.37.2\n  kubectl lifecycle upgrade plan v1.37.2 -o json",
 		Args:    env.UsageArgs(cobra.MaximumNArgs(1)),
@@ -118,7 +118,7 @@ func screen(s *view.Sheet, p upgradeplan.Plan) error {
 	_ = s.Table(rows)
 	if len(p.ControlPlanes) > 1 {
 		_ = s.Line("")
-		_ = s.Line("The control plane with etcd's leader goes last among them; which one that is, its host is asked when it begins.")
+		_ = s.Line("Of the control planes, the one with etcd's leader goes last: the hosts are asked for it when the upgrade begins.")
 	}
 	if len(p.Findings) > 0 {
 		_ = s.Line("")
@@ -140,5 +140,5 @@ func toDo(p upgradeplan.Plan) error {
 		}
 	}
 	return plan.As(plan.Found, plan.Hint(fmt.Errorf("look at the cluster before it is upgraded: %s", text.Count(bad, "finding")),
-		"kubectl lifecycle explain %s", text.Quote(p.Findings[0].ID)))
+		"see why, and how to fix it: kubectl lifecycle explain %s", text.Quote(p.Findings[0].ID)))
 }

@@ -4,13 +4,13 @@ package finding
 
 import (
 	"cmp"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/cidr"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // Span is one range of addresses of the cluster.
@@ -64,7 +64,7 @@ func Map(in Input) []Span {
 			own = append(own, cidr.Host(a))
 		}
 	}
-	add(ofNodes, "nodes", own, fmt.Sprintf("InternalIPs of %d nodes", len(in.Nodes)))
+	add(ofNodes, "nodes", own, "InternalIPs of "+text.Count(len(in.Nodes), "node"))
 	if len(own) > 0 {
 		spans[len(spans)-1].CIDRs = blocks(own)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/cni/facts"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // faultsLast is how long what is wrong, and nothing else, has to be seen: agents
@@ -58,7 +59,7 @@ func Look(ctx context.Context, client kubernetes.Interface, target Target) (Outc
 func (target Target) wrong(faults []gap) error {
 	lines := grouped(faults)
 	if len(lines) > maxReasons {
-		lines = append(lines[:maxReasons], fmt.Sprintf("and %d more reasons", len(lines)-maxReasons))
+		lines = append(lines[:maxReasons], "and "+text.Count(len(lines)-maxReasons, "more reason"))
 	}
 	var hints []string
 	said := map[string]bool{}

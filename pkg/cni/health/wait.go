@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const (
@@ -155,7 +156,7 @@ func (w *watch) gaveUp(ctx context.Context, client kubernetes.Interface, cause e
 	}
 	lines := grouped(gaps)
 	if len(lines) > maxReasons {
-		lines = append(lines[:maxReasons], fmt.Sprintf("and %d more reasons", len(lines)-maxReasons))
+		lines = append(lines[:maxReasons], "and "+text.Count(len(lines)-maxReasons, "more reason"))
 	}
 	err := fmt.Errorf("%w: the network does not work yet (%s):\n%s", cause, v.summary(), strings.Join(lines, "\n"))
 	if errors.Is(cause, context.DeadlineExceeded) {

@@ -111,7 +111,7 @@ func differ(was, is map[string]any, secret bool) []string {
 		out = append(out, text.Line(line))
 	}
 	if len(out) > maxFields {
-		out = append(out[:maxFields], fmt.Sprintf("and %d more fields", len(out)-maxFields))
+		out = append(out[:maxFields], "and "+text.Count(len(out)-maxFields, "more field"))
 	}
 	return out
 }

@@ -129,8 +129,8 @@ func Decide(s Seen, withPods bool) (Uninstallation, error) {
 	}
 	u.Stays, u.OnHosts = stays(s), onHosts(s.Network.Leaves)
 	if n := count(s.Pods); runs && n > 0 && !withPods {
-		return u, plan.Refuse(fmt.Errorf("%d pods run in this network (%s): none of them could be started again, and they would keep addresses "+
-			"to which no route leads", n, text.Some(slices.Sorted(maps.Keys(s.Pods)))),
+		return u, plan.Refuse(fmt.Errorf("%s in this network (%s): what runs in it could not be started again, and would keep addresses to "+
+			"which no route leads", text.Choose(n == 1, "1 pod runs", fmt.Sprintf("%d pods run", n)), text.Some(slices.Sorted(maps.Keys(s.Pods)))),
 			"scale them down or drain the nodes first; or go on all the same, and restart them once there is another network: --with-pods")
 	}
 	return u, nil

@@ -42,7 +42,7 @@ func Recipe(client kubernetes.Interface, remover release.Remover, u Uninstallati
 	}}
 	if u.Release.Revision > 0 {
 		steps = slices.Insert(steps, 0, plan.Step{
-			ID: "release", Title: fmt.Sprintf("Uninstall release %s with %d objects", u.Release.Name, len(u.Objects)),
+			ID: "release", Title: fmt.Sprintf("Uninstall release %s with %s", u.Release.Name, text.Count(len(u.Objects), "object")),
 			Do: func(ctx context.Context, _ plan.Report) error {
 				if err := remover.Remove(ctx, u.Release); err != nil {
 					return plan.Hint(fmt.Errorf("uninstall release %s: %w", u.Release.Name, err), "run the same command again to go on from there")
@@ -53,13 +53,13 @@ func Recipe(client kubernetes.Interface, remover release.Remover, u Uninstallati
 	}
 	if len(u.Made) > 0 {
 		steps = append(steps, plan.Step{
-			ID: "made", Title: fmt.Sprintf("Delete %d objects that its agents wrote for themselves", len(u.Made)),
+			ID: "made", Title: "Delete " + text.Count(len(u.Made), "object") + " that its agents wrote for themselves",
 			Do: func(ctx context.Context, _ plan.Report) error { return deleteMade(ctx, client, u.Made) },
 		})
 	}
 	if len(u.Marks) > 0 {
 		steps = append(steps, plan.Step{
-			ID: "nodes", Title: fmt.Sprintf("Take what it wrote off %d Nodes", len(u.Marks)),
+			ID: "nodes", Title: "Take what it wrote off " + text.Count(len(u.Marks), "Node"),
 			Do: func(ctx context.Context, _ plan.Report) error { return unmark(ctx, client, u) },
 		})
 	}
@@ -91,12 +91,12 @@ func awaitGone(ctx context.Context, client kubernetes.Interface, u Uninstallatio
 			return err
 		}
 		if left != said {
-			report("%d agents are left", left)
+			report("waiting for %s", text.Count(left, "agent"))
 			said = left
 		}
 		select {
 		case <-ctx.Done():
-			return plan.Hint(fmt.Errorf("%w: %d agents of %s are left", context.Cause(ctx), left, u.CNI),
+			return plan.Hint(fmt.Errorf("%w: %s of %s left", context.Cause(ctx), text.Count(left, "agent"), u.CNI),
 				"see why they do not end: kubectl get pods -n %s; run the same command again to go on", text.Quote(u.agents))
 		case <-time.After(pause):
 		}

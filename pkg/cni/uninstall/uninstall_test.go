@@ -132,11 +132,11 @@ func TestAnUninstallationIsRefused(t *testing.T) {
 		says     string
 		hint     string
 	}{
-		"while pods use it":       {there(), []*corev1.Pod{web}, false, "1 pods run in this network (shop/ReplicaSet/web-1)", "--with-pods"},
+		"while pods use it":       {there(), []*corev1.Pod{web}, false, "1 pod runs in this network (shop/ReplicaSet/web-1)", "--with-pods"},
 		"unless they may lose it": {there(), []*corev1.Pod{web}, true, "", ""},
 		"whatever label they have": {there(), []*corev1.Pod{pod("shop", "dns", func(p *corev1.Pod) {
 			p.Labels = map[string]string{"k8s-app": "kube-dns"}
-		})}, false, "1 pods run in this network (shop/Pod/dns)", "--with-pods"},
+		})}, false, "1 pod runs in this network (shop/Pod/dns)", "--with-pods"},
 		"not when it is gone": {facts.Facts{}, []*corev1.Pod{web}, false, "", ""},
 		"one of Argo CD": {there(func(f *facts.Facts) {
 			f.Networks[0].Managed = []managedby.Release{{Tool: managedby.ArgoCD, Name: "net"}}

@@ -105,6 +105,6 @@ func RefusedNow(answers []Rehearsal) error {
 	for _, reason := range reasons {
 		lines = append(lines, reason+": "+text.Some(pods[reason]))
 	}
-	err := fmt.Errorf("the server would not let %d pods go now:\n%s", refused, strings.Join(text.Capped(lines), "\n"))
+	err := fmt.Errorf("the server would not let %s go now:\n%s", text.Count(refused, "pod"), strings.Join(text.Capped(lines), "\n"))
 	return plan.As(plan.Found, plan.Hint(err, "%s", hint))
 }

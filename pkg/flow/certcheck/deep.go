@@ -22,6 +22,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const (
@@ -59,7 +60,7 @@ func Deep(ctx context.Context, cluster runner.Cluster, found *Found, nodes []*co
 	if err != nil {
 		return err
 	}
-	report("asking %d hosts, each through a pod of an image that is there", len(nodes))
+	report("asking %s, each through a pod of an image that is there", text.Count(len(nodes), "host"))
 	looks, failed := make([]certs.Look, len(nodes)), make([]error, len(nodes))
 	var wait sync.WaitGroup
 	room := make(chan struct{}, hostsAtOnce)

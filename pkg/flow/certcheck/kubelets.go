@@ -50,7 +50,7 @@ func (s survey) kubelets(ctx context.Context) (p part) {
 	}
 	way, err := s.way(ctx)
 	if err != nil {
-		p.miss(fmt.Sprintf("the certificates of %d kubelets", len(s.nodes)), err)
+		p.miss("the certificates of "+text.Count(len(s.nodes), "kubelet"), err)
 		return p
 	}
 	sweep, cancel := context.WithTimeout(ctx, sweepLimit)

@@ -72,7 +72,7 @@ func Survey(ctx context.Context, cluster runner.Cluster, report plan.Report) Fou
 		return found
 	}
 	s.nodes = nodes
-	report("asking the API server, and the kubelets of %d nodes", len(nodes))
+	report("asking the API server and %s", text.Count(len(nodes), "kubelet"))
 	rest := s.run(ctx, s.authorities, s.servers, s.kubelets, s.webhooks, s.apiServices, s.requests)
 	found.Rows = append(first.rows, rest.rows...)
 	found.Unseen = append(first.unseen, rest.unseen...)

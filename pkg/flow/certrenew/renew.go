@@ -121,7 +121,7 @@ func (r *Renewal) Plan() plan.Plan {
 			p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is left as it is: %s", h.Node.Name, l.Name, l.Why))
 		}
 		if h.Idle() {
-			p.Notes = append(p.Notes, h.Node.Name+": nothing is to be done")
+			p.Notes = append(p.Notes, h.Node.Name+": nothing to do")
 			continue
 		}
 		p.Steps = append(p.Steps, plan.Step{ID: "renew/" + h.Node.Name, Title: title(*h),

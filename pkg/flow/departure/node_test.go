@@ -126,9 +126,9 @@ func TestPodsOfANodeThatIsGoneAreCountedOnlyOnceTheyAreGone(t *testing.T) {
 		"another node's stays": {objects: []runtime.Object{flowtest.BoundPod("a", "w2")}, kept: 1},
 		"one is held by a finalizer": {objects: []runtime.Object{flowtest.BoundPod("a", "w1"),
 			flowtest.BoundPod("b", "w1", "actions.github.com/cleanup-protection")}, left: []string{"shop/b of DaemonSet/x (finalizer " +
-			"actions.github.com/cleanup-protection)"}, says: "1 pods that ran there are deleted", kept: 1},
+			"actions.github.com/cleanup-protection)"}, says: "1 pod that ran there is deleted", kept: 1},
 		"its controller is there and takes it off": {objects: []runtime.Object{flowtest.BoundPod("a", "w1", "example.com/hold")},
-			frees: 3 * time.Second, says: "1 pods that ran there are deleted"},
+			frees: 3 * time.Second, says: "1 pod that ran there is deleted"},
 		"its controller comes too late": {objects: []runtime.Object{flowtest.BoundPod("a", "w1", "example.com/hold")},
 			frees: time.Minute, left: []string{"shop/a"}, kept: 1},
 		"a Node of that name has joined anew: its own": {objects: []runtime.Object{again, flowtest.BoundPod("a", "w1")},

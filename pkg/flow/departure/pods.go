@@ -45,6 +45,9 @@ func (l Lingering) String() string {
 	if l.Owner != "" {
 		name += " of " + text.Line(l.Owner)
 	}
+	if l.why == "" {
+		return name
+	}
 	return name + " (" + l.why + ")"
 }
 
@@ -106,7 +109,7 @@ func untried(pods []corev1.Pod, tried map[types.UID]bool) []corev1.Pod {
 
 func sayDeleted(report plan.Report, n int) {
 	if n > 0 {
-		report("%d pods that ran there are deleted", n)
+		report("%s deleted", text.Choose(n == 1, "1 pod that ran there is", fmt.Sprintf("%d pods that ran there are", n)))
 	}
 }
 

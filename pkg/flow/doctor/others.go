@@ -109,7 +109,7 @@ func records(s Seen) (all []finding.Finding) {
 		case state.Phase == wire.Waiting:
 			f.ID = "RUN001"
 			f.What = fmt.Sprintf("the %s of node %s waits for you: %s", state.Operation, state.Node, text.Brief(state.Error))
-			f.Cure = fmt.Sprintf("remove the cause and run the same %s again; or: %s", state.Operation, abort)
+			f.Cure = "remove the cause and run the same command again; or: " + abort
 		default:
 			f.ID, f.Severity = "RUN002", finding.Note
 			f.What = fmt.Sprintf("node %s is held by a run: %s", state.Node, text.Brief(state.Describe()))

@@ -25,6 +25,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/kube"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // The parts of a cluster that are looked at, as they are shown.
@@ -83,7 +84,7 @@ func Read(ctx context.Context, cluster runner.Cluster, releases release.Store, r
 		return s, err
 	}
 	s.Nodes = nodes
-	report("asking the API server about %d nodes", len(nodes))
+	report("asking the API server about %s", text.Count(len(nodes), "node"))
 	var lock sync.Mutex
 	var group errgroup.Group
 	for part, read := range map[string]func() error{

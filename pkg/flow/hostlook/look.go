@@ -18,6 +18,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const (
@@ -48,7 +49,7 @@ func Ask(ctx context.Context, cluster runner.Cluster, nodes []*corev1.Node, port
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	room := make(chan struct{}, atOnce)
-	report("asking %d hosts, each through a pod of an image that is there", len(nodes))
+	report("asking %s, each through a pod of an image that is there", text.Count(len(nodes), "host"))
 	for _, node := range nodes {
 		all.Go(func() {
 			room <- struct{}{}

@@ -49,7 +49,8 @@ func reports(ctx context.Context, client kubernetes.Interface, name string) erro
 		return fmt.Errorf("get node %s: %w", name, err)
 	}
 	if err := AwaitLease(ctx, client, name); err != nil {
-		return fmt.Errorf("wait for the lease of node %s: %w", name, err)
+		return plan.Hint(fmt.Errorf("wait for the lease of node %s: %w", name, err),
+			"see on the host why its kubelet does not report: journalctl -u kubelet; then run the same command again")
 	}
 	if err := awaitWord(ctx, client, name, heartbeat(node)); err != nil {
 		return fmt.Errorf("wait for the status of node %s: %w", name, err)

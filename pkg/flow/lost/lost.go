@@ -5,7 +5,6 @@ package lost
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -25,6 +24,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/flow/liveness"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/plan"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // NodeLoss is giving up a node whose host is dead, read and decided.
@@ -205,7 +205,7 @@ func (l *NodeLoss) drainSteps() []plan.Step {
 	return []plan.Step{
 		l.drain.CordonStep(),
 		{ID: "taint", Title: "Declare " + l.Node.Name + " out of service", Do: l.taint},
-		l.drain.EvictStep(fmt.Sprintf("Give up its %d pods", len(l.Drain.ToEvict()))),
+		l.drain.EvictStep("Give up " + text.Count(len(l.Drain.ToEvict()), "pod") + " of it"),
 		l.drain.VolumeStep("Wait until its volumes are detached"),
 	}
 }

@@ -114,7 +114,7 @@ func (c Cleaning) Run(ctx context.Context, cluster runner.Cluster, watch plan.Ob
 	var results []Result
 	verb := text.Choose(c.DryRun, "Look at", "Clean")
 	_, err = plan.Plan{Title: verb + " hosts", Steps: []plan.Step{{
-		ID: "hosts", Title: fmt.Sprintf("%s %d hosts for what %s has left", verb, len(c.Nodes), c.Network),
+		ID: "hosts", Title: fmt.Sprintf("%s %s for what %s has left", verb, text.Count(len(c.Nodes), "host"), c.Network),
 		Do: func(ctx context.Context, report plan.Report) error {
 			results = c.each(ctx, report)
 			return nil
@@ -250,7 +250,7 @@ func (r Result) brief() string {
 		why, _, _ := strings.Cut(r.Error, "\n")
 		return string(r.State) + ": " + why
 	case r.State == Cleaned || r.State == Looked:
-		return fmt.Sprintf("%s, %d things", r.State, len(r.Objects))
+		return fmt.Sprintf("%s, %s", r.State, text.Count(len(r.Objects), "thing"))
 	}
 	return string(r.State)
 }

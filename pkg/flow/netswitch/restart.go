@@ -144,7 +144,7 @@ func RestartPods(ctx context.Context, client kubernetes.Interface, installed tim
 			return out, nil
 		}
 		names := slices.Sorted(maps.Keys(out.Held))
-		report("%d pods from before are not let go: %s (%s)", len(names), text.Some(names), out.Held[names[0]])
+		report("%s from before not let go: %s (%s)", text.Count(len(names), "pod"), text.Some(names), out.Held[names[0]])
 		select {
 		case <-ctx.Done():
 			return out, nil

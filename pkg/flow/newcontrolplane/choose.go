@@ -83,7 +83,8 @@ func (f Facts) Choose() (Choice, error) {
 		}
 	}
 	if len(f.Nodes)%2 == 1 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("with %d control planes etcd survives the loss of %d, as with %d", len(f.Nodes)+1,
+		c.Warnings = append(c.Warnings, fmt.Sprintf("with %d control planes etcd survives the loss of %d of them, no more than with %d",
+			len(f.Nodes)+1,
 			len(f.Nodes)/2, len(f.Nodes)))
 	}
 	c.Node = f.Nodes[0]

@@ -27,7 +27,7 @@ func TestAControlPlaneJoinsOnlyAClusterThatItDoesNotEndanger(t *testing.T) {
 		others   []string
 	}{
 		"one, behind a name": {"api.example:6443", []corev1.Node{cp("cp1", "192.0.2.1")}, "", "",
-			[]string{"with 2 control planes etcd survives the loss of 0, as with 1"}, nil},
+			[]string{"with 2 control planes etcd survives the loss of 0 of them, no more than with 1"}, nil},
 		"two, behind a name": {"api.example:6443", []corev1.Node{cp("cp1", "192.0.2.1"), cp("cp2", "192.0.2.2")}, "", "", nil,
 			[]string{"192.0.2.2"}},
 		"the endpoint is one of them": {"192.0.2.2:6443", []corev1.Node{cp("cp1", "192.0.2.1"), cp("cp2", "192.0.2.2")}, "", "",

@@ -66,7 +66,7 @@ func Read(ctx context.Context, cluster runner.Cluster, releases release.Store, r
 	if err := r.readServed(list); err != nil {
 		return r.seen, err
 	}
-	report("asking the API server about %d nodes", len(list))
+	report("asking the API server about %s", text.Count(len(list), "node"))
 	var wait sync.WaitGroup
 	for part, read := range map[string]func(context.Context) error{
 		"the control plane's pods": r.readComponents, "kubeadm's configuration": r.readConfig, "kube-proxy's configuration": r.readProxy,

@@ -20,6 +20,7 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/podcarrier"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/runner/wire"
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 const (
@@ -159,7 +160,7 @@ func (r *run) start(ctx context.Context, nodes []*corev1.Node) error {
 			r.probes = append(r.probes, p)
 		}
 	}
-	r.report("starting %d pods on %d nodes, from images that are already on them", len(r.probes), len(nodes))
+	r.report("starting %s on %s, from images that are already on them", text.Count(len(r.probes), "pod"), text.Count(len(nodes), "node"))
 	r.openAll(ctx)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
