@@ -49,6 +49,28 @@ func TestWhatKubeadmOrTheKubeletWouldRefuseIsSaidBefore(t *testing.T) {
 			f.Runtime.Effective.CgroupDriver = "cgroupfs"
 		}, "PREP004-reserved-cgroups", Blocks, "mkdir in each"},
 
+		"docker0 in the network of pods": {func(f *Facts, w *Wanted) {
+			w.Pods, f.Links = []string{"10.244.0.0/16"}, []Link{{"eth0", "10.0.0.7/24"}, {"docker0", "10.244.0.1/16"}}
+		}, "PREP084-networks", Blocks, "bip"},
+		"a link in the network of Services": {func(f *Facts, w *Wanted) {
+			w.Services, f.Links = []string{"10.96.0.0/12"}, []Link{{"br-1", "10.100.0.1/24"}}
+		}, "PREP084-networks", Blocks, "the link br-1 is in 10.100.0.0/24"},
+		"a network of the host's that is wider": {func(f *Facts, w *Wanted) {
+			w.Pods, f.Links = []string{"10.244.0.0/16"}, []Link{{"eth0", "10.1.0.7/8"}}
+		}, "PREP084-networks", Warns, "10.0.0.0/8"},
+		"the second family": {func(f *Facts, w *Wanted) {
+			w.Pods, f.Links = []string{"10.244.0.0/16", "fd00:10::/56"}, []Link{{"br-1", "fd00:10::1/64"}}
+		}, "PREP084-networks", Blocks, "fd00:10::/56"},
+		"a link of the network that is there already": {func(f *Facts, w *Wanted) {
+			w.Joined, w.Pods, f.Links = true, []string{"10.244.0.0/16"}, []Link{{"cni0", "10.244.1.1/24"}}
+		}, "PREP084-networks", "", ""},
+		"a link that an earlier network has left": {func(f *Facts, w *Wanted) {
+			w.Pods, f.Links, f.LeftLinks = []string{"10.244.0.0/16"}, []Link{{"cni0", "10.244.1.1/24"}}, []string{"cni0"}
+		}, "PREP084-networks", "", ""},
+		"networks that are not known": {func(f *Facts, w *Wanted) {
+			w.Pods, f.Links = []string{"", "x"}, []Link{{"eth0", "10.0.0.7/24"}, {"x", "y"}}
+		}, "PREP084-networks", "", ""},
+
 		"etcd's directory is a disk": {func(f *Facts, w *Wanted) { w.Role, f.EtcdData = ControlPlane, []string{"lost+found"} },
 			"PREP095-etcd-data", Blocks, "leave it there: join with --ignore-preflight-errors DirAvailable--var-lib-etcd"},
 		"a disk elsewhere": {func(f *Facts, w *Wanted) {

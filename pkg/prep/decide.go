@@ -45,6 +45,7 @@ func checks() []check {
 		{"PREP081-name-resolves", []string{"name"}, nameResolves},
 		{"PREP082-twin", nil, twin},
 		{"PREP083-resolv-conf", []string{"resolver"}, resolvConf},
+		{"PREP084-networks", []string{"links"}, overlaps},
 		{"PREP090-ports", []string{"ports"}, portsFree},
 		{"PREP091-disk", []string{"disk"}, diskSpace},
 		{EarlierCluster, []string{"traces"}, earlierCluster},
@@ -105,7 +106,8 @@ func (c check) unread(f Facts) string {
 // (a tool that holds packages, a firewall that answers).
 func (c check) mayBlock() bool {
 	return slices.ContainsFunc(c.parts, func(part string) bool {
-		return slices.Contains([]string{"kernel", "swap", "modules", "sysctl", "runtime", "ports", "traces", "etcd", "cgroups", "programs"}, part)
+		return slices.Contains([]string{"kernel", "swap", "modules", "sysctl", "runtime", "ports", "traces", "etcd", "cgroups", "links",
+			"programs"}, part)
 	})
 }
 

@@ -21,6 +21,8 @@ type Facts struct {
 	HostsFile File `json:"hostsFile"`
 	// Addresses are those of the host's links, without loopback and link-local.
 	Addresses []string `json:"addresses,omitempty"`
+	// Links are the host's links with the networks that they are in.
+	Links []Link `json:"links,omitempty"`
 
 	Swap    Swap    `json:"swap"`
 	Modules Modules `json:"modules"`
@@ -65,6 +67,12 @@ func (f Facts) MayBeNode() bool { return len(f.Traces) > 0 || f.Unread["traces"]
 // comes reports whether a program comes with what would be installed.
 func (f Facts) comes(program string) bool {
 	return f.Install != nil && slices.Contains(f.Install.Brings, program)
+}
+
+// Link is a network link with an address and its network ("172.17.0.1/16").
+type Link struct {
+	Name string `json:"name"`
+	Net  string `json:"net"`
 }
 
 // File is a file as it was read.

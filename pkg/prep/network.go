@@ -4,6 +4,7 @@ package prep
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,4 +152,48 @@ func portsFree(f Facts, w Wanted) (all []Finding) {
 		}
 	}
 	return all
+}
+
+// overlaps: pods and Services get addresses of the cluster's networks, and what the host sends to
+// one of its own links never reaches them (kubernetes/kubernetes#59687: docker0). Where the host's
+// own address is one of them, some pod or Service gets it too; a network of the host's that is
+// wider may work, as long as no machine in it has such an address.
+func overlaps(f Facts, w Wanted) (all []Finding) {
+	if w.Joined || len(f.Traces) > 0 {
+		return nil
+	}
+	for _, l := range f.Links {
+		own, err := netip.ParsePrefix(l.Net)
+		if err != nil || slices.Contains(f.LeftLinks, l.Name) { // an earlier network's, which is found as that
+			continue
+		}
+		for _, of := range []struct {
+			what string
+			nets []string
+		}{{"pods", w.Pods}, {"Services", w.Services}} {
+			for _, text := range of.nets {
+				theirs, err := netip.ParsePrefix(text)
+				if err != nil || !own.Overlaps(theirs) {
+					continue
+				}
+				finding := Finding{Severity: Warns, Text: fmt.Sprintf("the link %s is in %s, which overlaps the network of the cluster's %s, %s",
+					l.Name, own.Masked(), of.what, theirs.Masked()), WayOut: wayOfLink(l.Name)}
+				if theirs.Contains(own.Addr()) {
+					finding.Severity = Blocks
+					finding.Text += fmt.Sprintf(": its address %s is one of theirs", own.Addr())
+				}
+				all = append(all, finding)
+			}
+		}
+	}
+	return all
+}
+
+// wayOfLink is how a link gets another network.
+func wayOfLink(name string) string {
+	if name == "docker0" {
+		return "give Docker another network (\"bip\" in /etc/docker/daemon.json, then restart it), or take the link away where Docker is gone: " +
+			"ip link delete docker0"
+	}
+	return "give the link another network, or take it away where nothing uses it; that of a cluster cannot be changed"
 }

@@ -21,7 +21,7 @@ func TestAnOutcomeIsReadFromTheWorstToTheLeast(t *testing.T) {
 notes   PREP102-holds             not held: kubelet
         apt-mark hold kubelet
 not checked: PREP061-firewall: no such program
-36 checks: 0 found nothing, 2 findings, 1 change would be made (nothing was changed)`
+37 checks: 0 found nothing, 2 findings, 1 change would be made (nothing was changed)`
 	if got != want {
 		t.Errorf("got\n%s", got)
 	}

@@ -47,6 +47,9 @@ type Wanted struct {
 	Network string `json:"network,omitempty"`
 	// IPv6 says that pods have IPv6 addresses.
 	IPv6 bool `json:"ipv6,omitempty"`
+	// Pods and Services are the cluster's networks ("10.244.0.0/16").
+	Pods     []string `json:"pods,omitempty"`
+	Services []string `json:"services,omitempty"`
 	// SwapAllowed says that the cluster's kubelets are told to live with swap
 	// (failSwapOn: false).
 	SwapAllowed bool `json:"swapAllowed,omitempty"`

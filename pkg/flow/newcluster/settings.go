@@ -168,5 +168,6 @@ func Wanted(all []json.RawMessage) (prep.Wanted, error) {
 	}
 	w, err := newhost.WantedBy(texts["ClusterConfiguration"], texts["KubeletConfiguration"], texts["KubeProxyConfiguration"])
 	w.Role, w.Ignored, w.CRISocket = prep.ControlPlane, first.NodeRegistration.IgnorePreflightErrors, first.NodeRegistration.CRISocket
+	w.Pods, w.Services = nil, nil // they are compared where they can still be chosen: kubeadm.Init
 	return w, plan.As(plan.Misused, err)
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -71,7 +72,8 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 		KubernetesVersion string `json:"kubernetesVersion"`
 		ImageRepository   string `json:"imageRepository"`
 		Networking        struct {
-			PodSubnet string `json:"podSubnet"`
+			PodSubnet     string `json:"podSubnet"`
+			ServiceSubnet string `json:"serviceSubnet"`
 		} `json:"networking"`
 		Etcd struct {
 			Local struct {
@@ -96,6 +98,7 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 		Kubernetes: cluster.KubernetesVersion, CgroupDriver: cmp.Or(kubelet.CgroupDriver, "systemd"), ProxyMode: proxy.Mode,
 		IPv6: strings.Contains(cluster.Networking.PodSubnet, ":"), SwapAllowed: allowed(kubelet.FailSwapOn),
 		ProtectKernelDefaults: kubelet.ProtectKernelDefaults, ReservedCgroups: kubelet.reserved(),
+		Pods: networksOf(cluster.Networking.PodSubnet), Services: networksOf(cluster.Networking.ServiceSubnet),
 		EtcdDir: cluster.Etcd.Local.DataDir, ExternalEtcd: cluster.Etcd.External != nil,
 		CgroupV1Allowed: allowed(kubelet.FailCgroupV1), ResolvConf: kubelet.ResolvConf,
 		SandboxImage: sandboxImage(cluster.ImageRepository, nodes), Network: network(agents),
@@ -104,6 +107,16 @@ func decide(c configs, nodes []corev1.Node, agents []agent) (w prep.Wanted, err 
 		w.Nodes = append(w.Nodes, prep.Identity{Node: n.Name, MachineID: n.Status.NodeInfo.MachineID, SystemUUID: n.Status.NodeInfo.SystemUUID})
 	}
 	return w, w.Validate()
+}
+
+// networksOf are the networks of a field, one a family. What is none is not compared with any.
+func networksOf(subnets string) (all []string) {
+	for one := range strings.SplitSeq(subnets, ",") {
+		if n, err := netip.ParsePrefix(strings.TrimSpace(one)); err == nil {
+			all = append(all, n.String())
+		}
+	}
+	return all
 }
 
 // kubeletConfig is what of the cluster's kubelet-config a host has to fit.

@@ -32,7 +32,7 @@ func TestWhatAClusterWantsIsReadFromItsOwnConfiguration(t *testing.T) {
 		want    prep.Wanted
 	}{
 		"all of it": {configs{cluster: "kubernetesVersion: v1.36.3\nimageRepository: m.example/k8s\nnetworking: {podSubnet: " +
-			"'10.244.0.0/16,fd00::/48'}\netcd: {local: {dataDir: /data/etcd}}\n",
+			"'10.244.0.0/16,fd00::/48', serviceSubnet: 10.96.0.0/12}\netcd: {local: {dataDir: /data/etcd}}\n",
 			kubelet: "cgroupDriver: cgroupfs\nfailSwapOn: false\nfailCgroupV1: false\nresolvConf: /run/r.conf\n" +
 				"protectKernelDefaults: true\nenforceNodeAllocatable: [pods, kube-reserved]\nkubeReservedCgroup: /kube.slice\n" +
 				"systemReservedCgroup: /system.slice\n",
@@ -41,6 +41,7 @@ func TestWhatAClusterWantsIsReadFromItsOwnConfiguration(t *testing.T) {
 			prep.Wanted{Kubernetes: "v1.36.3", CgroupDriver: "cgroupfs", SandboxImage: "m.example/k8s/pause:3.10", ProxyMode: "ipvs",
 				Network: "flannel", EtcdDir: "/data/etcd",
 				ProtectKernelDefaults: true, ReservedCgroups: []string{"/kube.slice"},
+				Pods: []string{"10.244.0.0/16", "fd00::/48"}, Services: []string{"10.96.0.0/12"},
 				IPv6: true, SwapAllowed: true, CgroupV1Allowed: true, Nodes: ids, ResolvConf: new("/run/r.conf")}},
 		"nothing is there": {configs{}, nil, prep.Wanted{CgroupDriver: "systemd", SandboxImage: "registry.k8s.io/pause:3.8", Nodes: ids}},
 	} {

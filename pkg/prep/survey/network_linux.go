@@ -54,6 +54,24 @@ func (r reader) identity(context.Context) error {
 	return nil
 }
 
+// links reads which networks the host is in. A link that is down has its routes back once it is up.
+func (r reader) links(context.Context) error {
+	all, err := net.Interfaces()
+	for _, link := range all {
+		addresses, unread := link.Addrs()
+		err = errors.Join(err, unread)
+		for _, a := range addresses {
+			if n, is := a.(*net.IPNet); is && n.IP.IsGlobalUnicast() && len(r.facts.Links) < mostLinks {
+				r.facts.Links = append(r.facts.Links, prep.Link{Name: link.Name, Net: n.String()})
+			}
+		}
+	}
+	return err
+}
+
+// mostLinks bounds the addresses of a host that are compared.
+const mostLinks = 10_000
+
 // selinux reads the mode of the kernel, and whether the policy knows containers.
 func (r reader) selinux(context.Context) error {
 	enforce, err := r.text("/sys/fs/selinux/enforce")

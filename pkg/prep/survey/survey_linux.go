@@ -43,6 +43,7 @@ func Read(ctx context.Context, local host.Local, wanted prep.Wanted) prep.Facts 
 		{"selinux", r.selinux},
 		{"firewall", r.firewall},
 		{"clock", r.clock},
+		{"links", r.links},
 		{"ports", r.ports},
 		{"disk", r.disks},
 		{"resolver", r.resolver},
