@@ -15,7 +15,8 @@ SMALL       := $(foreach lib,net/... crypto/... debug/... regexp/... vendor/... 
                ./pkg/runner/... ./pkg/plan/... ./pkg/host/kubeadm/... ./pkg/host/etcd/... ./pkg/clean/secrecy/... \
                ./pkg/clean/control/... ./pkg/clean/etcd/... ./pkg/clean/joindate/... ./pkg/clean/devices/... \
                ./pkg/clean/hostpaths/... ./pkg/clean/disk/... ./pkg/clean/cni/... ./pkg/clean/runtime/... ./pkg/clean/inventory/... \
-               ./pkg/clean/traces/... ./pkg/clean ./pkg/networks,-gcflags=$(lib)=-l)
+               ./pkg/clean/traces/... ./pkg/clean ./pkg/networks ./pkg/text ./pkg/host/cri ./pkg/host/staticpod ./pkg/host/reach \
+               ./pkg/host/netlinks ./pkg/clean/part ./pkg/clean/cluster ./pkg/clean/ownership strconv,-gcflags=$(lib)=-l)
 TESTBED     := cd hack/testbed && $(GO) run .
 .DEFAULT_GOAL := help
 

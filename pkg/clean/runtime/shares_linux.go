@@ -152,7 +152,8 @@ func (t Runtime) addShare(out *part.Shares, m cri.Mount, pod string, mounts []ho
 	}
 	for _, at := range part.Shown(path, mounts) {
 		if !kubelets(at) { // what is mounted elsewhere by itself, the pod did not mount there
-			out.Add(part.Share{Path: at, Pod: text.Short(pod, mostOfPod), Writes: !m.ReadOnly, Mounts: m.Bidirectional && (at == path || !mounted(at))})
+			mounts := m.Bidirectional && (at == path || !mounted(at))
+			out.Add(part.Share{Path: at, Pod: text.Short(pod, mostOfPod), Writes: !m.ReadOnly, Mounts: mounts})
 		}
 	}
 }
