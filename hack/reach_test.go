@@ -47,7 +47,7 @@ func followed(t *testing.T, name string, source any) (out []string) {
 // for what a process has, and what was resolved just before.
 var mayFollow = regexp.MustCompile(`\.Path\( ?(t\.StateDir|BPFDir|filepath\.Join\(network\.BPFDir|inventory\.CgroupDir|real|dir|"/proc/|"/"|` +
 	`filepath\.Join\("/proc/sys")|^host\.\w+\((in\(|real,|table,|"/proc/self/cgroup"|fmt\.Sprintf\("/proc/%d/(comm|cgroup|stat)"|` +
-	`(dir|at|process) ?\+ ?"/(cmdline|cgroup|comm)"|filepath\.Join\(dir, "(environ|cmdline|status)"\))`)
+	`(dir|at|process) ?\+ ?"/(cmdline|cgroup|comm)"|filepath\.Join\(dir, "(comm|environ|cmdline|status)"\))`)
 
 // A path of a host's may lead, over links, to the file system of a dead server, and who
 // follows it hangs for ever. host.Local and part.Host have the ways to look at one that ask
