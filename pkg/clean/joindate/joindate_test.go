@@ -51,8 +51,9 @@ func TestADateIsVoidWhereItsSignsContradictEachOther(t *testing.T) {
 		traces Traces
 		void   string // a part of why; empty where the date holds
 	}{
-		"a join, looked at later":               {Traces{Files: joined, MachineID: day(2, 0), HostKeys: day(2, 0), SSHD: day(1, 0)}, ""},
-		"two files each of two joins":           {Traces{Files: born(day(3, 0), day(3, time.Second), day(9, 0), day(9, time.Second))}, "as by two joins"},
+		"a join, looked at later": {Traces{Files: joined, MachineID: day(2, 0), HostKeys: day(2, 0), SSHD: day(1, 0)}, ""},
+		"two files each of two joins": {Traces{Files: born(day(3, 0), day(3, time.Second), day(9, 0), day(9, time.Second))},
+			"as by two joins"},
 		"three of one, and one that was edited": {Traces{Files: born(day(3, 0), day(3, time.Second), day(3, 2*time.Second), day(9, 0))}, ""},
 		"the kubelet was configured":            {Traces{Files: with(func(f []File) { f[0].Written = day(9, 0) })}, ""},
 		"every file has an older content, as after cp -a": {Traces{Files: with(func(f []File) {

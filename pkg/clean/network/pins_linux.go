@@ -133,7 +133,8 @@ func (t Network) pinnedSince(path string) string {
 		if more {
 			seen = mostPins + 1
 		}
-		return err == nil && (more || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return within(filepath.Join(path, e.Name()), e.Type()) }))
+		inOne := func(e fs.DirEntry) bool { return within(filepath.Join(path, e.Name()), e.Type()) }
+		return err == nil && (more || slices.ContainsFunc(entries, inOne))
 	}
 	info, err := t.Lstat(path)
 	if err != nil || !within(path, info.Mode()) {
