@@ -150,6 +150,15 @@ func (f *reader) deleted(done []netfilter.Deletion) {
 	f.nft = left
 }
 
+// linkOwner is the network whose a link of that name is, if this host had it.
+func (t Filter) linkOwner(name string) inventory.Owner {
+	owner := ownership.LinkNamed(name)
+	if owner == inventory.Foreign || t.Second == nil || !t.Second(owner) {
+		return inventory.Foreign
+	}
+	return owner
+}
+
 func (t Filter) lookFilter(ctx context.Context, f *reader) (part.Findings, error) {
 	var s part.Findings
 	by, networks := t.filterSigns(), clusterNetworks(t.Facts)
@@ -157,7 +166,7 @@ func (t Filter) lookFilter(ctx context.Context, f *reader) (part.Findings, error
 		d := divideAs(t.Choices, table, by)
 		s.Add(t.Choices.KeepRules(d.items())...)
 		if !t.Scope.Limited() { // on a node all of Kubernetes' own refer to the cluster
-			s.Add(d.referring(networks)...)
+			s.Add(d.referring(networks, t.linkOwner)...)
 		}
 	}
 	return s, nil

@@ -35,11 +35,11 @@ func clusterNetworks(f inventory.Facts) []clusterNetwork {
 }
 
 // referring are the rules of a table that are not ours, and name addresses of the
-// cluster's pod or Service network: an administrator's exceptions, say, for a network
-// that this host has left. They are never touched. Rules for wider networks, as those
+// cluster's pod or Service network, or links of a network that this host had: an
+// administrator's exceptions, say, for a network that this host has left. They are never touched. Rules for wider networks, as those
 // for all private addresses, mean more than the cluster.
-func (d division) referring(networks []clusterNetwork) []inventory.Item {
-	if len(networks) == 0 || d.all || d.whole != inventory.Foreign {
+func (d division) referring(networks []clusterNetwork, link func(name string) inventory.Owner) []inventory.Item {
+	if d.all || d.whole != inventory.Foreign {
 		return nil
 	}
 	mine := d.mine()
@@ -51,8 +51,8 @@ func (d division) referring(networks []clusterNetwork) []inventory.Item {
 		}
 		for i := range c.Rules {
 			r := &c.Rules[i]
-			spans, cut := r.Spans(d.table.Family)
-			refers := namesNetwork(spans, networks)
+			spans, links, cut := r.Named(d.table.Family)
+			refers := cmp.Or(namesNetwork(spans, networks), namesLink(links, link))
 			if refers == "" && cut {
 				refers = "not looked at: it names more addresses than are read of a rule"
 			}
@@ -82,6 +82,17 @@ func (d division) foreignRule(c netfilter.Chain, r netfilter.Rule, refers string
 		Owner: inventory.Foreign, Fate: inventory.Stays, Detail: strings.Join(r.Comments, "; "),
 		Why: "not made by Kubernetes or its network", Refers: refers,
 	}
+}
+
+// namesLink says which link of a network's a rule compares with; empty for none. A pod of the host's
+// own network writes such rules, and leaves them (jtblin/kube2iam).
+func namesLink(links []string, owner func(name string) inventory.Owner) string {
+	for _, name := range links {
+		if of := owner(name); of != inventory.Foreign {
+			return fmt.Sprintf("it names link %s, as %s calls its own", name, of)
+		}
+	}
+	return ""
 }
 
 // namesNetwork says which of a cluster's networks some addresses are in; empty for none.

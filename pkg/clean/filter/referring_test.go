@@ -37,13 +37,19 @@ func TestForeignRulesThatNameTheClustersNetworks(t *testing.T) {
 			choices: inventory.Choices{Firewall: inventory.FirewallFlush}},
 		"where no rule is to be touched": {rules: "-A FORWARD -s 10.244.0.0/16 -j ACCEPT",
 			choices: inventory.Choices{Firewall: inventory.FirewallNone}, want: "it names 10.244.0.0/16, " + pods, facts: facts},
+		"a network's link": {rules: "-A FORWARD -i cni0 -d 169.254.169.254 -j ACCEPT", want: "it names link cni0, as cni-plugins calls its own",
+			facts: facts},
+		"all links of a network's":              {rules: "-A FORWARD ! -o cali+ -j ACCEPT", want: "it names link cali+, as calico calls its own", facts: facts},
+		"a link of a network it never had":      {rules: "-A FORWARD -i weave -j ACCEPT", facts: facts},
+		"a link of the host's":                  {rules: "-A FORWARD -i eth0 -j ACCEPT", facts: facts},
+		"a comment with a link":                 {rules: `-A FORWARD -m comment --comment "-i cni0" -j ACCEPT`, facts: facts},
 		"of a cluster that nothing is known of": {rules: "-A FORWARD -s 10.244.0.0/16 -j ACCEPT"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := legacy(t, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\n:mine - [0:0]\n"+tc.rules)
 			d := divideAs(tc.choices, table, ownership.FilterSigns(false, nil))
 			var got []string
-			for _, it := range d.referring(clusterNetworks(tc.facts)) {
+			for _, it := range d.referring(clusterNetworks(tc.facts), had) {
 				got = append(got, it.Refers)
 				if it.Name != tc.rules || it.Fate != inventory.Stays || it.Owner != inventory.Foreign || it.In != "legacy ip filter" {
 					t.Errorf("got %+v", it)
@@ -63,9 +69,17 @@ func TestHowManyForeignRulesAreNamed(t *testing.T) {
 			save += fmt.Sprintf("-A FORWARD -s 10.244.%d.1 -j ACCEPT\n", i)
 		}
 		networks := clusterNetworks(inventory.Facts{PodCIDRs: []string{"10.244.0.0/16"}})
-		got := divide(legacy(t, save), ownership.FilterSigns(false, nil)).referring(networks)
+		got := divide(legacy(t, save), ownership.FilterSigns(false, nil)).referring(networks, had)
 		if len(got) != want || n > mostReferring && got[want-1].Name != "3 more rules" {
 			t.Errorf("of %d rules %d are named, the last as %s", n, len(got), got[len(got)-1])
 		}
 	}
+}
+
+// had are the networks that this host had.
+func had(name string) inventory.Owner {
+	if owner := ownership.LinkNamed(name); owner != inventory.Weave {
+		return owner
+	}
+	return inventory.Foreign
 }

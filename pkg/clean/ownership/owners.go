@@ -5,6 +5,7 @@ package ownership
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 )
@@ -133,6 +134,21 @@ func linkPatterns() []linkPattern {
 func Link(name, kind string) inventory.Owner {
 	for _, p := range linkPatterns() {
 		if slices.Contains(p.kinds, kind) && compile(pattern{p.owner, p.fits}).Owner(name) != inventory.Foreign {
+			return p.owner
+		}
+	}
+	return inventory.Foreign
+}
+
+// LinkNamed returns whose a link of a name would be, of whatever kind it is: of a rule nothing
+// else is known. "cali+" stands for all that begin so.
+func LinkNamed(name string) inventory.Owner {
+	begin, all := strings.CutSuffix(name, "+")
+	for _, p := range linkPatterns() {
+		if !all && compile(pattern{p.owner, p.fits}).Owner(name) != inventory.Foreign {
+			return p.owner
+		}
+		if words, _, _ := strings.Cut(p.fits, "["); all && len(begin) > 2 && begin == regexp.MustCompile(`\W`).ReplaceAllString(words, "") {
 			return p.owner
 		}
 	}

@@ -146,3 +146,15 @@ func TestMountsOutsideTheKubeletsRoot(t *testing.T) {
 		})
 	}
 }
+
+func TestWhoseALinkOfANameWouldBe(t *testing.T) {
+	for name, want := range map[string]inventory.Owner{
+		"cni0": inventory.CNIPlugins, "flannel.1": inventory.Flannel, "cali0123456789a": inventory.Calico, "cali+": inventory.Calico,
+		"lxc+": inventory.Cilium, "cilium_host": inventory.Cilium, "eth0": inventory.Foreign, "eth+": inventory.Foreign, "+": inventory.Foreign,
+		"c+": inventory.Foreign, "docker0": inventory.Foreign, "cni0x": inventory.Foreign, "": inventory.Foreign,
+	} {
+		if got := LinkNamed(name); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}

@@ -46,13 +46,33 @@ const mostSpans = 64
 // some family. What a set holds is not among them. It reports whether the rule names
 // more than are read.
 func (r Rule) Spans(family string) (spans []Span, more bool) {
-	out := spansOfText(r.Text)
+	spans, _, more = r.Named(family)
+	return spans, more
+}
+
+// Named are the addresses of Spans, and the network links that a rule compares with: "cni0",
+// or "cali+" for all that begin so.
+func (r Rule) Named(family string) (spans []Span, links []string, more bool) {
+	out, links := spansOfText(r.Text), linksOfText(r.Text)
 	if len(r.Raw) > 0 {
 		d := decoder{family: family}
 		_ = eachExpression(r.Raw, d.expression) // it was understood when it was read
-		out = append(out, d.spans...)
+		out, links = append(out, d.spans...), append(links, d.links...)
 	}
-	return out[:min(len(out), mostSpans)], len(out) > mostSpans
+	return out[:min(len(out), mostSpans)], links[:min(len(links), mostSpans)], len(out) > mostSpans
+}
+
+// linksOfText reads the links from a rule as iptables-save prints it.
+func linksOfText(line string) (links []string) {
+	words := Words(line)
+	flags := []string{"-i", "--in-interface", "-o", "--out-interface", "--physdev-in", "--physdev-out"}
+	for i := 1; i < len(words) && len(links) < mostSpans; i++ {
+		comment := i > 1 && slices.Contains([]string{"--comment", "--log-prefix", "--nflog-prefix", "--string"}, words[i-2])
+		if slices.Contains(flags, words[i-1]) && !comment {
+			links = append(links, words[i])
+		}
+	}
+	return links
 }
 
 // spansOfText reads them from a rule as iptables-save prints it; a comment is no match.

@@ -28,6 +28,10 @@ func TestTheAddressesThatAnNftRuleNames(t *testing.T) {
 		{"nft", "inet mine", "d2", "ip6 daddr fd00:10:244::/48 drop", "fd00:10:244::/48"},
 		{"nft", "inet mine", "d3", "ip saddr != 10.244.7.1 meta mark 0x0af40001 accept", "10.244.7.1"},
 		{"nft", "inet mine", "d4", "tcp sport 80 tcp sequence 183762945 accept", ""},
+		{"nft", "inet mine", "d5", "iifname cni0 accept", "cni0"},
+		{"nft", "inet mine", "d6", "oifname != \"cali*\" ip saddr 10.244.7.1 accept", "10.244.7.1 cali+"},
+		{"iptables-nft", "filter", "a5", "-i cni0 -d 169.254.169.254 -j ACCEPT", "169.254.169.254 cni0"},
+		{"iptables-nft", "filter", "a6", "! -o cali+ -j ACCEPT", "cali+"},
 	}
 	hosttest.Isolate(t, func(t *testing.T, _ string) {
 		hosttest.Script(t, "nft add table inet mine")
@@ -50,10 +54,11 @@ func TestTheAddressesThatAnNftRuleNames(t *testing.T) {
 			for _, c := range table.Chains {
 				for _, rule := range c.Rules {
 					var words []string
-					spans, _ := rule.Spans(table.Family)
+					spans, links, _ := rule.Named(table.Family)
 					for _, s := range spans {
 						words = append(words, s.String())
 					}
+					words = append(words, links...)
 					got[c.Name] += strings.Join(words, " ")
 				}
 			}

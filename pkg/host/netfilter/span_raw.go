@@ -11,6 +11,8 @@ import (
 // The kernel's numbers (include/uapi/linux/netfilter/nf_tables.h).
 const (
 	networkHeader        = 1
+	linkIn, linkOut      = 6, 7 // NFT_META_IIFNAME, NFT_META_OIFNAME
+	longestLink          = 16   // IFNAMSIZ
 	less, lessOrEqual    = 2, 3
 	more, moreOrEqual    = 4, 5
 	firstShortRegister   = 8 // NFT_REG32_00, the beginning of register 1
@@ -24,12 +26,15 @@ type decoder struct {
 	// holds is by the number of a short register; the long ones begin at the first.
 	holds [lastShortRegister + 1]loading
 	spans []Span
+	links []string
 }
 
 // loading is what a register has.
 type loading struct {
 	// size is that of the address that was loaded, in bytes; zero for anything else.
 	size int
+	// link says that it is the name of a link.
+	link bool
 	// mask is what is left of it; nil for all that was loaded.
 	mask []byte
 	// from is the least that it is to be, until the most is told.
@@ -88,6 +93,8 @@ func (d *decoder) expression(name, raw []byte) error {
 		return err
 	}
 	switch string(name) {
+	case "meta": // DREG, KEY
+		*d.at(a.number(1)) = loading{link: a.number(2) == linkIn || a.number(2) == linkOut}
 	case "payload": // DREG, BASE, OFFSET, LEN
 		*d.at(a.number(1)) = loading{size: loaded(a.number(2), a.number(3), a.number(4))}
 	case "bitwise": // SREG, DREG, LEN, MASK
@@ -134,6 +141,10 @@ func loaded(base, offset, length uint32) int {
 
 // compare notes a comparison of an address.
 func (d *decoder) compare(at *loading, how uint32, value []byte) {
+	if at.link && len(value) > 0 {
+		d.links = append(d.links, linkName(value))
+		return
+	}
 	if at.size == 0 || len(value) == 0 || len(value) > at.size {
 		return
 	}
@@ -156,6 +167,16 @@ func (d *decoder) compare(at *loading, how uint32, value []byte) {
 			d.spans = append(d.spans, s)
 		}
 	}
+}
+
+// linkName is the name of a link as iptables prints it: a comparison with fewer bytes than a name
+// may have is with what it begins with.
+func linkName(value []byte) string {
+	name, _, whole := bytes.Cut(value, []byte{0})
+	if !whole && len(value) < longestLink {
+		return string(name) + "+"
+	}
+	return string(name)
 }
 
 // add notes the addresses between two constants.
