@@ -35,7 +35,7 @@ func TestWhatKubeadmOrTheKubeletWouldRefuseIsSaidBefore(t *testing.T) {
 				f.Sysctls.Now[s.Key] = s.Value
 			}
 			f.Sysctls.Now["kernel.panic"] = "20" // it must be that very value
-		}, "PREP030-sysctl", Blocks, "kernel.panic is 20, not 10"},
+		}, "PREP030-sysctl", Blocks, "kernel.panic is 20, and must be 10"},
 		"kubelets that protect what is as they want it": {func(f *Facts, w *Wanted) {
 			w.ProtectKernelDefaults = true
 			for _, s := range SysctlsWanted(*w) {

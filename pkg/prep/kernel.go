@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/text"
 )
 
 // The files that are written. Their numbers put them last, so that what a distribution or
@@ -192,7 +194,7 @@ func reservedCgroups(f Facts, w Wanted) (all []Finding) {
 		way := "make it before the kubelet starts: mkdir in each hierarchy below /sys/fs/cgroup, by a unit of your own"
 		if w.CgroupDriver != "cgroupfs" {
 			slice := slashed.Base(CgroupPath(name, w.CgroupDriver))
-			way = "make it: systemctl start " + slice + "; for good: a drop-in of the kubelet's unit with \"Wants=" + slice +
+			way = "make it: " + text.Command("systemctl", "start", slice) + "; for good: a drop-in of the kubelet's unit with \"Wants=" + slice +
 				"\" and \"After=" + slice + "\", or with \"Slice=" + slice + "\", so that the kubelet itself runs there"
 		}
 		all = append(all, Finding{Severity: Blocks, Text: "there is no cgroup " + name +
