@@ -130,7 +130,7 @@ func TestABusyMountStopsTheWorkAndTheWayBackIsOpen(t *testing.T) {
 		t.Cleanup(func() { _ = holder.Process.Kill() })
 
 		if _, err := w.target().Recipe().Run(w.Context(), nil); plan.ClassOf(err) != plan.Refused || w.active != "active" ||
-			!strings.Contains(fmt.Sprint(err), fmt.Sprintf("sleep (pid %d, working directory)", holder.Process.Pid)) {
+			!strings.Contains(fmt.Sprint(err), fmt.Sprintf("sleep (pid %d, working directory %s)", holder.Process.Pid, holder.Dir)) {
 			w.Errorf("it began, with %v; the kubelet is %s", err, w.active)
 		}
 		recipe := w.target().Recipe() // it comes when the work has begun
