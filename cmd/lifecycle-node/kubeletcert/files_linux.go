@@ -38,7 +38,7 @@ func (r recovery) keep() (dir string, err error) {
 // k8s.io/client-go, util/certificate/certificate_store.go). What it held is kept.
 func (r recovery) discard() error {
 	paths := []string{current}
-	target, err := os.Readlink(r.host.Path(current))
+	target, err := r.host.Readlink(current)
 	if own, _ := filepath.Match("kubelet-client-*.pem", filepath.Base(target)); err == nil && own {
 		paths = append(paths, filepath.Join(filepath.Dir(current), filepath.Base(target)))
 	}
