@@ -68,7 +68,7 @@ func (b *bed) asksInSecrets(t *testing.T) {
 		t.Errorf("%v: an inventory of %q with %d things of ours", err, inventory.Hostname, len(inventory.Ours()))
 	}
 	rehearsed := b.must(t, "remove", b.blank, "--dry-run=server")
-	rehearsed.says(t, "the program goes in Secrets", "the answer comes in secret kube-system/")
+	rehearsed.says(t, "sending the program in Secrets", "the answer comes in secret kube-system/")
 	left := b.kubectl(t, "", "-n", "kube-system", "get", "secrets,serviceaccounts,roles,rolebindings,pods", "-o", "name")
 	for line := range strings.Lines(left) {
 		if strings.Contains(line, "/lifecycle") {
