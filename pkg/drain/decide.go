@@ -123,21 +123,27 @@ func (s *Snapshot) judge(pod *corev1.Pod, o Options) Verdict {
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && len(blocking) == 0 {
 		return Verdict{Action: ActionSkip, Reason: ReasonMirror}
 	}
-	if o.Self.Name != "" && o.Self.Name == pod.Name && o.Self.Namespace == pod.Namespace {
-		weigh(ReasonSelf, false)
-	}
-	if !kube.Finished(pod) {
-		if kube.HasEmptyDir(pod) {
-			weigh(ReasonLocalStorage, o.DeleteEmptyDirData)
-		}
-		if controller == nil {
-			weigh(ReasonUnmanaged, o.Force)
-		}
-	}
+	own(pod, o, weigh)
 	if len(blocking) > 0 {
 		return Verdict{Action: ActionBlock, Reason: blocking[0], Also: blocking[1:]}
 	}
 	return leaving(pod, o, consented)
+}
+
+// own weighs what is lost with a pod itself.
+func own(pod *corev1.Pod, o Options, weigh func(r Reason, consent bool)) {
+	if o.Self.Name != "" && o.Self.Name == pod.Name && o.Self.Namespace == pod.Namespace {
+		weigh(ReasonSelf, false)
+	}
+	if kube.Finished(pod) {
+		return
+	}
+	if kube.HasEmptyDir(pod) {
+		weigh(ReasonLocalStorage, o.DeleteEmptyDirData)
+	}
+	if metav1.GetControllerOf(pod) == nil {
+		weigh(ReasonUnmanaged, o.Force)
+	}
 }
 
 // leaving is the verdict of a pod that may go.

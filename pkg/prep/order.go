@@ -60,21 +60,24 @@ func (w Wanted) Validate() error {
 	if w.Hostname != "" && badName(w.Hostname) != "" {
 		return fmt.Errorf("the host cannot be named %q: %s", w.Hostname, badName(w.Hostname))
 	}
-	if w.TimeZone != "" && !regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}$`).MatchString(w.TimeZone) {
+	fits := func(form, value string) bool { return value == "" || regexp.MustCompile(form).MatchString(value) }
+	switch {
+	case !fits(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}$`, w.TimeZone):
 		return fmt.Errorf("%q is not a time zone; an example is Asia/Shanghai", w.TimeZone)
-	}
-	if w.CRISocket != "" && !regexp.MustCompile(`^(unix://)?/[A-Za-z0-9._/@:+-]{1,1000}$`).MatchString(w.CRISocket) {
+	case !fits(`^(unix://)?/[A-Za-z0-9._/@:+-]{1,1000}$`, w.CRISocket):
 		return fmt.Errorf("%q is not a CRI socket; an example is unix:///run/containerd/containerd.sock", w.CRISocket)
-	}
-	if w.SandboxImage != "" && !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`).MatchString(w.SandboxImage) {
+	case !fits(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`, w.SandboxImage):
 		return fmt.Errorf("%q is not the name of an image", w.SandboxImage)
-	}
-	if w.CgroupDriver != "" && !slices.Contains([]string{"systemd", "cgroupfs"}, w.CgroupDriver) {
+	case !fits(`^(systemd|cgroupfs)$`, w.CgroupDriver):
 		return errors.New("the cgroup driver is systemd or cgroupfs")
-	}
-	if w.EtcdDir != "" && !regexp.MustCompile(`^/[ -~]{1,1000}$`).MatchString(w.EtcdDir) {
+	case !fits(`^/[ -~]{1,1000}$`, w.EtcdDir):
 		return errors.New("the directory of etcd's data in the cluster's configuration is not the path of a directory")
 	}
+	return w.validKubelet()
+}
+
+// validKubelet is Validate of what is from the cluster's kubelet-config.
+func (w Wanted) validKubelet() error {
 	for _, name := range w.ReservedCgroups {
 		if !regexp.MustCompile(`^/?[A-Za-z0-9._/@:\\-]{1,255}$`).MatchString(name) || strings.Contains(name, "..") {
 			return errors.New("a reserved cgroup of the cluster's kubelet-config is not the name of one")

@@ -37,21 +37,25 @@ func TestScreensOfCertificates(t *testing.T) {
 }
 
 // certificate is a row of one that ends in some days.
-func certificate(node, name, ca, by string, days int, change ...func(*certs.Row)) certs.Row {
+func certificate(node, name, ca, by string, days int) certs.Row {
 	r := certs.Row{Node: node, Name: name, CA: ca, ManagedBy: by, Authority: ca == "" && by == certs.ByKubeadm,
 		Where: "/etc/kubernetes/pki/" + name + ".crt"}
 	r = r.Of(certs.Certificate{Serial: "7a3f09c15e", Key: "RSA 2048", Names: []string{"cp-1", "192.0.2.11"}, Fingerprint: "on disk",
 		NotAfter: screentest.Now().Add(time.Duration(days) * day)})
-	for _, c := range change {
-		c(&r)
-	}
+	return r
+}
+
+// ownCertificate is that of a person's kubeconfig.
+func ownCertificate() certs.Row {
+	r := certificate("", own, "ca", "-", 300)
+	r.Where = "/home/ann/.kube/config"
 	return r
 }
 
 // found are certificates of a cluster with one control plane, well but for what is asked for.
 func found(troubled bool) certs.Result {
 	r := certs.Result{Rows: []certs.Row{
-		certificate("", own, "ca", "-", 300, func(r *certs.Row) { r.Where = "/home/ann/.kube/config" }),
+		ownCertificate(),
 		certificate("cp-1", "ca", "", certs.ByKubeadm, 3200), certificate("cp-1", "apiserver", "ca", certs.ByKubeadm, 300),
 		certificate("cp-1", "apiserver-kubelet-client", "ca", certs.ByKubeadm, 300),
 		certificate("cp-1", "etcd-server", "etcd-ca", certs.ByKubeadm, 300), certificate("cp-1", "kubelet", "ca", certs.ByKubelet, 200),

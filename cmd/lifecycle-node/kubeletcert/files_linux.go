@@ -4,6 +4,7 @@ package kubeletcert
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,20 @@ import (
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/clean/inventory"
 	"github.com/kubectl-lifecycle/kubectl-lifecycle/pkg/host"
 )
+
+// clear keeps what the kubelet has, and takes away what it would end over.
+func (r recovery) clear(had before) (backup string, err error) {
+	if backup, err = r.keep(); err != nil {
+		return backup, fmt.Errorf("keep the kubelet's earlier files: %w", err)
+	}
+	if had.certificate != nil {
+		return backup, nil
+	}
+	if err := r.discard(); err != nil {
+		return backup, fmt.Errorf("remove the kubelet's file without a certificate: %w", err)
+	}
+	return backup, nil
+}
 
 // keep copies what the kubelet may replace, for root alone. A removal of the host takes it.
 func (r recovery) keep() (dir string, err error) {

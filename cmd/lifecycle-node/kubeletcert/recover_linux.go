@@ -111,13 +111,8 @@ func (r recovery) begin(d wire.Delivery, out *wire.KubeletRecovered) (had before
 		return had, plan.Refuse(fmt.Errorf("the kubelet's client certificate is valid until %s", out.Expired.UTC().Format(time.DateTime)),
 			"it is not what keeps the node away, if the clock of the host is right; see there: journalctl -u kubelet")
 	}
-	if out.Backup, err = r.keep(); err != nil {
-		return had, fmt.Errorf("keep the kubelet's earlier files: %w", err)
-	}
-	if had.certificate == nil {
-		if err := r.discard(); err != nil {
-			return had, fmt.Errorf("remove the kubelet's file without a certificate: %w", err)
-		}
+	if out.Backup, err = r.clear(had); err != nil {
+		return had, err
 	}
 	server := "https://" + to.Endpoint
 	if order.ControlPlane && had.server != "" {

@@ -62,12 +62,18 @@ func (t Devices) attached(mounts []host.Mount, images map[string]string) []devic
 				add(number, m.Path)
 			}
 		}
-		d := without(m)
-		if len(numbers) == 0 && d.Kind != "" && !hosts[d.Name] && !hosts[m.Device] && !known[d.Name] && len(out) < mostDevices {
+		if d, is := unnumbered(m, numbers, hosts); is && !known[d.Name] && len(out) < mostDevices {
 			out, known[d.Name] = append(out, d), true
 		}
 	}
 	return out
+}
+
+// unnumbered is the device of a volume of which the kernel names none, unless this host has it
+// for itself.
+func unnumbered(m host.Mount, numbers []string, hosts map[string]bool) (d device, is bool) {
+	d = without(m)
+	return d, len(numbers) == 0 && d.Kind != "" && !hosts[d.Name] && !hosts[m.Device]
 }
 
 // hosts are what this host has mounted for itself: the numbers of file systems and devices, of

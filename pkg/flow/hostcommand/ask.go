@@ -62,14 +62,10 @@ func until(
 	ctx context.Context, order wire.CommandOrder,
 	once func(context.Context, wire.CommandOrder) (wire.CommandOutcome, error), report plan.Report,
 ) (wire.CommandOutcome, error) {
-	begun, heard, silent := false, false, time.Time{}
+	begun, heard, silent := false, false, silence{}
 	for {
 		out, err := once(ctx, order)
-		if err == nil {
-			silent = time.Time{}
-		} else if silent.IsZero() {
-			silent = time.Now() // a stream may have lasted for minutes before it broke
-		}
+		silent.note(err)
 		switch {
 		case ctx.Err() != nil:
 			return out, plan.As(plan.ClassOf(ctx.Err()), plan.Hint(
@@ -77,7 +73,7 @@ func until(
 				"see on the host: systemctl status kubectl-lifecycle-command; to end it there: systemctl stop kubectl-lifecycle-command"))
 		case err != nil && !begun && podcarrier.NotBegun(err):
 			return out, err
-		case err != nil && time.Since(silent) > limitOf(heard):
+		case err != nil && silent.lasted() > limitOf(heard):
 			return out, plan.As(plan.Broken, plan.Hint(fmt.Errorf("the host has given no answer for too long: %w", err),
 				"see on the host: journalctl -u kubectl-lifecycle-command"))
 		case err != nil:
@@ -92,15 +88,33 @@ func until(
 			heard = true
 		}
 		begun, order.Args = true, nil
-		if err == nil {
-			continue // it has waited
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(askAgain):
+		if err != nil { // else it has waited
+			pause(ctx)
 		}
 	}
 }
+
+// pause waits until it is time to ask again.
+func pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(askAgain):
+	}
+}
+
+// silence is since when a host has given no answer: from the end of the first question without
+// one, since a stream may have lasted for minutes before it broke.
+type silence struct{ since time.Time }
+
+func (s *silence) note(err error) {
+	if err == nil {
+		s.since = time.Time{}
+	} else if s.since.IsZero() {
+		s.since = time.Now()
+	}
+}
+
+func (s *silence) lasted() time.Duration { return time.Since(s.since) }
 
 // limitOf is for how long a host may give no answer.
 func limitOf(heard bool) time.Duration {

@@ -136,6 +136,7 @@ func (d *debian) status(name string) string {
 // is run proves nothing of it.
 func TestFilesAreInstalledByTheRealApt(t *testing.T) {
 	onDebian(t, func(t *testing.T, d debian) {
+		t.Helper()
 		d.install()
 		for _, name := range []string{"kubeadm", "kubectl", "kubelet"} {
 			if got := d.status(name); got != "installed" {
@@ -170,6 +171,7 @@ func (d *debian) undo() (kept string) {
 // changed since, is a person's.
 func TestAnUndoLeavesWhatAPersonHasConfigured(t *testing.T) {
 	onDebian(t, func(t *testing.T, d debian) {
+		t.Helper()
 		const persons = "KUBELET_EXTRA_ARGS=--of-a-person\n"
 		put := func(path string) { hosttest.Must(t, os.WriteFile(path, []byte(persons), 0o644)) }
 		is := func(path, want string) {
