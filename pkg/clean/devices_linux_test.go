@@ -115,7 +115,7 @@ d=var/lib/kubelet/plugins/kubernetes.io/csi/volumeDevices/pvc-9/dev/u1; touch $d
 func TestADirectoryWithoutEndDoesNotKeepARemovalFromItsEnd(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.join()
-		w.script(`mkdir -p inside var/lib/kubelet/plugins/many; cd var/lib/kubelet/plugins/many; seq 51000 | xargs touch; cd ../../../../..
+		w.script(`mkdir -p inside var/lib/kubelet/pods/u1/many; cd var/lib/kubelet/pods/u1/many; seq 51000 | xargs touch; cd /mnt
 truncate -s 8M srv/x.img; unshare -m sh -c "mount --bind srv inside; losetup -f --show inside/x.img > driver"`)
 		w.Cleanup(func() { w.script("losetup -d $(cat driver)") })
 		before := w.survey()

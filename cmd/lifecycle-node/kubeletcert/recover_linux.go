@@ -87,6 +87,14 @@ func (r recovery) do(ctx context.Context, d wire.Delivery) (out wire.KubeletReco
 	return out, plan.Begun(r.forget())
 }
 
+// expires is when it ended; zero where there is none that can be read.
+func (b before) expires() time.Time {
+	if b.certificate == nil {
+		return time.Time{}
+	}
+	return b.certificate.NotAfter
+}
+
 // begin sees that this is the host, keeps what the kubelet has, and writes what it is to
 // begin with.
 func (r recovery) begin(d wire.Delivery, out *wire.KubeletRecovered) (had before, err error) {
@@ -104,9 +112,7 @@ func (r recovery) begin(d wire.Delivery, out *wire.KubeletRecovered) (had before
 	if had, err = r.look(d.Spec.Node, to.CA); err != nil {
 		return had, err
 	}
-	if had.certificate != nil {
-		out.Expired = had.certificate.NotAfter
-	}
+	out.Expired = had.expires()
 	if r.now().Before(out.Expired) {
 		return had, plan.Refuse(fmt.Errorf("the kubelet's client certificate is valid until %s", out.Expired.UTC().Format(time.DateTime)),
 			"it is not what keeps the node away, if the clock of the host is right; see there: journalctl -u kubelet")

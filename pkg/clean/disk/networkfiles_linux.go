@@ -153,8 +153,10 @@ func (t Disk) holdsOlderWithin(dir string, left *int) bool {
 func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath, depth int, left *int) {
 	entries, more, err := t.Some(p.Path, mostLogs)
 	s.Missed(inventory.KindDir, p.Path, err)
-	if more {
+	if more { // nothing goes of what is not known whole
 		s.NotLookedAt(inventory.KindDir, p.Path, fmt.Sprintf("it has more than %d entries", mostLogs))
+		t.AddForeign(s, p.Path, "a directory of "+string(p.Owner)+"'s, and not known to be younger than the join")
+		return
 	}
 	log, before := logOf(p.Path), len(s.Items)
 	for _, e := range entries {
@@ -180,7 +182,7 @@ func (t Disk) lookOlder(s *part.Findings, p inventory.OwnPath, depth int, left *
 	}
 	// All was looked at now, and nothing of it is older: it goes whole.
 	stays := slices.ContainsFunc(s.Items[before:], func(it inventory.Item) bool { return it.Fate != inventory.Goes })
-	if len(entries) > 0 && !more && !stays && !t.perhapsOlder(p.Path) {
+	if len(entries) > 0 && !stays && !t.perhapsOlder(p.Path) {
 		s.Items = s.Items[:before]
 		t.AddPath(s, p)
 	}
