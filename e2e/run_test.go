@@ -30,8 +30,8 @@ func (b *bed) stageRun(t *testing.T) {
 		t.Skip("slow: E2E_FULL=yes runs it")
 	}
 	b.joined(t)
-	before := b.names(t, b.blank)
 	b.deployWeb(t, b.blank)
+	before := b.names(t, b.blank)
 	fewest := b.watchReady(t, shop, "app=web")
 	o := b.must(t, "run", b.blank, "--", "sh", "-c", "systemctl restart containerd && hostname && echo $HOME$KUBECONFIG")
 	b.took("run of a command that restarts the container runtime, drained", o.took)
