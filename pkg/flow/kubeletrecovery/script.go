@@ -40,7 +40,7 @@ contexts:
 END
 systemctl restart kubelet
 n=0
-until [ -n "$(find /var/lib/kubelet/pki/kubelet-client-current.pem -newer bootstrap-kubelet.conf)" ]; do
+until [ -n "$(find /var/lib/kubelet/pki/kubelet-client-current.pem -newer bootstrap-kubelet.conf 2>/dev/null)" ]; do
   n=$((n + 1)); [ "$n" -le 120 ] || { echo 'no new certificate after 2 minutes; see: journalctl -u kubelet' >&2; exit 1; }
   sleep 1
 done
