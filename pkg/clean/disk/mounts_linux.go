@@ -50,12 +50,14 @@ func (t Disk) mountViews(mounts []host.Mount) func(host.Mount) mountView {
 // shares with one what is below these directories (kata-containers 3.20, virtcontainers/
 // kata_agent.go; "passthrough" and runtime-rs beside it). Empty for another mount.
 func sandboxOf(path string) string {
-	dirs := regexp.MustCompile(`^/run/(?:kata-containers/shared/sandboxes|kata|vc/sbs|vc/vm)/([0-9a-f]{64})(?:/.*)?$`)
-	found := dirs.FindStringSubmatch(path)
-	if found == nil {
-		return ""
+	const idLength = 64
+	for _, dir := range []string{"/run/kata-containers/shared/sandboxes/", "/run/kata/", "/run/vc/sbs/", "/run/vc/vm/"} {
+		below, is := strings.CutPrefix(path, dir) // no expression: a host has thousands of mounts
+		if id, _, _ := strings.Cut(below, "/"); is && len(id) == idLength && strings.Trim(id, "0123456789abcdef") == "" {
+			return id
+		}
 	}
-	return found[1]
+	return ""
 }
 
 // podSandboxes are those of pods: something of a pod's is mounted there, by the names that a kubelet

@@ -150,23 +150,32 @@ func (f *reader) deleted(done []netfilter.Deletion) {
 	f.nft = left
 }
 
-// linkOwner is the network whose a link of that name is, if this host had it.
-func (t Filter) linkOwner(name string) inventory.Owner {
-	owner := ownership.LinkNamed(name)
-	if owner == inventory.Foreign || t.Second == nil || !t.Second(owner) {
-		return inventory.Foreign
+// linkOwners tells the network whose a link of a name is, if this host had it. Thousands of rules
+// name the same few links.
+func (t Filter) linkOwners() func(name string) inventory.Owner {
+	known := map[string]inventory.Owner{}
+	return func(name string) inventory.Owner {
+		owner, asked := known[name]
+		if asked {
+			return owner
+		}
+		if owner = ownership.LinkNamed(name); owner != inventory.Foreign && (t.Second == nil || !t.Second(owner)) {
+			owner = inventory.Foreign
+		}
+		known[name] = owner
+		return owner
 	}
-	return owner
 }
 
 func (t Filter) lookFilter(ctx context.Context, f *reader) (part.Findings, error) {
 	var s part.Findings
 	by, networks := t.filterSigns(), clusterNetworks(t.Facts)
+	linkOwner := t.linkOwners()
 	for _, table := range f.tables(ctx, &s) {
 		d := divideAs(t.Choices, table, by)
 		s.Add(t.Choices.KeepRules(d.items())...)
 		if !t.Scope.Limited() { // on a node all of Kubernetes' own refer to the cluster
-			s.Add(d.referring(networks, t.linkOwner)...)
+			s.Add(d.referring(networks, linkOwner)...)
 		}
 	}
 	return s, nil
