@@ -20,7 +20,7 @@ metadata: {name: e2e-policy}
 spec:
   matchConstraints:
     resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CONNECT], resources: [pods/attach]}]
-  validations: [{expression: "false", message: nobody attaches here}]
+  validations: [{expression: "false", message: attaching is closed here}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
@@ -39,7 +39,7 @@ func (b *bed) stageParcel(t *testing.T) {
 	b.asksInSecrets(t)
 	o := b.must(t, "remove", b.blank, "--yes")
 	b.took("remove, the program sent in Secrets", o.took)
-	o.says(t, "cannot stream to this node", "nobody attaches here", "in Secrets")
+	o.says(t, "cannot stream to this node", "attaching is closed here", "in Secrets")
 	if left := b.kubectl(t, "", "-n", "kube-system", "get", "secrets", "-o", "name"); strings.Contains(left, "lifecycle.") {
 		t.Errorf("secrets are left: %s", left)
 	}
@@ -53,7 +53,7 @@ func (b *bed) deniesAttach(t *testing.T) {
 	t.Helper()
 	eventually(t, commandLimit, "the policy works", func() (bool, string) {
 		o := b.start(t, "inspect", b.blank, "-o", "json").wait(t)
-		return o.code == 0 && strings.Contains(o.stderr, "nobody attaches here"), o.stderr
+		return o.code == 0 && strings.Contains(o.stderr, "attaching is closed here"), o.stderr
 	})
 }
 

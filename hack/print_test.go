@@ -66,6 +66,7 @@ func saidAround(set *token.FileSet, file *ast.File) []string {
 		plain := func(arg ast.Expr) bool { return !literal(arg) && !filters(arg) }
 		switch {
 		case called == "print", called == "println", pkg == "log", pkg == "fmt" && strings.HasPrefix(name, "Print"),
+			strings.HasPrefix(called, "os.Std") && strings.Contains(called, ".Write"),
 			pkg == "fmt" && strings.HasPrefix(name, "Fprint") && stream && slices.ContainsFunc(call.Args[1:], plain),
 			called == "io.WriteString" && stream:
 			found = append(found, fmt.Sprintf("%s: %s: use report.Complain or a report.Printer", set.Position(n.Pos()), called))
@@ -83,6 +84,8 @@ func TestWordsAroundTheNodeProgramsFilterAreFound(t *testing.T) {
 		`println(name)`:                                       1,
 		`log.Printf("%s", name)`:                              1,
 		`io.WriteString(os.Stderr, name)`:                     1,
+		`os.Stderr.WriteString(name)`:                         1,
+		`os.Stdout.Write(raw)`:                                1,
 		`fmt.Fprintln(os.Stderr, "it works on Linux only")`:   0,
 		`fmt.Fprintln(os.Stderr, text.Line(name))`:            0,
 		`report.Complain("journal: %v", err)`:                 0,

@@ -98,7 +98,7 @@ func (w *worker) strand(ctx context.Context, cause error) error {
 // journal, and where logins read it.
 func notice(err error) {
 	said := text.Sprintf("%s\n", report.WithHint(err))
-	_, _ = os.Stderr.WriteString(said)
+	_ = text.Fprintf(os.Stderr, "%s", text.Safe(said))
 	if err := os.MkdirAll(filepath.Dir(motd), 0o755); err == nil {
 		_ = os.WriteFile(motd, []byte(said), 0o644)
 	}

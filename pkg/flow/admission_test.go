@@ -91,6 +91,40 @@ func TestWhoMayDenyADepartureIsNamedBeforeIt(t *testing.T) {
 	}
 }
 
+// A policy that keeps the Node from being deleted is found before anything is changed: in a
+// rehearsal, and when a removal begins.
+func TestADeniedDeletionIsFoundBeforeAnythingIsChanged(t *testing.T) {
+	for name, try := range map[string]func(r *Removal) error{
+		"a rehearsal": func(r *Removal) error { _, err := r.Rehearse(t.Context(), plan.Discard); return err },
+		"a removal":   func(r *Removal) error { _, err := r.Plan().Run(t.Context(), plan.Discard); return err },
+	} {
+		client := flowtest.Permissive(t, nil, flowtest.Worker(), flowtest.KubeadmConfig())
+		client.PrependReactor("delete", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, kubetest.ByVAP(403, metav1.StatusReasonForbidden, "no deletions in a freeze")
+		})
+		client.PrependReactor("patch", "nodes", func(a clienttesting.Action) (bool, runtime.Object, error) {
+			cordoned := flowtest.Worker() // as the server answers a dry run, which the tracker would take for a change
+			cordoned.Spec.Unschedulable = true
+			return len(a.(clienttesting.PatchActionImpl).PatchOptions.DryRun) > 0, cordoned, nil
+		})
+		r, err := PrepareRemove(t.Context(), runner.Cluster{Client: client}, "w1", Request{Drain: drain.DefaultOptions()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = try(r); plan.ClassOf(err) != plan.Refused || !strings.Contains(err.Error(), "no deletions in a freeze") {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, a := range client.Actions() {
+			if a.Matches("create", "pods") || a.Matches("create", "secrets") {
+				t.Errorf("%s: %s %s", name, a.GetVerb(), a.GetResource().Resource)
+			}
+		}
+		if node, err := client.CoreV1().Nodes().Get(t.Context(), "w1", metav1.GetOptions{}); err != nil || node.Spec.Unschedulable {
+			t.Errorf("%s: the node was changed: %v", name, err)
+		}
+	}
+}
+
 // With --dry-run=server the server itself is asked, before a pod is started on the node.
 func TestARehearsalAsksTheServerForTheCordonFirst(t *testing.T) {
 	client := flowtest.Permissive(t, nil, flowtest.Worker(), flowtest.KubeadmConfig())

@@ -163,7 +163,10 @@ func TestTheLookForSecretsIsBounded(t *testing.T) {
 	begun := time.Now()
 	for name, content := range map[string]string{
 		"gzip that unpacks to much": "kind: Pod\nx: " + bomb + "\n",
-		"escapes without end":       "kind: Pod\nx: \"" + strings.Repeat(`\\`, 1<<18) + "\"\n",
+		"a key behind what is read of gzip": "kind: Pod\nx: " +
+			in64(packed(t, zipped, strings.Repeat("; ", mostInflated/2+1)+"-----BEGIN RSA PRIVATE KEY-----")) + "\n",
+		"more beginnings than are tried": "kind: Pod\nx: " + strings.Repeat("BZh ", mostPacked+1) + "\n",
+		"escapes without end":            "kind: Pod\nx: \"" + strings.Repeat(`\\`, 1<<18) + "\"\n",
 	} {
 		if is := Of("/etc/kubernetes/manifests/x.yaml", []byte(content)); is < Unknown {
 			t.Errorf("%s: %d", name, is)
