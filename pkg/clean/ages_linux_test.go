@@ -60,6 +60,10 @@ func TestWhatMayBeOlderThanTheJoinStaysAndIsNamed(t *testing.T) {
 		"a driver's, no births": {unborn + "mkdir -p var/lib/kubelet/plugins/a.b; echo d > FILE; " +
 			"touch -d '2 hours ago' FILE var/lib/kubelet/plugins/a.b var/lib/kubelet/plugins",
 			"true", "var/lib/kubelet/plugins/a.b/data", inventory.Clean},
+		"a static pod, no births": {"mkdir -p etc/kubernetes/manifests; truncate -s 32M m.img; mke2fs -q -F -t ext4 -I 128 m.img; " +
+			"mount -o loop m.img etc/kubernetes/manifests; rmdir etc/kubernetes/manifests/lost+found; echo '{apiVersion: v1, kind: Pod, " +
+			"metadata: {name: mine}, spec: {containers: [{name: a, image: b}]}}' > FILE; touch -d '2 hours ago' FILE",
+			"true", "etc/kubernetes/manifests/mine.yaml", inventory.Clean},
 		"a host that never joined": {"mkdir -p var/lib/calico; echo n > FILE", "NEVER",
 			"var/lib/calico/nodename", inventory.CleanBut},
 	} {
